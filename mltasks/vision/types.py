@@ -1,0 +1,145 @@
+"""Frozen values that cross floors. Imports nothing heavy, so that every process may import it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+GOOD = 0
+DEFECT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """A region of interest in pixels of the upright image (after EXIF orientation)."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``X,Y,W,H``. Raises ValueError unless there are four integers, x, y >= 0 and W, H > 0."""
+        try:
+            x, y, width, height = (int(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError(f"A region of interest is four integers X,Y,W,H, not {text!r}.") from None
+        if x < 0 or y < 0 or width <= 0 or height <= 0:
+            raise ValueError("A region of interest needs X, Y of at least 0 and W, H above 0.")
+        return cls(x, y, width, height)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labeled image.
+
+    ``name`` is the image's stable name in reports, ``target`` 0 (good) or 1 (defect). Samples that show the same part
+    share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test`` or ``fold-N``.
+    """
+
+    name: str
+    sha256: str
+    path: Path
+    target: int
+    group: str
+    split: str = ""
+    defect_type: str = ""
+    roi: Roi | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What decisions cost, in any one unit. Defaults: an escape costs five false alarms, a review a fifth of one."""
+
+    fn: float = 5.0
+    fp: float = 1.0
+    review: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """All that shapes a training run. The same snapshot and config give the same weights on the same machine.
+
+    Sizes are pixels; ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
+    ``backbone_weights`` as the contract says: ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
+    """
+
+    seed: int = 7
+    height: int = 224
+    width: int = 224
+    backbone: str = "resnet18"
+    backbone_weights: str = "auto"
+    folds: int = 5
+    cross_validate_below: int = 200
+    max_epochs: int = 40
+    patience: int = 10
+    batch_size: int = 16
+    learning_rate: float = 3e-4
+    dropout: float = 0.5
+    oversampling: int = 4
+    draws_cap: int = 1024
+    views: int = 8
+    autoencoder_epochs: int = 40
+    autoencoder_learning_rate: float = 1e-3
+    novelty_quantile: float = 0.95
+    threads: int = 0
+    costs: Costs = field(default_factory=Costs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types; ``from_json`` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build a config. Raises ValueError for an unknown name, so that a typo never trains silently."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+        costs = values.get("costs", {})
+        made = costs if isinstance(costs, Costs) else Costs(**costs)
+        return cls(**{**values, "costs": made})
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A version's operating point. Probabilities are calibrated, in [0, 1]; the anomaly threshold is a mean squared
+    error per pixel of the autoencoder."""
+
+    defect_probability: float
+    anomaly: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a version says of one image."""
+
+    defect_probability: float
+    reconstruction_error: float
+    anomaly_threshold: float
+    probability_threshold: float
+    novel_defect_suspected: bool
+
+    @property
+    def defective(self) -> bool:
+        """The model's own label at its operating point: true is FAIL."""
+        return self.defect_probability >= self.probability_threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a long run: ``share`` in [0, 1], the stage in words, and the epoch's metrics when there are any."""
+
+    share: float
+    stage: str
+    metrics: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def no_progress(_: Progress) -> None:
+    """A callback that reports to nobody."""
