@@ -1,0 +1,11 @@
+"""The app of parts and their verdicts."""
+
+from django.apps import AppConfig
+
+
+class InspectionConfig(AppConfig):
+    """Products, stations, intake, scoring and routing."""
+
+    name = "inspection"
+    verbose_name = "Inspection"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,235 @@
+"""Products, stations, and every inspected image with its verdict."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import time
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from rest_framework_api_key.models import AbstractAPIKey
+
+from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.vision.types import Costs, Roi, TrainConfig
+
+
+class Verdict(models.TextChoices):
+    """What happens to a part."""
+
+    PASS = "PASS", "Pass"
+    FAIL = "FAIL", "Fail"
+    REVIEW = "REVIEW", "Review"
+
+
+class Reason(models.TextChoices):
+    """Why a part goes to a person."""
+
+    LOW_CONFIDENCE = "low_confidence", "The model is unsure"
+    NOVEL_ANOMALY = "novel_anomaly", "Unlike any labeled part"
+    NO_MODEL = "no_model", "No champion yet"
+    SCORING_FAILED = "scoring_failed", "Could not be scored"
+    AUDIT_SAMPLE = "audit_sample", "Drawn for audit"
+
+
+def validate_roi(value: str) -> None:
+    """Refuse a region of interest that is not ``X,Y,W,H``."""
+    try:
+        Roi.parse(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def validate_training_settings(value: object) -> None:
+    """Refuse training overrides that a run could not start with."""
+    try:
+        TrainConfig.from_json(value if isinstance(value, dict) else {"": value})
+    except (TypeError, ValueError) as error:
+        raise ValidationError(str(error)) from None
+
+
+class Product(models.Model):
+    """What a line makes: its registered model, its costs and its routing policy."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    registered_model = models.OneToOneField(RegisteredModel, on_delete=models.PROTECT, related_name="product")
+    fn_cost = models.FloatField("cost of an escape", default=5.0, validators=[MinValueValidator(0.001)])
+    fp_cost = models.FloatField("cost of a false alarm", default=1.0, validators=[MinValueValidator(0.001)])
+    review_cost = models.FloatField("cost of one review", default=0.2, validators=[MinValueValidator(0.0)])
+    audit_share = models.FloatField(
+        default=0.01,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Share of sure PASS parts that a person looks at anyway, to measure what escapes.",
+    )
+    retrain_nightly = models.BooleanField(default=True)
+    retrain_at = models.TimeField(default=time(2, 0), help_text="Local time at which a night's retraining is due.")
+    training_settings = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_training_settings],
+        help_text='Overrides of the training defaults, such as {"max_epochs": 20}.',
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(fn_cost__gt=0, fp_cost__gt=0, review_cost__gte=0), name="product_costs_are_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def costs(self) -> Costs:
+        """The product's costs, from which every threshold follows."""
+        return Costs(fn=self.fn_cost, fp=self.fp_cost, review=self.review_cost)
+
+    def train_config(self) -> TrainConfig:
+        """The config its next training run starts with."""
+        return TrainConfig.from_json({**self.training_settings, "costs": self.costs})
+
+
+class Station(models.Model):
+    """A camera station of a product."""
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stations")
+    name = models.SlugField(max_length=80)
+    roi = models.CharField(
+        "region of interest",
+        max_length=40,
+        blank=True,
+        validators=[validate_roi],
+        help_text="X,Y,W,H in pixels of the upright image; empty is the whole image.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["product", "name"]
+        constraints = [models.UniqueConstraint(fields=["product", "name"], name="station_name_once_per_product")]
+
+    def __str__(self) -> str:
+        return f"{self.product.slug}/{self.name}"
+
+
+class StationKey(AbstractAPIKey):
+    """An API key of a station, stored hashed; the key itself is shown once."""
+
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="keys")
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "station key"
+
+
+class InspectionQuerySet(models.QuerySet["Inspection"]):
+    """Sets of inspections in domain words."""
+
+    def awaiting_review(self) -> Self:
+        """The review queue: routed to a person and not settled yet."""
+        return self.filter(verdict=Verdict.REVIEW, settled_at__isnull=True)
+
+    def awaiting_score(self) -> Self:
+        """Stored, and still without a verdict."""
+        return self.filter(state=Inspection.State.PENDING)
+
+
+class Inspection(models.Model):
+    """One image of one part, from the moment it is safe on disk."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting for its score"
+        DECIDED = "decided", "Decided"
+        IMPORTED = "imported", "Imported with its label"
+
+    class Source(models.TextChoices):
+        STATION = "station", "Camera station"
+        UPLOAD = "upload", "Dashboard"
+        IMPORT = "import", "Imported folder"
+
+    MAX_ATTEMPTS = 3
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="inspections")
+    station = models.ForeignKey(Station, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections")
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    source = models.CharField(max_length=10, choices=Source, default=Source.STATION)
+    part_id = models.CharField(max_length=120, blank=True)
+    title = models.CharField(max_length=200, blank=True, help_text="File name as it was sent.")
+    metadata = models.JSONField(default=dict, blank=True)
+    captured_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    image_name = models.CharField(max_length=200, help_text="Path of the stored image below MEDIA_ROOT.")
+    image_sha256 = models.CharField(max_length=64, db_index=True)
+    image_format = models.CharField(max_length=8)
+    image_width = models.PositiveIntegerField()
+    image_height = models.PositiveIntegerField()
+    image_bytes = models.PositiveBigIntegerField()
+    roi = models.CharField(max_length=40, blank=True, help_text="The station's region of interest at intake.")
+
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    request_sha256 = models.CharField(max_length=64, blank=True)
+
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True, help_text="Fences the write of a scorer that lost its lease.")
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    scoring_error = models.TextField(blank=True)
+
+    verdict = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no verdict yet)
+    reasons = ArrayField(models.CharField(max_length=20, choices=Reason), default=list, blank=True)
+    label = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no model, no label)
+    defect_probability = models.FloatField(null=True, blank=True)
+    reconstruction_error = models.FloatField(null=True, blank=True)
+    anomaly_threshold = models.FloatField(null=True, blank=True)
+    novel_defect_suspected = models.BooleanField(null=True, blank=True)
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True, help_text="From the request's arrival to its verdict.")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When a person's verdict settled it.")
+
+    objects = InspectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-received_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="idempotency_key_once_per_station",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="decided") | Q(verdict__isnull=False), name="decided_inspection_has_a_verdict"
+            ),
+        ]
+        indexes = [
+            # History pages: newest first, by product.
+            models.Index(fields=["-received_at", "-id"], name="inspection_newest"),
+            models.Index(fields=["product", "-received_at"], name="inspection_by_product"),
+            models.Index(fields=["product", "part_id"], name="inspection_by_part", condition=~Q(part_id="")),
+            # The review queue.
+            models.Index(
+                fields=["product", "received_at"],
+                name="inspection_queue",
+                condition=Q(verdict="REVIEW", settled_at__isnull=True),
+            ),
+            # The sweeper: parts that a crash left without a score.
+            models.Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
+        ]
+
+    def __str__(self) -> str:
+        return self.part_id or self.title or str(self.pk)

@@ -1,0 +1,236 @@
+"""What is learned: snapshots, training runs, model versions, reports and promotions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from mltasks.vision.types import Roi, Sample, TrainConfig
+
+
+class RegisteredModel(models.Model):
+    """A line of model versions for one purpose. Its name is the slug of the product it serves."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatasetSnapshot(models.Model):
+    """An immutable copy of a labeled set: a later correction of a label can't rewrite what a version learned from."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="snapshots")
+    number = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    sha256 = models.CharField(max_length=64, help_text="Hash of the sorted manifest of all items.")
+    good = models.PositiveIntegerField()
+    defective = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="snapshot_number_once_per_model")]
+        triggers = [pgtrigger.Protect(name="snapshot_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} snapshot {self.number}"
+
+    @property
+    def total(self) -> int:
+        """Number of labeled images in the snapshot."""
+        return self.good + self.defective
+
+    def samples(self, media_root: Path) -> list[Sample]:
+        """Return the items as the science floor's samples, their image paths under ``media_root``."""
+        return [item.as_sample(media_root) for item in self.items.order_by("id")]
+
+
+class SnapshotItem(models.Model):
+    """One labeled image as it was when the snapshot was frozen."""
+
+    snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="items")
+    image_name = models.CharField(max_length=200, help_text="Path of the image below MEDIA_ROOT.")
+    image_sha256 = models.CharField(max_length=64)
+    title = models.CharField(max_length=200, help_text="The name a person knows the image by.")
+    target = models.PositiveSmallIntegerField(help_text="0 good, 1 defective.")
+    defect_type = models.CharField(max_length=80, blank=True)
+    group = models.CharField(max_length=200, help_text="Images of one part share a group and are never split.")
+    split = models.CharField(max_length=20)
+    roi = models.CharField(max_length=40, blank=True, help_text="X,Y,W,H of the station, in upright pixels.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["snapshot", "image_sha256"], name="image_once_per_snapshot"),
+            models.CheckConstraint(condition=Q(target__in=[0, 1]), name="snapshot_item_target_is_binary"),
+        ]
+        triggers = [pgtrigger.Protect(name="snapshot_item_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({'defective' if self.target else 'good'})"
+
+    def as_sample(self, media_root: Path) -> Sample:
+        """Return the science floor's view of this item."""
+        return Sample(
+            name=self.title,
+            sha256=self.image_sha256,
+            path=media_root / self.image_name,
+            target=self.target,
+            group=self.group,
+            split=self.split,
+            defect_type=self.defect_type,
+            roi=Roi.parse(self.roi) if self.roi else None,
+        )
+
+
+class TrainingRun(models.Model):
+    """One attempt to learn a new version. State, attempt and lease live here; a Celery message is only a hint."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+
+    class Trigger(models.TextChoices):
+        MANUAL = "manual", "By a person"
+        NIGHTLY = "nightly", "Nightly"
+        COMMAND = "command", "By command"
+
+    MAX_ATTEMPTS = 3
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
+    snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
+    config = models.JSONField(default=dict)
+    trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
+    night = models.DateField(null=True, blank=True, help_text="The night this run belongs to; one a model and night.")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(
+        null=True, blank=True, help_text="Fences the writes of a worker that lost its lease."
+    )
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    progress = models.FloatField(default=0.0, help_text="Share done, 0 to 1.")
+    stage = models.CharField(max_length=200, blank=True)
+    epochs = models.JSONField(default=list, help_text="Metrics of each epoch, in order.")
+    log = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "night"], name="one_run_per_model_and_night"),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="run_progress_is_a_share"),
+        ]
+        indexes = [
+            # The sweeper's query: runs that wait, and runs whose worker is gone.
+            models.Index(
+                fields=["lease_expires_at"], name="run_unfinished", condition=Q(state__in=["queued", "running"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} run {self.pk}"
+
+    @property
+    def finished(self) -> bool:
+        """True once the run can change no more."""
+        return self.state in {self.State.SUCCEEDED, self.State.FAILED}
+
+    def train_config(self) -> TrainConfig:
+        """Return the run's config. Raises ValueError for unknown settings."""
+        return TrainConfig.from_json(self.config)
+
+
+class ModelVersion(models.Model):
+    """One trained version: a directory on disk, whole or absent, and its sha256 here."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate", "Candidate"
+        CHAMPION = "champion", "Champion"
+        RETIRED = "retired", "Retired"
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="version")
+    state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
+    bundle = models.CharField(max_length=200, help_text="Directory below the versions folder.")
+    sha256 = models.CharField(max_length=64, help_text="Digest of the whole directory.")
+    meta = models.JSONField(default=dict, help_text="What meta.json in the directory says.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        permissions = [("promote_modelversion", "Can promote a model version to champion")]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number_once_per_model"),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(state="champion"), name="one_champion_per_registered_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} version {self.number}"
+
+    @property
+    def path(self) -> Path:
+        """Directory of the bundle on this machine."""
+        return Path(settings.VERSIONS_DIR) / self.bundle
+
+
+class EvaluationReport(models.Model):
+    """The honest numbers of one version, with their protocol. Written once with the version."""
+
+    version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="report")
+    protocol = models.TextField(help_text="How the numbers were measured, in words.")
+    evaluation = models.JSONField(help_text="All metrics with counts and 95 % intervals.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="report_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"Report of {self.version}"
+
+    def metric(self, name: str) -> dict[str, Any]:
+        """Return ``{"value", "low", "high", ...}`` of a metric. Raises KeyError for an unknown name."""
+        found: dict[str, Any] = self.evaluation["metrics"][name]
+        return found
+
+
+class Promotion(models.Model):
+    """Who made which version champion, when and why. Append-only."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="promotions")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    previous = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    reason = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="promotion_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(previous__isnull=True) | ~Q(version=F("previous")), name="promotion_changes_the_champion"
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="promotion_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.version} promoted"

@@ -1,0 +1,17 @@
+"""The roof: puts all floors together."""
+
+from django.apps import AppConfig
+
+
+class WebappConfig(AppConfig):
+    """Settings, urls, celery, health and the dashboard."""
+
+    name = "webapp"
+    verbose_name = "Second Look"
+
+    def ready(self) -> None:
+        """Register the system checks and the groups."""
+        from webapp import checks, groups
+
+        checks.register()
+        groups.connect()

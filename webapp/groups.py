@@ -1,0 +1,63 @@
+"""The three groups: reviewer, quality manager and admin. Made after each migration, permissions added, none taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+REVIEWER, QUALITY_MANAGER, ADMIN = "reviewer", "quality manager", "admin"
+_VIEW = [
+    ("inspection", "view_product"),
+    ("inspection", "view_station"),
+    ("inspection", "view_inspection"),
+    ("labeling", "view_label"),
+    ("labeling", "view_review"),
+    ("labeling", "view_defecttype"),
+    ("mltasks", "view_registeredmodel"),
+    ("mltasks", "view_datasetsnapshot"),
+    ("mltasks", "view_trainingrun"),
+    ("mltasks", "view_modelversion"),
+    ("mltasks", "view_evaluationreport"),
+    ("mltasks", "view_promotion"),
+]
+_REVIEW = [*_VIEW, ("labeling", "add_review"), ("inspection", "add_inspection")]
+_MANAGE = [
+    *_REVIEW,
+    ("inspection", "change_product"),
+    ("labeling", "add_defecttype"),
+    ("labeling", "change_defecttype"),
+    ("mltasks", "add_trainingrun"),
+    ("mltasks", "promote_modelversion"),
+]
+_ADMINISTER = [
+    *_MANAGE,
+    ("inspection", "add_product"),
+    ("inspection", "add_station"),
+    ("inspection", "change_station"),
+    ("inspection", "view_stationkey"),
+    ("inspection", "add_stationkey"),
+    ("inspection", "change_stationkey"),
+    ("auth", "view_user"),
+    ("auth", "add_user"),
+    ("auth", "change_user"),
+]
+GROUPS = {REVIEWER: _REVIEW, QUALITY_MANAGER: _MANAGE, ADMIN: _ADMINISTER}
+
+
+def connect() -> None:
+    """Make the groups after every migration."""
+    post_migrate.connect(make_groups, dispatch_uid="webapp.groups")
+
+
+def make_groups(sender: AppConfig, **kwargs: Any) -> None:
+    """Create the groups and give them their permissions, once the last app has its permissions."""
+    if sender.name != "webapp":
+        return
+    from django.contrib.auth.models import Group, Permission
+
+    for name, wanted in GROUPS.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        for app_label, codename in wanted:
+            group.permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
