@@ -7,8 +7,18 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.drawing.fields import Field, bezier, blurred, ramp, smooth_noise, spectral_noise, stroke
-from mltasks.vision.drawing.plates import CAMERA, PAD, PAD_HALF, PLATE_HALF, PartKind, Plate
+from mltasks.vision.drawing.fields import (
+    Field,
+    bezier,
+    blurred,
+    ramp,
+    rounded_box,
+    smooth_noise,
+    spectral_noise,
+    stroke,
+    vector,
+)
+from mltasks.vision.drawing.plates import CAMERA, CAMERA_HALF, PAD, PAD_HALF, PLATE_HALF, PartKind, Plate
 
 Mask = NDArray[np.bool_]
 
@@ -24,22 +34,23 @@ def add_defect(plate: Plate, kind: PartKind) -> tuple[str, Mask]:
 def _scratch(plate: Plate) -> Field:
     """One to four near-parallel bright strands, straight or bent, with gaps where the tool skipped."""
     rng = plate.rng
-    severity = rng.uniform(0.35, 1.0)
+    severity = rng.uniform(0.45, 1.0)
     length, heading = rng.uniform(0.3, 1.1) * (0.6 + 0.6 * severity), rng.uniform(0, 2 * np.pi)
-    middle = np.float32([rng.uniform(-0.6, 0.6), rng.uniform(-1.4, 1.4)])
-    along = np.float32([np.cos(heading), np.sin(heading)])
-    side = np.float32([-along[1], along[0]])
+    middle = vector(rng.uniform(-0.6, 0.6), rng.uniform(-1.4, 1.4))
+    along = vector(np.cos(heading), np.sin(heading))
+    side = vector(-along[1], along[0])
     bend = side * rng.normal(0, 0.12) * length
     damage = np.zeros(plate.shape, dtype=np.float32)
     for strand in range(int(rng.integers(1, 5))):
         reach = length * rng.uniform(0.55, 1.0) / 2
         centre = middle + side * strand * rng.uniform(0.015, 0.05) + along * rng.normal(0, 0.06)
-        curve = bezier(tuple(centre - along * reach), tuple(centre + bend), tuple(centre + along * reach))
+        curve = bezier(centre - along * reach, centre + bend, centre + along * reach)
         damage = np.maximum(damage, _strand(plate, curve, severity))
-    return _inside(plate, _engrave(plate, damage, severity))
+    hole = ramp(rounded_box(plate.x, plate.y, CAMERA, CAMERA_HALF, 0.07), 0.0, -0.03)
+    return _engrave(plate, damage * plate.body * (1 - hole), severity)
 
 
-def _strand(plate: Plate, curve: NDArray[np.float32], severity: float) -> Field:
+def _strand(plate: Plate, curve: Field, severity: float) -> Field:
     rng, steps = plate.rng, len(curve)
     press = np.sin(np.linspace(0.12, np.pi - 0.12, steps)) ** 0.5
     skips = 0.75 + 0.45 * smooth_noise(rng, (1, steps), (1, 9))[0]
@@ -61,41 +72,41 @@ def _excess(plate: Plate) -> Field:
 
 def _string(plate: Plate) -> Field:
     rng = plate.rng
-    start = np.float32([rng.uniform(-0.75, 0.75), rng.uniform(-1.5, 1.5)])
+    start = vector(rng.uniform(-0.75, 0.75), rng.uniform(-1.5, 1.5))
     heading, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.0)
-    end = start + length * np.float32([np.cos(heading), np.sin(heading)])
+    end = start + length * vector(np.cos(heading), np.sin(heading))
     control = (start + end) / 2 + rng.normal(0, 0.16, 2).astype(np.float32)
-    curve = bezier(tuple(start), tuple(control), tuple(end))
+    curve = bezier(start, control, end)
     taper = np.linspace(1.0, 0.35, len(curve))
     width = plate.scale / 128 * rng.uniform(1.8, 3.2)
     thread = stroke(plate.shape, plate.to_pixels(curve), (width * taper).tolist(), (0.5 + 0.5 * taper).tolist())
-    bead = _blob(plate, (float(start[0]), float(start[1])), rng.uniform(0.035, 0.075))
+    bead = _blob(plate, (float(start[0]), float(start[1])), rng.uniform(0.035, 0.065), ragged=0.7)
     return _pile_up(plate, np.maximum(thread * 0.9, bead), tone=1.15)
 
 
 def _flash(plate: Plate) -> Field:
     """A thin glossy lip of irregular outline, grown from an edge of the mould."""
     rng = plate.rng
-    corner = np.float32([rng.choice([-1.0, 1.0]), rng.uniform(-0.9, 0.9)])
+    corner = vector(rng.choice([-1.0, 1.0]), rng.uniform(-0.9, 0.9))
     if rng.random() < 0.5:
-        corner = np.float32([rng.uniform(-0.9, 0.9), rng.choice([-1.0, 1.0])])
-    edges = [(CAMERA, (0.19, 0.17)), (PAD, PAD_HALF), ((0.0, 0.0), (PLATE_HALF[0] - 0.06, PLATE_HALF[1] - 0.06))]
+        corner = vector(rng.uniform(-0.9, 0.9), rng.choice([-1.0, 1.0]))
+    edges = [(CAMERA, CAMERA_HALF), (PAD, PAD_HALF), ((0.0, 0.0), (PLATE_HALF[0] - 0.06, PLATE_HALF[1] - 0.06))]
     centre, half = edges[int(rng.integers(len(edges)))]
     place = (centre[0] + half[0] * float(corner[0]), centre[1] + half[1] * float(corner[1]))
-    lip = _blob(plate, place, rng.uniform(0.09, 0.2), ragged=0.5)
-    return _pile_up(plate, lip, tone=0.5)
+    lip = _blob(plate, place, rng.uniform(0.09, 0.19), ragged=0.55)
+    return _pile_up(plate, lip, tone=0.75)
 
 
 def _blob(plate: Plate, place: tuple[float, float], radius: float, ragged: float = 0.2) -> Field:
     distance = np.hypot(plate.x - place[0], plate.y - place[1])
-    edge = radius * (1 + ragged * 0.6 * smooth_noise(plate.rng, plate.shape, (40, 22)))
+    edge = radius * (1 + ragged * 0.6 * smooth_noise(plate.rng, plate.shape, (28, 16)))
     return ramp(distance - edge, 1.2 / plate.scale, -1.2 / plate.scale)
 
 
 def _pile_up(plate: Plate, heap: Field, tone: float) -> Field:
     rng = plate.rng
     crown = blurred(heap, 0.022 * plate.scale) * heap
-    wavy = 1 + 0.25 * spectral_noise(rng, plate.shape, 1.2)
+    wavy = 1 + 0.12 * spectral_noise(rng, plate.shape, 1.7)
     plate.height += plate.scale * 0.055 * crown * wavy
     plate.tone *= 1 + heap * tone * rng.uniform(0.7, 1.3)
     plate.gloss *= 1 + 1.8 * heap
@@ -107,23 +118,23 @@ def _pile_up(plate: Plate, heap: Field, tone: float) -> Field:
 def _broken_corner(plate: Plate) -> Field:
     """A corner that snapped off along a jagged line, with a crack that runs on from it."""
     rng = plate.rng
-    corner = np.float32([rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])]) * np.float32(PLATE_HALF)
+    corner = vector(rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])) * vector(*PLATE_HALF)
     inward = -np.sign(corner)
     reach_x, reach_y = rng.uniform(0.35, 0.75), rng.uniform(0.35, 0.85)
     cut = np.abs(plate.x - corner[0]) / reach_x + np.abs(plate.y - corner[1]) / reach_y - 1
-    cut += 0.09 * spectral_noise(rng, plate.shape, 1.4)
+    cut += 0.08 * spectral_noise(rng, plate.shape, 1.7)
     inside = plate.body.copy()
     lost = ramp(cut, 0.5 / (plate.scale * reach_x), -0.5 / (plate.scale * reach_x))
     lip = ramp(cut, 0.09, 0.0) * (1 - lost)
     plate.tone *= 1 + 0.9 * lip
     plate.height -= plate.scale * 0.03 * ramp(cut, 0.08, 0.0)
     plate.body *= 1 - lost
-    start = corner + inward * np.float32([reach_x, reach_y]) * np.float32([0.55, 0.5])
+    start = corner + inward * vector(reach_x, reach_y) * vector(0.55, 0.5)
     crack = _crack(plate, start, inward)
     return np.maximum(np.maximum(lost, lip), crack) * inside
 
 
-def _crack(plate: Plate, start: NDArray[np.float32], inward: NDArray[np.float32]) -> Field:
+def _crack(plate: Plate, start: Field, inward: Field) -> Field:
     rng, steps = plate.rng, 26
     heading = np.arctan2(inward[1], inward[0]) + rng.normal(0, 0.35)
     turns = heading + np.cumsum(rng.normal(0, 0.22, steps))
@@ -136,10 +147,6 @@ def _crack(plate: Plate, start: NDArray[np.float32], inward: NDArray[np.float32]
     edge = np.roll(crack, 1, axis=(0, 1))
     plate.tone *= (1 - 0.75 * crack) * (1 + 0.8 * edge * (1 - crack))
     return crack
-
-
-def _inside(plate: Plate, damage: Field) -> Field:
-    return damage * plate.body
 
 
 _DEFECTS: dict[PartKind, tuple[str, Callable[[Plate], Field]]] = {

@@ -56,14 +56,19 @@ def blurred(values: Field, radius: float) -> Field:
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32) / 255
 
 
-def bezier(start: Point, control: Point, end: Point, steps: int = 48) -> NDArray[np.float32]:
-    """Return (steps, 2) points of a quadratic curve."""
+def vector(*values: float) -> Field:
+    """Return float32 values as an array of one axis."""
+    return np.array(values, dtype=np.float32)
+
+
+def bezier(start: Field, control: Field, end: Field, steps: int = 48) -> Field:
+    """Return the (steps, 2) points of a quadratic curve between (2,) points."""
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    ends = (1 - t) ** 2 * np.float32(start) + t**2 * np.float32(end)
-    return (ends + 2 * t * (1 - t) * np.float32(control)).astype(np.float32)
+    curve: Field = (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
+    return curve.astype(np.float32)
 
 
-def stroke(shape: tuple[int, int], points: NDArray[np.float32], widths: Sequence[float], inks: Sequence[float]) -> Field:
+def stroke(shape: tuple[int, int], points: Field, widths: Sequence[float], inks: Sequence[float]) -> Field:
     """Return the coverage, in [0, 1], of a line through pixel ``points`` with a width and an ink per segment."""
     size = (shape[1] * _OVERSAMPLING, shape[0] * _OVERSAMPLING)
     canvas = Image.new("L", size)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mltasks.vision.drawing.fields import Field, blurred, ramp, rounded_box, smooth_noise, spectral_noise
+from mltasks.vision.drawing.fields import Field, blurred, ramp, rounded_box, smooth_noise, spectral_noise, vector
 
 PLATE_HALF = (1.0, 1.8)
-CAMERA = (-0.0, -1.28)
+CAMERA = (0.0, -1.28)
+CAMERA_HALF = (0.19, 0.17)
 PAD = (0.0, -0.32)
 PAD_HALF = (0.56, 0.56)
 
@@ -73,7 +74,7 @@ class Plate:
         """Rows and columns of the picture."""
         return self.x.shape[0], self.x.shape[1]
 
-    def to_pixels(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to_pixels(self, points: Field) -> Field:
         """Turn plate coordinates (n, 2) into pixels."""
         turn, left, top = self.pose
         cosine, sine = np.cos(turn), np.sin(turn)
@@ -118,7 +119,7 @@ def _add_relief(plate: Plate, outline: Field) -> None:
     plate.height += depth * (ramp(outline, 0.0, -0.035) - 0.8 * ramp(outline, -0.06, -0.1))
     pad = rounded_box(plate.x, plate.y, PAD, PAD_HALF, 0.1)
     plate.height += depth * (0.5 * ramp(pad, 0.05, 0.015) - 0.9 * ramp(pad, -0.02, -0.075))
-    camera = rounded_box(plate.x, plate.y, CAMERA, (0.19, 0.17), 0.07)
+    camera = rounded_box(plate.x, plate.y, CAMERA, CAMERA_HALF, 0.07)
     plate.height += depth * (0.8 * ramp(camera, 0.045, 0.01) - 2.4 * ramp(camera, -0.01, -0.06))
     plate.tone *= 1 - 0.62 * ramp(camera, -0.03, -0.05)
     for boss_x, boss_y in ((-0.76, -1.55), (0.76, -1.55), (-0.76, 1.55), (0.76, 1.55)):
@@ -126,7 +127,9 @@ def _add_relief(plate: Plate, outline: Field) -> None:
         plate.height += depth * (0.7 * ramp(distance, 0.085, 0.06) - 1.3 * ramp(distance, 0.045, 0.03))
         plate.tone *= 1 - 0.5 * ramp(distance, 0.045, 0.03)
     for rib_y in (0.98, 1.1, 1.22):
-        plate.height += depth * 0.5 * ramp(rounded_box(plate.x, plate.y, (0, rib_y), (0.34, 0.014), 0.014), 0.02, -0.008)
+        plate.height += (
+            depth * 0.5 * ramp(rounded_box(plate.x, plate.y, (0, rib_y), (0.34, 0.014), 0.014), 0.02, -0.008)
+        )
     plate.height += depth * 0.28 * _cavity_number(plate)
 
 
@@ -134,7 +137,7 @@ def _cavity_number(plate: Plate) -> Field:
     """Raised digits near the lower edge, as moulds leave them."""
     picture = Image.new("L", (plate.shape[1], plate.shape[0]))
     font = ImageFont.load_default(size=max(8, plate.scale * 0.13))
-    place = plate.to_pixels(np.float32([[0.0, 1.48]]))[0]
+    place = plate.to_pixels(vector(0.0, 1.48)[None])[0]
     text = f"PP-GF  {plate.rng.integers(1, 5)}"
     ImageDraw.Draw(picture).text((float(place[0]), float(place[1])), text, fill=255, font=font, anchor="mm")
     return blurred(np.asarray(picture, dtype=np.float32) / 255, 0.6)
@@ -165,17 +168,17 @@ def _add_dust(plate: Plate) -> None:
 def _compose(plate: Plate) -> Field:
     """Light the plate and lay it on the belt. Returns (H, W, 3) in [0, 1]."""
     rng = plate.rng
-    direction = np.float32([-0.5 + rng.normal(0, 0.06), -0.62 + rng.normal(0, 0.06), 0.85])
+    direction = vector(-0.5 + rng.normal(0, 0.06), -0.62 + rng.normal(0, 0.06), 0.85)
     direction /= np.linalg.norm(direction)
     slope_y, slope_x = np.gradient(plate.height)
     length = np.sqrt(1 + slope_x**2 + slope_y**2)
     facing = (-slope_x * direction[0] - slope_y * direction[1] + direction[2]) / length
-    half = direction + np.float32([0, 0, 1])
+    half = direction + vector(0, 0, 1)
     half /= np.linalg.norm(half)
     mirror = np.clip((-slope_x * half[0] - slope_y * half[1] + half[2]) / length, 0, 1)
     falloff = 1 - 0.06 * (plate.y * rng.normal(0.5, 0.4) + plate.x * rng.normal(0, 0.5))
-    light = plate.tone * falloff * (0.085 + 0.165 * np.clip(facing, 0, 1)) + 0.075 * plate.gloss * mirror**26
-    tint = np.float32([1.03, 1.0, 0.985]) * (1 + rng.normal(0, 0.008, 3).astype(np.float32))
+    light = plate.tone * falloff * (0.06 + 0.2 * np.clip(facing, 0, 1)) + 0.085 * plate.gloss * mirror**22
+    tint = vector(1.03, 1.0, 0.985) * (1 + rng.normal(0, 0.006, 3).astype(np.float32))
     plastic = light[..., None] * tint
     return _belt(plate) * (1 - plate.body[..., None]) + plastic * plate.body[..., None]
 
@@ -185,9 +188,11 @@ def _belt(plate: Plate) -> Field:
     rows, columns = np.indices(shape, dtype=np.float32)
     weave = 0.012 * np.sin(rows * 2.1 + rng.uniform(0, 6)) * np.sin(columns * 2.1)
     wear = 0.03 * spectral_noise(rng, shape, 1.0, stretch=5.0) + 0.02 * smooth_noise(rng, shape, (4, 3))
-    shadow = blurred(np.roll(plate.body, (int(0.035 * plate.scale), int(0.025 * plate.scale)), (0, 1)), 0.03 * plate.scale)
+    shadow = blurred(
+        np.roll(plate.body, (int(0.035 * plate.scale), int(0.025 * plate.scale)), (0, 1)), 0.03 * plate.scale
+    )
     tone = (0.66 + weave + wear) * (1 - 0.6 * shadow)
-    return (tone[..., None] * np.float32([0.97, 1.0, 1.0])).astype(np.float32)
+    return (tone[..., None] * vector(0.97, 1.0, 1.0)).astype(np.float32)
 
 
 def _expose(rng: np.random.Generator, light: Field) -> Image.Image:
