@@ -1,0 +1,207 @@
+"""What may be known of an image before a pixel is decoded: format, frames and size, or why it is refused."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+from PIL import Image, UnidentifiedImageError
+
+ErrorCode = Literal["invalid_image", "truncated_image", "unsupported_format", "too_many_pixels"]
+
+MAGIC: dict[bytes, str] = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"BM": "BMP",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"II+\x00": "TIFF",
+    b"MM\x00+": "TIFF",
+}
+# The pixel layouts we convert on purpose. Others (32-bit integers, floats, CIE LAB) have no agreed way to 8 bits.
+MODES = frozenset(
+    {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B", "I;16N"}
+)
+# All that Pillow and its plugins were seen to raise on damaged files, besides their own errors.
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    RuntimeError,
+    AssertionError,
+    BufferError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+WEBP_HEAD = 30
+
+
+class ImageError(ValueError):
+    """An image that can't be used: ``code`` is stable, ``detail`` says why in words for the sender."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code: ErrorCode = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What we are willing to decode. ``max_pixels`` is width × height as stored."""
+
+    max_pixels: int = 50_000_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """``format`` is JPEG, PNG, BMP, WEBP or TIFF; the size is in pixels as stored, before EXIF orientation."""
+
+    format: str
+    width: int
+    height: int
+
+
+def inspect_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageHeader:
+    """Read format and size without decoding a pixel; the stream is left at its start.
+
+    Raises ImageError: ``unsupported_format`` (not one of the five formats, several frames, or a pixel layout that has
+    no agreed way to 8 bits), ``too_many_pixels``, ``invalid_image`` or ``truncated_image``.
+    """
+    try:
+        with open_single_frame(stream, limits) as image:
+            return ImageHeader(str(image.format), *image.size)
+    finally:
+        stream.seek(0)
+
+
+@contextmanager
+def open_single_frame(stream: BinaryIO, limits: Limits) -> Iterator[Image.Image]:
+    """Open an image whose header passes all checks, pixels not yet read. Raises ImageError as ``inspect_header``."""
+    name = sniff(stream)
+    if name == "WEBP":
+        # Pillow's plugin gives the whole canvas its memory on opening, so the size is checked before.
+        check_pixels(*webp_size(stream), limits)
+    with reading(stream, name), Image.open(stream, formats=[name, "MPO"] if name == "JPEG" else [name]) as image:
+        check_pixels(*image.size, limits)
+        check_layout(image, name)
+        yield image
+
+
+def sniff(stream: BinaryIO) -> str:
+    """Return the format the first bytes promise. Raises ImageError for an empty file and for all other formats."""
+    stream.seek(0)
+    head = stream.read(WEBP_HEAD)
+    stream.seek(0)
+    if not head:
+        raise ImageError("invalid_image", "The file is empty.")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    for magic, name in MAGIC.items():
+        if head.startswith(magic):
+            return name
+    raise ImageError("unsupported_format", "The file is not a JPEG, PNG, BMP, WebP or TIFF image.")
+
+
+def check_pixels(width: int, height: int, limits: Limits) -> None:
+    """Raise ImageError ``too_many_pixels`` above the limit."""
+    if width * height > limits.max_pixels:
+        raise ImageError(
+            "too_many_pixels", f"The image has {width} × {height} pixels; at most {limits.max_pixels:,} are accepted."
+        )
+
+
+def check_layout(image: Image.Image, name: str) -> None:
+    """Raise ImageError unless there is one frame in exactly the promised format and a known pixel layout."""
+    if image.format != name or getattr(image, "is_animated", False) or _has_second_frame(image):
+        raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
+    if image.mode not in MODES:
+        raise ImageError("unsupported_format", f"Pixels of kind {image.mode} are not accepted; save as 8 or 16 bits.")
+
+
+def webp_size(stream: BinaryIO) -> tuple[int, int]:
+    """Width and height from a WebP's first chunk (RFC 9649). Raises ImageError when it is damaged or cut."""
+    stream.seek(0)
+    head = stream.read(WEBP_HEAD).ljust(WEBP_HEAD, b"\0")
+    stream.seek(0)
+    kind, body = head[12:16], head[20:]
+    if kind == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack("<HH", body[6:10])
+        return width & 0x3FFF, height & 0x3FFF
+    raise ImageError("invalid_image", "The WebP file is damaged.")
+
+
+@contextmanager
+def reading(stream: BinaryIO, name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises while it reads a ``name`` file into an ImageError."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError("too_many_pixels", "The image has more pixels than can be decoded safely.") from error
+    except DAMAGE as error:
+        if _says_truncated(error) or ends_early(stream, name):
+            raise ImageError("truncated_image", f"The {name} file ends before the image does.") from error
+        raise ImageError("invalid_image", f"The file begins like {name} but can't be read: it is damaged.") from error
+
+
+def ends_early(stream: BinaryIO, name: str) -> bool:
+    """Whether the file is shorter than its own structure says (only asked once reading has failed)."""
+    stream.seek(0)
+    data = stream.read()
+    if name == "JPEG":
+        return _jpeg_ends_early(data)
+    if name == "PNG":
+        return _png_ends_early(data)
+    return name == "WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8
+
+
+def _jpeg_ends_early(data: bytes) -> bool:
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            return False
+        if data[position + 1] == 0xDA:  # the scan: what follows has no lengths
+            return not data.rstrip(b"\0").endswith(b"\xff\xd9")
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return True
+
+
+def _png_ends_early(data: bytes) -> bool:
+    position = 8
+    while position + 12 <= len(data):
+        if data[position + 4 : position + 8] == b"IEND":
+            return False
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+    return True
+
+
+def _has_second_frame(image: Image.Image) -> bool:
+    # One step is enough; `n_frames` would walk every page of a hostile TIFF.
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    return True
+
+
+def _says_truncated(error: BaseException) -> bool:
+    return not isinstance(error, UnidentifiedImageError) and "truncated" in str(error).lower()

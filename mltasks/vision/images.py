@@ -1,0 +1,181 @@
+"""Bytes to pixels, the same for training and serving: header checks, scaled decode, orientation, region, resize.
+
+Needs numpy and Pillow only: the web process uses it.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from mltasks.vision.image_header import (
+    DAMAGE,
+    DEFAULT_LIMITS,
+    ImageError,
+    ImageHeader,
+    Limits,
+    inspect_header,
+    open_single_frame,
+)
+from mltasks.vision.types import Roi
+
+__all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "thumbnail"]
+
+RgbImage = NDArray[np.uint8]
+Source = BinaryIO | Path
+
+GREY = (128, 128, 128)
+THUMBNAIL_SIDE = 320
+# EXIF orientation to what makes the image upright
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An image decoded once, upright and RGB, perhaps at reduced scale.
+
+    ``width`` and ``height`` are those of the upright image at full resolution; ``box`` is the region of interest in
+    pixels of ``pixels``.
+    """
+
+    header: ImageHeader
+    width: int
+    height: int
+    pixels: Image.Image
+    box: tuple[float, float, float, float]
+
+    def array(self, size: tuple[int, int] | None = None) -> RgbImage:
+        """The region as uint8 ``[height, width, 3]``, resized to ``size`` (height, width) by antialiased bilinear
+        filtering; without ``size``, as decoded."""
+        if size is None:
+            left, top, right, bottom = (round(edge) for edge in self.box)
+            return np.array(self.pixels.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
+        return np.array(self.pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=self.box))
+
+    def thumbnail(self, max_side: int = THUMBNAIL_SIDE) -> bytes:
+        """The whole upright image as a JPEG of at most ``max_side`` pixels a side; never enlarged."""
+        small = self.pixels.copy()
+        small.thumbnail((max_side, max_side), Image.Resampling.BILINEAR)
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=85, optimize=True)
+        return out.getvalue()
+
+
+def load(
+    source: Source, *, roi: Roi | None = None, size: tuple[int, int] | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Loaded:
+    """Decode once for all uses, a JPEG at the smallest scale that still covers ``size`` (height, width) over the
+    region. Every byte of the image is read, so a cut file never passes.
+
+    Raises ImageError (see ``inspect_header``), ``invalid_image`` too when the region lies outside the image; OSError
+    when a path can't be opened.
+    """
+    with ExitStack() as stack:
+        stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        try:
+            return _load(stream, roi, size, limits)
+        finally:
+            stream.seek(0)
+
+
+def decode(
+    source: Source, *, roi: Roi | None = None, size: tuple[int, int] | None = None, limits: Limits = DEFAULT_LIMITS
+) -> RgbImage:
+    """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), resized to
+    ``size`` (height, width). Training and serving both call this. Raises as ``load``."""
+    return load(source, roi=roi, size=size, limits=limits).array(size)
+
+
+def thumbnail(source: Source, max_side: int = THUMBNAIL_SIDE, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """A JPEG of the whole upright image, at most ``max_side`` pixels a side. Raises as ``load``."""
+    return load(source, size=(max_side, max_side), limits=limits).thumbnail(max_side)
+
+
+def verify_whole(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageHeader:
+    """Decode at the cheapest scale that reads every byte. Raises as ``load``; ``truncated_image`` is the point."""
+    return load(source, size=(1, 1), limits=limits).header
+
+
+def _load(stream: BinaryIO, roi: Roi | None, size: tuple[int, int] | None, limits: Limits) -> Loaded:
+    with open_single_frame(stream, limits) as image:
+        header = ImageHeader(str(image.format), *image.size)
+        # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
+        early = _orientation(image) if header.format == "JPEG" else 1
+        upright = (image.height, image.width) if early in SIDEWAYS else image.size
+        if header.format == "JPEG" and size is not None:
+            _draft(image, upright, early in SIDEWAYS, _clamped(roi, upright), size)
+        image.load()
+        orientation = early if header.format == "JPEG" else _orientation(image)
+        pixels = to_rgb(image)
+    if orientation in UPRIGHT:
+        pixels = pixels.transpose(UPRIGHT[orientation])
+    full = upright if header.format == "JPEG" else pixels.size
+    return Loaded(header, *full, pixels, _scaled(_clamped(roi, full), pixels.width / full[0], pixels.height / full[1]))
+
+
+def _draft(image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: tuple[int, int]) -> None:
+    # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least `size` pixels over the region.
+    width = -(-upright[0] * size[1] // region.width)
+    height = -(-upright[1] * size[0] // region.height)
+    image.draft("RGB", (height, width) if sideways else (width, height))
+
+
+def _clamped(roi: Roi | None, upright: tuple[int, int]) -> Roi:
+    width, height = upright
+    if roi is None:
+        return Roi(0, 0, width, height)
+    if roi.x >= width or roi.y >= height:
+        raise ImageError(
+            "invalid_image", f"The region of interest starts at {roi.x},{roi.y}, outside the {width} × {height} image."
+        )
+    return Roi(roi.x, roi.y, min(roi.width, width - roi.x), min(roi.height, height - roi.y))
+
+
+def _scaled(region: Roi, across: float, down: float) -> tuple[float, float, float, float]:
+    return (
+        region.x * across,
+        region.y * down,
+        (region.x + region.width) * across,
+        (region.y + region.height) * down,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except DAMAGE:
+        # Damaged metadata does not make the pixels unreadable: the part is inspected as it was stored.
+        return 1
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert any accepted pixel layout to RGB: 16 bits are scaled, not clipped; transparency lies on mid grey."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8)).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return _on_grey(image)
+    return image.convert("RGB")
+
+
+def _on_grey(image: Image.Image) -> Image.Image:
+    # "La" and "RGBa" are premultiplied: Pillow only knows their own way back.
+    straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
+    layered = image.convert(straight).convert("RGBA")
+    ground = Image.new("RGBA", image.size, (*GREY, 255))
+    return Image.alpha_composite(ground, layered).convert("RGB")
