@@ -53,7 +53,7 @@ def connect() -> None:
 
 def make_groups(sender: AppConfig, **kwargs: Any) -> None:
     """Create the groups and give them their permissions, once the last app has its permissions."""
-    if sender.name != "webapp":
+    if sender.name != "labeling":  # the last app with tables: all permissions are there
         return
     from django.contrib.auth.models import Group, Permission
 
