@@ -1,0 +1,25 @@
+"""One running site for all tests of this folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.loop.site import Site
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """A site with nothing in it, started for this module and stopped after it."""
+    with tempfile.TemporaryDirectory(prefix="sl-loop-") as folder:
+        running = Site(Path(folder))
+        running.start()
+        try:
+            yield running
+        finally:
+            print(running.log.read_text()[-20000:])
+            if running.process is not None and running.process.poll() is None:
+                running.stop()
