@@ -97,7 +97,8 @@ class Product(models.Model):
 
     def train_config(self) -> TrainConfig:
         """The config its next training run starts with."""
-        return TrainConfig.from_json({**self.training_settings, "costs": self.costs})
+        backbone = {"backbone": settings.BACKBONE, "backbone_weights": settings.BACKBONE_WEIGHTS}
+        return TrainConfig.from_json({**backbone, **self.training_settings, "costs": self.costs})
 
 
 class Station(models.Model):
@@ -212,6 +213,12 @@ class Inspection(models.Model):
                 condition=~Q(idempotency_key=""),
                 name="idempotency_key_once_per_station",
             ),
+            # An import that is run again, or twice at once, finds what is there.
+            models.UniqueConstraint(
+                fields=["product", "image_sha256"],
+                condition=Q(source="import"),
+                name="imported_image_once_per_product",
+            ),
             models.CheckConstraint(
                 condition=~Q(state="decided") | Q(verdict__isnull=False), name="decided_inspection_has_a_verdict"
             ),
@@ -221,10 +228,15 @@ class Inspection(models.Model):
             models.Index(fields=["-received_at", "-id"], name="inspection_newest"),
             models.Index(fields=["product", "-received_at"], name="inspection_by_product"),
             models.Index(fields=["product", "part_id"], name="inspection_by_part", condition=~Q(part_id="")),
-            # The review queue.
+            # The review queue, of one product and of all.
             models.Index(
-                fields=["product", "received_at"],
+                fields=["product", "received_at", "id"],
                 name="inspection_queue",
+                condition=Q(verdict="REVIEW", settled_at__isnull=True),
+            ),
+            models.Index(
+                fields=["received_at", "id"],
+                name="inspection_queue_of_all",
                 condition=Q(verdict="REVIEW", settled_at__isnull=True),
             ),
             # The sweeper: parts that a crash left without a score.

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product, Verdict
 
@@ -72,7 +73,7 @@ class Review(models.Model):
     defect_type = models.ForeignKey(DefectType, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     comment = models.TextField(blank=True)
     seconds = models.FloatField(help_text="From the claim to the verdict.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -114,12 +115,13 @@ class Label(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="labels"
     )
     comment = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = LabelQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        permissions = [("undo_any_label", "Can take back another person's label")]
         constraints = [
             models.CheckConstraint(condition=Q(verdict__in=["PASS", "FAIL"]), name="label_is_pass_or_fail"),
             models.CheckConstraint(
@@ -144,7 +146,7 @@ class LabelUndo(models.Model):
 
     label = models.OneToOneField(Label, on_delete=models.PROTECT, related_name="undo")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         triggers = [pgtrigger.Protect(name="undo_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]

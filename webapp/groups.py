@@ -28,6 +28,7 @@ _MANAGE = [
     ("inspection", "change_product"),
     ("labeling", "add_defecttype"),
     ("labeling", "change_defecttype"),
+    ("labeling", "undo_any_label"),
     ("mltasks", "add_trainingrun"),
     ("mltasks", "promote_modelversion"),
 ]
