@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from mltasks.vision.types import Roi, Sample, TrainConfig
 
@@ -91,6 +93,26 @@ class SnapshotItem(models.Model):
         )
 
 
+class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+    """Sets of training runs in domain words. All times are the database's."""
+
+    def queued(self) -> Self:
+        """Runs that wait for a worker."""
+        return self.filter(state=TrainingRun.State.QUEUED)
+
+    def unfinished(self) -> Self:
+        """Runs that wait or run."""
+        return self.filter(state__in=[TrainingRun.State.QUEUED, TrainingRun.State.RUNNING])
+
+    def abandoned(self) -> Self:
+        """Runs whose worker let its lease run out."""
+        return self.filter(state=TrainingRun.State.RUNNING, lease_expires_at__lt=Now())
+
+    def held_with(self, token: uuid.UUID) -> Self:
+        """The running run whose lease has this token: what a worker may write to."""
+        return self.filter(state=TrainingRun.State.RUNNING, lease_token=token)
+
+
 class TrainingRun(models.Model):
     """One attempt to learn a new version. State, attempt and lease live here; a Celery message is only a hint."""
 
@@ -107,6 +129,7 @@ class TrainingRun(models.Model):
 
     MAX_ATTEMPTS = 3
 
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Names its directories on disk.")
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     config = models.JSONField(default=dict)
@@ -121,6 +144,7 @@ class TrainingRun(models.Model):
         null=True, blank=True, help_text="Fences the writes of a worker that lost its lease."
     )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    hint_sent_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
     progress = models.FloatField(default=0.0, help_text="Share done, 0 to 1.")
     stage = models.CharField(max_length=200, blank=True)
     epochs = models.JSONField(default=list, help_text="Metrics of each epoch, in order.")
@@ -129,6 +153,8 @@ class TrainingRun(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TrainingRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -150,6 +176,16 @@ class TrainingRun(models.Model):
     def finished(self) -> bool:
         """True once the run can change no more."""
         return self.state in {self.State.SUCCEEDED, self.State.FAILED}
+
+    @property
+    def last_attempt(self) -> bool:
+        """True when the run is not tried again after this attempt."""
+        return self.attempt >= self.MAX_ATTEMPTS
+
+    @property
+    def bundle_name(self) -> str:
+        """Directory below the versions folder that this attempt writes its version to; no two attempts share one."""
+        return f"{self.model.name}/run-{self.pk}-{self.attempt}-{self.key.hex[:8]}"
 
     def train_config(self) -> TrainConfig:
         """Return the run's config. Raises ValueError for unknown settings."""
