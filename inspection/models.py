@@ -6,12 +6,14 @@ import uuid
 from datetime import time
 from typing import Self
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from rest_framework_api_key.models import AbstractAPIKey
 
 from mltasks.models import ModelVersion, RegisteredModel
@@ -143,6 +145,35 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
         """Stored, and still without a verdict."""
         return self.filter(state=Inspection.State.PENDING)
 
+    def abandoned(self) -> Self:
+        """Still without a verdict, and the lease of whoever scored them ran out by the database's clock."""
+        return self.awaiting_score().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
+
+    def held_with(self, token: uuid.UUID) -> Self:
+        """The unscored inspection whose lease has this token: what a scorer may write to."""
+        return self.awaiting_score().filter(lease_token=token)
+
+
+# What never changes once a verdict was given.
+DECISION_FIELDS = (
+    "state",
+    "verdict",
+    "reasons",
+    "label",
+    "defect_probability",
+    "reconstruction_error",
+    "anomaly_threshold",
+    "novel_defect_suspected",
+    "model_version",
+)
+
+
+def _decision_changes() -> pgtrigger.Q:
+    changed = pgtrigger.Q()
+    for name in DECISION_FIELDS:
+        changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
+    return pgtrigger.Q(old__state="decided") & changed
+
 
 class Inspection(models.Model):
     """One image of one part, from the moment it is safe on disk."""
@@ -241,6 +272,9 @@ class Inspection(models.Model):
             ),
             # The sweeper: parts that a crash left without a score.
             models.Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=_decision_changes()),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,8 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import inspection.models
+import pgtrigger.compiler
+import pgtrigger.migrations
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -162,5 +164,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='inspection',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'decided'), _negated=True), ('verdict__isnull', False), _connector='OR'), name='decided_inspection_has_a_verdict'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='inspection',
+            trigger=pgtrigger.compiler.Trigger(name='verdict_is_final', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."state" = \'decided\' AND (OLD."state" IS DISTINCT FROM (NEW."state") OR OLD."verdict" IS DISTINCT FROM (NEW."verdict") OR OLD."reasons" IS DISTINCT FROM (NEW."reasons") OR OLD."label" IS DISTINCT FROM (NEW."label") OR OLD."defect_probability" IS DISTINCT FROM (NEW."defect_probability") OR OLD."reconstruction_error" IS DISTINCT FROM (NEW."reconstruction_error") OR OLD."anomaly_threshold" IS DISTINCT FROM (NEW."anomaly_threshold") OR OLD."novel_defect_suspected" IS DISTINCT FROM (NEW."novel_defect_suspected") OR OLD."model_version_id" IS DISTINCT FROM (NEW."model_version_id")))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='9119623d31759165e224812b67784b33fd093613', operation='UPDATE', pgid='pgtrigger_verdict_is_final_392d0', table='inspection_inspection', when='BEFORE')),
         ),
     ]
