@@ -33,7 +33,8 @@ class DatasetSnapshot(models.Model):
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="snapshots")
     number = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    # The database's clock, as for labels: the nightly asks which labels are newer.
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     sha256 = models.CharField(max_length=64, help_text="Hash of the sorted manifest of all items.")
     good = models.PositiveIntegerField()
     defective = models.PositiveIntegerField()
@@ -150,7 +151,7 @@ class TrainingRun(models.Model):
     epochs = models.JSONField(default=list, help_text="Metrics of each epoch, in order.")
     log = models.TextField(blank=True)
     error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

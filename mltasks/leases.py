@@ -1,0 +1,91 @@
+"""Who may write to a training run. A lease is a token and an end on the run's row, both by the database's clock."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Now
+
+from mltasks.models import TrainingRun
+
+LEASE = timedelta(seconds=60)
+
+
+class RunNotAvailable(RuntimeError):  # noqa: N818 - a state of the thing
+    """The run is not waiting: another worker has it, or it is finished."""
+
+
+class LeaseLost(RuntimeError):  # noqa: N818 - a state of the thing
+    """The run was taken away: its lease ran out, or it was finished by somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLease:
+    """One worker's right to write to one run, until it runs out or is taken."""
+
+    run_id: int
+    token: uuid.UUID
+
+    @classmethod
+    def take(cls, run_id: int) -> Self:
+        """Take a waiting run: it is RUNNING then, one attempt further. Raises RunNotAvailable."""
+        lease = cls(run_id, uuid.uuid4())
+        taken = (
+            TrainingRun.objects.queued()
+            .filter(pk=run_id)
+            .update(
+                state=TrainingRun.State.RUNNING,
+                attempt=F("attempt") + 1,
+                lease_token=lease.token,
+                lease_expires_at=Now() + LEASE,
+                started_at=Now(),
+                finished_at=None,
+                progress=0.0,
+                stage="Starting",
+                epochs=[],
+                error="",
+            )
+        )
+        if not taken:
+            raise RunNotAvailable(f"Run {run_id} is not waiting: another worker has it, or it is finished.")
+        return lease
+
+    def write(self, *, log: str = "", **fields: Any) -> None:
+        """Write fields, append to the log and renew the lease, in one fenced update. Raises LeaseLost."""
+        if log:
+            fields["log"] = Concat(F("log"), Value(log))
+        held = TrainingRun.objects.held_with(self.token).filter(pk=self.run_id)
+        if not held.update(lease_expires_at=Now() + LEASE, **fields):
+            raise LeaseLost(f"Run {self.run_id} is no longer this worker's: its lease ran out or it was taken.")
+
+    def renew(self) -> None:
+        """Hold the run for another while. Raises LeaseLost."""
+        self.write()
+
+    def finish(self, state: TrainingRun.State, *, log: str, **fields: Any) -> None:
+        """Write the run's end and give the lease back. Raises LeaseLost."""
+        self.write(state=state, finished_at=Now(), log=log, **fields)
+
+
+def let_go(run: TrainingRun, token: uuid.UUID, words: str) -> bool:
+    """Record that the attempt that held ``token`` ended without finishing: tried again, or failed after the last.
+
+    ``run`` is the row as it was read. Returns False when the run has moved on since, and writes nothing then.
+    """
+    if run.last_attempt:
+        after = f"It was the last of {run.MAX_ATTEMPTS} attempts."
+        fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": "Failed"}
+    else:
+        after = "It will be tried again."
+        fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": "Waiting for another attempt"}
+    said = f"{words}, attempt {run.attempt} of {run.MAX_ATTEMPTS}. {after}"
+    held = TrainingRun.objects.held_with(token).filter(pk=run.pk, attempt=run.attempt)
+    return bool(
+        held.update(
+            error=said, lease_token=None, lease_expires_at=None, log=Concat(F("log"), Value(f"{said}\n")), **fields
+        )
+    )
