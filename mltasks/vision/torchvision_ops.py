@@ -27,7 +27,7 @@ def _extension_loads() -> bool:
     libraries = sorted(Path(spec.origin).parent.glob("_C*.so")) + sorted(Path(spec.origin).parent.glob("_C*.pyd"))
     try:
         for library in libraries:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
     except OSError:
         return False
     return bool(libraries)
@@ -37,9 +37,9 @@ def _declare_missing_ops() -> torch.library.Library | None:
     """Declare the schemas that ``import torchvision`` asks for, where the extension didn't bring them."""
     if _extension_loads():
         return None
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name in _DETECTION_OPS:
-        library.define(name + _DETECTION_SCHEMA)
+        library.define(name + _DETECTION_SCHEMA)  # type: ignore[no-untyped-call]
     return library
 
 

@@ -11,6 +11,7 @@ from mltasks.vision.drawing.fields import (
     Field,
     bezier,
     blurred,
+    field,
     ramp,
     rounded_box,
     smooth_noise,
@@ -75,7 +76,7 @@ def _string(plate: Plate) -> Field:
     start = vector(rng.uniform(-0.75, 0.75), rng.uniform(-1.5, 1.5))
     heading, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.0)
     end = start + length * vector(np.cos(heading), np.sin(heading))
-    control = (start + end) / 2 + rng.normal(0, 0.16, 2).astype(np.float32)
+    control = field((start + end) / 2 + rng.normal(0, 0.16, 2).astype(np.float32))
     curve = bezier(start, control, end)
     taper = np.linspace(1.0, 0.35, len(curve))
     width = plate.scale / 128 * rng.uniform(1.8, 3.2)
@@ -131,7 +132,7 @@ def _broken_corner(plate: Plate) -> Field:
     plate.body *= 1 - lost
     start = corner + inward * vector(reach_x, reach_y) * vector(0.55, 0.5)
     crack = _crack(plate, start, inward)
-    return np.maximum(np.maximum(lost, lip), crack) * inside
+    return field(np.maximum(np.maximum(lost, lip), crack) * inside)
 
 
 def _crack(plate: Plate, start: Field, inward: Field) -> Field:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 Field = NDArray[np.float32]
 Point = tuple[float, float]
 _OVERSAMPLING = 4
+
+
+def field(values: ArrayLike) -> Field:
+    """Return values as float32, without a copy where they are."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def coverage(picture: Image.Image) -> Field:
+    """Return an 8-bit grey picture as float32 in [0, 1]."""
+    return np.asarray(picture, dtype=np.float32) / np.float32(255)
 
 
 def spectral_noise(rng: np.random.Generator, shape: tuple[int, int], exponent: float, stretch: float = 1.0) -> Field:
@@ -41,19 +51,19 @@ def rounded_box(x: Field, y: Field, centre: Point, half: Point, radius: float) -
     outside_y = np.abs(y - centre[1]) - (half[1] - radius)
     corner = np.hypot(np.maximum(outside_x, 0), np.maximum(outside_y, 0))
     inner = np.minimum(np.maximum(outside_x, outside_y), 0)
-    return (corner + inner - radius).astype(np.float32)
+    return field(corner + inner - radius)
 
 
 def ramp(values: Field, start: float, end: float) -> Field:
     """Return a smooth step from 0 at ``start`` to 1 at ``end``; ``end`` may lie below ``start``."""
     share = np.clip((values - start) / (end - start), 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+    return field(share * share * (3 - 2 * share))
 
 
 def blurred(values: Field, radius: float) -> Field:
     """Return values in [0, 1] blurred by a Gaussian of ``radius`` pixels, in 256 steps."""
     picture = Image.fromarray(np.clip(values * 255, 0, 255).astype(np.uint8))
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32) / 255
+    return coverage(picture.filter(ImageFilter.GaussianBlur(radius)))
 
 
 def vector(*values: float) -> Field:
@@ -76,4 +86,4 @@ def stroke(shape: tuple[int, int], points: Field, widths: Sequence[float], inks:
     scaled = [tuple(point) for point in (points * _OVERSAMPLING).tolist()]
     for start, end, width, ink in zip(scaled, scaled[1:], widths, inks, strict=False):
         pen.line((start, end), fill=int(255 * ink), width=max(1, round(width * _OVERSAMPLING)))
-    return np.asarray(canvas.reduce(_OVERSAMPLING), dtype=np.float32) / 255
+    return coverage(canvas.reduce(_OVERSAMPLING))

@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mltasks.vision.drawing.fields import Field, blurred, ramp, rounded_box, smooth_noise, spectral_noise, vector
+from mltasks.vision.drawing.fields import (
+    Field,
+    blurred,
+    coverage,
+    field,
+    ramp,
+    rounded_box,
+    smooth_noise,
+    spectral_noise,
+    vector,
+)
 
 PLATE_HALF = (1.0, 1.8)
 CAMERA = (0.0, -1.28)
@@ -140,7 +150,7 @@ def _cavity_number(plate: Plate) -> Field:
     place = plate.to_pixels(vector(0.0, 1.48)[None])[0]
     text = f"PP-GF  {plate.rng.integers(1, 5)}"
     ImageDraw.Draw(picture).text((float(place[0]), float(place[1])), text, fill=255, font=font, anchor="mm")
-    return blurred(np.asarray(picture, dtype=np.float32) / 255, 0.6)
+    return blurred(coverage(picture), 0.6)
 
 
 def _add_surface(plate: Plate) -> None:
@@ -180,7 +190,7 @@ def _compose(plate: Plate) -> Field:
     light = plate.tone * falloff * (0.06 + 0.2 * np.clip(facing, 0, 1)) + 0.085 * plate.gloss * mirror**22
     tint = vector(1.03, 1.0, 0.985) * (1 + rng.normal(0, 0.006, 3).astype(np.float32))
     plastic = light[..., None] * tint
-    return _belt(plate) * (1 - plate.body[..., None]) + plastic * plate.body[..., None]
+    return field(_belt(plate) * (1 - plate.body[..., None]) + plastic * plate.body[..., None])
 
 
 def _belt(plate: Plate) -> Field:
@@ -192,7 +202,7 @@ def _belt(plate: Plate) -> Field:
         np.roll(plate.body, (int(0.035 * plate.scale), int(0.025 * plate.scale)), (0, 1)), 0.03 * plate.scale
     )
     tone = (0.66 + weave + wear) * (1 - 0.6 * shadow)
-    return (tone[..., None] * vector(0.97, 1.0, 1.0)).astype(np.float32)
+    return field(tone[..., None] * vector(0.97, 1.0, 1.0))
 
 
 def _expose(rng: np.random.Generator, light: Field) -> Image.Image:

@@ -1,0 +1,71 @@
+"""``python -m mltasks.vision.pretrain``: make the ResNet18 weights that ship. Resumes where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from mltasks.vision.backbones import BACKBONES, WEIGHTS_DIR
+from mltasks.vision.pretrain.card import facts_of, write_weights
+from mltasks.vision.pretrain.distil import BATCH, Recipe, Step, distil
+from mltasks.vision.pretrain.pool import drawing_sha256, load_pool
+from mltasks.vision.pretrain.student import Student
+
+DEFAULT_CROPS = 80_000
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Draw the pictures, distil, and write the weights with their card."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    steps = options.steps or options.crops // BATCH
+    recipe = Recipe(steps=steps, seed=options.seed)
+    pool = load_pool(options.cache, options.seed, options.images, options.side, options.threads, _say)
+
+    def report(step: Step, student: Student) -> None:
+        _say(f"step {step.done}/{steps}  loss {step.loss:.4f}  {step.crops_per_s:.1f} crops/s")
+        if step.done == steps or step.done % options.save_every == 0:
+            facts = facts_of(recipe, pool, step.done, step.loss)
+            digest = write_weights(student.network, options.out, facts)
+            _say(f"wrote {options.out}, sha256 {digest}")
+
+    checkpoint = options.cache / f"resume-{_identity(recipe, options)}.safetensors"
+    distil(pool, recipe, checkpoint, report_every=min(options.report_every, steps), report=report)
+    checkpoint.unlink()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _identity(recipe: Recipe, options: argparse.Namespace) -> str:
+    """Runs of another recipe, pool or thread count never take up this one's checkpoint."""
+    parts = [asdict(recipe), options.images, options.side, options.threads, drawing_sha256()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mltasks.vision.pretrain", description=__doc__)
+    parser.add_argument("--images", type=int, default=4000, help="pictures to draw (default %(default)s)")
+    parser.add_argument("--side", type=int, default=256, help="their side in pixels (default %(default)s)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--crops", type=int, default=DEFAULT_CROPS, help="crops to learn from (default %(default)s)")
+    length.add_argument("--steps", type=int, help=f"or optimizer steps, of {BATCH} crops each")
+    parser.add_argument("--seed", type=int, default=7, help="(default %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="part of the recipe: sums differ with it (%(default)s)")
+    parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped)
+    parser.add_argument(
+        "--cache", type=Path, default=Path("var/pretrain"), help="for pictures and checkpoint (%(default)s)"
+    )
+    parser.add_argument("--report-every", type=int, default=50, help="steps between lines and checkpoints")
+    parser.add_argument("--save-every", type=int, default=500, help="steps between usable weights at --out")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

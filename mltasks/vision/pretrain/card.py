@@ -1,0 +1,60 @@
+"""The file that ships: half-precision weights, and beside them a card that says how they came to be."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mltasks.vision.hub_cache import file_sha256
+from mltasks.vision.pretrain.distil import Recipe
+from mltasks.vision.pretrain.pool import Pool, pool_sha256
+from mltasks.vision.pretrain.teacher import teacher_card
+
+
+def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
+    """Write a network's state as safetensors, and ``facts`` with its sha256 as JSON beside it. Returns the sha256.
+
+    Convolutions are stored as float16. Batch norm stays float32: its variances span more than float16 holds, and its
+    share of the file is nothing. Each file is written whole or not at all, the card last.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    save_file({name: _stored(value) for name, value in network.state_dict().items()}, unfinished)
+    unfinished.chmod(0o644)
+    digest, size = file_sha256(unfinished), unfinished.stat().st_size
+    unfinished.replace(path)
+    card = json.dumps({"file": path.name, "sha256": digest, "bytes": size, **facts}, indent=2) + "\n"
+    unfinished.write_text(card, encoding="utf-8")
+    unfinished.replace(path.with_suffix(".json"))
+    return digest
+
+
+def _stored(value: Tensor) -> Tensor:
+    half = value.is_floating_point() and value.dim() == 4
+    return value.detach().to(torch.float16 if half else value.dtype).contiguous()
+
+
+def facts_of(recipe: Recipe, pool: Pool, done: int, loss: float) -> dict[str, Any]:
+    """Return what the card says of a run: everything needed to make the same file again."""
+    return {
+        "network": "torchvision resnet18 without fc",
+        "licence": "MIT, distilled from an Apache-2.0 teacher",
+        "method": "dense feature distillation, smooth L1 on standardized maps, no labels",
+        "images": f"{len(pool)} of {pool.shape[1]} x {pool.shape[2]} px, all drawn by mltasks.vision.drawing",
+        "images_sha256": pool_sha256(pool),
+        "recipe": asdict(recipe),
+        "steps_done": done,
+        "crops": done * recipe.batch,
+        "loss": round(loss, 5),
+        "teacher": teacher_card(),
+        "libraries": {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "safetensors")},
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,143 @@
+"""The distillation: a student learns to see what the teacher sees, on drawn pictures, without any label.
+
+Dense feature matching after Romero et al., "FitNets" (ICLR 2015). That artificial pictures suffice is due to Asano and
+Saeed, "The Augmented Image Prior" (ICLR 2023).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor
+
+from mltasks.vision.pretrain.crops import CROP, crop_batch
+from mltasks.vision.pretrain.pool import Pool
+from mltasks.vision.pretrain.student import Standard, Student, matching_loss
+from mltasks.vision.pretrain.teacher import Teacher
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that shapes the weights besides the pool. The same recipe, pool and thread count give the same bytes."""
+
+    steps: int
+    seed: int = 7
+    batch: int = BATCH
+    crop: int = CROP
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    statistics_batches: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One report: steps done, the mean loss since the last report, crops per second since the start."""
+
+    done: int
+    loss: float
+    crops_per_s: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """What training changes, and what a checkpoint holds."""
+
+    student: Student
+    optimizer: torch.optim.AdamW
+    done: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write all that is needed to go on, whole or not at all."""
+        tensors = {f"student.{name}": value for name, value in self.student.state_dict().items()}
+        for index, parameter in enumerate(self.student.parameters()):
+            for name, value in self.optimizer.state[parameter].items():
+                tensors[f"optimizer.{index}.{name}"] = value
+        tensors["done"] = torch.tensor(self.done)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+        save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished)
+        unfinished.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Take up a checkpoint of the same recipe."""
+        tensors = load_file(path)
+        self.done = int(tensors.pop("done"))
+        for name in [name for name in tensors if name.startswith("optimizer.")]:
+            _, index, key = name.split(".")
+            parameter = list(self.student.parameters())[int(index)]
+            self.optimizer.state[parameter][key] = tensors.pop(name)
+        self.student.load_state_dict({name.removeprefix("student."): value for name, value in tensors.items()})
+
+
+def distil(
+    pool: Pool,
+    recipe: Recipe,
+    checkpoint: Path,
+    *,
+    report_every: int = 50,
+    report: Callable[[Step, Student], None],
+) -> Student:
+    """Train a student and return it in eval mode. Goes on from ``checkpoint`` if it exists; writes it every report."""
+    torch.manual_seed(recipe.seed)
+    # torch's own stubs don't know that a module takes a memory format.
+    teacher: Teacher = Teacher().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student: Student = Student().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = _Run(student, _optimizer(student, recipe))
+    if checkpoint.is_file():
+        run.resume(checkpoint)
+    standard = Standard(teacher, [_views(pool, recipe, -1 - n) for n in range(recipe.statistics_batches)])
+    started, first, total = time.monotonic(), run.done, 0.0
+    while run.done < recipe.steps:
+        total += _step(run, teacher, standard, _views(pool, recipe, run.done), recipe)
+        run.done += 1
+        if run.done % report_every == 0 or run.done == recipe.steps:
+            speed = (run.done - first) * recipe.batch / (time.monotonic() - started)
+            report(Step(run.done, total / report_every, speed), student)
+            run.save(checkpoint)
+            total = 0.0
+    return student.eval()
+
+
+def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+    return torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def _views(pool: Pool, recipe: Recipe, step: int) -> Tensor:
+    # The generator depends on the step alone, so that a resumed run sees what an unbroken one would have seen.
+    generator = Generator().manual_seed(recipe.seed * 1_000_003 + step + recipe.statistics_batches)
+    views = crop_batch(pool, recipe.batch, generator, recipe.crop)
+    return views.contiguous(memory_format=torch.channels_last)
+
+
+def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe: Recipe) -> float:
+    for group in run.optimizer.param_groups:
+        group["lr"] = recipe.learning_rate * _schedule(run.done, recipe)
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad():
+            targets = standard(teacher(views))
+        own = run.student(views)
+    loss = matching_loss(own, targets)
+    run.optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    run.optimizer.step()
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise FloatingPointError(f"The loss is {value} at step {run.done}: lower the learning rate.")
+    return value
+
+
+def _schedule(step: int, recipe: Recipe) -> float:
+    """A linear warm-up, then half a cosine down to zero. Returns the share of the learning rate."""
+    warmup = min(recipe.warmup, recipe.steps // 10)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, recipe.steps - warmup)))

