@@ -1,0 +1,46 @@
+"""The registry: which version is champion, and how one becomes it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks.vision import bundle
+from mltasks.vision.bundle import BundleCorrupt
+
+__all__ = ["PERMISSION", "AlreadyChampion", "BundleCorrupt", "champion", "promote"]
+
+PERMISSION = "mltasks.promote_modelversion"
+
+
+class AlreadyChampion(ValueError):  # noqa: N818 - a state of the thing
+    """The version is champion already: there is nothing to change."""
+
+
+def champion(model: RegisteredModel) -> ModelVersion | None:
+    """The version that scores now, read anew at each call: a promotion reaches every process by it."""
+    return ModelVersion.objects.filter(model=model, state=ModelVersion.State.CHAMPION).first()
+
+
+def promote(version: ModelVersion, *, by: User | None, reason: str) -> Promotion:
+    """Make a version champion and retire the one before, in one transaction. A retired version comes back likewise.
+
+    Doors check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, and BundleCorrupt when the
+    version's files are not what was trained.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ValueError("A promotion needs a reason: say in a few words why this version should score.")
+    bundle.verify(version.path, version.sha256)  # before the lock: it reads the whole directory, which never changes
+    with transaction.atomic():
+        model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+        previous = champion(model)
+        if previous is not None and previous.pk == version.pk:
+            raise AlreadyChampion(f"{version} is champion already.")
+        if previous is not None:
+            ModelVersion.objects.filter(pk=previous.pk).update(state=ModelVersion.State.RETIRED)
+        ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.CHAMPION)
+        promotion = Promotion.objects.create(model=model, version=version, previous=previous, by=by, reason=reason)
+    version.refresh_from_db()
+    return promotion

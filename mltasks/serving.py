@@ -1,0 +1,63 @@
+"""Scorers of versions, kept in the process. Never imports torch: the web process serves through the exported graph."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from mltasks.models import ModelVersion
+from mltasks.vision.scorer import Scorer
+
+CAPACITY = 4  # versions in memory: some 100 MB each
+
+
+@dataclass
+class _Slot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    scorer: Scorer | None = None
+
+
+class ScorerCache:
+    """The scorers used last, by version and hash. Two threads that need one at once load it once."""
+
+    def __init__(self, load: Callable[[ModelVersion], Scorer], capacity: int = CAPACITY) -> None:
+        self._load = load
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
+
+    def get(self, version: ModelVersion) -> Scorer:
+        """Return the version's scorer. What loading raises is raised, and tried again at the next call."""
+        slot = self._slot((version.pk, version.sha256))
+        # A lock of the slot's own: while one version loads, others score.
+        with slot.lock:
+            if slot.scorer is None:
+                slot.scorer = self._load(version)
+            return slot.scorer
+
+    def _slot(self, key: tuple[int, str]) -> _Slot:
+        with self._lock:
+            slot = self._slots.setdefault(key, _Slot())
+            self._slots.move_to_end(key)
+            if len(self._slots) > self._capacity:
+                self._slots.popitem(last=False)
+            return slot
+
+
+def _load(version: ModelVersion) -> Scorer:
+    return Scorer.load(version.path, expected_sha256=version.sha256, threads=settings.SCORING_THREADS)
+
+
+_scorers = ScorerCache(_load)
+
+
+def scorer(version: ModelVersion) -> Scorer:
+    """The version's scorer, loaded and verified by its sha256 at the first call in this process.
+
+    Raises BundleCorrupt when its files are missing or not what was trained.
+    """
+    return _scorers.get(version)
