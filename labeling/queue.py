@@ -1,0 +1,127 @@
+"""The review queue: who holds which waiting part, and until when. All times are the database's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import DurationField, Exists, ExpressionWrapper, Min, OuterRef, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+
+from inspection.models import Inspection, InspectionQuerySet, Product
+from labeling.models import Claim
+from labeling.refusals import ClaimLost
+
+CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
+# The part on the screen and those that the page loads ahead.
+MAX_HELD = 4
+
+
+def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable[UUID] = ()) -> Claim | None:
+    """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD`` already.
+
+    What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
+    shows already. Two reviewers never get one part: rows are taken by ``FOR UPDATE SKIP LOCKED``, and the database
+    allows one open claim a part.
+    """
+    with transaction.atomic():
+        # One reviewer's claims are made one after another, so that two tabs can't hold more than the limit.
+        User.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
+        close_expired()
+        known = list(excluding)
+        held = claims_held(reviewer)
+        own = held.filter(inspection__product=product) if product else held
+        found = own.exclude(pk__in=known).select_for_update(of=("self",)).first()
+        if found is not None:
+            return renew(found)
+        if held.count() >= MAX_HELD:
+            return None
+        return _take_next(_waiting_parts(product), reviewer)
+
+
+def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
+    """Return the reviewer's claim on this very part, as after an undo. Raises ClaimLost when it can't be theirs."""
+    with transaction.atomic():
+        close_expired()
+        own = claims_held(reviewer).filter(inspection=inspection).select_for_update(of=("self",)).first()
+        if own is not None:
+            return renew(own)
+        made = _take_next(_waiting_parts().filter(pk=inspection.pk), reviewer)
+        if made is None:
+            raise ClaimLost("This part is with another reviewer, or waits for nobody.")
+        return made
+
+
+def renew(claim: Claim) -> Claim:
+    """Start the lease anew. Raises ClaimLost once the claim is closed."""
+    if not Claim.objects.filter(pk=claim.pk, closed_at__isnull=True).update(expires_at=_lease_end()):
+        raise ClaimLost("This claim is closed; claim the next part.")
+    claim.refresh_from_db()
+    return claim
+
+
+def release(claim: Claim) -> None:
+    """Give the part back to the queue. A claim that is closed already stays as it is."""
+    Claim.objects.filter(pk=claim.pk, closed_at__isnull=True).update(closed_at=Now())
+
+
+def close_expired() -> int:
+    """Close the claims whose lease ran out and return how many. One that is in use just now is left alone."""
+    with transaction.atomic():
+        expired = Claim.objects.filter(closed_at__isnull=True, expires_at__lte=Now())
+        keys = list(expired.select_for_update(skip_locked=True).order_by().values_list("pk", flat=True))
+        return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
+
+
+def claims_held(reviewer: User) -> QuerySet[Claim]:
+    """The reviewer's open claims, oldest first."""
+    return Claim.objects.filter(reviewer=reviewer, closed_at__isnull=True).order_by("created_at", "pk")
+
+
+def waiting(product: Product | None = None) -> int:
+    """Number of parts that no person has settled, claimed ones included."""
+    return _of(product).count()
+
+
+def oldest_wait(product: Product | None = None) -> timedelta | None:
+    """How long the oldest waiting part has waited; None when none does."""
+    oldest = ExpressionWrapper(Now() - Min("received_at"), output_field=DurationField())
+    wait: timedelta | None = _of(product).aggregate(wait=oldest)["wait"]
+    return wait
+
+
+def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:
+    """The order in which people see waiting parts: first come, first seen."""
+    return parts.order_by("received_at", "id")
+
+
+def _of(product: Product | None) -> InspectionQuerySet:
+    parts = Inspection.objects.awaiting_review()
+    return parts.filter(product=product) if product else parts
+
+
+def _waiting_parts(product: Product | None = None) -> InspectionQuerySet:
+    held = Claim.objects.filter(inspection=OuterRef("pk"), closed_at__isnull=True)
+    return _of(product).filter(~Exists(held))
+
+
+def _take_next(parts: InspectionQuerySet, reviewer: User) -> Claim | None:
+    # No key update: rows that refer to the part may still be written meanwhile.
+    lockable = in_order(parts).select_for_update(skip_locked=True, of=("self",), no_key=True)
+    while (part := lockable.first()) is not None:
+        made = Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end())
+        # Nothing is made when another's claim was committed between our look and our lock. The next look sees it.
+        Claim.objects.bulk_create([made], ignore_conflicts=True)
+        found = Claim.objects.filter(pk=made.pk).first()
+        if found is not None:
+            return found
+    return None
+
+
+def _lease_end() -> Combinable:
+    return Now() + timedelta(seconds=CLAIM_SECONDS)

@@ -1,0 +1,33 @@
+"""Why a person's step can't be done. Each has a stable ``code`` and says in words what happened."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818 - the domain's word
+    """A step that was refused; nothing was changed."""
+
+    code = "refused"
+
+
+class ClaimLost(Refusal):
+    """The part went to somebody else, or was settled meanwhile."""
+
+    code = "claim_lost"
+
+
+class InvalidLabel(Refusal):
+    """A verdict or defect type that can't be a label of this part."""
+
+    code = "invalid"
+
+
+class AlreadyUndone(Refusal):
+    """The label was taken back before."""
+
+    code = "already_undone"
+
+
+class NotStanding(Refusal):
+    """A newer label counts for the part, so taking this one back would change nothing."""
+
+    code = "not_standing"

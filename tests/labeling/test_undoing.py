@@ -1,0 +1,75 @@
+"""Taking a label back."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from inspection.models import Inspection, Product, Verdict
+from labeling import queue, review
+from labeling.models import Label, LabelUndo
+from labeling.refusals import AlreadyUndone, NotStanding
+from tests.labeling.conftest import make_part
+
+
+def settled(ada: User) -> Label:
+    claim = queue.claim(reviewer=ada)
+    assert claim is not None
+    return review.resolve(claim, verdict="PASS")
+
+
+def test_it_puts_the_part_back_in_the_queue(part: Inspection, ada: User, bob: User) -> None:
+    label = settled(ada)
+    review.undo(label, by=ada)
+    assert review.standing_label(part) is None
+    again = queue.claim(reviewer=bob)
+    assert again is not None
+    assert again.inspection == part
+    assert Label.objects.get() == label
+    assert LabelUndo.objects.get().by == ada
+
+
+def test_the_earlier_label_stands_again_and_the_part_stays_settled(part: Inspection, ada: User) -> None:
+    first = settled(ada)
+    second = review.correct(part, by=ada, verdict="FAIL")
+    review.undo(second, by=ada)
+    assert review.standing_label(part) == first
+    assert queue.waiting() == 0
+
+
+def test_a_part_that_passed_does_not_join_the_queue(product: Product, ada: User) -> None:
+    part = make_part(product, verdict=Verdict.PASS)
+    review.undo(review.correct(part, by=ada, verdict="FAIL"), by=ada)
+    part.refresh_from_db()
+    assert part.settled_at is None
+    assert queue.waiting() == 0
+
+
+def test_a_quality_manager_takes_back_anyones_label(part: Inspection, ada: User, manager: User) -> None:
+    review.undo(settled(ada), by=manager)
+    assert queue.waiting() == 1
+
+
+def test_it_refuses_another_reviewer(part: Inspection, ada: User, bob: User) -> None:
+    label = settled(ada)
+    with pytest.raises(PermissionDenied):
+        review.undo(label, by=bob)
+    assert not LabelUndo.objects.exists()
+
+
+def test_it_refuses_a_second_time(part: Inspection, ada: User) -> None:
+    label = settled(ada)
+    review.undo(label, by=ada)
+    with pytest.raises(AlreadyUndone):
+        review.undo(label, by=ada)
+
+
+def test_it_refuses_a_label_that_does_not_count(part: Inspection, ada: User) -> None:
+    label = settled(ada)
+    newer = review.correct(part, by=ada, verdict="FAIL")
+    with pytest.raises(NotStanding):
+        review.undo(label, by=ada)
+    review.undo(newer, by=ada)
+    review.undo(label, by=ada)
+    assert review.standing_label(part) is None
