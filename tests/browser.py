@@ -1,0 +1,109 @@
+"""Chromium for the tests: `page`, `login(page, user)` and `shoot(page, name)`.
+
+Skipped, with the reason, where no Chromium is installed; failed instead under ``REQUIRE_BROWSER=1``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import AbstractUser
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+Login = Callable[[Page, AbstractUser], None]
+Shoot = Callable[[Page, str], list[Path]]
+
+
+def chromium() -> str | None:
+    """Return the path of a Chromium: the one ``CHROMIUM`` names, else an installed one, else None."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session."""
+    path = chromium()
+    if path is None:
+        reason = "No Chromium: apt-get install -y chromium, or name one in CHROMIUM."
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    # Playwright keeps an event loop in this thread, in which Django would refuse the test's own queries.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        chromium_browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        yield chromium_browser
+        chromium_browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def live_site(live_server) -> str:  # type: ignore[no-untyped-def]
+    """Address of a live server with the test's database, static files included."""
+    return str(live_server.url)
+
+
+@pytest.fixture
+def page(browser: Browser, live_site: str) -> Iterator[Page]:
+    """A page of a fresh context on the live site: ``page.goto("/review/")``.
+
+    Fails the test when one of our scripts threw, or the content security policy refused something.
+    """
+    context = browser.new_context(base_url=live_site, viewport=DESKTOP, reduced_motion="reduce")
+    opened = context.new_page()
+    opened.set_default_timeout(10_000)
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    yield opened
+    context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def login(live_site: str) -> Login:
+    """Return ``login(page, user)``: the page's context is logged in as the user, without the form."""
+
+    def log_in(page: Page, user: AbstractUser) -> None:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_site}])
+
+    return log_in
+
+
+@pytest.fixture
+def shoot() -> Shoot:
+    """Return ``shoot(page, name)``: screenshots at desktop and phone size, under tests/screenshots/."""
+
+    def take(page: Page, name: str) -> list[Path]:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        before, paths = page.viewport_size, []
+        for size, view in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.set_viewport_size(view)  # type: ignore[arg-type]
+            path = SCREENSHOTS / f"{name}-{size}.png"
+            page.screenshot(path=path)
+            paths.append(path)
+        page.set_viewport_size(before or DESKTOP)  # type: ignore[arg-type]
+        return paths
+
+    return take

@@ -1,0 +1,79 @@
+"""Start a command tied to the life of the process that asked for it.
+
+Run as a file by ``python -I tied.py PARENT SIGNAL USER COMMAND...``: it becomes COMMAND (same process id), after it
+told the kernel to send SIGNAL when PARENT dies, however it dies. So no ``kill -9`` leaves a server behind. A program of
+its own, because ``preexec_fn`` is not safe in a parent with threads. Linux only; elsewhere it just becomes the command.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+_SET_DEATH_SIGNAL, _SET_KEEP_CAPS, _CAP_AMBIENT, _AMBIENT_RAISE = 1, 8, 47, 2  # linux/prctl.h
+_CAP_DAC_OVERRIDE, _CAP_VERSION_3 = 1, 0x20080522  # linux/capability.h
+
+
+def tied(command: Sequence[str], death_signal: signal.Signals, user: str = "") -> list[str]:
+    """Return the command line that runs ``command`` tied to this process, as ``user`` when one is named.
+
+    Linux sends the signal when the starting *thread* ends: start it from the main thread.
+    """
+    return [sys.executable, "-I", __file__, str(os.getpid()), str(int(death_signal)), user, *command]
+
+
+def become(parent: int, death_signal: int, user: str, command: Sequence[str]) -> None:
+    """Tie this process to ``parent`` and become ``command``. Exits when the parent is already gone."""
+    if user:
+        _become_user(user)
+    if sys.platform == "linux":
+        # After the change of user, which clears it.
+        _prctl(_SET_DEATH_SIGNAL, death_signal)
+    if os.getppid() != parent:
+        sys.exit(f"{command[0]}: the process that wanted it is gone")
+    os.execv(command[0], list(command))  # noqa: S606 (no shell wanted)
+
+
+def _become_user(name: str) -> None:
+    """Go from root to ``name``, keeping the one capability to pass folders that only root may enter.
+
+    PostgreSQL refuses user id 0. Everything else of an installation that root runs stays with root, in folders
+    such as /root, and opening those to everybody would be worse than this.
+    """
+    import pwd
+
+    entry = pwd.getpwnam(name)
+    if sys.platform == "linux":
+        _prctl(_SET_KEEP_CAPS, 1)
+    os.setgroups([])
+    os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+    os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+    if sys.platform == "linux":
+        _keep_capability(_CAP_DAC_OVERRIDE)
+
+
+def _keep_capability(number: int) -> None:
+    """Keep one capability over the next exec. Where a container never gave it, go on without."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAP_VERSION_3, 0)
+    mask = 1 << number
+    sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low word, high word
+    if libc.capset(header, sets) == 0:
+        _prctl(_CAP_AMBIENT, _AMBIENT_RAISE, number)
+
+
+def _prctl(option: int, *values: int) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    arguments = [*values, 0, 0, 0, 0][:4]
+    if libc.prctl(option, *(ctypes.c_ulong(value) for value in arguments)) != 0:
+        sys.stderr.write(f"prctl {option}: {os.strerror(ctypes.get_errno())}\n")
+
+
+if __name__ == "__main__":
+    become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
