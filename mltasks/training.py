@@ -117,8 +117,11 @@ def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelV
             sha256=learned.sha256,
             meta=learned.meta,
         )
-        evaluation = learned.evaluation
-        EvaluationReport.objects.create(version=version, protocol=evaluation["protocol"], evaluation=evaluation)
+        # The prediction of every image stays in the bundle's report.json; rows are read by lists of versions.
+        evaluation = {name: value for name, value in learned.evaluation.to_json().items() if name != "predictions"}
+        EvaluationReport.objects.create(
+            version=version, protocol=evaluation["protocol"]["words"], evaluation=evaluation
+        )
         said = reporter.unwritten()
         said["log"] += log_line(f"Made {version}.")
         reporter.lease.finish(TrainingRun.State.SUCCEEDED, progress=1.0, stage="Done", **said)

@@ -1,0 +1,50 @@
+"""Promote a version from the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from mltasks import registry
+from mltasks.models import ModelVersion
+from mltasks.reports import find_version
+
+
+class Command(BaseCommand):
+    """Make a version its product's champion."""
+
+    help = "Make a version the champion of its product, as the admin does."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Product, version, reason and who."""
+        parser.add_argument("product", help="slug of the product")
+        parser.add_argument("version", type=int, help="number of the version")
+        parser.add_argument("--reason", required=True, help="why this version should score")
+        parser.add_argument("--by", default="", help="user name of the person who promotes")
+
+    def handle(self, *args: Any, product: str, version: int, reason: str, by: str, **options: Any) -> None:
+        """Promote it, with the same rules as the admin and the API."""
+        try:
+            found = find_version(product, version)
+        except ModelVersion.DoesNotExist:
+            raise CommandError(f"{product!r} has no version {version}.") from None
+        try:
+            promotion = registry.promote(found, by=_person(by), reason=reason)
+        except (ValueError, registry.BundleCorrupt) as error:
+            raise CommandError(str(error)) from None
+        before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
+        self.stdout.write(f"Version {version} is champion of {product}{before}.")
+
+
+def _person(username: str) -> User | None:
+    if not username:
+        return None
+    try:
+        person = User.objects.get(username=username)
+    except User.DoesNotExist:
+        raise CommandError(f"There is no user {username!r}.") from None
+    if not person.has_perm(registry.PERMISSION):
+        raise CommandError(f"{username} may not promote versions.")
+    return person

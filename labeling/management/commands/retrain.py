@@ -1,0 +1,55 @@
+"""Retrain a product from the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from inspection.models import Product
+from labeling.retraining import retrain
+from mltasks import training
+from mltasks.leases import LeaseLost, RunNotAvailable
+from mltasks.models import ModelVersion, TrainingRun
+from mltasks.vision.types import Progress
+
+
+class Command(BaseCommand):
+    """Snapshot, train, evaluate: a new candidate version."""
+
+    help = "Snapshot the labels, train and evaluate a new candidate version. The last line is its number."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The product, and whether a worker does it."""
+        parser.add_argument("product", help="slug of the product")
+        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
+
+    def handle(self, *args: Any, product: str, queue: bool, **options: Any) -> None:
+        """Retrain, in the foreground with a progress bar unless it is queued."""
+        try:
+            wanted = Product.objects.select_related("registered_model").get(slug=product)
+        except Product.DoesNotExist:
+            raise CommandError(f"There is no product {product!r}.") from None
+        try:
+            run = retrain(wanted, trigger=TrainingRun.Trigger.COMMAND, hint=queue)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Run {run.pk} on {run.snapshot}", self.style.NOTICE)
+        self.stdout.write(str(run.pk if queue else self._execute(run).number))
+
+    def _execute(self, run: TrainingRun) -> ModelVersion:
+        shape = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
+        with tqdm(total=1.0, bar_format=shape, file=self.stderr, leave=True) as bar:
+
+            def show(step: Progress) -> None:
+                bar.set_description_str(step.stage, refresh=False)
+                bar.update(max(0.0, step.share - bar.n))
+
+            try:
+                return training.execute(run, show)
+            except (RunNotAvailable, LeaseLost) as error:
+                raise CommandError(str(error)) from None
+            except Exception as error:
+                # The run's row has the traceback.
+                raise CommandError(f"Run {run.pk} failed. {training.in_words(error)}") from error

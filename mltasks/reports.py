@@ -1,0 +1,40 @@
+"""Find versions by product and number, and say what their reports say: one reading for REST, pages and commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mltasks.models import ModelVersion
+from mltasks.vision import bundle
+
+# What a browser may fetch of a version: its figures and its worst mistakes, never the weights.
+SHOWN_FOLDERS = ("plots/", "worst/")
+
+
+def find_version(product: str, number: int) -> ModelVersion:
+    """The version with its report, run and snapshot. Raises ModelVersion.DoesNotExist."""
+    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "run__requested_by")
+    return related.get(model__name=product, number=number)
+
+
+def report_json(version: ModelVersion) -> dict[str, Any]:
+    """The version's report with what it is the report of; strict JSON, what could not be measured is null."""
+    snapshot = version.run.snapshot
+    return {
+        "product": version.model.name,
+        "version": version.number,
+        "created_at": version.created_at.isoformat(),
+        "snapshot": None if snapshot is None else {"number": snapshot.number, "sha256": snapshot.sha256},
+        **version.report.evaluation,
+        "files": shown_files(version),
+    }
+
+
+def shown_files(version: ModelVersion) -> list[str]:
+    """Names of the version's figures and pictures, as its manifest lists them; none when its directory is gone."""
+    try:
+        manifest: dict[str, str] = json.loads((version.path / bundle.MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in manifest if name.startswith(SHOWN_FOLDERS))
