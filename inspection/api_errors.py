@@ -1,0 +1,89 @@
+"""Every error of the REST API as JSON with ``code`` and ``detail``, and the status that belongs to its code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, UnreadablePostError
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from inspection.refusals import DiskFull, Refusal
+from inspection.storage import is_disk_full
+from mltasks.vision.images import ImageError
+
+STATUS = {
+    "invalid_request": 400,
+    "invalid_image": 400,
+    "truncated_image": 400,
+    "unknown_filter": 400,
+    "no_heatmap": 404,
+    "image_missing": 404,
+    "in_progress": 409,
+    "length_required": 411,
+    "file_too_large": 413,
+    "too_many_pixels": 413,
+    "unsupported_format": 415,
+    "idempotency_mismatch": 422,
+    "disk_full": 507,
+}
+# DRF's own words for the two that our contract names otherwise.
+OUR_CODES = {"parse_error": "invalid_request", "invalid": "invalid_request"}
+
+
+def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer to an exception of a view. None for a database that is away, which a middleware answers with 503, and
+    for a fault of ours, which Django logs and answers with 500."""
+    if isinstance(exc, OSError) and is_disk_full(exc):
+        exc = DiskFull("The disk is full. The image was not taken.")
+    if isinstance(exc, Refusal):
+        return _refused(exc.code, exc.detail, exc.retry_after)
+    if isinstance(exc, ImageError):
+        return _refused(exc.code, exc.detail)
+    if isinstance(exc, SuspiciousOperation):
+        return _refused("invalid_request", "The form has too many or too large fields, or is not one.")
+    if isinstance(exc, UnreadablePostError):
+        return _refused("invalid_request", "The body ended before it was complete.")
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    return _of_framework(exc) if isinstance(exc, exceptions.APIException) else None
+
+
+def _refused(code: str, detail: str, retry_after: int | None = None) -> Response:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Response({"code": code, "detail": detail}, status=STATUS[code], headers=headers)
+
+
+def _of_framework(exc: exceptions.APIException) -> Response:
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait := getattr(exc, "wait", None)) is not None:
+        headers["Retry-After"] = f"{wait:.0f}"
+    return Response(_body(exc), status=exc.status_code, headers=headers)
+
+
+def _body(exc: exceptions.APIException) -> dict[str, Any]:
+    if isinstance(exc, exceptions.ValidationError):
+        return _validation(exc.detail)
+    code = str(getattr(exc.detail, "code", exc.default_code))
+    return {"code": OUR_CODES.get(code, code), "detail": str(exc.detail)}
+
+
+def _validation(detail: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": "invalid_request", "detail": " ".join(_sentences(detail))}
+    if isinstance(detail, Mapping):
+        body["fields"] = detail
+    return body
+
+
+def _sentences(detail: Any, name: str = "") -> list[str]:
+    if isinstance(detail, Mapping):
+        return [words for key, value in detail.items() for words in _sentences(value, str(key))]
+    if isinstance(detail, list):
+        return [words for value in detail for words in _sentences(value, name)]
+    return [f"{name}: {detail}" if name and name != "non_field_errors" else str(detail)]

@@ -1,0 +1,49 @@
+"""Camera stations show their key: ``Authorization: Api-Key <key>``."""
+
+from __future__ import annotations
+
+import re
+
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework_api_key.permissions import KeyParser
+
+from inspection.models import Station, StationKey
+
+# What the library makes: a prefix of 8 characters and a secret of 32.
+KEY = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
+
+
+class StationKeyAuthentication(BaseAuthentication):
+    """The request's user is anonymous and its ``auth`` the StationKey."""
+
+    parser = KeyParser()
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, StationKey] | None:
+        """Return the key's row; None when another scheme is used. Raises AuthenticationFailed for a useless key."""
+        key = self.parser.get(request._request)
+        if key is None:
+            return None
+        found = self._found(key)
+        if found is None or found.has_expired:
+            raise AuthenticationFailed("The station key is wrong or was revoked.")
+        return AnonymousUser(), found
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 names as the way in."""
+        return KeyParser.keyword
+
+    @staticmethod
+    def _found(key: str) -> StationKey | None:
+        if not KEY.fullmatch(key):
+            return None
+        usable = StationKey.objects.get_usable_keys().select_related("station__product__registered_model")
+        row: StationKey | None = usable.filter(prefix=key.partition(".")[0]).first()
+        return row if row is not None and row.is_valid(key) else None
+
+
+def station_of(request: Request) -> Station | None:
+    """The station that sent the request; None when a person did."""
+    return request.auth.station if isinstance(request.auth, StationKey) else None

@@ -1,0 +1,175 @@
+"""Image in, verdict out: checked, stored durably, recorded, and only then scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from inspection import scoring, storage
+from inspection.models import Inspection, Product, Station
+from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
+from mltasks.vision import images
+from mltasks.vision.types import Roi
+
+RETRY_AFTER = 2  # seconds: a score takes a fraction of one
+UNSCORED_SIZE = (images.THUMBNAIL_SIDE, images.THUMBNAIL_SIDE)
+TITLE_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """All that was said of one image."""
+
+    product: Product
+    station: Station | None
+    uploaded_by: User | None
+    source: Inspection.Source
+    part_id: str
+    captured_at: datetime | None
+    metadata: Mapping[str, Any]
+    idempotency_key: str
+    title: str
+
+    @property
+    def roi(self) -> str:
+        return self.station.roi if self.station else ""
+
+    def request_sha256(self, image_sha256: str) -> str:
+        """One hash of everything that the sender chose, the same for the same body."""
+        captured = self.captured_at and self.captured_at.astimezone(UTC).isoformat()
+        body = [image_sha256, self.part_id, captured, dict(self.metadata)]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def receive(
+    image: BinaryIO,
+    *,
+    station: Station | None = None,
+    product: Product | None = None,
+    uploaded_by: User | None = None,
+    source: Inspection.Source = Inspection.Source.STATION,
+    part_id: str = "",
+    captured_at: datetime | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+    title: str = "",
+    arrived: float | None = None,
+) -> Inspection:
+    """Take one image of a part and return its inspection, decided.
+
+    The file is on disk and the row committed before anything is scored: a crash after that leaves a pending row to the
+    sweeper. Each call is an inspection of its own, unless the station sent this ``idempotency_key`` before: then the
+    first one is returned. With source IMPORT nothing is scored, and the same bytes are one inspection of the product.
+    ``arrived`` is the request's ``time.perf_counter``. Without a station the product is needed.
+
+    Raises ImageError, and the refusals FileTooLarge, DiskFull, IdempotencyMismatch and InProgress.
+    """
+    began = time.perf_counter() if arrived is None else arrived
+    owner = station.product if station else product
+    if owner is None:
+        raise TypeError("An image belongs to a station or to a product.")
+    key = (idempotency_key or "") if station else ""
+    name = title.replace("\0", "")[:TITLE_LENGTH]
+    source = Inspection.Source(source)
+    part = _Part(owner, station, uploaded_by, source, part_id, captured_at, metadata or {}, key, name)
+    _check_size(image)
+    return _earlier(part, image) or _take(part, image, began)
+
+
+def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
+    imported = part.source == Inspection.Source.IMPORT
+    size = None if imported else scoring.champion_size(part.product)
+    roi = Roi.parse(part.roi) if part.roi else None
+    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
+    loaded = images.load(image, roi=roi, size=size or UNSCORED_SIZE, limits=limits)
+    stored = storage.store(image, loaded.header.format)
+    storage.store_thumbnail(stored.sha256, loaded.thumbnail())
+    try:
+        inspection = _record(part, stored, loaded.header)
+    except IntegrityError:
+        # Of two requests at once with one key, or two imports of one file, the database took the other.
+        first = _earlier(part, image)
+        if first is None:
+            raise
+        return first
+    return inspection if imported else _answered(scoring.score(inspection, scoring.Frame(loaded, size, began)))
+
+
+def _record(part: _Part, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
+    imported = part.source == Inspection.Source.IMPORT
+    state = {"state": Inspection.State.IMPORTED} if imported else scoring.lease_fields()
+    # Durable: the row must be committed before it is scored. An import may commit it together with its label.
+    with transaction.atomic(durable=not imported):
+        inspection = Inspection.objects.create(
+            product=part.product,
+            station=part.station,
+            uploaded_by=part.uploaded_by,
+            source=part.source,
+            part_id=part.part_id,
+            captured_at=part.captured_at,
+            metadata=dict(part.metadata),
+            title=part.title,
+            roi=part.roi,
+            idempotency_key=part.idempotency_key,
+            request_sha256=part.request_sha256(stored.sha256),
+            image_name=stored.name,
+            image_sha256=stored.sha256,
+            image_bytes=stored.size,
+            image_format=header.format,
+            image_width=header.width,
+            image_height=header.height,
+            **state,
+        )
+    # The database computed it; read again when somebody asks.
+    del inspection.lease_expires_at
+    return inspection
+
+
+def _earlier(part: _Part, image: BinaryIO) -> Inspection | None:
+    """The inspection that this request made before, if it did."""
+    known = Inspection.objects.select_related("product__registered_model", "station", "model_version")
+    if part.source == Inspection.Source.IMPORT:
+        sha256 = storage.sha256_of(image)
+        return known.filter(product=part.product, image_sha256=sha256, source=part.source).first()
+    if not part.idempotency_key:
+        return None
+    first = known.filter(station=part.station, idempotency_key=part.idempotency_key).first()
+    if first is None:
+        return None
+    if first.request_sha256 != part.request_sha256(storage.sha256_of(image)):
+        raise IdempotencyMismatch("This idempotency key came with another image or other fields before.")
+    if first.state == Inspection.State.PENDING:
+        return _answered(_resumed(first))
+    return first
+
+
+def _resumed(inspection: Inspection) -> Inspection:
+    """Score a part whose first request died; leave it alone while somebody is at it."""
+    leased = scoring.lease(Inspection.objects.filter(pk=inspection.pk))
+    if leased is not None:
+        return scoring.score(leased)
+    inspection.refresh_from_db()
+    return inspection
+
+
+def _answered(inspection: Inspection) -> Inspection:
+    if inspection.state == Inspection.State.PENDING:
+        raise InProgress("The image is stored and is being scored. Ask again soon.", retry_after=RETRY_AFTER)
+    return inspection
+
+
+def _check_size(image: BinaryIO) -> None:
+    size = image.seek(0, 2)
+    image.seek(0)
+    if size > settings.MAX_IMAGE_BYTES:
+        raise FileTooLarge(f"The file has {size:,} bytes; at most {settings.MAX_IMAGE_BYTES:,} are accepted.")

@@ -1,0 +1,33 @@
+"""``create_product SLUG [--fn-cost 5] [--fp-cost 1]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inspection.products import create_product
+
+
+class Command(BaseCommand):
+    """Makes a product with its registered model."""
+
+    help = "Make a product with its registered model."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("slug")
+        parser.add_argument("--name", default="", help="As people read it; default: the slug in words.")
+        parser.add_argument("--fn-cost", type=float, default=5.0, help="Cost of an escape, a defect that passed.")
+        parser.add_argument("--fp-cost", type=float, default=1.0, help="Cost of a false alarm.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make it and say so."""
+        try:
+            product = create_product(
+                options["slug"], name=options["name"], fn_cost=options["fn_cost"], fp_cost=options["fp_cost"]
+            )
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(f"Product {product.slug} is there.")

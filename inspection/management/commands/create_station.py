@@ -1,0 +1,34 @@
+"""``create_station PRODUCT NAME [--roi X,Y,W,H]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inspection.models import Product
+from inspection.stations import create_station
+
+
+class Command(BaseCommand):
+    """Makes a camera station and prints its key, which is shown this once."""
+
+    help = "Make a camera station; prints one line, its API key, shown this once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("product", help="The product's slug.")
+        parser.add_argument("name")
+        parser.add_argument("--roi", default="", help="Region of interest X,Y,W,H in pixels of the upright image.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make it and print its key."""
+        product = Product.objects.filter(slug=options["product"]).first()
+        if product is None:
+            raise CommandError(f"There is no product {options['product']!r}. Make it with create_product.")
+        try:
+            _, key = create_station(product, options["name"], options["roi"])
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(key)

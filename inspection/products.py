@@ -1,0 +1,30 @@
+"""Products and the registered model each of them has."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from inspection.models import Product
+from mltasks.models import RegisteredModel
+
+
+def create_product(slug: str, *, name: str = "", fn_cost: float = 5.0, fp_cost: float = 1.0) -> Product:
+    """Make a product with its registered model. The name defaults to the slug in words.
+
+    Raises ValidationError, also when there is one of that slug.
+    """
+    words = name or slug.replace("-", " ").replace("_", " ").capitalize()
+    return add(Product(slug=slug, name=words, fn_cost=fn_cost, fp_cost=fp_cost))
+
+
+def add(product: Product) -> Product:
+    """Save a new product and its registered model together. Raises ValidationError."""
+    product.full_clean(exclude=["registered_model"])
+    try:
+        with transaction.atomic():
+            product.registered_model = RegisteredModel.objects.create(name=product.slug)
+            product.save()
+    except IntegrityError as error:
+        raise ValidationError({"slug": f"There is a product or a model {product.slug!r} already."}) from error
+    return product

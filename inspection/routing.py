@@ -1,0 +1,76 @@
+"""PASS, FAIL or REVIEW, and why. Pure: no Django, no torch, no clock, no chance."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from mltasks.vision.thresholds import cost_threshold, needs_review
+from mltasks.vision.types import Costs, Scores
+
+VerdictName = Literal["PASS", "FAIL", "REVIEW"]
+LabelName = Literal["PASS", "FAIL"]
+ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_failed", "audit_sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPolicy:
+    """A product's costs, and the share of sure PASS parts (0 to 1) that a person looks at anyway."""
+
+    costs: Costs = field(default_factory=Costs)
+    audit_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to a part, the model's own label (None when nothing scored it), and why a person is asked."""
+
+    verdict: VerdictName
+    label: LabelName | None
+    reasons: tuple[ReasonName, ...] = ()
+
+
+NO_MODEL = Decision("REVIEW", None, ("no_model",))
+SCORING_FAILED = Decision("REVIEW", None, ("scoring_failed",))
+
+
+def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float) -> Decision:
+    """Route one part by the costs its product has now.
+
+    A person is asked inside the review band (Chow, 1970), when a novelty detector is over its threshold, however sure
+    the classifier is, and for sure passes whose ``audit_draw`` in [0, 1) lies below the audit share. Without scores
+    there was no model. Raises ValueError for scores that are no numbers: NaN compares as a sure pass.
+    """
+    if scores is None:
+        return NO_MODEL
+    _check(scores)
+    label: LabelName = "FAIL" if scores.defect_probability >= cost_threshold(policy.costs) else "PASS"
+    reasons = _doubts(scores, policy)
+    if not reasons and label == "PASS" and audit_draw < policy.audit_share:
+        reasons = ("audit_sample",)
+    return Decision("REVIEW" if reasons else label, label, reasons)
+
+
+def audit_draw(inspection_id: UUID) -> float:
+    """A number in [0, 1) that follows from the inspection's id alone: a second scoring draws the same lot."""
+    digest = hashlib.sha256(b"audit:" + inspection_id.bytes).digest()
+    # 53 bits are what a float holds exactly; more would round up to 1.
+    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+
+
+def _doubts(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:
+    doubts: list[ReasonName] = []
+    if needs_review(scores.defect_probability, policy.costs):
+        doubts.append("low_confidence")
+    if scores.novel_defect_suspected:
+        doubts.append("novel_anomaly")
+    return tuple(doubts)
+
+
+def _check(scores: Scores) -> None:
+    numbers = (scores.defect_probability, scores.reconstruction_error, scores.anomaly_threshold)
+    if not all(math.isfinite(number) for number in numbers) or not 0 <= scores.defect_probability <= 1:
+        raise ValueError(f"A part can't be routed by these scores: {scores}")

@@ -1,0 +1,183 @@
+"""A stored image gets its scores and its verdict, in one write that only the holder of the lease can do."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import Error as DatabaseTrouble
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from inspection import routing, storage
+from inspection.models import Inspection, InspectionQuerySet, Product
+from inspection.routing import Decision, RoutingPolicy
+from mltasks import registry, serving
+from mltasks.models import ModelVersion
+from mltasks.vision import images
+from mltasks.vision.types import Roi, Scores
+
+logger = logging.getLogger(__name__)
+
+# Long enough for a cold start of a version on a busy machine; a crash delays a part by this much.
+LEASE = timedelta(seconds=30)
+ERROR_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What intake has in memory: the image decoded for ``size`` (height, width), and when the request arrived
+    (``time.perf_counter``)."""
+
+    loaded: images.Loaded
+    size: tuple[int, int] | None
+    arrived: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What scoring one part came to."""
+
+    decision: Decision
+    version: ModelVersion | None = None
+    scores: Scores | None = None
+
+
+def lease_fields() -> dict[str, Any]:
+    """Field values of an inspection that is created with its first attempt under way."""
+    return {"attempt": 1, "lease_token": uuid.uuid4(), "lease_expires_at": Now() + LEASE}
+
+
+def lease(candidates: InspectionQuerySet) -> Inspection | None:
+    """Take one abandoned part of ``candidates`` that nobody else is taking, one attempt further; None without any."""
+    with transaction.atomic():
+        waiting = candidates.abandoned().select_related("product__registered_model", "station")
+        inspection = waiting.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
+        if inspection is None:
+            return None
+        inspection.attempt += 1
+        inspection.lease_token = uuid.uuid4()
+        Inspection.objects.filter(pk=inspection.pk).update(
+            attempt=inspection.attempt, lease_token=inspection.lease_token, lease_expires_at=Now() + LEASE
+        )
+    return inspection
+
+
+def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
+    """Score a leased part and write its verdict; after MAX_ATTEMPTS it goes to a person as ``scoring_failed``.
+
+    Whoever lost the lease meanwhile writes nothing; the row is then returned as it is, perhaps still pending. Raises
+    ``django.db.Error`` when the database is away: the part stays pending, and the sweeper comes for it.
+    """
+    while inspection.attempt <= Inspection.MAX_ATTEMPTS:
+        try:
+            outcome = _outcome(inspection, frame)
+        except DatabaseTrouble:
+            raise
+        except Exception as error:
+            # Whatever a model or a file does, the part must reach a person.
+            logger.exception("Scoring %s failed, attempt %d.", inspection.pk, inspection.attempt)
+            if not _record_failure(inspection, error):
+                return _as_it_is(inspection)
+        else:
+            return _write(inspection, outcome, frame)
+    return _write(inspection, Outcome(routing.SCORING_FAILED), frame)
+
+
+def champion_size(product: Product) -> tuple[int, int] | None:
+    """The image size (height, width) its champion scores; None without one, or when it can't be loaded."""
+    version = registry.champion(product.registered_model)
+    if version is None:
+        return None
+    try:
+        return serving.scorer(version).input_size
+    except Exception:
+        # Only a hint for decoding: scoring meets the same error and records it.
+        logger.debug("%s can't be loaded.", version, exc_info=True)
+        return None
+
+
+def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
+    product = inspection.product
+    policy = RoutingPolicy(costs=product.costs, audit_share=product.audit_share)
+    draw = routing.audit_draw(inspection.pk)
+    version = registry.champion(product.registered_model)
+    if version is None:
+        return Outcome(routing.decide(None, policy, audit_draw=draw))
+    scorer = serving.scorer(version)
+    [scores] = scorer.score([_pixels(inspection, frame, scorer.input_size)])
+    return Outcome(routing.decide(scores, policy, audit_draw=draw), version, scores)
+
+
+def _pixels(inspection: Inspection, frame: Frame | None, size: tuple[int, int]) -> NDArray[np.uint8]:
+    if frame is not None and frame.size == size:
+        return frame.loaded.array(size)
+    roi = Roi.parse(inspection.roi) if inspection.roi else None
+    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    return images.decode(storage.image_path(inspection), roi=roi, size=size, limits=limits)
+
+
+def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Inspection:
+    fields = _decided(outcome) | {
+        "attempt": min(inspection.attempt, Inspection.MAX_ATTEMPTS),
+        "decided_at": timezone.now(),
+        "latency_ms": _latency_ms(inspection, frame),
+        "lease_token": None,
+        "lease_expires_at": None,
+    }
+    if not _held(inspection).update(**fields):
+        logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
+        return _as_it_is(inspection)
+    for name, value in fields.items():
+        setattr(inspection, name, value)
+    return inspection
+
+
+def _decided(outcome: Outcome) -> dict[str, Any]:
+    scores = outcome.scores
+    return {
+        "state": Inspection.State.DECIDED,
+        "verdict": outcome.decision.verdict,
+        "reasons": list(outcome.decision.reasons),
+        "label": outcome.decision.label,
+        "defect_probability": scores and scores.defect_probability,
+        "reconstruction_error": scores and scores.reconstruction_error,
+        "anomaly_threshold": scores and scores.anomaly_threshold,
+        "novel_defect_suspected": scores and scores.novel_defect_suspected,
+        "model_version": outcome.version,
+    }
+
+
+def _latency_ms(inspection: Inspection, frame: Frame | None) -> float:
+    if frame is not None:
+        return (time.perf_counter() - frame.arrived) * 1000
+    return (timezone.now() - inspection.received_at).total_seconds() * 1000
+
+
+def _record_failure(inspection: Inspection, error: Exception) -> bool:
+    """Note why an attempt failed and begin the next one. False when the lease is lost."""
+    words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
+    written = _held(inspection).update(scoring_error=words, attempt=F("attempt") + 1, lease_expires_at=Now() + LEASE)
+    inspection.scoring_error = words
+    inspection.attempt += 1
+    return bool(written)
+
+
+def _held(inspection: Inspection) -> InspectionQuerySet:
+    if inspection.lease_token is None:
+        raise ValueError(f"Inspection {inspection.pk} is not leased: nobody may score it.")
+    return Inspection.objects.held_with(inspection.lease_token).filter(pk=inspection.pk)
+
+
+def _as_it_is(inspection: Inspection) -> Inspection:
+    inspection.refresh_from_db()
+    return inspection
