@@ -1,0 +1,91 @@
+"""One champion a registered model, whoever promotes, and a row for ever that says why."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import ProgrammingError, connection
+
+from mltasks import registry
+from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from tests.trained import MakeVersion
+
+
+@pytest.fixture
+def model(db: None) -> RegisteredModel:
+    return RegisteredModel.objects.create(name="plate")
+
+
+def test_it_makes_the_first_champion(model: RegisteredModel, make_version: MakeVersion) -> None:
+    version = make_version(model)
+    assert registry.champion(model) is None
+    promotion = registry.promote(version, by=None, reason=" It is the first. ")
+    assert registry.champion(model) == version
+    assert (promotion.previous, promotion.reason) == (None, "It is the first.")
+    assert version.state == ModelVersion.State.CHAMPION
+
+
+def test_it_retires_the_one_before_and_rolls_back(model: RegisteredModel, make_version: MakeVersion) -> None:
+    first, second = make_version(model, champion=True), make_version(model)
+    registry.promote(second, by=None, reason="Better recall.")
+    first.refresh_from_db()
+    assert first.state == ModelVersion.State.RETIRED
+    back = registry.promote(first, by=None, reason="More false alarms than before.")
+    assert registry.champion(model) == first
+    assert back.previous == second
+    assert Promotion.objects.count() == 3
+
+
+def test_it_refuses_without_a_reason(model: RegisteredModel, make_version: MakeVersion) -> None:
+    version = make_version(model)
+    with pytest.raises(ValueError, match="needs a reason"):
+        registry.promote(version, by=None, reason="  ")
+    assert registry.champion(model) is None
+
+
+def test_it_refuses_the_champion_itself(model: RegisteredModel, make_version: MakeVersion) -> None:
+    version = make_version(model, champion=True)
+    with pytest.raises(registry.AlreadyChampion):
+        registry.promote(version, by=None, reason="Again.")
+    assert Promotion.objects.count() == 1
+
+
+def test_it_refuses_a_bundle_that_changed(model: RegisteredModel, make_version: MakeVersion) -> None:
+    champion, version = make_version(model, champion=True), make_version(model)
+    weights = version.path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    with pytest.raises(registry.BundleCorrupt, match=r"model\.safetensors"):
+        registry.promote(version, by=None, reason="Never mind the file.")
+    assert registry.champion(model) == champion
+
+
+def test_it_refuses_to_forget(model: RegisteredModel, make_version: MakeVersion) -> None:
+    make_version(model, champion=True)
+    with pytest.raises(ProgrammingError, match="Cannot update or delete"):
+        Promotion.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_leave_one_champion(make_version: MakeVersion) -> None:
+    model = RegisteredModel.objects.create(name="raced")
+    versions = [make_version(model) for _ in range(4)]
+    ready = threading.Barrier(len(versions))
+
+    def promote(version: ModelVersion) -> None:
+        try:
+            ready.wait()
+            registry.promote(version, by=None, reason="Mine is best.")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=promote, args=[version]) for version in versions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ModelVersion.objects.filter(state="champion").count() == 1
+    assert ModelVersion.objects.filter(state="retired").count() == 3
+    # The history is one chain: each promotion retired what the one before it had made champion.
+    history = list(Promotion.objects.order_by("pk"))
+    assert [one.previous_id for one in history] == [None, *(one.version_id for one in history[:-1])]

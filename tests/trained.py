@@ -1,0 +1,123 @@
+"""A real but tiny trained version for tests: learned once a session from drawn parts, copied for each test.
+
+A pytest plugin. Fixtures: ``learned`` (the session's bundle) and ``make_version`` (a version's rows and files).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings
+
+from mltasks.vision.drawing.line import labeled_set
+from mltasks.vision.types import Sample, TrainConfig
+
+if TYPE_CHECKING:  # Django is not set up yet when pytest loads this plugin
+    from mltasks.models import ModelVersion, RegisteredModel
+    from mltasks.vision.learn import Learned
+
+CONFIG = TrainConfig(
+    height=64,
+    width=64,
+    backbone_weights="random",
+    folds=2,
+    max_epochs=1,
+    patience=1,
+    batch_size=8,
+    oversampling=1,
+    views=1,
+    autoencoder_epochs=1,
+    threads=1,
+)
+GOOD, SCRATCH, EXCESS = 8, 4, 4
+
+MakeVersion = Callable[..., "ModelVersion"]
+
+
+@functools.cache
+def _drawn() -> list[tuple[str, bytes]]:
+    """Sixteen drawn parts as (kind, JPEG)."""
+    found = []
+    for part in labeled_set(11, good=GOOD, scratch=SCRATCH, excess=EXCESS):
+        stream = io.BytesIO()
+        part.image.save(stream, format="JPEG", quality=92)
+        found.append((part.kind.value, stream.getvalue()))
+    return found
+
+
+def labeled_samples(folder: Path | None = None) -> list[Sample]:
+    """The drawn parts as labeled images below ``folder``, by default ``trained`` below MEDIA_ROOT, each its own part."""
+    folder = folder or Path(settings.MEDIA_ROOT) / "trained"
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = []
+    for number, (kind, content) in enumerate(_drawn()):
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = folder / f"{sha256}.jpg"
+        path.write_bytes(content)
+        good = kind == "good"
+        samples.append(
+            Sample(
+                name=f"{kind}-{number:02}.jpg",
+                sha256=sha256,
+                path=path,
+                target=0 if good else 1,
+                group=f"part-{number}",
+                defect_type="" if good else kind,
+            )
+        )
+    return samples
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    """The session's one real training, a few seconds long."""
+    from mltasks.vision.learn import learn  # late: only tests that need a version pay for torch
+
+    folder = tmp_path_factory.mktemp("learned")
+    return learn(labeled_samples(folder / "parts"), CONFIG, folder / "bundle")
+
+
+@pytest.fixture
+def make_version(learned: Learned, db: None) -> MakeVersion:
+    """Make a version of a registered model (or of a product): its snapshot, run, report and bundle are all real.
+
+    ``champion=True`` promotes it.
+    """
+
+    def make(model: Any, *, champion: bool = False) -> ModelVersion:
+        return _make(getattr(model, "registered_model", model), learned, champion)
+
+    return make
+
+
+def _make(model: RegisteredModel, learned: Learned, champion: bool) -> ModelVersion:
+    from mltasks import registry
+    from mltasks.models import EvaluationReport, ModelVersion, TrainingRun
+    from mltasks.snapshots import freeze
+
+    snapshot = freeze(model, labeled_samples(), CONFIG)
+    run = TrainingRun.objects.create(
+        model=model, snapshot=snapshot, config=CONFIG.to_json(), state="succeeded", attempt=1, progress=1.0
+    )
+    shutil.copytree(learned.bundle_dir, Path(settings.VERSIONS_DIR) / run.bundle_name)
+    version = ModelVersion.objects.create(
+        model=model,
+        number=model.versions.count() + 1,
+        run=run,
+        bundle=run.bundle_name,
+        sha256=learned.sha256,
+        meta=learned.meta,
+    )
+    evaluation = learned.evaluation.to_json()
+    del evaluation["predictions"]
+    EvaluationReport.objects.create(version=version, protocol=evaluation["protocol"]["words"], evaluation=evaluation)
+    if champion:
+        registry.promote(version, by=None, reason="The test's champion.")
+    return version
