@@ -64,13 +64,19 @@ def assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample
     return [replace(sample, split=split_of[sample.sha256, sample.group]) for sample in samples]
 
 
-def inner_split(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Divide training samples into those to learn from and those to stop early on (80 and 20 %, by part)."""
+def inner_split(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
+    """Positions of the training samples to learn from and of those to stop early on (80 and 20 %, by part)."""
     split_of = deal(parts_of(samples), INNER_SHARES, seed)
-    sides: dict[str, list[Sample]] = {"train": [], "validation": []}
-    for sample in samples:
-        sides[split_of[sample.sha256, sample.group]].append(sample)
+    sides: dict[str, list[int]] = {"train": [], "validation": []}
+    for position, sample in enumerate(samples):
+        sides[split_of[sample.sha256, sample.group]].append(position)
     return sides["train"], sides["validation"]
+
+
+def part_keys(samples: Sequence[Sample]) -> list[str]:
+    """The part that each sample shows, as one name for all samples that must stay together."""
+    key_of = {(one.sha256, one.group): part.key for part in parts_of(samples) for one in part.samples}
+    return [key_of[sample.sha256, sample.group] for sample in samples]
 
 
 def check_enough(parts: Sequence[Part]) -> int:

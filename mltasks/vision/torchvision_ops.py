@@ -47,5 +47,6 @@ def _declare_missing_ops() -> torch.library.Library | None:
 DECLARED_OPS = _declare_missing_ops()
 
 from torchvision import models, transforms  # noqa: E402 - only importable once the operators are declared
+from torchvision.transforms import v2  # noqa: E402 - likewise; it is not loaded by its parent package
 
-__all__ = ["DECLARED_OPS", "models", "transforms"]
+__all__ = ["DECLARED_OPS", "models", "transforms", "v2"]

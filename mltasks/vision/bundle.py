@@ -1,0 +1,119 @@
+"""One directory per model version, written whole or not at all, and known by one hash.
+
+``model.safetensors`` all weights · ``serving.xml`` and ``.bin`` the serving graph · ``meta.json`` what scoring needs
+and where the version comes from · ``report.json`` its evaluation · ``plots/``, ``worst/`` figures · ``manifest.json``
+the sha256 of every other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+META = "meta.json"
+REPORT = "report.json"
+GRAPH = "serving.xml"
+WEIGHTS = "model.safetensors"
+
+
+class BundleCorrupt(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
+    """A version's directory is incomplete or not the one that was written."""
+
+
+def write_whole(directory: Path, fill: Callable[[Path], None]) -> str:
+    """Let ``fill`` write into a hidden directory beside, then put it in place in one step; return its digest.
+
+    A crash or an error at any moment leaves no directory of that name. Raises FileExistsError when there is one already
+    (a version never changes).
+    """
+    if directory.exists():
+        raise FileExistsError(f"{directory} exists; a version's directory is written once.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    draft = directory.parent / f".{directory.name}.{secrets.token_hex(4)}.partial"
+    draft.mkdir()
+    try:
+        fill(draft)
+        write_json(draft / MANIFEST, file_hashes(draft))
+        _sync_tree(draft)
+        draft.rename(directory)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    _sync(directory.parent)
+    return digest(directory)
+
+
+def digest(directory: Path) -> str:
+    """The version's sha256: over the sorted names and hashes of all its files, read anew from disk."""
+    return digest_of(file_hashes(directory))
+
+
+def digest_of(hashes: Mapping[str, str]) -> str:
+    """The digest that a directory with these file hashes has."""
+    lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def verify(directory: Path, expected_sha256: str | None = None) -> str:
+    """Return the digest. Raises BundleCorrupt when a file is missing, changed or added, or when the digest is not the
+    expected one."""
+    try:
+        recorded: dict[str, str] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        found = file_hashes(directory)
+    except (OSError, ValueError) as error:
+        raise BundleCorrupt(f"{directory} holds no readable version: {error}") from error
+    changed = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
+    if changed:
+        raise BundleCorrupt(f"{directory} is not as it was written: {', '.join(changed)}")
+    actual = digest_of(found)
+    if expected_sha256 not in (None, actual):
+        raise BundleCorrupt(f"{directory} has sha256 {actual}, not the expected {expected_sha256}")
+    return actual
+
+
+def file_hashes(directory: Path) -> dict[str, str]:
+    """sha256 by relative name of every file but the manifest."""
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file())
+    named = {path.relative_to(directory).as_posix(): path for path in files}
+    return {name: _file_sha256(path) for name, path in named.items() if name != MANIFEST}
+
+
+def read_meta(directory: Path) -> dict[str, Any]:
+    """The version's ``meta.json``. Raises BundleCorrupt when it can't be read."""
+    try:
+        meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleCorrupt(f"{directory / META} can't be read: {error}") from error
+    return meta
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write strict JSON (no NaN), readable, in the values' own order."""
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync_tree(directory: Path) -> None:
+    for path in sorted(directory.rglob("*"), reverse=True):
+        _sync(path)
+    _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,70 @@
+"""Where and how training computes: device, threads, precision and reproducibility, in one place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """The device of a run, and whether half precision (bfloat16) is used where it is fast."""
+
+    device: torch.device
+    half: bool
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """bfloat16 for convolutions and matrix products, where the machine has it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
+
+    def place(self, module: nn.Module) -> None:
+        """Move a network to the device, channels last: convolutions are faster so, on processors too."""
+        module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def describe(self) -> dict[str, str | int]:
+        """Facts for ``meta.json``: bit-for-bit repeatability holds where these are equal."""
+        return {
+            "device": self.device.type,
+            "precision": "bfloat16" if self.half else "float32",
+            "threads": torch.get_num_threads(),
+        }
+
+
+@contextmanager
+def reproducible(threads: int) -> Iterator[Compute]:
+    """Deterministic algorithms and a fixed number of threads (0: torch's default) while the block runs; the process's
+    own settings and random state come back afterwards."""
+    cuda = torch.cuda.is_available()
+    if cuda:
+        # cuBLAS is deterministic only with a fixed workspace, which it reads once.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = (torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.backends.cudnn.benchmark)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng():
+            yield Compute(torch.device("cuda" if cuda else "cpu"), half=cuda or fast_bfloat16())
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.set_num_threads(before[1])
+        torch.backends.cudnn.benchmark = before[2]
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively; emulated, it would be slower than 32 bits."""
+    asks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(ask() for ask in asks if ask is not None)
+
+
+def derive_seed(seed: int, *purpose: object) -> int:
+    """A seed of its own for each purpose, so that no step's draws depend on how many another step made."""
+    text = ":".join(str(part) for part in (seed, *purpose))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

@@ -1,0 +1,102 @@
+"""Train the autoencoder on good parts only, and measure the errors of any."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from mltasks.vision.autoencoder import Autoencoder
+from mltasks.vision.compute import derive_seed
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Material, batches
+from mltasks.vision.types import TrainConfig
+
+# A small set is drawn several times an epoch, or 40 epochs of 13 parts would be 40 steps.
+MIN_DRAWS = 128
+EVALUATION_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Of one image: its mean squared error, and that of its worst cell."""
+
+    mean: float
+    worst_cell: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedAutoencoder:
+    """The network in eval mode and the mean training loss of each epoch."""
+
+    autoencoder: Autoencoder
+    curve: list[float]
+
+
+def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage: Stage) -> TrainedAutoencoder:
+    """Train on the good parts' indices for ``config.autoencoder_epochs`` with random flips; the learning rate falls
+    along a cosine, so that the end is quiet without a validation set. The same arguments give the same weights."""
+    config = material.config
+    torch.manual_seed(derive_seed(seed, "autoencoder"))
+    generator = np.random.default_rng(derive_seed(seed, "autoencoder draws"))
+    network = Autoencoder()
+    material.compute.place(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.autoencoder_learning_rate)
+    curve: list[float] = []
+    for number in range(config.autoencoder_epochs):
+        progress = number / config.autoencoder_epochs
+        for group in optimizer.param_groups:
+            group["lr"] = config.autoencoder_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        draws = _draw(good, config, generator)
+        curve.append(_train_epoch(network, material, draws, optimizer, generator))
+        stage.report((number + 1) / config.autoencoder_epochs, f"autoencoder epoch {number + 1}")
+    return TrainedAutoencoder(network.eval(), curve)
+
+
+def errors_of(network: Autoencoder, material: Material, indices: Sequence[int]) -> list[Errors]:
+    """Reconstruction errors of images as they are, in 32 bits."""
+    network.eval()
+    found: list[Errors] = []
+    with torch.inference_mode():
+        for batch in batches(indices, EVALUATION_BATCH):
+            means, cells = network.errors(material.bank.small_batch(batch, material.compute))
+            worst = cells.flatten(1).amax(dim=1)
+            found += [Errors(*pair) for pair in zip(means.tolist(), worst.tolist(), strict=True)]
+    return found
+
+
+def _draw(good: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> NDArray[np.int64]:
+    indices = np.asarray(good)
+    if len(indices) >= MIN_DRAWS:
+        return generator.permutation(indices)[: config.draws_cap]
+    rounds = -(-MIN_DRAWS // len(indices))
+    return np.concatenate([generator.permutation(indices) for _ in range(rounds)])[:MIN_DRAWS]
+
+
+def _train_epoch(
+    network: Autoencoder,
+    material: Material,
+    draws: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> float:
+    network.train()
+    config, compute = material.config, material.compute
+    total = 0.0
+    for start in range(0, len(draws), config.batch_size):
+        rgb = material.bank.small_batch(list(draws[start : start + config.batch_size]), compute)
+        flipped = [axis for axis in (2, 3) if generator.integers(2)]
+        rgb = rgb.flip(flipped).contiguous(memory_format=torch.channels_last)
+        with compute.autocast():
+            drawn = network(rgb)
+        loss = F.mse_loss(drawn.float(), rgb)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item() * len(rgb)
+    return total / len(draws)

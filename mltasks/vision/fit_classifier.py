@@ -1,0 +1,128 @@
+"""Train the classifier's last stage on banked views: weighted draws, weighted loss, early stopping."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mltasks.vision.classifier import DefectHead
+from mltasks.vision.compute import derive_seed
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Material, batches
+from mltasks.vision.types import TrainConfig
+
+PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
+EVALUATION_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of one training: weighted binary cross entropies per image."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedHead:
+    """A head with the weights of its best epoch, and how it got there."""
+
+    head: DefectHead
+    curve: list[Epoch]
+    best_epoch: int
+
+
+def train_head(
+    layer4: nn.Module, material: Material, train: Sequence[int], validation: Sequence[int], seed: int, stage: Stage
+) -> TrainedHead:
+    """Train on the indices in ``train``; stop when the loss on ``validation`` has not improved for
+    ``config.patience`` epochs, and keep the best epoch's weights. The same arguments give the same weights."""
+    config = material.config
+    torch.manual_seed(derive_seed(seed, "head"))
+    generator = np.random.default_rng(derive_seed(seed, "draws"))
+    head = DefectHead(layer4, config.dropout)
+    material.compute.place(head)
+    optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
+    curve: list[Epoch] = []
+    best, best_state = 0, copy.deepcopy(head.state_dict())
+    for number in range(1, config.max_epochs + 1):
+        rate = float(optimizer.param_groups[0]["lr"])
+        train_loss = _train_epoch(head, material, draw(material, train, generator), optimizer, generator)
+        loss = validation_loss(head, material, validation)
+        plateau.step(loss)
+        curve.append(Epoch(number, train_loss, loss, rate))
+        if number == 1 or loss < curve[best - 1].validation_loss:
+            best, best_state = number, copy.deepcopy(head.state_dict())
+        stage.report(number / config.max_epochs, f"epoch {number}", asdict(curve[-1]))
+        if number - best >= config.patience:
+            break
+    head.load_state_dict(best_state)
+    return TrainedHead(head.eval(), curve, best)
+
+
+def draw(material: Material, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Indices of one epoch: ``oversampling`` × the training set, at most ``draws_cap``, both classes equally likely;
+    whole batches."""
+    config, indices = material.config, np.asarray(train)
+    counts = np.bincount(material.targets[indices], minlength=2)
+    weights = 1.0 / counts[material.targets[indices]]
+    wanted = min(config.oversampling * len(indices), config.draws_cap)
+    whole = max(1, -(-wanted // config.batch_size)) * config.batch_size
+    return generator.choice(indices, size=whole, p=weights / weights.sum())
+
+
+def validation_loss(head: DefectHead, material: Material, indices: Sequence[int]) -> float:
+    """The training loss on images as they are."""
+    with material.compute.autocast():
+        logits = logits_of(head, material, indices)
+    return float(_loss(torch.tensor(logits), torch.from_numpy(material.targets[np.asarray(indices)]), material.config))
+
+
+def logits_of(head: DefectHead, material: Material, indices: Sequence[int]) -> list[float]:
+    """The head's logits of images as they are, in the precision of the caller's block (32 bits by default)."""
+    head.eval()
+    found: list[float] = []
+    with torch.inference_mode():
+        for batch in batches(indices, EVALUATION_BATCH):
+            found += head(material.bank.clean_batch(batch, material.compute)).float().tolist()
+    return found
+
+
+def _train_epoch(
+    head: DefectHead,
+    material: Material,
+    draws: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> float:
+    head.train()
+    bank, config, compute = material.bank, material.config, material.compute
+    views = generator.integers(bank.views, size=len(draws))
+    total = 0.0
+    for start in range(0, len(draws), config.batch_size):
+        part = slice(start, start + config.batch_size)
+        maps = bank.augmented_batch(draws[part], views[part], compute)
+        wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device)
+        with compute.autocast():
+            logits = head(maps)
+        loss = _loss(logits.float(), wanted, config)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item() * len(maps)
+    return total / len(draws)
+
+
+def _loss(logits: Tensor, targets: Tensor, config: TrainConfig) -> Tensor:
+    weight = torch.tensor(config.costs.fn / config.costs.fp, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), pos_weight=weight)

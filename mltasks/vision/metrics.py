@@ -1,0 +1,55 @@
+"""Ranking metrics under sample weights, many weightings at once: one pass gives a value and its bootstrap."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def auroc(scores: Floats, targets: Ints, weights: Floats) -> Floats:
+    """Area under the ROC curve for each row of ``weights`` ``[b, n]``: the chance that a defect scores above a good
+    part, ties counted half. NaN where a class has no weight."""
+    positive, negative = _by_score(scores, targets, weights)
+    above = np.cumsum(positive, axis=1) - positive
+    pairs = (negative * (above + positive / 2)).sum(axis=1)
+    return _divide(pairs, positive.sum(axis=1) * negative.sum(axis=1))
+
+
+def average_precision(scores: Floats, targets: Ints, weights: Floats) -> Floats:
+    """Average precision for each row of ``weights`` ``[b, n]``: precision at each distinct score, weighted by the
+    recall it adds. NaN where no defect has weight."""
+    positive, negative = _by_score(scores, targets, weights)
+    found = np.cumsum(positive, axis=1)
+    precision = _divide(found, found + np.cumsum(negative, axis=1), empty=0.0)
+    return _divide((positive * precision).sum(axis=1), positive.sum(axis=1))
+
+
+def precision_recall_curve(scores: Floats, targets: Ints) -> list[tuple[float, float, float]]:
+    """Points (recall, precision, score) from the highest score down, one for each distinct score. Empty without a
+    defect."""
+    positive, negative = _by_score(scores, targets, np.ones((1, len(scores))))
+    found, alarms = np.cumsum(positive[0]), np.cumsum(negative[0])
+    if not len(scores) or found[-1] == 0:
+        return []
+    levels = np.unique(scores)[::-1]
+    return [
+        (float(hits / found[-1]), float(hits / (hits + wrong)), float(level))
+        for hits, wrong, level in zip(found, alarms, levels, strict=True)
+    ]
+
+
+def _by_score(scores: Floats, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
+    """Weight of defects and of good parts at each distinct score, highest first: two arrays ``[b, k]``."""
+    levels, place = np.unique(-scores, return_inverse=True)
+    member = np.zeros((len(scores), len(levels)))
+    member[np.arange(len(scores)), place] = 1
+    return (weights * (targets == 1)) @ member, (weights * (targets == 0)) @ member
+
+
+def _divide(above: Floats, below: Floats, empty: float = np.nan) -> Floats:
+    out: Floats = np.full(np.shape(above), empty)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
