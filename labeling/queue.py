@@ -33,13 +33,12 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
         # One reviewer's claims are made one after another, so that two tabs can't hold more than the limit.
         User.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
         close_expired()
-        known = list(excluding)
-        held = claims_held(reviewer)
-        own = held.filter(inspection__product=product) if product else held
-        found = own.exclude(pk__in=known).select_for_update(of=("self",)).first()
-        if found is not None:
-            return renew(found)
-        if held.count() >= MAX_HELD:
+        held = list(claims_held(reviewer))
+        known = set(excluding)
+        for own in held:
+            if own.pk not in known and product in (None, own.inspection.product) and _renewed(own):
+                return own
+        if len(held) >= MAX_HELD:
             return None
         return _take_next(_waiting_parts(product), reviewer)
 
@@ -48,9 +47,9 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
     """Return the reviewer's claim on this very part, as after an undo. Raises ClaimLost when it can't be theirs."""
     with transaction.atomic():
         close_expired()
-        own = claims_held(reviewer).filter(inspection=inspection).select_for_update(of=("self",)).first()
-        if own is not None:
-            return renew(own)
+        own = claims_held(reviewer).filter(inspection=inspection).first()
+        if own is not None and _renewed(own):
+            return own
         made = _take_next(_waiting_parts().filter(pk=inspection.pk), reviewer)
         if made is None:
             raise ClaimLost("This part is with another reviewer, or waits for nobody.")
@@ -59,9 +58,8 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
 
 def renew(claim: Claim) -> Claim:
     """Start the lease anew. Raises ClaimLost once the claim is closed."""
-    if not Claim.objects.filter(pk=claim.pk, closed_at__isnull=True).update(expires_at=_lease_end()):
+    if not _renewed(claim):
         raise ClaimLost("This claim is closed; claim the next part.")
-    claim.refresh_from_db()
     return claim
 
 
@@ -72,7 +70,7 @@ def release(claim: Claim) -> None:
 
 def close_expired() -> int:
     """Close the claims whose lease ran out and return how many. One that is in use just now is left alone."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         expired = Claim.objects.filter(closed_at__isnull=True, expires_at__lte=Now())
         keys = list(expired.select_for_update(skip_locked=True).order_by().values_list("pk", flat=True))
         return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
@@ -80,7 +78,8 @@ def close_expired() -> int:
 
 def claims_held(reviewer: User) -> QuerySet[Claim]:
     """The reviewer's open claims, oldest first."""
-    return Claim.objects.filter(reviewer=reviewer, closed_at__isnull=True).order_by("created_at", "pk")
+    held = Claim.objects.filter(reviewer=reviewer, closed_at__isnull=True)
+    return held.select_related("inspection__product").order_by("created_at", "pk")
 
 
 def waiting(product: Product | None = None) -> int:
@@ -117,10 +116,18 @@ def _take_next(parts: InspectionQuerySet, reviewer: User) -> Claim | None:
         made = Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end())
         # Nothing is made when another's claim was committed between our look and our lock. The next look sees it.
         Claim.objects.bulk_create([made], ignore_conflicts=True)
-        found = Claim.objects.filter(pk=made.pk).first()
+        found = Claim.objects.select_related("inspection__product").filter(pk=made.pk).first()
         if found is not None:
             return found
     return None
+
+
+def _renewed(claim: Claim) -> bool:
+    # One conditional statement: a claim that a verdict closes at this moment is not renewed.
+    if not Claim.objects.filter(pk=claim.pk, closed_at__isnull=True).update(expires_at=_lease_end()):
+        return False
+    claim.refresh_from_db(fields=["expires_at"])
+    return True
 
 
 def _lease_end() -> Combinable:
