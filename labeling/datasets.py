@@ -1,0 +1,73 @@
+"""From labels to a dataset: what a product's standing labels teach, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+
+from inspection.models import Inspection, Product
+from labeling.models import Label, LabelQuerySet
+from mltasks import snapshots
+from mltasks.models import DatasetSnapshot
+from mltasks.vision.types import Roi, Sample
+
+
+def standing_labels(product: Product) -> LabelQuerySet:
+    """The label that counts for each of the product's parts, with the part, its defect type and its reviewer."""
+    of_product = Label.objects.filter(inspection__product=product)
+    return of_product.standing().select_related("inspection", "defect_type", "reviewer")
+
+
+def take_snapshot(product: Product) -> DatasetSnapshot:
+    """Freeze the standing labels. Raises NotEnoughLabels, in words for people, when they can't be trained on."""
+    return snapshots.freeze(product.registered_model, samples(product), product.train_config())
+
+
+def samples(product: Product) -> list[Sample]:
+    """One sample an image. Of two labels of the same bytes the newer counts.
+
+    Images of one part share a group: the same part id, or the same bytes sent under two part ids.
+    """
+    labels = list(standing_labels(product))
+    group_of = groups(label.inspection for label in labels)
+    newest: dict[str, Label] = {}
+    for label in sorted(labels, key=lambda label: (label.created_at, label.pk)):
+        newest[label.inspection.image_sha256] = label
+    return [_sample(label, group_of[sha256]) for sha256, label in newest.items()]
+
+
+def groups(parts: Iterable[Inspection]) -> dict[str, str]:
+    """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least member,
+    so that its name does not depend on the order of the parts."""
+    root: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        root.setdefault(key, key)
+        while root[key] != key:
+            root[key] = root[root[key]]
+            key = root[key]
+        return key
+
+    files = set()
+    for part in parts:
+        file = f"file {part.image_sha256}"
+        files.add(part.image_sha256)
+        # "part …" sorts after "file …", and the least becomes the root.
+        least, other = sorted((find(file), find(f"part {part.part_id}" if part.part_id else file)))
+        root[other] = least
+    return {sha256: find(f"file {sha256}") for sha256 in files}
+
+
+def _sample(label: Label, group: str) -> Sample:
+    part = label.inspection
+    return Sample(
+        name=part.title or part.part_id or str(part.pk),
+        sha256=part.image_sha256,
+        path=Path(settings.MEDIA_ROOT) / part.image_name,
+        target=label.target,
+        group=group,
+        defect_type=label.defect_type.name if label.defect_type else "",
+        roi=Roi.parse(part.roi) if part.roi else None,
+    )

@@ -1,0 +1,95 @@
+"""From standing labels to a frozen dataset."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from inspection.models import Product, Verdict
+from labeling import datasets, review
+from labeling.models import DefectType, Label
+from mltasks.vision.data import NotEnoughLabels
+from mltasks.vision.types import Roi
+from tests.labeling.conftest import make_part, make_product
+
+
+def labeled(product: Product, verdict: str = "PASS", **fields: object) -> Label:
+    return Label.objects.create(
+        inspection=make_part(product, verdict=Verdict.PASS, **fields), verdict=verdict, source=Label.Source.IMPORT
+    )
+
+
+def test_only_the_standing_labels_of_the_product_count(product: Product, ada: User) -> None:
+    kept = labeled(product)
+    part = make_part(product)
+    review.correct(part, by=ada, verdict="PASS")
+    corrected = review.correct(part, by=ada, verdict="FAIL")
+    review.undo(review.correct(make_part(product), by=ada, verdict="FAIL"), by=ada)
+    labeled(make_product("case"))
+    assert set(datasets.standing_labels(product)) == {kept, corrected}
+
+
+def test_a_sample_carries_what_training_needs(product: Product, ada: User) -> None:
+    DefectType.objects.create(product=product, name="scratch")
+    part = make_part(product, title="edge.jpg", part_id="A7", roi="1,2,30,40", image_name="images/aa/b.jpg")
+    review.correct(part, by=ada, verdict="FAIL", defect_type="scratch")
+    sample = datasets.samples(product)[0]
+    assert (sample.name, sample.target, sample.defect_type, sample.roi) == ("edge.jpg", 1, "scratch", Roi(1, 2, 30, 40))
+    assert sample.path == Path(settings.MEDIA_ROOT) / "images/aa/b.jpg"
+    assert sample.sha256 == part.image_sha256
+
+
+def test_of_two_labels_of_one_image_the_newer_counts(product: Product) -> None:
+    first = labeled(product, "PASS", title="old.jpg")
+    second = labeled(product, "FAIL", title="new.jpg", image_sha256=first.inspection.image_sha256)
+    assert [sample.name for sample in datasets.samples(product)] == ["new.jpg"]
+    assert second.created_at >= first.created_at
+
+
+def test_the_age_of_the_label_decides_and_not_that_of_the_part(product: Product) -> None:
+    old_part = make_part(product, title="old.jpg", image_sha256="a" * 64)
+    labeled(product, "FAIL", title="new.jpg", image_sha256="a" * 64)
+    Label.objects.create(
+        inspection=old_part,
+        verdict="PASS",
+        source=Label.Source.IMPORT,
+        created_at=timezone.now() + timedelta(minutes=1),
+    )
+    assert [(sample.name, sample.target) for sample in datasets.samples(product)] == [("old.jpg", 0)]
+
+
+def test_images_of_one_part_share_a_group(product: Product) -> None:
+    labeled(product, title="one", part_id="A7")
+    labeled(product, title="two", part_id="A7")
+    # The same bytes under two part ids: both parts' images belong together.
+    labeled(product, title="three", part_id="B1", image_sha256="b" * 64)
+    labeled(product, title="three again", part_id="A7", image_sha256="b" * 64)
+    labeled(product, title="four", part_id="B1")
+    labeled(product, title="alone")
+    labeled(product, title="alone too")
+    group = {sample.name: sample.group for sample in datasets.samples(product)}
+    assert len({group[name] for name in ("one", "two", "three again", "four")}) == 1
+    assert len(set(group.values())) == 3
+
+
+def test_a_snapshot_freezes_the_samples(product: Product) -> None:
+    for number in range(6):
+        labeled(product, "PASS", title=f"good-{number}", part_id=f"G{number // 2}")
+        labeled(product, "PASS", title=f"fine-{number}")
+        labeled(product, "FAIL", title=f"bad-{number}")
+    snapshot = datasets.take_snapshot(product)
+    assert (snapshot.good, snapshot.defective, snapshot.number) == (12, 6, 1)
+    assert snapshot.model == product.registered_model
+    splits = {item.title: item.split for item in snapshot.items.all()}
+    assert splits["good-0"] == splits["good-1"]
+
+
+def test_it_refuses_a_snapshot_of_too_few_labels(product: Product) -> None:
+    labeled(product)
+    with pytest.raises(NotEnoughLabels, match="label 3 more good parts and 4 more defective parts"):
+        datasets.take_snapshot(product)
