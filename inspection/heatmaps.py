@@ -16,6 +16,7 @@ from mltasks.vision.types import Roi
 
 logger = logging.getLogger(__name__)
 LONGEST_SIDE = 1024
+KINDS: dict[str, maps.Kind] = {"both": "both", "evidence": "evidence", "anomaly": "anomaly"}
 
 
 def draw(inspection: Inspection, kind: maps.Kind = "both") -> bytes:

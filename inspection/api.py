@@ -1,0 +1,163 @@
+"""REST: parts come in and leave with their verdict; past inspections are read."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.generics import ListAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from inspection import intake
+from inspection.api_schema import INSPECTION_ID, errors
+from inspection.authentication import StationKeyAuthentication, station_of
+from inspection.history import NewestFirst, filtered, visible_to
+from inspection.models import Inspection, InspectionQuerySet, Verdict
+from inspection.permissions import IsStation, SeesInspections
+from inspection.serializers import (
+    HistoryFilterSerializer,
+    ImageFormSerializer,
+    InspectionSerializer,
+    PartFormSerializer,
+    PredictionSerializer,
+)
+from inspection.throttles import StationThrottle
+from inspection.uploads import read_upload
+
+AUTHENTICATION = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
+INTAKE_ERRORS = (400, 401, 403, 409, 411, 413, 415, 422, 429, 503, 507)
+
+
+class Intake(APIView):
+    """What both ways in share: a station's key, a limit on its rate, and one call."""
+
+    authentication_classes = AUTHENTICATION
+    permission_classes: list[type[BasePermission]] = [IsStation]
+    parser_classes = [MultiPartParser]
+    throttle_classes = [StationThrottle]
+    arrived = 0.0
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Note when the request arrived."""
+        self.arrived = time.perf_counter()
+        super().setup(request, *args, **kwargs)
+
+    def take(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
+        """Read the upload and hand it to intake. Raises the refusals of both."""
+        upload = read_upload(request, form)
+        return intake.receive(
+            upload.image,
+            station=station_of(request),
+            part_id=upload.part_id,
+            captured_at=upload.captured_at,
+            metadata=upload.metadata,
+            idempotency_key=upload.idempotency_key,
+            title=upload.title,
+            arrived=self.arrived,
+        )
+
+
+class InspectionCollection(Intake, ListAPIView[Inspection]):
+    """All inspections, and the way in for new ones."""
+
+    serializer_class = InspectionSerializer
+    pagination_class = NewestFirst
+
+    def get_permissions(self) -> list[Any]:
+        """Only stations send; stations and people read."""
+        return [IsStation()] if self.request.method == "POST" else [SeesInspections()]
+
+    def get_queryset(self) -> InspectionQuerySet:
+        """What the sender may see and asked for."""
+        return filtered(visible_to(self.request), self.request.query_params)
+
+    @extend_schema(
+        operation_id="inspections_list",
+        parameters=[HistoryFilterSerializer],
+        responses={200: InspectionSerializer(many=True)} | errors(400, 401, 403, 429, 503),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Inspections, the newest first. A station sees those of its product."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="inspections_create",
+        request={"multipart/form-data": PartFormSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="Same key and same body: the first answer again.",
+            )
+        ],
+        responses={201: InspectionSerializer} | errors(*INTAKE_ERRORS),
+    )
+    def post(self, request: Request) -> Response:
+        """Store one image of a part durably, score it, and answer with its verdict."""
+        inspection = self.take(request, PartFormSerializer)
+        return Response(InspectionSerializer(inspection).data, status=201)
+
+
+class Predict(Intake):
+    """The way in that the seed's clients know."""
+
+    @extend_schema(
+        operation_id="predict",
+        request={"multipart/form-data": ImageFormSerializer},
+        responses={200: PredictionSerializer} | errors(*INTAKE_ERRORS),
+    )
+    def post(self, request: Request) -> Response:
+        """Store and score one image; answer with the five fields that the seed's clients read.
+
+        Where nothing could score the part, the numbers are null and the label is FAIL: a part that nobody judged must
+        not pass.
+        """
+        inspection = self.take(request, ImageFormSerializer)
+        return Response(
+            {
+                "label": inspection.label or Verdict.FAIL,
+                "defect_probability": inspection.defect_probability,
+                "reconstruction_error": inspection.reconstruction_error,
+                "anomaly_threshold": inspection.anomaly_threshold,
+                "novel_defect_suspected": inspection.novel_defect_suspected,
+            }
+        )
+
+
+class OneInspection(APIView):
+    """What the views of a single inspection share."""
+
+    authentication_classes = AUTHENTICATION
+    permission_classes: list[type[BasePermission]] = [SeesInspections]
+
+    def inspection(self, inspection_id: str) -> Inspection:
+        """The inspection, if the sender may see it. Raises Http404."""
+        try:
+            found = visible_to(self.request).filter(pk=UUID(inspection_id)).first()
+        except ValueError:
+            found = None
+        if found is None:
+            raise Http404
+        return found
+
+
+class InspectionDetail(OneInspection):
+    """One inspection."""
+
+    @extend_schema(
+        operation_id="inspections_retrieve",
+        parameters=[INSPECTION_ID],
+        responses={200: InspectionSerializer} | errors(401, 403, 404, 503),
+    )
+    def get(self, request: Request, inspection_id: str) -> Response:
+        """One inspection with its verdict."""
+        return Response(InspectionSerializer(self.inspection(inspection_id)).data)

@@ -1,0 +1,114 @@
+"""REST: an inspection's image, its thumbnail, and the heatmap of the version that scored it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+
+from inspection import heatmaps, storage
+from inspection.api import OneInspection
+from inspection.api_schema import INSPECTION_ID, errors
+from inspection.heatmaps import KINDS
+from inspection.models import Inspection
+from inspection.refusals import ImageMissing
+
+# An image never changes; a shared cache must not give it to others.
+CACHE = "private, max-age=31536000, immutable"
+
+
+class AnyAccept(BaseContentNegotiation):
+    """A picture is what it is, whatever the client accepts; only errors are rendered, as JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """The first."""
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """The first."""
+        return renderers[0], renderers[0].media_type
+
+
+class Picture(OneInspection):
+    """What the three pictures share."""
+
+    content_negotiation_class = AnyAccept
+
+    def answer(
+        self, request: Request, etag: str, content_type: str, name: str, opened: Callable[[], BinaryIO]
+    ) -> HttpResponseBase:
+        """Send a picture, or 304 when the client has it. Raises ImageMissing when its file is gone."""
+        if (unchanged := get_conditional_response(request._request, etag=f'"{etag}"')) is not None:
+            return unchanged
+        try:
+            response = FileResponse(opened(), content_type=content_type, filename=name)
+        except FileNotFoundError:
+            raise ImageMissing("The image of this inspection is not on this machine.") from None
+        response["ETag"] = f'"{etag}"'
+        response["Cache-Control"] = CACHE
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class InspectionImage(Picture):
+    """The image as it was sent."""
+
+    @extend_schema(
+        operation_id="inspections_image",
+        parameters=[INSPECTION_ID],
+        responses={(200, "image/*"): OpenApiTypes.BINARY} | errors(401, 403, 404, 503),
+    )
+    def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
+        """The image, byte for byte as it was sent."""
+        found = self.inspection(inspection_id)
+        name = f"{found.pk}.{storage.EXTENSIONS[found.image_format]}"
+        kind = storage.CONTENT_TYPES[found.image_format]
+        return self.answer(request, found.image_sha256, kind, name, lambda: storage.open_image(found))
+
+
+class InspectionThumbnail(Picture):
+    """A small picture for lists."""
+
+    @extend_schema(
+        operation_id="inspections_thumbnail",
+        parameters=[INSPECTION_ID],
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY} | errors(401, 403, 404, 503),
+    )
+    def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
+        """The whole image, upright, at most 320 pixels a side."""
+        found = self.inspection(inspection_id)
+        etag = f"{found.image_sha256}-thumbnail"
+        return self.answer(request, etag, "image/jpeg", f"{found.pk}.jpg", lambda: storage.thumbnail(found).open("rb"))
+
+
+class InspectionHeatmap(Picture):
+    """Where its verdict comes from."""
+
+    @extend_schema(
+        operation_id="inspections_heatmap",
+        parameters=[INSPECTION_ID, OpenApiParameter("kind", str, enum=list(KINDS), default="both")],
+        responses={(200, "image/png"): OpenApiTypes.BINARY} | errors(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
+        """The region of interest under the maps of the version that scored it: vermillion is evidence of a defect,
+        yellow what the autoencoder could not rebuild."""
+        found = self.inspection(inspection_id)
+        kind = request.query_params.get("kind", "both")
+        if kind not in KINDS:
+            raise ValidationError({"kind": f"One of {', '.join(KINDS)}."})
+        etag = f"{found.image_sha256}-{_version(found)}-{kind}"
+        name = f"{found.pk}-{kind}.png"
+        return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(heatmaps.draw(found, KINDS[kind])))
+
+
+def _version(inspection: Inspection) -> str:
+    return inspection.model_version.sha256 if inspection.model_version else "none"

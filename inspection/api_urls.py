@@ -1,0 +1,19 @@
+"""Addresses below ``/api/v1/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from inspection import api, api_images
+
+urlpatterns = [
+    path("inspections/", api.InspectionCollection.as_view(), name="inspections"),
+    path("inspections/<str:inspection_id>/", api.InspectionDetail.as_view(), name="inspection"),
+    path("inspections/<str:inspection_id>/image/", api_images.InspectionImage.as_view(), name="inspection-image"),
+    path(
+        "inspections/<str:inspection_id>/thumbnail/",
+        api_images.InspectionThumbnail.as_view(),
+        name="inspection-thumbnail",
+    ),
+    path("inspections/<str:inspection_id>/heatmap/", api_images.InspectionHeatmap.as_view(), name="inspection-heatmap"),
+]

@@ -1,0 +1,71 @@
+"""Past inspections: who sees which, filters, and pages that stay true while new parts arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.dateparse import parse_datetime
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from inspection.authentication import station_of
+from inspection.models import Inspection, InspectionQuerySet
+from inspection.refusals import UnknownFilter
+from inspection.serializers import MAX_PAGE, HistoryFilterSerializer
+
+LOOKUPS = {
+    "product": "product__slug",
+    "station": "station__name",
+    "verdict": "verdict",
+    "label": "label",
+    "part_id": "part_id",
+    "received_after": "received_at__gte",
+    "received_before": "received_at__lt",
+}
+CURSOR = "cursor"
+
+
+def visible_to(request: Request) -> InspectionQuerySet:
+    """A station's own product's inspections; all of them for a person."""
+    found = Inspection.objects.select_related("product", "station", "model_version")
+    station = station_of(request)
+    return found if station is None else found.filter(product=station.product)
+
+
+def filtered(found: InspectionQuerySet, query: QueryDict) -> InspectionQuerySet:
+    """Narrow by the query's filters. Raises UnknownFilter, and ValidationError for a bad value."""
+    _check_names(query)
+    asked = HistoryFilterSerializer(data={name: query[name] for name in query if name != CURSOR})
+    asked.is_valid(raise_exception=True)
+    values = asked.validated_data
+    found = found.filter(**{LOOKUPS[name]: value for name, value in values.items() if name in LOOKUPS})
+    return found.filter(reasons__contains=[values["reason"]]) if "reason" in values else found
+
+
+def _check_names(query: QueryDict) -> None:
+    known = {*HistoryFilterSerializer().fields, CURSOR}
+    if unknown := sorted(set(query) - known):
+        raise UnknownFilter(f"There is no filter {', '.join(unknown)}. There are {', '.join(sorted(known))}.")
+    if twice := sorted(name for name in query if len(query.getlist(name)) > 1):
+        raise ValidationError(dict.fromkeys(twice, "Given more than once."))
+
+
+class NewestFirst(CursorPagination):
+    """Pages by time of arrival, 50 at a time or ``page_size``."""
+
+    ordering = ("-received_at", "-id")
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = MAX_PAGE
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Read the cursor. Raises ValidationError for one that is not ours, where the library would fail later."""
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None and parse_datetime(str(cursor.position)) is None:
+                raise ValueError
+        except (NotFound, ValueError):
+            raise ValidationError({CURSOR: "This is no cursor of ours."}) from None
+        return cursor

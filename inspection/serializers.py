@@ -1,0 +1,108 @@
+"""Inspections as clients read them, and what they may send and ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from inspection.models import Inspection, Reason, Verdict
+from inspection.part_fields import read_metadata
+
+MAX_PAGE = 200
+# The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
+LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
+
+
+class InspectionSerializer(serializers.ModelSerializer[Inspection]):
+    """One inspection, as the contract names its fields."""
+
+    product = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    station = serializers.SlugRelatedField[Any](slug_field="name", read_only=True, allow_null=True)
+    model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Inspection
+        fields = (
+            "id",
+            "product",
+            "station",
+            "part_id",
+            "verdict",
+            "reasons",
+            "label",
+            "defect_probability",
+            "reconstruction_error",
+            "anomaly_threshold",
+            "novel_defect_suspected",
+            "model_version",
+            "image_sha256",
+            "captured_at",
+            "received_at",
+        )
+        read_only_fields = fields
+
+
+class PredictionSerializer(serializers.Serializer[dict[str, Any]]):
+    """The five fields of `POST /predict`. Where nothing could score the part, the numbers are null and the label is
+    FAIL: a part that nobody judged must not pass."""
+
+    label = serializers.ChoiceField(LABELS)  # type: ignore[assignment]
+    defect_probability = serializers.FloatField(allow_null=True)
+    reconstruction_error = serializers.FloatField(allow_null=True)
+    anomaly_threshold = serializers.FloatField(allow_null=True)
+    novel_defect_suspected = serializers.BooleanField(allow_null=True)
+
+
+class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
+    """Every error: a stable code, and words for a person."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any]):
+    """A JSON object in a form field."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Parse it. Raises ValidationError."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Metadata must be a form field, not a file.")
+        try:
+            return read_metadata(data)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        """As it is."""
+        return value
+
+
+class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
+    """The form of `POST /predict`."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG, BMP, WebP or TIFF, one frame.")
+
+
+class PartFormSerializer(ImageFormSerializer):
+    """The form of `POST /api/v1/inspections/`."""
+
+    part_id = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    captured_at = serializers.DateTimeField(required=False, allow_null=True)
+    metadata = MetadataField(required=False)
+
+
+class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
+    """The query of `GET /api/v1/inspections/`."""
+
+    product = serializers.SlugField(required=False, max_length=80)
+    station = serializers.SlugField(required=False, max_length=80)
+    verdict = serializers.ChoiceField(Verdict.choices, required=False)
+    reason = serializers.ChoiceField(Reason.choices, required=False)
+    label = serializers.ChoiceField(LABELS, required=False)  # type: ignore[assignment]
+    part_id = serializers.CharField(required=False, max_length=120)
+    received_after = serializers.DateTimeField(required=False, help_text="This moment or later.")
+    received_before = serializers.DateTimeField(required=False, help_text="Before this moment.")
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE)

@@ -1,0 +1,92 @@
+"""A multipart request read into an image and what is said of it, never more of it than an image may have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from rest_framework.request import Request
+
+from inspection.refusals import FileTooLarge, InvalidImage, InvalidRequest, LengthRequired
+from inspection.serializers import ImageFormSerializer
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One image as it was sent."""
+
+    image: BinaryIO
+    title: str
+    part_id: str
+    captured_at: datetime | None
+    metadata: Mapping[str, Any]
+    idempotency_key: str | None
+
+
+class LimitedUpload(FileUploadHandler):
+    """Ends the reading of the body as soon as its files are larger than an image may be."""
+
+    received = 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        """Count, and pass on to the handlers that keep it. Raises FileTooLarge."""
+        self.received += len(raw_data)
+        if self.received > settings.MAX_IMAGE_BYTES:
+            raise too_large()
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        """The handlers after this one make the file."""
+
+
+def read_upload(request: Request, form_class: type[ImageFormSerializer]) -> Upload:
+    """Read the body. Raises the refusals of the contract, before the body is read where its length already says so."""
+    key = _idempotency_key(request)
+    _check_length(request)
+    request._request.upload_handlers.insert(0, LimitedUpload(request._request))
+    if len(request.FILES.getlist("file")) > 1:
+        raise InvalidRequest("Send one image a request: there is more than one field `file`.")
+    form = form_class(data=request.data)
+    form.is_valid(raise_exception=True)
+    said: dict[str, Any] = form.validated_data
+    file: UploadedFile[bytes] = said["file"]
+    return Upload(
+        image=cast(BinaryIO, file.file),
+        title=file.name or "",
+        part_id=said.get("part_id", ""),
+        captured_at=said.get("captured_at"),
+        metadata=said.get("metadata", {}),
+        idempotency_key=key,
+    )
+
+
+def too_large() -> FileTooLarge:
+    """The refusal of a file above the limit."""
+    return FileTooLarge(f"The file is larger than the {settings.MAX_IMAGE_BYTES:,} bytes that are accepted.")
+
+
+def _check_length(request: Request) -> None:
+    said = request.META.get("CONTENT_LENGTH") or ""
+    if not said and request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+    length = int(said) if said.isdecimal() else 0
+    if length == 0:
+        raise InvalidImage("The request has no body. Send the image as the field `file` of a multipart form.")
+    # The other fields and the form's own lines may have as much as Django lets them.
+    if length > settings.MAX_IMAGE_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise too_large()
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key: str | None = request.headers.get("Idempotency-Key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest("An Idempotency-Key has 1 to 200 printable ASCII characters and no spaces.")
+    return key
