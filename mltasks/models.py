@@ -10,6 +10,7 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 
 from mltasks.vision.types import Roi, Sample, TrainConfig
@@ -193,6 +194,15 @@ class TrainingRun(models.Model):
         return TrainConfig.from_json(self.config)
 
 
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    """Sets of versions in domain words."""
+
+    def with_metrics(self) -> Self:
+        """Each with its report's ``metrics``, without the curves that only the report's own page needs."""
+        related = self.select_related("model", "run__snapshot", "report").defer("report__evaluation")
+        return related.annotate(metrics=KeyTransform("metrics", "report__evaluation"))
+
+
 class ModelVersion(models.Model):
     """One trained version: a directory on disk, whole or absent, and its sha256 here."""
 
@@ -209,6 +219,8 @@ class ModelVersion(models.Model):
     sha256 = models.CharField(max_length=64, help_text="Digest of the whole directory.")
     meta = models.JSONField(default=dict, help_text="What meta.json in the directory says.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

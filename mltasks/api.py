@@ -1,0 +1,192 @@
+"""REST: versions, reports, promotions and training runs of a product."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseNotModified
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from mltasks import registry
+from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
+from mltasks.reports import find_version, report_json, shown_files
+from mltasks.serializers import (
+    PromotionRequestSerializer,
+    PromotionSerializer,
+    RunDetailSerializer,
+    RunSerializer,
+    VersionSerializer,
+)
+
+# A figure is drawn by us, but names in it come from files: it must not run anything even when opened by itself.
+_FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+_TAG = ["models"]
+
+
+class Conflict(APIException):
+    """409: the version is champion already, or its files are not what was trained."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+class Pages(CursorPagination):
+    """Newest first, a hundred a page."""
+
+    ordering = ("-created_at", "-id")
+    page_size = 100
+
+
+def _version(product: str, number: int) -> ModelVersion:
+    try:
+        return find_version(product, number)
+    except ModelVersion.DoesNotExist:
+        raise Http404 from None
+
+
+class VersionList(ListAPIView[ModelVersion]):
+    """The versions of a product."""
+
+    serializer_class = VersionSerializer
+    pagination_class = Pages
+    queryset = ModelVersion.objects.none()
+
+    @extend_schema(tags=_TAG, summary="Versions of a product, newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The versions of a product with their figures, newest first."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        """Those of the product in the address. Raises Http404 for a product there is none of."""
+        model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
+        people = ("promotions__by", "promotions__previous", "promotions__model", "promotions__version")
+        return ModelVersion.objects.filter(model=model).with_metrics().prefetch_related(*people)
+
+
+class VersionDetail(APIView):
+    """One version."""
+
+    @extend_schema(tags=_TAG, summary="One version", responses=VersionSerializer)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """One version with its labels and figures."""
+        found = ModelVersion.objects.with_metrics().filter(model__name=product, number=number)
+        return Response(VersionSerializer(get_object_or_404(found)).data)
+
+
+class VersionReport(APIView):
+    """The report of one version."""
+
+    @extend_schema(tags=_TAG, summary="The report of a version", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """All figures with counts, intervals and the protocol they were measured by."""
+        return Response(report_json(_version(product, number)))
+
+
+class VersionPromote(APIView):
+    """Make a version champion."""
+
+    @extend_schema(
+        tags=_TAG,
+        summary="Make a version champion",
+        request=PromotionRequestSerializer,
+        responses={201: PromotionSerializer},
+    )
+    def post(self, request: Request, product: str, number: int) -> Response:
+        """Make the version champion, for those who may. A retired version comes back the same way."""
+        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
+            raise PermissionDenied("You may not promote versions.")
+        asked = PromotionRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        version = _version(product, number)
+        try:
+            promotion = registry.promote(version, by=request.user, reason=asked.validated_data["reason"])
+        except registry.AlreadyChampion as error:
+            raise Conflict(str(error), code="already_champion") from None
+        except registry.BundleCorrupt as error:
+            raise Conflict(str(error), code="bundle_corrupt") from None
+        except ValueError as error:
+            raise ValidationError({"reason": [str(error)]}) from None
+        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
+
+
+class _AnyType(BaseContentNegotiation):
+    """Send the file whatever the client says it likes."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class VersionFile(APIView):
+    """A figure or a picture of a version's report."""
+
+    content_negotiation_class = _AnyType
+
+    @extend_schema(tags=_TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
+    def get(self, request: Request, product: str, number: int, path: str) -> FileResponse | HttpResponse:
+        """A file that the version's manifest lists below ``plots/`` or ``worst/``; 404 for any other."""
+        version = _version(product, number)
+        if path not in shown_files(version) or not (version.path / path).is_file():
+            raise Http404
+        etag = f'"{version.sha256[:32]}"'
+        answer: FileResponse | HttpResponse
+        if request.headers.get("If-None-Match") == etag:
+            answer = HttpResponseNotModified()
+        else:
+            kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+            answer = FileResponse((version.path / path).open("rb"), content_type=kind)
+        answer["ETag"] = etag
+        answer["Cache-Control"] = "private, no-cache"
+        answer["Content-Security-Policy"] = _FIGURE_POLICY
+        return answer
+
+
+class RunList(ListAPIView[TrainingRun]):
+    """The training runs of a product."""
+
+    serializer_class = RunSerializer
+    pagination_class = Pages
+    queryset = TrainingRun.objects.none()
+
+    @extend_schema(tags=_TAG, summary="Training runs of a product, newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The runs of a product and how far they are, newest first."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[TrainingRun]:
+        """Those of the product in the address. Raises Http404 for a product there is none of."""
+        model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
+        heavy = ("log", "epochs", "config")
+        related = ("model", "snapshot", "version", "requested_by")
+        return TrainingRun.objects.filter(model=model).select_related(*related).defer(*heavy)
+
+
+class RunDetail(RetrieveAPIView[TrainingRun]):
+    """One training run."""
+
+    serializer_class = RunDetailSerializer
+    queryset = TrainingRun.objects.none()
+
+    @extend_schema(tags=_TAG, summary="One training run")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One run with the metrics of each epoch, its log and its settings, live."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[TrainingRun]:
+        """Those of the product in the address."""
+        related = ("model", "snapshot", "version", "requested_by")
+        return TrainingRun.objects.filter(model__name=self.kwargs["product"]).select_related(*related)

@@ -1,0 +1,100 @@
+"""What the REST API says of versions, runs and promotions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from mltasks.models import ModelVersion, Promotion, TrainingRun
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """A measured figure with its 95 % interval; null where there was nothing to measure."""
+
+    value = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField(help_text="Images measured on.")
+    parts = serializers.IntegerField(help_text="Different parts among them.")
+    method = serializers.CharField(help_text="How the interval was made.")
+
+
+class LabelCountSerializer(serializers.Serializer[Any]):
+    """Labeled images behind a version."""
+
+    good = serializers.IntegerField()
+    defective = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class PromotionSerializer(serializers.ModelSerializer[Promotion]):
+    """Who made which version champion, when and why."""
+
+    product = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="version.number")
+    previous = serializers.IntegerField(source="previous.number", allow_null=True, default=None)
+    by = serializers.CharField(source="by.username", allow_null=True, default=None)
+
+    class Meta:
+        model = Promotion
+        fields = ["product", "version", "previous", "by", "reason", "created_at"]
+
+
+class PromotionRequestSerializer(serializers.Serializer[Any]):
+    """Why a version should score."""
+
+    reason = serializers.CharField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
+
+
+class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A version with its labels and its measured figures."""
+
+    product = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="number")
+    run = serializers.IntegerField(source="run_id")
+    snapshot = serializers.IntegerField(source="run.snapshot.number", allow_null=True, default=None)
+    labels = LabelCountSerializer(source="run.snapshot", allow_null=True, default=None)
+    protocol = serializers.CharField(source="report.protocol")
+    metrics = serializers.SerializerMethodField()
+    promotions = PromotionSerializer(many=True)
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            *("product", "version", "state", "created_at", "sha256", "run", "snapshot", "labels"),
+            *("protocol", "metrics", "promotions"),
+        ]
+
+    @extend_schema_field(serializers.DictField(child=EstimateSerializer()))
+    def get_metrics(self, version: ModelVersion) -> dict[str, Any]:
+        """By name: average_precision, auroc, recall, precision, accuracy, false_alarm_rate, escape_rate and more."""
+        metrics: dict[str, Any] = version.metrics  # type: ignore[attr-defined]  # annotated by with_metrics()
+        return metrics
+
+
+class RunSerializer(serializers.ModelSerializer[TrainingRun]):
+    """A training run and how far it is."""
+
+    product = serializers.CharField(source="model.name")
+    snapshot = serializers.IntegerField(source="snapshot.number", allow_null=True, default=None)
+    version = serializers.IntegerField(source="version.number", allow_null=True, default=None)
+    requested_by = serializers.CharField(source="requested_by.username", allow_null=True, default=None)
+
+    class Meta:
+        model = TrainingRun
+        fields = [
+            *("id", "product", "state", "trigger", "night", "requested_by", "attempt", "progress", "stage", "error"),
+            *("snapshot", "version", "created_at", "started_at", "finished_at"),
+        ]
+
+
+class RunDetailSerializer(RunSerializer):
+    """A training run with the metrics of each epoch, its log and its settings."""
+
+    epochs = serializers.ListField(child=serializers.DictField())
+    config = serializers.DictField()
+
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "epochs", "log", "config"]
