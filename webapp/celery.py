@@ -1,11 +1,21 @@
-"""The Celery app. Workers start with ``celery -A webapp``."""
+"""The Celery app. Workers start with ``celery -A webapp worker``."""
 
 import os
+import signal
 
 from celery import Celery
+from celery.signals import worker_process_init
+
+from webapp.tied import tie_to_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 app = Celery("second-look")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def die_with_the_worker(**kwargs: object) -> None:
+    """A pool process must not outlive a worker that was killed, and go on with what is then done a second time."""
+    tie_to_parent(signal.SIGKILL)

@@ -1,11 +1,14 @@
-"""Where the embedded services of this VAR folder listen, as the supervisor wrote it down."""
+"""Where the embedded services of this VAR folder listen, as the supervisor wrote it down; and its secret key."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 FILE_NAME = "services.json"
 
@@ -19,17 +22,39 @@ def running_services(var: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
+def write_services(var: Path, addresses: Mapping[str, str]) -> None:
+    """Write down where the services listen, for every process with this VAR; whole or not at all, for us alone."""
+    write_private(var / FILE_NAME, json.dumps(addresses))
+
+
+def forget_services(var: Path) -> None:
+    """Note that no embedded service runs."""
+    (var / FILE_NAME).unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file with mode 0600 in one step, replacing any before it."""
+    _temporary(path, text).replace(path)
+
+
 def secret_key(var: Path) -> str:
-    """Return the secret key of this VAR folder, made and kept (mode 0600) at the first call."""
+    """Return the secret key of this VAR folder, made and kept (mode 0600) at the first call.
+
+    Raises ImproperlyConfigured when the folder can't be written.
+    """
     path = var / "secret_key"
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        var.mkdir(parents=True, exist_ok=True)
+        return path.read_text().strip() if path.exists() else _make_secret_key(path)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{var} can't be used ({error.strerror}). Make it writable, name another folder in VAR, or set SECRET_KEY."
+        ) from None
+
+
+def _make_secret_key(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
     made = secrets.token_urlsafe(50)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(made)
-    temporary.chmod(0o600)
+    temporary = _temporary(path, made)
     try:
         # A link fails where a rename would overwrite: of two processes at once, one key wins.
         os.link(temporary, path)
@@ -37,4 +62,14 @@ def secret_key(var: Path) -> str:
         made = path.read_text().strip()
     finally:
         temporary.unlink()
+    return made
+
+
+def _temporary(path: Path, text: str) -> Path:
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     return made

@@ -5,23 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
 
+from webapp.environment import Environment
 from webapp.running_services import running_services, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env = Environment(BASE_DIR)
+ENVIRONMENT_PROBLEMS = env.problems
 
-VAR = (BASE_DIR / env.str("VAR", default="var")).resolve()
-PORT = env.int("PORT", default=8000)
+VAR = env.folder("VAR", "var")
+PORT = env.whole("PORT", 8000, 1, 65535)
+DEMO = env.flag("DEMO", True)
 _services = running_services(VAR)
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY") or secret_key(VAR)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "unfold",
@@ -82,21 +83,24 @@ TEMPLATES = [
 ]
 
 # Database: a real server by DATABASE_URL, else the embedded one that `make up` runs under VAR.
-_database: dict[str, Any] = env.db_url_config(
-    env.str("DATABASE_URL", default="") or _services.get("database_url", "") or "postgres:///second_look"
+DATABASE_NAMED = bool(env.text("DATABASE_URL"))
+DATABASE_FOUND = DATABASE_NAMED or "database_url" in _services
+_database: dict[str, Any] = env.raw.db_url_config(
+    env.text("DATABASE_URL") or _services.get("database_url", "postgres:///second_look")
 )
 _database |= {
-    "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+    "CONN_MAX_AGE": env.whole("CONN_MAX_AGE", 60, 0, 86_400),
     "CONN_HEALTH_CHECKS": True,
     # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
     "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
 }
 DATABASES = {"default": _database}
-REDIS_URL = env.str("REDIS_URL", default="") or _services.get("redis_url", "") or "redis://127.0.0.1:6379/0"
+BROKER_NAMED = bool(env.text("REDIS_URL"))
+REDIS_URL = env.text("REDIS_URL") or _services.get("redis_url", "redis://127.0.0.1:6379/0")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Files
-MEDIA_ROOT = (BASE_DIR / env.str("MEDIA_ROOT", default="media")).resolve()
+MEDIA_ROOT = env.folder("MEDIA_ROOT", "media")
 VERSIONS_DIR = VAR / "versions"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
@@ -107,23 +111,23 @@ STORAGES = {
         # Hashed names need `collectstatic`, which `make up` and the image run, with STATIC_HASHED=1 to make the first
         # ones; tests and DEBUG go without.
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if env.bool("STATIC_HASHED", default=(STATIC_ROOT / "staticfiles.json").exists() and not DEBUG)
+        if env.flag("STATIC_HASHED", (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG)
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
 WHITENOISE_USE_FINDERS = True
 
 # Intake limits
-MAX_IMAGE_BYTES = env.int("MAX_IMAGE_BYTES", default=32 * 1024 * 1024)
-MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", default=50_000_000)
-MIN_FREE_DISK_BYTES = env.int("MIN_FREE_DISK_BYTES", default=256 * 1024 * 1024)
+MAX_IMAGE_BYTES = env.whole("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
+MAX_IMAGE_PIXELS = env.whole("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
+MIN_FREE_DISK_BYTES = env.whole("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # Learning
-BACKBONE = env.str("BACKBONE", default="resnet18")
-BACKBONE_WEIGHTS = env.str("BACKBONE_WEIGHTS", default="auto")
-SCORING_THREADS = env.int("SCORING_THREADS", default=0)
+BACKBONE = env.text("BACKBONE", "resnet18")
+BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
+SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024)
 
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL
@@ -138,7 +142,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A publish must never hold a request: the sweeper finds the row anyway.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TIMEZONE = env.str("TIME_ZONE", default="UTC")
+CELERY_TIMEZONE = env.text("TIME_ZONE", "UTC")
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers, too
 CELERY_BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "resume-training-runs": {"task": "labeling.tasks.sweep_runs", "schedule": 15.0, "options": {"expires": 15}},
@@ -152,6 +157,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+FIRST_ADMIN_USERNAME = env.text("DJANGO_SUPERUSER_USERNAME")
+FIRST_ADMIN_PASSWORD = env.text("DJANGO_SUPERUSER_PASSWORD")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
@@ -161,12 +168,12 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # Behind TLS set HTTPS=1; on loopback a secure cookie would lock everybody out.
-HTTPS = env.bool("HTTPS", default=False)
+HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, without the proxy
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=3600) if HTTPS else 0
+SECURE_HSTS_SECONDS = env.whole("HSTS_SECONDS", 3600, 0, 63_072_000) if HTTPS else 0
 # A plant's proxy may serve other names beside this one, so no promise is made for them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -196,7 +203,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "inspection.api_errors.handle",
-    "DEFAULT_THROTTLE_RATES": {"station": env.str("STATION_RATE", default="100/second")},
+    "DEFAULT_THROTTLE_RATES": {"station": env.text("STATION_RATE", "100/second")},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -210,7 +217,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
@@ -221,6 +228,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
     "loggers": {"axes": {"level": "WARNING"}},
 }

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from webapp.embedded.server import CouldNotStart, TiedServer, end_leftover, read_pid
-from webapp.embedded.tied import tied
+from webapp.tied import tied
 
 DATABASE = "second_look"
 # PostgreSQL refuses to run as root; this user is everywhere, and owns nothing.

@@ -6,19 +6,20 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 
-from webapp.embedded.tied import tied
+from webapp.tied import tied
 
 
 class CouldNotStart(RuntimeError):  # noqa: N818 (reads as what happened)
     """An embedded server did not come up. The message holds the end of its log."""
 
 
-class TiedServer:
+class TiedServer(ABC):
     """One server process in the foreground, tied to this process, its output in ``log``."""
 
     name = "server"
@@ -34,6 +35,10 @@ class TiedServer:
     def running(self) -> bool:
         """True while its process lives."""
         return self.process is not None and self.process.poll() is None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises CouldNotStart."""
 
     def stop(self) -> None:
         """Stop it, each signal of ``stop_signals`` in turn, and wait for its end."""

@@ -12,7 +12,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-_SET_DEATH_SIGNAL, _SET_KEEP_CAPS, _CAP_AMBIENT, _AMBIENT_RAISE = 1, 8, 47, 2  # linux/prctl.h
+SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_SET_KEEP_CAPS, _CAP_AMBIENT, _AMBIENT_RAISE = 8, 47, 2
 _CAP_DAC_OVERRIDE, _CAP_VERSION_3 = 1, 0x20080522  # linux/capability.h
 
 
@@ -24,13 +25,17 @@ def tied(command: Sequence[str], death_signal: signal.Signals, user: str = "") -
     return [sys.executable, "-I", __file__, str(os.getpid()), str(int(death_signal)), user, *command]
 
 
+def tie_to_parent(death_signal: signal.Signals) -> None:
+    """Ask the kernel for this signal when the process that started this one dies. Linux only."""
+    if sys.platform == "linux":
+        prctl(SET_DEATH_SIGNAL, death_signal)
+
+
 def become(parent: int, death_signal: int, user: str, command: Sequence[str]) -> None:
     """Tie this process to ``parent`` and become ``command``. Exits when the parent is already gone."""
     if user:
         _become_user(user)
-    if sys.platform == "linux":
-        # After the change of user, which clears it.
-        _prctl(_SET_DEATH_SIGNAL, death_signal)
+    tie_to_parent(signal.Signals(death_signal))  # after the change of user, which clears it
     if os.getppid() != parent:
         sys.exit(f"{command[0]}: the process that wanted it is gone")
     os.execv(command[0], list(command))  # noqa: S606 (no shell wanted)
@@ -46,7 +51,7 @@ def _become_user(name: str) -> None:
 
     entry = pwd.getpwnam(name)
     if sys.platform == "linux":
-        _prctl(_SET_KEEP_CAPS, 1)
+        prctl(_SET_KEEP_CAPS, 1)
     os.setgroups([])
     os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
     os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
@@ -63,10 +68,11 @@ def _keep_capability(number: int) -> None:
     mask = 1 << number
     sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low word, high word
     if libc.capset(header, sets) == 0:
-        _prctl(_CAP_AMBIENT, _AMBIENT_RAISE, number)
+        prctl(_CAP_AMBIENT, _AMBIENT_RAISE, number)
 
 
-def _prctl(option: int, *values: int) -> None:
+def prctl(option: int, *values: int) -> None:
+    """Change this process by Linux's ``prctl``. Says on stderr when the kernel refuses."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,26 @@
+"""The first login of a new installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.contrib.auth.models import User
+
+from webapp import credentials
+
+
+def make_first_admin(var: Path, username: str, password: str) -> str:
+    """Make a superuser where there is none, or where none has the given ``username``. Returns what to tell, or "".
+
+    Empty values are made up: ``admin``, and a password that is kept in VAR/credentials. An existing user is left alone.
+    """
+    if User.objects.filter(username=username).exists():
+        return ""
+    if not username and User.objects.filter(is_superuser=True).exists():
+        return ""
+    name, word = username or "admin", password or credentials.generate_password()
+    User.objects.create_superuser(name, password=word)
+    if password:
+        return f"First admin: {name}, with the password of DJANGO_SUPERUSER_PASSWORD"
+    credentials.remember(var, name, word)
+    return f"First admin: {name}   password: {word}   (printed this once; kept in {var / credentials.FILE_NAME})"

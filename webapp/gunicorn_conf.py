@@ -1,0 +1,53 @@
+"""Gunicorn's settings: the web server of `make up` and of the image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from webapp.environment import Environment
+
+_base = Path(__file__).resolve().parent.parent
+_env = Environment(_base)
+
+bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.whole('PORT', 8000, 1, 65535)}"]
+# Two processes: one killed or recycled leaves one that answers. Scoring releases the GIL, so threads share its cores.
+workers = _env.whole("WEB_WORKERS", 2, 1, 64)
+worker_class = "gthread"
+threads = _env.whole("WEB_THREADS", 4, 1, 64)
+# No preload: OpenVINO's threads do not survive a fork.
+preload_app = False
+# What a worker is doing when told to stop; `make up` promises ten seconds in all.
+graceful_timeout = 5
+timeout = 60
+keepalive = 15
+# A fresh process now and then, not all at once.
+max_requests = 20_000
+max_requests_jitter = 4_000
+limit_request_line = 4094
+limit_request_fields = 50
+limit_request_field_size = 8190
+# Heartbeats are files: on a disk that stalls, a healthy worker would look dead.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+control_socket_disable = True
+accesslog = "-" if _env.flag("ACCESS_LOG", False) else None
+forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+
+# Counters of all workers are summed through files in this folder; the workers read it when they import the metrics.
+_metrics = _env.folder("VAR", "var") / "metrics"
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def on_starting(server: Any) -> None:
+    """Begin with no counters: those of an earlier life belong to processes that are gone."""
+    shutil.rmtree(_metrics, ignore_errors=True)
+    _metrics.mkdir(parents=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Drop the gauges of a worker that ended; its counters stay in the sums."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,39 @@
+"""Run everything in the foreground: databases, web, workers, beat and the demo."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from webapp.supervisor.console import Console
+from webapp.supervisor.run import Site, Supervisor
+from webapp.tied import tie_to_parent
+
+
+class Command(BaseCommand):
+    """Start the supervisor. Ctrl-C or SIGTERM stops all it started."""
+
+    help = "Run everything in the foreground, to a working app; Ctrl-C stops it all."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add --tied."""
+        parser.add_argument("--tied", action="store_true", help="Stop when the process that started this one dies.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until told to stop."""
+        if options["tied"]:
+            tie_to_parent(signal.SIGTERM)
+        site = Site(
+            base=settings.BASE_DIR,
+            var=settings.VAR,
+            media=settings.MEDIA_ROOT,
+            port=settings.PORT,
+            demo=settings.DEMO,
+            embedded_postgres=not settings.DATABASE_NAMED,
+            embedded_valkey=not settings.BROKER_NAMED,
+        )
+        sys.exit(Supervisor(site, Console(settings.VAR / "logs" / "up.log")).run())

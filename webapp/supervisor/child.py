@@ -1,0 +1,108 @@
+"""One process of the system: started, listened to, started again when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webapp.supervisor.console import Console
+from webapp.tied import tied
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+# Who ran this long was well: its next death is a first one.
+_WELL_AFTER = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run under which name, with what added to the environment.
+
+    ``once``: done when it ends well. ``death_signal`` ends it when we are killed.
+    """
+
+    name: str
+    command: Sequence[str]
+    once: bool = False
+    death_signal: signal.Signals = signal.SIGTERM
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Child:
+    """A program and its process."""
+
+    program: Program
+    console: Console
+    folder: Path
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    done: bool = False
+    _started: float = 0.0
+    _due: float | None = None
+    _pause: float = field(default=_FIRST_PAUSE)
+
+    @property
+    def running(self) -> bool:
+        """True while its process lives."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, minus the signal's number if by one; None while it lives."""
+        return None if self.process is None else self.process.poll()
+
+    def start(self) -> None:
+        """Start the process, in a session of its own, and pass its output on. Call it from the main thread."""
+        self._started, self._due = time.monotonic(), None
+        self.process = subprocess.Popen(  # noqa: S603 (our own command line)
+            tied(self.program.command, self.program.death_signal),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            env={**self.environment, **self.program.environment},
+            start_new_session=True,
+        )
+        threading.Thread(target=self._listen, args=[self.process], daemon=True).start()
+
+    def keep_up(self) -> None:
+        """Start it again when it has died, after a pause that doubles with each death in a row."""
+        if self.process is None or self.running or self.done:
+            return
+        if self._due is None:
+            self._mourn(self.process)
+        elif time.monotonic() >= self._due:
+            self.start()
+
+    def _mourn(self, process: subprocess.Popen[bytes]) -> None:
+        with suppress(ProcessLookupError):
+            # What a killed process left in its group must not compete with its successor.
+            os.killpg(process.pid, signal.SIGKILL)
+        if self.program.once and process.returncode == 0:
+            self.done = True
+            return
+        now = time.monotonic()
+        self._pause = _FIRST_PAUSE if now - self._started > _WELL_AFTER else self._pause
+        self._due = now + self._pause
+        self.console.say(f"{self.program.name} {ended(process.returncode)}; it starts again in {self._pause:.0f} s")
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None  # noqa: S101 (opened as a pipe above)
+        with process.stdout as output:
+            for line in output:
+                self.console.say(line.decode(errors="replace").rstrip(), self.program.name)
+
+
+def ended(code: int | None) -> str:
+    """Say in words how a process ended."""
+    if code is not None and code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

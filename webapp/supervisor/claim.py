@@ -1,0 +1,51 @@
+"""One supervisor for each VAR folder, and a free port: looked at before anything starts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Refused(RuntimeError):  # noqa: N818 (reads as what happened)
+    """Starting here would harm a running system. The message says what to do."""
+
+
+@contextmanager
+def claim(var: Path) -> Iterator[None]:
+    """Hold the VAR folder for this process; the kernel lets go of it however the process ends. Raises Refused."""
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "supervisor.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise Refused(
+                f"{var} is in use by {holder}. Stop that one first, or choose another folder: make up VAR=..."
+            ) from None
+        file.truncate(0)
+        file.write(f"a running system (process {os.getpid()})\n")
+        file.flush()
+        yield
+
+
+def refuse_busy_port(port: int) -> None:
+    """Raise Refused when somebody listens on the port of 127.0.0.1."""
+    with socket.socket() as probe:
+        # As the web server itself binds: a port whose last connections are still closing is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Refused(
+                f"Port {port} of 127.0.0.1 can't be used ({reason}). Choose another: make up PORT={_another(port)}"
+            ) from None
+
+
+def _another(port: int) -> int:
+    return port + 1 if 1024 <= port < 65535 else 8001

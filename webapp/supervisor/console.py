@@ -1,0 +1,42 @@
+"""What the supervisor and its processes say: prefixed and coloured on the terminal, plain in a rotating log file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TextIO
+
+_COLOURS = {"web": 36, "scoring": 32, "training": 35, "beat": 34, "demo": 33, "line": 93, "setup": 37}
+_WIDTH = 10
+
+
+class Console:
+    """Lines with the name of who said them. Safe for threads."""
+
+    def __init__(self, log: Path, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._colourful = self._stream.isatty()
+        self._lock = threading.Lock()
+        self._file = logging.Logger("up")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(log, maxBytes=5_000_000, backupCount=3)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._file.addHandler(handler)
+
+    def say(self, text: str, name: str = "up") -> None:
+        """Print lines, each with the name before it."""
+        for line in text.splitlines() or [""]:
+            prefix = f"{name:<{_WIDTH}}| "
+            self._file.info("%s%s", prefix, line)
+            self._print(f"\033[{_COLOURS.get(name, 1)}m{prefix}\033[0m{line}" if self._colourful else prefix + line)
+
+    def _print(self, line: str) -> None:
+        with self._lock:
+            try:
+                print(line, file=self._stream, flush=True)
+            except (BrokenPipeError, OSError, ValueError):
+                # The terminal or the pipe is gone. The log file goes on, and so does the system.
+                return

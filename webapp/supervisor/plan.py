@@ -1,0 +1,40 @@
+"""Which programs make up the system."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+
+from webapp.supervisor.child import Program
+
+_MANAGE = (sys.executable, "manage.py")
+# Celery warns root because of pickled messages; ours are JSON, and nothing else is accepted.
+_QUIET = ("-W", "ignore:You're running the worker with superuser privileges")
+_CELERY = (sys.executable, *_QUIET, "-m", "celery", "--quiet", "--app", "webapp")
+
+SETUP = Program("setup", (*_MANAGE, "bootstrap"), once=True, environment={"STATIC_HASHED": "1"})
+
+
+def programs(*, demo: bool) -> list[Program]:
+    """Return the programs that run until the end, the web server first."""
+    started = [
+        Program("web", (sys.executable, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "webapp.wsgi")),
+        _worker("scoring"),
+        _worker("training"),
+        Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
+    ]
+    if demo:
+        started.append(Program("demo", (*_MANAGE, "demo"), once=True))
+        started.append(Program("line", (*_MANAGE, "demo_line")))
+    return started
+
+
+def _worker(queue: str) -> Program:
+    options: Sequence[str] = (
+        *("worker", "--queues", queue, "--hostname", f"{queue}@%h", "--loglevel", "INFO"),
+        # One at a time: scoring and training each use all cores. A task comes back from its row, not from a peer.
+        *("--concurrency", "1", "--without-gossip", "--without-mingle"),
+    )
+    # Told to stop it would first finish its task, minutes of training; what it was doing is in the task's row.
+    return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL)

@@ -1,0 +1,79 @@
+"""All that descends from this process: adopted when orphaned, reaped, and ended without exception."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Set
+from contextlib import suppress
+
+import psutil
+
+from webapp.tied import SET_CHILD_SUBREAPER, prctl
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, so that none gets lost. Linux only."""
+    if sys.platform == "linux":
+        prctl(SET_CHILD_SUBREAPER, 1)
+
+
+def reap_adopted(own: Set[int]) -> None:
+    """Take note of the end of adopted processes, which would stay as zombies. The end of ``own`` is left to others."""
+    if sys.platform != "linux":
+        return
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with suppress(ChildProcessError):
+        while (found := os.waitid(os.P_ALL, 0, look)) is not None and found.si_pid not in own:
+            os.waitpid(found.si_pid, 0)
+
+
+def end_all(*, keep: Set[int], patience: float, hurry: Callable[[], bool]) -> list[str]:
+    """End every descendant but those of ``keep`` and theirs: SIGTERM, then after ``patience`` seconds SIGKILL.
+
+    ``hurry`` says whether to kill at once. Returns the names of those that had to be killed.
+    """
+    deadline = time.monotonic() + patience
+    _signal(_living(keep), signal.SIGTERM)
+    while _living(keep) and time.monotonic() < deadline and not hurry():
+        time.sleep(0.05)
+    stragglers = [_name(process) for process in _living(keep)]
+    # Again and again: one that is killed may have started another meanwhile.
+    while left := _living(keep):
+        _signal(left, signal.SIGKILL)
+        time.sleep(0.02)
+    reap_adopted(keep)
+    return stragglers
+
+
+def _living(keep: Set[int]) -> list[psutil.Process]:
+    here = psutil.Process()
+    kept = {process.pid for pid in keep for process in _with_descendants(pid)}
+    return [process for process in here.children(recursive=True) if process.pid not in kept and _alive(process)]
+
+
+def _with_descendants(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def _alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _signal(found: list[psutil.Process], number: signal.Signals) -> None:
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline()[-3:]) or process.name()
+    return str(process.pid)

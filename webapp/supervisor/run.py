@@ -1,0 +1,115 @@
+"""The supervisor itself: start all, keep all up, stop all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from webapp.embedded import CouldNotStart
+from webapp.supervisor import processes
+from webapp.supervisor.child import Child, Program, ended
+from webapp.supervisor.claim import Refused, claim, refuse_busy_port
+from webapp.supervisor.console import Console
+from webapp.supervisor.plan import SETUP, programs
+from webapp.supervisor.servers import Servers
+from webapp.supervisor.welcome import Welcome
+
+_LOOK_EVERY = 0.2
+# Programs get this long, then SIGKILL; the database needs up to three seconds more. Ten are promised.
+_PATIENCE = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What to run: its folders and port, and which of the servers are embedded."""
+
+    base: Path
+    var: Path
+    media: Path
+    port: int
+    demo: bool = True
+    embedded_postgres: bool = True
+    embedded_valkey: bool = True
+
+
+class Supervisor:
+    """Runs a site in the foreground until it is told to stop."""
+
+    def __init__(self, site: Site, console: Console) -> None:
+        self._site, self._console = site, console
+        self._told_to_stop = 0
+        self._children: list[Child] = []
+
+    def run(self) -> int:
+        """Run until SIGINT, SIGTERM or SIGHUP; a second one ends all at once. Returns the exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
+                signal.signal(number, self._stop_requested)
+        processes.adopt_orphans()
+        try:
+            with claim(self._site.var):
+                refuse_busy_port(self._site.port)
+                return self._run()
+        except Refused as error:
+            self._console.say(str(error))
+            return 1
+
+    def _run(self) -> int:
+        site = self._site
+        servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
+        try:
+            servers.start()
+            if not self._told_to_stop and self._set_up():
+                self._watch(servers)
+                return 0
+        except CouldNotStart as error:
+            self._console.say(str(error))
+        finally:
+            self._stop(servers)
+        return 0 if self._told_to_stop else 1
+
+    def _set_up(self) -> bool:
+        """Migrate, collect static files and make the first admin. False when it failed or was interrupted."""
+        child = self._child(SETUP)
+        child.start()
+        while child.running and not self._told_to_stop:
+            time.sleep(0.05)
+        if child.exit_code:
+            self._console.say(f"The setup {ended(child.exit_code)}: see its lines above. Nothing else was started.")
+        return child.exit_code == 0
+
+    def _watch(self, servers: Servers) -> None:
+        for program in programs(demo=self._site.demo):
+            self._child(program).start()
+        welcome = Welcome(self._site.port, self._site.var, self._console)
+        while not self._told_to_stop:
+            time.sleep(_LOOK_EVERY)
+            welcome.look()
+            servers.keep_up()
+            for child in self._children:
+                child.keep_up()
+            processes.reap_adopted(servers.pids() | {child.process.pid for child in self._children if child.process})
+
+    def _child(self, program: Program) -> Child:
+        site = self._site
+        # The folders as this process understood them, whatever a child's working directory is.
+        environment = {"VAR": str(site.var), "MEDIA_ROOT": str(site.media), "PORT": str(site.port)}
+        child = Child(program, self._console, site.base, os.environ | environment | {"PYTHONUNBUFFERED": "1"})
+        self._children.append(child)
+        return child
+
+    def _stop(self, servers: Servers) -> None:
+        begun = time.monotonic()
+        self._console.say("Stopping ...")
+        stragglers = processes.end_all(keep=servers.pids(), patience=_PATIENCE, hurry=lambda: self._told_to_stop > 1)
+        if stragglers:
+            self._console.say(f"Killed what did not stop: {', '.join(stragglers)}")
+        servers.stop(at_once=self._told_to_stop > 1)
+        self._console.say(f"Stopped in {time.monotonic() - begun:.1f} s. All data are kept in {self._site.var}.")
+
+    def _stop_requested(self, number: int, frame: FrameType | None) -> None:
+        self._told_to_stop += 1

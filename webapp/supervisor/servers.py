@@ -1,0 +1,95 @@
+"""The embedded servers of a VAR folder: started, written down for everybody else, kept up, stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from webapp.embedded import CouldNotStart, Postgres, Valkey
+from webapp.embedded.server import TiedServer
+from webapp.running_services import forget_services, write_services
+from webapp.supervisor.claim import Refused
+from webapp.supervisor.console import Console
+
+# A Unix socket's path has room for 107 bytes, and ".s.PGSQL.5432.lock" comes after the folder.
+_LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+_PAUSE = 5.0
+
+
+class Servers:
+    """PostgreSQL and Valkey under VAR, each unless a real one is named."""
+
+    def __init__(self, var: Path, console: Console, *, postgres: bool, valkey: bool) -> None:
+        self._var, self._console = var, console
+        self._sockets = socket_folder(var)
+        logs = var / "logs"
+        self.postgres = Postgres(var / "postgres", self._sockets, logs / "postgres.log") if postgres else None
+        self.valkey = Valkey(var / "valkey", logs / "valkey.log") if valkey else None
+        self._due = 0.0
+
+    def start(self) -> None:
+        """Start them and write down where they listen. Raises CouldNotStart."""
+        for server in self._all:
+            begun = time.monotonic()
+            _shorten(server.log)
+            server.start()
+            self._console.say(f"{server.name} runs ({time.monotonic() - begun:.1f} s)")
+        write_services(self._var, self.addresses())
+
+    def addresses(self) -> dict[str, str]:
+        """Return ``database_url`` and ``redis_url`` of those that are embedded."""
+        found = {"database_url": self.postgres and self.postgres.url, "redis_url": self.valkey and self.valkey.url}
+        return {name: url for name, url in found.items() if url}
+
+    def keep_up(self) -> None:
+        """Start one again that died, at the same address."""
+        for server in self._all:
+            if server.running or time.monotonic() < self._due:
+                continue
+            self._console.say(f"{server.name} died; it starts again now")
+            try:
+                server.start()
+            except CouldNotStart as error:
+                self._due = time.monotonic() + _PAUSE
+                self._console.say(f"{error}\nIt is tried again in {_PAUSE:.0f} s")
+
+    def stop(self, *, at_once: bool) -> None:
+        """Stop both and forget where they listened. ``at_once``: without an orderly end, they recover when started."""
+        for server in reversed(self._all):
+            server.kill() if at_once else server.stop()
+        forget_services(self._var)
+        if self._sockets.exists() and not any(self._sockets.iterdir()):
+            self._sockets.rmdir()
+
+    def pids(self) -> set[int]:
+        """Return the process ids of the servers."""
+        return {server.process.pid for server in self._all if server.process is not None}
+
+    @property
+    def _all(self) -> list[TiedServer]:
+        return [server for server in (self.postgres, self.valkey) if server is not None]
+
+
+def socket_folder(var: Path) -> Path:
+    """Return where the database's socket goes: below VAR, or below the temporary folder when VAR's path is too long.
+
+    Raises Refused when that temporary folder belongs to somebody else.
+    """
+    below = var / "run"
+    if len(os.fsencode(below)) <= _LONGEST_SOCKET_FOLDER:
+        return below
+    digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
+    short = Path(tempfile.gettempdir()) / f"second-look-{os.getuid()}-{digest}"
+    # As root its owner is PostgreSQL's user; otherwise a folder of another user is a trap.
+    if short.exists() and os.getuid() not in {0, short.lstat().st_uid}:
+        raise Refused(f"{short} belongs to another user: remove it, or choose a shorter VAR.")
+    return short
+
+
+def _shorten(log: Path, limit: int = 5_000_000) -> None:
+    """Keep one older log beside a log that has grown long."""
+    if log.exists() and log.stat().st_size > limit:
+        log.replace(log.with_suffix(".old.log"))
