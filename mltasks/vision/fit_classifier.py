@@ -51,7 +51,7 @@ def train_head(
     generator = np.random.default_rng(derive_seed(seed, "draws"))
     head = DefectHead(layer4, config.dropout)
     material.compute.place(head)
-    optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate)
+    optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
     curve: list[Epoch] = []
     best, best_state = 0, copy.deepcopy(head.state_dict())
