@@ -69,9 +69,9 @@ def _shape(rng: Rng, side: int) -> Field:
     if kind == 0:
         pen.ellipse(box, fill=fill, outline=255, width=outline)
     elif kind == 1:
-        pen.rounded_rectangle(
-            box, radius=min(corner_x, corner_y) * rng.uniform(0, 1), fill=fill, outline=255, width=outline
-        )
+        # Pillow rejects a radius within a pixel or so of half the box.
+        rounding = max(0.0, min(corner_x, corner_y) - 2) * rng.uniform(0, 1)
+        pen.rounded_rectangle(box, radius=rounding, fill=fill, outline=255, width=outline)
     else:
         angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 9))))
         reach = radius * rng.uniform(0.4, 1, len(angles))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import signal
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,20 +14,21 @@ import torch
 
 from mltasks.vision.backbones import BACKBONES, WEIGHTS_DIR
 from mltasks.vision.pretrain.card import facts_of, write_weights
+from mltasks.vision.pretrain.crops import CROP
 from mltasks.vision.pretrain.distil import BATCH, Recipe, Step, distil
 from mltasks.vision.pretrain.pool import drawing_sha256, load_pool
 from mltasks.vision.pretrain.student import Student
 
-DEFAULT_CROPS = 80_000
+DEFAULT_CROPS = 48_000
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Draw the pictures, distil, and write the weights with their card."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
-    steps = options.steps or options.crops // BATCH
-    recipe = Recipe(steps=steps, seed=options.seed)
-    pool = load_pool(options.cache, options.seed, options.images, options.side, options.threads, _say)
+    steps = options.steps or options.crops // options.batch
+    recipe = Recipe(steps=steps, seed=options.seed, batch=options.batch, crop=options.crop)
+    pool = load_pool(options.cache, options.seed, options.images, options.side, os.cpu_count() or 1, _say)
 
     def report(step: Step, student: Student) -> None:
         _say(f"step {step.done}/{steps}  loss {step.loss:.4f}  {step.crops_per_s:.1f} crops/s")
@@ -51,13 +54,15 @@ def _identity(recipe: Recipe, options: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mltasks.vision.pretrain", description=__doc__)
-    parser.add_argument("--images", type=int, default=4000, help="pictures to draw (default %(default)s)")
+    parser.add_argument("--images", type=int, default=3000, help="pictures to draw (default %(default)s)")
     parser.add_argument("--side", type=int, default=256, help="their side in pixels (default %(default)s)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--crops", type=int, default=DEFAULT_CROPS, help="crops to learn from (default %(default)s)")
-    length.add_argument("--steps", type=int, help=f"or optimizer steps, of {BATCH} crops each")
+    length.add_argument("--steps", type=int, help="or optimizer steps, of a batch each")
+    parser.add_argument("--batch", type=int, default=BATCH, help="crops in a step (default %(default)s)")
+    parser.add_argument("--crop", type=int, default=CROP, help="side of a crop in pixels (default %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="(default %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="part of the recipe: sums differ with it (%(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums differ with it (%(default)s)")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped)
     parser.add_argument(
         "--cache", type=Path, default=Path("var/pretrain"), help="for pictures and checkpoint (%(default)s)"
@@ -67,5 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _stop(*_: object) -> None:
+    raise SystemExit(143)
+
+
 if __name__ == "__main__":
+    # As an exception, so that a SIGTERM leaves none of the drawing processes behind.
+    signal.signal(signal.SIGTERM, _stop)
     main()

@@ -14,11 +14,13 @@ _DEVIATION = (0.229, 0.224, 0.225)
 _STUDENT_CHANNELS = (128, 256, 512)
 
 
+def normalised(images: Tensor) -> Tensor:
+    """Scale (N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as torchvision's networks expect."""
+    return (images - torch.tensor(_MEAN).view(1, 3, 1, 1)) / torch.tensor(_DEVIATION).view(1, 3, 1, 1)
+
+
 class Student(nn.Module):
     """A ResNet18 from random weights with a 1×1 projection per stage; the projections are thrown away in the end."""
-
-    mean: Tensor
-    deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,13 +28,11 @@ class Student(nn.Module):
         self.network.train()
         pairs = zip(_STUDENT_CHANNELS, CHANNELS, strict=True)
         self.projections = nn.ModuleList(nn.Conv2d(own, teachers, 1) for own, teachers in pairs)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in [0, 1] to three maps shaped like the teacher's."""
         net = dict(self.network.named_children())
-        x = (images - self.mean) / self.deviation
+        x = normalised(images)
         for name in ("conv1", "bn1", "relu", "maxpool", "layer1"):
             x = net[name](x)
         maps = []

@@ -1,0 +1,135 @@
+"""``python -m mltasks.vision.pretrain.transfer DIR``: how well a backbone's features carry over to a folder of parts.
+
+A logistic regression on pooled features (mean and maximum of the last map), nothing tuned, 5-fold stratified
+cross-validation repeated over seeds. Each part is one point: the folder must not show a part twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from mltasks.vision.backbones import load_backbone
+from mltasks.vision.pretrain.student import normalised
+from mltasks.vision.pretrain.teacher import Teacher
+
+GOOD_FOLDERS = frozenset({"good", "ok", "pass"})
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+_RESAMPLES = 2000
+
+MapMaker = Callable[[Tensor], Tensor]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a probe reached. Means over the repeats; intervals are 95 % bootstrap percentiles over parts."""
+
+    weights: str
+    parts: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    auroc: float
+    auroc_interval: tuple[float, float]
+
+
+def read_folder(directory: Path, skip: frozenset[str]) -> tuple[list[Path], NDArray[np.int64]]:
+    """Return images in ImageFolder layout and their targets, 1 for a defect. Raises ValueError without both kinds."""
+    paths = sorted(path for path in directory.glob("*/*") if path.suffix.lower() in _SUFFIXES)
+    paths = [path for path in paths if path.parent.name not in skip]
+    targets = np.array([path.parent.name not in GOOD_FOLDERS for path in paths], dtype=np.int64)
+    if not 5 <= targets.sum() <= len(targets) - 5:
+        raise ValueError(f"{directory} needs at least five good and five defective images in folders by kind.")
+    return paths, targets
+
+
+def map_maker(weights: str) -> MapMaker:
+    """Return what turns (1, 3, H, W) in [0, 1] into a last map: the ``teacher``'s, or a ResNet18's by its weights."""
+    if weights == "teacher":
+        teacher = Teacher()
+        return lambda image: teacher(image)[-1]
+    torch.manual_seed(0)  # for weights=random
+    network, _ = load_backbone("resnet18", weights)
+    body = torch.nn.Sequential(*list(network.children())[:-2])
+    return lambda image: body(normalised(image))
+
+
+def features(paths: list[Path], maps: MapMaker, height: int, width: int) -> NDArray[np.float32]:
+    """Return (n, 2 × channels): the mean and the maximum of each image's last map."""
+    with torch.no_grad():
+        rows = [_pooled(maps(_read(path, height, width))) for path in paths]
+    return torch.cat(rows).numpy()
+
+
+def probe(rows: NDArray[np.float32], targets: NDArray[np.int64], repeats: int) -> Floats:
+    """Return (repeats, n) probabilities of a defect, each from a model that never saw the part."""
+    return np.stack([_out_of_fold(rows, targets, seed) for seed in range(repeats)])
+
+
+def measure(weights: str, probabilities: Floats, targets: NDArray[np.int64], resamples: int = _RESAMPLES) -> Transfer:
+    """Sum up out-of-fold probabilities of shape (repeats, n)."""
+    rng = np.random.default_rng(0)
+    groups = [np.flatnonzero(targets == target) for target in (0, 1)]
+    draws = [np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(resamples)]
+    spread = [_score(probabilities[:, draw], targets[draw]) for draw in draws]
+    accuracy, auroc = _score(probabilities, targets)
+    low, high = np.percentile(spread, [2.5, 97.5], axis=0).tolist()
+    return Transfer(weights, len(targets), accuracy, (low[0], high[0]), auroc, (low[1], high[1]))
+
+
+def _score(probabilities: Floats, targets: NDArray[np.int64]) -> tuple[float, float]:
+    accuracy = float(((probabilities >= 0.5) == targets).mean())
+    return accuracy, float(np.mean([roc_auc_score(targets, row) for row in probabilities]))
+
+
+def _out_of_fold(rows: NDArray[np.float32], targets: NDArray[np.int64], seed: int) -> Floats:
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    result = np.zeros(len(targets))
+    for seen, held in folds.split(rows, targets):
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(rows[seen], targets[seen])
+        result[held] = model.predict_proba(rows[held])[:, 1]
+    return result
+
+
+def _read(path: Path, height: int, width: int) -> Tensor:
+    with Image.open(path) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(upright)).permute(2, 0, 1)[None].float() / 255
+
+
+def _pooled(maps: Tensor) -> Tensor:
+    return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print one JSON line per kind of weights."""
+    parser = argparse.ArgumentParser(prog="python -m mltasks.vision.pretrain.transfer", description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--skip", default="raw", help="folders to leave out, by comma (default %(default)s)")
+    parser.add_argument("--weights", default="shipped,teacher,random", help="by comma, paths too (%(default)s)")
+    parser.add_argument("--height", type=int, default=640)
+    parser.add_argument("--width", type=int, default=352)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args(arguments)
+    paths, targets = read_folder(options.directory, frozenset(options.skip.split(",")))
+    for weights in options.weights.split(","):
+        rows = features(paths, map_maker(weights), options.height, options.width)
+        print(json.dumps(asdict(measure(weights, probe(rows, targets, options.repeats), targets))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
