@@ -1,0 +1,82 @@
+"""Can this process do its work now? Each part by name, with what is wrong in words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from mltasks.models import ModelVersion
+from mltasks.vision import bundle
+
+OK = "ok"
+# Directory, digest and file times of bundles that were whole: hashing 100 MB at every probe would be a load of its own.
+_verified: dict[Path, tuple[str, frozenset[tuple[str, int, int]]]] = {}
+
+
+def readiness() -> dict[str, str]:
+    """Return every part with ``ok`` or what is wrong: ``database``, ``disk``, and ``champion:<name>`` for each."""
+    found = {"database": _said(_look_at_database), "disk": _said(_look_at_disk)}
+    if found["database"] == OK:
+        found |= dict(_champions())
+    return found
+
+
+class _NotReady(Exception):  # noqa: N818 (what it says)
+    """The message says which part and why."""
+
+
+def _said(look: Callable[[], None]) -> str:
+    try:
+        look()
+    except _NotReady as error:
+        return str(error)
+    return OK
+
+
+def _look_at_database() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError) as error:
+        raise _NotReady(f"no answer: {str(error).splitlines()[0]}") from error
+
+
+def _look_at_disk() -> None:
+    for folder in (settings.MEDIA_ROOT, settings.VAR):
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                free = shutil.disk_usage(folder).free
+        except OSError as error:
+            raise _NotReady(f"{folder} can't be written: {error.strerror}") from error
+        if free < settings.MIN_FREE_DISK_BYTES:
+            raise _NotReady(f"{folder} has {free >> 20} MiB left, needed are {settings.MIN_FREE_DISK_BYTES >> 20} MiB")
+
+
+def _champions() -> Iterator[tuple[str, str]]:
+    champions = ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model")
+    for version in champions:
+        yield f"champion:{version.model.name}", _said(partial(_look_at_bundle, version))
+
+
+def _look_at_bundle(version: ModelVersion) -> None:
+    try:
+        seen = (version.sha256, _file_times(version.path))
+        if _verified.get(version.path) != seen:
+            bundle.verify(version.path, version.sha256)
+            _verified[version.path] = seen
+    except (bundle.BundleCorrupt, OSError) as error:
+        raise _NotReady(f"version {version.number}: {error}") from error
+
+
+def _file_times(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Return name, size and time of change of every file below ``folder``. Raises OSError when it is missing."""
+    folder.stat()
+    found = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    return frozenset((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found)
