@@ -1,20 +1,108 @@
-"""System checks over the settings: what is wrong, and what to do."""
+"""System checks over the settings: what is unsafe or can't work, and what to do about it."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
+_SHORTEST_KEY, _FEWEST_CHARACTERS = 40, 10
+_PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
+# Kept equal to those of mltasks.vision.backbones, which can't be asked: it imports torch.
+KNOWN_BACKBONES = frozenset({"resnet18"})
+_WEIGHTS_BY_NAME = frozenset({"auto", "imagenet", "shipped", "random"})
 
 
 def register() -> None:
     """Register all checks of this file with Django."""
-    checks.register(check_secret_key)
+    for check in (check_environment, check_secret_key, check_hosts, check_folders, check_backbone):
+        checks.register(check)
+    # Only asked for where a command needs the database: others run before there is one.
+    checks.register(check_database_is_named, checks.Tags.database)
+
+
+def refuse_unsafe() -> None:
+    """Raise ImproperlyConfigured with all errors of this file's checks. For servers, which run no checks themselves."""
+    looks = (check_environment, check_secret_key, check_hosts, check_folders, check_backbone)
+    found = [message for look in looks for message in look(None)]
+    if found:
+        raise ImproperlyConfigured("\n".join(f"{message.msg} {message.hint}" for message in found))
+
+
+def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse numbers and truth values that can't be understood."""
+    hint = "Correct it in the environment or in .env; .env.example shows all."
+    return [checks.Error(problem, hint=hint, id="webapp.E002") for problem in settings.ENVIRONMENT_PROBLEMS]
 
 
 def check_secret_key(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse a short secret key."""
-    if len(settings.SECRET_KEY) >= 40:
+    """Refuse a secret key that is short, of few characters, or from an example."""
+    key = settings.SECRET_KEY
+    hint = "Set SECRET_KEY to 50 random characters, or leave it out: one is then made and kept in VAR."
+    if len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS:
+        return [checks.Error("SECRET_KEY is too short to be secret.", hint=hint, id="webapp.E001")]
+    if any(word in key.lower() for word in _PLACEHOLDERS):
+        return [checks.Error("SECRET_KEY is a placeholder.", hint=hint, id="webapp.E001")]
+    return []
+
+
+def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse any host name, and debug pages for other machines."""
+    hosts = settings.ALLOWED_HOSTS
+    if any(host == "*" for host in hosts):
+        hint = "Name the hosts that people use, such as ALLOWED_HOSTS=look.plant.example,127.0.0.1"
+        return [checks.Error("ALLOWED_HOSTS allows every host name.", hint=hint, id="webapp.E003")]
+    others = [host for host in hosts if host not in _LOOPBACK]
+    if settings.DEBUG and others:
+        hint = "Set DEBUG=0: its error pages show the settings to whoever asks."
+        return [checks.Error(f"DEBUG is on while {', '.join(others)} is served.", hint=hint, id="webapp.E004")]
+    return []
+
+
+def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse folders that can't be written."""
+    folders = {"VAR": settings.VAR, "MEDIA_ROOT": settings.MEDIA_ROOT}
+    return [
+        checks.Error(
+            f"{name}, {folder}, can't be written.",
+            hint=f"Make it writable for the user who runs this, or name another folder in {name}.",
+            id="webapp.E005",
+        )
+        for name, folder in folders.items()
+        if not _writable(Path(folder))
+    ]
+
+
+def check_backbone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse an unknown network, and weights that are not there."""
+    found: list[checks.CheckMessage] = []
+    if settings.BACKBONE not in KNOWN_BACKBONES:
+        hint = f"Known: {', '.join(sorted(KNOWN_BACKBONES))}."
+        found.append(checks.Error(f"BACKBONE {settings.BACKBONE!r} is unknown.", hint=hint, id="webapp.E006"))
+    weights = settings.BACKBONE_WEIGHTS
+    if weights not in _WEIGHTS_BY_NAME and not Path(weights).is_file():
+        hint = f"Name a file, or one of: {', '.join(sorted(_WEIGHTS_BY_NAME))}."
+        found.append(checks.Error(f"BACKBONE_WEIGHTS: there is no file {weights}.", hint=hint, id="webapp.E007"))
+    return found
+
+
+def check_database_is_named(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Refuse to go on without any database: none named, none running."""
+    if not databases or settings.DATABASE_FOUND:
         return []
-    return [checks.Error("SECRET_KEY is too short.", hint="Use 40 random characters.", id="webapp.E001")]
+    hint = "Start the system with `make up`, with the same VAR, or name a PostgreSQL in DATABASE_URL."
+    return [checks.Error(f"No database: nothing runs in {settings.VAR}.", hint=hint, id="webapp.E008")]
+
+
+def _writable(folder: Path) -> bool:
+    """Whether the folder, or else the nearest one above it that exists, can be written."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

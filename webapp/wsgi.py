@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 application = get_wsgi_application()
+
+from webapp.checks import refuse_unsafe  # noqa: E402 (its settings are there only now)
+
+refuse_unsafe()

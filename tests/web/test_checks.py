@@ -1,0 +1,116 @@
+"""What the system refuses to start with, and what it tells to do instead."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from mltasks.vision.backbones import BACKBONES
+from webapp import checks
+from webapp.environment import Environment
+
+GOOD_KEY = "kR8vQ2mZx7Lw4TnYb9HsJc3Fd6Gp1AeUoXiB5hNq0Wt-SyVz"
+
+
+def ids(found: list[Any]) -> list[str]:
+    """Return the ids of messages, each of which must say what to do."""
+    assert all(message.hint for message in found)
+    return [message.id for message in found]
+
+
+def test_it_accepts_the_settings_of_a_test_run() -> None:
+    checks.refuse_unsafe()
+
+
+@pytest.mark.parametrize("key", ["short", "a" * 60, "django-insecure-kR8vQ2mZx7Lw4TnYb9HsJc3Fd6Gp1AeUoXi"])
+def test_it_refuses_a_weak_secret_key(settings: Settings, key: str) -> None:
+    settings.SECRET_KEY = key
+    assert ids(checks.check_secret_key(None)) == ["webapp.E001"]
+
+
+def test_it_accepts_a_random_secret_key(settings: Settings) -> None:
+    settings.SECRET_KEY = GOOD_KEY
+    assert checks.check_secret_key(None) == []
+
+
+def test_it_refuses_any_host(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["look.plant.example", "*"]
+    assert ids(checks.check_hosts(None)) == ["webapp.E003"]
+
+
+def test_it_refuses_debug_for_other_machines(settings: Settings) -> None:
+    settings.DEBUG = True
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "look.plant.example"]
+    [found] = checks.check_hosts(None)
+    assert found.id == "webapp.E004"
+    assert "look.plant.example" in found.msg
+
+
+def test_it_accepts_debug_on_loopback(settings: Settings) -> None:
+    settings.DEBUG = True
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+    assert checks.check_hosts(None) == []
+
+
+@pytest.mark.parametrize("name", ["VAR", "MEDIA_ROOT"])
+def test_it_refuses_a_folder_that_is_a_file(settings: Settings, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    setattr(settings, name, file / "below")
+    [found] = checks.check_folders(None)
+    assert found.id == "webapp.E005"
+    assert name in found.hint
+
+
+def test_it_accepts_a_folder_that_is_yet_to_be_made(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "new" / "media"
+    assert checks.check_folders(None) == []
+
+
+def test_it_refuses_an_unknown_backbone_and_absent_weights(settings: Settings, tmp_path: Path) -> None:
+    settings.BACKBONE = "resnet19"
+    settings.BACKBONE_WEIGHTS = str(tmp_path / "absent.pth")
+    assert ids(checks.check_backbone(None)) == ["webapp.E006", "webapp.E007"]
+
+
+def test_it_knows_the_backbones_that_there_are() -> None:
+    assert frozenset(BACKBONES) == checks.KNOWN_BACKBONES
+
+
+def test_it_refuses_a_command_on_the_database_when_there_is_none(settings: Settings) -> None:
+    settings.DATABASE_FOUND = False
+    assert ids(checks.check_database_is_named(None, databases=["default"])) == ["webapp.E008"]
+    assert checks.check_database_is_named(None, databases=None) == []
+
+
+def test_it_refuses_numbers_and_flags_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PORT", "eight")
+    monkeypatch.setenv("THREADS", "-1")
+    monkeypatch.setenv("DEMO", "maybe")
+    read = Environment(tmp_path)
+    assert (read.whole("PORT", 8000, 1, 65535), read.whole("THREADS", 0, 0, 9), read.flag("DEMO", True)) == (
+        8000,
+        0,
+        True,
+    )
+    assert [problem.split(" ")[0] for problem in read.problems] == ["PORT", "THREADS", "DEMO"]
+
+
+def test_it_refuses_what_the_environment_got_wrong(settings: Settings) -> None:
+    settings.ENVIRONMENT_PROBLEMS = ["PORT is 'eight'; it must be a whole number from 1 to 65535."]
+    assert ids(checks.check_environment(None)) == ["webapp.E002"]
+    with pytest.raises(ImproperlyConfigured, match="PORT is 'eight'"):
+        checks.refuse_unsafe()
+
+
+def test_it_reads_values_that_are_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PORT", "8123")
+    monkeypatch.setenv("DEMO", "off")
+    monkeypatch.setenv("HOSTS", "a.example, b.example")
+    monkeypatch.setenv("VAR", "data")
+    read = Environment(tmp_path)
+    assert (read.whole("PORT", 8000, 1, 65535), read.flag("DEMO", True)) == (8123, False)
+    assert (read.words("HOSTS", []), read.folder("VAR", "var")) == (["a.example", "b.example"], tmp_path / "data")
+    assert read.problems == []
