@@ -1,12 +1,107 @@
-"""What every page's shell shows."""
+"""What every page's shell shows: where one is, the products, the waiting parts, the theme."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from django.http import HttpRequest
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from inspection.choice import chosen_product
+from inspection.models import Inspection, Product
+
+THEMES = {"dark", "light"}
+THEME_COOKIE = "theme"
+YEAR = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the rail."""
+
+    word: str
+    icon: str
+    url: str
+    here: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One product of the switcher, with its waiting parts."""
+
+    product: Product
+    waiting: int
+
+
+class Shell:
+    """Asked by the templates, so that a page that shows none of it pays for none of it."""
+
+    PLACES = (("Dashboard", "dashboard", "dashboard"), ("Review", "look", "review"))
+    MORE_PLACES = (("Inspections", "inspections", "history"), ("Models", "models", "models"))
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def theme(self) -> str:
+        """The person's choice, empty for the system's."""
+        asked = self._request.COOKIES.get(THEME_COOKIE, "")
+        return asked if asked in THEMES else ""
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """The rail, the current place marked."""
+        places = [*self.PLACES, *self.MORE_PLACES]
+        if getattr(self._request.user, "is_staff", False):
+            places.append(("Admin", "admin", "admin:index"))
+        return [self._place(*place) for place in places]
+
+    def _place(self, word: str, icon: str, name: str) -> Place:
+        url = reverse(name)
+        path = self._request.path
+        return Place(word, icon, url, path == url or (url != "/" and path.startswith(url)))
+
+    @cached_property
+    def product(self) -> Product | None:
+        """The product that the pages are about."""
+        return chosen_product(self._request)
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """All products with their waiting parts."""
+        waiting = self._waiting
+        return [Choice(product, waiting.get(product.pk, 0)) for product in Product.objects.all()]
+
+    @cached_property
+    def waiting(self) -> int:
+        """Parts of the chosen product that wait for a person."""
+        return self._waiting.get(self.product.pk, 0) if self.product else 0
+
+    @cached_property
+    def _waiting(self) -> dict[int, int]:
+        rows = Inspection.objects.awaiting_review().order_by().values("product").annotate(number=Count("pk"))
+        return {row["product"]: row["number"] for row in rows}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Template context of the shell."""
-    return {}
+    return {"shell": Shell(request)}
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    """Remember dark or light and go back; anything else forgets the choice."""
+    back = request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    response = HttpResponseRedirect(back if safe else reverse("dashboard"))
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie(THEME_COOKIE, theme, max_age=YEAR, samesite="Lax", secure=request.is_secure())
+    else:
+        response.delete_cookie(THEME_COOKIE)
+    return response

@@ -1,8 +1,34 @@
 """All addresses of the site, put together from the floors."""
 
+from __future__ import annotations
+
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from webapp import dashboard, shell
+
+_api = [
+    path("", include("inspection.api_urls")),
+    path("models/", include("mltasks.api_urls")),
+]
 
 urlpatterns = [
+    path("", include("webapp.health_urls")),
+    path("", dashboard.dashboard, name="dashboard"),
+    path("dashboard/facts/", dashboard.four_facts, name="dashboard-facts"),
+    path("dashboard/lines/", dashboard.lines, name="dashboard-lines"),
+    path("dashboard/days/", dashboard.chart, name="dashboard-days"),
+    path("inspect/", dashboard.inspect, name="inspect"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("theme/", shell.set_theme, name="theme"),
+    path("", include("labeling.urls")),
+    path("", include("mltasks.urls")),
+    path("", include("inspection.predict_urls")),
+    path("api/v1/", include(_api)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
 ]

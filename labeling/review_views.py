@@ -1,0 +1,154 @@
+"""The workbench's doors: the page, the next part, holding and giving back, undo, and the plain form without scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from inspection.choice import chosen_product
+from inspection.models import Product
+from labeling import history, queue, review
+from labeling.forms import VerdictForm, types_of
+from labeling.models import Claim, Label
+from labeling.refusals import ClaimLost, Refusal
+from mltasks.signed_in import needs, person, whole_number
+
+may_review = needs("labeling.add_review")
+
+
+@require_GET
+@may_review
+def workbench(request: HttpRequest) -> HttpResponse:
+    """The page; its parts come by `next_part`."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "review/no_product.html")
+    recent = history.recent_labels(person(request), product)
+    context = {
+        "product": product,
+        "types": types_of(product),
+        "state": _state(person(request), product),
+        "recent": [_decision(label) for label in recent],
+    }
+    return render(request, "review/workbench.html", context)
+
+
+@require_POST
+@may_review
+def next_part(request: HttpRequest) -> HttpResponse:
+    """Claim a part of the product on the page and answer it as HTML; 204 when none waits."""
+    product = get_object_or_404(Product, slug=request.POST.get("product", ""))
+    claim = queue.claim(reviewer=person(request), product=product, excluding=_keys(request, "excluding"))
+    return HttpResponse(status=204) if claim is None else _part(request, claim)
+
+
+@require_POST
+@may_review
+def held(request: HttpRequest) -> JsonResponse:
+    """Renew the claims on the page, say which are lost, and how the queue stands."""
+    product = get_object_or_404(Product, slug=request.POST.get("product", ""))
+    lost = []
+    for key in _keys(request, "claim"):
+        try:
+            queue.renew(_own_claim(request, key))
+        except ClaimLost:
+            lost.append(str(key))
+    return JsonResponse({**_state(person(request), product), "lost": lost})
+
+
+@require_POST
+@may_review
+def release(request: HttpRequest) -> HttpResponse:
+    """Give parts back to the queue."""
+    for key in _keys(request, "claim"):
+        queue.release(_own_claim(request, key))
+    return HttpResponse(status=204)
+
+
+@require_POST
+@may_review
+def undo(request: HttpRequest) -> HttpResponse:
+    """Take a label back and answer its part, claimed again, as HTML; 409 with the reason in words."""
+    label = get_object_or_404(
+        Label.objects.select_related("inspection"), pk=whole_number(request.POST.get("label", ""))
+    )
+    try:
+        review.undo(label, by=person(request))
+        claim = queue.claim_part(label.inspection, reviewer=person(request))
+    except Refusal as refusal:
+        return HttpResponse(str(refusal), status=409, content_type="text/plain")
+    return _part(request, claim)
+
+
+@require_http_methods(["GET", "POST"])
+@may_review
+def plain(request: HttpRequest) -> HttpResponse:
+    """One part and a form, for browsers without scripts."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "review/no_product.html")
+    if request.method == "POST":
+        return _plain_verdict(request)
+    claim = queue.claim(reviewer=person(request), product=product)
+    context = {"product": product, "claim": claim, "types": types_of(product), **_state(person(request), product)}
+    return render(request, "review/plain.html", context)
+
+
+def _plain_verdict(request: HttpRequest) -> HttpResponse:
+    form = VerdictForm(request.POST)
+    claim = _own_claim(request, _key(request.POST.get("claim", "")))
+    if not form.is_valid():
+        messages.error(request, "Choose PASS or FAIL.")
+        return redirect("review-plain")
+    try:
+        label = review.resolve(claim, **form.words)
+        messages.success(request, f"{claim.inspection}: {label}.")
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("review-plain")
+
+
+def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
+    part = claim.inspection
+    context = {"claim": claim, "part": part, "product": part.product}
+    response = render(request, "review/_part.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _state(reviewer: User, product: Product) -> dict[str, int]:
+    return {
+        "left": queue.waiting(product),
+        "today": history.labeled_today(reviewer, product),
+        "teaching": history.teaching(product),
+    }
+
+
+def _decision(label: Label) -> dict[str, Any]:
+    kind = label.defect_type.name if label.defect_type else ""
+    return {"label": label.pk, "verdict": label.verdict, "defect_type": kind, "title": str(label.inspection)}
+
+
+def _own_claim(request: HttpRequest, key: UUID) -> Claim:
+    claim = get_object_or_404(Claim.objects.select_related("inspection", "reviewer"), pk=key)
+    if claim.reviewer_id != person(request).pk:
+        raise PermissionDenied("This claim is another reviewer's.")
+    return claim
+
+
+def _keys(request: HttpRequest, name: str) -> list[UUID]:
+    return [_key(text) for text in request.POST.getlist(name)]
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise PermissionDenied("This is no claim of ours.") from None

@@ -1,0 +1,122 @@
+"""The doors to the history: the list, one part, its correction, and retraining by hand."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from inspection.choice import chosen_product
+from inspection.models import Inspection, Product
+from labeling import history, review
+from labeling.forms import HistoryForm, VerdictForm, types_of
+from labeling.models import Label
+from labeling.refusals import Refusal
+from labeling.retraining import PERMISSION as MAY_RETRAIN
+from labeling.retraining import retrain as start_retraining
+from labeling.timeline import timeline
+from mltasks.models import TrainingRun
+from mltasks.signed_in import needs, person, whole_number
+
+may_look = needs("inspection.view_inspection")
+LOOKS = ("table", "sheet")
+
+
+@require_GET
+@may_look
+def inspections(request: HttpRequest) -> HttpResponse:
+    """The history, filtered, as a table or as a contact sheet."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "inspections/no_product.html")
+    form = HistoryForm(request.GET, product=product)
+    look = request.GET.get("look", "table")
+    context = {
+        "product": product,
+        "form": form,
+        "filtered": form.wanted,
+        "page": history.page(product, form.wanted, request.GET.get("before", "")),
+        "look": look if look in LOOKS else "table",
+        "paged": "before" in request.GET,
+    }
+    return render(request, "inspections/list.html", context)
+
+
+@require_GET
+@may_look
+def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
+    """One part: image, scores, life."""
+    part = _part(key)
+    standing = review.standing_label(part)
+    context = {
+        "part": part,
+        "product": part.product,
+        "standing": standing,
+        "events": timeline(part),
+        "types": types_of(part.product),
+        "may_undo": standing is not None and _may_undo(request, standing),
+    }
+    return render(request, "inspections/detail.html", context)
+
+
+@require_POST
+@needs("labeling.add_review")
+def correct(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Say what a part is, whatever was said before."""
+    part = _part(key)
+    form = VerdictForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose PASS or FAIL.")
+        return redirect("part", key)
+    try:
+        label = review.correct(part, by=person(request), **form.words)
+        messages.success(request, f"Labeled {label}. The next training learns it.")
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("part", key)
+
+
+@require_POST
+@needs("labeling.add_review")
+def undo(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Take back the label that the page showed."""
+    label = get_object_or_404(Label, pk=whole_number(request.POST.get("label", "")), inspection=key)
+    try:
+        review.undo(label, by=person(request))
+        messages.success(request, f"{label} was taken back.")
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("part", key)
+
+
+@require_POST
+@needs(MAY_RETRAIN)
+def retrain(request: HttpRequest, product: str) -> HttpResponse:
+    """Queue a training on today's labels and show its run."""
+    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    waiting = TrainingRun.objects.unfinished().filter(model=found.registered_model_id).first()
+    if waiting is not None:
+        messages.info(request, "A training is on its way already; its result comes first.")
+        return redirect("run", waiting.pk)
+    try:
+        run = start_retraining(found, trigger=TrainingRun.Trigger.MANUAL, requested_by=person(request))
+    except ValueError as error:
+        messages.error(request, str(error))
+        return redirect("models")
+    return redirect("run", run.pk)
+
+
+def _part(key: UUID) -> Inspection:
+    return get_object_or_404(_parts(), pk=key)
+
+
+def _parts() -> QuerySet[Inspection]:
+    return Inspection.objects.select_related("product__registered_model", "station", "model_version", "uploaded_by")
+
+
+def _may_undo(request: HttpRequest, label: Label) -> bool:
+    return label.reviewer == request.user or person(request).has_perm("labeling.undo_any_label")

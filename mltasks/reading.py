@@ -1,0 +1,162 @@
+"""A version as people read it: its report in sentences, beside another version, and how its training went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mltasks import reports
+from mltasks.models import ModelVersion, Promotion
+
+# What is compared, in the order of what a plant asks first: (name, words, whether more is better).
+COMPARED = (
+    ("recall", "Recall: defects it fails", True),
+    ("escape_rate", "Escapes: defects it passes", False),
+    ("false_alarm_rate", "False alarms: good parts it fails", False),
+    ("precision", "Precision: fails that are defects", True),
+    ("average_precision", "Average precision", True),
+    ("auroc", "AUROC", True),
+    ("review_rate", "Parts a person must look at", False),
+)
+# What a report shows of itself: (name, title, what it says).
+FIGURES = (
+    ("recall", "Recall", "Of the defective parts, those it fails."),
+    ("precision", "Precision", "Of the parts it fails, those that are defective."),
+    ("accuracy", "Accuracy", "Of all parts, those it gets right."),
+    ("average_precision", "Average precision", "Over all thresholds; 100 % is perfect."),
+    ("auroc", "AUROC", "The chance that a defective part scores above a good one."),
+    ("false_alarm_rate", "False alarms", "Of the good parts, those it fails."),
+    ("review_rate", "Review rate", "Of all parts, those it would hand to a person."),
+    ("novelty_auroc", "Novelty AUROC", "How well the autoencoder alone tells defects apart."),
+    ("novelty_false_alarm_rate", "Novelty false alarms", "Of the good parts, those it calls novel."),
+)
+PLOT_WORDS = {
+    "precision_recall": "Precision and recall at every threshold, the operating point marked",
+    "reconstruction_error": "Reconstruction errors of good and defective parts, with the novelty threshold",
+    "confusion": "Right and wrong by true label",
+    "confusion_matrix": "Right and wrong by true label",
+    "calibration": "Whether a stated probability of 70 % is right in 70 of 100 cases",
+    "training": "Loss by epoch",
+}
+
+
+class Reading:
+    """One version with the parts of its report that pages show."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        self.version = version
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The evaluation; empty for a version without a report."""
+        found = getattr(self.version, "report", None)
+        return found.evaluation if found else {}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Each figure with its interval."""
+        found: dict[str, Any] = self.report.get("metrics", {})
+        return found
+
+    @property
+    def promotion(self) -> Promotion | None:
+        """The latest time it became champion."""
+        return next(iter(self.version.promotions.all()), None)
+
+    @property
+    def labels(self) -> int | None:
+        """How many labels it learned from."""
+        snapshot = self.version.run.snapshot
+        return snapshot.total if snapshot else None
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence, in counts; empty without a report."""
+        counts, wrong = self.report.get("counts"), self.report.get("confusion")
+        if not counts or not wrong:
+            return ""
+        found = f"Of {_parts(counts['defect'], 'defective part')} it failed {wrong['true_fail']}"
+        missed = f"let {_number(wrong['escape'])} pass"
+        alarms = f"of {_parts(counts['good'], 'good part')} it failed {_number(wrong['false_alarm'])} by mistake"
+        return f"{found} and {missed}; {alarms}."
+
+    @property
+    def cost(self) -> tuple[float, float, float] | None:
+        """Cost of 1000 parts by this version, if all passed, if all failed."""
+        matrix, own = self.report.get("cost_matrix"), self.metrics.get("cost_per_1000", {}).get("value")
+        if not matrix or own is None:
+            return None
+        return own, matrix["per_1000_if_all_pass"], matrix["per_1000_if_all_fail"]
+
+    @cached_property
+    def plots(self) -> list[tuple[str, str]]:
+        """File name below the version and caption of each figure."""
+        names = [name for name in reports.shown_files(self.version) if name.startswith("plots/")]
+        return [(name, PLOT_WORDS.get(_stem(name), _stem(name).replace("_", " ").capitalize())) for name in names]
+
+    @cached_property
+    def mistakes(self) -> list[dict[str, Any]]:
+        """The worst mistakes with their picture's file name, where there is one."""
+        pictures = [name for name in reports.shown_files(self.version) if name.startswith("worst/")]
+        rows: list[dict[str, Any]] = self.report.get("worst_mistakes", [])
+        return [
+            {**row, "file": row.get("file") or (pictures[i] if i < len(pictures) else "")} for i, row in enumerate(rows)
+        ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of two versions; ``words`` says what to make of the difference."""
+
+    name: str
+    words: str
+    candidate: dict[str, Any] | None
+    champion: dict[str, Any] | None
+    difference: str
+
+
+def compare(candidate: ModelVersion, champion: ModelVersion | None) -> list[Row]:
+    """The figures of a candidate beside the champion's, each difference in words that respect the intervals."""
+    ours = Reading(candidate).metrics
+    theirs = Reading(champion).metrics if champion else {}
+    return [
+        Row(name, words, ours.get(name), theirs.get(name), _difference(ours.get(name), theirs.get(name), more))
+        for name, words, more in COMPARED
+        if name in ours or name in theirs
+    ]
+
+
+def lessons(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """A run's epochs as its trainings, one after another: a new one begins where the epoch number falls back."""
+    found: list[list[dict[str, Any]]] = []
+    for epoch in epochs:
+        if not found or epoch.get("epoch", 0) <= found[-1][-1].get("epoch", 0):
+            found.append([])
+        found[-1].append(epoch)
+    return found
+
+
+def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, more_is_better: bool) -> str:
+    if not ours or not theirs or ours.get("value") is None or theirs.get("value") is None:
+        return ""
+    gap = ours["value"] - theirs["value"]
+    if abs(gap) < 0.0005:
+        return "the same"
+    word = "better" if (gap > 0) == more_is_better else "worse"
+    points = f"{abs(gap) * 100:.1f} points {word}"
+    apart = ours["low"] > theirs["high"] or ours["high"] < theirs["low"]
+    return points if apart else f"{points}, within what chance explains"
+
+
+def _stem(name: str) -> str:
+    return name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace("-", "_")
+
+
+def _parts(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _number(number: int) -> str:
+    return "none" if number == 0 else str(number)

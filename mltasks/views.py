@@ -1,0 +1,137 @@
+"""The doors to what is learned: versions and runs, one run live, one version's report, and its promotion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from mltasks import registry, training
+from mltasks.choice import chosen_model, remember
+from mltasks.forms import PromotionForm
+from mltasks.leases import RunNotAvailable
+from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
+from mltasks.reading import FIGURES, Reading, compare, lessons
+from mltasks.signed_in import needs, person
+
+may_look = needs("mltasks.view_modelversion")
+RUNS_SHOWN = 20
+
+
+@require_GET
+@may_look
+def models(request: HttpRequest) -> HttpResponse:
+    """The versions of the chosen model and its runs."""
+    model = chosen_model(request)
+    if model is None:
+        return render(request, "models/no_product.html")
+    return render(request, "models/list.html", _rows(model))
+
+
+@require_GET
+@may_look
+def rows(request: HttpRequest, model: str) -> HttpResponse:
+    """Versions and runs alone: what the list asks for every few seconds."""
+    return render(request, "models/_rows.html", _rows(get_object_or_404(RegisteredModel, name=model)))
+
+
+@require_GET
+@may_look
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """One run, live."""
+    found = _run(pk)
+    remember(request, found.model)
+    return render(request, "models/run.html", _lessons(found))
+
+
+@require_GET
+@may_look
+def run_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The run's state alone: what its page asks for while it is unfinished."""
+    return render(request, "models/_run.html", _lessons(_run(pk)))
+
+
+@require_POST
+@needs("mltasks.add_trainingrun")
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue a failed run again."""
+    try:
+        training.retry(_run(pk))
+        messages.success(request, "Queued again; a worker takes it in a moment.")
+    except RunNotAvailable as error:
+        messages.error(request, str(error))
+    return redirect("run", pk)
+
+
+@require_GET
+@may_look
+def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """One version's report."""
+    found = _version(model, number)
+    remember(request, found.model)
+    context = {
+        "version": found,
+        "read": Reading(found),
+        "figures": FIGURES,
+        "promotions": found.promotions.select_related("by", "previous"),
+    }
+    return render(request, "models/version.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@needs(registry.PERMISSION)
+def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """What a promotion changes, costs and leaves open; then the promotion itself."""
+    found = _version(model, number)
+    champion = registry.champion(found.model)
+    form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
+    if request.method == "POST" and form.is_valid() and _promoted(request, found, champion, form):
+        return redirect("version", model, number)
+    context = {
+        "version": found,
+        "champion": champion,
+        "read": Reading(found),
+        "champion_read": Reading(champion) if champion else None,
+        "rows": compare(found, champion),
+        "form": form,
+    }
+    return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
+
+
+def _promoted(request: HttpRequest, version: ModelVersion, champion: ModelVersion | None, form: PromotionForm) -> bool:
+    if form.cleaned_data["champion"] != (champion.number if champion else 0):
+        form.add_error(None, "The champion changed while you read. Look at the comparison again, then decide.")
+        return False
+    try:
+        registry.promote(version, by=person(request), reason=form.cleaned_data["reason"])
+    except (ValueError, registry.BundleCorrupt) as error:
+        form.add_error(None, str(error))
+        return False
+    messages.success(request, f"Version {version.number} is champion: it scores the next part.")
+    return True
+
+
+def _rows(model: RegisteredModel) -> dict[str, Any]:
+    versions = ModelVersion.objects.filter(model=model).select_related("report", "run__snapshot", "model")
+    runs = TrainingRun.objects.filter(model=model).select_related("version", "snapshot", "requested_by")
+    return {
+        "model": model,
+        "versions": [Reading(version) for version in versions.prefetch_related("promotions__by")],
+        "runs": runs[:RUNS_SHOWN],
+    }
+
+
+def _lessons(found: TrainingRun) -> dict[str, Any]:
+    return {"run": found, "lessons": lessons(found.epochs)}
+
+
+def _run(pk: int) -> TrainingRun:
+    return get_object_or_404(TrainingRun.objects.select_related("model", "snapshot", "version", "requested_by"), pk=pk)
+
+
+def _version(model: str, number: int) -> ModelVersion:
+    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "run__requested_by")
+    return get_object_or_404(related, model__name=model, number=number)

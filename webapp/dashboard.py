@@ -1,0 +1,102 @@
+"""The dashboard: a manager's two minutes, and a photo's verdict at once."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from inspection import intake
+from inspection.choice import chosen_product
+from inspection.models import Inspection, Product
+from inspection.refusals import Refusal
+from mltasks.signed_in import needs, person
+from mltasks.vision.images import ImageError
+from webapp import facts
+
+may_look = needs("inspection.view_inspection")
+
+
+@require_GET
+@may_look
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The page, whole, so that it reads without scripts."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "dashboard/no_product.html")
+    return render(request, "dashboard/index.html", {**_facts(product), **_lines(product), "days": facts.days(product)})
+
+
+@require_GET
+@may_look
+def four_facts(request: HttpRequest) -> HttpResponse:
+    """The first row alone, and the rail's count: what the page asks for every few seconds."""
+    return render(request, "dashboard/_facts.html", {**_facts(_product(request.GET)), "swap": True})
+
+
+@require_GET
+@may_look
+def lines(request: HttpRequest) -> HttpResponse:
+    """Stations and trainings alone."""
+    return render(request, "dashboard/_lines.html", _lines(_product(request.GET)))
+
+
+@require_GET
+@may_look
+def chart(request: HttpRequest) -> HttpResponse:
+    """The fourteen days alone."""
+    return render(request, "dashboard/_days.html", {"days": facts.days(_product(request.GET))})
+
+
+@require_POST
+@needs("inspection.add_inspection")
+def inspect(request: HttpRequest) -> HttpResponse:
+    """Inspect one photo: its verdict in place for htmx, its page for browsers without scripts."""
+    product = _product(request.POST)
+    photo = request.FILES.get("photo") or request.FILES.get("camera")
+    if not isinstance(photo, UploadedFile):
+        return _refused(request, "Choose a photo first.")
+    try:
+        part = _receive(request, product, photo)
+    except (ImageError, Refusal) as error:
+        return _refused(request, error.detail)
+    if not request.headers.get("HX-Request"):
+        return redirect("part", part.pk)
+    return render(request, "dashboard/_verdict.html", {"part": part, "product": product})
+
+
+def _receive(request: HttpRequest, product: Product, photo: UploadedFile) -> Inspection:
+    return intake.receive(
+        photo,  # type: ignore[arg-type]  # Django's stubs know no BinaryIO of it
+        product=product,
+        uploaded_by=person(request),
+        source=Inspection.Source.UPLOAD,
+        title=photo.name or "",
+    )
+
+
+def _refused(request: HttpRequest, words: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return render(request, "dashboard/_refused.html", {"words": words})
+    messages.error(request, words)
+    return redirect("dashboard")
+
+
+def _facts(product: Product) -> dict[str, object]:
+    return {
+        "product": product,
+        "today": facts.today(product),
+        "waiting": facts.waiting(product),
+        "champion": facts.champion(product),
+        "training": facts.training(product),
+    }
+
+
+def _lines(product: Product) -> dict[str, object]:
+    return {"product": product, "stations": facts.stations(product), "runs": facts.runs(product)}
+
+
+def _product(sent: QueryDict) -> Product:
+    return get_object_or_404(Product.objects.select_related("registered_model"), slug=sent.get("of", ""))

@@ -1,0 +1,159 @@
+"""What the dashboard knows of one product: today, the queue, the champion, the next training, fourteen days."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count, QuerySet
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from inspection.models import Inspection, Product, Station
+from labeling import history, nightly, queue
+from mltasks import registry
+from mltasks.models import ModelVersion, Promotion, TrainingRun
+
+DAYS = 14
+RUNS_SHOWN = 5
+# Days that are over hardly change any more; today is counted anew each time.
+PAST_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Parts by verdict."""
+
+    passed: int = 0
+    review: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.passed + self.review + self.failed
+
+
+def today(product: Product) -> Counts:
+    """Parts since local midnight, imported folders aside."""
+    return _count(_inspected(product).filter(received_at__gte=_midnight(timezone.localdate())))
+
+
+def days(product: Product) -> list[dict[str, Any]]:
+    """The last fourteen days, oldest first: ``date, passed, review, failed, promoted``."""
+    last = timezone.localdate()
+    dates = [last - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    counts = {**_past(product, dates[0], last), last: today(product)}
+    promoted = _promotions(product, dates[0])
+    return [{"date": day, **vars(counts.get(day, Counts())), "promoted": promoted.get(day, [])} for day in dates]
+
+
+def waiting(product: Product) -> dict[str, Any]:
+    """The review queue: how many, how long the oldest has waited, and what people's labels will teach."""
+    return {
+        "number": queue.waiting(product),
+        "oldest": queue.oldest_wait(product),
+        "teaching": history.teaching(product),
+    }
+
+
+def champion(product: Product) -> dict[str, Any] | None:
+    """The champion with its promotion and its recall; None without one."""
+    version = registry.champion(product.registered_model)
+    if version is None:
+        return None
+    report = getattr(version, "report", None)
+    metrics = report.evaluation.get("metrics", {}) if report else {}
+    return {
+        "version": version,
+        "promotion": version.promotions.select_related("by").first(),
+        "recall": metrics.get("recall"),
+        "candidate": _newer_candidate(version),
+    }
+
+
+def training(product: Product) -> dict[str, Any]:
+    """The run on its way, the last one that ended, and when the next is due."""
+    runs = TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")
+    return {
+        "running": runs.filter(pk__in=TrainingRun.objects.unfinished()).first(),
+        "last": runs.exclude(pk__in=TrainingRun.objects.unfinished()).first(),
+        "due": next_due(product) if product.retrain_nightly else None,
+    }
+
+
+def runs(product: Product) -> QuerySet[TrainingRun]:
+    """The latest trainings."""
+    return TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")[:RUNS_SHOWN]
+
+
+def next_due(product: Product) -> datetime:
+    """When the next night's retraining is due, in local time."""
+    local = timezone.localtime(nightly.last_due(product, timezone.now()))
+    return timezone.make_aware(datetime.combine(local.date() + timedelta(days=1), product.retrain_at))
+
+
+def stations(product: Product) -> list[dict[str, Any]]:
+    """Each station with its last part and its parts in the last hour."""
+    since = timezone.now() - timedelta(hours=1)
+    rows = Inspection.objects.filter(product=product, received_at__gte=since).order_by()
+    rates = {row["station"]: row["number"] for row in rows.values("station").annotate(number=Count("pk"))}
+    return [
+        {"station": station, "last": _last_part(station), "rate": rates.get(station.pk, 0)}
+        for station in product.stations.all()
+    ]
+
+
+def _newer_candidate(version: ModelVersion) -> ModelVersion | None:
+    newer = ModelVersion.objects.filter(model=version.model_id, number__gt=version.number)
+    return newer.filter(state=ModelVersion.State.CANDIDATE).order_by("-number").first()
+
+
+def _last_part(station: Station) -> Inspection | None:
+    return Inspection.objects.filter(product=station.product_id, station=station).order_by("-received_at").first()
+
+
+def _inspected(product: Product) -> QuerySet[Inspection]:
+    return Inspection.objects.filter(product=product, verdict__isnull=False).exclude(source=Inspection.Source.IMPORT)
+
+
+def _count(parts: QuerySet[Inspection]) -> Counts:
+    rows = parts.order_by().values_list("verdict").annotate(number=Count("pk"))
+    return _counts({str(verdict): number for verdict, number in rows})
+
+
+def _counts(found: dict[str, int]) -> Counts:
+    return Counts(found.get("PASS", 0), found.get("REVIEW", 0), found.get("FAIL", 0))
+
+
+def _past(product: Product, first: date, end: date) -> dict[date, Counts]:
+    key = f"days-{product.pk}-{first}"
+    found: dict[date, Counts] | None = cache.get(key)
+    if found is None:
+        found = _count_days(product, first, end)
+        cache.set(key, found, PAST_SECONDS)
+    return found
+
+
+def _count_days(product: Product, first: date, end: date) -> dict[date, Counts]:
+    parts = _inspected(product).filter(received_at__gte=_midnight(first), received_at__lt=_midnight(end))
+    days_of = parts.order_by().annotate(day=TruncDate("received_at"))
+    found: dict[date, Counter[str]] = {}
+    for row in days_of.values("day", "verdict").annotate(number=Count("pk")):
+        found.setdefault(row["day"], Counter())[row["verdict"]] = row["number"]
+    return {day: _counts(dict(counts)) for day, counts in found.items()}
+
+
+def _promotions(product: Product, first: date) -> dict[date, list[int]]:
+    rows = Promotion.objects.filter(model=product.registered_model_id, created_at__gte=_midnight(first))
+    found: dict[date, list[int]] = {}
+    for promotion in rows.select_related("version").order_by("created_at"):
+        found.setdefault(timezone.localdate(promotion.created_at), []).append(promotion.version.number)
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, datetime.min.time()))

@@ -1,0 +1,85 @@
+// Parts claimed ahead, with their images already here, so that the next one never waits for the network.
+
+import { isLater, postForm, wait } from "./net.js";
+
+const AHEAD = 2;
+const LOOK_AGAIN = 4000;
+
+/** A claimed part: its ids, its picture and what the model thinks, as the server wrote them. */
+export class Part {
+  constructor(html) {
+    const holder = document.createElement("div");
+    holder.innerHTML = html;
+    this.element = holder.firstElementChild;
+    const { claim, inspection, title, label } = this.element.dataset;
+    Object.assign(this, { claim, inspection, title, label });
+    const image = this.element.querySelector(".part-image");
+    this.ready = image.decode().catch(() => image.classList.add("broken"));
+  }
+}
+
+/** Events: "arrived" (a part was added), "empty" (nobody waits), "trouble" {words}. */
+export class Ahead extends EventTarget {
+  constructor(url, product, known) {
+    super();
+    this.url = url;
+    this.product = product;
+    this.known = known; // all claims that the page shows or still saves
+    this.parts = [];
+    this.filling = false;
+  }
+
+  get claims() {
+    return this.parts.map((part) => part.claim);
+  }
+
+  take() {
+    const part = this.parts.shift() || null;
+    this.fill();
+    return part;
+  }
+
+  putBack(part) {
+    this.parts.unshift(part);
+  }
+
+  drop(claims) {
+    this.parts = this.parts.filter((part) => !claims.includes(part.claim));
+  }
+
+  async fill() {
+    if (this.filling) return;
+    this.filling = true;
+    while (this.parts.length < AHEAD) {
+      const html = await this.#claim();
+      if (html) {
+        const part = new Part(html);
+        if (this.known().includes(part.claim)) continue; // decided while this answer was under way
+        this.parts.push(part);
+        this.dispatchEvent(new Event("arrived"));
+      } else {
+        if (!this.parts.length) this.dispatchEvent(new Event(html === "" ? "empty" : "stuck"));
+        await this.#pause();
+      }
+    }
+    this.filling = false;
+  }
+
+  /** The next part's HTML, "" when none waits, null when it could not be asked for. */
+  async #claim() {
+    try {
+      const answer = await postForm(this.url, { product: this.product, excluding: this.known() });
+      if (answer.status === 204) return "";
+      if (answer.ok && !answer.redirected) return await answer.text();
+      if (!isLater(answer.status) && !answer.redirected) console.error("claim", answer.status);
+      return null;
+    } catch {
+      return null;
+    }
+  }
+
+  async #pause() {
+    do await wait(LOOK_AGAIN);
+    while (document.hidden);
+  }
+}

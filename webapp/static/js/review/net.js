@@ -1,0 +1,29 @@
+// Requests of the workbench, each with the CSRF token and a time limit.
+
+const LIMIT = 20000;
+
+export function csrf() {
+  return document.querySelector("[name=csrfmiddlewaretoken]").value;
+}
+
+/** Send a form (an object; lists become repeated fields). Throws when the network is away or too slow. */
+export function postForm(url, fields = {}) {
+  const body = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one);
+  return fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrf() }, signal: AbortSignal.timeout(LIMIT) });
+}
+
+/** Send JSON. Throws as postForm does. */
+export function postJson(url, value) {
+  const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf() };
+  return fetch(url, { method: "POST", body: JSON.stringify(value), headers, signal: AbortSignal.timeout(LIMIT) });
+}
+
+/** Whether an answer says "later": the server or the login is away, not the request wrong. */
+export function isLater(status) {
+  return status >= 500 || status === 401 || status === 403 || status === 408 || status === 429;
+}
+
+export function wait(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}

@@ -1,0 +1,68 @@
+// What was done: counts, pace, and the words at the end of the queue.
+
+const WINDOW = 20;
+
+export class Tally {
+  constructor(bench) {
+    this.bench = bench;
+    this.times = [];
+    this.done = [];
+    this.state = { left: Number(bench.dataset.left), today: Number(bench.dataset.today), teaching: Number(bench.dataset.teaching) };
+    this.draw();
+  }
+
+  decided(entry) {
+    this.times.push(performance.now());
+    this.done.push(entry);
+    this.state.today += 1;
+    this.state.left = Math.max(0, this.state.left - 1);
+    this.draw();
+  }
+
+  takenBack(entry) {
+    this.done = this.done.filter((one) => one !== entry);
+    this.state.today = Math.max(0, this.state.today - 1);
+    this.state.left += 1;
+    this.draw();
+  }
+
+  saved() {
+    this.state.teaching += 1;
+    this.draw();
+  }
+
+  /** The server's own counts; what is still unsaved comes on top of them at the next beat. */
+  told(state) {
+    this.state = state;
+    this.draw();
+  }
+
+  /** Seconds a part, the median of the last ones; breaks of over two minutes do not count. */
+  get pace() {
+    const recent = this.times.slice(-WINDOW);
+    const gaps = recent.slice(1).map((time, i) => time - recent[i]).filter((gap) => gap < 120000);
+    if (gaps.length < 2) return null;
+    return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] / 1000;
+  }
+
+  draw() {
+    const put = (name, value) => {
+      for (const spot of this.bench.ownerDocument.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
+    };
+    put("today", this.state.today);
+    put("left", this.state.left);
+    put("pace", this.pace === null ? "–" : `${this.pace.toFixed(1)} s`);
+    put("teaching", this.state.teaching);
+  }
+
+  drawEnd() {
+    const count = (verdict) => this.done.filter((entry) => entry.verdict === verdict).length;
+    const kinds = {};
+    for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
+    const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
+    const words = this.done.length
+      ? `Since you opened this page you decided ${this.done.length}: ${count("PASS")} PASS, ${count("FAIL")} FAIL${named ? ` (${named})` : ""}.`
+      : "Nothing waited for you.";
+    document.getElementById("end-words").textContent = words;
+  }
+}

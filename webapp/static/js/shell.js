@@ -1,0 +1,47 @@
+// Every page: theme without a reload, filters that send themselves, and regions that refresh while somebody looks.
+
+const YEAR = 365 * 24 * 3600;
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches(".theme")) return;
+  event.preventDefault();
+  const theme = event.submitter.value;
+  document.documentElement.dataset.theme = theme;
+  document.cookie = `theme=${theme}; path=/; max-age=${YEAR}; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+  document.querySelector(`.theme .to-${theme === "dark" ? "light" : "dark"}`).focus();
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-autosubmit]");
+  if (form && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
+});
+
+// A region with data-every="5" asks htmx for itself each so many seconds, only while the page is visible.
+function refresh(region) {
+  if (document.hidden || !region.isConnected) return;
+  region.dispatchEvent(new CustomEvent("refresh"));
+}
+
+for (const region of document.querySelectorAll("[data-every]")) {
+  setInterval(refresh, Number(region.dataset.every) * 1000, region);
+  document.addEventListener("visibilitychange", () => refresh(region));
+}
+
+// An answer like the one before changes nothing, so that nothing flickers and no focus moves.
+const before = new WeakMap();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr } = event.detail;
+  if (!target.matches("[data-every]")) return;
+  if (before.get(target) === xhr.responseText) event.detail.shouldSwap = false;
+  else before.set(target, xhr.responseText);
+});
+
+// A button with data-shows="id" shows and hides what its id names, such as a heatmap over a part.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-shows]");
+  if (!button) return;
+  const shown = document.getElementById(button.dataset.shows);
+  if (shown.dataset.src && !shown.src) shown.src = shown.dataset.src;
+  shown.classList.toggle("shown");
+  button.setAttribute("aria-pressed", shown.classList.contains("shown"));
+});

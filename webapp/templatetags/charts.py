@@ -1,0 +1,129 @@
+"""Geometry of the pages' small charts. Drawn by templates as SVG, whose attributes need no inline style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import template
+
+from inspection.models import Product
+from mltasks.vision.thresholds import cost_threshold, review_band
+
+register = template.Library()
+
+
+@register.inclusion_tag("parts/probability.html")
+def probability_bar(product: Product, probability: float | None, threshold: float | None = None) -> dict[str, Any]:
+    """The PASS, REVIEW and FAIL bands of a product's costs, with the part's mark; positions in percent."""
+    low, high = review_band(product.costs)
+    ends = [("pass", 0.0, low), ("review", low, high), ("fail", high, 1.0)]
+    return {
+        "bands": [
+            {"name": name, "x": round(a * 100, 2), "width": round((b - a) * 100, 2)} for name, a, b in ends if b > a
+        ],
+        "low": low,
+        "high": high,
+        "threshold": round((cost_threshold(product.costs) if threshold is None else threshold) * 100, 2),
+        "probability": probability,
+        "mark": None if probability is None else round(min(max(probability, 0.0), 1.0) * 100, 2),
+    }
+
+
+@register.inclusion_tag("parts/novelty.html")
+def novelty_bar(ratio: float) -> dict[str, Any]:
+    """The reconstruction error as a multiple of its threshold, which stands in the middle; from twice on it is full."""
+    return {"ratio": ratio, "mark": round(min(max(ratio, 0.0), 2.0) * 50, 2), "threshold": 50, "over": ratio > 1}
+
+
+@register.inclusion_tag("parts/interval.html")
+def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]:
+    """A metric in [0, 1] as a dot on its 95 % interval, and in numbers. A metric that can't be told says so."""
+    value = None if metric is None else metric.get("value")
+    if metric is None or value is None:
+        return {"value": None, "size": size}
+    low, high = metric.get("low"), metric.get("high")
+    known = low is not None and high is not None
+    return {
+        "value": value,
+        "known": known,
+        "low": low,
+        "high": high,
+        "size": size,
+        "dot": round(value * 100, 2),
+        "from": round(low * 100, 2) if low is not None else None,
+        "to": round(high * 100, 2) if high is not None else None,
+        "n": metric.get("n"),
+    }
+
+
+@register.inclusion_tag("parts/shares.html")
+def shares(passed: int, review: int, failed: int) -> dict[str, Any]:
+    """Three counts as one bar in words and lengths."""
+    total = passed + review + failed
+    bands: list[dict[str, Any]] = []
+    start = 0.0
+    for name, count in (("pass", passed), ("review", review), ("fail", failed)):
+        width = 100 * count / total if total else 0.0
+        bands.append({"name": name, "count": count, "x": round(start, 2), "width": round(width, 2)})
+        start += width
+    return {"bands": bands, "total": total}
+
+
+DAYS_TOP = 24
+DAYS_FLOOR = 144
+DAYS_LEFT = 6.0  # percent of the width that the axis words take
+
+
+@register.inclusion_tag("parts/days.html")
+def days_chart(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Stacked columns, one a day, oldest first; x in percent of the width, y in pixels. A day has ``date, passed,
+    review, failed, promoted`` (version numbers that became champion that day)."""
+    top = nice_ceiling(max((day["passed"] + day["review"] + day["failed"] for day in days), default=0))
+    step = (100 - DAYS_LEFT) / max(len(days), 1)
+    columns = [_column(DAYS_LEFT + number * step, step, day, top) for number, day in enumerate(days)]
+    return {"columns": columns, "top": top, "head": DAYS_TOP, "floor": DAYS_FLOOR, "left": DAYS_LEFT}
+
+
+def _column(left: float, step: float, day: Mapping[str, Any], top: int) -> dict[str, Any]:
+    floor, blocks = float(DAYS_FLOOR), []
+    for name, count in (("pass", day["passed"]), ("review", day["review"]), ("fail", day["failed"])):
+        tall = (DAYS_FLOOR - DAYS_TOP) * count / top
+        floor -= tall
+        blocks.append({"name": name, "y": round(floor, 2), "height": round(tall, 2)})
+    x = {"x": round(left + step * 0.14, 2), "width": round(step * 0.72, 2), "middle": round(left + step / 2, 2)}
+    return {**day, **x, "blocks": blocks}
+
+
+def nice_ceiling(value: float) -> int:
+    """The smallest of 1, 2, 5 × a power of ten that is at least ``value``; 1 for nothing."""
+    if value <= 1:
+        return 1
+    power = 10 ** math.floor(math.log10(value))
+    return int(next(step * power for step in (1, 2, 5, 10) if step * power >= value))
+
+
+@register.inclusion_tag("parts/epochs.html")
+def epochs_chart(epochs: Sequence[Mapping[str, Any]], width: int = 640, height: int = 160) -> dict[str, Any]:
+    """Training and validation loss by epoch as two lines, for the epochs that name a loss."""
+    lines = [
+        {"name": name, "word": word, **line}
+        for name, word in (("train_loss", "training"), ("validation_loss", "validation"))
+        if (line := _line(epochs, name, width, height))
+    ]
+    return {"lines": lines, "width": width, "height": height, "epochs": epochs}
+
+
+def _line(epochs: Sequence[Mapping[str, Any]], name: str, width: int, height: int) -> dict[str, Any] | None:
+    values = [float(epoch[name]) for epoch in epochs if isinstance(epoch.get(name), int | float)]
+    if len(values) < 2:
+        return None
+    every = [float(v) for e in epochs for k, v in e.items() if k.endswith("loss") and isinstance(v, int | float)]
+    top = max(every) or 1.0
+    points = [(width * i / (len(values) - 1), height * (1 - value / top)) for i, value in enumerate(values)]
+    return {
+        "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+        "last": values[-1],
+        "end": round(points[-1][1], 1),
+    }

@@ -1,0 +1,172 @@
+"""Words, icons and marks that all pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from inspection.models import Inspection, Reason
+from mltasks.models import ModelVersion, TrainingRun
+
+register = template.Library()
+_STATE_ICONS = {
+    TrainingRun.State.QUEUED: "pending",
+    TrainingRun.State.RUNNING: "pending",
+    TrainingRun.State.SUCCEEDED: "pass",
+    TrainingRun.State.FAILED: "fail",
+    ModelVersion.State.CANDIDATE: "review",
+    ModelVersion.State.CHAMPION: "champion",
+    ModelVersion.State.RETIRED: "pending",
+}
+_ADDRESS = "/api/v1/inspections/"
+_STEPS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite, hidden from screen readers: a word always stands beside it."""
+    address = f"{static('img/icons.svg')}#{name}"
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', address)
+
+
+@register.simple_tag
+def verdict(value: str | None, size: str = "") -> SafeString:
+    """A verdict as word, shape and colour."""
+    if not value:
+        return format_html('<span class="verdict none {}">{}no verdict yet</span>', size, icon("pending"))
+    return format_html('<span class="verdict {} {}">{}{}</span>', value.lower(), size, icon(value.lower()), value)
+
+
+@register.simple_tag
+def run_state(run: TrainingRun) -> SafeString:
+    """A run's state as a badge: word, shape and colour."""
+    return _badge(run.state, str(run.get_state_display()))
+
+
+@register.simple_tag
+def version_state(version: ModelVersion) -> SafeString:
+    """A version's state as a badge: word, shape and colour."""
+    return _badge(version.state, str(version.get_state_display()))
+
+
+def _badge(state: str, word: str) -> SafeString:
+    return format_html('<span class="badge {}">{}{}</span>', state, icon(_STATE_ICONS[state]), word)
+
+
+@register.simple_tag
+def image_url(inspection: Inspection) -> str:
+    """Address of the part's image."""
+    return f"{_ADDRESS}{inspection.pk}/image/"
+
+
+@register.simple_tag
+def thumbnail_url(inspection: Inspection) -> str:
+    """Address of the part's small image."""
+    return f"{_ADDRESS}{inspection.pk}/thumbnail/"
+
+
+@register.simple_tag
+def heatmap_url(inspection: Inspection) -> str:
+    """Address of the part's image under its heatmap."""
+    return f"{_ADDRESS}{inspection.pk}/heatmap/"
+
+
+@register.filter
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in [0, 1] as percent, such as ``79.7 %``; a dash for none."""
+    return "–" if value is None else f"{value * 100:.{digits}f} %"
+
+
+@register.filter
+def item(values: Mapping[str, Any], name: str) -> Any:
+    """The entry of that name, or None."""
+    return values.get(name)
+
+
+@register.filter
+def span(value: timedelta | float | None) -> str:
+    """A length of time in its largest sensible unit, such as ``5 minutes``."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    for size, word in _STEPS:
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {word}{'' if number == 1 else 's'}"
+    return "under a second"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago a moment was, such as ``5 minutes ago``."""
+    if moment is None:
+        return "never"
+    passed = timezone.now() - moment
+    return "just now" if passed < timedelta(seconds=5) else f"{span(passed)} ago"
+
+
+@register.simple_tag
+def moment(value: datetime | None) -> SafeString:
+    """A moment in the installation's time zone, its exact time in the markup and the title."""
+    if value is None:
+        return format_html("–")
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(timespec="seconds"),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        local.strftime("%H:%M:%S") if local.date() == timezone.localdate() else local.strftime("%d %b %Y %H:%M"),
+    )
+
+
+@register.filter
+def reasons(inspection: Inspection) -> list[str]:
+    """Why a part goes to a person, each reason as a sentence with its figure."""
+    return [_REASON_WORDS[reason](inspection) for reason in inspection.reasons if reason in _REASON_WORDS]
+
+
+def _unsure(inspection: Inspection) -> str:
+    return f"The model is unsure: a defect probability of {percent(inspection.defect_probability)} decides nothing."
+
+
+def _novel(inspection: Inspection) -> str:
+    ratio = novelty(inspection)
+    times = "" if ratio is None or ratio <= 1 else f": {ratio:.2g} times the novelty threshold"
+    return f"Unlike any labeled part{times}."
+
+
+def _no_model(inspection: Inspection) -> str:
+    return "No champion yet: only people can decide, and their labels teach the first version."
+
+
+def _failed(inspection: Inspection) -> str:
+    why = inspection.scoring_error.strip().splitlines()
+    return f"Could not be scored{': ' + why[-1] if why else ''}."
+
+
+def _audit(inspection: Inspection) -> str:
+    return "Drawn for audit: the model was sure of PASS, and your look measures what escapes."
+
+
+_REASON_WORDS = {
+    Reason.LOW_CONFIDENCE: _unsure,
+    Reason.NOVEL_ANOMALY: _novel,
+    Reason.NO_MODEL: _no_model,
+    Reason.SCORING_FAILED: _failed,
+    Reason.AUDIT_SAMPLE: _audit,
+}
+
+
+@register.filter
+def novelty(inspection: Inspection) -> float | None:
+    """The reconstruction error as a multiple of its threshold; None without scores."""
+    if inspection.reconstruction_error is None or not inspection.anomaly_threshold:
+        return None
+    return inspection.reconstruction_error / inspection.anomaly_threshold
