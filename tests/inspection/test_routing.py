@@ -1,0 +1,150 @@
+"""Routing is pure: for any costs and scores, the cheapest of pass, fail and review, and never a pass in doubt."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import get_args
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspection.models import Reason, Verdict
+from inspection.routing import (
+    Decision,
+    LabelName,
+    ReasonName,
+    RoutingPolicy,
+    VerdictName,
+    audit_draw,
+    decide,
+)
+from mltasks.vision.types import Costs, Scores
+
+probabilities = st.floats(0, 1)
+draws = st.floats(0, 1, exclude_max=True)
+cost = st.floats(0.001, 1000)
+policies = st.builds(
+    RoutingPolicy, costs=st.builds(Costs, fn=cost, fp=cost, review=st.floats(0, 1000)), audit_share=st.floats(0, 1)
+)
+
+
+def scores(probability: float, novel: bool = False) -> Scores:
+    return Scores(
+        defect_probability=probability,
+        reconstruction_error=2.0 if novel else 0.5,
+        anomaly_threshold=1.0,
+        probability_threshold=0.5,
+        novel_defect_suspected=novel,
+    )
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        (0.0, Decision("PASS", "PASS")),
+        (0.04, Decision("PASS", "PASS")),
+        (0.041, Decision("REVIEW", "PASS", ("low_confidence",))),
+        (1 / 6, Decision("REVIEW", "FAIL", ("low_confidence",))),
+        (0.79, Decision("REVIEW", "FAIL", ("low_confidence",))),
+        (0.8, Decision("FAIL", "FAIL")),
+        (1.0, Decision("FAIL", "FAIL")),
+    ],
+)
+def test_it_routes_by_the_default_costs(probability: float, expected: Decision) -> None:
+    assert decide(scores(probability), RoutingPolicy(), audit_draw=0.0) == expected
+
+
+def test_a_novel_part_goes_to_a_person_however_sure_the_model_is() -> None:
+    for probability, label in ((0.0, "PASS"), (1.0, "FAIL")):
+        found = decide(scores(probability, novel=True), RoutingPolicy(), audit_draw=0.5)
+        assert found == Decision("REVIEW", label, ("novel_anomaly",))  # type: ignore[arg-type]
+
+
+def test_a_part_has_all_its_reasons() -> None:
+    found = decide(scores(0.5, novel=True), RoutingPolicy(), audit_draw=0.5)
+    assert found.reasons == ("low_confidence", "novel_anomaly")
+
+
+def test_without_scores_a_person_decides() -> None:
+    assert decide(None, RoutingPolicy(), audit_draw=0.5) == Decision("REVIEW", None, ("no_model",))
+
+
+def test_only_sure_passes_are_audited() -> None:
+    policy = RoutingPolicy(audit_share=0.3)
+    assert decide(scores(0.0), policy, audit_draw=0.29) == Decision("REVIEW", "PASS", ("audit_sample",))
+    assert decide(scores(0.0), policy, audit_draw=0.3) == Decision("PASS", "PASS")
+    assert decide(scores(1.0), policy, audit_draw=0.0) == Decision("FAIL", "FAIL")
+    assert decide(scores(0.5), policy, audit_draw=0.0).reasons == ("low_confidence",)
+
+
+def test_costly_reviews_leave_no_band() -> None:
+    policy = RoutingPolicy(costs=Costs(fn=5, fp=1, review=10))
+    assert decide(scores(1 / 6 - 1e-9), policy, audit_draw=0.5).verdict == "PASS"
+    assert decide(scores(1 / 6), policy, audit_draw=0.5).verdict == "FAIL"
+
+
+@given(probability=probabilities, novel=st.booleans(), policy=policies, draw=draws)
+def test_reasons_mean_review_and_no_reason_the_label(
+    probability: float, novel: bool, policy: RoutingPolicy, draw: float
+) -> None:
+    found = decide(scores(probability, novel), policy, audit_draw=draw)
+    assert (found.verdict == "REVIEW") == bool(found.reasons)
+    assert found.verdict in ("REVIEW", found.label)
+    assert novel == ("novel_anomaly" in found.reasons)
+
+
+@given(probability=probabilities, policy=policies, draw=draws)
+def test_the_verdict_is_the_cheapest(probability: float, policy: RoutingPolicy, draw: float) -> None:
+    costs = policy.costs
+    expected = {"PASS": probability * costs.fn, "FAIL": (1 - probability) * costs.fp, "REVIEW": costs.review}
+    found = decide(scores(probability), policy, audit_draw=draw)
+    cheapest = min(expected.values())
+    # An audit is dear on purpose.
+    if found.reasons != ("audit_sample",):
+        assert expected[found.verdict] <= cheapest + 1e-9 * max(costs.fn, costs.fp)
+
+
+@given(low=probabilities, high=probabilities, policy=policies)
+def test_a_higher_probability_never_gets_a_better_label(low: float, high: float, policy: RoutingPolicy) -> None:
+    low, high = sorted((low, high))
+    if decide(scores(low), policy, audit_draw=0.9).label == "FAIL":
+        assert decide(scores(high), policy, audit_draw=0.9).label == "FAIL"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -0.1, 1.1])
+def test_it_refuses_a_probability_that_is_none(number: float) -> None:
+    with pytest.raises(ValueError, match="can't be routed"):
+        decide(scores(number), RoutingPolicy(), audit_draw=0.5)
+
+
+def test_it_refuses_an_error_that_is_no_number() -> None:
+    broken = Scores(0.0, math.nan, 1.0, 0.5, False)
+    with pytest.raises(ValueError, match="can't be routed"):
+        decide(broken, RoutingPolicy(), audit_draw=0.5)
+
+
+@given(st.uuids())
+def test_the_lot_follows_from_the_id(inspection_id: UUID) -> None:
+    assert 0 <= audit_draw(inspection_id) < 1
+    assert audit_draw(inspection_id) == audit_draw(UUID(str(inspection_id)))
+
+
+def test_the_lots_are_fair() -> None:
+    share = sum(audit_draw(UUID(int=number)) < 0.1 for number in range(20_000)) / 20_000
+    assert share == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_words_are_those_of_the_rows() -> None:
+    assert set(get_args(VerdictName)) == set(Verdict.values)
+    assert set(get_args(LabelName)) <= set(Verdict.values)
+    assert set(get_args(ReasonName)) == set(Reason.values)
+
+
+def test_it_imports_neither_django_nor_torch() -> None:
+    script = "import inspection.routing, sys; print({'django', 'torch', 'numpy', 'openvino'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

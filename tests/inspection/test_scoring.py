@@ -1,0 +1,236 @@
+"""Scoring: three attempts, one write, and a verdict that never changes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import InternalError, OperationalError, ProgrammingError, transaction
+from django.db.models.functions import Now
+from numpy.typing import NDArray
+
+from inspection import intake, scoring, storage, sweeping
+from inspection.models import Inspection, Product, Station
+from mltasks.models import ModelVersion, TrainingRun
+from mltasks.vision import images
+from mltasks.vision.learn import Learned
+from mltasks.vision.types import Roi, Scores
+from tests.inspection.conftest import Receive
+from tests.inspection.pictures import jpeg
+from tests.trained import MakeVersion
+
+
+class Told:
+    """A scorer that says what it is told: for routing and transitions only, the science has its own tests."""
+
+    input_size = (64, 48)
+
+    def __init__(self, *answers: Scores | Exception) -> None:
+        self.answers = list(answers)
+        self.seen: list[NDArray[np.uint8]] = []
+
+    def score(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Scores]:
+        self.seen.extend(pictures)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return [answer]
+
+
+def scores(probability: float, novel: bool = False) -> Scores:
+    return Scores(probability, 0.002, 0.001 if novel else 0.003, 0.5, novel)
+
+
+@pytest.fixture
+def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give the product a champion that says what the test wants."""
+    model = product.registered_model
+    run = TrainingRun.objects.create(model=model, state="succeeded")
+    ModelVersion.objects.create(model=model, number=4, run=run, state="champion", bundle="none", sha256="0" * 64)
+
+    def told(*answers: Scores | Exception, kind: type[Told] = Told) -> Told:
+        scorer = kind(*answers)
+        monkeypatch.setattr(scoring.serving, "scorer", lambda _: scorer)
+        return scorer
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "label", "reasons"),
+    [
+        (scores(0.01), "PASS", "PASS", []),
+        (scores(0.9), "FAIL", "FAIL", []),
+        (scores(0.1), "REVIEW", "PASS", ["low_confidence"]),
+        (scores(0.7), "REVIEW", "FAIL", ["low_confidence"]),
+        (scores(0.01, novel=True), "REVIEW", "PASS", ["novel_anomaly"]),
+        (scores(0.7, novel=True), "REVIEW", "FAIL", ["low_confidence", "novel_anomaly"]),
+    ],
+)
+def test_it_writes_scores_verdict_and_version(
+    said: Scores, verdict: str, label: str, reasons: list[str], tell: Any, receive: Receive, product: Product
+) -> None:
+    Product.objects.update(audit_share=0)
+    product.refresh_from_db()
+    tell(said)
+    row = Inspection.objects.get(pk=receive(product=product).pk)
+    assert (row.state, row.verdict, row.label, row.reasons) == ("decided", verdict, label, reasons)
+    assert row.defect_probability == said.defect_probability
+    assert row.novel_defect_suspected == said.novel_defect_suspected
+    assert row.model_version is not None
+    assert row.model_version.number == 4
+    assert (row.lease_token, row.lease_expires_at, row.attempt) == (None, None, 1)
+
+
+def test_it_uses_the_costs_the_product_has_now(tell: Any, receive: Receive, product: Product) -> None:
+    product.review_cost, product.fn_cost, product.audit_share = 10, 99, 0
+    product.save()
+    tell(scores(0.02))
+    assert receive(product=product).verdict == "FAIL"
+
+
+def test_audits_take_the_share_of_sure_passes(tell: Any, receive: Receive, product: Product) -> None:
+    product.audit_share = 1
+    product.save()
+    tell(scores(0.01))
+    row = receive(product=product)
+    assert (row.verdict, row.label, row.reasons) == ("REVIEW", "PASS", ["audit_sample"])
+
+
+def test_it_scores_the_stations_region_as_it_was_at_intake(tell: Any, station: Station, receive: Receive) -> None:
+    Station.objects.update(roi="10,20,200,100")
+    station.refresh_from_db()
+    scorer = tell(scores(0.01))
+    row = receive()
+    assert row.roi == "10,20,200,100"
+    expected = images.decode(io.BytesIO(jpeg()), roi=Roi(10, 20, 200, 100), size=Told.input_size)
+    assert np.array_equal(scorer.seen[0], expected)
+
+
+def test_the_sweeper_scores_the_same_pixels(tell: Any, receive: Receive) -> None:
+    scorer = tell(scores(0.01), scores(0.01))
+    row = receive()
+    again = Inspection.objects.create(
+        product=row.product,
+        **{name: getattr(row, name) for name in ("image_name", "image_sha256", "image_format", "roi")},
+        **{name: getattr(row, name) for name in ("image_width", "image_height", "image_bytes")},
+    )
+    assert sweeping.sweep() == 1
+    again.refresh_from_db()
+    assert again.state == "decided"
+    assert np.array_equal(scorer.seen[0], scorer.seen[1])
+
+
+def test_a_failed_attempt_is_tried_again_and_noted(tell: Any, receive: Receive) -> None:
+    tell(RuntimeError("out of luck"), scores(0.9))
+    row = receive()
+    assert (row.verdict, row.attempt) == ("FAIL", 2)
+    assert row.scoring_error == "Attempt 1: RuntimeError: out of luck"
+
+
+def test_after_three_failures_a_person_decides(tell: Any, receive: Receive) -> None:
+    tell(*[RuntimeError(f"failure {number}") for number in range(3)])
+    row = Inspection.objects.get(pk=receive().pk)
+    assert (row.state, row.verdict, row.reasons) == ("decided", "REVIEW", ["scoring_failed"])
+    assert (row.label, row.defect_probability, row.model_version) == (None, None, None)
+    assert row.attempt == 3
+    assert "failure 2" in row.scoring_error
+
+
+def test_scores_that_are_no_numbers_never_pass(tell: Any, receive: Receive) -> None:
+    tell(*[scores(float("nan"))] * 3)
+    assert receive().reasons == ["scoring_failed"]
+
+
+def test_a_damaged_bundle_sends_parts_to_a_person(
+    receive: Receive, product: Product, make_version: MakeVersion
+) -> None:
+    version = make_version(product, champion=True)
+    (version.path / "serving.bin").write_bytes(b"damaged")
+    row = receive()
+    assert row.reasons == ["scoring_failed"]
+    assert "BundleCorrupt" in row.scoring_error
+
+
+def test_a_database_that_goes_away_is_no_failure_of_the_part(tell: Any, receive: Receive) -> None:
+    tell(OperationalError("the server closed the connection"))
+    with pytest.raises(OperationalError):
+        receive()
+    row = Inspection.objects.get()
+    assert (row.state, row.attempt, row.scoring_error) == ("pending", 1, "")
+
+
+def test_who_lost_the_lease_writes_nothing(tell: Any, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(scores(0.01), scores(0.99))
+    outcome = scoring._outcome
+
+    def taken_meanwhile(inspection: Inspection, frame: Any) -> scoring.Outcome:
+        mine = outcome(inspection, frame)
+        monkeypatch.setattr(scoring, "_outcome", outcome)
+        Inspection.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+        assert sweeping.sweep() == 1
+        return mine
+
+    monkeypatch.setattr(scoring, "_outcome", taken_meanwhile)
+    row = receive()
+    assert row.defect_probability == 0.99, "The sweeper's verdict stands, and is what the sender is told."
+    assert Inspection.objects.get().verdict == "FAIL"
+
+
+def test_who_lost_the_lease_while_it_failed_stops(tell: Any, receive: Receive) -> None:
+    class Thief(Told):
+        def score(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Scores]:
+            Inspection.objects.update(lease_token=uuid.uuid4())
+            return super().score(pictures)
+
+    thief = tell(RuntimeError("once"), scores(0.5), kind=Thief)
+    with pytest.raises(intake.InProgress):
+        receive()
+    assert len(thief.seen) == 1
+    assert Inspection.objects.get().scoring_error == ""
+
+
+def test_it_refuses_to_score_what_nobody_leased(receive: Receive) -> None:
+    row = receive()
+    with pytest.raises(ValueError, match="not leased"):
+        scoring.score(row)
+
+
+@pytest.mark.parametrize("change", [{"verdict": "PASS"}, {"reasons": []}, {"state": "pending"}, {"label": "PASS"}])
+def test_the_database_keeps_a_verdict_final(change: dict[str, Any], receive: Receive) -> None:
+    row = receive()
+    with pytest.raises((InternalError, ProgrammingError)), transaction.atomic():
+        Inspection.objects.filter(pk=row.pk).update(**change)
+    Inspection.objects.filter(pk=row.pk).update(settled_at=Now())
+
+
+def test_a_missing_file_sends_the_part_to_a_person(tell: Any, receive: Receive) -> None:
+    tell(*[scores(0.01)] * 3)
+    row = receive()
+    Inspection.objects.create(product=row.product, image_name="images/gone.jpg", image_sha256="0", image_format="JPEG",
+                              image_width=1, image_height=1, image_bytes=1)  # fmt: skip
+    assert not storage.image_path(row).with_name("gone.jpg").exists()
+    assert sweeping.sweep() == 1
+    lost = Inspection.objects.get(image_name="images/gone.jpg")
+    assert lost.reasons == ["scoring_failed"]
+    assert "FileNotFoundError" in lost.scoring_error
+
+
+def test_scoring_never_imports_torch(learned: Learned) -> None:
+    script = (
+        "import os, sys, numpy, pathlib, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'webapp.settings'; "
+        "django.setup(); import inspection.api_urls, inspection.tasks, inspection.admin; "
+        "from mltasks.vision.scorer import Scorer; "
+        f"scorer = Scorer.load(pathlib.Path({str(learned.bundle_dir)!r})); "
+        "image = numpy.zeros((*scorer.input_size, 3), numpy.uint8); scorer.score([image]); scorer.maps(image); "
+        "print({'openvino', 'torch', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "{'openvino'}", done.stderr

@@ -1,0 +1,137 @@
+"""Files are whole or absent, stored once, and repaired when damaged."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from inspection import storage
+from inspection.models import Inspection
+from inspection.refusals import DiskFull
+from tests.inspection.conftest import Receive, Sender, error_of
+from tests.inspection.pictures import jpeg
+
+
+def files(settings: Any, below: str = "images") -> list[Path]:
+    return [path for path in (Path(settings.MEDIA_ROOT) / below).rglob("*") if path.is_file()]
+
+
+def store(content: bytes = b"some bytes") -> storage.StoredImage:
+    return storage.store(io.BytesIO(content), "PNG")
+
+
+def test_it_names_a_file_by_its_content(settings: Any) -> None:
+    stored = store()
+    assert stored.name == f"images/{stored.sha256[:2]}/{stored.sha256}.png"
+    assert stored.sha256 == storage.sha256_of(io.BytesIO(b"some bytes"))
+    assert [path.read_bytes() for path in files(settings)] == [b"some bytes"]
+    assert stored.size == 10
+
+
+def test_the_same_bytes_are_not_written_again(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store()
+    before = files(settings)[0].stat()
+    monkeypatch.setattr(storage, "_write_whole", lambda *_, **__: pytest.fail("It wrote the file again."))
+    store()
+    after = files(settings)[0].stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_it_repairs_a_file_that_lost_bytes(settings: Any) -> None:
+    store()
+    files(settings)[0].write_bytes(b"some")
+    store()
+    assert [path.read_bytes() for path in files(settings)] == [b"some bytes"]
+
+
+def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def watch_sync(descriptor: int) -> None:
+        seen.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().suffix or 'folder'}")
+        sync(descriptor)
+
+    def watch_rename(self: Path, target: Path) -> Path:
+        seen.append("rename")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", watch_sync)
+    monkeypatch.setattr(Path, "replace", watch_rename)
+    store()
+    assert seen.index("sync .draft") < seen.index("rename")
+    assert seen[-1] == "sync folder"
+
+
+def test_a_failed_write_leaves_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    with pytest.raises(OSError, match="broken"):
+        store()
+    assert files(settings) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_it_refuses_when_the_disk_fills_while_it_writes(
+    number: int, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(number, "no room")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DiskFull):
+        store()
+    assert files(settings) == []
+
+
+def test_it_refuses_when_too_little_room_is_left(
+    sender: Sender, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = settings.MIN_FREE_DISK_BYTES + len(jpeg()) - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert error_of(sender.send()) == (507, "disk_full")
+    assert not Inspection.objects.exists()
+    assert files(settings) == []
+
+
+def test_it_removes_what_killed_processes_left(settings: Any) -> None:
+    store()
+    drafts = Path(settings.MEDIA_ROOT) / storage.DRAFTS
+    old, young = drafts / "old.draft", drafts / "young.draft"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    hours_ago = time.time() - 2 * storage.DRAFT_LIFE
+    os.utime(old, (hours_ago, hours_ago))
+    assert storage.remove_old_drafts() == 1
+    assert young.exists()
+    assert len(files(settings)) == 2
+
+
+def test_a_second_upload_stores_no_second_file(receive: Receive, settings: Any) -> None:
+    first, second = receive(), receive()
+    assert first.pk != second.pk
+    assert first.image_name == second.image_name
+    assert len(files(settings)) == 1
+    assert len(files(settings, "thumbs")) == 1
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_thumbnail_is_drawn_again(damage: Any, receive: Receive) -> None:
+    inspection = receive()
+    path = storage.thumbnail(inspection)
+    drawn = path.read_bytes()
+    damage(path)
+    assert storage.thumbnail(inspection) == path
+    assert len(path.read_bytes()) > len(drawn) // 2
