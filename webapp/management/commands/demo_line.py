@@ -1,0 +1,89 @@
+"""The demo's line: drawn parts, sent like a camera would, over HTTP with the station's key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import count, islice
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from inspection.models import Inspection
+from mltasks.models import ModelVersion
+from mltasks.vision.drawing.line import demo_line
+from webapp import demo
+from webapp.demo_camera import Camera, NotAccepted
+
+_LOOK_EVERY = 2.0
+
+
+class Command(BaseCommand):
+    """Send parts for ever: a burst, then one at a time, and none while the queue is full."""
+
+    help = "Send the demo's parts over HTTP: a quick burst, then one every --interval seconds."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Pace and amount."""
+        parser.add_argument("--interval", type=float, default=20.0, help="seconds between parts after the burst")
+        parser.add_argument("--burst", type=int, default=40, help="parts sent at once at the start")
+        parser.add_argument("--full", type=int, default=60, help="none is sent while this many wait for review")
+        parser.add_argument("--count", type=int, default=None, help="stop after this many")
+        parser.add_argument("--seed", type=int, default=None, help="which parts; another one at each start by default")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Wait for the demo's champion, then send."""
+        camera = Camera("127.0.0.1", settings.PORT, _wait_for_champion())
+        seed = options["seed"] if options["seed"] is not None else _next_seed()
+        parts = islice(demo_line(seed), options["count"])
+        for number, pause in zip(count(1), _pauses(options["burst"], options["interval"]), strict=False):
+            self._wait_for_room(options["full"])
+            part = next(parts, None)
+            if part is None:
+                return
+            part_id = f"demo-{seed}-{number:04d}"
+            try:
+                answer = camera.send(part.image, part_id)
+            except NotAccepted as error:
+                raise CommandError(f"{part_id} was not accepted. {error}") from error
+            self.stdout.write(f"{part_id}  {answer['verdict']:<6} {', '.join(answer['reasons'])}")
+            time.sleep(pause)
+
+    def _wait_for_room(self, full: int) -> None:
+        told = False
+        while _waiting() >= full:
+            if not told:
+                self.stdout.write(f"{full} parts wait for review: the line pauses until some are done")
+            told = True
+            time.sleep(_LOOK_EVERY)
+
+
+def _pauses(burst: int, interval: float) -> Iterator[float]:
+    for number in count(1):
+        yield 0.2 if number < burst else interval
+
+
+def _wait_for_champion() -> str:
+    """Return the station's key, as soon as its parts would get verdicts."""
+    champions = ModelVersion.objects.filter(model__name=demo.PRODUCT, state=ModelVersion.State.CHAMPION)
+    while (key := demo.station_key()) is None or not champions.exists():
+        connection.close()
+        time.sleep(_LOOK_EVERY)
+    return key
+
+
+def _waiting() -> int:
+    found = Inspection.objects.awaiting_review().filter(product__slug=demo.PRODUCT).count()
+    # Idle for long: no connection held meanwhile, and none that a restart of the database has broken.
+    connection.close()
+    return found
+
+
+def _next_seed() -> int:
+    """Return another seed at each start, so that no part is sent twice."""
+    path = settings.VAR / "demo_line_seed"
+    seed = int(path.read_text()) + 1 if path.exists() else 1
+    path.write_text(str(seed))
+    return seed
