@@ -11,6 +11,8 @@ from webapp import dashboard, shell
 
 _api = [
     path("", include("inspection.api_urls")),
+    path("", include("labeling.api_urls")),
+    path("", include("labeling.api_urls")),
     path("models/", include("mltasks.api_urls")),
 ]
 
@@ -27,6 +29,7 @@ urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("mltasks.urls")),
     path("", include("inspection.predict_urls")),
+    path("", include("webapp.health_urls")),
     path("api/v1/", include(_api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
