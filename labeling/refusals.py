@@ -18,7 +18,7 @@ class ClaimLost(Refusal):
 class InvalidLabel(Refusal):
     """A verdict or defect type that can't be a label of this part."""
 
-    code = "invalid"
+    code = "invalid_request"
 
 
 class AlreadyUndone(Refusal):

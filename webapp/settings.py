@@ -215,6 +215,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # One name a set of words, whichever field carries it.
+    "ENUM_NAME_OVERRIDES": {
+        "Verdict": "inspection.models.Verdict",
+        "PassOrFail": [("PASS", "PASS"), ("FAIL", "FAIL")],
+        "RunState": "mltasks.models.TrainingRun.State",
+        "VersionState": "mltasks.models.ModelVersion.State",
+    },
 }
 
 LANGUAGE_CODE = "en-us"

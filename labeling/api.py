@@ -1,0 +1,210 @@
+"""REST: claim a part, say what it is, take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from inspection.api_schema import INSPECTION_ID, errors
+from inspection.models import Inspection
+from labeling import queue, review
+from labeling.models import Claim, Label
+from labeling.refusals import InvalidLabel, Refusal
+from labeling.serializers import ClaimRequestSerializer, ClaimSerializer, LabelSerializer, VerdictRequestSerializer
+
+CLAIM = OpenApiParameter("claim", OpenApiTypes.UUID, OpenApiParameter.PATH)
+LABEL = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+_TAG = ["review"]
+
+
+class MayReview(BasePermission):
+    """Reviewers and those above them."""
+
+    message = "You may not review parts."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether the person reviews."""
+        return request.user.has_perm("labeling.add_review")
+
+
+class Conflict(APIException):
+    """409: the step came too late."""
+
+    status_code = 409
+
+
+class ReviewView(APIView):
+    """What all of them share."""
+
+    permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayReview]
+
+    @property
+    def reviewer(self) -> User:
+        """Who asks."""
+        return cast(User, self.request.user)
+
+    def own_claim(self, key: str) -> Claim:
+        """The reviewer's claim. Raises Http404, for another's claim too."""
+        own = Claim.objects.filter(reviewer=self.reviewer).select_related(
+            "inspection__product", "inspection__station", "inspection__model_version"
+        )
+        return get_object_or_404(own, pk=_uuid(key))
+
+
+class QueueClaim(ReviewView):
+    """The way to the next part."""
+
+    @extend_schema(
+        operation_id="queue_claim",
+        tags=_TAG,
+        request=ClaimRequestSerializer,
+        responses={200: ClaimSerializer, 204: OpenApiResponse(description="Nothing to review.")}
+        | errors(400, 401, 403, 409, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Claim the next waiting part for two minutes. 204 when none waits, or you hold as many as you may."""
+        form = ClaimRequestSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        if "inspection" in asked:
+            with _refusals():
+                claim: Claim | None = queue.claim_part(asked["inspection"], reviewer=self.reviewer)
+        else:
+            known = asked.get("excluding", ())
+            claim = queue.claim(reviewer=self.reviewer, product=asked.get("product"), excluding=known)
+        return Response(status=204) if claim is None else Response(ClaimSerializer(claim).data)
+
+
+class QueueVerdict(ReviewView):
+    """The way back, with a verdict."""
+
+    @extend_schema(
+        operation_id="queue_verdict",
+        tags=_TAG,
+        parameters=[CLAIM],
+        request=VerdictRequestSerializer,
+        responses={201: LabelSerializer} | errors(400, 401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request, claim: str) -> Response:
+        """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
+        another reviewer has the part or settled it."""
+        said = _said(request)
+        with _refusals():
+            label = review.resolve(self.own_claim(claim), **said)
+        return Response(LabelSerializer(label).data, status=201)
+
+
+class QueueRenew(ReviewView):
+    """Hold on to a part."""
+
+    @extend_schema(
+        operation_id="queue_renew",
+        tags=_TAG,
+        parameters=[CLAIM],
+        request=None,
+        responses={200: ClaimSerializer} | errors(401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request, claim: str) -> Response:
+        """Start the claim's two minutes anew; 409 `claim_lost` once it is closed."""
+        with _refusals():
+            renewed = queue.renew(self.own_claim(claim))
+        return Response(ClaimSerializer(renewed).data)
+
+
+class QueueRelease(ReviewView):
+    """Give a part back."""
+
+    @extend_schema(
+        operation_id="queue_release",
+        tags=_TAG,
+        parameters=[CLAIM],
+        request=None,
+        responses={204: OpenApiResponse(description="Given back.")} | errors(401, 403, 404, 503),
+    )
+    def post(self, request: Request, claim: str) -> Response:
+        """Give the part back to the queue; a closed claim stays closed."""
+        queue.release(self.own_claim(claim))
+        return Response(status=204)
+
+
+class LabelUndoing(ReviewView):
+    """Take a label back."""
+
+    @extend_schema(
+        operation_id="labels_undo",
+        tags=_TAG,
+        parameters=[LABEL],
+        request=None,
+        responses={200: LabelSerializer} | errors(401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request, label_id: str) -> Response:
+        """Take the label that counts back: its author may, and a quality manager. The part waits again when no earlier
+        label stands. 409 `already_undone` or `not_standing`."""
+        known = Label.objects.select_related("inspection", "defect_type", "reviewer")
+        label = get_object_or_404(known, pk=_number(label_id))
+        with _refusals():
+            review.undo(label, by=self.reviewer)
+        return Response(LabelSerializer(label).data)
+
+
+class InspectionLabel(ReviewView):
+    """Say what a part is without the queue."""
+
+    @extend_schema(
+        operation_id="inspections_label",
+        tags=_TAG,
+        parameters=[INSPECTION_ID],
+        request=VerdictRequestSerializer,
+        responses={201: LabelSerializer} | errors(400, 401, 403, 404, 503),
+    )
+    def post(self, request: Request, inspection_id: str) -> Response:
+        """Correct any part, in the queue or not. Whoever holds it loses the claim."""
+        said = _said(request)
+        inspection = get_object_or_404(Inspection, pk=_uuid(inspection_id))
+        with _refusals():
+            label = review.correct(inspection, by=self.reviewer, **said)
+        return Response(LabelSerializer(label).data, status=201)
+
+
+def _said(request: Request) -> dict[str, str]:
+    form = VerdictRequestSerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    said: dict[str, str] = form.validated_data
+    return said
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except InvalidLabel as error:
+        raise ValidationError(str(error)) from error
+    except Refusal as error:
+        raise Conflict(str(error), code=error.code) from error
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
+def _number(text: str) -> int:
+    # Longer than any id, and no more than int() reads.
+    if not text.isdecimal() or len(text) > 18:
+        raise Http404
+    return int(text)

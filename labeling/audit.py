@@ -1,0 +1,22 @@
+"""What escapes: measured on sure PASS parts that people looked at anyway."""
+
+from __future__ import annotations
+
+from inspection.models import Inspection, Product, Reason, Verdict
+from labeling.datasets import standing_labels
+from mltasks.vision.intervals import Estimate, proportion
+
+
+def escape_rate(product: Product) -> Estimate:
+    """The share of defective parts among those that the model would have passed, with its 95 % Wilson interval.
+
+    From the audit sample, which is drawn by chance, and of it what a person has labeled. All None before the first.
+    """
+    audited = standing_labels(product).filter(inspection__reasons__contains=[Reason.AUDIT_SAMPLE])
+    parts = list(audited)
+    return proportion([label.verdict == Verdict.FAIL for label in parts], [_part(label.inspection) for label in parts])
+
+
+def _part(inspection: Inspection) -> str:
+    # Two pictures of one part are no two observations.
+    return f"part {inspection.part_id}" if inspection.part_id else f"file {inspection.image_sha256}"

@@ -1,0 +1,86 @@
+"""Claims and labels as clients read them, and what they may send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from inspection.models import Inspection, Product, Verdict
+from inspection.serializers import InspectionSerializer
+from labeling.models import Claim, Label, LabelUndo
+from labeling.queue import MAX_HELD
+
+MAX_COMMENT = 2000
+
+
+class ClaimRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """What to claim: the next part of a product or of all, or one part by its id."""
+
+    product = serializers.SlugRelatedField(slug_field="slug", queryset=Product.objects.all(), required=False)
+    inspection = serializers.PrimaryKeyRelatedField(
+        queryset=Inspection.objects.all(), required=False, help_text="This very part, as after an undo."
+    )
+    excluding = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=4 * MAX_HELD,
+        help_text="Claims that you show already. Without them what you hold comes back first.",
+    )
+
+
+class ClaimSerializer(serializers.ModelSerializer[Claim]):
+    """One claim with its part."""
+
+    claim = serializers.UUIDField(source="pk", read_only=True)
+    inspection = InspectionSerializer(read_only=True)
+
+    class Meta:
+        model = Claim
+        fields = ("claim", "inspection", "expires_at")
+        read_only_fields = fields
+
+
+class VerdictRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """A person's word on a part."""
+
+    verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value])
+    defect_type = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="Name of one of the product's defect types, on FAIL."
+    )
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+
+
+class LabelSerializer(serializers.ModelSerializer[Label]):
+    """One label. ``undone`` once it was taken back."""
+
+    verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
+    defect_type = serializers.SerializerMethodField()
+    reviewer = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+    undone = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Label
+        fields = (
+            "id",
+            "inspection",
+            "verdict",
+            "defect_type",
+            "source",
+            "reviewer",
+            "comment",
+            "created_at",
+            "undone",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(str)
+    def get_defect_type(self, label: Label) -> str:
+        """Its name; empty where none was named."""
+        return label.defect_type.name if label.defect_type else ""
+
+    @extend_schema_field(bool)
+    def get_undone(self, label: Label) -> bool:
+        """Whether somebody took it back."""
+        return LabelUndo.objects.filter(label=label).exists()

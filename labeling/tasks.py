@@ -1,0 +1,27 @@
+"""Celery's doors to labeling: what beat sends, done once however many beats there are."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from labeling import nightly as nights
+from mltasks import sweeping
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def nightly() -> None:
+    """Start the retraining that is due."""
+    for run in nights.tick(timezone.now()):
+        logger.info("Night of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
+
+
+@shared_task
+def sweep_runs() -> None:
+    """Put right what crashes left of training runs."""
+    if count := sweeping.sweep():
+        logger.info("Swept training runs: %d put right", count)
