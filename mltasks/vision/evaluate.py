@@ -13,6 +13,7 @@ from mltasks.vision.cautions import warnings_of
 from mltasks.vision.figures import calibration_bins, error_histogram
 from mltasks.vision.intervals import Estimate, PartBootstrap, proportion, weighted_sum
 from mltasks.vision.metrics import auroc, average_precision, precision_recall_curve
+from mltasks.vision.mistakes import picture_name
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.thresholds import review_band
 from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
@@ -69,7 +70,10 @@ class Evaluation:
                 "calibration": calibration_bins(self.predictions),
                 "reconstruction_error": error_histogram(self.predictions, self.thresholds.anomaly),
             },
-            "worst_mistakes": [self._row(one) for one in self.mistakes],
+            "worst_mistakes": [
+                {**self._row(one), "file": f"worst/{picture_name(number)}"}
+                for number, one in enumerate(self.mistakes, start=1)
+            ],
             "predictions": [self._row(one) for one in self.predictions],
             "warnings": self.warnings,
         }

@@ -21,6 +21,7 @@ from mltasks.vision.data import assign_splits
 from mltasks.vision.evaluate import Evaluation, evaluate
 from mltasks.vision.export import OUTPUTS, Agreement, Serving, check_agreement, export_graph
 from mltasks.vision.fit import Fitted, fit
+from mltasks.vision.mistakes import write_pictures, write_sheet
 from mltasks.vision.plots import write_plots
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import read_sample
@@ -69,8 +70,9 @@ def learn(
         agreement = write_networks(fitted, draft, images)
         meta.update(meta_of(fitted, ready, agreement, time.monotonic() - started))
         bundle.write_json(draft / bundle.META, meta)
-        bundle.write_json(draft / bundle.REPORT, evaluation.to_json())
-        write_plots(draft, evaluation, fitted)
+        report = evaluation.to_json()
+        bundle.write_json(draft / bundle.REPORT, report)
+        write_figures(draft, fitted, evaluation, report)
 
     sha256 = bundle.write_whole(out_dir, fill)
     whole.report(1, "done")
@@ -86,6 +88,14 @@ def write_networks(fitted: Fitted, draft: Path, images: Sequence[NDArray[np.uint
     save_file(state, draft / bundle.WEIGHTS)
     export_graph(serving, draft / bundle.GRAPH, config.height, config.width)
     return check_agreement(serving, draft / bundle.GRAPH, images, fitted.setting.calibrator)
+
+
+def write_figures(draft: Path, fitted: Fitted, evaluation: Evaluation, report: dict[str, Any]) -> None:
+    """Write the plots, and the worst mistakes as pictures."""
+    write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.rounds.items()})
+    write_pictures(draft / "worst", evaluation.mistakes)
+    if evaluation.mistakes:
+        write_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.mistakes)
 
 
 def meta_of(fitted: Fitted, samples: Sequence[Sample], agreement: Agreement, seconds: float) -> dict[str, Any]:
