@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from datetime import time
 from typing import Self
@@ -91,6 +92,13 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse costs that are no numbers: NaN passes every comparison, in PostgreSQL too."""
+        super().clean()
+        for name in ("fn_cost", "fp_cost", "review_cost"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValidationError({name: "A cost is a finite number."})
 
     @property
     def costs(self) -> Costs:

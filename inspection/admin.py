@@ -1,0 +1,189 @@
+"""Products, stations and their keys in the admin; inspections have a file of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from rest_framework_api_key.models import APIKey
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from inspection import products, stations
+from inspection.admin_inspections import InspectionAdmin
+from inspection.models import Product, Station, StationKey
+from mltasks import registry
+from mltasks.models import RegisteredModel
+from mltasks.read_only import ReadOnlyAdmin, badge
+
+__all__ = ["InspectionAdmin"]
+
+# The library's own keys open nothing here; a list of them would only confuse.
+if admin.site.is_registered(APIKey):
+    admin.site.unregister(APIKey)
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
+    """A product whose name is free among the registered models, too."""
+
+    def clean_slug(self) -> str:
+        """Refuse the name of a registered model that has lost its product."""
+        slug: str = self.cleaned_data["slug"]
+        if self.instance.pk is None and RegisteredModel.objects.filter(name=slug).exists():
+            raise ValidationError("There is a registered model of this name already.")
+        return slug
+
+
+@admin.register(Product)
+class ProductAdmin(ModelAdmin):
+    """Products with their costs, policy and training. Their registered model comes with them."""
+
+    form = ProductForm
+    list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "audit_share", "retrain")
+    search_fields = ("name", "slug")
+    fieldsets = (
+        (None, {"fields": ("name", "slug")}),
+        ("What decisions cost", {"fields": ("fn_cost", "fp_cost", "review_cost", "audit_share")}),
+        ("Learning", {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        """Clients know a product by its slug: it never changes."""
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Product | None = None) -> dict[str, tuple[str, ...]]:
+        """Only a new product's slug follows its name."""
+        return {} if obj else {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        """Save it, and with a new one its registered model."""
+        if change:
+            obj.save()
+        else:
+            products.add(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What was inspected stays."""
+        return False
+
+    @admin.display
+    def champion(self, product: Product) -> str:
+        """The version that scores now."""
+        version = registry.champion(product.registered_model)
+        return f"version {version.number}" if version else "none yet"
+
+    @admin.display(description="nightly")
+    def retrain(self, product: Product) -> str:
+        """When it retrains."""
+        return product.retrain_at.strftime("%H:%M") if product.retrain_nightly else "off"
+
+
+class KeyInline(TabularInline):
+    """A station's keys. The keys themselves are nowhere: only their hashes are kept."""
+
+    model = StationKey
+    fields = readonly_fields = ("prefix", "created", "revoked", "expiry_date")
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Keys are issued by the action."""
+        return False
+
+
+@admin.register(Station)
+class StationAdmin(ModelAdmin):
+    """Camera stations. A new one gets its key at once; the key is shown once."""
+
+    list_display = ("name", "product", "roi", "keys_in_use", "created_at")
+    list_filter = ("product",)
+    list_select_related = ("product",)
+    search_fields = ("name",)
+    fields = ("product", "name", "roi")
+    inlines = (KeyInline,)
+    actions = ("issue_keys",)
+    actions_submit_line = ("issue_key",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Station]:
+        """Stations with the number of their valid keys."""
+        found: QuerySet[Station] = super().get_queryset(request)
+        return found.annotate(valid_keys=Count("keys", filter=Q(keys__revoked=False)))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Station | None = None) -> tuple[str, ...]:
+        """Answers name the station and its product: both stay."""
+        return ("product", "name") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Station, form: Any, change: bool) -> None:
+        """Save it, and with a new one its first key."""
+        if change:
+            obj.save()
+        else:
+            made, key = stations.create_station(obj.product, obj.name, obj.roi)
+            obj.pk = made.pk
+            self._show_once(request, obj, key)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Its inspections name it."""
+        return False
+
+    def has_issue_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may add keys."""
+        return isinstance(request.user, User) and request.user.has_perm("inspection.add_stationkey")
+
+    @admin.display(description="keys in use", ordering="valid_keys")
+    def keys_in_use(self, station: Any) -> int:
+        """How many keys of it are valid."""
+        return int(station.valid_keys)
+
+    @action(description="Issue a new key", permissions=["issue"])
+    def issue_key(self, request: HttpRequest, obj: Station) -> None:
+        """Issue a key from the station's page."""
+        self._show_once(request, obj, stations.new_key(obj))
+
+    @action(description="Issue a new key for each", permissions=["issue"])
+    def issue_keys(self, request: HttpRequest, chosen: QuerySet[Station]) -> None:
+        """Issue a key from the list."""
+        for station in chosen.select_related("product"):
+            self._show_once(request, station, stations.new_key(station))
+
+    @staticmethod
+    def _show_once(request: HttpRequest, station: Station, key: str) -> None:
+        words = f"The key of {station} is {key} – copy it now, it can't be shown again."
+        messages.warning(request, words)
+
+
+@admin.register(StationKey)
+class StationKeyAdmin(ReadOnlyAdmin):
+    """All keys, to find one by its prefix and revoke it."""
+
+    list_display = ("prefix", "station", "status", "created", "expiry_date")
+    list_filter = ("revoked", "station__product")
+    list_select_related = ("station__product",)
+    search_fields = ("prefix",)
+    fields = ("station", "prefix", "created", "revoked", "expiry_date")
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change keys."""
+        return isinstance(request.user, User) and request.user.has_perm("inspection.change_stationkey")
+
+    @admin.display
+    def status(self, key: StationKey) -> SafeString:
+        """Whether it opens anything."""
+        return badge("revoked", "past") if key.revoked else badge("in use", "good")
+
+    @action(description="Revoke, at once and for ever", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[StationKey]) -> None:
+        """Make the chosen keys useless."""
+        revoked = list(chosen.filter(revoked=False))
+        for key in revoked:
+            stations.revoke(key)
+        messages.success(request, f"Revoked {len(revoked)} of the chosen keys.")
