@@ -1,0 +1,222 @@
+"""The review over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from inspection.models import Inspection, Product, Station, StationKey, Verdict
+from labeling import queue, review
+from labeling.models import DefectType, Label
+from tests.labeling.conftest import make_part, make_product
+
+CLAIM = "/api/v1/queue/claim/"
+
+
+def as_person(person: User | None) -> APIClient:
+    client = APIClient()
+    if person is not None:
+        client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=person)[0].key}")
+    return client
+
+
+@pytest.fixture
+def client(ada: User) -> APIClient:
+    return as_person(ada)
+
+
+def claimed(client: APIClient, **asked: Any) -> dict[str, Any]:
+    answer = client.post(CLAIM, asked)
+    assert answer.status_code == 200
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def assert_error(answer: Any, status: int, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer["Content-Type"] == "application/json"
+    assert answer.json()["detail"]
+
+
+def test_a_claim_names_the_part_and_the_end_of_the_lease(client: APIClient, part: Inspection) -> None:
+    body = claimed(client, product="plate")
+    assert set(body) == {"claim", "inspection", "expires_at"}
+    assert (body["inspection"]["id"], body["inspection"]["verdict"]) == (str(part.pk), "REVIEW")
+    assert body["inspection"]["image_sha256"] == part.image_sha256
+
+
+def test_without_a_product_all_products_count(client: APIClient, part: Inspection) -> None:
+    assert claimed(client)["inspection"]["product"] == "plate"
+
+
+def test_an_empty_queue_is_no_content(client: APIClient, product: Product) -> None:
+    answer = client.post(CLAIM, {"product": "plate"})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_a_page_names_the_claims_it_shows(client: APIClient, product: Product) -> None:
+    make_part(product), make_part(product)
+    first = claimed(client)
+    assert claimed(client) | {"expires_at": ""} == first | {"expires_at": ""}
+    assert claimed(client, excluding=[first["claim"]])["claim"] != first["claim"]
+
+
+def test_one_part_can_be_asked_for(client: APIClient, product: Product) -> None:
+    make_part(product)
+    wanted = make_part(product)
+    assert claimed(client, inspection=str(wanted.pk))["inspection"]["id"] == str(wanted.pk)
+
+
+def test_it_refuses_a_part_that_another_holds(client: APIClient, part: Inspection, bob: User) -> None:
+    queue.claim(reviewer=bob)
+    assert_error(client.post(CLAIM, {"inspection": str(part.pk)}), 409, "claim_lost")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"product": "nothing"}, {"excluding": ["x"]}, {"excluding": "x"}, {"inspection": str(uuid4())}, ["x"]]
+)
+def test_it_refuses_a_claim_that_makes_no_sense(client: APIClient, part: Inspection, asked: Any) -> None:
+    assert_error(client.post(CLAIM, asked), 400, "invalid_request")
+
+
+def test_a_verdict_becomes_a_label(client: APIClient, part: Inspection) -> None:
+    DefectType.objects.create(product=part.product, name="scratch")
+    claim = claimed(client)["claim"]
+    said = {"verdict": "FAIL", "defect_type": "scratch", "comment": "left edge"}
+    answer = client.post(f"/api/v1/queue/{claim}/verdict/", said)
+    assert answer.status_code == 201
+    body = answer.json()
+    assert isinstance(body.pop("created_at"), str)
+    label = Label.objects.get()
+    assert body == said | {
+        "id": label.pk,
+        "inspection": str(part.pk),
+        "source": "review",
+        "reviewer": "ada",
+        "undone": False,
+    }
+
+
+def test_the_same_verdict_sent_again_answers_the_same(client: APIClient, part: Inspection) -> None:
+    address = f"/api/v1/queue/{claimed(client)['claim']}/verdict/"
+    first, again = (client.post(address, {"verdict": "PASS", "defect_type": "", "comment": ""}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert_error(client.post(address, {"verdict": "FAIL"}), 409, "claim_lost")
+
+
+def test_it_refuses_a_verdict_on_a_part_that_was_settled(client: APIClient, part: Inspection, bob: User) -> None:
+    claim = claimed(client)["claim"]
+    review.correct(part, by=bob, verdict="FAIL")
+    assert_error(client.post(f"/api/v1/queue/{claim}/verdict/", {"verdict": "PASS"}), 409, "claim_lost")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"verdict": "REVIEW"},
+        {"verdict": "PASS", "defect_type": "scratch"},
+        {"verdict": "FAIL", "defect_type": "unknown"},
+        {"verdict": "FAIL", "comment": "x" * 2001},
+        {"verdict": "FAIL", "comment": "a\0b"},
+    ],
+)
+def test_it_refuses_what_is_no_verdict(client: APIClient, part: Inspection, said: dict[str, str]) -> None:
+    DefectType.objects.create(product=part.product, name="scratch")
+    claim = claimed(client)["claim"]
+    assert_error(client.post(f"/api/v1/queue/{claim}/verdict/", said), 400, "invalid_request")
+    assert_error(client.post(f"/api/v1/inspections/{part.pk}/label/", said), 400, "invalid_request")
+    assert not Label.objects.exists()
+
+
+@pytest.mark.parametrize("step", ["verdict", "renew", "release"])
+def test_it_knows_no_claims_of_others(client: APIClient, part: Inspection, bob: User, step: str) -> None:
+    theirs = queue.claim(reviewer=bob)
+    assert theirs is not None
+    for key in (theirs.pk, uuid4(), "nonsense"):
+        assert_error(client.post(f"/api/v1/queue/{key}/{step}/", {"verdict": "PASS"}), 404, "not_found")
+    assert not Label.objects.exists()
+
+
+def test_renewing_and_releasing(client: APIClient, part: Inspection, bob: User) -> None:
+    body = claimed(client)
+    renewed = client.post(f"/api/v1/queue/{body['claim']}/renew/")
+    assert renewed.status_code == 200
+    assert renewed.json()["expires_at"] > body["expires_at"]
+    assert renewed.json()["inspection"] == body["inspection"]
+    assert client.post(f"/api/v1/queue/{body['claim']}/release/").status_code == 204
+    assert queue.claim(reviewer=bob) is not None
+    assert_error(client.post(f"/api/v1/queue/{body['claim']}/renew/"), 409, "claim_lost")
+
+
+def test_an_undo_brings_the_part_back(client: APIClient, part: Inspection) -> None:
+    claim = claimed(client)["claim"]
+    label = client.post(f"/api/v1/queue/{claim}/verdict/", {"verdict": "PASS"}).json()
+    answer = client.post(f"/api/v1/labels/{label['id']}/undo/")
+    assert (answer.status_code, answer.json()) == (200, label | {"undone": True})
+    assert claimed(client)["inspection"]["id"] == str(part.pk)
+    assert_error(client.post(f"/api/v1/labels/{label['id']}/undo/"), 409, "already_undone")
+
+
+def test_it_refuses_to_undo_what_others_said(client: APIClient, part: Inspection, bob: User, manager: User) -> None:
+    label = review.correct(part, by=bob, verdict="FAIL")
+    address = f"/api/v1/labels/{label.pk}/undo/"
+    assert_error(client.post(address), 403, "permission_denied")
+    assert as_person(manager).post(address).status_code == 200
+
+
+def test_it_refuses_to_undo_what_does_not_count(client: APIClient, part: Inspection, ada: User) -> None:
+    older = review.correct(part, by=ada, verdict="FAIL")
+    review.correct(part, by=ada, verdict="PASS")
+    assert_error(client.post(f"/api/v1/labels/{older.pk}/undo/"), 409, "not_standing")
+    for key in ("0", "x", "9" * 30, "-1"):
+        assert_error(client.post(f"/api/v1/labels/{key}/undo/"), 404, "not_found")
+
+
+def test_any_part_can_be_corrected(client: APIClient, product: Product) -> None:
+    part = make_part(product, verdict=Verdict.PASS)
+    answer = client.post(f"/api/v1/inspections/{part.pk}/label/", {"verdict": "FAIL"})
+    assert answer.status_code == 201
+    assert (answer.json()["source"], answer.json()["verdict"]) == ("correction", "FAIL")
+    for key in (uuid4(), "nonsense"):
+        answer = client.post(f"/api/v1/inspections/{key}/label/", {"verdict": "FAIL"})
+        assert_error(answer, 404, "not_found")
+
+
+def addresses(part: Inspection, person: User) -> list[str]:
+    label = review.correct(make_part(part.product), by=person, verdict="FAIL")
+    claim = queue.claim(reviewer=person)
+    assert claim is not None
+    steps = [f"/api/v1/queue/{claim.pk}/{step}/" for step in ("verdict", "renew", "release")]
+    return [CLAIM, *steps, f"/api/v1/labels/{label.pk}/undo/", f"/api/v1/inspections/{part.pk}/label/"]
+
+
+def test_it_refuses_people_who_do_not_review(part: Inspection, ada: User) -> None:
+    found = addresses(part, ada)
+    ada.groups.clear()
+    for address in found:
+        assert_error(as_person(ada).post(address, {"verdict": "PASS"}), 403, "permission_denied")
+
+
+def test_it_refuses_strangers_and_stations(part: Inspection, ada: User) -> None:
+    station = Station.objects.create(product=make_product("case"), name="line-1")
+    _, key = StationKey.objects.create_key(name="line-1", station=station)
+    machine = APIClient()
+    machine.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
+    for address in addresses(part, ada):
+        for stranger in (as_person(None), machine):
+            assert_error(stranger.post(address, {"verdict": "PASS"}), 401, "not_authenticated")
+
+
+def test_the_schema_is_made_without_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    schema = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    assert "/api/v1/queue/{claim}/verdict/" in schema["paths"]
+    assert "Warning" not in capsys.readouterr().err
