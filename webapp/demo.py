@@ -107,12 +107,13 @@ def _train(product: Product, say: Say) -> ModelVersion | None:
     """Wait for the training that runs, or a new one, by the training worker. None when it failed: the row says why."""
     unfinished = TrainingRun.objects.filter(model=product.registered_model).unfinished().order_by("created_at")
     run = unfinished.last() or retrain(product, trigger=TrainingRun.Trigger.COMMAND)
-    told = ""
+    told = (-1, "")
     while not run.finished:
-        line = f"Training version 1: {run.progress:4.0%}  {run.stage}"
-        if line != told:
-            say(line)
-        told = line
+        # What it is doing, and every tenth of the way; not every image and epoch.
+        news = (int(run.progress * 10), run.stage.split(",")[0])
+        if news != told:
+            say(f"Training version 1: {run.progress:4.0%}  {run.stage}")
+        told = news
         time.sleep(_LOOK_EVERY)
         run.refresh_from_db()
     if run.state == TrainingRun.State.FAILED:
