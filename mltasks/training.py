@@ -95,12 +95,13 @@ def execute(
 def _learn(run: TrainingRun, bundle_dir: Path, progress: ProgressCallback) -> Learned:
     if run.snapshot is None:
         raise ValueError("This run has no snapshot to learn from.")
+    config = run.train_config()
     progress(Progress(0.0, "Reading the snapshot's images"))
     samples = verified_samples(run.snapshot)
     progress(Progress(0.0, "Loading the learning libraries"))
     from mltasks.vision.learn import learn  # late: torch, which only a training process may load
 
-    return learn(samples, run.train_config(), bundle_dir, progress)
+    return learn(samples, config, bundle_dir, progress)
 
 
 def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelVersion:

@@ -53,7 +53,7 @@ def _drawn() -> list[tuple[str, bytes]]:
 
 
 def labeled_samples(folder: Path | None = None) -> list[Sample]:
-    """The drawn parts as labeled images below ``folder``, by default ``trained`` below MEDIA_ROOT, each its own part."""
+    """The drawn parts as labeled images below ``folder`` (default: ``trained`` below MEDIA_ROOT), each a part."""
     folder = folder or Path(settings.MEDIA_ROOT) / "trained"
     folder.mkdir(parents=True, exist_ok=True)
     samples = []

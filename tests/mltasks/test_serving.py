@@ -1,0 +1,94 @@
+"""A version's scorer is loaded once in a process, verified, and never needs torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from django.conf import settings
+
+from mltasks import registry, serving
+from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.vision.scorer import Scorer
+from tests.trained import CONFIG, MakeVersion
+
+
+def test_it_loads_once_and_scores(model: RegisteredModel, make_version: MakeVersion) -> None:
+    version = make_version(model)
+    scorer = serving.scorer(version)
+    assert serving.scorer(ModelVersion.objects.get()) is scorer
+    image = np.full((CONFIG.height, CONFIG.width, 3), 60, np.uint8)
+    (scores,) = scorer.score([image])
+    assert 0 <= scores.defect_probability <= 1
+    assert scores.reconstruction_error > 0
+
+
+def test_a_promotion_changes_the_next_scorer(model: RegisteredModel, make_version: MakeVersion) -> None:
+    first, second = make_version(model, champion=True), make_version(model)
+
+    def next_scorer() -> Scorer:
+        champion = registry.champion(model)
+        assert champion is not None
+        return serving.scorer(champion)
+
+    before = next_scorer()
+    registry.promote(second, by=None, reason="Newer.")
+    assert next_scorer() is not before
+    registry.promote(first, by=None, reason="Back.")
+    assert next_scorer() is before
+
+
+def test_it_refuses_files_that_changed_and_recovers(model: RegisteredModel, make_version: MakeVersion) -> None:
+    version = make_version(model)
+    graph = version.path / "serving.bin"
+    content = graph.read_bytes()
+    graph.write_bytes(content[:-1])
+    for _ in range(2):
+        with pytest.raises(registry.BundleCorrupt, match=r"serving\.bin"):
+            serving.scorer(version)
+    graph.write_bytes(content)
+    assert serving.scorer(version).sha256 == version.sha256
+
+
+def test_threads_that_need_one_at_once_load_it_once() -> None:
+    loads: list[int] = []
+
+    def slow(version: ModelVersion) -> Scorer:
+        loads.append(version.pk)
+        time.sleep(0.1)
+        return object()  # type: ignore[return-value]
+
+    cache = serving.ScorerCache(slow)
+    version = ModelVersion(pk=1, sha256="a")
+    found: list[Scorer] = []
+    threads = [threading.Thread(target=lambda: found.append(cache.get(version))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loads == [1]
+    assert len({id(scorer) for scorer in found}) == 1
+
+
+def test_it_keeps_only_the_last_used() -> None:
+    loads: list[int] = []
+    cache = serving.ScorerCache(lambda version: loads.append(version.pk) or object(), capacity=2)  # type: ignore[func-returns-value, return-value]
+    for key in (1, 2, 1, 3, 1, 2):
+        cache.get(ModelVersion(pk=key, sha256="a"))
+    assert loads == [1, 2, 3, 2]
+
+
+def test_scoring_never_imports_torch() -> None:
+    script = (
+        "import django; django.setup(); import sys; from mltasks import admin, api, serving, sweeping, tasks, training; "
+        "print([name for name in ('torch', 'sklearn', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True,
+        env={"DJANGO_SETTINGS_MODULE": "webapp.settings", "VAR": str(settings.VAR), "PATH": ""},
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]"
