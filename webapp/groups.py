@@ -15,6 +15,8 @@ _VIEW = [
     ("labeling", "view_label"),
     ("labeling", "view_review"),
     ("labeling", "view_defecttype"),
+    ("labeling", "view_claim"),
+    ("labeling", "view_labelundo"),
     ("mltasks", "view_registeredmodel"),
     ("mltasks", "view_datasetsnapshot"),
     ("mltasks", "view_trainingrun"),
@@ -29,6 +31,7 @@ _MANAGE = [
     ("labeling", "add_defecttype"),
     ("labeling", "change_defecttype"),
     ("labeling", "undo_any_label"),
+    ("labeling", "change_claim"),
     ("mltasks", "add_trainingrun"),
     ("mltasks", "promote_modelversion"),
 ]

@@ -1,0 +1,138 @@
+"""Labels, claims and defect types in the admin."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from inspection.models import Inspection, Product
+from labeling import queue, review
+from labeling.models import Claim, DefectType, Label, LabelUndo
+from tests.labeling.conftest import make_part
+
+
+@pytest.fixture
+def desk(manager: User, client: Client) -> Client:
+    """A browser with a quality manager before it."""
+    manager.is_staff = True
+    manager.save()
+    client.force_login(manager)
+    return client
+
+
+@pytest.fixture
+def label(part: Inspection, ada: User) -> Label:
+    DefectType.objects.create(product=part.product, name="scratch", key="1")
+    queue.claim(reviewer=ada)
+    claim = queue.claim(reviewer=ada)
+    assert claim is not None
+    return review.resolve(claim, verdict="FAIL", defect_type="scratch", comment="=left")
+
+
+def act(desk: Client, model: str, action: str, *keys: object) -> str:
+    address = reverse(f"admin:labeling_{model}_changelist")
+    answer = desk.post(address, {"action": action, "_selected_action": [str(key) for key in keys]}, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo", "defecttype"])
+def test_lists_and_pages_open(desk: Client, label: Label, manager: User, model: str) -> None:
+    review.undo(label, by=manager)
+    rows = {
+        "label": label,
+        "review": label.review,
+        "claim": Claim.objects.get(),
+        "labelundo": LabelUndo.objects.get(),
+        "defecttype": label.defect_type,
+    }
+    listed = desk.get(reverse(f"admin:labeling_{model}_changelist"))
+    assert listed.status_code == 200
+    row = rows[model]
+    assert row is not None
+    address = reverse(f"admin:labeling_{model}_change", args=[row.pk])
+    assert address in listed.content.decode()
+    assert desk.get(address).status_code == 200
+
+
+def test_the_list_of_labels_says_which_counts(desk: Client, label: Label, ada: User) -> None:
+    newer = review.correct(label.inspection, by=ada, verdict="PASS")
+    listed = desk.get(reverse("admin:labeling_label_changelist")).content.decode()
+    assert reverse("inspection-thumbnail", args=[label.inspection_id]) in listed
+    assert ("counts" in listed, "a newer one counts" in listed) == (True, True)
+    review.undo(newer, by=ada)
+    listed = desk.get(reverse("admin:labeling_label_changelist")).content.decode()
+    assert "taken back by ada" in listed
+    assert "a newer one counts" not in listed
+
+
+def test_the_list_of_labels_asks_the_database_as_often_for_many(
+    desk: Client, product: Product, ada: User, django_assert_max_num_queries: object
+) -> None:
+    for _ in range(20):
+        review.correct(make_part(product), by=ada, verdict="FAIL")
+    with django_assert_max_num_queries(25):  # type: ignore[operator]
+        assert desk.get(reverse("admin:labeling_label_changelist")).status_code == 200
+
+
+def test_labels_are_exported(desk: Client, label: Label) -> None:
+    text = act(desk, "label", "export", label.pk)
+    header, line = text.splitlines()
+    assert header == "name,sha256,label,defect type,reviewer,time"
+    assert label.inspection.image_sha256 in line
+    assert ",FAIL,scratch,ada," in line
+
+
+def test_a_manager_takes_labels_back(desk: Client, label: Label) -> None:
+    assert "Taken back: 1 of 1." in act(desk, "label", "take_back", label.pk)
+    assert LabelUndo.objects.get().label == label
+    assert "taken back already" in act(desk, "label", "take_back", label.pk)
+
+
+def test_a_manager_gives_parts_back_to_the_queue(desk: Client, part: Inspection, ada: User, bob: User) -> None:
+    claim = queue.claim(reviewer=ada)
+    assert claim is not None
+    act(desk, "claim", "release", claim.pk)
+    assert queue.claim(reviewer=bob) is not None
+
+
+def test_it_refuses_both_to_a_reviewer(desk: Client, manager: User, label: Label) -> None:
+    manager.groups.set([*label.reviewer.groups.all()])  # type: ignore[union-attr]
+    act(desk, "label", "take_back", label.pk)
+    assert not LabelUndo.objects.exists()
+    listed = desk.get(reverse("admin:labeling_claim_changelist")).content.decode()
+    assert "Give the parts back" not in listed
+
+
+@pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo"])
+def test_it_refuses_to_add_or_delete_history(client: Client, admin_user: User, label: Label, model: str) -> None:
+    client.force_login(admin_user)
+    review.undo(label, by=admin_user)
+    rows = {"label": label, "review": label.review, "claim": Claim.objects.get(), "labelundo": LabelUndo.objects.get()}
+    row = rows[model]
+    assert row is not None
+    assert client.get(reverse(f"admin:labeling_{model}_add")).status_code == 403
+    assert client.post(reverse(f"admin:labeling_{model}_delete", args=[row.pk])).status_code == 403
+    assert client.post(reverse(f"admin:labeling_{model}_change", args=[row.pk]), {"verdict": "PASS"}).status_code == 403
+
+
+def test_defect_types_are_edited(desk: Client, product: Product) -> None:
+    said = {"product": product.pk, "name": "dent", "key": "3"}
+    assert desk.post(reverse("admin:labeling_defecttype_add"), said).status_code == 302
+    dent = DefectType.objects.get()
+    change = reverse("admin:labeling_defecttype_change", args=[dent.pk])
+    assert desk.post(change, {"name": "deep-dent", "key": ""}).status_code == 302
+    dent.refresh_from_db()
+    assert (dent.name, dent.key) == ("deep-dent", "")
+    assert desk.post(change, {"name": "dent", "key": "x"}).status_code == 200
+
+
+def test_it_refuses_to_rename_or_delete_a_type_that_labels_carry(desk: Client, label: Label) -> None:
+    kind = label.defect_type
+    assert kind is not None
+    desk.post(reverse("admin:labeling_defecttype_change", args=[kind.pk]), {"name": "other", "key": "2"})
+    kind.refresh_from_db()
+    assert (kind.name, kind.key) == ("scratch", "2")
+    assert desk.post(reverse("admin:labeling_defecttype_delete", args=[kind.pk]), {"post": "yes"}).status_code == 403
