@@ -44,6 +44,8 @@ DAMAGE = (
     zlib.error,
 )
 WEBP_HEAD = 30
+BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes that exist
+FIRST_MARKER = 0xC0  # of JPEG's segments with a length
 
 
 class ImageError(ValueError):
@@ -158,26 +160,29 @@ def reading(stream: BinaryIO, name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise ImageError("too_many_pixels", "The image has more pixels than can be decoded safely.") from error
     except DAMAGE as error:
-        if _says_truncated(error) or ends_early(stream, name):
+        if ends_early(stream, name, _says_truncated(error)):
             raise ImageError("truncated_image", f"The {name} file ends before the image does.") from error
         raise ImageError("invalid_image", f"The file begins like {name} but can't be read: it is damaged.") from error
 
 
-def ends_early(stream: BinaryIO, name: str) -> bool:
-    """Whether the file is shorter than its own structure says (only asked once reading has failed)."""
+def ends_early(stream: BinaryIO, name: str, said: bool) -> bool:
+    """Whether the file is shorter than its own structure says (only asked once reading has failed); ``said``: the
+    reader's error called it truncated."""
     stream.seek(0)
     data = stream.read()
     if name == "JPEG":
-        return _jpeg_ends_early(data)
+        return said or _jpeg_ends_early(data)
     if name == "PNG":
-        return _png_ends_early(data)
-    return name == "WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8
+        return data[12:16] == b"IHDR" and (said or _png_ends_early(data))
+    if name == "BMP":
+        return said and int.from_bytes(data[14:18], "little") in BMP_HEADERS
+    return said or (name == "WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8)
 
 
 def _jpeg_ends_early(data: bytes) -> bool:
     position = 2
     while position + 4 <= len(data):
-        if data[position] != 0xFF:
+        if data[position] != 0xFF or data[position + 1] < FIRST_MARKER:
             return False
         if data[position + 1] == 0xDA:  # the scan: what follows has no lengths
             return not data.rstrip(b"\0").endswith(b"\xff\xd9")

@@ -1,0 +1,37 @@
+"""Small image files for tests, drawn here."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def gradient(width: int = 60, height: int = 40) -> Image.Image:
+    """RGB: red grows to the right, green downwards, blue is constant."""
+    x = np.linspace(0, 255, width)[None, :].repeat(height, 0)
+    y = np.linspace(0, 255, height)[:, None].repeat(width, 1)
+    return Image.fromarray(np.stack([x, y, np.full_like(x, 90)], -1).astype(np.uint8))
+
+
+def saved(image: Image.Image, name: str, **options: Any) -> io.BytesIO:
+    """The image as a file of format ``name`` in memory."""
+    out = io.BytesIO()
+    image.save(out, name, **options)
+    out.seek(0)
+    return out
+
+
+def png_of(width: int, height: int) -> io.BytesIO:
+    """A tiny PNG file that claims any size; its pixels are one compressed run of zeros."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((width + 7) // 8 + 1) * height, 9)
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
