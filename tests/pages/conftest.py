@@ -1,0 +1,84 @@
+"""A product with people and real parts, as the pages' tests need them."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.core.cache import cache
+from PIL import Image
+
+from inspection import intake
+from inspection.models import Inspection, Product, Station
+from inspection.products import create_product
+from labeling.models import DefectType
+from mltasks.vision.drawing.line import labeled_set
+from webapp.groups import make_groups
+
+Receive = Callable[..., Inspection]
+MakePerson = Callable[..., User]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """Images and versions of the test's own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.VERSIONS_DIR = tmp_path / "versions"
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@functools.cache
+def photos() -> list[bytes]:
+    """Three drawn parts as small JPEGs: good, scratched, with excess material."""
+    found = []
+    for part in labeled_set(21, good=1, scratch=1, excess=1):
+        stream = io.BytesIO()
+        part.image.convert("RGB").resize((180, 330), Image.Resampling.BILINEAR).save(stream, format="JPEG")
+        found.append(stream.getvalue())
+    return found
+
+
+@pytest.fixture
+def product(transactional_db: None) -> Product:
+    made = create_product("plate", name="Plate")
+    for key, name in (("1", "scratch"), ("2", "excess")):
+        DefectType.objects.create(product=made, name=name, key=key)
+    return made
+
+
+@pytest.fixture
+def station(product: Product) -> Station:
+    return Station.objects.create(product=product, name="line-1")
+
+
+@pytest.fixture
+def receive(station: Station) -> Receive:
+    """Return ``receive(part_id)``: a part that came in at the station, with its verdict."""
+
+    def take(part_id: str, number: int = 0) -> Inspection:
+        image = io.BytesIO(photos()[number % 3])
+        return intake.receive(image, station=station, part_id=part_id, title=f"{part_id}.jpg")
+
+    return take
+
+
+@pytest.fixture
+def make_person(transactional_db: None) -> MakePerson:
+    """Return ``make_person(name, group)``."""
+
+    def make(name: str, group: str = "reviewer") -> User:
+        # A flushed database has no groups: make them as a migration does.
+        make_groups(apps.get_app_config("labeling"))
+        person = User.objects.create_user(name, password=f"{name}-and-a-long-password")
+        person.groups.add(Group.objects.get(name=group))
+        return person
+
+    return make

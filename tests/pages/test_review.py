@@ -1,0 +1,214 @@
+"""The workbench in a real browser: keys, two reviewers, undo, and a network that fails."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from inspection.models import Product
+from labeling.models import Claim, Label
+from labeling.review import correct
+from tests.browser import Login, Shoot
+from tests.pages.conftest import MakePerson, Receive
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+VERDICTS = re.compile(r"/api/v1/queue/.*/verdict/")
+
+
+def press(page: Page, key: str) -> str:
+    """Press a key on the part shown, wait for the next one, and return the part it was meant for."""
+    part = page.locator("#part .part")
+    expect(page.locator("#workbench")).to_have_attribute("data-state", "part")
+    title = str(part.get_attribute("data-title"))
+    page.wait_for_timeout(300)  # a person has to look; keys pressed sooner are not taken
+    page.keyboard.press(key)
+    expect(page.locator(f"#part .part[data-title='{title}']")).not_to_be_visible()
+    return title
+
+
+def settle(page: Page) -> None:
+    """Wait until everything is saved."""
+    expect(page.locator("#unsaved")).to_be_hidden()
+
+
+def verdicts() -> dict[str, str]:
+    """What stands, by part id."""
+    return {label.inspection.part_id: str(label) for label in Label.objects.standing().select_related("inspection")}
+
+
+def test_it_clears_the_queue_with_keys(
+    page: Page, login: Login, shoot: Shoot, product: Product, receive: Receive, make_person: MakePerson
+) -> None:
+    for number in range(5):
+        receive(f"P-{number}", number)
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
+    shoot(page, "review")
+    assert [press(page, key) for key in "pf12p"] == [f"P-{number}" for number in range(5)]
+    expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    expect(page.locator("#end-words")).to_contain_text("you decided 5: 2 PASS, 3 FAIL (1 scratch, 1 excess)")
+    settle(page)
+    shoot(page, "review-empty")
+    assert verdicts() == {"P-0": "PASS", "P-1": "FAIL", "P-2": "FAIL scratch", "P-3": "FAIL excess", "P-4": "PASS"}
+    receive("P-5")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-5")
+
+
+def test_it_refuses_a_key_pressed_before_the_part_was_seen(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    for number in range(3):
+        receive(f"P-{number}")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    expect(page.locator("#part .part")).to_be_visible()
+    page.wait_for_timeout(300)
+    page.locator("#workbench").evaluate(
+        "bench => [1, 2, 3].forEach(() => bench.dispatchEvent(new KeyboardEvent('keydown', {key: 'p', bubbles: true})))"
+    )
+    settle(page)
+    assert verdicts() == {"P-0": "PASS"}
+
+
+def test_two_reviewers_never_get_the_same_part(
+    page: Page, browser: Browser, live_site: str, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    for number in range(8):
+        receive(f"P-{number}")
+    login(page, make_person("ada"))
+    context = browser.new_context(base_url=live_site)
+    other = context.new_page()
+    login(other, make_person("bob"))
+    page.goto("/review/")
+    other.goto("/review/")
+    seen = [press(page, "p"), press(other, "f"), press(page, "p"), press(other, "f")]
+    settle(page)
+    settle(other)
+    assert len(set(seen)) == 4
+    assert sorted(verdicts().values()) == ["FAIL", "FAIL", "PASS", "PASS"]
+    context.close()
+
+
+def test_it_takes_a_verdict_back_also_after_a_reload(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    receive("P-0")
+    receive("P-1")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    press(page, "f")
+    settle(page)
+    page.keyboard.press("u")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
+    assert verdicts() == {}
+    press(page, "p")
+    settle(page)
+    page.reload()
+    expect(page.locator("#last")).to_have_text("PASS · P-0")
+    page.keyboard.press("u")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
+    assert verdicts() == {}
+    assert Label.objects.count() == 2  # an undo is a row, not a delete
+
+
+def test_it_saves_all_after_the_network_was_away(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    for number in range(3):
+        receive(f"P-{number}")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    expect(page.locator("#part .part")).to_be_visible()
+    page.wait_for_timeout(500)  # the parts ahead arrive
+    page.route(VERDICTS, lambda route: route.abort())
+    press(page, "p")
+    press(page, "f")
+    expect(page.locator("#unsaved")).to_contain_text("2 unsaved")
+    expect(page.locator("#unsaved")).to_contain_text("network is away")
+    assert verdicts() == {}
+    page.unroute(VERDICTS)
+    settle(page)
+    assert verdicts() == {"P-0": "PASS", "P-1": "FAIL"}
+
+
+def test_it_keeps_unsaved_verdicts_over_a_reload(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    receive("P-0")
+    receive("P-1")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    page.route(VERDICTS, lambda route: route.abort())
+    page.on("dialog", lambda dialog: dialog.accept())
+    press(page, "p")
+    expect(page.locator("#unsaved")).to_contain_text("1 unsaved")
+    page.reload()
+    expect(page.locator("#last")).to_have_text("PASS · P-0")
+    page.unroute(VERDICTS)
+    settle(page)
+    assert verdicts() == {"P-0": "PASS"}
+
+
+def test_a_verdict_that_was_saved_but_never_answered_counts_once(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    def swallow(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    receive("P-0")
+    receive("P-1")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    page.route(VERDICTS, swallow, times=1)
+    press(page, "f")
+    settle(page)
+    assert verdicts() == {"P-0": "FAIL"}
+    assert Label.objects.count() == 1
+
+
+def test_it_says_so_and_goes_on_when_a_claim_is_lost(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    part = receive("P-0")
+    receive("P-1")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
+    page.wait_for_timeout(500)  # the page has claimed ahead
+    correct(part, by=make_person("mia", "quality manager"), verdict="PASS")
+    press(page, "f")
+    expect(page.locator("#say")).to_contain_text("P-0 was not saved")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-1")
+    assert verdicts() == {"P-0": "PASS"}
+
+
+def test_it_gives_undecided_parts_back_when_the_page_is_left(
+    page: Page, login: Login, receive: Receive, make_person: MakePerson
+) -> None:
+    receive("P-0")
+    receive("P-1")
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    expect(page.locator("#part .part")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert Claim.objects.filter(closed_at=None).count() == 2
+    page.goto("/inspections/")
+    for _ in range(50):  # the last request of a page that is gone: nothing to wait for but its effect
+        if not Claim.objects.filter(closed_at=None).exists():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("The parts stayed claimed.")
+
+
+def test_it_refuses_people_who_may_not_review(page: Page, login: Login, make_person: MakePerson) -> None:
+    person = make_person("eve")
+    person.groups.clear()
+    login(page, person)
+    response = page.goto("/review/")
+    assert response is not None
+    assert response.status == 403
+    expect(page.get_by_role("heading", name="Not yours to open")).to_be_visible()
