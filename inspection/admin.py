@@ -64,7 +64,7 @@ class ProductAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Save it, and with a new one its registered model."""
         if change:
-            obj.save()
+            super().save_model(request, obj, form, change)
         else:
             products.add(obj)
 
@@ -124,7 +124,7 @@ class StationAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Station, form: Any, change: bool) -> None:
         """Save it, and with a new one its first key."""
         if change:
-            obj.save()
+            super().save_model(request, obj, form, change)  # also runs the button beside "Save"
         else:
             made, key = stations.create_station(obj.product, obj.name, obj.roi)
             obj.pk = made.pk

@@ -1,0 +1,151 @@
+"""The admin: products with their model, keys shown once, inspections read only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from rest_framework_api_key.models import APIKey
+
+from inspection import estimated_count
+from inspection.authentication import KEY
+from inspection.estimated_count import EstimatedPaginator
+from inspection.models import Inspection, Product, Station, StationKey
+from tests.inspection.conftest import Receive, Sender
+from webapp.groups import make_groups
+
+ISSUE = "inspection_station_issue_key"
+STATION_FORM = {"keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0"}
+
+
+@pytest.fixture(autouse=True)
+def whole_site(own_addresses_and_folders: None, settings: Any) -> None:
+    settings.ROOT_URLCONF = "webapp.urls"
+
+
+def logged_in(group: str) -> Client:
+    make_groups(apps.get_app_config("labeling"))
+    user = User.objects.create_user(group.replace(" ", "-"), is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def boss(db: None) -> Client:
+    return logged_in("admin")
+
+
+def product_form(**fields: str) -> dict[str, str]:
+    costs = {"fn_cost": "5", "fp_cost": "1", "review_cost": "0.2", "audit_share": "0.01"}
+    return {"name": "Plate", "slug": "plate", "retrain_at": "02:00", "training_settings": "{}"} | costs | fields
+
+
+def key_in(page: Any) -> str:
+    found = re.search(KEY.pattern, page.content.decode())
+    assert found, page.content.decode()[:2000]
+    return found[0]
+
+
+def test_a_new_product_has_its_registered_model(boss: Client) -> None:
+    response = boss.post("/admin/inspection/product/add/", product_form())
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    assert Product.objects.get().registered_model.name == "plate"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"slug": "phone-case"}, {"fn_cost": "0"}, {"fn_cost": "nan"}, {"training_settings": '{"epoch": 1}'}]
+)
+def test_it_refuses_a_product_that_can_not_be(wrong: dict[str, str], boss: Client, product: Product) -> None:
+    response = boss.post("/admin/inspection/product/add/", product_form(**wrong))
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == list(wrong)
+    assert Product.objects.count() == 1
+
+
+def test_a_product_keeps_its_slug(boss: Client, product: Product) -> None:
+    boss.post(f"/admin/inspection/product/{product.pk}/change/", product_form(slug="other", fn_cost="9"))
+    product.refresh_from_db()
+    assert (product.slug, product.fn_cost) == ("phone-case", 9)
+
+
+def test_a_new_stations_key_is_shown_once_and_works(boss: Client, product: Product) -> None:
+    form = STATION_FORM | {"product": str(product.pk), "name": "line-5", "roi": ""}
+    page = boss.post("/admin/inspection/station/add/", form, follow=True)
+    sender = Sender(Station.objects.get(), key_in(page))
+    assert sender.send().status_code == 201
+    again = boss.get("/admin/inspection/station/")
+    assert not re.search(KEY.pattern, again.content.decode())
+
+
+def test_another_key_is_issued_from_the_stations_page(boss: Client, station: Station) -> None:
+    address = f"/admin/inspection/station/{station.pk}/change/"
+    assert f'name="{ISSUE}"' in boss.get(address).content.decode()
+    assert ISSUE not in boss.get("/admin/inspection/station/add/").content.decode()
+    page = boss.post(address, STATION_FORM | {"roi": "", ISSUE: "1"}, follow=True)
+    assert Sender(station, key_in(page)).send().status_code == 201
+    assert StationKey.objects.filter(revoked=False).count() == 2
+
+
+def test_keys_are_issued_from_the_list(boss: Client, station: Station) -> None:
+    chosen = {"action": "issue_keys", "_selected_action": [str(station.pk)]}
+    page = boss.post("/admin/inspection/station/", chosen, follow=True)
+    assert Sender(station, key_in(page)).send().status_code == 201
+
+
+def test_a_revoked_key_opens_nothing(boss: Client, sender: Sender) -> None:
+    chosen = {"action": "revoke", "_selected_action": [str(StationKey.objects.get().pk)]}
+    page = boss.post("/admin/inspection/stationkey/", chosen, follow=True)
+    assert "Revoked 1 of the chosen keys" in page.content.decode()
+    assert sender.send().status_code == 401
+
+
+def test_a_reviewer_can_neither_issue_nor_revoke(sender: Sender) -> None:
+    reviewer = logged_in("reviewer")
+    chosen = {"action": "issue_keys", "_selected_action": [str(sender.station.pk)]}
+    reviewer.post("/admin/inspection/station/", chosen)
+    assert reviewer.get("/admin/inspection/stationkey/").status_code == 403
+    form = STATION_FORM | {"roi": "", ISSUE: "1"}
+    reviewer.post(f"/admin/inspection/station/{sender.station.pk}/change/", form)
+    assert StationKey.objects.count() == 1
+
+
+def test_inspections_are_listed_with_picture_verdict_and_reasons(boss: Client, receive: Receive) -> None:
+    row = receive(part_id="P-77")
+    page = boss.get("/admin/inspection/inspection/").content.decode()
+    for words in (f"/api/v1/inspections/{row.pk}/thumbnail/", "P-77", "Review", "No champion yet"):
+        assert words in page
+    found = boss.get("/admin/inspection/inspection/", {"q": "P-77", "verdict__exact": "REVIEW"})
+    assert found.context["cl"].result_count == 1
+
+
+def test_an_inspection_can_only_be_read(boss: Client, receive: Receive) -> None:
+    row = receive()
+    address = f"/admin/inspection/inspection/{row.pk}/"
+    assert boss.get(f"{address}change/").status_code == 200
+    assert boss.post(f"{address}change/", {"part_id": "changed"}).status_code == 403
+    assert boss.post(f"{address}delete/", {"post": "yes"}).status_code == 403
+    assert boss.get("/admin/inspection/inspection/add/").status_code == 403
+
+
+def test_the_librarys_own_keys_are_not_there() -> None:
+    assert not admin.site.is_registered(APIKey)
+
+
+def test_long_lists_are_estimated(receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(4):
+        receive(product=product)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE inspection_inspection")
+    rows = Inspection.objects.order_by("pk")
+    assert EstimatedPaginator(rows, 2).count == 4
+    monkeypatch.setattr(estimated_count, "COUNTED", 3)
+    assert EstimatedPaginator(rows, 2).count >= 3
+    assert EstimatedPaginator(rows.filter(product=product), 2).count == 3

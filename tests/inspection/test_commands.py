@@ -1,0 +1,96 @@
+"""create_product, create_station, and what they refuse."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+
+from inspection.authentication import KEY
+from inspection.models import Product, Station, StationKey
+from inspection.products import create_product
+from inspection.stations import create_station, new_key, revoke
+from mltasks.models import RegisteredModel
+from tests.inspection.conftest import Sender
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_it_makes_a_product_with_its_model_and_costs() -> None:
+    run("create_product", "magnetic-tile", "--fn-cost", "7", "--fp-cost", "2")
+    made = Product.objects.get()
+    assert (made.slug, made.name, made.registered_model.name) == ("magnetic-tile", "Magnetic tile", "magnetic-tile")
+    assert (made.costs.fn, made.costs.fp, made.costs.review) == (7, 2, 0.2)
+
+
+@pytest.mark.parametrize("arguments", [["no slug!"], ["a", "--fn-cost", "0"], ["a", "--fp-cost", "nan"], ["x" * 81]])
+def test_it_refuses_a_product_that_can_not_be(arguments: list[str]) -> None:
+    with pytest.raises(CommandError):
+        run("create_product", *arguments)
+    assert not RegisteredModel.objects.exists()
+
+
+def test_it_refuses_a_product_that_is_there(product: Product) -> None:
+    with pytest.raises(CommandError, match="already"):
+        run("create_product", product.slug)
+
+
+def test_it_refuses_a_product_whose_model_is_there() -> None:
+    RegisteredModel.objects.create(name="orphan")
+    with pytest.raises(ValidationError, match="already"):
+        create_product("orphan")
+    assert not Product.objects.exists()
+
+
+@pytest.mark.parametrize("cost", [math.nan, math.inf, -1.0])
+def test_it_refuses_costs_that_are_none(cost: float) -> None:
+    with pytest.raises(ValidationError):
+        create_product("plate", fn_cost=cost)
+
+
+def test_it_makes_a_station_and_prints_its_key_alone(product: Product) -> None:
+    printed = run("create_station", product.slug, "line-9", "--roi", "10,20,300,400")
+    assert KEY.fullmatch(printed.removesuffix("\n"))
+    station = Station.objects.get()
+    assert (station.name, station.roi) == ("line-9", "10,20,300,400")
+    assert Sender(station, printed.strip()).send().status_code in {201, 400}
+
+
+def test_only_the_hash_of_a_key_is_kept(product: Product) -> None:
+    _, key = create_station(product, "line-1")
+    row = StationKey.objects.get()
+    secret = key.partition(".")[2]
+    assert secret not in f"{row.id}{row.prefix}{row.hashed_key}{row.name}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no-such", "line-1"], "create_product"),
+        (["phone-case", "no slug!"], "slug"),
+        (["phone-case", "a", "--roi", "1,2,3"], "four integers"),
+        (["phone-case", "a", "--roi", "0,0,0,5"], "above 0"),
+        (["phone-case", "line-1"], "already"),
+    ],
+)
+def test_it_refuses_a_station_that_can_not_be(arguments: list[str], words: str, sender: Sender) -> None:
+    with pytest.raises(CommandError, match=words):
+        run("create_station", *arguments)
+    assert Station.objects.count() == 1
+
+
+def test_keys_change_over_without_a_gap(sender: Sender) -> None:
+    old, fresh = StationKey.objects.get(), new_key(sender.station)
+    assert sender.send().status_code == 201
+    revoke(old)
+    assert sender.send().status_code == 401
+    assert Sender(sender.station, fresh).send().status_code == 201

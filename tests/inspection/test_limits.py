@@ -1,0 +1,85 @@
+"""What protects the line: rate limits, a database that is away, an open schema."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+from django.db.models import QuerySet
+
+from inspection import intake, throttles
+from inspection.models import Inspection, Product
+from inspection.stations import create_station
+from tests.inspection.conftest import POST_URL, Sender, error_of
+
+
+@pytest.fixture
+def two_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttles.StationThrottle, "THROTTLE_RATES", {"station": "2/minute"})
+
+
+def test_it_refuses_a_station_that_sends_too_much(
+    sender: Sender, product: Product, two_a_minute: None, viewer: Any
+) -> None:
+    assert [sender.send().status_code for _ in range(2)] == [201, 201]
+    response = sender.send()
+    assert error_of(response) == (429, "throttled")
+    assert 1 <= int(response["Retry-After"]) <= 60
+    assert Inspection.objects.count() == 2
+    other = Sender(*create_station(product, "line-2"))
+    assert other.send().status_code == 201, "Stations do not slow each other."
+    assert [viewer.get(POST_URL).status_code for _ in range(4)] == [200] * 4
+
+
+def test_it_answers_503_while_the_database_is_away(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise OperationalError("connection refused on host db-7")
+
+    monkeypatch.setattr(QuerySet, "first", away)  # the key's look-up
+    response = sender.send()
+    assert response.status_code == 503
+    assert response["Retry-After"] == "5"
+    assert response.json()["code"] == "database_unavailable"
+    assert "db-7" not in response.content.decode()
+
+
+def test_it_answers_503_when_the_database_goes_before_the_row(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr(intake, "_record", away)
+    assert sender.send().status_code == 503
+    monkeypatch.undo()
+    assert not Inspection.objects.exists()
+
+
+def test_a_fault_of_ours_is_no_page_of_traceback(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(intake, "receive", fault)
+    sender.client.raise_request_exception = False
+    response = sender.send()
+    assert response.status_code == 500
+    assert b"secret detail" not in response.content
+
+
+def test_the_openapi_schema_is_valid_and_complete(tmp_path: Path) -> None:
+    file = tmp_path / "schema.yml"
+    call_command(
+        "spectacular",
+        "--validate",
+        "--fail-on-warn",
+        "--urlconf",
+        "tests.inspection.urls",
+        "--file",
+        str(file),
+        stdout=io.StringIO(),
+    )
+    text = file.read_text()
+    for word in ("stationKey", "multipart/form-data", "Idempotency-Key", "received_before", "/predict", "'507'"):
+        assert word in text
