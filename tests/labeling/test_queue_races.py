@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
-from typing import TypeVar
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from inspection.models import Inspection
 from labeling import queue, review
 from labeling.models import Claim, Label
 from labeling.refusals import AlreadyUndone, ClaimLost
 from tests.labeling.conftest import make_part, make_person, make_product
+from tests.labeling.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-R = TypeVar("R")
-
-
-def at_once(steps: list[Callable[[], R]]) -> list[R]:
-    """Run every step in its own thread and connection, all started together."""
-    gate = Barrier(len(steps))
-
-    def run(step: Callable[[], R]) -> R:
-        try:
-            connection.ensure_connection()
-            gate.wait(timeout=60)
-            return step()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(steps)) as pool:
-        return list(pool.map(run, steps))
 
 
 def or_lost(step: Callable[[], Label]) -> Label | None:

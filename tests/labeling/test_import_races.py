@@ -1,0 +1,48 @@
+"""Imports that run at the same time."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, transaction
+from PIL import Image
+
+from inspection.models import Inspection
+from labeling import importing
+from labeling.importing import import_images
+from labeling.models import DefectType, Label
+from tests.labeling.conftest import make_part, make_product
+from tests.labeling.threads import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def draw(folder: Path, count: int) -> None:
+    for number in range(count):
+        kind = folder / ("good" if number % 2 else f"kind-{number % 6}")
+        kind.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (16, 16), number).save(kind / f"{number}.png")
+
+
+def test_a_folder_imported_many_times_at_once_is_one_inspection_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 3)
+    product = make_product()
+    draw(tmp_path, 24)
+    summaries = at_once([partial(import_images, product, tmp_path) for _ in range(4)])
+    assert sum(summary.imported for summary in summaries) == 24
+    assert all(summary.done == 24 and not summary.refused for summary in summaries)
+    assert Inspection.objects.count() == Label.objects.count() == 24
+    keys = list(DefectType.objects.values_list("key", flat=True))
+    assert sorted(keys) == ["1", "2", "3"]
+
+
+def test_the_database_refuses_an_image_imported_twice() -> None:
+    product = make_product()
+    make_part(product, source="import", image_sha256="a" * 64)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_part(product, source="import", image_sha256="a" * 64)
+    make_part(product, image_sha256="a" * 64)
