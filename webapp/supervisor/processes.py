@@ -33,10 +33,11 @@ def reap_adopted(own: Set[int]) -> None:
 def end_all(*, keep: Set[int], patience: float, hurry: Callable[[], bool]) -> list[str]:
     """End every descendant but those of ``keep`` and theirs: SIGTERM, then after ``patience`` seconds SIGKILL.
 
+    The SIGTERM goes to the leaders of sessions, each of which stops its own workers in its own way.
     ``hurry`` says whether to kill at once. Returns the names of those that had to be killed.
     """
     deadline = time.monotonic() + patience
-    _signal(_living(keep), signal.SIGTERM)
+    _signal(_leaders(_living(keep)), signal.SIGTERM)
     while _living(keep) and time.monotonic() < deadline and not hurry():
         time.sleep(0.05)
     stragglers = [_name(process) for process in _living(keep)]
@@ -52,6 +53,18 @@ def _living(keep: Set[int]) -> list[psutil.Process]:
     here = psutil.Process()
     kept = {process.pid for pid in keep for process in _with_descendants(pid)}
     return [process for process in here.children(recursive=True) if process.pid not in kept and _alive(process)]
+
+
+def _leaders(found: list[psutil.Process]) -> list[psutil.Process]:
+    """Return those that lead their session, and those whose leader is gone or is not ours."""
+    pids = {process.pid for process in found}
+    return [process for process in found if _session(process) == process.pid or _session(process) not in pids]
+
+
+def _session(process: psutil.Process) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getsid(process.pid)
+    return None
 
 
 def _with_descendants(pid: int) -> list[psutil.Process]:
