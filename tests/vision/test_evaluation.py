@@ -1,0 +1,135 @@
+"""An evaluation: figures by hand on a handful of predictions, strict JSON, warnings in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mltasks.vision.evaluate import Evaluation, evaluate
+from mltasks.vision.predictions import Prediction, Protocol
+from mltasks.vision.types import Costs, Thresholds
+
+PROTOCOL = Protocol("cross-validation", 2, 8, 0, 8, 7)
+THRESHOLDS = Thresholds(1 / 6, 0.002)
+
+
+def prediction(name: str, target: int, probability: float, error: float = 0.001, **more: str) -> Prediction:
+    part, kind = more.get("part", name), more.get("kind", "")
+    return Prediction(name, Path(name), None, part, target, kind, "fold-0", 0.0, probability, error, 0.002)
+
+
+EIGHT = [
+    prediction("a", 0, 0.02),
+    prediction("b", 0, 0.05, 0.003),
+    prediction("c", 0, 0.10),
+    prediction("d", 0, 0.30),
+    prediction("e", 1, 0.08, kind="scratch"),
+    prediction("f", 1, 0.60, kind="scratch"),
+    prediction("g", 1, 0.90, 0.004, kind="excess"),
+    prediction("h", 1, 0.95, kind="excess"),
+]
+
+
+def evaluated(predictions: list[Prediction], weights: str = "imagenet") -> Evaluation:
+    return evaluate(predictions, PROTOCOL, Costs(), THRESHOLDS, weights=weights)
+
+
+def values(found: Evaluation) -> dict[str, float | None]:
+    return {name: estimate.value for name, estimate in found.metrics.items()}
+
+
+def test_each_figure_is_what_its_name_says() -> None:
+    found = evaluated(EIGHT)
+
+    assert found.confusion == {"true_pass": 3, "false_alarm": 1, "escape": 1, "true_fail": 3}
+    assert found.total_cost == 6
+    assert values(found) == {
+        "accuracy": 6 / 8,
+        "precision": 3 / 4,
+        "recall": 3 / 4,
+        "escape_rate": 1 / 4,
+        "false_alarm_rate": 1 / 4,
+        "novelty_false_alarm_rate": 1 / 4,
+        "novelty_recall": 1 / 4,
+        "average_precision": pytest.approx((1 + 1 + 1 + 4 / 6) / 4),
+        "auroc": pytest.approx(14 / 16),
+        "novelty_auroc": pytest.approx((3 * 1.5 + 4) / 16),
+        "cost_per_1000": pytest.approx(750),
+        # In doubt between 0.04 and 0.8: b, c, d, e, f; novel: b, g
+        "review_rate": 6 / 8,
+    }
+    assert {name: one.value for name, one in found.defect_types.items()} == {"excess": 1.0, "scratch": 0.5}
+
+
+def test_every_figure_lies_in_its_interval() -> None:
+    for name, one in evaluated(EIGHT).metrics.items():
+        assert one.low is not None and one.value is not None and one.high is not None
+        assert one.low <= one.value <= one.high, name
+
+
+def test_a_fold_is_judged_by_its_own_anomaly_threshold() -> None:
+    strict = Prediction("z", Path("z"), None, "z", 0, "", "fold-1", 0, 0.1, 0.0015, 0.001)
+
+    assert strict.novel
+    assert not prediction("z", 0, 0.1, 0.0015).novel
+
+
+def test_the_worst_mistakes_come_first() -> None:
+    found = evaluated(EIGHT)
+
+    assert [one.name for one in found.mistakes] == ["e", "d"]
+    assert [row["file"] for row in found.to_json()["worst_mistakes"]] == ["worst/01.jpg", "worst/02.jpg"]
+
+
+def test_the_json_is_strict_and_complete() -> None:
+    report = json.loads(json.dumps(evaluated(EIGHT).to_json(), allow_nan=False))
+
+    assert report["counts"] == {"images": 8, "parts": 8, "good": 4, "defect": 4}
+    assert report["cost_matrix"]["each"] == [[0, 1], [5, 0]]
+    assert report["cost_matrix"]["per_1000_if_all_pass"] == 2500
+    assert report["cost_matrix"]["per_1000_if_all_fail"] == 500
+    assert len(report["predictions"]) == 8
+    assert sum(report["curves"]["reconstruction_error"]["good"]) == 4
+    assert "2-fold" in report["protocol"]["words"] and "n=8" in report["protocol"]["words"]
+    assert "part id" in report["protocol"]["parts"]
+
+
+def test_one_class_gives_null_and_a_warning_not_nan() -> None:
+    found = evaluated(EIGHT[:4])
+
+    json.dumps(found.to_json(), allow_nan=False)
+    assert values(found)["recall"] is None
+    assert values(found)["auroc"] is None
+    assert "No defective part was measured" in " ".join(found.warnings)
+
+
+def test_few_parts_and_types_are_named() -> None:
+    words = " ".join(evaluated(EIGHT).warnings)
+
+    assert "Only 4 good parts" in words
+    assert "excess (2), scratch (2)" in words
+
+
+def test_random_weights_are_named_first() -> None:
+    assert "random weights" in evaluated(EIGHT, "random").warnings[0]
+
+
+def test_a_version_that_passes_nothing_is_named() -> None:
+    hopeless = [prediction(name, target, 0.5) for name, target in zip("abcdef", [0, 0, 0, 1, 1, 1], strict=True)]
+
+    assert "every part would FAIL" in " ".join(evaluated(hopeless).warnings)
+
+
+def test_many_typed_parts_need_no_warning() -> None:
+    many = [
+        prediction(str(n), n % 2, 0.9 if n % 2 else 0.01 + n / 1e4, kind="scratch" if n % 2 else "") for n in range(80)
+    ]
+
+    assert evaluated(many).warnings == []
+
+
+def test_it_refuses_nothing() -> None:
+    with pytest.raises(ValueError, match="nothing to measure"):
+        evaluated([])
