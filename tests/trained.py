@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,12 @@ def make_version(learned: Learned, db: None) -> MakeVersion:
     return make
 
 
+def rewrite(path: Path, content: bytes) -> None:
+    """Give one version's file another content, and leave the same file of all other versions alone."""
+    path.unlink()
+    path.write_bytes(content)
+
+
 def _make(model: RegisteredModel, learned: Learned, champion: bool) -> ModelVersion:
     from mltasks import registry
     from mltasks.models import EvaluationReport, ModelVersion, TrainingRun
@@ -106,7 +113,8 @@ def _make(model: RegisteredModel, learned: Learned, champion: bool) -> ModelVers
     run = TrainingRun.objects.create(
         model=model, snapshot=snapshot, config=CONFIG.to_json(), state="succeeded", attempt=1, progress=1.0
     )
-    shutil.copytree(learned.bundle_dir, Path(settings.VERSIONS_DIR) / run.bundle_name)
+    # Linked, not copied: a bundle is some 100 MB. Whoever damages one goes through `rewrite`.
+    shutil.copytree(learned.bundle_dir, Path(settings.VERSIONS_DIR) / run.bundle_name, copy_function=os.link)
     version = ModelVersion.objects.create(
         model=model,
         number=model.versions.count() + 1,

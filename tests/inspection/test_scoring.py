@@ -24,7 +24,7 @@ from mltasks.vision.learn import Learned
 from mltasks.vision.types import Roi, Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
-from tests.trained import MakeVersion
+from tests.trained import MakeVersion, rewrite
 
 
 class Told:
@@ -153,7 +153,7 @@ def test_a_damaged_bundle_sends_parts_to_a_person(
     receive: Receive, product: Product, make_version: MakeVersion
 ) -> None:
     version = make_version(product, champion=True)
-    (version.path / "serving.bin").write_bytes(b"damaged")
+    rewrite(version.path / "serving.bin", b"damaged")
     row = receive()
     assert row.reasons == ["scoring_failed"]
     assert "BundleCorrupt" in row.scoring_error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from mltasks import hints, registry, training
 from mltasks.leases import LeaseLost, RunNotAvailable
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.snapshots import freeze
+from mltasks.vision import bundle
 from mltasks.vision import learn as learning
 from mltasks.vision.types import Progress
 from tests.trained import CONFIG, MakeVersion, labeled_samples
@@ -46,7 +48,7 @@ def test_it_makes_a_version_with_its_report(run: TrainingRun) -> None:
     assert run.epochs
     assert "Made plate version 1" in run.log
     assert bundles(run) == [version.path]
-    registry.bundle.verify(version.path, version.sha256)
+    bundle.verify(version.path, version.sha256)
     stored = json.dumps([version.report.evaluation, version.meta, run.epochs], allow_nan=False)
     assert '"recall"' in stored
     assert "cross-validation" in version.report.protocol
@@ -59,7 +61,7 @@ def quick(learned: learning.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a training write the session's version instead of learning one of its own."""
 
     def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learning.Learned:
-        shutil.copytree(learned.bundle_dir, out_dir)
+        shutil.copytree(learned.bundle_dir, out_dir, copy_function=os.link)
         return replace(learned, bundle_dir=out_dir)
 
     monkeypatch.setattr(learning, "learn", copied)

@@ -9,7 +9,7 @@ from django.db import ProgrammingError, connection
 
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
-from tests.trained import MakeVersion
+from tests.trained import MakeVersion, rewrite
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_it_refuses_the_champion_itself(model: RegisteredModel, make_version: Ma
 def test_it_refuses_a_bundle_that_changed(model: RegisteredModel, make_version: MakeVersion) -> None:
     champion, version = make_version(model, champion=True), make_version(model)
     weights = version.path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    rewrite(weights, weights.read_bytes()[:-1] + b"?")
     with pytest.raises(registry.BundleCorrupt, match=r"model\.safetensors"):
         registry.promote(version, by=None, reason="Never mind the file.")
     assert registry.champion(model) == champion

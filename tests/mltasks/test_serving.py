@@ -14,7 +14,7 @@ from django.conf import settings
 from mltasks import registry, serving
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.vision.scorer import Scorer
-from tests.trained import CONFIG, MakeVersion
+from tests.trained import CONFIG, MakeVersion, rewrite
 
 
 def test_it_loads_once_and_scores(model: RegisteredModel, make_version: MakeVersion) -> None:
@@ -46,11 +46,11 @@ def test_it_refuses_files_that_changed_and_recovers(model: RegisteredModel, make
     version = make_version(model)
     graph = version.path / "serving.bin"
     content = graph.read_bytes()
-    graph.write_bytes(content[:-1])
+    rewrite(graph, content[:-1])
     for _ in range(2):
         with pytest.raises(registry.BundleCorrupt, match=r"serving\.bin"):
             serving.scorer(version)
-    graph.write_bytes(content)
+    rewrite(graph, content)
     assert serving.scorer(version).sha256 == version.sha256
 
 
@@ -76,7 +76,12 @@ def test_threads_that_need_one_at_once_load_it_once() -> None:
 
 def test_it_keeps_only_the_last_used() -> None:
     loads: list[int] = []
-    cache = serving.ScorerCache(lambda version: loads.append(version.pk) or object(), capacity=2)  # type: ignore[func-returns-value, return-value]
+
+    def load(version: ModelVersion) -> Scorer:
+        loads.append(version.pk)
+        return object()  # type: ignore[return-value]
+
+    cache = serving.ScorerCache(load, capacity=2)
     for key in (1, 2, 1, 3, 1, 2):
         cache.get(ModelVersion(pk=key, sha256="a"))
     assert loads == [1, 2, 3, 2]
@@ -84,7 +89,7 @@ def test_it_keeps_only_the_last_used() -> None:
 
 def test_scoring_never_imports_torch() -> None:
     script = (
-        "import django; django.setup(); import sys; from mltasks import admin, api, serving, sweeping, tasks, training; "
+        "import sys, django; django.setup(); from mltasks import admin, api, serving, sweeping, tasks, training; "
         "print([name for name in ('torch', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -1,0 +1,145 @@
+"""The admin: history to read, runs live, promotion with a comparison and a reason."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from mltasks import registry
+from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from tests.mltasks.conftest import make_person
+from tests.trained import MakeVersion
+
+VIEW = ("view_registeredmodel", "view_datasetsnapshot", "view_trainingrun", "view_modelversion", "view_promotion")
+
+
+def _client(name: str, *permissions: str) -> Client:
+    client = Client(enforce_csrf_checks=False)
+    client.force_login(make_person(name, *VIEW, *permissions, staff=True), "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def reader(db: None) -> Client:
+    """Somebody who may look at everything and change nothing."""
+    return _client("ada")
+
+
+@pytest.fixture
+def manager(db: None) -> Client:
+    """Somebody who may promote and retrain."""
+    return _client("mia", "promote_modelversion", "add_trainingrun")
+
+
+@pytest.fixture
+def versions(model: RegisteredModel, make_version: MakeVersion) -> list[ModelVersion]:
+    """A champion and a candidate."""
+    return [make_version(model, champion=True), make_version(model)]
+
+
+@pytest.mark.parametrize("name", ["registeredmodel", "datasetsnapshot", "trainingrun", "modelversion", "promotion"])
+def test_it_lists_and_shows_each_but_changes_none(reader: Client, versions: list[ModelVersion], name: str) -> None:
+    listed = reader.get(reverse(f"admin:mltasks_{name}_changelist"))
+    assert listed.status_code == 200
+    row = {
+        "registeredmodel": versions[0].model,
+        "datasetsnapshot": versions[0].run.snapshot,
+        "trainingrun": versions[0].run,
+        "modelversion": versions[0],
+        "promotion": Promotion.objects.get(),
+    }[name]
+    assert row is not None
+    address = reverse(f"admin:mltasks_{name}_change", args=[row.pk])
+    assert reader.get(address).status_code == 200
+    assert reader.post(address, {"number": 7}).status_code == 403
+    assert reader.get(reverse(f"admin:mltasks_{name}_add")).status_code == 403
+    assert reader.post(reverse(f"admin:mltasks_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_a_version_shows_its_report_with_intervals_and_plots(reader: Client, versions: list[ModelVersion]) -> None:
+    page = reader.get(reverse("admin:mltasks_modelversion_change", args=[versions[0].pk])).content.decode()
+    assert "(95 % interval" in page
+    assert "of the defective parts" in page
+    assert "cross-validation" in page
+    assert "Average precision" in page
+    assert reverse("version-file", args=["plate", 1, "plots/"]) in page
+    assert "Promote…" not in page, "Who may not promote is not offered it."
+
+
+def test_promotion_shows_both_and_asks_why(manager: Client, versions: list[ModelVersion]) -> None:
+    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    page = manager.get(address).content.decode()
+    assert "csrfmiddlewaretoken" in page
+    assert "Version 2 (candidate)" in page
+    assert "Version 1 (champion)" in page
+    assert page.count("n = 8") >= 4, "Each figure of both carries its count."
+
+    without = manager.post(address, {"reason": "  "})
+    assert without.status_code == 200
+    assert b"This field is required" in without.content
+    assert registry.champion(versions[0].model) == versions[0]
+
+    done = manager.post(address, {"reason": "Fewer escapes."}, follow=True)
+    assert b"is champion now" in done.content
+    assert registry.champion(versions[0].model) == versions[1]
+    last = Promotion.objects.latest("pk")
+    assert (last.by is not None and last.by.username, last.reason) == ("mia", "Fewer escapes.")
+
+
+def test_it_refuses_promotion_to_others(reader: Client, versions: list[ModelVersion]) -> None:
+    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    assert reader.get(address).status_code == 403
+    assert reader.post(address, {"reason": "Please."}).status_code == 403
+    assert Promotion.objects.count() == 1
+
+
+def test_it_refuses_a_promotion_from_another_site(versions: list[ModelVersion]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    person = make_person("eve", *VIEW, "promote_modelversion", staff=True)
+    client.force_login(person, "django.contrib.auth.backends.ModelBackend")
+    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    assert client.post(address, {"reason": "Tricked."}).status_code == 403
+    assert Promotion.objects.count() == 1
+
+
+def test_it_says_why_a_broken_version_is_refused(manager: Client, versions: list[ModelVersion]) -> None:
+    (versions[1].path / "serving.bin").unlink()
+    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    page = manager.post(address, {"reason": "Looks good."})
+    assert b"serving.bin" in page.content
+    assert registry.champion(versions[0].model) == versions[0]
+
+
+def test_a_running_run_asks_again_and_a_finished_one_does_not(reader: Client, run: TrainingRun) -> None:
+    address = reverse("admin:mltasks_trainingrun_live", args=[run.pk])
+    TrainingRun.objects.update(
+        state="running", progress=0.4, stage="epoch 7", epochs=[{"stage": "epoch 7", "loss": 0.5}]
+    )
+    page = reader.get(address).content.decode()
+    assert f'hx-get="{address}"' in page
+    assert "40 %" in page
+    assert "epoch 7" in page
+    TrainingRun.objects.update(state="failed", error="The disk is full.")
+    page = reader.get(address).content.decode()
+    assert "hx-get" not in page
+    assert "The disk is full." in page
+    assert "Try again" not in page, "Who may not retrain is not offered it."
+
+
+def test_a_failed_run_can_be_tried_again(manager: Client, reader: Client, run: TrainingRun) -> None:
+    TrainingRun.objects.update(state="failed", error="The disk is full.", attempt=3)
+    address = reverse("admin:mltasks_trainingrun_retry", args=[run.pk])
+    assert reader.post(address).status_code == 403
+    assert manager.get(address).status_code == 405
+    assert b"Try again" in manager.get(reverse("admin:mltasks_trainingrun_change", args=[run.pk])).content
+    assert b"waits for a worker" in manager.post(address, follow=True).content
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == ("queued", 0)
+    assert b"be tried again: it did not fail" in manager.post(address, follow=True).content
+
+
+def test_a_model_can_be_retrained_by_those_who_may(manager: Client, reader: Client, model: RegisteredModel) -> None:
+    address = reverse("admin:mltasks_registeredmodel_change", args=[model.pk])
+    assert reverse("retrain", args=["plate"]) in manager.get(address).content.decode()
+    assert reverse("retrain", args=["plate"]) not in reader.get(address).content.decode()
