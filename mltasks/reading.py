@@ -93,7 +93,9 @@ class Reading:
     @cached_property
     def plots(self) -> list[tuple[str, str]]:
         """File name below the version and caption of each figure."""
-        names = [name for name in reports.shown_files(self.version) if name.startswith("plots/")]
+        # The worst mistakes have pictures of their own further down.
+        found = (name for name in reports.shown_files(self.version) if name.startswith("plots/"))
+        names = [name for name in found if "worst" not in name]
         return [(name, PLOT_WORDS.get(_stem(name), _stem(name).replace("_", " ").capitalize())) for name in names]
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from inspection.models import Inspection, Reason
 from mltasks.models import ModelVersion, TrainingRun
 
 register = template.Library()
-_STATE_ICONS = {
+_STATE_ICONS: dict[str, str] = {
     TrainingRun.State.QUEUED: "pending",
     TrainingRun.State.RUNNING: "pending",
     TrainingRun.State.SUCCEEDED: "pass",
@@ -116,7 +116,7 @@ def ago(moment: datetime | None) -> str:
 def moment(value: datetime | None) -> SafeString:
     """A moment in the installation's time zone, its exact time in the markup and the title."""
     if value is None:
-        return format_html("–")
+        return SafeString("–")
     local = timezone.localtime(value)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
@@ -155,7 +155,7 @@ def _audit(inspection: Inspection) -> str:
     return "Drawn for audit: the model was sure of PASS, and your look measures what escapes."
 
 
-_REASON_WORDS = {
+_REASON_WORDS: dict[str, Callable[[Inspection], str]] = {
     Reason.LOW_CONFIDENCE: _unsure,
     Reason.NOVEL_ANOMALY: _novel,
     Reason.NO_MODEL: _no_model,

@@ -47,8 +47,11 @@ export class Ahead extends EventTarget {
     this.parts = this.parts.filter((part) => !claims.includes(part.claim));
   }
 
+  #wake;
+
+  /** Claim until enough are here, then look again now and then. Called while it rests, it looks at once. */
   async fill() {
-    if (this.filling) return;
+    if (this.filling) return this.#wake?.();
     this.filling = true;
     while (this.parts.length < AHEAD) {
       const html = await this.#claim();
@@ -79,7 +82,7 @@ export class Ahead extends EventTarget {
   }
 
   async #pause() {
-    do await wait(LOOK_AGAIN);
+    do await Promise.race([wait(LOOK_AGAIN), new Promise((wake) => (this.#wake = wake))]);
     while (document.hidden);
   }
 }

@@ -47,8 +47,10 @@ export class Tally {
 
   draw() {
     const put = (name, value) => {
-      for (const spot of this.bench.ownerDocument.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
+      for (const spot of document.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
     };
+    const rail = document.getElementById("waiting-count");
+    rail.textContent = this.state.left || "";
     put("today", this.state.today);
     put("left", this.state.left);
     put("pace", this.pace === null ? "–" : `${this.pace.toFixed(1)} s`);

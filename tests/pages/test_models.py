@@ -1,0 +1,101 @@
+"""The models' pages in a real browser: a report to read, a promotion to think over, a retraining to watch."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from inspection.models import Product
+from mltasks import registry
+from mltasks.models import Promotion, TrainingRun
+from tests.browser import Login, Shoot
+from tests.pages.conftest import MakePerson
+from tests.trained import MakeVersion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_it_reads_like_a_report(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    version = make_version(product, champion=True)
+    counts = version.report.evaluation["counts"]
+    login(page, make_person("ada"))
+    page.goto("/models/")
+    shoot(page, "models")
+    page.get_by_role("link", name="Version 1").first.click()
+    expect(page.locator(".lead")).to_contain_text(f"Of {counts['defect']} defective parts it failed")
+    expect(page.get_by_text(version.report.protocol)).to_be_visible()
+    plots = page.locator(".plots img").all()
+    assert plots
+    for plot in plots:
+        plot.scroll_into_view_if_needed()
+        expect(plot).to_have_js_property("complete", True)
+        assert plot.evaluate("image => image.naturalWidth") > 0
+    expect(page.get_by_role("link", name="Promote")).to_have_count(0)
+    shoot(page, "version")
+
+
+def test_it_promotes_with_a_reason_after_a_comparison(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    make_version(product, champion=True)
+    make_version(product)
+    login(page, make_person("mia", "quality manager"))
+    page.goto("/models/plate/2/")
+    page.get_by_role("link", name="Promote").click()
+    expect(page.get_by_role("columnheader", name="Champion, version 1")).to_be_visible()
+    shoot(page, "promotion")
+    page.get_by_label("Why?").fill("Sees scratches better.")
+    page.get_by_role("button", name="Promote version 2").click()
+    expect(page.locator(".note.success")).to_contain_text("Version 2 is champion")
+    champion = registry.champion(product.registered_model)
+    assert champion is not None
+    assert champion.number == 2
+    promotion = Promotion.objects.first()
+    assert promotion is not None
+    assert promotion.by is not None
+    assert (promotion.by.username, promotion.reason) == ("mia", "Sees scratches better.")
+
+
+def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
+    page: Page, login: Login, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    make_version(product, champion=True)
+    make_version(product)
+    third = make_version(product)
+    login(page, make_person("mia", "quality manager"))
+    page.goto("/models/plate/2/promote/")
+    registry.promote(third, by=None, reason="Somebody was quicker.")
+    page.get_by_label("Why?").fill("Sees scratches better.")
+    page.get_by_role("button", name="Promote version 2").click()
+    expect(page.get_by_role("alert")).to_contain_text("The champion changed while you read")
+    champion = registry.champion(product.registered_model)
+    assert champion is not None
+    assert champion.number == 3
+
+
+def test_it_shows_a_run_live(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    run = make_version(product).run
+    rows = TrainingRun.objects.filter(pk=run.pk)
+    epochs = [{"epoch": n, "train_loss": 1 / n, "validation_loss": 1.2 / n, "learning_rate": 3e-4} for n in (1, 2, 3)]
+    rows.update(state="running", progress=0.4, stage="fold 1 of 2, epoch 3", epochs=epochs, log="07:00:00 begun\n")
+    login(page, make_person("ada"))
+    page.goto(f"/models/run-{run.pk}/")
+    expect(page.get_by_text("fold 1 of 2, epoch 3")).to_be_visible()
+    shoot(page, "run")
+    rows.update(state="failed", error="The machine has not enough memory.", stage="Failed")
+    expect(page.get_by_role("alert")).to_contain_text("not enough memory")
+    expect(page.get_by_text("The champion goes on as before.")).to_be_visible()
+
+
+def test_retraining_without_labels_says_why_not(
+    page: Page, login: Login, product: Product, make_person: MakePerson
+) -> None:
+    login(page, make_person("mia", "quality manager"))
+    page.goto("/models/")
+    page.get_by_role("button", name="Retrain now").click()
+    expect(page.locator(".note.error")).to_be_visible()
+    assert not TrainingRun.objects.exists()
