@@ -9,9 +9,9 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import DurationField, Exists, ExpressionWrapper, Min, OuterRef, QuerySet
+from django.db.models import DurationField, Exists, ExpressionWrapper, Min, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Claim
@@ -40,7 +40,11 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
                 return own
         if len(held) >= MAX_HELD:
             return None
-        return _take_next(_waiting_parts(product), reviewer)
+        for wanted in [product] if product else _products_in_order():
+            made = _take_next(_unclaimed().filter(product=wanted), reviewer)
+            if made is not None:
+                return made
+        return None
 
 
 def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
@@ -50,7 +54,7 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         own = claims_held(reviewer).filter(inspection=inspection).first()
         if own is not None and _renewed(own):
             return own
-        made = _take_next(_waiting_parts().filter(pk=inspection.pk), reviewer)
+        made = _take_next(_unclaimed().filter(pk=inspection.pk), reviewer)
         if made is None:
             raise ClaimLost("This part is with another reviewer, or waits for nobody.")
         return made
@@ -84,29 +88,38 @@ def claims_held(reviewer: User) -> QuerySet[Claim]:
 
 def waiting(product: Product | None = None) -> int:
     """Number of parts that no person has settled, claimed ones included."""
-    return _of(product).count()
+    parts = Inspection.objects.awaiting_review()
+    return (parts.filter(product=product) if product else parts).count()
 
 
 def oldest_wait(product: Product | None = None) -> timedelta | None:
     """How long the oldest waiting part has waited; None when none does."""
-    oldest = ExpressionWrapper(Now() - Min("received_at"), output_field=DurationField())
-    wait: timedelta | None = _of(product).aggregate(wait=oldest)["wait"]
+    products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
+    heads = products.annotate(head=_head(Inspection.objects.awaiting_review()))
+    oldest = ExpressionWrapper(Now() - Min("head"), output_field=DurationField())
+    wait: timedelta | None = heads.aggregate(wait=oldest)["wait"]
     return wait
 
 
 def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """The order in which people see waiting parts: first come, first seen."""
-    return parts.order_by("received_at", "id")
+    """The order in which people see waiting parts: first come, first seen, as the index `inspection_queue` has it."""
+    return parts.order_by(Coalesce("settled_at", "received_at"), "id")
 
 
-def _of(product: Product | None) -> InspectionQuerySet:
-    parts = Inspection.objects.awaiting_review()
-    return parts.filter(product=product) if product else parts
-
-
-def _waiting_parts(product: Product | None = None) -> InspectionQuerySet:
+def _unclaimed() -> InspectionQuerySet:
     held = Claim.objects.filter(inspection=OuterRef("pk"), closed_at__isnull=True)
-    return _of(product).filter(~Exists(held))
+    return Inspection.objects.awaiting_review().filter(~Exists(held))
+
+
+def _head(parts: InspectionQuerySet) -> Subquery:
+    """When the first of these parts of a product arrived: one look into the queue's index."""
+    return Subquery(in_order(parts.filter(product=OuterRef("pk"))).values("received_at")[:1])
+
+
+def _products_in_order() -> list[Product]:
+    # The queue's index is by product; a few looks into it beat sorting all that waits.
+    products = Product.objects.annotate(head=_head(_unclaimed())).order_by("head")
+    return [product for product in products if product.head is not None]
 
 
 def _take_next(parts: InspectionQuerySet, reviewer: User) -> Claim | None:

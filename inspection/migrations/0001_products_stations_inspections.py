@@ -4,6 +4,7 @@ import datetime
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.comparison
 import inspection.models
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -143,11 +144,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='inspection',
-            index=models.Index(condition=models.Q(('settled_at__isnull', True), ('verdict', 'REVIEW')), fields=['product', 'received_at', 'id'], name='inspection_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='inspection',
-            index=models.Index(condition=models.Q(('settled_at__isnull', True), ('verdict', 'REVIEW')), fields=['received_at', 'id'], name='inspection_queue_of_all'),
+            index=models.Index(models.F('product'), django.db.models.functions.comparison.Coalesce('settled_at', 'received_at'), models.F('id'), condition=models.Q(('settled_at__isnull', True), ('verdict', 'REVIEW')), name='inspection_queue'),
         ),
         migrations.AddIndex(
             model_name='inspection',
