@@ -36,7 +36,7 @@ accesslog = "-" if _env.flag("ACCESS_LOG", False) else None
 forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 # Counters of all workers are summed through files in this folder; the workers read it when they import the metrics.
-_metrics = _env.folder("VAR", "var") / "metrics"
+_metrics = _env.folder("METRICS_DIR", f"{_env.folder('VAR', 'var')}/metrics")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 

@@ -10,8 +10,8 @@ from webapp.supervisor.child import Program
 
 _MANAGE = (sys.executable, "manage.py")
 # Celery warns root because of pickled messages; ours are JSON, and nothing else is accepted.
-_QUIET = ("-W", "ignore:You're running the worker with superuser privileges")
-_CELERY = (sys.executable, *_QUIET, "-m", "celery", "--quiet", "--app", "webapp")
+_QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
+_CELERY = (sys.executable, "-m", "celery", "--quiet", "--app", "webapp")
 
 SETUP = Program("setup", (*_MANAGE, "bootstrap"), once=True, environment={"STATIC_HASHED": "1"})
 
@@ -37,4 +37,4 @@ def _worker(queue: str) -> Program:
         *("--concurrency", "1", "--without-gossip", "--without-mingle"),
     )
     # Told to stop it would first finish its task, minutes of training; what it was doing is in the task's row.
-    return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL)
+    return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL, environment=_QUIET)

@@ -88,5 +88,5 @@ def _signal(found: list[psutil.Process], number: signal.Signals) -> None:
 
 def _name(process: psutil.Process) -> str:
     with suppress(psutil.NoSuchProcess):
-        return " ".join(process.cmdline()[-3:]) or process.name()
+        return " ".join(process.cmdline()[1:])[:60] or process.name()
     return str(process.pid)

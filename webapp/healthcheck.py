@@ -1,0 +1,27 @@
+"""Ask the web server of this container for its health. Run as a file; exits with 1 unless the answer is 200.
+
+Asks in the name of the first of ALLOWED_HOSTS, the others being refused.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+
+
+def healthy(path: str, *, port: int, host: str) -> bool:
+    """Whether ``path`` is answered with 200 on this machine's ``port`` for the site ``host``."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=4)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    first = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".") or "127.0.0.1"
+    sys.exit(0 if healthy(sys.argv[1], port=int(os.environ.get("PORT") or 8000), host=first) else 1)
