@@ -64,8 +64,10 @@ def _tonight(product: Product, due: datetime) -> TrainingRun | None:
 def has_new_labels(product: Product, due: datetime) -> bool:
     """Whether anything was labeled or taken back until ``due`` that no training has seen."""
     model = product.registered_model
-    seen = Q(runs__state=TrainingRun.State.SUCCEEDED) | Q(runs__in=TrainingRun.objects.unfinished())
-    trained = DatasetSnapshot.objects.filter(seen, model=model).aggregate(at=Max("created_at"))["at"]
+    # A run that failed taught nothing: its labels are new until one succeeds.
+    states = [TrainingRun.State.QUEUED, TrainingRun.State.RUNNING, TrainingRun.State.SUCCEEDED]
+    seen = DatasetSnapshot.objects.filter(model=model, runs__state__in=states)
+    trained = seen.aggregate(at=Max("created_at"))["at"]
     # A night that was refused for too few labels is not refused again until there is a new one.
     refused = TrainingRun.objects.filter(model=model, snapshot=None).aggregate(at=Max("created_at"))["at"]
     since = max((moment for moment in (trained, refused) if moment), default=None)

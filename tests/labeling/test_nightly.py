@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from inspection.models import Product
-from labeling import nightly
+from labeling import nightly, retraining
 from labeling.models import Label, LabelUndo
 from mltasks.models import DatasetSnapshot, TrainingRun
 from tests.labeling.conftest import make_product
@@ -128,7 +128,7 @@ def test_one_products_trouble_costs_no_other_its_night(
 ) -> None:
     broken = make_product("a-broken-one")
     teach(broken, at=_at(9, 20))
-    whole = nightly.retrain
+    whole = retraining.retrain
 
     def retrain(product: Product, **options: object) -> TrainingRun:
         if product == broken:
