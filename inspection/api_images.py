@@ -64,12 +64,15 @@ class InspectionImage(Picture):
 
     @extend_schema(
         operation_id="inspections_image",
-        parameters=[INSPECTION_ID],
+        parameters=[INSPECTION_ID, OpenApiParameter("for", str, enum=["browser"])],
         responses={(200, "image/*"): OpenApiTypes.BINARY} | errors(401, 403, 404, 503),
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
-        """The image, byte for byte as it was sent."""
+        """The image, byte for byte as it was sent; with `for=browser` a TIFF, which browsers don't show, as PNG."""
         found = self.inspection(inspection_id)
+        if request.query_params.get("for") == "browser" and found.image_format == "TIFF":
+            etag, name = f"{found.image_sha256}-png", f"{found.pk}.png"
+            return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(storage.as_png(found)))
         name = f"{found.pk}.{storage.EXTENSIONS[found.image_format]}"
         kind = storage.CONTENT_TYPES[found.image_format]
         return self.answer(request, found.image_sha256, kind, name, lambda: storage.open_image(found))

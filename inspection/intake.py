@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from inspection import scoring, storage
+from inspection import leases, scoring, storage
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from mltasks.vision import images
@@ -87,11 +87,11 @@ def receive(
 
 def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
-    size = None if imported else scoring.champion_size(part.product)
+    champion = scoring.Champion(None, None) if imported else scoring.champion(part.product)
     roi = Roi.parse(part.roi) if part.roi else None
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
-    loaded = images.load(image, roi=roi, size=size or UNSCORED_SIZE, limits=limits)
+    loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)
     stored = storage.store(image, loaded.header.format)
     storage.store_thumbnail(stored.sha256, loaded.thumbnail())
     try:
@@ -102,12 +102,14 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
         if first is None:
             raise
         return first
-    return inspection if imported else _answered(scoring.score(inspection, scoring.Frame(loaded, size, began)))
+    if imported:
+        return inspection
+    return _answered(scoring.score(inspection, scoring.Frame(loaded, champion, began)))
 
 
 def _record(part: _Part, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
-    state = {"state": Inspection.State.IMPORTED} if imported else scoring.lease_fields()
+    state = {"state": Inspection.State.IMPORTED} if imported else leases.first_lease()
     # Durable: the row must be committed before it is scored. An import may commit it together with its label.
     with transaction.atomic(durable=not imported):
         inspection = Inspection.objects.create(
@@ -155,7 +157,7 @@ def _earlier(part: _Part, image: BinaryIO) -> Inspection | None:
 
 def _resumed(inspection: Inspection) -> Inspection:
     """Score a part whose first request died; leave it alone while somebody is at it."""
-    leased = scoring.lease(Inspection.objects.filter(pk=inspection.pk))
+    leased = leases.take(Inspection.objects.filter(pk=inspection.pk))
     if leased is not None:
         return scoring.score(leased)
     inspection.refresh_from_db()

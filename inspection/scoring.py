@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
-from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from inspection import routing, storage
-from inspection.models import Inspection, InspectionQuerySet, Product
+from inspection import leases, routing, storage
+from inspection.models import Inspection, Product
 from inspection.routing import Decision, RoutingPolicy
 from mltasks import registry, serving
 from mltasks.models import ModelVersion
@@ -28,18 +23,25 @@ from mltasks.vision.types import Roi, Scores
 
 logger = logging.getLogger(__name__)
 
-# Long enough for a cold start of a version on a busy machine; a crash delays a part by this much.
-LEASE = timedelta(seconds=30)
 ERROR_LENGTH = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class Champion:
+    """What will score a product's next part: its version, and the image size (height, width) that version wants; None
+    where there is none or it can't be loaded."""
+
+    version: ModelVersion | None
+    size: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """What intake has in memory: the image decoded for ``size`` (height, width), and when the request arrived
+    """What intake has in memory: the image decoded for this champion, and when the request arrived
     (``time.perf_counter``)."""
 
     loaded: images.Loaded
-    size: tuple[int, int] | None
+    champion: Champion
     arrived: float
 
 
@@ -50,26 +52,6 @@ class Outcome:
     decision: Decision
     version: ModelVersion | None = None
     scores: Scores | None = None
-
-
-def lease_fields() -> dict[str, Any]:
-    """Field values of an inspection that is created with its first attempt under way."""
-    return {"attempt": 1, "lease_token": uuid.uuid4(), "lease_expires_at": Now() + LEASE}
-
-
-def lease(candidates: InspectionQuerySet) -> Inspection | None:
-    """Take one abandoned part of ``candidates`` that nobody else is taking, one attempt further; None without any."""
-    with transaction.atomic():
-        waiting = candidates.abandoned().select_related("product__registered_model", "station")
-        inspection = waiting.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
-        if inspection is None:
-            return None
-        inspection.attempt += 1
-        inspection.lease_token = uuid.uuid4()
-        Inspection.objects.filter(pk=inspection.pk).update(
-            attempt=inspection.attempt, lease_token=inspection.lease_token, lease_expires_at=Now() + LEASE
-        )
-    return inspection
 
 
 def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
@@ -93,24 +75,24 @@ def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
     return _write(inspection, Outcome(routing.SCORING_FAILED), frame)
 
 
-def champion_size(product: Product) -> tuple[int, int] | None:
-    """The image size (height, width) its champion scores; None without one, or when it can't be loaded."""
+def champion(product: Product) -> Champion:
+    """Look up what will score, so that the image is decoded once and for it."""
     version = registry.champion(product.registered_model)
     if version is None:
-        return None
+        return Champion(None, None)
     try:
-        return serving.scorer(version).input_size
+        return Champion(version, serving.scorer(version).input_size)
     except Exception:
         # Only a hint for decoding: scoring meets the same error and records it.
         logger.debug("%s can't be loaded.", version, exc_info=True)
-        return None
+        return Champion(version, None)
 
 
 def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     product = inspection.product
     policy = RoutingPolicy(costs=product.costs, audit_share=product.audit_share)
     draw = routing.audit_draw(inspection.pk)
-    version = registry.champion(product.registered_model)
+    version = frame.champion.version if frame else registry.champion(product.registered_model)
     if version is None:
         return Outcome(routing.decide(None, policy, audit_draw=draw))
     scorer = serving.scorer(version)
@@ -119,7 +101,7 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
 
 
 def _pixels(inspection: Inspection, frame: Frame | None, size: tuple[int, int]) -> NDArray[np.uint8]:
-    if frame is not None and frame.size == size:
+    if frame is not None and frame.champion.size == size:
         return frame.loaded.array(size)
     roi = Roi.parse(inspection.roi) if inspection.roi else None
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
@@ -131,15 +113,11 @@ def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Ins
         "attempt": min(inspection.attempt, Inspection.MAX_ATTEMPTS),
         "decided_at": timezone.now(),
         "latency_ms": _latency_ms(inspection, frame),
-        "lease_token": None,
-        "lease_expires_at": None,
     }
-    if not _held(inspection).update(**fields):
-        logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
-        return _as_it_is(inspection)
-    for name, value in fields.items():
-        setattr(inspection, name, value)
-    return inspection
+    if leases.write(inspection, fields, end=True):
+        return inspection
+    logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
+    return _as_it_is(inspection)
 
 
 def _decided(outcome: Outcome) -> dict[str, Any]:
@@ -166,16 +144,7 @@ def _latency_ms(inspection: Inspection, frame: Frame | None) -> float:
 def _record_failure(inspection: Inspection, error: Exception) -> bool:
     """Note why an attempt failed and begin the next one. False when the lease is lost."""
     words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
-    written = _held(inspection).update(scoring_error=words, attempt=F("attempt") + 1, lease_expires_at=Now() + LEASE)
-    inspection.scoring_error = words
-    inspection.attempt += 1
-    return bool(written)
-
-
-def _held(inspection: Inspection) -> InspectionQuerySet:
-    if inspection.lease_token is None:
-        raise ValueError(f"Inspection {inspection.pk} is not leased: nobody may score it.")
-    return Inspection.objects.held_with(inspection.lease_token).filter(pk=inspection.pk)
+    return leases.write(inspection, {"scoring_error": words, "attempt": inspection.attempt + 1})
 
 
 def _as_it_is(inspection: Inspection) -> Inspection:

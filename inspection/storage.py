@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -91,6 +92,14 @@ def image_path(inspection: Inspection) -> Path:
 def open_image(inspection: Inspection) -> BinaryIO:
     """Open the stored image for reading. Raises FileNotFoundError."""
     return image_path(inspection).open("rb")
+
+
+def as_png(inspection: Inspection) -> bytes:
+    """The whole image, upright, as a PNG of 8-bit RGB. Raises FileNotFoundError."""
+    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    out = io.BytesIO()
+    images.load(image_path(inspection), limits=limits).pixels.save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 def remove_old_drafts() -> int:

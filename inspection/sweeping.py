@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspection import scoring, storage
+from inspection import leases, scoring, storage
 from inspection.models import Inspection
 
 # One sweep ends some time, so that a broken model can't hold a worker for ever; the next goes on.
@@ -16,7 +16,7 @@ def sweep() -> int:
     """
     storage.remove_old_drafts()
     swept = 0
-    while swept < BATCH and (inspection := scoring.lease(Inspection.objects.all())) is not None:
+    while swept < BATCH and (inspection := leases.take(Inspection.objects.all())) is not None:
         scoring.score(inspection)
         swept += 1
     return swept

@@ -23,7 +23,7 @@ def main(step: str, file: str) -> None:
     import django
 
     django.setup()
-    from inspection import intake, scoring, storage
+    from inspection import intake, leases, scoring, storage
     from inspection.models import Inspection, Station
 
     if step == "while the file is written":
@@ -34,7 +34,7 @@ def main(step: str, file: str) -> None:
         scoring._outcome = die
     elif step == "in the sweeper":
         scoring._outcome = die
-        scoring.score(scoring.lease(Inspection.objects.all()) or sys.exit("nothing to score"))
+        scoring.score(leases.take(Inspection.objects.all()) or sys.exit("nothing to score"))
     with Path(file).open("rb") as image:
         intake.receive(image, station=Station.objects.get(), idempotency_key="crash-1")
 

@@ -162,6 +162,12 @@ def test_it_refuses_to_show_another_products(below: str, filled: Sender) -> None
     assert error_of(filled.get(f"{POST_URL}{row.pk}/{below}")) == (404, "not_found")
 
 
+def test_taking_a_part_takes_few_queries(sender: Sender, django_assert_max_num_queries: Any) -> None:
+    # The key, the champion, the row and its savepoint (the test's transaction makes one of it), and the verdict.
+    with django_assert_max_num_queries(6):
+        assert sender.send().status_code == 201
+
+
 @pytest.mark.parametrize("name", [str(uuid4()), "7", "nonsense", "%00"])
 def test_it_refuses_to_show_what_is_not_there(name: str, filled: Sender) -> None:
     assert error_of(filled.get(f"{POST_URL}{name}/")) == (404, "not_found")

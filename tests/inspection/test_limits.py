@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.db.models import QuerySet
 
-from inspection import intake, throttles
+from inspection import intake, throttles, uploads
 from inspection.models import Inspection, Product
 from inspection.stations import create_station
 from tests.inspection.conftest import POST_URL, Sender, error_of
@@ -55,6 +56,34 @@ def test_it_answers_503_when_the_database_goes_before_the_row(sender: Sender, mo
     assert sender.send().status_code == 503
     monkeypatch.undo()
     assert not Inspection.objects.exists()
+
+
+def test_it_refuses_when_there_is_no_room_for_the_upload(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads.LimitedUpload, "receive_data_chunk", full)
+    assert error_of(sender.send()) == (507, "disk_full")
+
+
+def test_it_refuses_a_body_that_breaks_off(sender: Sender) -> None:
+    class Broken:
+        def read(self, *_: Any) -> bytes:
+            raise ConnectionResetError("the camera was unplugged")
+
+        readline = read
+
+    response = sender.client.generic(
+        "POST",
+        POST_URL,
+        headers=sender.headers,
+        **{"CONTENT_TYPE": "multipart/form-data; boundary=x", "CONTENT_LENGTH": "5000", "wsgi.input": Broken()},
+    )
+    assert error_of(response) == (400, "invalid_request")
+
+
+def test_it_says_what_it_can_do(sender: Sender) -> None:
+    assert sender.client.options(POST_URL, headers=sender.headers).status_code == 200
 
 
 def test_a_fault_of_ours_is_no_page_of_traceback(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:

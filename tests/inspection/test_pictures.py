@@ -44,6 +44,17 @@ def test_a_client_that_has_it_gets_no_second_copy(below: str, sender: Sender, ur
     assert (response.status_code, response.content) == (304, b"")
 
 
+def test_a_browser_gets_a_tiff_as_png_and_others_the_tiff(sender: Sender) -> None:
+    content = encoded(drawn(), "TIFF")
+    url = f"{POST_URL}{sender.send(content).json()['id']}/image/"
+    assert picture(sender.get(url)).format == "TIFF"
+    shown = picture(sender.get(f"{url}?for=browser"))
+    assert shown.format == "PNG"
+    assert np.array_equal(np.asarray(shown), np.asarray(drawn()))
+    jpeg_url = f"{POST_URL}{sender.send().json()['id']}/image/?for=browser"
+    assert picture(sender.get(jpeg_url)).format == "JPEG"
+
+
 @pytest.mark.parametrize("accept", ["image/*", "image/avif,image/webp", "text/html"])
 def test_it_is_shown_whatever_the_browser_prefers(accept: str, sender: Sender, url: str) -> None:
     assert picture(sender.get(f"{url}image/", headers={"Accept": accept})).format == "JPEG"
