@@ -108,9 +108,10 @@ def _by_reason(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
 def _by_label(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
     if value == "none":
         return parts.filter(~Exists(_newest_labels()))
+    marked = parts.annotate(said=Subquery(_newest_labels().values("verdict")[:1]))
     if value == "against":
-        return parts.filter(label__isnull=False, person_says__isnull=False).exclude(label=F("person_says"))
-    return parts.filter(person_says=value)
+        return marked.filter(label__isnull=False, said__isnull=False).exclude(label=F("said"))
+    return marked.filter(said=value)
 
 
 def _by_part(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:

@@ -67,7 +67,7 @@ def inspect(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/_verdict.html", {"part": part, "product": product})
 
 
-def _receive(request: HttpRequest, product: Product, photo: UploadedFile) -> Inspection:
+def _receive(request: HttpRequest, product: Product, photo: UploadedFile[bytes]) -> Inspection:
     return intake.receive(
         photo,  # type: ignore[arg-type]  # Django's stubs know no BinaryIO of it
         product=product,

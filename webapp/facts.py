@@ -143,7 +143,7 @@ def _count_days(product: Product, first: date, end: date) -> dict[date, Counts]:
     days_of = parts.order_by().annotate(day=TruncDate("received_at"))
     found: dict[date, Counter[str]] = {}
     for row in days_of.values("day", "verdict").annotate(number=Count("pk")):
-        found.setdefault(row["day"], Counter())[row["verdict"]] = row["number"]
+        found.setdefault(row["day"], Counter())[str(row["verdict"])] = row["number"]
     return {day: _counts(dict(counts)) for day, counts in found.items()}
 
 

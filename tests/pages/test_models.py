@@ -73,6 +73,10 @@ def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
     champion = registry.champion(product.registered_model)
     assert champion is not None
     assert champion.number == 3
+    # The comparison is with the new champion now, and so is the next decision.
+    expect(page.get_by_role("columnheader", name="Champion, version 3")).to_be_visible()
+    page.get_by_role("button", name="Promote version 2").click()
+    expect(page.locator(".note.success")).to_contain_text("Version 2 is champion")
 
 
 def test_it_shows_a_run_live(

@@ -25,10 +25,20 @@ def probability_bar(product: Product, probability: float | None, threshold: floa
         ],
         "low": low,
         "high": high,
+        "words": _band_words(low, high),
         "threshold": round((cost_threshold(product.costs) if threshold is None else threshold) * 100, 2),
         "probability": probability,
         "mark": None if probability is None else round(min(max(probability, 0.0), 1.0) * 100, 2),
     }
+
+
+def _band_words(low: float, high: float) -> list[dict[str, Any]]:
+    """PASS and FAIL at the ends, REVIEW in the middle of its band where there is room between them."""
+    words = [{"word": "PASS", "x": 0.0, "anchor": "start"}, {"word": "FAIL", "x": 100.0, "anchor": "end"}]
+    if high > low:
+        middle = min(max(50 * (low + high), 30.0), 70.0)
+        words.append({"word": "REVIEW", "x": round(middle, 2), "anchor": "middle"})
+    return words
 
 
 @register.inclusion_tag("parts/novelty.html")

@@ -81,7 +81,7 @@ def heatmap_url(inspection: Inspection) -> str:
 @register.filter
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in [0, 1] as percent, such as ``79.7 %``; a dash for none."""
-    return "–" if value is None else f"{value * 100:.{digits}f} %"
+    return "–" if value is None else f"{value * 100:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
@@ -133,7 +133,7 @@ def reasons(inspection: Inspection) -> list[str]:
 
 
 def _unsure(inspection: Inspection) -> str:
-    return f"The model is unsure: a defect probability of {percent(inspection.defect_probability)} decides nothing."
+    return f"The model is unsure: {percent(inspection.defect_probability)} is too much to pass and too little to fail."
 
 
 def _novel(inspection: Inspection) -> str:

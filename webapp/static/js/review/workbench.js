@@ -10,6 +10,7 @@ const place = document.getElementById("part");
 const say = document.getElementById("say");
 const urls = bench.dataset;
 const HEARTBEAT = 20000;
+const WORDS_STAY = 8000;
 const BLINK = 200; // a key sooner than this after a part appeared was meant for the one before
 
 let current = null;
@@ -20,8 +21,12 @@ const outbox = new Outbox(urls.verdict);
 let decisions = [...JSON.parse(document.getElementById("recent").textContent), ...outbox.waiting];
 const ahead = new Ahead(urls.next, urls.product, () => [...ahead.claims, ...outbox.claims, ...(current ? [current.claim] : [])]);
 
+let quiet;
+
 function tell(words) {
   say.textContent = words;
+  clearTimeout(quiet);
+  quiet = setTimeout(() => (say.textContent = ""), WORDS_STAY);
 }
 
 async function show(part) {
