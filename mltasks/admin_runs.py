@@ -20,6 +20,7 @@ from mltasks.read_only import ReadOnlyAdmin, badge
 
 PERMISSION = "mltasks.add_trainingrun"
 SHOWN_EPOCHS = 100
+FIRST = ("stage", "epoch")
 _KINDS = {"queued": "quiet", "running": "busy", "succeeded": "good", "failed": "bad"}
 
 
@@ -113,7 +114,8 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 
 def _live_context(request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
-    names = list(dict.fromkeys(name for epoch in run.epochs for name in epoch))
+    # The database keeps an object's names in an order of its own.
+    names = sorted({name for epoch in run.epochs for name in epoch}, key=lambda name: (name not in FIRST, name))
     epochs = run.epochs[-SHOWN_EPOCHS:]
     return {
         "run": run,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -16,21 +15,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from mltasks import registry, report_rows
+from mltasks.forms import PromotionForm
 from mltasks.models import ModelVersion
 from mltasks.read_only import ReadOnlyAdmin, badge
-from mltasks.reports import shown_files
+from mltasks.reading import Reading
 
 _KINDS = {"candidate": "quiet", "champion": "good", "retired": "past"}
-
-
-class PromotionForm(forms.Form):
-    """Why the version should score."""
-
-    reason = forms.CharField(
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
-        help_text="Kept for ever beside the promotion, for those who wonder later.",
-    )
 
 
 @admin.register(ModelVersion)
@@ -97,10 +87,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         if not isinstance(request.user, User) or not request.user.has_perm(registry.PERMISSION):
             raise PermissionDenied
         version = get_object_or_404(ModelVersion.objects.with_metrics(), pk=pk)
-        form = PromotionForm(request.POST or None)
+        champion = registry.champion(version.model)
+        form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
         if request.method == "POST" and form.is_valid() and self._promoted(request, request.user, version, form):
             return redirect("admin:mltasks_modelversion_change", version.pk)
-        champion = ModelVersion.objects.with_metrics().filter(model=version.model_id, state="champion").first()
         context = {
             **self.admin_site.each_context(request),
             **_beside(version, champion),
@@ -113,7 +103,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def _promoted(self, request: HttpRequest, by: User, version: ModelVersion, form: PromotionForm) -> bool:
         try:
-            registry.promote(version, by=by, reason=form.cleaned_data["reason"])
+            asked = form.cleaned_data
+            registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"])
         except (ValueError, registry.BundleCorrupt) as error:
             form.add_error(None, str(error))
             return False
@@ -122,53 +113,30 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 
 def _cell(version: ModelVersion, name: str) -> SafeString:
-    row = report_rows.named(getattr(version, "metrics", None), name)
-    if row is None or row.at is None:
-        return format_html("<span>{}</span>", row.value if row else "no report")
-    return format_html("<b>{}</b>{}<small>{}, n = {}</small>", row.value, bar(row), row.interval, row.n)
-
-
-def bar(row: report_rows.Row) -> SafeString:
-    """The figure as a dot on its interval."""
-    return format_html(
-        '<svg class="sl-bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="sl-track" width="100" height="8"/><rect class="sl-span" x="{}" width="{}" height="8"/>'
-        '<rect class="sl-dot" x="{}" width="2" height="8"/></svg>',
-        row.start,
-        row.width,
-        min(98.0, max(0.0, (row.at or 0) - 1)),
-    )
+    figure = report_rows.shown((getattr(version, "metrics", None) or {}).get(name))
+    if not figure.interval:
+        return format_html("<span>{}</span>", figure.value)
+    words = "<b>{}</b>{}<small>{}, <span class='sl-whole'>n = {}</span></small>"
+    return format_html(words, figure.value, figure.bar, figure.interval, figure.n)
 
 
 def _report_context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
-    report = getattr(version, "report", None)
-    evaluation = report.evaluation if report else {}
-    files = shown_files(version)
+    read = Reading(version)
     return {
         "version": version,
         "badge": badge(version.get_state_display(), _KINDS[version.state]),
-        "report": report,
-        "evaluation": evaluation,
-        "verdict": report_rows.verdict(evaluation) if report else "",
-        "rows": [
-            (row, bar(row) if row.at is not None else "") for row in report_rows.rows(evaluation.get("metrics", {}))
-        ],
-        "plots": [name for name in files if name.startswith("plots/")],
-        "worst": [name for name in files if name.startswith("worst/")],
+        "read": read,
+        "figures": report_rows.figures(read),
         "may_promote": version.state != version.State.CHAMPION and request.user.has_perm(registry.PERMISSION),
     }
 
 
 def _beside(version: ModelVersion, champion: ModelVersion | None) -> dict[str, Any]:
     """What the confirmation shows."""
-    metrics, others = getattr(version, "metrics", {}), getattr(champion, "metrics", None)
-    pairs = report_rows.side_by_side(metrics, others)
     return {
         "version": version,
         "champion": champion,
-        "pairs": [(one, _bar_of(one), other, _bar_of(other)) for one, other in pairs],
+        "rows": report_rows.side_by_side(version, champion),
+        "read": Reading(version),
+        "champion_read": Reading(champion) if champion else None,
     }
-
-
-def _bar_of(row: report_rows.Row | None) -> str:
-    return bar(row) if row is not None and row.at is not None else ""

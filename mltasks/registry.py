@@ -9,7 +9,7 @@ from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.vision import bundle
 from mltasks.vision.bundle import BundleCorrupt
 
-__all__ = ["PERMISSION", "AlreadyChampion", "BundleCorrupt", "champion", "promote"]
+__all__ = ["PERMISSION", "AlreadyChampion", "BundleCorrupt", "ChampionChanged", "champion", "promote"]
 
 PERMISSION = "mltasks.promote_modelversion"
 
@@ -18,16 +18,21 @@ class AlreadyChampion(ValueError):  # noqa: N818 - a state of the thing
     """The version is champion already: there is nothing to change."""
 
 
+class ChampionChanged(ValueError):  # noqa: N818 - a state of the thing
+    """Another version became champion while the person read the comparison."""
+
+
 def champion(model: RegisteredModel) -> ModelVersion | None:
     """The version that scores now, read anew at each call: a promotion reaches every process by it."""
     return ModelVersion.objects.filter(model=model, state=ModelVersion.State.CHAMPION).first()
 
 
-def promote(version: ModelVersion, *, by: User | None, reason: str) -> Promotion:
+def promote(version: ModelVersion, *, by: User | None, reason: str, over: int | None = None) -> Promotion:
     """Make a version champion and retire the one before, in one transaction. A retired version comes back likewise.
 
-    Doors check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, and BundleCorrupt when the
-    version's files are not what was trained.
+    ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do. Doors
+    check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, ChampionChanged, and BundleCorrupt
+    when the version's files are not what was trained.
     """
     reason = reason.strip()
     if not reason:
@@ -38,6 +43,8 @@ def promote(version: ModelVersion, *, by: User | None, reason: str) -> Promotion
         previous = champion(model)
         if previous is not None and previous.pk == version.pk:
             raise AlreadyChampion(f"{version} is champion already.")
+        if over is not None and over != (previous.number if previous else 0):
+            raise ChampionChanged("The champion changed while you read. Look at the comparison again, then decide.")
         if previous is not None:
             ModelVersion.objects.filter(pk=previous.pk).update(state=ModelVersion.State.RETIRED)
         ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.CHAMPION)

@@ -88,7 +88,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     found = _version(model, number)
     champion = registry.champion(found.model)
     form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
-    if request.method == "POST" and form.is_valid() and _promoted(request, found, champion, form):
+    if request.method == "POST" and form.is_valid() and _promoted(request, found, form):
         return redirect("version", model, number)
     context = {
         "version": found,
@@ -101,12 +101,10 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
 
 
-def _promoted(request: HttpRequest, version: ModelVersion, champion: ModelVersion | None, form: PromotionForm) -> bool:
-    if form.cleaned_data["champion"] != (champion.number if champion else 0):
-        form.add_error(None, "The champion changed while you read. Look at the comparison again, then decide.")
-        return False
+def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) -> bool:
+    asked = form.cleaned_data
     try:
-        registry.promote(version, by=person(request), reason=form.cleaned_data["reason"])
+        registry.promote(version, by=person(request), reason=asked["reason"], over=asked["champion"])
     except (ValueError, registry.BundleCorrupt) as error:
         form.add_error(None, str(error))
         return False

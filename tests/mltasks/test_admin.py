@@ -59,8 +59,8 @@ def test_it_lists_and_shows_each_but_changes_none(reader: Client, versions: list
 
 def test_a_version_shows_its_report_with_intervals_and_plots(reader: Client, versions: list[ModelVersion]) -> None:
     page = reader.get(reverse("admin:mltasks_modelversion_change", args=[versions[0].pk])).content.decode()
-    assert "(95 % interval" in page
-    assert "of the defective parts" in page
+    assert "Of 8 defective parts it failed" in page
+    assert "95 % interval" in page
     assert "cross-validation" in page
     assert "Average precision" in page
     assert reverse("version-file", args=["plate", 1, "plots/"]) in page
@@ -75,22 +75,32 @@ def test_promotion_shows_both_and_asks_why(manager: Client, versions: list[Model
     assert "Version 1 (champion)" in page
     assert page.count("n = 8") >= 4, "Each figure of both carries its count."
 
-    without = manager.post(address, {"reason": "  "})
+    without = manager.post(address, {"reason": "  ", "champion": 1})
     assert without.status_code == 200
     assert b"This field is required" in without.content
     assert registry.champion(versions[0].model) == versions[0]
 
-    done = manager.post(address, {"reason": "Fewer escapes."}, follow=True)
+    done = manager.post(address, {"reason": "Fewer escapes.", "champion": 1}, follow=True)
     assert b"is champion now" in done.content
     assert registry.champion(versions[0].model) == versions[1]
     last = Promotion.objects.latest("pk")
     assert (last.by is not None and last.by.username, last.reason) == ("mia", "Fewer escapes.")
 
 
+def test_it_refuses_when_the_champion_changed_meanwhile(
+    manager: Client, versions: list[ModelVersion], make_version: MakeVersion
+) -> None:
+    third = make_version(versions[0].model, champion=True)
+    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    page = manager.post(address, {"reason": "Better than version 1.", "champion": 1})
+    assert b"The champion changed while you read" in page.content
+    assert registry.champion(third.model) == third
+
+
 def test_it_refuses_promotion_to_others(reader: Client, versions: list[ModelVersion]) -> None:
     address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
     assert reader.get(address).status_code == 403
-    assert reader.post(address, {"reason": "Please."}).status_code == 403
+    assert reader.post(address, {"reason": "Please.", "champion": 1}).status_code == 403
     assert Promotion.objects.count() == 1
 
 
@@ -99,14 +109,14 @@ def test_it_refuses_a_promotion_from_another_site(versions: list[ModelVersion]) 
     person = make_person("eve", *VIEW, "promote_modelversion", staff=True)
     client.force_login(person, "django.contrib.auth.backends.ModelBackend")
     address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
-    assert client.post(address, {"reason": "Tricked."}).status_code == 403
+    assert client.post(address, {"reason": "Tricked.", "champion": 1}).status_code == 403
     assert Promotion.objects.count() == 1
 
 
 def test_it_says_why_a_broken_version_is_refused(manager: Client, versions: list[ModelVersion]) -> None:
     (versions[1].path / "serving.bin").unlink()
     address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
-    page = manager.post(address, {"reason": "Looks good."})
+    page = manager.post(address, {"reason": "Looks good.", "champion": 1})
     assert b"serving.bin" in page.content
     assert registry.champion(versions[0].model) == versions[0]
 

@@ -51,6 +51,17 @@ def test_it_refuses_the_champion_itself(model: RegisteredModel, make_version: Ma
     assert Promotion.objects.count() == 1
 
 
+def test_it_refuses_when_the_champion_is_not_the_one_compared_with(
+    model: RegisteredModel, make_version: MakeVersion
+) -> None:
+    first, second, third = (make_version(model) for _ in range(3))
+    registry.promote(first, by=None, reason="The first.", over=0)
+    registry.promote(second, by=None, reason="Better than the first.", over=1)
+    with pytest.raises(registry.ChampionChanged, match="changed while you read"):
+        registry.promote(third, by=None, reason="Better than the first.", over=1)
+    assert registry.champion(model) == second
+
+
 def test_it_refuses_a_bundle_that_changed(model: RegisteredModel, make_version: MakeVersion) -> None:
     champion, version = make_version(model, champion=True), make_version(model)
     weights = version.path / "model.safetensors"
