@@ -19,6 +19,7 @@ from labeling.refusals import Refusal
 from labeling.retraining import PERMISSION as MAY_RETRAIN
 from labeling.retraining import retrain as start_retraining
 from labeling.timeline import timeline
+from mltasks.choice import remember
 from mltasks.models import TrainingRun
 from mltasks.signed_in import needs, person, whole_number
 
@@ -51,6 +52,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
 def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
     """One part: image, scores, life."""
     part = _part(key)
+    remember(request, part.product.registered_model)
     standing = review.standing_label(part)
     context = {
         "part": part,

@@ -86,6 +86,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
 def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """What a promotion changes, costs and leaves open; then the promotion itself."""
     found = _version(model, number)
+    remember(request, found.model)
     champion = registry.champion(found.model)
     form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
     if request.method == "POST" and form.is_valid() and _promoted(request, found, form):

@@ -67,6 +67,12 @@ class Shell:
         return Place(word, icon, url, path == url or (url != "/" and path.startswith(url)))
 
     @cached_property
+    def section(self) -> str:
+        """Where another product is looked at: the current place, as one part or version belongs to one product."""
+        here = [place.url for place in self.places if place.here and place.icon != "admin"]
+        return here[-1] if here else reverse("dashboard")
+
+    @cached_property
     def product(self) -> Product | None:
         """The product that the pages are about."""
         return chosen_product(self._request)

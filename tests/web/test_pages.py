@@ -275,3 +275,19 @@ def test_the_dashboard_costs_few_queries(client: Client, product: Product, djang
         client.get("/")
     with django_assert_max_num_queries(15):
         client.get("/inspections/")
+
+
+def test_too_many_wrong_passwords_are_told_to_wait(product: Product, ada: User, settings: Any) -> None:
+    settings.AXES_FAILURE_LIMIT = 2
+    client = Client()
+    for _ in range(3):
+        response = client.post("/login/", {"username": "ada", "password": "wrong"})
+    assert response.status_code == 429
+    assert "Too many attempts" in response.content.decode()
+
+
+def test_another_product_is_looked_at_where_it_has_pages(client: Client, product: Product) -> None:
+    create_product("tile", name="Tile")
+    text = client.get(f"/inspections/{part(product).pk}/").content.decode()
+    assert 'action="/inspections/"' in text
+    assert client.get("/models/").context["model"].name == "plate"

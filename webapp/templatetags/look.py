@@ -62,8 +62,8 @@ def _badge(state: str, word: str) -> SafeString:
 
 @register.simple_tag
 def image_url(inspection: Inspection) -> str:
-    """Address of the part's image."""
-    return f"{_ADDRESS}{inspection.pk}/image/"
+    """Address of the part's image, in a format that browsers show."""
+    return f"{_ADDRESS}{inspection.pk}/image/?for=browser"
 
 
 @register.simple_tag

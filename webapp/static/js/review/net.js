@@ -2,8 +2,10 @@
 
 const LIMIT = 20000;
 
+/** The token of the cookie: it stays right when the person logs in anew in another tab. */
 export function csrf() {
-  return document.querySelector("[name=csrfmiddlewaretoken]").value;
+  const cookie = document.cookie.split("; ").find((one) => one.startsWith("csrftoken="));
+  return cookie ? cookie.slice("csrftoken=".length) : document.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
 /** Send a form (an object; lists become repeated fields). Throws when the network is away or too slow. */

@@ -200,6 +200,10 @@ addEventListener("pagehide", () => {
   for (const claim of [...ahead.claims, ...(current ? [current.claim] : [])]) body.append("claim", claim);
   navigator.sendBeacon(urls.release, body);
 });
+addEventListener("pageshow", (event) => {
+  // Back from the browser's memory: its parts were given back when it was left.
+  if (event.persisted) location.reload();
+});
 document.addEventListener("visibilitychange", heartbeat);
 setInterval(heartbeat, HEARTBEAT);
 
