@@ -140,6 +140,7 @@ class StationKey(AbstractAPIKey):
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "station key"
+        verbose_name_plural = "station keys"
 
 
 class InspectionQuerySet(models.QuerySet["Inspection"]):

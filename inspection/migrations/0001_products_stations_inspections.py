@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'station key',
-                'verbose_name_plural': 'API keys',
+                'verbose_name_plural': 'station keys',
                 'ordering': ('-created',),
                 'abstract': False,
             },
