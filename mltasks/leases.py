@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,8 +85,10 @@ def let_go(run: TrainingRun, token: uuid.UUID, words: str) -> bool:
         fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": "Waiting for another attempt"}
     said = f"{words}, attempt {run.attempt} of {run.MAX_ATTEMPTS}. {after}"
     held = TrainingRun.objects.held_with(token).filter(pk=run.pk, attempt=run.attempt)
-    return bool(
-        held.update(
-            error=said, lease_token=None, lease_expires_at=None, log=Concat(F("log"), Value(f"{said}\n")), **fields
-        )
-    )
+    log = Concat(F("log"), Value(log_line(said)))
+    return bool(held.update(error=said, lease_token=None, lease_expires_at=None, log=log, **fields))
+
+
+def log_line(words: str) -> str:
+    """One line of a run's log, with the local time."""
+    return f"{time.strftime('%H:%M:%S')} {words}\n"

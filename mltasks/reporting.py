@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-from mltasks.leases import LEASE, LeaseLost, RunLease
+from mltasks.leases import LEASE, LeaseLost, RunLease, log_line
 from mltasks.vision.types import Progress
 
 logger = logging.getLogger(__name__)
@@ -95,11 +95,6 @@ def _renew(lease: RunLease, stop: threading.Event) -> None:
         # The database may be back before the lease runs out; this thread's next beat tries again.
         logger.warning("The heartbeat of run %s failed: %s", lease.run_id, error)
         connection.close()
-
-
-def log_line(words: str) -> str:
-    """One line of a run's log, with the local time."""
-    return f"{time.strftime('%H:%M:%S')} {words}\n"
 
 
 def _words(step: Progress) -> str:

@@ -15,7 +15,6 @@ from django.db import InterfaceError, OperationalError, connection
 
 from mltasks.leases import RunLease, RunNotAvailable, let_go
 from mltasks.models import TrainingRun
-from mltasks.reporting import log_line
 
 LOOK_EVERY = 5.0  # seconds
 _STDERR_TAIL = 4000  # bytes that the run's log keeps of a process that died
@@ -72,7 +71,7 @@ def _tell(lease: RunLease, code: int, tail: str) -> None:
         return
     if tail:
         lease.write(log=f"{tail.rstrip()}\n")
-    let_go(run, lease.token, log_line(_how(code)).rstrip())
+    let_go(run, lease.token, _how(code))
 
 
 def _how(code: int) -> str:

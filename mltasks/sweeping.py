@@ -16,7 +16,6 @@ from django.db.models.functions import Now
 from mltasks import hints
 from mltasks.leases import let_go
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.reporting import log_line
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ def free_abandoned() -> int:
     freed = 0
     for run in TrainingRun.objects.abandoned():
         if run.lease_token is not None:
-            words = log_line("The training stopped without a word: its worker or its machine went away").rstrip()
+            words = "The training stopped without a word: its worker or its machine went away"
             freed += let_go(run, run.lease_token, words)
     return freed
 

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Max
 
 from mltasks import hints
-from mltasks.leases import LeaseLost, RunLease, RunNotAvailable
+from mltasks.leases import LeaseLost, RunLease, RunNotAvailable, log_line
 from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, RegisteredModel, TrainingRun
-from mltasks.reporting import RunReporter, beating, log_line
+from mltasks.reporting import RunReporter, beating
 from mltasks.snapshots import SnapshotDamaged, verified_samples
 from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
 

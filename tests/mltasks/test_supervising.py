@@ -79,7 +79,7 @@ def test_a_killed_training_says_so_and_runs_again(run: TrainingRun) -> None:
 
     run.refresh_from_db()
     assert (run.state, run.attempt, run.lease_token) == ("queued", 1, None)
-    assert "killed by signal 9" in run.error
+    assert run.error.startswith("The training process was killed by signal 9")
     assert "attempt 1 of 3. It will be tried again." in run.error
     assert not ModelVersion.objects.exists()
 
