@@ -61,6 +61,8 @@ class Supervisor:
     def _run(self) -> int:
         site = self._site
         servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
+        # A site is not ready while its folder for images is missing, and the first image may be long in coming.
+        site.media.mkdir(parents=True, exist_ok=True)
         try:
             servers.start()
             if not self._told_to_stop and self._set_up():
