@@ -56,27 +56,35 @@ def learn(
     whole = Stage(progress)
     whole.report(0, "starting")
     ready = list(samples) if samples and all(sample.split for sample in samples) else assign_splits(samples, config)
+    # The order in which a database gives its rows must not change the weights.
+    ready.sort(key=lambda sample: (sample.sha256, sample.name))
     with reproducible(config.threads) as compute:
         fitted = fit(ready, config, compute, whole.part(0, 0.95))
-    whole.report(0.95, "measuring")
-    evaluation = evaluate(
-        fitted.predictions, fitted.protocol, config.costs, fitted.thresholds, weights=fitted.weights.name
-    )
-    images = [read_pixels(sample, config) for sample in checked(ready, config)]
-    whole.report(0.97, "writing the version")
-    meta: dict[str, Any] = {}
+        whole.report(0.95, "measuring")
+        evaluation = evaluate(
+            fitted.predictions, fitted.protocol, config.costs, fitted.thresholds, weights=fitted.weights.name
+        )
+        whole.report(0.97, "writing the version")
+        learned = write_version(fitted, evaluation, ready, out_dir, started)
+    whole.report(1, "done")
+    return learned
+
+
+def write_version(
+    fitted: Fitted, evaluation: Evaluation, samples: Sequence[Sample], out_dir: Path, started: float
+) -> Learned:
+    """Write the directory, whole or not at all. Raises ExportMismatch; ``started`` is on the monotonic clock."""
+    images = [read_pixels(sample, fitted.config) for sample in checked(samples, fitted.config)]
+    report, meta = evaluation.to_json(), dict[str, Any]()
 
     def fill(draft: Path) -> None:
         agreement = write_networks(fitted, draft, images)
-        meta.update(meta_of(fitted, ready, agreement, time.monotonic() - started))
+        meta.update(meta_of(fitted, samples, agreement, time.monotonic() - started))
         bundle.write_json(draft / bundle.META, meta)
-        report = evaluation.to_json()
         bundle.write_json(draft / bundle.REPORT, report)
         write_figures(draft, fitted, evaluation, report)
 
-    sha256 = bundle.write_whole(out_dir, fill)
-    whole.report(1, "done")
-    return Learned(out_dir, sha256, evaluation, meta)
+    return Learned(out_dir, bundle.write_whole(out_dir, fill), evaluation, meta)
 
 
 def write_networks(fitted: Fitted, draft: Path, images: Sequence[NDArray[np.uint8]]) -> Agreement:

@@ -1,0 +1,147 @@
+"""Serving: the same scores as torch, without torch, from many threads, from an intact version only."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from mltasks.vision.autoencoder import Autoencoder
+from mltasks.vision.backbones import load_backbone
+from mltasks.vision.bundle import BundleCorrupt
+from mltasks.vision.calibration import Calibrator
+from mltasks.vision.classifier import Classifier, DefectHead, Trunk
+from mltasks.vision.export import ExportMismatch, Serving, check_agreement
+from mltasks.vision.images import decode
+from mltasks.vision.learn import Learned
+from mltasks.vision.scorer import Scorer
+
+WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+import numpy as np
+from mltasks.vision.images import decode
+from mltasks.vision.maps import render_heatmap
+from mltasks.vision.scorer import Scorer
+scorer = Scorer.load(Path(sys.argv[1]))
+image = np.zeros((*scorer.input_size, 3), np.uint8)
+assert 0 <= scorer.score([image])[0].defect_probability <= 1
+assert render_heatmap(image, scorer.maps(image)).startswith(b"\\x89PNG")
+heavy = {"torch", "torchvision", "sklearn", "matplotlib", "django"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.fixture(scope="module")
+def scorer(learned: Learned) -> Scorer:
+    return Scorer.load(learned.bundle_dir, expected_sha256=learned.sha256, threads=1)
+
+
+@pytest.fixture(scope="module")
+def images(learned: Learned) -> list[NDArray[np.uint8]]:
+    return [decode(one.path, size=(64, 64)) for one in learned.evaluation.predictions]
+
+
+@pytest.fixture(scope="module")
+def serving(learned: Learned) -> Serving:
+    """The networks in torch, from the version's weights."""
+    network, _ = load_backbone("resnet18", "random")
+    classifier = Classifier(Trunk(network), DefectHead(network.get_submodule("layer4"), 0.5))
+    made = Serving(classifier, Autoencoder(), 64, 64)
+    made.load_state_dict(load_file(learned.bundle_dir / "model.safetensors"), strict=True)
+    return made.eval()
+
+
+def test_it_scores_as_torch_does(
+    scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
+) -> None:
+    calibrator = Calibrator(**learned.meta["calibration"])
+    with torch.inference_mode():
+        for image, scores in zip(images, scorer.score(images), strict=True):
+            logit, error, *_ = serving(torch.from_numpy(image)[None])
+            assert scores.defect_probability == pytest.approx(float(calibrator.probability(logit.item())), abs=1e-3)
+            assert scores.reconstruction_error == pytest.approx(error.item(), rel=1e-2)
+
+
+def test_scores_carry_the_versions_operating_point(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
+    scores = scorer.score(images[:1])[0]
+
+    assert scores.probability_threshold == pytest.approx(1 / 6)
+    assert scores.anomaly_threshold == scorer.thresholds.anomaly > 0
+    assert scores.novel_defect_suspected == (scores.reconstruction_error > scores.anomaly_threshold)
+    assert scores.defective == (scores.defect_probability >= 1 / 6)
+
+
+def test_maps_are_shares_over_the_image(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
+    maps = scorer.maps(images[0])
+
+    assert (maps.evidence.shape, maps.anomaly.shape) == ((2, 2), (16, 16))
+    for values in (maps.evidence, maps.anomaly):
+        assert values.dtype == np.float32
+        assert values.min() >= 0 and values.max() <= 1
+    assert maps.anomaly.max() > 0
+
+
+def test_many_threads_get_each_its_own_answer(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
+    alone = scorer.score(images)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda image: scorer.score([image])[0], images * 6))
+
+    assert found == alone * 6
+
+
+def test_it_scores_without_torch(learned: Learned) -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(learned.bundle_dir)]
+
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_image_has_no_scores(scorer: Scorer) -> None:
+    assert scorer.score([]) == []
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((64, 32, 3), np.uint8), ((64, 64), np.uint8), ((64, 64, 3), np.float32)])
+def test_it_refuses_images_of_another_shape_or_type(scorer: Scorer, shape: tuple[int, ...], dtype: type) -> None:
+    with pytest.raises(ValueError, match="scores uint8 images"):
+        scorer.score([np.zeros(shape, dtype)])
+
+
+def test_it_refuses_a_version_whose_graph_was_changed(learned: Learned, tmp_path: Path) -> None:
+    shutil.copytree(learned.bundle_dir, tmp_path / "v1")
+    weights = bytearray((tmp_path / "v1" / "serving.bin").read_bytes())
+    weights[1000] ^= 1
+    (tmp_path / "v1" / "serving.bin").write_bytes(weights)
+
+    with pytest.raises(BundleCorrupt, match=r"serving\.bin"):
+        Scorer.load(tmp_path / "v1")
+
+
+def test_it_refuses_another_version_than_the_expected_one(learned: Learned) -> None:
+    with pytest.raises(BundleCorrupt, match="expected"):
+        Scorer.load(learned.bundle_dir, expected_sha256="0" * 64)
+
+
+@pytest.mark.parametrize("part", ["classifier.head.linear.bias", "autoencoder.decoder.0.bias"])
+def test_an_export_that_scores_otherwise_is_refused(
+    learned: Learned, serving: Serving, images: list[NDArray[np.uint8]], part: str
+) -> None:
+    graph, calibrator = learned.bundle_dir / "serving.xml", Calibrator(1.0, 0.0)
+    assert check_agreement(serving, graph, images[:2], calibrator).images == 2
+    weight = serving.state_dict()[part]
+    before = weight.clone()
+    try:
+        weight += 0.5
+        with pytest.raises(ExportMismatch, match="differs from torch"):
+            check_agreement(serving, graph, images[:2], calibrator)
+    finally:
+        weight.copy_(before)
