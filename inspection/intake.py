@@ -93,7 +93,8 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
     loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)
     stored = storage.store(image, loaded.header.format)
-    storage.store_thumbnail(stored.sha256, loaded.thumbnail())
+    if _sharp_enough(loaded):
+        storage.store_thumbnail(stored.sha256, loaded.thumbnail())
     try:
         inspection = _record(part, stored, loaded.header)
     except IntegrityError:
@@ -105,6 +106,11 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
     if imported:
         return inspection
     return _answered(scoring.score(inspection, scoring.Frame(loaded, champion, began)))
+
+
+def _sharp_enough(loaded: images.Loaded) -> bool:
+    """Whether a thumbnail of what was decoded is as good as one of the file. Else it is drawn when somebody looks."""
+    return max(loaded.pixels.size) >= min(images.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
 
 
 def _record(part: _Part, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 from django.db.models import QuerySet
+from django.test import Client
 
 from inspection import intake, throttles, uploads
 from inspection.models import Inspection, Product
@@ -80,6 +81,11 @@ def test_it_refuses_a_body_that_breaks_off(sender: Sender) -> None:
         **{"CONTENT_TYPE": "multipart/form-data; boundary=x", "CONTENT_LENGTH": "5000", "wsgi.input": Broken()},
     )
     assert error_of(response) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("method", ["get", "post", "delete", "put"])
+def test_an_unknown_address_is_refused_in_json(method: str) -> None:
+    assert error_of(getattr(Client(), method)("/api/v1/no/such/address/")) == (404, "not_found")
 
 
 def test_it_says_what_it_can_do(sender: Sender) -> None:

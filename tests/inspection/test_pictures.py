@@ -66,6 +66,15 @@ def test_the_thumbnail_is_small_and_whole(sender: Sender, url: str) -> None:
     assert small.width / small.height == pytest.approx(large.width / large.height, abs=0.02)
 
 
+def test_a_version_that_wants_small_images_does_not_blur_the_thumbnail(
+    sender: Sender, product: Product, make_version: MakeVersion
+) -> None:
+    make_version(product, champion=True)  # 64 × 64: a JPEG is decoded at a fraction of its size for it
+    content = encoded(drawn().resize((1000, 1600)), "JPEG")
+    small = picture(sender.get(f"{POST_URL}{sender.send(content).json()['id']}/thumbnail/"))
+    assert small.size == (200, 320)
+
+
 def test_it_refuses_when_the_file_is_gone(sender: Sender, url: str) -> None:
     storage.image_path(Inspection.objects.get()).unlink()
     assert error_of(sender.get(f"{url}image/")) == (404, "image_missing")

@@ -2,7 +2,9 @@
 
 from django.urls import include, path
 
+from inspection.api import UnknownAddress
+
 urlpatterns = [
-    path("api/v1/", include("inspection.api_urls")),
+    path("api/v1/", include([path("", include("inspection.api_urls")), path("<path:rest>", UnknownAddress.as_view())])),
     path("", include("inspection.predict_urls")),
 ]
