@@ -1,0 +1,122 @@
+"""The bank of views: one run of the trunk a view, the same for every fold, bounded for any number of images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mltasks.vision import trunk_views
+from mltasks.vision.backbones import load_backbone
+from mltasks.vision.classifier import Trunk
+from mltasks.vision.compute import derive_seed, reproducible
+from mltasks.vision.fit_classifier import draw
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Material, TrunkViews, see, view_count
+from mltasks.vision.types import Progress, Sample, TrainConfig, no_progress
+from tests.vision.pictures import gradient
+
+CONFIG = TrainConfig(height=64, width=64, views=3, threads=1)
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[Sample]:
+    found = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        gradient(50 + number, 40).save(path)
+        found.append(Sample(path.name, f"sha-{number}", path, number % 2, path.name))
+    return found
+
+
+def bank_of(samples: list[Sample], augmented: set[int], config: TrainConfig = CONFIG) -> TrunkViews:
+    torch.manual_seed(1)
+    network, _ = load_backbone("resnet18", "random")
+    with reproducible(1) as compute:
+        return see(samples, augmented, Trunk(network), config, compute, Stage(no_progress))
+
+
+def test_each_image_has_its_maps_and_those_in_training_their_views(samples: list[Sample]) -> None:
+    bank = bank_of(samples, {0, 3})
+
+    assert bank.clean.shape == (5, 4, 4, 256)
+    assert bank.augmented.shape == (2, 3, 4, 4, 256)
+    assert bank.small.shape == (5, 3, 64, 64)
+    assert bank.row.tolist() == [0, -1, -1, 1, -1]
+    assert not np.array_equal(bank.augmented[0, 0], bank.augmented[0, 1])
+
+
+def test_an_images_views_do_not_depend_on_the_other_images(samples: list[Sample]) -> None:
+    everything, alone = bank_of(samples, {0, 1, 2, 3, 4}), bank_of(samples[3:4], {0})
+
+    assert np.array_equal(everything.augmented[3], alone.augmented[0])
+    assert np.array_equal(everything.clean[3], alone.clean[0])
+
+
+def test_another_seed_gives_other_views_of_the_same_image(samples: list[Sample]) -> None:
+    one, other = bank_of(samples, {0}), bank_of(samples, {0}, replace(CONFIG, seed=8))
+
+    assert np.array_equal(one.clean, other.clean)
+    assert not np.array_equal(one.augmented, other.augmented)
+
+
+def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    in_memory = bank_of(samples, {0, 1})
+    monkeypatch.setattr(trunk_views, "IN_MEMORY_BYTES", 1000)
+
+    on_disk = bank_of(samples, {0, 1})
+
+    assert isinstance(on_disk.augmented, np.memmap)
+    assert np.array_equal(on_disk.augmented, in_memory.augmented)
+
+
+@pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (100_000, 2), (0, 8)])
+def test_many_images_get_fewer_views(images: int, views: int) -> None:
+    assert view_count(images, 100_352, 8) == views
+
+
+def test_no_image_gets_more_views_than_asked_for() -> None:
+    assert view_count(100_000, 100_352, 1) == 1
+
+
+def test_both_classes_are_drawn_equally_often_and_no_other_index() -> None:
+    targets = np.array([0] * 95 + [1] * 5 + [1] * 50)
+    empty = np.zeros((0, 0, 0, 0, 0), np.float16)
+    with reproducible(1) as compute:
+        material = Material(
+            TrunkViews(empty, empty, empty, empty), targets, TrainConfig(draws_cap=4000, oversampling=99), compute
+        )
+        drawn = draw(material, range(100), np.random.default_rng(1))
+
+    assert len(drawn) == 4000
+    assert drawn.max() < 100
+    assert targets[drawn].mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_settings_of_the_process_come_back() -> None:
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+
+    with reproducible(1):
+        torch.manual_seed(3)
+        assert torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 1
+
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_each_purpose_has_its_own_seed() -> None:
+    seeds = {derive_seed(7, *purpose) for purpose in (("a",), ("b",), ("a", 1), ("a", 2))} | {derive_seed(8, "a")}
+
+    assert len(seeds) == 5
+
+
+def test_a_stage_reports_its_part_of_the_whole() -> None:
+    steps: list[Progress] = []
+
+    Stage(steps.append).part(0.5, 1, "fold 1 of 2").part(0, 0.5).report(0.5, "epoch 3", {"loss": 1.0})
+
+    assert steps == [Progress(0.625, "fold 1 of 2, epoch 3", {"loss": 1.0})]
