@@ -17,6 +17,7 @@ def warnings_of(predictions: Sequence[Prediction], confusion: Mapping[str, int],
     return [
         *_weights(weights),
         *_one_sided(confusion),
+        *_perfect(predictions),
         *_counts(predictions),
         *_types(predictions),
     ]
@@ -33,6 +34,14 @@ def _one_sided(confusion: Mapping[str, int]) -> list[str]:
         return ["At these costs every part would FAIL: the version can't tell good parts surely enough to pass any."]
     if not confusion["true_fail"] + confusion["false_alarm"]:
         return ["At these costs every part would PASS: the version finds no defect surely enough to fail any."]
+    return []
+
+
+def _perfect(predictions: Sequence[Prediction]) -> list[str]:
+    good = [one.probability for one in predictions if one.target == GOOD]
+    defective = [one.probability for one in predictions if one.target == DEFECT]
+    if good and defective and max(good) < min(defective):
+        return ["Every defective part ranks above every good one: the ranking's interval can't show how lucky that is."]
     return []
 
 

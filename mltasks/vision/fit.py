@@ -25,7 +25,8 @@ from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import GOOD, Sample, Thresholds, TrainConfig
 
 HOLDOUT_SPLITS = ("train", "validation", "test")
-VIEWS_SHARE = 0.3
+# What seeing one view costs, in units of one draw of training, and the epochs that early stopping leaves, by experience
+VIEW_COST, EPOCHS_LEFT = 1.7, 0.6
 # On the map, 0.5 is what the worst cell of so many held-out good parts stays below.
 MAP_QUANTILE = 0.95
 
@@ -68,21 +69,35 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     network, weights = load_backbone(config.backbone, config.backbone_weights)
     trunk = Trunk(network)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
-    bank = see(samples, learning, trunk, config, compute, stage.part(0, VIEWS_SHARE, "looking at the parts"))
+    seen = views_share(len(learning), samples[0].split.startswith("fold-"), config)
+    bank = see(samples, learning, trunk, config, compute, stage.part(0, seen, "looking at the parts"))
     material = Material(bank, np.array([sample.target for sample in samples]), config, compute)
     lesson = Lesson(material, trunk, network.get_submodule("layer4"))
     protocol = cross_validate if samples[0].split.startswith("fold-") else hold_out
-    return protocol(samples, lesson, weights, stage.part(VIEWS_SHARE, 1))
+    return protocol(samples, lesson, weights, stage.part(seen, 1))
+
+
+def views_share(learning: int, folds: bool, config: TrainConfig) -> float:
+    """The share of the run's time that seeing the parts takes, roughly: for a progress bar that moves evenly."""
+    draws = min(config.oversampling * learning, config.draws_cap) * (config.folds + 1 if folds else 1)
+    looking, teaching = VIEW_COST * learning * config.views, EPOCHS_LEFT * config.max_epochs * draws
+    return looking / (looking + teaching)
 
 
 def check(samples: Sequence[Sample], config: TrainConfig) -> None:
-    """Raise ValueError unless the splits are all folds or all of a holdout, and the size suits the networks."""
+    """Raise ValueError unless the splits are all folds or all of a holdout, and the settings suit the networks."""
     splits = {sample.split for sample in samples}
     folds = {split for split in splits if split.startswith("fold-")}
     if not (splits == folds and len(folds) > 1) and splits != set(HOLDOUT_SPLITS):
         raise ValueError(f"Samples need splits fold-0, fold-1, … or train, validation and test, not {sorted(splits)}.")
     if config.height % STRIDE or config.width % STRIDE or min(config.height, config.width) < STRIDE:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
+    counts = ("max_epochs", "autoencoder_epochs", "batch_size", "views", "oversampling", "draws_cap", "patience")
+    low = [name for name in counts if getattr(config, name) < 1]
+    if low or not 0 < config.novelty_quantile < 1:
+        raise ValueError(
+            f"{', '.join(low) or 'novelty_quantile'} can't train: use 1 or more, a quantile inside (0, 1)."
+        )
 
 
 def cross_validate(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, stage: Stage) -> Fitted:

@@ -54,7 +54,7 @@ def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage:
             group["lr"] = config.autoencoder_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
         draws = _draw(good, config, generator)
         curve.append(_train_epoch(network, material, draws, optimizer, generator))
-        stage.report((number + 1) / config.autoencoder_epochs, f"autoencoder epoch {number + 1}")
+        stage.report((number + 1) / config.autoencoder_epochs, "learning what good parts look like")
     return TrainedAutoencoder(network.eval(), curve)
 
 

@@ -29,6 +29,7 @@ ON_DISK_BYTES = 6_000_000_000
 # Drawing a view and running the trunk takes about 15 ms a core; more views than this teach little on large sets.
 MAX_VIEWS = 8_192
 MIN_VIEWS = 2
+REPORTS = 40
 HalfArray = NDArray[np.float16]
 
 
@@ -96,6 +97,7 @@ def see(
     )
     bank.row[sorted(augmented)] = np.arange(len(augmented))
     compute.place(trunk)
+    every = -(-len(samples) // REPORTS)
     for index, sample in enumerate(samples):
         image = read_sample(sample, config)
         plain = eval_view(image).unsqueeze(0)
@@ -105,7 +107,8 @@ def see(
             seeds = (derive_seed(config.seed, "view", sample.sha256, view) for view in range(views))
             batch = torch.stack([train_view(image, seed) for seed in seeds])
             bank.augmented[bank.row[index]] = _maps(trunk, batch, compute, half=True)
-        stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
+        if index % every == 0 or index + 1 == len(samples):
+            stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
     return bank
 
 

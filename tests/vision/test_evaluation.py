@@ -122,9 +122,16 @@ def test_a_version_that_passes_nothing_is_named() -> None:
     assert "every part would FAIL" in " ".join(evaluated(hopeless).warnings)
 
 
+def test_a_perfect_ranking_is_named() -> None:
+    perfect = [prediction(name, target, 0.1 + 0.8 * target) for name, target in zip("abcd", [0, 0, 1, 1], strict=True)]
+
+    assert "how lucky" in " ".join(evaluated(perfect).warnings)
+
+
 def test_many_typed_parts_need_no_warning() -> None:
     many = [
-        prediction(str(n), n % 2, 0.9 if n % 2 else 0.01 + n / 1e4, kind="scratch" if n % 2 else "") for n in range(80)
+        prediction(str(n), n % 2, 0.9 if n % 2 else (0.95 if n == 0 else 0.01), kind="scratch" if n % 2 else "")
+        for n in range(80)
     ]
 
     assert evaluated(many).warnings == []

@@ -129,9 +129,11 @@ def test_it_refuses_too_few_labels(tmp_path: Path) -> None:
         learn(samples, CONFIG, tmp_path / "bundle")
 
 
-@pytest.mark.parametrize("changes", [{"height": 100}, {"width": 16}, {"backbone": "none"}])
+@pytest.mark.parametrize(
+    "changes", [{"height": 100}, {"width": 16}, {"backbone": "none"}, {"max_epochs": 0}, {"novelty_quantile": 1.0}]
+)
 def test_it_refuses_settings_that_cannot_work(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"multiples of 32|Unknown backbone"):
+    with pytest.raises(ValueError, match=r"multiples of 32|Unknown backbone|use 1 or more"):
         learn(labeled_samples(tmp_path / "parts"), replace(CONFIG, **changes), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 
