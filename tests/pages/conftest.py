@@ -13,6 +13,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from PIL import Image
+from playwright.sync_api import expect
 
 from inspection import intake
 from inspection.models import Inspection, Product, Station
@@ -20,6 +21,9 @@ from inspection.products import create_product
 from labeling.models import DefectType
 from mltasks.vision.drawing.line import labeled_set
 from webapp.groups import make_groups
+
+# Two busy cores are slow; a test that passes never waits that long.
+expect.set_options(timeout=20_000)
 
 Receive = Callable[..., Inspection]
 MakePerson = Callable[..., User]

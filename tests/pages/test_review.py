@@ -22,10 +22,20 @@ def press(page: Page, key: str) -> str:
     part = page.locator("#part .part")
     expect(page.locator("#workbench")).to_have_attribute("data-state", "part")
     title = str(part.get_attribute("data-title"))
-    page.wait_for_timeout(300)  # a person has to look; keys pressed sooner are not taken
+    # A key pressed before a person could have looked is not taken.
+    expect(page.locator("#workbench[data-ready]")).to_be_visible()
     page.keyboard.press(key)
     expect(page.locator(f"#part .part[data-title='{title}']")).not_to_be_visible()
     return title
+
+
+def wait_for_claims(page: Page, number: int) -> None:
+    """Wait until so many parts are held."""
+    for _ in range(200):
+        if Claim.objects.filter(closed_at=None).count() == number:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"Never were {number} parts held.")
 
 
 def settle(page: Page) -> None:
@@ -64,8 +74,8 @@ def test_it_refuses_a_key_pressed_before_the_part_was_seen(
         receive(f"P-{number}")
     login(page, make_person("ada"))
     page.goto("/review/")
-    expect(page.locator("#part .part")).to_be_visible()
-    page.wait_for_timeout(300)
+    wait_for_claims(page, 3)
+    page.wait_for_timeout(1000)  # the parts ahead are on the page
     page.locator("#workbench").evaluate(
         "bench => [1, 2, 3].forEach(() => bench.dispatchEvent(new KeyboardEvent('keydown', {key: 'p', bubbles: true})))"
     )
@@ -121,8 +131,7 @@ def test_it_saves_all_after_the_network_was_away(
         receive(f"P-{number}")
     login(page, make_person("ada"))
     page.goto("/review/")
-    expect(page.locator("#part .part")).to_be_visible()
-    page.wait_for_timeout(500)  # the parts ahead arrive
+    wait_for_claims(page, 3)
     page.route(VERDICTS, lambda route: route.abort())
     press(page, "p")
     press(page, "f")
@@ -178,7 +187,7 @@ def test_it_says_so_and_goes_on_when_a_claim_is_lost(
     login(page, make_person("ada"))
     page.goto("/review/")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
-    page.wait_for_timeout(500)  # the page has claimed ahead
+    wait_for_claims(page, 2)
     correct(part, by=make_person("mia", "quality manager"), verdict="PASS")
     press(page, "f")
     expect(page.locator("#say")).to_contain_text("P-0 was not saved")
@@ -193,15 +202,9 @@ def test_it_gives_undecided_parts_back_when_the_page_is_left(
     receive("P-1")
     login(page, make_person("ada"))
     page.goto("/review/")
-    expect(page.locator("#part .part")).to_be_visible()
-    page.wait_for_timeout(500)
-    assert Claim.objects.filter(closed_at=None).count() == 2
+    wait_for_claims(page, 2)
     page.goto("/inspections/")
-    for _ in range(50):  # the last request of a page that is gone: nothing to wait for but its effect
-        if not Claim.objects.filter(closed_at=None).exists():
-            return
-        page.wait_for_timeout(100)
-    pytest.fail("The parts stayed claimed.")
+    wait_for_claims(page, 0)
 
 
 def test_it_refuses_people_who_may_not_review(page: Page, login: Login, make_person: MakePerson) -> None:

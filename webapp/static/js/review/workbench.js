@@ -1,7 +1,7 @@
 // The workbench: one part, one decision, one key. Saving, claiming and loading happen behind the person's back.
 
 import { Ahead, Part } from "./ahead.js";
-import { csrf, postForm } from "./net.js";
+import { csrf, postForm, wait } from "./net.js";
 import { Outbox } from "./outbox.js";
 import { Tally } from "./tally.js";
 
@@ -14,7 +14,6 @@ const WORDS_STAY = 8000;
 const BLINK = 200; // a key sooner than this after a part appeared was meant for the one before
 
 let current = null;
-let shownAt = 0;
 
 const tally = new Tally(bench);
 const outbox = new Outbox(urls.verdict);
@@ -32,14 +31,15 @@ function tell(words) {
 async function show(part) {
   if (current) return;
   current = part;
-  shownAt = Infinity;
+  bench.removeAttribute("data-ready");
   bench.dataset.state = "part";
   place.replaceChildren(part.element);
   document.getElementById("comment").value = "";
   document.getElementById("confirm").disabled = !part.label;
   document.getElementById("confirm-word").textContent = part.label ? `Agree: ${part.label}` : "Agree";
   await part.ready;
-  if (current === part) shownAt = performance.now();
+  await wait(BLINK);
+  if (current === part) bench.setAttribute("data-ready", "");
 }
 
 function next() {
@@ -50,7 +50,7 @@ function next() {
 }
 
 function decide(verdict, defect_type = "") {
-  if (!current || performance.now() - shownAt < BLINK) return;
+  if (!current || !bench.hasAttribute("data-ready")) return;
   const comment = document.getElementById("comment").value.trim();
   const entry = { claim: current.claim, inspection: current.inspection, title: current.title, verdict, defect_type, comment };
   entry.part = current;
