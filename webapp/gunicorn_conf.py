@@ -20,7 +20,7 @@ threads = _env.whole("WEB_THREADS", 4, 1, 64)
 # No preload: OpenVINO's threads do not survive a fork.
 preload_app = False
 # What a worker is doing when told to stop; `make up` promises ten seconds in all.
-graceful_timeout = 5
+graceful_timeout = 4
 timeout = 60
 keepalive = 15
 # A fresh process now and then, not all at once.

@@ -35,7 +35,7 @@ class Postgres(TiedServer):
     name = "PostgreSQL"
     # "Fast shutdown": ends the sessions and writes a checkpoint. The second is "immediate": recovers at the next start.
     death_signal = signal.SIGINT
-    stop_signals = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
+    stop_signals = ((signal.SIGINT, 2.5), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0))
 
     def __init__(self, folder: Path, sockets: Path, log: Path, *, durable: bool = True) -> None:
         super().__init__(log)

@@ -19,8 +19,9 @@ from webapp.supervisor.servers import Servers
 from webapp.supervisor.welcome import Welcome
 
 _LOOK_EVERY = 0.2
-# Programs get this long, then SIGKILL; the database needs up to three seconds more. Ten are promised.
-_PATIENCE = 6.0
+# Programs get this long, then SIGKILL; the database needs up to three seconds more. Ten are promised, and on a machine
+# that is busy with other things all of it takes longer.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
