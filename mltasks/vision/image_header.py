@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, MpoImagePlugin, UnidentifiedImageError
 
 ErrorCode = Literal["invalid_image", "truncated_image", "unsupported_format", "too_many_pixels"]
 
@@ -44,6 +44,7 @@ DAMAGE = (
     zlib.error,
 )
 WEBP_HEAD = 30
+MP_ENTRIES = 0xB002
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes that exist
 FIRST_MARKER = 0xC0  # of JPEG's segments with a length
 
@@ -84,7 +85,7 @@ def inspect_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageHe
     """
     try:
         with open_single_frame(stream, limits) as image:
-            return ImageHeader(str(image.format), *image.size)
+            return header_of(image)
     finally:
         stream.seek(0)
 
@@ -100,6 +101,12 @@ def open_single_frame(stream: BinaryIO, limits: Limits) -> Iterator[Image.Image]
         check_pixels(*image.size, limits)
         check_layout(image, name)
         yield image
+
+
+def header_of(image: Image.Image) -> ImageHeader:
+    """The header of an opened image; a JPEG with previews is a JPEG."""
+    name = str(image.format)
+    return ImageHeader("JPEG" if name == "MPO" else name, *image.size)
 
 
 def sniff(stream: BinaryIO) -> str:
@@ -126,8 +133,10 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def check_layout(image: Image.Image, name: str) -> None:
-    """Raise ImageError unless there is one frame in exactly the promised format and a known pixel layout."""
-    if image.format != name or getattr(image, "is_animated", False) or _has_second_frame(image):
+    """Raise ImageError unless there is one picture in exactly the promised format and a known pixel layout."""
+    if not _is_preview_only(image) and (
+        image.format != name or getattr(image, "is_animated", False) or _has_second_frame(image)
+    ):
         raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
     if image.mode not in MODES:
         raise ImageError("unsupported_format", f"Pixels of kind {image.mode} are not accepted; save as 8 or 16 bits.")
@@ -197,6 +206,15 @@ def _png_ends_early(data: bytes) -> bool:
             return False
         position += 12 + int.from_bytes(data[position : position + 4], "big")
     return True
+
+
+def _is_preview_only(image: Image.Image) -> bool:
+    """Whether this is a camera's JPEG whose further frames are all previews of it, by its own index (CIPA DC-007).
+    Many cameras append one; it is one picture all the same."""
+    if not isinstance(image, MpoImagePlugin.MpoImageFile) or image.mpinfo is None:
+        return False
+    first, *others = (entry["Attribute"]["MPType"] for entry in image.mpinfo[MP_ENTRIES])
+    return first == "Baseline MP Primary Image" and all(kind.startswith("Large Thumbnail") for kind in others)
 
 
 def _has_second_frame(image: Image.Image) -> bool:

@@ -21,6 +21,7 @@ from mltasks.vision.image_header import (
     ImageError,
     ImageHeader,
     Limits,
+    header_of,
     inspect_header,
     open_single_frame,
 )
@@ -114,7 +115,7 @@ def verify_whole(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageHea
 
 def _load(stream: BinaryIO, roi: Roi | None, size: tuple[int, int] | None, limits: Limits) -> Loaded:
     with open_single_frame(stream, limits) as image:
-        header = ImageHeader(str(image.format), *image.size)
+        header = header_of(image)
         # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
         early = _orientation(image) if header.format == "JPEG" else 1
         upright = (image.height, image.width) if early in SIDEWAYS else image.size

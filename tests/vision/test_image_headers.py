@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import ImageError, ImageHeader, Limits, inspect_header
-from tests.vision.pictures import gradient, png_of, saved
+from mltasks.vision.images import ImageError, ImageHeader, Limits, decode, inspect_header
+from tests.vision.pictures import gradient, png_of, saved, with_preview
 
 
 def refusal(stream: io.BytesIO, limits: Limits | None = None) -> str:
@@ -69,6 +69,14 @@ def test_it_refuses_a_jpeg_with_a_second_picture_inside() -> None:
     gradient().save(stream, "MPO", save_all=True, append_images=[gradient()])
 
     assert refusal(stream) == "unsupported_format"
+
+
+def test_a_cameras_preview_behind_its_picture_does_no_harm() -> None:
+    stream = with_preview(gradient(640, 480), gradient(160, 120))
+
+    assert Image.open(stream).format == "MPO"
+    assert inspect_header(stream) == ImageHeader("JPEG", 640, 480)
+    assert np.array_equal(decode(stream, size=(100, 120)), decode(saved(gradient(640, 480), "JPEG"), size=(100, 120)))
 
 
 @pytest.mark.parametrize("name", ["PNG", "WEBP", "TIFF"])
