@@ -3,7 +3,6 @@
 const form = document.querySelector("[data-drop]");
 
 if (form) {
-  form.classList.add("live-drop");
   const send = (files, input) => {
     if (!files.length) return;
     if (input.files !== files) input.files = files;
