@@ -49,7 +49,7 @@ class Shell:
 
     @cached_property
     def theme(self) -> str:
-        """The person's choice, empty for the system's."""
+        """The person's choice, empty for the default, which is dark: the part is the brightest thing on the page."""
         asked = self._request.COOKIES.get(THEME_COOKIE, "")
         return asked if asked in THEMES else ""
 

@@ -50,7 +50,8 @@ def pages(
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing_serious(page: Page, pages: dict[str, str], shoot: Shoot, theme: str) -> None:
-    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.goto("/")
+    page.evaluate("theme => { document.cookie = `theme=${theme}; path=/` }", theme)
     found: dict[str, list[str]] = {}
     for name, path in pages.items():
         page.goto(path)
