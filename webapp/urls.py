@@ -7,13 +7,16 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from inspection.api import UnknownAddress
 from webapp import dashboard, shell
+
+handler500 = "webapp.faults.fault"
 
 _api = [
     path("", include("inspection.api_urls")),
     path("", include("labeling.api_urls")),
-    path("", include("labeling.api_urls")),
     path("models/", include("mltasks.api_urls")),
+    path("<path:rest>", UnknownAddress.as_view()),
 ]
 
 urlpatterns = [
@@ -29,7 +32,6 @@ urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("mltasks.urls")),
     path("", include("inspection.predict_urls")),
-    path("", include("webapp.health_urls")),
     path("api/v1/", include(_api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
