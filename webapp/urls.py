@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from inspection.api import UnknownAddress
@@ -12,7 +12,7 @@ from webapp import dashboard, shell
 
 handler500 = "webapp.faults.fault"
 
-_api = [
+_api: list[URLPattern | URLResolver] = [
     path("", include("inspection.api_urls")),
     path("", include("labeling.api_urls")),
     path("models/", include("mltasks.api_urls")),
