@@ -147,7 +147,7 @@ def test_a_failed_run_can_be_tried_again(run: TrainingRun, quick: None) -> None:
 
 
 def test_it_queues_even_when_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(hints, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
     model = RegisteredModel.objects.create(name="alone")
     ada = User.objects.create_user("ada")
     snapshot = freeze(model, labeled_samples(), CONFIG)
