@@ -56,9 +56,9 @@ class Reading:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Each figure with its interval."""
-        found: dict[str, Any] = self.report.get("metrics", {})
-        return found
+        """Each figure with its interval: from ``with_metrics()`` where the version came by it, else from its report."""
+        found: dict[str, Any] | None = getattr(self.version, "metrics", None)
+        return self.report.get("metrics", {}) if found is None else found
 
     @property
     def promotion(self) -> Promotion | None:

@@ -114,7 +114,7 @@ def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) 
 
 
 def _rows(model: RegisteredModel) -> dict[str, Any]:
-    versions = ModelVersion.objects.filter(model=model).select_related("report", "run__snapshot", "model")
+    versions = ModelVersion.objects.filter(model=model).with_metrics()
     runs = TrainingRun.objects.filter(model=model).select_related("version", "snapshot", "requested_by")
     return {
         "model": model,
