@@ -13,10 +13,11 @@ from unfold.decorators import action
 from inspection.estimated_count import EstimatedPaginator
 from labeling import queue
 from labeling.admin_labels import LabelAdmin, LabelUndoAdmin, ReviewAdmin
+from labeling.admin_rechecks import RecheckAdmin
 from labeling.models import Claim, DefectType
 from mltasks.read_only import ReadOnlyAdmin, badge
 
-__all__ = ["LabelAdmin", "LabelUndoAdmin", "ReviewAdmin"]
+__all__ = ["LabelAdmin", "LabelUndoAdmin", "RecheckAdmin", "ReviewAdmin"]
 
 
 @admin.register(DefectType)

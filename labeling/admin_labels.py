@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,7 +18,7 @@ from inspection.admin_inspections import KINDS
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Verdict
 from labeling import exporting, review
-from labeling.models import Label, LabelUndo, Review
+from labeling.models import Label, LabelUndo, Recheck, Review
 from labeling.refusals import Refusal
 from mltasks.read_only import ReadOnlyAdmin, badge
 
@@ -89,16 +89,19 @@ class LabelAdmin(SaidOfPart):
     actions = ("export", "take_back")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
-        """Labels, each with the one that stands for its part."""
+        """Labels, each with the one that stands for its part, and whether it is in doubt."""
         newest = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-id")
         found: QuerySet[Label] = super().get_queryset(request)
-        return found.annotate(standing=Subquery(newest.values("pk")[:1]))
+        doubts = Recheck.objects.open().filter(label=OuterRef("pk"))
+        return found.annotate(standing=Subquery(newest.values("pk")[:1]), in_doubt=Exists(doubts))
 
     @admin.display
     def status(self, label: Any) -> SafeString:
         """Whether it counts, in word and shape."""
         if hasattr(label, "undo"):
             return badge(f"taken back by {label.undo.by}", "past")
+        if label.in_doubt:
+            return badge("counts, in doubt", "busy")
         return badge("counts", "good") if label.standing == label.pk else badge("a newer one counts", "quiet")
 
     def has_undo_permission(self, request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""People look again: defect types, claims, reviews, labels."""
+"""People look again: defect types, claims, reviews, labels, and labels in doubt."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product, Verdict
+from mltasks.models import ModelVersion
 
 
 class DefectType(models.Model):
@@ -153,3 +154,58 @@ class LabelUndo(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} took back {self.label}"
+
+
+class RecheckQuerySet(models.QuerySet["Recheck"]):
+    """Sets of rechecks in domain words."""
+
+    def open(self) -> Self:
+        """Those that wait for a person."""
+        return self.filter(closed_at__isnull=True)
+
+
+class Recheck(models.Model):
+    """A label that a version disagrees with: its part waits for a person again, who is not told which way.
+
+    The ``answer`` is the label that closed it; taking that one back opens it again.
+    """
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed", "Confirmed"
+        CHANGED = "changed", "Changed"
+        WITHDRAWN = "withdrawn", "The label was taken back"
+
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="rechecks")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="rechecks", help_text="The label in doubt.")
+    given = models.CharField(max_length=6, choices=Verdict, help_text="What that label says.")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="rechecks")
+    probability = models.FloatField(help_text="Of a defect, out of fold: by models that had not learned from the part.")
+    opened_at = models.DateTimeField(db_default=Now(), editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+    answer = models.OneToOneField(Label, on_delete=models.PROTECT, null=True, blank=True, related_name="answers")
+
+    objects = RecheckQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        constraints = [
+            # Also the way to what waits: the queue's query is over open rechecks.
+            models.UniqueConstraint(
+                fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_recheck_per_inspection"
+            ),
+            # A person who said it again is not asked once more.
+            models.UniqueConstraint(
+                fields=["inspection", "given"], condition=~Q(outcome="withdrawn"), name="verdict_doubted_once"
+            ),
+            models.CheckConstraint(condition=Q(given__in=["PASS", "FAIL"]), name="recheck_of_pass_or_fail"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, outcome="", answer__isnull=True)
+                | Q(closed_at__isnull=False, outcome="withdrawn", answer__isnull=True)
+                | Q(closed_at__isnull=False, outcome__in=["confirmed", "changed"], answer__isnull=False),
+                name="recheck_is_open_or_has_an_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.given} of {self.inspection} in doubt"

@@ -11,7 +11,8 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from inspection.models import Inspection, Product, Verdict
-from labeling.models import Claim, DefectType, Label, LabelUndo, Review
+from labeling import rechecking
+from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
 
 
@@ -48,7 +49,7 @@ def resolve(claim: Claim, *, verdict: str, defect_type: DefectType | str | None 
             reviewer=held.reviewer,
             comment=comment,
         )
-        _settle(part)
+        _settle(part, label)
         return label
 
 
@@ -57,13 +58,17 @@ def correct(
 ) -> Label:
     """Say what a part is without a claim, as from the history page. Whoever holds the part loses it.
 
-    The same word by the same person again returns the label that stands. Raises InvalidLabel as ``resolve``.
+    The same word by the same person again returns the label that stands, unless that one is in doubt: then it is a
+    confirmation. Raises InvalidLabel as ``resolve``.
     """
     with transaction.atomic():
         part = _locked(inspection.pk)
         kind = _defect_type(part.product, verdict, defect_type)
         standing = standing_label(part)
-        if standing and standing.reviewer == by and _says(standing) == (verdict, kind) and standing.comment == comment:
+        same = (
+            standing and standing.reviewer == by and _says(standing) == (verdict, kind) and standing.comment == comment
+        )
+        if standing and same and not rechecking.is_waiting(part):
             return standing
         label = Label.objects.create(
             inspection=part,
@@ -73,7 +78,7 @@ def correct(
             reviewer=by,
             comment=comment,
         )
-        _settle(part)
+        _settle(part, label)
         return label
 
 
@@ -91,6 +96,7 @@ def undo(label: Label, *, by: User) -> None:
         if standing_label(part) != label:
             raise NotStanding("A newer label of this part counts; take that one back first.")
         LabelUndo.objects.create(label=label, by=by)
+        rechecking.take_back(label)
         if standing_label(part) is None:
             Inspection.objects.filter(pk=part.pk).update(settled_at=None)
 
@@ -106,7 +112,9 @@ def _locked(key: UUID) -> Inspection:
 
 
 def _check_free(part: Inspection, held: Claim) -> None:
-    if part.settled_at is not None:
+    # A settled part is free again while its label is in doubt, for those who claimed it since.
+    doubted = Recheck.objects.open().filter(inspection=part, opened_at__lte=held.created_at)
+    if part.settled_at is not None and not doubted.exists():
         raise ClaimLost("This part was settled meanwhile.")
     if Claim.objects.filter(inspection=part, closed_at__isnull=True).exclude(pk=held.pk).exists():
         raise ClaimLost("The lease ran out and another reviewer has this part now.")
@@ -122,7 +130,8 @@ def _says(label: Label) -> tuple[str, DefectType | None]:
     return label.verdict, label.defect_type
 
 
-def _settle(part: Inspection) -> None:
+def _settle(part: Inspection, label: Label) -> None:
+    rechecking.answer(part, label)
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
     Claim.objects.filter(inspection=part, closed_at__isnull=True).update(closed_at=Now())
 

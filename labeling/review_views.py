@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inspection.choice import chosen_product
 from inspection.models import Product
-from labeling import history, queue, review
+from labeling import history, queue, rechecking, review
 from labeling.forms import VerdictForm, types_of
 from labeling.models import Claim, Label
 from labeling.refusals import ClaimLost, Refusal
@@ -97,7 +97,9 @@ def plain(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _plain_verdict(request)
     claim = queue.claim(reviewer=person(request), product=product)
-    context = {"product": product, "claim": claim, "types": types_of(product), **_state(person(request), product)}
+    again = claim is not None and rechecking.is_waiting(claim.inspection)
+    state = _state(person(request), product)
+    context = {"product": product, "claim": claim, "again": again, "types": types_of(product), **state}
     return render(request, "review/plain.html", context)
 
 
@@ -117,7 +119,7 @@ def _plain_verdict(request: HttpRequest) -> HttpResponse:
 
 def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
     part = claim.inspection
-    context = {"claim": claim, "part": part, "product": part.product}
+    context = {"claim": claim, "part": part, "product": part.product, "again": rechecking.is_waiting(part)}
     response = render(request, "review/_part.html", context)
     response["Cache-Control"] = "no-store"
     return response
@@ -125,7 +127,7 @@ def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
 
 def _state(reviewer: User, product: Product) -> dict[str, int]:
     return {
-        "left": queue.waiting(product),
+        "left": queue.waiting(product) + rechecking.waiting(product),
         "today": history.labeled_today(reviewer, product),
         "teaching": history.teaching(product),
     }

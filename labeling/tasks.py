@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from labeling import nightly as nights
+from labeling import rechecking
 from mltasks import sweeping
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ def nightly() -> None:
 
 @shared_task
 def sweep_runs() -> None:
-    """Put right what crashes left of training runs."""
+    """Put right what crashes left of training runs, and offer the labels again that a new version doubts."""
     if count := sweeping.sweep():
         logger.info("Swept training runs: %d put right", count)
+    if opened := rechecking.sweep():
+        logger.info("Offered %d labels again: a new version doubts them", len(opened))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from inspection.models import Inspection
-from labeling.models import Claim, Label, Review
+from labeling.models import Claim, Label, Recheck, Review
 from mltasks.models import SnapshotItem
 
 
@@ -25,7 +25,7 @@ class Event:
 
 def timeline(part: Inspection) -> list[Event]:
     """All events of the part, oldest first."""
-    events = [*_machine(part), *_claims(part), *_labels(part), *_snapshots(part)]
+    events = [*_machine(part), *_claims(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
     return sorted(events, key=lambda event: event.at)
 
 
@@ -64,6 +64,14 @@ def _labels(part: Inspection) -> Iterator[Event]:
         yield Event(label.created_at, label.verdict.lower(), f"{how} {label.verdict}{named}{by}", said, label)
         if hasattr(label, "undo"):
             yield Event(label.undo.created_at, "undo", f"{label.verdict}{named} taken back by {label.undo.by}")
+
+
+def _rechecks(part: Inspection) -> Iterator[Event]:
+    for doubt in Recheck.objects.filter(inspection=part).select_related("version"):
+        said = f"version {doubt.version.number} gives a defect {doubt.probability:.0%}; a person judges it again"
+        yield Event(doubt.opened_at, "review", f"The model disagrees with this label: {doubt.given}", said)
+        if doubt.closed_at:
+            yield Event(doubt.closed_at, "review", f"Judged again: {doubt.get_outcome_display().lower()}")
 
 
 def _snapshots(part: Inspection) -> Iterator[Event]:

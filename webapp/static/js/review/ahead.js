@@ -11,8 +11,8 @@ export class Part {
     const holder = document.createElement("div");
     holder.innerHTML = html;
     this.element = holder.firstElementChild;
-    const { claim, inspection, title, label } = this.element.dataset;
-    Object.assign(this, { claim, inspection, title, label });
+    const { claim, inspection, title, label, again } = this.element.dataset;
+    Object.assign(this, { claim, inspection, title, label, again: again !== undefined });
     const image = this.element.querySelector(".part-image");
     this.ready = image.decode().catch(() => image.classList.add("broken"));
   }

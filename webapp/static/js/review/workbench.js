@@ -68,7 +68,7 @@ function decide(verdict, defect_type = "") {
 function agree() {
   if (!current) return;
   if (current.label) decide(current.label);
-  else tell("No model said anything of this part: press P or F.");
+  else tell(current.again ? "This one is judged without the model: press P or F." : "No model said anything of this part: press P or F.");
 }
 
 async function undo() {

@@ -1,0 +1,53 @@
+"""Labels in doubt, in the admin: which wait for a second look, and how the others ended."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from inspection.models import Inspection
+from labeling.models import Recheck
+from mltasks.read_only import ReadOnlyAdmin, badge
+
+KINDS = {
+    "": "busy",
+    Recheck.Outcome.CONFIRMED: "good",
+    Recheck.Outcome.CHANGED: "bad",
+    Recheck.Outcome.WITHDRAWN: "past",
+}
+
+
+@admin.register(Recheck)
+class RecheckAdmin(ReadOnlyAdmin):
+    """What a version doubted, and what people said to it."""
+
+    list_display = ("part", "label", "version", "defect", "status", "answer", "opened_at", "closed_at")
+    list_filter = (("closed_at", admin.EmptyFieldListFilter), "outcome", "given", "inspection__product")
+    list_select_related = ("inspection", "label__defect_type", "answer__defect_type", "version__model")
+    fields = ("inspection", "label", "version", "defect", "status", "answer", "opened_at", "closed_at")
+    readonly_fields = ("defect", "status", "opened_at")
+
+    def has_view_permission(self, request: HttpRequest, obj: Recheck | None = None) -> bool:
+        """Those who may see labels."""
+        return request.user.has_perm("labeling.view_label")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As above."""
+        return self.has_view_permission(request)
+
+    @admin.display
+    def part(self, doubt: Recheck) -> Inspection:
+        """The part."""
+        return doubt.inspection
+
+    @admin.display(description="defect probability", ordering="probability")
+    def defect(self, doubt: Recheck) -> str:
+        """As percent."""
+        return f"{doubt.probability:.1%}"
+
+    @admin.display(ordering="outcome")
+    def status(self, doubt: Recheck) -> SafeString:
+        """Waiting, or how it ended."""
+        words = doubt.get_outcome_display().lower() if doubt.closed_at else "waits for a person"
+        return badge(words, KINDS[doubt.outcome])
