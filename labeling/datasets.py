@@ -11,6 +11,7 @@ from inspection.models import Inspection, Product
 from labeling.models import Label, LabelQuerySet
 from mltasks import snapshots
 from mltasks.models import DatasetSnapshot
+from mltasks.vision.likeness import file_group
 from mltasks.vision.types import Roi, Sample
 
 
@@ -28,7 +29,8 @@ def take_snapshot(product: Product) -> DatasetSnapshot:
 def samples(product: Product) -> list[Sample]:
     """One sample an image. Of two labels of the same bytes the newer counts.
 
-    Images of one part share a group: the same part id, or the same bytes sent under two part ids.
+    Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image without a
+    part id has the group of its own file, and ``snapshots.freeze`` looks what it is like.
     """
     labels = list(standing_labels(product))
     group_of = groups(label.inspection for label in labels)
@@ -39,8 +41,8 @@ def samples(product: Product) -> list[Sample]:
 
 
 def groups(parts: Iterable[Inspection]) -> dict[str, str]:
-    """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least member,
-    so that its name does not depend on the order of the parts."""
+    """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
+    or without one by its file, so that its name does not depend on the order of the parts."""
     root: dict[str, str] = {}
 
     def find(key: str) -> str:
@@ -52,12 +54,16 @@ def groups(parts: Iterable[Inspection]) -> dict[str, str]:
 
     files = set()
     for part in parts:
-        file = f"file {part.image_sha256}"
+        file = file_group(part.image_sha256)
         files.add(part.image_sha256)
-        # "part …" sorts after "file …", and the least becomes the root.
-        least, other = sorted((find(file), find(f"part {part.part_id}" if part.part_id else file)))
+        # A part id before a file: the group's name says whether its part is known.
+        least, other = sorted((find(file), find(f"part {part.part_id}" if part.part_id else file)), key=_known_first)
         root[other] = least
-    return {sha256: find(f"file {sha256}") for sha256 in files}
+    return {sha256: find(file_group(sha256)) for sha256 in files}
+
+
+def _known_first(group: str) -> tuple[bool, str]:
+    return not group.startswith("part "), group
 
 
 def _sample(label: Label, group: str) -> Sample:

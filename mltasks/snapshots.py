@@ -14,6 +14,7 @@ from django.db.models import Max
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.vision.data import assign_splits
+from mltasks.vision.likeness import file_group, group_samples
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 _BATCH = 1000
@@ -26,12 +27,15 @@ class SnapshotDamaged(RuntimeError):  # noqa: N818 - a state of the thing, named
 def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfig) -> DatasetSnapshot:
     """Copy a labeled set into a numbered snapshot, each sample with the split that ``config`` gives it.
 
+    A sample whose group is only its own file has no part id: it is grouped by likeness, which reads every image once.
     A sample's path lies below MEDIA_ROOT; its own split is ignored. Raises NotEnoughLabels (in words for people) when
     the set can't be trained on, ValueError for one image twice or a path outside MEDIA_ROOT.
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
     _refuse_twins(ordered)
-    items = [_item(sample) for sample in assign_splits(ordered, config)]
+    _refuse_outsiders(ordered)
+    known = [sample.group != file_group(sample.sha256) for sample in ordered]
+    items = [_item(sample) for sample in assign_splits(group_samples(ordered, known), config)]
     count = Counter(item.target for item in items)
     with transaction.atomic():
         # The lock makes numbers consecutive however many freeze at once.
@@ -65,10 +69,15 @@ def _refuse_twins(samples: Sequence[Sample]) -> None:
             raise ValueError(f"The image with sha256 {sha256} is {count} times in the set; a snapshot holds it once.")
 
 
+def _refuse_outsiders(samples: Sequence[Sample]) -> None:
+    root = Path(settings.MEDIA_ROOT).resolve()
+    for sample in samples:
+        if not sample.path.resolve().is_relative_to(root):
+            raise ValueError(f"{sample.path} does not lie below MEDIA_ROOT.")
+
+
 def _item(sample: Sample) -> SnapshotItem:
     root = Path(settings.MEDIA_ROOT).resolve()
-    if not sample.path.resolve().is_relative_to(root):
-        raise ValueError(f"{sample.path} does not lie below MEDIA_ROOT.")
     return SnapshotItem(
         image_name=sample.path.resolve().relative_to(root).as_posix(),
         image_sha256=sample.sha256,

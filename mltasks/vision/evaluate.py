@@ -20,8 +20,9 @@ from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
 
 WORST = 12
 PARTS_NOTE = (
-    "Images with one part id, and identical files, count as one part and are never divided between learning and "
-    "measuring. Repeated parts without part ids can't be recognised; if there are some, the figures are too good."
+    "Images with one part id, identical files, and without part ids images that are near-duplicates by likeness, count "
+    "as one part and are never divided between learning and measuring. Likeness misses some repeats of parts that "
+    "hardly differ; if there are many without part ids, the figures are too good."
 )
 Floats = NDArray[np.float64]
 

@@ -14,6 +14,7 @@ from inspection.models import Product, Verdict
 from labeling import datasets, review
 from labeling.models import DefectType, Label
 from mltasks.vision.data import NotEnoughLabels
+from mltasks.vision.likeness import file_group
 from mltasks.vision.types import Roi
 from tests.labeling.conftest import make_part, make_product
 
@@ -75,6 +76,9 @@ def test_images_of_one_part_share_a_group(product: Product) -> None:
     group = {sample.name: sample.group for sample in datasets.samples(product)}
     assert len({group[name] for name in ("one", "two", "three again", "four")}) == 1
     assert len(set(group.values())) == 3
+    assert group["one"] == "part A7"  # the least part id
+    alone = next(sample for sample in datasets.samples(product) if sample.name == "alone")
+    assert alone.group == file_group(alone.sha256)
 
 
 def test_a_snapshot_freezes_the_samples(product: Product) -> None:

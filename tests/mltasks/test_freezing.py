@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import ProgrammingError
+from PIL import Image
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.snapshots import SnapshotDamaged, freeze, verified_samples
 from mltasks.vision.data import NotEnoughLabels
-from mltasks.vision.types import Roi
+from mltasks.vision.likeness import file_group
+from mltasks.vision.types import Roi, Sample
 from tests.trained import CONFIG, GOOD, labeled_samples
 
 
@@ -39,6 +42,49 @@ def test_it_numbers_snapshots_and_the_same_set_has_the_same_hash(model: Register
 def test_its_time_is_known_at_once(snapshot: DatasetSnapshot) -> None:
     stored = DatasetSnapshot.objects.get().created_at
     assert snapshot.created_at == stored
+
+
+def brighter(sample: Sample) -> Sample:
+    """Another shot of the sample's part, under more light, without a part id."""
+    path = sample.path.with_name(f"brighter-{sample.path.name}")
+    with Image.open(sample.path) as image:
+        image.point([min(255, round(1.2 * level)) for level in range(256)] * 3).save(path, quality=85)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return replace(sample, name=path.name, path=path, sha256=sha256, group=file_group(sha256))
+
+
+def frozen_groups(snapshot: DatasetSnapshot) -> dict[str, tuple[str, str]]:
+    """Group and split by title."""
+    return {item.title: (item.group, item.split) for item in snapshot.items.all()}
+
+
+def test_shots_without_part_ids_are_grouped_by_likeness(model: RegisteredModel) -> None:
+    known, unknown = (
+        labeled_samples()[:3],
+        [replace(sample, group=file_group(sample.sha256)) for sample in labeled_samples()[3:]],
+    )
+    again = [brighter(known[0]), brighter(unknown[0])]
+    snapshot = freeze(model, [*known, *unknown, *again], CONFIG)
+    found = frozen_groups(snapshot)
+    assert found[again[0].name] == found[known[0].name]
+    assert found[again[0].name][0] == "part-0"
+    assert found[again[1].name] == found[unknown[0].name]
+    assert found[again[1].name][0] == min(again[1].group, unknown[0].group)
+    assert freeze(model, reversed([*known, *unknown, *again]), CONFIG).sha256 == snapshot.sha256
+
+
+def test_an_image_that_cannot_be_read_is_frozen_alone(model: RegisteredModel) -> None:
+    samples = [replace(sample, group=file_group(sample.sha256)) for sample in labeled_samples()]
+    broken = Path(settings.MEDIA_ROOT) / "broken.jpg"
+    broken.write_bytes(b"no image")
+    sha256 = hashlib.sha256(broken.read_bytes()).hexdigest()
+    damaged = Sample("broken.jpg", sha256, broken, 0, file_group(sha256))
+    missing = replace(
+        damaged, name="missing.jpg", sha256="0" * 64, path=broken.with_name("gone.jpg"), group=file_group("0" * 64)
+    )
+    found = frozen_groups(freeze(model, [*samples, damaged, missing], CONFIG))
+    assert found["broken.jpg"][0] == damaged.group
+    assert found["missing.jpg"][0] == missing.group
 
 
 def test_it_refuses_too_few_labels_in_words(model: RegisteredModel) -> None:

@@ -1,0 +1,176 @@
+"""Pairs of images that are near-duplicates among a population of textures.
+
+What all images share goes first: the mean picture, what small movements of it look like (tangents, after Simard et
+al., 1993), and in a large population its leading components. Neighbours are looked up coarsely, compared again under
+small shifts, and kept when they are much nearer than the images next in likeness (the ratio test of Lowe, 2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Textures = NDArray[np.float16]
+Floats = NDArray[np.float32]
+Pairs = NDArray[np.int64]
+
+# A part's crop may differ by this between two shots: pixels, or a share of the side.
+SIZE_PIXELS, SIZE_SHARE = 12, 0.10
+# Correlation of what is the images' own, at the best shift, and its distance to 1 as a share of the backdrop's. From
+# 0.7 on different plates of one fixture begin to merge; at 0.6 a tenth of the repeats more is missed.
+LIKENESS, CONTRAST = 0.35, 0.64
+# What is looked at again: each image's nearest, by the halved textures; how many rivals; shifts in pixels (5 %).
+NEIGHBOURS, COARSE_LIKENESS, RIVALS, SHIFT = 8, 0.15, 2, 3
+# Light and pose are few components. In a small population each part is one itself, so it loses fewer.
+COMPONENTS, IMAGES_PER_COMPONENT, COMPONENT_SAMPLE = 8, 25, 800
+# Correlation of whole pictures with their station's mean: 0.64 and more in two fixtures, half of it among tiles.
+SAME_FIXTURE, FIXTURE_IMAGES, LEADERS = 0.6, 30, 1000
+MIN_IMAGES = 8
+_BLOCK = 256
+
+
+def alike_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Positions (lower, higher) of near-duplicates among ``[n, side, side]`` textures of ``[n, 2]`` pixels."""
+    found: list[tuple[int, int]] = []
+    for members in populations(textures):
+        # Fewer don't show what they have in common and what is their own.
+        if len(members) >= MIN_IMAGES:
+            pairs = members[_alike_in_population(textures[members], sizes[members])]
+            found += [(int(one), int(other)) for one, other in pairs]
+    return found
+
+
+def populations(textures: Textures) -> list[NDArray[np.int64]]:
+    """Divide positions into what was taken in one fixture each, of 30 images or more, and all the rest: what is common
+    to one station's images is not common to another's. A rare fixture would else look like many shots of one part."""
+    coarse = _coarse(textures)
+    free = np.ones(len(coarse), dtype=bool)
+    found = []
+    for leader in range(0, len(coarse), -(-len(coarse) // LEADERS)):
+        like = free & (coarse @ coarse[leader] > SAME_FIXTURE)
+        if free[leader] and like.any():
+            like = free & (coarse @ _unit(coarse[like].mean(0)[None])[0] > SAME_FIXTURE)
+            if like.sum() >= FIXTURE_IMAGES:
+                found.append(np.flatnonzero(like))
+                free &= ~like
+    return [*found, np.flatnonzero(free)]
+
+
+def _alike_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
+    own = own_textures(textures)
+    near, rivals = _neighbours(_coarse(own), sizes)
+    likeness = aligned_likeness(own, near)
+    backdrop = aligned_likeness(own, rivals).reshape(len(own), -1).max(1)
+    room = 1 - np.maximum(backdrop[near[:, 0]], backdrop[near[:, 1]])
+    alike: Pairs = near[(likeness > LIKENESS) & (1 - likeness < CONTRAST * room)]
+    return alike
+
+
+def own_textures(textures: Textures) -> Textures:
+    """What each texture has that the population has not, the same shape."""
+    count, side, _ = textures.shape
+    mean = textures.mean(0, dtype=np.float32)
+    shared = _tangents(mean)
+    sample = textures[:: -(-count // COMPONENT_SAMPLE)].reshape(-1, side * side).astype(np.float32)
+    rest = _without(sample - mean.ravel(), shared)
+    components = min(COMPONENTS, round(count / IMAGES_PER_COMPONENT))
+    if components:
+        _, vectors = np.linalg.eigh(rest @ rest.T)
+        leading, _ = np.linalg.qr(rest.T @ vectors[:, -components:])
+        shared = np.concatenate([shared, leading], axis=1)
+    own = np.empty_like(textures)
+    for rows in _blocks(count):
+        flat = textures[rows].reshape(-1, side * side).astype(np.float32) - mean.ravel()
+        own[rows] = _without(flat, shared).reshape(-1, side, side)
+    return own
+
+
+def aligned_likeness(own: Textures, pairs: Pairs) -> Floats:
+    """Correlation in [-1, 1] of each pair at the best of the shifts by up to three pixels either way."""
+    best = np.full(len(pairs), -1, dtype=np.float32)
+    inner = slice(SHIFT, own.shape[1] - SHIFT)
+    for rows in _blocks(len(pairs)):
+        fixed = _unit(own[pairs[rows, 0], inner, inner])
+        moved = own[pairs[rows, 1]].astype(np.float32)
+        for window in _windows(own.shape[1]):
+            np.maximum(best[rows], np.einsum("ij,ij->i", fixed, _unit(moved[:, *window])), out=best[rows])
+    return best
+
+
+def _neighbours(coarse: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
+    """Candidate pairs (lower, higher), and for each image ``RIVALS`` pairs with images beyond any likely group."""
+    count = len(coarse)
+    # Duplicates themselves must not become the backdrop: it lies further off where there are more images.
+    rank = min(5 + count // 20, count - 1 - RIVALS)
+    near: list[Pairs] = []
+    rivals: list[Pairs] = []
+    for rows in _blocks(count):
+        likeness = coarse[rows] @ coarse.T
+        at = np.arange(count)[rows]
+        likeness[np.arange(len(at)), at] = -2
+        ranks = list(range(rank, rank + RIVALS))
+        rivals.append(_pairs(at, np.argpartition(-likeness, ranks, axis=1)[:, rank : rank + RIVALS]))
+        likeness[~_same_size(sizes[rows], sizes)] = -2
+        nearest = np.argpartition(-likeness, min(NEIGHBOURS, count - 1), axis=1)[:, :NEIGHBOURS]
+        enough = np.take_along_axis(likeness, nearest, axis=1) > COARSE_LIKENESS
+        near.append(_pairs(at, nearest)[enough.ravel()])
+    return np.unique(np.sort(np.concatenate(near), axis=1), axis=0), np.concatenate(rivals)
+
+
+def _pairs(at: NDArray[np.int64], others: NDArray[np.int64]) -> Pairs:
+    return np.stack([np.repeat(at, others.shape[1]), others.ravel()], axis=1)
+
+
+def _same_size(some: NDArray[np.int64], every: NDArray[np.int64]) -> NDArray[np.bool_]:
+    close = np.ones((len(some), len(every)), dtype=bool)
+    for one, other in zip(some.T.astype(np.float32), every.T.astype(np.float32), strict=True):
+        allowed = np.maximum(SIZE_PIXELS, SIZE_SHARE * np.maximum(one[:, None], other))
+        close &= np.abs(one[:, None] - other) <= allowed
+    return close
+
+
+def _coarse(own: Textures) -> Floats:
+    """Halved by averaging, as unit vectors ``[n, side² / 4]``."""
+    count, side, _ = own.shape
+    coarse = np.empty((count, side * side // 4), dtype=np.float32)
+    for rows in _blocks(count):
+        halves = own[rows].astype(np.float32).reshape(-1, side // 2, 2, side // 2, 2)
+        coarse[rows] = _unit(halves.mean((2, 4)))
+    return coarse
+
+
+def _tangents(mean: Floats) -> Floats:
+    """An orthonormal basis ``[side², 11]``: the mean picture, and to second order how it changes when it moves, turns,
+    is stretched or sheared."""
+    middle = (len(mean) - 1) / 2
+    down, across = np.indices(mean.shape, dtype=np.float32) - middle
+    dy, dx = np.gradient(mean)
+    dyy, dyx = np.gradient(dy)
+    dxx = np.gradient(dx, axis=1)
+    flat = [np.ones_like(mean), mean, dx, dy, across * dx, down * dx, across * dy, down * dy, dxx, dyx, dyy]
+    basis, _ = np.linalg.qr(np.stack([one.ravel() for one in flat], axis=1))
+    return np.asarray(basis, dtype=np.float32)
+
+
+def _without(flat: Floats, shared: Floats) -> Floats:
+    return np.asarray(flat - (flat @ shared) @ shared.T, dtype=np.float32)
+
+
+def _windows(side: int) -> Iterator[tuple[slice, slice]]:
+    inner = side - 2 * SHIFT
+    for top in range(2 * SHIFT + 1):
+        for left in range(2 * SHIFT + 1):
+            yield slice(top, top + inner), slice(left, left + inner)
+
+
+def _unit(pictures: NDArray[np.floating]) -> Floats:
+    """Pictures ``[n, h, w]`` as rows of mean 0 and length 1; a picture without any contrast becomes zeros."""
+    rows = pictures.reshape(len(pictures), -1).astype(np.float32)
+    rows -= rows.mean(1, keepdims=True)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), dtype=np.float32)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
