@@ -16,4 +16,5 @@ urlpatterns = [
     path("inspections/<uuid:key>/correct/", views.correct, name="part-correct"),
     path("inspections/<uuid:key>/undo/", views.undo, name="part-undo"),
     path("models/<slug:product>/retrain/", views.retrain, name="retrain"),
+    path("models/<slug:product>/pretrain/", views.pretrain, name="pretrain"),
 ]

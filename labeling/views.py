@@ -15,13 +15,15 @@ from inspection.models import Inspection, Product
 from labeling import history, review
 from labeling.forms import HistoryForm, VerdictForm, types_of
 from labeling.models import Label
+from labeling.pretraining import pretrain as start_pretraining
 from labeling.refusals import Refusal
 from labeling.retraining import PERMISSION as MAY_RETRAIN
 from labeling.retraining import retrain as start_retraining
 from labeling.timeline import timeline
 from mltasks.choice import remember
-from mltasks.models import TrainingRun
+from mltasks.models import BackboneRun, TrainingRun
 from mltasks.signed_in import needs, person, whole_number
+from mltasks.vision.pretrain.lesson import Lesson
 
 may_look = needs("inspection.view_inspection")
 LOOKS = ("table", "sheet")
@@ -110,6 +112,25 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("models")
     return redirect("run", run.pk)
+
+
+@require_POST
+@needs(MAY_RETRAIN)
+def pretrain(request: HttpRequest, product: str) -> HttpResponse:
+    """Queue a lesson of the backbone on the product's stored images and show it."""
+    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).light().first()
+    if waiting is not None:
+        messages.info(request, "A lesson is on its way already; its result comes first.")
+        return redirect("backbone", waiting.pk)
+    try:
+        run = start_pretraining(found, Lesson(), requested_by=person(request))
+        usually = Lesson().usually
+        messages.success(request, f"Queued: usually {usually} on two cores. Trainings wait until it is done.")
+    except ValueError as error:
+        messages.error(request, str(error))
+        return redirect("models")
+    return redirect("backbone", run.pk)
 
 
 def _part(key: UUID) -> Inspection:

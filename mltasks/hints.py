@@ -8,20 +8,19 @@ from celery import current_app
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from mltasks.leased import LeasedRun, runs_of
 from mltasks.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
-TASK = "mltasks.tasks.execute_run"
 
-
-def send(run_id: int) -> bool:
+def send(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:
     """Publish the hint and note when. Returns False when the broker is away, which is no error."""
     try:
         # By name: the task's own module stands above this one.
-        current_app.send_task(TASK, args=[run_id], retry=False)
+        current_app.send_task(kind.TASK, args=[run_id], retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away, run %s waits for the next sweep: %s", run_id, error)
         return False
-    TrainingRun.objects.filter(pk=run_id).update(hint_sent_at=Now())
+    runs_of(kind).filter(pk=run_id).update(hint_sent_at=Now())
     return True

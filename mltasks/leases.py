@@ -1,4 +1,4 @@
-"""Who may write to a training run. A lease is a token and an end on the run's row, both by the database's clock."""
+"""Who may write to a run. A lease is a token and an end on the run's row, both by the database's clock."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Self
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 
+from mltasks.leased import LeasedRun, LeasedRunQuerySet, RunState, runs_of
 from mltasks.models import TrainingRun
 
 LEASE = timedelta(seconds=60)
@@ -26,20 +27,22 @@ class LeaseLost(RuntimeError):  # noqa: N818 - a state of the thing
 
 @dataclass(frozen=True, slots=True)
 class RunLease:
-    """One worker's right to write to one run, until it runs out or is taken."""
+    """One worker's right to write to one run, until it runs out or is taken. ``kind`` is the run's model."""
 
     run_id: int
     token: uuid.UUID
+    kind: type[LeasedRun] = TrainingRun
 
     @classmethod
-    def take(cls, run_id: int) -> Self:
+    def take(cls, run_id: int, kind: type[LeasedRun] = TrainingRun) -> Self:
         """Take a waiting run: it is RUNNING then, one attempt further. Raises RunNotAvailable."""
-        lease = cls(run_id, uuid.uuid4())
+        lease = cls(run_id, uuid.uuid4(), kind)
         taken = (
-            TrainingRun.objects.queued()
+            runs_of(kind)
+            .queued()
             .filter(pk=run_id)
             .update(
-                state=TrainingRun.State.RUNNING,
+                state=RunState.RUNNING,
                 attempt=F("attempt") + 1,
                 lease_token=lease.token,
                 lease_expires_at=Now() + LEASE,
@@ -59,20 +62,23 @@ class RunLease:
         """Write fields, append to the log and renew the lease, in one fenced update. Raises LeaseLost."""
         if log:
             fields["log"] = Concat(F("log"), Value(log))
-        held = TrainingRun.objects.held_with(self.token).filter(pk=self.run_id)
-        if not held.update(lease_expires_at=Now() + LEASE, **fields):
+        if not self.held().update(lease_expires_at=Now() + LEASE, **fields):
             raise LeaseLost(f"Run {self.run_id} is no longer this worker's: its lease ran out or it was taken.")
+
+    def held(self) -> LeasedRunQuerySet[LeasedRun]:
+        """The run while this lease holds it; none afterwards."""
+        return runs_of(self.kind).held_with(self.token).filter(pk=self.run_id)
 
     def renew(self) -> None:
         """Hold the run for another while. Raises LeaseLost."""
         self.write()
 
-    def finish(self, state: TrainingRun.State, *, log: str, **fields: Any) -> None:
+    def finish(self, state: RunState, *, log: str, **fields: Any) -> None:
         """Write the run's end and give the lease back. Raises LeaseLost."""
         self.write(state=state, finished_at=Now(), log=log, **fields)
 
 
-def let_go(run: TrainingRun, token: uuid.UUID, words: str) -> bool:
+def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
     """Record that the attempt that held ``token`` ended without finishing: tried again, or failed after the last.
 
     ``run`` is the row as it was read. Returns False when the run has moved on since, and writes nothing then.
@@ -84,9 +90,16 @@ def let_go(run: TrainingRun, token: uuid.UUID, words: str) -> bool:
         after = "It will be tried again."
         fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": "Waiting for another attempt"}
     said = f"{words}, attempt {run.attempt} of {run.MAX_ATTEMPTS}. {after}"
-    held = TrainingRun.objects.held_with(token).filter(pk=run.pk, attempt=run.attempt)
+    held = runs_of(type(run)).held_with(token).filter(pk=run.pk, attempt=run.attempt)
     log = Concat(F("log"), Value(log_line(said)))
     return bool(held.update(error=said, lease_token=None, lease_expires_at=None, log=log, **fields))
+
+
+def queue_again(run: LeasedRun) -> bool:
+    """Queue a failed run again, with all its attempts. Returns False when it did not fail."""
+    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": "Waiting for a worker"}
+    failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
+    return bool(failed.update(state=RunState.QUEUED, **again))
 
 
 def log_line(words: str) -> str:

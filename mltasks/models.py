@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +12,8 @@ from django.db.models import F, Q
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 
+from mltasks.backbone_run import BackboneRun as BackboneRun  # here, too, Django looks for models
+from mltasks.leased import LeasedRun, LeasedRunQuerySet
 from mltasks.vision.types import Roi, Sample, TrainConfig
 
 
@@ -95,66 +96,26 @@ class SnapshotItem(models.Model):
         )
 
 
-class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+class TrainingRunQuerySet(LeasedRunQuerySet["TrainingRun"]):
     """Sets of training runs in domain words. All times are the database's."""
 
-    def queued(self) -> Self:
-        """Runs that wait for a worker."""
-        return self.filter(state=TrainingRun.State.QUEUED)
 
-    def unfinished(self) -> Self:
-        """Runs that wait or run."""
-        return self.filter(state__in=[TrainingRun.State.QUEUED, TrainingRun.State.RUNNING])
-
-    def abandoned(self) -> Self:
-        """Runs whose worker let its lease run out."""
-        return self.filter(state=TrainingRun.State.RUNNING, lease_expires_at__lt=Now())
-
-    def held_with(self, token: uuid.UUID) -> Self:
-        """The running run whose lease has this token: what a worker may write to."""
-        return self.filter(state=TrainingRun.State.RUNNING, lease_token=token)
-
-
-class TrainingRun(models.Model):
-    """One attempt to learn a new version. State, attempt and lease live here; a Celery message is only a hint."""
-
-    class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        SUCCEEDED = "succeeded", "Succeeded"
-        FAILED = "failed", "Failed"
+class TrainingRun(LeasedRun):
+    """One attempt to learn a new version."""
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", "By a person"
         NIGHTLY = "nightly", "Nightly"
         COMMAND = "command", "By command"
 
-    MAX_ATTEMPTS = 3
+    COMMAND = "execute_run"
+    TASK = "mltasks.tasks.execute_run"
+    WORK = "training"
 
-    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Names its directories on disk.")
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
-    config = models.JSONField(default=dict)
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
     night = models.DateField(null=True, blank=True, help_text="The night this run belongs to; one a model and night.")
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    lease_token = models.UUIDField(
-        null=True, blank=True, help_text="Fences the writes of a worker that lost its lease."
-    )
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    hint_sent_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
-    progress = models.FloatField(default=0.0, help_text="Share done, 0 to 1.")
-    stage = models.CharField(max_length=200, blank=True)
-    epochs = models.JSONField(default=list, help_text="Metrics of each epoch, in order.")
-    log = models.TextField(blank=True)
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = TrainingRunQuerySet.as_manager()
 
@@ -173,16 +134,6 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.name} run {self.pk}"
-
-    @property
-    def finished(self) -> bool:
-        """True once the run can change no more."""
-        return self.state in {self.State.SUCCEEDED, self.State.FAILED}
-
-    @property
-    def last_attempt(self) -> bool:
-        """True when the run is not tried again after this attempt."""
-        return self.attempt >= self.MAX_ATTEMPTS
 
     @property
     def bundle_name(self) -> str:

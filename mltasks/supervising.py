@@ -1,4 +1,4 @@
-"""Run a training in a fresh process and watch it: a torch process is never forked, and its death is told."""
+"""Learn in a fresh process and watch it: a torch process is never forked, and its death is told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from mltasks.leased import LeasedRun
 from mltasks.leases import RunLease, RunNotAvailable, let_go
 from mltasks.models import TrainingRun
 
@@ -20,14 +21,14 @@ LOOK_EVERY = 5.0  # seconds
 _STDERR_TAIL = 4000  # bytes that the run's log keeps of a process that died
 
 
-def supervise(run_id: int) -> bool:
+def supervise(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:
     """Execute a waiting run in a process of its own and wait for it. Returns False when the run was not waiting.
 
     When the process ends without finishing its run, the run says how and is tried again, or fails after its last
     attempt.
     """
     try:
-        lease = RunLease.take(run_id)
+        lease = RunLease.take(run_id, kind)
     except RunNotAvailable:
         return False
     with tempfile.TemporaryFile() as errors:
@@ -37,7 +38,7 @@ def supervise(run_id: int) -> bool:
 
 
 def _spawn(lease: RunLease, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "manage.py", "execute_run", str(lease.run_id)]
+    command = [sys.executable, "manage.py", lease.kind.COMMAND, str(lease.run_id)]
     command += ["--lease", str(lease.token), "--parent", str(os.getpid())]
     # A session of its own: Ctrl-C at the terminal reaches the supervisor, and this process dies with its worker.
     return subprocess.Popen(command, cwd=settings.BASE_DIR, stderr=errors, start_new_session=True)  # noqa: S603
@@ -59,28 +60,28 @@ def _watch(process: subprocess.Popen[bytes], lease: RunLease) -> int:
 
 def _held(lease: RunLease) -> bool:
     try:
-        return TrainingRun.objects.held_with(lease.token).filter(pk=lease.run_id).exists()
+        return lease.held().exists()
     except (OperationalError, InterfaceError):
         connection.close()  # the next look tries again; the training keeps its work meanwhile
         return True
 
 
 def _tell(lease: RunLease, code: int, tail: str) -> None:
-    run = TrainingRun.objects.held_with(lease.token).filter(pk=lease.run_id).first()
+    run = lease.held().first()
     if run is None:  # it finished, or was taken away: the row says so already
         return
     if tail:
         lease.write(log=f"{tail.rstrip()}\n")
-    let_go(run, lease.token, _how(code))
+    let_go(run, lease.token, _how(code, run.WORK))
 
 
-def _how(code: int) -> str:
+def _how(code: int, work: str) -> str:
     """The end of the process in words."""
     if code >= 0:
-        return f"The training process ended with exit code {code} before it was done"
+        return f"The {work} process ended with exit code {code} before it was done"
     name = signal.Signals(-code).name
     why = " (often the kernel, when memory runs out)" if -code == signal.SIGKILL else ""
-    return f"The training process was killed by signal {-code}, {name}{why}"
+    return f"The {work} process was killed by signal {-code}, {name}{why}"
 
 
 def _tail(errors: IO[bytes]) -> str:

@@ -1,4 +1,4 @@
-"""Put right what a crash left: lost hints, runs whose worker is gone, directories that no version owns."""
+"""Put right what a crash left: lost hints, runs whose worker is gone, directories and weights that no row owns."""
 
 from __future__ import annotations
 
@@ -13,30 +13,33 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from mltasks import hints
+from mltasks import backbone_files, hints
+from mltasks.leased import LeasedRun, runs_of
 from mltasks.leases import let_go
-from mltasks.models import ModelVersion, TrainingRun
+from mltasks.models import BackboneRun, ModelVersion, TrainingRun
 
 logger = logging.getLogger(__name__)
 
 # A run's own hint is on its way for a moment after its commit; a busy worker may take long to come to a hint.
 HINT_GRACE = timedelta(seconds=10)
 HINT_LASTS = timedelta(minutes=2)
+KINDS: tuple[type[LeasedRun], ...] = (TrainingRun, BackboneRun)
 _ATTEMPT = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9a-f]{8})(\.[0-9a-f]+\.partial)?")
 
 
 def sweep() -> int:
     """Do all of it once. Returns how many runs and directories were touched; any number may sweep at once."""
-    return free_abandoned() + send_lost_hints() + remove_orphans()
+    return free_abandoned() + send_lost_hints() + remove_orphans() + backbone_files.remove_orphans()
 
 
 def free_abandoned() -> int:
     """Queue runs again whose lease ran out, or fail them after their last attempt. Returns how many."""
     freed = 0
-    for run in TrainingRun.objects.abandoned():
-        if run.lease_token is not None:
-            words = "The training stopped without a word: its worker or its machine went away"
-            freed += let_go(run, run.lease_token, words)
+    for kind in KINDS:
+        for run in runs_of(kind).abandoned().defer("log", "epochs"):
+            if run.lease_token is not None:
+                words = f"The {run.WORK} stopped without a word: its worker or its machine went away"
+                freed += let_go(run, run.lease_token, words)
     return freed
 
 
@@ -44,8 +47,12 @@ def send_lost_hints() -> int:
     """Tell workers again of waiting runs that nobody took. Returns how many hints were sent."""
     never = Q(hint_sent_at=None, created_at__lt=Now() - HINT_GRACE)
     long_ago = Q(hint_sent_at__lt=Now() - HINT_LASTS)
-    waiting = TrainingRun.objects.queued().filter(never | long_ago).values_list("pk", flat=True)
-    return sum(hints.send(run_id) for run_id in waiting)
+    waiting = [
+        (pk, kind)
+        for kind in KINDS
+        for pk in runs_of(kind).queued().filter(never | long_ago).values_list("pk", flat=True)
+    ]
+    return sum(hints.send(pk, kind) for pk, kind in waiting)
 
 
 def remove_orphans() -> int:

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from mltasks import views
+from mltasks import backbone_views, views
 
 urlpatterns = [
     path("models/", views.models, name="models"),
     path("models/run-<int:pk>/", views.run, name="run"),
     path("models/run-<int:pk>/live/", views.run_live, name="run-live"),
     path("models/run-<int:pk>/retry/", views.retry, name="run-retry"),
+    path("models/backbone-<int:pk>/", backbone_views.backbone, name="backbone"),
+    path("models/backbone-<int:pk>/live/", backbone_views.backbone_live, name="backbone-live"),
+    path("models/backbone-<int:pk>/retry/", backbone_views.backbone_retry, name="backbone-retry"),
     path("models/<slug:model>/rows/", views.rows, name="model-rows"),
     path("models/<slug:model>/<int:number>/", views.version, name="version"),
     path("models/<slug:model>/<int:number>/promote/", views.promote, name="version-promotion"),

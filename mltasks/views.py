@@ -13,7 +13,7 @@ from mltasks import registry, training
 from mltasks.choice import chosen_model, remember
 from mltasks.forms import PromotionForm
 from mltasks.leases import RunNotAvailable
-from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
+from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
 from mltasks.reading import FIGURES, Reading, compare, lessons
 from mltasks.signed_in import needs, person
 
@@ -120,6 +120,7 @@ def _rows(model: RegisteredModel) -> dict[str, Any]:
         "model": model,
         "versions": [Reading(version) for version in versions.prefetch_related("promotions__by")],
         "runs": runs[:RUNS_SHOWN],
+        "backbones": BackboneRun.objects.filter(model=model).select_related("requested_by").light()[:RUNS_SHOWN],
     }
 
 

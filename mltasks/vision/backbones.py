@@ -23,14 +23,16 @@ from mltasks.vision.torchvision_ops import models
 WEIGHTS_DIR = Path(__file__).parent / "weights"
 SHORT_TRY_S = 5.0
 PATIENT_TRY_S = 300.0
+# Between a path and the hash that its file must have
+PINNED = "#sha256="
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
     """Where a backbone's weights came from, for ``meta.json`` and the report.
 
-    ``name`` is ``imagenet``, ``shipped``, ``file`` or ``random``; ``sha256`` is that of the file (empty for random);
-    ``location`` its path or address; ``note`` says in a sentence what they are and why these.
+    ``name`` is ``imagenet``, ``shipped``, ``plant``, ``file`` or ``random``; ``sha256`` is that of the file (empty for
+    random); ``location`` its path or address; ``note`` says in a sentence what they are and why these.
     """
 
     name: str
@@ -72,7 +74,8 @@ def load_backbone(name: str, weights: str = "auto") -> tuple[nn.Module, WeightsS
 
     ``resnet18`` maps float32 ``(N, 3, H, W)``, normalised by ImageNet's mean and deviation, to ``(N, 512)``.
     ``weights``: ``auto``, ``imagenet``, ``shipped``, ``random`` (drawn from torch's global generator) or the path of a
-    state dict, ``.safetensors`` or ``.pth``. Raises ValueError for an unknown name, WeightsError (a ValueError) for
+    state dict, ``.safetensors`` or ``.pth``. A path that ends in ``#sha256=…`` names a backbone taught on a plant's own
+    images, and its file must have that hash. Raises ValueError for an unknown name, WeightsError (a ValueError) for
     weights that don't fit or don't match their hash, FileNotFoundError for an absent file.
     """
     if name not in BACKBONES:
@@ -127,13 +130,21 @@ def _random(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
     return backbone.make(), WeightsSource("random", "", "", "Random weights: nothing was learned before this run.")
 
 
-def _from_file(backbone: Backbone, path: Path) -> tuple[nn.Module, WeightsSource]:
+def _from_file(backbone: Backbone, named: Path) -> tuple[nn.Module, WeightsSource]:
+    text, _, expected = str(named).partition(PINNED)
+    path = Path(text)
     if not path.is_file():
         raise FileNotFoundError(
-            f"No weights at {str(path)!r}. BACKBONE_WEIGHTS is auto, imagenet, shipped, random or a file's path."
+            f"No weights at {text!r}. BACKBONE_WEIGHTS is auto, imagenet, shipped, random or a file's path."
         )
-    source = WeightsSource("file", file_sha256(path), str(path), "Weights from a file that was named.")
-    return _load(backbone, path), source
+    digest = file_sha256(path)
+    if expected and digest != expected:
+        raise WeightsError(
+            f"{path} is damaged: its sha256 is {digest}, not {expected}. Restore it from a backup, teach the backbone "
+            "anew, or set backbone_weights to shipped."
+        )
+    note = "Taught on the plant's own images." if expected else "Weights from a file that was named."
+    return _load(backbone, path), WeightsSource("plant" if expected else "file", digest, text, note)
 
 
 def _load(backbone: Backbone, path: Path) -> nn.Module:

@@ -13,7 +13,7 @@ from mltasks.vision.backbones import load_backbone
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.hub_cache import file_sha256
 from mltasks.vision.pretrain.__main__ import main
-from mltasks.vision.pretrain.crops import crop_batch
+from mltasks.vision.pretrain.crops import crop_batch, views_of
 from mltasks.vision.pretrain.distil import Recipe, Step, distil
 from mltasks.vision.pretrain.pool import Pool, load_pool
 from mltasks.vision.pretrain.student import Student
@@ -62,10 +62,10 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: P
     def ignore(_: Step, __: Student) -> None:
         return
 
-    whole = distil(pool, recipe, tmp_path / "whole.safetensors", report_every=1, report=ignore)
+    whole = distil(views_of(pool), recipe, tmp_path / "whole.safetensors", report_every=1, report=ignore)
     with pytest.raises(KeyboardInterrupt):
-        distil(pool, recipe, checkpoint, report_every=1, report=stop_at_two)
-    resumed = distil(pool, recipe, checkpoint, report_every=1, report=ignore)
+        distil(views_of(pool), recipe, checkpoint, report_every=1, report=stop_at_two)
+    resumed = distil(views_of(pool), recipe, checkpoint, report_every=1, report=ignore)
 
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
@@ -74,7 +74,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: P
 def test_it_learns_what_the_teacher_sees(pool: Pool, tmp_path: Path) -> None:
     losses: list[float] = []
     recipe = Recipe(steps=12, batch=4, crop=64, statistics_batches=2)
-    distil(pool, recipe, tmp_path / "c", report_every=3, report=lambda step, _: losses.append(step.loss))
+    distil(views_of(pool), recipe, tmp_path / "c", report_every=3, report=lambda step, _: losses.append(step.loss))
 
     assert losses[-1] < 0.95 * losses[0]
 

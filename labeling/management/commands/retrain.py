@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from inspection.models import Product
 from labeling.retraining import retrain
 from mltasks import training
-from mltasks.leases import LeaseLost, RunNotAvailable
+from mltasks.foreground import with_bar
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.vision.types import Progress
 
 
 class Command(BaseCommand):
@@ -39,17 +37,4 @@ class Command(BaseCommand):
         self.stdout.write(str(run.pk if queue else self._execute(run).number))
 
     def _execute(self, run: TrainingRun) -> ModelVersion:
-        shape = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
-        with tqdm(total=1.0, bar_format=shape, file=self.stderr, leave=True) as bar:
-
-            def show(step: Progress) -> None:
-                bar.set_description_str(step.stage, refresh=False)
-                bar.update(max(0.0, step.share - bar.n))
-
-            try:
-                return training.execute(run, show)
-            except (RunNotAvailable, LeaseLost) as error:
-                raise CommandError(str(error)) from None
-            except Exception as error:
-                # The run's row has the traceback.
-                raise CommandError(f"Run {run.pk} failed. {training.in_words(error)}") from error
+        return with_bar(run, lambda progress: training.execute(run, progress), self.stderr)

@@ -33,12 +33,16 @@ class Command(BaseCommand):
         """Execute the run. The exit code is 1 when it failed; its row says why."""
         if parent is not None:
             die_with(parent)
-        row = TrainingRun.objects.get(pk=run)
         try:
-            version = training.execute(row, lease=RunLease(row.pk, lease) if lease else None)
+            made = self.carry_out(run, lease)
         except (RunNotAvailable, LeaseLost) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(str(version.number))
+        self.stdout.write(made)
+
+    def carry_out(self, run: int, token: uuid.UUID | None) -> str:
+        """Execute the run and return what it made: the version's number."""
+        row = TrainingRun.objects.get(pk=run)
+        return str(training.execute(row, lease=RunLease(row.pk, token) if token else None).number)
 
 
 def die_with(parent: int) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from mltasks.vision.backbones import BACKBONES, WEIGHTS_DIR
 from mltasks.vision.pretrain.card import facts_of, write_weights
-from mltasks.vision.pretrain.crops import CROP
+from mltasks.vision.pretrain.crops import CROP, views_of
 from mltasks.vision.pretrain.distil import BATCH, Recipe, Step, distil
 from mltasks.vision.pretrain.pool import drawing_sha256, load_pool
 from mltasks.vision.pretrain.student import Student
@@ -27,7 +27,16 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     steps = options.steps or options.crops // options.batch
-    recipe = Recipe(steps=steps, seed=options.seed, batch=options.batch, crop=options.crop)
+    recipe = Recipe(
+        steps=steps,
+        seed=options.seed,
+        batch=options.batch,
+        crop=options.crop,
+        learning_rate=options.learning_rate,
+        init=options.init,
+        detail=options.detail,
+        half=not options.float32,
+    )
     pool = load_pool(options.cache, options.seed, options.images, options.side, os.cpu_count() or 1, _say)
 
     def report(step: Step, student: Student) -> None:
@@ -38,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
             _say(f"wrote {options.out}, sha256 {digest}")
 
     checkpoint = options.cache / f"resume-{_identity(recipe, options)}.safetensors"
-    distil(pool, recipe, checkpoint, report_every=min(options.report_every, steps), report=report)
+    distil(views_of(pool), recipe, checkpoint, report_every=min(options.report_every, steps), report=report)
     checkpoint.unlink()
 
 
@@ -62,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=BATCH, help="crops in a step (default %(default)s)")
     parser.add_argument("--crop", type=int, default=CROP, help="side of a crop in pixels (default %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="(default %(default)s)")
+    parser.add_argument("--init", default="random", help="weights to start from: random, shipped or a file")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="lower it with --init (%(default)s)")
+    parser.add_argument("--detail", type=float, default=0.0, help="weight of the loss at stride 4 (%(default)s)")
+    parser.add_argument("--float32", action="store_true", help="for processors without bfloat16: no emulation")
     parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums differ with it (%(default)s)")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped)
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from importlib.metadata import version
@@ -30,11 +31,23 @@ def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
     save_file({name: _stored(value) for name, value in network.state_dict().items()}, unfinished)
     unfinished.chmod(0o644)
     digest, size = file_sha256(unfinished), unfinished.stat().st_size
-    unfinished.replace(path)
+    _settle(unfinished, path)
     card = json.dumps({"file": path.name, "sha256": digest, "bytes": size, **facts}, indent=2) + "\n"
     unfinished.write_text(card, encoding="utf-8")
-    unfinished.replace(path.with_suffix(".json"))
+    _settle(unfinished, path.with_suffix(".json"))
     return digest
+
+
+def _settle(unfinished: Path, path: Path) -> None:
+    """Give a whole file its name, so that a power cut leaves the old one or the new one."""
+    with unfinished.open("rb") as stream:
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _stored(value: Tensor) -> Tensor:
@@ -43,17 +56,25 @@ def _stored(value: Tensor) -> Tensor:
 
 
 def facts_of(recipe: Recipe, pool: Pool, done: int, loss: float) -> dict[str, Any]:
-    """Return what the card says of a run: everything needed to make the same file again."""
+    """Return what the card says of a run on drawn pictures: everything needed to make the same file again."""
+    return {
+        "images": f"{len(pool)} of {pool.shape[1]} x {pool.shape[2]} px, all drawn by mltasks.vision.drawing",
+        "images_sha256": pool_sha256(pool),
+        **method_of(recipe, done, loss),
+    }
+
+
+def method_of(recipe: Recipe, done: int, loss: float) -> dict[str, Any]:
+    """Return what the card says of a distillation, whatever it was made on."""
     return {
         "network": "torchvision resnet18 without fc",
         "licence": "MIT, distilled from an Apache-2.0 teacher",
         "method": "dense feature distillation, smooth L1 on standardized maps, no labels",
-        "images": f"{len(pool)} of {pool.shape[1]} x {pool.shape[2]} px, all drawn by mltasks.vision.drawing",
-        "images_sha256": pool_sha256(pool),
         "recipe": asdict(recipe),
         "steps_done": done,
         "crops": done * recipe.batch,
-        "loss": round(loss, 5),
+        # Unknown when a run was taken up after its last step.
+        "loss": round(loss, 5) if math.isfinite(loss) else None,
         "teacher": teacher_card(),
         "libraries": {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "safetensors")},
         "threads": torch.get_num_threads(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,6 +15,25 @@ from mltasks.vision.pretrain.pool import Pool
 CROP = 160
 # Zoom of a crop against the picture's own pixels.
 _ZOOM = (0.75, 1.6)
+
+# (batch, generator, size) to float32 (batch, 3, size, size) in [0, 1]
+Views = Callable[[int, Generator, int], Tensor]
+
+
+def views_of(pool: Pool) -> Views:
+    """Views of one pool."""
+    return lambda batch, generator, size: crop_batch(pool, batch, generator, size)
+
+
+def blended(own: Pool, drawn: Pool, drawn_share: float) -> Views:
+    """Batches of two pools; ``drawn_share`` of each, rounded, is from ``drawn``."""
+
+    def views(batch: int, generator: Generator, size: int) -> Tensor:
+        of_drawn = round(batch * drawn_share)
+        counts = ((own, batch - of_drawn), (drawn, of_drawn))
+        return torch.cat([crop_batch(pool, count, generator, size) for pool, count in counts if count])
+
+    return views
 
 
 def crop_batch(pool: Pool, batch: int, generator: Generator, size: int = CROP) -> Tensor:

@@ -1,4 +1,4 @@
-"""The distillation: a student learns to see what the teacher sees, on drawn pictures, without any label.
+"""The distillation: a student learns to see what the teacher sees, without any label.
 
 Dense feature matching after Romero et al., "FitNets" (ICLR 2015). That artificial pictures suffice is due to Asano and
 Saeed, "The Augmented Image Prior" (ICLR 2023).
@@ -10,16 +10,16 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
-from mltasks.vision.pretrain.crops import CROP, crop_batch
-from mltasks.vision.pretrain.pool import Pool
-from mltasks.vision.pretrain.student import Standard, Student, matching_loss
+from mltasks.vision.pretrain.crops import CROP, Views
+from mltasks.vision.pretrain.student import Standard, Student, fit_projections, matching_loss
 from mltasks.vision.pretrain.teacher import Teacher
 
 BATCH = 32
@@ -27,7 +27,11 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that shapes the weights besides the pool. The same recipe, pool and thread count give the same bytes."""
+    """All that shapes the weights besides the pool. The same recipe, pool and thread count give the same bytes.
+
+    ``init`` is what ``load_backbone`` takes, ``detail`` the weight of the loss at stride 4; ``half`` computes in
+    bfloat16, which processors without it emulate many times slower.
+    """
 
     steps: int
     seed: int = 7
@@ -37,6 +41,9 @@ class Recipe:
     weight_decay: float = 0.01
     warmup: int = 200
     statistics_batches: int = 8
+    init: str = "random"
+    detail: float = 0.0
+    half: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +74,23 @@ class _Run:
         save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished)
         unfinished.replace(path)
 
-    def resume(self, path: Path) -> None:
-        """Take up a checkpoint of the same recipe."""
-        tensors = load_file(path)
+    def resume(self, path: Path) -> bool:
+        """Take up a checkpoint of the same recipe. Returns False when there is none that a power cut left whole."""
+        try:
+            tensors = load_file(path)
+        except (FileNotFoundError, SafetensorError):
+            return False
         self.done = int(tensors.pop("done"))
         for name in [name for name in tensors if name.startswith("optimizer.")]:
             _, index, key = name.split(".")
             parameter = list(self.student.parameters())[int(index)]
             self.optimizer.state[parameter][key] = tensors.pop(name)
         self.student.load_state_dict({name.removeprefix("student."): value for name, value in tensors.items()})
+        return True
 
 
 def distil(
-    pool: Pool,
+    views: Views,
     recipe: Recipe,
     checkpoint: Path,
     *,
@@ -88,44 +99,63 @@ def distil(
 ) -> Student:
     """Train a student and return it in eval mode. Goes on from ``checkpoint`` if it exists; writes it every report."""
     torch.manual_seed(recipe.seed)
-    # torch's own stubs don't know that a module takes a memory format.
-    teacher: Teacher = Teacher().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    student: Student = Student().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = _Run(student, _optimizer(student, recipe))
-    if checkpoint.is_file():
-        run.resume(checkpoint)
-    standard = Standard(teacher, [_views(pool, recipe, -1 - n) for n in range(recipe.statistics_batches)])
-    started, first, total = time.monotonic(), run.done, 0.0
+    teacher, run = _begin(recipe)
+    resumed = run.resume(checkpoint)
+    batches = [_views(views, recipe, -1 - n) for n in range(recipe.statistics_batches)]
+    standard = Standard(teacher, batches)
+    if not resumed and recipe.init != "random":
+        fit_projections(run.student, teacher, standard, batches)
+    started, first, losses = time.monotonic(), run.done, list[float]()
     while run.done < recipe.steps:
-        total += _step(run, teacher, standard, _views(pool, recipe, run.done), recipe)
+        losses.append(_step(run, teacher, standard, _views(views, recipe, run.done), recipe))
         run.done += 1
         if run.done % report_every == 0 or run.done == recipe.steps:
             speed = (run.done - first) * recipe.batch / (time.monotonic() - started)
-            report(Step(run.done, total / report_every, speed), student)
+            report(Step(run.done, sum(losses) / len(losses), speed), run.student)
             run.save(checkpoint)
-            total = 0.0
-    return student.eval()
+            losses.clear()
+    return run.student.eval()
+
+
+def pace(recipe: Recipe, steps: int = 2) -> float:
+    """Measure on noise how many crops a second this machine learns from; a few seconds long."""
+    with torch.random.fork_rng():
+        teacher, run = _begin(replace(recipe, init="random"))
+        noise = torch.rand(recipe.batch, 3, recipe.crop, recipe.crop).contiguous(memory_format=torch.channels_last)
+        standard = Standard(teacher, [noise])
+        _step(run, teacher, standard, noise, recipe)  # the first one also allocates
+        started = time.monotonic()
+        for _ in range(steps):
+            _step(run, teacher, standard, noise, recipe)
+        return steps * recipe.batch / (time.monotonic() - started)
+
+
+def _begin(recipe: Recipe) -> tuple[Teacher, _Run]:
+    detail = recipe.detail > 0
+    # torch's own stubs don't know that a module takes a memory format.
+    teacher: Teacher = Teacher(detail=detail).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student: Student = Student(recipe.init, detail=detail).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return teacher, _Run(student, _optimizer(student, recipe))
 
 
 def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def _views(pool: Pool, recipe: Recipe, step: int) -> Tensor:
+def _views(views: Views, recipe: Recipe, step: int) -> Tensor:
     # The generator depends on the step alone, so that a resumed run sees what an unbroken one would have seen.
     generator = Generator().manual_seed(recipe.seed * 1_000_003 + step + recipe.statistics_batches)
-    views = crop_batch(pool, recipe.batch, generator, recipe.crop)
-    return views.contiguous(memory_format=torch.channels_last)
+    return views(recipe.batch, generator, recipe.crop).contiguous(memory_format=torch.channels_last)
 
 
 def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe: Recipe) -> float:
     for group in run.optimizer.param_groups:
         group["lr"] = recipe.learning_rate * _schedule(run.done, recipe)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.half):
         with torch.no_grad():
             targets = standard(teacher(views))
         own = run.student(views)
-    loss = matching_loss(own, targets)
+    loss = matching_loss(own, targets, recipe.detail)
     run.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     run.optimizer.step()

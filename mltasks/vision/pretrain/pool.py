@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,6 +19,7 @@ from mltasks.vision.drawing.scenes import draw_picture
 
 Pool = NDArray[np.uint8]
 _CHUNK = 16
+_REPORT_EVERY = 100
 
 
 def drawing_sha256() -> str:
@@ -41,7 +43,8 @@ def load_pool(
 ) -> Pool:
     """Return ``count`` RGB pictures as uint8 (count, side, side, 3), drawing them first where the cache lacks them.
 
-    The pictures depend on seed, count's prefix, side and the drawing code alone, not on ``workers``.
+    The pictures depend on seed, count's prefix, side and the drawing code alone, not on ``workers``; 0 draws them in
+    this process, which leaves no orphans when it is killed.
     """
     path = cache / f"pool-{drawing_sha256()[:12]}-{seed}-{count}-{side}.npy"
     if not path.is_file():
@@ -50,16 +53,25 @@ def load_pool(
     return pool
 
 
+@contextmanager
+def _mapping(workers: int) -> Iterator[Callable[..., Iterable[Pool]]]:
+    if not workers:
+        yield map
+        return
+    # Spawned, not forked: the parent may hold torch's threads already.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
+        yield partial(processes.map, chunksize=_CHUNK)
+
+
 def _draw(path: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     pictures = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, side, side, 3))
     draw = partial(draw_picture, seed, side=side)
-    # Spawned, not forked: the parent may hold torch's threads already.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-        for index, picture in enumerate(processes.map(draw, range(count), chunksize=_CHUNK)):
+    with _mapping(workers) as mapped:
+        for index, picture in enumerate(mapped(draw, range(count))):
             pictures[index] = picture
-            if (index + 1) % 500 == 0 or index + 1 == count:
+            if (index + 1) % _REPORT_EVERY == 0 or index + 1 == count:
                 report(f"drew {index + 1} of {count} pictures")
     pictures.flush()
     unfinished.replace(path)

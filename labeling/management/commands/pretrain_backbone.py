@@ -1,0 +1,91 @@
+"""Teach a product's backbone from the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inspection.models import Product
+from labeling.pretraining import pretrain
+from mltasks import pretraining, sweeping
+from mltasks.foreground import with_bar
+from mltasks.leases import RunNotAvailable
+from mltasks.models import BackboneRun
+from mltasks.vision.pretrain.lesson import Lesson
+
+OPTIONS = {
+    "steps": "optimizer steps",
+    "batch": "crops in a step",
+    "crop": "side of a crop in pixels",
+    "images": "stored images to draw from, at most",
+    "drawn": "drawn pictures mixed in",
+    "drawn_share": "their share of each step",
+    "learning_rate": "of the first full step",
+    "detail": "weight of a loss on the finest maps (stride 4)",
+    "save_every": "steps between checkpoints",
+    "measured": "labeled images to measure on, at most",
+    "threads": "0: all cores",
+    "seed": "of everything random",
+}
+
+
+class Command(BaseCommand):
+    """Stored images teach a backbone; it is used if it measures better."""
+
+    help = (
+        "Teach the backbone on the product's stored images, labeled or not, and use it for the next trainings if it "
+        "measures better. The last line says what came of it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The product, who does it, and the lesson."""
+        parser.add_argument("product", help="slug of the product")
+        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
+        parser.add_argument("--resume", action="store_true", help="take up the newest lesson if it failed or stopped")
+        for name, words in OPTIONS.items():
+            default = getattr(Lesson(), name)
+            flag = f"--{name.replace('_', '-')}"
+            parser.add_argument(flag, type=type(default), default=default, help=f"{words} (default {default})")
+
+    def handle(self, *args: Any, product: str, queue: bool, resume: bool, **options: Any) -> None:
+        """Teach, in the foreground with a progress bar unless it is queued."""
+        try:
+            wanted = Product.objects.select_related("registered_model").get(slug=product)
+            run = self._resumed(wanted, queue) if resume else self._started(wanted, queue, options)
+        except Product.DoesNotExist:
+            raise CommandError(f"There is no product {product!r}. Make it with create_product.") from None
+        except (ValueError, RunNotAvailable) as error:
+            raise CommandError(str(error)) from None
+        if queue:
+            self.stdout.write(str(run.pk))
+            return
+        with_bar(run, lambda progress: pretraining.execute(run, progress), self.stderr)
+        self.stdout.write(f"{run}: {run.file}")
+        self.stdout.write(str(run.evaluation["words"]))
+
+    def _started(self, product: Product, queue: bool, options: dict[str, Any]) -> BackboneRun:
+        lesson = Lesson(**{name: options[name] for name in OPTIONS})
+        run = pretrain(product, lesson, hint=queue)
+        self.stdout.write(
+            f"Run {run.pk}: {len(run.pictures)} stored images, {lesson.steps * lesson.batch} crops, usually "
+            f"{lesson.usually} on two cores.",
+            self.style.NOTICE,
+        )
+        if run.labels_missing:
+            self.stdout.write(f"It can't be measured, and so not be used, yet. {run.labels_missing}")
+        return run
+
+    def _resumed(self, product: Product, queue: bool) -> BackboneRun:
+        sweeping.free_abandoned()  # a killed one waits from here on
+        run = BackboneRun.objects.filter(model=product.registered_model).first()
+        if run is None:
+            raise RunNotAvailable("There is no lesson to resume.")
+        if run.state == run.State.RUNNING:
+            raise RunNotAvailable(
+                f"Run {run.pk} is running, or was killed less than a minute ago: wait, and try again."
+            )
+        if run.state != run.State.QUEUED:
+            pretraining.retry(run, hint=queue)
+            run.refresh_from_db()
+        return run

@@ -1,0 +1,34 @@
+"""A run in the foreground of a terminal: its progress as a bar, its failure as one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TypeVar, cast
+
+from django.core.management.base import CommandError, OutputWrapper
+from tqdm import tqdm
+
+from mltasks.executing import in_words
+from mltasks.leased import LeasedRun
+from mltasks.leases import LeaseLost, RunNotAvailable
+from mltasks.vision.types import Progress, ProgressCallback
+
+SHAPE = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
+Made = TypeVar("Made")
+
+
+def with_bar(run: LeasedRun, execute: Callable[[ProgressCallback], Made], stderr: OutputWrapper) -> Made:
+    """Execute a run with a progress bar on ``stderr`` and return what it made. Raises CommandError for any failure; the
+    run's row has the traceback."""
+    with tqdm(total=1.0, bar_format=SHAPE, file=cast(IO[str], stderr), leave=True) as bar:
+
+        def show(step: Progress) -> None:
+            bar.set_description_str(step.stage, refresh=False)
+            bar.update(max(0.0, step.share - bar.n))
+
+        try:
+            return execute(show)
+        except (RunNotAvailable, LeaseLost) as error:
+            raise CommandError(str(error)) from None
+        except Exception as error:
+            raise CommandError(f"Run {run.pk} failed. {in_words(error)}") from error

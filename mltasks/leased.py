@@ -1,0 +1,96 @@
+"""A long run as a row: what waits, runs under a lease and ends. Trainings and backbone lessons are such runs."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar, Generic, Self, TypeVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class RunState(models.TextChoices):
+    """Where a run is."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+
+
+UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
+R = TypeVar("R", bound="LeasedRun")
+
+
+class LeasedRunQuerySet(models.QuerySet[R], Generic[R]):
+    """Sets of runs in domain words. All times are the database's."""
+
+    def queued(self) -> Self:
+        """Runs that wait for a worker."""
+        return self.filter(state=RunState.QUEUED)
+
+    def unfinished(self) -> Self:
+        """Runs that wait or run."""
+        return self.filter(state__in=UNFINISHED)
+
+    def abandoned(self) -> Self:
+        """Runs whose worker let its lease run out."""
+        return self.filter(state=RunState.RUNNING, lease_expires_at__lt=Now())
+
+    def held_with(self, token: uuid.UUID) -> Self:
+        """The running run whose lease has this token: what a worker may write to."""
+        return self.filter(state=RunState.RUNNING, lease_token=token)
+
+
+class LeasedRun(models.Model):
+    """State, attempt and lease of a run live in its row; a Celery message is only a hint.
+
+    ``COMMAND`` is the management command that executes one run in a process of its own, ``TASK`` the Celery task that
+    supervises it, ``WORK`` the word for what the process does.
+    """
+
+    State = RunState
+    MAX_ATTEMPTS = 3
+    COMMAND: ClassVar[str]
+    TASK: ClassVar[str]
+    WORK: ClassVar[str]
+
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Names its directories on disk.")
+    config = models.JSONField(default=dict)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(
+        null=True, blank=True, help_text="Fences the writes of a worker that lost its lease."
+    )
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    hint_sent_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
+    progress = models.FloatField(default=0.0, help_text="Share done, 0 to 1.")
+    stage = models.CharField(max_length=200, blank=True)
+    epochs = models.JSONField(default=list, help_text="Metrics of each epoch, in order.")
+    log = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def finished(self) -> bool:
+        """True once the run can change no more."""
+        return self.state in {RunState.SUCCEEDED, RunState.FAILED}
+
+    @property
+    def last_attempt(self) -> bool:
+        """True when the run is not tried again after this attempt."""
+        return self.attempt >= self.MAX_ATTEMPTS
+
+
+def runs_of(kind: type[R]) -> LeasedRunQuerySet[R]:
+    """All runs of one kind."""
+    return LeasedRunQuerySet(kind)

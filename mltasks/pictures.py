@@ -1,0 +1,52 @@
+"""Which stored images teach a backbone: a sample that keeps clear of the labeled ones where it can."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mltasks.vision.pretrain.lesson import Picture
+from mltasks.vision.types import Roi
+
+# From so many unlabeled images on, the labeled ones are left out: the measurement is cleaner and nothing is missed.
+ENOUGH_UNLABELED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An image below MEDIA_ROOT with its region ``X,Y,W,H`` (or none); ``labeled`` when it or its part has a label."""
+
+    name: str
+    sha256: str
+    roi: str = ""
+    labeled: bool = False
+
+    def picture(self, media_root: Path) -> Picture:
+        """The science floor's view of it."""
+        return Picture(media_root / self.name, self.sha256, Roi.parse(self.roi) if self.roi else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The images of a lesson, and whether labeled ones are among them."""
+
+    images: tuple[Stored, ...]
+    saw_labeled: bool
+
+
+def choose(stored: Iterable[Stored], count: int, seed: int) -> Choice:
+    """Draw at most ``count`` different images by seed and hash, whatever the order they come in.
+
+    Labeled images measure the backbone, so they are left out when the unlabeled ones are as many as wanted, or 500.
+    """
+    different = {one.sha256: one for one in stored}
+    unlabeled = [one for one in different.values() if not one.labeled]
+    clean = len(unlabeled) >= min(count, ENOUGH_UNLABELED)
+    drawn = sorted(unlabeled if clean else different.values(), key=lambda one: _shuffled(seed, one.sha256))[:count]
+    return Choice(tuple(drawn), saw_labeled=any(one.labeled for one in drawn))
+
+
+def _shuffled(seed: int, sha256: str) -> str:
+    return hashlib.sha256(f"{seed}:{sha256}".encode()).hexdigest()

@@ -1,0 +1,189 @@
+"""Teach a backbone on stored images: a run's row first, then the lesson, then the measurement; used only if better."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from mltasks import hints
+from mltasks.backbones import BACKBONE, adopted, weights_of
+from mltasks.executing import calm_threads, carry_out
+from mltasks.leased import RunState
+from mltasks.leases import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
+from mltasks.pictures import Choice, Stored, choose
+from mltasks.reporting import RunReporter
+from mltasks.snapshots import verified_samples
+from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
+
+if TYPE_CHECKING:
+    from mltasks.vision.pretrain.teach import Task, Taught
+
+
+class LessonRefused(ValueError):  # noqa: N818 - a state of the thing, named as the operator sees it
+    """The backbone can't be taught now. The message says why."""
+
+
+def start(
+    model: RegisteredModel,
+    stored: Iterable[Stored],
+    config: TrainConfig,
+    lesson: Lesson,
+    *,
+    snapshot: DatasetSnapshot | None,
+    labels_missing: str = "",
+    requested_by: User | None = None,
+    hint: bool = True,
+) -> BackboneRun:
+    """Freeze the images and queue a lesson on them; a worker hears of it once the transaction commits.
+
+    Without a ``snapshot`` nothing is measured and nothing adopted; ``labels_missing`` says why. ``hint`` False leaves
+    the run to the caller, who executes it at once. Raises LessonRefused without images, for another network than
+    ResNet18, or while another lesson of the model is unfinished.
+    """
+    if config.backbone != BACKBONE:
+        raise LessonRefused(f"Only {BACKBONE} can be taught, and the product's network is {config.backbone}.")
+    choice = choose(stored, lesson.images, lesson.seed)
+    if not choice.images:
+        raise LessonRefused("There is no stored image to learn from yet.")
+    try:
+        with transaction.atomic():
+            run = BackboneRun.objects.create(
+                model=model,
+                snapshot=snapshot,
+                config=_config(model, config, lesson, choice),
+                pictures=[[one.name, one.sha256, one.roi] for one in choice.images],
+                saw_labeled=choice.saw_labeled,
+                labels_missing=labels_missing,
+                requested_by=requested_by,
+                stage="Waiting for a worker",
+                log=log_line(_queued(choice, lesson, labels_missing)) + _unused(config),
+            )
+    except IntegrityError:
+        raise LessonRefused(f"A lesson of {model.name}'s backbone is on its way already.") from None
+    if hint:
+        transaction.on_commit(lambda: hints.send(run.pk, BackboneRun))
+    return run
+
+
+def _config(model: RegisteredModel, config: TrainConfig, lesson: Lesson, choice: Choice) -> dict[str, Any]:
+    """The weights in use are written down now, so that another attempt starts from the same ones."""
+    current = adopted(model)
+    in_use = weights_of(current) if current else ""
+    images = len(choice.images)
+    return {"lesson": lesson.to_json(), "train": config.to_json(), "current": in_use, "images": images}
+
+
+def _queued(choice: Choice, lesson: Lesson, labels_missing: str) -> str:
+    words = f"Queued on {len(choice.images)} stored images: usually {lesson.usually} on two cores."
+    return f"{words} {labels_missing}".rstrip()
+
+
+def _unused(config: TrainConfig) -> str:
+    if config.backbone_weights == "auto":
+        return ""
+    named = f"The product's settings name the weights {config.backbone_weights!r}"
+    return log_line(f"{named}: trainings use what is taught here only when they say auto.")
+
+
+def retry(run: BackboneRun, *, hint: bool = True) -> None:
+    """Queue a failed lesson again; it goes on from its last checkpoint. Raises RunNotAvailable unless it failed, and
+    while another lesson of the model is unfinished."""
+    try:
+        with transaction.atomic():
+            again = queue_again(run)
+    except IntegrityError:
+        raise RunNotAvailable("Another lesson of this backbone is on its way; its result comes first.") from None
+    if not again:
+        raise RunNotAvailable(f"Lesson {run.pk} can't be tried again: it did not fail.")
+    if hint:
+        transaction.on_commit(lambda: hints.send(run.pk, BackboneRun))
+
+
+def execute(
+    run: BackboneRun, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None
+) -> BackboneRun:
+    """Take the run, teach the backbone, measure it and adopt it if it is better.
+
+    Goes on where a killed attempt was. Raises RunNotAvailable when another worker has the run, LeaseLost when it was
+    taken away meanwhile, and whatever the lesson raised, after the run's row says so.
+    """
+    return carry_out(
+        run,
+        lease,
+        progress,
+        lambda report: _learn(run, report),
+        lambda reporter, taught: _finish(run, reporter, taught),
+        lambda: _remove(run),
+    )
+
+
+def _learn(run: BackboneRun, progress: ProgressCallback) -> Taught:
+    progress(Progress(0.0, "Loading the learning libraries"))
+    calm_threads()
+    from mltasks.vision.pretrain.teach import teach  # late: torch, which only a training process may load
+
+    return teach(_task(run), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
+
+
+def _task(run: BackboneRun) -> Task:
+    from mltasks.vision.pretrain.teach import Task, imagenet_at_hand
+
+    media_root, current = Path(settings.MEDIA_ROOT), run.config["current"]
+    rivals = {"shipped": "shipped"}
+    if imagenet_at_hand():
+        rivals["imagenet"] = "imagenet"
+    # What a training would start from without this lesson: the one to beat.
+    incumbent = "current" if current else ("imagenet" if "imagenet" in rivals else "shipped")
+    return Task(
+        pictures=[Stored(*picture).picture(media_root) for picture in run.pictures],
+        samples=verified_samples(run.snapshot) if run.snapshot else [],
+        lesson=Lesson.from_json(run.config["lesson"]),
+        config=TrainConfig.from_json(run.config["train"]),
+        start=current or "shipped",
+        rivals={"current": current, **rivals} if current else rivals,
+        incumbent=incumbent,
+        work=run.work_dir,
+    )
+
+
+def _finish(run: BackboneRun, reporter: RunReporter, taught: Taught) -> BackboneRun:
+    """The run's end and the change of the backbone in use, in one transaction."""
+    judgement = taught.judgement
+    adopt = judgement is not None and judgement.adopt
+    words = judgement.words if judgement else f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
+    with transaction.atomic():
+        RegisteredModel.objects.select_for_update().get(pk=run.model_id)
+        if adopt:
+            BackboneRun.objects.adopted().filter(model=run.model_id).update(adopted=False)
+        said = reporter.unwritten()
+        said["log"] += log_line(words)
+        reporter.lease.finish(
+            RunState.SUCCEEDED,
+            progress=1.0,
+            stage="In use" if adopt else "Not in use",
+            file=run.attempt_file,
+            sha256=taught.sha256,
+            card=taught.card,
+            evaluation={**(judgement.to_json() if judgement else {}), "adopt": adopt, "words": words},
+            adopted=adopt,
+            **said,
+        )
+    shutil.rmtree(run.work_dir, ignore_errors=True)  # not before the row: until then another attempt may need it
+    return run
+
+
+def _remove(run: BackboneRun) -> None:
+    """Remove the attempt's file, which no row names; the work folder stays for the next attempt."""
+    path = Path(settings.VERSIONS_DIR) / run.attempt_file
+    with contextlib.suppress(OSError):
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

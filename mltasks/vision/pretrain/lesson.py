@@ -1,0 +1,82 @@
+"""What a plant's own images teach a backbone, in words and numbers. Imports nothing heavy: the web process reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from mltasks.vision.types import Roi
+
+# Measured on two busy cores without bfloat16; only for what is said before anything was measured.
+USUAL_CROPS_PER_S = 9.0
+
+
+def duration(crops: int, crops_per_s: float) -> str:
+    """The time that so many crops take, in words."""
+    minutes = crops / crops_per_s / 60
+    return f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A stored image, labeled or not: its file, its hash and the region that counts."""
+
+    path: Path
+    sha256: str
+    roi: Roi | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """All that shapes a plant's backbone besides its images. Defaults suit two slow cores: about half an hour.
+
+    ``crop`` and ``side`` are pixels: of a view, and of the tile kept of each image. ``drawn_share`` of each batch shows
+    drawn pictures, so that the backbone does not forget. ``measured`` bounds the labeled images it is measured on, and
+    ``threads`` 0 is torch's own default.
+    """
+
+    steps: int = 400
+    batch: int = 32
+    crop: int = 160
+    side: int = 256
+    images: int = 3000
+    drawn: int = 400
+    drawn_share: float = 0.25
+    learning_rate: float = 5e-4
+    detail: float = 0.0
+    statistics_batches: int = 8
+    save_every: int = 10
+    measured: int = 600
+    repeats: int = 5
+    threads: int = 0
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers that can't teach."""
+        counts = ("steps", "batch", "images", "drawn", "statistics_batches", "save_every", "measured", "repeats")
+        low = [name for name in counts if getattr(self, name) < 1]
+        if low:
+            raise ValueError(f"{', '.join(low)} must be at least 1.")
+        if not 32 <= self.crop <= self.side:
+            raise ValueError(f"A crop is between 32 px and the tile's {self.side} px, not {self.crop}.")
+        if not 0 <= self.drawn_share < 1 or self.learning_rate <= 0 or self.detail < 0:
+            raise ValueError("drawn_share lies in [0, 1), learning_rate above 0, detail at 0 or above.")
+
+    @property
+    def usually(self) -> str:
+        """How long it usually takes to teach, in words; measuring comes on top."""
+        return duration(self.steps * self.batch, USUAL_CROPS_PER_S)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types; ``from_json`` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build a lesson. Raises ValueError for an unknown name or a number that can't teach."""
+        unknown = sorted(set(values) - {item.name for item in fields(cls)})
+        if unknown:
+            raise ValueError(f"Unknown lesson settings: {', '.join(unknown)}.")
+        return cls(**values)

@@ -1,0 +1,68 @@
+"""A lesson in a process of its own: killed, it says so and goes on from its checkpoint."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+import psutil
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from mltasks import pretraining, supervising, tasks
+from mltasks.models import BackboneRun, RegisteredModel
+from tests.mltasks.test_backbones import AUTO, TINY, stored
+from tests.mltasks.test_supervising import wait_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[BackboneRun]:
+    """A waiting lesson, in a database that child processes find as well."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    monkeypatch.setenv("DATABASE_URL", urlunsplit(parts._replace(path=f"/{settings.DATABASES['default']['NAME']}")))
+    model = RegisteredModel.objects.create(name="plate")
+    lesson = replace(TINY, steps=30, save_every=1)
+    yield pretraining.start(model, stored(), AUTO, lesson, snapshot=None, hint=False)
+
+
+def _supervise(run: BackboneRun) -> None:
+    try:
+        supervising.supervise(run.pk, BackboneRun)
+    finally:
+        connection.close()
+
+
+def _teachers(run: BackboneRun) -> list[psutil.Process]:
+    words = ["execute_backbone_run", str(run.pk)]
+    return [one for one in psutil.process_iter(["cmdline"]) if words == (one.info["cmdline"] or [])[2:4]]
+
+
+def test_a_killed_lesson_says_so_and_goes_on_where_it_was(run: BackboneRun) -> None:
+    supervisor = threading.Thread(target=_supervise, args=[run])
+    supervisor.start()
+    wait_for("some steps", lambda: BackboneRun.objects.filter(epochs__2__isnull=False).exists())
+    (teacher,) = _teachers(run)
+    teacher.kill()
+    supervisor.join()
+
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.lease_token) == ("queued", 1, None)
+    assert run.error.startswith("The teaching process was killed by signal 9")
+    assert (run.work_dir / "checkpoint.safetensors").is_file()
+    reached = run.epochs[-1]["step"]
+
+    tasks.execute_backbone_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.error) == ("succeeded", 2, "")
+    assert run.epochs[0]["step"] >= reached, "It did not start over."
+    assert run.epochs[-1]["step"] == 30
+    assert run.path.is_file()
+    assert not run.work_dir.exists()
+    assert "killed by signal 9" in run.log, "The log keeps what happened to the first attempt."
+    assert not supervising.supervise(run.pk, BackboneRun), "A second hint finds nothing to do."
