@@ -45,11 +45,12 @@ class ProductAdmin(ModelAdmin):
     """Products with their costs, policy and training. Their registered model comes with them."""
 
     form = ProductForm
-    list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "audit_share", "retrain")
+    list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "escape_promise", "retrain")
     search_fields = ("name", "slug")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
-        ("What decisions cost", {"fields": ("fn_cost", "fp_cost", "review_cost", "audit_share")}),
+        ("What decisions cost", {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
+        ("What may escape", {"fields": ("escape_promise", "escape_confidence", "audit_share")}),
         ("Learning", {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
     )
 

@@ -17,8 +17,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from rest_framework_api_key.models import AbstractAPIKey
 
+from inspection.finality import decision_changes
+from inspection.score_maps import ScoreMaps as ScoreMaps
+from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.vision.types import Costs, Roi, TrainConfig
+from mltasks.vision.promise import EscapePromise
+from mltasks.vision.types import Costs, TrainConfig
 
 
 class Verdict(models.TextChoices):
@@ -39,24 +43,8 @@ class Reason(models.TextChoices):
     AUDIT_SAMPLE = "audit_sample", "Drawn for audit"
 
 
-def validate_roi(value: str) -> None:
-    """Refuse a region of interest that is not ``X,Y,W,H``."""
-    try:
-        Roi.parse(value)
-    except ValueError as error:
-        raise ValidationError(str(error)) from None
-
-
-def validate_training_settings(value: object) -> None:
-    """Refuse training overrides that a run could not start with."""
-    try:
-        TrainConfig.from_json(value if isinstance(value, dict) else {"": value})
-    except (TypeError, ValueError) as error:
-        raise ValidationError(str(error)) from None
-
-
 class Product(models.Model):
-    """What a line makes: its registered model, its costs and its routing policy."""
+    """What a line makes: its registered model, its costs, its escape promise and its routing policy."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
@@ -64,6 +52,27 @@ class Product(models.Model):
     fn_cost = models.FloatField("cost of an escape", default=5.0, validators=[MinValueValidator(0.001)])
     fp_cost = models.FloatField("cost of a false alarm", default=1.0, validators=[MinValueValidator(0.001)])
     review_cost = models.FloatField("cost of one review", default=0.2, validators=[MinValueValidator(0.0)])
+    defect_rate = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[validate_inner_share],
+        help_text="Share of defective parts on the line, such as 0.02; empty: that of the labels.",
+    )
+    # Defaults of the database as well: the program before this migration may still add products.
+    escape_promise = models.FloatField(
+        "promised escape rate",
+        default=0.05,
+        db_default=0.05,
+        validators=[validate_rate],
+        help_text="At most this share of defective parts passes with nobody looking; 1 promises nothing.",
+    )
+    escape_confidence = models.FloatField(
+        "confidence of the promise",
+        default=0.95,
+        db_default=0.95,
+        validators=[validate_inner_share],
+        help_text="How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts.",
+    )
     audit_share = models.FloatField(
         default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
@@ -86,6 +95,16 @@ class Product(models.Model):
                 condition=Q(fn_cost__gt=0, fp_cost__gt=0, review_cost__gte=0), name="product_costs_are_positive"
             ),
             models.CheckConstraint(
+                condition=Q(defect_rate__isnull=True) | Q(defect_rate__gt=0, defect_rate__lt=1),
+                name="product_defect_rate_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    escape_promise__gt=0, escape_promise__lte=1, escape_confidence__gt=0, escape_confidence__lt=1
+                ),
+                name="product_escape_promise_can_be_kept",
+            ),
+            models.CheckConstraint(
                 condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
             ),
         ]
@@ -102,13 +121,20 @@ class Product(models.Model):
 
     @property
     def costs(self) -> Costs:
-        """The product's costs, from which every threshold follows."""
+        """The product's costs, from which the thresholds follow."""
         return Costs(fn=self.fn_cost, fp=self.fp_cost, review=self.review_cost)
+
+    @property
+    def promise(self) -> EscapePromise:
+        """What the product promises of the parts that pass with nobody looking."""
+        return EscapePromise(rate=self.escape_promise, confidence=self.escape_confidence)
 
     def train_config(self) -> TrainConfig:
         """The config its next training run starts with."""
         backbone = {"backbone": settings.BACKBONE, "backbone_weights": settings.BACKBONE_WEIGHTS}
-        return TrainConfig.from_json({**backbone, **self.training_settings, "costs": self.costs})
+        promise = {"escape_rate": self.escape_promise, "escape_confidence": self.escape_confidence}
+        line = {**promise, "defect_rate": self.defect_rate, "costs": self.costs}
+        return TrainConfig.from_json({**backbone, **self.training_settings, **line})
 
 
 class Station(models.Model):
@@ -163,27 +189,6 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
         return self.awaiting_score().filter(lease_token=token)
 
 
-# What never changes once a verdict was given.
-DECISION_FIELDS = (
-    "state",
-    "verdict",
-    "reasons",
-    "label",
-    "defect_probability",
-    "reconstruction_error",
-    "anomaly_threshold",
-    "novel_defect_suspected",
-    "model_version",
-)
-
-
-def _decision_changes() -> pgtrigger.Q:
-    changed = pgtrigger.Q()
-    for name in DECISION_FIELDS:
-        changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
-    return pgtrigger.Q(old__state="decided") & changed
-
-
 class Inspection(models.Model):
     """One image of one part, from the moment it is safe on disk."""
 
@@ -236,6 +241,7 @@ class Inspection(models.Model):
     reconstruction_error = models.FloatField(null=True, blank=True)
     anomaly_threshold = models.FloatField(null=True, blank=True)
     novel_defect_suspected = models.BooleanField(null=True, blank=True)
+    novelty = models.FloatField(null=True, blank=True, help_text="The novelty detector's score over its threshold.")
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections"
     )
@@ -281,7 +287,7 @@ class Inspection(models.Model):
             models.Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
         ]
         triggers = [
-            pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=_decision_changes()),
+            pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=decision_changes()),
         ]
 
     def __str__(self) -> str:

@@ -7,15 +7,26 @@ from django.db import IntegrityError, transaction
 
 from inspection.models import Product
 from mltasks.models import RegisteredModel
+from mltasks.vision.promise import EscapePromise
 
 
-def create_product(slug: str, *, name: str = "", fn_cost: float = 5.0, fp_cost: float = 1.0) -> Product:
-    """Make a product with its registered model. The name defaults to the slug in words.
+def create_product(
+    slug: str,
+    *,
+    name: str = "",
+    fn_cost: float = 5.0,
+    fp_cost: float = 1.0,
+    defect_rate: float | None = None,
+    escape_promise: float = EscapePromise().rate,
+) -> Product:
+    """Make a product with its registered model. The name defaults to the slug in words. ``defect_rate`` is the line's
+    share of defective parts, if it is known; ``escape_promise`` the share of them that may pass with nobody looking.
 
     Raises ValidationError, also when there is one of that slug.
     """
     words = name or slug.replace("-", " ").replace("_", " ").capitalize()
-    return add(Product(slug=slug, name=words, fn_cost=fn_cost, fp_cost=fp_cost))
+    costs = {"fn_cost": fn_cost, "fp_cost": fp_cost}
+    return add(Product(slug=slug, name=words, defect_rate=defect_rate, escape_promise=escape_promise, **costs))
 
 
 def add(product: Product) -> Product:

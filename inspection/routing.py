@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from mltasks.vision.thresholds import cost_threshold, needs_review
+from mltasks.vision.thresholds import Bands, cost_bands
 from mltasks.vision.types import Costs, Scores
 
 VerdictName = Literal["PASS", "FAIL", "REVIEW"]
@@ -18,9 +18,10 @@ ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_fai
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """A product's costs, and the share of sure PASS parts (0 to 1) that a person looks at anyway."""
+    """A product's bands, which its costs and its escape promise made, and the share of sure PASS parts (0 to 1) that a
+    person looks at anyway."""
 
-    costs: Costs = field(default_factory=Costs)
+    bands: Bands = field(default_factory=lambda: cost_bands(Costs()))
     audit_share: float = 0.0
 
 
@@ -38,16 +39,16 @@ SCORING_FAILED = Decision("REVIEW", None, ("scoring_failed",))
 
 
 def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float) -> Decision:
-    """Route one part by the costs its product has now.
+    """Route one part by the bands its product has now.
 
-    A person is asked inside the review band (Chow, 1970), when a novelty detector is over its threshold, however sure
-    the classifier is, and for sure passes whose ``audit_draw`` in [0, 1) lies below the audit share. Without scores
-    there was no model. Raises ValueError for scores that are no numbers: NaN compares as a sure pass.
+    A person is asked inside the review band, when a novelty detector is over its threshold, however sure the classifier
+    is, and for sure passes whose ``audit_draw`` in [0, 1) lies below the audit share. Without scores there was no
+    model. Raises ValueError for scores that are no numbers: NaN compares as a sure pass.
     """
     if scores is None:
         return NO_MODEL
     _check(scores)
-    label: LabelName = "FAIL" if scores.defect_probability >= cost_threshold(policy.costs) else "PASS"
+    label: LabelName = "FAIL" if policy.bands.fails(scores.defect_probability) else "PASS"
     reasons = _doubts(scores, policy)
     if not reasons and label == "PASS" and audit_draw < policy.audit_share:
         reasons = ("audit_sample",)
@@ -63,7 +64,7 @@ def audit_draw(inspection_id: UUID) -> float:
 
 def _doubts(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:
     doubts: list[ReasonName] = []
-    if needs_review(scores.defect_probability, policy.costs):
+    if policy.bands.doubts(scores.defect_probability):
         doubts.append("low_confidence")
     if scores.novel_defect_suspected:
         doubts.append("novel_anomaly")

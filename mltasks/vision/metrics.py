@@ -1,12 +1,15 @@
-"""Ranking metrics under sample weights, many weightings at once: one pass gives a value and its bootstrap."""
+"""Metrics under sample weights, many weightings at once: one pass gives a value and its bootstrap."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+BINS, DRAWS = 10, 1000
 
 
 def auroc(scores: Floats, targets: Ints, weights: Floats) -> Floats:
@@ -39,6 +42,35 @@ def precision_recall_curve(scores: Floats, targets: Ints) -> list[tuple[float, f
         (float(hits / found[-1]), float(hits / (hits + wrong)), float(level))
         for hits, wrong, level in zip(found, alarms, levels, strict=True)
     ]
+
+
+def calibration_error(probabilities: Floats, targets: Ints, weights: Floats, bins: int = BINS) -> Floats:
+    """Expected calibration error for each row of ``weights`` ``[b, n]``, in [0, 1]: how far stated probability and
+    observed share of defects lie apart on average, over bins of equally many images (Naeini, Cooper and Hauskrecht,
+    AAAI 2015; Guo et al., ICML 2017). NaN without any weight.
+
+    Chance alone makes it more than 0: compare it with ``chance_calibration_error``.
+    """
+    member = _bins(probabilities, bins)
+    gap = (weights * (targets - probabilities)) @ member
+    return _divide(np.abs(gap).sum(axis=1), weights.sum(axis=1))
+
+
+def chance_calibration_error(probabilities: Floats, parts: Sequence[str], seed: int, bins: int = BINS) -> float:
+    """The expected calibration error that perfect probabilities would show by chance on as many parts: the mean over
+    1000 draws of outcomes that follow them (Bröcker and Smith, Weather and Forecasting 22, 2007). Images of one part
+    share their luck."""
+    part = np.unique(np.asarray(parts), return_inverse=True)[1]
+    luck = np.random.default_rng(seed).random((DRAWS, part.max() + 1))[:, part]
+    gap = ((luck < probabilities) - probabilities) @ _bins(probabilities, bins)
+    return float(np.abs(gap).sum(axis=1).mean() / len(probabilities))
+
+
+def _bins(probabilities: Floats, bins: int) -> Floats:
+    """Which of up to ``bins`` bins of equally many images each belongs to: ``[n, k]`` of zeros and ones."""
+    place = np.argsort(np.argsort(probabilities, kind="stable"), kind="stable")
+    count = min(bins, len(probabilities))
+    return np.eye(count)[place * count // max(1, len(probabilities))]
 
 
 def _by_score(scores: Floats, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:

@@ -45,6 +45,7 @@ def boss(db: None) -> Client:
 
 def product_form(**fields: str) -> dict[str, str]:
     costs = {"fn_cost": "5", "fp_cost": "1", "review_cost": "0.2", "audit_share": "0.01"}
+    costs |= {"escape_promise": "0.05", "escape_confidence": "0.95"}
     return {"name": "Plate", "slug": "plate", "retrain_at": "02:00", "training_settings": "{}"} | costs | fields
 
 

@@ -8,12 +8,14 @@ import math
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
 
 from inspection.authentication import KEY
 from inspection.models import Product, Station, StationKey
 from inspection.products import create_product
 from inspection.stations import create_station, new_key, revoke
 from mltasks.models import RegisteredModel
+from mltasks.vision.promise import EscapePromise
 from tests.inspection.conftest import Sender
 
 pytestmark = pytest.mark.django_db
@@ -32,11 +34,43 @@ def test_it_makes_a_product_with_its_model_and_costs() -> None:
     assert (made.costs.fn, made.costs.fp, made.costs.review) == (7, 2, 0.2)
 
 
-@pytest.mark.parametrize("arguments", [["no slug!"], ["a", "--fn-cost", "0"], ["a", "--fp-cost", "nan"], ["x" * 81]])
+def test_it_takes_the_lines_share_of_defects_and_the_promise() -> None:
+    run("create_product", "plate")
+    run("create_product", "tile", "--defect-rate", "0.02", "--escape-promise", "0.01")
+    plate, tile = Product.objects.order_by("slug")
+    assert (plate.defect_rate, plate.promise) == (None, EscapePromise(0.05, 0.95))
+    assert (tile.defect_rate, tile.promise) == (0.02, EscapePromise(0.01, 0.95))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no slug!"],
+        ["a", "--fn-cost", "0"],
+        ["a", "--fp-cost", "nan"],
+        ["x" * 81],
+        ["a", "--defect-rate", "0"],
+        ["a", "--defect-rate", "1"],
+        ["a", "--defect-rate", "nan"],
+        ["a", "--escape-promise", "0"],
+        ["a", "--escape-promise", "1.1"],
+    ],
+)
 def test_it_refuses_a_product_that_can_not_be(arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run("create_product", *arguments)
     assert not RegisteredModel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"defect_rate": 0}, {"defect_rate": 1}, {"escape_promise": 0}, {"escape_promise": 2}, {"escape_confidence": 1}],
+)
+def test_the_database_refuses_shares_that_are_none(values: dict[str, float], product: Product) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Product.objects.update(**values)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Product.objects.update(**dict.fromkeys(values, math.nan))
 
 
 def test_it_refuses_a_product_that_is_there(product: Product) -> None:

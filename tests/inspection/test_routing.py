@@ -22,14 +22,19 @@ from inspection.routing import (
     audit_draw,
     decide,
 )
+from mltasks.vision.promise import EscapeCurve, EscapePromise
+from mltasks.vision.thresholds import cost_bands, promised_bands
 from mltasks.vision.types import Costs, Scores
 
 probabilities = st.floats(0, 1)
 draws = st.floats(0, 1, exclude_max=True)
 cost = st.floats(0.001, 1000)
-policies = st.builds(
-    RoutingPolicy, costs=st.builds(Costs, fn=cost, fp=cost, review=st.floats(0, 1000)), audit_share=st.floats(0, 1)
+all_costs = st.builds(Costs, fn=cost, fp=cost, review=st.floats(0, 1000))
+seen = st.lists(st.floats(1e-6, 1), min_size=1, max_size=80).map(lambda p: EscapeCurve(tuple(sorted(p)), len(p)))
+promises = st.builds(
+    promised_bands, st.builds(cost_bands, all_costs), seen, st.builds(EscapePromise, st.floats(0.02, 1))
 )
+policies = st.builds(RoutingPolicy, bands=st.builds(cost_bands, all_costs) | promises, audit_share=st.floats(0, 1))
 
 
 def scores(probability: float, novel: bool = False) -> Scores:
@@ -82,9 +87,28 @@ def test_only_sure_passes_are_audited() -> None:
 
 
 def test_costly_reviews_leave_no_band() -> None:
-    policy = RoutingPolicy(costs=Costs(fn=5, fp=1, review=10))
+    policy = RoutingPolicy(cost_bands(Costs(fn=5, fp=1, review=10)))
     assert decide(scores(1 / 6 - 1e-9), policy, audit_draw=0.5).verdict == "PASS"
     assert decide(scores(1 / 6), policy, audit_draw=0.5).verdict == "FAIL"
+
+
+def test_a_promise_asks_a_person_where_costs_would_pass() -> None:
+    curve = EscapeCurve((0.01, 0.02, *[0.5] * 98), 100)
+    policy = RoutingPolicy(promised_bands(cost_bands(Costs()), curve, EscapePromise()))
+
+    # Of a hundred defects one may escape: a part as good as the second lowest must not pass, one below it may.
+    assert decide(scores(0.02), policy, audit_draw=0.5) == Decision("REVIEW", "PASS", ("low_confidence",))
+    assert decide(scores(0.0199), policy, audit_draw=0.5) == Decision("PASS", "PASS")
+    assert decide(scores(0.8), policy, audit_draw=0.5) == Decision("FAIL", "FAIL")
+
+
+def test_a_rare_defect_moves_label_and_verdict_together() -> None:
+    policy = RoutingPolicy(cost_bands(Costs(), defect_rate=0.01, labeled_rate=0.5))
+
+    assert decide(scores(0.79), policy, audit_draw=0.5) == Decision("PASS", "PASS")
+    assert decide(scores(0.9), policy, audit_draw=0.5) == Decision("REVIEW", "PASS", ("low_confidence",))
+    assert decide(scores(0.96), policy, audit_draw=0.5) == Decision("REVIEW", "FAIL", ("low_confidence",))
+    assert decide(scores(0.998), policy, audit_draw=0.5) == Decision("FAIL", "FAIL")
 
 
 @given(probability=probabilities, novel=st.booleans(), policy=policies, draw=draws)
@@ -97,15 +121,21 @@ def test_reasons_mean_review_and_no_reason_the_label(
     assert novel == ("novel_anomaly" in found.reasons)
 
 
-@given(probability=probabilities, policy=policies, draw=draws)
-def test_the_verdict_is_the_cheapest(probability: float, policy: RoutingPolicy, draw: float) -> None:
-    costs = policy.costs
+@given(probability=probabilities, costs=all_costs, share=st.floats(0, 1), draw=draws)
+def test_the_verdict_is_the_cheapest(probability: float, costs: Costs, share: float, draw: float) -> None:
+    policy = RoutingPolicy(cost_bands(costs), share)
     expected = {"PASS": probability * costs.fn, "FAIL": (1 - probability) * costs.fp, "REVIEW": costs.review}
     found = decide(scores(probability), policy, audit_draw=draw)
     cheapest = min(expected.values())
     # An audit is dear on purpose.
     if found.reasons != ("audit_sample",):
         assert expected[found.verdict] <= cheapest + 1e-9 * max(costs.fn, costs.fp)
+
+
+@given(probability=probabilities, policy=policies, draw=draws)
+def test_nothing_above_the_band_of_passes_passes(probability: float, policy: RoutingPolicy, draw: float) -> None:
+    if decide(scores(probability), policy, audit_draw=draw).verdict == "PASS":
+        assert probability <= policy.bands.low
 
 
 @given(low=probabilities, high=probabilities, policy=policies)

@@ -6,11 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.thresholds import cost_threshold, needs_review, review_band
+from mltasks.vision.promise import EscapeCurve, EscapePromise
+from mltasks.vision.thresholds import (
+    Bands,
+    as_labeled,
+    cost_bands,
+    cost_threshold,
+    needs_review,
+    promised_bands,
+    review_band,
+)
 from mltasks.vision.types import Costs
 
+COSTS = st.builds(Costs, fn=st.floats(0.01, 100), fp=st.floats(0.01, 100), review=st.floats(0, 100))
 amounts = st.floats(0.01, 100)
 shares = st.floats(0, 1)
+rates = st.floats(0.001, 0.999)
 
 
 def test_the_default_costs_fail_from_a_sixth_and_doubt_between_4_and_80_percent() -> None:
@@ -48,3 +59,92 @@ def test_a_free_review_leaves_no_decision() -> None:
 def test_it_refuses_costs_that_mean_nothing(costs: Costs) -> None:
     with pytest.raises(ValueError, match="cost"):
         cost_threshold(costs)
+
+
+def test_the_bands_are_those_of_the_costs() -> None:
+    bands = cost_bands(Costs())
+
+    assert (bands.low, bands.high) == review_band(Costs())
+    assert bands == Bands(bands.low, bands.high, cost_threshold(Costs()), "costs", None)
+
+
+def test_a_line_with_fewer_defects_than_the_labels_shifts_the_odds() -> None:
+    # Labels half defective, a line with one in a hundred: odds shift by 99.
+    assert as_labeled(0.5, 0.01, 0.5) == pytest.approx(0.99)
+    assert as_labeled(1 / 6, 0.01, 0.5) == pytest.approx(99 / (99 + 5))
+
+
+@given(p=shares, line=rates, labels=rates)
+def test_the_shift_is_bayes_rule(p: float, line: float, labels: float) -> None:
+    stated = as_labeled(p, line, labels)
+    good, defect = (1 - stated) * (1 - line) / (1 - labels), stated * line / labels
+
+    assert defect / (good + defect) == pytest.approx(p, abs=1e-9)
+
+
+def test_the_lines_share_and_the_labels_alike_shift_nothing() -> None:
+    shifted = cost_bands(Costs(), 0.3, 0.3)
+
+    assert (shifted.low, shifted.fails_from, shifted.high) == pytest.approx((0.04, 1 / 6, 0.8))
+
+
+@given(costs=COSTS, line=rates, labels=rates, p=shares)
+def test_shifted_bands_choose_what_is_cheapest_on_the_line(costs: Costs, line: float, labels: float, p: float) -> None:
+    stated, bands = as_labeled(p, line, labels), cost_bands(costs, line, labels)
+    best = min(p * costs.fn, (1 - p) * costs.fp)
+
+    assert 0 <= bands.low <= bands.fails_from <= bands.high <= 1
+    if abs(costs.review - best) > 1e-6:
+        assert bands.doubts(stated) == (costs.review < best)
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.1, float("nan")])
+def test_it_refuses_a_line_that_needs_no_decision(rate: float) -> None:
+    with pytest.raises(ValueError, match="strictly between"):
+        cost_bands(Costs(), rate, 0.5)
+
+
+def curve(*lowest: float, parts: int = 100) -> EscapeCurve:
+    return EscapeCurve((*lowest, *[0.9] * (parts - len(lowest))), parts)
+
+
+def test_a_promise_that_costs_keep_already_changes_nothing() -> None:
+    bands = cost_bands(Costs())
+
+    assert promised_bands(bands, curve(0.03, 0.05), EscapePromise()) == Bands(0.04, 0.8, 1 / 6, "costs", True)
+
+
+def test_a_promise_lowers_where_parts_pass() -> None:
+    bands = promised_bands(cost_bands(Costs()), curve(0.01, 0.02), EscapePromise())
+
+    # Of a hundred one may escape, the one at 0.01: the one at 0.02 must not.
+    assert (bands.binds, bands.promise_holds) == ("promise", True)
+    assert (bands.high, bands.fails_from) == (0.8, 1 / 6)
+    assert bands.doubts(0.02)
+    assert not bands.doubts(0.02 - 1e-9)
+
+
+def test_too_few_labels_for_the_promise_send_more_to_people() -> None:
+    bands = promised_bands(cost_bands(Costs()), curve(0.06, parts=20), EscapePromise())
+
+    assert (bands.binds, bands.promise_holds) == ("labels", False)
+    assert not bands.doubts(0.0299)
+    assert bands.doubts(0.03)
+
+
+def test_costs_stricter_than_caution_stay_and_the_promise_still_does_not_hold() -> None:
+    bands = promised_bands(cost_bands(Costs()), curve(0.5, parts=20), EscapePromise())
+
+    assert (bands.low, bands.binds, bands.promise_holds) == (0.04, "costs", False)
+
+
+@given(costs=COSTS, seen=st.lists(st.floats(1e-9, 1), min_size=1, max_size=80), rate=st.floats(0.01, 1))
+def test_a_promise_only_ever_lets_less_pass(costs: Costs, seen: list[float], rate: float) -> None:
+    free, promise = cost_bands(costs), EscapePromise(rate)
+    bands = promised_bands(free, EscapeCurve(tuple(sorted(seen)), len(seen)), promise)
+
+    assert bands.low <= free.low
+    assert (bands.high, bands.fails_from) == (free.high, free.fails_from)
+    if bands.promise_holds:
+        escapes = sum(one <= bands.low for one in seen)
+        assert escapes <= rate * len(seen)

@@ -9,15 +9,28 @@ from typing import Any
 from django import template
 
 from inspection.models import Product
-from mltasks.vision.thresholds import cost_threshold, review_band
+from inspection.policy import bands_of
+from mltasks.models import ModelVersion
 
 register = template.Library()
 
 
 @register.inclusion_tag("parts/probability.html")
-def probability_bar(product: Product, probability: float | None, threshold: float | None = None) -> dict[str, Any]:
-    """The PASS, REVIEW and FAIL bands of a product's costs, with the part's mark; positions in percent."""
-    low, high = review_band(product.costs)
+def probability_bar(product: Product, version: ModelVersion | None, probability: float | None) -> dict[str, Any]:
+    """The PASS, REVIEW and FAIL bands in force for a version's probabilities, with the part's mark; positions in
+    percent."""
+    bands = bands_of(product, version)
+    return _bands(bands.low, bands.high, bands.fails_from, probability)
+
+
+@register.inclusion_tag("parts/probability.html")
+def band_bar(low: float, high: float, fails_from: float) -> dict[str, Any]:
+    """The bands alone: PASS up to ``low``, FAIL from ``high`` on, a person between, the model's label turning at
+    ``fails_from``."""
+    return _bands(low, high, fails_from, None)
+
+
+def _bands(low: float, high: float, fails_from: float, probability: float | None) -> dict[str, Any]:
     ends = [("pass", 0.0, low), ("review", low, high), ("fail", high, 1.0)]
     return {
         "bands": [
@@ -26,7 +39,7 @@ def probability_bar(product: Product, probability: float | None, threshold: floa
         "low": low,
         "high": high,
         "words": _band_words(low, high),
-        "threshold": round((cost_threshold(product.costs) if threshold is None else threshold) * 100, 2),
+        "threshold": round(fails_from * 100, 2),
         "probability": probability,
         "mark": None if probability is None else round(min(max(probability, 0.0), 1.0) * 100, 2),
     }

@@ -1,4 +1,4 @@
-"""``create_product SLUG [--fn-cost 5] [--fp-cost 1]``."""
+"""``create_product SLUG [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.products import create_product
+
+SETTINGS = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise")
 
 
 class Command(BaseCommand):
@@ -21,13 +23,20 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="As people read it; default: the slug in words.")
         parser.add_argument("--fn-cost", type=float, default=5.0, help="Cost of an escape, a defect that passed.")
         parser.add_argument("--fp-cost", type=float, default=1.0, help="Cost of a false alarm.")
+        parser.add_argument(
+            "--defect-rate", type=float, help="Share of defective parts on the line; default: that of the labels."
+        )
+        parser.add_argument(
+            "--escape-promise",
+            type=float,
+            default=0.05,
+            help="Share of defective parts that may pass with nobody looking; 1 promises nothing.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make it and say so."""
         try:
-            product = create_product(
-                options["slug"], name=options["name"], fn_cost=options["fn_cost"], fp_cost=options["fp_cost"]
-            )
+            product = create_product(options["slug"], **{name: options[name] for name in SETTINGS})
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(f"Product {product.slug} is there.")

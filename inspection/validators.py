@@ -1,0 +1,35 @@
+"""What a product's and a station's fields refuse."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+
+from mltasks.vision.types import Roi, TrainConfig
+
+
+def validate_roi(value: str) -> None:
+    """Refuse a region of interest that is not ``X,Y,W,H``."""
+    try:
+        Roi.parse(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def validate_inner_share(value: float) -> None:
+    """Refuse a share that is not strictly between 0 and 1: what never or always happens needs no decision."""
+    if not 0 < value < 1:
+        raise ValidationError("A share strictly between 0 and 1, such as 0.02.")
+
+
+def validate_rate(value: float) -> None:
+    """Refuse a rate that is not above 0 and at most 1: no number of labels proves that nothing escapes."""
+    if not 0 < value <= 1:
+        raise ValidationError("A share above 0, at most 1, such as 0.05.")
+
+
+def validate_training_settings(value: object) -> None:
+    """Refuse training overrides that a run could not start with."""
+    try:
+        TrainConfig.from_json(value if isinstance(value, dict) else {"": value})
+    except (TypeError, ValueError) as error:
+        raise ValidationError(str(error)) from None
