@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from mltasks import reports
+from mltasks import ingredients, report_words, reports
 from mltasks.models import ModelVersion, Promotion
 
 # What is compared, in the order of what a plant asks first: (name, words, whether more is better).
@@ -29,17 +30,37 @@ FIGURES = (
     ("auroc", "AUROC", "The chance that a defective part scores above a good one."),
     ("false_alarm_rate", "False alarms", "Of the good parts, those it fails."),
     ("review_rate", "Review rate", "Of all parts, those it would hand to a person."),
-    ("novelty_auroc", "Novelty AUROC", "How well the autoencoder alone tells defects apart."),
+    ("routed_escape_rate", "Escapes on the line", "Of the defective parts, those that pass with nobody looking."),
+    ("calibration_error", "Calibration error", "How far a stated probability is off on average."),
+    ("novelty_auroc", "Novelty AUROC", "How well novelty alone tells defects apart."),
+    ("novelty_recall", "Novelty recall", "Of the defective parts, those it calls novel."),
     ("novelty_false_alarm_rate", "Novelty false alarms", "Of the good parts, those it calls novel."),
 )
+# What a page shows first; the others stand in their sections.
+KEY_FIGURES = ("recall", "false_alarm_rate", "routed_escape_rate", "review_rate", "precision", "accuracy")
 PLOT_WORDS = {
     "precision_recall": "Precision and recall at every threshold, the operating point marked",
+    "cost": "Cost of mistakes per 1000 parts wherever FAIL begins, with its interval and the verdicts' bands",
+    "novelty": "Novelty scores of good and defective parts over the threshold, and each detector's AUROC",
+    "defect_types": "Recall by defect type with intervals",
     "reconstruction_error": "Reconstruction errors of good and defective parts, with the novelty threshold",
     "confusion": "Right and wrong by true label",
     "confusion_matrix": "Right and wrong by true label",
     "calibration": "Whether a stated probability of 70 % is right in 70 of 100 cases",
     "training": "Loss by epoch",
 }
+VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
+# A head of so many bytes names an SVG's size.
+HEAD = 1000
+
+
+class Drawn(NamedTuple):
+    """A figure's file below the version, its caption, and its shape in tenths of a point: only the ratio matters."""
+
+    name: str
+    words: str
+    width: int
+    height: int
 
 
 class Reading:
@@ -72,6 +93,37 @@ class Reading:
         return snapshot.total if snapshot else None
 
     @property
+    def verdict(self) -> str:
+        """What it finds, what it fails by mistake and what may escape, in one sentence with intervals; empty without a
+        report."""
+        return report_words.verdict(self.metrics, self.report.get("promise"))
+
+    @property
+    def key_figures(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Title, meaning and estimate of the figures that a page shows first."""
+        known = {name: (title, words) for name, title, words in FIGURES}
+        return [(*known[name], self.metrics[name]) for name in KEY_FIGURES if name in self.metrics]
+
+    @property
+    def detectors(self) -> list[tuple[str, dict[str, Any], bool]]:
+        """Each novelty detector in words with its AUROC, and whether its word counts; none in older reports."""
+        found = self.report.get("novelty", {})
+        return [
+            (ingredients.detector_words(name), auroc, name == found.get("detector"))
+            for name, auroc in found.get("auroc", {}).items()
+        ]
+
+    @property
+    def made_of(self) -> list[tuple[str, str]]:
+        """Title and words of what the version consists of."""
+        return ingredients.of(self.version.meta)
+
+    @property
+    def learned_since(self) -> bool:
+        """Whether the version has learned from the parts it is measured by: its siblings had not."""
+        return bool(self.report.get("protocol", {}).get("kind") == "cross-validation")
+
+    @property
     def sentence(self) -> str:
         """The verdict in one sentence, in counts; empty without a report."""
         counts, wrong = self.report.get("counts"), self.report.get("confusion")
@@ -99,13 +151,32 @@ class Reading:
         return [(name, PLOT_WORDS.get(_stem(name), _stem(name).replace("_", " ").capitalize())) for name in names]
 
     @cached_property
+    def drawn(self) -> dict[str, Drawn]:
+        """Each figure by the stem of its name, with the room that it takes."""
+        return {_stem(name): Drawn(name, words, *self._size(name)) for name, words in self.plots}
+
+    @cached_property
     def mistakes(self) -> list[dict[str, Any]]:
-        """The worst mistakes with their picture's file name, where there is one."""
-        pictures = [name for name in reports.shown_files(self.version) if name.startswith("worst/")]
+        """The worst mistakes with the file names of their pictures: ``file`` as it is, ``map`` under the version's
+        maps; empty where there is none."""
+        files = [name for name in reports.shown_files(self.version) if name.startswith("worst/")]
+        pictures = [name for name in files if "-map." not in name]
         rows: list[dict[str, Any]] = self.report.get("worst_mistakes", [])
-        return [
-            {**row, "file": row.get("file") or (pictures[i] if i < len(pictures) else "")} for i, row in enumerate(rows)
-        ]
+        found = []
+        for number, row in enumerate(rows):
+            name = row.get("file") or (pictures[number] if number < len(pictures) else "")
+            mapped = name.replace(".jpg", "-map.jpg")
+            found.append({**row, "file": name, "map": mapped if mapped in files else ""})
+        return found
+
+    def _size(self, name: str) -> tuple[int, int]:
+        """Width and height of a figure, for the room that a page keeps free for it."""
+        try:
+            with (self.version.path / name).open("rb") as file:
+                box = VIEW_BOX.search(file.read(HEAD))
+        except FileNotFoundError:
+            box = None
+        return (round(10 * float(box[1])), round(10 * float(box[2]))) if box else (3888, 2520)
 
 
 @dataclass(frozen=True)

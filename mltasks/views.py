@@ -14,7 +14,7 @@ from mltasks.choice import chosen_model, remember
 from mltasks.forms import PromotionForm
 from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
-from mltasks.reading import FIGURES, Reading, compare, lessons
+from mltasks.reading import Reading, compare, lessons
 from mltasks.signed_in import needs, person
 
 may_look = needs("mltasks.view_modelversion")
@@ -75,7 +75,6 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
     context = {
         "version": found,
         "read": Reading(found),
-        "figures": FIGURES,
         "promotions": found.promotions.select_related("by", "previous"),
     }
     return render(request, "models/version.html", context)

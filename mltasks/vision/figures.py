@@ -13,6 +13,7 @@ from mltasks.vision.types import DEFECT, GOOD
 CALIBRATION_BINS = 10
 BIN_MIN = 5
 ERROR_BINS = 30
+SMALLEST_RATIO = 0.01
 
 
 def calibration_bins(predictions: Sequence[Prediction]) -> list[dict[str, float | int | None]]:
@@ -43,4 +44,15 @@ def error_histogram(predictions: Sequence[Prediction], threshold: float) -> dict
     edges = np.linspace(0, max(float(errors.max()), threshold) * 1.02, ERROR_BINS + 1)
     good, _ = np.histogram(errors[targets == GOOD], edges)
     defect, _ = np.histogram(errors[targets == DEFECT], edges)
+    return {"edges": edges.tolist(), "good": good.tolist(), "defect": defect.tolist()}
+
+
+def novelty_histogram(predictions: Sequence[Prediction]) -> dict[str, list[float] | list[int]]:
+    """The deciding detector's scores over their thresholds, of good and defective parts on common edges, each a step
+    of the same ratio: above 1 is novel. Less than a hundredth counts as that."""
+    values = np.maximum([one.strangeness for one in predictions], SMALLEST_RATIO)
+    targets = np.array([one.target for one in predictions])
+    edges = np.geomspace(min(float(values.min()), 0.8) * 0.98, max(float(values.max()), 1.25) * 1.02, ERROR_BINS + 1)
+    good, _ = np.histogram(values[targets == GOOD], edges)
+    defect, _ = np.histogram(values[targets == DEFECT], edges)
     return {"edges": edges.tolist(), "good": good.tolist(), "defect": defect.tolist()}

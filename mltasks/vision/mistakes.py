@@ -1,15 +1,19 @@
-"""The worst mistakes as pictures: each alone, and all on one contact sheet with their captions."""
+"""The worst mistakes as pictures: each alone and under the version's maps, and all on one sheet with their captions."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mltasks.vision.images import load
+from mltasks.vision.maps import render_heatmap
 from mltasks.vision.predictions import Prediction
-from mltasks.vision.types import DEFECT
+from mltasks.vision.scorer import Scorer
+from mltasks.vision.types import DEFECT, InputSize
 
 SIDE = 320
 CELL, CAPTION, GAP, COLUMNS = 220, 54, 14, 4
@@ -21,6 +25,18 @@ def write_pictures(folder: Path, mistakes: Sequence[Prediction]) -> None:
     folder.mkdir()
     for number, one in enumerate(mistakes, start=1):
         _picture(one).save(folder / picture_name(number), quality=88)
+
+
+def write_maps(folder: Path, mistakes: Sequence[Prediction], scorer: Scorer) -> None:
+    """Write ``01-map.jpg``, ``02-map.jpg``, … beside the pictures, as large: the same under the version's own evidence
+    and anomaly maps. In a cross-validation that version has learned from these parts, unlike the one that erred."""
+    for number, one in enumerate(mistakes, start=1):
+        _mapped(one, scorer).save(folder / map_name(number), quality=88)
+
+
+def map_name(number: int) -> str:
+    """The file of the ``number``-th worst mistake under its maps."""
+    return picture_name(number).replace(".jpg", "-map.jpg")
 
 
 def picture_name(number: int) -> str:
@@ -62,8 +78,15 @@ def _shortened(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFon
     return "…" + text
 
 
+def _mapped(one: Prediction, scorer: Scorer) -> Image.Image:
+    size = scorer.input_size
+    seen = load(one.path, roi=one.roi, size=size)
+    maps = scorer.maps(seen.array(size)).within(seen.placement(size), size)
+    return Image.open(io.BytesIO(render_heatmap(np.asarray(_picture(one)), maps)))
+
+
 def _picture(one: Prediction) -> Image.Image:
-    loaded = load(one.path, roi=one.roi, size=(SIDE, SIDE))
+    loaded = load(one.path, roi=one.roi, size=InputSize(SIDE, SIDE))
     picture = Image.fromarray(loaded.array())
     picture.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     return picture

@@ -16,38 +16,46 @@ from mltasks.vision.look import (
     INK,
     LINE,
     MUTED,
-    NOVELTY,
     PASS,
-    PASS_INK,
     RAISED,
     REVIEW,
+    SIZE,
+    corner,
     figure,
     logarithmic,
+    share_axis,
     shares,
     whole_numbers,
 )
+from mltasks.vision.score_plots import calibration, cost, novelty, reconstruction_error
 
 Report = Mapping[str, Any]
 Curves = Mapping[str, Sequence[Epoch]]
-THOUSAND = 1000
 SMALLEST_LOSS = 1e-6
+# Height of a figure with one row a defect type, in inches: what is around the rows, and a row
+AROUND, ROW = 1.5, 0.42
 
 
-def write_plots(folder: Path, report: Report, curves: Curves) -> None:
-    """Write every figure as an SVG into ``folder``, from ``Evaluation.to_json()`` and the rounds' training curves."""
+def write_plots(folder: Path, report: Report, curves: Curves, *, chosen: bool = True) -> None:
+    """Write every figure as an SVG into ``folder``, from ``report_of`` and the rounds' training curves. ``chosen`` is
+    whether a training kept the epoch of least loss."""
     folder.mkdir()
     precision_recall(folder / "precision_recall.svg", report)
     confusion(folder / "confusion.svg", report)
+    cost(folder / "cost.svg", report)
     calibration(folder / "calibration.svg", report)
+    novelty(folder / "novelty.svg", report)
     reconstruction_error(folder / "reconstruction_error.svg", report)
-    training(folder / "training.svg", curves)
+    if report["defect_types"]:
+        defect_types(folder / "defect_types.svg", report)
+    (training if chosen else watched_training)(folder / "training.svg", curves)
 
 
 def precision_recall(path: Path, report: Report) -> None:
     """The curve over all thresholds, and where the costs put the version."""
     points = report["curves"]["precision_recall"]
     with figure(path, "Precision by recall (share of parts)") as axes:
-        shares(axes, across="Recall: defective parts that FAIL", up="Precision: FAIL parts that are defective")
+        shares(axes, across="Recall: defective parts that FAIL", up="Precision: right among FAIL")
         if not points:
             axes.text(0.5, 0.5, "No defective part was measured", color=MUTED, ha="center")
             return
@@ -67,12 +75,13 @@ def _operating_point(axes: Axes, metrics: Mapping[str, Any]) -> None:
     axes.plot([recall["low"], recall["high"]], [y, y], color=FAIL_INK, linewidth=1.2)
     axes.plot([x, x], [precision["low"], precision["high"]], color=FAIL_INK, linewidth=1.2)
     axes.plot(x, y, "o", color=FAIL_INK, markersize=7)
+    left = x < 0.5
     axes.annotate(
         "at the costs' threshold,\n95 % intervals",
         (x, y),
-        xytext=(-12, -16),
+        xytext=(12 if left else -12, -16),
         textcoords="offset points",
-        ha="right",
+        ha="left" if left else "right",
         va="top",
         color=FAIL_INK,
     )
@@ -101,43 +110,20 @@ def confusion(path: Path, report: Report) -> None:
         axes.spines[:].set_visible(False)
 
 
-def calibration(path: Path, report: Report) -> None:
-    """Predicted probability against the share of defects observed, the review band shaded."""
-    with figure(path, "Is the probability right? (share of parts)") as axes:
-        shares(axes, across="Predicted probability of a defect", up="Observed share of defects")
-        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1, linestyle=(0, (4, 3)))
-        axes.text(0.94, 0.9, "perfect", color=MUTED, va="top")
-        axes.set_ylim(-0.01, 1.14)
-        band, threshold = report["review_band"], report["thresholds"]["defect_probability"]
-        if band["low"] < band["high"]:
-            axes.axvspan(band["low"], band["high"], color=REVIEW, alpha=0.08, linewidth=0)
-            axes.text(band["high"] - 0.01, 1.12, "doubt: to a person", color=REVIEW, ha="right", va="top")
-        axes.axvline(threshold, color=FAIL_INK, linewidth=1)
-        axes.text(threshold + 0.01, 1.12, "FAIL from here", color=FAIL_INK, va="top")
-        for one in report["curves"]["calibration"]:
-            if one["observed"] is not None:
-                axes.plot([one["predicted"]] * 2, [one["low"], one["high"]], color=MUTED, linewidth=1.2)
-                axes.plot(one["predicted"], one["observed"], "o", color=INK, markersize=6)
-
-
-def reconstruction_error(path: Path, report: Report) -> None:
-    """Errors of good and defective parts, and the threshold above which a part is novel."""
-    data, threshold = report["curves"]["reconstruction_error"], THOUSAND * report["thresholds"]["anomaly"]
-    edges = [THOUSAND * edge for edge in data["edges"]]
-    with figure(path, "Reconstruction error (mean squared, × 10⁻³; parts per bin)") as axes:
-        for name, area, ink in (("good", PASS, PASS_INK), ("defect", FAIL, FAIL_INK)):
-            axes.stairs(data[name], edges, color=area, fill=True, alpha=0.4, linewidth=0)
-            axes.stairs(data[name], edges, color=ink, linewidth=1.4)
-        axes.set(xlim=(0, edges[-1]), ylim=(0, 1.22 * max(1, *data["good"], *data["defect"])))
-        whole_numbers(axes.yaxis)
-        axes.axvline(threshold, color=NOVELTY, linewidth=1.4)
-        # The threshold's words go to one side of it, the counts where it is not.
-        far = threshold > edges[-1] / 2
-        words = f" novel above {threshold:.3g} "
-        high = axes.get_ylim()[1]
-        axes.text(threshold, high, words, color=NOVELTY, ha="right" if far else "left", va="top")
-        _corner(axes, f"good, n={sum(data['good'])}", PASS_INK, line=1, left=far)
-        _corner(axes, f"defective, n={sum(data['defect'])}", FAIL_INK, line=2, left=far)
+def defect_types(path: Path, report: Report) -> None:
+    """Recall of each defect type with its interval and counts, one row a type."""
+    rows = list(report["defect_types"].items())
+    with figure(path, "Recall by defect type (share that FAIL)", (SIZE[0], AROUND + ROW * len(rows))) as axes:
+        share_axis(axes, "Defective parts of the type that FAIL, 95 % interval")
+        for y, (_, found) in enumerate(rows):
+            axes.plot([found["low"], found["high"]], [y, y], color=MUTED, linewidth=3)
+            axes.plot(found["value"], y, "o", color=INK, markersize=7, clip_on=False)
+            hits = round(found["value"] * found["n"])
+            axes.text(1.04, y, f"{hits} of {found['n']}", color=INK, va="center", clip_on=False)
+        axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
+        axes.set_yticklabels([_short(name) for name, _ in rows])
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.spines["left"].set_visible(False)
 
 
 def training(path: Path, curves: Curves) -> None:
@@ -149,24 +135,48 @@ def training(path: Path, curves: Curves) -> None:
             axes.plot(best, loss, "o", color=MUTED, markersize=4)
         best, loss = _loss_line(axes, curves[last], REVIEW, 2.0)
         axes.plot(best, loss, "o", color=REVIEW, markersize=6)
-        logarithmic(axes)
-        whole_numbers(axes.xaxis)
-        _corner(axes, f"the version, best at epoch {best}", REVIEW, line=0)
+        _loss_axes(axes)
+        corner(axes, f"the version, best at epoch {best}", REVIEW, line=0)
         if others:
-            _corner(axes, "grey: the folds", MUTED, line=1)
+            corner(axes, "grey: the folds", MUTED, line=1)
+
+
+def watched_training(path: Path, curves: Curves) -> None:
+    """Loss of each round by epoch where every epoch is trained: it is written down and decides nothing."""
+    *others, last = curves
+    title = "Loss on held-out parts by epoch (cross entropy)\nNothing is chosen by it: all epochs are trained"
+    with figure(path, title) as axes:
+        for name in others:
+            _loss_line(axes, curves[name], MUTED, 1.2)
+        _loss_line(axes, curves[last], REVIEW, 2.0)
+        _loss_axes(axes)
+        # The version of a cross-validation has learned from all parts: none is held out.
+        corner(axes, f"the version, on parts it {'learned from' if others else 'never saw'}", REVIEW, line=0)
+        if others:
+            corner(axes, "grey: the folds, on parts they never saw", MUTED, line=1)
+
+
+def _loss_axes(axes: Axes) -> None:
+    logarithmic(axes)
+    low, high = axes.get_ylim()
+    # Room for the words above the curves.
+    axes.set_ylim(low, high * (high / low) ** 0.3)
+    whole_numbers(axes.xaxis)
+    if axes.get_xlim()[1] < 2:
+        axes.set_xlim(0, 2)
+    axes.set_xlabel("Epoch")
 
 
 def _loss_line(axes: Axes, curve: Sequence[Epoch], colour: str, width: float) -> tuple[int, float]:
     """Draw one round and return its best epoch and loss."""
     losses = [max(epoch.validation_loss, SMALLEST_LOSS) for epoch in curve]
-    axes.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=width)
+    marker = "o" if len(losses) == 1 else ""
+    axes.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=width, marker=marker)
     return losses.index(min(losses)) + 1, min(losses)
 
 
-def _corner(axes: Axes, words: str, colour: str, *, line: int, left: bool = False) -> None:
-    """Words in an upper corner, line by line."""
-    x, side = (0.02, "left") if left else (0.99, "right")
-    axes.text(x, 0.99 - 0.075 * line, words, transform=axes.transAxes, color=colour, ha=side, va="top")
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else name[:17] + "…"
 
 
 def _estimate(report: Report, name: str) -> str:

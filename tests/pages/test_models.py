@@ -2,38 +2,101 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from inspection.models import Product
 from mltasks import registry
-from mltasks.models import Promotion, TrainingRun
+from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.vision.bundle import MANIFEST
+from mltasks.vision.learn import Learned
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
-from tests.trained import MakeVersion
+from tests.trained import MakeVersion, rewrite
+from tests.trained import _make as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+SECTIONS = [
+    *("Key figures", "The promise about escapes", "Cost against threshold", "Right and wrong", "Ranking"),
+    *("Reliability", "Novelty", "By defect type", "Worst mistakes", "Labels in doubt"),
+    *("How this was measured", "What it is made of"),
+]
+NEW_FILES = ("plots/cost.svg", "plots/novelty.svg", "plots/defect_types.svg", "-map.jpg")
 
 
 def test_it_reads_like_a_report(
     page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
 ) -> None:
     version = make_version(product, champion=True)
-    counts = version.report.evaluation["counts"]
+    counts, promise = (version.report.evaluation[name] for name in ("counts", "promise"))
     login(page, make_person("ada"))
     page.goto("/models/")
     shoot(page, "models")
     page.get_by_role("link", name="Version 1").first.click()
-    expect(page.locator(".lead")).to_contain_text(f"Of {counts['defect']} defective parts it failed")
+    expect(page.locator(".lead")).to_contain_text("of defective parts")
+    expect(page.locator(".lead")).to_contain_text(f"label {promise['more_defective_labels_needed']} more defective")
+    expect(page.get_by_text(f"Of {counts['defect']} defective parts it failed")).to_be_visible()
     expect(page.get_by_text(version.report.protocol)).to_be_visible()
-    plots = page.locator(".plots img").all()
-    assert plots
-    for plot in plots:
-        plot.scroll_into_view_if_needed()
-        expect(plot).to_have_js_property("complete", True)
-        assert plot.evaluate("image => image.naturalWidth") > 0
+    assert page.locator("main h2").all_inner_texts() == SECTIONS
     expect(page.get_by_role("link", name="Promote")).to_have_count(0)
     shoot(page, "version")
+
+
+def test_its_pictures_arrive_where_room_was_kept_for_them(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    version = make_version(product)
+    login(page, make_person("ada"))
+    page.goto("/models/plate/1/")
+    height = "document.querySelector('main').scrollHeight"
+    before = page.evaluate(height)
+    pictures = page.locator("main img").all()
+    assert len(pictures) == 5 + 2 * len(version.report.evaluation["worst_mistakes"])
+    for picture in pictures:
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("image => image.naturalWidth") > 0
+    assert page.evaluate(height) == before
+    page.get_by_role("heading", name="Worst mistakes").scroll_into_view_if_needed()
+    shoot(page, "version-mistakes")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_report_from_before_opens_without_what_it_lacks(
+    page: Page, login: Login, product: Product, make_person: MakePerson, learned: Learned, transactional_db: None
+) -> None:
+    old_version(product.registered_model, learned)
+    login(page, make_person("ada"))
+    page.goto("/models/plate/1/")
+    expect(page.locator(".lead")).to_contain_text("of defective parts")
+    lacking = ("The promise about escapes", "Labels in doubt")
+    assert page.locator("main h2").all_inner_texts() == [title for title in SECTIONS if title not in lacking]
+    expect(page.get_by_alt_text("Reconstruction errors of good and defective parts")).to_have_count(1)
+    expect(page.get_by_alt_text("The same under the version's map")).to_have_count(0)
+    expect(page.get_by_text("AUROC").first).to_be_visible()
+
+
+def old_version(model: RegisteredModel, learned: Learned) -> ModelVersion:
+    """A version as they were before promises, detectors and maps."""
+    report = json.loads(json.dumps(learned.report))
+    for name in ("promise", "chance_calibration_error", "novelty", "suspects"):
+        del report[name]
+    for name in ("calibration_error", "routed_escape_rate"):
+        del report["metrics"][name]
+    del report["review_band"]["binds"], report["curves"]["cost"], report["curves"]["novelty"]
+    meta = {name: value for name, value in learned.meta.items() if name not in ("fusion", "novelty", "escapes")}
+    meta["calibration"] = {"slope": 1.0, "intercept": 0.0}
+    version = make(model, replace(learned, report=report, meta=meta), champion=False)
+    manifest = json.loads((version.path / MANIFEST).read_bytes())
+    kept = {name: digest for name, digest in manifest.items() if not name.endswith(NEW_FILES)}
+    rewrite(version.path / MANIFEST, json.dumps(kept).encode())
+    return version
 
 
 def test_it_promotes_with_a_reason_after_a_comparison(

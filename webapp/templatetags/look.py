@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from inspection.models import Inspection, Reason
+from mltasks import report_words
 from mltasks.models import ModelVersion, TrainingRun
 
 register = template.Library()
@@ -82,6 +83,12 @@ def heatmap_url(inspection: Inspection) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in [0, 1] as percent, such as ``79.7 %``; a dash for none."""
     return "–" if value is None else f"{value * 100:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def share(value: float) -> str:
+    """A share in [0, 1] as percent in running words: no decimals from 10 % on, at most one below."""
+    return report_words.share(value)
 
 
 @register.filter

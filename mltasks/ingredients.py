@@ -1,0 +1,52 @@
+"""What a version is made of, in words: from its meta.json, whatever that of an older version lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mltasks.vision.calibrators import Calibrator
+
+DETECTORS = {"memory": "Patch memory", "features": "Feature autoencoder", "pixels": "Pixel autoencoder"}
+
+
+def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Title and words of each ingredient that is known."""
+    found = {
+        "Input": _input(meta.get("input", {})),
+        "Heads": _heads(meta.get("fusion", {}).get("weights", {})),
+        "Calibration": _calibration(meta.get("calibration", {})),
+        "Novelty": detector_words(meta.get("novelty", {}).get("detector", "")),
+    }
+    return [(title, words) for title, words in found.items() if words]
+
+
+def detector_words(name: str) -> str:
+    """A novelty detector's name as people read it."""
+    return DETECTORS.get(name, name.capitalize())
+
+
+def _input(size: Mapping[str, Any]) -> str:
+    if not size:
+        return ""
+    shape = "the part's shape kept" if size.get("keep_shape") else "the part stretched to fill it"
+    return f"{size['width']} × {size['height']} pixels, {shape}"
+
+
+def _heads(weights: Mapping[str, float]) -> str:
+    """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
+    if len(weights) == 1:
+        return f"{next(iter(weights)).capitalize()}, alone"
+    heard = [f"{name} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
+    silent = [name for name, weight in weights.items() if weight <= 0]
+    words = "Weighted sum of scores: " + " + ".join(heard) if heard else ""
+    return words + (f". Not heard: {', '.join(silent)}" if words and silent else "")
+
+
+def _calibration(values: Mapping[str, Any]) -> str:
+    if not {"slope", "intercept"} <= set(values):
+        return ""
+    try:
+        return Calibrator.from_json(values).in_words()
+    except ValueError:
+        return f"By {values['method']}"
