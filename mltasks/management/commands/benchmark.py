@@ -1,0 +1,68 @@
+"""``manage.py benchmark NAME --data DIR``: measure the recipe by one protocol; prints a table and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from mltasks.vision.types import Progress
+
+
+class Command(BaseCommand):
+    """Touches neither the database nor the stored images."""
+
+    help = "Measure the learning recipe on a folder of labeled parts, beside the recipe the project grew from."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="phone-cases, novelty, leave-one-type-out or learning-curve")
+        parser.add_argument("--data", type=Path, required=True, help="ImageFolder layout: good/ and a folder a kind")
+        parser.add_argument("--repeats", type=int, help="repeats or seeds (each protocol has its own default)")
+        parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting")
+        parser.add_argument("--json", type=Path, help="also write the JSON to this file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        from mltasks.vision.benchmarks.run import PROTOCOLS, run  # late: torch
+
+        if options["name"] not in PROTOCOLS:
+            raise CommandError(f"Unknown protocol {options['name']!r}. Known: {', '.join(PROTOCOLS)}.")
+        started = time.monotonic()
+        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {desc}") as bar:
+
+            def show(step: Progress) -> None:
+                bar.n = round(100 * step.share)
+                bar.set_description_str(step.stage[:60])
+
+            try:
+                table = run(options["name"], options["data"], _settings(options["set"]), options["repeats"], show)
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+        found = {"name": options["name"], "seconds": round(time.monotonic() - started, 1), **table.to_json()}
+        self.stdout.write(f"{table}\n\nin {found['seconds']:.0f} s")
+        text = json.dumps(found, indent=2, allow_nan=False)
+        self.stdout.write(text)
+        if options["json"]:
+            options["json"].write_text(text + "\n", encoding="utf-8")
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """Training settings as JSON values, text where they are no JSON."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"A setting is NAME=VALUE, not {pair!r}.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

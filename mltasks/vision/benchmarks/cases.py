@@ -1,0 +1,68 @@
+"""Few labels: repeated cross-validation of the whole recipe, as ``retrain`` does it below 200 labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mltasks.vision.benchmarks.figures import Row, Table, area, precision
+from mltasks.vision.benchmarks.parts import Parts, look, seed_recipe
+from mltasks.vision.compute import Compute
+from mltasks.vision.data import assign_splits
+from mltasks.vision.fit import cross_fitted
+from mltasks.vision.metrics import calibration_error
+from mltasks.vision.predictions import Prediction
+from mltasks.vision.progress import Stage
+from mltasks.vision.thresholds import cost_threshold
+from mltasks.vision.types import DEFECT, Costs, Sample, TrainConfig
+
+FOLDS = 5
+EQUAL = Costs(fn=1, fp=1)
+
+
+def phone_cases(samples: Sequence[Sample], config: TrainConfig, compute: Compute, repeats: int, stage: Stage) -> Table:
+    """5-fold stratified cross-validation, repeated with other splits; ours and the seed's recipe on the same splits."""
+    recipes = {"Second Look": config, "the seed's recipe": seed_recipe(config)}
+    rows = []
+    for number, (title, recipe) in enumerate(recipes.items()):
+        part = stage.part(number / len(recipes), (number + 1) / len(recipes), title)
+        parts = look(samples, recipe, compute, range(len(samples)), part.part(0, 0.2, "looking at the parts"))
+        rows.append(Row.of(title, [_repeat(parts, seed, part, repeats) for seed in range(repeats)]))
+    words = (
+        f"{FOLDS}-fold stratified cross-validation, {repeats} repeats, {len(samples)} images. Weights, calibration and "
+        "thresholds of a fold come from the other folds. Mean with a 95 % interval over repeats."
+    )
+    return Table(words, rows)
+
+
+def _repeat(parts: Parts, seed: int, stage: Stage, repeats: int) -> dict[str, float]:
+    lesson = parts.with_seed(seed)
+    config = lesson.material.config
+    samples = assign_splits(parts.samples, replace(config, folds=FOLDS, cross_validate_below=len(parts.samples) + 1))
+    share = 0.2 + 0.8 * np.array([seed, seed + 1]) / repeats
+    part = stage.part(float(share[0]), float(share[1]), f"repeat {seed + 1} of {repeats}")
+    predictions = cross_fitted(replace(lesson, samples=samples), part)
+    return measures(predictions, config.costs)
+
+
+def measures(predictions: Sequence[Prediction], costs: Costs) -> dict[str, float]:
+    """The protocol's figures of one run."""
+    p = np.array([one.probability for one in predictions])
+    targets = np.array([one.target for one in predictions])
+    found: Mapping[str, np.ndarray] = {name: _detector(predictions, name) for name in predictions[0].detectors}
+    fails, equal = p >= cost_threshold(costs), p >= cost_threshold(EQUAL)
+    return {
+        "AUROC": area(p, targets),
+        "average precision": precision(p, targets),
+        "accuracy at equal costs": float((equal == (targets == DEFECT)).mean()),
+        "recall at the costs": float(fails[targets == DEFECT].mean()),
+        "false alarms at the costs": float(fails[targets != DEFECT].mean()),
+        "calibration error": float(calibration_error(p, targets, np.ones((1, len(p))))[0]),
+        **{f"AUROC of {name} alone": area(values, targets) for name, values in found.items()},
+    }
+
+
+def _detector(predictions: Sequence[Prediction], name: str) -> np.ndarray:
+    return np.array([one.detectors[name] for one in predictions])

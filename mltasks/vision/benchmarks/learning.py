@@ -1,0 +1,70 @@
+"""A round of learning as the product does it, on chosen labels, asked about chosen parts: what protocols share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mltasks.vision.benchmarks.parts import Parts
+from mltasks.vision.compute import derive_seed
+from mltasks.vision.data import deal, parts_of
+from mltasks.vision.fit import held_out_of, only
+from mltasks.vision.operating import Setting, settle
+from mltasks.vision.progress import Stage
+from mltasks.vision.rounds import Lesson, Round, train_round
+
+INNER = {"inside": 0.8, "settling": 0.2}
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a round says of the parts it was asked about: fused logit, calibrated probability and novelty (the deciding
+    detector's score over its threshold), each ``[n]``, with the round and the setting behind them."""
+
+    logits: Floats
+    probabilities: Floats
+    novelty: Floats
+    round: Round
+    setting: Setting
+
+
+def learn_and_ask(parts: Parts, labeled: Sequence[int], asked: Sequence[int], seed: int, stage: Stage) -> Answers:
+    """Learn from four fifths of the labeled indices, weigh and calibrate on the rest, and answer about ``asked``."""
+    lesson = parts.with_seed(seed)
+    inside, settling = sides(parts, labeled, INNER, derive_seed(seed, "settling"))
+    one = train_round(lesson, inside, [*settling, *asked], derive_seed(seed, "round"), stage)
+    config = lesson.material.config
+    known = held_out_of([only(one, slice(len(settling)))], lesson)
+    setting = settle(known, config.detectors, config.novelty_quantile, config.seed)
+    return answers(lesson, only(one, slice(len(settling), None)), setting)
+
+
+def answers(lesson: Lesson, one: Round, setting: Setting) -> Answers:
+    """A round's answers about its held-out parts by a setting."""
+    found = held_out_of([one], lesson)
+    logits = setting.fusion.logits(found.scores)
+    novelty = np.asarray(setting.novelty(found.scores)[setting.detector], np.float64)
+    return Answers(logits, setting.calibrator.probability(logits), novelty, one, setting)
+
+
+def sides(parts: Parts, indices: Sequence[int], shares: dict[str, float], seed: int) -> tuple[list[int], list[int]]:
+    """Deal images to two sides by the parts they show, stratified; ``shares`` names the sides in order."""
+    split_of = deal(parts_of([parts.samples[index] for index in indices]), shares, seed)
+    first, second = shares
+    found: dict[str, list[int]] = {first: [], second: []}
+    for index in indices:
+        sample = parts.samples[index]
+        found[split_of[sample.sha256, sample.group]].append(index)
+    return found[first], found[second]
+
+
+def doubt(found: Answers, known_good: NDArray[np.bool_]) -> Floats:
+    """How much a part asks for a person or a FAIL: the larger of logit and log novelty, each in deviations from what
+    the good parts among the answers (``known_good``) have."""
+    columns = (found.logits, np.log(np.maximum(found.novelty, 1e-9)))
+    standard = [(one - one[known_good].mean()) / max(float(one[known_good].std()), 1e-9) for one in columns]
+    return np.asarray(np.maximum(*standard), np.float64)

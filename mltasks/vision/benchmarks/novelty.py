@@ -1,0 +1,79 @@
+"""No defect ever seen: detectors that learned from good parts alone, asked about good parts and every defect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mltasks.vision.benchmarks.figures import Row, Table, area
+from mltasks.vision.benchmarks.parts import Parts, look
+from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.data import deal, parts_of
+from mltasks.vision.fit_autoencoder import errors_of, train_autoencoder
+from mltasks.vision.fit_classifier import scores_of
+from mltasks.vision.fit_novelty import fit_detectors
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Material
+from mltasks.vision.types import GOOD, Sample, TrainConfig
+
+TRAIN_SHARE = 0.8
+Floats = NDArray[np.float64]
+
+
+def novelty(
+    random: Sequence[Sample], grouped: Sequence[Sample], config: TrainConfig, compute: Compute, seeds: int, stage: Stage
+) -> Table:
+    """Train on 80 % of the good parts; test on the rest and all defects. The same images twice: each its own part as
+    published figures have it, and near-duplicates kept together, which is the truth."""
+    parts = look(grouped, config, compute, (), stage.part(0, 0.4, "looking at the parts"))
+    rows: list[Row] = []
+    for name, samples in (("grouped", grouped), ("random", random)):
+        runs = [_run(parts, samples, seed, stage, seeds) for seed in range(seeds)]
+        rows += [Row.of(f"{name}: {detector}", [run[detector] for run in runs]) for detector in runs[0]]
+    size = parts.lesson.material.config
+    words = (
+        f"Trained on {TRAIN_SHARE:.0%} of the good parts only, tested on the rest and every defect; AUROC by image, "
+        f"{seeds} seeds, {len(grouped)} images at {size.height} × {size.width}. `grouped` keeps "
+        f"{len(set(parts.groups))} groups of near-duplicates together."
+    )
+    return Table(words, rows)
+
+
+def _run(parts: Parts, samples: Sequence[Sample], seed: int, stage: Stage, seeds: int) -> dict[str, dict[str, float]]:
+    stage.report(0.4 + 0.6 * seed / seeds, f"seed {seed + 1} of {seeds}")
+    train, test = split_good(samples, seed)
+    asked = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
+    lesson = parts.with_seed(seed)
+    found = scores(lesson.material, train, asked, seed)
+    kinds = parts.kinds[asked]
+    return {name: by_type(values, kinds) for name, values in found.items()}
+
+
+def split_good(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
+    """Indices of good images to learn from and to test on, by group."""
+    good = [index for index, sample in enumerate(samples) if sample.target == GOOD]
+    shares = {"train": TRAIN_SHARE, "test": 1 - TRAIN_SHARE}
+    split_of = deal(parts_of([samples[index] for index in good]), shares, seed)
+    side = {index: split_of[samples[index].sha256, samples[index].group] for index in good}
+    return [at for at in good if side[at] == "train"], [at for at in good if side[at] == "test"]
+
+
+def scores(material: Material, train: Sequence[int], asked: Sequence[int], seed: int) -> dict[str, Floats]:
+    """Scores of the images ``asked`` by each detector fitted to the good ones in ``train``, pixels too."""
+    heads = fit_detectors(material, train, (), seed)
+    found = {name: np.array(scores_of(head, material, asked)[0]) for name, head in heads.items()}
+    taught = train_autoencoder(material, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
+    found["pixels"] = np.array([error.mean for error in errors_of(taught.autoencoder, material, asked)])
+    return found
+
+
+def by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:
+    """AUROC of all defects and of each type against the good ones."""
+    good = kinds == ""
+    found = {"all types": area(values, (~good).astype(np.int64))}
+    for kind in sorted(set(kinds[~good].tolist())):
+        chosen = good | (kinds == kind)
+        found[kind] = area(values[chosen], (kinds[chosen] == kind).astype(np.int64))
+    return found

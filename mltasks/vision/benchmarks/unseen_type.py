@@ -1,0 +1,80 @@
+"""A defect that no label has shown: leave one type out, and the classifier with all types known beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mltasks.vision.benchmarks.figures import Row, Table, area, precision
+from mltasks.vision.benchmarks.learning import Answers, doubt, learn_and_ask, sides
+from mltasks.vision.benchmarks.parts import Parts, look, seed_recipe
+from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.metrics import calibration_error
+from mltasks.vision.progress import Stage
+from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+
+SHARES = {"learn": 0.8, "test": 0.2}
+VIEWS = 2
+
+
+def leave_one_type_out(
+    samples: Sequence[Sample], config: TrainConfig, compute: Compute, seeds: int, stage: Stage
+) -> Table:
+    """Learn from good parts and all defect types but one, tested on that type against held-out good parts; and from all
+    types, tested on all. Near-duplicates stay together. Ours and the seed's recipe on the same splits."""
+    ours = replace(config, views=VIEWS)
+    recipes = {"Second Look": ours, "the seed's recipe": seed_recipe(ours)}
+    rows: list[Row] = []
+    for number, (title, recipe) in enumerate(recipes.items()):
+        part = stage.part(number / len(recipes), (number + 1) / len(recipes), title)
+        parts = look(samples, recipe, compute, range(len(samples)), part.part(0, 0.4, "looking at the parts"))
+        runs = [_run(parts, seed, part.part(0.4, 1), seeds) for seed in range(seeds)]
+        rows += [Row.of(f"{title}: {name}", [run[name] for run in runs]) for name in runs[0]]
+    words = (
+        f"{len(samples)} images in {len({sample.group for sample in samples})} groups of near-duplicates kept "
+        f"together, 80 % to learn from (a fifth of them to weigh, calibrate and set thresholds), {seeds} seeds."
+    )
+    return Table(words, rows)
+
+
+def _run(parts: Parts, seed: int, stage: Stage, seeds: int) -> dict[str, Mapping[str, float]]:
+    everything = range(len(parts.samples))
+    learn, test = sides(parts, everything, SHARES, derive_seed(seed, "test"))
+    kinds = sorted(set(parts.kinds.tolist()) - {""})
+    found: dict[str, Mapping[str, float]] = {}
+    left_out: dict[str, float] = {}
+    for number, kind in enumerate(["", *kinds]):
+        at = (seed + number / (len(kinds) + 1)) / seeds
+        part = stage.part(at, at + 1 / seeds / (len(kinds) + 1), f"seed {seed + 1}, {kind or 'all types known'}")
+        if not kind:
+            answers = learn_and_ask(parts, learn, test, seed, part)
+            found["all types known"] = known(answers, parts.targets[test])
+        else:
+            left_out[kind] = _unseen(parts, learn, test, kind, seed, part)
+    mean = float(np.mean(list(left_out.values())))
+    found["one type never seen (AUROC)"] = {"mean over types": mean, **left_out}
+    return found
+
+
+def _unseen(parts: Parts, learn: Sequence[int], test: Sequence[int], kind: str, seed: int, stage: Stage) -> float:
+    """AUROC of the unseen type, all of its images, against good parts of the test side."""
+    labeled = [index for index in learn if parts.kinds[index] != kind]
+    seen = {parts.groups[index] for index in labeled}
+    asked = [index for index in test if parts.targets[index] == GOOD]
+    asked += [index for index, name in enumerate(parts.kinds) if name == kind and parts.groups[index] not in seen]
+    targets = parts.targets[asked]
+    return area(doubt(learn_and_ask(parts, labeled, asked, seed, stage), targets == GOOD), targets)
+
+
+def known(found: Answers, targets: np.ndarray) -> dict[str, float]:
+    """Figures of a classifier that knew every type."""
+    error = calibration_error(found.probabilities, targets, np.ones((1, len(targets))))
+    return {
+        "average precision": precision(found.logits, targets),
+        "AUROC": area(found.logits, targets),
+        "calibration error": float(error[0]),
+        "recall at 1/6": float((found.probabilities[targets == DEFECT] >= 1 / 6).mean()),
+        "false alarms at 1/6": float((found.probabilities[targets != DEFECT] >= 1 / 6).mean()),
+    }
