@@ -9,10 +9,12 @@ from django.conf import settings
 from inspection import storage
 from inspection.models import Inspection
 from inspection.refusals import NoHeatmap
+from inspection.score_maps import ScoreMaps
 from mltasks import serving
+from mltasks.models import ModelVersion
 from mltasks.vision import images, maps
 from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.types import Roi
+from mltasks.vision.types import InputSize, Roi
 
 logger = logging.getLogger(__name__)
 LONGEST_SIDE = 1024
@@ -22,27 +24,38 @@ KINDS: dict[str, maps.Kind] = {"both": "both", "evidence": "evidence", "anomaly"
 def draw(inspection: Inspection, kind: maps.Kind = "both") -> bytes:
     """A PNG of the region of interest under the maps, at most LONGEST_SIDE pixels a side.
 
+    The maps are those stored with the verdict; of parts scored before maps were stored, its version makes them anew.
     Raises NoHeatmap for a part that nothing scored and for a version whose files are gone, FileNotFoundError without
     the image.
     """
     version = inspection.model_version
     if version is None:
         raise NoHeatmap("No version scored this part, so there is no heatmap.")
+    stored = ScoreMaps.objects.filter(inspection=inspection).first()
+    found = maps.unpack(bytes(stored.packed)) if stored else _made_anew(inspection, version)
+    shown = _load(inspection, InputSize(LONGEST_SIDE, LONGEST_SIDE))
+    return maps.render_heatmap(shown.array(_shown_size(shown.box)), found, kind)
+
+
+def _made_anew(inspection: Inspection, version: ModelVersion) -> maps.Maps:
     try:
         scorer = serving.scorer(version)
     except BundleCorrupt as error:
         logger.exception("Version %s can't draw.", version)
         raise NoHeatmap(f"Version {version.number} scored this part and can't be loaded any more.") from error
-    path = storage.image_path(inspection)
+    size = scorer.input_size
+    seen = _load(inspection, size)
+    return scorer.maps(seen.array(size)).within(seen.placement(size), size)
+
+
+def _load(inspection: Inspection, size: InputSize) -> images.Loaded:
     roi = Roi.parse(inspection.roi) if inspection.roi else None
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    found = scorer.maps(images.decode(path, roi=roi, size=scorer.input_size, limits=limits))
-    shown = images.load(path, roi=roi, size=(LONGEST_SIDE, LONGEST_SIDE), limits=limits)
-    return maps.render_heatmap(shown.array(_shown_size(shown.box)), found, kind)
+    return images.load(storage.image_path(inspection), roi=roi, size=size, limits=limits)
 
 
-def _shown_size(box: tuple[float, float, float, float]) -> tuple[int, int]:
+def _shown_size(box: tuple[float, float, float, float]) -> InputSize:
     """Height and width of the picture: the region's shape, at most LONGEST_SIDE."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = min(1.0, LONGEST_SIDE / max(width, height))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+    return InputSize(max(1, round(height * scale)), max(1, round(width * scale)), keep_shape=False)

@@ -18,10 +18,10 @@ from inspection import leases, scoring, storage
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from mltasks.vision import images
-from mltasks.vision.types import Roi
+from mltasks.vision.types import InputSize, Roi
 
 RETRY_AFTER = 2  # seconds: a score takes a fraction of one
-UNSCORED_SIZE = (images.THUMBNAIL_SIDE, images.THUMBNAIL_SIDE)
+UNSCORED_SIZE = InputSize(images.THUMBNAIL_SIDE, images.THUMBNAIL_SIDE)
 TITLE_LENGTH = 200
 
 

@@ -7,19 +7,20 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
+from django.db import transaction
 from django.utils import timezone
-from numpy.typing import NDArray
 
 from inspection import leases, routing, storage
 from inspection.models import Inspection, Product
-from inspection.routing import Decision, RoutingPolicy
+from inspection.policy import policy_of
+from inspection.routing import Decision
+from inspection.score_maps import ScoreMaps
 from mltasks import registry, serving
 from mltasks.models import ModelVersion
-from mltasks.vision import images
-from mltasks.vision.types import Roi, Scores
+from mltasks.vision import images, maps
+from mltasks.vision.types import InputSize, Roi, Scores
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,11 @@ ERROR_LENGTH = 2000
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """What will score a product's next part: its version, and the image size (height, width) that version wants; None
+    """What will score a product's next part: its version, and what that version sees of an image; None
     where there is none or it can't be loaded."""
 
     version: ModelVersion | None
-    size: tuple[int, int] | None
+    size: InputSize | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Outcome:
     decision: Decision
     version: ModelVersion | None = None
     scores: Scores | None = None
+    packed_maps: bytes = b""
 
 
 def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
@@ -90,22 +92,24 @@ def champion(product: Product) -> Champion:
 
 def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     product = inspection.product
-    policy = RoutingPolicy(costs=product.costs, audit_share=product.audit_share)
     draw = routing.audit_draw(inspection.pk)
     version = frame.champion.version if frame else registry.champion(product.registered_model)
+    policy = policy_of(product, version)
     if version is None:
         return Outcome(routing.decide(None, policy, audit_draw=draw))
     scorer = serving.scorer(version)
-    [scores] = scorer.score([_pixels(inspection, frame, scorer.input_size)])
-    return Outcome(routing.decide(scores, policy, audit_draw=draw), version, scores)
+    loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
+    scores, found = scorer.look(loaded.array(size))
+    packed = maps.pack(found, loaded.placement(size), size)
+    return Outcome(routing.decide(scores, policy, audit_draw=draw), version, scores, packed)
 
 
-def _pixels(inspection: Inspection, frame: Frame | None, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> images.Loaded:
     if frame is not None and frame.champion.size == size:
-        return frame.loaded.array(size)
+        return frame.loaded
     roi = Roi.parse(inspection.roi) if inspection.roi else None
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    return images.decode(storage.image_path(inspection), roi=roi, size=size, limits=limits)
+    return images.load(storage.image_path(inspection), roi=roi, size=size, limits=limits)
 
 
 def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Inspection:
@@ -114,7 +118,11 @@ def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Ins
         "decided_at": timezone.now(),
         "latency_ms": _latency_ms(inspection, frame),
     }
-    if leases.write(inspection, fields, end=True):
+    with transaction.atomic():
+        written = leases.write(inspection, fields, end=True)
+        if written and outcome.packed_maps:
+            ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
+    if written:
         return inspection
     logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
     return _as_it_is(inspection)
@@ -131,6 +139,7 @@ def _decided(outcome: Outcome) -> dict[str, Any]:
         "reconstruction_error": scores and scores.reconstruction_error,
         "anomaly_threshold": scores and scores.anomaly_threshold,
         "novel_defect_suspected": scores and scores.novel_defect_suspected,
+        "novelty": scores and scores.novelty,
         "model_version": outcome.version,
     }
 

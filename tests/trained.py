@@ -34,6 +34,7 @@ CONFIG = TrainConfig(
     batch_size=8,
     oversampling=1,
     views=1,
+    dense_epochs=1,
     autoencoder_epochs=1,
     threads=1,
 )
@@ -123,7 +124,7 @@ def _make(model: RegisteredModel, learned: Learned, champion: bool) -> ModelVers
         sha256=learned.sha256,
         meta=learned.meta,
     )
-    evaluation = learned.evaluation.to_json()
+    evaluation = dict(learned.report)
     del evaluation["predictions"]
     EvaluationReport.objects.create(version=version, protocol=evaluation["protocol"]["words"], evaluation=evaluation)
     if champion:

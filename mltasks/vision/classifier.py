@@ -1,77 +1,96 @@
-"""Good or defective: ResNet18 whose early layers are frozen and whose last stage learns.
+"""Good or defective: heads on the frozen ResNet18, and which of them looks where.
 
-He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. The early layers keep what they learned elsewhere:
-a plant has tens of labels, not thousands. They stay in eval mode, or their batch norm would drift with each batch.
+He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. ``DenseHead`` weighs the evidence of each position
+and lets the strongest decide, so that one small scratch is not averaged away; ``PooledHead`` is the recipe that the
+project grew from, kept to compare with: the last stage learns, and the average over all positions decides.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-STRIDE = 32
+from mltasks.vision.features import DEEP, MIDDLE, Seen, top_mean
+
+WIDTH = 64
+TOP_SHARE = 0.006
 
 
-class Trunk(nn.Module):
-    """conv1 to layer3, frozen: RGB float32 ``[N, 3, H, W]`` in [0, 1] to maps ``[N, 256, H/16, W/16]``."""
+class Head(nn.Module):
+    """Maps what the trunk saw to a logit ``[N]`` (above 0 leans to defect) and the logit of each cell ``[N, h, w]``."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+
+class Standard(nn.Module):
+    """Channels with the mean and deviation they were given taken out; they never drift with a batch."""
+
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")
-        self.layers = nn.Sequential(*(network.get_submodule(name) for name in names))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
         self.mean: Tensor
         self.deviation: Tensor
-        self.requires_grad_(False)
-        self.eval()
 
-    def train(self, mode: bool = True) -> Self:
-        """Stay in eval mode whatever is asked: frozen batch norm must not drift."""
-        del mode
-        return super().train(False)
-
-    def forward(self, rgb: Tensor) -> Tensor:
-        maps: Tensor = self.layers((rgb - self.mean) / self.deviation)
-        return maps
+    def forward(self, maps: Tensor) -> Tensor:
+        return (maps - self.mean) / self.deviation
 
 
-class DefectHead(nn.Module):
-    """layer4, dropout and one linear layer: maps ``[N, 256, h, w]`` to a logit; above 0 leans to defect."""
+class DenseHead(Head):
+    """A small network at each position of layer3 and layer4; the top 0.6 % of the positions make the image's logit
+    (top-k pooling of multiple instance learning; Li and Vasconcelos, "Multiple Instance Learning for Soft Bags via Top
+    Instances", CVPR 2015)."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.middle_norm = Standard(MIDDLE)
+        self.deep_norm = Standard(DEEP)
+        self.middle = nn.Conv2d(MIDDLE, WIDTH, 1)
+        self.deep = nn.Conv2d(DEEP, WIDTH, 1, bias=False)
+        self.dropout = nn.Dropout2d(dropout)
+        self.cells = nn.Conv2d(WIDTH, 1, 1)
+
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        deep = F.interpolate(self.deep(self.deep_norm(seen.deep)), scale_factor=2.0, mode="bilinear")
+        mixed = F.relu(self.middle(self.middle_norm(seen.middle)) + deep)
+        cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
+        return top_mean(cells, TOP_SHARE), cells
+
+
+class PooledHead(Head):
+    """layer4 that learns, global average, dropout and one linear layer (class activation mapping gives the cells)."""
 
     def __init__(self, layer4: nn.Module, dropout: float) -> None:
         super().__init__()
         self.layer4 = copy.deepcopy(layer4).requires_grad_(True)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(512, 1)
+        self.linear = nn.Linear(DEEP, 1)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Logits ``[N]``."""
-        pooled = self.layer4(maps).mean(dim=(2, 3))
-        logits: Tensor = self.linear(self.dropout(pooled)).squeeze(1)
-        return logits
-
-    def evidence(self, maps: Tensor) -> Tensor:
-        """The logit of each cell ``[N, h, w]``; their mean is the image's logit (class activation mapping)."""
-        features = self.layer4(maps)
-        weight = self.linear.weight.view(1, -1, 1, 1)
-        cells: Tensor = (features * weight).sum(dim=1) + self.linear.bias
-        return cells
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        maps = self.layer4(seen.middle)
+        logits: Tensor = self.linear(self.dropout(maps.mean(dim=(2, 3)))).squeeze(1)
+        cells: Tensor = (maps * self.linear.weight.view(1, -1, 1, 1)).sum(dim=1) + self.linear.bias
+        return logits, cells
 
 
-class Classifier(nn.Module):
-    """The whole network: RGB ``[N, 3, H, W]`` in [0, 1] to logits ``[N]`` and evidence ``[N, H/32, W/32]``."""
+class TextureHead(Head):
+    """One linear layer over the statistics of whole maps: sees what has no place, like an uneven surface. Its cells all
+    say the same."""
 
-    def __init__(self, trunk: Trunk, head: DefectHead) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.head = head
+        for name, value in (("mean", mean), ("deviation", deviation), ("weight", weight), ("bias", bias)):
+            self.register_buffer(name, value.clone())
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.weight: Tensor
+        self.bias: Tensor
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        evidence = self.head.evidence(self.trunk(rgb))
-        return evidence.mean(dim=(1, 2)), evidence
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        logits = ((seen.statistics - self.mean) / self.deviation) @ self.weight + self.bias
+        cells = logits.view(-1, 1, 1) + torch.zeros_like(seen.middle[:, 0])
+        return logits, cells

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mltasks.vision.cautions import warnings_of
-from mltasks.vision.figures import calibration_bins, error_histogram
 from mltasks.vision.intervals import Estimate, PartBootstrap, proportion, weighted_sum
-from mltasks.vision.metrics import auroc, average_precision, precision_recall_curve
-from mltasks.vision.mistakes import picture_name
+from mltasks.vision.metrics import auroc, average_precision, calibration_error, chance_calibration_error
 from mltasks.vision.predictions import Prediction, Protocol
-from mltasks.vision.thresholds import review_band
+from mltasks.vision.promise import EscapeCurve, EscapePromise
+from mltasks.vision.suspects import suspected_errors
+from mltasks.vision.thresholds import Bands, cost_bands, promised_bands
 from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
 
 WORST = 12
-PARTS_NOTE = (
-    "Images with one part id, identical files, and without part ids images that are near-duplicates by likeness, count "
-    "as one part and are never divided between learning and measuring. Likeness misses some repeats of parts that "
-    "hardly differ; if there are many without part ids, the figures are too good."
-)
+STANDARD_PROMISE = EscapePromise()
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Every figure of a report. Rates are shares in [0, 1]; costs are in the unit of ``costs``."""
+    """Every figure of a report. Rates are shares in [0, 1]; costs are in the unit of ``costs``. ``detectors`` holds the
+    AUROC of each novelty detector, ``escapes`` what the promise rests on (None where no defect was measured)."""
 
     protocol: Protocol
     costs: Costs
@@ -37,8 +34,15 @@ class Evaluation:
     predictions: list[Prediction]
     metrics: dict[str, Estimate]
     defect_types: dict[str, Estimate]
+    detectors: dict[str, Estimate]
     confusion: dict[str, int]
     total_cost: float
+    bands: Bands
+    promise: EscapePromise
+    defect_rate: float | None
+    escapes: EscapeCurve | None
+    chance_calibration_error: float
+    suspects: list[dict[str, Any]]
     warnings: list[str]
 
     @property
@@ -51,67 +55,6 @@ class Evaluation:
         """The version's label of a prediction at its operating point."""
         return one.probability >= self.thresholds.defect_probability
 
-    def to_json(self) -> dict[str, Any]:
-        """Strict JSON types: what could not be measured is null."""
-        targets = np.array([one.target for one in self.predictions])
-        probabilities = np.array([one.probability for one in self.predictions])
-        low, high = review_band(self.costs)
-        return {
-            "protocol": {**asdict(self.protocol), "words": self.protocol.in_words(), "parts": PARTS_NOTE},
-            "counts": self._counts(),
-            "thresholds": asdict(self.thresholds),
-            "review_band": {"low": low, "high": high},
-            "costs": asdict(self.costs),
-            "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
-            "defect_types": {name: estimate.to_json() for name, estimate in self.defect_types.items()},
-            "confusion": self.confusion,
-            "cost_matrix": self._cost_matrix(),
-            "curves": {
-                "precision_recall": precision_recall_curve(probabilities, targets),
-                "calibration": calibration_bins(self.predictions),
-                "reconstruction_error": error_histogram(self.predictions, self.thresholds.anomaly),
-            },
-            "worst_mistakes": [
-                {**self._row(one), "file": f"worst/{picture_name(number)}"}
-                for number, one in enumerate(self.mistakes, start=1)
-            ],
-            "predictions": [self._row(one) for one in self.predictions],
-            "warnings": self.warnings,
-        }
-
-    def _counts(self) -> dict[str, int]:
-        return {
-            "images": len(self.predictions),
-            "parts": len({one.part for one in self.predictions}),
-            "good": sum(one.target == GOOD for one in self.predictions),
-            "defect": sum(one.target == DEFECT for one in self.predictions),
-        }
-
-    def _cost_matrix(self) -> dict[str, Any]:
-        n = max(1, len(self.predictions))
-        return {
-            "rows": ["good", "defect"],
-            "columns": ["PASS", "FAIL"],
-            "each": [[0.0, self.costs.fp], [self.costs.fn, 0.0]],
-            "total": self.total_cost,
-            "per_1000_if_all_pass": 1000 * self.costs.fn * self._counts()["defect"] / n,
-            "per_1000_if_all_fail": 1000 * self.costs.fp * self._counts()["good"] / n,
-        }
-
-    def _row(self, one: Prediction) -> dict[str, Any]:
-        return {
-            "name": one.name,
-            "target": one.target,
-            "defect_type": one.defect_type,
-            "split": one.split,
-            "label": "FAIL" if self.fails(one) else "PASS",
-            "defect_probability": one.probability,
-            "logit": one.logit,
-            "reconstruction_error": one.reconstruction_error,
-            "anomaly_threshold": one.anomaly_threshold,
-            "novel_defect_suspected": one.novel,
-        }
-
 
 def evaluate(
     predictions: Sequence[Prediction],
@@ -120,9 +63,12 @@ def evaluate(
     thresholds: Thresholds,
     *,
     weights: str = "",
+    promise: EscapePromise = STANDARD_PROMISE,
+    defect_rate: float | None = None,
+    escapes: EscapeCurve | None = None,
 ) -> Evaluation:
-    """Measure predictions of held-out parts. ``weights`` names where the backbone's came from, for the warnings.
-    Raises ValueError without any prediction."""
+    """Measure predictions of held-out parts. ``weights`` names where the backbone's came from, for the warnings;
+    ``escapes`` is the curve that serving will route by. Raises ValueError without any prediction."""
     if not predictions:
         raise ValueError("There is nothing to measure on.")
     rows = sorted(predictions, key=lambda one: (one.split, one.name))
@@ -136,7 +82,10 @@ def evaluate(
     }
     metrics = {**_rates(rows, fails, targets), **_rankings(rows, targets, protocol.seed)}
     metrics["cost_per_1000"] = _cost_per_1000(metrics, rows, costs)
-    metrics["review_rate"] = _review_rate(rows, costs)
+    bands = cost_bands(costs, defect_rate, _share(targets))
+    if escapes is not None:
+        bands = promised_bands(bands, escapes, promise)
+    metrics |= _routed(rows, targets, bands)
     types = _defect_types(rows, fails)
     return Evaluation(
         protocol=protocol,
@@ -145,8 +94,17 @@ def evaluate(
         predictions=rows,
         metrics=metrics,
         defect_types=types,
+        detectors=_detectors(rows, targets, protocol.seed),
         confusion=confusion,
         total_cost=confusion["escape"] * costs.fn + confusion["false_alarm"] * costs.fp,
+        bands=bands,
+        promise=promise,
+        defect_rate=defect_rate,
+        escapes=escapes,
+        chance_calibration_error=chance_calibration_error(
+            np.array([one.probability for one in rows]), [one.part for one in rows], protocol.seed
+        ),
+        suspects=_suspects(rows),
         warnings=warnings_of(rows, confusion, weights),
     )
 
@@ -172,13 +130,39 @@ def _rates(rows: Sequence[Prediction], fails: NDArray[np.bool_], targets: NDArra
 def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], seed: int) -> dict[str, Estimate]:
     bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), seed)
     probabilities = np.array([one.probability for one in rows])
-    # A fold's autoencoder has its own scale; its threshold, from the other folds, makes the folds comparable.
-    novelty = np.array([one.reconstruction_error / one.anomaly_threshold for one in rows])
+    # A fold's detector has its own scale; its threshold, from the other folds, makes the folds comparable.
+    novelty = np.array([one.strangeness for one in rows])
     return {
         "average_precision": bootstrap.estimate(lambda w: average_precision(probabilities, targets, w)),
         "auroc": bootstrap.estimate(lambda w: auroc(probabilities, targets, w)),
         "novelty_auroc": bootstrap.estimate(lambda w: auroc(novelty, targets, w)),
+        "calibration_error": bootstrap.estimate(lambda w: calibration_error(probabilities, targets, w)),
     }
+
+
+def _detectors(rows: Sequence[Prediction], targets: NDArray[np.int64], seed: int) -> dict[str, Estimate]:
+    bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), seed)
+    found = {}
+    for name in rows[0].detectors:
+        values = np.array([one.detectors[name] for one in rows])
+        found[name] = bootstrap.estimate(lambda w, values=values: auroc(values, targets, w))  # type: ignore[misc]
+    return found
+
+
+def _suspects(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
+    found = suspected_errors(
+        [one.probability for one in rows],
+        [one.target for one in rows],
+        names=[one.name for one in rows],
+        sha256s=[one.sha256 for one in rows],
+        parts=[one.part for one in rows],
+    )
+    return [one.to_json() for one in found]
+
+
+def _share(targets: NDArray[np.int64]) -> float | None:
+    share = float((targets == DEFECT).mean())
+    return share if 0 < share < 1 else None
 
 
 def _cost_per_1000(metrics: dict[str, Estimate], rows: Sequence[Prediction], costs: Costs) -> Estimate:
@@ -190,9 +174,16 @@ def _cost_per_1000(metrics: dict[str, Estimate], rows: Sequence[Prediction], cos
     return weighted_sum(terms, len(rows), len({one.part for one in rows}))
 
 
-def _review_rate(rows: Sequence[Prediction], costs: Costs) -> Estimate:
-    low, high = review_band(costs)
-    return proportion([low < one.probability < high or one.novel for one in rows], [one.part for one in rows])
+def _routed(rows: Sequence[Prediction], targets: NDArray[np.int64], bands: Bands) -> dict[str, Estimate]:
+    """What happens on the line: how many parts a person sees, and how many defects pass with nobody looking."""
+    passed = [one.probability <= bands.low and not one.novel for one in rows]
+    defects: list[int] = np.flatnonzero(targets == DEFECT).tolist()
+    return {
+        "review_rate": proportion(
+            [bands.doubts(one.probability) or one.novel for one in rows], [one.part for one in rows]
+        ),
+        "routed_escape_rate": proportion([passed[at] for at in defects], [rows[at].part for at in defects]),
+    }
 
 
 def _defect_types(rows: Sequence[Prediction], fails: NDArray[np.bool_]) -> dict[str, Estimate]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,20 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
+from torch.nn import functional as F
 
 from mltasks.vision.autoencoder import Autoencoder, pool_factor, shrink
-from mltasks.vision.calibration import Calibrator
-from mltasks.vision.classifier import Classifier
+from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.classifier import Head
+from mltasks.vision.features import Trunk
+from mltasks.vision.operating import KNOWN, PIXELS, Setting
 from mltasks.vision.scorer import compile_graph
 
-OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map")
+OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map", "novelty", "known")
 PROBABILITY_TOLERANCE = 1e-3
 ERROR_TOLERANCE = 1e-2
-PIXELS = 255.0
+WHITE = 255.0
 
 
 class ExportMismatch(RuntimeError):  # noqa: N818 - names what was found
@@ -32,11 +37,15 @@ class ExportMismatch(RuntimeError):  # noqa: N818 - names what was found
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """The largest differences between the exported graph and torch over so many images, and what is tolerated:
-    of the calibrated probability in absolute terms, of the reconstruction error relative to torch's."""
+    of the calibrated probability in absolute terms, of the reconstruction error relative to torch's, and of novelty
+    relative to torch's or to its threshold, whichever is more: a part that the memory holds has a distance of 0.
+    ``milliseconds`` is what the graph took for an image, the median, on the training's threads."""
 
     images: int
     probability: float
     reconstruction_error: float
+    novelty: float
+    milliseconds: float
     probability_tolerance: float = PROBABILITY_TOLERANCE
     reconstruction_error_tolerance: float = ERROR_TOLERANCE
 
@@ -46,20 +55,54 @@ class Agreement:
 
 
 class Serving(nn.Module):
-    """Both networks behind one input: uint8 RGB ``[1, H, W, 3]`` to logit ``[1]``, reconstruction error ``[1]``,
-    evidence ``[1, H/32, W/32]`` and local errors ``[1, h, w]``."""
+    """Everything behind one input and one pass of the trunk: uint8 RGB ``[1, H, W, 3]`` to the weighed logit ``[1]``,
+    the pixels' reconstruction error ``[1]``, the logit that each cell alone would give ``[1, h, w]``, the deciding
+    detector's map ``[1, h', w']``, its score ``[1]``, and that of the memory of good parts and defects ``[1]``."""
 
-    def __init__(self, classifier: Classifier, autoencoder: Autoencoder, height: int, width: int) -> None:
+    def __init__(
+        self,
+        trunk: Trunk,
+        heads: Mapping[str, Head],
+        autoencoder: Autoencoder,
+        setting: Setting,
+        size: tuple[int, int],
+    ) -> None:
         super().__init__()
-        self.classifier = classifier
+        self.trunk = trunk
+        self.heads = nn.ModuleDict(heads)
         self.autoencoder = autoencoder
-        self.factor = pool_factor(height, width)
+        self.factor = pool_factor(*size)
+        self.weights = setting.fusion.weights
+        self.bias = setting.fusion.bias
+        self.detector = setting.detector
+        self.novel_from = setting.thresholds[setting.detector]
+        self.known_from = setting.known_threshold or self.novel_from
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        rgb = image.permute(0, 3, 1, 2).to(torch.float32) / PIXELS
-        logit, evidence = self.classifier(rgb)
-        error, cells = self.autoencoder.errors(shrink(rgb, self.factor))
-        return logit, error, evidence, cells
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        rgb = image.permute(0, 3, 1, 2).to(torch.float32) / WHITE
+        seen = self.trunk(rgb)
+        error, local = self.autoencoder.errors(shrink(rgb, self.factor))
+        found: dict[str, tuple[Tensor, Tensor]] = {name: head(seen) for name, head in self.heads.items()}
+        voices = [found[name] for name in self.weights]
+        logit = self._weighed([logits for logits, _ in voices])
+        evidence = self._weighed(_on_one_grid([cells for _, cells in voices]))
+        score, cells = (error, local) if self.detector == PIXELS else found[self.detector]
+        known = found[KNOWN][0] if KNOWN in found else score
+        return logit, error, evidence, cells, score, known
+
+    def _weighed(self, terms: Sequence[Tensor]) -> Tensor:
+        weights = self.weights.values()
+        return torch.stack([weight * term for weight, term in zip(weights, terms, strict=True)]).sum(0) + self.bias
+
+
+def _on_one_grid(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Maps ``[N, h, w]`` of several depths, all on the finest one's grid."""
+    # While tracing, a shape is a tensor until it is made a number.
+    height, width = (max(int(one.shape[axis]) for one in maps) for axis in (1, 2))
+    return [
+        one if one.shape[1:] == (height, width) else F.interpolate(one[:, None], (height, width), mode="bilinear")[:, 0]
+        for one in maps
+    ]
 
 
 def export_graph(serving: Serving, path: Path, height: int, width: int) -> None:
@@ -68,6 +111,8 @@ def export_graph(serving: Serving, path: Path, height: int, width: int) -> None:
     with torch.no_grad(), warnings.catch_warnings():
         # OpenVINO traces too, at twice the time; torch.export is what torch would rather see, at four times.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # The input has one size for good, so that numbers made of shapes may be constants.
+        warnings.simplefilter("ignore", TracerWarning)
         traced = torch.jit.trace(serving.cpu().eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
     model = openvino.convert_model(traced, example_input=example)
     model.reshape([1, height, width, 3])
@@ -86,19 +131,27 @@ def check_agreement(
     """Score images with the written graph and with torch. Raises ExportMismatch above the tolerance, and for anything
     that is not a number."""
     request = compile_graph(path, torch.get_num_threads()).create_infer_request()
-    probability, error = 0.0, 0.0
+    probability, error, novelty, took = 0.0, 0.0, 0.0, list[float]()
     for image in images:
         with torch.inference_mode():
             wanted = [output.numpy() for output in serving(torch.from_numpy(image)[None])]
+        started = time.perf_counter()
         request.infer([image[None]])
+        took.append(1000 * (time.perf_counter() - started))
         found = [request.get_output_tensor(index).data for index in range(len(OUTPUTS))]
         shift = calibrator.probability(found[0]) - calibrator.probability(wanted[0])
         probability = max(probability, float(np.abs(shift).max()))
-        error = max(error, float(np.abs(found[1] - wanted[1]).max() / max(float(wanted[1].max()), 1e-12)))
+        error = max(error, _relative(found[1], wanted[1]))
+        levels = ((4, serving.novel_from), (5, serving.known_from))
+        novelty = max(novelty, *(_relative(found[at], wanted[at], level) for at, level in levels))
     # Written so that NaN fails too.
-    if not (probability <= PROBABILITY_TOLERANCE and error <= ERROR_TOLERANCE):
+    if not (probability <= PROBABILITY_TOLERANCE and max(error, novelty) <= ERROR_TOLERANCE):
         raise ExportMismatch(
-            f"The exported graph differs from torch by {probability:.2g} in probability and {error:.2g} in relative "
-            f"reconstruction error; {PROBABILITY_TOLERANCE:g} and {ERROR_TOLERANCE:g} are tolerated."
+            f"The exported graph differs from torch by {probability:.2g} in probability and {max(error, novelty):.2g} "
+            f"in relative error; {PROBABILITY_TOLERANCE:g} and {ERROR_TOLERANCE:g} are tolerated."
         )
-    return Agreement(len(images), probability, error)
+    return Agreement(len(images), probability, error, novelty, round(float(np.median(took)), 1))
+
+
+def _relative(found: NDArray[np.float32], wanted: NDArray[np.float32], least: float = 1e-12) -> float:
+    return float(np.abs(found - wanted).max() / max(float(np.abs(wanted).max()), least))

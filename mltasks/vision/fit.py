@@ -6,38 +6,34 @@ Above it by a holdout: the version served is the very one that was measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from mltasks.vision.backbones import WeightsSource, load_backbone
-from mltasks.vision.calibration import Calibrator, anomaly_threshold, fit_platt
-from mltasks.vision.classifier import STRIDE, Trunk
 from mltasks.vision.compute import Compute, derive_seed
-from mltasks.vision.data import inner_split, part_keys
+from mltasks.vision.data import part_keys
+from mltasks.vision.features import STRIDE, Trunk
+from mltasks.vision.fit_novelty import DETECTORS
+from mltasks.vision.operating import KNOWN, PIXELS, HeldOut, Setting, settle
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
 from mltasks.vision.thresholds import cost_threshold
 from mltasks.vision.trunk_views import Material, see
-from mltasks.vision.types import GOOD, Sample, Thresholds, TrainConfig
+from mltasks.vision.types import Sample, Thresholds, TrainConfig
 
 HOLDOUT_SPLITS = ("train", "validation", "test")
+FINAL, LAST = "final", "final training on all parts"
+HEADS = ("dense", "pooled")
+COUNTS = (
+    *("max_epochs", "dense_epochs", "autoencoder_epochs", "batch_size"),
+    *("views", "oversampling", "draws_cap", "patience"),
+)
 # What seeing one view costs, in units of one draw of training, and the epochs that early stopping leaves, by experience
 VIEW_COST, EPOCHS_LEFT = 1.7, 0.6
-# On the map, 0.5 is what the worst cell of so many held-out good parts stays below.
-MAP_QUANTILE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What turns scores into decisions: from held-out parts only."""
-
-    calibrator: Calibrator
-    anomaly: float
-    anomaly_map_scale: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,7 @@ class Fitted:
 
     config: TrainConfig
     weights: WeightsSource
+    trunk: Trunk
     rounds: dict[str, Round]
     final: Round
     setting: Setting
@@ -58,7 +55,7 @@ class Fitted:
     @property
     def thresholds(self) -> Thresholds:
         """The version's operating point."""
-        return Thresholds(cost_threshold(self.config.costs), self.setting.anomaly)
+        return Thresholds(cost_threshold(self.config.costs), self.setting.thresholds[PIXELS])
 
 
 def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage: Stage) -> Fitted:
@@ -72,7 +69,7 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     seen = views_share(len(learning), samples[0].split.startswith("fold-"), config)
     bank = see(samples, learning, trunk, config, compute, stage.part(0, seen, "looking at the parts"))
     material = Material(bank, np.array([sample.target for sample in samples]), config, compute)
-    lesson = Lesson(material, trunk, network.get_submodule("layer4"))
+    lesson = Lesson(samples, material, trunk, network.get_submodule("layer4"))
     protocol = cross_validate if samples[0].split.startswith("fold-") else hold_out
     return protocol(samples, lesson, weights, stage.part(seen, 1))
 
@@ -85,15 +82,21 @@ def views_share(learning: int, folds: bool, config: TrainConfig) -> float:
 
 
 def check(samples: Sequence[Sample], config: TrainConfig) -> None:
-    """Raise ValueError unless the splits are all folds or all of a holdout, and the settings suit the networks."""
+    """Raise ValueError unless the splits are all folds or all of a holdout, and as ``check_settings`` does."""
     splits = {sample.split for sample in samples}
     folds = {split for split in splits if split.startswith("fold-")}
     if not (splits == folds and len(folds) > 1) and splits != set(HOLDOUT_SPLITS):
         raise ValueError(f"Samples need splits fold-0, fold-1, … or train, validation and test, not {sorted(splits)}.")
+    check_settings(config)
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Raise ValueError unless the settings suit the networks; their size is chosen by now."""
     if config.height % STRIDE or config.width % STRIDE or min(config.height, config.width) < STRIDE:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
-    counts = ("max_epochs", "autoencoder_epochs", "batch_size", "views", "oversampling", "draws_cap", "patience")
-    low = [name for name in counts if getattr(config, name) < 1]
+    if config.head not in HEADS or not set(config.detectors) <= set(DETECTORS):
+        raise ValueError(f"head is one of {', '.join(HEADS)}; detectors are some of {', '.join(DETECTORS)}.")
+    low = [name for name in COUNTS if getattr(config, name) < 1]
     if low or not 0 < config.novelty_quantile < 1:
         raise ValueError(
             f"{', '.join(low) or 'novelty_quantile'} can't train: use 1 or more, a quantile inside (0, 1)."
@@ -101,37 +104,53 @@ def check(samples: Sequence[Sample], config: TrainConfig) -> None:
 
 
 def cross_validate(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, stage: Stage) -> Fitted:
-    """Train once without each fold and once with all; thresholds for a fold come from the other folds."""
-    config, names = lesson.material.config, sorted({sample.split for sample in samples})
+    """Train once without each fold and once with all; what decides about a fold comes from the other folds."""
+    names = sorted({sample.split for sample in samples})
+    rounds = _folds(lesson, [*names, FINAL], stage)
+    held_out = {name: rounds[name] for name in names}
+    setting, predictions = _setting(list(held_out.values()), lesson), _cross_fit(held_out, lesson)
+    seed = lesson.material.config.seed
+    protocol = Protocol("cross-validation", len(names), len(samples), 0, len(samples), seed)
+    return _fitted(lesson, weights, rounds, rounds[FINAL], setting, predictions, protocol)
+
+
+def _folds(lesson: Lesson, names: Sequence[str], stage: Stage) -> dict[str, Round]:
+    """A round without each of the named splits; without one that no sample carries, on all."""
     rounds: dict[str, Round] = {}
-    for number, name in enumerate([*names, "final"]):
-        inside = [index for index, sample in enumerate(samples) if sample.split != name]
-        outside = [index for index, sample in enumerate(samples) if sample.split == name]
-        seed = derive_seed(config.seed, name)
-        train, validation = inner_split([samples[index] for index in inside], seed)
-        part = stage.part(number / (len(names) + 1), (number + 1) / (len(names) + 1), _title(number, len(names)))
-        rounds[name] = train_round(lesson, _pick(inside, train), _pick(inside, validation), outside, seed, part)
-    held_out = [rounds[name] for name in names]
+    for number, name in enumerate(names):
+        inside = [index for index, sample in enumerate(lesson.samples) if sample.split != name]
+        outside = [index for index, sample in enumerate(lesson.samples) if sample.split == name]
+        title = f"fold {number + 1} of {len(names) - (FINAL in names)}" if name != FINAL else LAST
+        part = stage.part(number / len(names), (number + 1) / len(names), title)
+        rounds[name] = train_round(lesson, inside, outside, derive_seed(lesson.material.config.seed, name), part)
+    return rounds
+
+
+def _cross_fit(rounds: Mapping[str, Round], lesson: Lesson) -> list[Prediction]:
+    """What decides about a fold comes from the answers about the other folds."""
     predictions: list[Prediction] = []
-    for name in names:
-        # Cross-fitted: what decides about a fold has not seen that fold.
-        others = _setting([rounds[other] for other in names if other != name], lesson.material)
-        predictions += _predict(samples, rounds[name], others)
-    protocol = Protocol("cross-validation", len(names), len(samples), 0, len(samples), config.seed)
-    setting = _setting(held_out, lesson.material)
-    return _fitted(lesson, weights, rounds, rounds["final"], setting, predictions, protocol)
+    for name, one in rounds.items():
+        others = _setting([other for also, other in rounds.items() if also != name], lesson)
+        predictions += _predict(lesson, one, others)
+    return predictions
+
+
+def cross_fitted(lesson: Lesson, stage: Stage) -> list[Prediction]:
+    """Only the honest predictions of a cross-validation, of samples that carry folds: no version comes of it."""
+    names = sorted({sample.split for sample in lesson.samples})
+    return _cross_fit(_folds(lesson, names, stage), lesson)
 
 
 def hold_out(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, stage: Stage) -> Fitted:
-    """Train on ``train``; stop early, calibrate and set the anomaly threshold on ``validation``; predict ``test``."""
+    """Train on ``train``; weigh, calibrate and set thresholds on ``validation``; predict ``test``."""
     config = lesson.material.config
     train, validation, test = (
         [index for index, sample in enumerate(samples) if sample.split == split] for split in HOLDOUT_SPLITS
     )
-    one = train_round(lesson, train, validation, validation + test, derive_seed(config.seed, "holdout"), stage)
+    one = train_round(lesson, train, validation + test, derive_seed(config.seed, "holdout"), stage)
     seen = len(validation)
-    setting = _setting([_only(one, slice(seen))], lesson.material)
-    predictions = _predict(samples, _only(one, slice(seen, None)), setting)
+    setting = _setting([only(one, slice(seen))], lesson)
+    predictions = _predict(lesson, only(one, slice(seen, None)), setting)
     protocol = Protocol("holdout", 0, len(train), len(validation), len(test), config.seed)
     return _fitted(lesson, weights, {"holdout": one}, one, setting, predictions, protocol)
 
@@ -149,6 +168,7 @@ def _fitted(
     return Fitted(
         config=material.config,
         weights=weights,
+        trunk=lesson.trunk,
         rounds=rounds,
         final=final,
         setting=setting,
@@ -159,46 +179,60 @@ def _fitted(
     )
 
 
-def _setting(rounds: Sequence[Round], material: Material) -> Setting:
-    held_out = [index for one in rounds for index in one.held_out]
-    targets = [int(material.targets[index]) for index in held_out]
-    errors = [error for one in rounds for error in one.errors]
-    good = [error for error, target in zip(errors, targets, strict=True) if target == GOOD]
-    return Setting(
-        calibrator=fit_platt([logit for one in rounds for logit in one.logits], targets),
-        anomaly=anomaly_threshold([error.mean for error in good], material.config.novelty_quantile),
-        anomaly_map_scale=anomaly_threshold([error.worst_cell for error in good], MAP_QUANTILE),
-    )
+def held_out_of(rounds: Sequence[Round], lesson: Lesson) -> HeldOut:
+    """What several rounds say of the parts that each had not learned from, as one set."""
+    indices = [index for one in rounds for index in one.held_out]
+    names = list(rounds[0].scores)
+    keys = part_keys(lesson.samples)
+    scores = {name: [value for one in rounds for value in one.scores[name]] for name in names}
+    peaks = {name: [value for one in rounds for value in one.peaks[name]] for name in names}
+    scores[PIXELS] = [error.mean for one in rounds for error in one.errors]
+    peaks[PIXELS] = [error.worst_cell for one in rounds for error in one.errors]
+    targets = [int(lesson.material.targets[index]) for index in indices]
+    return HeldOut(scores, peaks, targets, [keys[index] for index in indices])
 
 
-def _predict(samples: Sequence[Sample], one: Round, setting: Setting) -> list[Prediction]:
-    parts = part_keys(samples)
-    probabilities = setting.calibrator.probability(one.logits)
+def _setting(rounds: Sequence[Round], lesson: Lesson) -> Setting:
+    config = lesson.material.config
+    return settle(held_out_of(rounds, lesson), config.detectors, config.novelty_quantile, config.seed)
+
+
+def _predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:
+    found = held_out_of([one], lesson)
+    logits = setting.fusion.logits(found.scores)
+    probabilities = setting.calibrator.probability(logits)
+    novelty = setting.novelty(found.scores)
+    fails_from = cost_threshold(lesson.material.config.costs)
     return [
         Prediction(
-            name=samples[index].name,
-            path=samples[index].path,
-            roi=samples[index].roi,
-            part=parts[index],
-            target=samples[index].target,
-            defect_type=samples[index].defect_type,
-            split=samples[index].split,
-            logit=logit,
-            probability=float(probability),
-            reconstruction_error=error.mean,
-            anomaly_threshold=setting.anomaly,
+            name=sample.name,
+            sha256=sample.sha256,
+            path=sample.path,
+            roi=sample.roi,
+            part=found.parts[at],
+            target=sample.target,
+            defect_type=sample.defect_type,
+            split=sample.split,
+            logit=float(logits[at]),
+            probability=float(probabilities[at]),
+            reconstruction_error=found.scores[PIXELS][at],
+            anomaly_threshold=setting.thresholds[PIXELS],
+            detector=setting.detector,
+            detectors={name: values[at] for name, values in novelty.items()},
+            known=found.scores[KNOWN][at] / setting.known_threshold
+            if setting.known_threshold and probabilities[at] >= fails_from
+            else None,
         )
-        for index, logit, probability, error in zip(one.held_out, one.logits, probabilities, one.errors, strict=True)
+        for at, sample in enumerate(lesson.samples[index] for index in one.held_out)
     ]
 
 
-def _only(one: Round, part: slice) -> Round:
-    return replace(one, held_out=one.held_out[part], logits=one.logits[part], errors=one.errors[part])
-
-
-def _pick(indices: Sequence[int], positions: Sequence[int]) -> list[int]:
-    return [indices[position] for position in positions]
-
-
-def _title(number: int, folds: int) -> str:
-    return f"fold {number + 1} of {folds}" if number < folds else "final training on all parts"
+def only(one: Round, positions: slice) -> Round:
+    """A round's answers about some of its held-out images."""
+    return replace(
+        one,
+        held_out=one.held_out[positions],
+        scores={name: values[positions] for name, values in one.scores.items()},
+        peaks={name: values[positions] for name, values in one.peaks.items()},
+        errors=one.errors[positions],
+    )

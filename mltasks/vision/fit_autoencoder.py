@@ -14,12 +14,11 @@ from torch.nn import functional as F
 from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import Material, batches
+from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 from mltasks.vision.types import TrainConfig
 
 # A small set is drawn several times an epoch, or 40 epochs of 13 parts would be 40 steps.
 MIN_DRAWS = 128
-EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)

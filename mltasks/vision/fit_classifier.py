@@ -1,4 +1,4 @@
-"""Train the classifier's last stage on banked views: weighted draws, weighted loss, early stopping."""
+"""Train the pooled head, the network's last stage, on banked views: weighted draws, weighted loss, early stopping."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.classifier import DefectHead
+from mltasks.vision.classifier import Head, PooledHead
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import Material, batches
+from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 from mltasks.vision.types import TrainConfig
 
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
-EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +30,16 @@ class Epoch:
     validation_loss: float
     learning_rate: float
 
+    def to_json(self) -> dict[str, float | int]:
+        """Plain JSON types."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedHead:
     """A head with the weights of its best epoch, and how it got there."""
 
-    head: DefectHead
+    head: PooledHead
     curve: list[Epoch]
     best_epoch: int
 
@@ -49,7 +52,7 @@ def train_head(
     config = material.config
     torch.manual_seed(derive_seed(seed, "head"))
     generator = np.random.default_rng(derive_seed(seed, "draws"))
-    head = DefectHead(layer4, config.dropout)
+    head = PooledHead(layer4, config.dropout)
     material.compute.place(head)
     optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
@@ -63,7 +66,7 @@ def train_head(
         curve.append(Epoch(number, train_loss, loss, rate))
         if number == 1 or loss < curve[best - 1].validation_loss:
             best, best_state = number, copy.deepcopy(head.state_dict())
-        stage.report(number / config.max_epochs, f"epoch {number}", asdict(curve[-1]))
+        stage.report(number / config.max_epochs, f"epoch {number}", curve[-1].to_json())
         if number - best >= config.patience:
             break
     head.load_state_dict(best_state)
@@ -81,25 +84,29 @@ def draw(material: Material, train: Sequence[int], generator: np.random.Generato
     return generator.choice(indices, size=whole, p=weights / weights.sum())
 
 
-def validation_loss(head: DefectHead, material: Material, indices: Sequence[int]) -> float:
+def validation_loss(head: PooledHead, material: Material, indices: Sequence[int]) -> float:
     """The training loss on images as they are."""
     with material.compute.autocast():
-        logits = logits_of(head, material, indices)
+        logits, _ = scores_of(head, material, indices)
     return float(_loss(torch.tensor(logits), torch.from_numpy(material.targets[np.asarray(indices)]), material.config))
 
 
-def logits_of(head: DefectHead, material: Material, indices: Sequence[int]) -> list[float]:
-    """The head's logits of images as they are, in the precision of the caller's block (32 bits by default)."""
+def scores_of(head: Head, material: Material, indices: Sequence[int]) -> tuple[list[float], list[float]]:
+    """A head's score and its highest cell for images as they are, in the precision of the caller's block (32 bits by
+    default)."""
     head.eval()
-    found: list[float] = []
+    scores: list[float] = []
+    peaks: list[float] = []
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
-            found += head(material.bank.clean_batch(batch, material.compute)).float().tolist()
-    return found
+            found, cells = head(material.bank.clean_batch(batch, material.compute))
+            scores += found.float().tolist()
+            peaks += cells.float().flatten(1).amax(1).tolist()
+    return scores, peaks
 
 
 def _train_epoch(
-    head: DefectHead,
+    head: PooledHead,
     material: Material,
     draws: NDArray[np.int64],
     optimizer: torch.optim.Optimizer,
@@ -114,12 +121,12 @@ def _train_epoch(
         maps = bank.augmented_batch(draws[part], views[part], compute)
         wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device)
         with compute.autocast():
-            logits = head(maps)
+            logits, _ = head(maps)
         loss = _loss(logits.float(), wanted, config)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        total += loss.item() * len(maps)
+        total += loss.item() * len(wanted)
     return total / len(draws)
 
 

@@ -25,9 +25,9 @@ from mltasks.vision.image_header import (
     inspect_header,
     open_single_frame,
 )
-from mltasks.vision.types import Roi
+from mltasks.vision.types import InputSize, Placement, Roi
 
-__all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "thumbnail"]
+__all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "place", "thumbnail"]
 
 RgbImage = NDArray[np.uint8]
 Source = BinaryIO | Path
@@ -61,13 +61,19 @@ class Loaded:
     pixels: Image.Image
     box: tuple[float, float, float, float]
 
-    def array(self, size: tuple[int, int] | None = None) -> RgbImage:
-        """The region as uint8 ``[height, width, 3]``, resized to ``size`` (height, width) by antialiased bilinear
-        filtering; without ``size``, as decoded."""
+    def array(self, size: InputSize | None = None) -> RgbImage:
+        """The region as uint8 ``[height, width, 3]``, as large as fits into ``size`` by antialiased bilinear filtering
+        and mirrored at its edges to fill it; without ``size``, as decoded."""
         if size is None:
             left, top, right, bottom = (round(edge) for edge in self.box)
             return np.array(self.pixels.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
-        return np.array(self.pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=self.box))
+        inside = self.placement(size)
+        small = self.pixels.resize((inside.width, inside.height), Image.Resampling.BILINEAR, box=self.box)
+        return _mirrored(np.array(small), inside, size)
+
+    def placement(self, size: InputSize) -> Placement:
+        """Where the region lies in an input of that size."""
+        return place(self.box[2] - self.box[0], self.box[3] - self.box[1], size)
 
     def thumbnail(self, max_side: int = THUMBNAIL_SIDE) -> bytes:
         """The whole upright image as a JPEG of at most ``max_side`` pixels a side; never enlarged."""
@@ -78,11 +84,31 @@ class Loaded:
         return out.getvalue()
 
 
+def place(width: float, height: float, size: InputSize) -> Placement:
+    """The largest placement of a region of that shape in the middle of an input; all of it without ``keep_shape``."""
+    size = InputSize(*size)
+    if not size.keep_shape:
+        return Placement(0, 0, size.width, size.height)
+    scale = min(size.width / width, size.height / height)
+    across = min(size.width, max(1, round(width * scale)))
+    down = min(size.height, max(1, round(height * scale)))
+    return Placement((size.width - across) // 2, (size.height - down) // 2, across, down)
+
+
+def _mirrored(small: RgbImage, inside: Placement, size: InputSize) -> RgbImage:
+    # A mirror's texture is the part's own: no edge of a frame for the network to find.
+    below = size[0] - inside.top - inside.height
+    after = size[1] - inside.left - inside.width
+    if not (inside.top or below or inside.left or after):
+        return small
+    return np.pad(small, ((inside.top, below), (inside.left, after), (0, 0)), mode="symmetric")
+
+
 def load(
-    source: Source, *, roi: Roi | None = None, size: tuple[int, int] | None = None, limits: Limits = DEFAULT_LIMITS
+    source: Source, *, roi: Roi | None = None, size: InputSize | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> Loaded:
-    """Decode once for all uses, a JPEG at the smallest scale that still covers ``size`` (height, width) over the
-    region. Every byte of the image is read, so a cut file never passes.
+    """Decode once for all uses, a JPEG at the smallest scale that still covers what ``size`` shows of the region. Every
+    byte of the image is read, so a cut file never passes.
 
     Raises ImageError (see ``inspect_header``), ``invalid_image`` too when the region lies outside the image; OSError
     when a path can't be opened.
@@ -96,24 +122,31 @@ def load(
 
 
 def decode(
-    source: Source, *, roi: Roi | None = None, size: tuple[int, int] | None = None, limits: Limits = DEFAULT_LIMITS
+    source: Source, *, roi: Roi | None = None, size: InputSize | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> RgbImage:
-    """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), resized to
-    ``size`` (height, width). Training and serving both call this. Raises as ``load``."""
+    """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), fitted into
+    ``size``. Training and serving both call this. Raises as ``load``."""
     return load(source, roi=roi, size=size, limits=limits).array(size)
 
 
 def thumbnail(source: Source, max_side: int = THUMBNAIL_SIDE, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """A JPEG of the whole upright image, at most ``max_side`` pixels a side. Raises as ``load``."""
-    return load(source, size=(max_side, max_side), limits=limits).thumbnail(max_side)
+    return load(source, size=InputSize(max_side, max_side), limits=limits).thumbnail(max_side)
+
+
+def region_size(source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Width and height of the region of the upright image, in its own pixels. Raises as ``load``."""
+    whole = load(source, roi=roi, size=InputSize(1, 1), limits=limits)
+    region = _clamped(roi, (whole.width, whole.height))
+    return region.width, region.height
 
 
 def verify_whole(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageHeader:
     """Decode at the cheapest scale that reads every byte. Raises as ``load``; ``truncated_image`` is the point."""
-    return load(source, size=(1, 1), limits=limits).header
+    return load(source, size=InputSize(1, 1), limits=limits).header
 
 
-def _load(stream: BinaryIO, roi: Roi | None, size: tuple[int, int] | None, limits: Limits) -> Loaded:
+def _load(stream: BinaryIO, roi: Roi | None, size: InputSize | None, limits: Limits) -> Loaded:
     with open_single_frame(stream, limits) as image:
         header = header_of(image)
         # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
@@ -130,10 +163,11 @@ def _load(stream: BinaryIO, roi: Roi | None, size: tuple[int, int] | None, limit
     return Loaded(header, *full, pixels, _scaled(_clamped(roi, full), pixels.width / full[0], pixels.height / full[1]))
 
 
-def _draft(image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: tuple[int, int]) -> None:
-    # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least `size` pixels over the region.
-    width = -(-upright[0] * size[1] // region.width)
-    height = -(-upright[1] * size[0] // region.height)
+def _draft(image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: InputSize) -> None:
+    inside = place(region.width, region.height, size)
+    # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least so many pixels over the region.
+    width = -(-upright[0] * inside.width // region.width)
+    height = -(-upright[1] * inside.height // region.height)
     image.draft("RGB", (height, width) if sideways else (width, height))
 
 

@@ -21,24 +21,30 @@ from mltasks.vision.data import assign_splits
 from mltasks.vision.evaluate import Evaluation, evaluate
 from mltasks.vision.export import OUTPUTS, Agreement, Serving, check_agreement, export_graph
 from mltasks.vision.fit import Fitted, fit
-from mltasks.vision.mistakes import write_pictures, write_sheet
+from mltasks.vision.mistakes import write_maps, write_pictures, write_sheet
 from mltasks.vision.plots import write_plots
 from mltasks.vision.progress import Stage
+from mltasks.vision.promise import EscapeCurve, EscapePromise
+from mltasks.vision.report import report_of
+from mltasks.vision.scorer import Scorer, compile_graph
+from mltasks.vision.sizing import settle
 from mltasks.vision.trunk_views import read_sample
 from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progress
 
 CHECKED_IMAGES = 16
 LIBRARIES = ("torch", "torchvision", "openvino", "numpy", "pillow", "safetensors")
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A version on disk: its directory, that directory's digest, its evaluation and its ``meta.json``."""
+    """A version on disk: its directory, that directory's digest, its evaluation, and what its ``report.json`` and
+    ``meta.json`` say."""
 
     bundle_dir: Path
     sha256: str
     evaluation: Evaluation
+    report: dict[str, Any]
     meta: dict[str, Any]
 
 
@@ -58,11 +64,19 @@ def learn(
     ready = list(samples) if samples and all(sample.split for sample in samples) else assign_splits(samples, config)
     # The order in which a database gives its rows must not change the weights.
     ready.sort(key=lambda sample: (sample.sha256, sample.name))
+    config = settle(config, ready)
     with reproducible(config.threads) as compute:
         fitted = fit(ready, config, compute, whole.part(0, 0.95))
         whole.report(0.95, "measuring")
         evaluation = evaluate(
-            fitted.predictions, fitted.protocol, config.costs, fitted.thresholds, weights=fitted.weights.name
+            fitted.predictions,
+            fitted.protocol,
+            config.costs,
+            fitted.thresholds,
+            weights=fitted.weights.name,
+            promise=EscapePromise(config.escape_rate, config.escape_confidence),
+            defect_rate=config.defect_rate,
+            escapes=escapes_of(fitted),
         )
         whole.report(0.97, "writing the version")
         learned = write_version(fitted, evaluation, ready, out_dir, started)
@@ -75,7 +89,7 @@ def write_version(
 ) -> Learned:
     """Write the directory, whole or not at all. Raises ExportMismatch; ``started`` is on the monotonic clock."""
     images = [read_pixels(sample, fitted.config) for sample in checked(samples, fitted.config)]
-    report, meta = evaluation.to_json(), dict[str, Any]()
+    report, meta = report_of(evaluation), dict[str, Any]()
 
     def fill(draft: Path) -> None:
         agreement = write_networks(fitted, draft, images)
@@ -84,13 +98,20 @@ def write_version(
         bundle.write_json(draft / bundle.REPORT, report)
         write_figures(draft, fitted, evaluation, report)
 
-    return Learned(out_dir, bundle.write_whole(out_dir, fill), evaluation, meta)
+    return Learned(out_dir, bundle.write_whole(out_dir, fill), evaluation, report, meta)
 
 
 def write_networks(fitted: Fitted, draft: Path, images: Sequence[NDArray[np.uint8]]) -> Agreement:
     """Write all weights and the serving graph, and compare the two. Raises ExportMismatch."""
     config, final = fitted.config, fitted.final
-    serving = Serving(copy.deepcopy(final.classifier), copy.deepcopy(final.autoencoder), config.height, config.width)
+    size = (config.height, config.width)
+    serving = Serving(
+        copy.deepcopy(fitted.trunk),
+        {name: copy.deepcopy(head) for name, head in final.heads.items()},
+        copy.deepcopy(final.autoencoder),
+        fitted.setting,
+        size,
+    )
     serving.cpu().eval()
     state = {name: tensor.contiguous() for name, tensor in serving.state_dict().items()}
     save_file(state, draft / bundle.WEIGHTS)
@@ -98,25 +119,48 @@ def write_networks(fitted: Fitted, draft: Path, images: Sequence[NDArray[np.uint
     return check_agreement(serving, draft / bundle.GRAPH, images, fitted.setting.calibrator)
 
 
+def escapes_of(fitted: Fitted) -> EscapeCurve:
+    """What the promise about escapes rests on: held-out logits through the calibration that serves. In
+    cross-validation they are those of the version's siblings."""
+    rows = fitted.predictions
+    probabilities = fitted.setting.calibrator.probability([one.logit for one in rows]).tolist()
+    return EscapeCurve.of(probabilities, [one.target for one in rows], [one.part for one in rows])
+
+
 def write_figures(draft: Path, fitted: Fitted, evaluation: Evaluation, report: dict[str, Any]) -> None:
-    """Write the plots, and the worst mistakes as pictures."""
-    write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.rounds.items()})
+    """Write the plots, and the worst mistakes as pictures, beside each what the version's graph sees in it."""
+    chosen = fitted.config.head != "dense"
+    write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.rounds.items()}, chosen=chosen)
     write_pictures(draft / "worst", evaluation.mistakes)
     if evaluation.mistakes:
         write_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.mistakes)
+        graph = compile_graph(draft / bundle.GRAPH, fitted.config.threads)
+        write_maps(draft / "worst", evaluation.mistakes, Scorer(graph, bundle.read_meta(draft), ""))
 
 
 def meta_of(fitted: Fitted, samples: Sequence[Sample], agreement: Agreement, seconds: float) -> dict[str, Any]:
     """What scoring needs, and where the version comes from."""
-    config = fitted.config
+    config, setting = fitted.config, fitted.setting
     return {
         "format": FORMAT,
-        "input": {"height": config.height, "width": config.width, "layout": "uint8 RGB [1, height, width, 3]"},
+        "input": {
+            "height": config.height,
+            "width": config.width,
+            "keep_shape": config.keep_shape,
+            "layout": "uint8 RGB [1, height, width, 3]",
+        },
         "outputs": list(OUTPUTS),
         "classes": ["good", "defect"],
         "thresholds": asdict(fitted.thresholds),
-        "calibration": asdict(fitted.setting.calibrator),
-        "anomaly_map_scale": fitted.setting.anomaly_map_scale,
+        "calibration": setting.calibrator.to_json(),
+        "fusion": setting.fusion.to_json(),
+        "novelty": {
+            "detector": setting.detector,
+            "threshold": setting.thresholds[setting.detector],
+            "known_threshold": setting.known_threshold,
+        },
+        "anomaly_map_scale": setting.map_scale,
+        "escapes": escapes_of(fitted).to_json(),
         "config": config.to_json(),
         "backbone": {"name": config.backbone, **asdict(fitted.weights)},
         "training": {

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mltasks.vision.images import ImageError, Source, load
 from mltasks.vision.near_pairs import MIN_IMAGES, alike_pairs
-from mltasks.vision.types import Roi, Sample
+from mltasks.vision.types import InputSize, Roi, Sample
 
 SIDE = 64
 # The reach of the local mean and contrast that are taken out, in pixels of the thumbnail: exposure and shading vanish.
@@ -43,7 +43,7 @@ class Fingerprint:
 
 def fingerprint(source: Source, roi: Roi | None = None) -> Fingerprint:
     """Read one image. Raises as ``images.load``: ImageError, or OSError when a path can't be opened."""
-    loaded = load(source, roi=roi, size=(SIDE, SIDE))
+    loaded = load(source, roi=roi, size=InputSize(SIDE, SIDE, keep_shape=False))
     left, top, right, bottom = loaded.box
     grey = loaded.pixels.convert("L").crop((int(left), int(top), -int(-right // 1), -int(-bottom // 1)))
     # Floating point before the resize: a dark part's whole relief is a few grey levels.

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mltasks.vision.types import InputSize, Placement
+
 FloatMap = NDArray[np.float32]
 Kind = Literal["both", "evidence", "anomaly"]
 
@@ -18,6 +20,8 @@ YELLOW = (240, 228, 66)
 STRENGTH = 0.75
 # Below this a map is silent: half transparent haze over a good part would read as a finding.
 QUIET = 0.35
+# Cells a side of stored maps: as fine as the evidence is at the usual sizes.
+PACKED = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class Maps:
 
     evidence: FloatMap
     anomaly: FloatMap
+
+    def within(self, inside: Placement, size: InputSize) -> Maps:
+        """What lies over the region itself, of maps over a whole input, at the input's resolution."""
+        return Maps(_cut(self.evidence, inside, size), _cut(self.anomaly, inside, size))
 
 
 def render_heatmap(image: NDArray[np.uint8], maps: Maps, kind: Kind = "both") -> bytes:
@@ -45,6 +53,41 @@ def render_heatmap(image: NDArray[np.uint8], maps: Maps, kind: Kind = "both") ->
     out = io.BytesIO()
     Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8)).save(out, "PNG")
     return out.getvalue()
+
+
+def pack(maps: Maps, inside: Placement, size: InputSize) -> bytes:
+    """The part of both maps over the region, at most PACKED cells a side and in 256 steps, as one small PNG: evidence
+    is its grey, anomaly its alpha. ``unpack`` reads it."""
+    scale = min(1.0, PACKED / max(inside.width, inside.height))
+    cells = (max(1, round(inside.width * scale)), max(1, round(inside.height * scale)))
+    layers = [_packed(values, inside, size, cells) for values in (maps.evidence, maps.anomaly)]
+    out = io.BytesIO()
+    Image.merge("LA", layers).save(out, "PNG")
+    return out.getvalue()
+
+
+def unpack(packed: bytes) -> Maps:
+    """Both maps over the region, in [0, 1]."""
+    with Image.open(io.BytesIO(packed), formats=["PNG"]) as picture:
+        both = (np.asarray(picture.convert("LA")) / 255).astype(np.float32)
+    return Maps(both[..., 0], both[..., 1])
+
+
+def _packed(values: FloatMap, inside: Placement, size: InputSize, cells: tuple[int, int]) -> Image.Image:
+    down, across = values.shape[0] / size.height, values.shape[1] / size.width
+    box = (
+        inside.left * across,
+        inside.top * down,
+        (inside.left + inside.width) * across,
+        (inside.top + inside.height) * down,
+    )
+    small = Image.fromarray(values.astype(np.float32)).resize(cells, Image.Resampling.BILINEAR, box=box)
+    return Image.fromarray(np.clip(np.asarray(small) * 255 + 0.5, 0, 255).astype(np.uint8))
+
+
+def _cut(values: FloatMap, inside: Placement, size: InputSize) -> FloatMap:
+    whole = enlarge(values, size[0], size[1])
+    return whole[inside.top : inside.top + inside.height, inside.left : inside.left + inside.width]
 
 
 def enlarge(values: FloatMap, height: int, width: int) -> FloatMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,10 +12,12 @@ from mltasks.vision.types import Roi
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One held-out image. ``probability`` is calibrated and ``anomaly_threshold`` taken without its own fold;
-    ``split`` is the fold or ``test``."""
+    """One held-out image. ``probability`` is calibrated and all thresholds taken without its own fold; ``split`` is the
+    fold or ``test``. ``detectors`` holds each novelty detector's score over its threshold, ``detector`` the one whose
+    word counts; ``known``, of a part that fails, is that of the memory that holds labeled defects too."""
 
     name: str
+    sha256: str
     path: Path
     roi: Roi | None
     part: str
@@ -25,11 +28,24 @@ class Prediction:
     probability: float
     reconstruction_error: float
     anomaly_threshold: float
+    detector: str
+    detectors: Mapping[str, float]
+    known: float | None = None
+
+    @property
+    def strangeness(self) -> float:
+        """How unlike good parts: the deciding detector's score over its threshold."""
+        return self.detectors[self.detector]
+
+    @property
+    def novelty(self) -> float:
+        """How unlike anything labeled, above 1 is novel: of a part that fails, held against labeled defects too."""
+        return self.strangeness if self.known is None else self.known
 
     @property
     def novel(self) -> bool:
-        """Whether the autoencoder suspects something no label has shown."""
-        return self.reconstruction_error > self.anomaly_threshold
+        """Whether it suspects something no label has shown."""
+        return self.novelty > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ class Protocol:
         if self.kind == "holdout":
             return (
                 f"Holdout, stratified and grouped by part: {self.train} images to learn from, {self.validation} to "
-                f"stop early, calibrate and set the anomaly threshold, n={self.test} to measure on, seen once. "
+                f"weigh, calibrate and set thresholds, n={self.test} to measure on, seen once. "
                 "The version is the very one that was measured."
             )
         return (

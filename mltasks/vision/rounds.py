@@ -1,4 +1,4 @@
-"""One round of training: a classifier and an autoencoder from the same parts, asked about parts they never saw."""
+"""One round of training: heads, detectors and an autoencoder from the same parts, asked about parts they never saw."""
 
 from __future__ import annotations
 
@@ -8,56 +8,88 @@ from dataclasses import dataclass
 from torch import nn
 
 from mltasks.vision.autoencoder import Autoencoder
-from mltasks.vision.classifier import Classifier, Trunk
+from mltasks.vision.classifier import Head
+from mltasks.vision.compute import derive_seed
+from mltasks.vision.data import inner_split
+from mltasks.vision.features import Trunk
 from mltasks.vision.fit_autoencoder import Errors, errors_of, train_autoencoder
-from mltasks.vision.fit_classifier import Epoch, logits_of, train_head
+from mltasks.vision.fit_classifier import Epoch, scores_of, train_head
+from mltasks.vision.fit_dense import fit_texture, train_dense
+from mltasks.vision.fit_novelty import fit_detectors
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
-from mltasks.vision.types import GOOD
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
-# The classifier's share of a round's time
-CLASSIFIER_SHARE = 0.8
+# The classifier's share of a round's time, and where the detectors' ends
+CLASSIFIER_SHARE, DETECTOR_SHARE = 0.6, 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What all rounds of a run share: the material, the frozen trunk and the last stage to start from."""
+    """What all rounds of a run share: the samples, the material, the frozen trunk and the last stage to start from."""
 
+    samples: Sequence[Sample]
     material: Material
     trunk: Trunk
     layer4: nn.Module
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """Both networks, their training curves, and what they say of the held-out indices, in that order."""
+class Taught:
+    """The heads that classify, by name, with the training curve and the epoch that was kept."""
 
-    classifier: Classifier
+    heads: dict[str, Head]
+    curve: list[Epoch]
+    best_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """All networks, the training curve, and what they say of the held-out indices, in that order: each head's and
+    detector's ``scores`` and highest cells (``peaks``) by name, and the autoencoder's ``errors``."""
+
+    heads: dict[str, Head]
     autoencoder: Autoencoder
     held_out: list[int]
-    logits: list[float]
+    scores: dict[str, list[float]]
+    peaks: dict[str, list[float]]
     errors: list[Errors]
     curve: list[Epoch]
     best_epoch: int
     autoencoder_curve: list[float]
 
 
-def train_round(
-    lesson: Lesson, train: Sequence[int], validation: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
-) -> Round:
-    """Train the classifier on ``train``, stopped early by ``validation``, and the autoencoder on the good parts of
-    ``train``; then ask both about ``held_out``."""
+def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Round:
+    """Teach the classifier from the indices ``inside``, and the detectors and the autoencoder from the good ones among
+    them; then ask all about ``held_out``, which nothing was chosen by."""
     material = lesson.material
-    head = train_head(lesson.layer4, material, train, validation, seed, stage.part(0, CLASSIFIER_SHARE))
-    good = [index for index in train if material.targets[index] == GOOD]
-    novelty = train_autoencoder(material, good, seed, stage.part(CLASSIFIER_SHARE, 1))
+    taught = _teach(lesson, inside, held_out, seed, stage.part(0, CLASSIFIER_SHARE))
+    good = [index for index in inside if material.targets[index] == GOOD]
+    defects = [index for index in inside if material.targets[index] == DEFECT]
+    stage.report(CLASSIFIER_SHARE, "remembering good parts")
+    heads = {**taught.heads, **fit_detectors(material, good, defects, seed)}
+    novelty = train_autoencoder(material, good, seed, stage.part(DETECTOR_SHARE, 1))
+    asked = {name: scores_of(head, material, held_out) for name, head in heads.items()}
     return Round(
-        classifier=Classifier(lesson.trunk, head.head).eval(),
+        heads=heads,
         autoencoder=novelty.autoencoder,
         held_out=list(held_out),
-        logits=logits_of(head.head, material, held_out),
+        scores={name: scores for name, (scores, _) in asked.items()},
+        peaks={name: peaks for name, (_, peaks) in asked.items()},
         errors=errors_of(novelty.autoencoder, material, held_out),
-        curve=head.curve,
-        best_epoch=head.best_epoch,
+        curve=taught.curve,
+        best_epoch=taught.best_epoch,
         autoencoder_curve=novelty.curve,
     )
+
+
+def _teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:
+    material = lesson.material
+    if material.config.head == "dense":
+        dense, curve = train_dense(material, inside, held_out, seed, stage)
+        return Taught({"dense": dense, "texture": fit_texture(material, inside)}, curve, len(curve))
+    # The recipe of old stops early, by a fifth of what it may learn from.
+    train, validation = inner_split([lesson.samples[index] for index in inside], derive_seed(seed, "inner"))
+    pick = [[inside[position] for position in positions] for positions in (train, validation)]
+    found = train_head(lesson.layer4, material, pick[0], pick[1], seed, stage)
+    return Taught({"pooled": found.head}, found.curve, found.best_epoch)

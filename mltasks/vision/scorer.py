@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mltasks.vision import bundle
+from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.maps import FloatMap, Maps
-from mltasks.vision.types import Scores, Thresholds
+from mltasks.vision.types import InputSize, Scores, Thresholds
 
 if TYPE_CHECKING:
     import openvino
 
-LOGIT, ERROR, EVIDENCE, ANOMALY = range(4)
+LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, KNOWN = range(6)
 # bf16 would be OpenVINO's own choice on some processors and would move the scores away from the checked ones.
 PRECISION = "f32"
 
@@ -28,10 +29,12 @@ class Scorer:
     def __init__(self, model: openvino.CompiledModel, meta: dict[str, Any], sha256: str) -> None:
         self.meta = meta
         self.sha256 = sha256
-        self.input_size: tuple[int, int] = (meta["input"]["height"], meta["input"]["width"])
+        size = meta["input"]
+        # Versions of format 1 squashed the part, and their one detector was the autoencoder.
+        self.input_size = InputSize(size["height"], size["width"], size.get("keep_shape", False))
+        self._novelty: dict[str, Any] = meta.get("novelty", {})
         self.thresholds = Thresholds(**meta["thresholds"])
-        self._slope = float(meta["calibration"]["slope"])
-        self._intercept = float(meta["calibration"]["intercept"])
+        self.calibrator = Calibrator.from_json(meta["calibration"])
         self._anomaly_scale = float(meta["anomaly_map_scale"])
         self._model = model
         self._local = threading.local()
@@ -52,32 +55,51 @@ class Scorer:
 
     def maps(self, image: NDArray[np.uint8]) -> Maps:
         """Where the scores of one image come from. Raises as ``score``."""
+        return self._maps(self._infer(image))
+
+    def look(self, image: NDArray[np.uint8]) -> tuple[Scores, Maps]:
+        """Scores and maps of one image from one pass. Raises as ``score``."""
         outputs = self._infer(image)
-        evidence = _sigmoid(self._slope * outputs[EVIDENCE] + self._intercept)
+        return self._scores(outputs), self._maps(outputs)
+
+    def _maps(self, outputs: list[FloatMap]) -> Maps:
+        evidence = self.calibrator.probability(outputs[EVIDENCE])
         anomaly = np.clip(outputs[ANOMALY] / (2 * self._anomaly_scale), 0, 1)
         return Maps(evidence.astype(np.float32), anomaly.astype(np.float32))
 
     def _scores(self, outputs: list[FloatMap]) -> Scores:
         error = float(outputs[ERROR])
+        probability = float(self.calibrator.probability(outputs[LOGIT]))
+        novelty = self._novelty_of(outputs, error, probability)
         return Scores(
-            defect_probability=float(_sigmoid(self._slope * outputs[LOGIT] + self._intercept)),
+            defect_probability=probability,
             reconstruction_error=error,
             anomaly_threshold=self.thresholds.anomaly,
             probability_threshold=self.thresholds.defect_probability,
-            novel_defect_suspected=error > self.thresholds.anomaly,
+            novel_defect_suspected=novelty > 1,
+            novelty=novelty,
         )
 
+    def _novelty_of(self, outputs: list[FloatMap], error: float, probability: float) -> float:
+        """How unlike anything labeled: a part that passes is held against good parts, one that fails against labeled
+        defects too."""
+        if not self._novelty:
+            return error / self.thresholds.anomaly
+        known_threshold = self._novelty.get("known_threshold")
+        if known_threshold and probability >= self.thresholds.defect_probability:
+            return float(outputs[KNOWN]) / float(known_threshold)
+        return float(outputs[NOVELTY]) / float(self._novelty["threshold"])
+
     def _infer(self, image: NDArray[np.uint8]) -> list[FloatMap]:
-        if image.dtype != np.uint8 or image.shape != (*self.input_size, 3):
-            raise ValueError(
-                f"This version scores uint8 images {(*self.input_size, 3)}, not {image.dtype} {image.shape}."
-            )
+        wanted = (self.input_size.height, self.input_size.width, 3)
+        if image.dtype != np.uint8 or image.shape != wanted:
+            raise ValueError(f"This version scores uint8 images {wanted}, not {image.dtype} {image.shape}.")
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         request = self._local.request
         request.infer([np.ascontiguousarray(image)[None]])
         # Copies: the request's own tensors change with its next image.
-        return [request.get_output_tensor(index).data[0].copy() for index in (LOGIT, ERROR, EVIDENCE, ANOMALY)]
+        return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
 
 
 def compile_graph(path: Path, threads: int = 0) -> openvino.CompiledModel:
@@ -88,8 +110,3 @@ def compile_graph(path: Path, threads: int = 0) -> openvino.CompiledModel:
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
     return openvino.Core().compile_model(path, "CPU", settings)
-
-
-def _sigmoid(logits: FloatMap) -> NDArray[np.float64]:
-    # Clipped so that exp stays finite; beyond 60 the probability is 0 or 1 in any case.
-    return 1.0 / (1.0 + np.exp(-np.clip(np.asarray(logits, np.float64), -60, 60)))

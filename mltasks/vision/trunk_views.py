@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,20 +18,22 @@ from torch import Tensor
 
 from mltasks.vision.augment import eval_view, train_view
 from mltasks.vision.autoencoder import pool_factor, shrink
-from mltasks.vision.classifier import Trunk
 from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.features import DEEP, FINE, MIDDLE, STATISTICS, Seen, Trunk
 from mltasks.vision.images import ImageError, decode
 from mltasks.vision.progress import Stage
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import InputSize, Sample, TrainConfig
 
-CHANNELS, TRUNK_STRIDE = 256, 16
+GRID, COARSE = 16, 32
 IN_MEMORY_BYTES = 1_500_000_000
 ON_DISK_BYTES = 6_000_000_000
 # Drawing a view and running the trunk takes about 15 ms a core; more views than this teach little on large sets.
 MAX_VIEWS = 8_192
-MIN_VIEWS = 2
+MIN_VIEWS = 1
 REPORTS = 40
+EVALUATION_BATCH = 64
 HalfArray = NDArray[np.float16]
+FloatArray = NDArray[np.float32]
 
 
 class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the accident
@@ -38,28 +41,58 @@ class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the acc
 
 
 @dataclass(frozen=True, slots=True)
-class TrunkViews:
-    """Trunk maps, float16, channels last: ``clean`` ``[n, h, w, 256]`` of the images as they are, ``augmented``
-    ``[m, views, h, w, 256]`` of those in training, found by ``row``; ``small`` ``[n, 3, H/f, W/f]`` in [0, 1] is what
-    the autoencoder sees."""
+class Maps:
+    """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics."""
 
-    clean: HalfArray
-    augmented: HalfArray
+    fine: HalfArray
+    middle: HalfArray
+    deep: HalfArray
+    statistics: FloatArray
+
+    @classmethod
+    def empty(cls, count: int, height: int, width: int, *, fine: bool) -> Self:
+        """Room for ``count`` images of an input size; the fine maps only where novelty detectors need them."""
+        grid, coarse = (height // GRID, width // GRID), (height // COARSE, width // COARSE)
+        return cls(
+            fine=_array((count if fine else 0, FINE, *grid)),
+            middle=_array((count, MIDDLE, *grid)),
+            deep=_array((count, DEEP, *coarse)),
+            statistics=np.zeros((count, STATISTICS), np.float32),
+        )
+
+    def put(self, at: slice, seen: Seen) -> None:
+        """Store what was seen of consecutive images."""
+        if len(self.fine):
+            self.fine[at] = seen.fine.half().cpu().numpy()
+        self.middle[at] = seen.middle.half().cpu().numpy()
+        self.deep[at] = seen.deep.half().cpu().numpy()
+        self.statistics[at] = seen.statistics.float().cpu().numpy()
+
+    def take(self, rows: NDArray[np.int64], compute: Compute) -> Seen:
+        """What was seen of these images, in 32 bits; no fine maps where there are none."""
+        fine = self.fine[rows] if len(self.fine) else self.fine
+        found = [torch.from_numpy(one).to(compute.device).float() for one in (fine, self.middle[rows], self.deep[rows])]
+        return Seen(found[0], found[1], found[2], torch.from_numpy(self.statistics[rows]).to(compute.device))
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkViews:
+    """``clean``: the images as they are; ``augmented``: ``views`` random views of each in training, those of one image
+    one after another from ``row`` × views on; ``small`` ``[n, 3, H/f, W/f]`` in [0, 1] is what the autoencoder sees."""
+
+    clean: Maps
+    augmented: Maps
     small: HalfArray
     row: NDArray[np.int64]
+    views: int
 
-    @property
-    def views(self) -> int:
-        """How many augmented views each training image has."""
-        return int(self.augmented.shape[1])
+    def clean_batch(self, indices: Sequence[int], compute: Compute) -> Seen:
+        """What the trunk sees of the images as they are."""
+        return self.clean.take(np.asarray(indices, np.int64), compute)
 
-    def clean_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
-        """Maps of the images as they are, float32 ``[N, 256, h, w]``."""
-        return _to_device(self.clean[np.asarray(indices)], compute)
-
-    def augmented_batch(self, indices: NDArray[np.int64], views: NDArray[np.int64], compute: Compute) -> Tensor:
-        """Maps of one view of each image, float32 ``[N, 256, h, w]``."""
-        return _to_device(self.augmented[self.row[indices], views], compute)
+    def augmented_batch(self, indices: NDArray[np.int64], views: NDArray[np.int64], compute: Compute) -> Seen:
+        """What it sees of one view of each image, without the fine maps."""
+        return self.augmented.take(self.row[indices] * self.views + views, compute)
 
     def small_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
         """The autoencoder's images, float32 ``[N, 3, H/f, W/f]``."""
@@ -86,14 +119,16 @@ def see(
 ) -> TrunkViews:
     """Decode every sample once and run the trunk over it and, for the indices in ``augmented``, over its views.
     Raises UnreadableSample."""
-    height, width = config.height // TRUNK_STRIDE, config.width // TRUNK_STRIDE
-    views = view_count(len(augmented), height * width * CHANNELS * 2, config.views)
-    factor = pool_factor(config.height, config.width)
+    size = (config.height, config.width)
+    each = 2 * (MIDDLE * size[0] * size[1] // GRID**2 + DEEP * size[0] * size[1] // COARSE**2)
+    views = view_count(len(augmented), each, config.views)
+    factor = pool_factor(*size)
     bank = TrunkViews(
-        clean=_array((len(samples), height, width, CHANNELS)),
-        augmented=_array((len(augmented), views, height, width, CHANNELS)),
+        clean=Maps.empty(len(samples), *size, fine=True),
+        augmented=Maps.empty(len(augmented) * views, *size, fine=False),
         small=_array((len(samples), 3, config.height // factor, config.width // factor)),
         row=np.full(len(samples), -1, np.int64),
+        views=views,
     )
     bank.row[sorted(augmented)] = np.arange(len(augmented))
     compute.place(trunk)
@@ -102,11 +137,12 @@ def see(
         image = read_sample(sample, config)
         plain = eval_view(image).unsqueeze(0)
         bank.small[index] = shrink(plain, factor)[0].half().numpy()
-        bank.clean[index] = _maps(trunk, plain, compute, half=False)[0]
+        bank.clean.put(slice(index, index + 1), _look(trunk, plain, compute, half=False))
         if bank.row[index] >= 0:
             seeds = (derive_seed(config.seed, "view", sample.sha256, view) for view in range(views))
             batch = torch.stack([train_view(image, seed) for seed in seeds])
-            bank.augmented[bank.row[index]] = _maps(trunk, batch, compute, half=True)
+            first = int(bank.row[index]) * views
+            bank.augmented.put(slice(first, first + views), _look(trunk, batch, compute, half=True))
         if index % every == 0 or index + 1 == len(samples):
             stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
     return bank
@@ -121,7 +157,7 @@ def view_count(images: int, bytes_each: int, wanted: int) -> int:
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
     """The image at the network's size, uint8 ``[3, H, W]``. Raises UnreadableSample, which names it."""
     try:
-        pixels = decode(sample.path, roi=sample.roi, size=(config.height, config.width))
+        pixels = decode(sample.path, roi=sample.roi, size=InputSize(config.height, config.width, config.keep_shape))
     except (OSError, ImageError) as error:
         raise UnreadableSample(f"{sample.name} ({sample.path}) can't be used for training: {error}") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -133,11 +169,10 @@ def batches(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         yield indices[start : start + size]
 
 
-def _maps(trunk: Trunk, rgb: Tensor, compute: Compute, *, half: bool) -> HalfArray:
+def _look(trunk: Trunk, rgb: Tensor, compute: Compute, *, half: bool) -> Seen:
     with torch.inference_mode(), torch.autocast(compute.device.type, torch.bfloat16, enabled=half and compute.half):
-        maps = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
-    array: HalfArray = maps.permute(0, 2, 3, 1).half().cpu().numpy()
-    return array
+        seen: Seen = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
+    return seen
 
 
 def _array(shape: tuple[int, ...]) -> HalfArray:
@@ -147,7 +182,3 @@ def _array(shape: tuple[int, ...]) -> HalfArray:
     # The file has no name from here on: it goes with the process, however that ends.
     with tempfile.TemporaryFile(prefix="second-look-views-") as file:
         return np.memmap(file, np.float16, "w+", shape=shape)
-
-
-def _to_device(maps: HalfArray, compute: Compute) -> Tensor:
-    return torch.from_numpy(maps).permute(0, 3, 1, 2).to(compute.device).float()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 GOOD = 0
 DEFECT = 1
@@ -30,6 +30,24 @@ class Roi:
         if x < 0 or y < 0 or width <= 0 or height <= 0:
             raise ValueError("A region of interest needs X, Y of at least 0 and W, H above 0.")
         return cls(x, y, width, height)
+
+
+class InputSize(NamedTuple):
+    """What a network sees of an image, in pixels. With ``keep_shape`` the region keeps its aspect ratio, and the rest
+    is filled with its own mirror image; versions made before that squash it."""
+
+    height: int
+    width: int
+    keep_shape: bool = True
+
+
+class Placement(NamedTuple):
+    """Where the region lies inside the network's input, in pixels of the input."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +81,20 @@ class Costs:
 class TrainConfig:
     """All that shapes a training run. The same snapshot and config give the same weights on the same machine.
 
-    Sizes are pixels; ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
+    Sizes are pixels, multiples of 32; 0 has them chosen from the images. ``head`` is ``dense`` or ``pooled`` (the
+    recipe the project grew from); ``detectors`` of novelty beside the pixel autoencoder: ``memory``, ``features``.
+    ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
+    defective parts (None: that of the labels).
+    ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
     ``backbone_weights`` as the contract says: ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
     """
 
     seed: int = 7
-    height: int = 224
-    width: int = 224
+    height: int = 0
+    width: int = 0
+    keep_shape: bool = True
+    head: str = "dense"
+    detectors: tuple[str, ...] = ("memory", "features")
     backbone: str = "resnet18"
     backbone_weights: str = "auto"
     folds: int = 5
@@ -78,6 +103,8 @@ class TrainConfig:
     patience: int = 10
     batch_size: int = 16
     learning_rate: float = 3e-4
+    dense_epochs: int = 12
+    dense_learning_rate: float = 2e-3
     dropout: float = 0.5
     oversampling: int = 4
     draws_cap: int = 1024
@@ -85,12 +112,15 @@ class TrainConfig:
     autoencoder_epochs: int = 40
     autoencoder_learning_rate: float = 1e-3
     novelty_quantile: float = 0.95
+    escape_rate: float = 0.05
+    escape_confidence: float = 0.95
+    defect_rate: float | None = None
     threads: int = 0
     costs: Costs = field(default_factory=Costs)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_json`` reads them back."""
-        return asdict(self)
+        return {**asdict(self), "detectors": list(self.detectors)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -101,7 +131,10 @@ class TrainConfig:
             raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
         costs = values.get("costs", {})
         made = costs if isinstance(costs, Costs) else Costs(**costs)
-        return cls(**{**values, "costs": made})
+        settings = {**values, "costs": made}
+        if "detectors" in values:
+            settings["detectors"] = tuple(values["detectors"])
+        return cls(**settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +148,15 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a version says of one image."""
+    """What a version says of one image. ``novelty`` is its novelty detector's score over that detector's threshold: a
+    defect unlike any labeled one is suspected above 1."""
 
     defect_probability: float
     reconstruction_error: float
     anomaly_threshold: float
     probability_threshold: float
     novel_defect_suspected: bool
+    novelty: float = 0.0
 
     @property
     def defective(self) -> bool:

@@ -1,0 +1,80 @@
+"""What the frozen network sees of an image at three depths: computed once, used by every head and every detector."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+STRIDE = 32
+FINE, MIDDLE, DEEP = 128, 256, 512
+# Mean, deviation and maximum of every channel of the three maps
+STATISTICS = 3 * (FINE + MIDDLE + DEEP)
+
+
+class Seen(NamedTuple):
+    """``fine`` ``[N, 128, h, w]`` (layer2, averaged to layer3's grid), ``middle`` ``[N, 256, h, w]`` (layer3), ``deep``
+    ``[N, 512, h/2, w/2]`` (layer4) and ``statistics`` ``[N, 2688]`` of whole maps; h and w are a 16th of the input."""
+
+    fine: Tensor
+    middle: Tensor
+    deep: Tensor
+    statistics: Tensor
+
+
+class Trunk(nn.Module):
+    """The whole backbone, frozen: RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``Seen``."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
+        self.early = nn.Sequential(*(network.get_submodule(name) for name in names))
+        self.layer3 = network.get_submodule("layer3")
+        self.layer4 = copy.deepcopy(network.get_submodule("layer4"))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode whatever is asked: frozen batch norm must not drift."""
+        del mode
+        return super().train(False)
+
+    def forward(self, rgb: Tensor) -> Seen:
+        fine = self.early((rgb - self.mean) / self.deviation)
+        middle = self.layer3(fine)
+        deep = self.layer4(middle)
+        return Seen(F.avg_pool2d(fine, 2), middle, deep, statistics_of(fine, middle, deep))
+
+
+def statistics_of(*maps: Tensor) -> Tensor:
+    """Mean, deviation and maximum over the positions of each channel: ``[N, 3 × channels]``."""
+    found = []
+    for one in maps:
+        flat = one.float().flatten(2)
+        mean = flat.mean(2)
+        deviation = ((flat - mean.unsqueeze(2)).square().mean(2) + 1e-12).sqrt()
+        found += [mean, deviation, flat.amax(2)]
+    return torch.cat(found, 1)
+
+
+def patches(seen: Seen) -> Tensor:
+    """What novelty detectors compare: fine and middle maps, each averaged over 3 × 3 positions, ``[N, 384, h, w]``
+    (PatchCore's locally aware patch features; Roth et al., CVPR 2022)."""
+    return torch.cat([F.avg_pool2d(one, 3, 1, 1) for one in (seen.fine, seen.middle)], 1)
+
+
+def top_mean(cells: Tensor, share: float) -> Tensor:
+    """The mean of the highest ``share`` of the cells ``[N, h, w]`` of each image, at least one: ``[N]``."""
+    flat = cells.flatten(1)
+    # While tracing, a shape is a tensor until it is made a number.
+    mean: Tensor = flat.topk(max(1, round(share * int(flat.shape[1]))), dim=1).values.mean(1)
+    return mean

@@ -1,0 +1,106 @@
+"""Train the heads that stand on the frozen trunk alone: the dense one and the one of whole maps' statistics.
+
+Neither stops early: with tens of labels a validation set of six parts would choose by chance. A cosine ends the dense
+one's training quietly, and the linear one has a single optimum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
+
+from mltasks.vision.classifier import DenseHead, TextureHead
+from mltasks.vision.compute import derive_seed
+from mltasks.vision.fit_classifier import Epoch, draw, scores_of
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Material
+
+DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
+# Strength of the ridge on 2688 standardised statistics: small, for there are often fewer parts than statistics.
+RIDGE = 0.01
+LOOKED_AT = 200
+FLAT = 1e-4
+
+
+def train_dense(
+    material: Material, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
+) -> tuple[DenseHead, list[Epoch]]:
+    """Train on the indices in ``train``, both classes equally often. The loss on ``held_out`` (on ``train`` where there
+    is none) is only written down. The same arguments give the same weights."""
+    config = material.config
+    torch.manual_seed(derive_seed(seed, "dense"))
+    generator = np.random.default_rng(derive_seed(seed, "dense draws"))
+    head = DenseHead(DROPOUT)
+    _standardise(head, material, train)
+    material.compute.place(head)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=config.dense_learning_rate, weight_decay=DECAY)
+    curve: list[Epoch] = []
+    for number in range(1, config.dense_epochs + 1):
+        rate = config.dense_learning_rate * 0.5 * (1 + math.cos(math.pi * (number - 1) / config.dense_epochs))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        trained = _epoch(head, material, draw(material, train, generator), optimizer, generator)
+        curve.append(Epoch(number, trained, _loss_on(head, material, held_out or train), rate))
+        stage.report(number / config.dense_epochs, f"epoch {number}", curve[-1].to_json())
+    return head.eval(), curve
+
+
+def fit_texture(material: Material, train: Sequence[int]) -> TextureHead:
+    """Ridge-penalised logistic regression on the statistics of the images and of their augmented views."""
+    bank, indices = material.bank, np.asarray(train)
+    clean = bank.clean.statistics[indices]
+    views = [bank.augmented.statistics[bank.row[indices] * bank.views + view] for view in range(bank.views)]
+    rows = np.concatenate([clean, *views]).astype(np.float64)
+    targets = np.tile(material.targets[indices], 1 + bank.views)
+    mean, deviation = rows.mean(0), np.maximum(rows.std(0), FLAT)
+    # As if each image came once, however many views of it there are.
+    model = LogisticRegression(C=RIDGE / (1 + bank.views), class_weight="balanced", max_iter=1000)
+    model.fit((rows - mean) / deviation, targets)
+    parts = (mean, deviation, model.coef_[0], model.intercept_[0])
+    head = TextureHead(*(torch.tensor(part, dtype=torch.float32) for part in parts))
+    return head.to(material.compute.device).eval()
+
+
+def _standardise(head: DenseHead, material: Material, train: Sequence[int]) -> None:
+    """Give the head the channels' means and variances over the training images; they stay as they are."""
+    seen = material.bank.clean_batch(list(train)[:: max(1, len(train) // LOOKED_AT)], material.compute)
+    for norm, maps in ((head.middle_norm, seen.middle), (head.deep_norm, seen.deep)):
+        norm.mean.copy_(maps.mean(dim=(0, 2, 3)).view(1, -1, 1, 1))
+        norm.deviation.copy_(maps.std(dim=(0, 2, 3)).clamp_min(FLAT).view(1, -1, 1, 1))
+
+
+def _epoch(
+    head: DenseHead,
+    material: Material,
+    draws: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> float:
+    head.train()
+    bank, size, compute = material.bank, material.config.batch_size, material.compute
+    views = generator.integers(bank.views, size=len(draws))
+    total = 0.0
+    for start in range(0, len(draws), size):
+        part = slice(start, start + size)
+        seen = bank.augmented_batch(draws[part], views[part], compute)
+        wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device).float()
+        with compute.autocast():
+            logits, _ = head(seen)
+        loss = F.binary_cross_entropy_with_logits(logits.float(), wanted * (1 - 2 * SMOOTHING) + SMOOTHING)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item() * len(wanted)
+    return total / len(draws)
+
+
+def _loss_on(head: DenseHead, material: Material, indices: Sequence[int]) -> float:
+    logits, _ = scores_of(head, material, indices)
+    wanted = torch.from_numpy(material.targets[np.asarray(indices)]).double()
+    return float(F.binary_cross_entropy_with_logits(torch.tensor(logits, dtype=torch.float64), wanted))

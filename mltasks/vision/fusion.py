@@ -1,0 +1,68 @@
+"""One logit from several scores: how much each is worth is learned from parts that none of them had seen.
+
+Stacked generalization (Wolpert, Neural Networks 5, 1992) by a logistic regression whose weights can't be negative: a
+score that rises with the defect never speaks for a good part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+PENALTY = 0.5
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """logit = Σ weight × score + bias."""
+
+    weights: dict[str, float]
+    bias: float
+
+    def logits(self, scores: Mapping[str, Sequence[float]]) -> Floats:
+        """Of scores by name, each ``[n]``: logits ``[n]``."""
+        terms = [weight * np.asarray(scores[name], np.float64) for name, weight in self.weights.items()]
+        total: Floats = np.sum(terms, axis=0) + self.bias
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+
+def fit_fusion(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) -> Fusion:
+    """Weights of least log loss, both classes counting alike, with an L2 penalty on standardised scores. One score is
+    passed on as it is. Raises ValueError unless both classes are there and all scores are finite."""
+    names = list(scores)
+    x, y = np.array([scores[name] for name in names], np.float64).T, np.asarray(targets, np.float64)
+    if not np.isfinite(x).all() or not 0 < y.sum() < len(y):
+        raise ValueError("Scores of both classes are needed to weigh them, and all finite.")
+    if len(names) == 1:
+        return Fusion({names[0]: 1.0}, 0.0)
+    mean, spread = x.mean(0), np.maximum(x.std(0), 1e-9)
+    found = _least_loss((x - mean) / spread, y)
+    weights = found[:-1] / spread
+    return Fusion(
+        {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(found[-1] - weights @ mean)
+    )
+
+
+def _least_loss(x: Floats, y: Floats) -> Floats:
+    balance = np.where(y == 1, 0.5 / y.sum(), 0.5 / (len(y) - y.sum())) * len(y)
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        z = x @ weights[:-1] + weights[-1]
+        slope = balance * (1 / (1 + np.exp(-np.clip(z, -60, 60))) - y)
+        value = float((balance * (np.logaddexp(0, z) - y * z)).sum() + PENALTY * (weights[:-1] ** 2).sum())
+        return value, np.append(x.T @ slope + 2 * PENALTY * weights[:-1], slope.sum())
+
+    count = x.shape[1]
+    bounds = [(0.0, None)] * count + [(None, None)]
+    start = np.append(np.full(count, 0.5), 0.0)
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x, np.float64)

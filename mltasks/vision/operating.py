@@ -1,0 +1,111 @@
+"""What turns scores into decisions: weights, calibration and thresholds, learned from held-out parts only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mltasks.vision.calibration import anomaly_threshold, fit_calibrator
+from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.fusion import Fusion, fit_fusion
+from mltasks.vision.metrics import auroc
+from mltasks.vision.types import DEFECT, GOOD
+
+# On the map, 0.5 is what the worst cell of so many held-out good parts stays below.
+MAP_QUANTILE = 0.95
+# The pixel autoencoder's name among the detectors
+PIXELS = "pixels"
+# The memory of good parts and of labeled defects
+KNOWN = "known"
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What networks say of parts they had not learned from. ``scores`` and ``peaks`` (highest cells) by head or
+    detector, each ``[n]``; ``targets`` and ``parts`` of the same images."""
+
+    scores: dict[str, list[float]]
+    peaks: dict[str, list[float]]
+    targets: list[int]
+    parts: list[str]
+
+    def of(self, positions: Sequence[int]) -> HeldOut:
+        """Some of the images."""
+        return HeldOut(
+            {name: [values[at] for at in positions] for name, values in self.scores.items()},
+            {name: [values[at] for at in positions] for name, values in self.peaks.items()},
+            [self.targets[at] for at in positions],
+            [self.parts[at] for at in positions],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``thresholds`` of every detector by name, at the same rate of false alarms; ``detector`` is the one whose word
+    counts, ``map_scale`` that of its map.
+
+    A part that the version passes is held against good parts, by that detector. One that it fails is held against the
+    labeled defects too: ``known_threshold`` is what the same share of held-out defects stays below (None where there is
+    no memory of them).
+    """
+
+    fusion: Fusion
+    calibrator: Calibrator
+    thresholds: dict[str, float]
+    detector: str
+    map_scale: float
+    known_threshold: float | None = None
+
+    def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
+        """Calibrated probabilities of scores by name."""
+        found: list[float] = self.calibrator.probability(self.fusion.logits(scores)).tolist()
+        return found
+
+    def novelty(self, scores: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+        """Of each detector, score over threshold: above 1 is novel."""
+        return {name: [value / level for value in scores[name]] for name, level in self.thresholds.items()}
+
+
+def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: int) -> Setting:
+    """Learn from held-out parts. ``detectors`` besides the pixel autoencoder; ``quantile`` is the share of good parts
+    that each leaves in peace. Raises ValueError unless both classes are there and all scores are finite."""
+    voices = {name: values for name, values in held_out.scores.items() if name not in (PIXELS, KNOWN)}
+    fusion = fit_fusion(voices, held_out.targets)
+    logits = fusion.logits(voices).tolist()
+    names = [*detectors, PIXELS]
+    detector = choose_detector({name: held_out.scores[name] for name in names}, held_out.targets)
+    return Setting(
+        fusion=fusion,
+        calibrator=fit_calibrator(logits, held_out.targets, held_out.parts, seed),
+        thresholds={
+            name: max(anomaly_threshold(_good(held_out.scores[name], held_out.targets), quantile), SMALLEST)
+            for name in names
+        },
+        detector=detector,
+        map_scale=max(anomaly_threshold(_good(held_out.peaks[detector], held_out.targets), MAP_QUANTILE), SMALLEST),
+        known_threshold=_known_threshold(held_out, quantile),
+    )
+
+
+def _known_threshold(held_out: HeldOut, quantile: float) -> float | None:
+    if KNOWN not in held_out.scores:
+        return None
+    defects = [
+        score for score, target in zip(held_out.scores[KNOWN], held_out.targets, strict=True) if target == DEFECT
+    ]
+    return max(anomaly_threshold(defects, quantile), SMALLEST)
+
+
+def choose_detector(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) -> str:
+    """The detector that best ranks the labeled defects above good parts; of equals the first."""
+    weights = np.ones((1, len(targets)))
+    wanted = np.asarray(targets, np.int64)
+    ranked = {name: float(auroc(np.asarray(values), wanted, weights)[0]) for name, values in scores.items()}
+    return max(ranked, key=lambda name: ranked[name])
+
+
+def _good(values: Sequence[float], targets: Sequence[int]) -> list[float]:
+    return [value for value, target in zip(values, targets, strict=True) if target == GOOD]
