@@ -7,7 +7,6 @@ import subprocess
 import sys
 import timeit
 import uuid
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +19,15 @@ from numpy.typing import NDArray
 from inspection import intake, scoring, storage, sweeping
 from inspection.models import Inspection, Product, Station
 from inspection.policy import policy_of
+from inspection.score_maps import ScoreMaps
+from mltasks import serving
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision import images
+from mltasks.vision.images import place
 from mltasks.vision.learn import Learned
+from mltasks.vision.maps import Maps, enlarge, pack, unpack
 from mltasks.vision.promise import KEPT
-from mltasks.vision.types import Roi, Scores
+from mltasks.vision.types import InputSize, Roi, Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion, rewrite
@@ -34,22 +37,23 @@ from webapp.templatetags.charts import probability_bar
 class Told:
     """A scorer that says what it is told: for routing and transitions only, the science has its own tests."""
 
-    input_size = (64, 48)
+    input_size = InputSize(64, 48)
+    maps = Maps(np.eye(4, 3, dtype=np.float32), np.zeros((16, 12), np.float32))
 
     def __init__(self, *answers: Scores | Exception) -> None:
         self.answers = list(answers)
         self.seen: list[NDArray[np.uint8]] = []
 
-    def score(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Scores]:
-        self.seen.extend(pictures)
+    def look(self, picture: NDArray[np.uint8]) -> tuple[Scores, Maps]:
+        self.seen.append(picture)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return [answer]
+        return answer, self.maps
 
 
 def scores(probability: float, novel: bool = False) -> Scores:
-    return Scores(probability, 0.002, 0.001 if novel else 0.003, 0.5, novel)
+    return Scores(probability, 0.002, 0.001 if novel else 0.003, 0.5, novel, 1.7 if novel else 0.6)
 
 
 @pytest.fixture
@@ -88,9 +92,30 @@ def test_it_writes_scores_verdict_and_version(
     assert (row.state, row.verdict, row.label, row.reasons) == ("decided", verdict, label, reasons)
     assert row.defect_probability == said.defect_probability
     assert row.novel_defect_suspected == said.novel_defect_suspected
+    assert (row.reconstruction_error, row.anomaly_threshold) == (said.reconstruction_error, said.anomaly_threshold)
+    assert row.novelty == said.novelty
     assert row.model_version is not None
     assert row.model_version.number == 4
     assert (row.lease_token, row.lease_expires_at, row.attempt) == (None, None, 1)
+
+
+def test_it_keeps_the_maps_it_decided_by_over_the_part_alone(tell: Any, receive: Receive) -> None:
+    scorer = tell(scores(0.9))
+    row = receive()
+    kept = unpack(bytes(ScoreMaps.objects.get(inspection=row).packed))
+    inside = place(row.image_width, row.image_height, scorer.input_size)
+    # The mirrored margin is cut away, and the longest side has 48 cells.
+    assert (inside.height, inside.width) == (64, 36)
+    assert kept.evidence.shape == kept.anomaly.shape == (48, 27)
+    wanted = scorer.maps.within(inside, scorer.input_size).evidence
+    assert np.abs(enlarge(kept.evidence, *wanted.shape) - wanted).mean() < 0.1
+    assert not kept.anomaly.any()
+
+
+def test_it_keeps_no_maps_of_what_it_could_not_score(tell: Any, receive: Receive) -> None:
+    tell(*[RuntimeError("no luck")] * 3)
+    row = receive()
+    assert (row.reasons, row.novelty, ScoreMaps.objects.count()) == (["scoring_failed"], None, 0)
 
 
 def test_it_uses_the_costs_the_product_has_now(tell: Any, receive: Receive, product: Product) -> None:
@@ -217,8 +242,29 @@ def test_a_damaged_bundle_sends_parts_to_a_person(
     version = make_version(product, champion=True)
     rewrite(version.path / "serving.bin", b"damaged")
     row = receive()
-    assert row.reasons == ["scoring_failed"]
+    assert (row.reasons, row.novelty) == (["scoring_failed"], None)
     assert "BundleCorrupt" in row.scoring_error
+
+
+def test_a_real_version_scores_and_its_maps_are_kept(
+    receive: Receive, product: Product, make_version: MakeVersion
+) -> None:
+    version = make_version(product, champion=True)
+    row = Inspection.objects.get(pk=receive().pk)
+    size = serving.scorer(version).input_size
+    with storage.image_path(row).open("rb") as stream:
+        loaded = images.load(stream, size=size)
+    said, found = serving.scorer(version).look(loaded.array(size))
+
+    assert (row.model_version, row.attempt) == (version, 1)
+    assert row.defect_probability == pytest.approx(said.defect_probability, abs=1e-6)
+    assert row.novelty == pytest.approx(said.novelty, rel=1e-5)
+    assert row.novel_defect_suspected == (said.novelty > 1)
+    stored = bytes(ScoreMaps.objects.get(inspection=row).packed)
+    assert stored == pack(found, loaded.placement(size), size)
+    inside = loaded.placement(size)
+    longest = max(inside.width, inside.height)
+    assert max(unpack(stored).evidence.shape) == min(48, longest)
 
 
 def test_a_database_that_goes_away_is_no_failure_of_the_part(tell: Any, receive: Receive) -> None:
@@ -244,13 +290,14 @@ def test_who_lost_the_lease_writes_nothing(tell: Any, receive: Receive, monkeypa
     row = receive()
     assert row.defect_probability == 0.99, "The sweeper's verdict stands, and is what the sender is told."
     assert Inspection.objects.get().verdict == "FAIL"
+    assert ScoreMaps.objects.count() == 1, "The loser's maps are not kept."
 
 
 def test_who_lost_the_lease_while_it_failed_stops(tell: Any, receive: Receive) -> None:
     class Thief(Told):
-        def score(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Scores]:
+        def look(self, picture: NDArray[np.uint8]) -> tuple[Scores, Maps]:
             Inspection.objects.update(lease_token=uuid.uuid4())
-            return super().score(pictures)
+            return super().look(picture)
 
     thief = tell(RuntimeError("once"), scores(0.5), kind=Thief)
     with pytest.raises(intake.InProgress):
@@ -291,7 +338,7 @@ def test_scoring_never_imports_torch(learned: Learned) -> None:
         "django.setup(); import inspection.api_urls, inspection.tasks, inspection.admin; "
         "from mltasks.vision.scorer import Scorer; "
         f"scorer = Scorer.load(pathlib.Path({str(learned.bundle_dir)!r})); "
-        "image = numpy.zeros((*scorer.input_size, 3), numpy.uint8); scorer.score([image]); scorer.maps(image); "
+        "image = numpy.zeros((*scorer.input_size[:2], 3), numpy.uint8); scorer.score([image]); scorer.maps(image); "
         "print({'openvino', 'torch', 'sklearn', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

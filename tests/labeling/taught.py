@@ -19,7 +19,7 @@ QUICK = {
     "width": 64,
     "backbone_weights": "random",
     "folds": 2,
-    "max_epochs": 1,
+    "dense_epochs": 1,
     "views": 1,
     "oversampling": 1,
     "autoencoder_epochs": 1,

@@ -17,8 +17,8 @@ from tests.loop.site import Site, wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRODUCT = "kill-case"
-SLOW = {"max_epochs": 400, "patience": 400, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
-QUICK = SLOW | {"max_epochs": 1}
+SLOW = {"dense_epochs": 400, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
+QUICK = SLOW | {"dense_epochs": 1}
 
 
 def _set_training(site: Site, values: dict[str, int]) -> None:

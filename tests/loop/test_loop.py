@@ -14,7 +14,7 @@ from tests.loop.site import Site, wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRODUCT = "loop-case"
-QUICK = {"max_epochs": 2, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
+QUICK = {"dense_epochs": 2, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
 REVIEWED = 20
 
 

@@ -27,7 +27,7 @@ from tests.trained import CONFIG, labeled_samples
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # Long enough to be killed in the middle, whatever the machine.
-SLOW = {**CONFIG.to_json(), "max_epochs": 5000, "patience": 5000}
+SLOW = {**CONFIG.to_json(), "dense_epochs": 5000}
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mltasks.vision.evaluate import Evaluation, evaluate
 from mltasks.vision.predictions import Prediction, Protocol
+from mltasks.vision.report import report_of
 from mltasks.vision.types import Costs, Thresholds
 
 PROTOCOL = Protocol("cross-validation", 2, 8, 0, 8, 7)
@@ -17,7 +19,12 @@ THRESHOLDS = Thresholds(1 / 6, 0.002)
 
 def prediction(name: str, target: int, probability: float, error: float = 0.001, **more: str) -> Prediction:
     part, kind = more.get("part", name), more.get("kind", "")
-    return Prediction(name, Path(name), None, part, target, kind, "fold-0", 0.0, probability, error, 0.002)
+    # The deciding detector is the memory; the pixels' opinion is only reported.
+    detectors = {"memory": error / 0.002, "pixels": 0.5}
+    return Prediction(
+        name, f"sha-{name}", Path(name), None, part, target, kind, "fold-0", 0.0, probability, 0.001, 0.002, "memory",
+        detectors,
+    )  # fmt: skip
 
 
 EIGHT = [
@@ -59,6 +66,10 @@ def test_each_figure_is_what_its_name_says() -> None:
         "cost_per_1000": pytest.approx(750),
         # In doubt between 0.04 and 0.8: b, c, d, e, f; novel: b, g
         "review_rate": 6 / 8,
+        # The defect e is in doubt too: a person sees all four.
+        "routed_escape_rate": 0,
+        # Eight bins of one part each: 0.02 + 0.05 + 0.10 + 0.30 + 0.92 + 0.40 + 0.10 + 0.05
+        "calibration_error": pytest.approx(1.94 / 8),
     }
     assert {name: one.value for name, one in found.defect_types.items()} == {"excess": 1.0, "scratch": 0.5}
 
@@ -69,8 +80,8 @@ def test_every_figure_lies_in_its_interval() -> None:
         assert one.low <= one.value <= one.high, name
 
 
-def test_a_fold_is_judged_by_its_own_anomaly_threshold() -> None:
-    strict = Prediction("z", Path("z"), None, "z", 0, "", "fold-1", 0, 0.1, 0.0015, 0.001)
+def test_a_fold_is_judged_by_its_own_detectors_threshold() -> None:
+    strict = replace(prediction("z", 0, 0.1), split="fold-1", detectors={"memory": 0.0015 / 0.001})
 
     assert strict.novel
     assert not prediction("z", 0, 0.1, 0.0015).novel
@@ -80,11 +91,11 @@ def test_the_worst_mistakes_come_first() -> None:
     found = evaluated(EIGHT)
 
     assert [one.name for one in found.mistakes] == ["e", "d"]
-    assert [row["file"] for row in found.to_json()["worst_mistakes"]] == ["worst/01.jpg", "worst/02.jpg"]
+    assert [row["file"] for row in report_of(found)["worst_mistakes"]] == ["worst/01.jpg", "worst/02.jpg"]
 
 
 def test_the_json_is_strict_and_complete() -> None:
-    report = json.loads(json.dumps(evaluated(EIGHT).to_json(), allow_nan=False))
+    report = json.loads(json.dumps(report_of(evaluated(EIGHT)), allow_nan=False))
 
     assert report["counts"] == {"images": 8, "parts": 8, "good": 4, "defect": 4}
     assert report["cost_matrix"]["each"] == [[0, 1], [5, 0]]
@@ -99,7 +110,7 @@ def test_the_json_is_strict_and_complete() -> None:
 def test_one_class_gives_null_and_a_warning_not_nan() -> None:
     found = evaluated(EIGHT[:4])
 
-    json.dumps(found.to_json(), allow_nan=False)
+    json.dumps(report_of(found), allow_nan=False)
     assert values(found)["recall"] is None
     assert values(found)["auroc"] is None
     assert "No defective part was measured" in " ".join(found.warnings)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mltasks.vision.images import ImageError, Limits, decode, inspect_header
+from mltasks.vision.types import InputSize
 from tests.vision.pictures import gradient, saved
 
 FILES = {
@@ -29,7 +30,7 @@ changes = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, 
 def outcome(content: bytes) -> str:
     try:
         inspect_header(io.BytesIO(content), LIMITS)
-        pixels = decode(io.BytesIO(content), size=(16, 16), limits=LIMITS)
+        pixels = decode(io.BytesIO(content), size=InputSize(16, 16), limits=LIMITS)
     except ImageError as error:
         assert error.code in CODES
         return error.code

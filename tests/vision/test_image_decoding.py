@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mltasks.vision.images import ImageError, Limits, decode, load, thumbnail, verify_whole
-from mltasks.vision.types import Roi
+from mltasks.vision.types import InputSize, Roi
 from tests.vision.pictures import gradient, saved
 
 TURNS = {
@@ -53,7 +53,7 @@ def test_a_region_is_counted_in_upright_pixels_at_full_resolution() -> None:
     upright = gradient(1600, 1200)
     stream = saved(upright.transpose(TURNS[6]), "JPEG", exif=oriented(6), quality=95)
 
-    pixels = decode(stream, roi=Roi(400, 300, 800, 600), size=(60, 80))
+    pixels = decode(stream, roi=Roi(400, 300, 800, 600), size=InputSize(60, 80))
 
     wanted = upright.crop((400, 300, 1200, 900)).resize((80, 60), Image.Resampling.BILINEAR)
     assert far(pixels, np.asarray(wanted)) < 3
@@ -73,19 +73,21 @@ def test_it_refuses_a_region_outside_the_image() -> None:
 
 @pytest.mark.parametrize(("size", "scale"), [((150, 200), 8), ((151, 200), 4), ((600, 800), 2), ((601, 800), 1)])
 def test_a_jpeg_is_decoded_at_the_smallest_scale_that_covers_the_size(size: tuple[int, int], scale: int) -> None:
-    loaded = load(saved(gradient(1600, 1200), "JPEG", quality=95), size=size)
+    squashed = InputSize(*size, keep_shape=False)
+    loaded = load(saved(gradient(1600, 1200), "JPEG", quality=95), size=squashed)
 
     assert loaded.pixels.size == (1600 // scale, 1200 // scale)
     assert (loaded.width, loaded.height) == (1600, 1200)
     full = gradient(1600, 1200).resize(size[::-1], Image.Resampling.BILINEAR)
-    assert far(loaded.array(size), np.asarray(full)) < 3
+    assert far(loaded.array(squashed), np.asarray(full)) < 3
 
 
 def test_one_load_serves_the_network_and_the_thumbnail() -> None:
     stream = saved(gradient(1600, 1200), "JPEG")
-    loaded = load(stream, size=(224, 224))
+    size = InputSize(224, 224)
+    loaded = load(stream, size=size)
 
-    assert np.array_equal(loaded.array((224, 224)), decode(stream, size=(224, 224)))
+    assert np.array_equal(loaded.array(size), decode(stream, size=size))
     small = Image.open(io.BytesIO(loaded.thumbnail(100)))
     assert (small.format, small.size) == ("JPEG", (100, 75))
 
@@ -166,7 +168,7 @@ def test_it_refuses_a_cut_progressive_jpeg() -> None:
     content = saved(gradient(400, 300), "JPEG", progressive=True).getvalue()
 
     with pytest.raises(ImageError) as caught:
-        decode(io.BytesIO(content[:-200]), size=(20, 20))
+        decode(io.BytesIO(content[:-200]), size=InputSize(20, 20))
     assert caught.value.code == "truncated_image"
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mltasks.vision.images import ImageError, ImageHeader, Limits, decode, inspect_header
+from mltasks.vision.types import InputSize
 from tests.vision.pictures import gradient, png_of, saved, with_preview
 
 
@@ -76,7 +77,8 @@ def test_a_cameras_preview_behind_its_picture_does_no_harm() -> None:
 
     assert Image.open(stream).format == "MPO"
     assert inspect_header(stream) == ImageHeader("JPEG", 640, 480)
-    assert np.array_equal(decode(stream, size=(100, 120)), decode(saved(gradient(640, 480), "JPEG"), size=(100, 120)))
+    size = InputSize(100, 120)
+    assert np.array_equal(decode(stream, size=size), decode(saved(gradient(640, 480), "JPEG"), size=size))
 
 
 @pytest.mark.parametrize("name", ["PNG", "WEBP", "TIFF"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file
 
 from mltasks.vision import bundle
@@ -66,7 +67,7 @@ def test_a_version_is_a_whole_directory(learned: Learned) -> None:
     assert {"model.safetensors", "serving.xml", "serving.bin", "meta.json", "report.json"} <= names
     assert {f"plots/{name}.svg" for name in ("precision_recall", "confusion", "calibration", "training")} <= names
     assert "plots/reconstruction_error.svg" in names
-    worst = [row["file"] for row in learned.evaluation.to_json()["worst_mistakes"]]
+    worst = [row["file"] for row in learned.report["worst_mistakes"]]
     assert worst and set(worst) <= names and "plots/worst_mistakes.jpg" in names
 
 
@@ -76,12 +77,26 @@ def test_meta_says_where_the_version_comes_from(learned: Learned) -> None:
     assert meta == bundle.read_meta(learned.bundle_dir)
     assert meta["backbone"]["name"] == "random" or meta["backbone"]["note"]
     assert TrainConfig.from_json(meta["config"]) == CONFIG
-    assert meta["input"] == {"height": 64, "width": 64, "layout": "uint8 RGB [1, height, width, 3]"}
+    layout = "uint8 RGB [1, height, width, 3]"
+    assert meta["input"] == {"height": 64, "width": 64, "keep_shape": True, "layout": layout}
     assert meta["training"]["images"] == 16
     assert meta["libraries"]["torch"]
     agreement = meta["export_agreement"]
     assert agreement["images"] == 16
     assert 0 <= agreement["probability"] <= agreement["probability_tolerance"]
+
+
+def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
+    meta = learned.meta
+    novelty = meta["novelty"]
+
+    assert meta["outputs"][-2:] == ["novelty", "known"]
+    assert novelty["known_threshold"] > 0
+    assert set(meta["fusion"]["weights"]) == {"dense", "texture", "memory", "features"}
+    assert min(meta["fusion"]["weights"].values()) >= 0
+    assert novelty["detector"] in {"memory", "features", "pixels"} and novelty["threshold"] > 0
+    assert meta["anomaly_map_scale"] > 0
+    assert meta["escapes"]["parts"] == 8 and len(meta["escapes"]["lowest"]) == 8
 
 
 def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: Learned) -> None:
@@ -91,12 +106,41 @@ def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: Lear
     assert {one.split for one in predictions} == {"fold-0", "fold-1"}
     # Two folds, each judged by thresholds of the other one.
     assert len({one.anomaly_threshold for one in predictions}) == 2
+    assert {tuple(one.detectors) for one in predictions} == {("memory", "features", "pixels")}
+    for one in predictions:
+        assert one.detectors["pixels"] == pytest.approx(one.reconstruction_error / one.anomaly_threshold)
 
 
-def test_the_weights_are_those_of_both_networks(learned: Learned) -> None:
+def test_the_weights_are_those_of_all_networks(learned: Learned) -> None:
     names = set(load_file(learned.bundle_dir / bundle.WEIGHTS))
 
-    assert {name.split(".")[0] for name in names} == {"classifier", "autoencoder"}
+    assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder"}
+    heads = {name.split(".")[1] for name in names if name.startswith("heads.")}
+    assert heads == {"dense", "texture", "memory", "features", "known"}
+
+
+def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
+    config = replace(CONFIG, head="pooled", detectors=(), keep_shape=False)
+
+    found = learn(labeled_samples(tmp_path / "parts"), config, tmp_path / "bundle")
+
+    assert found.meta["fusion"] == {"weights": {"pooled": 1.0}, "bias": 0.0}
+    limit = found.meta["thresholds"]["anomaly"]
+    assert found.meta["novelty"] == {"detector": "pixels", "threshold": limit, "known_threshold": None}
+    assert not found.meta["input"]["keep_shape"]
+
+
+def test_it_chooses_the_size_from_the_images(tmp_path: Path) -> None:
+    samples = labeled_samples(tmp_path / "parts")
+    config = replace(CONFIG, height=0, width=0, cross_validate_below=10)
+    for sample in samples:
+        with Image.open(sample.path) as image:
+            image.resize((96, 64)).save(sample.path)
+
+    found = learn(samples, config, tmp_path / "bundle")
+
+    assert (found.meta["input"]["height"], found.meta["input"]["width"]) == (64, 96)
+    assert (found.meta["config"]["height"], found.meta["config"]["width"]) == (64, 96)
 
 
 def test_a_holdout_is_measured_on_its_test_images_only(tmp_path: Path) -> None:
@@ -130,10 +174,21 @@ def test_it_refuses_too_few_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"height": 100}, {"width": 16}, {"backbone": "none"}, {"max_epochs": 0}, {"novelty_quantile": 1.0}]
+    "changes",
+    [
+        {"height": 100},
+        {"width": 16},
+        {"backbone": "none"},
+        {"max_epochs": 0},
+        {"novelty_quantile": 1.0},
+        {"dense_epochs": 0},
+        {"views": 0},
+        {"head": "sparse"},
+        {"detectors": ("memory", "nose")},
+    ],
 )
 def test_it_refuses_settings_that_cannot_work(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"multiples of 32|Unknown backbone|use 1 or more"):
+    with pytest.raises(ValueError, match=r"multiples of 32|Unknown backbone|use 1 or more|is one of"):
         learn(labeled_samples(tmp_path / "parts"), replace(CONFIG, **changes), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 

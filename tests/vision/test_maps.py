@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from mltasks.vision.maps import FloatMap, Kind, Maps, render_heatmap
+from mltasks.vision.images import place
+from mltasks.vision.maps import FloatMap, Kind, Maps, enlarge, pack, render_heatmap, unpack
+from mltasks.vision.types import InputSize
 
 PART = np.full((120, 90, 3), 100, np.uint8)
 
@@ -48,3 +51,34 @@ def test_a_quiet_map_leaves_the_part_alone() -> None:
     quiet = np.full((7, 7), 0.3, np.float32)
 
     assert (rendered(quiet, quiet) == 100).all()
+
+
+@pytest.mark.parametrize("shape", [(800, 200), (200, 800), (300, 300), (30, 20)])
+def test_stored_maps_are_those_over_the_part(shape: tuple[int, int]) -> None:
+    size = InputSize(96, 128)
+    inside = place(*shape, size)
+    rows, columns = np.mgrid[0:6, 0:8].astype(np.float32)
+    whole = Maps(columns / 7, rows / 5)
+
+    packed = pack(whole, inside, size)
+    found, wanted = unpack(packed), whole.within(inside, size)
+
+    height, width = found.evidence.shape
+    assert found.anomaly.shape == (height, width)
+    assert max(height, width) == min(48, max(inside.width, inside.height))
+    assert width / height == pytest.approx(inside.width / inside.height, rel=0.05)
+    for one, other in ((found.evidence, wanted.evidence), (found.anomaly, wanted.anomaly)):
+        assert one.dtype == np.float32 and 0 <= one.min() <= one.max() <= 1
+        assert np.abs(enlarge(one, *other.shape) - other).mean() < 0.03
+
+
+def test_stored_maps_are_small() -> None:
+    noise = np.random.default_rng(1).random((2, 30, 30)).astype(np.float32)
+    size = InputSize(480, 480)
+
+    assert len(pack(Maps(noise[0], noise[1]), place(480, 480, size), size)) < 6_000
+
+
+def test_it_refuses_stored_maps_that_are_none() -> None:
+    with pytest.raises(OSError, match="cannot identify"):
+        unpack(b"no map")

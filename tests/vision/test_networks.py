@@ -1,4 +1,4 @@
-"""The networks: what is frozen stays so, maps add up to scores, sizes fit."""
+"""The networks: what is frozen stays so, cells add up to scores, sizes fit."""
 
 from __future__ import annotations
 
@@ -8,53 +8,111 @@ import torch
 from mltasks.vision.augment import eval_view, train_view
 from mltasks.vision.autoencoder import Autoencoder, pool_factor, shrink
 from mltasks.vision.backbones import load_backbone
-from mltasks.vision.classifier import Classifier, DefectHead, Trunk
+from mltasks.vision.classifier import DenseHead, Head, PooledHead, TextureHead
+from mltasks.vision.feature_autoencoder import FeatureAutoencoder
+from mltasks.vision.features import Seen, Trunk, top_mean
+from mltasks.vision.patch_memory import PatchMemory
 
 
-def classifier() -> Classifier:
+def trunk() -> Trunk:
     torch.manual_seed(1)
+    return Trunk(load_backbone("resnet18", "random")[0])
+
+
+def pooled() -> PooledHead:
     network, _ = load_backbone("resnet18", "random")
-    return Classifier(Trunk(network), DefectHead(network.get_submodule("layer4"), 0.5))
+    return PooledHead(network.get_submodule("layer4"), 0.5)
 
 
-def test_only_the_last_stage_and_the_head_learn() -> None:
-    learning = {name.split(".")[1] for name, one in classifier().named_parameters() if one.requires_grad}
-
-    assert learning == {"layer4", "linear"}
-
-
-def test_frozen_batch_norm_does_not_drift_in_training() -> None:
-    network = classifier().train()
-    before = {name: one.clone() for name, one in network.trunk.state_dict().items()}
-
-    network(torch.rand(4, 3, 64, 64))
-
-    assert network.head.training and network.head.layer4.training
-    assert not any(module.training for module in network.trunk.modules())
-    assert all(torch.equal(before[name], one) for name, one in network.trunk.state_dict().items())
+def heads() -> dict[str, Head]:
+    """One of each kind, with any weights."""
+    torch.manual_seed(2)
+    mean, deviation = torch.rand(384), torch.rand(384) + 0.5
+    return {
+        "dense": DenseHead(0.3),
+        "pooled": pooled(),
+        "texture": TextureHead(torch.rand(2688), torch.rand(2688) + 0.5, torch.randn(2688), torch.randn(())),
+        "memory": PatchMemory(mean, deviation, torch.randn(20, 384)),
+        "features": FeatureAutoencoder(mean, deviation),
+    }
 
 
-def test_a_head_does_not_share_its_stage_with_other_heads() -> None:
+def learning(network: torch.nn.Module) -> set[str]:
+    return {name.split(".")[0] for name, one in network.named_parameters() if one.requires_grad}
+
+
+def test_only_heads_learn_and_of_the_network_only_the_pooled_ones_last_stage() -> None:
+    found = {name: learning(head) for name, head in heads().items()}
+
+    assert learning(trunk()) == set()
+    assert found == {
+        "dense": {"middle", "deep", "cells"},
+        "pooled": {"layer4", "linear"},
+        "texture": set(),
+        "memory": set(),
+        "features": {"layers"},
+    }
+
+
+@pytest.mark.parametrize("name", ["dense", "pooled"])
+def test_what_is_frozen_does_not_drift_in_training(name: str) -> None:
+    network = torch.nn.ModuleDict({"trunk": trunk(), "head": heads()[name]}).train()
+    frozen = {key: one.clone() for key, one in network["trunk"].state_dict().items()}
+    norms = {key: one.clone() for key, one in network["head"].named_buffers() if "_norm." in key}
+
+    seen = network["trunk"](torch.rand(4, 3, 64, 64))
+    network["head"](seen)[0].sum().backward()
+
+    assert network["head"].training
+    assert name == "dense" or network["head"].layer4.training
+    assert not any(module.training for module in network["trunk"].modules())
+    assert all(torch.equal(frozen[key], one) for key, one in network["trunk"].state_dict().items())
+    assert len(norms) == (4 if name == "dense" else 0)
+    assert all(torch.equal(one, network["head"].get_buffer(key)) for key, one in norms.items())
+
+
+def test_a_head_does_not_share_its_stage_with_other_heads_or_the_trunk() -> None:
     network, _ = load_backbone("resnet18", "random")
-    one, other = (DefectHead(network.get_submodule("layer4"), 0.5) for _ in range(2))
+    one, other = (PooledHead(network.get_submodule("layer4"), 0.5) for _ in range(2))
+    seer = Trunk(network)
 
     with torch.no_grad():
         next(iter(one.layer4.parameters())).add_(1)
 
-    assert not torch.equal(next(iter(one.layer4.parameters())), next(iter(other.layer4.parameters())))
+    changed = next(iter(one.layer4.parameters()))
+    assert not torch.equal(changed, next(iter(other.layer4.parameters())))
+    assert not torch.equal(changed, next(iter(seer.layer4.parameters())))
 
 
-def test_the_evidence_map_averages_to_the_logit() -> None:
-    network = classifier().eval()
-    rgb = torch.rand(3, 3, 96, 64)
+def seen_of(height: int, width: int) -> Seen:
+    with torch.inference_mode():
+        seen: Seen = trunk()(torch.rand(3, 3, height, width))
+    return seen
+
+
+@pytest.mark.parametrize("name", ["dense", "pooled", "texture", "memory", "features"])
+def test_the_cells_add_up_to_the_score(name: str) -> None:
+    head = heads()[name].eval()
+    share = {"dense": 0.006, "memory": 0.01, "features": 0.01}.get(name, 1.0)
 
     with torch.inference_mode():
-        logits, evidence = network(rgb)
-        direct = network.head(network.trunk(rgb))
+        scores, cells = head(seen_of(96, 64))
 
-    assert evidence.shape == (3, 3, 2)
-    torch.testing.assert_close(evidence.mean(dim=(1, 2)), direct)
-    torch.testing.assert_close(logits, direct)
+    assert scores.shape == (3,)
+    assert cells.shape == ((3, 3, 2) if name == "pooled" else (3, 6, 4))
+    torch.testing.assert_close(top_mean(cells, share), scores)
+    # The evidence of a texture has no place.
+    assert name != "texture" or (cells == scores.view(3, 1, 1)).all()
+
+
+@pytest.mark.parametrize("name", ["dense", "pooled", "texture", "memory", "features"])
+def test_an_images_score_does_not_depend_on_the_batch(name: str) -> None:
+    head, seen = heads()[name].eval(), seen_of(64, 64)
+
+    with torch.inference_mode():
+        together, alone = head(seen)[0], head(Seen(*(one[1:2] for one in seen)))[0]
+
+    torch.testing.assert_close(together[1:2], alone, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +147,9 @@ def test_a_view_depends_on_its_seed_alone() -> None:
     assert one.min() >= 0 and one.max() <= 1
 
 
-def test_corners_that_turn_into_a_view_take_the_parts_colour() -> None:
-    image = torch.full((3, 64, 64), 200, dtype=torch.uint8)
+@pytest.mark.parametrize("shape", [(64, 64), (64, 128), (64, 256), (320, 32)])
+def test_corners_that_turn_into_a_view_are_the_parts_own_mirror(shape: tuple[int, int]) -> None:
+    image = torch.full((3, *shape), 200, dtype=torch.uint8)
 
     darkest = min(float(train_view(image, seed).min()) for seed in range(20))
 

@@ -17,12 +17,18 @@ from safetensors.torch import load_file
 from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.backbones import load_backbone
 from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.calibration import Calibrator
-from mltasks.vision.classifier import Classifier, DefectHead, Trunk
-from mltasks.vision.export import ExportMismatch, Serving, check_agreement
+from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.classifier import DenseHead, Head, PooledHead, TextureHead
+from mltasks.vision.export import ExportMismatch, Serving, check_agreement, export_graph
+from mltasks.vision.feature_autoencoder import FeatureAutoencoder
+from mltasks.vision.features import Trunk
+from mltasks.vision.fusion import Fusion
 from mltasks.vision.images import decode
 from mltasks.vision.learn import Learned
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.operating import PIXELS, Setting
+from mltasks.vision.patch_memory import PatchMemory
+from mltasks.vision.scorer import Scorer, compile_graph
+from mltasks.vision.types import InputSize
 
 WITHOUT_TORCH = """
 import sys
@@ -32,7 +38,7 @@ from mltasks.vision.images import decode
 from mltasks.vision.maps import render_heatmap
 from mltasks.vision.scorer import Scorer
 scorer = Scorer.load(Path(sys.argv[1]))
-image = np.zeros((*scorer.input_size, 3), np.uint8)
+image = np.zeros((*scorer.input_size[:2], 3), np.uint8)
 assert 0 <= scorer.score([image])[0].defect_probability <= 1
 assert render_heatmap(image, scorer.maps(image)).startswith(b"\\x89PNG")
 heavy = {"torch", "torchvision", "sklearn", "matplotlib", "django"} & set(sys.modules)
@@ -47,47 +53,101 @@ def scorer(learned: Learned) -> Scorer:
 
 @pytest.fixture(scope="module")
 def images(learned: Learned) -> list[NDArray[np.uint8]]:
-    return [decode(one.path, size=(64, 64)) for one in learned.evaluation.predictions]
+    return [decode(one.path, size=InputSize(64, 64)) for one in learned.evaluation.predictions]
 
 
 @pytest.fixture(scope="module")
 def serving(learned: Learned) -> Serving:
-    """The networks in torch, from the version's weights."""
-    network, _ = load_backbone("resnet18", "random")
-    classifier = Classifier(Trunk(network), DefectHead(network.get_submodule("layer4"), 0.5))
-    made = Serving(classifier, Autoencoder(), 64, 64)
-    made.load_state_dict(load_file(learned.bundle_dir / "model.safetensors"), strict=True)
+    """The networks in torch, from the version's weights and what its meta says of them."""
+    state, meta = load_file(learned.bundle_dir / "model.safetensors"), learned.meta
+    texture = [state[f"heads.texture.{name}"] for name in ("mean", "deviation", "weight", "bias")]
+    memory, known = (
+        [state[f"heads.{head}.{name}"] for name in ("mean", "deviation", "memory")] for head in ("memory", "known")
+    )
+    heads: dict[str, Head] = {
+        "dense": DenseHead(0.3),
+        "texture": TextureHead(*texture),
+        "memory": PatchMemory(*memory),
+        "known": PatchMemory(*known),
+        "features": FeatureAutoencoder(torch.zeros(384), torch.zeros(384)),
+    }
+    setting = setting_of(Fusion(**meta["fusion"]), **meta["novelty"])
+    made = Serving(Trunk(load_backbone("resnet18", "random")[0]), heads, Autoencoder(), setting, (64, 64))
+    made.load_state_dict(state, strict=True)
     return made.eval()
+
+
+def setting_of(fusion: Fusion, detector: str, threshold: float, known_threshold: float | None = None) -> Setting:
+    return Setting(fusion, Calibrator(1.0, 0.0), {detector: threshold}, detector, 1.0, known_threshold)
 
 
 def test_it_scores_as_torch_does(
     scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
 ) -> None:
-    calibrator = Calibrator(**learned.meta["calibration"])
+    calibrator = Calibrator.from_json(learned.meta["calibration"])
+    limit, known_limit = learned.meta["novelty"]["threshold"], learned.meta["novelty"]["known_threshold"]
     with torch.inference_mode():
         for image, scores in zip(images, scorer.score(images), strict=True):
-            logit, error, *_ = serving(torch.from_numpy(image)[None])
+            logit, error, _, _, novelty, known = serving(torch.from_numpy(image)[None])
             assert scores.defect_probability == pytest.approx(float(calibrator.probability(logit.item())), abs=1e-3)
             assert scores.reconstruction_error == pytest.approx(error.item(), rel=1e-2)
+            # A part that would FAIL is novel where labeled defects don't explain it either.
+            wanted = known.item() / known_limit if scores.defective else novelty.item() / limit
+            assert scores.novelty == pytest.approx(wanted, rel=1e-2, abs=1e-2)
+
+
+def test_its_maps_are_those_of_torch(
+    scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
+) -> None:
+    with torch.inference_mode():
+        _, _, evidence, cells, _, _ = serving(torch.from_numpy(images[0])[None])
+    found = scorer.maps(images[0])
+
+    wanted = Calibrator.from_json(learned.meta["calibration"]).probability(evidence[0].numpy())
+    assert found.evidence == pytest.approx(wanted, abs=1e-3)
+    half = learned.meta["anomaly_map_scale"]
+    assert found.anomaly == pytest.approx(np.clip(cells[0].numpy() / (2 * half), 0, 1), abs=1e-2)
 
 
 def test_scores_carry_the_versions_operating_point(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
-    scores = scorer.score(images[:1])[0]
+    for scores in scorer.score(images):
+        assert scores.probability_threshold == pytest.approx(1 / 6)
+        assert scores.anomaly_threshold == scorer.thresholds.anomaly > 0
+        assert scores.novel_defect_suspected == (scores.novelty > 1)
+        assert scores.defective == (scores.defect_probability >= 1 / 6)
 
-    assert scores.probability_threshold == pytest.approx(1 / 6)
-    assert scores.anomaly_threshold == scorer.thresholds.anomaly > 0
-    assert scores.novel_defect_suspected == (scores.reconstruction_error > scores.anomaly_threshold)
-    assert scores.defective == (scores.defect_probability >= 1 / 6)
+
+def test_a_version_of_format_1_squashes_the_part_and_its_autoencoder_decides(
+    learned: Learned, images: list[NDArray[np.uint8]]
+) -> None:
+    meta = {**learned.meta, "format": 1, "input": {"height": 64, "width": 64}}
+    meta["calibration"] = {"slope": 2.0, "intercept": -1.0}
+    del meta["novelty"], meta["fusion"]
+    old = Scorer(compile_graph(learned.bundle_dir / "serving.xml", 1), meta, learned.sha256)
+
+    assert old.input_size == InputSize(64, 64, keep_shape=False)
+    for scores in old.score(images):
+        assert scores.novelty == pytest.approx(scores.reconstruction_error / scores.anomaly_threshold)
+        assert scores.novel_defect_suspected == (scores.reconstruction_error > scores.anomaly_threshold)
 
 
 def test_maps_are_shares_over_the_image(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
     maps = scorer.maps(images[0])
 
-    assert (maps.evidence.shape, maps.anomaly.shape) == ((2, 2), (16, 16))
+    pixels = scorer.meta["novelty"]["detector"] == PIXELS
+    assert (maps.evidence.shape, maps.anomaly.shape) == ((4, 4), (16, 16) if pixels else (4, 4))
     for values in (maps.evidence, maps.anomaly):
         assert values.dtype == np.float32
         assert values.min() >= 0 and values.max() <= 1
     assert maps.anomaly.max() > 0
+
+
+def test_one_look_gives_scores_and_maps(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
+    scores, maps = scorer.look(images[3])
+    alone = scorer.maps(images[3])
+
+    assert [scores] == scorer.score([images[3]])
+    assert np.array_equal(maps.evidence, alone.evidence) and np.array_equal(maps.anomaly, alone.anomaly)
 
 
 def test_many_threads_get_each_its_own_answer(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
@@ -131,13 +191,24 @@ def test_it_refuses_another_version_than_the_expected_one(learned: Learned) -> N
         Scorer.load(learned.bundle_dir, expected_sha256="0" * 64)
 
 
-@pytest.mark.parametrize("part", ["classifier.head.linear.bias", "autoencoder.decoder.0.bias"])
+BIASES = {
+    "dense": "heads.dense.cells.bias",
+    "texture": "heads.texture.bias",
+    "memory": "heads.memory.mean",
+    "features": "heads.features.mean",
+    PIXELS: "autoencoder.decoder.0.bias",
+}
+
+
+@pytest.mark.parametrize("part", ["logit", "novelty", PIXELS])
 def test_an_export_that_scores_otherwise_is_refused(
     learned: Learned, serving: Serving, images: list[NDArray[np.uint8]], part: str
 ) -> None:
     graph, calibrator = learned.bundle_dir / "serving.xml", Calibrator(1.0, 0.0)
     assert check_agreement(serving, graph, images[:2], calibrator).images == 2
-    weight = serving.state_dict()[part]
+    weights = learned.meta["fusion"]["weights"]
+    name = {"logit": max(weights, key=weights.__getitem__), "novelty": serving.detector}.get(part, part)
+    weight = serving.state_dict()[BIASES[name]]
     before = weight.clone()
     try:
         weight += 0.5
@@ -145,3 +216,26 @@ def test_an_export_that_scores_otherwise_is_refused(
             check_agreement(serving, graph, images[:2], calibrator)
     finally:
         weight.copy_(before)
+
+
+def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    network, _ = load_backbone("resnet18", "random")
+    heads: dict[str, Head] = {
+        "pooled": PooledHead(network.get_submodule("layer4"), 0.5),
+        "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
+    }
+    setting = setting_of(Fusion({"pooled": 0.5, "memory": 2.0}, -1.0), "memory", 0.7)
+    made = Serving(Trunk(network), heads, Autoencoder(), setting, (64, 96)).eval()
+    image = np.random.default_rng(1).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+
+    export_graph(made, tmp_path / "serving.xml", 64, 96)
+    agreement = check_agreement(made, tmp_path / "serving.xml", [image], Calibrator(1.0, 0.0))
+    with torch.inference_mode():
+        logit, _, evidence, cells, _, _ = made(torch.from_numpy(image)[None])
+        seen = made.trunk(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
+        apart = [head(seen)[0] for head in heads.values()]
+
+    assert agreement.images == 1
+    assert evidence.shape == cells.shape == (1, 4, 6)
+    torch.testing.assert_close(logit, 0.5 * apart[0] + 2 * apart[1] - 1)

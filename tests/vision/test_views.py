@@ -11,11 +11,11 @@ import torch
 
 from mltasks.vision import trunk_views
 from mltasks.vision.backbones import load_backbone
-from mltasks.vision.classifier import Trunk
 from mltasks.vision.compute import derive_seed, reproducible
+from mltasks.vision.features import Trunk
 from mltasks.vision.fit_classifier import draw
 from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import Material, TrunkViews, see, view_count
+from mltasks.vision.trunk_views import Maps, Material, TrunkViews, see, view_count
 from mltasks.vision.types import Progress, Sample, TrainConfig, no_progress
 from tests.vision.pictures import gradient
 
@@ -39,28 +39,53 @@ def bank_of(samples: list[Sample], augmented: set[int], config: TrainConfig = CO
         return see(samples, augmented, Trunk(network), config, compute, Stage(no_progress))
 
 
+def same(one: Maps, other: Maps) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("fine", "middle", "deep", "statistics")
+    )
+
+
+def rows(maps: Maps, at: slice) -> Maps:
+    return Maps(maps.fine[at], maps.middle[at], maps.deep[at], maps.statistics[at])
+
+
 def test_each_image_has_its_maps_and_those_in_training_their_views(samples: list[Sample]) -> None:
     bank = bank_of(samples, {0, 3})
 
-    assert bank.clean.shape == (5, 4, 4, 256)
-    assert bank.augmented.shape == (2, 3, 4, 4, 256)
+    assert (bank.clean.fine.shape, bank.clean.middle.shape) == ((5, 128, 4, 4), (5, 256, 4, 4))
+    assert (bank.clean.deep.shape, bank.clean.statistics.shape) == ((5, 512, 2, 2), (5, 2688))
+    # No detector looks at augmented views, so their fine maps are not kept.
+    assert (bank.augmented.fine.shape, bank.augmented.middle.shape) == ((0, 128, 4, 4), (6, 256, 4, 4))
+    assert (bank.augmented.deep.shape, bank.augmented.statistics.shape) == ((6, 512, 2, 2), (6, 2688))
     assert bank.small.shape == (5, 3, 64, 64)
     assert bank.row.tolist() == [0, -1, -1, 1, -1]
-    assert not np.array_equal(bank.augmented[0, 0], bank.augmented[0, 1])
+    assert not np.array_equal(bank.augmented.middle[0], bank.augmented.middle[1])
+
+
+def test_a_batch_is_what_the_trunk_saw_of_these_images(samples: list[Sample]) -> None:
+    bank = bank_of(samples, {0, 3})
+    with reproducible(1) as compute:
+        clean = bank.clean_batch([4, 1], compute)
+        view = bank.augmented_batch(np.array([3, 0]), np.array([2, 1]), compute)
+
+    assert np.array_equal(clean.deep.numpy(), bank.clean.deep[[4, 1]].astype(np.float32))
+    assert np.array_equal(clean.statistics.numpy(), bank.clean.statistics[[4, 1]])
+    # Image 3 is the second in the bank of three views each.
+    assert np.array_equal(view.middle.numpy(), bank.augmented.middle[[5, 1]].astype(np.float32))
 
 
 def test_an_images_views_do_not_depend_on_the_other_images(samples: list[Sample]) -> None:
     everything, alone = bank_of(samples, {0, 1, 2, 3, 4}), bank_of(samples[3:4], {0})
 
-    assert np.array_equal(everything.augmented[3], alone.augmented[0])
-    assert np.array_equal(everything.clean[3], alone.clean[0])
+    assert same(rows(everything.augmented, slice(9, 12)), alone.augmented)
+    assert same(rows(everything.clean, slice(3, 4)), alone.clean)
 
 
 def test_another_seed_gives_other_views_of_the_same_image(samples: list[Sample]) -> None:
     one, other = bank_of(samples, {0}), bank_of(samples, {0}, replace(CONFIG, seed=8))
 
-    assert np.array_equal(one.clean, other.clean)
-    assert not np.array_equal(one.augmented, other.augmented)
+    assert same(one.clean, other.clean)
+    assert not np.array_equal(one.augmented.middle, other.augmented.middle)
 
 
 def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,11 +94,11 @@ def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], m
 
     on_disk = bank_of(samples, {0, 1})
 
-    assert isinstance(on_disk.augmented, np.memmap)
-    assert np.array_equal(on_disk.augmented, in_memory.augmented)
+    assert isinstance(on_disk.augmented.middle, np.memmap)
+    assert same(on_disk.augmented, in_memory.augmented) and same(on_disk.clean, in_memory.clean)
 
 
-@pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (100_000, 2), (0, 8)])
+@pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (100_000, 1), (0, 8)])
 def test_many_images_get_fewer_views(images: int, views: int) -> None:
     assert view_count(images, 100_352, 8) == views
 
@@ -84,11 +109,10 @@ def test_no_image_gets_more_views_than_asked_for() -> None:
 
 def test_both_classes_are_drawn_equally_often_and_no_other_index() -> None:
     targets = np.array([0] * 95 + [1] * 5 + [1] * 50)
-    empty = np.zeros((0, 0, 0, 0, 0), np.float16)
+    empty = Maps.empty(0, 64, 64, fine=True)
+    bank = TrunkViews(empty, empty, empty.fine, np.zeros(0, np.int64), 1)
     with reproducible(1) as compute:
-        material = Material(
-            TrunkViews(empty, empty, empty, empty), targets, TrainConfig(draws_cap=4000, oversampling=99), compute
-        )
+        material = Material(bank, targets, TrainConfig(draws_cap=4000, oversampling=99), compute)
         drawn = draw(material, range(100), np.random.default_rng(1))
 
     assert len(drawn) == 4000

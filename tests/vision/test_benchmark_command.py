@@ -1,0 +1,164 @@
+"""``manage.py benchmark``: a protocol run whole on a small folder, as a table and as JSON; what can't be is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from mltasks.vision.benchmarks import cases
+from mltasks.vision.benchmarks.parts import seed_recipe
+from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.types import TrainConfig
+
+TINY = {
+    "height": 64,
+    "width": 64,
+    "backbone_weights": "random",
+    "max_epochs": 1,
+    "dense_epochs": 1,
+    "autoencoder_epochs": 1,
+    "views": 1,
+    "oversampling": 1,
+    "threads": 1,
+}
+RANKING = ["AUROC", "average precision"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six good parts, three of each labeled kind of defect."""
+    made = tmp_path_factory.mktemp("parts")
+    write_image_folder(made, labeled_set(5, good=6, scratch=3, excess=3))
+    return made
+
+
+def run(name: str, data: Path, *arguments: str, **settings: Any) -> str:
+    out = io.StringIO()
+    pairs = [f"--set={key}={json.dumps(value)}" for key, value in {**TINY, **settings}.items()]
+    call_command("benchmark", name, "--data", str(data), "--repeats", "1", *pairs, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def between(figure: dict[str, float]) -> None:
+    assert figure["runs"] == 1
+    assert 0 <= figure["mean"] <= 1
+    assert figure["low"] == figure["mean"] == figure["high"], "One run has no interval."
+
+
+def test_it_measures_few_labels_beside_the_seeds_recipe(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The seed's recipe at its own 224 pixels and five folds would take two minutes here.
+    monkeypatch.setattr(cases, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64))
+    monkeypatch.setattr(cases, "FOLDS", 2)
+    printed = run("phone-cases", folder, "--json", str(tmp_path / "found.json"))
+    found = json.loads((tmp_path / "found.json").read_text())
+
+    assert found["name"] == "phone-cases" and found["seconds"] > 0
+    assert "12 images" in found["protocol"] and "1 repeat" in found["protocol"]
+    assert list(found["rows"]) == ["Second Look", "the seed's recipe"]
+    ours, seeds = found["rows"].values()
+    assert {name for name in ours if name.endswith(" alone")} == {
+        f"AUROC of {name} alone" for name in ("memory", "features", "pixels")
+    }
+    assert {name for name in seeds if name.endswith(" alone")} == {"AUROC of pixels alone"}
+    for figures in (ours, seeds):
+        assert list(figures)[:2] == RANKING
+        for figure in figures.values():
+            between(figure)
+    # The table that a person reads, and the JSON after it
+    assert found["protocol"] in printed and "recall at the costs" in printed
+    assert json.loads(printed[printed.index("{\n") :]) == found
+
+
+def test_the_seeds_recipe_is_the_one_it_grew_from() -> None:
+    found = seed_recipe(TrainConfig(seed=3, max_epochs=9))
+
+    assert (found.height, found.width, found.keep_shape) == (224, 224, False)
+    assert (found.head, found.detectors, found.seed, found.max_epochs) == ("pooled", (), 3, 9)
+
+
+def test_it_measures_what_no_label_has_shown(folder: Path, tmp_path: Path) -> None:
+    run("novelty", folder, "--json", str(tmp_path / "found.json"))
+    found = json.loads((tmp_path / "found.json").read_text())
+
+    assert "64 × 64" in found["protocol"]
+    detectors = ("memory", "features", "pixels")
+    assert list(found["rows"]) == [f"{how}: {name}" for how in ("grouped", "random") for name in detectors]
+    for figures in found["rows"].values():
+        assert list(figures) == ["all types", "excess", "scratch"]
+        for figure in figures.values():
+            between(figure)
+
+
+def test_the_same_seed_gives_the_same_figures(folder: Path, tmp_path: Path) -> None:
+    rows = []
+    for name in ("one", "other"):
+        run("novelty", folder, "--json", str(tmp_path / name), detectors=["memory"])
+        rows.append(json.loads((tmp_path / name).read_text())["rows"])
+
+    assert rows[0] == rows[1]
+    assert list(rows[0]) == ["grouped: memory", "grouped: pixels", "random: memory", "random: pixels"]
+
+
+def test_it_refuses_a_protocol_it_does_not_know(folder: Path) -> None:
+    with pytest.raises(CommandError, match=r"Unknown protocol 'guess'\. Known: phone-cases, novelty"):
+        run("guess", folder)
+
+
+@pytest.mark.parametrize("kinds", [[], ["good"], ["scratch"], ["raw", "good"]])
+def test_it_refuses_a_folder_without_both_kinds(tmp_path: Path, folder: Path, kinds: list[str]) -> None:
+    for kind in kinds:
+        (tmp_path / kind).mkdir()
+        source = next((folder / ("scratch" if kind == "raw" else kind)).iterdir())
+        (tmp_path / kind / "1.jpg").write_bytes(source.read_bytes())
+
+    with pytest.raises(CommandError, match="good, and at least one kind of defect"):
+        run("novelty", tmp_path)
+
+
+def test_it_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="needs images"):
+        run("phone-cases", tmp_path / "none")
+
+
+def test_it_refuses_an_image_it_cannot_read_and_names_it(tmp_path: Path, folder: Path) -> None:
+    for kind in ("good", "scratch"):
+        (tmp_path / kind).mkdir()
+        for number, path in enumerate(sorted((folder / kind).iterdir())):
+            (tmp_path / kind / f"{number}.jpg").write_bytes(path.read_bytes())
+    (tmp_path / "good" / "3.jpg").write_bytes(b"no image")
+
+    with pytest.raises(CommandError, match=r"good/3\.jpg"):
+        run("phone-cases", tmp_path)
+
+
+def test_it_refuses_too_few_parts(tmp_path: Path, folder: Path) -> None:
+    write_image_folder(tmp_path, labeled_set(6, good=4, scratch=2, excess=0))
+
+    with pytest.raises(CommandError, match="2 more defective"):
+        run("phone-cases", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--set=hight=64", "Unknown training settings: hight"),
+        ("--set=height", "NAME=VALUE"),
+        ("--set=height=100", "multiples of 32"),
+        ("--set=head=sparse", "head is one of"),
+        ('--set=detectors=["nose"]', "detectors are some of"),
+        ("--set=detectors=memory", "detectors are some of"),
+        ("--set=dense_epochs=0", "use 1 or more"),
+        ("--repeats=0", "1 time or more"),
+    ],
+)
+def test_it_refuses_settings_that_cannot_work(folder: Path, argument: str, words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        run("novelty", folder, argument)

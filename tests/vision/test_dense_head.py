@@ -1,0 +1,152 @@
+"""The dense head: the strongest positions decide, and it learns from few parts where a defect is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from mltasks.vision.classifier import DenseHead
+from mltasks.vision.compute import Compute, reproducible
+from mltasks.vision.features import STATISTICS, Seen, top_mean
+from mltasks.vision.fit_classifier import scores_of
+from mltasks.vision.fit_dense import fit_texture, train_dense
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Maps, Material, TrunkViews
+from mltasks.vision.types import Progress, TrainConfig
+
+GRID, VIEWS, COUNT = 8, 2, 48
+CONFIG = TrainConfig(dense_epochs=8, batch_size=8, oversampling=3)
+
+
+def by_hand() -> DenseHead:
+    """Each cell's logit is the first channel of the middle map."""
+    head = DenseHead(0.3).eval()
+    with torch.no_grad():
+        for one in head.parameters():
+            one.zero_()
+        head.middle.weight[0, 0] = head.cells.weight[0, 0] = 1
+    return head
+
+
+def shown(values: torch.Tensor) -> Seen:
+    middle = torch.zeros(1, 256, *values.shape)
+    middle[0, 0] = values
+    deep = torch.zeros(1, 512, values.shape[0] // 2, values.shape[1] // 2)
+    return Seen(torch.zeros(1, 128, *values.shape), middle, deep, torch.zeros(1, STATISTICS))
+
+
+def test_one_small_bright_spot_decides_where_a_mean_would_drown_it() -> None:
+    spot, haze = torch.zeros(20, 20), torch.full((20, 20), 0.05)
+    spot[3, 4:6] = 10
+
+    with torch.inference_mode():
+        (found, cells), (spread, hazy) = (by_hand()(shown(values)) for values in (spot, haze))
+
+    # Both have the same mean: the recipe of old could not tell them apart.
+    assert cells.mean().item() == pytest.approx(hazy.mean().item()) == pytest.approx(0.05)
+    assert found.item() == pytest.approx(10)
+    assert spread.item() == pytest.approx(0.05)
+    assert np.unravel_index(int(cells[0].argmax()), (20, 20)) in [(3, 4), (3, 5)]
+
+
+def test_on_a_small_grid_the_strongest_position_decides_alone() -> None:
+    values = torch.rand(4, 4)
+    with torch.inference_mode():
+        logit, cells = by_hand()(shown(values))
+
+    assert logit.item() == pytest.approx(values.max().item())
+    torch.testing.assert_close(top_mean(cells, 0.006), logit)
+
+
+def material(compute: Compute, kind: str, seed: int = 5) -> Material:
+    """Noise with, in every other part, two bright positions (``spot``) or a shift of all statistics (``texture``)."""
+    generator = np.random.default_rng(seed)
+    targets = np.arange(COUNT) % 2
+
+    def maps(of: np.ndarray) -> Maps:
+        found = Maps.empty(len(of), 16 * GRID, 16 * GRID, fine=False)
+        found.middle[:] = generator.normal(size=found.middle.shape)
+        found.deep[:] = generator.normal(size=found.deep.shape)
+        found.statistics[:] = generator.normal(size=found.statistics.shape)
+        for number in np.flatnonzero(of):
+            y, x = generator.integers(GRID, size=2)
+            if kind == "spot":
+                found.middle[number, :32, y, x] += 4
+            else:
+                found.statistics[number, :40] += 1.5
+        return found
+
+    bank = TrunkViews(
+        maps(targets), maps(np.repeat(targets, VIEWS)), np.zeros((COUNT, 3, 1, 1), np.float16), np.arange(COUNT), VIEWS
+    )
+    return Material(bank, targets, CONFIG, compute)
+
+
+def split() -> tuple[list[int], list[int]]:
+    return list(range(32)), list(range(32, COUNT))
+
+
+def quiet() -> Stage:
+    return Stage(lambda _: None)
+
+
+def apart(scores: Sequence[float], targets: np.ndarray) -> float:
+    """The share of pairs of a defect and a good part that are ranked right."""
+    found = np.asarray(scores)
+    return float((found[targets == 1][:, None] > found[targets == 0]).mean())
+
+
+def test_it_learns_what_a_small_defect_looks_like() -> None:
+    train, test = split()
+    steps: list[Progress] = []
+    with reproducible(1) as compute:
+        toy = material(compute, "spot")
+        head, curve = train_dense(toy, train, test, 3, Stage(steps.append))
+        scores, peaks = scores_of(head, toy, test)
+
+    assert apart(scores, toy.targets[test]) > 0.95
+    assert peaks == pytest.approx(scores), "On this grid the strongest position is the score."
+    assert not head.training
+    assert [one.epoch for one in curve] == list(range(1, 9))
+    assert curve[-1].validation_loss < curve[0].validation_loss
+    assert curve[-1].learning_rate < 0.1 * curve[0].learning_rate
+    assert steps[-1].share == 1 and steps[-1].metrics["validation_loss"] == curve[-1].validation_loss
+
+
+def test_the_seed_alone_decides_about_the_weights() -> None:
+    train, test = split()
+    with reproducible(1) as compute:
+        toy = material(compute, "spot")
+        one, other, without = (train_dense(toy, train[:16], held_out, 3, quiet())[0] for held_out in (test, test, []))
+        another = train_dense(toy, train[:16], test, 4, quiet())[0]
+
+    same = one.state_dict()
+    assert all(torch.equal(value, same[name]) for name, value in other.state_dict().items())
+    # What is held out is only written down.
+    assert all(torch.equal(value, same[name]) for name, value in without.state_dict().items())
+    assert not torch.equal(another.middle.weight, one.middle.weight)
+
+
+def test_channels_are_standardised_by_what_it_learns_from() -> None:
+    train, test = split()
+    with reproducible(1) as compute:
+        toy = material(compute, "spot")
+        head, _ = train_dense(toy, train, test, 3, quiet())
+    seen = torch.from_numpy(toy.bank.clean.middle[train]).float()
+
+    torch.testing.assert_close(head.middle_norm.mean.flatten(), seen.mean((0, 2, 3)))
+    torch.testing.assert_close(head.middle_norm.deviation.flatten(), seen.std((0, 2, 3)))
+
+
+def test_the_texture_head_sees_what_has_no_place() -> None:
+    train, test = split()
+    with reproducible(1) as compute:
+        toy = material(compute, "texture")
+        head = fit_texture(toy, train)
+        scores, peaks = scores_of(head, toy, test)
+
+    assert apart(scores, toy.targets[test]) > 0.95
+    assert peaks == scores

@@ -1,0 +1,77 @@
+"""The autoencoder of features: it rebuilds what good parts are made of, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mltasks.vision import feature_autoencoder
+from mltasks.vision.feature_autoencoder import FeatureAutoencoder, train_feature_autoencoder
+from mltasks.vision.features import STATISTICS, Seen, patches
+
+
+def mixing() -> torch.Tensor:
+    return torch.randn(6, 384, generator=torch.Generator().manual_seed(9)) / 6**0.5
+
+
+def good(count: int, seed: int) -> torch.Tensor:
+    """Patches that six numbers make: what good parts can look like."""
+    return torch.randn(count, 6, generator=torch.Generator().manual_seed(seed)) @ mixing()
+
+
+def shown(rows: torch.Tensor) -> Seen:
+    """One image of 4 × 5 positions that all look like their row's mean over surroundings."""
+    maps = rows.T.reshape(1, 384, 4, 5)
+    return Seen(maps[:, :128], maps[:, 128:], torch.zeros(1, 512, 2, 2), torch.zeros(1, STATISTICS))
+
+
+@pytest.fixture(scope="module")
+def trained() -> FeatureAutoencoder:
+    return train_feature_autoencoder(good(400, 1), 7)
+
+
+def test_it_rebuilds_unseen_good_patches_and_no_others(trained: FeatureAutoencoder) -> None:
+    unseen = good(200, 2)
+    unlike = torch.randn(200, 384, generator=torch.Generator().manual_seed(3)) * unseen.std()
+    with torch.inference_mode():
+        like, other = (trained.errors((rows - trained.mean) / trained.deviation) for rows in (unseen, unlike))
+
+    assert like.median() < 0.2
+    assert other.median() > 3 * like.median()
+    assert not trained.training
+
+
+def test_an_odd_place_stands_out_where_it_is(trained: FeatureAutoencoder) -> None:
+    rows = good(1, 4).repeat(20, 1)
+    odd = rows.clone()
+    odd[7] = 5 * torch.randn(384, generator=torch.Generator().manual_seed(5))
+
+    with torch.inference_mode():
+        (before, _), (after, cells) = trained(shown(rows)), trained(shown(odd))
+
+    assert cells.shape == (1, 4, 5)
+    assert after.item() > before.item()
+    y, x = divmod(int(cells[0].argmax()), 5)
+    # Position 7 of 4 × 5, and a patch is a mean over 3 × 3 of them.
+    assert abs(y - 1) <= 1 and abs(x - 2) <= 1
+
+
+def test_each_position_is_rebuilt_from_itself_alone(trained: FeatureAutoencoder) -> None:
+    part = shown(good(20, 6))
+    with torch.inference_mode():
+        _, cells = trained(part)
+        row = patches(part)[0, :, 2, 3]
+        alone = trained.errors((row - trained.mean) / trained.deviation).sqrt()
+
+    torch.testing.assert_close(cells[0, 2, 3], alone)
+
+
+def test_the_same_rows_and_seed_give_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_autoencoder, "STEPS", 3)
+    rows = good(50, 1)
+    one = train_feature_autoencoder(rows, 7).state_dict()
+    torch.manual_seed(99)
+    again, other = (train_feature_autoencoder(rows, seed).state_dict() for seed in (7, 8))
+
+    assert all(torch.equal(value, again[name]) for name, value in one.items())
+    assert not all(torch.equal(value, other[name]) for name, value in one.items())

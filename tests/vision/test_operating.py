@@ -1,0 +1,113 @@
+"""The operating point: the best detector decides, and each leaves the stated share of good parts in peace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mltasks.vision.operating import PIXELS, HeldOut, choose_detector, settle
+
+GOOD, DEFECTS = 400, 60
+
+
+def held_out(seed: int = 1) -> HeldOut:
+    """A head, a sharp detector, a blunt one, and pixels that see nothing; peaks are twice the scores."""
+    generator = np.random.default_rng(seed)
+    targets = np.array([0] * GOOD + [1] * DEFECTS)
+    gains = {"dense": 3.0, "memory": 3.0, "features": 1.0, PIXELS: 0.0}
+    scores = {name: (5 + gain * targets + generator.normal(size=len(targets))).tolist() for name, gain in gains.items()}
+    peaks = {name: [2 * value for value in values] for name, values in scores.items()}
+    return HeldOut(scores, peaks, targets.tolist(), [f"part-{number}" for number in range(len(targets))])
+
+
+@pytest.mark.parametrize("share", [0.8, 0.95, 0.99])
+def test_every_detector_leaves_that_share_of_good_parts_in_peace(share: float) -> None:
+    found = held_out()
+    setting = settle(found, ["memory", "features"], share, 7)
+    novelty = setting.novelty(found.scores)
+
+    assert list(setting.thresholds) == ["memory", "features", PIXELS]
+    for name in setting.thresholds:
+        quiet = np.array(novelty[name][:GOOD]) <= 1
+        assert quiet.mean() == pytest.approx(share, abs=1 / GOOD), name
+
+
+def test_it_holds_for_parts_it_was_not_set_on() -> None:
+    setting, new = settle(held_out(1), ["memory"], 0.95, 7), held_out(2)
+
+    alarms = np.array(setting.novelty(new.scores)["memory"][:GOOD]) > 1
+    assert alarms.mean() == pytest.approx(0.05, abs=0.035)
+
+
+def test_the_best_detector_decides_and_scales_the_map() -> None:
+    found = held_out()
+    setting = settle(found, ["features", "memory"], 0.9, 7)
+
+    assert setting.detector == "memory"
+    # 0.5 on the map is what the highest cell of 95 % of good parts stays below, whatever share the alarm has.
+    assert setting.map_scale == pytest.approx(np.quantile(found.peaks["memory"][:GOOD], 0.95))
+
+
+def test_without_other_detectors_the_pixels_decide() -> None:
+    setting = settle(held_out(), [], 0.95, 7)
+
+    assert setting.detector == PIXELS and list(setting.thresholds) == [PIXELS]
+
+
+def test_the_pixels_do_not_vote_on_the_defect() -> None:
+    setting = settle(held_out(), ["memory", "features"], 0.95, 7)
+
+    assert set(setting.fusion.weights) == {"dense", "memory", "features"}
+    assert setting.fusion.weights["dense"] > 0
+
+
+def test_probabilities_are_calibrated_on_parts_nobody_learned_from() -> None:
+    setting, new = settle(held_out(1), ["memory", "features"], 0.95, 7), held_out(2)
+    found = np.array(setting.probabilities(new.scores))
+
+    assert found.min() > 0 and found.max() < 1
+    assert found.mean() == pytest.approx(DEFECTS / (GOOD + DEFECTS), abs=0.03)
+    assert found[GOOD:].mean() > 0.8 and found[:GOOD].mean() < 0.05
+
+
+def test_of_equal_detectors_the_first_decides() -> None:
+    assert choose_detector({"one": [1, 2, 3], "other": [10, 20, 30]}, [0, 1, 1]) == "one"
+    assert choose_detector({"one": [1, 3, 2], "other": [10, 20, 30]}, [0, 0, 1]) == "other"
+
+
+def test_the_same_answers_give_the_same_setting() -> None:
+    assert settle(held_out(), ["memory"], 0.95, 7) == settle(held_out(), ["memory"], 0.95, 7)
+
+
+def test_some_of_the_images_keep_what_was_said_of_them() -> None:
+    found = held_out()
+    some = found.of([3, 410])
+
+    assert some.targets == [0, 1] and some.parts == ["part-3", "part-410"]
+    assert some.scores["dense"] == [found.scores["dense"][3], found.scores["dense"][410]]
+    assert some.peaks[PIXELS] == [found.peaks[PIXELS][3], found.peaks[PIXELS][410]]
+
+
+def test_good_parts_without_any_error_still_give_a_threshold() -> None:
+    found = held_out()
+    found.scores[PIXELS][:GOOD] = found.peaks[PIXELS][:GOOD] = [0.0] * GOOD
+    setting = settle(found, [], 0.95, 7)
+
+    assert setting.thresholds[PIXELS] > 0 and setting.map_scale > 0
+    assert np.isfinite(setting.novelty(found.scores)[PIXELS]).all()
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_it_refuses_one_class(target: int) -> None:
+    found = held_out().of(range(GOOD) if target == 0 else range(GOOD, GOOD + DEFECTS))
+
+    with pytest.raises(ValueError, match="both classes"):
+        settle(found, ["memory"], 0.95, 7)
+
+
+def test_it_refuses_scores_that_are_no_numbers() -> None:
+    found = held_out()
+    found.scores["dense"][0] = float("nan")
+
+    with pytest.raises(ValueError, match="finite"):
+        settle(found, ["memory"], 0.95, 7)
