@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import rechecking
+from labeling import queue, rechecking
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
 
@@ -99,6 +99,20 @@ def undo(label: Label, *, by: User) -> None:
         rechecking.take_back(label)
         if standing_label(part) is None:
             Inspection.objects.filter(pk=part.pk).update(settled_at=None)
+
+
+def undo_and_claim(label: Label, *, by: User) -> Claim:
+    """Take a label back and claim its part in one step: what the reviewer's page fetches ahead can't take it between.
+
+    Raises as ``undo``, and ClaimLost when an earlier label stands again; the label is taken back all the same.
+    """
+    with transaction.atomic():
+        undo(label, by=by)
+        try:
+            return queue.claim_part(label.inspection, reviewer=by)
+        except ClaimLost as lost:
+            refused = lost
+    raise refused
 
 
 def standing_label(inspection: Inspection) -> Label | None:

@@ -80,8 +80,7 @@ def undo(request: HttpRequest) -> HttpResponse:
         Label.objects.select_related("inspection"), pk=whole_number(request.POST.get("label", ""))
     )
     try:
-        review.undo(label, by=person(request))
-        claim = queue.claim_part(label.inspection, reviewer=person(request))
+        claim = review.undo_and_claim(label, by=person(request))
     except Refusal as refusal:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
     return _part(request, claim)

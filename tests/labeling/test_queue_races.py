@@ -98,3 +98,15 @@ def test_a_part_undone_many_times_at_once_is_undone_once() -> None:
         return True
 
     assert sum(at_once([undone] * 8)) == 1
+
+
+def test_a_part_taken_back_is_not_lost_to_what_the_page_fetches_ahead() -> None:
+    product = make_product()
+    ada = make_person("ada")
+    for _ in range(20):
+        part = make_part(product)
+        label = review.correct(part, by=ada, verdict="PASS")
+        claims = at_once([partial(review.undo_and_claim, label, by=ada), *[partial(queue.claim, reviewer=ada)] * 4])
+        assert claims[0] is not None and claims[0].inspection == part
+        Claim.objects.filter(closed_at__isnull=True).delete()
+        review.correct(part, by=ada, verdict="PASS")

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from inspection.models import Inspection, Product, Verdict
 from labeling import queue, review
 from labeling.models import Label, LabelUndo
-from labeling.refusals import AlreadyUndone, NotStanding
+from labeling.refusals import AlreadyUndone, ClaimLost, NotStanding
 from tests.labeling.conftest import make_part
 
 
@@ -73,3 +73,16 @@ def test_it_refuses_a_label_that_does_not_count(part: Inspection, ada: User) -> 
     review.undo(newer, by=ada)
     review.undo(label, by=ada)
     assert review.standing_label(part) is None
+
+
+def test_it_can_claim_the_part_in_the_same_step(part: Inspection, ada: User) -> None:
+    claim = review.undo_and_claim(settled(ada), by=ada)
+    assert claim.inspection == part
+    assert list(queue.claims_held(ada)) == [claim]
+
+
+def test_what_an_earlier_label_settles_is_taken_back_and_not_claimed(part: Inspection, ada: User) -> None:
+    first = settled(ada)
+    with pytest.raises(ClaimLost):
+        review.undo_and_claim(review.correct(part, by=ada, verdict="FAIL"), by=ada)
+    assert review.standing_label(part) == first
