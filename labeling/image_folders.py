@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from django.utils.text import slugify
 
-GOOD_FOLDERS = frozenset({"good", "ok", "pass"})
+from mltasks.vision.folders import GOOD_FOLDERS, IMAGE_SUFFIXES
+
 UNNAMED_DEFECT = "bad"
 TYPE_NAME_LENGTH = 80
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _VALID_NAME = re.compile(r"[-a-zA-Z0-9_]+")
 
 

@@ -80,7 +80,8 @@ def evaluate(
         "escape": int((~fails & (targets == DEFECT)).sum()),
         "true_fail": int((fails & (targets == DEFECT)).sum()),
     }
-    metrics = {**_rates(rows, fails, targets), **_rankings(rows, targets, protocol.seed)}
+    bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), protocol.seed)
+    metrics = {**_rates(rows, fails, targets), **_rankings(rows, targets, bootstrap)}
     metrics["cost_per_1000"] = _cost_per_1000(metrics, rows, costs)
     bands = cost_bands(costs, defect_rate, _share(targets))
     if escapes is not None:
@@ -94,7 +95,7 @@ def evaluate(
         predictions=rows,
         metrics=metrics,
         defect_types=types,
-        detectors=_detectors(rows, targets, protocol.seed),
+        detectors=_detectors(rows, targets, bootstrap),
         confusion=confusion,
         total_cost=confusion["escape"] * costs.fn + confusion["false_alarm"] * costs.fp,
         bands=bands,
@@ -127,8 +128,7 @@ def _rates(rows: Sequence[Prediction], fails: NDArray[np.bool_], targets: NDArra
     }
 
 
-def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], seed: int) -> dict[str, Estimate]:
-    bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), seed)
+def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
     probabilities = np.array([one.probability for one in rows])
     # A fold's detector has its own scale; its threshold, from the other folds, makes the folds comparable.
     novelty = np.array([one.strangeness for one in rows])
@@ -140,8 +140,7 @@ def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], seed: int)
     }
 
 
-def _detectors(rows: Sequence[Prediction], targets: NDArray[np.int64], seed: int) -> dict[str, Estimate]:
-    bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), seed)
+def _detectors(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
     found = {}
     for name in rows[0].detectors:
         values = np.array([one.detectors[name] for one in rows])

@@ -16,6 +16,7 @@ from mltasks.vision.backbones import load_backbone
 from mltasks.vision.compute import Compute, derive_seed
 from mltasks.vision.features import Trunk
 from mltasks.vision.fit import check_settings
+from mltasks.vision.folders import GOOD_FOLDERS, IMAGE_SUFFIXES
 from mltasks.vision.likeness import file_group, group_samples
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson
@@ -23,8 +24,6 @@ from mltasks.vision.sizing import settle
 from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-GOOD_FOLDERS = frozenset({"good", "ok", "pass"})
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 SKIPPED = frozenset({"raw"})
 
 
@@ -66,7 +65,7 @@ def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
     found = []
     for path in sorted(directory.glob("*/*")):
         folder = path.parent.name
-        if path.suffix.lower() not in SUFFIXES or folder in SKIPPED:
+        if path.suffix.lower() not in IMAGE_SUFFIXES or folder in SKIPPED:
             continue
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         good = folder.lower() in GOOD_FOLDERS

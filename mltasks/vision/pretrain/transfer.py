@@ -24,11 +24,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from mltasks.vision.backbones import load_backbone
+from mltasks.vision.folders import GOOD_FOLDERS, IMAGE_SUFFIXES
 from mltasks.vision.pretrain.student import normalised
 from mltasks.vision.pretrain.teacher import Teacher
 
-GOOD_FOLDERS = frozenset({"good", "ok", "pass"})
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _RESAMPLES = 2000
 
 MapMaker = Callable[[Tensor], Tensor]
@@ -49,7 +48,7 @@ class Transfer:
 
 def read_folder(directory: Path, skip: frozenset[str]) -> tuple[list[Path], NDArray[np.int64]]:
     """Return images in ImageFolder layout and their targets, 1 for a defect. Raises ValueError without both kinds."""
-    paths = sorted(path for path in directory.glob("*/*") if path.suffix.lower() in _SUFFIXES)
+    paths = sorted(path for path in directory.glob("*/*") if path.suffix.lower() in IMAGE_SUFFIXES)
     paths = [path for path in paths if path.parent.name not in skip]
     targets = np.array([path.parent.name not in GOOD_FOLDERS for path in paths], dtype=np.int64)
     if not 5 <= targets.sum() <= len(targets) - 5:
