@@ -9,24 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
-from mltasks.vision.benchmarks import cases
+from mltasks.vision.benchmarks import cases, novelty
 from mltasks.vision.benchmarks.parts import seed_recipe
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.types import TrainConfig
+from tests.vision.benched import between, run
 
-TINY = {
-    "height": 64,
-    "width": 64,
-    "backbone_weights": "random",
-    "max_epochs": 1,
-    "dense_epochs": 1,
-    "autoencoder_epochs": 1,
-    "views": 1,
-    "oversampling": 1,
-    "threads": 1,
-}
 RANKING = ["AUROC", "average precision"]
 
 
@@ -36,19 +26,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("parts")
     write_image_folder(made, labeled_set(5, good=6, scratch=3, excess=3))
     return made
-
-
-def run(name: str, data: Path, *arguments: str, **settings: Any) -> str:
-    out = io.StringIO()
-    pairs = [f"--set={key}={json.dumps(value)}" for key, value in {**TINY, **settings}.items()]
-    call_command("benchmark", name, "--data", str(data), "--repeats", "1", *pairs, *arguments, stdout=out)
-    return out.getvalue()
-
-
-def between(figure: dict[str, float]) -> None:
-    assert figure["runs"] == 1
-    assert 0 <= figure["mean"] <= 1
-    assert figure["low"] == figure["mean"] == figure["high"], "One run has no interval."
 
 
 def test_it_measures_few_labels_beside_the_seeds_recipe(
@@ -75,6 +52,30 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     # The table that a person reads, and the JSON after it
     assert found["protocol"] in printed and "recall at the costs" in printed
     assert json.loads(printed[printed.index("{\n") :]) == found
+    # Each repeat was said before, as soon as it was measured.
+    said = [line.partition("] ")[2] for line in printed[: printed.index(found["protocol"])].splitlines()]
+    assert [line.partition(":")[0] for line in said] == [f"{title}, repeat 1 of 1" for title in found["rows"]]
+    assert said[0].startswith(f"Second Look, repeat 1 of 1: AUROC {ours['AUROC']['mean']:.3f}, average precision ")
+
+
+def test_a_run_that_is_cut_short_has_said_what_it_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, out = novelty.scores, io.StringIO()
+
+    def once(*arguments: Any) -> dict[str, Any]:
+        monkeypatch.setattr(novelty, "scores", cut)
+        return scores(*arguments)
+
+    def cut(*_: Any) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(novelty, "scores", once)
+    with pytest.raises(KeyboardInterrupt):
+        run("novelty", folder, out=out, detectors=["memory"])
+
+    assert [line.partition("] ")[2].partition(" of 1:")[0] for line in out.getvalue().splitlines()] == [
+        "grouped: memory, seed 1",
+        "grouped: pixels, seed 1",
+    ]
 
 
 def test_the_seeds_recipe_is_the_one_it_grew_from() -> None:

@@ -1,4 +1,5 @@
-"""``manage.py benchmark NAME --data DIR``: measure the recipe by one protocol; prints a table and JSON."""
+"""``manage.py benchmark NAME --data DIR``: measure the recipe by one protocol; prints each row as it is measured, then
+a table and JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import os
 import time
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        from mltasks.vision.benchmarks.run import PROTOCOLS, run  # late: torch
+        from mltasks.vision.benchmarks.bench import in_words  # late: torch
+        from mltasks.vision.benchmarks.run import PROTOCOLS, run
 
         if options["name"] not in PROTOCOLS:
             raise CommandError(f"Unknown protocol {options['name']!r}. Known: {', '.join(PROTOCOLS)}.")
@@ -42,8 +45,15 @@ class Command(BaseCommand):
                 bar.n = round(100 * step.share)
                 bar.set_description_str(step.stage[:60])
 
+            def tell(title: str, figures: Mapping[str, float]) -> None:
+                # Flushed: a run that is killed has still said what it found.
+                with tqdm.external_write_mode():
+                    self.stdout.write(f"[{time.monotonic() - started:.0f} s] {in_words(title, figures)}")
+                    self.stdout.flush()
+
+            settings = _settings(options["set"])
             try:
-                table = run(options["name"], options["data"], _settings(options["set"]), options["repeats"], show)
+                table = run(options["name"], options["data"], settings, options["repeats"], show, tell)
             except ValueError as error:
                 raise CommandError(str(error)) from error
         found = {"name": options["name"], "seconds": round(time.monotonic() - started, 1), **table.to_json()}

@@ -7,44 +7,45 @@ from dataclasses import replace
 
 import numpy as np
 
+from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, area, precision
 from mltasks.vision.benchmarks.parts import Parts, look, seed_recipe
-from mltasks.vision.compute import Compute
 from mltasks.vision.data import assign_splits
 from mltasks.vision.fit import cross_fitted
 from mltasks.vision.metrics import calibration_error
 from mltasks.vision.predictions import Prediction
-from mltasks.vision.progress import Stage
 from mltasks.vision.thresholds import cost_threshold
-from mltasks.vision.types import DEFECT, Costs, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, Costs, Sample
 
 FOLDS = 5
 EQUAL = Costs(fn=1, fp=1)
 
 
-def phone_cases(samples: Sequence[Sample], config: TrainConfig, compute: Compute, repeats: int, stage: Stage) -> Table:
+def phone_cases(samples: Sequence[Sample], bench: Bench) -> Table:
     """5-fold stratified cross-validation, repeated with other splits; ours and the seed's recipe on the same splits."""
-    recipes = {"Second Look": config, "the seed's recipe": seed_recipe(config)}
+    recipes = {"Second Look": bench.config, "the seed's recipe": seed_recipe(bench.config)}
     rows = []
     for number, (title, recipe) in enumerate(recipes.items()):
-        part = stage.part(number / len(recipes), (number + 1) / len(recipes), title)
-        parts = look(samples, recipe, compute, range(len(samples)), part.part(0, 0.2, "looking at the parts"))
-        rows.append(Row.of(title, [_repeat(parts, seed, part, repeats) for seed in range(repeats)]))
+        part = bench.part(number / len(recipes), (number + 1) / len(recipes), title, recipe)
+        parts = look(samples, range(len(samples)), part.part(0, 0.2, "looking at the parts"))
+        rows.append(Row.of(title, [_repeat(parts, seed, part) for seed in range(bench.repeats)]))
     words = (
-        f"{FOLDS}-fold stratified cross-validation, {repeats} repeats, {len(samples)} images. Weights, calibration and "
-        "thresholds of a fold come from the other folds. Mean with a 95 % interval over repeats."
+        f"{FOLDS}-fold stratified cross-validation, {bench.repeats} repeats, {len(samples)} images. Weights, "
+        "calibration and thresholds of a fold come from the other folds. Mean with a 95 % interval over repeats."
     )
     return Table(words, rows)
 
 
-def _repeat(parts: Parts, seed: int, stage: Stage, repeats: int) -> dict[str, float]:
+def _repeat(parts: Parts, seed: int, bench: Bench) -> dict[str, float]:
+    title = f"repeat {seed + 1} of {bench.repeats}"
     lesson = parts.with_seed(seed)
     config = lesson.material.config
     samples = assign_splits(parts.samples, replace(config, folds=FOLDS, cross_validate_below=len(parts.samples) + 1))
-    share = 0.2 + 0.8 * np.array([seed, seed + 1]) / repeats
-    part = stage.part(float(share[0]), float(share[1]), f"repeat {seed + 1} of {repeats}")
-    predictions = cross_fitted(replace(lesson, samples=samples), part)
-    return measures(predictions, config.costs)
+    share = 0.2 + 0.8 * np.array([seed, seed + 1]) / bench.repeats
+    stage = bench.stage.part(float(share[0]), float(share[1]), title)
+    found = measures(cross_fitted(replace(lesson, samples=samples), stage), config.costs)
+    bench.tell(f"{bench.stage.name}, {title}", found)
+    return found
 
 
 def measures(predictions: Sequence[Prediction], costs: Costs) -> dict[str, float]:

@@ -8,27 +8,27 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, precision
 from mltasks.vision.benchmarks.learning import Answers, learn_and_ask, sides
 from mltasks.vision.benchmarks.parts import Parts, look
-from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.compute import derive_seed
 from mltasks.vision.picking import DEFAULT_STRATEGY, Pool, pick
-from mltasks.vision.progress import Stage
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"stream": 0.7, "locked": 0.3}
 START_GOOD, START_DEFECTIVE, A_NIGHT, NIGHTS, VIEWS = 16, 21, 40, 8, 1
 STRATEGIES = (DEFAULT_STRATEGY, "random")
 
 
-def learning_curve(samples: Sequence[Sample], config: TrainConfig, compute: Compute, seeds: int, stage: Stage) -> Table:
+def learning_curve(samples: Sequence[Sample], bench: Bench) -> Table:
     """Start with 37 labels; each night a strategy picks 40 parts of the stream to be labeled; average precision on a
     locked 30 % after each night, and with the whole stream labeled. Near-duplicates stay together."""
-    recipe = replace(config, views=VIEWS)
-    parts = look(samples, recipe, compute, range(len(samples)), stage.part(0, 0.2, "looking at the parts"))
+    recipe, seeds = replace(bench.config, views=VIEWS), bench.repeats
+    parts = look(samples, range(len(samples)), bench.part(0, 0.2, "looking at the parts", recipe))
     runs: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
-        part = stage.part(0.2 + 0.8 * seed / seeds, 0.2 + 0.8 * (seed + 1) / seeds, f"seed {seed + 1}")
+        part = bench.part(0.2 + 0.8 * seed / seeds, 0.2 + 0.8 * (seed + 1) / seeds, f"seed {seed + 1}")
         for name, figures in _run(parts, seed, part).items():
             runs.setdefault(name, []).append(figures)
     words = (
@@ -38,27 +38,29 @@ def learning_curve(samples: Sequence[Sample], config: TrainConfig, compute: Comp
     return Table(words, [Row.of(name, found) for name, found in runs.items()])
 
 
-def _run(parts: Parts, seed: int, stage: Stage) -> dict[str, dict[str, float]]:
+def _run(parts: Parts, seed: int, bench: Bench) -> dict[str, dict[str, float]]:
     stream, locked = sides(parts, range(len(parts.samples)), SHARES, derive_seed(seed, "locked"))
     share = 1 / (len(STRATEGIES) + 1)
-    whole = learn_and_ask(parts, stream, locked, seed, stage.part(0, share, "all labels"))
+    whole = learn_and_ask(parts, stream, locked, seed, bench.stage.part(0, share, "all labels"))
     found = {"all labels": {f"{len(stream)} labels": precision(whole.logits, parts.targets[locked])}}
     for number, strategy in enumerate(STRATEGIES, start=1):
         found[strategy] = _nights(
-            parts, stream, locked, strategy, seed, stage.part(number * share, (number + 1) * share)
+            parts, stream, locked, strategy, seed, bench.part(number * share, (number + 1) * share, strategy)
         )
     return found
 
 
 def _nights(
-    parts: Parts, stream: Sequence[int], locked: Sequence[int], strategy: str, seed: int, stage: Stage
+    parts: Parts, stream: Sequence[int], locked: Sequence[int], strategy: str, seed: int, bench: Bench
 ) -> dict[str, float]:
     labeled, figures = first_labels(parts, stream, seed), dict[str, float]()
     for night in range(NIGHTS + 1):
         pool = [index for index in stream if index not in set(labeled)]
-        part = stage.part(night / (NIGHTS + 1), (night + 1) / (NIGHTS + 1), f"{strategy}, {len(labeled)} labels")
-        found = learn_and_ask(parts, labeled, [*locked, *pool], seed, part)
-        figures[f"{len(labeled)} labels"] = precision(found.logits[: len(locked)], parts.targets[locked])
+        part = bench.part(night / (NIGHTS + 1), (night + 1) / (NIGHTS + 1), f"{len(labeled)} labels")
+        found = learn_and_ask(parts, labeled, [*locked, *pool], seed, part.stage)
+        value = precision(found.logits[: len(locked)], parts.targets[locked])
+        figures[f"{len(labeled)} labels"] = value
+        part.tell(part.stage.name, {"average precision": value})
         labeled += picked(parts, found, labeled, pool, strategy, derive_seed(seed, strategy, night))
     return figures
 

@@ -7,48 +7,50 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, area
 from mltasks.vision.benchmarks.parts import Parts, look
-from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import deal, parts_of
 from mltasks.vision.fit_autoencoder import errors_of, train_autoencoder
 from mltasks.vision.fit_classifier import scores_of
 from mltasks.vision.fit_novelty import fit_detectors
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
-from mltasks.vision.types import GOOD, Sample, TrainConfig
+from mltasks.vision.types import GOOD, Sample
 
 TRAIN_SHARE = 0.8
 Floats = NDArray[np.float64]
 
 
-def novelty(
-    random: Sequence[Sample], grouped: Sequence[Sample], config: TrainConfig, compute: Compute, seeds: int, stage: Stage
-) -> Table:
+def novelty(random: Sequence[Sample], grouped: Sequence[Sample], bench: Bench) -> Table:
     """Train on 80 % of the good parts; test on the rest and all defects. The same images twice: each its own part as
     published figures have it, and near-duplicates kept together, which is the truth."""
-    parts = look(grouped, config, compute, (), stage.part(0, 0.4, "looking at the parts"))
+    parts = look(grouped, (), bench.part(0, 0.4, "looking at the parts"))
     rows: list[Row] = []
     for name, samples in (("grouped", grouped), ("random", random)):
-        runs = [_run(parts, samples, seed, stage, seeds) for seed in range(seeds)]
+        runs = [_run(parts, samples, seed, bench, name) for seed in range(bench.repeats)]
         rows += [Row.of(f"{name}: {detector}", [run[detector] for run in runs]) for detector in runs[0]]
     size = parts.lesson.material.config
     words = (
         f"Trained on {TRAIN_SHARE:.0%} of the good parts only, tested on the rest and every defect; AUROC by image, "
-        f"{seeds} seeds, {len(grouped)} images at {size.height} × {size.width}. `grouped` keeps "
+        f"{bench.repeats} seeds, {len(grouped)} images at {size.height} × {size.width}. `grouped` keeps "
         f"{len(set(parts.groups))} groups of near-duplicates together."
     )
     return Table(words, rows)
 
 
-def _run(parts: Parts, samples: Sequence[Sample], seed: int, stage: Stage, seeds: int) -> dict[str, dict[str, float]]:
-    stage.report(0.4 + 0.6 * seed / seeds, f"seed {seed + 1} of {seeds}")
+def _run(parts: Parts, samples: Sequence[Sample], seed: int, bench: Bench, how: str) -> dict[str, dict[str, float]]:
+    bench.stage.report(0.4 + 0.6 * seed / bench.repeats, f"{how}, seed {seed + 1} of {bench.repeats}")
     train, test = split_good(samples, seed)
     asked = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
     lesson = parts.with_seed(seed)
     found = scores(lesson.material, train, asked, seed)
     kinds = parts.kinds[asked]
-    return {name: by_type(values, kinds) for name, values in found.items()}
+    areas = {name: by_type(values, kinds) for name, values in found.items()}
+    for name, figures in areas.items():
+        bench.tell(f"{how}: {name}, seed {seed + 1} of {bench.repeats}", figures)
+    return areas
 
 
 def split_good(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.backbones import WeightsSource, load_backbone
+from mltasks.vision.benchmarks.bench import Bench
+from mltasks.vision.compute import derive_seed
 from mltasks.vision.features import Trunk
 from mltasks.vision.fit import check_settings
 from mltasks.vision.folders import GOOD_FOLDERS, IMAGE_SUFFIXES
 from mltasks.vision.likeness import file_group, group_samples
-from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson
 from mltasks.vision.sizing import settle
 from mltasks.vision.trunk_views import Material, see
@@ -33,10 +33,12 @@ class NoParts(ValueError):  # noqa: N818 - what was found
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Samples with what the trunk sees of them; ``lesson`` is what a round of training takes."""
+    """Samples with what the trunk sees of them; ``lesson`` is what a round of training takes, ``weights`` where the
+    trunk's came from."""
 
     samples: list[Sample]
     lesson: Lesson
+    weights: WeightsSource
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -82,16 +84,15 @@ def seed_recipe(config: TrainConfig) -> TrainConfig:
     return replace(config, height=224, width=224, keep_shape=False, head="pooled", detectors=())
 
 
-def look(
-    samples: Sequence[Sample], config: TrainConfig, compute: Compute, augmented: Collection[int], stage: Stage
-) -> Parts:
-    """Decode all samples and run the trunk over them, and over random views of those in ``augmented``."""
-    config = settle(config, samples)
+def look(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) -> Parts:
+    """Decode all samples and run the trunk over them, and over random views of those in ``augmented``: once for all
+    that a protocol trains on them."""
+    config = settle(bench.config, samples)
     check_settings(config)
     torch.manual_seed(derive_seed(config.seed, "backbone"))
-    network, _ = load_backbone(config.backbone, config.backbone_weights)
+    network, weights = load_backbone(config.backbone, config.backbone_weights)
     trunk = Trunk(network)
-    bank = see(samples, augmented, trunk, config, compute, stage)
-    material = Material(bank, np.array([sample.target for sample in samples]), config, compute)
+    bank = see(samples, augmented, trunk, config, bench.compute, bench.stage)
+    material = Material(bank, np.array([sample.target for sample in samples]), config, bench.compute)
     layer4: nn.Module = network.get_submodule("layer4")
-    return Parts(list(samples), Lesson(samples, material, trunk, layer4))
+    return Parts(list(samples), Lesson(samples, material, trunk, layer4), weights)

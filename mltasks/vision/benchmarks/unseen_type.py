@@ -7,52 +7,53 @@ from dataclasses import replace
 
 import numpy as np
 
+from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, area, precision
 from mltasks.vision.benchmarks.learning import Answers, doubt, learn_and_ask, sides
 from mltasks.vision.benchmarks.parts import Parts, look, seed_recipe
-from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.compute import derive_seed
 from mltasks.vision.metrics import calibration_error
 from mltasks.vision.progress import Stage
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"learn": 0.8, "test": 0.2}
 VIEWS = 2
 
 
-def leave_one_type_out(
-    samples: Sequence[Sample], config: TrainConfig, compute: Compute, seeds: int, stage: Stage
-) -> Table:
+def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
     """Learn from good parts and all defect types but one, tested on that type against held-out good parts; and from all
     types, tested on all. Near-duplicates stay together. Ours and the seed's recipe on the same splits."""
-    ours = replace(config, views=VIEWS)
+    ours = replace(bench.config, views=VIEWS)
     recipes = {"Second Look": ours, "the seed's recipe": seed_recipe(ours)}
     rows: list[Row] = []
     for number, (title, recipe) in enumerate(recipes.items()):
-        part = stage.part(number / len(recipes), (number + 1) / len(recipes), title)
-        parts = look(samples, recipe, compute, range(len(samples)), part.part(0, 0.4, "looking at the parts"))
-        runs = [_run(parts, seed, part.part(0.4, 1), seeds) for seed in range(seeds)]
+        part = bench.part(number / len(recipes), (number + 1) / len(recipes), title, recipe)
+        parts = look(samples, range(len(samples)), part.part(0, 0.4, "looking at the parts"))
+        runs = [_run(parts, seed, part.part(0.4, 1)) for seed in range(bench.repeats)]
         rows += [Row.of(f"{title}: {name}", [run[name] for run in runs]) for name in runs[0]]
     words = (
         f"{len(samples)} images in {len({sample.group for sample in samples})} groups of near-duplicates kept "
-        f"together, 80 % to learn from (a fifth of them to weigh, calibrate and set thresholds), {seeds} seeds."
+        f"together, 80 % to learn from (a fifth of them to weigh, calibrate and set thresholds), {bench.repeats} seeds."
     )
     return Table(words, rows)
 
 
-def _run(parts: Parts, seed: int, stage: Stage, seeds: int) -> dict[str, Mapping[str, float]]:
+def _run(parts: Parts, seed: int, bench: Bench) -> dict[str, Mapping[str, float]]:
     everything = range(len(parts.samples))
     learn, test = sides(parts, everything, SHARES, derive_seed(seed, "test"))
     kinds = sorted(set(parts.kinds.tolist()) - {""})
     found: dict[str, Mapping[str, float]] = {}
     left_out: dict[str, float] = {}
     for number, kind in enumerate(["", *kinds]):
-        at = (seed + number / (len(kinds) + 1)) / seeds
-        part = stage.part(at, at + 1 / seeds / (len(kinds) + 1), f"seed {seed + 1}, {kind or 'all types known'}")
+        at, step = (seed + number / (len(kinds) + 1)) / bench.repeats, 1 / bench.repeats / (len(kinds) + 1)
+        part = bench.part(at, at + step, f"seed {seed + 1}, {kind or 'all types known'}")
         if not kind:
-            answers = learn_and_ask(parts, learn, test, seed, part)
-            found["all types known"] = known(answers, parts.targets[test])
+            figures = known(learn_and_ask(parts, learn, test, seed, part.stage), parts.targets[test])
+            found["all types known"] = figures
         else:
-            left_out[kind] = _unseen(parts, learn, test, kind, seed, part)
+            left_out[kind] = _unseen(parts, learn, test, kind, seed, part.stage)
+            figures = {"AUROC of the type never seen": left_out[kind]}
+        part.tell(part.stage.name, figures)
     mean = float(np.mean(list(left_out.values())))
     found["one type never seen (AUROC)"] = {"mean over types": mean, **left_out}
     return found
