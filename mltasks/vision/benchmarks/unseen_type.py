@@ -10,7 +10,7 @@ import numpy as np
 from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, area, precision
 from mltasks.vision.benchmarks.learning import Answers, doubt, learn_and_ask, sides
-from mltasks.vision.benchmarks.parts import Parts, look, seed_recipe
+from mltasks.vision.benchmarks.parts import NoParts, Parts, look, seed_recipe
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.metrics import calibration_error
 from mltasks.vision.progress import Stage
@@ -23,6 +23,8 @@ VIEWS = 2
 def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
     """Learn from good parts and all defect types but one, tested on that type against held-out good parts; and from all
     types, tested on all. Near-duplicates stay together. Ours and the seed's recipe on the same splits."""
+    if len(kinds := {sample.defect_type for sample in samples if sample.target == DEFECT}) < 2:
+        raise NoParts(f"To leave one type of defect out there must be two or more, not only {', '.join(kinds)}.")
     ours = replace(bench.config, views=VIEWS)
     recipes = {"Second Look": ours, "the seed's recipe": seed_recipe(ours)}
     rows: list[Row] = []
