@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mltasks.vision.benchmarks.asking import Asking
 from mltasks.vision.benchmarks.bench import Bench, Tell
 from mltasks.vision.benchmarks.cases import phone_cases
 from mltasks.vision.benchmarks.curve import learning_curve
@@ -17,25 +18,26 @@ from mltasks.vision.compute import reproducible
 from mltasks.vision.progress import Stage
 from mltasks.vision.types import ProgressCallback, TrainConfig
 
-REPEATS = {"phone-cases": 10, "novelty": 3, "leave-one-type-out": 1, "learning-curve": 1}
+REPEATS = {"phone-cases": 10, "novelty": 3, "leave-one-type-out": 1, "learning-curve": 3}
 PROTOCOLS = tuple(REPEATS)
 
 
 def run(
     name: str, data: Path, settings: Mapping[str, Any], repeats: int | None, progress: ProgressCallback, tell: Tell
 ) -> Table:
-    """Measure by one of ``PROTOCOLS``; ``settings`` change the training config. ``tell`` hears of each
-    row when it is finished. Raises ValueError (NoParts among them) for a folder or settings that can't work, KeyError
-    for an unknown name."""
-    config = TrainConfig.from_json(settings)
+    """Measure by one of ``PROTOCOLS``; ``settings`` change the training config, or how a learning curve asks.
+    ``tell`` hears of each row when it is finished. Raises ValueError (NoParts among them) for a folder or settings that
+    can't work, KeyError for an unknown name."""
+    asking, rest = Asking.taken_from(settings) if name == "learning-curve" else (Asking(), settings)
+    config = TrainConfig.from_json(rest)
     count = REPEATS[name] if repeats is None else repeats
     if count < 1:
         raise ValueError(f"A protocol is repeated 1 time or more, not {count}.")
     with reproducible(config.threads) as compute:
-        return _measure(name, data, Bench(config, compute, count, Stage(progress), tell))
+        return _measure(name, data, asking, Bench(config, compute, count, Stage(progress), tell))
 
 
-def _measure(name: str, data: Path, bench: Bench) -> Table:
+def _measure(name: str, data: Path, asking: Asking, bench: Bench) -> Table:
     bench.stage.report(0, "reading the folder")
     if name == "phone-cases":
         return phone_cases(read_folder(data, grouped=False), bench)
@@ -43,5 +45,5 @@ def _measure(name: str, data: Path, bench: Bench) -> Table:
     if name == "leave-one-type-out":
         return leave_one_type_out(grouped, bench)
     if name == "learning-curve":
-        return learning_curve(grouped, bench)
+        return learning_curve(grouped, asking, bench)
     return novelty(read_folder(data, grouped=False), grouped, bench)
