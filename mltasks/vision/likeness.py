@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mltasks.vision.image_header import DEFAULT_LIMITS, Limits
 from mltasks.vision.images import ImageError, Source, load
 from mltasks.vision.near_pairs import MIN_IMAGES, alike_pairs
 from mltasks.vision.types import InputSize, Roi, Sample
@@ -41,9 +42,9 @@ class Fingerprint:
             raise ValueError(f"A fingerprint's size is positive, not {self.width} x {self.height}.")
 
 
-def fingerprint(source: Source, roi: Roi | None = None) -> Fingerprint:
+def fingerprint(source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS) -> Fingerprint:
     """Read one image. Raises as ``images.load``: ImageError, or OSError when a path can't be opened."""
-    loaded = load(source, roi=roi, size=InputSize(SIDE, SIDE, keep_shape=False))
+    loaded = load(source, roi=roi, size=InputSize(SIDE, SIDE, keep_shape=False), limits=limits)
     left, top, right, bottom = loaded.box
     grey = loaded.pixels.convert("L").crop((int(left), int(top), -int(-right // 1), -int(-bottom // 1)))
     # Floating point before the resize: a dark part's whole relief is a few grey levels.

@@ -45,13 +45,13 @@ def alike_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[tuple[int,
 def populations(textures: Textures) -> list[NDArray[np.int64]]:
     """Divide positions into what was taken in one fixture each, of 30 images or more, and all the rest: what is common
     to one station's images is not common to another's. A rare fixture would else look like many shots of one part."""
-    coarse = _coarse(textures)
-    free = np.ones(len(coarse), dtype=bool)
+    halved = coarse(textures)
+    free = np.ones(len(halved), dtype=bool)
     found = []
-    for leader in range(0, len(coarse), -(-len(coarse) // LEADERS)):
-        like = free & (coarse @ coarse[leader] > SAME_FIXTURE)
+    for leader in range(0, len(halved), -(-len(halved) // LEADERS)):
+        like = free & (halved @ halved[leader] > SAME_FIXTURE)
         if free[leader] and like.any():
-            like = free & (coarse @ _unit(coarse[like].mean(0)[None])[0] > SAME_FIXTURE)
+            like = free & (halved @ _unit(halved[like].mean(0)[None])[0] > SAME_FIXTURE)
             if like.sum() >= FIXTURE_IMAGES:
                 found.append(np.flatnonzero(like))
                 free &= ~like
@@ -60,7 +60,7 @@ def populations(textures: Textures) -> list[NDArray[np.int64]]:
 
 def _alike_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
     own = own_textures(textures)
-    near, rivals = _neighbours(_coarse(own), sizes)
+    near, rivals = _neighbours(coarse(own), sizes)
     likeness = aligned_likeness(own, near)
     backdrop = aligned_likeness(own, rivals).reshape(len(own), -1).max(1)
     room = 1 - np.maximum(backdrop[near[:, 0]], backdrop[near[:, 1]])
@@ -70,6 +70,11 @@ def _alike_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
 
 def own_textures(textures: Textures) -> Textures:
     """What each texture has that the population has not, the same shape."""
+    return apart_from(textures, *shared_look(textures))
+
+
+def shared_look(textures: Textures) -> tuple[Floats, Floats]:
+    """What a population has in common: its mean picture, and an orthonormal basis of how its pictures vary."""
     count, side, _ = textures.shape
     mean = textures.mean(0, dtype=np.float32)
     shared = _tangents(mean)
@@ -80,10 +85,15 @@ def own_textures(textures: Textures) -> Textures:
         _, vectors = np.linalg.eigh(rest @ rest.T)
         leading, _ = np.linalg.qr(rest.T @ vectors[:, -components:])
         shared = np.concatenate([shared, leading], axis=1)
+    return mean, shared
+
+
+def apart_from(textures: Textures, mean: Floats, shared: Floats) -> Textures:
+    """What is left of each texture without the look that a population shares, the same shape."""
     own = np.empty_like(textures)
-    for rows in _blocks(count):
-        flat = textures[rows].reshape(-1, side * side).astype(np.float32) - mean.ravel()
-        own[rows] = _without(flat, shared).reshape(-1, side, side)
+    for rows in _blocks(len(textures)):
+        flat = textures[rows].reshape(-1, mean.size).astype(np.float32) - mean.ravel()
+        own[rows] = _without(flat, shared).reshape(-1, *mean.shape)
     return own
 
 
@@ -99,20 +109,30 @@ def aligned_likeness(own: Textures, pairs: Pairs) -> Floats:
     return best
 
 
-def _neighbours(coarse: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
+def coarse(textures: Textures) -> Floats:
+    """Halved by averaging, as unit vectors ``[n, side² / 4]``."""
+    count, side, _ = textures.shape
+    found = np.empty((count, side * side // 4), dtype=np.float32)
+    for rows in _blocks(count):
+        halves = textures[rows].astype(np.float32).reshape(-1, side // 2, 2, side // 2, 2)
+        found[rows] = _unit(halves.mean((2, 4)))
+    return found
+
+
+def _neighbours(halved: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
     """Candidate pairs (lower, higher), and for each image ``RIVALS`` pairs with images beyond any likely group."""
-    count = len(coarse)
+    count = len(halved)
     # Duplicates themselves must not become the backdrop: it lies further off where there are more images.
     rank = min(5 + count // 20, count - 1 - RIVALS)
     near: list[Pairs] = []
     rivals: list[Pairs] = []
     for rows in _blocks(count):
-        likeness = coarse[rows] @ coarse.T
+        likeness = halved[rows] @ halved.T
         at = np.arange(count)[rows]
         likeness[np.arange(len(at)), at] = -2
         ranks = list(range(rank, rank + RIVALS))
         rivals.append(_pairs(at, np.argpartition(-likeness, ranks, axis=1)[:, rank : rank + RIVALS]))
-        likeness[~_same_size(sizes[rows], sizes)] = -2
+        likeness[~same_size(sizes[rows], sizes)] = -2
         nearest = np.argpartition(-likeness, min(NEIGHBOURS, count - 1), axis=1)[:, :NEIGHBOURS]
         enough = np.take_along_axis(likeness, nearest, axis=1) > COARSE_LIKENESS
         near.append(_pairs(at, nearest)[enough.ravel()])
@@ -123,22 +143,13 @@ def _pairs(at: NDArray[np.int64], others: NDArray[np.int64]) -> Pairs:
     return np.stack([np.repeat(at, others.shape[1]), others.ravel()], axis=1)
 
 
-def _same_size(some: NDArray[np.int64], every: NDArray[np.int64]) -> NDArray[np.bool_]:
+def same_size(some: NDArray[np.int64], every: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of two lists' images, ``[n, 2]`` and ``[m, 2]`` pixels, may show one part: ``[n, m]``."""
     close = np.ones((len(some), len(every)), dtype=bool)
     for one, other in zip(some.T.astype(np.float32), every.T.astype(np.float32), strict=True):
         allowed = np.maximum(SIZE_PIXELS, SIZE_SHARE * np.maximum(one[:, None], other))
         close &= np.abs(one[:, None] - other) <= allowed
     return close
-
-
-def _coarse(own: Textures) -> Floats:
-    """Halved by averaging, as unit vectors ``[n, side² / 4]``."""
-    count, side, _ = own.shape
-    coarse = np.empty((count, side * side // 4), dtype=np.float32)
-    for rows in _blocks(count):
-        halves = own[rows].astype(np.float32).reshape(-1, side // 2, 2, side // 2, 2)
-        coarse[rows] = _unit(halves.mean((2, 4)))
-    return coarse
 
 
 def _tangents(mean: Floats) -> Floats:
