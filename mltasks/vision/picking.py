@@ -1,7 +1,8 @@
 """Which waiting parts a person should see next: active learning, as pure functions of numpy arrays.
 
 All strategies pick greedily: the best part, then the best of the rest, and so on, passing over near-duplicates of what
-the run has picked already. Equal parts go by index, so the same pool and seed give the same picks.
+the run has picked already. Equal parts go by index, so the same pool and seed give the same picks. The review queue
+orders parts one by one as they arrive, by the same strategies: `queue_order.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ DEFAULT_STRATEGY = "expected_cost"
 NEAR = 1e-3  # cosine distance below which two pictures show the same
 NOVEL_EVERY = 4  # one pick in four goes to the most novel part, while there are novel ones
 AGE_DOUBLES_S = 86_400.0  # a part that waited a day counts twice, after two days three times
-HEAD_START_S = 86_400.0  # how far the highest priority lets a part overtake
 _SURE = 1e-6  # the nearest to 0 and 1 that a probability is taken for
 _FLOOR = 1e-3  # merit of a part that has none, so that age can lift it
 _ROWS = 4096  # rows of a distance matrix that are held at once
@@ -79,21 +79,6 @@ def pick(
     if count < 0:
         raise ValueError("The number of parts to pick is at least 0.")
     return _greedy(pool, STRATEGIES[strategy](pool, costs, seed), count, min_distance)
-
-
-def priority(probability: float, novelty: float, costs: DecisionCosts) -> float:
-    """What a person's look at one part is worth, in [0, 1], without embeddings: high where a wrong decision is likely
-    and dear, or where the part is unlike any labeled one (a noisy or of both). Raises ValueError for NaN."""
-    _check_values("probability", np.array([probability]), 1, 1.0)
-    _check_values("novelty", np.array([novelty]), 1)
-    regret = float(_regret(np.array([probability]), costs)[0])
-    return 1.0 - (1.0 - regret) * min(1.0, 1.0 / max(novelty, 1.0))
-
-
-def queue_time(arrived_s: float, priority: float) -> float:
-    """A part's place in a queue that is sorted by it, least first: its arrival in seconds, up to a day earlier by its
-    priority. The value never changes, so it can be stored and indexed, and no part is overtaken for ever."""
-    return arrived_s - HEAD_START_S * priority
 
 
 def _uncertainty(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mltasks.vision import picking
-from mltasks.vision.picking import Pool, pick, priority, queue_time
+from mltasks.vision.picking import Pool, pick
 from mltasks.vision.types import Costs
 
 COSTS = Costs()
@@ -145,17 +145,6 @@ def test_it_picks_from_fifty_thousand_in_seconds() -> None:
     assert time.perf_counter() - begun < 20
 
 
-def test_priority_is_highest_in_doubt_and_for_the_unknown() -> None:
-    assert priority(1 / 6, 0.0, COSTS) == pytest.approx(1.0)
-    assert priority(0.0, 0.9, COSTS) == priority(1.0, 1.0, COSTS) == 0.0
-    assert priority(0.0, 4.0, COSTS) == pytest.approx(0.75)
-    assert priority(0.1, 0.0, COSTS) > priority(0.05, 0.0, COSTS)
-
-
-def test_no_part_is_overtaken_by_parts_that_come_a_day_later() -> None:
-    assert queue_time(1000.0, 1.0) < queue_time(1000.0, 0.2) < queue_time(1000.0 + 86_400.0, 1.0)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -182,11 +171,3 @@ def test_it_refuses_unknown_strategies_and_negative_counts() -> None:
         picked("margin", make_pool())
     with pytest.raises(ValueError, match="at least 0"):
         picked("random", make_pool(), -1)
-
-
-@pytest.mark.parametrize(
-    ("probability", "novelty"), [(float("nan"), 0.0), (1.2, 0.0), (0.1, -1.0), (0.1, float("inf"))]
-)
-def test_it_refuses_a_priority_of_what_is_no_score(probability: float, novelty: float) -> None:
-    with pytest.raises(ValueError, match="no number"):
-        priority(probability, novelty, COSTS)

@@ -1,0 +1,107 @@
+"""Where a part stands in the review queue: the picking strategies, told of one part without the rest of the pool.
+
+A place is a time that never changes by itself, so that a row can store it and an index can sort by it; parts grow old
+by others' arriving later. Pure arithmetic: imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+HEAD_START_S = 86_400.0  # how far the highest priority lets a part overtake
+# Any part of an urgent station comes before every other one that has waited less than a day.
+URGENT_S = 2 * HEAD_START_S
+_SURE = 1e-6  # the nearest to 0 and 1 that a probability is taken for
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is known of one part before a person looks.
+
+    ``probability`` calibrated in [0, 1] and ``novelty`` from 0 up, novel above 1: both None where nothing scored it;
+    ``threshold`` the probability from which FAIL is the cheaper decision; ``likeness`` in [0, 1] to what people see
+    already, 1 for a repeat; ``lot`` in [0, 1), drawn by chance. Raises ValueError for values out of range and NaN.
+    """
+
+    probability: float | None
+    novelty: float | None
+    threshold: float
+    likeness: float = 0.0
+    lot: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("probability", "threshold", "likeness", "lot"):
+            _check(name, getattr(self, name), 1.0)
+        _check("novelty", self.novelty, math.inf)
+
+
+def priority(strategy: str, doubt: Doubt) -> float:
+    """What a person's look at the part is worth by the strategy, in [0, 1]; nothing for a repeat, as ``picking.pick``
+    passes over them. A part that nothing scored is worth the most. Raises ValueError for an unknown strategy."""
+    if strategy not in WORTH:
+        raise ValueError(f"Unknown strategy {strategy!r}. Known: {', '.join(WORTH)}.")
+    if doubt.likeness >= 1.0:
+        return 0.0
+    return WORTH[strategy](doubt)
+
+
+def queue_time(arrived_s: float, priority: float, *, urgent: bool = False) -> float:
+    """A part's place in a queue that is sorted by it, least first: its arrival in seconds, up to a day earlier by its
+    priority and two more for an urgent station. No part is overtaken by one that arrives three days after it."""
+    return arrived_s - HEAD_START_S * priority - URGENT_S * urgent
+
+
+def _uncertainty(doubt: Doubt) -> float:
+    if doubt.probability is None:
+        return 1.0
+    return 1.0 / (1.0 + abs(_logit(doubt.probability) - _logit(doubt.threshold)))
+
+
+def _novelty(doubt: Doubt) -> float:
+    """The order of the ratios, squeezed into [0, 1)."""
+    return 1.0 if doubt.novelty is None else doubt.novelty / (1.0 + doubt.novelty)
+
+
+def _diversity(doubt: Doubt) -> float:
+    return 1.0 - doubt.likeness
+
+
+def _expected_cost(doubt: Doubt) -> float:
+    """High where a wrong decision is likely and dear, or where the part is unlike any labeled one (a noisy or of both),
+    times the distance to what people see already."""
+    if doubt.probability is None or doubt.novelty is None:
+        return 1.0 - doubt.likeness
+    known = min(1.0, 1.0 / max(doubt.novelty, 1.0))
+    return (1.0 - (1.0 - _regret(doubt.probability, doubt.threshold)) * known) * (1.0 - doubt.likeness)
+
+
+def _random(doubt: Doubt) -> float:
+    return doubt.lot
+
+
+WORTH: Mapping[str, Callable[[Doubt], float]] = {
+    "uncertainty": _uncertainty,
+    "novelty": _novelty,
+    "diversity": _diversity,
+    "expected_cost": _expected_cost,
+    "random": _random,
+}
+
+
+def _regret(probability: float, threshold: float) -> float:
+    """Expected cost of the better decision as a share of what it is at the threshold: 1 there, 0 for the sure. The
+    costs themselves cancel, for at the threshold p × fn = (1 − p) × fp."""
+    turn = min(max(threshold, _SURE), 1.0 - _SURE)
+    return min(1.0, probability / turn, (1.0 - probability) / (1.0 - turn))
+
+
+def _logit(probability: float) -> float:
+    inside = min(max(probability, _SURE), 1.0 - _SURE)
+    return math.log(inside / (1.0 - inside))
+
+
+def _check(name: str, value: float | None, highest: float) -> None:
+    if value is not None and not (math.isfinite(value) and 0.0 <= value <= highest):
+        raise ValueError(f"{name} is no number from 0 to {highest:g}: {value}")

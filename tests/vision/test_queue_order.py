@@ -1,0 +1,110 @@
+"""The picking strategies for one part at a time, and its place in the queue."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mltasks.vision import picking
+from mltasks.vision.queue_order import HEAD_START_S, WORTH, Doubt, priority, queue_time
+
+DAY = 86_400.0
+TURN = 1 / 6  # the operating threshold of the default costs
+
+
+def doubt(probability: float | None = 0.1, novelty: float | None = 0.5, **changes: Any) -> Doubt:
+    return Doubt(probability, novelty, **{"threshold": TURN, **changes})
+
+
+def test_it_knows_the_strategies_of_picking() -> None:
+    assert set(WORTH) == set(picking.STRATEGIES)
+
+
+def test_uncertainty_is_highest_at_the_threshold() -> None:
+    worth = [priority("uncertainty", doubt(p)) for p in (TURN, 0.02, 0.9, 0.001)]
+    assert worth[0] == pytest.approx(1.0)
+    assert worth == sorted(worth, reverse=True)
+    assert priority("uncertainty", doubt(0.5, threshold=0.5)) == 1.0
+
+
+def test_novelty_goes_by_the_ratio() -> None:
+    worth = [priority("novelty", doubt(novelty=ratio)) for ratio in (0.0, 0.5, 1.5, 3.0, 100.0)]
+    assert worth == sorted(worth)
+    assert (worth[0], worth[-1] < 1) == (0.0, True)
+
+
+def test_diversity_is_the_distance_to_what_people_see() -> None:
+    assert [priority("diversity", doubt(likeness=alike)) for alike in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
+
+
+def test_expected_cost_is_highest_in_doubt_and_for_the_unknown() -> None:
+    assert priority("expected_cost", doubt(TURN, 0.0)) == pytest.approx(1.0)
+    assert priority("expected_cost", doubt(0.0, 0.9)) == priority("expected_cost", doubt(1.0, 1.0)) == 0.0
+    assert priority("expected_cost", doubt(0.0, 4.0)) == pytest.approx(0.75)
+    assert priority("expected_cost", doubt(0.1)) > priority("expected_cost", doubt(0.05))
+    assert priority("expected_cost", doubt(0.1, likeness=0.5)) == priority("expected_cost", doubt(0.1)) / 2
+
+
+def test_chance_is_the_lot_whatever_the_scores() -> None:
+    assert priority("random", doubt(lot=0.3)) == priority("random", doubt(None, None, lot=0.3)) == 0.3
+
+
+@pytest.mark.parametrize("strategy", sorted(set(WORTH) - {"random"}))
+def test_what_nothing_scored_is_worth_the_most(strategy: str) -> None:
+    assert priority(strategy, doubt(None, None)) == 1.0
+
+
+@pytest.mark.parametrize("strategy", WORTH)
+def test_a_repeat_is_worth_nothing(strategy: str) -> None:
+    assert priority(strategy, doubt(TURN, 5.0, likeness=1.0, lot=0.9)) == 0.0
+    assert priority(strategy, doubt(None, None, likeness=1.0, lot=0.9)) == 0.0
+
+
+share = st.floats(0, 1)
+
+
+@given(st.sampled_from(sorted(WORTH)), share, st.floats(0, 1e300), share, share, share)
+def test_it_is_always_a_share(
+    s: str, probability: float, novelty: float, turn: float, alike: float, lot: float
+) -> None:
+    assert 0 <= priority(s, Doubt(probability, novelty, turn, alike, lot)) <= 1
+
+
+def test_no_part_is_overtaken_by_parts_that_come_a_day_later() -> None:
+    assert queue_time(1000.0, 1.0) < queue_time(1000.0, 0.2) < queue_time(1000.0 + DAY, 1.0)
+    assert HEAD_START_S == DAY
+
+
+def test_urgent_parts_come_before_all_that_waited_less_than_a_day() -> None:
+    urgent = queue_time(10 * DAY, 0.0, urgent=True)
+    assert urgent < queue_time(9 * DAY + 1, 1.0)
+    assert urgent > queue_time(7 * DAY, 0.0), "An old part is not overtaken for ever."
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1, 1.1])
+@pytest.mark.parametrize("name", ["probability", "threshold", "likeness", "lot"])
+def test_it_refuses_what_is_no_share(name: str, wrong: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} is no number"):
+        doubt(**{name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1])
+def test_it_refuses_a_novelty_that_is_none(wrong: float) -> None:
+    with pytest.raises(ValueError, match="novelty is no number"):
+        doubt(novelty=wrong)
+
+
+def test_it_refuses_an_unknown_strategy() -> None:
+    with pytest.raises(ValueError, match=r"'margin'. Known: uncertainty"):
+        priority("margin", doubt())
+
+
+def test_it_imports_nothing_heavy() -> None:
+    asked = "import sys, mltasks.vision.queue_order; print(sorted({'numpy', 'torch', 'django'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "[]\n"
