@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import DurationField, Exists, ExpressionWrapper, Min, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact
@@ -91,21 +91,6 @@ def claims_held(reviewer: User) -> QuerySet[Claim]:
     """The reviewer's open claims, oldest first."""
     held = Claim.objects.filter(reviewer=reviewer, closed_at__isnull=True)
     return held.select_related("inspection__product").order_by("created_at", "pk")
-
-
-def waiting(product: Product | None = None) -> int:
-    """Number of parts that no person has settled, claimed ones included."""
-    parts = Inspection.objects.awaiting_review()
-    return (parts.filter(product=product) if product else parts).count()
-
-
-def oldest_wait(product: Product | None = None) -> timedelta | None:
-    """How long the oldest waiting part has waited; None when none does."""
-    products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
-    heads = products.annotate(head=_head(Inspection.objects.awaiting_review()))
-    oldest = ExpressionWrapper(Now() - Min("head"), output_field=DurationField())
-    wait: timedelta | None = heads.aggregate(wait=oldest)["wait"]
-    return wait
 
 
 def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:

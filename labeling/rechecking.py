@@ -55,11 +55,6 @@ def open_rechecks(version: ModelVersion) -> list[Recheck]:
         return opened
 
 
-def waiting(product: Product) -> int:
-    """Number of the product's parts whose label is in doubt, claimed ones included."""
-    return Recheck.objects.open().filter(inspection__product=product).count()
-
-
 def is_waiting(part: Inspection) -> bool:
     """Whether the part's label is in doubt."""
     return Recheck.objects.open().filter(inspection=part).exists()

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inspection.choice import chosen_product
 from inspection.models import Product
-from labeling import history, queue, rechecking, review
+from labeling import backlog, history, queue, rechecking, review
 from labeling.forms import VerdictForm, types_of
 from labeling.models import Claim, Label
 from labeling.refusals import ClaimLost, Refusal
@@ -126,7 +126,7 @@ def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
 
 def _state(reviewer: User, product: Product) -> dict[str, int]:
     return {
-        "left": queue.waiting(product) + rechecking.waiting(product),
+        "left": backlog.waiting(product),
         "today": history.labeled_today(reviewer, product),
         "teaching": history.teaching(product),
     }

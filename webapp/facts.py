@@ -13,7 +13,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from inspection.models import Inspection, Product, Station
-from labeling import history, nightly, queue
+from labeling import backlog, history, nightly
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 
@@ -54,8 +54,8 @@ def days(product: Product) -> list[dict[str, Any]]:
 def waiting(product: Product) -> dict[str, Any]:
     """The review queue: how many, how long the oldest has waited, and what people's labels will teach."""
     return {
-        "number": queue.waiting(product),
-        "oldest": queue.oldest_wait(product),
+        "number": backlog.waiting(product),
+        "oldest": backlog.oldest_wait(product),
         "teaching": history.teaching(product),
     }
 

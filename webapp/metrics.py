@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
-from django.db.models import Count, F, Min
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspection.models import Inspection
+from inspection.models import Inspection, Product
+from labeling import backlog
 from mltasks.models import TrainingRun
 
 _LATENCY = Histogram(
@@ -65,11 +66,10 @@ class LineCollector(Collector):
         oldest = GaugeMetricFamily(
             "second_look_queue_oldest_seconds", "Age of the part that waits longest.", labels=["product"]
         )
-        now = timezone.now()
-        waiting = Inspection.objects.awaiting_review().order_by().values(slug=F("product__slug"))
-        for row in waiting.annotate(count=Count("id"), first=Min("received_at")):
-            length.add_metric([row["slug"]], row["count"])
-            oldest.add_metric([row["slug"]], (now - row["first"]).total_seconds())
+        waiting = backlog.waiting_by_product()
+        for product in Product.objects.filter(pk__in=waiting):
+            length.add_metric([product.slug], waiting[product.pk])
+            oldest.add_metric([product.slug], (backlog.oldest_wait(product) or timedelta()).total_seconds())
         yield from (length, oldest)
 
     def _runs(self) -> Metric:

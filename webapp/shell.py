@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from inspection.choice import chosen_product
-from inspection.models import Inspection, Product
+from inspection.models import Product
+from labeling import backlog
 
 THEMES = {"dark", "light"}
 THEME_COOKIE = "theme"
@@ -90,8 +90,7 @@ class Shell:
 
     @cached_property
     def _waiting(self) -> dict[int, int]:
-        rows = Inspection.objects.awaiting_review().order_by().values("product").annotate(number=Count("pk"))
-        return {row["product"]: row["number"] for row in rows}
+        return backlog.waiting_by_product()
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

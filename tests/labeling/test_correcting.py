@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Product, Verdict
-from labeling import queue, review
+from labeling import backlog, queue, review
 from labeling.models import DefectType, Label
 from labeling.refusals import ClaimLost, InvalidLabel
 from tests.labeling.conftest import make_part
@@ -45,7 +45,7 @@ def test_whoever_holds_the_part_loses_it(product: Product, ada: User, bob: User)
         review.resolve(claim, verdict="PASS")
     claim.refresh_from_db()
     assert claim.closed_at is not None
-    assert queue.waiting() == 0
+    assert backlog.waiting() == 0
 
 
 def test_it_refuses_an_unknown_defect(product: Product, ada: User) -> None:

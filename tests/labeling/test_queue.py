@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import queue
+from labeling import backlog, queue
 from labeling.models import Claim
 from labeling.refusals import ClaimLost
 from tests.labeling.conftest import make_part, make_product
@@ -140,12 +140,12 @@ def test_it_refuses_a_named_part_that_waits_for_nobody(product: Product, ada: Us
 
 
 def test_it_counts_what_waits_and_how_long(product: Product, ada: User) -> None:
-    assert queue.oldest_wait() is None
+    assert backlog.oldest_wait() is None
     received(make_part(product), 3)
     received(make_part(make_product("case")), 5)
     claimed(ada)
-    assert (queue.waiting(), queue.waiting(product)) == (2, 1)
-    wait = queue.oldest_wait(product)
+    assert (backlog.waiting(), backlog.waiting(product)) == (2, 1)
+    wait = backlog.oldest_wait(product)
     assert wait is not None
     assert timedelta(hours=3) <= wait < timedelta(hours=3, minutes=1)
 

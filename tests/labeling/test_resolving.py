@@ -10,7 +10,7 @@ from django.db import Error, transaction
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
-from labeling import queue, review
+from labeling import backlog, queue, review
 from labeling.models import Claim, DefectType, Label, Review
 from labeling.refusals import ClaimLost, InvalidLabel
 from tests.labeling.conftest import make_product
@@ -37,7 +37,7 @@ def test_it_writes_review_and_label_and_settles_the_part(claim: Claim, product: 
     claim.refresh_from_db()
     assert claim.closed_at is not None
     assert claim.inspection.settled_at is not None
-    assert queue.waiting() == 0
+    assert backlog.waiting() == 0
 
 
 def test_a_verdict_after_the_lease_counts_while_nobody_took_the_part(claim: Claim) -> None:
