@@ -16,6 +16,8 @@ from tqdm import tqdm
 
 from mltasks.vision.types import Progress
 
+NAMES = "phone-cases, novelty, leave-one-type-out, learning-curve or localisation"
+
 
 class Command(BaseCommand):
     """Touches neither the database nor the stored images."""
@@ -24,9 +26,10 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="phone-cases, novelty, leave-one-type-out or learning-curve")
+        parser.add_argument("name", help=NAMES)
         parser.add_argument("--data", type=Path, required=True, help="ImageFolder layout: good/ and a folder a kind")
-        parser.add_argument("--repeats", type=int, help="repeats or seeds (each protocol has its own default)")
+        parser.add_argument("--masks", type=Path, help="for localisation: the defects' masks, KIND/STEM.png")
+        parser.add_argument("--repeats", type=int, help="repeats, seeds, or folds, as the protocol has them")
         parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting")
         parser.add_argument("--json", type=Path, help="also write the JSON to this file")
 
@@ -34,7 +37,7 @@ class Command(BaseCommand):
         # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from mltasks.vision.benchmarks.bench import in_words  # late: torch
-        from mltasks.vision.benchmarks.run import PROTOCOLS, run
+        from mltasks.vision.benchmarks.run import PROTOCOLS, Order, run
 
         if options["name"] not in PROTOCOLS:
             raise CommandError(f"Unknown protocol {options['name']!r}. Known: {', '.join(PROTOCOLS)}.")
@@ -52,8 +55,9 @@ class Command(BaseCommand):
                     self.stdout.flush()
 
             settings = _settings(options["set"])
+            order = Order(options["name"], options["data"], settings, options["repeats"], options["masks"])
             try:
-                table = run(options["name"], options["data"], settings, options["repeats"], show, tell)
+                table = run(order, show, tell)
             except ValueError as error:
                 raise CommandError(str(error)) from error
         found = {"name": options["name"], "seconds": round(time.monotonic() - started, 1), **table.to_json()}

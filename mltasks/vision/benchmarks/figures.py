@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from mltasks.vision.intervals import proportion
 from mltasks.vision.metrics import auroc, average_precision
 
 LEVEL = 0.95
@@ -41,11 +42,34 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A share of images with Wilson's 95 % interval on the number of different parts; all None of no image."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    hits: int
+    images: int
+    parts: int
+
+    @classmethod
+    def of(cls, hits: Sequence[bool], parts: Sequence[str]) -> Self:
+        """Of one truth value an image, and the part that it shows."""
+        found = proportion(hits, parts)
+        return cls(found.value, found.low, found.high, sum(hits), found.n, found.parts)
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            return "none"
+        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f}), {self.hits} of {self.images}"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One recipe's or detector's figures by name."""
+    """One recipe's, detector's or map's figures by name."""
 
     title: str
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Figure | Share]
 
     @classmethod
     def of(cls, title: str, runs: Sequence[Mapping[str, float]]) -> Row:
