@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mltasks.vision.types import Progress
 
-NAMES = "phone-cases, novelty, leave-one-type-out, learning-curve or localisation"
+NAMES = "phone-cases, novelty, leave-one-type-out, learning-curve, localisation or serving-graph"
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("name", help=NAMES)
         parser.add_argument("--data", type=Path, required=True, help="ImageFolder layout: good/ and a folder a kind")
         parser.add_argument("--masks", type=Path, help="for localisation: the defects' masks, KIND/STEM.png")
-        parser.add_argument("--repeats", type=int, help="repeats, seeds, or folds, as the protocol has them")
+        parser.add_argument("--repeats", type=int, help="repeats, seeds, folds or rounds, as the protocol has them")
         parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting")
         parser.add_argument("--json", type=Path, help="also write the JSON to this file")
 

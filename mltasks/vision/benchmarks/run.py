@@ -15,6 +15,7 @@ from mltasks.vision.benchmarks.figures import Table
 from mltasks.vision.benchmarks.localisation import localisation
 from mltasks.vision.benchmarks.novelty import novelty
 from mltasks.vision.benchmarks.parts import read_folder
+from mltasks.vision.benchmarks.speed import serving_graph
 from mltasks.vision.benchmarks.unseen_type import leave_one_type_out
 from mltasks.vision.compute import reproducible
 from mltasks.vision.progress import Stage
@@ -26,10 +27,11 @@ REPEATS = {
     "leave-one-type-out": 1,
     "learning-curve": 3,
     "localisation": 5,
+    "serving-graph": 10,
 }
 PROTOCOLS = tuple(REPEATS)
-# Each image its own part
-UNGROUPED = ("phone-cases",)
+# Each image its own part: the protocol for few parts, and one that measures no ranking.
+UNGROUPED = ("phone-cases", "serving-graph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +71,6 @@ def _measure(order: Order, asking: Asking, bench: Bench) -> Table:
             return learning_curve(samples, asking, bench)
         case "localisation":
             return localisation(samples, order.masks, bench)
+        case "serving-graph":
+            return serving_graph(samples, bench)
     return novelty(read_folder(order.data, grouped=False), samples, bench)
