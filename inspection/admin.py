@@ -15,7 +15,7 @@ from rest_framework_api_key.models import APIKey
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from inspection import products, stations
+from inspection import products, ranking, stations
 from inspection.admin_inspections import InspectionAdmin
 from inspection.models import Product, Station, StationKey
 from mltasks import registry
@@ -51,6 +51,7 @@ class ProductAdmin(ModelAdmin):
         (None, {"fields": ("name", "slug")}),
         ("What decisions cost", {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
         ("What may escape", {"fields": ("escape_promise", "escape_confidence", "audit_share")}),
+        ("What people see first", {"fields": ("pick_strategy",)}),
         ("Learning", {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
     )
 
@@ -65,7 +66,7 @@ class ProductAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Save it, and with a new one its registered model."""
         if change:
-            super().save_model(request, obj, form, change)
+            products.change(obj)
         else:
             products.add(obj)
 
@@ -104,11 +105,11 @@ class KeyInline(TabularInline):
 class StationAdmin(ModelAdmin):
     """Camera stations. A new one gets its key at once; the key is shown once."""
 
-    list_display = ("name", "product", "roi", "keys_in_use", "created_at")
-    list_filter = ("product",)
+    list_display = ("name", "product", "roi", "urgent", "keys_in_use", "created_at")
+    list_filter = ("product", "urgent")
     list_select_related = ("product",)
     search_fields = ("name",)
-    fields = ("product", "name", "roi")
+    fields = ("product", "name", "roi", "urgent")
     inlines = (KeyInline,)
     actions = ("issue_keys",)
     actions_submit_line = ("issue_key",)
@@ -126,8 +127,9 @@ class StationAdmin(ModelAdmin):
         """Save it, and with a new one its first key."""
         if change:
             super().save_model(request, obj, form, change)  # also runs the button beside "Save"
+            ranking.hint()
         else:
-            made, key = stations.create_station(obj.product, obj.name, obj.roi)
+            made, key = stations.create_station(obj.product, obj.name, obj.roi, urgent=obj.urgent)
             obj.pk = made.pk
             self._show_once(request, obj, key)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import uuid
 from datetime import time
-from typing import Self
 
 import pgtrigger
 from django.conf import settings
@@ -14,33 +13,20 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from rest_framework_api_key.models import AbstractAPIKey
 
 from inspection.finality import decision_changes
+from inspection.fingerprints import Fingerprint as Fingerprint
+from inspection.inspection_sets import InspectionQuerySet as InspectionQuerySet
 from inspection.score_maps import ScoreMaps as ScoreMaps
 from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
+from inspection.words import PickStrategy as PickStrategy
+from inspection.words import Reason as Reason
+from inspection.words import Verdict as Verdict
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.vision.promise import EscapePromise
 from mltasks.vision.types import Costs, TrainConfig
-
-
-class Verdict(models.TextChoices):
-    """What happens to a part."""
-
-    PASS = "PASS", "Pass"
-    FAIL = "FAIL", "Fail"
-    REVIEW = "REVIEW", "Review"
-
-
-class Reason(models.TextChoices):
-    """Why a part goes to a person."""
-
-    LOW_CONFIDENCE = "low_confidence", "The model is unsure"
-    NOVEL_ANOMALY = "novel_anomaly", "Unlike any labeled part"
-    NO_MODEL = "no_model", "No champion yet"
-    SCORING_FAILED = "scoring_failed", "Could not be scored"
-    AUDIT_SAMPLE = "audit_sample", "Drawn for audit"
 
 
 class Product(models.Model):
@@ -78,6 +64,15 @@ class Product(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text="Share of sure PASS parts that a person looks at anyway, to measure what escapes.",
     )
+    pick_strategy = models.CharField(
+        "order of the review queue",
+        max_length=20,
+        choices=PickStrategy,
+        default=PickStrategy.EXPECTED_COST,
+        db_default=PickStrategy.EXPECTED_COST,
+        help_text="What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn.",
+    )
+    ranked_by = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     retrain_nightly = models.BooleanField(default=True)
     retrain_at = models.TimeField(default=time(2, 0), help_text="Local time at which a night's retraining is due.")
     training_settings = models.JSONField(
@@ -106,6 +101,9 @@ class Product(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(pick_strategy__in=PickStrategy.values), name="product_pick_strategy_is_known"
             ),
         ]
 
@@ -149,6 +147,11 @@ class Station(models.Model):
         validators=[validate_roi],
         help_text="X,Y,W,H in pixels of the upright image; empty is the whole image.",
     )
+    urgent = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="People see its parts before others, unless those have waited for a day and more.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -167,26 +170,6 @@ class StationKey(AbstractAPIKey):
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "station key"
         verbose_name_plural = "station keys"
-
-
-class InspectionQuerySet(models.QuerySet["Inspection"]):
-    """Sets of inspections in domain words."""
-
-    def awaiting_review(self) -> Self:
-        """The review queue: routed to a person and not settled yet."""
-        return self.filter(verdict=Verdict.REVIEW, settled_at__isnull=True)
-
-    def awaiting_score(self) -> Self:
-        """Stored, and still without a verdict."""
-        return self.filter(state=Inspection.State.PENDING)
-
-    def abandoned(self) -> Self:
-        """Still without a verdict, and the lease of whoever scored them ran out by the database's clock."""
-        return self.awaiting_score().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
-
-    def held_with(self, token: uuid.UUID) -> Self:
-        """The unscored inspection whose lease has this token: what a scorer may write to."""
-        return self.awaiting_score().filter(lease_token=token)
 
 
 class Inspection(models.Model):
@@ -248,6 +231,12 @@ class Inspection(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True, help_text="From the request's arrival to its verdict.")
     settled_at = models.DateTimeField(null=True, blank=True, help_text="When a person's verdict settled it.")
+    queue_time = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Place in the review queue: its arrival, or earlier where a look is worth more.",
+    )
+    likeness = models.FloatField(null=True, blank=True, help_text="To what people see already: 1 for a near-duplicate.")
 
     objects = InspectionQuerySet.as_manager()
 
@@ -274,14 +263,28 @@ class Inspection(models.Model):
             models.Index(fields=["-received_at", "-id"], name="inspection_newest"),
             models.Index(fields=["product", "-received_at"], name="inspection_by_product"),
             models.Index(fields=["product", "part_id"], name="inspection_by_part", condition=~Q(part_id="")),
-            # The review queue of a product. A waiting part has no `settled_at`, so this is the order of arrival. No
-            # other index gives it, so the planner is not tempted to walk `inspection_newest` past all settled parts.
+            # The review queue of a product, by place. No other index gives this order, so the planner is not tempted to
+            # walk `inspection_newest` past all settled parts.
+            models.Index(
+                F("product"),
+                Coalesce("queue_time", "received_at"),
+                F("id"),
+                name="inspection_queue_place",
+                condition=Q(verdict="REVIEW", settled_at__isnull=True),
+            ),
+            # How long the oldest has waited. A waiting part has no `settled_at`, so this is the order of arrival.
             models.Index(
                 F("product"),
                 Coalesce("settled_at", "received_at"),
                 F("id"),
                 name="inspection_queue",
                 condition=Q(verdict="REVIEW", settled_at__isnull=True),
+            ),
+            # Waiting parts that were not compared yet with what people see already.
+            models.Index(
+                fields=["product", "received_at"],
+                name="inspection_unjudged",
+                condition=Q(verdict="REVIEW", settled_at__isnull=True, likeness__isnull=True),
             ),
             # The sweeper: parts that a crash left without a score.
             models.Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from inspection.models import Product
+from inspection import ranking
+from inspection.models import PickStrategy, Product
 from mltasks.models import RegisteredModel
 from mltasks.vision.promise import EscapePromise
 
@@ -18,15 +19,18 @@ def create_product(
     fp_cost: float = 1.0,
     defect_rate: float | None = None,
     escape_promise: float = EscapePromise().rate,
+    pick_strategy: str = PickStrategy.EXPECTED_COST,
 ) -> Product:
     """Make a product with its registered model. The name defaults to the slug in words. ``defect_rate`` is the line's
-    share of defective parts, if it is known; ``escape_promise`` the share of them that may pass with nobody looking.
+    share of defective parts, if it is known; ``escape_promise`` the share of them that may pass with nobody looking;
+    ``pick_strategy`` orders its review queue.
 
     Raises ValidationError, also when there is one of that slug.
     """
     words = name or slug.replace("-", " ").replace("_", " ").capitalize()
     costs = {"fn_cost": fn_cost, "fp_cost": fp_cost}
-    return add(Product(slug=slug, name=words, defect_rate=defect_rate, escape_promise=escape_promise, **costs))
+    policy = {"defect_rate": defect_rate, "escape_promise": escape_promise, "pick_strategy": pick_strategy}
+    return add(Product(slug=slug, name=words, **costs, **policy))
 
 
 def add(product: Product) -> Product:
@@ -39,3 +43,11 @@ def add(product: Product) -> Product:
     except IntegrityError as error:
         raise ValidationError({"slug": f"There is a product or a model {product.slug!r} already."}) from error
     return product
+
+
+def change(product: Product) -> None:
+    """Save a changed product; its waiting parts are ranked anew by what it says now."""
+    # Read before another's change was ranked, it would bring that ranking's mark back.
+    product.ranked_by = ""
+    product.save()
+    ranking.hint()

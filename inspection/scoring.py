@@ -12,8 +12,8 @@ from django.db import Error as DatabaseTrouble
 from django.db import transaction
 from django.utils import timezone
 
-from inspection import leases, routing, storage
-from inspection.models import Inspection, Product
+from inspection import leases, ranking, routing, storage
+from inspection.models import Inspection, Product, Verdict
 from inspection.policy import policy_of
 from inspection.routing import Decision
 from inspection.score_maps import ScoreMaps
@@ -118,6 +118,9 @@ def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Ins
         "decided_at": timezone.now(),
         "latency_ms": _latency_ms(inspection, frame),
     }
+    if outcome.decision.verdict == Verdict.REVIEW:
+        order = ranking.Order(inspection.product)
+        fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores)
     with transaction.atomic():
         written = leases.write(inspection, fields, end=True)
         if written and outcome.packed_maps:

@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from inspection.models import Product, Station, StationKey
 
 
-def create_station(product: Product, name: str, roi: str = "") -> tuple[Station, str]:
-    """Make a station and its first key, which can't be shown again. ``roi`` is ``X,Y,W,H`` in upright pixels.
+def create_station(product: Product, name: str, roi: str = "", *, urgent: bool = False) -> tuple[Station, str]:
+    """Make a station and its first key, which can't be shown again. ``roi`` is ``X,Y,W,H`` in upright pixels; people
+    see an ``urgent`` station's parts before others.
 
     Raises ValidationError, also when the product has a station of that name.
     """
-    station = Station(product=product, name=name, roi=roi)
+    station = Station(product=product, name=name, roi=roi, urgent=urgent)
     station.full_clean()
     try:
         with transaction.atomic():

@@ -1,12 +1,21 @@
-"""Score what crashes left behind. The rows are the truth: nothing here depends on a message that arrived."""
+"""Score what crashes left behind, and order the review queues. The rows are the truth: nothing here depends on a
+message that arrived."""
 
 from __future__ import annotations
 
-from inspection import leases, scoring, storage
-from inspection.models import Inspection
+import logging
+
+from django.db import Error as DatabaseTrouble
+
+from inspection import comparing, leases, ranking, scoring, storage
+from inspection.models import Inspection, Product
+
+logger = logging.getLogger(__name__)
 
 # One sweep ends some time, so that a broken model can't hold a worker for ever; the next goes on.
 BATCH = 500
+# Looks at a product's new parts in one sweep: a long queue is compared over several.
+LOOKS = 2
 
 
 def sweep() -> int:
@@ -20,3 +29,29 @@ def sweep() -> int:
         scoring.score(inspection)
         swept += 1
     return swept
+
+
+def order_queues() -> int:
+    """Bring every waiting part to its place and return how many were placed. One product's trouble costs no other's.
+
+    Raises ``django.db.Error`` when the database is away.
+    """
+    placed = 0
+    for product in Product.objects.all():
+        try:
+            placed += _order_queue(product)
+        except DatabaseTrouble:
+            raise
+        except Exception:
+            logger.exception("The queue of %s could not be ordered", product)
+    return placed
+
+
+def _order_queue(product: Product) -> int:
+    placed = ranking.rank_anew(product)
+    for _ in range(LOOKS):
+        compared = comparing.compare(product)
+        placed += compared
+        if compared < comparing.AT_ONCE:
+            break
+    return placed

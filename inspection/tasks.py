@@ -11,3 +11,9 @@ from inspection import sweeping
 def sweep() -> None:
     """Score what a crash left."""
     sweeping.sweep()
+
+
+@shared_task
+def order_queue() -> None:
+    """Bring waiting parts to their places."""
+    sweeping.order_queues()

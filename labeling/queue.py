@@ -25,6 +25,7 @@ MAX_HELD = 4
 # Labels in doubt come after the parts that wait, and now and then before them: a line that never rests would else
 # keep people from them.
 RECHECK_SHARE = 0.1
+PLACE = Coalesce("queue_time", "received_at")
 
 
 def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable[UUID] = ()) -> Claim | None:
@@ -94,8 +95,9 @@ def claims_held(reviewer: User) -> QuerySet[Claim]:
 
 
 def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """The order in which people see waiting parts: first come, first seen, as the index `inspection_queue` has it."""
-    return parts.order_by(Coalesce("settled_at", "received_at"), "id")
+    """The order in which people see waiting parts: by place, as the index `inspection_queue_place` has it. A part whose
+    place is not known yet stands where it arrived."""
+    return parts.order_by(PLACE, "id")
 
 
 def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
@@ -147,8 +149,8 @@ def _lockable_in_doubt(reviewer: User, wanted: Q) -> Callable[[], Inspection | N
 
 
 def _head(parts: InspectionQuerySet) -> Subquery:
-    """When the first of these parts of a product arrived: one look into the queue's index."""
-    return Subquery(in_order(parts.filter(product=OuterRef("pk"))).values("received_at")[:1])
+    """The place of the first of these parts of a product: one look into the queue's index."""
+    return Subquery(in_order(parts.filter(product=OuterRef("pk"))).values_list(PLACE)[:1])
 
 
 def _products_in_order() -> list[Product]:

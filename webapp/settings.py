@@ -146,6 +146,7 @@ CELERY_TIMEZONE = env.text("TIME_ZONE", "UTC")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers, too
 CELERY_BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
     "resume-training-runs": {"task": "labeling.tasks.sweep_runs", "schedule": 15.0, "options": {"expires": 15}},
     "retrain-nightly": {"task": "labeling.tasks.nightly", "schedule": 60.0, "options": {"expires": 60}},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from django.db import connection
 from django.test import Client
 from rest_framework_api_key.models import APIKey
 
-from inspection import estimated_count
+from inspection import estimated_count, ranking
 from inspection.authentication import KEY
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Product, Station, StationKey
+from inspection.tasks import order_queue
 from tests.inspection.conftest import Receive, Sender
 from webapp.groups import make_groups
 
@@ -45,7 +47,7 @@ def boss(db: None) -> Client:
 
 def product_form(**fields: str) -> dict[str, str]:
     costs = {"fn_cost": "5", "fp_cost": "1", "review_cost": "0.2", "audit_share": "0.01"}
-    costs |= {"escape_promise": "0.05", "escape_confidence": "0.95"}
+    costs |= {"escape_promise": "0.05", "escape_confidence": "0.95", "pick_strategy": "expected_cost"}
     return {"name": "Plate", "slug": "plate", "retrain_at": "02:00", "training_settings": "{}"} | costs | fields
 
 
@@ -62,7 +64,14 @@ def test_a_new_product_has_its_registered_model(boss: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"slug": "phone-case"}, {"fn_cost": "0"}, {"fn_cost": "nan"}, {"training_settings": '{"epoch": 1}'}]
+    "wrong",
+    [
+        {"slug": "phone-case"},
+        {"fn_cost": "0"},
+        {"fn_cost": "nan"},
+        {"pick_strategy": "x"},
+        {"training_settings": '{"epoch": 1}'},
+    ],
 )
 def test_it_refuses_a_product_that_can_not_be(wrong: dict[str, str], boss: Client, product: Product) -> None:
     response = boss.post("/admin/inspection/product/add/", product_form(**wrong))
@@ -75,6 +84,38 @@ def test_a_product_keeps_its_slug(boss: Client, product: Product) -> None:
     boss.post(f"/admin/inspection/product/{product.pk}/change/", product_form(slug="other", fn_cost="9"))
     product.refresh_from_db()
     assert (product.slug, product.fn_cost) == ("phone-case", 9)
+
+
+def test_another_order_of_the_queue_sends_a_worker(
+    boss: Client, product: Product, receive: Receive, django_capture_on_commit_callbacks: Any
+) -> None:
+    part = receive()
+    with django_capture_on_commit_callbacks() as sent:
+        boss.post(f"/admin/inspection/product/{product.pk}/change/", product_form(pick_strategy="random"))
+    assert sent == [ranking._send]
+    order_queue()
+    part.refresh_from_db()
+    assert part.queue_time is not None
+    assert part.received_at - timedelta(days=1) < part.queue_time < part.received_at
+
+
+def test_a_station_becomes_urgent(
+    boss: Client, station: Station, receive: Receive, django_capture_on_commit_callbacks: Any
+) -> None:
+    part = receive()
+    with django_capture_on_commit_callbacks(execute=True):
+        boss.post(f"/admin/inspection/station/{station.pk}/change/", STATION_FORM | {"roi": "", "urgent": "on"})
+    station.refresh_from_db()
+    assert station.urgent
+    order_queue()
+    part.refresh_from_db()
+    assert part.queue_time == part.received_at - timedelta(days=3)
+
+
+def test_a_new_station_may_be_urgent(boss: Client, product: Product) -> None:
+    form = STATION_FORM | {"product": str(product.pk), "name": "line-5", "roi": "", "urgent": "on"}
+    boss.post("/admin/inspection/station/add/", form)
+    assert Station.objects.get().urgent
 
 
 def test_a_new_stations_key_is_shown_once_and_works(boss: Client, product: Product) -> None:

@@ -57,3 +57,24 @@ def test_inspections_show_their_pictures(
     boss.wait_for_function(f"{pictures}.every(picture => picture.complete && picture.naturalWidth > 50)")
     assert boss.get_by_role("link", name="Heatmap").get_attribute("href") == f"/api/v1/inspections/{row.pk}/heatmap/"
     shoot(boss, "admin-inspection")
+
+
+def test_a_manager_chooses_who_is_seen_first(boss: Page, station: Station, product: Product, shoot: Shoot) -> None:
+    boss.goto(f"/admin/inspection/product/{product.pk}/change/")
+    order = boss.get_by_label("Order of the review queue")
+    assert order.input_value() == "expected_cost"
+    order.scroll_into_view_if_needed()
+    shoot(boss, "admin-product-order")
+    order.select_option("diversity")
+    boss.get_by_role("button", name="Save", exact=True).click()
+    boss.wait_for_url("**/admin/inspection/product/")
+    product.refresh_from_db()
+    assert product.pick_strategy == "diversity"
+    boss.goto(f"/admin/inspection/station/{station.pk}/change/")
+    boss.get_by_label("Urgent").check()
+    shoot(boss, "admin-station-urgent")
+    boss.get_by_role("button", name="Save", exact=True).click()
+    boss.wait_for_url("**/admin/inspection/station/")
+    shoot(boss, "admin-stations")
+    station.refresh_from_db()
+    assert station.urgent

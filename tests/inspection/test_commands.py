@@ -42,6 +42,13 @@ def test_it_takes_the_lines_share_of_defects_and_the_promise() -> None:
     assert (tile.defect_rate, tile.promise) == (0.02, EscapePromise(0.01, 0.95))
 
 
+def test_it_takes_the_order_of_the_review_queue() -> None:
+    run("create_product", "plate")
+    run("create_product", "tile", "--pick-strategy", "diversity")
+    plate, tile = Product.objects.order_by("slug")
+    assert (plate.pick_strategy, tile.pick_strategy) == ("expected_cost", "diversity")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -54,6 +61,7 @@ def test_it_takes_the_lines_share_of_defects_and_the_promise() -> None:
         ["a", "--defect-rate", "nan"],
         ["a", "--escape-promise", "0"],
         ["a", "--escape-promise", "1.1"],
+        ["a", "--pick-strategy", "margin"],
     ],
 )
 def test_it_refuses_a_product_that_can_not_be(arguments: list[str]) -> None:
@@ -97,6 +105,12 @@ def test_it_makes_a_station_and_prints_its_key_alone(product: Product) -> None:
     station = Station.objects.get()
     assert (station.name, station.roi) == ("line-9", "10,20,300,400")
     assert Sender(station, printed.strip()).send().status_code in {201, 400}
+
+
+def test_a_station_may_be_urgent(product: Product) -> None:
+    run("create_station", product.slug, "line-9", "--urgent")
+    run("create_station", product.slug, "line-10")
+    assert dict(Station.objects.values_list("name", "urgent")) == {"line-9": True, "line-10": False}
 
 
 def test_only_the_hash_of_a_key_is_kept(product: Product) -> None:

@@ -45,6 +45,14 @@ def test_the_oldest_is_the_longest_waiting_of_both(product: Product) -> None:
     assert (_hours(product), _hours(None)) == (2, 5)
 
 
+def test_a_part_moved_ahead_does_not_look_older(product: Product) -> None:
+    part = make_part(product)
+    Inspection.objects.filter(pk=part.pk).update(
+        received_at=Now() - timedelta(hours=2), queue_time=Now() - timedelta(hours=50)
+    )
+    assert _hours(product) == 2
+
+
 def test_every_place_shows_the_same_number(client: Client, ada: User, product: Product) -> None:
     make_part(product), make_product("tile")
     doubt(product)

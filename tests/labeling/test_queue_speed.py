@@ -56,7 +56,7 @@ def test_a_claim_reads_one_row_of_a_long_queue(long_queue: Product, ada: User, o
         for look in looks:
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {look}")
             read = scans(cursor.fetchone()[0][0]["Plan"])
-            assert "inspection_queue" in [name for name, _ in read]
+            assert "inspection_queue_place" in [name for name, _ in read]
             # The claimed parts, which it passes over, and the next.
             assert all(rows <= 4 for _, rows in read)
     assert looks

@@ -1,4 +1,5 @@
-"""``create_product SLUG [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]``."""
+"""``create_product SLUG [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]
+[--pick-strategy expected_cost]``."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from inspection.models import PickStrategy
 from inspection.products import create_product
 
-SETTINGS = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise")
+SETTINGS = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy")
 
 
 class Command(BaseCommand):
@@ -31,6 +33,12 @@ class Command(BaseCommand):
             type=float,
             default=0.05,
             help="Share of defective parts that may pass with nobody looking; 1 promises nothing.",
+        )
+        parser.add_argument(
+            "--pick-strategy",
+            choices=PickStrategy.values,
+            default=PickStrategy.EXPECTED_COST.value,
+            help="What earns a part an early look in the review queue.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""``create_station PRODUCT NAME [--roi X,Y,W,H]``."""
+"""``create_station PRODUCT NAME [--roi X,Y,W,H] [--urgent]``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("product", help="The product's slug.")
         parser.add_argument("name")
         parser.add_argument("--roi", default="", help="Region of interest X,Y,W,H in pixels of the upright image.")
+        parser.add_argument("--urgent", action="store_true", help="People see its parts before others.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make it and print its key."""
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         if product is None:
             raise CommandError(f"There is no product {options['product']!r}. Make it with create_product.")
         try:
-            _, key = create_station(product, options["name"], options["roi"])
+            _, key = create_station(product, options["name"], options["roi"], urgent=options["urgent"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(key)

@@ -1,0 +1,85 @@
+"""Which waiting parts look like what people see already: near-duplicates wait their turn while others go ahead.
+
+Done after the verdict by a worker, some parts at a time, from the images on disk: no answer to a station waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from inspection import ranking, storage
+from inspection.models import Fingerprint, Inspection, InspectionQuerySet, Product, Verdict
+from mltasks.vision import images, likeness, repeats
+from mltasks.vision.types import Roi
+
+logger = logging.getLogger(__name__)
+
+# A look costs a second or two of one core, however few the parts are. A run of repeats is a matter of minutes.
+AT_ONCE = 64
+KNOWN = 128
+# A texture without marks is like no other.
+BLANK = likeness.Fingerprint(1, 1, np.zeros((likeness.SIDE, likeness.SIDE), np.float16))
+
+
+def compare(product: Product) -> int:
+    """Compare the product's oldest unjudged parts with the newest that people see or have seen, and place them anew.
+
+    Returns how many, at most ``AT_ONCE``. Run twice at once it does the same work twice.
+    """
+    waiting = Inspection.objects.unjudged().filter(product=product)
+    parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:AT_ONCE])
+    if not parts:
+        return 0
+    known = list(_seen(product).select_related("fingerprint").order_by("-received_at")[:KNOWN])
+    found = repeats.likeness_to_earlier(_fingerprints(known[::-1]), _fingerprints(parts))
+    alike = {part.pk: value for part, value in zip(parts, found, strict=True)}
+    with transaction.atomic():
+        held = ranking.locked(product)
+        judged = ranking.placeable(list(alike))
+        for part in judged:
+            part.likeness = alike[part.pk]
+        ranking.place_all(held, judged, ["likeness", "queue_time"])
+    return len(parts)
+
+
+def _seen(product: Product) -> InspectionQuerySet:
+    """What people see or have seen, repeats aside: routed to them and compared or settled, or imported with a label."""
+    routed = Q(verdict=Verdict.REVIEW) & (Q(likeness__lt=1) | Q(likeness__isnull=True, settled_at__isnull=False))
+    return Inspection.objects.filter(routed | Q(state=Inspection.State.IMPORTED), product=product)
+
+
+def _fingerprints(parts: Iterable[Inspection]) -> list[likeness.Fingerprint]:
+    """Of each part its fingerprint, as it is stored or taken now and stored."""
+    found, new = [], []
+    for part in parts:
+        if hasattr(part, "fingerprint"):
+            found.append(_unpacked(part.fingerprint))
+            continue
+        taken = _taken(part)
+        found.append(taken or BLANK)
+        if taken is not None:
+            texture = repeats.pack(taken.texture)
+            new.append(Fingerprint(inspection=part, width=taken.width, height=taken.height, texture=texture))
+    Fingerprint.objects.bulk_create(new, ignore_conflicts=True)
+    return found
+
+
+def _unpacked(stored: Fingerprint) -> likeness.Fingerprint:
+    return likeness.Fingerprint(stored.width, stored.height, repeats.unpack(bytes(stored.texture)))
+
+
+def _taken(part: Inspection) -> likeness.Fingerprint | None:
+    """None for an image that can't be read: who reviews the part sees as much."""
+    roi = Roi.parse(part.roi) if part.roi else None
+    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    try:
+        return likeness.fingerprint(storage.image_path(part), roi, limits=limits)
+    except (images.ImageError, OSError) as error:
+        logger.warning("No fingerprint of %s: %s", part.pk, error)
+        return None
