@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from inspection import products, ranking, sweeping
 from inspection.models import Inspection, PickStrategy, Product, Station
+from inspection.tasks import order_queue
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision import picking
 from mltasks.vision.types import Scores
@@ -194,6 +195,10 @@ def test_the_sweep_goes_on_past_a_products_trouble(
     assert sweeping.order_queues() > 0
     assert places(part) == [pytest.approx(0.6)]
     assert "The queue of Phone case could not be ordered" in caplog.text
+
+
+def test_the_hint_names_the_task() -> None:
+    assert order_queue.name == ranking.TASK
 
 
 def test_it_refuses_an_unknown_strategy(product: Product) -> None:
