@@ -7,7 +7,15 @@ from typing import Any
 
 from mltasks.vision.calibrators import Calibrator
 
-DETECTORS = {"memory": "Patch memory", "features": "Feature autoencoder", "pixels": "Pixel autoencoder"}
+DETECTORS = {
+    "together": "All on features together",
+    "memory": "Patch memory",
+    "features": "Feature autoencoder",
+    "second_memory": "Patch memory of the companion",
+    "whole": "Whole part",
+    "second_whole": "Whole part of the companion",
+    "pixels": "Pixel autoencoder",
+}
 
 
 def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -37,10 +45,10 @@ def _heads(weights: Mapping[str, float]) -> str:
     """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
     if len(weights) == 1:
         return f"{next(iter(weights)).capitalize()}, alone"
-    heard = [f"{name} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
+    heard = [f"{name.replace('_', ' ')} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
     silent = [name for name, weight in weights.items() if weight <= 0]
     words = "Weighted sum of scores: " + " + ".join(heard) if heard else ""
-    return words + (f". Not heard: {', '.join(silent)}" if words and silent else "")
+    return words + (f". Not heard: {', '.join(silent).replace('_', ' ')}" if words and silent else "")
 
 
 def _calibration(values: Mapping[str, Any]) -> str:

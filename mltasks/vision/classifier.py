@@ -78,11 +78,12 @@ class PooledHead(Head):
 
 
 class TextureHead(Head):
-    """One linear layer over the statistics of whole maps: sees what has no place, like an uneven surface. Its cells all
-    say the same."""
+    """One linear layer over the statistics of whole maps, ``statistics`` or ``second_statistics`` of what was seen:
+    knows what has no place, like an uneven surface. Its cells all say the same."""
 
-    def __init__(self, mean: Tensor, deviation: Tensor, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, weight: Tensor, bias: Tensor, *, source: str) -> None:
         super().__init__()
+        self.source = source
         for name, value in (("mean", mean), ("deviation", deviation), ("weight", weight), ("bias", bias)):
             self.register_buffer(name, value.clone())
         self.mean: Tensor
@@ -91,6 +92,6 @@ class TextureHead(Head):
         self.bias: Tensor
 
     def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
-        logits = ((seen.statistics - self.mean) / self.deviation) @ self.weight + self.bias
+        logits = ((getattr(seen, self.source) - self.mean) / self.deviation) @ self.weight + self.bias
         cells = logits.view(-1, 1, 1) + torch.zeros_like(seen.middle[:, 0])
         return logits, cells

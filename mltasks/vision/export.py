@@ -23,6 +23,7 @@ from mltasks.vision.classifier import Head
 from mltasks.vision.features import Trunk
 from mltasks.vision.operating import KNOWN, PIXELS, Setting
 from mltasks.vision.scorer import compile_graph
+from mltasks.vision.together import LOWEST, SMALLEST, TOGETHER
 
 OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map", "novelty", "known")
 PROBABILITY_TOLERANCE = 1e-3
@@ -75,6 +76,8 @@ class Serving(nn.Module):
         self.weights = setting.fusion.weights
         self.bias = setting.fusion.bias
         self.detector = setting.detector
+        self.together = setting.together
+        self.map_scales = setting.map_scales
         self.novel_from = setting.thresholds[setting.detector]
         self.known_from = setting.known_threshold or self.novel_from
 
@@ -86,9 +89,20 @@ class Serving(nn.Module):
         voices = [found[name] for name in self.weights]
         logit = self._weighed([logits for logits, _ in voices])
         evidence = self._weighed(_on_one_grid([cells for _, cells in voices]))
-        score, cells = (error, local) if self.detector == PIXELS else found[self.detector]
+        score, cells = self._novelty({**found, PIXELS: (error, local)})
         known = found[KNOWN][0] if KNOWN in found else score
         return logit, error, evidence, cells, score, known
+
+    def _novelty(self, found: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """The deciding detector's score and map; ``Together.of`` in tensors where all decide."""
+        if self.together is None or self.detector != TOGETHER:
+            return found[self.detector]
+        standard = [
+            ((found[name][0].clamp_min(SMALLEST).log() - level.mean) / level.deviation).clamp_min(LOWEST)
+            for name, level in self.together.levels.items()
+        ]
+        maps = _on_one_grid([found[name][1] / self.map_scales[name] for name in self.together.placed])
+        return F.softplus(torch.stack(standard).mean(0)), torch.stack(maps).mean(0)
 
     def _weighed(self, terms: Sequence[Tensor]) -> Tensor:
         weights = self.weights.values()

@@ -9,33 +9,42 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mltasks.vision.companion import Companion
+from mltasks.vision.map_statistics import statistics_of
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 STRIDE = 32
 FINE, MIDDLE, DEEP = 128, 256, 512
 # Mean, deviation and maximum of every channel of the three maps
 STATISTICS = 3 * (FINE + MIDDLE + DEEP)
+NOTHING = torch.empty(0)
 
 
 class Seen(NamedTuple):
     """``fine`` ``[N, 128, h, w]`` (layer2, averaged to layer3's grid), ``middle`` ``[N, 256, h, w]`` (layer3), ``deep``
-    ``[N, 512, h/2, w/2]`` (layer4) and ``statistics`` ``[N, 2688]`` of whole maps; h and w are a 16th of the input."""
+    ``[N, 512, h/2, w/2]`` (layer4) and ``statistics`` ``[N, 2688]`` of whole maps; h and w are a 16th of the input.
+    ``second`` ``[N, 120, h, w]`` and ``second_statistics`` ``[N, 1560]`` are the companion's; empty without one."""
 
     fine: Tensor
     middle: Tensor
     deep: Tensor
     statistics: Tensor
+    second: Tensor = NOTHING
+    second_statistics: Tensor = NOTHING
 
 
 class Trunk(nn.Module):
-    """The whole backbone, frozen: RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``Seen``."""
+    """The whole backbone, frozen, and a companion where there is one: RGB float32 ``[N, 3, H, W]`` in [0, 1] to
+    ``Seen``."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, companion: Companion | None = None) -> None:
         super().__init__()
         names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
         self.early = nn.Sequential(*(network.get_submodule(name) for name in names))
         self.layer3 = network.get_submodule("layer3")
         self.layer4 = copy.deepcopy(network.get_submodule("layer4"))
+        self.companion = companion
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
         self.mean: Tensor
@@ -52,24 +61,19 @@ class Trunk(nn.Module):
         fine = self.early((rgb - self.mean) / self.deviation)
         middle = self.layer3(fine)
         deep = self.layer4(middle)
-        return Seen(F.avg_pool2d(fine, 2), middle, deep, statistics_of(fine, middle, deep))
-
-
-def statistics_of(*maps: Tensor) -> Tensor:
-    """Mean, deviation and maximum over the positions of each channel: ``[N, 3 × channels]``."""
-    found = []
-    for one in maps:
-        flat = one.float().flatten(2)
-        mean = flat.mean(2)
-        deviation = ((flat - mean.unsqueeze(2)).square().mean(2) + 1e-12).sqrt()
-        found += [mean, deviation, flat.amax(2)]
-    return torch.cat(found, 1)
+        seen = Seen(F.avg_pool2d(fine, 2), middle, deep, statistics_of(fine, middle, deep))
+        return seen if self.companion is None else Seen(*seen[:4], *self.companion(rgb))
 
 
 def patches(seen: Seen) -> Tensor:
     """What novelty detectors compare: fine and middle maps, each averaged over 3 × 3 positions, ``[N, 384, h, w]``
     (PatchCore's locally aware patch features; Roth et al., CVPR 2022)."""
     return torch.cat([F.avg_pool2d(one, 3, 1, 1) for one in (seen.fine, seen.middle)], 1)
+
+
+def second_patches(seen: Seen) -> Tensor:
+    """The same of the companion's map: ``[N, 120, h, w]``."""
+    return F.avg_pool2d(seen.second, 3, 1, 1)
 
 
 def top_mean(cells: Tensor, share: float) -> Tensor:

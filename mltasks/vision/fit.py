@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from mltasks.vision.backbones import WeightsSource, load_backbone
+from mltasks.vision.companion import COMPANIONS, Companion
 from mltasks.vision.compute import Compute, derive_seed
 from mltasks.vision.data import part_keys
 from mltasks.vision.features import STRIDE, Trunk
-from mltasks.vision.fit_novelty import DETECTORS
+from mltasks.vision.fit_novelty import DETECTORS, wanted
 from mltasks.vision.operating import KNOWN, PIXELS, HeldOut, Setting, settle
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
@@ -64,7 +66,7 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     check(samples, config)
     torch.manual_seed(derive_seed(config.seed, "backbone"))
     network, weights = load_backbone(config.backbone, config.backbone_weights)
-    trunk = Trunk(network)
+    trunk = trunk_of(network, config)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
     seen = views_share(len(learning), samples[0].split.startswith("fold-"), config)
     bank = see(samples, learning, trunk, config, compute, stage.part(0, seen, "looking at the parts"))
@@ -72,6 +74,11 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     lesson = Lesson(samples, material, trunk, network.get_submodule("layer4"))
     protocol = cross_validate if samples[0].split.startswith("fold-") else hold_out
     return protocol(samples, lesson, weights, stage.part(seen, 1))
+
+
+def trunk_of(network: nn.Module, config: TrainConfig) -> Trunk:
+    """The frozen trunk around a backbone, with the config's companion."""
+    return Trunk(network, Companion() if config.companion else None)
 
 
 def views_share(learning: int, folds: bool, config: TrainConfig) -> float:
@@ -96,6 +103,8 @@ def check_settings(config: TrainConfig) -> None:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
     if config.head not in HEADS or not set(config.detectors) <= set(DETECTORS):
         raise ValueError(f"head is one of {', '.join(HEADS)}; detectors are some of {', '.join(DETECTORS)}.")
+    if config.companion not in COMPANIONS:
+        raise ValueError(f"companion is {COMPANIONS[-1]} or empty, not {config.companion!r}.")
     low = [name for name in COUNTS if getattr(config, name) < 1]
     if low or not 0 < config.novelty_quantile < 1:
         raise ValueError(
@@ -194,7 +203,7 @@ def held_out_of(rounds: Sequence[Round], lesson: Lesson) -> HeldOut:
 
 def _setting(rounds: Sequence[Round], lesson: Lesson) -> Setting:
     config = lesson.material.config
-    return settle(held_out_of(rounds, lesson), config.detectors, config.novelty_quantile, config.seed)
+    return settle(held_out_of(rounds, lesson), wanted(config), config.novelty_quantile, config.seed)
 
 
 def _predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:

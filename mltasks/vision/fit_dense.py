@@ -51,11 +51,12 @@ def train_dense(
     return head.eval(), curve
 
 
-def fit_texture(material: Material, train: Sequence[int]) -> TextureHead:
-    """Ridge-penalised logistic regression on the statistics of the images and of their augmented views."""
+def fit_texture(material: Material, train: Sequence[int], source: str = "statistics") -> TextureHead:
+    """Ridge-penalised logistic regression on the statistics of the images and of their augmented views, those that
+    ``source`` names: ``statistics`` or ``second_statistics``."""
     bank, indices = material.bank, np.asarray(train)
-    clean = bank.clean.statistics[indices]
-    views = [bank.augmented.statistics[bank.row[indices] * bank.views + view] for view in range(bank.views)]
+    clean, augmented = getattr(bank.clean, source)[indices], getattr(bank.augmented, source)
+    views = [augmented[bank.row[indices] * bank.views + view] for view in range(bank.views)]
     rows = np.concatenate([clean, *views]).astype(np.float64)
     targets = np.tile(material.targets[indices], 1 + bank.views)
     mean, deviation = rows.mean(0), np.maximum(rows.std(0), FLAT)
@@ -63,7 +64,7 @@ def fit_texture(material: Material, train: Sequence[int]) -> TextureHead:
     model = LogisticRegression(C=RIDGE / (1 + bank.views), class_weight="balanced", max_iter=1000)
     model.fit((rows - mean) / deviation, targets)
     parts = (mean, deviation, model.coef_[0], model.intercept_[0])
-    head = TextureHead(*(torch.tensor(part, dtype=torch.float32) for part in parts))
+    head = TextureHead(*(torch.tensor(part, dtype=torch.float32) for part in parts), source=source)
     return head.to(material.compute.device).eval()
 
 

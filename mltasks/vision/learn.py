@@ -158,6 +158,10 @@ def meta_of(fitted: Fitted, samples: Sequence[Sample], agreement: Agreement, sec
             "detector": setting.detector,
             "threshold": setting.thresholds[setting.detector],
             "known_threshold": setting.known_threshold,
+            "together": {name: list(level) for name, level in setting.together.levels.items()}
+            if setting.together
+            else {},
+            "map_scales": setting.map_scales,
         },
         "anomaly_map_scale": setting.map_scale,
         "escapes": escapes_of(fitted).to_json(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from mltasks.vision.calibration import anomaly_threshold, fit_calibrator
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.fusion import Fusion, fit_fusion
 from mltasks.vision.metrics import auroc
+from mltasks.vision.together import TOGETHER, Together, fit_together
 from mltasks.vision.types import DEFECT, GOOD
 
 # On the map, 0.5 is what the worst cell of so many held-out good parts stays below.
@@ -45,7 +46,8 @@ class HeldOut:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """``thresholds`` of every detector by name, at the same rate of false alarms; ``detector`` is the one whose word
-    counts, ``map_scale`` that of its map.
+    counts, ``map_scale`` that of its map. ``together`` makes one of several (None where there is but one), and
+    ``map_scales`` are those of the maps that it shows.
 
     A part that the version passes is held against good parts, by that detector. One that it fails is held against the
     labeled defects too: ``known_threshold`` is what the same share of held-out defects stays below (None where there is
@@ -58,6 +60,8 @@ class Setting:
     detector: str
     map_scale: float
     known_threshold: float | None = None
+    together: Together | None = None
+    map_scales: dict[str, float] = field(default_factory=dict)
 
     def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
         """Calibrated probabilities of scores by name."""
@@ -66,7 +70,14 @@ class Setting:
 
     def novelty(self, scores: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
         """Of each detector, score over threshold: above 1 is novel."""
-        return {name: [value / level for value in scores[name]] for name, level in self.thresholds.items()}
+        known = with_together(scores, self.together)
+        return {name: [value / level for value in known[name]] for name, level in self.thresholds.items()}
+
+
+def with_together(scores: Mapping[str, Sequence[float]], together: Together | None) -> dict[str, list[float]]:
+    """The scores, and that of the detectors together where there are several."""
+    found = {name: list(values) for name, values in scores.items()}
+    return {**found, TOGETHER: together.of(found)} if together else found
 
 
 def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: int) -> Setting:
@@ -75,19 +86,33 @@ def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: i
     voices = {name: values for name, values in held_out.scores.items() if name not in (PIXELS, KNOWN)}
     fusion = fit_fusion(voices, held_out.targets)
     logits = fusion.logits(voices).tolist()
-    names = [*detectors, PIXELS]
-    detector = choose_detector({name: held_out.scores[name] for name in names}, held_out.targets)
+    together = fit_together(_of_good(held_out.scores, detectors, held_out.targets)) if len(detectors) > 1 else None
+    scores = with_together(held_out.scores, together)
+    names = [*([TOGETHER] if together else []), *detectors, PIXELS]
+    detector = choose_detector({name: scores[name] for name in names}, held_out.targets)
+    scales = {name: _scale(held_out.peaks[name], held_out.targets) for name in [*detectors, PIXELS]}
     return Setting(
         fusion=fusion,
         calibrator=fit_calibrator(logits, held_out.targets, held_out.parts, seed),
         thresholds={
-            name: max(anomaly_threshold(_good(held_out.scores[name], held_out.targets), quantile), SMALLEST)
-            for name in names
+            name: max(anomaly_threshold(_good(scores[name], held_out.targets), quantile), SMALLEST) for name in names
         },
         detector=detector,
-        map_scale=max(anomaly_threshold(_good(held_out.peaks[detector], held_out.targets), MAP_QUANTILE), SMALLEST),
+        map_scale=_shared_scale(held_out, together, scales) if together and detector == TOGETHER else scales[detector],
         known_threshold=_known_threshold(held_out, quantile),
+        together=together,
+        map_scales=scales,
     )
+
+
+def _shared_scale(held_out: HeldOut, together: Together, scales: Mapping[str, float]) -> float:
+    """What the worst cell of the shared map stays below; from each map's own worst cell, so rather too high."""
+    ratios = [np.asarray(held_out.peaks[name]) / scales[name] for name in together.placed]
+    return _scale(np.mean(ratios, axis=0).tolist(), held_out.targets)
+
+
+def _scale(peaks: Sequence[float], targets: Sequence[int]) -> float:
+    return max(anomaly_threshold(_good(peaks, targets), MAP_QUANTILE), SMALLEST)
 
 
 def _known_threshold(held_out: HeldOut, quantile: float) -> float | None:
@@ -105,6 +130,12 @@ def choose_detector(scores: Mapping[str, Sequence[float]], targets: Sequence[int
     wanted = np.asarray(targets, np.int64)
     ranked = {name: float(auroc(np.asarray(values), wanted, weights)[0]) for name, values in scores.items()}
     return max(ranked, key=lambda name: ranked[name])
+
+
+def _of_good(
+    scores: Mapping[str, Sequence[float]], names: Sequence[str], targets: Sequence[int]
+) -> dict[str, list[float]]:
+    return {name: _good(scores[name], targets) for name in names}
 
 
 def _good(values: Sequence[float], targets: Sequence[int]) -> list[float]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mltasks.vision.classifier import Head
-from mltasks.vision.features import Seen, patches, top_mean
+from mltasks.vision.features import Seen, patches, second_patches, top_mean
 
 MEMORY = 1024
 CANDIDATES = 12_000
@@ -21,10 +21,12 @@ STRANGE_SHARE, KNOWN = 0.02, 512
 
 
 class PatchMemory(Head):
-    """Distances to the memory ``[m, 384]`` of standardised patches: score ``[N]`` and distances ``[N, h, w]``."""
+    """Distances to the memory ``[m, 384]`` of standardised patches: score ``[N]`` and distances ``[N, h, w]``.
+    ``second`` remembers the companion's patches instead, ``[m, 120]``."""
 
-    def __init__(self, mean: Tensor, deviation: Tensor, memory: Tensor) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, memory: Tensor, *, second: bool = False) -> None:
         super().__init__()
+        self.second = second
         for name, value in (("mean", mean), ("deviation", deviation), ("memory", memory)):
             self.register_buffer(name, value.clone())
         self.register_buffer("squares", memory.square().sum(1))
@@ -34,8 +36,9 @@ class PatchMemory(Head):
         self.squares: Tensor
 
     def standard(self, seen: Seen) -> Tensor:
-        """Standardised patches ``[N, h × w, 384]``."""
-        x = (patches(seen) - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
+        """Standardised patches ``[N, h × w, channels]``."""
+        found = second_patches(seen) if self.second else patches(seen)
+        x = (found - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
         return x.flatten(2).transpose(1, 2)
 
     def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
@@ -48,14 +51,15 @@ class PatchMemory(Head):
         return top_mean(cells, TOP_SHARE), cells
 
 
-def remember(rows: Tensor, seed: int) -> PatchMemory:
-    """A memory of good parts' patches ``[n, 384]`` (as ``features.patches``, one a row). Deterministic by the seed."""
+def remember(rows: Tensor, seed: int, *, second: bool = False) -> PatchMemory:
+    """A memory of good parts' patches ``[n, channels]`` (as ``features.patches`` or, for ``second``,
+    ``second_patches``, one a row). Deterministic by the seed."""
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
     generator = torch.Generator().manual_seed(seed)
     drawn = rows[torch.randperm(len(rows), generator=generator)[:CANDIDATES]]
     standard = (drawn - mean) / deviation
     chosen = coreset(standard, min(MEMORY, len(standard)), generator)
-    return PatchMemory(mean, deviation, standard[chosen]).eval()
+    return PatchMemory(mean, deviation, standard[chosen], second=second).eval()
 
 
 def strange_patches(memory: PatchMemory, seen: Seen) -> Tensor:

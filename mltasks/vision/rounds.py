@@ -87,7 +87,10 @@ def _teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed:
     material = lesson.material
     if material.config.head == "dense":
         dense, curve = train_dense(material, inside, held_out, seed, stage)
-        return Taught({"dense": dense, "texture": fit_texture(material, inside)}, curve, len(curve))
+        heads: dict[str, Head] = {"dense": dense, "texture": fit_texture(material, inside)}
+        if material.config.companion:
+            heads["second_texture"] = fit_texture(material, inside, "second_statistics")
+        return Taught(heads, curve, len(curve))
     # The recipe of old stops early, by a fifth of what it may learn from.
     train, validation = inner_split([lesson.samples[index] for index in inside], derive_seed(seed, "inner"))
     pick = [[inside[position] for position in positions] for positions in (train, validation)]

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from mltasks.vision.augment import eval_view, train_view
 from mltasks.vision.autoencoder import pool_factor, shrink
+from mltasks.vision.companion import SECOND, SECOND_STATISTICS
 from mltasks.vision.compute import Compute, derive_seed
-from mltasks.vision.features import DEEP, FINE, MIDDLE, STATISTICS, Seen, Trunk
+from mltasks.vision.features import DEEP, FINE, MIDDLE, NOTHING, STATISTICS, Seen, Trunk
 from mltasks.vision.images import ImageError, decode
 from mltasks.vision.progress import Stage
 from mltasks.vision.types import InputSize, Sample, TrainConfig
@@ -27,8 +28,8 @@ from mltasks.vision.types import InputSize, Sample, TrainConfig
 GRID, COARSE = 16, 32
 IN_MEMORY_BYTES = 1_500_000_000
 ON_DISK_BYTES = 6_000_000_000
-# Drawing a view and running the trunk takes about 15 ms a core; more views than this teach little on large sets.
-MAX_VIEWS = 8_192
+# A million pixels take a slow pair of cores about 1.4 s; more views than this teach little on large sets.
+MAX_PIXELS = 400_000_000
 MIN_VIEWS = 1
 REPORTS = 40
 EVALUATION_BATCH = 64
@@ -42,22 +43,28 @@ class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the acc
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics."""
+    """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics. Empty is what
+    nobody needs: fine and second maps of augmented views, and all that is the companion's without one."""
 
     fine: HalfArray
     middle: HalfArray
     deep: HalfArray
     statistics: FloatArray
+    second: HalfArray
+    second_statistics: FloatArray
 
     @classmethod
-    def empty(cls, count: int, height: int, width: int, *, fine: bool) -> Self:
-        """Room for ``count`` images of an input size; the fine maps only where novelty detectors need them."""
+    def empty(cls, count: int, height: int, width: int, *, fine: bool, second: bool) -> Self:
+        """Room for ``count`` images of an input size; ``fine`` and second maps only where novelty detectors need
+        them, the ``second`` ones only with a companion."""
         grid, coarse = (height // GRID, width // GRID), (height // COARSE, width // COARSE)
         return cls(
             fine=_array((count if fine else 0, FINE, *grid)),
             middle=_array((count, MIDDLE, *grid)),
             deep=_array((count, DEEP, *coarse)),
             statistics=np.zeros((count, STATISTICS), np.float32),
+            second=_array((count if fine and second else 0, SECOND, *grid)),
+            second_statistics=np.zeros((count if second else 0, SECOND_STATISTICS), np.float32),
         )
 
     def put(self, at: slice, seen: Seen) -> None:
@@ -67,12 +74,15 @@ class Maps:
         self.middle[at] = seen.middle.half().cpu().numpy()
         self.deep[at] = seen.deep.half().cpu().numpy()
         self.statistics[at] = seen.statistics.float().cpu().numpy()
+        if len(self.second):
+            self.second[at] = seen.second.half().cpu().numpy()
+        if len(self.second_statistics):
+            self.second_statistics[at] = seen.second_statistics.float().cpu().numpy()
 
     def take(self, rows: NDArray[np.int64], compute: Compute) -> Seen:
-        """What was seen of these images, in 32 bits; no fine maps where there are none."""
-        fine = self.fine[rows] if len(self.fine) else self.fine
-        found = [torch.from_numpy(one).to(compute.device).float() for one in (fine, self.middle[rows], self.deep[rows])]
-        return Seen(found[0], found[1], found[2], torch.from_numpy(self.statistics[rows]).to(compute.device))
+        """What was seen of these images, in 32 bits; nothing where there is nothing."""
+        kept = (self.fine, self.middle, self.deep, self.statistics, self.second, self.second_statistics)
+        return Seen(*(torch.from_numpy(one[rows]).to(compute.device).float() if len(one) else NOTHING for one in kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +131,11 @@ def see(
     Raises UnreadableSample."""
     size = (config.height, config.width)
     each = 2 * (MIDDLE * size[0] * size[1] // GRID**2 + DEEP * size[0] * size[1] // COARSE**2)
-    views = view_count(len(augmented), each, config.views)
+    views = view_count(len(augmented), each, config.views, size[0] * size[1])
     factor = pool_factor(*size)
     bank = TrunkViews(
-        clean=Maps.empty(len(samples), *size, fine=True),
-        augmented=Maps.empty(len(augmented) * views, *size, fine=False),
+        clean=Maps.empty(len(samples), *size, fine=True, second=bool(config.companion)),
+        augmented=Maps.empty(len(augmented) * views, *size, fine=False, second=bool(config.companion)),
         small=_array((len(samples), 3, config.height // factor, config.width // factor)),
         row=np.full(len(samples), -1, np.int64),
         views=views,
@@ -148,9 +158,9 @@ def see(
     return bank
 
 
-def view_count(images: int, bytes_each: int, wanted: int) -> int:
+def view_count(images: int, bytes_each: int, wanted: int, pixels_each: int) -> int:
     """How many views each of so many images gets: as many as wanted, fewer where time or disk would run away."""
-    affordable = min(MAX_VIEWS // max(1, images), ON_DISK_BYTES // max(1, images * bytes_each))
+    affordable = min(MAX_PIXELS // max(1, images * pixels_each), ON_DISK_BYTES // max(1, images * bytes_each))
     return max(min(wanted, MIN_VIEWS), min(wanted, affordable))
 
 

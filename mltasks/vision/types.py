@@ -82,7 +82,9 @@ class TrainConfig:
     """All that shapes a training run. The same snapshot and config give the same weights on the same machine.
 
     Sizes are pixels, multiples of 32; 0 has them chosen from the images. ``head`` is ``dense`` or ``pooled`` (the
-    recipe the project grew from); ``detectors`` of novelty beside the pixel autoencoder: ``memory``, ``features``.
+    recipe the project grew from); ``companion`` is the second, smaller frozen network, empty for none. ``detectors`` of
+    novelty beside the pixel autoencoder: ``memory`` and ``second_memory`` of patches, ``features`` (their autoencoder),
+    ``whole`` and ``second_whole`` parts.
     ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
     defective parts (None: that of the labels).
     ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
@@ -94,7 +96,8 @@ class TrainConfig:
     width: int = 0
     keep_shape: bool = True
     head: str = "dense"
-    detectors: tuple[str, ...] = ("memory", "features")
+    companion: str = "efficientnet-lite2"
+    detectors: tuple[str, ...] = ("memory", "features", "second_memory", "whole", "second_whole")
     backbone: str = "resnet18"
     backbone_weights: str = "auto"
     folds: int = 5

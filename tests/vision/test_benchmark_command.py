@@ -14,6 +14,7 @@ from django.core.management import CommandError
 from mltasks.vision.benchmarks import cases, novelty
 from mltasks.vision.benchmarks.parts import seed_recipe
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.together import TOGETHER
 from mltasks.vision.types import TrainConfig
 from tests.vision.benched import between, run
 
@@ -42,7 +43,7 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     assert list(found["rows"]) == ["Second Look", "the seed's recipe"]
     ours, seeds = found["rows"].values()
     assert {name for name in ours if name.endswith(" alone")} == {
-        f"AUROC of {name} alone" for name in ("memory", "features", "pixels")
+        f"AUROC of {name} alone" for name in (TOGETHER, *TrainConfig().detectors, "pixels")
     }
     assert {name for name in seeds if name.endswith(" alone")} == {"AUROC of pixels alone"}
     for figures in (ours, seeds):
@@ -90,7 +91,7 @@ def test_it_measures_what_no_label_has_shown(folder: Path, tmp_path: Path) -> No
     found = json.loads((tmp_path / "found.json").read_text())
 
     assert "64 × 64" in found["protocol"]
-    detectors = ("memory", "features", "pixels")
+    detectors = (*TrainConfig().detectors, TOGETHER, "pixels")
     assert list(found["rows"]) == [f"{how}: {name}" for how in ("grouped", "random") for name in detectors]
     for figures in found["rows"].values():
         assert list(figures) == ["all types", "excess", "scratch"]
@@ -105,7 +106,8 @@ def test_the_same_seed_gives_the_same_figures(folder: Path, tmp_path: Path) -> N
         rows.append(json.loads((tmp_path / name).read_text())["rows"])
 
     assert rows[0] == rows[1]
-    assert list(rows[0]) == ["grouped: memory", "grouped: pixels", "random: memory", "random: pixels"]
+    names = ("memory", "pixels")
+    assert list(rows[0]) == [f"{how}: {name}" for how in ("grouped", "random") for name in names]
 
 
 def test_it_refuses_a_protocol_it_does_not_know(folder: Path) -> None:

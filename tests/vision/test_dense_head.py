@@ -67,7 +67,7 @@ def material(compute: Compute, kind: str, seed: int = 5) -> Material:
     targets = np.arange(COUNT) % 2
 
     def maps(of: np.ndarray) -> Maps:
-        found = Maps.empty(len(of), 16 * GRID, 16 * GRID, fine=False)
+        found = Maps.empty(len(of), 16 * GRID, 16 * GRID, fine=False, second=False)
         found.middle[:] = generator.normal(size=found.middle.shape)
         found.deep[:] = generator.normal(size=found.deep.shape)
         found.statistics[:] = generator.normal(size=found.statistics.shape)

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from mltasks.vision import bundle
 from mltasks.vision.data import NotEnoughLabels, assign_splits
 from mltasks.vision.learn import Learned, learn
+from mltasks.vision.together import TOGETHER
 from mltasks.vision.trunk_views import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
 from tests.trained import CONFIG, labeled_samples
@@ -92,9 +93,10 @@ def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
 
     assert meta["outputs"][-2:] == ["novelty", "known"]
     assert novelty["known_threshold"] > 0
-    assert set(meta["fusion"]["weights"]) == {"dense", "texture", "memory", "features"}
+    assert set(meta["fusion"]["weights"]) == {"dense", "texture", "second_texture", *TrainConfig().detectors}
     assert min(meta["fusion"]["weights"].values()) >= 0
-    assert novelty["detector"] in {"memory", "features", "pixels"} and novelty["threshold"] > 0
+    assert novelty["detector"] in {TOGETHER, *TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
+    assert list(novelty["together"]) == list(TrainConfig().detectors)
     assert meta["anomaly_map_scale"] > 0
     assert meta["escapes"]["parts"] == 8 and len(meta["escapes"]["lowest"]) == 8
 
@@ -106,7 +108,7 @@ def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: Lear
     assert {one.split for one in predictions} == {"fold-0", "fold-1"}
     # Two folds, each judged by thresholds of the other one.
     assert len({one.anomaly_threshold for one in predictions}) == 2
-    assert {tuple(one.detectors) for one in predictions} == {("memory", "features", "pixels")}
+    assert {tuple(one.detectors) for one in predictions} == {(TOGETHER, *TrainConfig().detectors, "pixels")}
     for one in predictions:
         assert one.detectors["pixels"] == pytest.approx(one.reconstruction_error / one.anomaly_threshold)
 
@@ -116,17 +118,18 @@ def test_the_weights_are_those_of_all_networks(learned: Learned) -> None:
 
     assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder"}
     heads = {name.split(".")[1] for name in names if name.startswith("heads.")}
-    assert heads == {"dense", "texture", "memory", "features", "known"}
+    assert heads == {"dense", "texture", "second_texture", *TrainConfig().detectors, "known"}
 
 
 def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
-    config = replace(CONFIG, head="pooled", detectors=(), keep_shape=False)
+    config = replace(CONFIG, head="pooled", companion="", detectors=(), keep_shape=False)
 
     found = learn(labeled_samples(tmp_path / "parts"), config, tmp_path / "bundle")
 
     assert found.meta["fusion"] == {"weights": {"pooled": 1.0}, "bias": 0.0}
     limit = found.meta["thresholds"]["anomaly"]
-    assert found.meta["novelty"] == {"detector": "pixels", "threshold": limit, "known_threshold": None}
+    novelty = {name: found.meta["novelty"][name] for name in ("detector", "threshold", "known_threshold", "together")}
+    assert novelty == {"detector": "pixels", "threshold": limit, "known_threshold": None, "together": {}}
     assert not found.meta["input"]["keep_shape"]
 
 

@@ -31,7 +31,9 @@ def heads() -> dict[str, Head]:
     return {
         "dense": DenseHead(0.3),
         "pooled": pooled(),
-        "texture": TextureHead(torch.rand(2688), torch.rand(2688) + 0.5, torch.randn(2688), torch.randn(())),
+        "texture": TextureHead(
+            torch.rand(2688), torch.rand(2688) + 0.5, torch.randn(2688), torch.randn(()), source="statistics"
+        ),
         "memory": PatchMemory(mean, deviation, torch.randn(20, 384)),
         "features": FeatureAutoencoder(mean, deviation),
     }

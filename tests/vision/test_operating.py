@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mltasks.vision.operating import PIXELS, HeldOut, choose_detector, settle
+from mltasks.vision.together import TOGETHER
 
 GOOD, DEFECTS = 400, 60
 
@@ -26,7 +27,7 @@ def test_every_detector_leaves_that_share_of_good_parts_in_peace(share: float) -
     setting = settle(found, ["memory", "features"], share, 7)
     novelty = setting.novelty(found.scores)
 
-    assert list(setting.thresholds) == ["memory", "features", PIXELS]
+    assert list(setting.thresholds) == [TOGETHER, "memory", "features", PIXELS]
     for name in setting.thresholds:
         quiet = np.array(novelty[name][:GOOD]) <= 1
         assert quiet.mean() == pytest.approx(share, abs=1 / GOOD), name
@@ -43,9 +44,19 @@ def test_the_best_detector_decides_and_scales_the_map() -> None:
     found = held_out()
     setting = settle(found, ["features", "memory"], 0.9, 7)
 
-    assert setting.detector == "memory"
+    assert setting.detector == "memory" and TOGETHER in setting.thresholds
     # 0.5 on the map is what the highest cell of 95 % of good parts stays below, whatever share the alarm has.
     assert setting.map_scale == pytest.approx(np.quantile(found.peaks["memory"][:GOOD], 0.95))
+
+
+def test_two_that_err_apart_decide_together_and_share_a_map() -> None:
+    found = held_out()
+    found.scores["features"] = held_out(2).scores["memory"]
+    found.peaks["features"] = [30 * value for value in found.scores["features"]]
+    setting = settle(found, ["features", "memory"], 0.9, 7)
+
+    assert setting.detector == TOGETHER
+    assert 0.9 < setting.map_scale < 1.1, "the mean of two maps, each over its own scale"
 
 
 def test_without_other_detectors_the_pixels_decide() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import Tensor
 
 from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.backbones import load_backbone
 from mltasks.vision.bundle import BundleCorrupt
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.classifier import DenseHead, Head, PooledHead, TextureHead
+from mltasks.vision.companion import Companion
 from mltasks.vision.export import ExportMismatch, Serving, check_agreement, export_graph
 from mltasks.vision.feature_autoencoder import FeatureAutoencoder
 from mltasks.vision.features import Trunk
@@ -28,7 +31,9 @@ from mltasks.vision.learn import Learned
 from mltasks.vision.operating import PIXELS, Setting
 from mltasks.vision.patch_memory import PatchMemory
 from mltasks.vision.scorer import Scorer, compile_graph
+from mltasks.vision.together import TOGETHER, Level, Together
 from mltasks.vision.types import InputSize
+from mltasks.vision.whole import WholePart, fit_whole
 
 WITHOUT_TORCH = """
 import sys
@@ -60,25 +65,43 @@ def images(learned: Learned) -> list[NDArray[np.uint8]]:
 def serving(learned: Learned) -> Serving:
     """The networks in torch, from the version's weights and what its meta says of them."""
     state, meta = load_file(learned.bundle_dir / "model.safetensors"), learned.meta
-    texture = [state[f"heads.texture.{name}"] for name in ("mean", "deviation", "weight", "bias")]
-    memory, known = (
-        [state[f"heads.{head}.{name}"] for name in ("mean", "deviation", "memory")] for head in ("memory", "known")
-    )
+
+    def tensors(head: str, *names: str) -> list[Tensor]:
+        return [state[f"heads.{head}.{name}"] for name in names]
+
+    texture = ("mean", "deviation", "weight", "bias")
+    memory = ("mean", "deviation", "memory")
+    whole = ("mean", "deviation", "directions", "variances", "rest")
     heads: dict[str, Head] = {
         "dense": DenseHead(0.3),
-        "texture": TextureHead(*texture),
-        "memory": PatchMemory(*memory),
-        "known": PatchMemory(*known),
+        "texture": TextureHead(*tensors("texture", *texture), source="statistics"),
+        "second_texture": TextureHead(*tensors("second_texture", *texture), source="second_statistics"),
+        "memory": PatchMemory(*tensors("memory", *memory)),
         "features": FeatureAutoencoder(torch.zeros(384), torch.zeros(384)),
+        "second_memory": PatchMemory(*tensors("second_memory", *memory), second=True),
+        "whole": WholePart(*tensors("whole", *whole), source="statistics"),
+        "second_whole": WholePart(*tensors("second_whole", *whole), source="second_statistics"),
+        "known": PatchMemory(*tensors("known", *memory)),
     }
     setting = setting_of(Fusion(**meta["fusion"]), **meta["novelty"])
-    made = Serving(Trunk(load_backbone("resnet18", "random")[0]), heads, Autoencoder(), setting, (64, 64))
+    trunk = Trunk(load_backbone("resnet18", "random")[0], Companion())
+    made = Serving(trunk, heads, Autoencoder(), setting, (64, 64))
     made.load_state_dict(state, strict=True)
     return made.eval()
 
 
-def setting_of(fusion: Fusion, detector: str, threshold: float, known_threshold: float | None = None) -> Setting:
-    return Setting(fusion, Calibrator(1.0, 0.0), {detector: threshold}, detector, 1.0, known_threshold)
+def setting_of(
+    fusion: Fusion,
+    detector: str,
+    threshold: float,
+    known_threshold: float | None = None,
+    together: Mapping[str, tuple[float, float]] | None = None,
+    map_scales: dict[str, float] | None = None,
+) -> Setting:
+    shared = Together({name: Level(*level) for name, level in together.items()}) if together else None
+    calibrator = Calibrator(1.0, 0.0)
+    thresholds = {detector: threshold}
+    return Setting(fusion, calibrator, thresholds, detector, 1.0, known_threshold, shared, map_scales or {})
 
 
 def test_it_scores_as_torch_does(
@@ -196,6 +219,10 @@ BIASES = {
     "texture": "heads.texture.bias",
     "memory": "heads.memory.mean",
     "features": "heads.features.mean",
+    "second_memory": "heads.second_memory.mean",
+    "whole": "heads.whole.mean",
+    "second_whole": "heads.second_whole.mean",
+    TOGETHER: "heads.second_whole.mean",
     PIXELS: "autoencoder.decoder.0.bias",
 }
 
@@ -239,3 +266,29 @@ def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> N
     assert agreement.images == 1
     assert evidence.shape == cells.shape == (1, 4, 6)
     torch.testing.assert_close(logit, 0.5 * apart[0] + 2 * apart[1] - 1)
+
+
+def test_the_graph_says_what_the_detectors_say_together() -> None:
+    torch.manual_seed(3)
+    heads: dict[str, Head] = {
+        "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
+        "second_memory": PatchMemory(torch.zeros(120), torch.ones(120), torch.randn(20, 120), second=True),
+        "second_whole": fit_whole(torch.randn(12, 1560), "second_statistics"),
+    }
+    levels = {"memory": (0.1, 0.5), "second_memory": (0.2, 0.1), "second_whole": (3.0, 0.2)}
+    scales = {"memory": 2.0, "second_memory": 0.5, "second_whole": 1.0}
+    fusion, trunk = Fusion({"memory": 1.0}, 0.0), Trunk(load_backbone("resnet18", "random")[0], Companion())
+    setting = setting_of(fusion, TOGETHER, 1.0, together=levels, map_scales=scales)
+    made = Serving(trunk, heads, Autoencoder(), setting, (64, 96)).eval()
+    image = torch.randint(0, 255, (1, 64, 96, 3), dtype=torch.uint8)
+
+    with torch.inference_mode():
+        _, _, _, cells, novelty, _ = made(image)
+        apart = {name: head(made.trunk(image.permute(0, 3, 1, 2) / 255)) for name, head in heads.items()}
+
+    assert setting.together is not None
+    wanted = setting.together.of({name: score.tolist() for name, (score, _) in apart.items()})
+    assert novelty.tolist() == pytest.approx(wanted, rel=1e-4)
+    # What knows no place has no part in the map.
+    shared = (apart["memory"][1] / 2 + apart["second_memory"][1] / 0.5) / 2
+    torch.testing.assert_close(cells, shared)

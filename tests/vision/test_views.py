@@ -11,6 +11,7 @@ import torch
 
 from mltasks.vision import trunk_views
 from mltasks.vision.backbones import load_backbone
+from mltasks.vision.companion import LITE2, Companion
 from mltasks.vision.compute import derive_seed, reproducible
 from mltasks.vision.features import Trunk
 from mltasks.vision.fit_classifier import draw
@@ -19,7 +20,8 @@ from mltasks.vision.trunk_views import Maps, Material, TrunkViews, see, view_cou
 from mltasks.vision.types import Progress, Sample, TrainConfig, no_progress
 from tests.vision.pictures import gradient
 
-CONFIG = TrainConfig(height=64, width=64, views=3, threads=1)
+CONFIG = TrainConfig(height=64, width=64, views=3, threads=1, companion="")
+NAMES = ("fine", "middle", "deep", "statistics", "second", "second_statistics")
 
 
 @pytest.fixture
@@ -36,17 +38,17 @@ def bank_of(samples: list[Sample], augmented: set[int], config: TrainConfig = CO
     torch.manual_seed(1)
     network, _ = load_backbone("resnet18", "random")
     with reproducible(1) as compute:
-        return see(samples, augmented, Trunk(network), config, compute, Stage(no_progress))
+        trunk = Trunk(network, Companion() if config.companion else None)
+        return see(samples, augmented, trunk, config, compute, Stage(no_progress))
 
 
 def same(one: Maps, other: Maps) -> bool:
-    return all(
-        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("fine", "middle", "deep", "statistics")
-    )
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in NAMES)
 
 
 def rows(maps: Maps, at: slice) -> Maps:
-    return Maps(maps.fine[at], maps.middle[at], maps.deep[at], maps.statistics[at])
+    kept = [getattr(maps, name) for name in NAMES]
+    return Maps(*(one[at] if len(one) else one for one in kept))
 
 
 def test_each_image_has_its_maps_and_those_in_training_their_views(samples: list[Sample]) -> None:
@@ -88,6 +90,17 @@ def test_another_seed_gives_other_views_of_the_same_image(samples: list[Sample])
     assert not np.array_equal(one.augmented.middle, other.augmented.middle)
 
 
+def test_the_companion_sees_clean_images_whole_and_views_by_their_statistics(samples: list[Sample]) -> None:
+    bank = bank_of(samples, {0, 1}, replace(CONFIG, companion=LITE2))
+
+    assert (bank.clean.second.shape, bank.clean.second_statistics.shape) == ((5, 120, 4, 4), (5, 1560))
+    assert (len(bank.augmented.second), bank.augmented.second_statistics.shape) == (0, (6, 1560))
+    with reproducible(1) as compute:
+        seen = bank.augmented_batch(np.array([1, 0]), np.array([2, 0]), compute)
+    assert np.array_equal(seen.second_statistics.numpy(), bank.augmented.second_statistics[[5, 0]])
+    assert len(seen.fine) == len(seen.second) == 0
+
+
 def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = bank_of(samples, {0, 1})
     monkeypatch.setattr(trunk_views, "IN_MEMORY_BYTES", 1000)
@@ -100,16 +113,20 @@ def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], m
 
 @pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (100_000, 1), (0, 8)])
 def test_many_images_get_fewer_views(images: int, views: int) -> None:
-    assert view_count(images, 100_352, 8) == views
+    assert view_count(images, 100_352, 8, 224 * 224) == views
+
+
+def test_large_images_get_fewer_views_than_small_ones() -> None:
+    assert view_count(1300, 100_352, 8, 4 * 224 * 224) == 1
 
 
 def test_no_image_gets_more_views_than_asked_for() -> None:
-    assert view_count(100_000, 100_352, 1) == 1
+    assert view_count(100_000, 100_352, 1, 224 * 224) == 1
 
 
 def test_both_classes_are_drawn_equally_often_and_no_other_index() -> None:
     targets = np.array([0] * 95 + [1] * 5 + [1] * 50)
-    empty = Maps.empty(0, 64, 64, fine=True)
+    empty = Maps.empty(0, 64, 64, fine=True, second=False)
     bank = TrunkViews(empty, empty, empty.fine, np.zeros(0, np.int64), 1)
     with reproducible(1) as compute:
         material = Material(bank, targets, TrainConfig(draws_cap=4000, oversampling=99), compute)

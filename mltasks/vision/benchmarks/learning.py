@@ -12,6 +12,7 @@ from mltasks.vision.benchmarks.parts import Parts
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import deal, parts_of
 from mltasks.vision.fit import held_out_of, only
+from mltasks.vision.fit_novelty import wanted
 from mltasks.vision.operating import Setting, settle
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
@@ -39,7 +40,7 @@ def learn_and_ask(parts: Parts, labeled: Sequence[int], asked: Sequence[int], se
     one = train_round(lesson, inside, [*settling, *asked], derive_seed(seed, "round"), stage)
     config = lesson.material.config
     known = held_out_of([only(one, slice(len(settling)))], lesson)
-    setting = settle(known, config.detectors, config.novelty_quantile, config.seed)
+    setting = settle(known, wanted(config), config.novelty_quantile, config.seed)
     return answers(lesson, only(one, slice(len(settling), None)), setting)
 
 

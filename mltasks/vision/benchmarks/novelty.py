@@ -15,7 +15,9 @@ from mltasks.vision.data import deal, parts_of
 from mltasks.vision.fit_autoencoder import errors_of, train_autoencoder
 from mltasks.vision.fit_classifier import scores_of
 from mltasks.vision.fit_novelty import fit_detectors
+from mltasks.vision.operating import with_together
 from mltasks.vision.progress import Stage
+from mltasks.vision.together import fit_together
 from mltasks.vision.trunk_views import Material
 from mltasks.vision.types import GOOD, Sample
 
@@ -42,10 +44,11 @@ def novelty(random: Sequence[Sample], grouped: Sequence[Sample], bench: Bench) -
 
 def _run(parts: Parts, samples: Sequence[Sample], seed: int, bench: Bench, how: str) -> dict[str, dict[str, float]]:
     bench.stage.report(0.4 + 0.6 * seed / bench.repeats, f"{how}, seed {seed + 1} of {bench.repeats}")
-    train, test = split_good(samples, seed)
+    train, test = split_good(samples, range(len(samples)), seed)
     asked = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
     lesson = parts.with_seed(seed)
-    found = scores(lesson.material, train, asked, seed)
+    settling = split_good(samples, train, derive_seed(seed, "settling"))
+    found = scores(lesson.material, settling, asked, seed)
     kinds = parts.kinds[asked]
     areas = {name: by_type(values, kinds) for name, values in found.items()}
     for name, figures in areas.items():
@@ -53,22 +56,34 @@ def _run(parts: Parts, samples: Sequence[Sample], seed: int, bench: Bench, how: 
     return areas
 
 
-def split_good(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
-    """Indices of good images to learn from and to test on, by group."""
-    good = [index for index, sample in enumerate(samples) if sample.target == GOOD]
+def split_good(samples: Sequence[Sample], indices: Sequence[int], seed: int) -> tuple[list[int], list[int]]:
+    """The good ones among the indices: four fifths to learn from and a fifth to test on, by group."""
+    good = [index for index in indices if samples[index].target == GOOD]
     shares = {"train": TRAIN_SHARE, "test": 1 - TRAIN_SHARE}
     split_of = deal(parts_of([samples[index] for index in good]), shares, seed)
     side = {index: split_of[samples[index].sha256, samples[index].group] for index in good}
     return [at for at in good if side[at] == "train"], [at for at in good if side[at] == "test"]
 
 
-def scores(material: Material, train: Sequence[int], asked: Sequence[int], seed: int) -> dict[str, Floats]:
-    """Scores of the images ``asked`` by each detector fitted to the good ones in ``train``, pixels too."""
-    heads = fit_detectors(material, train, (), seed)
-    found = {name: np.array(scores_of(head, material, asked)[0]) for name, head in heads.items()}
+def scores(
+    material: Material, settling: tuple[Sequence[int], Sequence[int]], asked: Sequence[int], seed: int
+) -> dict[str, Floats]:
+    """Scores of the images ``asked`` by each detector fitted to good ones, by all together, and by pixels. What good
+    parts score is learned from the second side of ``settling``, which a first fit leaves out."""
+    rest, left_out = settling
+    levels = _asked(material, rest, left_out, derive_seed(seed, "levels"))
+    together = fit_together(levels) if len(levels) > 1 else None
+    train = [*rest, *left_out]
+    first = _asked(material, train, asked, seed)
+    found = {name: np.array(values) for name, values in with_together(first, together).items()}
     taught = train_autoencoder(material, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
     found["pixels"] = np.array([error.mean for error in errors_of(taught.autoencoder, material, asked)])
     return found
+
+
+def _asked(material: Material, train: Sequence[int], asked: Sequence[int], seed: int) -> dict[str, list[float]]:
+    heads = fit_detectors(material, train, (), seed)
+    return {name: scores_of(head, material, asked)[0] for name, head in heads.items()}
 
 
 def by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:

@@ -15,8 +15,7 @@ from torch import nn
 from mltasks.vision.backbones import WeightsSource, load_backbone
 from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.compute import derive_seed
-from mltasks.vision.features import Trunk
-from mltasks.vision.fit import check_settings
+from mltasks.vision.fit import check_settings, trunk_of
 from mltasks.vision.folders import GOOD_FOLDERS, IMAGE_SUFFIXES
 from mltasks.vision.likeness import file_group, group_samples
 from mltasks.vision.rounds import Lesson
@@ -81,7 +80,7 @@ def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
 
 def seed_recipe(config: TrainConfig) -> TrainConfig:
     """The recipe the project grew from: the part squashed to a square, global average pooling, pixels rebuilt."""
-    return replace(config, height=224, width=224, keep_shape=False, head="pooled", detectors=())
+    return replace(config, height=224, width=224, keep_shape=False, head="pooled", companion="", detectors=())
 
 
 def look(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) -> Parts:
@@ -91,7 +90,7 @@ def look(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) ->
     check_settings(config)
     torch.manual_seed(derive_seed(config.seed, "backbone"))
     network, weights = load_backbone(config.backbone, config.backbone_weights)
-    trunk = Trunk(network)
+    trunk = trunk_of(network, config)
     bank = see(samples, augmented, trunk, config, bench.compute, bench.stage)
     material = Material(bank, np.array([sample.target for sample in samples]), config, bench.compute)
     layer4: nn.Module = network.get_submodule("layer4")

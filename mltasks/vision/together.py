@@ -1,0 +1,59 @@
+"""Several novelty detectors as one: each errs in its own way, and what all of them find strange is strange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The name that the detectors have together, and those among them that know no place
+TOGETHER = "together"
+PLACELESS = frozenset({"whole", "second_whole"})
+# Nothing is so familiar that it outweighs what the others find strange: a part that a memory holds has a distance of 0.
+LOWEST = -3.0
+SMALLEST, LEAST_SPREAD = 1e-9, 1e-3
+Floats = NDArray[np.float64]
+
+
+class Level(NamedTuple):
+    """Mean and deviation of the logarithm of a detector's scores of held-out good parts."""
+
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """The mean, over detectors, of how many deviations the logarithm of a part's score lies above what held-out good
+    parts have, through a softplus: never below 0, 0.7 for an ordinary good part, the deviations themselves for an odd
+    one."""
+
+    levels: dict[str, Level]
+
+    def of(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
+        """Of scores by detector, each ``[n]``: one score a part, ``[n]``."""
+        standard = [
+            np.maximum((_log(scores[name]) - level.mean) / level.deviation, LOWEST)
+            for name, level in self.levels.items()
+        ]
+        found: list[float] = np.logaddexp(0, np.mean(standard, axis=0)).tolist()
+        return found
+
+    @property
+    def placed(self) -> list[str]:
+        """The detectors whose maps say where; all of them where none does."""
+        return [name for name in self.levels if name not in PLACELESS] or list(self.levels)
+
+
+def fit_together(good: Mapping[str, Sequence[float]]) -> Together:
+    """From the scores that each detector gave to good parts it had not learned from."""
+    logs = {name: _log(values) for name, values in good.items()}
+    return Together({name: Level(float(one.mean()), max(float(one.std()), LEAST_SPREAD)) for name, one in logs.items()})
+
+
+def _log(values: Sequence[float]) -> Floats:
+    found: Floats = np.log(np.maximum(np.asarray(values, np.float64), SMALLEST))
+    return found
