@@ -18,7 +18,7 @@ from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision import picking
 from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
-from tests.inspection.test_scoring import Told
+from tests.inspection.scoring.told import Told
 from tests.labeling.conftest import make_part
 
 DAY = timedelta(days=1)

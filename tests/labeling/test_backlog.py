@@ -13,11 +13,11 @@ from labeling import backlog, review
 from labeling.models import Recheck
 from labeling.rechecking import open_rechecks
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.test_rechecking import labeled, make_version
+from tests.labeling.rechecks.doubts import doubting_version, labeled
 
 
 def doubt(product: Product, hours_ago: float = 0) -> Recheck:
-    (opened,) = open_rechecks(make_version(product, labeled(product)))
+    (opened,) = open_rechecks(doubting_version(product, labeled(product)))
     Recheck.objects.filter(pk=opened.pk).update(opened_at=Now() - timedelta(hours=hours_ago))
     return opened
 

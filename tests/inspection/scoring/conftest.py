@@ -1,0 +1,28 @@
+"""A champion of the test's own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inspection import scoring
+from inspection.models import Product
+from mltasks.models import ModelVersion, TrainingRun
+from mltasks.vision.types import Scores
+from tests.inspection.scoring.told import Told
+
+
+@pytest.fixture
+def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give the product a champion that says what the test wants."""
+    model = product.registered_model
+    run = TrainingRun.objects.create(model=model, state="succeeded")
+    ModelVersion.objects.create(model=model, number=4, run=run, state="champion", bundle="none", sha256="0" * 64)
+
+    def told(*answers: Scores | Exception, kind: type[Told] = Told) -> Told:
+        scorer = kind(*answers)
+        monkeypatch.setattr(scoring.serving, "scorer", lambda _: scorer)
+        return scorer
+
+    return told

@@ -1,0 +1,110 @@
+"""Three attempts, then a person; and who lost the lease writes nothing."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import OperationalError
+from django.db.models.functions import Now
+from numpy.typing import NDArray
+
+from inspection import intake, scoring, storage, sweeping
+from inspection.models import Inspection, Product
+from inspection.score_maps import ScoreMaps
+from mltasks.vision.maps import Maps
+from mltasks.vision.types import Scores
+from tests.inspection.conftest import Receive
+from tests.inspection.scoring.told import Told, scores
+from tests.trained import MakeVersion, rewrite
+
+
+def test_a_failed_attempt_is_tried_again_and_noted(tell: Any, receive: Receive) -> None:
+    tell(RuntimeError("out of luck"), scores(0.9))
+    row = receive()
+    assert (row.verdict, row.attempt) == ("FAIL", 2)
+    assert row.scoring_error == "Attempt 1: RuntimeError: out of luck"
+
+
+def test_after_three_failures_a_person_decides(tell: Any, receive: Receive) -> None:
+    tell(*[RuntimeError(f"failure {number}") for number in range(3)])
+    row = Inspection.objects.get(pk=receive().pk)
+    assert (row.state, row.verdict, row.reasons) == ("decided", "REVIEW", ["scoring_failed"])
+    assert (row.label, row.defect_probability, row.model_version) == (None, None, None)
+    assert row.attempt == 3
+    assert "failure 2" in row.scoring_error
+
+
+def test_scores_that_are_no_numbers_never_pass(tell: Any, receive: Receive) -> None:
+    tell(*[scores(float("nan"))] * 3)
+    assert receive().reasons == ["scoring_failed"]
+
+
+def test_a_damaged_bundle_sends_parts_to_a_person(
+    receive: Receive, product: Product, make_version: MakeVersion
+) -> None:
+    version = make_version(product, champion=True)
+    rewrite(version.path / "serving.bin", b"damaged")
+    row = receive()
+    assert (row.reasons, row.novelty) == (["scoring_failed"], None)
+    assert "BundleCorrupt" in row.scoring_error
+
+
+def test_a_missing_file_sends_the_part_to_a_person(tell: Any, receive: Receive) -> None:
+    tell(*[scores(0.01)] * 3)
+    row = receive()
+    Inspection.objects.create(product=row.product, image_name="images/gone.jpg", image_sha256="0", image_format="JPEG",
+                              image_width=1, image_height=1, image_bytes=1)  # fmt: skip
+    assert not storage.image_path(row).with_name("gone.jpg").exists()
+    assert sweeping.sweep() == 1
+    lost = Inspection.objects.get(image_name="images/gone.jpg")
+    assert lost.reasons == ["scoring_failed"]
+    assert "FileNotFoundError" in lost.scoring_error
+
+
+def test_a_database_that_goes_away_is_no_failure_of_the_part(tell: Any, receive: Receive) -> None:
+    tell(OperationalError("the server closed the connection"))
+    with pytest.raises(OperationalError):
+        receive()
+    row = Inspection.objects.get()
+    assert (row.state, row.attempt, row.scoring_error) == ("pending", 1, "")
+
+
+def test_who_lost_the_lease_writes_nothing(tell: Any, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(scores(0.01), scores(0.99))
+    outcome = scoring._outcome
+
+    def taken_meanwhile(inspection: Inspection, frame: Any) -> scoring.Outcome:
+        mine = outcome(inspection, frame)
+        monkeypatch.setattr(scoring, "_outcome", outcome)
+        Inspection.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+        assert sweeping.sweep() == 1
+        return mine
+
+    monkeypatch.setattr(scoring, "_outcome", taken_meanwhile)
+    row = receive()
+    assert row.defect_probability == 0.99, "The sweeper's verdict stands, and is what the sender is told."
+    assert Inspection.objects.get().verdict == "FAIL"
+    assert ScoreMaps.objects.count() == 1, "The loser's maps are not kept."
+
+
+def test_who_lost_the_lease_while_it_failed_stops(tell: Any, receive: Receive) -> None:
+    class Thief(Told):
+        def look(self, picture: NDArray[np.uint8]) -> tuple[Scores, Maps]:
+            Inspection.objects.update(lease_token=uuid.uuid4())
+            return super().look(picture)
+
+    thief = tell(RuntimeError("once"), scores(0.5), kind=Thief)
+    with pytest.raises(intake.InProgress):
+        receive()
+    assert len(thief.seen) == 1
+    assert Inspection.objects.get().scoring_error == ""
+
+
+def test_it_refuses_to_score_what_nobody_leased(receive: Receive) -> None:
+    row = receive()
+    with pytest.raises(ValueError, match="not leased"):
+        scoring.score(row)

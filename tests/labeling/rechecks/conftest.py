@@ -1,0 +1,23 @@
+"""A label in doubt, and a queue in which parts that wait come first."""
+
+from __future__ import annotations
+
+import pytest
+
+from inspection.models import Product
+from labeling import queue
+from labeling.models import Recheck
+from labeling.rechecking import open_rechecks
+from tests.labeling.rechecks.doubts import doubting_version, labeled
+
+
+@pytest.fixture(autouse=True)
+def waiting_parts_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "_in_doubt_first", lambda: False)
+
+
+@pytest.fixture
+def doubt(product: Product) -> Recheck:
+    """An open recheck of an imported FAIL."""
+    (made,) = open_rechecks(doubting_version(product, labeled(product)))
+    return made

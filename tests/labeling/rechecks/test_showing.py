@@ -1,0 +1,47 @@
+"""What pages, the part's life and the admin tell of a label in doubt, and what they keep back."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from django.test import Client
+
+from inspection.models import Product
+from labeling import review
+from labeling.models import Label, Recheck
+from labeling.rechecking import open_rechecks
+from labeling.timeline import timeline
+from tests.labeling.conftest import make_part
+from tests.labeling.rechecks.doubts import claimed, doubting_version
+
+
+def test_the_page_says_that_a_label_is_in_doubt_and_not_which_way(client: Client, ada: User, product: Product) -> None:
+    scores = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
+    part = make_part(product, settled_at=Now(), reasons=["low_confidence"], **scores)
+    label = Label.objects.create(inspection=part, verdict="FAIL", source=Label.Source.CORRECTION)
+    open_rechecks(doubting_version(product, label))
+    client.force_login(ada)
+    page = client.post("/review/next/", {"product": product.slug}).content.decode()
+    plain = client.get("/review/plain/").content.decode()
+    for shown in (page, plain):
+        assert "Judge again: a label is in doubt" in shown
+        assert not any(words in shown for words in ("4.3", "own label", "unsure", "disagrees"))
+    assert 'data-label="" data-again' in page
+    state = client.post("/review/held/", {"product": product.slug}).json()
+    assert state["left"] == 1
+
+
+def test_the_parts_life_tells_afterwards(ada: User, doubt: Recheck) -> None:
+    review.resolve(claimed(ada), verdict="PASS")
+    words = [f"{event.words}; {event.detail}" for event in timeline(doubt.inspection)]
+    assert any("The model disagrees with this label: FAIL; version 1 gives a defect 4%" in line for line in words)
+    assert any("Judged again: changed" in line for line in words)
+
+
+def test_the_admin_shows_what_is_in_doubt(client: Client, doubt: Recheck) -> None:
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get("/admin/labeling/recheck/").content.decode()
+    assert "waits for a person" in page
+    assert "4.0%" in page
+    assert "counts, in doubt" in client.get("/admin/labeling/label/").content.decode()
+    assert client.get(f"/admin/labeling/recheck/{doubt.pk}/change/").status_code == 200
