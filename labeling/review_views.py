@@ -96,9 +96,8 @@ def plain(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _plain_verdict(request)
     claim = queue.claim(reviewer=person(request), product=product)
-    again = claim is not None and rechecking.is_waiting(claim.inspection)
-    state = _state(person(request), product)
-    context = {"product": product, "claim": claim, "again": again, "types": types_of(product), **state}
+    offered = _offered(claim) if claim else {}
+    context = {"product": product, "types": types_of(product), **offered, **_state(person(request), product)}
     return render(request, "review/plain.html", context)
 
 
@@ -117,11 +116,17 @@ def _plain_verdict(request: HttpRequest) -> HttpResponse:
 
 
 def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
-    part = claim.inspection
-    context = {"claim": claim, "part": part, "product": part.product, "again": rechecking.is_waiting(part)}
-    response = render(request, "review/_part.html", context)
+    response = render(request, "review/_part.html", _offered(claim) | {"product": claim.inspection.product})
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _offered(claim: Claim) -> dict[str, Any]:
+    part = claim.inspection
+    again = rechecking.is_waiting(part)
+    # The name of a file often says what somebody took the part for: scratch-07.jpg.
+    name = (part.part_id or part.pk) if again else part
+    return {"claim": claim, "part": part, "again": again, "name": name}
 
 
 def _state(reviewer: User, product: Product) -> dict[str, int]:

@@ -67,9 +67,9 @@ def station(product: Product) -> Station:
 def receive(station: Station) -> Receive:
     """Return ``receive(part_id)``: a part that came in at the station, with its verdict."""
 
-    def take(part_id: str, number: int = 0) -> Inspection:
+    def take(part_id: str, number: int = 0, title: str = "") -> Inspection:
         image = io.BytesIO(photos()[number % 3])
-        return intake.receive(image, station=station, part_id=part_id, title=f"{part_id}.jpg")
+        return intake.receive(image, station=station, part_id=part_id, title=title or f"{part_id}.jpg")
 
     return take
 

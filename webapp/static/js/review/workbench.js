@@ -185,6 +185,7 @@ document.addEventListener("keydown", (event) => {
   const button = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
   if (event.key.toLowerCase() === "h") toggleMap();
   else if (event.key.toLowerCase() === "c") document.getElementById("comment").focus();
+  else if (event.key === " ") agree(); // also where its button is off: it says why
   else if (button && !button.disabled) button.click();
   else return;
   event.preventDefault();

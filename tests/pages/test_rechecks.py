@@ -1,0 +1,113 @@
+"""A label in doubt at the workbench: judged blind, with one key, by somebody who can't know what was said before."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from inspection.models import Inspection, Product
+from labeling import queue, review
+from labeling.models import Label, Recheck
+from labeling.rechecking import open_rechecks
+from tests.browser import Login, Shoot
+from tests.labeling.rechecks.doubts import doubting_version
+from tests.pages.conftest import MakePerson, Receive
+from tests.pages.workbench import press, settle, verdicts
+from tests.trained import MakeVersion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def ada(page: Page, login: Login, make_person: MakePerson) -> User:
+    """The reviewer at the page."""
+    person = make_person("ada")
+    login(page, person)
+    return person
+
+
+@pytest.fixture
+def doubt(
+    product: Product,
+    receive: Receive,
+    make_person: MakePerson,
+    make_version: MakeVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Recheck:
+    """A part that the champion scored, that mia called scratched, and whose label the next version doubts."""
+    make_version(product, champion=True)
+    part = receive("", 0, title="scratch-07.jpg")
+    label = review.correct(
+        part, by=make_person("mia", "quality manager"), verdict="FAIL", defect_type="scratch", comment="Look left"
+    )
+    (opened,) = open_rechecks(doubting_version(product, label))
+    monkeypatch.setattr(queue, "_in_doubt_first", lambda: True)
+    return opened
+
+
+def told(page: Page) -> str:
+    """All that the page holds of the part on the screen, hidden or not, and of the last decision."""
+    return page.locator("#part").inner_html() + page.locator(".bench-foot").inner_html() + page.title()
+
+
+def test_it_is_judged_blind_and_the_next_part_comes(
+    page: Page, shoot: Shoot, ada: User, doubt: Recheck, receive: Receive
+) -> None:
+    receive("P-1", 1)
+    page.goto("/review/")
+    expect(page.get_by_text("Judge again: a label is in doubt")).to_be_visible()
+    expect(page.locator("#workbench[data-ready]")).to_be_visible()
+    shoot(page, "recheck")
+    for word in ("FAIL", "PASS", "scratch", "mia", "Look left", "%", "heatmap", "version", "own label", "doubts"):
+        assert word not in told(page), word
+
+    assert press(page, "p") == str(doubt.inspection_id)
+    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-1")
+    settle(page)
+    answer = Label.objects.get(reviewer=ada)
+    assert (answer.verdict, answer.source, answer.defect_type) == ("PASS", Label.Source.REVIEW, None)
+    doubt.refresh_from_db()
+    assert (doubt.outcome, doubt.answer) == (Recheck.Outcome.CHANGED, answer)
+    assert review.standing_label(doubt.inspection) == answer
+    assert Label.objects.filter(pk=doubt.label_id, undo=None).exists(), "The old label stays, as history."
+
+
+def test_the_same_word_again_confirms_the_label_and_taking_it_back_asks_again_blind(
+    page: Page, ada: User, doubt: Recheck
+) -> None:
+    page.goto("/review/")
+    press(page, "1")
+    settle(page)
+    doubt.refresh_from_db()
+    assert doubt.outcome == Recheck.Outcome.CONFIRMED
+    page.keyboard.press("u")
+    expect(page.get_by_text("Judge again: a label is in doubt")).to_be_visible()
+    assert "scratch" not in told(page)
+    doubt.refresh_from_db()
+    assert (doubt.outcome, doubt.answer) == ("", None)
+    assert review.standing_label(doubt.inspection) == doubt.label
+
+
+def test_it_refuses_to_agree_with_a_model_that_nobody_hears(page: Page, ada: User, doubt: Recheck) -> None:
+    page.goto("/review/")
+    expect(page.locator("#workbench[data-ready]")).to_be_visible()
+    expect(page.locator("#confirm")).to_be_disabled()
+    page.keyboard.press("h")
+    page.keyboard.press(" ")
+    expect(page.locator("#say")).to_have_text("This one is judged without the model: press P or F.")
+    assert page.locator("#part img").count() == 1
+    assert not Label.objects.filter(reviewer=ada).exists()
+
+
+def test_the_plain_form_is_as_blind(page: Page, shoot: Shoot, ada: User, doubt: Recheck) -> None:
+    page.goto("/review/plain/")
+    shoot(page, "recheck-plain")
+    detail = page.locator(".detail")
+    expect(detail).to_contain_text("Judge again: a label is in doubt")
+    for word in ("scratch-07", "mia", "Look left", "%", "own label"):
+        assert word not in detail.inner_html(), word
+    detail.get_by_role("button", name="PASS").click()
+    expect(page.get_by_text("PASS.")).to_be_visible()
+    assert Inspection.objects.get(pk=doubt.inspection_id).settled_at is not None
+    assert list(verdicts().values()) == ["PASS"]
