@@ -10,7 +10,7 @@ COARSE = 8
 # The width of the light that is taken out, as a share of the longer side, and where the Gaussian is cut off
 WIDTH, CUT = 1 / 8, 2.0
 # The mean distance from the light becomes so much of the range; noise of a flat picture is not blown up beyond reason.
-CONTRAST, FLOOR = 18 / 255, 2 / 255
+CONTRAST, FLOOR = 18 / 255, 0.14 / 255
 GREY = 0.5
 
 
@@ -22,7 +22,7 @@ def even_light(rgb: Tensor) -> Tensor:
     brightness = rgb.mean(1, keepdim=True)
     light = F.interpolate(_blurred(F.avg_pool2d(brightness, COARSE)), scale_factor=float(COARSE), mode="bilinear")
     distance = (brightness - light).abs().mean((1, 2, 3), keepdim=True)
-    return ((rgb - light) * (CONTRAST / (distance + FLOOR * CONTRAST)) + GREY).clamp(0, 1)
+    return ((rgb - light) * (CONTRAST / (distance + FLOOR)) + GREY).clamp(0, 1)
 
 
 def _blurred(small: Tensor) -> Tensor:
