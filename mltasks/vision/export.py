@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 from torch.nn import functional as F
 
 from mltasks.vision.autoencoder import Autoencoder, pool_factor, shrink
@@ -23,6 +21,7 @@ from mltasks.vision.classifier import Head
 from mltasks.vision.features import Trunk
 from mltasks.vision.operating import KNOWN, PIXELS, Setting
 from mltasks.vision.scorer import compile_graph
+from mltasks.vision.seeing import traced
 from mltasks.vision.together import LOWEST, SMALLEST, TOGETHER
 
 OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map", "novelty", "known")
@@ -122,14 +121,7 @@ def _on_one_grid(maps: Sequence[Tensor]) -> list[Tensor]:
 def export_graph(serving: Serving, path: Path, height: int, width: int) -> None:
     """Write the graph as OpenVINO's ``.xml`` and ``.bin``, weights in 32 bits; the same weights give the same bytes."""
     example = torch.zeros((1, height, width, 3), dtype=torch.uint8)
-    with torch.no_grad(), warnings.catch_warnings():
-        # OpenVINO traces too, at twice the time; torch.export is what torch would rather see, at four times.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # The input has one size for good, so that numbers made of shapes may be constants.
-        warnings.simplefilter("ignore", TracerWarning)
-        traced = torch.jit.trace(serving.cpu().eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
-    model = openvino.convert_model(traced, example_input=example)
-    model.reshape([1, height, width, 3])
+    model = traced(serving, example)
     for output, name in zip(model.outputs, OUTPUTS, strict=True):
         output.get_tensor().set_names({name})
     # OpenVINO numbers models and nodes by a counter of the process.

@@ -23,6 +23,7 @@ from mltasks.vision.compute import Compute, derive_seed
 from mltasks.vision.features import DEEP, FINE, MIDDLE, NOTHING, STATISTICS, Seen, Trunk
 from mltasks.vision.images import ImageError, decode
 from mltasks.vision.progress import Stage
+from mltasks.vision.seeing import eyes_of
 from mltasks.vision.types import InputSize, Sample, TrainConfig
 
 GRID, COARSE = 16, 32
@@ -141,18 +142,18 @@ def see(
         views=views,
     )
     bank.row[sorted(augmented)] = np.arange(len(augmented))
-    compute.place(trunk)
+    eyes = eyes_of(trunk, size, len(samples) + len(augmented) * views, compute)
     every = -(-len(samples) // REPORTS)
     for index, sample in enumerate(samples):
         image = read_sample(sample, config)
         plain = eval_view(image).unsqueeze(0)
         bank.small[index] = shrink(plain, factor)[0].half().numpy()
-        bank.clean.put(slice(index, index + 1), _look(trunk, plain, compute, half=False))
+        bank.clean.put(slice(index, index + 1), eyes.plainly(plain))
         if bank.row[index] >= 0:
             seeds = (derive_seed(config.seed, "view", sample.sha256, view) for view in range(views))
             batch = torch.stack([train_view(image, seed) for seed in seeds])
             first = int(bank.row[index]) * views
-            bank.augmented.put(slice(first, first + views), _look(trunk, batch, compute, half=True))
+            bank.augmented.put(slice(first, first + views), eyes.roughly(batch))
         if index % every == 0 or index + 1 == len(samples):
             stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
     return bank
@@ -177,12 +178,6 @@ def batches(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     """Consecutive slices of at most ``size``."""
     for start in range(0, len(indices), size):
         yield indices[start : start + size]
-
-
-def _look(trunk: Trunk, rgb: Tensor, compute: Compute, *, half: bool) -> Seen:
-    with torch.inference_mode(), torch.autocast(compute.device.type, torch.bfloat16, enabled=half and compute.half):
-        seen: Seen = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
-    return seen
 
 
 def _array(shape: tuple[int, ...]) -> HalfArray:
