@@ -86,7 +86,7 @@ def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: i
     voices = {name: values for name, values in held_out.scores.items() if name not in (PIXELS, KNOWN)}
     fusion = fit_fusion(voices, held_out.targets)
     logits = fusion.logits(voices).tolist()
-    together = fit_together(_of_good(held_out.scores, detectors, held_out.targets)) if len(detectors) > 1 else None
+    together = fit_together(_of_good(held_out.scores, detectors, held_out.targets))
     scores = with_together(held_out.scores, together)
     names = [*([TOGETHER] if together else []), *detectors, PIXELS]
     detector = choose_detector({name: scores[name] for name in names}, held_out.targets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,10 +48,20 @@ class Together:
         return [name for name in self.levels if name not in PLACELESS] or list(self.levels)
 
 
-def fit_together(good: Mapping[str, Sequence[float]]) -> Together:
-    """From the scores that each detector gave to good parts it had not learned from."""
-    logs = {name: _log(values) for name, values in good.items()}
-    return Together({name: Level(float(one.mean()), max(float(one.std()), LEAST_SPREAD)) for name, one in logs.items()})
+def fit_together(good: Mapping[str, Sequence[float]]) -> Together | None:
+    """From the scores that each detector gave to good parts it had not learned from; None where fewer than two of
+    them are worth asking together."""
+    logs = {name: _log(good[name]) for name in members(good)}
+    levels = {name: Level(float(one.mean()), max(float(one.std()), LEAST_SPREAD)) for name, one in logs.items()}
+    return Together(levels) if len(levels) > 1 else None
+
+
+def members(names: Collection[str]) -> list[str]:
+    """Those of the detectors that decide together. What errs like a better one only dilutes it: the features'
+    autoencoder beside a memory of the same features, the first network's distance of whole parts beside the second's
+    (measured in docs/quality.md)."""
+    diluting = {"features", *(["whole"] if "second_whole" in names else [])}
+    return [name for name in names if name not in diluting]
 
 
 def _log(values: Sequence[float]) -> Floats:

@@ -15,7 +15,7 @@ def held_out(seed: int = 1) -> HeldOut:
     """A head, a sharp detector, a blunt one, and pixels that see nothing; peaks are twice the scores."""
     generator = np.random.default_rng(seed)
     targets = np.array([0] * GOOD + [1] * DEFECTS)
-    gains = {"dense": 3.0, "memory": 3.0, "features": 1.0, PIXELS: 0.0}
+    gains = {"dense": 3.0, "memory": 3.0, "second_memory": 1.0, PIXELS: 0.0}
     scores = {name: (5 + gain * targets + generator.normal(size=len(targets))).tolist() for name, gain in gains.items()}
     peaks = {name: [2 * value for value in values] for name, values in scores.items()}
     return HeldOut(scores, peaks, targets.tolist(), [f"part-{number}" for number in range(len(targets))])
@@ -24,10 +24,10 @@ def held_out(seed: int = 1) -> HeldOut:
 @pytest.mark.parametrize("share", [0.8, 0.95, 0.99])
 def test_every_detector_leaves_that_share_of_good_parts_in_peace(share: float) -> None:
     found = held_out()
-    setting = settle(found, ["memory", "features"], share, 7)
+    setting = settle(found, ["memory", "second_memory"], share, 7)
     novelty = setting.novelty(found.scores)
 
-    assert list(setting.thresholds) == [TOGETHER, "memory", "features", PIXELS]
+    assert list(setting.thresholds) == [TOGETHER, "memory", "second_memory", PIXELS]
     for name in setting.thresholds:
         quiet = np.array(novelty[name][:GOOD]) <= 1
         assert quiet.mean() == pytest.approx(share, abs=1 / GOOD), name
@@ -42,7 +42,7 @@ def test_it_holds_for_parts_it_was_not_set_on() -> None:
 
 def test_the_best_detector_decides_and_scales_the_map() -> None:
     found = held_out()
-    setting = settle(found, ["features", "memory"], 0.9, 7)
+    setting = settle(found, ["second_memory", "memory"], 0.9, 7)
 
     assert setting.detector == "memory" and TOGETHER in setting.thresholds
     # 0.5 on the map is what the highest cell of 95 % of good parts stays below, whatever share the alarm has.
@@ -51,9 +51,9 @@ def test_the_best_detector_decides_and_scales_the_map() -> None:
 
 def test_two_that_err_apart_decide_together_and_share_a_map() -> None:
     found = held_out()
-    found.scores["features"] = held_out(2).scores["memory"]
-    found.peaks["features"] = [30 * value for value in found.scores["features"]]
-    setting = settle(found, ["features", "memory"], 0.9, 7)
+    found.scores["second_memory"] = held_out(2).scores["memory"]
+    found.peaks["second_memory"] = [30 * value for value in found.scores["second_memory"]]
+    setting = settle(found, ["second_memory", "memory"], 0.9, 7)
 
     assert setting.detector == TOGETHER
     assert 0.9 < setting.map_scale < 1.1, "the mean of two maps, each over its own scale"
@@ -66,14 +66,14 @@ def test_without_other_detectors_the_pixels_decide() -> None:
 
 
 def test_the_pixels_do_not_vote_on_the_defect() -> None:
-    setting = settle(held_out(), ["memory", "features"], 0.95, 7)
+    setting = settle(held_out(), ["memory", "second_memory"], 0.95, 7)
 
-    assert set(setting.fusion.weights) == {"dense", "memory", "features"}
+    assert set(setting.fusion.weights) == {"dense", "memory", "second_memory"}
     assert setting.fusion.weights["dense"] > 0
 
 
 def test_probabilities_are_calibrated_on_parts_nobody_learned_from() -> None:
-    setting, new = settle(held_out(1), ["memory", "features"], 0.95, 7), held_out(2)
+    setting, new = settle(held_out(1), ["memory", "second_memory"], 0.95, 7), held_out(2)
     found = np.array(setting.probabilities(new.scores))
 
     assert found.min() > 0 and found.max() < 1

@@ -8,7 +8,7 @@ import torch
 
 from mltasks.vision.features import NOTHING, Seen
 from mltasks.vision.metrics import auroc
-from mltasks.vision.together import LOWEST, TOGETHER, Level, Together, fit_together
+from mltasks.vision.together import LOWEST, Level, Together, fit_together, members
 from mltasks.vision.whole import WholePart, fit_whole
 
 
@@ -69,6 +69,7 @@ def test_together_they_know_more_than_each() -> None:
     def area(values: list[float]) -> float:
         return float(auroc(np.array(values), targets, np.ones((1, 600)))[0])
 
+    assert together is not None
     found = together.of(scores)
     assert min(found) > 0
     assert area(found) > max(area(values) for values in scores.values()) + 0.04
@@ -77,6 +78,7 @@ def test_together_they_know_more_than_each() -> None:
 def test_one_that_knows_a_part_by_heart_does_not_silence_the_others() -> None:
     together = fit_together({"memory": [1.0, 1.1, 0.9], "whole": [1.0, 1.1, 0.9]})
 
+    assert together is not None
     by_heart = together.of({"memory": [0.0], "whole": [1.0]})[0]
     assert by_heart == pytest.approx(np.log1p(np.exp(LOWEST / 2)), rel=0.05)
     assert together.of({"memory": [0.0], "whole": [2.0]})[0] > 2
@@ -85,5 +87,15 @@ def test_one_that_knows_a_part_by_heart_does_not_silence_the_others() -> None:
 def test_only_those_that_know_a_place_share_a_map() -> None:
     three = dict.fromkeys(("memory", "whole", "second_memory"), Level(0.0, 1.0))
     assert Together(three).placed == ["memory", "second_memory"]
-    assert fit_together({"whole": [1.0, 2.0], "second_whole": [1.0, 2.0]}).placed == ["whole", "second_whole"]
-    assert TOGETHER not in fit_together({"memory": [1.0, 2.0], "features": [1.0, 2.0]}).levels
+    assert Together(dict.fromkeys(("whole", "second_whole"), Level(0.0, 1.0))).placed == ["whole", "second_whole"]
+
+
+def test_what_errs_like_a_better_one_has_no_say() -> None:
+    every = ("memory", "features", "second_memory", "whole", "second_whole")
+    assert members(every) == ["memory", "second_memory", "second_whole"]
+    assert members(("memory", "features", "whole")) == ["memory", "whole"]
+
+
+def test_one_alone_decides_nothing_together() -> None:
+    assert fit_together({}) is None
+    assert fit_together({"memory": [1.0, 2.0], "features": [1.0, 2.0]}) is None

@@ -72,7 +72,7 @@ def scores(
     parts score is learned from the second side of ``settling``, which a first fit leaves out."""
     rest, left_out = settling
     levels = _asked(material, rest, left_out, derive_seed(seed, "levels"))
-    together = fit_together(levels) if len(levels) > 1 else None
+    together = fit_together(levels)
     train = [*rest, *left_out]
     first = _asked(material, train, asked, seed)
     found = {name: np.array(values) for name, values in with_together(first, together).items()}
