@@ -19,7 +19,8 @@ class Calibrator:
 
     Without ``knots``: log-odds = slope × logit + intercept (a temperature is 1 / slope, with intercept 0). With them:
     straight lines between the knots (logit, log-odds), both ascending, and on with ``slope`` beyond the first and the
-    last. So a probability is never 0 or 1, and different logits keep different probabilities.
+    last. So a probability is never 0 or 1, and different logits keep different probabilities. ``lapse`` is the share of
+    parts that are not what they look like, whatever their logit: probabilities stay between it and 1 − it.
     ``log_losses`` are the cross-validated ones, by method, that the choice was made by; empty where there was none.
     """
 
@@ -29,18 +30,21 @@ class Calibrator:
     # Lists, so that what goes into meta.json is what comes out of it.
     knots: Sequence[Sequence[float]] = field(default_factory=list, hash=False)
     log_losses: Mapping[str, float] = field(default_factory=dict, hash=False)
+    lapse: float = 0.0
 
     def probability(self, logits: ArrayLike) -> NDArray[np.float64]:
         """Calibrated defect probabilities strictly inside (0, 1) of logits of any shape."""
         x = np.asarray(logits, np.float64)
-        return sigmoid(self._along_knots(x) if self.knots else self.slope * x + self.intercept)
+        sure = sigmoid(self._along_knots(x) if self.knots else self.slope * x + self.intercept)
+        return self.lapse + (1 - 2 * self.lapse) * sure
 
     def in_words(self) -> str:
         """One sentence for the report."""
         if not self.log_losses:
             return f"{self.method.capitalize()} scaling; there were too few labeled parts to compare methods."
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in self.log_losses.items())
-        return f"{self.method.capitalize()}, the best by cross-validated log loss, grouped by part ({losses})."
+        lapses = f" with {self.lapse:.0%} of lapses at either end" if self.lapse else ""
+        return f"{self.method.capitalize()}{lapses}, the best by cross-validated log loss, grouped by part ({losses})."
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; ``from_json`` reads them back."""
@@ -55,7 +59,8 @@ class Calibrator:
             raise ValueError(f"Unknown calibration {method!r}; known: {', '.join(METHODS)}.")
         knots = [[float(x), float(z)] for x, z in values.get("knots", [])]
         losses = dict(values.get("log_losses", {}))
-        return cls(float(values["slope"]), float(values["intercept"]), method, knots, losses)
+        lapse = float(values.get("lapse", 0.0))
+        return cls(float(values["slope"]), float(values["intercept"]), method, knots, losses, lapse)
 
     def _along_knots(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         at, odds = np.array(self.knots).T
