@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mltasks.vision.companion import SECOND
 from mltasks.vision.features import DEEP, MIDDLE, Seen, top_mean
 
-WIDTH = 64
+WIDTH, SECOND_WIDTH = 64, 96
 TOP_SHARE = 0.006
 
 
@@ -40,10 +41,25 @@ class Standard(nn.Module):
         return (maps - self.mean) / self.deviation
 
 
-class DenseHead(Head):
-    """A small network at each position of layer3 and layer4; the top 0.6 % of the positions make the image's logit
-    (top-k pooling of multiple instance learning; Li and Vasconcelos, "Multiple Instance Learning for Soft Bags via Top
-    Instances", CVPR 2015)."""
+class LearningHead(Head):
+    """A head that learns from maps: the top 0.6 % of the positions make the image's logit (top-k pooling of multiple
+    instance learning; Li and Vasconcelos, "Multiple Instance Learning for Soft Bags via Top Instances", CVPR 2015)."""
+
+    def norms(self) -> dict[str, Standard]:
+        """What standardises each of the maps that it looks at, by the map's name in ``Seen``."""
+        raise NotImplementedError
+
+    def evidence(self, seen: Seen) -> Tensor:
+        """The logit of each cell, ``[N, h, w]``."""
+        raise NotImplementedError
+
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        cells = self.evidence(seen)
+        return top_mean(cells, TOP_SHARE), cells
+
+
+class DenseHead(LearningHead):
+    """A small network at each position of layer3 and layer4."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -54,11 +70,33 @@ class DenseHead(Head):
         self.dropout = nn.Dropout2d(dropout)
         self.cells = nn.Conv2d(WIDTH, 1, 1)
 
-    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+    def norms(self) -> dict[str, Standard]:
+        return {"middle": self.middle_norm, "deep": self.deep_norm}
+
+    def evidence(self, seen: Seen) -> Tensor:
         deep = F.interpolate(self.deep(self.deep_norm(seen.deep)), scale_factor=2.0, mode="bilinear")
         mixed = F.relu(self.middle(self.middle_norm(seen.middle)) + deep)
         cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
-        return top_mean(cells, TOP_SHARE), cells
+        return cells
+
+
+class SecondDenseHead(LearningHead):
+    """A small network at each position of the companion's map."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.second_norm = Standard(SECOND)
+        self.second = nn.Conv2d(SECOND, SECOND_WIDTH, 1)
+        self.dropout = nn.Dropout2d(dropout)
+        self.cells = nn.Conv2d(SECOND_WIDTH, 1, 1)
+
+    def norms(self) -> dict[str, Standard]:
+        return {"second": self.second_norm}
+
+    def evidence(self, seen: Seen) -> Tensor:
+        mixed = F.relu(self.second(self.second_norm(seen.second)))
+        cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
+        return cells
 
 
 class PooledHead(Head):

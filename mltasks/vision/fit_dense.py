@@ -7,7 +7,8 @@ one's training quietly, and the linear one has a single optimum.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
-from mltasks.vision.classifier import DenseHead, TextureHead
+from mltasks.vision.classifier import LearningHead, TextureHead
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.fit_classifier import Epoch, draw, scores_of
 from mltasks.vision.progress import Stage
@@ -26,17 +27,23 @@ DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
 RIDGE = 0.01
 LOOKED_AT = 200
 FLAT = 1e-4
+Learner = TypeVar("Learner", bound=LearningHead)
 
 
 def train_dense(
-    material: Material, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
-) -> tuple[DenseHead, list[Epoch]]:
-    """Train on the indices in ``train``, both classes equally often. The loss on ``held_out`` (on ``train`` where there
-    is none) is only written down. The same arguments give the same weights."""
+    kind: Callable[[float], Learner],
+    material: Material,
+    train: Sequence[int],
+    held_out: Sequence[int],
+    seed: int,
+    stage: Stage,
+) -> tuple[Learner, list[Epoch]]:
+    """Train a head of this kind on the indices in ``train``, both classes equally often. The loss on ``held_out`` (on
+    ``train`` where there is none) is only written down. The same arguments give the same weights."""
     config = material.config
     torch.manual_seed(derive_seed(seed, "dense"))
     generator = np.random.default_rng(derive_seed(seed, "dense draws"))
-    head = DenseHead(DROPOUT)
+    head = kind(DROPOUT)
     _standardise(head, material, train)
     material.compute.place(head)
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.dense_learning_rate, weight_decay=DECAY)
@@ -68,16 +75,17 @@ def fit_texture(material: Material, train: Sequence[int], source: str = "statist
     return head.to(material.compute.device).eval()
 
 
-def _standardise(head: DenseHead, material: Material, train: Sequence[int]) -> None:
+def _standardise(head: LearningHead, material: Material, train: Sequence[int]) -> None:
     """Give the head the channels' means and variances over the training images; they stay as they are."""
     seen = material.bank.clean_batch(list(train)[:: max(1, len(train) // LOOKED_AT)], material.compute)
-    for norm, maps in ((head.middle_norm, seen.middle), (head.deep_norm, seen.deep)):
+    for name, norm in head.norms().items():
+        maps = getattr(seen, name)
         norm.mean.copy_(maps.mean(dim=(0, 2, 3)).view(1, -1, 1, 1))
         norm.deviation.copy_(maps.std(dim=(0, 2, 3)).clamp_min(FLAT).view(1, -1, 1, 1))
 
 
 def _epoch(
-    head: DenseHead,
+    head: LearningHead,
     material: Material,
     draws: NDArray[np.int64],
     optimizer: torch.optim.Optimizer,
@@ -101,7 +109,7 @@ def _epoch(
     return total / len(draws)
 
 
-def _loss_on(head: DenseHead, material: Material, indices: Sequence[int]) -> float:
+def _loss_on(head: LearningHead, material: Material, indices: Sequence[int]) -> float:
     logits, _ = scores_of(head, material, indices)
     wanted = torch.from_numpy(material.targets[np.asarray(indices)]).double()
     return float(F.binary_cross_entropy_with_logits(torch.tensor(logits, dtype=torch.float64), wanted))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from mltasks.vision.autoencoder import Autoencoder
-from mltasks.vision.classifier import Head
+from mltasks.vision.classifier import DenseHead, Head, SecondDenseHead
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import inner_split
 from mltasks.vision.features import Trunk
@@ -22,6 +22,7 @@ from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # The classifier's share of a round's time, and where the detectors' ends
 CLASSIFIER_SHARE, DETECTOR_SHARE = 0.6, 0.8
+COMPANION = "by the companion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,11 @@ def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], 
 def _teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:
     material = lesson.material
     if material.config.head == "dense":
-        dense, curve = train_dense(material, inside, held_out, seed, stage)
+        dense, curve = train_dense(DenseHead, material, inside, held_out, seed, stage.part(0, 0.6))
         heads: dict[str, Head] = {"dense": dense, "texture": fit_texture(material, inside)}
         if material.config.companion:
+            second, _ = train_dense(SecondDenseHead, material, inside, held_out, seed, stage.part(0.6, 1, COMPANION))
+            heads["second_dense"] = second
             heads["second_texture"] = fit_texture(material, inside, "second_statistics")
         return Taught(heads, curve, len(curve))
     # The recipe of old stops early, by a fifth of what it may learn from.

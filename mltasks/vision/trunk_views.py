@@ -45,7 +45,7 @@ class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the acc
 @dataclass(frozen=True, slots=True)
 class Maps:
     """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics. Empty is what
-    nobody needs: fine and second maps of augmented views, and all that is the companion's without one."""
+    nobody needs: fine maps of augmented views, and all that is the companion's without one."""
 
     fine: HalfArray
     middle: HalfArray
@@ -56,15 +56,15 @@ class Maps:
 
     @classmethod
     def empty(cls, count: int, height: int, width: int, *, fine: bool, second: bool) -> Self:
-        """Room for ``count`` images of an input size; ``fine`` and second maps only where novelty detectors need
-        them, the ``second`` ones only with a companion."""
+        """Room for ``count`` images of an input size; ``fine`` maps only where novelty detectors need them, the
+        ``second`` ones only with a companion."""
         grid, coarse = (height // GRID, width // GRID), (height // COARSE, width // COARSE)
         return cls(
             fine=_array((count if fine else 0, FINE, *grid)),
             middle=_array((count, MIDDLE, *grid)),
             deep=_array((count, DEEP, *coarse)),
             statistics=np.zeros((count, STATISTICS), np.float32),
-            second=_array((count if fine and second else 0, SECOND, *grid)),
+            second=_array((count if second else 0, SECOND, *grid)),
             second_statistics=np.zeros((count if second else 0, SECOND_STATISTICS), np.float32),
         )
 
@@ -131,7 +131,8 @@ def see(
     """Decode every sample once and run the trunk over it and, for the indices in ``augmented``, over its views.
     Raises UnreadableSample."""
     size = (config.height, config.width)
-    each = 2 * (MIDDLE * size[0] * size[1] // GRID**2 + DEEP * size[0] * size[1] // COARSE**2)
+    on_grid = MIDDLE + (SECOND if config.companion else 0)
+    each = 2 * (on_grid * size[0] * size[1] // GRID**2 + DEEP * size[0] * size[1] // COARSE**2)
     views = view_count(len(augmented), each, config.views, size[0] * size[1])
     factor = pool_factor(*size)
     bank = TrunkViews(

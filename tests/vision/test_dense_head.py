@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.classifier import DenseHead
+from mltasks.vision.classifier import DenseHead, LearningHead, SecondDenseHead
 from mltasks.vision.compute import Compute, reproducible
 from mltasks.vision.features import STATISTICS, Seen, top_mean
 from mltasks.vision.fit_classifier import scores_of
@@ -62,12 +62,14 @@ def test_on_a_small_grid_the_strongest_position_decides_alone() -> None:
 
 
 def material(compute: Compute, kind: str, seed: int = 5) -> Material:
-    """Noise with, in every other part, two bright positions (``spot``) or a shift of all statistics (``texture``)."""
+    """Noise with, in every other part, a bright position of the ResNet18's maps (``spot``), of the companion's
+    (``second spot``), or a shift of all statistics (``texture``)."""
     generator = np.random.default_rng(seed)
     targets = np.arange(COUNT) % 2
 
     def maps(of: np.ndarray) -> Maps:
-        found = Maps.empty(len(of), 16 * GRID, 16 * GRID, fine=False, second=False)
+        found = Maps.empty(len(of), 16 * GRID, 16 * GRID, fine=False, second=True)
+        found.second[:] = generator.normal(size=found.second.shape)
         found.middle[:] = generator.normal(size=found.middle.shape)
         found.deep[:] = generator.normal(size=found.deep.shape)
         found.statistics[:] = generator.normal(size=found.statistics.shape)
@@ -75,6 +77,9 @@ def material(compute: Compute, kind: str, seed: int = 5) -> Material:
             y, x = generator.integers(GRID, size=2)
             if kind == "spot":
                 found.middle[number, :32, y, x] += 4
+                found.deep[number, :64, y // 2, x // 2] += 4
+            elif kind == "second spot":
+                found.second[number, :64, y, x] += 4
             else:
                 found.statistics[number, :40] += 1.5
         return found
@@ -99,12 +104,13 @@ def apart(scores: Sequence[float], targets: np.ndarray) -> float:
     return float((found[targets == 1][:, None] > found[targets == 0]).mean())
 
 
-def test_it_learns_what_a_small_defect_looks_like() -> None:
+@pytest.mark.parametrize(("kind", "where"), [(DenseHead, "spot"), (SecondDenseHead, "second spot")])
+def test_it_learns_what_a_small_defect_looks_like(kind: type[LearningHead], where: str) -> None:
     train, test = split()
     steps: list[Progress] = []
     with reproducible(1) as compute:
-        toy = material(compute, "spot")
-        head, curve = train_dense(toy, train, test, 3, Stage(steps.append))
+        toy = material(compute, where)
+        head, curve = train_dense(kind, toy, train, test, 3, Stage(steps.append))
         scores, peaks = scores_of(head, toy, test)
 
     assert apart(scores, toy.targets[test]) > 0.95
@@ -120,8 +126,10 @@ def test_the_seed_alone_decides_about_the_weights() -> None:
     train, test = split()
     with reproducible(1) as compute:
         toy = material(compute, "spot")
-        one, other, without = (train_dense(toy, train[:16], held_out, 3, quiet())[0] for held_out in (test, test, []))
-        another = train_dense(toy, train[:16], test, 4, quiet())[0]
+        one, other, without = (
+            train_dense(DenseHead, toy, train[:16], held_out, 3, quiet())[0] for held_out in (test, test, [])
+        )
+        another = train_dense(DenseHead, toy, train[:16], test, 4, quiet())[0]
 
     same = one.state_dict()
     assert all(torch.equal(value, same[name]) for name, value in other.state_dict().items())
@@ -134,7 +142,7 @@ def test_channels_are_standardised_by_what_it_learns_from() -> None:
     train, test = split()
     with reproducible(1) as compute:
         toy = material(compute, "spot")
-        head, _ = train_dense(toy, train, test, 3, quiet())
+        head, _ = train_dense(DenseHead, toy, train, test, 3, quiet())
     seen = torch.from_numpy(toy.bank.clean.middle[train]).float()
 
     torch.testing.assert_close(head.middle_norm.mean.flatten(), seen.mean((0, 2, 3)))

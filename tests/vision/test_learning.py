@@ -21,6 +21,8 @@ from mltasks.vision.trunk_views import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
 from tests.trained import CONFIG, labeled_samples
 
+HEADS = ("dense", "second_dense", "texture", "second_texture")
+
 IN_A_FRESH_PROCESS = """
 import sys
 from pathlib import Path
@@ -57,7 +59,8 @@ def test_they_give_the_same_bytes_again_in_this_process_and_tell_their_progress(
     assert (shares[0], shares[-1]) == (0, 1)
     assert any(step.stage == "fold 2 of 2, epoch 1" for step in steps)
     epochs = [step.metrics for step in steps if "validation_loss" in step.metrics]
-    assert len(epochs) == 3 and set(epochs[0]) == {"epoch", "train_loss", "validation_loss", "learning_rate"}
+    # Two heads learn by epochs, in two folds and on all parts.
+    assert len(epochs) == 6 and set(epochs[0]) == {"epoch", "train_loss", "validation_loss", "learning_rate"}
     json.dumps(epochs, allow_nan=False)
 
 
@@ -93,10 +96,10 @@ def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
 
     assert meta["outputs"][-2:] == ["novelty", "known"]
     assert novelty["known_threshold"] > 0
-    assert set(meta["fusion"]["weights"]) == {"dense", "texture", "second_texture", *TrainConfig().detectors}
+    assert set(meta["fusion"]["weights"]) == {*HEADS, *TrainConfig().detectors}
     assert min(meta["fusion"]["weights"].values()) >= 0
     assert novelty["detector"] in {TOGETHER, *TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
-    assert list(novelty["together"]) == list(TrainConfig().detectors)
+    assert list(novelty["together"]) == ["memory", "second_memory", "second_whole"]
     assert meta["anomaly_map_scale"] > 0
     assert meta["escapes"]["parts"] == 8 and len(meta["escapes"]["lowest"]) == 8
 
@@ -118,7 +121,7 @@ def test_the_weights_are_those_of_all_networks(learned: Learned) -> None:
 
     assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder"}
     heads = {name.split(".")[1] for name in names if name.startswith("heads.")}
-    assert heads == {"dense", "texture", "second_texture", *TrainConfig().detectors, "known"}
+    assert heads == {*HEADS, *TrainConfig().detectors, "known"}
 
 
 def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:

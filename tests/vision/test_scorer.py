@@ -20,7 +20,7 @@ from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.backbones import load_backbone
 from mltasks.vision.bundle import BundleCorrupt
 from mltasks.vision.calibrators import Calibrator
-from mltasks.vision.classifier import DenseHead, Head, PooledHead, TextureHead
+from mltasks.vision.classifier import DenseHead, Head, PooledHead, SecondDenseHead, TextureHead
 from mltasks.vision.companion import Companion
 from mltasks.vision.export import ExportMismatch, Serving, check_agreement, export_graph
 from mltasks.vision.feature_autoencoder import FeatureAutoencoder
@@ -74,6 +74,7 @@ def serving(learned: Learned) -> Serving:
     whole = ("mean", "deviation", "directions", "variances", "rest")
     heads: dict[str, Head] = {
         "dense": DenseHead(0.3),
+        "second_dense": SecondDenseHead(0.3),
         "texture": TextureHead(*tensors("texture", *texture), source="statistics"),
         "second_texture": TextureHead(*tensors("second_texture", *texture), source="second_statistics"),
         "memory": PatchMemory(*tensors("memory", *memory)),
@@ -216,6 +217,7 @@ def test_it_refuses_another_version_than_the_expected_one(learned: Learned) -> N
 
 BIASES = {
     "dense": "heads.dense.cells.bias",
+    "second_dense": "heads.second_dense.cells.bias",
     "texture": "heads.texture.bias",
     "memory": "heads.memory.mean",
     "features": "heads.features.mean",

@@ -90,15 +90,16 @@ def test_another_seed_gives_other_views_of_the_same_image(samples: list[Sample])
     assert not np.array_equal(one.augmented.middle, other.augmented.middle)
 
 
-def test_the_companion_sees_clean_images_whole_and_views_by_their_statistics(samples: list[Sample]) -> None:
+def test_the_companion_sees_images_and_their_views(samples: list[Sample]) -> None:
     bank = bank_of(samples, {0, 1}, replace(CONFIG, companion=LITE2))
 
     assert (bank.clean.second.shape, bank.clean.second_statistics.shape) == ((5, 120, 4, 4), (5, 1560))
-    assert (len(bank.augmented.second), bank.augmented.second_statistics.shape) == (0, (6, 1560))
+    assert (bank.augmented.second.shape, bank.augmented.second_statistics.shape) == ((6, 120, 4, 4), (6, 1560))
     with reproducible(1) as compute:
         seen = bank.augmented_batch(np.array([1, 0]), np.array([2, 0]), compute)
     assert np.array_equal(seen.second_statistics.numpy(), bank.augmented.second_statistics[[5, 0]])
-    assert len(seen.fine) == len(seen.second) == 0
+    assert np.array_equal(seen.second.numpy(), bank.augmented.second[[5, 0]].astype(np.float32))
+    assert len(seen.fine) == 0
 
 
 def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
