@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError
+from PIL import Image
 
 from mltasks.vision.benchmarks import cases, novelty
 from mltasks.vision.benchmarks.parts import seed_recipe
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.together import TOGETHER
 from mltasks.vision.types import TrainConfig
-from tests.vision.benched import between, run
+from tests.vision.benched import between, found_by, run
 
 RANKING = ["AUROC", "average precision"]
 
@@ -57,6 +59,25 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     said = [line.partition("] ")[2] for line in printed[: printed.index(found["protocol"])].splitlines()]
     assert [line.partition(":")[0] for line in said] == [f"{title}, repeat 1 of 1" for title in found["rows"]]
     assert said[0].startswith(f"Second Look, repeat 1 of 1: AUROC {ours['AUROC']['mean']:.3f}, average precision ")
+
+
+def test_it_keeps_near_duplicates_together_where_all_types_are_known(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64))
+    monkeypatch.setattr(cases, "FOLDS", 2)
+    twice = tmp_path / "parts"
+    shutil.copytree(folder, twice)
+    for path in sorted(folder.glob("*/*")):
+        # The same part a moment later: other bytes, the same picture
+        Image.open(path).save(twice / path.parent.name / f"again-{path.name}", quality=80)
+
+    found = found_by("all-types-known", twice, detectors=["memory"])
+
+    assert "24 images in 12 groups that stay together" in found["protocol"]
+    assert list(found["rows"]) == ["Second Look", "the seed's recipe"]
+    for figures in found["rows"].values():
+        between(figures["average precision"])
 
 
 def test_a_run_that_is_cut_short_has_said_what_it_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +132,7 @@ def test_the_same_seed_gives_the_same_figures(folder: Path, tmp_path: Path) -> N
 
 
 def test_it_refuses_a_protocol_it_does_not_know(folder: Path) -> None:
-    with pytest.raises(CommandError, match=r"Unknown protocol 'guess'\. Known: phone-cases, novelty"):
+    with pytest.raises(CommandError, match=r"Unknown protocol 'guess'\. Known: phone-cases, all-types-known, novelty"):
         run("guess", folder)
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mltasks.vision.types import Progress
 
-NAMES = "phone-cases, novelty, leave-one-type-out, learning-curve, localisation or serving-graph"
+NAMES = "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation or serving-graph"
 
 
 class Command(BaseCommand):

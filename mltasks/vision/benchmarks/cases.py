@@ -1,4 +1,4 @@
-"""Few labels: repeated cross-validation of the whole recipe, as ``retrain`` does it below 200 labels."""
+"""Repeated cross-validation of the whole recipe, as ``retrain`` does it: few labels, or all types of defect known."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ FOLDS = 5
 EQUAL = Costs(fn=1, fp=1)
 
 
-def phone_cases(samples: Sequence[Sample], bench: Bench) -> Table:
-    """5-fold stratified cross-validation, repeated with other splits; ours and the seed's recipe on the same splits."""
+def cross_validated(samples: Sequence[Sample], bench: Bench) -> Table:
+    """5-fold stratified cross-validation that keeps groups together, repeated with other splits; ours and the seed's
+    recipe on the same splits."""
     recipes = {"Second Look": bench.config, "the seed's recipe": seed_recipe(bench.config)}
     rows = []
     for number, (title, recipe) in enumerate(recipes.items()):
@@ -30,8 +31,9 @@ def phone_cases(samples: Sequence[Sample], bench: Bench) -> Table:
         parts = look(samples, range(len(samples)), part.part(0, 0.2, "looking at the parts"))
         rows.append(Row.of(title, [_repeat(parts, seed, part) for seed in range(bench.repeats)]))
     words = (
-        f"{FOLDS}-fold stratified cross-validation, {bench.repeats} repeats, {len(samples)} images. Weights, "
-        "calibration and thresholds of a fold come from the other folds. Mean with a 95 % interval over repeats."
+        f"{FOLDS}-fold stratified cross-validation, {bench.repeats} repeats, {len(samples)} images in "
+        f"{len({sample.group for sample in samples})} groups that stay together. Weights, calibration and thresholds "
+        "of a fold come from the other folds. Mean with a 95 % interval over repeats."
     )
     return Table(words, rows)
 

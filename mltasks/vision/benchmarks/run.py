@@ -9,7 +9,7 @@ from typing import Any
 
 from mltasks.vision.benchmarks.asking import Asking
 from mltasks.vision.benchmarks.bench import Bench, Tell
-from mltasks.vision.benchmarks.cases import phone_cases
+from mltasks.vision.benchmarks.cases import cross_validated
 from mltasks.vision.benchmarks.curve import learning_curve
 from mltasks.vision.benchmarks.figures import Table
 from mltasks.vision.benchmarks.localisation import localisation
@@ -23,6 +23,7 @@ from mltasks.vision.types import ProgressCallback, TrainConfig
 
 REPEATS = {
     "phone-cases": 10,
+    "all-types-known": 1,
     "novelty": 3,
     "leave-one-type-out": 1,
     "learning-curve": 3,
@@ -63,8 +64,8 @@ def _measure(order: Order, asking: Asking, bench: Bench) -> Table:
     bench.stage.report(0, "reading the folder")
     samples = read_folder(order.data, grouped=order.name not in UNGROUPED)
     match order.name:
-        case "phone-cases":
-            return phone_cases(samples, bench)
+        case "phone-cases" | "all-types-known":
+            return cross_validated(samples, bench)
         case "leave-one-type-out":
             return leave_one_type_out(samples, bench)
         case "learning-curve":
