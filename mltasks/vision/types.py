@@ -101,7 +101,7 @@ class TrainConfig:
     backbone: str = "resnet18"
     backbone_weights: str = "auto"
     folds: int = 5
-    cross_validate_below: int = 200
+    cross_validate_below: int = 2000
     max_epochs: int = 40
     patience: int = 10
     batch_size: int = 16
