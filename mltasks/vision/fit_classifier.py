@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -94,15 +94,22 @@ def validation_loss(head: PooledHead, material: Material, indices: Sequence[int]
 def scores_of(head: Head, material: Material, indices: Sequence[int]) -> tuple[list[float], list[float]]:
     """A head's score and its highest cell for images as they are, in the precision of the caller's block (32 bits by
     default)."""
-    head.eval()
-    scores: list[float] = []
-    peaks: list[float] = []
+    return scores_by({"": head}, material, indices)[""]
+
+
+def scores_by(
+    heads: Mapping[str, Head], material: Material, indices: Sequence[int]
+) -> dict[str, tuple[list[float], list[float]]]:
+    """The same of several heads by name: what was seen of the images is fetched once for all of them."""
+    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
-            found, cells = head(material.bank.clean_batch(batch, material.compute))
-            scores += found.float().tolist()
-            peaks += cells.float().flatten(1).amax(1).tolist()
-    return scores, peaks
+            seen = material.bank.clean_batch(batch, material.compute)
+            for name, head in heads.items():
+                scores, cells = head.eval()(seen)
+                found[name][0].extend(scores.float().tolist())
+                found[name][1].extend(cells.float().flatten(1).amax(1).tolist())
+    return found
 
 
 def _train_epoch(

@@ -13,7 +13,7 @@ from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import inner_split
 from mltasks.vision.features import Trunk
 from mltasks.vision.fit_autoencoder import Errors, errors_of, train_autoencoder
-from mltasks.vision.fit_classifier import Epoch, scores_of, train_head
+from mltasks.vision.fit_classifier import Epoch, scores_by, train_head
 from mltasks.vision.fit_dense import fit_texture, train_dense
 from mltasks.vision.fit_novelty import fit_detectors
 from mltasks.vision.progress import Stage
@@ -70,7 +70,7 @@ def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], 
     stage.report(CLASSIFIER_SHARE, "remembering good parts")
     heads = {**taught.heads, **fit_detectors(material, good, defects, seed)}
     novelty = train_autoencoder(material, good, seed, stage.part(DETECTOR_SHARE, 1))
-    asked = {name: scores_of(head, material, held_out) for name, head in heads.items()}
+    asked = scores_by(heads, material, held_out)
     return Round(
         heads=heads,
         autoencoder=novelty.autoencoder,

@@ -13,7 +13,7 @@ from mltasks.vision.benchmarks.parts import Parts, look
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import deal, parts_of
 from mltasks.vision.fit_autoencoder import errors_of, train_autoencoder
-from mltasks.vision.fit_classifier import scores_of
+from mltasks.vision.fit_classifier import scores_by
 from mltasks.vision.fit_novelty import fit_detectors
 from mltasks.vision.operating import with_together
 from mltasks.vision.progress import Stage
@@ -83,7 +83,7 @@ def scores(
 
 def _asked(material: Material, train: Sequence[int], asked: Sequence[int], seed: int) -> dict[str, list[float]]:
     heads = fit_detectors(material, train, (), seed)
-    return {name: scores_of(head, material, asked)[0] for name, head in heads.items()}
+    return {name: scores for name, (scores, _) in scores_by(heads, material, asked).items()}
 
 
 def by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:
