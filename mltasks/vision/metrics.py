@@ -21,6 +21,14 @@ def auroc(scores: Floats, targets: Ints, weights: Floats) -> Floats:
     return _divide(pairs, positive.sum(axis=1) * negative.sum(axis=1))
 
 
+def auroc_deviation(area: float, defects: int, good: int) -> float:
+    """The standard error of an area under the ROC curve from so many defective and good parts (Hanley and McNeil,
+    Radiology 143, 1982)."""
+    both_above, both_below = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = area * (1 - area) + (defects - 1) * (both_above - area**2) + (good - 1) * (both_below - area**2)
+    return float((max(0.0, spread) / (defects * good)) ** 0.5)
+
+
 def average_precision(scores: Floats, targets: Ints, weights: Floats) -> Floats:
     """Average precision for each row of ``weights`` ``[b, n]``: precision at each distinct score, weighted by the
     recall it adds. NaN where no defect has weight."""

@@ -10,7 +10,7 @@ import numpy as np
 from mltasks.vision.calibration import anomaly_threshold, fit_calibrator
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.fusion import Fusion, fit_fusion
-from mltasks.vision.metrics import auroc
+from mltasks.vision.metrics import auroc, auroc_deviation
 from mltasks.vision.together import TOGETHER, Together, fit_together
 from mltasks.vision.types import DEFECT, GOOD
 
@@ -89,7 +89,7 @@ def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: i
     together = fit_together(_of_good(held_out.scores, detectors, held_out.targets))
     scores = with_together(held_out.scores, together)
     names = [*([TOGETHER] if together else []), *detectors, PIXELS]
-    detector = choose_detector({name: scores[name] for name in names}, held_out.targets)
+    detector = choose_detector({name: scores[name] for name in names}, held_out.targets, held_out.parts)
     scales = {name: _scale(held_out.peaks[name], held_out.targets) for name in [*detectors, PIXELS]}
     return Setting(
         fusion=fusion,
@@ -124,12 +124,17 @@ def _known_threshold(held_out: HeldOut, quantile: float) -> float | None:
     return max(anomaly_threshold(defects, quantile), SMALLEST)
 
 
-def choose_detector(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) -> str:
-    """The detector that best ranks the labeled defects above good parts; of equals the first."""
+def choose_detector(scores: Mapping[str, Sequence[float]], targets: Sequence[int], parts: Sequence[str]) -> str:
+    """Of the detectors, in the order of preference, the first that ranks the labeled defects above good parts as well
+    as the best does, within one standard error (Breiman et al., "Classification and Regression Trees", 1984): what one
+    of them finds best among the defects that labels show says little of those they don't."""
     weights = np.ones((1, len(targets)))
     wanted = np.asarray(targets, np.int64)
     ranked = {name: float(auroc(np.asarray(values), wanted, weights)[0]) for name, values in scores.items()}
-    return max(ranked, key=lambda name: ranked[name])
+    defective = {part for part, target in zip(parts, targets, strict=True) if target == DEFECT}
+    best = max(ranked.values())
+    least = best - auroc_deviation(best, len(defective), max(1, len(set(parts) - defective)))
+    return next(name for name, area in ranked.items() if area >= least)
 
 
 def _of_good(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mltasks.vision.intervals import PartBootstrap, proportion, weighted_sum
-from mltasks.vision.metrics import auroc, average_precision, precision_recall_curve
+from mltasks.vision.metrics import auroc, auroc_deviation, average_precision, precision_recall_curve
 
 ones = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 3)), min_size=4, max_size=60)
 
@@ -103,3 +103,15 @@ def test_a_bootstrap_interval_covers_the_truth_about_as_often_as_it_says() -> No
         assert found.low is not None and found.high is not None
         covered += found.low <= truth <= found.high
     assert covered >= 0.85 * rounds
+
+
+@pytest.mark.parametrize("gain", [0.5, 1.0, 2.0])
+def test_an_area_from_few_parts_varies_by_what_its_deviation_says(gain: float) -> None:
+    generator = np.random.default_rng(4)
+    targets = np.array([1] * 20 + [0] * 40)
+    areas = [
+        float(auroc(generator.normal(size=60) + gain * targets, targets, np.ones((1, 60)))[0]) for _ in range(2000)
+    ]
+
+    assert auroc_deviation(float(np.mean(areas)), 20, 40) == pytest.approx(np.std(areas), rel=0.25)
+    assert auroc_deviation(1.0, 20, 40) == 0

@@ -82,8 +82,21 @@ def test_probabilities_are_calibrated_on_parts_nobody_learned_from() -> None:
 
 
 def test_of_equal_detectors_the_first_decides() -> None:
-    assert choose_detector({"one": [1, 2, 3], "other": [10, 20, 30]}, [0, 1, 1]) == "one"
-    assert choose_detector({"one": [1, 3, 2], "other": [10, 20, 30]}, [0, 0, 1]) == "other"
+    assert choose_detector({"one": [1, 2, 3], "other": [10, 20, 30]}, [0, 1, 1], ["a", "b", "c"]) == "one"
+    assert choose_detector({"one": [1, 3, 2], "other": [10, 20, 30]}, [0, 0, 1], ["a", "b", "c"]) == "other"
+
+
+@pytest.mark.parametrize(("repeats", "chosen"), [(1, "first"), (100, "best")])
+def test_a_detector_decides_before_the_first_only_where_labels_suffice_to_say_so(repeats: int, chosen: str) -> None:
+    # The first ranks 85 % of the pairs right, the best 90 %: of twenty parts that may be chance.
+    first = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 3.5, 4.5, 8.5, 9, 9.1, 9.2, 9.3, 13, 14, 15]
+    best = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 4.5, 6.5, 8.5, 9, 9.1, 9.2, 9.3, 13, 14, 15]
+    targets = [0] * 10 + [1] * 10
+    scores = {"first": first * repeats, "best": best * repeats}
+
+    assert choose_detector(scores, targets * repeats, [str(at) for at in range(20 * repeats)]) == chosen
+    # Images of the same parts over and over say no more.
+    assert choose_detector(scores, targets * repeats, [str(at) for at in range(20)] * repeats) == "first"
 
 
 def test_the_same_answers_give_the_same_setting() -> None:
