@@ -8,7 +8,7 @@ from typing import Any
 from mltasks.vision.calibrators import Calibrator
 
 DETECTORS = {
-    "together": "All on features together",
+    "together": "Detectors together",
     "memory": "Patch memory",
     "features": "Feature autoencoder",
     "second_memory": "Patch memory of the companion",
@@ -45,10 +45,14 @@ def _heads(weights: Mapping[str, float]) -> str:
     """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
     if len(weights) == 1:
         return f"{next(iter(weights)).capitalize()}, alone"
-    heard = [f"{name.replace('_', ' ')} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
-    silent = [name for name, weight in weights.items() if weight <= 0]
+    heard = [f"{_voice(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
+    silent = [_voice(name) for name, weight in weights.items() if weight <= 0]
     words = "Weighted sum of scores: " + " + ".join(heard) if heard else ""
-    return words + (f". Not heard: {', '.join(silent).replace('_', ' ')}" if words and silent else "")
+    return words + (f". Not heard: {', '.join(silent)}" if words and silent else "")
+
+
+def _voice(name: str) -> str:
+    return f"companion's {name.removeprefix('second_')}" if name.startswith("second_") else name
 
 
 def _calibration(values: Mapping[str, Any]) -> str:

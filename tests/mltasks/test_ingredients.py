@@ -1,0 +1,36 @@
+"""What a version is made of, in words that a quality manager reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mltasks import ingredients
+
+
+def test_who_speaks_and_who_is_not_heard() -> None:
+    weights = {"dense": 0.5, "second_dense": 1.25, "second_memory": 0.0, "whole": 0.0}
+
+    [(title, words)] = ingredients.of({"fusion": {"weights": weights, "bias": 0.1}})
+    assert title == "Heads"
+    assert (
+        words == "Weighted sum of scores: dense × 0.5 + companion's dense × 1.2. Not heard: companion's memory, whole"
+    )
+
+
+def test_every_detector_has_a_name_that_people_read() -> None:
+    assert ingredients.detector_words("second_whole") == "Whole part of the companion"
+    assert ingredients.detector_words("together") == "Detectors together"
+    assert ingredients.detector_words("another") == "Another"
+
+
+@pytest.mark.parametrize("meta", [{}, {"fusion": {"weights": {}}}, {"calibration": {"slope": 1.0}}])
+def test_what_an_older_version_lacks_is_left_out(meta: dict[str, Any]) -> None:
+    assert ingredients.of(meta) == []
+
+
+def test_a_calibration_of_later_versions_is_named() -> None:
+    found = dict(ingredients.of({"calibration": {"slope": 1.0, "intercept": 0.0, "method": "beta"}}))
+
+    assert found == {"Calibration": "By beta"}
