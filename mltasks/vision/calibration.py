@@ -32,9 +32,12 @@ STEEPER = np.geomspace(1, 3, 31).tolist()
 ISOTONIC_PARTS, ISOTONIC_OF_EACH = 200, 50
 
 
-def fit_calibrator(logits: Sequence[float], targets: Sequence[int], groups: Sequence[str], seed: int) -> Calibrator:
+def fit_calibrator(
+    logits: Sequence[float], targets: Sequence[int], groups: Sequence[str], seed: int, least: float = 1.0
+) -> Calibrator:
     """The best of temperature, temperature with lapses and Platt, fitted on everything; from 200 parts with 50 of each
-    class on isotonic instead of lapses.
+    class on isotonic instead of lapses. Lapses are not tried where they would hide ``least``, the lowest probability
+    at which something is decided.
 
     ``logits`` [n] are of parts the network did not learn from, ``targets`` [n] 0 or 1, ``groups`` [n] name the parts.
     The best has the lowest log loss in five-fold cross-validation, thrice, that never divides a part. With fewer than
@@ -42,7 +45,7 @@ def fit_calibrator(logits: Sequence[float], targets: Sequence[int], groups: Sequ
     """
     x, y = _checked(logits, targets)
     numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
-    losses = _cross_validate(x, y, numbers, np.random.default_rng(seed))
+    losses = _cross_validate(x, y, numbers, np.random.default_rng(seed), lapses=least > LAPSE)
     if not losses:
         return fit_platt(logits, targets)
     best = min(losses, key=lambda name: losses[name])
@@ -113,18 +116,22 @@ _FITS: dict[str, Callable[[Sequence[float], Sequence[int]], Calibrator]] = {
     "temperature with lapses": fit_lapses,
     "isotonic": fit_isotonic,
 }
-FEW = ("platt", "temperature", "temperature with lapses")
+PLAIN = ("platt", "temperature")
+FEW = (*PLAIN, "temperature with lapses")
 # A rising line needs no lapses: it bends where parts are not what they look like.
-MANY = ("platt", "temperature", "isotonic")
+MANY = (*PLAIN, "isotonic")
 
 
-def _cross_validate(x: Floats, y: Floats, groups: NDArray[np.intp], random: np.random.Generator) -> dict[str, float]:
+def _cross_validate(
+    x: Floats, y: Floats, groups: NDArray[np.intp], random: np.random.Generator, *, lapses: bool
+) -> dict[str, float]:
     """Mean log loss of held-out labels by method; empty with fewer than two parts of a class."""
     defective = np.bincount(groups, y) > 0
     fewest = int(min(defective.sum(), (~defective).sum()))
     if fewest < 2:
         return {}
-    methods = MANY if len(defective) >= ISOTONIC_PARTS and fewest >= ISOTONIC_OF_EACH else FEW
+    many = len(defective) >= ISOTONIC_PARTS and fewest >= ISOTONIC_OF_EACH
+    methods = MANY if many else FEW if lapses else PLAIN
     losses = {method: np.zeros(len(x)) for method in methods}
     for _ in range(REPEATS):
         fold = _folds(defective, min(FOLDS, fewest), random)[groups]

@@ -23,7 +23,7 @@ from mltasks.vision.operating import KNOWN, PIXELS, HeldOut, Setting, settle
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
-from mltasks.vision.thresholds import cost_threshold
+from mltasks.vision.thresholds import cost_threshold, review_band
 from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import Sample, Thresholds, TrainConfig
 
@@ -203,7 +203,8 @@ def held_out_of(rounds: Sequence[Round], lesson: Lesson) -> HeldOut:
 
 def _setting(rounds: Sequence[Round], lesson: Lesson) -> Setting:
     config = lesson.material.config
-    return settle(held_out_of(rounds, lesson), wanted(config), config.novelty_quantile, config.seed)
+    least, _ = review_band(config.costs)
+    return settle(held_out_of(rounds, lesson), wanted(config), config.novelty_quantile, config.seed, least)
 
 
 def _predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:

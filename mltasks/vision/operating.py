@@ -80,9 +80,10 @@ def with_together(scores: Mapping[str, Sequence[float]], together: Together | No
     return {**found, TOGETHER: together.of(found)} if together else found
 
 
-def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: int) -> Setting:
+def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: int, least: float = 1.0) -> Setting:
     """Learn from held-out parts. ``detectors`` besides the pixel autoencoder; ``quantile`` is the share of good parts
-    that each leaves in peace. Raises ValueError unless both classes are there and all scores are finite."""
+    that each leaves in peace; ``least`` the lowest probability at which something is decided. Raises ValueError unless
+    both classes are there and all scores are finite."""
     voices = {name: values for name, values in held_out.scores.items() if name not in (PIXELS, KNOWN)}
     fusion = fit_fusion(voices, held_out.targets)
     logits = fusion.logits(voices).tolist()
@@ -93,7 +94,7 @@ def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: i
     scales = {name: _scale(held_out.peaks[name], held_out.targets) for name in [*detectors, PIXELS]}
     return Setting(
         fusion=fusion,
-        calibrator=fit_calibrator(logits, held_out.targets, held_out.parts, seed),
+        calibrator=fit_calibrator(logits, held_out.targets, held_out.parts, seed, least),
         thresholds={
             name: max(anomaly_threshold(_good(scores[name], held_out.targets), quantile), SMALLEST) for name in names
         },

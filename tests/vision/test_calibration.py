@@ -214,6 +214,13 @@ def test_with_lapses_no_part_is_surer_than_they_allow_and_none_changes_places() 
     assert fit_lapses([3, 2, -1, -2], [0, 0, 1, 1]).probability([5.0]) == [0.5]
 
 
+def test_lapses_never_hide_a_probability_at_which_something_is_decided() -> None:
+    # At 50 to 1 a part passes below 0.004: with lapses none ever would.
+    fitted = fit_calibrator(*one_unseen(), each_its_own(41), 5, least=0.004)
+
+    assert fitted.lapse == 0 and "temperature with lapses" not in fitted.log_losses
+
+
 def test_the_report_says_that_there_are_lapses() -> None:
     words = fit_calibrator(*one_unseen(), each_its_own(41), 5).in_words()
 

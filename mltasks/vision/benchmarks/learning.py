@@ -19,6 +19,7 @@ from mltasks.vision.fit_novelty import wanted
 from mltasks.vision.operating import Setting, settle
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
+from mltasks.vision.thresholds import review_band
 
 INNER = {"inside": 0.8, "settling": 0.2}
 Floats = NDArray[np.float64]
@@ -43,7 +44,7 @@ def learn_and_ask(parts: Parts, labeled: Sequence[int], asked: Sequence[int], se
     one = train_round(lesson, inside, [*settling, *asked], derive_seed(seed, "round"), stage)
     config = lesson.material.config
     known = held_out_of([only(one, slice(len(settling)))], lesson)
-    setting = settle(known, wanted(config), config.novelty_quantile, config.seed)
+    setting = settle(known, wanted(config), config.novelty_quantile, config.seed, review_band(config.costs)[0])
     return answers(lesson, only(one, slice(len(settling), None)), setting)
 
 
