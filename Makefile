@@ -23,8 +23,9 @@ tests := .venv/.tests-$(runtime_id)-$(tests_id)
 up: $(runtime)
 	@exec $(PYTHON) manage.py up --tied
 
+# Two processes: tests of the vision floor need no server and run beside the others, which stay in one.
 test: $(tests) lint
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses=2 --dist=loadscope --durations=15
 
 lint: $(tests)
 	$(PYTHON) -m ruff check .
