@@ -32,7 +32,7 @@ FINAL, LAST = "final", "final training on all parts"
 HEADS = ("dense", "pooled")
 COUNTS = (
     *("max_epochs", "dense_epochs", "autoencoder_epochs", "batch_size"),
-    *("views", "oversampling", "draws_cap", "patience"),
+    *("oversampling", "draws_cap", "patience"),
 )
 # What seeing one view costs, in units of one draw of training, and the epochs that early stopping leaves, by experience
 VIEW_COST, EPOCHS_LEFT = 1.7, 0.6
@@ -84,7 +84,7 @@ def trunk_of(network: nn.Module, config: TrainConfig) -> Trunk:
 def views_share(learning: int, folds: bool, config: TrainConfig) -> float:
     """The share of the run's time that seeing the parts takes, roughly: for a progress bar that moves evenly."""
     draws = min(config.oversampling * learning, config.draws_cap) * (config.folds + 1 if folds else 1)
-    looking, teaching = VIEW_COST * learning * config.views, EPOCHS_LEFT * config.max_epochs * draws
+    looking, teaching = VIEW_COST * learning * (1 + config.views), EPOCHS_LEFT * config.max_epochs * draws
     return looking / (looking + teaching)
 
 
@@ -105,7 +105,7 @@ def check_settings(config: TrainConfig) -> None:
         raise ValueError(f"head is one of {', '.join(HEADS)}; detectors are some of {', '.join(DETECTORS)}.")
     if config.companion not in COMPANIONS:
         raise ValueError(f"companion is {COMPANIONS[-1]} or empty, not {config.companion!r}.")
-    low = [name for name in COUNTS if getattr(config, name) < 1]
+    low = [name for name in COUNTS if getattr(config, name) < 1] + ["views"] * (config.views < 0)
     if low or not 0 < config.novelty_quantile < 1:
         raise ValueError(
             f"{', '.join(low) or 'novelty_quantile'} can't train: use 1 or more, a quantile inside (0, 1)."

@@ -121,7 +121,7 @@ def _train_epoch(
 ) -> float:
     head.train()
     bank, config, compute = material.bank, material.config, material.compute
-    views = generator.integers(bank.views, size=len(draws))
+    views = bank.draw(len(draws), generator)
     total = 0.0
     for start in range(0, len(draws), config.batch_size):
         part = slice(start, start + config.batch_size)

@@ -93,7 +93,7 @@ def _epoch(
 ) -> float:
     head.train()
     bank, size, compute = material.bank, material.config.batch_size, material.compute
-    views = generator.integers(bank.views, size=len(draws))
+    views = bank.draw(len(draws), generator)
     total = 0.0
     for start in range(0, len(draws), size):
         part = slice(start, start + size)

@@ -29,9 +29,10 @@ from mltasks.vision.types import InputSize, Sample, TrainConfig
 GRID, COARSE = 16, 32
 IN_MEMORY_BYTES = 1_500_000_000
 ON_DISK_BYTES = 6_000_000_000
-# A million pixels take a slow pair of cores about 1.4 s; more views than this teach little on large sets.
+# A million pixels take a slow pair of cores about 1.4 s.
 MAX_PIXELS = 400_000_000
-MIN_VIEWS = 1
+# A single view of each image is worse than none: all is learned from images as nobody will show them.
+LEAST_VIEWS = 2
 REPORTS = 40
 EVALUATION_BATCH = 64
 HalfArray = NDArray[np.float16]
@@ -101,8 +102,15 @@ class TrunkViews:
         """What the trunk sees of the images as they are."""
         return self.clean.take(np.asarray(indices, np.int64), compute)
 
+    def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+        """So many views at random, for ``augmented_batch``."""
+        return generator.integers(max(1, self.views), size=count)
+
     def augmented_batch(self, indices: NDArray[np.int64], views: NDArray[np.int64], compute: Compute) -> Seen:
-        """What it sees of one view of each image, without the fine maps."""
+        """What it sees of one view of each image, without the fine maps; of the images as they are where there are no
+        views."""
+        if not self.views:
+            return self.clean.take(indices, compute)
         return self.augmented.take(self.row[indices] * self.views + views, compute)
 
     def small_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
@@ -150,7 +158,7 @@ def see(
         plain = eval_view(image).unsqueeze(0)
         bank.small[index] = shrink(plain, factor)[0].half().numpy()
         bank.clean.put(slice(index, index + 1), eyes.plainly(plain))
-        if bank.row[index] >= 0:
+        if views and bank.row[index] >= 0:
             seeds = (derive_seed(config.seed, "view", sample.sha256, view) for view in range(views))
             batch = torch.stack([train_view(image, seed) for seed in seeds])
             first = int(bank.row[index]) * views
@@ -161,9 +169,10 @@ def see(
 
 
 def view_count(images: int, bytes_each: int, wanted: int, pixels_each: int) -> int:
-    """How many views each of so many images gets: as many as wanted, fewer where time or disk would run away."""
+    """How many views each of so many images gets: as many as wanted, fewer where time or disk would run away, and none
+    rather than one instead of more."""
     affordable = min(MAX_PIXELS // max(1, images * pixels_each), ON_DISK_BYTES // max(1, images * bytes_each))
-    return max(min(wanted, MIN_VIEWS), min(wanted, affordable))
+    return wanted if wanted <= affordable else affordable if affordable >= LEAST_VIEWS else 0
 
 
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:

@@ -87,7 +87,8 @@ class TrainConfig:
     ``whole`` and ``second_whole`` parts.
     ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
     defective parts (None: that of the labels).
-    ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
+    ``views`` are the random views of each image that heads learn from (fewer of many images; 0: the images as they
+    are); ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
     ``backbone_weights`` as the contract says: ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
     """
 

@@ -188,7 +188,7 @@ def test_it_refuses_too_few_labels(tmp_path: Path) -> None:
         {"max_epochs": 0},
         {"novelty_quantile": 1.0},
         {"dense_epochs": 0},
-        {"views": 0},
+        {"views": -1},
         {"head": "sparse"},
         {"detectors": ("memory", "nose")},
     ],

@@ -112,17 +112,34 @@ def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], m
     assert same(on_disk.augmented, in_memory.augmented) and same(on_disk.clean, in_memory.clean)
 
 
-@pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (100_000, 1), (0, 8)])
+@pytest.mark.parametrize(("images", "views"), [(37, 8), (860, 8), (1300, 6), (2600, 3), (100_000, 0), (0, 8)])
 def test_many_images_get_fewer_views(images: int, views: int) -> None:
     assert view_count(images, 100_352, 8, 224 * 224) == views
 
 
 def test_large_images_get_fewer_views_than_small_ones() -> None:
-    assert view_count(1300, 100_352, 8, 4 * 224 * 224) == 1
+    assert view_count(600, 100_352, 8, 224 * 224) == 8
+    assert view_count(600, 100_352, 8, 4 * 224 * 224) == 3
+
+
+def test_none_is_better_than_a_single_view_of_each() -> None:
+    assert view_count(1300, 100_352, 8, 4 * 224 * 224) == 0
 
 
 def test_no_image_gets_more_views_than_asked_for() -> None:
-    assert view_count(100_000, 100_352, 1, 224 * 224) == 1
+    assert view_count(10, 100_352, 1, 224 * 224) == 1
+    assert view_count(10, 100_352, 0, 224 * 224) == 0
+
+
+def test_without_views_heads_learn_from_the_images_as_they_are(samples: list[Sample]) -> None:
+    bank = bank_of(samples, {0, 3}, replace(CONFIG, views=0, companion=LITE2))
+    views = bank.draw(2, np.random.default_rng(1))
+    with reproducible(1) as compute:
+        seen, clean = bank.augmented_batch(np.array([3, 0]), views, compute), bank.clean_batch([3, 0], compute)
+
+    assert views.tolist() == [0, 0] and len(bank.augmented.middle) == 0
+    for name in ("middle", "deep", "statistics", "second", "second_statistics"):
+        assert torch.equal(getattr(seen, name), getattr(clean, name)), name
 
 
 def test_both_classes_are_drawn_equally_often_and_no_other_index() -> None:

@@ -29,7 +29,7 @@ from mltasks.vision.picking import Pool, pick
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"stream": 0.7, "locked": 0.3}
-VIEWS, PIXEL_EPOCHS = 1, 3
+VIEWS, PIXEL_EPOCHS = 0, 3
 LOOKING = 0.2
 Figures = dict[str, float]
 

@@ -17,7 +17,7 @@ from mltasks.vision.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"learn": 0.8, "test": 0.2}
-VIEWS = 2
+VIEWS = 0
 
 
 def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
