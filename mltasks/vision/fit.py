@@ -117,7 +117,7 @@ def cross_validate(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSo
     names = sorted({sample.split for sample in samples})
     rounds = _folds(lesson, [*names, FINAL], stage)
     held_out = {name: rounds[name] for name in names}
-    setting, predictions = _setting(list(held_out.values()), lesson), _cross_fit(held_out, lesson)
+    setting, predictions = setting_of(list(held_out.values()), lesson), _cross_fit(held_out, lesson)
     seed = lesson.material.config.seed
     protocol = Protocol("cross-validation", len(names), len(samples), 0, len(samples), seed)
     return _fitted(lesson, weights, rounds, rounds[FINAL], setting, predictions, protocol)
@@ -139,7 +139,7 @@ def _cross_fit(rounds: Mapping[str, Round], lesson: Lesson) -> list[Prediction]:
     """What decides about a fold comes from the answers about the other folds."""
     predictions: list[Prediction] = []
     for name, one in rounds.items():
-        others = _setting([other for also, other in rounds.items() if also != name], lesson)
+        others = setting_of([other for also, other in rounds.items() if also != name], lesson)
         predictions += _predict(lesson, one, others)
     return predictions
 
@@ -158,7 +158,7 @@ def hold_out(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, 
     )
     one = train_round(lesson, train, validation + test, derive_seed(config.seed, "holdout"), stage)
     seen = len(validation)
-    setting = _setting([only(one, slice(seen))], lesson)
+    setting = setting_of([only(one, slice(seen))], lesson)
     predictions = _predict(lesson, only(one, slice(seen, None)), setting)
     protocol = Protocol("holdout", 0, len(train), len(validation), len(test), config.seed)
     return _fitted(lesson, weights, {"holdout": one}, one, setting, predictions, protocol)
@@ -201,7 +201,8 @@ def held_out_of(rounds: Sequence[Round], lesson: Lesson) -> HeldOut:
     return HeldOut(scores, peaks, targets, [keys[index] for index in indices])
 
 
-def _setting(rounds: Sequence[Round], lesson: Lesson) -> Setting:
+def setting_of(rounds: Sequence[Round], lesson: Lesson) -> Setting:
+    """The weights, calibration, thresholds and deciding detector that these rounds' held-out answers give."""
     config = lesson.material.config
     least, _ = review_band(config.costs)
     return settle(held_out_of(rounds, lesson), wanted(config), config.novelty_quantile, config.seed, least)

@@ -188,45 +188,6 @@ def test_few_labels_never_get_an_isotonic_map() -> None:
     assert not fitted.knots
 
 
-def one_unseen(seed: int = 1) -> tuple[list[float], list[int]]:
-    """Twenty good and twenty defective parts, well apart, and a defect that looks better than any good part."""
-    generator = np.random.default_rng(seed)
-    logits = [*generator.normal(-2, 0.7, 20), *generator.normal(2, 0.7, 20), -4.0]
-    return logits, [0] * 20 + [1] * 21
-
-
-def test_a_defect_that_nobody_can_see_makes_no_other_part_doubtful() -> None:
-    logits, targets = one_unseen()
-    plain, lapsing = fit_temperature(logits, targets), fit_lapses(logits, targets)
-    good, doubted = lapsing.probability(logits[:20]), plain.probability(logits[:20])
-
-    assert lapsing.slope > 1.5 * plain.slope
-    assert (good < 1 / 6).all() and (good < doubted).all()
-    assert fit_calibrator(logits, targets, each_its_own(41), 5).lapse == lapsing.lapse == 0.03
-
-
-def test_with_lapses_no_part_is_surer_than_they_allow_and_none_changes_places() -> None:
-    fitted = fit_lapses(*one_unseen())
-    probabilities = fitted.probability(np.linspace(-8, 8, 1001))
-
-    assert (np.diff(probabilities) > 0).all()
-    assert 0.03 < probabilities[0] < 0.04 and 0.96 < probabilities[-1] < 0.97
-    assert fit_lapses([3, 2, -1, -2], [0, 0, 1, 1]).probability([5.0]) == [0.5]
-
-
-def test_lapses_never_hide_a_probability_at_which_something_is_decided() -> None:
-    # At 50 to 1 a part passes below 0.004: with lapses none ever would.
-    fitted = fit_calibrator(*one_unseen(), each_its_own(41), 5, least=0.004)
-
-    assert fitted.lapse == 0 and "temperature with lapses" not in fitted.log_losses
-
-
-def test_the_report_says_that_there_are_lapses() -> None:
-    words = fit_calibrator(*one_unseen(), each_its_own(41), 5).in_words()
-
-    assert words.startswith("Temperature with 3% of lapses at either end, the best by cross-validated log loss")
-
-
 def test_repeated_images_are_no_more_parts() -> None:
     logits, targets = stairs(100)
 

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from mltasks.vision.benchmarks.parts import Parts
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import deal, parts_of
-from mltasks.vision.fit import held_out_of, only
-from mltasks.vision.fit_novelty import wanted
-from mltasks.vision.operating import Setting, settle
+from mltasks.vision.fit import held_out_of, only, setting_of
+from mltasks.vision.operating import Setting
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
-from mltasks.vision.thresholds import review_band
 
 INNER = {"inside": 0.8, "settling": 0.2}
 Floats = NDArray[np.float64]
@@ -42,9 +40,7 @@ def learn_and_ask(parts: Parts, labeled: Sequence[int], asked: Sequence[int], se
     lesson = parts.with_seed(seed)
     inside, settling = sides(parts, labeled, INNER, derive_seed(seed, "settling"))
     one = train_round(lesson, inside, [*settling, *asked], derive_seed(seed, "round"), stage)
-    config = lesson.material.config
-    known = held_out_of([only(one, slice(len(settling)))], lesson)
-    setting = settle(known, wanted(config), config.novelty_quantile, config.seed, review_band(config.costs)[0])
+    setting = setting_of([only(one, slice(len(settling)))], lesson)
     return answers(lesson, only(one, slice(len(settling), None)), setting)
 
 
