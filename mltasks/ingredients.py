@@ -10,7 +10,9 @@ from mltasks.vision.calibrators import Calibrator
 DETECTORS = {
     "together": "Detectors together",
     "memory": "Patch memory",
+    "places": "Strange places",
     "features": "Feature autoencoder",
+    "detail": "Patch memory of fine detail",
     "second_memory": "Patch memory of the companion",
     "whole": "Whole part",
     "second_whole": "Whole part of the companion",

@@ -17,16 +17,16 @@ from mltasks.vision.map_statistics import statistics_of
 
 LITE2 = "efficientnet-lite2"
 COMPANIONS = ("", LITE2)
-# The last blocks at strides 8, 16 and 32; what lies at stride 16 is kept as a map
+# The last blocks at strides 8, 16 and 32; what lies at stride 8 and 16 is used as maps
 TAPS = (6, 14, 20)
 CHANNELS = (48, 120, 352)
-SECOND = CHANNELS[1]
+SECOND_FINE, SECOND = CHANNELS[:2]
 SECOND_STATISTICS = 3 * sum(CHANNELS)
 
 
 class Companion(nn.Module):
-    """RGB float32 ``[N, 3, H, W]`` in [0, 1] to its map ``[N, 120, H/16, W/16]`` and the statistics ``[N, 1560]`` of
-    its maps at strides 8, 16 and 32."""
+    """RGB float32 ``[N, 3, H, W]`` in [0, 1] to its maps ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]`` and the
+    statistics ``[N, 1560]`` of its maps at strides 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +38,6 @@ class Companion(nn.Module):
         del mode
         return super().train(False)
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         maps = self.network(even_light(rgb))
-        return maps[1], statistics_of(*maps)
+        return maps[0], maps[1], statistics_of(*maps)

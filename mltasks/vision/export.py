@@ -76,7 +76,7 @@ class Serving(nn.Module):
         self.bias = setting.fusion.bias
         self.detector = setting.detector
         self.together = setting.together
-        self.map_scales = setting.map_scales
+        self.map_scales, self.shown = setting.map_scales, setting.shown
         self.novel_from = setting.thresholds[setting.detector]
         self.known_from = setting.known_threshold or self.novel_from
 
@@ -93,15 +93,15 @@ class Serving(nn.Module):
         return logit, error, evidence, cells, score, known
 
     def _novelty(self, found: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """The deciding detector's score and map; ``Together.of`` in tensors where all decide."""
+        """The deciding detector's score, ``Together.of`` in tensors where all decide; and the map that is shown."""
+        maps = torch.stack(_on_one_grid([found[name][1] / self.map_scales[name] for name in self.shown])).mean(0)
         if self.together is None or self.detector != TOGETHER:
-            return found[self.detector]
+            return found[self.detector][0], maps
         standard = [
             ((found[name][0].clamp_min(SMALLEST).log() - level.mean) / level.deviation).clamp_min(LOWEST)
             for name, level in self.together.levels.items()
         ]
-        maps = _on_one_grid([found[name][1] / self.map_scales[name] for name in self.together.placed])
-        return F.softplus(torch.stack(standard).mean(0)), torch.stack(maps).mean(0)
+        return F.softplus(torch.stack(standard).mean(0)), maps
 
     def _weighed(self, terms: Sequence[Tensor]) -> Tensor:
         weights = self.weights.values()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.companion import Companion
+from mltasks.vision.detail import condense
 from mltasks.vision.map_statistics import statistics_of
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -24,12 +25,14 @@ NOTHING = torch.empty(0)
 class Seen(NamedTuple):
     """``fine`` ``[N, 128, h, w]`` (layer2, averaged to layer3's grid), ``middle`` ``[N, 256, h, w]`` (layer3), ``deep``
     ``[N, 512, h/2, w/2]`` (layer4) and ``statistics`` ``[N, 2688]`` of whole maps; h and w are a 16th of the input.
-    ``second`` ``[N, 120, h, w]`` and ``second_statistics`` ``[N, 1560]`` are the companion's; empty without one."""
+    ``detail`` ``[N, 48, 2h, 2w]`` is what all networks see at an eighth of the input, condensed. ``second``
+    ``[N, 120, h, w]`` and ``second_statistics`` ``[N, 1560]`` are the companion's; empty without one."""
 
     fine: Tensor
     middle: Tensor
     deep: Tensor
     statistics: Tensor
+    detail: Tensor = NOTHING
     second: Tensor = NOTHING
     second_statistics: Tensor = NOTHING
 
@@ -51,6 +54,7 @@ class Trunk(nn.Module):
         self.deviation: Tensor
         self.requires_grad_(False)
         self.eval()
+        self.detail = condense(self._fine_maps)
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode whatever is asked: frozen batch norm must not drift."""
@@ -58,11 +62,24 @@ class Trunk(nn.Module):
         return super().train(False)
 
     def forward(self, rgb: Tensor) -> Seen:
-        fine = self.early((rgb - self.mean) / self.deviation)
+        fine = self._early(rgb)
         middle = self.layer3(fine)
         deep = self.layer4(middle)
         seen = Seen(F.avg_pool2d(fine, 2), middle, deep, statistics_of(fine, middle, deep))
-        return seen if self.companion is None else Seen(*seen[:4], *self.companion(rgb))
+        if self.companion is None:
+            return seen._replace(detail=self.detail(fine))
+        second_fine, second, second_statistics = self.companion(rgb)
+        detail = self.detail(torch.cat([fine, second_fine], 1))
+        return seen._replace(detail=detail, second=second, second_statistics=second_statistics)
+
+    def _early(self, rgb: Tensor) -> Tensor:
+        found: Tensor = self.early((rgb - self.mean) / self.deviation)
+        return found
+
+    def _fine_maps(self, rgb: Tensor) -> Tensor:
+        """All maps at an eighth of the input, one behind the other."""
+        fine = self._early(rgb)
+        return fine if self.companion is None else torch.cat([fine, self.companion(rgb)[0]], 1)
 
 
 def patches(seen: Seen) -> Tensor:
@@ -74,6 +91,11 @@ def patches(seen: Seen) -> Tensor:
 def second_patches(seen: Seen) -> Tensor:
     """The same of the companion's map: ``[N, 120, h, w]``."""
     return F.avg_pool2d(seen.second, 3, 1, 1)
+
+
+def detail_patches(seen: Seen) -> Tensor:
+    """Of twice the resolution, and with its neighbours already: ``[N, 48, 2h, 2w]``."""
+    return seen.detail
 
 
 def top_mean(cells: Tensor, share: float) -> Tensor:

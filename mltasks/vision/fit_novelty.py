@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,29 +11,38 @@ from torch import Tensor
 from mltasks.vision.classifier import Head
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.feature_autoencoder import train_feature_autoencoder
-from mltasks.vision.features import Seen, patches, second_patches
 from mltasks.vision.operating import KNOWN
-from mltasks.vision.patch_memory import PatchMemory, remember, strange_patches, with_known
+from mltasks.vision.patch_memory import PATCHES, PatchMemory, remember, strange_patches, with_known
+from mltasks.vision.places import Places
 from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 from mltasks.vision.types import TrainConfig
+from mltasks.vision.usual import Usual, usual_of
 from mltasks.vision.whole import fit_whole
 
 ROWS = 40_000
-PATCH_DETECTORS: dict[str, Callable[[Tensor, int], Head]] = {"memory": remember, "features": train_feature_autoencoder}
+# Good parts that say what is usual at each place, and how many are asked at a time
+ASKED, TOGETHER = 200, 16
+# Memories, and what each compares
+MEMORIES = {"memory": "patches", "second_memory": "second_patches", "detail": "detail"}
+# Two memories as one: the broad one is the companion's where there is one
+PLACES = "places"
+FEATURES = "features"
 # Detectors of whole parts, and the statistics that each looks at
 WHOLE_DETECTORS = {"whole": "statistics", "second_whole": "second_statistics"}
-SECOND_MEMORY = "second_memory"
-DETECTORS = (*PATCH_DETECTORS, SECOND_MEMORY, *WHOLE_DETECTORS)
+DETECTORS = (*MEMORIES, PLACES, FEATURES, *WHOLE_DETECTORS)
 # What only a companion can see
-SECOND = (SECOND_MEMORY, "second_whole")
+SECOND = ("second_memory", "second_whole")
 
 
-def fit_detectors(material: Material, good: Sequence[int], defects: Sequence[int], seed: int) -> dict[str, Head]:
+def fit_detectors(
+    material: Material, good: Sequence[int], defects: Sequence[int], parts: Sequence[str], seed: int
+) -> dict[str, Head]:
     """The config's detectors by name, each fitted to the good parts' indices; and beside a memory ``known``, which
-    also remembers what the defective parts' indices show. Their order is that of the config."""
+    also remembers what the defective parts' indices show. ``parts`` names the part that each image of the material
+    shows. Their order is that of the config."""
     if not material.config.detectors:
         return {}
-    made = _fitted(material, good, seed)
+    made = {name: _fitted(name, material, good, parts, derive_seed(seed, name)) for name in wanted(material.config)}
     for head in made.values():
         head.to(material.compute.device)
     memory = made.get("memory")
@@ -47,21 +56,52 @@ def wanted(config: TrainConfig) -> list[str]:
     return [name for name in config.detectors if config.companion or name not in SECOND]
 
 
-def _fitted(material: Material, good: Sequence[int], seed: int) -> dict[str, Head]:
-    names, made = wanted(material.config), dict[str, Head]()
-    if set(names) & set(PATCH_DETECTORS):
-        rows = sample_patches(material, good, derive_seed(seed, "patches"), patches)
-    for name in names:
-        if name in PATCH_DETECTORS:
-            made[name] = PATCH_DETECTORS[name](rows, derive_seed(seed, name))
-        elif name == SECOND_MEMORY:
-            seconds = sample_patches(material, good, derive_seed(seed, "second patches"), second_patches)
-            made[name] = remember(seconds, derive_seed(seed, name), second=True)
-        else:
-            source = WHOLE_DETECTORS[name]
-            statistics = getattr(material.bank.clean, source)[np.asarray(good)]
-            made[name] = fit_whole(torch.from_numpy(statistics), source)
-    return made
+def _fitted(name: str, material: Material, good: Sequence[int], parts: Sequence[str], seed: int) -> Head:
+    if name in WHOLE_DETECTORS:
+        source = WHOLE_DETECTORS[name]
+        statistics = getattr(material.bank.clean, source)[np.asarray(good)]
+        return fit_whole(torch.from_numpy(statistics), source)
+    if name == FEATURES:
+        rows, _ = sample_patches(material, good, derive_seed(seed, "patches"), "patches")
+        return train_feature_autoencoder(rows, seed)
+    if name == PLACES:
+        both = ("second_memory" if material.config.companion else "memory", "detail")
+        return Places(*(_memory(one, material, good, parts, derive_seed(seed, one)) for one in both)).eval()
+    return _memory(name, material, good, parts, seed)
+
+
+def _memory(name: str, material: Material, good: Sequence[int], parts: Sequence[str], seed: int) -> PatchMemory:
+    source = MEMORIES[name]
+    rows, images = sample_patches(material, good, derive_seed(seed, "patches"), source)
+    memory, chosen = remember(rows, seed, source=source)
+    usual = learn_usual(memory, images[chosen], material, good, parts, derive_seed(seed, "usual"))
+    return PatchMemory(memory.mean, memory.deviation, memory.memory, usual, source=source).eval()
+
+
+def learn_usual(
+    memory: PatchMemory, origin: Tensor, material: Material, good: Sequence[int], parts: Sequence[str], seed: int
+) -> Usual:
+    """What is usual at each place, from up to 200 of the good parts, none held against what the memory has of the same
+    part: ``origin`` ``[m]`` is the image that each of its patches is from. Of a single part nothing else is left to
+    compare with, so that it is held against itself."""
+    drawn = np.random.default_rng(seed).permutation(np.asarray(good))[:ASKED].tolist()
+    names = [parts[index] for index in origin.tolist()]
+    memory.to(material.compute.device)
+    apart = [one for one in _distances(memory, names, material, drawn, parts) if one.isfinite().all()]
+    return usual_of(apart or list(_distances(memory, [], material, drawn, parts)))
+
+
+def _distances(
+    memory: PatchMemory, names: Sequence[str], material: Material, images: Sequence[int], parts: Sequence[str]
+) -> list[Tensor]:
+    """Of each image, ``[h, w]``, to patches of other parts; to all where the memory's parts are not named."""
+    found: list[Tensor] = []
+    with torch.inference_mode():
+        for batch in batches(images, TOGETHER):
+            same = torch.tensor([[name == parts[index] for name in names] for index in batch])
+            without = same.to(memory.memory.device) if names else None
+            found += memory.distances(material.bank.clean_batch(batch, material.compute), without).cpu()
+    return found
 
 
 def _strange(memory: PatchMemory, material: Material, defects: Sequence[int]) -> Tensor:
@@ -73,17 +113,18 @@ def _strange(memory: PatchMemory, material: Material, defects: Sequence[int]) ->
     return torch.cat(found).clone()
 
 
-def sample_patches(
-    material: Material, indices: Sequence[int], seed: int, patches_of: Callable[[Seen], Tensor]
-) -> Tensor:
-    """Up to 40,000 patches ``[n, channels]`` of these images as they are, equally many of each, on the processor."""
+def sample_patches(material: Material, indices: Sequence[int], seed: int, source: str) -> tuple[Tensor, Tensor]:
+    """Up to 40,000 patches ``[n, channels]`` of these images as they are, equally many of each, on the processor; and
+    the image that each is from, ``[n]``."""
     generator = np.random.default_rng(seed)
     each = -(-ROWS // max(1, len(indices)))
-    found = []
+    found, images = list[Tensor](), list[Tensor]()
     with torch.inference_mode():
         for batch in batches(list(indices), EVALUATION_BATCH):
-            for one in patches_of(material.bank.clean_batch(batch, material.compute)).cpu():
+            maps = PATCHES[source](material.bank.clean_batch(batch, material.compute)).cpu()
+            for index, one in zip(batch, maps, strict=True):
                 flat = one.flatten(1).T
                 found.append(flat[torch.from_numpy(generator.permutation(len(flat))[:each])])
+                images.append(torch.full((len(found[-1]),), index))
     # Ordinary tensors: what is made of them must learn.
-    return torch.cat(found).clone()
+    return torch.cat(found).clone(), torch.cat(images).clone()

@@ -46,8 +46,8 @@ class HeldOut:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """``thresholds`` of every detector by name, at the same rate of false alarms; ``detector`` is the one whose word
-    counts, ``map_scale`` that of its map. ``together`` makes one of several (None where there is but one), and
-    ``map_scales`` are those of the maps that it shows.
+    counts. ``together`` makes one of several (None where there is but one). The map shown is the mean of those of
+    ``shown``, each over its own of ``map_scales``; ``map_scale`` is that of the mean.
 
     A part that the version passes is held against good parts, by that detector. One that it fails is held against the
     labeled defects too: ``known_threshold`` is what the same share of held-out defects stays below (None where there is
@@ -62,6 +62,11 @@ class Setting:
     known_threshold: float | None = None
     together: Together | None = None
     map_scales: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> list[str]:
+        """The detectors whose maps say where, whichever decides: those that know a place."""
+        return self.together.placed if self.together else [self.detector]
 
     def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
         """Calibrated probabilities of scores by name."""
@@ -99,16 +104,16 @@ def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: i
             name: max(anomaly_threshold(_good(scores[name], held_out.targets), quantile), SMALLEST) for name in names
         },
         detector=detector,
-        map_scale=_shared_scale(held_out, together, scales) if together and detector == TOGETHER else scales[detector],
+        map_scale=_shared_scale(held_out, together.placed if together else [detector], scales),
         known_threshold=_known_threshold(held_out, quantile),
         together=together,
         map_scales=scales,
     )
 
 
-def _shared_scale(held_out: HeldOut, together: Together, scales: Mapping[str, float]) -> float:
+def _shared_scale(held_out: HeldOut, shown: Sequence[str], scales: Mapping[str, float]) -> float:
     """What the worst cell of the shared map stays below; from each map's own worst cell, so rather too high."""
-    ratios = [np.asarray(held_out.peaks[name]) / scales[name] for name in together.placed]
+    ratios = [np.asarray(held_out.peaks[name]) / scales[name] for name in shown]
     return _scale(np.mean(ratios, axis=0).tolist(), held_out.targets)
 
 

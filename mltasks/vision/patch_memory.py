@@ -1,73 +1,108 @@
 """Unlike any good part: how far each patch is from the nearest patch of good parts.
 
 PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022): features of the frozen
-trunk, a memory thinned by greedy k-centre selection. The score is the mean of the highest one percent of the distances
-instead of their maximum: it is steadier, and no worse on the parts we measured.
+trunk, a memory thinned by greedy k-centre selection. Distances count by what is usual at their place (``usual.py``),
+and the score is the mean of the highest half percent of them instead of their maximum, which is steadier.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from mltasks.vision.classifier import Head
-from mltasks.vision.features import Seen, patches, second_patches, top_mean
+from mltasks.vision.features import Seen, detail_patches, patches, second_patches, top_mean
+from mltasks.vision.usual import Usual
 
 MEMORY = 1024
 CANDIDATES = 12_000
 PROJECTED = 64
-TOP_SHARE = 0.01
+TOP_SHARE = 0.005
 STRANGE_SHARE, KNOWN = 0.02, 512
+SMALLEST = 1e-4
+# What a memory may be of
+PATCHES: dict[str, Callable[[Seen], Tensor]] = {
+    "patches": patches,
+    "second_patches": second_patches,
+    "detail": detail_patches,
+}
+# Projected, so that each of its directions has the weight it should have
+WEIGHED = frozenset({"detail"})
 
 
 class PatchMemory(Head):
-    """Distances to the memory ``[m, 384]`` of standardised patches: score ``[N]`` and distances ``[N, h, w]``.
-    ``second`` remembers the companion's patches instead, ``[m, 120]``."""
+    """Distances to the memory ``[m, channels]`` of standardised patches, in deviations above what is usual at their
+    place: score ``[N]`` and cells ``[N, h, w]``. ``source`` names what it compares, one of ``PATCHES``."""
 
-    def __init__(self, mean: Tensor, deviation: Tensor, memory: Tensor, *, second: bool = False) -> None:
+    def __init__(
+        self, mean: Tensor, deviation: Tensor, memory: Tensor, usual: Usual | None = None, *, source: str = "patches"
+    ) -> None:
         super().__init__()
-        self.second = second
-        for name, value in (("mean", mean), ("deviation", deviation), ("memory", memory)):
+        self.source = source
+        placed = usual or Usual(torch.zeros(1, 1), torch.ones(1, 1))
+        values = {"mean": mean, "deviation": deviation, "memory": memory}
+        for name, value in {**values, "usual_mean": placed.mean, "usual_deviation": placed.deviation}.items():
             self.register_buffer(name, value.clone())
         self.register_buffer("squares", memory.square().sum(1))
         self.mean: Tensor
         self.deviation: Tensor
         self.memory: Tensor
+        self.usual_mean: Tensor
+        self.usual_deviation: Tensor
         self.squares: Tensor
 
+    @property
+    def usual(self) -> Usual:
+        """What good parts' distances are at each place."""
+        return Usual(self.usual_mean, self.usual_deviation)
+
     def standard(self, seen: Seen) -> Tensor:
-        """Standardised patches ``[N, h × w, channels]``."""
-        found = second_patches(seen) if self.second else patches(seen)
-        x = (found - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
-        return x.flatten(2).transpose(1, 2)
+        """Standardised patches ``[N, h, w, channels]``."""
+        found = PATCHES[self.source](seen).permute(0, 2, 3, 1)
+        return (found - self.mean) / self.deviation
+
+    def distances(self, seen: Seen, without: Tensor | None = None) -> Tensor:
+        """The distance of each patch per channel, ``[N, h, w]``, so that the scale does not depend on how many channels
+        there are. ``without`` ``[N, m]`` marks what of the memory an image is not held against; infinite where that is
+        all of it."""
+        found = []
+        # One by one: all at once would take hundreds of megabytes.
+        for number, one in enumerate(self.standard(seen)):
+            flat = one.flatten(0, 1)
+            apart = self.squares - 2 * flat @ self.memory.T
+            if without is not None:
+                apart = apart.masked_fill(without[number], torch.inf)
+            squared = flat.square().sum(1) + apart.amin(1)
+            found.append((squared.clamp_min(0) / flat.shape[1]).sqrt().view(one.shape[:2]))
+        return torch.stack(found)
 
     def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
-        count, _, height, width = seen.middle.shape
-        flat = self.standard(seen)
-        channels = flat.shape[2]
-        squared = flat.square().sum(2) + (self.squares - 2 * flat @ self.memory.T).amin(2)
-        # Per channel, so that the scale does not depend on how many there are.
-        cells = (squared.clamp_min(0) / channels).sqrt().view(count, height, width)
+        cells = self.usual.above(self.distances(seen))
         return top_mean(cells, TOP_SHARE), cells
 
 
-def remember(rows: Tensor, seed: int, *, second: bool = False) -> PatchMemory:
-    """A memory of good parts' patches ``[n, channels]`` (as ``features.patches`` or, for ``second``,
-    ``second_patches``, one a row). Deterministic by the seed."""
-    mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
+def remember(rows: Tensor, seed: int, *, source: str = "patches") -> tuple[PatchMemory, Tensor]:
+    """A memory of good parts' patches ``[n, channels]``, one a row, and which rows are in it. Deterministic by the
+    seed."""
+    if source in WEIGHED:
+        mean, deviation = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
+    else:
+        mean, deviation = rows.mean(0), rows.std(0).clamp_min(SMALLEST)
     generator = torch.Generator().manual_seed(seed)
-    drawn = rows[torch.randperm(len(rows), generator=generator)[:CANDIDATES]]
-    standard = (drawn - mean) / deviation
+    drawn = torch.randperm(len(rows), generator=generator)[:CANDIDATES]
+    standard = (rows[drawn] - mean) / deviation
     chosen = coreset(standard, min(MEMORY, len(standard)), generator)
-    return PatchMemory(mean, deviation, standard[chosen], second=second).eval()
+    return PatchMemory(mean, deviation, standard[chosen], source=source).eval(), drawn[chosen]
 
 
 def strange_patches(memory: PatchMemory, seen: Seen) -> Tensor:
-    """The standardised patches ``[n, 384]`` that make these images differ from what the memory holds: of each its
+    """The standardised patches ``[n, channels]`` that make these images differ from what the memory holds: of each its
     farthest two percent."""
     cells = memory(seen)[1].flatten(1)
     places = cells.topk(max(1, round(STRANGE_SHARE * cells.shape[1])), dim=1).indices
-    flat = memory.standard(seen)
+    flat = memory.standard(seen).flatten(1, 2)
     return flat.gather(1, places.unsqueeze(2).expand(-1, -1, flat.shape[2])).flatten(0, 1)
 
 
@@ -75,7 +110,8 @@ def with_known(memory: PatchMemory, strange: Tensor, seed: int) -> PatchMemory:
     """The memory, and what labeled defects look like: far from it is what no label has shown."""
     generator = torch.Generator().manual_seed(seed)
     chosen = strange[coreset(strange, min(KNOWN, len(strange)), generator)]
-    return PatchMemory(memory.mean, memory.deviation, torch.cat([memory.memory, chosen])).eval()
+    both = torch.cat([memory.memory, chosen])
+    return PatchMemory(memory.mean, memory.deviation, both, memory.usual, source=memory.source).eval()
 
 
 def coreset(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.classifier import DenseHead, Head, SecondDenseHead
 from mltasks.vision.compute import derive_seed
-from mltasks.vision.data import inner_split
+from mltasks.vision.data import inner_split, part_keys
 from mltasks.vision.features import Trunk
 from mltasks.vision.fit_autoencoder import Errors, errors_of, train_autoencoder
 from mltasks.vision.fit_classifier import Epoch, scores_by, train_head
@@ -68,7 +68,7 @@ def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], 
     good = [index for index in inside if material.targets[index] == GOOD]
     defects = [index for index in inside if material.targets[index] == DEFECT]
     stage.report(CLASSIFIER_SHARE, "remembering good parts")
-    heads = {**taught.heads, **fit_detectors(material, good, defects, seed)}
+    heads = {**taught.heads, **fit_detectors(material, good, defects, part_keys(lesson.samples), seed)}
     novelty = train_autoencoder(material, good, seed, stage.part(DETECTOR_SHARE, 1))
     asked = scores_by(heads, material, held_out)
     return Round(

@@ -58,9 +58,10 @@ def fit_together(good: Mapping[str, Sequence[float]]) -> Together | None:
 
 def members(names: Collection[str]) -> list[str]:
     """Those of the detectors that decide together. What errs like a better one only dilutes it: the features'
-    autoencoder beside a memory of the same features, the first network's distance of whole parts beside the second's
-    (measured in docs/quality.md)."""
-    diluting = {"features", *(["whole"] if "second_whole" in names else [])}
+    autoencoder beside a memory of the same features, one memory beside two as one, the first network's distance of
+    whole parts beside the second's (measured in docs/quality.md)."""
+    better = {"whole": "second_whole", "memory": "places"}
+    diluting = {"features", *(worse for worse, other in better.items() if other in names)}
     return [name for name in names if name not in diluting]
 
 

@@ -20,13 +20,14 @@ from mltasks.vision.augment import eval_view, train_view
 from mltasks.vision.autoencoder import pool_factor, shrink
 from mltasks.vision.companion import SECOND, SECOND_STATISTICS
 from mltasks.vision.compute import Compute, derive_seed
+from mltasks.vision.detail import DETAIL
 from mltasks.vision.features import DEEP, FINE, MIDDLE, NOTHING, STATISTICS, Seen, Trunk
 from mltasks.vision.images import ImageError, decode
 from mltasks.vision.progress import Stage
 from mltasks.vision.seeing import eyes_of
 from mltasks.vision.types import InputSize, Sample, TrainConfig
 
-GRID, COARSE = 16, 32
+DENSE, GRID, COARSE = 8, 16, 32
 IN_MEMORY_BYTES = 1_500_000_000
 ON_DISK_BYTES = 6_000_000_000
 # A million pixels take a slow pair of cores about 1.4 s.
@@ -46,25 +47,27 @@ class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the acc
 @dataclass(frozen=True, slots=True)
 class Maps:
     """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics. Empty is what
-    nobody needs: fine maps of augmented views, and all that is the companion's without one."""
+    nobody needs: fine maps and detail of augmented views, and all that is the companion's without one."""
 
     fine: HalfArray
     middle: HalfArray
     deep: HalfArray
     statistics: FloatArray
+    detail: HalfArray
     second: HalfArray
     second_statistics: FloatArray
 
     @classmethod
     def empty(cls, count: int, height: int, width: int, *, fine: bool, second: bool) -> Self:
-        """Room for ``count`` images of an input size; ``fine`` maps only where novelty detectors need them, the
-        ``second`` ones only with a companion."""
-        grid, coarse = (height // GRID, width // GRID), (height // COARSE, width // COARSE)
+        """Room for ``count`` images of an input size; ``fine`` maps and detail only where novelty detectors need them,
+        the ``second`` ones only with a companion."""
+        dense, grid, coarse = ((height // stride, width // stride) for stride in (DENSE, GRID, COARSE))
         return cls(
             fine=_array((count if fine else 0, FINE, *grid)),
             middle=_array((count, MIDDLE, *grid)),
             deep=_array((count, DEEP, *coarse)),
             statistics=np.zeros((count, STATISTICS), np.float32),
+            detail=_array((count if fine else 0, DETAIL, *dense)),
             second=_array((count if second else 0, SECOND, *grid)),
             second_statistics=np.zeros((count if second else 0, SECOND_STATISTICS), np.float32),
         )
@@ -73,6 +76,7 @@ class Maps:
         """Store what was seen of consecutive images."""
         if len(self.fine):
             self.fine[at] = seen.fine.half().cpu().numpy()
+            self.detail[at] = seen.detail.half().cpu().numpy()
         self.middle[at] = seen.middle.half().cpu().numpy()
         self.deep[at] = seen.deep.half().cpu().numpy()
         self.statistics[at] = seen.statistics.float().cpu().numpy()
@@ -81,9 +85,11 @@ class Maps:
         if len(self.second_statistics):
             self.second_statistics[at] = seen.second_statistics.float().cpu().numpy()
 
-    def take(self, rows: NDArray[np.int64], compute: Compute) -> Seen:
-        """What was seen of these images, in 32 bits; nothing where there is nothing."""
-        kept = (self.fine, self.middle, self.deep, self.statistics, self.second, self.second_statistics)
+    def take(self, rows: NDArray[np.int64], compute: Compute, *, fine: bool = True) -> Seen:
+        """What was seen of these images, in 32 bits; nothing where there is nothing, and ``fine`` maps and detail only
+        where they are wanted."""
+        finest = (self.fine, self.detail) if fine else (self.fine[:0], self.detail[:0])
+        kept = (finest[0], self.middle, self.deep, self.statistics, finest[1], self.second, self.second_statistics)
         return Seen(*(torch.from_numpy(one[rows]).to(compute.device).float() if len(one) else NOTHING for one in kept))
 
 
@@ -107,10 +113,10 @@ class TrunkViews:
         return generator.integers(max(1, self.views), size=count)
 
     def augmented_batch(self, indices: NDArray[np.int64], views: NDArray[np.int64], compute: Compute) -> Seen:
-        """What it sees of one view of each image, without the fine maps; of the images as they are where there are no
-        views."""
+        """What it sees of one view of each image, without fine maps and detail; of the images as they are where there
+        are no views."""
         if not self.views:
-            return self.clean.take(indices, compute)
+            return self.clean.take(indices, compute, fine=False)
         return self.augmented.take(self.row[indices] * self.views + views, compute)
 
     def small_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:

@@ -83,8 +83,8 @@ class TrainConfig:
 
     Sizes are pixels, multiples of 32; 0 has them chosen from the images. ``head`` is ``dense`` or ``pooled`` (the
     recipe the project grew from); ``companion`` is the second, smaller frozen network, empty for none. ``detectors`` of
-    novelty beside the pixel autoencoder: ``memory`` and ``second_memory`` of patches, ``features`` (their autoencoder),
-    ``whole`` and ``second_whole`` parts.
+    novelty beside the pixel autoencoder: ``memory`` and ``second_memory`` of patches, ``detail`` of finer ones,
+    ``places`` (the last two as one), ``features`` (an autoencoder), ``whole`` and ``second_whole`` parts.
     ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
     defective parts (None: that of the labels).
     ``views`` are the random views of each image that heads learn from (fewer of many images; 0: the images as they
@@ -98,7 +98,7 @@ class TrainConfig:
     keep_shape: bool = True
     head: str = "dense"
     companion: str = "efficientnet-lite2"
-    detectors: tuple[str, ...] = ("memory", "features", "second_memory", "whole", "second_whole")
+    detectors: tuple[str, ...] = ("memory", "features", "places", "whole", "second_whole")
     backbone: str = "resnet18"
     backbone_weights: str = "auto"
     folds: int = 5

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.companion import SECOND, SECOND_STATISTICS, Companion
+from mltasks.vision.companion import SECOND, SECOND_FINE, SECOND_STATISTICS, Companion
 from mltasks.vision.even_light import even_light
 
 
@@ -57,9 +57,10 @@ def test_a_flat_picture_stays_flat(grey: float) -> None:
 
 def test_it_sees_a_map_and_statistics_and_hardly_the_lamps(companion: Companion) -> None:
     with torch.inference_mode():
-        maps, statistics = companion(part())
-        other_light, other_part = companion(lit(part()))[1], companion(part(2))[1]
+        fine, maps, statistics = companion(part())
+        other_light, other_part = companion(lit(part()))[2], companion(part(2))[2]
 
+    assert fine.shape == (1, SECOND_FINE, 16, 12)
     assert maps.shape == (1, SECOND, 8, 6)
     assert statistics.shape == (1, SECOND_STATISTICS) == (1, 1560)
     assert (statistics - other_light).norm() < 0.6 * (statistics - other_part).norm()

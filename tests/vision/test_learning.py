@@ -99,7 +99,7 @@ def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
     assert set(meta["fusion"]["weights"]) == {*HEADS, *TrainConfig().detectors}
     assert min(meta["fusion"]["weights"].values()) >= 0
     assert novelty["detector"] in {TOGETHER, *TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
-    assert list(novelty["together"]) == ["memory", "second_memory", "second_whole"]
+    assert list(novelty["together"]) == ["places", "second_whole"]
     assert meta["anomaly_map_scale"] > 0
     assert meta["escapes"]["parts"] == 8 and len(meta["escapes"]["lowest"]) == 8
 

@@ -46,7 +46,19 @@ def test_the_best_detector_decides_and_scales_the_map() -> None:
 
     assert setting.detector == "memory" and TOGETHER in setting.thresholds
     # 0.5 on the map is what the highest cell of 95 % of good parts stays below, whatever share the alarm has.
-    assert setting.map_scale == pytest.approx(np.quantile(found.peaks["memory"][:GOOD], 0.95))
+    assert setting.map_scales["memory"] == pytest.approx(np.quantile(found.peaks["memory"][:GOOD], 0.95))
+
+
+def test_a_detector_that_knows_no_place_lets_others_show_theirs() -> None:
+    found = held_out()
+    found.scores["second_whole"], found.peaks["second_whole"] = found.scores["memory"], found.peaks["memory"]
+    found.scores["memory"], found.peaks["memory"] = found.scores["second_memory"], found.peaks["second_memory"]
+    setting = settle(found, ["memory", "second_whole"], 0.9, 7)
+
+    assert setting.detector == "second_whole"
+    assert setting.shown == ["memory"]
+    # Of the mean of one map over its own scale
+    assert setting.map_scale == pytest.approx(1.0)
 
 
 def test_two_that_err_apart_decide_together_and_share_a_map() -> None:

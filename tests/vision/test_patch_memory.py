@@ -8,6 +8,7 @@ import torch
 from mltasks.vision import patch_memory
 from mltasks.vision.features import STATISTICS, Seen, patches
 from mltasks.vision.patch_memory import PatchMemory, coreset, remember
+from mltasks.vision.usual import Usual, usual_of
 
 
 def seen(seed: int, count: int = 3) -> Seen:
@@ -47,24 +48,24 @@ def test_a_coreset_of_all_rows_is_all_of_them() -> None:
 
 def test_what_it_remembers_has_no_distance() -> None:
     good = seen(1)
-    memory = remember(rows_of(good), 7)
+    memory = remember(rows_of(good), 7)[0]
     with torch.inference_mode():
-        scores, cells = memory(good)
+        apart = memory.distances(good)
 
     assert memory.memory.shape == (60, 384)
-    assert cells.shape == (3, 5, 4)
-    assert scores.max() < 1e-2
+    assert apart.shape == (3, 5, 4)
+    assert apart.max() < 1e-2
 
 
 def test_a_patch_unlike_any_good_one_stands_out_where_it_is() -> None:
-    memory, part = remember(rows_of(seen(1, 20)), 7), seen(2, 1)
+    memory, part = remember(rows_of(seen(1, 20)), 7)[0], seen(2, 1)
     unlike = part._replace(middle=part.middle.clone())
     unlike.middle[0, :, 3, 2] += 6
 
     with torch.inference_mode():
         (before, _), (after, cells) = memory(part), memory(unlike)
 
-    assert after.item() > 1.5 * before.item()
+    assert after.item() > 1.2 * before.item()
     # A patch is a mean over 3 × 3 positions: its neighbours see the spot too.
     y, x = divmod(int(cells[0].argmax()), 4)
     assert abs(y - 3) <= 1 and abs(x - 2) <= 1
@@ -76,7 +77,7 @@ def test_distances_are_those_to_the_nearest_in_memory() -> None:
     part = seen(4)
 
     with torch.inference_mode():
-        _, cells = memory(part)
+        cells = memory.distances(part)
 
     standard = (rows_of(part) - mean) / deviation
     wanted = torch.cdist(standard, memory.memory).amin(1) / 384**0.5
@@ -86,7 +87,7 @@ def test_distances_are_those_to_the_nearest_in_memory() -> None:
 def test_the_seed_decides_what_it_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patch_memory, "MEMORY", 8)
     rows = rows_of(seen(1, 10))
-    one, again, other = remember(rows, 7), remember(rows, 7), remember(rows, 8)
+    one, again, other = (remember(rows, seed)[0] for seed in (7, 7, 8))
 
     assert torch.equal(one.memory, again.memory) and one.memory.shape == (8, 384)
     assert not torch.equal(one.memory, other.memory)
@@ -96,4 +97,46 @@ def test_a_channel_that_never_changes_does_no_harm() -> None:
     rows = rows_of(seen(1))
     rows[:, 5] = 2.0
 
-    assert remember(rows, 7).memory.isfinite().all()
+    assert remember(rows, 7)[0].memory.isfinite().all()
+
+
+def test_what_lies_in_memory_counts_only_where_it_may() -> None:
+    memory, chosen = remember(rows_of(seen(1)), 7)
+    # Of each patch in memory the image that it is from: 20 cells each
+    images = chosen // 20
+    without = torch.stack([images == image for image in range(3)])
+
+    with torch.inference_mode():
+        kept, others = memory.distances(seen(1)), memory.distances(seen(1), without)
+        alone = memory.distances(seen(1), torch.ones_like(without))
+
+    assert kept.max() < 1e-2 < 0.3 < others.min()
+    assert alone.isinf().all()
+
+
+def test_the_same_distance_counts_more_where_good_parts_are_alike() -> None:
+    mean = torch.tensor([[1.0, 1.0], [3.0, 1.0]])
+    deviation = torch.tensor([[0.1, 1.0], [1.0, 1.0]])
+    cells = Usual(mean, deviation).above(torch.full((1, 2, 2), 3.0))
+
+    assert cells[0].tolist()[0] == pytest.approx([20, 2.13], abs=0.01)
+    assert cells[0, 1, 0].item() == pytest.approx(0.693, abs=0.001)
+
+
+@pytest.mark.parametrize(("count", "least"), [(2, 0.1), (400, 0.9)])
+def test_few_parts_say_little_about_a_place(count: int, least: float) -> None:
+    maps = torch.ones(count, 12, 12) + 0.1 * torch.randn(count, 12, 12, generator=torch.Generator().manual_seed(3))
+    maps[:, :, :6] += 4
+
+    usual = usual_of(list(maps))
+
+    step = float(usual.mean[:, 1].mean() - usual.mean[:, 10].mean()) / 4
+    assert least < step < least + 0.1
+    # What differs from place to place is no spread of one place.
+    assert float(usual.deviation.max()) < (2.1 if count == 2 else 0.4)
+
+
+def test_good_parts_that_never_differ_leave_something_to_divide_by() -> None:
+    usual = usual_of([torch.zeros(3, 3)])
+
+    assert usual.above(torch.ones(1, 3, 3)).isfinite().all()

@@ -30,9 +30,11 @@ from mltasks.vision.images import decode
 from mltasks.vision.learn import Learned
 from mltasks.vision.operating import PIXELS, Setting
 from mltasks.vision.patch_memory import PatchMemory
+from mltasks.vision.places import Places
 from mltasks.vision.scorer import Scorer, compile_graph
 from mltasks.vision.together import TOGETHER, Level, Together
 from mltasks.vision.types import InputSize
+from mltasks.vision.usual import Usual
 from mltasks.vision.whole import WholePart, fit_whole
 
 WITHOUT_TORCH = """
@@ -69,20 +71,23 @@ def serving(learned: Learned) -> Serving:
     def tensors(head: str, *names: str) -> list[Tensor]:
         return [state[f"heads.{head}.{name}"] for name in names]
 
+    def memory(head: str, source: str = "patches") -> PatchMemory:
+        mean, deviation, kept, *usual = tensors(head, *MEMORY)
+        return PatchMemory(mean, deviation, kept, Usual(*usual), source=source)
+
     texture = ("mean", "deviation", "weight", "bias")
-    memory = ("mean", "deviation", "memory")
     whole = ("mean", "deviation", "directions", "variances", "rest")
     heads: dict[str, Head] = {
         "dense": DenseHead(0.3),
         "second_dense": SecondDenseHead(0.3),
         "texture": TextureHead(*tensors("texture", *texture), source="statistics"),
         "second_texture": TextureHead(*tensors("second_texture", *texture), source="second_statistics"),
-        "memory": PatchMemory(*tensors("memory", *memory)),
+        "memory": memory("memory"),
         "features": FeatureAutoencoder(torch.zeros(384), torch.zeros(384)),
-        "second_memory": PatchMemory(*tensors("second_memory", *memory), second=True),
+        "places": Places(memory("places.broad", "second_patches"), memory("places.detail", "detail")),
         "whole": WholePart(*tensors("whole", *whole), source="statistics"),
         "second_whole": WholePart(*tensors("second_whole", *whole), source="second_statistics"),
-        "known": PatchMemory(*tensors("known", *memory)),
+        "known": memory("known"),
     }
     setting = setting_of(Fusion(**meta["fusion"]), **meta["novelty"])
     trunk = Trunk(load_backbone("resnet18", "random")[0], Companion())
@@ -100,9 +105,8 @@ def setting_of(
     map_scales: dict[str, float] | None = None,
 ) -> Setting:
     shared = Together({name: Level(*level) for name, level in together.items()}) if together else None
-    calibrator = Calibrator(1.0, 0.0)
-    thresholds = {detector: threshold}
-    return Setting(fusion, calibrator, thresholds, detector, 1.0, known_threshold, shared, map_scales or {})
+    calibrator, scales = Calibrator(1.0, 0.0), map_scales or {detector: 1.0}
+    return Setting(fusion, calibrator, {detector: threshold}, detector, 1.0, known_threshold, shared, scales)
 
 
 def test_it_scores_as_torch_does(
@@ -158,8 +162,8 @@ def test_a_version_of_format_1_squashes_the_part_and_its_autoencoder_decides(
 def test_maps_are_shares_over_the_image(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
     maps = scorer.maps(images[0])
 
-    pixels = scorer.meta["novelty"]["detector"] == PIXELS
-    assert (maps.evidence.shape, maps.anomaly.shape) == ((4, 4), (16, 16) if pixels else (4, 4))
+    # Both on the grid of the fine detail, an eighth of the input
+    assert maps.evidence.shape == maps.anomaly.shape == (8, 8)
     for values in (maps.evidence, maps.anomaly):
         assert values.dtype == np.float32
         assert values.min() >= 0 and values.max() <= 1
@@ -215,13 +219,14 @@ def test_it_refuses_another_version_than_the_expected_one(learned: Learned) -> N
         Scorer.load(learned.bundle_dir, expected_sha256="0" * 64)
 
 
+MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
 BIASES = {
     "dense": "heads.dense.cells.bias",
     "second_dense": "heads.second_dense.cells.bias",
     "texture": "heads.texture.bias",
     "memory": "heads.memory.mean",
     "features": "heads.features.mean",
-    "second_memory": "heads.second_memory.mean",
+    "places": "heads.places.broad.mean",
     "whole": "heads.whole.mean",
     "second_whole": "heads.second_whole.mean",
     TOGETHER: "heads.second_whole.mean",
@@ -274,7 +279,7 @@ def test_the_graph_says_what_the_detectors_say_together() -> None:
     torch.manual_seed(3)
     heads: dict[str, Head] = {
         "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
-        "second_memory": PatchMemory(torch.zeros(120), torch.ones(120), torch.randn(20, 120), second=True),
+        "second_memory": PatchMemory(torch.zeros(120), torch.ones(120), torch.randn(20, 120), source="second_patches"),
         "second_whole": fit_whole(torch.randn(12, 1560), "second_statistics"),
     }
     levels = {"memory": (0.1, 0.5), "second_memory": (0.2, 0.1), "second_whole": (3.0, 0.2)}

@@ -93,6 +93,7 @@ def test_only_those_that_know_a_place_share_a_map() -> None:
 def test_what_errs_like_a_better_one_has_no_say() -> None:
     every = ("memory", "features", "second_memory", "whole", "second_whole")
     assert members(every) == ["memory", "second_memory", "second_whole"]
+    assert members(("memory", "features", "places", "whole", "second_whole")) == ["places", "second_whole"]
     assert members(("memory", "features", "whole")) == ["memory", "whole"]
 
 

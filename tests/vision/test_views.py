@@ -21,7 +21,7 @@ from mltasks.vision.types import Progress, Sample, TrainConfig, no_progress
 from tests.vision.pictures import gradient
 
 CONFIG = TrainConfig(height=64, width=64, views=3, threads=1, companion="")
-NAMES = ("fine", "middle", "deep", "statistics", "second", "second_statistics")
+NAMES = ("fine", "middle", "deep", "statistics", "detail", "second", "second_statistics")
 
 
 @pytest.fixture
@@ -140,6 +140,8 @@ def test_without_views_heads_learn_from_the_images_as_they_are(samples: list[Sam
     assert views.tolist() == [0, 0] and len(bank.augmented.middle) == 0
     for name in ("middle", "deep", "statistics", "second", "second_statistics"):
         assert torch.equal(getattr(seen, name), getattr(clean, name)), name
+    # Nothing that learns looks at the finest maps.
+    assert len(seen.fine) == len(seen.detail) == 0
 
 
 def test_both_classes_are_drawn_equally_often_and_no_other_index() -> None:

@@ -11,7 +11,7 @@ from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, area
 from mltasks.vision.benchmarks.parts import Parts, look
 from mltasks.vision.compute import derive_seed
-from mltasks.vision.data import deal, parts_of
+from mltasks.vision.data import deal, part_keys, parts_of
 from mltasks.vision.fit_autoencoder import errors_of, train_autoencoder
 from mltasks.vision.fit_classifier import scores_by
 from mltasks.vision.fit_novelty import fit_detectors
@@ -48,7 +48,7 @@ def _run(parts: Parts, samples: Sequence[Sample], seed: int, bench: Bench, how: 
     asked = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
     lesson = parts.with_seed(seed)
     settling = split_good(samples, train, derive_seed(seed, "settling"))
-    found = scores(lesson.material, settling, asked, seed)
+    found = scores(lesson.material, part_keys(samples), settling, asked, seed)
     kinds = parts.kinds[asked]
     areas = {name: by_type(values, kinds) for name, values in found.items()}
     for name, figures in areas.items():
@@ -66,23 +66,29 @@ def split_good(samples: Sequence[Sample], indices: Sequence[int], seed: int) -> 
 
 
 def scores(
-    material: Material, settling: tuple[Sequence[int], Sequence[int]], asked: Sequence[int], seed: int
+    material: Material,
+    parts: Sequence[str],
+    settling: tuple[Sequence[int], Sequence[int]],
+    asked: Sequence[int],
+    seed: int,
 ) -> dict[str, Floats]:
     """Scores of the images ``asked`` by each detector fitted to good ones, by all together, and by pixels. What good
     parts score is learned from the second side of ``settling``, which a first fit leaves out."""
     rest, left_out = settling
-    levels = _asked(material, rest, left_out, derive_seed(seed, "levels"))
+    levels = _asked(material, parts, rest, left_out, derive_seed(seed, "levels"))
     together = fit_together(levels)
     train = [*rest, *left_out]
-    first = _asked(material, train, asked, seed)
+    first = _asked(material, parts, train, asked, seed)
     found = {name: np.array(values) for name, values in with_together(first, together).items()}
     taught = train_autoencoder(material, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
     found["pixels"] = np.array([error.mean for error in errors_of(taught.autoencoder, material, asked)])
     return found
 
 
-def _asked(material: Material, train: Sequence[int], asked: Sequence[int], seed: int) -> dict[str, list[float]]:
-    heads = fit_detectors(material, train, (), seed)
+def _asked(
+    material: Material, parts: Sequence[str], train: Sequence[int], asked: Sequence[int], seed: int
+) -> dict[str, list[float]]:
+    heads = fit_detectors(material, train, (), parts, seed)
     return {name: scores for name, (scores, _) in scores_by(heads, material, asked).items()}
 
 
