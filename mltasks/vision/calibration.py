@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,16 +40,18 @@ def fit_calibrator(
     at which something is decided.
 
     ``logits`` [n] are of parts the network did not learn from, ``targets`` [n] 0 or 1, ``groups`` [n] name the parts.
-    The best has the lowest log loss in five-fold cross-validation, thrice, that never divides a part. With fewer than
-    two parts of a class nothing can be compared: Platt. Raises ValueError as ``fit_platt`` does.
+    The best has the lowest log loss in five-fold cross-validation, thrice, that never divides a part; but lapses are
+    taken unless it is better by more than a standard error of the difference (Breiman et al., 1984): that labels are
+    now and then wrong is known beforehand, and few of them can't show that these are not. With fewer than two parts of
+    a class nothing can be compared: Platt. Raises ValueError as ``fit_platt`` does.
     """
     x, y = _checked(logits, targets)
     numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
     losses = _cross_validate(x, y, numbers, np.random.default_rng(seed), lapses=least > LAPSE)
     if not losses:
         return fit_platt(logits, targets)
-    best = min(losses, key=lambda name: losses[name])
-    return replace(_FITS[best](logits, targets), log_losses=losses)
+    means = {method: float(loss.mean()) for method, loss in losses.items()}
+    return replace(_FITS[_best(losses)](logits, targets), log_losses=means)
 
 
 def fit_temperature(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
@@ -116,16 +118,16 @@ _FITS: dict[str, Callable[[Sequence[float], Sequence[int]], Calibrator]] = {
     "temperature with lapses": fit_lapses,
     "isotonic": fit_isotonic,
 }
-PLAIN = ("platt", "temperature")
-FEW = (*PLAIN, "temperature with lapses")
+PLAIN, LAPSES = ("platt", "temperature"), "temperature with lapses"
+FEW = (*PLAIN, LAPSES)
 # A rising line needs no lapses: it bends where parts are not what they look like.
 MANY = (*PLAIN, "isotonic")
 
 
 def _cross_validate(
     x: Floats, y: Floats, groups: NDArray[np.intp], random: np.random.Generator, *, lapses: bool
-) -> dict[str, float]:
-    """Mean log loss of held-out labels by method; empty with fewer than two parts of a class."""
+) -> dict[str, Floats]:
+    """Log loss of each held-out label ``[n]`` by method; empty with fewer than two parts of a class."""
     defective = np.bincount(groups, y) > 0
     fewest = int(min(defective.sum(), (~defective).sum()))
     if fewest < 2:
@@ -140,7 +142,16 @@ def _cross_validate(
             for method in methods:
                 fitted = _FITS[method](x[seen].tolist(), y[seen].astype(int).tolist())
                 losses[method][out] += _log_loss(fitted.probability(x[out]), y[out]) / REPEATS
-    return {method: float(loss.mean()) for method, loss in losses.items()}
+    return losses
+
+
+def _best(losses: Mapping[str, Floats]) -> str:
+    """The method of the lowest mean log loss; lapses where it is no more than a standard error better."""
+    best = min(losses, key=lambda method: losses[method].mean())
+    if LAPSES not in losses:
+        return best
+    worse = losses[LAPSES] - losses[best]
+    return LAPSES if worse.mean() <= worse.std() / len(worse) ** 0.5 else best
 
 
 def _folds(defective: NDArray[np.bool_], count: int, random: np.random.Generator) -> NDArray[np.int64]:

@@ -44,7 +44,10 @@ class Calibrator:
             return f"{self.method.capitalize()} scaling; there were too few labeled parts to compare methods."
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in self.log_losses.items())
         lapses = f" with {self.lapse:.0%} of lapses at either end" if self.lapse else ""
-        return f"{self.method.capitalize()}{lapses}, the best by cross-validated log loss, grouped by part ({losses})."
+        # Nothing else is taken that is not the best itself.
+        best = not self.lapse or "lapses" in min(self.log_losses, key=self.log_losses.__getitem__)
+        rank = "the best" if best else "within a standard error of the best"
+        return f"{self.method.capitalize()}{lapses}, {rank} by cross-validated log loss, grouped by part ({losses})."
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; ``from_json`` reads them back."""

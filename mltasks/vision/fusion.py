@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-PENALTY = 0.5
+PENALTY = 1.0
 Floats = NDArray[np.float64]
 
 

@@ -46,3 +46,21 @@ def test_the_report_says_that_there_are_lapses() -> None:
     words = fit_calibrator(*one_unseen(), PARTS, 5).in_words()
 
     assert words.startswith("Temperature with 3% of lapses at either end, the best by cross-validated log loss")
+
+
+def test_where_labels_show_that_they_do_not_lapse_they_are_believed() -> None:
+    logits = [*np.linspace(-9, -6, 90), *np.linspace(6, 9, 90)]
+    fitted = fit_calibrator(logits, [0] * 90 + [1] * 90, [str(number) for number in range(180)], 5)
+
+    assert fitted.method == "temperature" and fitted.lapse == 0
+
+
+def test_a_hair_better_without_lapses_is_no_reason_to_go_without() -> None:
+    generator = np.random.default_rng(4)
+    logits = [*generator.normal(-1.2, 1, 20), *generator.normal(1.2, 1, 20)]
+    fitted = fit_calibrator(logits, [0] * 20 + [1] * 20, PARTS[:40], 5)
+
+    losses = fitted.log_losses
+    assert losses["temperature"] < losses["temperature with lapses"] < losses["temperature"] + 0.02
+    assert fitted.lapse == 0.03
+    assert "lapses at either end, within a standard error of the best by cross-validated log loss" in fitted.in_words()
