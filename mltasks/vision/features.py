@@ -93,11 +93,6 @@ def second_patches(seen: Seen) -> Tensor:
     return F.avg_pool2d(seen.second, 3, 1, 1)
 
 
-def detail_patches(seen: Seen) -> Tensor:
-    """Of twice the resolution, and with its neighbours already: ``[N, 48, 2h, 2w]``."""
-    return seen.detail
-
-
 def top_mean(cells: Tensor, share: float) -> Tensor:
     """The mean of the highest ``share`` of the cells ``[N, h, w]`` of each image, at least one: ``[N]``."""
     flat = cells.flatten(1)

@@ -21,7 +21,7 @@ from mltasks.vision.whole import fit_whole
 
 ROWS = 40_000
 # Good parts that say what is usual at each place, and how many are asked at a time
-ASKED, TOGETHER = 200, 16
+ASKED, AT_A_TIME = 200, 16
 # Memories, and what each compares
 MEMORIES = {"memory": "patches", "second_memory": "second_patches", "detail": "detail"}
 # Two memories as one: the broad one is the companion's where there is one
@@ -82,26 +82,19 @@ def learn_usual(
     memory: PatchMemory, origin: Tensor, material: Material, good: Sequence[int], parts: Sequence[str], seed: int
 ) -> Usual:
     """What is usual at each place, from up to 200 of the good parts, none held against what the memory has of the same
-    part: ``origin`` ``[m]`` is the image that each of its patches is from. Of a single part nothing else is left to
-    compare with, so that it is held against itself."""
+    part: ``origin`` ``[m]`` is the image that each of its patches is from. With a memory of a single part there is
+    nothing else to compare, so that the part is held against itself."""
     drawn = np.random.default_rng(seed).permutation(np.asarray(good))[:ASKED].tolist()
     names = [parts[index] for index in origin.tolist()]
+    apart = len(set(names)) > 1
     memory.to(material.compute.device)
-    apart = [one for one in _distances(memory, names, material, drawn, parts) if one.isfinite().all()]
-    return usual_of(apart or list(_distances(memory, [], material, drawn, parts)))
-
-
-def _distances(
-    memory: PatchMemory, names: Sequence[str], material: Material, images: Sequence[int], parts: Sequence[str]
-) -> list[Tensor]:
-    """Of each image, ``[h, w]``, to patches of other parts; to all where the memory's parts are not named."""
     found: list[Tensor] = []
     with torch.inference_mode():
-        for batch in batches(images, TOGETHER):
-            same = torch.tensor([[name == parts[index] for name in names] for index in batch])
-            without = same.to(memory.memory.device) if names else None
-            found += memory.distances(material.bank.clean_batch(batch, material.compute), without).cpu()
-    return found
+        for batch in batches(drawn, AT_A_TIME):
+            same = torch.tensor([[apart and name == parts[index] for name in names] for index in batch])
+            seen = material.bank.clean_batch(batch, material.compute)
+            found += memory.distances(seen, same.to(memory.memory.device)).cpu()
+    return usual_of(found)
 
 
 def _strange(memory: PatchMemory, material: Material, defects: Sequence[int]) -> Tensor:

@@ -66,7 +66,7 @@ class Setting:
     @property
     def shown(self) -> list[str]:
         """The detectors whose maps say where, whichever decides: those that know a place."""
-        return self.together.placed if self.together else [self.detector]
+        return _shown(self.detector, self.together)
 
     def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
         """Calibrated probabilities of scores by name."""
@@ -104,11 +104,15 @@ def settle(held_out: HeldOut, detectors: Sequence[str], quantile: float, seed: i
             name: max(anomaly_threshold(_good(scores[name], held_out.targets), quantile), SMALLEST) for name in names
         },
         detector=detector,
-        map_scale=_shared_scale(held_out, together.placed if together else [detector], scales),
+        map_scale=_shared_scale(held_out, _shown(detector, together), scales),
         known_threshold=_known_threshold(held_out, quantile),
         together=together,
         map_scales=scales,
     )
+
+
+def _shown(detector: str, together: Together | None) -> list[str]:
+    return together.placed if together else [detector]
 
 
 def _shared_scale(held_out: HeldOut, shown: Sequence[str], scales: Mapping[str, float]) -> float:

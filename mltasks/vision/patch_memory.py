@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mltasks.vision.classifier import Head
-from mltasks.vision.features import Seen, detail_patches, patches, second_patches, top_mean
+from mltasks.vision.features import Seen, patches, second_patches, top_mean
 from mltasks.vision.usual import Usual
 
 MEMORY = 1024
@@ -22,11 +22,11 @@ PROJECTED = 64
 TOP_SHARE = 0.005
 STRANGE_SHARE, KNOWN = 0.02, 512
 SMALLEST = 1e-4
-# What a memory may be of
+# What a memory may be of; detail has its neighbours in it already
 PATCHES: dict[str, Callable[[Seen], Tensor]] = {
     "patches": patches,
     "second_patches": second_patches,
-    "detail": detail_patches,
+    "detail": lambda seen: seen.detail,
 }
 # Projected, so that each of its directions has the weight it should have
 WEIGHED = frozenset({"detail"})

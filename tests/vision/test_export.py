@@ -1,0 +1,198 @@
+"""The exported graph says what torch says, or there is no version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mltasks.vision.autoencoder import Autoencoder
+from mltasks.vision.backbones import load_backbone
+from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.classifier import DenseHead, Head, PooledHead, SecondDenseHead, TextureHead
+from mltasks.vision.companion import Companion
+from mltasks.vision.export import ExportMismatch, Serving, check_agreement, export_graph
+from mltasks.vision.feature_autoencoder import FeatureAutoencoder
+from mltasks.vision.features import Trunk
+from mltasks.vision.fusion import Fusion
+from mltasks.vision.images import decode
+from mltasks.vision.learn import Learned
+from mltasks.vision.operating import PIXELS, Setting
+from mltasks.vision.patch_memory import PatchMemory
+from mltasks.vision.places import Places
+from mltasks.vision.scorer import Scorer
+from mltasks.vision.together import TOGETHER, Level, Together
+from mltasks.vision.types import InputSize
+from mltasks.vision.usual import Usual
+from mltasks.vision.whole import WholePart, fit_whole
+
+MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
+BIASES = {
+    "dense": "heads.dense.cells.bias",
+    "second_dense": "heads.second_dense.cells.bias",
+    "texture": "heads.texture.bias",
+    "memory": "heads.memory.mean",
+    "features": "heads.features.mean",
+    "places": "heads.places.broad.mean",
+    "whole": "heads.whole.mean",
+    "second_whole": "heads.second_whole.mean",
+    TOGETHER: "heads.second_whole.mean",
+    PIXELS: "autoencoder.decoder.0.bias",
+}
+
+
+@pytest.fixture(scope="module")
+def scorer(learned: Learned) -> Scorer:
+    return Scorer.load(learned.bundle_dir, expected_sha256=learned.sha256, threads=1)
+
+
+@pytest.fixture(scope="module")
+def images(learned: Learned) -> list[NDArray[np.uint8]]:
+    return [decode(one.path, size=InputSize(64, 64)) for one in learned.evaluation.predictions]
+
+
+@pytest.fixture(scope="module")
+def serving(learned: Learned) -> Serving:
+    """The networks in torch, from the version's weights and what its meta says of them."""
+    state, meta = load_file(learned.bundle_dir / "model.safetensors"), learned.meta
+
+    def tensors(head: str, *names: str) -> list[Tensor]:
+        return [state[f"heads.{head}.{name}"] for name in names]
+
+    def memory(head: str, source: str = "patches") -> PatchMemory:
+        mean, deviation, kept, *usual = tensors(head, *MEMORY)
+        return PatchMemory(mean, deviation, kept, Usual(*usual), source=source)
+
+    texture = ("mean", "deviation", "weight", "bias")
+    whole = ("mean", "deviation", "directions", "variances", "rest")
+    heads: dict[str, Head] = {
+        "dense": DenseHead(0.3),
+        "second_dense": SecondDenseHead(0.3),
+        "texture": TextureHead(*tensors("texture", *texture), source="statistics"),
+        "second_texture": TextureHead(*tensors("second_texture", *texture), source="second_statistics"),
+        "memory": memory("memory"),
+        "features": FeatureAutoencoder(torch.zeros(384), torch.zeros(384)),
+        "places": Places(memory("places.broad", "second_patches"), memory("places.detail", "detail")),
+        "whole": WholePart(*tensors("whole", *whole), source="statistics"),
+        "second_whole": WholePart(*tensors("second_whole", *whole), source="second_statistics"),
+        "known": memory("known"),
+    }
+    setting = setting_of(Fusion(**meta["fusion"]), **meta["novelty"])
+    trunk = Trunk(load_backbone("resnet18", "random")[0], Companion())
+    made = Serving(trunk, heads, Autoencoder(), setting, (64, 64))
+    made.load_state_dict(state, strict=True)
+    return made.eval()
+
+
+def setting_of(
+    fusion: Fusion,
+    detector: str,
+    threshold: float,
+    known_threshold: float | None = None,
+    together: Mapping[str, tuple[float, float]] | None = None,
+    map_scales: dict[str, float] | None = None,
+) -> Setting:
+    shared = Together({name: Level(*level) for name, level in together.items()}) if together else None
+    calibrator, scales = Calibrator(1.0, 0.0), map_scales or {detector: 1.0}
+    return Setting(fusion, calibrator, {detector: threshold}, detector, 1.0, known_threshold, shared, scales)
+
+
+def test_it_scores_as_torch_does(
+    scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
+) -> None:
+    calibrator = Calibrator.from_json(learned.meta["calibration"])
+    limit, known_limit = learned.meta["novelty"]["threshold"], learned.meta["novelty"]["known_threshold"]
+    with torch.inference_mode():
+        for image, scores in zip(images, scorer.score(images), strict=True):
+            logit, error, _, _, novelty, known = serving(torch.from_numpy(image)[None])
+            assert scores.defect_probability == pytest.approx(float(calibrator.probability(logit.item())), abs=1e-3)
+            assert scores.reconstruction_error == pytest.approx(error.item(), rel=1e-2)
+            # A part that would FAIL is novel where labeled defects don't explain it either.
+            wanted = known.item() / known_limit if scores.defective else novelty.item() / limit
+            assert scores.novelty == pytest.approx(wanted, rel=1e-2, abs=1e-2)
+
+
+def test_its_maps_are_those_of_torch(
+    scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
+) -> None:
+    with torch.inference_mode():
+        _, _, evidence, cells, _, _ = serving(torch.from_numpy(images[0])[None])
+    found = scorer.maps(images[0])
+
+    wanted = Calibrator.from_json(learned.meta["calibration"]).probability(evidence[0].numpy())
+    assert found.evidence == pytest.approx(wanted, abs=1e-3)
+    half = learned.meta["anomaly_map_scale"]
+    assert found.anomaly == pytest.approx(np.clip(cells[0].numpy() / (2 * half), 0, 1), abs=1e-2)
+
+
+@pytest.mark.parametrize("part", ["logit", "novelty", PIXELS])
+def test_an_export_that_scores_otherwise_is_refused(
+    learned: Learned, serving: Serving, images: list[NDArray[np.uint8]], part: str
+) -> None:
+    graph, calibrator = learned.bundle_dir / "serving.xml", Calibrator(1.0, 0.0)
+    assert check_agreement(serving, graph, images[:2], calibrator).images == 2
+    weights = learned.meta["fusion"]["weights"]
+    name = {"logit": max(weights, key=weights.__getitem__), "novelty": serving.detector}.get(part, part)
+    weight = serving.state_dict()[BIASES[name]]
+    before = weight.clone()
+    try:
+        weight += 0.5
+        with pytest.raises(ExportMismatch, match="differs from torch"):
+            check_agreement(serving, graph, images[:2], calibrator)
+    finally:
+        weight.copy_(before)
+
+
+def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    network, _ = load_backbone("resnet18", "random")
+    heads: dict[str, Head] = {
+        "pooled": PooledHead(network.get_submodule("layer4"), 0.5),
+        "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
+    }
+    setting = setting_of(Fusion({"pooled": 0.5, "memory": 2.0}, -1.0), "memory", 0.7)
+    made = Serving(Trunk(network), heads, Autoencoder(), setting, (64, 96)).eval()
+    image = np.random.default_rng(1).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+
+    export_graph(made, tmp_path / "serving.xml", 64, 96)
+    agreement = check_agreement(made, tmp_path / "serving.xml", [image], Calibrator(1.0, 0.0))
+    with torch.inference_mode():
+        logit, _, evidence, cells, _, _ = made(torch.from_numpy(image)[None])
+        seen = made.trunk(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
+        apart = [head(seen)[0] for head in heads.values()]
+
+    assert agreement.images == 1
+    assert evidence.shape == cells.shape == (1, 4, 6)
+    torch.testing.assert_close(logit, 0.5 * apart[0] + 2 * apart[1] - 1)
+
+
+def test_the_graph_says_what_the_detectors_say_together() -> None:
+    torch.manual_seed(3)
+    heads: dict[str, Head] = {
+        "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
+        "second_memory": PatchMemory(torch.zeros(120), torch.ones(120), torch.randn(20, 120), source="second_patches"),
+        "second_whole": fit_whole(torch.randn(12, 1560), "second_statistics"),
+    }
+    levels = {"memory": (0.1, 0.5), "second_memory": (0.2, 0.1), "second_whole": (3.0, 0.2)}
+    scales = {"memory": 2.0, "second_memory": 0.5, "second_whole": 1.0}
+    fusion, trunk = Fusion({"memory": 1.0}, 0.0), Trunk(load_backbone("resnet18", "random")[0], Companion())
+    setting = setting_of(fusion, TOGETHER, 1.0, together=levels, map_scales=scales)
+    made = Serving(trunk, heads, Autoencoder(), setting, (64, 96)).eval()
+    image = torch.randint(0, 255, (1, 64, 96, 3), dtype=torch.uint8)
+
+    with torch.inference_mode():
+        _, _, _, cells, novelty, _ = made(image)
+        apart = {name: head(made.trunk(image.permute(0, 3, 1, 2) / 255)) for name, head in heads.items()}
+
+    assert setting.together is not None
+    wanted = setting.together.of({name: score.tolist() for name, (score, _) in apart.items()})
+    assert novelty.tolist() == pytest.approx(wanted, rel=1e-4)
+    # What knows no place has no part in the map.
+    shared = (apart["memory"][1] / 2 + apart["second_memory"][1] / 0.5) / 2
+    torch.testing.assert_close(cells, shared)
