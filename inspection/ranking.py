@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 from inspection.models import Inspection, Product, Station
 from inspection.policy import bands_of
 from mltasks.models import ModelVersion
-from mltasks.vision.queue_order import Doubt, priority, queue_time
+from mltasks.vision.queue_order import REVISION, Doubt, priority, queue_time
 from mltasks.vision.types import Scores
 
 logger = logging.getLogger(__name__)
@@ -111,10 +111,10 @@ def locked(product: Product) -> Product:
 
 
 def ranking_of(product: Product) -> str:
-    """What the product's places depend on beside its parts, as one hash."""
+    """What the product's places depend on beside its parts, as one hash: what it says, and how that ranks parts."""
     urgent = Station.objects.filter(product=product, urgent=True).order_by("pk")
     stations = list(urgent.values_list("pk", flat=True))
-    said = [product.pick_strategy, product.fn_cost, product.fp_cost, product.defect_rate, stations]
+    said = [REVISION, product.pick_strategy, product.fn_cost, product.fp_cost, product.defect_rate, stations]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -26,7 +26,7 @@ class Reason(models.TextChoices):
 class PickStrategy(models.TextChoices):
     """What makes a waiting part worth an early look; computed by ``mltasks.vision.queue_order``."""
 
-    EXPECTED_COST = "expected_cost", "Expected cost of a wrong decision"
+    EXPECTED_COST = "expected_cost", "Expected cost of letting it pass"
     UNCERTAINTY = "uncertainty", "The model's uncertainty"
     NOVELTY = "novelty", "Novelty"
     DIVERSITY = "diversity", "Diversity"

@@ -25,6 +25,7 @@ from mltasks.vision.trunk_views import Material
 DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
 # Strength of the ridge on 2688 standardised statistics: small, for there are often fewer parts than statistics.
 RIDGE = 0.01
+# As many images at most, or up to twice that, tell what channels are like, and after each epoch the held-out loss.
 LOOKED_AT = 200
 FLAT = 1e-4
 Learner = TypeVar("Learner", bound=LearningHead)
@@ -38,8 +39,8 @@ def train_dense(
     seed: int,
     stage: Stage,
 ) -> tuple[Learner, list[Epoch]]:
-    """Train a head of this kind on the indices in ``train``, both classes equally often. The loss on ``held_out`` (on
-    ``train`` where there is none) is only written down. The same arguments give the same weights."""
+    """Train a head of this kind on the indices in ``train``, both classes equally often. The loss on some of
+    ``held_out`` (of ``train`` where there is none) is only written down. The same arguments give the same weights."""
     config = material.config
     torch.manual_seed(derive_seed(seed, "dense"))
     generator = np.random.default_rng(derive_seed(seed, "dense draws"))
@@ -47,13 +48,14 @@ def train_dense(
     _standardise(head, material, train)
     material.compute.place(head)
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.dense_learning_rate, weight_decay=DECAY)
+    watched = _some(held_out or train)
     curve: list[Epoch] = []
     for number in range(1, config.dense_epochs + 1):
         rate = config.dense_learning_rate * 0.5 * (1 + math.cos(math.pi * (number - 1) / config.dense_epochs))
         for group in optimizer.param_groups:
             group["lr"] = rate
         trained = _epoch(head, material, draw(material, train, generator), optimizer, generator)
-        curve.append(Epoch(number, trained, _loss_on(head, material, held_out or train), rate))
+        curve.append(Epoch(number, trained, _loss_on(head, material, watched), rate))
         stage.report(number / config.dense_epochs, f"epoch {number}", curve[-1].to_json())
     return head.eval(), curve
 
@@ -77,11 +79,15 @@ def fit_texture(material: Material, train: Sequence[int], source: str = "statist
 
 def _standardise(head: LearningHead, material: Material, train: Sequence[int]) -> None:
     """Give the head the channels' means and variances over the training images; they stay as they are."""
-    seen = material.bank.clean_batch(list(train)[:: max(1, len(train) // LOOKED_AT)], material.compute)
+    seen = material.bank.clean_batch(_some(train), material.compute)
     for name, norm in head.norms().items():
         maps = getattr(seen, name)
         norm.mean.copy_(maps.mean(dim=(0, 2, 3)).view(1, -1, 1, 1))
         norm.deviation.copy_(maps.std(dim=(0, 2, 3)).clamp_min(FLAT).view(1, -1, 1, 1))
+
+
+def _some(indices: Sequence[int]) -> list[int]:
+    return list(indices)[:: max(1, len(indices) // LOOKED_AT)]
 
 
 def _epoch(

@@ -100,17 +100,19 @@ def _diversity(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
 
 
 def _expected_cost(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
-    """The expected cost of deciding without a person, min(p × fn, (1 − p) × fp), times the distance to what is known.
+    """The expected cost of a PASS, which is the probability times what any escape costs, times the distance to what is
+    known.
 
-    The cost is Chow's (1970) and highest at the operating threshold; weighing it by distance follows Settles & Craven,
-    "An Analysis of Active Learning Strategies for Sequence Labeling Tasks", EMNLP 2008. Where defects are rare a young
-    model is sure of most of them and wrong; so one pick in four goes to a novel part instead.
+    Defects are the rare class and the dear one: a label of what is probably another of them teaches more than one of
+    what is merely in doubt, as long as it looks different (relevance sampling, Lewis & Gale, SIGIR 1994; weighed by
+    distance as by Settles & Craven, "An Analysis of Active Learning Strategies for Sequence Labeling Tasks", EMNLP
+    2008; measured in docs/quality.md). A young model passes the defects that it does not know; so one pick in four goes
+    to a novel part instead.
     """
-    regret = _regret(pool.probabilities, costs)
     novel = np.where(pool.novelty > 1.0, pool.novelty, 0.0)
     # Where nothing is novel, that pick goes by cost as well.
-    turn = novel if novel.any() else regret
-    return _Plan([regret] * (NOVEL_EVERY - 1) + [turn], spread=True)
+    turn = novel if novel.any() else pool.probabilities
+    return _Plan([pool.probabilities] * (NOVEL_EVERY - 1) + [turn], spread=True)
 
 
 def _random(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
@@ -152,14 +154,6 @@ def _distance_to(rows: Embeddings, centres: Embeddings) -> NDArray[np.float32]:
         part = slice(start, start + _ROWS)
         nearest[part] = 1.0 - (rows[part] @ centres.T).max(axis=1)
     return np.maximum(nearest, 0.0)
-
-
-def _regret(probabilities: Floats, costs: DecisionCosts) -> Floats:
-    """Expected cost of the better decision, in [0, 1]: 1 at the operating threshold, 0 for the sure."""
-    threshold = cost_threshold(costs)
-    worst = threshold * costs.fn
-    least: Floats = np.minimum(probabilities * costs.fn, (1.0 - probabilities) * costs.fp)
-    return np.clip(least / worst, 0.0, 1.0)
 
 
 def _logit(probabilities: Floats) -> Floats:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+# Raised when a strategy comes to rank otherwise: what waits is then placed anew.
+REVISION = 2
 HEAD_START_S = 86_400.0  # how far the highest priority lets a part overtake
 # Any part of an urgent station comes before every other one that has waited less than a day.
 URGENT_S = 2 * HEAD_START_S
@@ -69,12 +71,12 @@ def _diversity(doubt: Doubt) -> float:
 
 
 def _expected_cost(doubt: Doubt) -> float:
-    """High where a wrong decision is likely and dear, or where the part is unlike any labeled one (a noisy or of both),
-    times the distance to what people see already."""
+    """High where a PASS would probably be dear, or where the part is unlike any labeled one (a noisy or of both), times
+    the distance to what people see already."""
     if doubt.probability is None or doubt.novelty is None:
         return 1.0 - doubt.likeness
     known = min(1.0, 1.0 / max(doubt.novelty, 1.0))
-    return (1.0 - (1.0 - _regret(doubt.probability, doubt.threshold)) * known) * (1.0 - doubt.likeness)
+    return (1.0 - (1.0 - _cost_of_pass(doubt.probability, doubt.threshold)) * known) * (1.0 - doubt.likeness)
 
 
 def _random(doubt: Doubt) -> float:
@@ -90,11 +92,12 @@ WORTH: Mapping[str, Callable[[Doubt], float]] = {
 }
 
 
-def _regret(probability: float, threshold: float) -> float:
-    """Expected cost of the better decision as a share of what it is at the threshold: 1 there, 0 for the sure. The
-    costs themselves cancel, for at the threshold p × fn = (1 − p) × fp."""
+def _cost_of_pass(probability: float, threshold: float) -> float:
+    """A PASS's share in what PASS and FAIL are expected to cost, p × fn of p × fn + (1 − p) × fp: it rises with the
+    probability and is a half at the threshold, around which most waiting parts are."""
     turn = min(max(threshold, _SURE), 1.0 - _SURE)
-    return min(1.0, probability / turn, (1.0 - probability) / (1.0 - turn))
+    passed, failed = probability * (1.0 - turn), (1.0 - probability) * turn
+    return passed / (passed + failed)
 
 
 def _logit(probability: float) -> float:

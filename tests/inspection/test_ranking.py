@@ -64,9 +64,9 @@ def test_the_default_is_that_of_picking(product: Product) -> None:
 
 def test_a_part_that_goes_to_a_person_gets_its_place_at_once(tell: Any, receive: Receive) -> None:
     tell(1 / 6)
-    assert places(receive()) == [pytest.approx(1.0)]
+    assert places(receive()) == [pytest.approx(0.5)]
     tell(0.1)
-    assert places(receive()) == [pytest.approx(0.6)]
+    assert places(receive()) == [pytest.approx(5 / 14)]
     tell(0.0, novelty=4.0)
     assert places(receive()) == [pytest.approx(0.75)]
 
@@ -101,14 +101,14 @@ def test_the_lines_share_of_defects_moves_the_turn(product: Product) -> None:
     Product.objects.update(defect_rate=0.01)
     doubtful, sure = waiting(product, 0.95, model_version=version), waiting(product, 1 / 6, model_version=version)
     ranking.rank_anew(product)
-    assert places(doubtful, sure) == [pytest.approx(0.98, abs=0.03), pytest.approx(0.17, abs=0.03)]
+    assert places(doubtful, sure) == [pytest.approx(0.5, abs=0.05), pytest.approx(0.01, abs=0.005)]
 
 
 def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
     sure, doubtful = waiting(product, 0.001), waiting(product, 1 / 6)
     settled = waiting(product, settled_at=timezone.now())
     assert ranking.rank_anew(product) == 2
-    assert places(sure, doubtful) == [pytest.approx(0.006), pytest.approx(1.0)]
+    assert places(sure, doubtful) == [pytest.approx(0.005, abs=1e-4), pytest.approx(0.5)]
     product.pick_strategy = "novelty"
     products.change(product)
     assert ranking.rank_anew(product) == 2
@@ -125,6 +125,15 @@ def test_it_follows_what_places_depend_on_and_nothing_else(product: Product, cha
     assert ranking.rank_anew(product) == 0
     Product.objects.update(**changes)
     assert ranking.rank_anew(product) == 1
+
+
+def test_what_waits_is_ranked_anew_by_a_program_that_ranks_otherwise(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(product)
+    ranking.rank_anew(product)
+    monkeypatch.setattr(ranking, "REVISION", ranking.REVISION + 1)
+    assert [ranking.rank_anew(product), ranking.rank_anew(product)] == [1, 0]
 
 
 def test_a_station_that_becomes_urgent_moves_what_waits(product: Product, station: Station) -> None:
@@ -152,7 +161,7 @@ def test_many_parts_are_ranked_in_batches(product: Product, monkeypatch: pytest.
     monkeypatch.setattr(ranking, "BATCH", 2)
     parts = [waiting(product, hours=number) for number in range(5)]
     assert ranking.rank_anew(product) == 5
-    assert places(*parts) == [pytest.approx(0.6)] * 5
+    assert places(*parts) == [pytest.approx(5 / 14)] * 5
 
 
 def test_a_change_during_the_ranking_is_ranked_next(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +202,7 @@ def test_the_sweep_goes_on_past_a_products_trouble(
 
     monkeypatch.setattr(ranking, "rank_anew", broken)
     assert sweeping.order_queues() > 0
-    assert places(part) == [pytest.approx(0.6)]
+    assert places(part) == [pytest.approx(5 / 14)]
     assert "The queue of Phone case could not be ordered" in caplog.text
 
 

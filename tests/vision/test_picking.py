@@ -72,12 +72,14 @@ def test_diversity_begins_without_labels() -> None:
     assert picked("diversity", make_pool(10, labeled_embeddings=scattered(0)), 1) == [0]
 
 
-def test_expected_cost_takes_doubtful_parts_far_from_what_is_known() -> None:
+def test_expected_cost_takes_probable_defects_far_from_what_is_known() -> None:
     labeled = scattered(1, 9)
     here, there = labeled[0], -labeled[0]
     near = unit(np.stack([here + 0.1 * there, here, there]) + 0.05 * scattered(3, 4))
-    pool = Pool(np.array([0.17, 0.5, 0.17]), np.zeros(3), near, labeled)
+    pool = Pool(np.array([0.7, 0.95, 0.7]), np.zeros(3), near, labeled)
     assert picked("expected_cost", pool, 1) == [2]
+    alike = Pool(np.array([0.5, 0.9, 0.1]), np.zeros(3), near[[2, 2, 2]], labeled)
+    assert picked("expected_cost", alike, 1) == [1]
 
 
 def test_expected_cost_keeps_a_share_for_novel_parts_that_the_model_is_sure_of() -> None:

@@ -43,9 +43,11 @@ def test_diversity_is_the_distance_to_what_people_see() -> None:
     assert [priority("diversity", doubt(likeness=alike)) for alike in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
 
 
-def test_expected_cost_is_highest_in_doubt_and_for_the_unknown() -> None:
-    assert priority("expected_cost", doubt(TURN, 0.0)) == pytest.approx(1.0)
-    assert priority("expected_cost", doubt(0.0, 0.9)) == priority("expected_cost", doubt(1.0, 1.0)) == 0.0
+def test_expected_cost_is_highest_for_probable_defects_and_for_the_unknown() -> None:
+    assert priority("expected_cost", doubt(1.0, 0.0)) == pytest.approx(1.0)
+    assert priority("expected_cost", doubt(TURN, 1.0)) == pytest.approx(0.5)
+    assert priority("expected_cost", doubt(0.5, threshold=0.5)) == pytest.approx(0.5)
+    assert priority("expected_cost", doubt(0.0, 0.9)) == 0.0
     assert priority("expected_cost", doubt(0.0, 4.0)) == pytest.approx(0.75)
     assert priority("expected_cost", doubt(0.1)) > priority("expected_cost", doubt(0.05))
     assert priority("expected_cost", doubt(0.1, likeness=0.5)) == priority("expected_cost", doubt(0.1)) / 2
