@@ -23,6 +23,7 @@ from mltasks.vision.operating import KNOWN, PIXELS, HeldOut, Setting, settle
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
+from mltasks.vision.run_time import looking_share
 from mltasks.vision.thresholds import cost_threshold, review_band
 from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import Sample, Thresholds, TrainConfig
@@ -34,8 +35,6 @@ COUNTS = (
     *("max_epochs", "dense_epochs", "autoencoder_epochs", "batch_size"),
     *("oversampling", "draws_cap", "patience"),
 )
-# What seeing one view costs, in units of one draw of training, and the epochs that early stopping leaves, by experience
-VIEW_COST, EPOCHS_LEFT = 1.7, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     network, weights = load_backbone(config.backbone, config.backbone_weights)
     trunk = trunk_of(network, config)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
-    seen = views_share(len(learning), samples[0].split.startswith("fold-"), config)
+    seen = looking_share(len(learning), samples[0].split.startswith("fold-"), config)
     bank = see(samples, learning, trunk, config, compute, stage.part(0, seen, "looking at the parts"))
     material = Material(bank, np.array([sample.target for sample in samples]), config, compute)
     lesson = Lesson(samples, material, trunk, network.get_submodule("layer4"))
@@ -79,13 +78,6 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
 def trunk_of(network: nn.Module, config: TrainConfig) -> Trunk:
     """The frozen trunk around a backbone, with the config's companion."""
     return Trunk(network, Companion() if config.companion else None)
-
-
-def views_share(learning: int, folds: bool, config: TrainConfig) -> float:
-    """The share of the run's time that seeing the parts takes, roughly: for a progress bar that moves evenly."""
-    draws = min(config.oversampling * learning, config.draws_cap) * (config.folds + 1 if folds else 1)
-    looking, teaching = VIEW_COST * learning * (1 + config.views), EPOCHS_LEFT * config.max_epochs * draws
-    return looking / (looking + teaching)
 
 
 def check(samples: Sequence[Sample], config: TrainConfig) -> None:

@@ -20,8 +20,8 @@ from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
-# The classifier's share of a round's time, and where the detectors' ends
-CLASSIFIER_SHARE, DETECTOR_SHARE = 0.6, 0.8
+# Of a round's time the share that each kind of classifier takes, and the detectors after it
+CLASSIFIER_SHARE, DETECTOR_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.15
 COMPANION = "by the companion"
 
 
@@ -64,12 +64,13 @@ def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], 
     """Teach the classifier from the indices ``inside``, and the detectors and the autoencoder from the good ones among
     them; then ask all about ``held_out``, which nothing was chosen by."""
     material = lesson.material
-    taught = _teach(lesson, inside, held_out, seed, stage.part(0, CLASSIFIER_SHARE))
+    share = CLASSIFIER_SHARE[material.config.head]
+    taught = _teach(lesson, inside, held_out, seed, stage.part(0, share))
     good = [index for index in inside if material.targets[index] == GOOD]
     defects = [index for index in inside if material.targets[index] == DEFECT]
-    stage.report(CLASSIFIER_SHARE, "remembering good parts")
+    stage.report(share, "remembering good parts")
     heads = {**taught.heads, **fit_detectors(material, good, defects, part_keys(lesson.samples), seed)}
-    novelty = train_autoencoder(material, good, seed, stage.part(DETECTOR_SHARE, 1))
+    novelty = train_autoencoder(material, good, seed, stage.part(share + DETECTOR_SHARE, 1))
     asked = scores_by(heads, material, held_out)
     return Round(
         heads=heads,

@@ -145,9 +145,7 @@ def see(
     """Decode every sample once and run the trunk over it and, for the indices in ``augmented``, over its views.
     Raises UnreadableSample."""
     size = (config.height, config.width)
-    on_grid = MIDDLE + (SECOND if config.companion else 0)
-    each = 2 * (on_grid * size[0] * size[1] // GRID**2 + DEEP * size[0] * size[1] // COARSE**2)
-    views = view_count(len(augmented), each, config.views, size[0] * size[1])
+    views = views_of(len(augmented), config)
     factor = pool_factor(*size)
     bank = TrunkViews(
         clean=Maps.empty(len(samples), *size, fine=True, second=bool(config.companion)),
@@ -172,6 +170,14 @@ def see(
         if index % every == 0 or index + 1 == len(samples):
             stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
     return bank
+
+
+def views_of(images: int, config: TrainConfig) -> int:
+    """How many views each of so many images gets at the config's size."""
+    pixels = config.height * config.width
+    on_grid = MIDDLE + (SECOND if config.companion else 0)
+    each = 2 * (on_grid * pixels // GRID**2 + DEEP * pixels // COARSE**2)
+    return view_count(images, each, config.views, pixels)
 
 
 def view_count(images: int, bytes_each: int, wanted: int, pixels_each: int) -> int:

@@ -1,0 +1,34 @@
+"""A progress bar moves evenly where each step has its share of the time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mltasks.vision.run_time import looking_share
+from mltasks.vision.types import TrainConfig
+
+TILES = TrainConfig(height=352, width=512)
+
+
+def test_looking_has_the_share_that_it_took_of_a_thousand_tiles() -> None:
+    # 590 of 1,670 s, with two views of each
+    assert looking_share(1075, True, TILES) == pytest.approx(0.353, abs=0.05)
+
+
+def test_parts_too_many_for_views_are_seen_sooner() -> None:
+    assert looking_share(1344, True, TILES) < looking_share(1075, True, TILES) / 1.5
+
+
+@pytest.mark.parametrize(
+    "changes", [{"head": "pooled"}, {"views": 0}, {"companion": ""}, {"autoencoder_epochs": 1}], ids=str
+)
+@pytest.mark.parametrize("folds", [False, True])
+@pytest.mark.parametrize("learning", [1, 37, 9_000])
+def test_neither_looking_nor_teaching_takes_all(learning: int, folds: bool, changes: dict[str, object]) -> None:
+    assert 0 < looking_share(learning, folds, replace(TILES, **changes)) < 1  # type: ignore[arg-type]
+
+
+def test_more_rounds_leave_looking_less() -> None:
+    assert looking_share(500, True, TILES) < looking_share(500, False, TILES)
