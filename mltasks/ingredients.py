@@ -23,7 +23,7 @@ DETECTORS = {
 def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Title and words of each ingredient that is known."""
     found = {
-        "Input": _input(meta.get("input", {})),
+        "Input": _input(meta.get("input", {}), meta.get("export_agreement", {})),
         "Heads": _heads(meta.get("fusion", {}).get("weights", {})),
         "Calibration": _calibration(meta.get("calibration", {})),
         "Novelty": detector_words(meta.get("novelty", {}).get("detector", "")),
@@ -36,11 +36,13 @@ def detector_words(name: str) -> str:
     return DETECTORS.get(name, name.capitalize())
 
 
-def _input(size: Mapping[str, Any]) -> str:
+def _input(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     if not size:
         return ""
     shape = "the part's shape kept" if size.get("keep_shape") else "the part stretched to fill it"
-    return f"{size['width']} × {size['height']} pixels, {shape}"
+    took = agreement.get("milliseconds")
+    time = f"; an image takes {took:.0f} ms on the machine that trained it" if took else ""
+    return f"{size['width']} × {size['height']} pixels, {shape}{time}"
 
 
 def _heads(weights: Mapping[str, float]) -> str:

@@ -47,6 +47,7 @@ PLOT_WORDS = {
     "confusion": "Right and wrong by true label",
     "confusion_matrix": "Right and wrong by true label",
     "calibration": "Whether a stated probability of 70 % is right in 70 of 100 cases",
+    "labels": "Average precision by the number of labels, with intervals",
     "training": "Loss by epoch",
 }
 VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
@@ -112,6 +113,11 @@ class Reading:
             (ingredients.detector_words(name), auroc, name == found.get("detector"))
             for name, auroc in found.get("auroc", {}).items()
         ]
+
+    @property
+    def more_labels(self) -> str:
+        """Whether more labels should help; empty where no learning curve was drawn."""
+        return report_words.more_labels(self.report.get("curves", {}).get("labels", []))
 
     @property
     def made_of(self) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -28,6 +28,24 @@ def promised(promise: Mapping[str, Any]) -> str:
         return f"up to {bound} of defects may escape, more than the {rate} promised"
     parts = "part" if missing == 1 else "parts"
     return f"too few labels to promise that at most {rate} of defects escape: label {missing} more defective {parts}"
+
+
+# A rise below this, in points of average precision, is no reason to label more.
+HARDLY = 1.0
+
+
+def more_labels(points: Sequence[Mapping[str, Any]]) -> str:
+    """Whether labels still help, from a learning curve's last two points; empty where there is no curve."""
+    if len(points) < 2 or (gain := points[-1]["gain"]) is None or gain["value"] is None:
+        return ""
+    value, low, high = (100 * gain[name] for name in ("value", "low", "high"))
+    way, least, most = ("rose", low, high) if value >= 0 else ("fell", -high, -low)
+    interval = f"{least:.1f} to {most:.1f}".replace("-", "\N{MINUS SIGN}")
+    steps = f"From {points[-2]['labels']} to {points[-1]['labels']} labels"
+    found = f"{steps} average precision {way} by {abs(value):.1f} points ({interval})"
+    if high < HARDLY:
+        return f"{found}: more labels of the same kinds will hardly help."
+    return f"{found}: {'more labels should help again' if low > 0 else 'the parts are too few to tell if they helped'}."
 
 
 def share(value: float) -> str:

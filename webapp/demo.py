@@ -42,6 +42,7 @@ TRAINING = {
     "batch_size": 8,
     "draws_cap": 96,
     "autoencoder_epochs": 4,
+    "curve_shares": [0.5],
 }
 ESCAPE_PROMISE = 0.1
 _PEOPLE = {"reviewer": REVIEWER, "manager": QUALITY_MANAGER}

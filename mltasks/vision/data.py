@@ -66,11 +66,20 @@ def assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample
 
 def inner_split(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
     """Positions of the training samples to learn from and of those to stop early on (80 and 20 %, by part)."""
-    split_of = deal(parts_of(samples), INNER_SHARES, seed)
-    sides: dict[str, list[int]] = {"train": [], "validation": []}
-    for position, sample in enumerate(samples):
-        sides[split_of[sample.sha256, sample.group]].append(position)
-    return sides["train"], sides["validation"]
+    return two_sides(samples, range(len(samples)), INNER_SHARES, seed)
+
+
+def two_sides(
+    samples: Sequence[Sample], indices: Sequence[int], shares: Mapping[str, float], seed: int
+) -> tuple[list[int], list[int]]:
+    """Deal some of the samples, by index, to two sides by the parts they show, stratified; ``shares`` names the sides
+    in order."""
+    split_of = deal(parts_of([samples[index] for index in indices]), shares, seed)
+    first, second = shares
+    found: dict[str, list[int]] = {first: [], second: []}
+    for index in indices:
+        found[split_of[samples[index].sha256, samples[index].group]].append(index)
+    return found[first], found[second]
 
 
 def part_keys(samples: Sequence[Sample]) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mltasks.vision.cautions import warnings_of
 from mltasks.vision.intervals import Estimate, PartBootstrap, proportion, weighted_sum
+from mltasks.vision.label_curve import LabelPoint
 from mltasks.vision.metrics import auroc, average_precision, calibration_error, chance_calibration_error
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.promise import EscapeCurve, EscapePromise
@@ -26,7 +27,8 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Every figure of a report. Rates are shares in [0, 1]; costs are in the unit of ``costs``. ``detectors`` holds the
-    AUROC of each novelty detector, ``escapes`` what the promise rests on (None where no defect was measured)."""
+    AUROC of each novelty detector, ``escapes`` what the promise rests on (None where no defect was measured), and
+    ``labels`` the learning curve (empty where none was drawn)."""
 
     protocol: Protocol
     costs: Costs
@@ -41,6 +43,7 @@ class Evaluation:
     promise: EscapePromise
     defect_rate: float | None
     escapes: EscapeCurve | None
+    labels: list[LabelPoint]
     chance_calibration_error: float
     suspects: list[dict[str, Any]]
     warnings: list[str]
@@ -66,9 +69,11 @@ def evaluate(
     promise: EscapePromise = STANDARD_PROMISE,
     defect_rate: float | None = None,
     escapes: EscapeCurve | None = None,
+    labels: Sequence[LabelPoint] = (),
 ) -> Evaluation:
     """Measure predictions of held-out parts. ``weights`` names where the backbone's came from, for the warnings;
-    ``escapes`` is the curve that serving will route by. Raises ValueError without any prediction."""
+    ``escapes`` is the curve that serving will route by, ``labels`` the learning curve. Raises ValueError without any
+    prediction."""
     if not predictions:
         raise ValueError("There is nothing to measure on.")
     rows = sorted(predictions, key=lambda one: (one.split, one.name))
@@ -102,6 +107,7 @@ def evaluate(
         promise=promise,
         defect_rate=defect_rate,
         escapes=escapes,
+        labels=list(labels),
         chance_calibration_error=chance_calibration_error(
             np.array([one.probability for one in rows]), [one.part for one in rows], protocol.seed
         ),

@@ -6,25 +6,27 @@ Above it by a holdout: the version served is the very one that was measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from mltasks.vision.answering import cross_fit, only, predict, setting_of
 from mltasks.vision.backbones import WeightsSource, load_backbone
 from mltasks.vision.companion import COMPANIONS, Companion
 from mltasks.vision.compute import Compute, derive_seed
-from mltasks.vision.data import part_keys
 from mltasks.vision.features import STRIDE, Trunk
-from mltasks.vision.fit_novelty import DETECTORS, wanted
-from mltasks.vision.operating import KNOWN, PIXELS, HeldOut, Setting, settle
+from mltasks.vision.fewer_labels import attempt, planned
+from mltasks.vision.fit_novelty import DETECTORS
+from mltasks.vision.label_curve import Fewer
+from mltasks.vision.operating import PIXELS, Setting
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
-from mltasks.vision.run_time import looking_share
-from mltasks.vision.thresholds import cost_threshold, review_band
+from mltasks.vision.run_time import stage_ends
+from mltasks.vision.thresholds import cost_threshold
 from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import Sample, Thresholds, TrainConfig
 
@@ -40,7 +42,8 @@ COUNTS = (
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A version before it is written. ``rounds`` are all trainings by name, ``final`` is the one to serve;
-    ``predictions`` are of parts that the round which made them never saw."""
+    ``predictions`` are of parts that the round which made them never saw; ``fewer`` what the recipe says of them with
+    fewer labels."""
 
     config: TrainConfig
     weights: WeightsSource
@@ -52,6 +55,7 @@ class Fitted:
     protocol: Protocol
     views: int
     compute: dict[str, str | int]
+    fewer: list[Fewer] = field(default_factory=list)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -67,12 +71,19 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     network, weights = load_backbone(config.backbone, config.backbone_weights)
     trunk = trunk_of(network, config)
     learning = {index for index, sample in enumerate(samples) if sample.split not in ("validation", "test")}
-    seen = looking_share(len(learning), samples[0].split.startswith("fold-"), config)
+    folds, trials = samples[0].split.startswith("fold-"), planned(samples, config)
+    seen, taught = stage_ends(len(learning), folds, config, [(len(one.known), one.rounds) for one in trials])
     bank = see(samples, learning, trunk, config, compute, stage.part(0, seen, "looking at the parts"))
     material = Material(bank, np.array([sample.target for sample in samples]), config, compute)
     lesson = Lesson(samples, material, trunk, network.get_submodule("layer4"))
-    protocol = cross_validate if samples[0].split.startswith("fold-") else hold_out
-    return protocol(samples, lesson, weights, stage.part(seen, 1))
+    protocol = cross_validate if folds else hold_out
+    fitted = protocol(samples, lesson, weights, stage.part(seen, taught))
+    ends = np.linspace(taught, 1, len(trials) + 1).tolist()
+    tried = [
+        attempt(trial, lesson, stage.part(start, end).without_metrics())
+        for trial, start, end in zip(trials, ends[:-1], ends[1:], strict=True)
+    ]
+    return replace(fitted, fewer=tried)
 
 
 def trunk_of(network: nn.Module, config: TrainConfig) -> Trunk:
@@ -97,6 +108,8 @@ def check_settings(config: TrainConfig) -> None:
         raise ValueError(f"head is one of {', '.join(HEADS)}; detectors are some of {', '.join(DETECTORS)}.")
     if config.companion not in COMPANIONS:
         raise ValueError(f"companion is {COMPANIONS[-1]} or empty, not {config.companion!r}.")
+    if not all(0 < share < 1 for share in config.curve_shares):
+        raise ValueError(f"curve_shares lie between 0 and 1, not {config.curve_shares}.")
     low = [name for name in COUNTS if getattr(config, name) < 1] + ["views"] * (config.views < 0)
     if low or not 0 < config.novelty_quantile < 1:
         raise ValueError(
@@ -109,7 +122,7 @@ def cross_validate(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSo
     names = sorted({sample.split for sample in samples})
     rounds = _folds(lesson, [*names, FINAL], stage)
     held_out = {name: rounds[name] for name in names}
-    setting, predictions = setting_of(list(held_out.values()), lesson), _cross_fit(held_out, lesson)
+    setting, predictions = setting_of(list(held_out.values()), lesson), cross_fit(held_out, lesson)
     seed = lesson.material.config.seed
     protocol = Protocol("cross-validation", len(names), len(samples), 0, len(samples), seed)
     return _fitted(lesson, weights, rounds, rounds[FINAL], setting, predictions, protocol)
@@ -127,19 +140,10 @@ def _folds(lesson: Lesson, names: Sequence[str], stage: Stage) -> dict[str, Roun
     return rounds
 
 
-def _cross_fit(rounds: Mapping[str, Round], lesson: Lesson) -> list[Prediction]:
-    """What decides about a fold comes from the answers about the other folds."""
-    predictions: list[Prediction] = []
-    for name, one in rounds.items():
-        others = setting_of([other for also, other in rounds.items() if also != name], lesson)
-        predictions += _predict(lesson, one, others)
-    return predictions
-
-
 def cross_fitted(lesson: Lesson, stage: Stage) -> list[Prediction]:
     """Only the honest predictions of a cross-validation, of samples that carry folds: no version comes of it."""
     names = sorted({sample.split for sample in lesson.samples})
-    return _cross_fit(_folds(lesson, names, stage), lesson)
+    return cross_fit(_folds(lesson, names, stage), lesson)
 
 
 def hold_out(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, stage: Stage) -> Fitted:
@@ -150,8 +154,8 @@ def hold_out(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, 
     )
     one = train_round(lesson, train, validation + test, derive_seed(config.seed, "holdout"), stage)
     seen = len(validation)
-    setting = setting_of([only(one, slice(seen))], lesson)
-    predictions = _predict(lesson, only(one, slice(seen, None)), setting)
+    setting = setting_of([only(one, range(seen))], lesson)
+    predictions = predict(lesson, only(one, range(seen, len(one.held_out))), setting)
     protocol = Protocol("holdout", 0, len(train), len(validation), len(test), config.seed)
     return _fitted(lesson, weights, {"holdout": one}, one, setting, predictions, protocol)
 
@@ -177,65 +181,4 @@ def _fitted(
         protocol=protocol,
         views=material.bank.views,
         compute=material.compute.describe(),
-    )
-
-
-def held_out_of(rounds: Sequence[Round], lesson: Lesson) -> HeldOut:
-    """What several rounds say of the parts that each had not learned from, as one set."""
-    indices = [index for one in rounds for index in one.held_out]
-    names = list(rounds[0].scores)
-    keys = part_keys(lesson.samples)
-    scores = {name: [value for one in rounds for value in one.scores[name]] for name in names}
-    peaks = {name: [value for one in rounds for value in one.peaks[name]] for name in names}
-    scores[PIXELS] = [error.mean for one in rounds for error in one.errors]
-    peaks[PIXELS] = [error.worst_cell for one in rounds for error in one.errors]
-    targets = [int(lesson.material.targets[index]) for index in indices]
-    return HeldOut(scores, peaks, targets, [keys[index] for index in indices])
-
-
-def setting_of(rounds: Sequence[Round], lesson: Lesson) -> Setting:
-    """The weights, calibration, thresholds and deciding detector that these rounds' held-out answers give."""
-    config = lesson.material.config
-    least, _ = review_band(config.costs)
-    return settle(held_out_of(rounds, lesson), wanted(config), config.novelty_quantile, config.seed, least)
-
-
-def _predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:
-    found = held_out_of([one], lesson)
-    logits = setting.fusion.logits(found.scores)
-    probabilities = setting.calibrator.probability(logits)
-    novelty = setting.novelty(found.scores)
-    fails_from = cost_threshold(lesson.material.config.costs)
-    return [
-        Prediction(
-            name=sample.name,
-            sha256=sample.sha256,
-            path=sample.path,
-            roi=sample.roi,
-            part=found.parts[at],
-            target=sample.target,
-            defect_type=sample.defect_type,
-            split=sample.split,
-            logit=float(logits[at]),
-            probability=float(probabilities[at]),
-            reconstruction_error=found.scores[PIXELS][at],
-            anomaly_threshold=setting.thresholds[PIXELS],
-            detector=setting.detector,
-            detectors={name: values[at] for name, values in novelty.items()},
-            known=found.scores[KNOWN][at] / setting.known_threshold
-            if setting.known_threshold and probabilities[at] >= fails_from
-            else None,
-        )
-        for at, sample in enumerate(lesson.samples[index] for index in one.held_out)
-    ]
-
-
-def only(one: Round, positions: slice) -> Round:
-    """A round's answers about some of its held-out images."""
-    return replace(
-        one,
-        held_out=one.held_out[positions],
-        scores={name: values[positions] for name, values in one.scores.items()},
-        peaks={name: values[positions] for name, values in one.peaks.items()},
-        errors=one.errors[positions],
     )

@@ -21,6 +21,7 @@ from mltasks.vision.data import assign_splits
 from mltasks.vision.evaluate import Evaluation, evaluate
 from mltasks.vision.export import OUTPUTS, Agreement, Serving, check_agreement, export_graph
 from mltasks.vision.fit import Fitted, fit
+from mltasks.vision.label_curve import label_curve
 from mltasks.vision.mistakes import write_maps, write_pictures, write_sheet
 from mltasks.vision.plots import write_plots
 from mltasks.vision.progress import Stage
@@ -77,6 +78,7 @@ def learn(
             promise=EscapePromise(config.escape_rate, config.escape_confidence),
             defect_rate=config.defect_rate,
             escapes=escapes_of(fitted),
+            labels=label_curve(fitted.fewer, fitted.predictions, fitted.protocol.labels, config.seed),
         )
         whole.report(0.97, "writing the version")
         learned = write_version(fitted, evaluation, ready, out_dir, started)

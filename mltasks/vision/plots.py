@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from mltasks.vision.fit_classifier import Epoch
+from mltasks.vision.learning_plots import Curves, labels, training, watched_training
 from mltasks.vision.look import (
     FAIL,
     FAIL_INK,
     INK,
-    LINE,
     MUTED,
     PASS,
     RAISED,
     REVIEW,
     SIZE,
-    corner,
     figure,
-    logarithmic,
     share_axis,
     shares,
-    whole_numbers,
 )
 from mltasks.vision.score_plots import calibration, cost, novelty, reconstruction_error
 
 Report = Mapping[str, Any]
-Curves = Mapping[str, Sequence[Epoch]]
-SMALLEST_LOSS = 1e-6
 # Height of a figure with one row a defect type, in inches: what is around the rows, and a row
 AROUND, ROW = 1.5, 0.42
 
@@ -48,6 +42,8 @@ def write_plots(folder: Path, report: Report, curves: Curves, *, chosen: bool = 
     reconstruction_error(folder / "reconstruction_error.svg", report)
     if report["defect_types"]:
         defect_types(folder / "defect_types.svg", report)
+    if report["curves"]["labels"]:
+        labels(folder / "labels.svg", report)
     (training if chosen else watched_training)(folder / "training.svg", curves)
 
 
@@ -124,55 +120,6 @@ def defect_types(path: Path, report: Report) -> None:
         axes.set_yticklabels([_short(name) for name, _ in rows])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
-
-
-def training(path: Path, curves: Curves) -> None:
-    """Validation loss of each round by epoch on a logarithmic axis, the best epoch marked."""
-    *others, last = curves
-    with figure(path, "Validation loss by epoch (weighted cross entropy)") as axes:
-        for name in others:
-            best, loss = _loss_line(axes, curves[name], LINE, 1.2)
-            axes.plot(best, loss, "o", color=MUTED, markersize=4)
-        best, loss = _loss_line(axes, curves[last], REVIEW, 2.0)
-        axes.plot(best, loss, "o", color=REVIEW, markersize=6)
-        _loss_axes(axes)
-        corner(axes, f"the version, best at epoch {best}", REVIEW, line=0)
-        if others:
-            corner(axes, "grey: the folds", MUTED, line=1)
-
-
-def watched_training(path: Path, curves: Curves) -> None:
-    """Loss of each round by epoch where every epoch is trained: it is written down and decides nothing."""
-    *others, last = curves
-    title = "Loss on held-out parts by epoch (cross entropy)\nNothing is chosen by it: all epochs are trained"
-    with figure(path, title) as axes:
-        for name in others:
-            _loss_line(axes, curves[name], MUTED, 1.2)
-        _loss_line(axes, curves[last], REVIEW, 2.0)
-        _loss_axes(axes)
-        # The version of a cross-validation has learned from all parts: none is held out.
-        corner(axes, f"the version, on parts it {'learned from' if others else 'never saw'}", REVIEW, line=0)
-        if others:
-            corner(axes, "grey: the folds, on parts they never saw", MUTED, line=1)
-
-
-def _loss_axes(axes: Axes) -> None:
-    logarithmic(axes)
-    low, high = axes.get_ylim()
-    # Room for the words above the curves.
-    axes.set_ylim(low, high * (high / low) ** 0.3)
-    whole_numbers(axes.xaxis)
-    if axes.get_xlim()[1] < 2:
-        axes.set_xlim(0, 2)
-    axes.set_xlabel("Epoch")
-
-
-def _loss_line(axes: Axes, curve: Sequence[Epoch], colour: str, width: float) -> tuple[int, float]:
-    """Draw one round and return its best epoch and loss."""
-    losses = [max(epoch.validation_loss, SMALLEST_LOSS) for epoch in curve]
-    marker = "o" if len(losses) == 1 else ""
-    axes.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=width, marker=marker)
-    return losses.index(min(losses)) + 1, min(losses)
 
 
 def _short(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mltasks.vision.types import Progress, ProgressCallback
 
@@ -28,6 +28,10 @@ class Stage:
         """A stage within this one, from ``start`` to ``end`` of it."""
         words = ", ".join(text for text in (self.name, name) if text)
         return Stage(self.callback, words, self._at(start), self._at(end))
+
+    def without_metrics(self) -> Stage:
+        """The same stage, whose epochs stay out of the run's curves: no version comes of what it trains."""
+        return replace(self, callback=lambda step: self.callback(Progress(step.share, step.stage)))
 
     def _at(self, share: float) -> float:
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))

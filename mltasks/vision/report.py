@@ -63,6 +63,7 @@ def _curves(one: Evaluation) -> dict[str, Any]:
         "cost": cost_curve(probabilities.tolist(), targets.tolist(), parts, one.costs, one.defect_rate),
         "reconstruction_error": error_histogram(one.predictions, one.thresholds.anomaly),
         "novelty": novelty_histogram(one.predictions),
+        "labels": [point.to_json() for point in one.labels],
     }
 
 

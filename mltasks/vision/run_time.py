@@ -6,6 +6,9 @@ All costs are in looks: what the trunk and its companion take for one image or v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from mltasks.vision.fit_autoencoder import MIN_DRAWS
 from mltasks.vision.trunk_views import views_of
 from mltasks.vision.types import TrainConfig
@@ -18,12 +21,19 @@ ASKING, ROUND = 0.2, 30
 EPOCHS_LEFT = 0.6
 
 
-def looking_share(learning: int, folds: bool, config: TrainConfig) -> float:
-    """The share of a run's time that looking at the parts takes, above 0 and below 1. ``learning`` is the number of
-    images to learn from."""
+def stage_ends(
+    learning: int, folds: bool, config: TrainConfig, trials: Sequence[tuple[int, int]] = ()
+) -> tuple[float, float]:
+    """Where looking at the parts ends and where teaching does, as shares of a run's time, above 0 and at most 1; what
+    is left tries fewer labels. ``learning`` is the number of images to learn from, ``trials`` the labels of each such
+    trial and its rounds."""
     rounds = config.folds + 1 if folds else 1
     looking = learning * (1 + views_of(learning, config))
-    return looking / (looking + rounds * _round(learning, config))
+    teaching = rounds * _round(learning, config)
+    light = replace(config, autoencoder_epochs=1)
+    trying = sum(count * _round(labels, light) for labels, count in trials)
+    whole = looking + teaching + trying
+    return looking / whole, (looking + teaching) / whole
 
 
 def _round(learning: int, config: TrainConfig) -> float:

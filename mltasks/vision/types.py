@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Self
 
 GOOD = 0
 DEFECT = 1
+# Settings that JSON holds as lists
+LISTS = ("detectors", "curve_shares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class TrainConfig:
     novelty beside the pixel autoencoder: ``memory`` and ``second_memory`` of patches, ``detail`` of finer ones,
     ``places`` (the last two as one), ``features`` (an autoencoder), ``whole`` and ``second_whole`` parts.
     ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
-    defective parts (None: that of the labels).
+    defective parts (None: that of the labels). ``curve_shares`` of the labels are the points of the report's learning
+    curve, beside all of them (none: no curve).
     ``views`` are the random views of each image that heads learn from (fewer of many images; 0: the images as they
     are); ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
     ``backbone_weights`` as the contract says: ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
@@ -119,12 +122,13 @@ class TrainConfig:
     escape_rate: float = 0.05
     escape_confidence: float = 0.95
     defect_rate: float | None = None
+    curve_shares: tuple[float, ...] = (0.25, 0.5)
     threads: int = 0
     costs: Costs = field(default_factory=Costs)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_json`` reads them back."""
-        return {**asdict(self), "detectors": list(self.detectors)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in LISTS}}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -135,10 +139,8 @@ class TrainConfig:
             raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
         costs = values.get("costs", {})
         made = costs if isinstance(costs, Costs) else Costs(**costs)
-        settings = {**values, "costs": made}
-        if "detectors" in values:
-            settings["detectors"] = tuple(values["detectors"])
-        return cls(**settings)
+        lists = {name: tuple(values[name]) for name in LISTS if name in values}
+        return cls(**{**values, **lists, "costs": made})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,14 @@ def test_who_speaks_and_who_is_not_heard() -> None:
     )
 
 
+def test_a_size_says_what_it_costs_in_time() -> None:
+    size = {"width": 352, "height": 672, "keep_shape": True}
+
+    [(_, words)] = ingredients.of({"input": size, "export_agreement": {"milliseconds": 171.4}})
+    assert words == "352 × 672 pixels, the part's shape kept; an image takes 171 ms on the machine that trained it"
+    assert dict(ingredients.of({"input": size}))["Input"] == "352 × 672 pixels, the part's shape kept"
+
+
 def test_every_detector_has_a_name_that_people_read() -> None:
     assert ingredients.detector_words("second_whole") == "Whole part of the companion"
     assert ingredients.detector_words("together") == "Detectors together"

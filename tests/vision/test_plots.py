@@ -13,6 +13,7 @@ from PIL import Image
 
 from mltasks.vision.evaluate import evaluate
 from mltasks.vision.fit_classifier import Epoch
+from mltasks.vision.label_curve import Fewer, label_curve
 from mltasks.vision.maps import Maps
 from mltasks.vision.mistakes import write_maps, write_pictures, write_sheet
 from mltasks.vision.plots import write_plots
@@ -123,6 +124,29 @@ def test_a_loss_that_decides_nothing_says_so(tmp_path: Path) -> None:
     shown = words(tmp_path / "plots" / "training.svg")
     assert "Loss on held-out parts" in shown and "Nothing is chosen by it" in shown
     assert "on parts it learned from" in shown and "best at epoch" not in shown
+
+
+def test_the_learning_curve_names_each_number_of_labels(tmp_path: Path) -> None:
+    rows = predictions(40)
+    found = report(rows)
+    found["curves"]["labels"] = [point.to_json() for point in label_curve([Fewer(20, rows)], rows, 40, 7)]
+
+    write_plots(tmp_path / "plots", found, {"final": CURVE})
+
+    shown = words(tmp_path / "plots" / "labels.svg")
+    precision = f"{100 * found['metrics']['average_precision']['value']:.1f} %"
+    assert shown.count(precision) == 2 and " 20 " in shown and " 40 " in shown
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_learning_curve_of_one_class_can_be_drawn(tmp_path: Path, target: int) -> None:
+    rows = predictions(10, target)
+    found = report(rows)
+    found["curves"]["labels"] = [point.to_json() for point in label_curve([Fewer(5, rows)], rows, 10, 7)]
+
+    write_plots(tmp_path / "plots", found, {"final": CURVE})
+
+    assert words(tmp_path / "plots" / "labels.svg")
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mltasks.vision.run_time import looking_share
+from mltasks.vision.run_time import stage_ends
 from mltasks.vision.types import TrainConfig
 
 TILES = TrainConfig(height=352, width=512)
@@ -14,11 +14,12 @@ TILES = TrainConfig(height=352, width=512)
 
 def test_looking_has_the_share_that_it_took_of_a_thousand_tiles() -> None:
     # 590 of 1,670 s, with two views of each
-    assert looking_share(1075, True, TILES) == pytest.approx(0.353, abs=0.05)
+    looked, taught = stage_ends(1075, True, TILES)
+    assert (looked, taught) == (pytest.approx(0.353, abs=0.05), 1)
 
 
 def test_parts_too_many_for_views_are_seen_sooner() -> None:
-    assert looking_share(1344, True, TILES) < looking_share(1075, True, TILES) / 1.5
+    assert stage_ends(1344, True, TILES)[0] < stage_ends(1075, True, TILES)[0] / 1.5
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,10 @@ def test_parts_too_many_for_views_are_seen_sooner() -> None:
 @pytest.mark.parametrize("folds", [False, True])
 @pytest.mark.parametrize("learning", [1, 37, 9_000])
 def test_neither_looking_nor_teaching_takes_all(learning: int, folds: bool, changes: dict[str, object]) -> None:
-    assert 0 < looking_share(learning, folds, replace(TILES, **changes)) < 1  # type: ignore[arg-type]
+    trials = [(learning // 4, 3), (learning // 2, 3)]
+    looked, taught = stage_ends(learning, folds, replace(TILES, **changes), trials)  # type: ignore[arg-type]
+    assert 0 < looked < taught < 1
 
 
 def test_more_rounds_leave_looking_less() -> None:
-    assert looking_share(500, True, TILES) < looking_share(500, False, TILES)
+    assert stage_ends(500, True, TILES)[0] < stage_ends(500, False, TILES)[0]

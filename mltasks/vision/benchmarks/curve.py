@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from mltasks.vision.benchmarks.asking import GOAL, Asking, Curve, compared
 from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, precision
-from mltasks.vision.benchmarks.learning import Answers, learn_and_ask, sides
+from mltasks.vision.benchmarks.learning import Answers, learn_and_ask
 from mltasks.vision.benchmarks.parts import NoParts, Parts, look
 from mltasks.vision.compute import derive_seed
+from mltasks.vision.data import two_sides
 from mltasks.vision.picking import Pool, pick
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
@@ -48,7 +49,7 @@ class Season:
     def of(cls, parts: Parts, asking: Asking, seed: int) -> Season:
         """The images dealt to both sides."""
         everything = range(len(parts.samples))
-        return cls(parts, asking, seed, *sides(parts, everything, SHARES, derive_seed(seed, "locked")))
+        return cls(parts, asking, seed, *two_sides(parts.samples, everything, SHARES, derive_seed(seed, "locked")))
 
     def pool(self, labeled: Sequence[int]) -> list[int]:
         """What of the stream has no label yet."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.answering import held_out_of, only, setting_of
 from mltasks.vision.benchmarks.parts import Parts
 from mltasks.vision.compute import derive_seed
-from mltasks.vision.data import deal, parts_of
-from mltasks.vision.fit import held_out_of, only, setting_of
+from mltasks.vision.data import two_sides
 from mltasks.vision.operating import Setting
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
@@ -38,10 +38,10 @@ class Answers:
 def learn_and_ask(parts: Parts, labeled: Sequence[int], asked: Sequence[int], seed: int, stage: Stage) -> Answers:
     """Learn from four fifths of the labeled indices, weigh and calibrate on the rest, and answer about ``asked``."""
     lesson = parts.with_seed(seed)
-    inside, settling = sides(parts, labeled, INNER, derive_seed(seed, "settling"))
+    inside, settling = two_sides(parts.samples, labeled, INNER, derive_seed(seed, "settling"))
     one = train_round(lesson, inside, [*settling, *asked], derive_seed(seed, "round"), stage)
-    setting = setting_of([only(one, slice(len(settling)))], lesson)
-    return answers(lesson, only(one, slice(len(settling), None)), setting)
+    setting = setting_of([only(one, range(len(settling)))], lesson)
+    return answers(lesson, only(one, range(len(settling), len(one.held_out))), setting)
 
 
 def answers(lesson: Lesson, one: Round, setting: Setting) -> Answers:
@@ -50,17 +50,6 @@ def answers(lesson: Lesson, one: Round, setting: Setting) -> Answers:
     logits = setting.fusion.logits(found.scores)
     novelty = np.asarray(setting.novelty(found.scores)[setting.detector], np.float64)
     return Answers(logits, setting.calibrator.probability(logits), novelty, one, setting)
-
-
-def sides(parts: Parts, indices: Sequence[int], shares: dict[str, float], seed: int) -> tuple[list[int], list[int]]:
-    """Deal images to two sides by the parts they show, stratified; ``shares`` names the sides in order."""
-    split_of = deal(parts_of([parts.samples[index] for index in indices]), shares, seed)
-    first, second = shares
-    found: dict[str, list[int]] = {first: [], second: []}
-    for index in indices:
-        sample = parts.samples[index]
-        found[split_of[sample.sha256, sample.group]].append(index)
-    return found[first], found[second]
 
 
 def doubt(found: Answers, known_good: NDArray[np.bool_]) -> Floats:

@@ -9,9 +9,10 @@ import numpy as np
 
 from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import Row, Table, area, precision
-from mltasks.vision.benchmarks.learning import Answers, doubt, learn_and_ask, sides
+from mltasks.vision.benchmarks.learning import Answers, doubt, learn_and_ask
 from mltasks.vision.benchmarks.parts import NoParts, Parts, look, seed_recipe
 from mltasks.vision.compute import derive_seed
+from mltasks.vision.data import two_sides
 from mltasks.vision.metrics import calibration_error
 from mltasks.vision.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample
@@ -42,7 +43,7 @@ def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
 
 def _run(parts: Parts, seed: int, bench: Bench) -> dict[str, Mapping[str, float]]:
     everything = range(len(parts.samples))
-    learn, test = sides(parts, everything, SHARES, derive_seed(seed, "test"))
+    learn, test = two_sides(parts.samples, everything, SHARES, derive_seed(seed, "test"))
     kinds = sorted(set(parts.kinds.tolist()) - {""})
     found: dict[str, Mapping[str, float]] = {}
     left_out: dict[str, float] = {}
