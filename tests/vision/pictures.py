@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import xml.etree.ElementTree as ElementTree
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,3 +50,8 @@ def with_preview(image: Image.Image, preview: Image.Image) -> io.BytesIO:
     second = start + int.from_bytes(content[tag + 8 : tag + 12], "little") + 16
     content[second : second + 4] = (0x010001).to_bytes(4, "little")
     return io.BytesIO(bytes(content))
+
+
+def words(path: Path) -> str:
+    """All text of an SVG; parsing fails when it is no XML."""
+    return " ".join(text for text in ElementTree.parse(path).getroot().itertext() if text.strip())  # noqa: S314 - ours

@@ -19,6 +19,7 @@ from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.together import TOGETHER
 from mltasks.vision.types import TrainConfig
 from tests.vision.benched import between, found_by, run
+from tests.vision.pictures import words
 
 RANKING = ["AUROC", "average precision"]
 
@@ -37,7 +38,8 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     # The seed's recipe at its own 224 pixels and five folds would take two minutes here.
     monkeypatch.setattr(cases, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64))
     monkeypatch.setattr(cases, "FOLDS", 2)
-    printed = run("phone-cases", folder, "--json", str(tmp_path / "found.json"))
+    drawing = tmp_path / "found.svg"
+    printed = run("phone-cases", folder, "--json", str(tmp_path / "found.json"), "--plot", str(drawing))
     found = json.loads((tmp_path / "found.json").read_text())
 
     assert found["name"] == "phone-cases" and found["seconds"] > 0
@@ -55,6 +57,7 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     # The table that a person reads, and the JSON after it
     assert found["protocol"] in printed and "recall at the costs" in printed
     assert json.loads(printed[printed.index("{\n") :]) == found
+    assert "the seed's recipe" in words(drawing)
     # Each repeat was said before, as soon as it was measured.
     said = [line.partition("] ")[2] for line in printed[: printed.index(found["protocol"])].splitlines()]
     assert [line.partition(":")[0] for line in said] == [f"{title}, repeat 1 of 1" for title in found["rows"]]

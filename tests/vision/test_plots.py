@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from mltasks.vision.promise import EscapeCurve
 from mltasks.vision.report import report_of
 from mltasks.vision.scorer import Scorer
 from mltasks.vision.types import Costs, InputSize, Thresholds
-from tests.vision.pictures import gradient
+from tests.vision.pictures import gradient, words
 
 NAMES = {
     *("precision_recall.svg", "confusion.svg", "calibration.svg", "cost.svg", "training.svg"),
@@ -60,11 +59,6 @@ def report(rows: list[Prediction]) -> dict[str, Any]:
         columns = [row.probability for row in rows], [row.target for row in rows], [row.part for row in rows]
         escapes = EscapeCurve.of(*columns)
     return report_of(evaluate(rows, protocol, Costs(), Thresholds(1 / 6, 0.002), escapes=escapes))
-
-
-def words(path: Path) -> str:
-    """All text of an SVG; parsing fails when it is no XML."""
-    return " ".join(text for text in ElementTree.parse(path).getroot().itertext() if text.strip())  # noqa: S314 - ours
 
 
 def test_every_figure_says_what_it_shows_in_text(tmp_path: Path) -> None:

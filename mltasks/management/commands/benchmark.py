@@ -32,11 +32,13 @@ class Command(BaseCommand):
         parser.add_argument("--repeats", type=int, help="repeats, seeds, folds or rounds, as the protocol has them")
         parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting")
         parser.add_argument("--json", type=Path, help="also write the JSON to this file")
+        parser.add_argument("--plot", type=Path, help="also draw the table into this SVG file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from mltasks.vision.benchmarks.bench import in_words  # late: torch
+        from mltasks.vision.benchmarks.charts import draw
         from mltasks.vision.benchmarks.run import PROTOCOLS, Order, run
 
         if options["name"] not in PROTOCOLS:
@@ -66,6 +68,8 @@ class Command(BaseCommand):
         self.stdout.write(text)
         if options["json"]:
             options["json"].write_text(text + "\n", encoding="utf-8")
+        if options["plot"]:
+            draw(options["plot"], options["name"].replace("-", " ").capitalize(), table)
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
