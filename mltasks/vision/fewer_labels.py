@@ -7,7 +7,7 @@ parts that the version itself is measured on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor
 
@@ -16,7 +16,7 @@ import numpy as np
 from mltasks.vision.answering import cross_fit, only, predict, setting_of
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import MIN_GROUPS, parts_of
-from mltasks.vision.label_curve import Fewer
+from mltasks.vision.label_curve import Asked
 from mltasks.vision.predictions import Prediction
 from mltasks.vision.progress import Stage
 from mltasks.vision.rounds import Lesson, Round, train_round
@@ -59,13 +59,34 @@ def planned(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
     return trials[::-1]
 
 
-def attempt(trial: Trial, lesson: Lesson, stage: Stage) -> Fewer:
+def try_fewer(
+    trials: Sequence[Trial],
+    lesson: Lesson,
+    rounds: Mapping[str, Round],
+    predictions: Sequence[Prediction],
+    stage: Stage,
+) -> list[Asked]:
+    """What is said of the same parts with each trial's labels, and last with all of them: by the version's own
+    ``rounds``, weighed on the same folds as a trial's are, or in its own ``predictions`` where all folds are asked.
+    Empty without trials."""
+    if not trials:
+        return []
+    everything = list(predictions)
+    if 0 < len(trials[0].folds) < len({sample.split for sample in lesson.samples}):
+        everything = cross_fit({fold: rounds[fold] for fold in trials[0].folds}, lesson)
+    labels = sum(sample.split != "test" for sample in lesson.samples)
+    steps = [stage.part(number / len(trials), (number + 1) / len(trials)) for number in range(len(trials))]
+    fewer = [_attempt(trial, lesson, step) for trial, step in zip(trials, steps, strict=True)]
+    return [*fewer, Asked(labels, everything)]
+
+
+def _attempt(trial: Trial, lesson: Lesson, stage: Stage) -> Asked:
     """Train by the trial's labels alone, and ask about the parts that measure."""
     config = lesson.material.config
     light = replace(config, autoencoder_epochs=min(config.autoencoder_epochs, PIXEL_EPOCHS))
     lesson = replace(lesson, material=replace(lesson.material, config=light))
     predictions = _cross_validated(trial, lesson, stage) if trial.folds else _held_out(trial, lesson, stage)
-    return Fewer(len(trial.known), predictions)
+    return Asked(len(trial.known), predictions)
 
 
 def _some(samples: Sequence[Sample], indices: Sequence[int], share: float, seed: int) -> list[int]:

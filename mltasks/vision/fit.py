@@ -18,9 +18,9 @@ from mltasks.vision.backbones import WeightsSource, load_backbone
 from mltasks.vision.companion import COMPANIONS, Companion
 from mltasks.vision.compute import Compute, derive_seed
 from mltasks.vision.features import STRIDE, Trunk
-from mltasks.vision.fewer_labels import attempt, planned
+from mltasks.vision.fewer_labels import planned, try_fewer
 from mltasks.vision.fit_novelty import DETECTORS
-from mltasks.vision.label_curve import Fewer
+from mltasks.vision.label_curve import Asked
 from mltasks.vision.operating import PIXELS, Setting
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
@@ -42,8 +42,8 @@ COUNTS = (
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A version before it is written. ``rounds`` are all trainings by name, ``final`` is the one to serve;
-    ``predictions`` are of parts that the round which made them never saw; ``fewer`` what the recipe says of them with
-    fewer labels."""
+    ``predictions`` are of parts that the round which made them never saw; ``asked`` what the recipe says of them with
+    fewer labels, and last with all (empty without a learning curve)."""
 
     config: TrainConfig
     weights: WeightsSource
@@ -55,7 +55,7 @@ class Fitted:
     protocol: Protocol
     views: int
     compute: dict[str, str | int]
-    fewer: list[Fewer] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -78,12 +78,8 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
     lesson = Lesson(samples, material, trunk, network.get_submodule("layer4"))
     protocol = cross_validate if folds else hold_out
     fitted = protocol(samples, lesson, weights, stage.part(seen, taught))
-    ends = np.linspace(taught, 1, len(trials) + 1).tolist()
-    tried = [
-        attempt(trial, lesson, stage.part(start, end).without_metrics())
-        for trial, start, end in zip(trials, ends[:-1], ends[1:], strict=True)
-    ]
-    return replace(fitted, fewer=tried)
+    rest = stage.part(taught, 1).without_metrics()
+    return replace(fitted, asked=try_fewer(trials, lesson, fitted.rounds, fitted.predictions, rest))
 
 
 def trunk_of(network: nn.Module, config: TrainConfig) -> Trunk:

@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Fewer:
-    """What the recipe says of held-out parts when it has only so many labels: ``labels`` counts images."""
+class Asked:
+    """What the recipe says of held-out parts when it has so many labels: ``labels`` counts images."""
 
     labels: int
     predictions: list[Prediction]
@@ -39,19 +39,16 @@ class LabelPoint:
         return {"labels": self.labels, "average_precision": self.average_precision.to_json(), "gain": gain}
 
 
-def label_curve(fewer: Sequence[Fewer], predictions: Sequence[Prediction], labels: int, seed: int) -> list[LabelPoint]:
-    """A point for each of ``fewer``, and one for the version's own ``predictions`` of the same parts, learned from all
-    ``labels``; in that order, and empty without ``fewer``."""
-    if not fewer:
+def label_curve(asked: Sequence[Asked], seed: int) -> list[LabelPoint]:
+    """A point for each, in their order; all say something of the same parts."""
+    if not asked:
         return []
-    asked = {one.split for one in fewer[0].predictions}
-    everything = [*fewer, Fewer(labels, [one for one in predictions if one.split in asked])]
-    rows = [_in_order(one.predictions) for one in everything]
+    rows = [_in_order(one.predictions) for one in asked]
     targets = np.array([one.target for one in rows[0]])
     bootstrap = PartBootstrap([one.part for one in rows[0]], targets.tolist(), seed)
     scores = [np.array([one.probability for one in some]) for some in rows]
     points: list[LabelPoint] = []
-    for number, one in enumerate(everything):
+    for number, one in enumerate(asked):
         here = scores[number]
         found = bootstrap.estimate(lambda w, here=here: average_precision(here, targets, w))  # type: ignore[misc]
         gain = _gain(bootstrap, scores[number - 1], here, targets) if number else None

@@ -78,7 +78,7 @@ def learn(
             promise=EscapePromise(config.escape_rate, config.escape_confidence),
             defect_rate=config.defect_rate,
             escapes=escapes_of(fitted),
-            labels=label_curve(fitted.fewer, fitted.predictions, fitted.protocol.labels, config.seed),
+            labels=label_curve(fitted.asked, config.seed),
         )
         whole.report(0.97, "writing the version")
         learned = write_version(fitted, evaluation, ready, out_dir, started)

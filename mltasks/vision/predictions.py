@@ -59,11 +59,6 @@ class Protocol:
     test: int
     seed: int
 
-    @property
-    def labels(self) -> int:
-        """How many images it learned, weighed and calibrated by."""
-        return self.train + self.validation
-
     def in_words(self) -> str:
         """One sentence for the report."""
         if self.kind == "holdout":

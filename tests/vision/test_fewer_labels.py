@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mltasks.vision import fewer_labels
 from mltasks.vision.data import assign_splits
 from mltasks.vision.drawing.line import labeled_set
 from mltasks.vision.fewer_labels import planned
@@ -97,6 +98,21 @@ def test_the_report_shows_what_labels_bring(tmp_path: Path, below: int, parts: i
     trials = [step for step in steps if step.stage.startswith(f"with {few['labels']} labels")]
     # No version comes of a trial: the run's curves don't show it.
     assert trials and not any(step.metrics for step in trials)
+
+
+def test_of_many_all_labels_are_weighed_on_the_folds_that_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fewer_labels, "ALL_FOLDS_UP_TO", 10)
+    monkeypatch.setattr(fewer_labels, "FEW_FOLDS", 2)
+    config = replace(CONFIG, folds=3, curve_shares=(0.5,))
+
+    found = learn(draw(60, tmp_path / "parts"), config, tmp_path / "bundle")
+
+    few, everything = found.report["curves"]["labels"]
+    asked = sum(one["split"] in ("fold-0", "fold-1") for one in found.report["predictions"])
+    assert few["average_precision"]["n"] == everything["average_precision"]["n"] == asked < 60
+    assert (few["labels"], everything["labels"]) == (30, 60)
 
 
 def draw(parts: int, folder: Path) -> list[Sample]:

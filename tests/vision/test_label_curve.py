@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mltasks.report_words import more_labels
-from mltasks.vision.label_curve import Fewer, label_curve
+from mltasks.vision.label_curve import Asked, label_curve
 from mltasks.vision.predictions import Prediction
 
 
@@ -43,18 +43,16 @@ def told_apart(gap: float, seed: int, split: str = "fold-0") -> list[Prediction]
 
 
 def test_every_point_is_measured_on_the_same_parts() -> None:
-    first, version = told_apart(1, 1), told_apart(3, 2) + told_apart(9, 3, "fold-1")
+    points = label_curve([Asked(20, told_apart(1, 1)), Asked(80, told_apart(2, 3)), Asked(160, told_apart(3, 2))], 7)
 
-    points = label_curve([Fewer(20, first)], version, 160, 7)
-
-    assert [point.labels for point in points] == [20, 160]
-    # Fold 1 was not asked about with fewer labels: it says nothing here, though it is ranked perfectly.
-    assert [point.average_precision.n for point in points] == [80, 80]
-    assert points[0].average_precision.value < points[1].average_precision.value < 1  # type: ignore[operator]
+    assert [point.labels for point in points] == [20, 80, 160]
+    assert [point.average_precision.n for point in points] == [80, 80, 80]
+    values = [point.average_precision.value or 0 for point in points]
+    assert values == sorted(values) and values[-1] < 1
 
 
 def test_the_gain_is_sure_where_all_parts_are_ranked_better() -> None:
-    [first, last] = label_curve([Fewer(20, told_apart(0, 1))], told_apart(5, 2), 160, 7)
+    [first, last] = label_curve([Asked(20, told_apart(0, 1)), Asked(160, told_apart(5, 2))], 7)
 
     assert first.gain is None and last.gain is not None and last.gain.low is not None
     assert last.gain.value == pytest.approx(last.average_precision.value - first.average_precision.value)  # type: ignore[operator]
@@ -64,14 +62,14 @@ def test_the_gain_is_sure_where_all_parts_are_ranked_better() -> None:
 def test_no_gain_is_none_to_the_last_digit() -> None:
     rows = told_apart(2, 1)
     # In whatever order they come
-    [_, last] = label_curve([Fewer(20, rows[::-1])], rows, 160, 7)
+    [_, last] = label_curve([Asked(20, rows[::-1]), Asked(160, rows)], 7)
 
     assert last.gain is not None
     assert (last.gain.value, last.gain.low, last.gain.high) == (0, 0, 0)
 
 
-def test_without_trials_there_is_no_curve() -> None:
-    assert label_curve([], told_apart(1, 1), 80, 7) == []
+def test_where_nothing_was_tried_there_is_no_curve() -> None:
+    assert label_curve([], 7) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mltasks.vision.evaluate import evaluate
 from mltasks.vision.fit_classifier import Epoch
-from mltasks.vision.label_curve import Fewer, label_curve
+from mltasks.vision.label_curve import Asked, label_curve
 from mltasks.vision.maps import Maps
 from mltasks.vision.mistakes import write_maps, write_pictures, write_sheet
 from mltasks.vision.plots import write_plots
@@ -123,7 +123,7 @@ def test_a_loss_that_decides_nothing_says_so(tmp_path: Path) -> None:
 def test_the_learning_curve_names_each_number_of_labels(tmp_path: Path) -> None:
     rows = predictions(40)
     found = report(rows)
-    found["curves"]["labels"] = [point.to_json() for point in label_curve([Fewer(20, rows)], rows, 40, 7)]
+    found["curves"]["labels"] = [point.to_json() for point in label_curve([Asked(20, rows), Asked(40, rows)], 7)]
 
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
@@ -136,7 +136,7 @@ def test_the_learning_curve_names_each_number_of_labels(tmp_path: Path) -> None:
 def test_a_learning_curve_of_one_class_can_be_drawn(tmp_path: Path, target: int) -> None:
     rows = predictions(10, target)
     found = report(rows)
-    found["curves"]["labels"] = [point.to_json() for point in label_curve([Fewer(5, rows)], rows, 10, 7)]
+    found["curves"]["labels"] = [point.to_json() for point in label_curve([Asked(5, rows), Asked(10, rows)], 7)]
 
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
