@@ -21,14 +21,12 @@ from mltasks.vision.export import ExportMismatch, Serving, check_agreement, expo
 from mltasks.vision.feature_autoencoder import FeatureAutoencoder
 from mltasks.vision.features import Trunk
 from mltasks.vision.fusion import Fusion
-from mltasks.vision.images import decode
 from mltasks.vision.learn import Learned
 from mltasks.vision.operating import PIXELS, Setting
 from mltasks.vision.patch_memory import PatchMemory
 from mltasks.vision.places import Places
 from mltasks.vision.scorer import Scorer
 from mltasks.vision.together import TOGETHER, Level, Together
-from mltasks.vision.types import InputSize
 from mltasks.vision.usual import Usual
 from mltasks.vision.whole import WholePart, fit_whole
 
@@ -45,16 +43,6 @@ BIASES = {
     TOGETHER: "heads.second_whole.mean",
     PIXELS: "autoencoder.decoder.0.bias",
 }
-
-
-@pytest.fixture(scope="module")
-def scorer(learned: Learned) -> Scorer:
-    return Scorer.load(learned.bundle_dir, expected_sha256=learned.sha256, threads=1)
-
-
-@pytest.fixture(scope="module")
-def images(learned: Learned) -> list[NDArray[np.uint8]]:
-    return [decode(one.path, size=InputSize(64, 64)) for one in learned.evaluation.predictions]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import pytest
 from numpy.typing import NDArray
 
 from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.images import decode
 from mltasks.vision.learn import Learned
 from mltasks.vision.scorer import Scorer, compile_graph
 from mltasks.vision.types import InputSize
@@ -32,16 +31,6 @@ assert render_heatmap(image, scorer.maps(image)).startswith(b"\\x89PNG")
 heavy = {"torch", "torchvision", "sklearn", "matplotlib", "django"} & set(sys.modules)
 assert not heavy, heavy
 """
-
-
-@pytest.fixture(scope="module")
-def scorer(learned: Learned) -> Scorer:
-    return Scorer.load(learned.bundle_dir, expected_sha256=learned.sha256, threads=1)
-
-
-@pytest.fixture(scope="module")
-def images(learned: Learned) -> list[NDArray[np.uint8]]:
-    return [decode(one.path, size=InputSize(64, 64)) for one in learned.evaluation.predictions]
 
 
 def test_scores_carry_the_versions_operating_point(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:

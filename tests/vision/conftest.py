@@ -1,0 +1,24 @@
+"""The session's version as serving has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mltasks.vision.images import decode
+from mltasks.vision.learn import Learned
+from mltasks.vision.scorer import Scorer
+from mltasks.vision.types import InputSize
+
+
+@pytest.fixture(scope="module")
+def scorer(learned: Learned) -> Scorer:
+    """Loaded from the version's directory."""
+    return Scorer.load(learned.bundle_dir, expected_sha256=learned.sha256, threads=1)
+
+
+@pytest.fixture(scope="module")
+def images(learned: Learned) -> list[NDArray[np.uint8]]:
+    """What it was measured on, at its input size."""
+    return [decode(one.path, size=InputSize(64, 64)) for one in learned.evaluation.predictions]
