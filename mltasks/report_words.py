@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# A rise below this, in points of average precision, is no reason to label more.
+HARDLY = 1.0
+
 
 def verdict(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> str:
     """The sentence with its 95 % intervals; empty where no defective part was measured. A promise about escapes ends
@@ -28,10 +31,6 @@ def promised(promise: Mapping[str, Any]) -> str:
         return f"up to {bound} of defects may escape, more than the {rate} promised"
     parts = "part" if missing == 1 else "parts"
     return f"too few labels to promise that at most {rate} of defects escape: label {missing} more defective {parts}"
-
-
-# A rise below this, in points of average precision, is no reason to label more.
-HARDLY = 1.0
 
 
 def more_labels(points: Sequence[Mapping[str, Any]]) -> str:

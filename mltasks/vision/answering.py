@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import part_keys
 from mltasks.vision.fit_novelty import wanted
 from mltasks.vision.operating import KNOWN, PIXELS, HeldOut, Setting, settle
 from mltasks.vision.predictions import Prediction
-from mltasks.vision.rounds import Lesson, Round
+from mltasks.vision.progress import Stage
+from mltasks.vision.rounds import Lesson, Round, of_split, train_round
 from mltasks.vision.thresholds import cost_threshold, review_band
 
 
@@ -72,6 +74,20 @@ def cross_fit(rounds: Mapping[str, Round], lesson: Lesson, known: Collection[int
         others = [_about(other, known) for also, other in rounds.items() if also != name]
         predictions += predict(lesson, one, setting_of(others, lesson))
     return predictions
+
+
+def ask_held_out(
+    lesson: Lesson, stage: Stage, known: Collection[int] | None = None
+) -> tuple[Round, Setting, list[Prediction]]:
+    """Train on ``train``, weigh, calibrate and set thresholds on ``validation``, both of the images ``known`` alone
+    where they are given; and what is said of ``test``."""
+    train, validation = (of_split(lesson.samples, split, known) for split in ("train", "validation"))
+    asked, seen = [*validation, *of_split(lesson.samples, "test")], len(validation)
+    purpose = () if known is None else (len(known),)
+    seed = derive_seed(lesson.material.config.seed, "holdout", *purpose)
+    one = train_round(lesson, train, asked, seed, stage)
+    setting = setting_of([only(one, range(seen))], lesson)
+    return one, setting, predict(lesson, only(one, range(seen, len(asked))), setting)
 
 
 def _about(one: Round, known: Collection[int] | None) -> Round:

@@ -13,13 +13,13 @@ from math import floor
 
 import numpy as np
 
-from mltasks.vision.answering import cross_fit, only, predict, setting_of
+from mltasks.vision.answering import ask_held_out, cross_fit
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.data import MIN_GROUPS, parts_of
 from mltasks.vision.label_curve import Asked
 from mltasks.vision.predictions import Prediction
 from mltasks.vision.progress import Stage
-from mltasks.vision.rounds import Lesson, Round, train_round
+from mltasks.vision.rounds import Lesson, Round, of_split, rounds_without
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 # Of more images only so many folds are asked: there the curve costs a fifth of the time, and is sure enough.
@@ -59,6 +59,11 @@ def planned(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
     return trials[::-1]
 
 
+def light(config: TrainConfig) -> TrainConfig:
+    """The config that a trial trains by."""
+    return replace(config, autoencoder_epochs=min(config.autoencoder_epochs, PIXEL_EPOCHS))
+
+
 def try_fewer(
     trials: Sequence[Trial],
     lesson: Lesson,
@@ -82,10 +87,13 @@ def try_fewer(
 
 def _attempt(trial: Trial, lesson: Lesson, stage: Stage) -> Asked:
     """Train by the trial's labels alone, and ask about the parts that measure."""
-    config = lesson.material.config
-    light = replace(config, autoencoder_epochs=min(config.autoencoder_epochs, PIXEL_EPOCHS))
-    lesson = replace(lesson, material=replace(lesson.material, config=light))
-    predictions = _cross_validated(trial, lesson, stage) if trial.folds else _held_out(trial, lesson, stage)
+    lesson = replace(lesson, material=replace(lesson.material, config=light(lesson.material.config)))
+    stage = stage.part(0, 1, f"with {len(trial.known)} labels")
+    if trial.folds:
+        rounds = rounds_without(lesson, trial.folds, stage, trial.known)
+        predictions = cross_fit(rounds, lesson, trial.known)
+    else:
+        _, _, predictions = ask_held_out(lesson, stage, trial.known)
     return Asked(len(trial.known), predictions)
 
 
@@ -104,52 +112,15 @@ def _some(samples: Sequence[Sample], indices: Sequence[int], share: float, seed:
     return [index for index in indices if (samples[index].sha256, samples[index].group) in known]
 
 
-def _cross_validated(trial: Trial, lesson: Lesson, stage: Stage) -> list[Prediction]:
-    rounds: dict[str, Round] = {}
-    for number, fold in enumerate(trial.folds):
-        at = stage.part(number / len(trial.folds), (number + 1) / len(trial.folds), _title(trial, number))
-        outside = [index for index, sample in enumerate(lesson.samples) if sample.split == fold]
-        rounds[fold] = train_round(
-            lesson, _without(trial, lesson.samples, fold), outside, _seed(trial, lesson, fold), at
-        )
-    return cross_fit(rounds, lesson, trial.known)
-
-
-def _held_out(trial: Trial, lesson: Lesson, stage: Stage) -> list[Prediction]:
-    train, validation = (_of_split(trial, lesson.samples, {split}) for split in ("train", "validation"))
-    test = [index for index, sample in enumerate(lesson.samples) if sample.split == "test"]
-    at = stage.part(0, 1, _title(trial, 0))
-    one = train_round(lesson, train, [*validation, *test], _seed(trial, lesson, "holdout"), at)
-    setting = setting_of([only(one, range(len(validation)))], lesson)
-    return predict(lesson, only(one, range(len(validation), len(one.held_out))), setting)
-
-
 def _sides(trial: Trial, samples: Sequence[Sample]) -> Iterable[list[int]]:
     """All that some training learns from, and all that something is weighed on."""
     if not trial.folds:
-        yield from (_of_split(trial, samples, {split}) for split in ("train", "validation"))
+        yield from (of_split(samples, split, trial.known) for split in ("train", "validation"))
     for fold in trial.folds:
-        yield _without(trial, samples, fold)
-        yield _of_split(trial, samples, set(trial.folds) - {fold})
-
-
-def _without(trial: Trial, samples: Sequence[Sample], fold: str) -> list[int]:
-    return [index for index in sorted(trial.known) if samples[index].split != fold]
-
-
-def _of_split(trial: Trial, samples: Sequence[Sample], splits: set[str]) -> list[int]:
-    return [index for index in sorted(trial.known) if samples[index].split in splits]
+        yield [index for index in trial.known if samples[index].split != fold]
+        yield [index for index in trial.known if samples[index].split in trial.folds and samples[index].split != fold]
 
 
 def _enough(samples: Sequence[Sample]) -> bool:
     count = Counter(part.target for part in parts_of(samples))
     return min(count[GOOD], count[DEFECT]) >= MIN_GROUPS
-
-
-def _title(trial: Trial, number: int) -> str:
-    words = f"with {len(trial.known)} labels"
-    return f"{words}, fold {number + 1} of {len(trial.folds)}" if trial.folds else words
-
-
-def _seed(trial: Trial, lesson: Lesson, name: str) -> int:
-    return derive_seed(lesson.material.config.seed, name, len(trial.known))

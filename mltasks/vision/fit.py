@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mltasks.vision.answering import cross_fit, only, predict, setting_of
+from mltasks.vision.answering import ask_held_out, cross_fit, setting_of
 from mltasks.vision.backbones import WeightsSource, load_backbone
 from mltasks.vision.companion import COMPANIONS, Companion
 from mltasks.vision.compute import Compute, derive_seed
@@ -24,14 +24,13 @@ from mltasks.vision.label_curve import Asked
 from mltasks.vision.operating import PIXELS, Setting
 from mltasks.vision.predictions import Prediction, Protocol
 from mltasks.vision.progress import Stage
-from mltasks.vision.rounds import Lesson, Round, train_round
+from mltasks.vision.rounds import FINAL, Lesson, Round, of_split, rounds_without
 from mltasks.vision.run_time import stage_ends
 from mltasks.vision.thresholds import cost_threshold
 from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import Sample, Thresholds, TrainConfig
 
 HOLDOUT_SPLITS = ("train", "validation", "test")
-FINAL, LAST = "final", "final training on all parts"
 HEADS = ("dense", "pooled")
 COUNTS = (
     *("max_epochs", "dense_epochs", "autoencoder_epochs", "batch_size"),
@@ -116,7 +115,7 @@ def check_settings(config: TrainConfig) -> None:
 def cross_validate(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, stage: Stage) -> Fitted:
     """Train once without each fold and once with all; what decides about a fold comes from the other folds."""
     names = sorted({sample.split for sample in samples})
-    rounds = _folds(lesson, [*names, FINAL], stage)
+    rounds = rounds_without(lesson, [*names, FINAL], stage)
     held_out = {name: rounds[name] for name in names}
     setting, predictions = setting_of(list(held_out.values()), lesson), cross_fit(held_out, lesson)
     seed = lesson.material.config.seed
@@ -124,35 +123,17 @@ def cross_validate(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSo
     return _fitted(lesson, weights, rounds, rounds[FINAL], setting, predictions, protocol)
 
 
-def _folds(lesson: Lesson, names: Sequence[str], stage: Stage) -> dict[str, Round]:
-    """A round without each of the named splits; without one that no sample carries, on all."""
-    rounds: dict[str, Round] = {}
-    for number, name in enumerate(names):
-        inside = [index for index, sample in enumerate(lesson.samples) if sample.split != name]
-        outside = [index for index, sample in enumerate(lesson.samples) if sample.split == name]
-        title = f"fold {number + 1} of {len(names) - (FINAL in names)}" if name != FINAL else LAST
-        part = stage.part(number / len(names), (number + 1) / len(names), title)
-        rounds[name] = train_round(lesson, inside, outside, derive_seed(lesson.material.config.seed, name), part)
-    return rounds
-
-
 def cross_fitted(lesson: Lesson, stage: Stage) -> list[Prediction]:
     """Only the honest predictions of a cross-validation, of samples that carry folds: no version comes of it."""
     names = sorted({sample.split for sample in lesson.samples})
-    return cross_fit(_folds(lesson, names, stage), lesson)
+    return cross_fit(rounds_without(lesson, names, stage), lesson)
 
 
 def hold_out(samples: Sequence[Sample], lesson: Lesson, weights: WeightsSource, stage: Stage) -> Fitted:
     """Train on ``train``; weigh, calibrate and set thresholds on ``validation``; predict ``test``."""
-    config = lesson.material.config
-    train, validation, test = (
-        [index for index, sample in enumerate(samples) if sample.split == split] for split in HOLDOUT_SPLITS
-    )
-    one = train_round(lesson, train, validation + test, derive_seed(config.seed, "holdout"), stage)
-    seen = len(validation)
-    setting = setting_of([only(one, range(seen))], lesson)
-    predictions = predict(lesson, only(one, range(seen, len(one.held_out))), setting)
-    protocol = Protocol("holdout", 0, len(train), len(validation), len(test), config.seed)
+    one, setting, predictions = ask_held_out(lesson, stage)
+    train, validation, test = (len(of_split(samples, split)) for split in HOLDOUT_SPLITS)
+    protocol = Protocol("holdout", 0, train, validation, test, lesson.material.config.seed)
     return _fitted(lesson, weights, {"holdout": one}, one, setting, predictions, protocol)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -23,6 +23,8 @@ from mltasks.vision.types import DEFECT, GOOD, Sample
 # Of a round's time the share that each kind of classifier takes, and the detectors after it
 CLASSIFIER_SHARE, DETECTOR_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.15
 COMPANION = "by the companion"
+# The round that leaves nothing out
+FINAL, LAST = "final", "final training on all parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,34 @@ def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], 
         best_epoch=taught.best_epoch,
         autoencoder_curve=novelty.curve,
     )
+
+
+def rounds_without(
+    lesson: Lesson, names: Sequence[str], stage: Stage, known: Collection[int] | None = None
+) -> dict[str, Round]:
+    """A round without each of the named splits, asked about it; without ``FINAL``, which no sample carries, on all.
+    Learned from the images ``known`` alone, where they are given."""
+    seed = lesson.material.config.seed
+    purpose = () if known is None else (len(known),)
+    rounds: dict[str, Round] = {}
+    for number, name in enumerate(names):
+        inside = [
+            index
+            for index, sample in enumerate(lesson.samples)
+            if sample.split != name and (known is None or index in known)
+        ]
+        title = f"fold {number + 1} of {len(names) - (FINAL in names)}" if name != FINAL else LAST
+        part = stage.part(number / len(names), (number + 1) / len(names), title)
+        outside = of_split(lesson.samples, name)
+        rounds[name] = train_round(lesson, inside, outside, derive_seed(seed, name, *purpose), part)
+    return rounds
+
+
+def of_split(samples: Sequence[Sample], split: str, known: Collection[int] | None = None) -> list[int]:
+    """The indices of a split's images; of those ``known`` alone, where they are given."""
+    return [
+        index for index, sample in enumerate(samples) if sample.split == split and (known is None or index in known)
+    ]
 
 
 def _teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:

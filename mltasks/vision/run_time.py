@@ -7,8 +7,8 @@ All costs are in looks: what the trunk and its companion take for one image or v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from mltasks.vision.fewer_labels import light
 from mltasks.vision.fit_autoencoder import MIN_DRAWS
 from mltasks.vision.trunk_views import views_of
 from mltasks.vision.types import TrainConfig
@@ -30,8 +30,7 @@ def stage_ends(
     rounds = config.folds + 1 if folds else 1
     looking = learning * (1 + views_of(learning, config))
     teaching = rounds * _round(learning, config)
-    light = replace(config, autoencoder_epochs=1)
-    trying = sum(count * _round(labels, light) for labels, count in trials)
+    trying = sum(count * _round(labels, light(config)) for labels, count in trials)
     whole = looking + teaching + trying
     return looking / whole, (looking + teaching) / whole
 

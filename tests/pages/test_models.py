@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from inspection.models import Product
 from mltasks import registry
@@ -62,14 +62,18 @@ def test_its_pictures_arrive_where_room_was_kept_for_them(
     pictures = page.locator("main img").all()
     assert len(pictures) == 5 + 2 * len(version.report.evaluation["worst_mistakes"])
     for picture in pictures:
-        picture.scroll_into_view_if_needed()
-        expect(picture).to_have_js_property("complete", True)
-        assert picture.evaluate("image => image.naturalWidth") > 0
+        arrived(picture)
     assert page.evaluate(height) == before
     page.get_by_role("heading", name="Worst mistakes").scroll_into_view_if_needed()
     shoot(page, "version-mistakes")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def arrived(picture: Locator) -> None:
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
 
 
 def test_it_says_whether_more_labels_would_help(
@@ -79,10 +83,8 @@ def test_it_says_whether_more_labels_would_help(
     login(page, make_person("ada"))
     page.goto("/models/plate/1/")
     section = page.get_by_role("region", name="Would more labels help?")
-    section.scroll_into_view_if_needed()
     expect(section).to_contain_text("From 672 to 1344 labels average precision rose by 3.6 points")
-    expect(section.get_by_role("img")).to_have_js_property("complete", True)
-    assert section.get_by_role("img").evaluate("image => image.naturalWidth") > 0
+    arrived(section.get_by_role("img"))
     shoot(page, "version-labels")
 
 

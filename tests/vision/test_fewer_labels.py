@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mltasks.vision import fewer_labels
+from mltasks.vision.benchmarks.parts import read_folder
 from mltasks.vision.data import assign_splits
-from mltasks.vision.drawing.line import labeled_set
+from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.fewer_labels import planned
 from mltasks.vision.fit import check_settings
 from mltasks.vision.learn import learn
@@ -117,12 +117,5 @@ def test_of_many_all_labels_are_weighed_on_the_folds_that_are_asked(
 
 def draw(parts: int, folder: Path) -> list[Sample]:
     """So many drawn parts, half of them defective."""
-    folder.mkdir()
-    found = []
-    for number, part in enumerate(labeled_set(12, good=parts // 2, scratch=parts // 4, excess=parts // 4)):
-        path = folder / f"{number}.png"
-        part.image.save(path)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        kind = "" if part.kind.value == "good" else part.kind.value
-        found.append(Sample(path.name, sha256, path, int(bool(kind)), f"part-{number}", defect_type=kind))
-    return found
+    write_image_folder(folder, labeled_set(12, good=parts // 2, scratch=parts // 4, excess=parts // 4))
+    return read_folder(folder, grouped=False)

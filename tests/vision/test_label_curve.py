@@ -12,18 +12,18 @@ from mltasks.vision.label_curve import Asked, label_curve
 from mltasks.vision.predictions import Prediction
 
 
-def predictions(probabilities: list[float], split: str = "fold-0") -> list[Prediction]:
+def predictions(probabilities: list[float]) -> list[Prediction]:
     """Every other part is defective."""
     return [
         Prediction(
-            name=f"{split}-{n}.jpg",
+            name=f"{n}.jpg",
             sha256=f"{n:064x}",
             path=Path("x"),
             roi=None,
-            part=f"{split}-{n}",
+            part=str(n),
             target=n % 2,
             defect_type="",
-            split=split,
+            split="fold-0",
             logit=0.0,
             probability=value,
             reconstruction_error=0.0,
@@ -35,11 +35,11 @@ def predictions(probabilities: list[float], split: str = "fold-0") -> list[Predi
     ]
 
 
-def told_apart(gap: float, seed: int, split: str = "fold-0") -> list[Prediction]:
+def told_apart(gap: float, seed: int) -> list[Prediction]:
     """Eighty parts, the defective ones above the good ones by so many deviations."""
     noise = np.random.default_rng(seed).normal(size=80)
     values = 1 / (1 + np.exp(-(noise + gap * (np.arange(80) % 2 - 0.5))))
-    return predictions(values.tolist(), split)
+    return predictions(values.tolist())
 
 
 def test_every_point_is_measured_on_the_same_parts() -> None:
