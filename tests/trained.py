@@ -35,6 +35,8 @@ CONFIG = TrainConfig(
     oversampling=1,
     views=1,
     dense_epochs=1,
+    stage_epochs=1,
+    stage_labels=1,
     autoencoder_epochs=1,
     threads=1,
 )

@@ -85,7 +85,7 @@ def ask_held_out(
     asked, seen = [*validation, *of_split(lesson.samples, "test")], len(validation)
     purpose = () if known is None else (len(known),)
     seed = derive_seed(lesson.material.config.seed, "holdout", *purpose)
-    one = train_round(lesson, train, asked, seed, stage)
+    one = train_round(lesson.for_labels(len(train)), train, asked, seed, stage)
     setting = setting_of([only(one, range(seen))], lesson)
     return one, setting, predict(lesson, only(one, range(seen, len(asked))), setting)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.companion import SECOND
+from mltasks.vision.companion import SECOND, STAGE, Companion
 from mltasks.vision.features import DEEP, MIDDLE, Seen, top_mean
 
 WIDTH, SECOND_WIDTH = 64, 96
@@ -112,6 +112,32 @@ class PooledHead(Head):
         maps = self.layer4(seen.middle)
         logits: Tensor = self.linear(self.dropout(maps.mean(dim=(2, 3)))).squeeze(1)
         cells: Tensor = (maps * self.linear.weight.view(1, -1, 1, 1)).sum(dim=1) + self.linear.bias
+        return logits, cells
+
+
+class SecondStageHead(Head):
+    """The companion's blocks behind its map, which go on learning on the product's labels. Mean and maximum of every
+    channel over all positions decide: a surface has its say, and so has a scratch. A cell's logit is what it would give
+    alone."""
+
+    def __init__(self, companion: Companion, dropout: float) -> None:
+        super().__init__()
+        self.blocks = companion.stage()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(2 * STAGE, 1)
+        # Nearly nothing: what the blocks have learned elsewhere is not to be shaken by chance weights.
+        nn.init.normal_(self.linear.weight, std=0.01)
+
+    def judge(self, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``[N]`` from the companion's maps ``[N, 120, h, w]``, and the maps ``[N, 208, h/2, w/2]`` behind."""
+        maps: Tensor = self.blocks(second)
+        pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+        return self.linear(self.dropout(pooled)).squeeze(1), maps
+
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        logits, maps = self.judge(seen.second)
+        weight = self.linear.weight.view(2, STAGE).sum(0)
+        cells: Tensor = (maps * weight.view(1, -1, 1, 1)).sum(1) + self.linear.bias
         return logits, cells
 
 

@@ -21,6 +21,8 @@ COMPANIONS = ("", LITE2)
 TAPS = (6, 14, 20)
 CHANNELS = (48, 120, 352)
 SECOND_FINE, SECOND = CHANNELS[:2]
+# The blocks behind the map at stride 16 that may go on learning, and the channels that they end in
+LEARNING_BLOCKS, STAGE = 3, 208
 SECOND_STATISTICS = 3 * sum(CHANNELS)
 
 
@@ -37,6 +39,10 @@ class Companion(nn.Module):
         """Stay in eval mode whatever is asked."""
         del mode
         return super().train(False)
+
+    def stage(self) -> nn.Sequential:
+        """A copy of the blocks behind the map ``[N, 120, H/16, W/16]`` that may learn: to ``[N, 208, H/32, W/32]``."""
+        return self.network.folded(TAPS[1] + 1, LEARNING_BLOCKS)
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         maps = self.network(even_light(rgb))

@@ -105,7 +105,8 @@ def check_settings(config: TrainConfig) -> None:
         raise ValueError(f"companion is {COMPANIONS[-1]} or empty, not {config.companion!r}.")
     if not all(0 < share < 1 for share in config.curve_shares):
         raise ValueError(f"curve_shares lie between 0 and 1, not {config.curve_shares}.")
-    low = [name for name in COUNTS if getattr(config, name) < 1] + ["views"] * (config.views < 0)
+    low = [name for name in COUNTS if getattr(config, name) < 1]
+    low += [name for name in ("views", "stage_epochs") if getattr(config, name) < 0]
     if low or not 0 < config.novelty_quantile < 1:
         raise ValueError(
             f"{', '.join(low) or 'novelty_quantile'} can't train: use 1 or more, a quantile inside (0, 1)."

@@ -19,6 +19,8 @@ from mltasks.vision.types import TrainConfig
 
 # A small set is drawn several times an epoch, or 40 epochs of 13 parts would be 40 steps.
 MIN_DRAWS = 128
+# Of a large set fewer epochs do: its steps are as many, and of nine hundred tiles' pixels 21 tell as little as 40.
+MOST_DRAWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class TrainedAutoencoder:
 
 
 def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage: Stage) -> TrainedAutoencoder:
-    """Train on the good parts' indices for ``config.autoencoder_epochs`` with random flips; the learning rate falls
-    along a cosine, so that the end is quiet without a validation set. The same arguments give the same weights."""
+    """Train on the good parts' indices for ``epochs_of`` their number with random flips; the learning rate falls along
+    a cosine, so that the end is quiet without a validation set. The same arguments give the same weights."""
     config = material.config
     torch.manual_seed(derive_seed(seed, "autoencoder"))
     generator = np.random.default_rng(derive_seed(seed, "autoencoder draws"))
@@ -47,14 +49,20 @@ def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage:
     material.compute.place(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.autoencoder_learning_rate)
     curve: list[float] = []
-    for number in range(config.autoencoder_epochs):
-        progress = number / config.autoencoder_epochs
+    epochs = epochs_of(len(good), config)
+    for number in range(epochs):
+        progress = number / epochs
         for group in optimizer.param_groups:
             group["lr"] = config.autoencoder_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
         draws = _draw(good, config, generator)
         curve.append(_train_epoch(network, material, draws, optimizer, generator))
-        stage.report((number + 1) / config.autoencoder_epochs, "learning what good parts look like")
+        stage.report((number + 1) / epochs, "learning what good parts look like")
     return TrainedAutoencoder(network.eval(), curve)
+
+
+def epochs_of(good: int, config: TrainConfig) -> int:
+    """How many epochs of so many good parts: the config's, fewer of many."""
+    return max(1, min(config.autoencoder_epochs, MOST_DRAWS // min(max(good, MIN_DRAWS), config.draws_cap)))
 
 
 def errors_of(network: Autoencoder, material: Material, indices: Sequence[int]) -> list[Errors]:

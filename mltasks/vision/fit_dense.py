@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from mltasks.vision.classifier import LearningHead, TextureHead
 from mltasks.vision.compute import derive_seed
-from mltasks.vision.fit_classifier import Epoch, draw, scores_of
+from mltasks.vision.fit_classifier import Epoch, draw
 from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import Material
+from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 
 DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
 # Strength of the ridge on 2688 standardised statistics: small, for there are often fewer parts than statistics.
@@ -79,7 +79,7 @@ def fit_texture(material: Material, train: Sequence[int], source: str = "statist
 
 def _standardise(head: LearningHead, material: Material, train: Sequence[int]) -> None:
     """Give the head the channels' means and variances over the training images; they stay as they are."""
-    seen = material.bank.clean_batch(_some(train), material.compute)
+    seen = material.bank.clean_batch(_some(train), material.compute, head.norms())
     for name, norm in head.norms().items():
         maps = getattr(seen, name)
         norm.mean.copy_(maps.mean(dim=(0, 2, 3)).view(1, -1, 1, 1))
@@ -103,7 +103,7 @@ def _epoch(
     total = 0.0
     for start in range(0, len(draws), size):
         part = slice(start, start + size)
-        seen = bank.augmented_batch(draws[part], views[part], compute)
+        seen = bank.augmented_batch(draws[part], views[part], compute, head.norms())
         wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device).float()
         with compute.autocast():
             logits, _ = head(seen)
@@ -116,6 +116,9 @@ def _epoch(
 
 
 def _loss_on(head: LearningHead, material: Material, indices: Sequence[int]) -> float:
-    logits, _ = scores_of(head, material, indices)
+    head.eval()
+    bank, compute = material.bank, material.compute
+    with torch.inference_mode():
+        found = [head(bank.clean_batch(part, compute, head.norms()))[0] for part in batches(indices, EVALUATION_BATCH)]
     wanted = torch.from_numpy(material.targets[np.asarray(indices)]).double()
-    return float(F.binary_cross_entropy_with_logits(torch.tensor(logits, dtype=torch.float64), wanted))
+    return float(F.binary_cross_entropy_with_logits(torch.cat(found).double().cpu(), wanted))

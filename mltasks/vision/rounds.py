@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from torch import nn
 
@@ -16,13 +17,14 @@ from mltasks.vision.fit_autoencoder import Errors, errors_of, train_autoencoder
 from mltasks.vision.fit_classifier import Epoch, scores_by, train_head
 from mltasks.vision.fit_dense import fit_texture, train_dense
 from mltasks.vision.fit_novelty import fit_detectors
+from mltasks.vision.fit_stage import train_stage
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # Of a round's time the share that each kind of classifier takes, and the detectors after it
 CLASSIFIER_SHARE, DETECTOR_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.15
-COMPANION = "by the companion"
+COMPANION, LEARNS = "by the companion", "the companion learns"
 # The round that leaves nothing out
 FINAL, LAST = "final", "final training on all parts"
 
@@ -35,6 +37,14 @@ class Lesson:
     material: Material
     trunk: Trunk
     layer4: nn.Module
+
+    def for_labels(self, count: int) -> Self:
+        """The same for a training of so many labels: from few, no part of a network learns. All rounds that are weighed
+        together ask this with one number, for they need the same voices."""
+        config = self.material.config
+        if count >= config.stage_labels or not config.stage_epochs:
+            return self
+        return replace(self, material=replace(self.material, config=replace(config, stage_epochs=0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ def rounds_without(
 ) -> dict[str, Round]:
     """A round without each of the named splits, asked about it; without ``FINAL``, which no sample carries, on all.
     Learned from the images ``known`` alone, where they are given."""
+    lesson = lesson.for_labels(len(lesson.samples if known is None else known))
     seed = lesson.material.config.seed
     purpose = () if known is None else (len(known),)
     rounds: dict[str, Round] = {}
@@ -118,12 +129,16 @@ def of_split(samples: Sequence[Sample], split: str, known: Collection[int] | Non
 def _teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:
     material = lesson.material
     if material.config.head == "dense":
-        dense, curve = train_dense(DenseHead, material, inside, held_out, seed, stage.part(0, 0.6))
+        companion = lesson.trunk.companion
+        ends = (0.6, 1.0) if companion is None or not material.config.stage_epochs else (0.2, 0.35)
+        dense, curve = train_dense(DenseHead, material, inside, held_out, seed, stage.part(0, ends[0]))
         heads: dict[str, Head] = {"dense": dense, "texture": fit_texture(material, inside)}
-        if material.config.companion:
-            second, _ = train_dense(SecondDenseHead, material, inside, held_out, seed, stage.part(0.6, 1, COMPANION))
+        if companion is not None:
+            second, _ = train_dense(SecondDenseHead, material, inside, held_out, seed, stage.part(*ends, COMPANION))
             heads["second_dense"] = second
             heads["second_texture"] = fit_texture(material, inside, "second_statistics")
+            if material.config.stage_epochs:
+                heads["second_stage"] = train_stage(companion, material, inside, seed, stage.part(ends[1], 1, LEARNS))
         return Taught(heads, curve, len(curve))
     # The recipe of old stops early, by a fifth of what it may learn from.
     train, validation = inner_split([lesson.samples[index] for index in inside], derive_seed(seed, "inner"))

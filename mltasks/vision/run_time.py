@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mltasks.vision.fewer_labels import light
-from mltasks.vision.fit_autoencoder import MIN_DRAWS
+from mltasks.vision.fit_autoencoder import MIN_DRAWS, epochs_of
 from mltasks.vision.trunk_views import views_of
 from mltasks.vision.types import TrainConfig
 
-# One draw of the dense heads, of the pooled one, and of the autoencoder
-DENSE_DRAW, POOLED_DRAW, PIXEL_DRAW = 0.01, 0.6, 0.016
+# One draw of the dense heads, of the companion's blocks that learn, of the pooled head, and of the autoencoder
+DENSE_DRAW, STAGE_DRAW, POOLED_DRAW, PIXEL_DRAW = 0.01, 0.087, 0.6, 0.016
 # A round's detectors and answers: of each image, and of any number
 ASKING, ROUND = 0.2, 30
 # Of the pooled head's epochs, what early stopping leaves, by experience
@@ -40,7 +40,9 @@ def _round(learning: int, config: TrainConfig) -> float:
     heads = 2 if config.companion else 1
     if config.head == "dense":
         teaching = DENSE_DRAW * heads * config.dense_epochs * draws
+        if config.companion and learning >= config.stage_labels:
+            teaching += STAGE_DRAW * config.stage_epochs * draws
     else:
         teaching = POOLED_DRAW * EPOCHS_LEFT * config.max_epochs * draws
-    pixels = PIXEL_DRAW * config.autoencoder_epochs * min(max(learning, MIN_DRAWS), config.draws_cap)
+    pixels = PIXEL_DRAW * epochs_of(learning, config) * min(max(learning, MIN_DRAWS), config.draws_cap)
     return teaching + pixels + ASKING * learning + ROUND

@@ -36,6 +36,8 @@ MAX_PIXELS = 400_000_000
 LEAST_VIEWS = 2
 REPORTS = 40
 EVALUATION_BATCH = 64
+# What is kept of augmented views
+OF_VIEWS = ("middle", "deep", "statistics", "second", "second_statistics")
 HalfArray = NDArray[np.float16]
 FloatArray = NDArray[np.float32]
 
@@ -85,12 +87,12 @@ class Maps:
         if len(self.second_statistics):
             self.second_statistics[at] = seen.second_statistics.float().cpu().numpy()
 
-    def take(self, rows: NDArray[np.int64], compute: Compute, *, fine: bool = True) -> Seen:
-        """What was seen of these images, in 32 bits; nothing where there is nothing, and ``fine`` maps and detail only
-        where they are wanted."""
-        finest = (self.fine, self.detail) if fine else (self.fine[:0], self.detail[:0])
-        kept = (finest[0], self.middle, self.deep, self.statistics, finest[1], self.second, self.second_statistics)
-        return Seen(*(torch.from_numpy(one[rows]).to(compute.device).float() if len(one) else NOTHING for one in kept))
+    def take(self, rows: NDArray[np.int64], compute: Compute, only: Collection[str] = Seen._fields) -> Seen:
+        """What was seen of these images, in 32 bits: what ``only`` names, and nothing where there is nothing."""
+        kept = {name: getattr(self, name) for name in Seen._fields}
+        wanted = {name: one for name, one in kept.items() if name in only and len(one)}
+        found = {name: torch.from_numpy(one[rows]).to(compute.device).float() for name, one in wanted.items()}
+        return Seen(*(found.get(name, NOTHING) for name in Seen._fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +106,26 @@ class TrunkViews:
     row: NDArray[np.int64]
     views: int
 
-    def clean_batch(self, indices: Sequence[int], compute: Compute) -> Seen:
-        """What the trunk sees of the images as they are."""
-        return self.clean.take(np.asarray(indices, np.int64), compute)
+    def clean_batch(self, indices: Sequence[int], compute: Compute, only: Collection[str] = Seen._fields) -> Seen:
+        """What the trunk sees of the images as they are; of that, what ``only`` names."""
+        return self.clean.take(np.asarray(indices, np.int64), compute, only)
 
     def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
         """So many views at random, for ``augmented_batch``."""
         return generator.integers(max(1, self.views), size=count)
 
-    def augmented_batch(self, indices: NDArray[np.int64], views: NDArray[np.int64], compute: Compute) -> Seen:
+    def augmented_batch(
+        self,
+        indices: NDArray[np.int64],
+        views: NDArray[np.int64],
+        compute: Compute,
+        only: Collection[str] = OF_VIEWS,
+    ) -> Seen:
         """What it sees of one view of each image, without fine maps and detail; of the images as they are where there
-        are no views."""
+        are no views. Of that, what ``only`` names."""
         if not self.views:
-            return self.clean.take(indices, compute, fine=False)
-        return self.augmented.take(self.row[indices] * self.views + views, compute)
+            return self.clean.take(indices, compute, only)
+        return self.augmented.take(self.row[indices] * self.views + views, compute, only)
 
     def small_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
         """The autoencoder's images, float32 ``[N, 3, H/f, W/f]``."""

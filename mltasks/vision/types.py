@@ -84,7 +84,8 @@ class TrainConfig:
     """All that shapes a training run. The same snapshot and config give the same weights on the same machine.
 
     Sizes are pixels, multiples of 32; 0 has them chosen from the images. ``head`` is ``dense`` or ``pooled`` (the
-    recipe the project grew from); ``companion`` is the second, smaller frozen network, empty for none. ``detectors`` of
+    recipe the project grew from); ``companion`` is the second, smaller frozen network, empty for none, whose next
+    blocks learn for ``stage_epochs`` (0: never) where there are ``stage_labels`` or more. ``detectors`` of
     novelty beside the pixel autoencoder: ``memory`` and ``second_memory`` of patches, ``detail`` of finer ones,
     ``places`` (the last two as one), ``features`` (an autoencoder), ``whole`` and ``second_whole`` parts.
     ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
@@ -112,6 +113,9 @@ class TrainConfig:
     learning_rate: float = 3e-4
     dense_epochs: int = 12
     dense_learning_rate: float = 2e-3
+    stage_epochs: int = 4
+    stage_learning_rate: float = 1e-3
+    stage_labels: int = 100
     dropout: float = 0.5
     oversampling: int = 4
     draws_cap: int = 1024

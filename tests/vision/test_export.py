@@ -15,7 +15,7 @@ from torch import Tensor
 from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.backbones import load_backbone
 from mltasks.vision.calibrators import Calibrator
-from mltasks.vision.classifier import DenseHead, Head, PooledHead, SecondDenseHead, TextureHead
+from mltasks.vision.classifier import DenseHead, Head, PooledHead, SecondDenseHead, SecondStageHead, TextureHead
 from mltasks.vision.companion import Companion
 from mltasks.vision.export import ExportMismatch, Serving, check_agreement, export_graph
 from mltasks.vision.feature_autoencoder import FeatureAutoencoder
@@ -34,6 +34,7 @@ MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
 BIASES = {
     "dense": "heads.dense.cells.bias",
     "second_dense": "heads.second_dense.cells.bias",
+    "second_stage": "heads.second_stage.linear.bias",
     "texture": "heads.texture.bias",
     "memory": "heads.memory.mean",
     "features": "heads.features.mean",
@@ -62,6 +63,7 @@ def serving(learned: Learned) -> Serving:
     heads: dict[str, Head] = {
         "dense": DenseHead(0.3),
         "second_dense": SecondDenseHead(0.3),
+        "second_stage": SecondStageHead(Companion(), 0.3),
         "texture": TextureHead(*tensors("texture", *texture), source="statistics"),
         "second_texture": TextureHead(*tensors("second_texture", *texture), source="second_statistics"),
         "memory": memory("memory"),

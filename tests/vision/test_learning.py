@@ -21,7 +21,7 @@ from mltasks.vision.trunk_views import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
 from tests.trained import CONFIG, labeled_samples
 
-HEADS = ("dense", "second_dense", "texture", "second_texture")
+HEADS = ("dense", "second_dense", "texture", "second_texture", "second_stage")
 
 IN_A_FRESH_PROCESS = """
 import sys
@@ -188,6 +188,7 @@ def test_it_refuses_too_few_labels(tmp_path: Path) -> None:
         {"max_epochs": 0},
         {"novelty_quantile": 1.0},
         {"dense_epochs": 0},
+        {"stage_epochs": -1},
         {"views": -1},
         {"head": "sparse"},
         {"detectors": ("memory", "nose")},

@@ -37,7 +37,7 @@ class Answers:
 
 def learn_and_ask(parts: Parts, labeled: Sequence[int], asked: Sequence[int], seed: int, stage: Stage) -> Answers:
     """Learn from four fifths of the labeled indices, weigh and calibrate on the rest, and answer about ``asked``."""
-    lesson = parts.with_seed(seed)
+    lesson = parts.with_seed(seed).for_labels(len(labeled))
     inside, settling = two_sides(parts.samples, labeled, INNER, derive_seed(seed, "settling"))
     one = train_round(lesson, inside, [*settling, *asked], derive_seed(seed, "round"), stage)
     setting = setting_of([only(one, range(len(settling)))], lesson)

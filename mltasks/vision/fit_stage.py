@@ -1,0 +1,79 @@
+"""Let the companion's next blocks learn on the product's own labels: fine-tuning, from maps that the bank holds.
+
+The blocks before them stay frozen, so that their maps are computed once. Of each image the map as it is and its mirror
+images teach: with hundreds of labels, turned and recoloured views teach less (docs/quality.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from mltasks.vision.classifier import SecondStageHead
+from mltasks.vision.companion import Companion
+from mltasks.vision.compute import derive_seed
+from mltasks.vision.fit_classifier import draw
+from mltasks.vision.progress import Stage
+from mltasks.vision.trunk_views import Material
+
+DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
+# The last layer starts from nothing and may hurry; all of it starts slowly.
+LAST_LAYER, WARM_UP = 10.0, 20
+
+
+def train_stage(
+    companion: Companion, material: Material, train: Sequence[int], seed: int, stage: Stage
+) -> SecondStageHead:
+    """Train on the indices in ``train`` for ``config.stage_epochs``, both classes equally often; the learning rate
+    falls along a cosine, so that the end is quiet without a validation set. The same arguments give the same weights.
+    """
+    config = material.config
+    torch.manual_seed(derive_seed(seed, "stage"))
+    generator = np.random.default_rng(derive_seed(seed, "stage draws"))
+    head = SecondStageHead(companion, DROPOUT)
+    material.compute.place(head)
+    rates = (config.stage_learning_rate, LAST_LAYER * config.stage_learning_rate)
+    groups = [{"params": module.parameters()} for module in (head.blocks, head.linear)]
+    optimizer = torch.optim.AdamW(groups, weight_decay=DECAY, fused=True)
+    draws = [draw(material, train, generator) for _ in range(config.stage_epochs)]
+    steps = sum(len(one) for one in draws) // config.batch_size
+    done = 0
+    for number, one in enumerate(draws, 1):
+        for start in range(0, len(one), config.batch_size):
+            share = min(1.0, (done + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done / steps))
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = share * rate
+            _step(head, material, one[start : start + config.batch_size], optimizer, generator)
+            done += 1
+        stage.report(number / config.stage_epochs, f"epoch {number}")
+    return head.eval()
+
+
+def _step(
+    head: SecondStageHead,
+    material: Material,
+    indices: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> None:
+    head.train()
+    maps = _mirrored(torch.from_numpy(material.bank.clean.second[indices]), generator)
+    maps = maps.to(material.compute.device, memory_format=torch.channels_last).float()
+    wanted = torch.from_numpy(material.targets[indices]).to(material.compute.device).float()
+    with material.compute.autocast_on_device():
+        logits, _ = head.judge(maps)
+    loss = F.binary_cross_entropy_with_logits(logits.float(), wanted * (1 - 2 * SMOOTHING) + SMOOTHING)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def _mirrored(maps: Tensor, generator: np.random.Generator) -> Tensor:
+    """A batch left to right, upside down, both or neither: nearly what the frozen blocks see of the mirrored image."""
+    return maps.flip([axis for axis in (2, 3) if generator.integers(2)])
