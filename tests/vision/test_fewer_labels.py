@@ -72,6 +72,14 @@ def test_too_few_parts_make_no_point() -> None:
     assert planned(found, replace(TrainConfig(), curve_shares=())) == []
 
 
+def test_of_very_many_only_the_largest_share_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fewer_labels, "ALL_SHARES_UP_TO", 39)
+    found = assign_splits(samples(40), TrainConfig())
+
+    [half] = planned(found, TrainConfig())
+    assert len(half.known) == 20
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="curve_shares"):
