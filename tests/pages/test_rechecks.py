@@ -46,15 +46,20 @@ def doubt(
     return opened
 
 
+@pytest.fixture
+def waiting(receive: Receive) -> Inspection:
+    """A part that came in before there was a model: it waits, whatever a version would say of it."""
+    return receive("P-1", 1)
+
+
 def told(page: Page) -> str:
     """All that the page holds of the part on the screen, hidden or not, and of the last decision."""
     return page.locator("#part").inner_html() + page.locator(".bench-foot").inner_html() + page.title()
 
 
 def test_it_is_judged_blind_and_the_next_part_comes(
-    page: Page, shoot: Shoot, ada: User, doubt: Recheck, receive: Receive
+    page: Page, shoot: Shoot, ada: User, waiting: Inspection, doubt: Recheck
 ) -> None:
-    receive("P-1", 1)
     page.goto("/review/")
     expect(page.get_by_text("Judge again: a label is in doubt")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
@@ -63,7 +68,7 @@ def test_it_is_judged_blind_and_the_next_part_comes(
         assert word not in told(page), word
 
     assert press(page, "p") == str(doubt.inspection_id)
-    expect(page.locator("#part .part")).to_have_attribute("data-title", "P-1")
+    expect(page.locator("#part .part")).to_have_attribute("data-title", waiting.part_id)
     settle(page)
     answer = Label.objects.get(reviewer=ada)
     assert (answer.verdict, answer.source, answer.defect_type) == ("PASS", Label.Source.REVIEW, None)
