@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,11 @@ def train_view(image: Tensor, seed: int) -> Tensor:
         torch.manual_seed(seed)
         turned = _train_transform()(mirrored)
     return eval_view(turned[:, top : top + height, left : left + width])
+
+
+def mirrored(batch: Tensor, generator: np.random.Generator) -> Tensor:
+    """A batch of images or maps ``[N, C, H, W]`` left to right, upside down, both or neither, by chance."""
+    return batch.flip([axis for axis in (2, 3) if generator.integers(2)])
 
 
 def eval_view(image: Tensor) -> Tensor:

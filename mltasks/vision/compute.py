@@ -19,13 +19,11 @@ class Compute:
     device: torch.device
     half: bool
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """bfloat16 for convolutions and matrix products, where the machine has it."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
-
-    def autocast_on_device(self) -> AbstractContextManager[object]:
-        """The same for networks of depthwise convolutions: on a processor they are slower in bfloat16."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half and self.device.type != "cpu")
+    def autocast(self, *, depthwise: bool = False) -> AbstractContextManager[object]:
+        """bfloat16 for convolutions and matrix products, where the machine has it; of ``depthwise`` convolutions not on
+        a processor, where they are slower so."""
+        enabled = self.half and not (depthwise and self.device.type == "cpu")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def place(self, module: nn.Module) -> None:
         """Move a network to the device, channels last: convolutions are faster so, on processors too."""

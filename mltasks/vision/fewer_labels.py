@@ -90,7 +90,7 @@ def try_fewer(
 
 def _attempt(trial: Trial, lesson: Lesson, stage: Stage) -> Asked:
     """Train by the trial's labels alone, and ask about the parts that measure."""
-    lesson = replace(lesson, material=replace(lesson.material, config=light(lesson.material.config)))
+    lesson = lesson.by(light(lesson.material.config))
     stage = stage.part(0, 1, f"with {len(trial.known)} labels")
     if trial.folds:
         rounds = rounds_without(lesson, trial.folds, stage, trial.known)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from mltasks.vision.augment import mirrored
 from mltasks.vision.autoencoder import Autoencoder
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.progress import Stage
@@ -97,8 +98,7 @@ def _train_epoch(
     total = 0.0
     for start in range(0, len(draws), config.batch_size):
         rgb = material.bank.small_batch(list(draws[start : start + config.batch_size]), compute)
-        flipped = [axis for axis in (2, 3) if generator.integers(2)]
-        rgb = rgb.flip(flipped).contiguous(memory_format=torch.channels_last)
+        rgb = mirrored(rgb, generator).contiguous(memory_format=torch.channels_last)
         with compute.autocast():
             drawn = network(rgb)
         loss = F.mse_loss(drawn.float(), rgb)

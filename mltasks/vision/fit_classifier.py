@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from mltasks.vision.classifier import Head, PooledHead
 from mltasks.vision.compute import derive_seed
+from mltasks.vision.features import Seen
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 from mltasks.vision.types import TrainConfig
@@ -91,20 +92,22 @@ def validation_loss(head: PooledHead, material: Material, indices: Sequence[int]
     return float(_loss(torch.tensor(logits), torch.from_numpy(material.targets[np.asarray(indices)]), material.config))
 
 
-def scores_of(head: Head, material: Material, indices: Sequence[int]) -> tuple[list[float], list[float]]:
+def scores_of(
+    head: Head, material: Material, indices: Sequence[int], only: Collection[str] = Seen._fields
+) -> tuple[list[float], list[float]]:
     """A head's score and its highest cell for images as they are, in the precision of the caller's block (32 bits by
-    default)."""
-    return scores_by({"": head}, material, indices)[""]
+    default); ``only`` names what it looks at, where that is known."""
+    return scores_by({"": head}, material, indices, only)[""]
 
 
 def scores_by(
-    heads: Mapping[str, Head], material: Material, indices: Sequence[int]
+    heads: Mapping[str, Head], material: Material, indices: Sequence[int], only: Collection[str] = Seen._fields
 ) -> dict[str, tuple[list[float], list[float]]]:
     """The same of several heads by name: what was seen of the images is fetched once for all of them."""
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
-            seen = material.bank.clean_batch(batch, material.compute)
+            seen = material.bank.clean_batch(batch, material.compute, only)
             for name, head in heads.items():
                 scores, cells = head.eval()(seen)
                 found[name][0].extend(scores.float().tolist())

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 from torch.nn import functional as F
 
 from mltasks.vision.classifier import LearningHead, TextureHead
 from mltasks.vision.compute import derive_seed
-from mltasks.vision.fit_classifier import Epoch, draw
+from mltasks.vision.fit_classifier import Epoch, draw, scores_of
 from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
+from mltasks.vision.trunk_views import Material
 
 DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
 # Strength of the ridge on 2688 standardised statistics: small, for there are often fewer parts than statistics.
@@ -77,6 +78,11 @@ def fit_texture(material: Material, train: Sequence[int], source: str = "statist
     return head.to(material.compute.device).eval()
 
 
+def smoothed_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross entropy of logits ``[N]`` against targets 0 and 1, in 32 bits, that are never quite believed."""
+    return F.binary_cross_entropy_with_logits(logits.float(), targets * (1 - 2 * SMOOTHING) + SMOOTHING)
+
+
 def _standardise(head: LearningHead, material: Material, train: Sequence[int]) -> None:
     """Give the head the channels' means and variances over the training images; they stay as they are."""
     seen = material.bank.clean_batch(_some(train), material.compute, head.norms())
@@ -107,7 +113,7 @@ def _epoch(
         wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device).float()
         with compute.autocast():
             logits, _ = head(seen)
-        loss = F.binary_cross_entropy_with_logits(logits.float(), wanted * (1 - 2 * SMOOTHING) + SMOOTHING)
+        loss = smoothed_loss(logits, wanted)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -116,9 +122,6 @@ def _epoch(
 
 
 def _loss_on(head: LearningHead, material: Material, indices: Sequence[int]) -> float:
-    head.eval()
-    bank, compute = material.bank, material.compute
-    with torch.inference_mode():
-        found = [head(bank.clean_batch(part, compute, head.norms()))[0] for part in batches(indices, EVALUATION_BATCH)]
+    logits, _ = scores_of(head, material, indices, head.norms())
     wanted = torch.from_numpy(material.targets[np.asarray(indices)]).double()
-    return float(F.binary_cross_entropy_with_logits(torch.cat(found).double().cpu(), wanted))
+    return float(F.binary_cross_entropy_with_logits(torch.tensor(logits, dtype=torch.float64), wanted))

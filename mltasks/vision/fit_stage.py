@@ -12,17 +12,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
+from mltasks.vision.augment import mirrored
 from mltasks.vision.classifier import SecondStageHead
 from mltasks.vision.companion import Companion
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.fit_classifier import draw
+from mltasks.vision.fit_dense import DECAY, DROPOUT, smoothed_loss
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
 
-DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
 # The last layer starts from nothing and may hurry; all of it starts slowly.
 LAST_LAYER, WARM_UP = 10.0, 20
 
@@ -63,17 +62,13 @@ def _step(
     generator: np.random.Generator,
 ) -> None:
     head.train()
-    maps = _mirrored(torch.from_numpy(material.bank.clean.second[indices]), generator)
+    # Nearly what the frozen blocks see of the mirrored image
+    maps = mirrored(torch.from_numpy(material.bank.clean.second[indices]), generator)
     maps = maps.to(material.compute.device, memory_format=torch.channels_last).float()
     wanted = torch.from_numpy(material.targets[indices]).to(material.compute.device).float()
-    with material.compute.autocast_on_device():
+    with material.compute.autocast(depthwise=True):
         logits, _ = head.judge(maps)
-    loss = F.binary_cross_entropy_with_logits(logits.float(), wanted * (1 - 2 * SMOOTHING) + SMOOTHING)
+    loss = smoothed_loss(logits, wanted)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-
-
-def _mirrored(maps: Tensor, generator: np.random.Generator) -> Tensor:
-    """A batch left to right, upside down, both or neither: nearly what the frozen blocks see of the mirrored image."""
-    return maps.flip([axis for axis in (2, 3) if generator.integers(2)])

@@ -20,7 +20,7 @@ from mltasks.vision.fit_novelty import fit_detectors
 from mltasks.vision.fit_stage import train_stage
 from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
-from mltasks.vision.types import DEFECT, GOOD, Sample
+from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 # Of a round's time the share that each kind of classifier takes, and the detectors after it
 CLASSIFIER_SHARE, DETECTOR_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.15
@@ -38,13 +38,17 @@ class Lesson:
     trunk: Trunk
     layer4: nn.Module
 
+    def by(self, config: TrainConfig) -> Self:
+        """The same, taught by another config."""
+        return replace(self, material=replace(self.material, config=config))
+
     def for_labels(self, count: int) -> Self:
         """The same for a training of so many labels: from few, no part of a network learns. All rounds that are weighed
         together ask this with one number, for they need the same voices."""
         config = self.material.config
         if count >= config.stage_labels or not config.stage_epochs:
             return self
-        return replace(self, material=replace(self.material, config=replace(config, stage_epochs=0)))
+        return self.by(replace(config, stage_epochs=0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mltasks.vision.backbones import load_backbone
+from mltasks.vision.benchmarks.figures import area
 from mltasks.vision.classifier import SecondStageHead
 from mltasks.vision.companion import LEARNING_BLOCKS, SECOND, STAGE, TAPS, Companion
 from mltasks.vision.compute import Compute, reproducible
@@ -39,12 +40,6 @@ def material(compute: Compute, config: TrainConfig = CONFIG) -> Material:
     views = Maps.empty(0, 16 * GRID, 16 * GRID, fine=False, second=True)
     bank = TrunkViews(clean, views, np.zeros((COUNT, 3, 1, 1), np.float16), np.arange(COUNT), 0)
     return Material(bank, targets, config, compute)
-
-
-def apart(scores: list[float], targets: np.ndarray) -> float:
-    """The share of pairs of a defect and a good part that are ranked right."""
-    found = np.asarray(scores)
-    return float((found[targets == 1][:, None] > found[targets == 0]).mean())
 
 
 def test_it_starts_as_the_networks_own_blocks(companion: Companion) -> None:
@@ -99,7 +94,7 @@ def test_it_learns_and_the_companion_stays_as_it_is(companion: Companion) -> Non
         head = train_stage(companion, toy, train, 3, Stage(steps.append))
         scores, _ = scores_of(head, toy, test)
 
-    assert apart(scores, toy.targets[test]) > 0.95
+    assert area(np.asarray(scores), toy.targets[test]) > 0.95
     assert not head.training
     assert [step.stage for step in steps] == ["epoch 1", "epoch 2", "epoch 3"] and steps[-1].share == 1
     assert all(torch.equal(value, before[name]) for name, value in companion.state_dict().items())

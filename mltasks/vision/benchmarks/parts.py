@@ -56,8 +56,7 @@ class Parts:
 
     def with_seed(self, seed: int) -> Lesson:
         """The same parts under another seed: other draws, the same views."""
-        material = self.lesson.material
-        return replace(self.lesson, material=replace(material, config=replace(material.config, seed=seed)))
+        return self.lesson.by(replace(self.lesson.material.config, seed=seed))
 
 
 def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:

@@ -39,8 +39,15 @@ Infer = Callable[[Image], object]
 def serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
     """Milliseconds of both and their ratio; see above. ``repeats`` are rounds of 60 pairs each. Raises NotEnoughLabels
     and ExportMismatch."""
-    recipe = replace(bench.config, views=1, max_epochs=1, dense_epochs=1, autoencoder_epochs=1, stage_labels=1)
-    recipe = replace(recipe, stage_epochs=min(1, recipe.stage_epochs))
+    recipe = replace(
+        bench.config,
+        views=1,
+        max_epochs=1,
+        dense_epochs=1,
+        autoencoder_epochs=1,
+        stage_epochs=min(1, bench.config.stage_epochs),
+        stage_labels=1,
+    )
     ready = assign_splits(some_of(samples), replace(recipe, cross_validate_below=0))
     parts = look(ready, range(len(ready)), bench.part(0, LEARNING / 2, "looking at the parts", recipe))
     with TemporaryDirectory(prefix="second-look-") as folder:
