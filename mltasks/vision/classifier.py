@@ -37,8 +37,12 @@ class Standard(nn.Module):
         self.mean: Tensor
         self.deviation: Tensor
 
-    def forward(self, maps: Tensor) -> Tensor:
-        return (maps - self.mean) / self.deviation
+    def then(self, weigh: nn.Conv2d, maps: Tensor) -> Tensor:
+        """``weigh``, a 1 × 1 convolution, of the standardised maps: the standard goes into its weights and bias, so
+        that the maps, a hundred times as large, are neither copied nor kept for the gradient."""
+        weight = weigh.weight / self.deviation
+        bias = -(weight * self.mean).sum((1, 2, 3))
+        return F.conv2d(maps, weight, bias if weigh.bias is None else bias + weigh.bias)
 
 
 class LearningHead(Head):
@@ -74,8 +78,8 @@ class DenseHead(LearningHead):
         return {"middle": self.middle_norm, "deep": self.deep_norm}
 
     def evidence(self, seen: Seen) -> Tensor:
-        deep = F.interpolate(self.deep(self.deep_norm(seen.deep)), scale_factor=2.0, mode="bilinear")
-        mixed = F.relu(self.middle(self.middle_norm(seen.middle)) + deep)
+        deep = F.interpolate(self.deep_norm.then(self.deep, seen.deep), scale_factor=2.0, mode="bilinear")
+        mixed = F.relu(self.middle_norm.then(self.middle, seen.middle) + deep)
         cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
         return cells
 
@@ -94,7 +98,7 @@ class SecondDenseHead(LearningHead):
         return {"second": self.second_norm}
 
     def evidence(self, seen: Seen) -> Tensor:
-        mixed = F.relu(self.second(self.second_norm(seen.second)))
+        mixed = F.relu(self.second_norm.then(self.second, seen.second))
         cells: Tensor = self.cells(self.dropout(mixed)).squeeze(1)
         return cells
 

@@ -48,7 +48,7 @@ def train_dense(
     head = kind(DROPOUT)
     _standardise(head, material, train)
     material.compute.place(head)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=config.dense_learning_rate, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=config.dense_learning_rate, weight_decay=DECAY, fused=True)
     watched = _some(held_out or train)
     curve: list[Epoch] = []
     for number in range(1, config.dense_epochs + 1):

@@ -12,7 +12,7 @@ from mltasks.vision.classifier import Head
 from mltasks.vision.compute import derive_seed
 from mltasks.vision.feature_autoencoder import train_feature_autoencoder
 from mltasks.vision.operating import KNOWN
-from mltasks.vision.patch_memory import PATCHES, PatchMemory, remember, strange_patches, with_known
+from mltasks.vision.patch_memory import MADE_OF, PATCHES, PatchMemory, remember, strange_patches, with_known
 from mltasks.vision.places import Places
 from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 from mltasks.vision.types import TrainConfig
@@ -92,7 +92,7 @@ def learn_usual(
     with torch.inference_mode():
         for batch in batches(drawn, AT_A_TIME):
             same = torch.tensor([[apart and name == parts[index] for name in names] for index in batch])
-            seen = material.bank.clean_batch(batch, material.compute)
+            seen = material.bank.clean_batch(batch, material.compute, MADE_OF[memory.source])
             found += memory.distances(seen, same.to(memory.memory.device)).cpu()
     return usual_of(found)
 
@@ -100,7 +100,7 @@ def learn_usual(
 def _strange(memory: PatchMemory, material: Material, defects: Sequence[int]) -> Tensor:
     with torch.inference_mode():
         found = [
-            strange_patches(memory, material.bank.clean_batch(batch, material.compute))
+            strange_patches(memory, material.bank.clean_batch(batch, material.compute, MADE_OF[memory.source]))
             for batch in batches(list(defects), EVALUATION_BATCH)
         ]
     return torch.cat(found).clone()
@@ -114,7 +114,7 @@ def sample_patches(material: Material, indices: Sequence[int], seed: int, source
     found, images = list[Tensor](), list[Tensor]()
     with torch.inference_mode():
         for batch in batches(list(indices), EVALUATION_BATCH):
-            maps = PATCHES[source](material.bank.clean_batch(batch, material.compute)).cpu()
+            maps = PATCHES[source](material.bank.clean_batch(batch, material.compute, MADE_OF[source])).cpu()
             for index, one in zip(batch, maps, strict=True):
                 flat = one.flatten(1).T
                 found.append(flat[torch.from_numpy(generator.permutation(len(flat))[:each])])

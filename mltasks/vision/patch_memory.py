@@ -28,6 +28,8 @@ PATCHES: dict[str, Callable[[Seen], Tensor]] = {
     "second_patches": second_patches,
     "detail": lambda seen: seen.detail,
 }
+# What each of them is made of, by name in ``Seen``
+MADE_OF = {"patches": ("fine", "middle"), "second_patches": ("second",), "detail": ("detail",)}
 # Projected, so that each of its directions has the weight it should have
 WEIGHED = frozenset({"detail"})
 

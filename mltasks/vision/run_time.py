@@ -14,9 +14,9 @@ from mltasks.vision.trunk_views import views_of
 from mltasks.vision.types import TrainConfig
 
 # One draw of the dense heads, of the companion's blocks that learn, of the pooled head, and of the autoencoder
-DENSE_DRAW, STAGE_DRAW, POOLED_DRAW, PIXEL_DRAW = 0.01, 0.087, 0.6, 0.016
+DENSE_DRAW, STAGE_DRAW, POOLED_DRAW, PIXEL_DRAW = 0.01, 0.19, 0.6, 0.018
 # A round's detectors and answers: of each image, and of any number
-ASKING, ROUND = 0.2, 30
+ASKING, ROUND = 0.15, 30
 # Of the pooled head's epochs, what early stopping leaves, by experience
 EPOCHS_LEFT = 0.6
 

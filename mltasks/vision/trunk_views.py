@@ -91,7 +91,7 @@ class Maps:
         """What was seen of these images, in 32 bits: what ``only`` names, and nothing where there is nothing."""
         kept = {name: getattr(self, name) for name in Seen._fields}
         wanted = {name: one for name, one in kept.items() if name in only and len(one)}
-        found = {name: torch.from_numpy(one[rows]).to(compute.device).float() for name, one in wanted.items()}
+        found = {name: compute.fetch(one[rows]) for name, one in wanted.items()}
         return Seen(*(found.get(name, NOTHING) for name in Seen._fields))
 
 
