@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.classifier import DenseHead, LearningHead, SecondDenseHead
+from mltasks.vision.classifier import DenseHead, LearningHead, SecondDenseHead, Standard
 from mltasks.vision.compute import Compute, reproducible
 from mltasks.vision.features import STATISTICS, Seen, top_mean
 from mltasks.vision.fit_classifier import scores_of
@@ -147,6 +147,25 @@ def test_channels_are_standardised_by_what_it_learns_from() -> None:
 
     torch.testing.assert_close(head.middle_norm.mean.flatten(), seen.mean((0, 2, 3)))
     torch.testing.assert_close(head.middle_norm.deviation.flatten(), seen.std((0, 2, 3)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_standard_inside_the_weights_is_the_standard_of_the_maps(bias: bool) -> None:
+    standard, weigh = Standard(5), torch.nn.Conv2d(5, 3, 1, bias=bias)
+    standard.mean.copy_(torch.arange(5.0).view(1, 5, 1, 1))
+    standard.deviation.copy_(torch.linspace(0.1, 2, 5).view(1, 5, 1, 1))
+    maps, pull = torch.randn(2, 5, 4, 6), torch.randn(2, 3, 4, 6)
+
+    plain, quick = weigh((maps - standard.mean) / standard.deviation), standard.then(weigh, maps)
+
+    torch.testing.assert_close(quick, plain, rtol=1e-4, atol=1e-4)
+    learned = list(weigh.parameters())
+    for one, other in zip(
+        torch.autograd.grad((quick * pull).sum(), learned),
+        torch.autograd.grad((plain * pull).sum(), learned),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
 
 
 def test_the_texture_head_sees_what_has_no_place() -> None:

@@ -72,6 +72,8 @@ def test_a_batch_is_what_the_trunk_saw_of_these_images(samples: list[Sample]) ->
 
     assert np.array_equal(clean.deep.numpy(), bank.clean.deep[[4, 1]].astype(np.float32))
     assert np.array_equal(clean.statistics.numpy(), bank.clean.statistics[[4, 1]])
+    # As the networks read them, so that no convolution turns them again
+    assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in (clean.middle, clean.fine, view.deep))
     # Image 3 is the second in the bank of three views each.
     assert np.array_equal(view.middle.numpy(), bank.augmented.middle[[5, 1]].astype(np.float32))
 
