@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 # Dimensions of maps: number, channels, height, width
@@ -34,10 +32,10 @@ class Compute:
         """Move a network to the device, channels last: convolutions are faster so, on processors too."""
         module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def fetch(self, stored: NDArray[np.float16] | NDArray[np.float32]) -> Tensor:
+    def fetch(self, stored: Tensor) -> Tensor:
         """Stored numbers on the device in 32 bits; maps ``[n, channels, h, w]`` channels last, as networks are placed:
         turned here once, in half the bytes, and not by each convolution, forwards and backwards."""
-        found = torch.from_numpy(stored).to(self.device)
+        found = stored.to(self.device)
         return (found.contiguous(memory_format=torch.channels_last) if found.ndim == MAPS else found).float()
 
     def describe(self) -> dict[str, str | int]:

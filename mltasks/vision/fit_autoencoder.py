@@ -98,7 +98,7 @@ def _train_epoch(
     total = 0.0
     for start in range(0, len(draws), config.batch_size):
         rgb = material.bank.small_batch(list(draws[start : start + config.batch_size]), compute)
-        rgb = mirrored(rgb, generator).contiguous(memory_format=torch.channels_last)
+        rgb = mirrored(rgb, generator)
         with compute.autocast():
             drawn = network(rgb)
         loss = F.mse_loss(drawn.float(), rgb)

@@ -63,8 +63,7 @@ def _step(
 ) -> None:
     head.train()
     # Nearly what the frozen blocks see of the mirrored image
-    maps = mirrored(torch.from_numpy(material.bank.clean.second[indices]), generator)
-    maps = maps.to(material.compute.device, memory_format=torch.channels_last).float()
+    maps = material.compute.fetch(mirrored(torch.from_numpy(material.bank.clean.second[indices]), generator))
     wanted = torch.from_numpy(material.targets[indices]).to(material.compute.device).float()
     with material.compute.autocast(depthwise=True):
         logits, _ = head.judge(maps)

@@ -91,7 +91,7 @@ class Maps:
         """What was seen of these images, in 32 bits: what ``only`` names, and nothing where there is nothing."""
         kept = {name: getattr(self, name) for name in Seen._fields}
         wanted = {name: one for name, one in kept.items() if name in only and len(one)}
-        found = {name: compute.fetch(one[rows]) for name, one in wanted.items()}
+        found = {name: compute.fetch(torch.from_numpy(one[rows])) for name, one in wanted.items()}
         return Seen(*(found.get(name, NOTHING) for name in Seen._fields))
 
 
@@ -129,7 +129,7 @@ class TrunkViews:
 
     def small_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
         """The autoencoder's images, float32 ``[N, 3, H/f, W/f]``."""
-        return torch.from_numpy(self.small[np.asarray(indices)]).to(compute.device).float()
+        return compute.fetch(torch.from_numpy(self.small[np.asarray(indices)]))
 
 
 @dataclass(frozen=True, slots=True)
