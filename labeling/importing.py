@@ -153,6 +153,7 @@ def _stored(batch: _Batch, entry: Entry, verdict: str) -> Label:
         verdict=verdict,
         defect_type=batch.types.get(name),
         source=Label.Source.IMPORT,
+        provenance=Label.Provenance.IMPORTED,
         reviewer=batch.reviewer,
     )
 

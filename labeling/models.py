@@ -1,4 +1,4 @@
-"""People look again: defect types, claims, reviews, labels, and labels in doubt."""
+"""People look again: claims, reviews, labels. All models of this floor are found here."""
 
 from __future__ import annotations
 
@@ -7,38 +7,15 @@ from typing import Self
 
 import pgtrigger
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inspection.models import Inspection, Product, Verdict
-from mltasks.models import ModelVersion
-
-
-class DefectType(models.Model):
-    """A kind of defect of a product, as people name it."""
-
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="defect_types")
-    name = models.SlugField(max_length=80)
-    key = models.CharField(
-        max_length=1,
-        blank=True,
-        validators=[RegexValidator(r"^[1-9]$", "A key is one digit from 1 to 9.")],
-        help_text="The digit that fails a part with this type in one keystroke.",
-    )
-
-    class Meta:
-        ordering = ["product", "key", "name"]
-        constraints = [
-            models.UniqueConstraint(fields=["product", "name"], name="defect_type_once_per_product"),
-            models.UniqueConstraint(
-                fields=["product", "key"], condition=~Q(key=""), name="defect_type_key_once_per_product"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
+from inspection.models import Inspection, Verdict
+from labeling.defect_types import DefectExample as DefectExample
+from labeling.defect_types import DefectType as DefectType
+from labeling.rechecks import Recheck as Recheck
+from labeling.rechecks import RecheckQuerySet as RecheckQuerySet
 
 
 class Claim(models.Model):
@@ -74,6 +51,9 @@ class Review(models.Model):
     defect_type = models.ForeignKey(DefectType, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     comment = models.TextField(blank=True)
     seconds = models.FloatField(help_text="From the claim to the verdict.")
+    shown_seconds = models.FloatField(
+        null=True, blank=True, help_text="On the reviewer's screen, as their page measured it."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -85,6 +65,32 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reviewer}: {self.verdict}"
+
+
+class Skip(models.Model):
+    """A part that a reviewer would not judge, and why. It goes back to the queue, for others. Append-only."""
+
+    class Reason(models.TextChoices):
+        UNCLEAR_IMAGE = "unclear_image", "The image is unclear"
+        CANNOT_DECIDE = "cannot_decide", "I can't decide"
+        NOT_A_PART = "not_a_part", "This is no such part"
+        OTHER = "other", "Another reason"
+
+    claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="skip")
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="skips")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="skips")
+    reason = models.CharField(max_length=20, choices=Reason)
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        # The queue passes over what its reviewer skipped lately.
+        indexes = [models.Index(fields=["inspection", "reviewer", "-created_at"], name="skip_of_part_by_reviewer")]
+        triggers = [pgtrigger.Protect(name="skip_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} skipped {self.inspection}: {self.get_reason_display()}"
 
 
 class LabelQuerySet(models.QuerySet["Label"]):
@@ -107,10 +113,23 @@ class Label(models.Model):
         CORRECTION = "correction", "Correction"
         IMPORT = "import", "Imported folder"
 
+    class Provenance(models.TextChoices):
+        SINGLE = "single", "One person"
+        DOUBLE = "double", "Two people who agree"
+        ADJUDICATED = "adjudicated", "Settled by a third person"
+        IMPORTED = "imported", "Imported"
+
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="labels")
     verdict = models.CharField(max_length=6, choices=Verdict)
     defect_type = models.ForeignKey(DefectType, on_delete=models.PROTECT, null=True, blank=True, related_name="labels")
     source = models.CharField(max_length=10, choices=Source)
+    provenance = models.CharField(
+        max_length=12,
+        choices=Provenance,
+        default=Provenance.SINGLE,
+        db_default=Provenance.SINGLE,
+        help_text="How many people stand behind it.",
+    )
     review = models.OneToOneField(Review, on_delete=models.PROTECT, null=True, blank=True, related_name="label")
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="labels"
@@ -154,58 +173,3 @@ class LabelUndo(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} took back {self.label}"
-
-
-class RecheckQuerySet(models.QuerySet["Recheck"]):
-    """Sets of rechecks in domain words."""
-
-    def open(self) -> Self:
-        """Those that wait for a person."""
-        return self.filter(closed_at__isnull=True)
-
-
-class Recheck(models.Model):
-    """A label that a version disagrees with: its part waits for a person again, who is not told which way.
-
-    The ``answer`` is the label that closed it; taking that one back opens it again.
-    """
-
-    class Outcome(models.TextChoices):
-        CONFIRMED = "confirmed", "Confirmed"
-        CHANGED = "changed", "Changed"
-        WITHDRAWN = "withdrawn", "The label was taken back"
-
-    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="rechecks")
-    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="rechecks", help_text="The label in doubt.")
-    given = models.CharField(max_length=6, choices=Verdict, help_text="What that label says.")
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="rechecks")
-    probability = models.FloatField(help_text="Of a defect, out of fold: by models that had not learned from the part.")
-    opened_at = models.DateTimeField(db_default=Now(), editable=False)
-    closed_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
-    answer = models.OneToOneField(Label, on_delete=models.PROTECT, null=True, blank=True, related_name="answers")
-
-    objects = RecheckQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-opened_at", "-id"]
-        constraints = [
-            # Also the way to what waits: the queue's query is over open rechecks.
-            models.UniqueConstraint(
-                fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_recheck_per_inspection"
-            ),
-            # A person who said it again is not asked once more.
-            models.UniqueConstraint(
-                fields=["inspection", "given"], condition=~Q(outcome="withdrawn"), name="verdict_doubted_once"
-            ),
-            models.CheckConstraint(condition=Q(given__in=["PASS", "FAIL"]), name="recheck_of_pass_or_fail"),
-            models.CheckConstraint(
-                condition=Q(closed_at__isnull=True, outcome="", answer__isnull=True)
-                | Q(closed_at__isnull=False, outcome="withdrawn", answer__isnull=True)
-                | Q(closed_at__isnull=False, outcome__in=["confirmed", "changed"], answer__isnull=False),
-                name="recheck_is_open_or_has_an_outcome",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.given} of {self.inspection} in doubt"

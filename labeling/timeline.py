@@ -67,7 +67,9 @@ def _labels(part: Inspection) -> Iterator[Event]:
 
 
 def _rechecks(part: Inspection) -> Iterator[Event]:
-    for doubt in Recheck.objects.filter(inspection=part).select_related("version"):
+    doubted = Recheck.objects.filter(inspection=part, version__isnull=False)
+    for doubt in doubted.select_related("version"):
+        assert doubt.version is not None and doubt.probability is not None  # noqa: S101 - for the type checker
         said = f"version {doubt.version.number} gives a defect {doubt.probability:.0%}; a person judges it again"
         yield Event(doubt.opened_at, "review", f"The model disagrees with this label: {doubt.given}", said)
         if doubt.closed_at:

@@ -30,6 +30,8 @@ _MANAGE = [
     ("inspection", "change_product"),
     ("labeling", "add_defecttype"),
     ("labeling", "change_defecttype"),
+    ("labeling", "adjudicate"),
+    ("labeling", "view_skip"),
     ("labeling", "undo_any_label"),
     ("labeling", "change_claim"),
     ("mltasks", "add_trainingrun"),

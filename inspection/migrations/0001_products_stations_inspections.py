@@ -5,7 +5,7 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
-import inspection.models
+import inspection.validators
 import pgtrigger.compiler
 import pgtrigger.migrations
 import uuid
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('audit_share', models.FloatField(default=0.01, help_text='Share of sure PASS parts that a person looks at anyway, to measure what escapes.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)])),
                 ('retrain_nightly', models.BooleanField(default=True)),
                 ('retrain_at', models.TimeField(default=datetime.time(2, 0), help_text="Local time at which a night's retraining is due.")),
-                ('training_settings', models.JSONField(blank=True, default=dict, help_text='Overrides of the training defaults, such as {"max_epochs": 20}.', validators=[inspection.models.validate_training_settings])),
+                ('training_settings', models.JSONField(blank=True, default=dict, help_text='Overrides of the training defaults, such as {"max_epochs": 20}.', validators=[inspection.validators.validate_training_settings])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('registered_model', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='product', to='mltasks.registeredmodel')),
             ],
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.SlugField(max_length=80)),
-                ('roi', models.CharField(blank=True, help_text='X,Y,W,H in pixels of the upright image; empty is the whole image.', max_length=40, validators=[inspection.models.validate_roi], verbose_name='region of interest')),
+                ('roi', models.CharField(blank=True, help_text='X,Y,W,H in pixels of the upright image; empty is the whole image.', max_length=40, validators=[inspection.validators.validate_roi], verbose_name='region of interest')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stations', to='inspection.product')),
             ],

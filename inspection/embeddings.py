@@ -1,0 +1,53 @@
+"""Where a part lies among others by what it looks like: the row behind "the most similar labeled parts"."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from pgvector.django import HalfVectorField, HnswIndex
+
+from mltasks.vision.embedding import DIMENSIONS
+
+
+class Embedding(models.Model):
+    """One image as a point, written with its verdict or by a worker; near points look alike by cosine.
+
+    A row of its own, so that lists of inspections never read it. ``target`` is the standing label's, kept by whoever
+    writes labels: only labeled parts are looked for, so only they are in the index.
+    """
+
+    inspection = models.OneToOneField(
+        "inspection.Inspection", on_delete=models.CASCADE, primary_key=True, related_name="embedding"
+    )
+    product = models.ForeignKey("inspection.Product", on_delete=models.CASCADE, related_name="+", db_index=False)
+    space = models.CharField(
+        max_length=64, help_text="Which network drew it; points of different spaces can't be compared."
+    )
+    vector = HalfVectorField(dimensions=DIMENSIONS)
+    target = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="0 for a part labeled good, 1 for one labeled defective."
+    )
+
+    class Meta:
+        indexes = [
+            # The most similar labeled parts (Malkov and Yashunin, 2018), one graph for good and one for defective ones.
+            HnswIndex(
+                name="embedding_good",
+                fields=["vector"],
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_cosine_ops"],
+                condition=Q(target=0),
+            ),
+            HnswIndex(
+                name="embedding_defective",
+                fields=["vector"],
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_cosine_ops"],
+                condition=Q(target=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Embedding of {self.inspection_id}"

@@ -1,0 +1,182 @@
+"""What a line makes and where it is looked at: products with their costs and policies, and camera stations."""
+
+from __future__ import annotations
+
+import math
+from datetime import time
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from rest_framework_api_key.models import AbstractAPIKey
+
+from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
+from inspection.words import PickStrategy
+from mltasks.models import RegisteredModel
+from mltasks.vision.promise import EscapePromise
+from mltasks.vision.types import Costs, TrainConfig
+
+
+class Product(models.Model):
+    """What a line makes: its registered model, its costs, its escape promise and its routing policy."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    registered_model = models.OneToOneField(RegisteredModel, on_delete=models.PROTECT, related_name="product")
+    fn_cost = models.FloatField("cost of an escape", default=5.0, validators=[MinValueValidator(0.001)])
+    fp_cost = models.FloatField("cost of a false alarm", default=1.0, validators=[MinValueValidator(0.001)])
+    review_cost = models.FloatField("cost of one review", default=0.2, validators=[MinValueValidator(0.0)])
+    defect_rate = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[validate_inner_share],
+        help_text="Share of defective parts on the line, such as 0.02; empty: that of the labels.",
+    )
+    # Defaults of the database as well: the program before this migration may still add products.
+    escape_promise = models.FloatField(
+        "promised escape rate",
+        default=0.05,
+        db_default=0.05,
+        validators=[validate_rate],
+        help_text="At most this share of defective parts passes with nobody looking; 1 promises nothing.",
+    )
+    escape_confidence = models.FloatField(
+        "confidence of the promise",
+        default=0.95,
+        db_default=0.95,
+        validators=[validate_inner_share],
+        help_text="How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts.",
+    )
+    audit_share = models.FloatField(
+        default=0.01,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Share of sure PASS parts that a person looks at anyway, to measure what escapes.",
+    )
+    second_share = models.FloatField(
+        "share judged by two people",
+        default=0.05,
+        db_default=0.05,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Share of reviewed parts that a second person judges too, blind; a third settles differences.",
+    )
+    repeat_share = models.FloatField(
+        "share judged twice by one person",
+        default=0.02,
+        db_default=0.02,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Share of reviewed parts that come back to the same person after a day, blind.",
+    )
+    pick_strategy = models.CharField(
+        "order of the review queue",
+        max_length=20,
+        choices=PickStrategy,
+        default=PickStrategy.EXPECTED_COST,
+        db_default=PickStrategy.EXPECTED_COST,
+        help_text="What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn.",
+    )
+    ranked_by = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    retrain_nightly = models.BooleanField(default=True)
+    retrain_at = models.TimeField(default=time(2, 0), help_text="Local time at which a night's retraining is due.")
+    training_settings = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_training_settings],
+        help_text='Overrides of the training defaults, such as {"max_epochs": 20}.',
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(fn_cost__gt=0, fp_cost__gt=0, review_cost__gte=0), name="product_costs_are_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(defect_rate__isnull=True) | Q(defect_rate__gt=0, defect_rate__lt=1),
+                name="product_defect_rate_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    escape_promise__gt=0, escape_promise__lte=1, escape_confidence__gt=0, escape_confidence__lt=1
+                ),
+                name="product_escape_promise_can_be_kept",
+            ),
+            models.CheckConstraint(
+                condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(second_share__gte=0, repeat_share__gte=0, second_share__lte=1 - F("repeat_share")),
+                name="product_judges_a_part_again_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(pick_strategy__in=PickStrategy.values), name="product_pick_strategy_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse costs that are no numbers: NaN passes every comparison, in PostgreSQL too."""
+        super().clean()
+        for name in ("fn_cost", "fp_cost", "review_cost"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValidationError({name: "A cost is a finite number."})
+        if self.second_share + self.repeat_share > 1:
+            raise ValidationError("The shares judged by two people and twice by one are at most 1 together.")
+
+    @property
+    def costs(self) -> Costs:
+        """The product's costs, from which the thresholds follow."""
+        return Costs(fn=self.fn_cost, fp=self.fp_cost, review=self.review_cost)
+
+    @property
+    def promise(self) -> EscapePromise:
+        """What the product promises of the parts that pass with nobody looking."""
+        return EscapePromise(rate=self.escape_promise, confidence=self.escape_confidence)
+
+    def train_config(self) -> TrainConfig:
+        """The config its next training run starts with."""
+        backbone = {"backbone": settings.BACKBONE, "backbone_weights": settings.BACKBONE_WEIGHTS}
+        promise = {"escape_rate": self.escape_promise, "escape_confidence": self.escape_confidence}
+        line = {**promise, "defect_rate": self.defect_rate, "costs": self.costs}
+        return TrainConfig.from_json({**backbone, **self.training_settings, **line})
+
+
+class Station(models.Model):
+    """A camera station of a product."""
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stations")
+    name = models.SlugField(max_length=80)
+    roi = models.CharField(
+        "region of interest",
+        max_length=40,
+        blank=True,
+        validators=[validate_roi],
+        help_text="X,Y,W,H in pixels of the upright image; empty is the whole image.",
+    )
+    urgent = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="People see its parts before others, unless those have waited for a day and more.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["product", "name"]
+        constraints = [models.UniqueConstraint(fields=["product", "name"], name="station_name_once_per_product")]
+
+    def __str__(self) -> str:
+        return f"{self.product.slug}/{self.name}"
+
+
+class StationKey(AbstractAPIKey):
+    """An API key of a station, stored hashed; the key itself is shown once."""
+
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="keys")
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "station key"
+        verbose_name_plural = "station keys"

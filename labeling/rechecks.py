@@ -1,0 +1,103 @@
+"""Parts that are judged again: labels that a version doubts, blind second looks, and what two people differ on."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inspection.models import Inspection, Verdict
+from mltasks.models import ModelVersion
+
+
+class RecheckQuerySet(models.QuerySet["Recheck"]):
+    """Sets of rechecks in domain words."""
+
+    def open(self) -> Self:
+        """Those that wait for a person."""
+        return self.filter(closed_at__isnull=True)
+
+
+class Recheck(models.Model):
+    """A labeled part that is judged again, and why: by whom it may be follows from the reason.
+
+    The ``answer`` is the label that closed it; taking that one back opens it again.
+    """
+
+    class Reason(models.TextChoices):
+        DOUBTED = "doubted", "A version disagrees with the label"
+        SECOND = "second", "A second person judges it, blind"
+        REPEAT = "repeat", "The same person judges it again, blind"
+        DISPUTED = "disputed", "Two verdicts differ; a third person settles it"
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed", "Confirmed"
+        CHANGED = "changed", "Changed"
+        WITHDRAWN = "withdrawn", "The label was taken back"
+
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="rechecks")
+    reason = models.CharField(max_length=10, choices=Reason, default=Reason.DOUBTED, db_default=Reason.DOUBTED)
+    label = models.ForeignKey(
+        "labeling.Label", on_delete=models.PROTECT, related_name="rechecks", help_text="The label that is judged again."
+    )
+    given = models.CharField(max_length=6, choices=Verdict, help_text="What that label says.")
+    version = models.ForeignKey(
+        ModelVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="rechecks",
+        help_text="The version that doubts the label.",
+    )
+    probability = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Of a defect, out of fold: by models that had not learned from the part.",
+    )
+    opened_at = models.DateTimeField(db_default=Now(), editable=False)
+    due_at = models.DateTimeField(db_default=Now(), help_text="From when on it is offered.")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+    answer = models.OneToOneField(
+        "labeling.Label", on_delete=models.PROTECT, null=True, blank=True, related_name="answers"
+    )
+
+    objects = RecheckQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        permissions = [("adjudicate", "Can settle what two people differ on, and see how people agree")]
+        constraints = [
+            # Also the way to what waits: the queue's query is over open rechecks.
+            models.UniqueConstraint(
+                fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_recheck_per_inspection"
+            ),
+            # A person who said it again is not asked once more.
+            models.UniqueConstraint(
+                fields=["inspection", "given"],
+                condition=Q(reason="doubted") & ~Q(outcome="withdrawn"),
+                name="verdict_doubted_once",
+            ),
+            models.UniqueConstraint(
+                fields=["inspection"],
+                condition=Q(reason__in=["second", "repeat"]) & ~Q(outcome="withdrawn"),
+                name="part_judged_again_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason="doubted", version__isnull=False, probability__isnull=False)
+                | Q(reason__in=["second", "repeat", "disputed"], version__isnull=True, probability__isnull=True),
+                name="recheck_has_what_its_reason_needs",
+            ),
+            models.CheckConstraint(condition=Q(given__in=["PASS", "FAIL"]), name="recheck_of_pass_or_fail"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, outcome="", answer__isnull=True)
+                | Q(closed_at__isnull=False, outcome="withdrawn", answer__isnull=True)
+                | Q(closed_at__isnull=False, outcome__in=["confirmed", "changed"], answer__isnull=False),
+                name="recheck_is_open_or_has_an_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.given} of {self.inspection} is judged again"
