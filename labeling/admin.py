@@ -14,10 +14,11 @@ from inspection.estimated_count import EstimatedPaginator
 from labeling import queue
 from labeling.admin_labels import LabelAdmin, LabelUndoAdmin, ReviewAdmin
 from labeling.admin_rechecks import RecheckAdmin
+from labeling.admin_skips import SkipAdmin
 from labeling.models import Claim, DefectType
 from mltasks.read_only import ReadOnlyAdmin, badge
 
-__all__ = ["LabelAdmin", "LabelUndoAdmin", "RecheckAdmin", "ReviewAdmin"]
+__all__ = ["LabelAdmin", "LabelUndoAdmin", "RecheckAdmin", "ReviewAdmin", "SkipAdmin"]
 
 
 @admin.register(DefectType)

@@ -16,14 +16,23 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from inspection.api_schema import INSPECTION_ID, errors
 from inspection.models import Inspection
-from labeling import queue, review
+from labeling import queue, review, skipping
 from labeling.models import Claim, Label
-from labeling.refusals import InvalidLabel, Refusal
-from labeling.serializers import ClaimRequestSerializer, ClaimSerializer, LabelSerializer, VerdictRequestSerializer
+from labeling.refusals import InvalidLabel, InvalidReason, Refusal
+from labeling.serializers import (
+    ClaimRequestSerializer,
+    ClaimSerializer,
+    LabelSerializer,
+    QueueVerdictRequestSerializer,
+    SkipRequestSerializer,
+    SkipSerializer,
+    VerdictRequestSerializer,
+)
 
 CLAIM = OpenApiParameter("claim", OpenApiTypes.UUID, OpenApiParameter.PATH)
 LABEL = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
@@ -95,16 +104,36 @@ class QueueVerdict(ReviewView):
         operation_id="queue_verdict",
         tags=_TAG,
         parameters=[CLAIM],
-        request=VerdictRequestSerializer,
+        request=QueueVerdictRequestSerializer,
         responses={201: LabelSerializer} | errors(400, 401, 403, 404, 409, 503),
     )
     def post(self, request: Request, claim: str) -> Response:
         """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
         another reviewer has the part or settled it."""
-        said = _said(request)
+        said = _said(request, QueueVerdictRequestSerializer)
         with _refusals():
             label = review.resolve(self.own_claim(claim), **said)
         return Response(LabelSerializer(label).data, status=201)
+
+
+class QueueSkip(ReviewView):
+    """The way back without a verdict."""
+
+    @extend_schema(
+        operation_id="queue_skip",
+        tags=_TAG,
+        parameters=[CLAIM],
+        request=SkipRequestSerializer,
+        responses={201: SkipSerializer} | errors(400, 401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request, claim: str) -> Response:
+        """Give the part back with the reason why you don't judge it: it waits for others, and is not offered to you for
+        eight hours. The same reason sent again answers with the first skip; 409 `claim_lost` when the claim was
+        resolved, or another reviewer has the part or settled it."""
+        said = _said(request, SkipRequestSerializer)
+        with _refusals():
+            skipped = skipping.skip(self.own_claim(claim), **said)
+        return Response(SkipSerializer(skipped).data, status=201)
 
 
 class QueueRenew(ReviewView):
@@ -172,17 +201,17 @@ class InspectionLabel(ReviewView):
     )
     def post(self, request: Request, inspection_id: str) -> Response:
         """Correct any part, in the queue or not. Whoever holds it loses the claim."""
-        said = _said(request)
+        said = _said(request, VerdictRequestSerializer)
         inspection = get_object_or_404(Inspection, pk=_uuid(inspection_id))
         with _refusals():
             label = review.correct(inspection, by=self.reviewer, **said)
         return Response(LabelSerializer(label).data, status=201)
 
 
-def _said(request: Request) -> dict[str, str]:
-    form = VerdictRequestSerializer(data=request.data)
+def _said(request: Request, serializer: type[Serializer[Any]]) -> dict[str, Any]:
+    form = serializer(data=request.data)
     form.is_valid(raise_exception=True)
-    said: dict[str, str] = form.validated_data
+    said: dict[str, Any] = form.validated_data
     return said
 
 
@@ -190,7 +219,7 @@ def _said(request: Request) -> dict[str, str]:
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except InvalidLabel as error:
+    except (InvalidLabel, InvalidReason) as error:
         raise ValidationError(str(error)) from error
     except Refusal as error:
         raise Conflict(str(error), code=error.code) from error

@@ -80,7 +80,7 @@ class VerdictForm(forms.Form):
     comment = forms.CharField(required=False, max_length=2000, strip=True)
 
     @property
-    def words(self) -> dict[str, str]:
+    def words(self) -> dict[str, Any]:
         """Keyword arguments of `labeling.review.resolve` and `correct`."""
         return {name: self.cleaned_data[name] for name in ("verdict", "defect_type", "comment")}
 

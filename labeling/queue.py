@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from labeling.models import Claim, Recheck
+from labeling.models import Claim, Recheck, Skip
 from labeling.refusals import ClaimLost
 
 CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
@@ -25,6 +25,8 @@ MAX_HELD = 4
 # Labels in doubt come after the parts that wait, and now and then before them: a line that never rests would else
 # keep people from them.
 RECHECK_SHARE = 0.1
+# What a reviewer skipped is offered to others only, for about a shift.
+SKIPPED_HOURS = 8
 PLACE = Coalesce("queue_time", "received_at")
 
 
@@ -32,8 +34,8 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
     """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD`` already.
 
     What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
-    shows already. Two reviewers never get one part: rows are taken by ``FOR UPDATE SKIP LOCKED``, and the database
-    allows one open claim a part.
+    shows already. What they skipped lately is passed over. Two reviewers never get one part: rows are taken by ``FOR
+    UPDATE SKIP LOCKED``, and the database allows one open claim a part.
     """
     with transaction.atomic():
         # One reviewer's claims are made one after another, so that two tabs can't hold more than the limit.
@@ -100,16 +102,22 @@ def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:
     return parts.order_by(PLACE, "id")
 
 
+def not_skipped(reviewer: User, part: str = "pk") -> Q:
+    """Parts that the reviewer did not skip lately, by the database's clock. ``part`` is the column with their key."""
+    lately = Now() - timedelta(hours=SKIPPED_HOURS)
+    return ~Q(Exists(Skip.objects.filter(inspection=OuterRef(part), reviewer=reviewer, created_at__gt=lately)))
+
+
 def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
-    for wanted in [product] if product else _products_in_order():
-        made = _take_next(_lockable(Q(product=wanted)), reviewer)
+    for wanted in [product] if product else _products_in_order(reviewer):
+        made = _take_next(_lockable(Q(product=wanted) & not_skipped(reviewer)), reviewer)
         if made is not None:
             return made
     return None
 
 
 def _claim_in_doubt(reviewer: User, product: Product | None) -> Claim | None:
-    wanted = Q(inspection__product=product) if product else Q()
+    wanted = not_skipped(reviewer, "inspection") & (Q(inspection__product=product) if product else Q())
     # Most of the time none is in doubt; this look costs less than one that locks.
     any_open = Recheck.objects.open().filter(wanted).exists()
     return _take_next(_lockable_in_doubt(reviewer, wanted), reviewer) if any_open else None
@@ -153,9 +161,9 @@ def _head(parts: InspectionQuerySet) -> Subquery:
     return Subquery(in_order(parts.filter(product=OuterRef("pk"))).values_list(PLACE)[:1])
 
 
-def _products_in_order() -> list[Product]:
+def _products_in_order(reviewer: User) -> list[Product]:
     # The queue's index is by product; a few looks into it beat sorting all that waits.
-    products = Product.objects.annotate(head=_head(_unclaimed())).order_by("head")
+    products = Product.objects.annotate(head=_head(_unclaimed().filter(not_skipped(reviewer)))).order_by("head")
     return [product for product in products if product.head is not None]
 
 

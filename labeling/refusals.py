@@ -21,6 +21,12 @@ class InvalidLabel(Refusal):
     code = "invalid_request"
 
 
+class InvalidReason(Refusal):
+    """No reason that a part may be skipped for."""
+
+    code = "invalid_request"
+
+
 class AlreadyUndone(Refusal):
     """The label was taken back before."""
 

@@ -16,9 +16,17 @@ from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
 
 
-def resolve(claim: Claim, *, verdict: str, defect_type: DefectType | str | None = None, comment: str = "") -> Label:
+def resolve(
+    claim: Claim,
+    *,
+    verdict: str,
+    defect_type: DefectType | str | None = None,
+    comment: str = "",
+    shown_seconds: float | None = None,
+) -> Label:
     """Write the claim owner's verdict: review, label, claim closed and part settled, all or nothing.
 
+    ``shown_seconds`` is how long the part was on their screen, as their page measured it.
     A lease that ran out still counts while nobody else holds or settled the part: nothing a person did is lost. The
     same verdict on the same claim again returns the first label. Raises ClaimLost, and InvalidLabel for a verdict
     that is neither PASS nor FAIL, a good part with a defect type, or an unknown type.
@@ -30,7 +38,7 @@ def resolve(claim: Claim, *, verdict: str, defect_type: DefectType | str | None 
         earlier = Review.objects.select_related("label").filter(claim=held).first()
         if earlier is not None:
             return _replayed(earlier, verdict, kind)
-        _check_free(part, held)
+        check_free(part, held)
         review = Review.objects.create(
             claim=held,
             inspection=part,
@@ -39,6 +47,7 @@ def resolve(claim: Claim, *, verdict: str, defect_type: DefectType | str | None 
             defect_type=kind,
             comment=comment,
             seconds=(held.now - held.created_at).total_seconds(),
+            shown_seconds=shown_seconds,
         )
         label = Label.objects.create(
             inspection=part,
@@ -125,7 +134,8 @@ def _locked(key: UUID) -> Inspection:
     return Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product").get(pk=key)
 
 
-def _check_free(part: Inspection, held: Claim) -> None:
+def check_free(part: Inspection, held: Claim) -> None:
+    """Hold the part's lock. Raises ClaimLost where the claim's owner has no say over the part any more."""
     # A settled part is free again while its label is in doubt, for those who claimed it since.
     doubted = Recheck.objects.open().filter(inspection=part, opened_at__lte=held.created_at)
     if part.settled_at is not None and not doubted.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,7 +10,7 @@ from rest_framework import serializers
 
 from inspection.models import Inspection, Product, Verdict
 from inspection.serializers import InspectionSerializer
-from labeling.models import Claim, Label, LabelUndo
+from labeling.models import Claim, Label, LabelUndo, Skip
 from labeling.queue import MAX_HELD
 
 MAX_COMMENT = 2000
@@ -50,6 +51,41 @@ class VerdictRequestSerializer(serializers.Serializer[dict[str, Any]]):
         required=False, allow_blank=True, default="", help_text="Name of one of the product's defect types, on FAIL."
     )
     comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+
+
+class QueueVerdictRequestSerializer(VerdictRequestSerializer):
+    """A person's word on a part that they hold."""
+
+    shown_seconds = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=86400,
+        help_text="How long the part was on the reviewer's screen.",
+    )
+
+    def validate_shown_seconds(self, seconds: float | None) -> float | None:
+        """Refuse what is no number: it is neither under nor over a limit."""
+        if seconds is not None and not math.isfinite(seconds):
+            raise serializers.ValidationError("This is no number of seconds.")
+        return seconds
+
+
+class SkipRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """Why a part is not judged."""
+
+    reason = serializers.ChoiceField(Skip.Reason.choices)
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+
+
+class SkipSerializer(serializers.ModelSerializer[Skip]):
+    """One part that was skipped."""
+
+    class Meta:
+        model = Skip
+        fields = ("claim", "inspection", "reason", "comment", "created_at")
+        read_only_fields = fields
 
 
 class LabelSerializer(serializers.ModelSerializer[Label]):

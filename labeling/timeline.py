@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from inspection.models import Inspection
-from labeling.models import Claim, Label, Recheck, Review
+from labeling.models import Claim, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
 
 
@@ -25,7 +25,7 @@ class Event:
 
 def timeline(part: Inspection) -> list[Event]:
     """All events of the part, oldest first."""
-    events = [*_machine(part), *_claims(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
+    events = [*_machine(part), *_claims(part), *_skips(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
     return sorted(events, key=lambda event: event.at)
 
 
@@ -46,11 +46,18 @@ def _machine(part: Inspection) -> Iterator[Event]:
 
 def _claims(part: Inspection) -> Iterator[Event]:
     reviews: dict[Any, Review] = {review.claim_id: review for review in part.reviews.select_related("reviewer")}
-    for claim in Claim.objects.filter(inspection=part).select_related("reviewer"):
+    for claim in Claim.objects.filter(inspection=part, skip__isnull=True).select_related("reviewer"):
         if claim.pk in reviews:
             continue  # its label tells it
         end = "given back or run out" if claim.closed_at else "still open"
         yield Event(claim.created_at, "look", f"Opened by {claim.reviewer}", end)
+
+
+def _skips(part: Inspection) -> Iterator[Event]:
+    for skip in Skip.objects.filter(inspection=part).select_related("reviewer"):
+        why = skip.get_reason_display()
+        said = f"{why}: “{skip.comment}”" if skip.comment else why
+        yield Event(skip.created_at, "skip", f"Skipped by {skip.reviewer}", said)
 
 
 def _labels(part: Inspection) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from inspection.models import Inspection, Product
 from labeling import queue, review
 from labeling.models import Claim, DefectType, Label, LabelUndo
+from labeling.skipping import skip
 from tests.labeling.conftest import make_part
 
 
@@ -38,13 +39,14 @@ def act(desk: Client, model: str, action: str, *keys: object) -> str:
     return answer.content.decode()
 
 
-@pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo", "defecttype"])
+@pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo", "defecttype", "skip"])
 def test_lists_and_pages_open(desk: Client, label: Label, manager: User, model: str) -> None:
     review.undo(label, by=manager)
     rows = {
+        "skip": skip(queue.claim_part(label.inspection, reviewer=manager), reason="other"),
         "label": label,
         "review": label.review,
-        "claim": Claim.objects.get(),
+        "claim": Claim.objects.get(review__isnull=False),
         "labelundo": LabelUndo.objects.get(),
         "defecttype": label.defect_type,
     }
@@ -106,11 +108,12 @@ def test_it_refuses_both_to_a_reviewer(desk: Client, manager: User, label: Label
     assert "Give the parts back" not in listed
 
 
-@pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo"])
+@pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo", "skip"])
 def test_it_refuses_to_add_or_delete_history(client: Client, admin_user: User, label: Label, model: str) -> None:
     client.force_login(admin_user)
     review.undo(label, by=admin_user)
     rows = {"label": label, "review": label.review, "claim": Claim.objects.get(), "labelundo": LabelUndo.objects.get()}
+    rows["skip"] = skip(queue.claim_part(label.inspection, reviewer=admin_user), reason="other")
     row = rows[model]
     assert row is not None
     assert client.get(reverse(f"admin:labeling_{model}_add")).status_code == 403

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from inspection.models import Inspection, Product, Station, StationKey, Verdict
 from labeling import queue, review
-from labeling.models import DefectType, Label
+from labeling.models import DefectType, Label, Review
 from tests.labeling.conftest import make_part, make_product
 
 CLAIM = "/api/v1/queue/claim/"
@@ -136,13 +136,44 @@ def test_it_refuses_what_is_no_verdict(client: APIClient, part: Inspection, said
     assert not Label.objects.exists()
 
 
-@pytest.mark.parametrize("step", ["verdict", "renew", "release"])
+@pytest.mark.parametrize("step", ["verdict", "renew", "release", "skip"])
 def test_it_knows_no_claims_of_others(client: APIClient, part: Inspection, bob: User, step: str) -> None:
     theirs = queue.claim(reviewer=bob)
     assert theirs is not None
     for key in (theirs.pk, uuid4(), "nonsense"):
-        assert_error(client.post(f"/api/v1/queue/{key}/{step}/", {"verdict": "PASS"}), 404, "not_found")
+        said = {"verdict": "PASS", "reason": "other"}
+        assert_error(client.post(f"/api/v1/queue/{key}/{step}/", said), 404, "not_found")
     assert not Label.objects.exists()
+
+
+def test_a_part_is_skipped_with_a_reason(client: APIClient, part: Inspection) -> None:
+    claim = claimed(client)["claim"]
+    address = f"/api/v1/queue/{claim}/skip/"
+    for said in ({}, {"reason": "lunch"}, {"reason": "other", "comment": "x" * 2001}):
+        assert_error(client.post(address, said), 400, "invalid_request")
+    first, again = (client.post(address, {"reason": "unclear_image", "comment": "dark"}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert first.json().pop("created_at")
+    assert first.json() | {"created_at": ""} == {
+        "claim": claim,
+        "inspection": str(part.pk),
+        "reason": "unclear_image",
+        "comment": "dark",
+        "created_at": "",
+    }
+    assert_error(client.post(address, {"reason": "other"}), 409, "claim_lost")
+    assert client.post(CLAIM).status_code == 204
+    assert claimed(client, inspection=str(part.pk))["inspection"]["id"] == str(part.pk)
+
+
+def test_a_verdict_may_say_how_long_the_part_was_on_the_screen(client: APIClient, part: Inspection) -> None:
+    address = f"/api/v1/queue/{claimed(client)['claim']}/verdict/"
+    for wrong in (-1, 86401, "nan", "inf", "long"):
+        assert_error(client.post(address, {"verdict": "PASS", "shown_seconds": wrong}), 400, "invalid_request")
+    first, again = (client.post(address, {"verdict": "PASS", "shown_seconds": shown}) for shown in (2.5, 3))
+    assert (first.status_code, again.json()) == (201, first.json())
+    assert Review.objects.get().shown_seconds == 2.5
 
 
 def test_renewing_and_releasing(client: APIClient, part: Inspection, bob: User) -> None:
@@ -194,7 +225,7 @@ def addresses(part: Inspection, person: User) -> list[str]:
     label = review.correct(make_part(part.product), by=person, verdict="FAIL")
     claim = queue.claim(reviewer=person)
     assert claim is not None
-    steps = [f"/api/v1/queue/{claim.pk}/{step}/" for step in ("verdict", "renew", "release")]
+    steps = [f"/api/v1/queue/{claim.pk}/{step}/" for step in ("verdict", "renew", "release", "skip")]
     return [CLAIM, *steps, f"/api/v1/labels/{label.pk}/undo/", f"/api/v1/inspections/{part.pk}/label/"]
 
 

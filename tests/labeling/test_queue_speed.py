@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from inspection.models import Product
 from labeling import backlog, queue
+from labeling.models import Skip
 from tests.labeling.conftest import make_part, make_product
 
 WAITING = 20_000
@@ -60,3 +61,31 @@ def test_a_claim_reads_one_row_of_a_long_queue(long_queue: Product, ada: User, o
             # The claimed parts, which it passes over, and the next.
             assert all(rows <= 4 for _, rows in read)
     assert looks
+
+
+def test_a_claim_walks_past_what_its_reviewer_skipped_and_no_further(long_queue: Product, ada: User, bob: User) -> None:
+    with connection.cursor() as cursor:
+        # All that bob skipped, and the first 20 that ada did.
+        cursor.execute(
+            "WITH parts AS (SELECT id, row_number() OVER (ORDER BY coalesce(queue_time, received_at), id) AS n"
+            "  FROM inspection_inspection WHERE settled_at IS NULL AND product_id = %s),"
+            " claims AS (INSERT INTO labeling_claim (id, inspection_id, reviewer_id, created_at, expires_at, closed_at)"
+            "  SELECT gen_random_uuid(), id, r, now(), now(), now() FROM parts, unnest(ARRAY[%s, %s]) AS r"
+            "  WHERE r = %s OR n <= 20 RETURNING id, inspection_id, reviewer_id)"
+            " INSERT INTO labeling_skip (claim_id, inspection_id, reviewer_id, reason, comment)"
+            " SELECT id, inspection_id, reviewer_id, 'other', '' FROM claims",
+            [long_queue.pk, ada.pk, bob.pk, bob.pk],
+        )
+        cursor.execute("ANALYZE labeling_claim, labeling_skip")
+    assert Skip.objects.count() > WAITING // 2
+    with CaptureQueriesContext(connection) as asked:
+        claim = queue.claim(reviewer=ada, product=long_queue)
+    assert claim is not None
+    assert not Skip.objects.filter(inspection=claim.inspection_id, reviewer=ada).exists()
+    (look,) = [query["sql"] for query in asked if "received_at" in query["sql"] and "EXISTS" in query["sql"]]
+    queue.release(claim)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {look}")
+        read = dict(scans(cursor.fetchone()[0][0]["Plan"]))
+    assert read["inspection_queue_place"] <= 22
+    assert all(rows <= 22 for rows in read.values()), read
