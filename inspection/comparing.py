@@ -6,7 +6,8 @@ Done after the verdict by a worker, some parts at a time, from the images on dis
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 import numpy as np
 from django.conf import settings
@@ -36,16 +37,29 @@ def compare(product: Product) -> int:
     parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:AT_ONCE])
     if not parts:
         return 0
-    known = list(_seen(product).select_related("fingerprint").order_by("-received_at")[:KNOWN])
-    found = repeats.likeness_to_earlier(_fingerprints(known[::-1]), _fingerprints(parts))
-    alike = {part.pk: value for part, value in zip(parts, found, strict=True)}
+    known = list(_seen(product).select_related("fingerprint").order_by("-received_at")[:KNOWN])[::-1]
+    found = repeats.likest_earlier(_fingerprints(known), _fingerprints(parts))
+    firsts = _firsts(known, parts, found)
+    alike = {part.pk: one.likeness for part, one in zip(parts, found, strict=True)}
     with transaction.atomic():
         held = ranking.locked(product)
         judged = ranking.placeable(list(alike))
         for part in judged:
             part.likeness = alike[part.pk]
-        ranking.place_all(held, judged, ["likeness", "queue_time"])
+            part.repeat_of_id = firsts.get(part.pk)
+        ranking.place_all(held, judged, ["likeness", "repeat_of", "queue_time"])
     return len(parts)
+
+
+def _firsts(
+    known: Sequence[Inspection], parts: Sequence[Inspection], found: Sequence[repeats.Likest]
+) -> dict[UUID, UUID]:
+    """Of each part that repeats another the first of its run."""
+    first = [part.repeat_of_id or part.pk for part in known]
+    for part, one in zip(parts, found, strict=True):
+        first.append(part.pk if one.repeats is None else first[one.repeats])
+    own = first[len(known) :]
+    return {part.pk: key for part, key in zip(parts, own, strict=True) if key != part.pk}
 
 
 def _seen(product: Product) -> InspectionQuerySet:

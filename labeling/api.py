@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from inspection.api_schema import INSPECTION_ID, errors
 from inspection.models import Inspection
-from labeling import queue, review, skipping
+from labeling import grouping, queue, review, skipping
 from labeling.models import Claim, Label
 from labeling.refusals import InvalidLabel, InvalidReason, Refusal
 from labeling.serializers import (
@@ -134,6 +134,24 @@ class QueueSkip(ReviewView):
         with _refusals():
             skipped = skipping.skip(self.own_claim(claim), **said)
         return Response(SkipSerializer(skipped).data, status=201)
+
+
+class QueueAlike(ReviewView):
+    """Near-identical parts, to be judged together."""
+
+    @extend_schema(
+        operation_id="queue_alike",
+        tags=_TAG,
+        parameters=[CLAIM],
+        request=None,
+        responses={200: ClaimSerializer(many=True)} | errors(401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request, claim: str) -> Response:
+        """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
+        verdict of its own. Sent again it renews the same claims. 409 `claim_lost` once the claim is closed."""
+        with _refusals():
+            claims = grouping.claim_alike(self.own_claim(claim))
+        return Response(ClaimSerializer(claims, many=True).data)
 
 
 class QueueRenew(ReviewView):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("queue/claim/", api.QueueClaim.as_view(), name="queue-claim"),
     path("queue/<str:claim>/verdict/", api.QueueVerdict.as_view(), name="queue-verdict"),
     path("queue/<str:claim>/skip/", api.QueueSkip.as_view(), name="queue-skip"),
+    path("queue/<str:claim>/alike/", api.QueueAlike.as_view(), name="queue-alike"),
     path("queue/<str:claim>/renew/", api.QueueRenew.as_view(), name="queue-renew"),
     path("queue/<str:claim>/release/", api.QueueRelease.as_view(), name="queue-release"),
     path("labels/<str:label_id>/undo/", api.LabelUndoing.as_view(), name="label-undo"),

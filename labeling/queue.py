@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -68,6 +68,15 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         if made is None:
             raise ClaimLost("This part is with another reviewer, or waits for nobody.")
         return made
+
+
+def hold(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
+    """The reviewer's claims on these parts, made or renewed, without those that others hold. Lock the parts first."""
+    made = [Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end()) for part in parts]
+    Claim.objects.bulk_create(made, ignore_conflicts=True)
+    held = claims_held(reviewer).filter(inspection__in=[part.pk for part in parts])
+    held.update(expires_at=_lease_end())
+    return list(held.select_related("inspection__station", "inspection__model_version"))
 
 
 def renew(claim: Claim) -> Claim:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inspection.choice import chosen_product
 from inspection.models import Product
-from labeling import backlog, history, queue, rechecking, review
+from labeling import backlog, grouping, history, queue, rechecking, review
 from labeling.forms import VerdictForm, types_of
 from labeling.models import Claim, Label
 from labeling.refusals import ClaimLost, Refusal
@@ -70,6 +70,23 @@ def release(request: HttpRequest) -> HttpResponse:
     for key in _keys(request, "claim"):
         queue.release(_own_claim(request, key))
     return HttpResponse(status=204)
+
+
+@require_POST
+@may_review
+def alike(request: HttpRequest) -> HttpResponse:
+    """Claim the parts that are near-identical to a claimed one and answer them all as a sheet; 204 when there are
+    none, 409 with the reason in words."""
+    claim = _own_claim(request, _key(request.POST.get("claim", "")))
+    try:
+        found = grouping.claim_alike(claim)
+    except ClaimLost as refusal:
+        return HttpResponse(str(refusal), status=409, content_type="text/plain")
+    if not found:
+        return HttpResponse(status=204)
+    response = render(request, "review/_alike.html", {"claim": claim, "claims": [claim, *found]})
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_POST

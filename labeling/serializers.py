@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from inspection.models import Inspection, Product, Verdict
 from inspection.serializers import InspectionSerializer
+from labeling.grouping import MOST
 from labeling.models import Claim, Label, LabelUndo, Skip
 from labeling.queue import MAX_HELD
 
@@ -26,7 +27,7 @@ class ClaimRequestSerializer(serializers.Serializer[dict[str, Any]]):
     excluding = serializers.ListField(
         child=serializers.UUIDField(),
         required=False,
-        max_length=4 * MAX_HELD,
+        max_length=4 * (MAX_HELD + MOST),
         help_text="Claims that you show already. Without them what you hold comes back first.",
     )
 

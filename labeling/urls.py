@@ -9,6 +9,7 @@ urlpatterns = [
     path("review/next/", review_views.next_part, name="review-next"),
     path("review/held/", review_views.held, name="review-held"),
     path("review/release/", review_views.release, name="review-release"),
+    path("review/alike/", review_views.alike, name="review-alike"),
     path("review/undo/", review_views.undo, name="review-undo"),
     path("review/plain/", review_views.plain, name="review-plain"),
     path("inspections/", views.inspections, name="history"),

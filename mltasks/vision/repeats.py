@@ -9,6 +9,7 @@ Fingerprints are packed small, so that a row can keep one. Needs numpy and Pillo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,14 +56,23 @@ def unpack(packed: bytes) -> NDArray[np.float16]:
     return (steps * np.float32(_STEP)).astype(np.float16)
 
 
-def likeness_to_earlier(known: Sequence[Fingerprint], new: Sequence[Fingerprint]) -> list[float]:
-    """How like each new image is to the likest known or earlier new one, in [0, 1]: 1 for a near-duplicate.
+@dataclass(frozen=True, slots=True)
+class Likest:
+    """How like an image is to the likest one before it, in [0, 1]: 1 for a near-duplicate, and then of which."""
+
+    likeness: float
+    repeats: int | None  # its position among the known and then the new
+
+
+def likest_earlier(known: Sequence[Fingerprint], new: Sequence[Fingerprint]) -> list[Likest]:
+    """How like each new image is to the known and the earlier new ones.
 
     ``known`` should hold no near-duplicates. Where fewer than eight images were taken in one fixture, what they have in
     common is not known, and only the very same picture is like another.
     """
     every = [*known, *new]
     found = np.zeros(len(every), dtype=np.float32)
+    repeated = np.full(len(every), -1)
     if new:
         textures = np.stack([one.texture for one in every])
         sizes = np.array([(one.width, one.height) for one in every])
@@ -70,10 +80,14 @@ def likeness_to_earlier(known: Sequence[Fingerprint], new: Sequence[Fingerprint]
             if len(members) >= MIN_IMAGES:
                 before = int((members < len(known)).sum())
                 base = _base(textures[members], before)
-                found[members[before:]] = _to_earlier(textures[members], sizes[members], base, before)
+                found[members], pairs = _to_earlier(textures[members], sizes[members], base, before)
+                repeated[members[pairs[:, 0]]] = members[pairs[:, 1]]
         halved = coarse(textures)
-        found[np.tril(halved @ halved.T, -1).max(1) > _ONE_PICTURE] = 1.0
-    return [float(one) for one in found[len(known) :]]
+        earlier = np.tril(halved @ halved.T, -1)
+        same = earlier.max(1) > _ONE_PICTURE
+        found[same], repeated[same] = 1.0, earlier.argmax(1)[same]
+    told = zip(found[len(known) :], repeated[len(known) :], strict=True)
+    return [Likest(float(likeness), int(one) if one >= 0 else None) for likeness, one in told]
 
 
 def _base(textures: Textures, known: int) -> NDArray[np.int64]:
@@ -89,8 +103,11 @@ def _base(textures: Textures, known: int) -> NDArray[np.int64]:
     return np.array(sorted(chosen))
 
 
-def _to_earlier(textures: Textures, sizes: NDArray[np.int64], base: NDArray[np.int64], before: int) -> Floats:
-    """The likeness of those from position ``before`` on."""
+def _to_earlier(
+    textures: Textures, sizes: NDArray[np.int64], base: NDArray[np.int64], before: int
+) -> tuple[Floats, Pairs]:
+    """The likeness of all, of which that from position ``before`` on is meant, and pairs (later, earlier) of repeats
+    from there on, the likest of each last."""
     own = apart_from(textures, *shared_look(textures[base]))
     halved = coarse(own)
     likeness = halved @ halved.T
@@ -100,8 +117,10 @@ def _to_earlier(textures: Textures, sizes: NDArray[np.int64], base: NDArray[np.i
     near = _nearest(np.where(earlier, likeness, -2.0))
     room = 1.0 - _backdrop(own, likeness, base, near)
     alike = aligned_likeness(own, near)
-    found[near[(alike > LIKENESS) & (1.0 - alike < CONTRAST * room)][:, 0]] = 1.0
-    return np.asarray(found[before:], dtype=np.float32)
+    kept = (alike > LIKENESS) & (1.0 - alike < CONTRAST * room)
+    pairs = near[kept][np.argsort(alike[kept], kind="stable")]
+    found[pairs[:, 0]] = 1.0
+    return found, pairs
 
 
 def _nearest(likeness: NDArray[Any]) -> Pairs:

@@ -59,6 +59,21 @@ def test_a_run_of_shots_of_one_part_goes_behind_the_others(receive: Receive, pro
     assert comparing.compare(product) == 0
 
 
+def test_a_repeat_knows_the_first_of_its_run(receive: Receive, product: Product) -> None:
+    first = receive(photo(0))
+    again = [receive(photo(0, shot)) for shot in range(1, 4)]
+    others = [receive(photo(seed)) for seed in range(1, 10)]
+    comparing.compare(product)
+    later = receive(photo(0, 4))
+    other = receive(photo(5, 1))
+    comparing.compare(product)
+    for part in [first, *again, *others, later, other]:
+        part.refresh_from_db()
+    assert {part.repeat_of for part in [*again, later]} == {first}
+    assert {part.repeat_of for part in [first, *others]} == {None}
+    assert other.repeat_of == others[4]
+
+
 def test_a_part_like_a_settled_one_repeats_it(receive: Receive, product: Product) -> None:
     for seed in range(10):
         receive(photo(seed))
@@ -66,6 +81,7 @@ def test_a_part_like_a_settled_one_repeats_it(receive: Receive, product: Product
     again, new = receive(photo(3, 1)), receive(photo(70))
     assert comparing.compare(product) == 2
     assert judged(again) == 1.0
+    assert again.repeat_of is not None and again.repeat_of.settled_at is not None
     assert judged(new) < 0.5
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mltasks.vision.likeness import SIDE
-from mltasks.vision.repeats import likeness_to_earlier, pack, unpack
+from mltasks.vision.likeness import SIDE, Fingerprint
+from mltasks.vision.repeats import likest_earlier, pack, unpack
 from tests.vision.test_likeness import PLATES, plates, taken, tile
+
+
+def likeness_to_earlier(known: Sequence[Fingerprint], new: Sequence[Fingerprint]) -> list[float]:
+    return [one.likeness for one in likest_earlier(known, new)]
 
 
 def test_only_the_later_of_two_shots_repeats() -> None:
@@ -30,6 +35,20 @@ def test_a_long_run_of_one_part_does_not_pass_for_what_all_have_in_common(known:
     found = likeness_to_earlier(others[:known], new)
     assert found[7:30].count(1.0) >= 21, "The darkest shots may be missed."
     assert max(found[:7] + found[30:]) < 0.5
+
+
+@pytest.mark.parametrize("known", [0, 30])
+def test_it_says_which_one_is_repeated(known: int) -> None:
+    others = [taken(tile(seed), seed) for seed in range(known + 12)]
+    new = [*others[known:], taken(tile(known + 3), 500), taken(tile(known + 3), 501), taken(tile(known + 7), 502)]
+    found = likest_earlier(others[:known], new)
+    assert [one.repeats for one in found[:12]] == [None] * 12
+    assert found[12].repeats == known + 3
+    assert found[13].repeats in (known + 3, known + 12)
+    assert found[14].repeats == known + 7
+    assert all((one.repeats is not None) == (one.likeness == 1.0) for one in found)
+    again = likest_earlier(others, [taken(tile(5), 5)])
+    assert again[0].repeats == 5, "The same picture."
 
 
 def test_likeness_is_graded() -> None:
