@@ -19,6 +19,7 @@ class HistoryForm(forms.Form):
 
     verdict = forms.ChoiceField(
         required=False,
+        label=_("Verdict"),
         choices=[
             ("", _("any verdict")),
             ("PASS", _("PASS")),
@@ -27,7 +28,7 @@ class HistoryForm(forms.Form):
             ("none", _("no verdict")),
         ],
     )
-    station = forms.ChoiceField(required=False)
+    station = forms.ChoiceField(required=False, label=_("Station"))
     since = forms.ChoiceField(
         required=False,
         label=_("time"),
@@ -41,10 +42,12 @@ class HistoryForm(forms.Form):
     )
     reason = forms.ChoiceField(
         required=False,
+        label=_("Reason"),
         choices=lambda: [("", _("any reason")), *((value, words.lower()) for value, words in Reason.choices)],
     )
     label = forms.ChoiceField(
         required=False,
+        label=_("Label"),
         choices=[
             ("", _("labeled or not")),
             ("none", _("not labeled")),

@@ -41,7 +41,8 @@ def shown(estimate: Estimate | None) -> Shown:
 
 def figures(read: Reading) -> list[tuple[str, str, Shown]]:
     """Title, meaning and value of each figure that the report has."""
-    return [(str(title), str(words), shown(read.metrics[name])) for name, title, words in FIGURES if name in read.metrics]
+    found = [(title, words, read.metrics[name]) for name, title, words in FIGURES if name in read.metrics]
+    return [(str(title), str(words), shown(estimate)) for title, words, estimate in found]
 
 
 def side_by_side(candidate: ModelVersion, champion: ModelVersion | None) -> list[tuple[str, Shown, Shown, str]]:

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.template.defaultfilters import filesizeformat
 from django.templatetags.static import static
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -136,9 +135,12 @@ def ago(moment: datetime | None) -> str:
 
 @register.filter
 def file_size(size: int) -> str:
-    """Bytes in their largest sensible unit, such as ``11.7 KB``: with a decimal point in every language."""
-    with translation.override("en"):
-        return filesizeformat(size)
+    """Bytes in a sensible unit, such as ``11.7 KB``, with a decimal point in every language."""
+    if size < 1024:
+        words = ngettext("{number} byte", "{number} bytes", size).format(number=size)
+    else:
+        words = f"{size / 1024:.1f} KB" if size < 1024**2 else f"{size / 1024**2:.1f} MB"
+    return words.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @register.simple_tag
