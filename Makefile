@@ -16,7 +16,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test lint clean
+.PHONY: up test lint messages clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -33,6 +33,14 @@ lint: $(tests)
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON) -m tests.project_checks
+
+# English texts for the translators, then what they translated, for every language that has a folder in locale/.
+OURS := --ignore=.venv --ignore=tests --ignore=var --ignore=media
+messages: $(runtime)
+	@command -v xgettext >/dev/null || { echo "xgettext is missing: apt install gettext, or brew install gettext."; exit 1; }
+	@ls -d locale/*/ >/dev/null 2>&1 || { echo "No language yet: mkdir -p locale/de, then make messages again."; exit 1; }
+	$(PYTHON) manage.py makemessages --all --no-wrap --add-location=file $(OURS)
+	$(PYTHON) manage.py compilemessages --ignore=.venv
 
 $(runtime):
 	@echo "Making .venv and installing requirements.txt (once; some minutes on a cold package cache) ..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField, HnswIndex
 
 from mltasks.vision.embedding import DIMENSIONS
@@ -21,11 +22,11 @@ class Embedding(models.Model):
     )
     product = models.ForeignKey("inspection.Product", on_delete=models.CASCADE, related_name="+", db_index=False)
     space = models.CharField(
-        max_length=64, help_text="Which network drew it; points of different spaces can't be compared."
+        max_length=64, help_text=_("Which network drew it; points of different spaces can't be compared.")
     )
     vector = HalfVectorField(dimensions=DIMENSIONS)
     target = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="0 for a part labeled good, 1 for one labeled defective."
+        null=True, blank=True, help_text=_("0 for a part labeled good, 1 for one labeled defective.")
     )
 
     class Meta:

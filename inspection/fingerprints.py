@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Fingerprint(models.Model):
@@ -14,9 +15,11 @@ class Fingerprint(models.Model):
     inspection = models.OneToOneField(
         "inspection.Inspection", on_delete=models.CASCADE, primary_key=True, related_name="fingerprint"
     )
-    width = models.PositiveIntegerField(help_text="Of the region of interest, in pixels of the upright image.")
+    width = models.PositiveIntegerField(help_text=_("Of the region of interest, in pixels of the upright image."))
     height = models.PositiveIntegerField()
-    texture = models.BinaryField(help_text="64 x 64 steps of what is left when local mean and contrast are taken out.")
+    texture = models.BinaryField(
+        help_text=_("64 x 64 steps of what is left when local mean and contrast are taken out.")
+    )
 
     def __str__(self) -> str:
         return f"Fingerprint of {self.inspection_id}"

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from inspection import leases, scoring, storage
 from inspection.models import Inspection, Product, Station
@@ -180,4 +181,5 @@ def _check_size(image: BinaryIO) -> None:
     size = image.seek(0, 2)
     image.seek(0)
     if size > settings.MAX_IMAGE_BYTES:
-        raise FileTooLarge(f"The file has {size:,} bytes; at most {settings.MAX_IMAGE_BYTES:,} are accepted.")
+        said = _("The file has {size} bytes; at most {most} are accepted.")
+        raise FileTooLarge(said.format(size=f"{size:,}", most=f"{settings.MAX_IMAGE_BYTES:,}"))

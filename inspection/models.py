@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
 
 from inspection.embeddings import Embedding as Embedding
 from inspection.finality import decision_changes
@@ -29,14 +30,14 @@ class Inspection(models.Model):
     """One image of one part, from the moment it is safe on disk."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Waiting for its score"
-        DECIDED = "decided", "Decided"
-        IMPORTED = "imported", "Imported with its label"
+        PENDING = "pending", _("Waiting for its score")
+        DECIDED = "decided", _("Decided")
+        IMPORTED = "imported", _("Imported with its label")
 
     class Source(models.TextChoices):
-        STATION = "station", "Camera station"
-        UPLOAD = "upload", "Dashboard"
-        IMPORT = "import", "Imported folder"
+        STATION = "station", _("Camera station")
+        UPLOAD = "upload", _("Dashboard")
+        IMPORT = "import", _("Imported folder")
 
     MAX_ATTEMPTS = 3
 
@@ -48,25 +49,27 @@ class Inspection(models.Model):
     )
     source = models.CharField(max_length=10, choices=Source, default=Source.STATION)
     part_id = models.CharField(max_length=120, blank=True)
-    title = models.CharField(max_length=200, blank=True, help_text="File name as it was sent.")
+    title = models.CharField(max_length=200, blank=True, help_text=_("File name as it was sent."))
     metadata = models.JSONField(default=dict, blank=True)
     captured_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(auto_now_add=True)
 
-    image_name = models.CharField(max_length=200, help_text="Path of the stored image below MEDIA_ROOT.")
+    image_name = models.CharField(max_length=200, help_text=_("Path of the stored image below MEDIA_ROOT."))
     image_sha256 = models.CharField(max_length=64, db_index=True)
     image_format = models.CharField(max_length=8)
     image_width = models.PositiveIntegerField()
     image_height = models.PositiveIntegerField()
     image_bytes = models.PositiveBigIntegerField()
-    roi = models.CharField(max_length=40, blank=True, help_text="The station's region of interest at intake.")
+    roi = models.CharField(max_length=40, blank=True, help_text=_("The station's region of interest at intake."))
 
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_sha256 = models.CharField(max_length=64, blank=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     attempt = models.PositiveSmallIntegerField(default=0)
-    lease_token = models.UUIDField(null=True, blank=True, help_text="Fences the write of a scorer that lost its lease.")
+    lease_token = models.UUIDField(
+        null=True, blank=True, help_text=_("Fences the write of a scorer that lost its lease.")
+    )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     scoring_error = models.TextField(blank=True)
 
@@ -77,19 +80,21 @@ class Inspection(models.Model):
     reconstruction_error = models.FloatField(null=True, blank=True)
     anomaly_threshold = models.FloatField(null=True, blank=True)
     novel_defect_suspected = models.BooleanField(null=True, blank=True)
-    novelty = models.FloatField(null=True, blank=True, help_text="The novelty detector's score over its threshold.")
+    novelty = models.FloatField(null=True, blank=True, help_text=_("The novelty detector's score over its threshold."))
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
-    latency_ms = models.FloatField(null=True, blank=True, help_text="From the request's arrival to its verdict.")
-    settled_at = models.DateTimeField(null=True, blank=True, help_text="When a person's verdict settled it.")
+    latency_ms = models.FloatField(null=True, blank=True, help_text=_("From the request's arrival to its verdict."))
+    settled_at = models.DateTimeField(null=True, blank=True, help_text=_("When a person's verdict settled it."))
     queue_time = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="Place in the review queue: its arrival, or earlier where a look is worth more.",
+        help_text=_("Place in the review queue: its arrival, or earlier where a look is worth more."),
     )
-    likeness = models.FloatField(null=True, blank=True, help_text="To what people see already: 1 for a near-duplicate.")
+    likeness = models.FloatField(
+        null=True, blank=True, help_text=_("To what people see already: 1 for a near-duplicate.")
+    )
     repeat_of = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -97,7 +102,7 @@ class Inspection(models.Model):
         blank=True,
         db_index=False,
         related_name="repeats",
-        help_text="The first of the near-identical parts that this one belongs to.",
+        help_text=_("The first of the near-identical parts that this one belongs to."),
     )
 
     objects = InspectionQuerySet.as_manager()

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
 from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
@@ -25,65 +26,65 @@ class Product(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     registered_model = models.OneToOneField(RegisteredModel, on_delete=models.PROTECT, related_name="product")
-    fn_cost = models.FloatField("cost of an escape", default=5.0, validators=[MinValueValidator(0.001)])
-    fp_cost = models.FloatField("cost of a false alarm", default=1.0, validators=[MinValueValidator(0.001)])
-    review_cost = models.FloatField("cost of one review", default=0.2, validators=[MinValueValidator(0.0)])
+    fn_cost = models.FloatField(_("cost of an escape"), default=5.0, validators=[MinValueValidator(0.001)])
+    fp_cost = models.FloatField(_("cost of a false alarm"), default=1.0, validators=[MinValueValidator(0.001)])
+    review_cost = models.FloatField(_("cost of one review"), default=0.2, validators=[MinValueValidator(0.0)])
     defect_rate = models.FloatField(
         null=True,
         blank=True,
         validators=[validate_inner_share],
-        help_text="Share of defective parts on the line, such as 0.02; empty: that of the labels.",
+        help_text=_("Share of defective parts on the line, such as 0.02; empty: that of the labels."),
     )
     # Defaults of the database as well: the program before this migration may still add products.
     escape_promise = models.FloatField(
-        "promised escape rate",
+        _("promised escape rate"),
         default=0.05,
         db_default=0.05,
         validators=[validate_rate],
-        help_text="At most this share of defective parts passes with nobody looking; 1 promises nothing.",
+        help_text=_("At most this share of defective parts passes with nobody looking; 1 promises nothing."),
     )
     escape_confidence = models.FloatField(
-        "confidence of the promise",
+        _("confidence of the promise"),
         default=0.95,
         db_default=0.95,
         validators=[validate_inner_share],
-        help_text="How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts.",
+        help_text=_("How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts."),
     )
     audit_share = models.FloatField(
         default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Share of sure PASS parts that a person looks at anyway, to measure what escapes.",
+        help_text=_("Share of sure PASS parts that a person looks at anyway, to measure what escapes."),
     )
     second_share = models.FloatField(
-        "share judged by two people",
+        _("share judged by two people"),
         default=0.05,
         db_default=0.05,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Share of reviewed parts that a second person judges too, blind; a third settles differences.",
+        help_text=_("Share of reviewed parts that a second person judges too, blind; a third settles differences."),
     )
     repeat_share = models.FloatField(
-        "share judged twice by one person",
+        _("share judged twice by one person"),
         default=0.02,
         db_default=0.02,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Share of reviewed parts that come back to the same person after a day, blind.",
+        help_text=_("Share of reviewed parts that come back to the same person after a day, blind."),
     )
     pick_strategy = models.CharField(
-        "order of the review queue",
+        _("order of the review queue"),
         max_length=20,
         choices=PickStrategy,
         default=PickStrategy.EXPECTED_COST,
         db_default=PickStrategy.EXPECTED_COST,
-        help_text="What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn.",
+        help_text=_("What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn."),
     )
     ranked_by = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     retrain_nightly = models.BooleanField(default=True)
-    retrain_at = models.TimeField(default=time(2, 0), help_text="Local time at which a night's retraining is due.")
+    retrain_at = models.TimeField(default=time(2, 0), help_text=_("Local time at which a night's retraining is due."))
     training_settings = models.JSONField(
         default=dict,
         blank=True,
         validators=[validate_training_settings],
-        help_text='Overrides of the training defaults, such as {"max_epochs": 20}.',
+        help_text=_('Overrides of the training defaults, such as {"max_epochs": 20}.'),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -125,7 +126,7 @@ class Product(models.Model):
             if not math.isfinite(getattr(self, name)):
                 raise ValidationError({name: "A cost is a finite number."})
         if self.second_share + self.repeat_share > 1:
-            raise ValidationError("The shares judged by two people and twice by one are at most 1 together.")
+            raise ValidationError(_("The shares judged by two people and twice by one are at most 1 together."))
 
     @property
     def costs(self) -> Costs:
@@ -151,16 +152,16 @@ class Station(models.Model):
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stations")
     name = models.SlugField(max_length=80)
     roi = models.CharField(
-        "region of interest",
+        _("region of interest"),
         max_length=40,
         blank=True,
         validators=[validate_roi],
-        help_text="X,Y,W,H in pixels of the upright image; empty is the whole image.",
+        help_text=_("X,Y,W,H in pixels of the upright image; empty is the whole image."),
     )
     urgent = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="People see its parts before others, unless those have waited for a day and more.",
+        help_text=_("People see its parts before others, unless those have waited for a day and more."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -178,5 +179,5 @@ class StationKey(AbstractAPIKey):
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="keys")
 
     class Meta(AbstractAPIKey.Meta):
-        verbose_name = "station key"
-        verbose_name_plural = "station keys"
+        verbose_name = _("station key")  # type: ignore[assignment]  # that package's own are texts
+        verbose_name_plural = _("station keys")  # type: ignore[assignment]

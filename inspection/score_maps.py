@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class ScoreMaps(models.Model):
@@ -14,10 +15,10 @@ class ScoreMaps(models.Model):
     inspection = models.OneToOneField(
         "inspection.Inspection", on_delete=models.CASCADE, primary_key=True, related_name="score_maps"
     )
-    packed = models.BinaryField(help_text="A PNG of two channels over the region of interest: evidence and anomaly.")
+    packed = models.BinaryField(help_text=_("A PNG of two channels over the region of interest: evidence and anomaly."))
 
     class Meta:
-        verbose_name_plural = "score maps"
+        verbose_name_plural = _("score maps")
 
     def __str__(self) -> str:
         return f"Maps of {self.inspection_id}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
@@ -121,11 +122,11 @@ def _room_for(size: int) -> Iterator[None]:
     try:
         _root().mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(_root()).free - size < settings.MIN_FREE_DISK_BYTES:
-            raise DiskFull("Too little room is left on the disk. The image was not taken.")
+            raise DiskFull(_("Too little room is left on the disk. The image was not taken."))
         yield
     except OSError as error:
         if is_disk_full(error):
-            raise DiskFull("The disk is full. The image was not taken.") from error
+            raise DiskFull(_("The disk is full. The image was not taken.")) from error
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from mltasks.vision.types import Roi, TrainConfig
 
@@ -18,13 +19,13 @@ def validate_roi(value: str) -> None:
 def validate_inner_share(value: float) -> None:
     """Refuse a share that is not strictly between 0 and 1: what never or always happens needs no decision."""
     if not 0 < value < 1:
-        raise ValidationError("A share strictly between 0 and 1, such as 0.02.")
+        raise ValidationError(_("A share strictly between 0 and 1, such as 0.02."))
 
 
 def validate_rate(value: float) -> None:
     """Refuse a rate that is not above 0 and at most 1: no number of labels proves that nothing escapes."""
     if not 0 < value <= 1:
-        raise ValidationError("A share above 0, at most 1, such as 0.05.")
+        raise ValidationError(_("A share above 0, at most 1, such as 0.05."))
 
 
 def validate_training_settings(value: object) -> None:

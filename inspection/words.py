@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 class Verdict(models.TextChoices):
     """What happens to a part."""
 
-    PASS = "PASS", "Pass"
-    FAIL = "FAIL", "Fail"
-    REVIEW = "REVIEW", "Review"
+    PASS = "PASS", _("Pass")
+    FAIL = "FAIL", _("Fail")
+    REVIEW = "REVIEW", _("Review")
+
+
+def verdict_word(value: str) -> str:
+    """A verdict as pages show it, in the reader's language; any other value comes back as it is."""
+    words = {"PASS": gettext("PASS"), "FAIL": gettext("FAIL"), "REVIEW": gettext("REVIEW")}
+    return words.get(value, value)
 
 
 class Reason(models.TextChoices):
     """Why a part goes to a person."""
 
-    LOW_CONFIDENCE = "low_confidence", "The model is unsure"
-    NOVEL_ANOMALY = "novel_anomaly", "Unlike any labeled part"
-    NO_MODEL = "no_model", "No champion yet"
-    SCORING_FAILED = "scoring_failed", "Could not be scored"
-    AUDIT_SAMPLE = "audit_sample", "Drawn for audit"
+    LOW_CONFIDENCE = "low_confidence", _("The model is unsure")
+    NOVEL_ANOMALY = "novel_anomaly", _("Unlike any labeled part")
+    NO_MODEL = "no_model", _("No champion yet")
+    SCORING_FAILED = "scoring_failed", _("Could not be scored")
+    AUDIT_SAMPLE = "audit_sample", _("Drawn for audit")
 
 
 class PickStrategy(models.TextChoices):
     """What makes a waiting part worth an early look; computed by ``mltasks.vision.queue_order``."""
 
-    EXPECTED_COST = "expected_cost", "Expected cost of letting it pass"
-    UNCERTAINTY = "uncertainty", "The model's uncertainty"
-    NOVELTY = "novelty", "Novelty"
-    DIVERSITY = "diversity", "Diversity"
-    RANDOM = "random", "Chance"
+    EXPECTED_COST = "expected_cost", _("Expected cost of letting it pass")
+    UNCERTAINTY = "uncertainty", _("The model's uncertainty")
+    NOVELTY = "novelty", _("Novelty")
+    DIVERSITY = "diversity", _("Diversity")
+    RANDOM = "random", _("Chance")

@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Product
 
@@ -20,16 +21,18 @@ class DefectType(models.Model):
     key = models.CharField(
         max_length=1,
         blank=True,
-        validators=[RegexValidator(r"^[1-9]$", "A key is one digit from 1 to 9.")],
-        help_text="The digit that fails a part with this type in one keystroke.",
+        validators=[RegexValidator(r"^[1-9]$", _("A key is one digit from 1 to 9."))],
+        help_text=_("The digit that fails a part with this type in one keystroke."),
     )
     colour = models.CharField(
         max_length=7,
         blank=True,
         default="",
         db_default="",
-        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", "A colour is # and six hexadecimal digits, such as #D55E00.")],
-        help_text="Its mark beside the name, such as #D55E00; empty for one of the palette.",
+        validators=[
+            RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A colour is # and six hexadecimal digits, such as #D55E00."))
+        ],
+        help_text=_("Its mark beside the name, such as #D55E00; empty for one of the palette."),
     )
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
     merged_at = models.DateTimeField(null=True, blank=True)

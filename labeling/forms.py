@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Product, Reason, Verdict
 from labeling.models import DefectType
@@ -18,49 +19,59 @@ class HistoryForm(forms.Form):
 
     verdict = forms.ChoiceField(
         required=False,
-        choices=[("", "any verdict"), ("PASS", "PASS"), ("FAIL", "FAIL"), ("REVIEW", "REVIEW"), ("none", "no verdict")],
+        label=_("Verdict"),
+        choices=[
+            ("", _("any verdict")),
+            ("PASS", _("PASS")),
+            ("FAIL", _("FAIL")),
+            ("REVIEW", _("REVIEW")),
+            ("none", _("no verdict")),
+        ],
     )
-    station = forms.ChoiceField(required=False)
+    station = forms.ChoiceField(required=False, label=_("Station"))
     since = forms.ChoiceField(
         required=False,
-        label="time",
+        label=_("time"),
         choices=[
-            ("", "any time"),
-            ("1h", "last hour"),
-            ("24h", "last 24 h"),
-            ("7d", "last 7 days"),
-            ("30d", "last 30 days"),
+            ("", _("any time")),
+            ("1h", _("last hour")),
+            ("24h", _("last 24 h")),
+            ("7d", _("last 7 days")),
+            ("30d", _("last 30 days")),
         ],
     )
     reason = forms.ChoiceField(
-        required=False, choices=[("", "any reason"), *((value, words.lower()) for value, words in Reason.choices)]
+        required=False,
+        label=_("Reason"),
+        choices=lambda: [("", _("any reason")), *((value, words.lower()) for value, words in Reason.choices)],
     )
     label = forms.ChoiceField(
         required=False,
+        label=_("Label"),
         choices=[
-            ("", "labeled or not"),
-            ("none", "not labeled"),
-            ("PASS", "labeled PASS"),
-            ("FAIL", "labeled FAIL"),
-            ("against", "person against model"),
+            ("", _("labeled or not")),
+            ("none", _("not labeled")),
+            ("PASS", _("labeled PASS")),
+            ("FAIL", _("labeled FAIL")),
+            ("against", _("person against model")),
         ],
     )
     q = forms.CharField(
         required=False,
         strip=True,
         max_length=120,
-        label="part id",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "part id begins with", "size": 18}),
+        label=_("part id"),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("part id begins with"), "size": 18}),
     )
 
     def __init__(self, data: Any, *, product: Product) -> None:
         super().__init__(data)
         stations = list(product.stations.values_list("name", flat=True))
-        sources = [("upload", "dashboard uploads"), ("import", "imported folders")]
+        sources = [("upload", _("dashboard uploads")), ("import", _("imported folders"))]
         field = self.fields["station"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
         field.choices = [
-            ("", "all stations"),
+            ("", _("all stations")),
             *((name, name) for name in stations),
             *((f":{v}", w) for v, w in sources),
         ]
@@ -75,7 +86,7 @@ class HistoryForm(forms.Form):
 class VerdictForm(forms.Form):
     """A person's word on a part."""
 
-    verdict = forms.ChoiceField(choices=[(Verdict.PASS, "PASS"), (Verdict.FAIL, "FAIL")])
+    verdict = forms.ChoiceField(choices=[(Verdict.PASS, _("PASS")), (Verdict.FAIL, _("FAIL"))])
     defect_type = forms.CharField(required=False, max_length=80)
     comment = forms.CharField(required=False, max_length=2000, strip=True)
 

@@ -10,8 +10,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Verdict
+from inspection.words import verdict_word
 from labeling.defect_types import DefectExample as DefectExample
 from labeling.defect_types import DefectType as DefectType
 from labeling.rechecks import Recheck as Recheck
@@ -50,9 +52,9 @@ class Review(models.Model):
     verdict = models.CharField(max_length=6, choices=Verdict)
     defect_type = models.ForeignKey(DefectType, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     comment = models.TextField(blank=True)
-    seconds = models.FloatField(help_text="From the claim to the verdict.")
+    seconds = models.FloatField(help_text=_("From the claim to the verdict."))
     shown_seconds = models.FloatField(
-        null=True, blank=True, help_text="On the reviewer's screen, as their page measured it."
+        null=True, blank=True, help_text=_("On the reviewer's screen, as their page measured it.")
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -71,10 +73,10 @@ class Skip(models.Model):
     """A part that a reviewer would not judge, and why. It goes back to the queue, for others. Append-only."""
 
     class Reason(models.TextChoices):
-        UNCLEAR_IMAGE = "unclear_image", "The image is unclear"
-        CANNOT_DECIDE = "cannot_decide", "I can't decide"
-        NOT_A_PART = "not_a_part", "This is no such part"
-        OTHER = "other", "Another reason"
+        UNCLEAR_IMAGE = "unclear_image", _("The image is unclear")
+        CANNOT_DECIDE = "cannot_decide", _("I can't decide")
+        NOT_A_PART = "not_a_part", _("This is no such part")
+        OTHER = "other", _("Another reason")
 
     claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="skip")
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="skips")
@@ -109,15 +111,15 @@ class Label(models.Model):
     """A person's word on a part. Append-only: an undo is a row of its own, not a delete."""
 
     class Source(models.TextChoices):
-        REVIEW = "review", "Review"
-        CORRECTION = "correction", "Correction"
-        IMPORT = "import", "Imported folder"
+        REVIEW = "review", _("Review")
+        CORRECTION = "correction", _("Correction")
+        IMPORT = "import", _("Imported folder")
 
     class Provenance(models.TextChoices):
-        SINGLE = "single", "One person"
-        DOUBLE = "double", "Two people who agree"
-        ADJUDICATED = "adjudicated", "Settled by a third person"
-        IMPORTED = "imported", "Imported"
+        SINGLE = "single", _("One person")
+        DOUBLE = "double", _("Two people who agree")
+        ADJUDICATED = "adjudicated", _("Settled by a third person")
+        IMPORTED = "imported", _("Imported")
 
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="labels")
     verdict = models.CharField(max_length=6, choices=Verdict)
@@ -128,7 +130,7 @@ class Label(models.Model):
         choices=Provenance,
         default=Provenance.SINGLE,
         db_default=Provenance.SINGLE,
-        help_text="How many people stand behind it.",
+        help_text=_("How many people stand behind it."),
     )
     review = models.OneToOneField(Review, on_delete=models.PROTECT, null=True, blank=True, related_name="label")
     reviewer = models.ForeignKey(
@@ -153,7 +155,7 @@ class Label(models.Model):
         triggers = [pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.verdict} {self.defect_type or ''}".strip()
+        return f"{verdict_word(self.verdict)} {self.defect_type or ''}".strip()
 
     @property
     def target(self) -> int:

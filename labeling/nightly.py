@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from inspection.models import Product
 from labeling.models import Label, LabelUndo
@@ -83,7 +84,7 @@ def _refused(product: Product, due: datetime, words: str) -> TrainingRun:
         trigger=TrainingRun.Trigger.NIGHTLY,
         night=timezone.localtime(due).date(),
         state=TrainingRun.State.FAILED,
-        stage="Not started",
+        stage=gettext_noop("Not started"),
         error=words,
         log=f"{words}\n",
         finished_at=timezone.now(),

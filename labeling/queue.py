@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Claim, Recheck, Skip
@@ -66,7 +67,7 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         part, doubt = Q(pk=inspection.pk), Q(inspection=inspection)
         made = _take_next(_lockable(part), reviewer) or _take_next(_lockable_in_doubt(reviewer, doubt), reviewer)
         if made is None:
-            raise ClaimLost("This part is with another reviewer, or waits for nobody.")
+            raise ClaimLost(_("This part is with another reviewer, or waits for nobody."))
         return made
 
 
@@ -82,7 +83,7 @@ def hold(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
 def renew(claim: Claim) -> Claim:
     """Start the lease anew. Raises ClaimLost once the claim is closed."""
     if not _renewed(claim):
-        raise ClaimLost("This claim is closed; claim the next part.")
+        raise ClaimLost(_("This claim is closed; claim the next part."))
     return claim
 
 

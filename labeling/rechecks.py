@@ -7,6 +7,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Verdict
 from mltasks.models import ModelVersion
@@ -27,37 +28,40 @@ class Recheck(models.Model):
     """
 
     class Reason(models.TextChoices):
-        DOUBTED = "doubted", "A version disagrees with the label"
-        SECOND = "second", "A second person judges it, blind"
-        REPEAT = "repeat", "The same person judges it again, blind"
-        DISPUTED = "disputed", "Two verdicts differ; a third person settles it"
+        DOUBTED = "doubted", _("A version disagrees with the label")
+        SECOND = "second", _("A second person judges it, blind")
+        REPEAT = "repeat", _("The same person judges it again, blind")
+        DISPUTED = "disputed", _("Two verdicts differ; a third person settles it")
 
     class Outcome(models.TextChoices):
-        CONFIRMED = "confirmed", "Confirmed"
-        CHANGED = "changed", "Changed"
-        WITHDRAWN = "withdrawn", "The label was taken back"
+        CONFIRMED = "confirmed", _("Confirmed")
+        CHANGED = "changed", _("Changed")
+        WITHDRAWN = "withdrawn", _("The label was taken back")
 
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="rechecks")
     reason = models.CharField(max_length=10, choices=Reason, default=Reason.DOUBTED, db_default=Reason.DOUBTED)
     label = models.ForeignKey(
-        "labeling.Label", on_delete=models.PROTECT, related_name="rechecks", help_text="The label that is judged again."
+        "labeling.Label",
+        on_delete=models.PROTECT,
+        related_name="rechecks",
+        help_text=_("The label that is judged again."),
     )
-    given = models.CharField(max_length=6, choices=Verdict, help_text="What that label says.")
+    given = models.CharField(max_length=6, choices=Verdict, help_text=_("What that label says."))
     version = models.ForeignKey(
         ModelVersion,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="rechecks",
-        help_text="The version that doubts the label.",
+        help_text=_("The version that doubts the label."),
     )
     probability = models.FloatField(
         null=True,
         blank=True,
-        help_text="Of a defect, out of fold: by models that had not learned from the part.",
+        help_text=_("Of a defect, out of fold: by models that had not learned from the part."),
     )
     opened_at = models.DateTimeField(db_default=Now(), editable=False)
-    due_at = models.DateTimeField(db_default=Now(), help_text="From when on it is offered.")
+    due_at = models.DateTimeField(db_default=Now(), help_text=_("From when on it is offered."))
     closed_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
     answer = models.OneToOneField(

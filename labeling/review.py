@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product, Verdict
 from labeling import queue, rechecking
@@ -97,13 +98,13 @@ def undo(label: Label, *, by: User) -> None:
     Its author may, and who has ``labeling.undo_any_label``. Raises PermissionDenied, AlreadyUndone or NotStanding.
     """
     if label.reviewer != by and not by.has_perm("labeling.undo_any_label"):
-        raise PermissionDenied("Only its author or a quality manager takes a label back.")
+        raise PermissionDenied(_("Only its author or a quality manager takes a label back."))
     with transaction.atomic():
         part = _locked(label.inspection_id)
         if LabelUndo.objects.filter(label=label).exists():
-            raise AlreadyUndone("This label was taken back already.")
+            raise AlreadyUndone(_("This label was taken back already."))
         if standing_label(part) != label:
-            raise NotStanding("A newer label of this part counts; take that one back first.")
+            raise NotStanding(_("A newer label of this part counts; take that one back first."))
         LabelUndo.objects.create(label=label, by=by)
         rechecking.take_back(label)
         if standing_label(part) is None:
@@ -139,14 +140,15 @@ def check_free(part: Inspection, held: Claim) -> None:
     # A settled part is free again while its label is in doubt, for those who claimed it since.
     doubted = Recheck.objects.open().filter(inspection=part, opened_at__lte=held.created_at)
     if part.settled_at is not None and not doubted.exists():
-        raise ClaimLost("This part was settled meanwhile.")
+        raise ClaimLost(_("This part was settled meanwhile."))
     if Claim.objects.filter(inspection=part, closed_at__isnull=True).exclude(pk=held.pk).exists():
-        raise ClaimLost("The lease ran out and another reviewer has this part now.")
+        raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
 
 
 def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
     if (earlier.verdict, earlier.defect_type) != (verdict, kind):
-        raise ClaimLost(f"This claim was resolved as {earlier.verdict} before; take that label back to change it.")
+        said = _("This claim was resolved as {verdict} before; take that label back to change it.")
+        raise ClaimLost(said.format(verdict=earlier.verdict))
     return earlier.label
 
 
@@ -162,14 +164,15 @@ def _settle(part: Inspection, label: Label) -> None:
 
 def _defect_type(product: Product, verdict: str, wanted: DefectType | str | None) -> DefectType | None:
     if verdict not in (Verdict.PASS, Verdict.FAIL):
-        raise InvalidLabel(f"A person's verdict is PASS or FAIL, not {verdict!r}.")
+        raise InvalidLabel(_("A person's verdict is PASS or FAIL, not {verdict!r}.").format(verdict=verdict))
     if not wanted:
         return None
     if verdict == Verdict.PASS:
-        raise InvalidLabel("A good part has no defect type.")
+        raise InvalidLabel(_("A good part has no defect type."))
     name = wanted if isinstance(wanted, str) else wanted.name
     kinds = {kind.name: kind for kind in product.defect_types.all()}
     if name not in kinds:
-        known = ", ".join(sorted(kinds)) or "none yet"
-        raise InvalidLabel(f"{product.name} has no defect type {name!r}. Known: {known}.")
+        known = ", ".join(sorted(kinds)) or _("none yet")
+        said = _("{product} has no defect type {name!r}. Known: {known}.")
+        raise InvalidLabel(said.format(product=product.name, name=name, known=known))
     return kinds[name]

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inspection.choice import chosen_product
@@ -122,7 +123,7 @@ def _plain_verdict(request: HttpRequest) -> HttpResponse:
     form = VerdictForm(request.POST)
     claim = _own_claim(request, _key(request.POST.get("claim", "")))
     if not form.is_valid():
-        messages.error(request, "Choose PASS or FAIL.")
+        messages.error(request, _("Choose PASS or FAIL."))
         return redirect("review-plain")
     try:
         label = review.resolve(claim, **form.words)
@@ -162,7 +163,7 @@ def _decision(label: Label) -> dict[str, Any]:
 def _own_claim(request: HttpRequest, key: UUID) -> Claim:
     claim = get_object_or_404(Claim.objects.select_related("inspection", "reviewer"), pk=key)
     if claim.reviewer_id != person(request).pk:
-        raise PermissionDenied("This claim is another reviewer's.")
+        raise PermissionDenied(_("This claim is another reviewer's."))
     return claim
 
 
@@ -174,4 +175,4 @@ def _key(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise PermissionDenied("This is no claim of ours.") from None
+        raise PermissionDenied(_("This is no claim of ours.")) from None

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from inspection.models import Inspection
+from inspection.words import verdict_word
 from labeling.models import Claim, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
 
@@ -31,17 +34,24 @@ def timeline(part: Inspection) -> list[Event]:
 
 def _machine(part: Inspection) -> Iterator[Event]:
     origin = {
-        Inspection.Source.STATION: f"by station {part.station.name}" if part.station else "by a station",
-        Inspection.Source.UPLOAD: f"on the dashboard by {part.uploaded_by}" if part.uploaded_by else "on the dashboard",
-        Inspection.Source.IMPORT: "from an imported folder",
+        Inspection.Source.STATION: _("Received by station {name}").format(name=part.station.name)
+        if part.station
+        else _("Received by a station"),
+        Inspection.Source.UPLOAD: _("Received on the dashboard by {person}").format(person=part.uploaded_by)
+        if part.uploaded_by
+        else _("Received on the dashboard"),
+        Inspection.Source.IMPORT: _("Received from an imported folder"),
     }
     if part.captured_at:
-        yield Event(part.captured_at, "camera", "Captured")
-    yield Event(part.received_at, "upload", f"Received {origin[Inspection.Source(part.source)]}", part.title)
+        yield Event(part.captured_at, "camera", _("Captured"))
+    yield Event(part.received_at, "upload", origin[Inspection.Source(part.source)], part.title)
     if part.decided_at and part.verdict:
-        by = f"by version {part.model_version.number}" if part.model_version else "without a model"
-        after = f"{part.latency_ms:.0f} ms after it arrived" if part.latency_ms is not None else ""
-        yield Event(part.decided_at, part.verdict.lower(), f"Decided {part.verdict} {by}", after)
+        version = part.model_version
+        said = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
+        words = said.format(verdict=verdict_word(part.verdict), number=version.number if version else "")
+        took = part.latency_ms
+        after = _("{time} ms after it arrived").format(time=f"{took:.0f}") if took is not None else ""
+        yield Event(part.decided_at, part.verdict.lower(), words, after)
 
 
 def _claims(part: Inspection) -> Iterator[Event]:
@@ -49,45 +59,59 @@ def _claims(part: Inspection) -> Iterator[Event]:
     for claim in Claim.objects.filter(inspection=part, skip__isnull=True).select_related("reviewer"):
         if claim.pk in reviews:
             continue  # its label tells it
-        end = "given back or run out" if claim.closed_at else "still open"
-        yield Event(claim.created_at, "look", f"Opened by {claim.reviewer}", end)
+        end = _("given back or run out") if claim.closed_at else _("still open")
+        yield Event(claim.created_at, "look", _("Opened by {person}").format(person=claim.reviewer), end)
 
 
 def _skips(part: Inspection) -> Iterator[Event]:
     for skip in Skip.objects.filter(inspection=part).select_related("reviewer"):
         why = skip.get_reason_display()
         said = f"{why}: “{skip.comment}”" if skip.comment else why
-        yield Event(skip.created_at, "skip", f"Skipped by {skip.reviewer}", said)
+        yield Event(skip.created_at, "skip", _("Skipped by {person}").format(person=skip.reviewer), said)
 
 
 def _labels(part: Inspection) -> Iterator[Event]:
     rows = Label.objects.filter(inspection=part).select_related("reviewer", "defect_type", "undo__by", "review")
     for label in rows:
-        named = f" ({label.defect_type.name})" if label.defect_type else ""
-        by = f" by {label.reviewer}" if label.reviewer else ""
-        how = "Imported as" if label.source == Label.Source.IMPORT else "Labeled"
-        took = f"after {label.review.seconds:.0f} s" if label.review else label.get_source_display().lower()
+        verdict = verdict_word(label.verdict) + (f" ({label.defect_type.name})" if label.defect_type else "")
+        took = label.get_source_display().lower()
+        if label.review:
+            took = _("after {seconds} s").format(seconds=f"{label.review.seconds:.0f}")
         said = f"{took}: “{label.comment}”" if label.comment else took
-        yield Event(label.created_at, label.verdict.lower(), f"{how} {label.verdict}{named}{by}", said, label)
+        words = _labeled(label).format(verdict=verdict, person=label.reviewer)
+        yield Event(label.created_at, label.verdict.lower(), words, said, label)
         if hasattr(label, "undo"):
-            yield Event(label.undo.created_at, "undo", f"{label.verdict}{named} taken back by {label.undo.by}")
+            back = _("{verdict} taken back by {person}").format(verdict=verdict, person=label.undo.by)
+            yield Event(label.undo.created_at, "undo", back)
+
+
+def _labeled(label: Label) -> str:
+    if label.source == Label.Source.IMPORT:
+        return _("Imported as {verdict} by {person}") if label.reviewer else _("Imported as {verdict}")
+    return _("Labeled {verdict} by {person}") if label.reviewer else _("Labeled {verdict}")
 
 
 def _rechecks(part: Inspection) -> Iterator[Event]:
     doubted = Recheck.objects.filter(inspection=part, version__isnull=False)
     for doubt in doubted.select_related("version"):
         assert doubt.version is not None and doubt.probability is not None  # noqa: S101 - for the type checker
-        said = f"version {doubt.version.number} gives a defect {doubt.probability:.0%}; a person judges it again"
-        yield Event(doubt.opened_at, "review", f"The model disagrees with this label: {doubt.given}", said)
+        said = _("version {number} gives a defect {probability}; a person judges it again").format(
+            number=doubt.version.number, probability=f"{doubt.probability:.0%}"
+        )
+        words = _("The model disagrees with this label: {verdict}").format(verdict=verdict_word(doubt.given))
+        yield Event(doubt.opened_at, "review", words, said)
         if doubt.closed_at:
-            yield Event(doubt.closed_at, "review", f"Judged again: {doubt.get_outcome_display().lower()}")
+            outcome = doubt.get_outcome_display().lower()
+            yield Event(doubt.closed_at, "review", _("Judged again: {outcome}").format(outcome=outcome))
 
 
 def _snapshots(part: Inspection) -> Iterator[Event]:
     model = part.product.registered_model_id
     items = SnapshotItem.objects.filter(snapshot__model=model, image_sha256=part.image_sha256)
     for item in items.select_related("snapshot").prefetch_related("snapshot__runs__version"):
-        versions = [f"version {run.version.number}" for run in item.snapshot.runs.all() if hasattr(run, "version")]
-        taught = f"taught {', '.join(versions)}" if versions else "taught no version yet"
-        said = f"as {'FAIL' if item.target else 'PASS'}, {taught}"
-        yield Event(item.snapshot.created_at, "data", f"Frozen into snapshot {item.snapshot.number}", said)
+        numbers = [run.version.number for run in item.snapshot.runs.all() if hasattr(run, "version")]
+        versions = ", ".join(_("version {number}").format(number=number) for number in numbers)
+        said = _("as {verdict}, taught {versions}") if numbers else _("as {verdict}, taught no version yet")
+        detail = said.format(verdict=verdict_word("FAIL" if item.target else "PASS"), versions=versions)
+        words = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
+        yield Event(item.snapshot.created_at, "data", words, detail)

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from inspection.choice import chosen_product
@@ -74,11 +75,11 @@ def correct(request: HttpRequest, key: UUID) -> HttpResponse:
     part = _part(key)
     form = VerdictForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Choose PASS or FAIL.")
+        messages.error(request, _("Choose PASS or FAIL."))
         return redirect("part", key)
     try:
         label = review.correct(part, by=person(request), **form.words)
-        messages.success(request, f"Labeled {label}. The next training learns it.")
+        messages.success(request, _("Labeled {label}. The next training learns it.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("part", key)
@@ -91,7 +92,7 @@ def undo(request: HttpRequest, key: UUID) -> HttpResponse:
     label = get_object_or_404(Label, pk=whole_number(request.POST.get("label", "")), inspection=key)
     try:
         review.undo(label, by=person(request))
-        messages.success(request, f"{label} was taken back.")
+        messages.success(request, _("{label} was taken back.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("part", key)
@@ -104,7 +105,7 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
     found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
     waiting = TrainingRun.objects.unfinished().filter(model=found.registered_model_id).first()
     if waiting is not None:
-        messages.info(request, "A training is on its way already; its result comes first.")
+        messages.info(request, _("A training is on its way already; its result comes first."))
         return redirect("run", waiting.pk)
     try:
         run = start_retraining(found, trigger=TrainingRun.Trigger.MANUAL, requested_by=person(request))
@@ -121,12 +122,12 @@ def pretrain(request: HttpRequest, product: str) -> HttpResponse:
     found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
     waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).light().first()
     if waiting is not None:
-        messages.info(request, "A lesson is on its way already; its result comes first.")
+        messages.info(request, _("A lesson is on its way already; its result comes first."))
         return redirect("backbone", waiting.pk)
     try:
         run = start_pretraining(found, Lesson(), requested_by=person(request))
-        usually = Lesson().usually
-        messages.success(request, f"Queued: usually {usually} on two cores. Trainings wait until it is done.")
+        said = _("Queued: usually {time} on two cores. Trainings wait until it is done.")
+        messages.success(request, said.format(time=Lesson().usually))
     except ValueError as error:
         messages.error(request, str(error))
         return redirect("models")

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from mltasks import pretraining
@@ -40,7 +41,7 @@ def backbone_retry(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a failed lesson again."""
     try:
         pretraining.retry(_run(pk))
-        messages.success(request, "Queued again; it goes on from its last checkpoint.")
+        messages.success(request, _("Queued again; it goes on from its last checkpoint."))
     except RunNotAvailable as error:
         messages.error(request, str(error))
     return redirect("backbone", pk)

@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
+from django.utils.translation import gettext_noop
+
 from mltasks.leased import LeasedRun, RunState
 from mltasks.leases import LeaseLost, RunLease
 from mltasks.reporting import RunReporter, beating
@@ -73,7 +75,7 @@ def _fail(lease: RunLease, reporter: RunReporter, error: BaseException) -> None:
     said = reporter.unwritten()
     said["log"] += "".join(traceback.format_exception(error))
     try:
-        lease.finish(RunState.FAILED, error=in_words(error), stage="Failed", **said)
+        lease.finish(RunState.FAILED, error=in_words(error), stage=gettext_noop("Failed"), **said)
     except LeaseLost:
         logger.warning("Run %s failed after it was taken away; its row belongs to somebody else.", lease.run_id)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 
 class PromotionForm(forms.Form):
     """Why a version becomes champion, and over which champion the person decided (0: none)."""
 
-    reason = forms.CharField(strip=True, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
-    champion = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    reason = forms.CharField(strip=True, max_length=2000, label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+    champion = forms.IntegerField(label=_("Champion"), min_value=0, widget=forms.HiddenInput)

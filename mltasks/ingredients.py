@@ -5,58 +5,68 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
+
 from mltasks.vision.calibrators import Calibrator
 
-DETECTORS = {
-    "together": "Detectors together",
-    "memory": "Patch memory",
-    "places": "Strange places",
-    "features": "Feature autoencoder",
-    "detail": "Patch memory of fine detail",
-    "second_memory": "Patch memory of the companion",
-    "whole": "Whole part",
-    "second_whole": "Whole part of the companion",
-    "pixels": "Pixel autoencoder",
+DETECTORS: dict[str, Promise] = {
+    "together": gettext_lazy("Detectors together"),
+    "memory": gettext_lazy("Patch memory"),
+    "places": gettext_lazy("Strange places"),
+    "features": gettext_lazy("Feature autoencoder"),
+    "detail": gettext_lazy("Patch memory of fine detail"),
+    "second_memory": gettext_lazy("Patch memory of the companion"),
+    "whole": gettext_lazy("Whole part"),
+    "second_whole": gettext_lazy("Whole part of the companion"),
+    "pixels": gettext_lazy("Pixel autoencoder"),
 }
 
 
 def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Title and words of each ingredient that is known."""
     found = {
-        "Input": _input(meta.get("input", {}), meta.get("export_agreement", {})),
-        "Heads": _heads(meta.get("fusion", {}).get("weights", {})),
-        "Calibration": _calibration(meta.get("calibration", {})),
-        "Novelty": detector_words(meta.get("novelty", {}).get("detector", "")),
+        gettext("Input"): _input(meta.get("input", {}), meta.get("export_agreement", {})),
+        gettext("Heads"): _heads(meta.get("fusion", {}).get("weights", {})),
+        gettext("Calibration"): _calibration(meta.get("calibration", {})),
+        gettext("Novelty"): detector_words(meta.get("novelty", {}).get("detector", "")),
     }
     return [(title, words) for title, words in found.items() if words]
 
 
 def detector_words(name: str) -> str:
     """A novelty detector's name as people read it."""
-    return DETECTORS.get(name, name.capitalize())
+    return str(DETECTORS.get(name, name.capitalize()))
 
 
 def _input(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     if not size:
         return ""
-    shape = "the part's shape kept" if size.get("keep_shape") else "the part stretched to fill it"
+    kept = gettext("{width} × {height} pixels, the part's shape kept")
+    stretched = gettext("{width} × {height} pixels, the part stretched to fill it")
+    words = (kept if size.get("keep_shape") else stretched).format(width=size["width"], height=size["height"])
     took = agreement.get("milliseconds")
-    time = f"; an image takes {took:.0f} ms on the machine that trained it" if took else ""
-    return f"{size['width']} × {size['height']} pixels, {shape}{time}"
+    if not took:
+        return words
+    return words + gettext("; an image takes {time} ms on the machine that trained it").format(time=f"{took:.0f}")
 
 
 def _heads(weights: Mapping[str, float]) -> str:
     """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
     if len(weights) == 1:
-        return f"{next(iter(weights)).capitalize()}, alone"
+        return gettext("{head}, alone").format(head=next(iter(weights)).capitalize())
     heard = [f"{_voice(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
     silent = [_voice(name) for name, weight in weights.items() if weight <= 0]
-    words = "Weighted sum of scores: " + " + ".join(heard) if heard else ""
-    return words + (f". Not heard: {', '.join(silent)}" if words and silent else "")
+    if not heard:
+        return ""
+    words = gettext("Weighted sum of scores: {heads}").format(heads=" + ".join(heard))
+    return words + gettext(". Not heard: {heads}").format(heads=", ".join(silent)) if silent else words
 
 
 def _voice(name: str) -> str:
-    return f"companion's {name.removeprefix('second_')}" if name.startswith("second_") else name
+    if not name.startswith("second_"):
+        return name
+    return gettext("companion's {head}").format(head=name.removeprefix("second_"))
 
 
 def _calibration(values: Mapping[str, Any]) -> str:
@@ -65,4 +75,4 @@ def _calibration(values: Mapping[str, Any]) -> str:
     try:
         return Calibrator.from_json(values).in_words()
     except ValueError:
-        return f"By {values['method']}"
+        return gettext("By {method}").format(method=values["method"])

@@ -8,15 +8,16 @@ from typing import ClassVar, Generic, Self, TypeVar
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class RunState(models.TextChoices):
     """Where a run is."""
 
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
 
 
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
@@ -56,7 +57,9 @@ class LeasedRun(models.Model):
     TASK: ClassVar[str]
     WORK: ClassVar[str]
 
-    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Names its directories on disk.")
+    key = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text=_("Names its directories on disk.")
+    )
     config = models.JSONField(default=dict)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -64,13 +67,13 @@ class LeasedRun(models.Model):
     state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(
-        null=True, blank=True, help_text="Fences the writes of a worker that lost its lease."
+        null=True, blank=True, help_text=_("Fences the writes of a worker that lost its lease.")
     )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
-    hint_sent_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
-    progress = models.FloatField(default=0.0, help_text="Share done, 0 to 1.")
+    hint_sent_at = models.DateTimeField(null=True, blank=True, help_text=_("When a worker was last told of it."))
+    progress = models.FloatField(default=0.0, help_text=_("Share done, 0 to 1."))
     stage = models.CharField(max_length=200, blank=True)
-    epochs = models.JSONField(default=list, help_text="Metrics of each epoch, in order.")
+    epochs = models.JSONField(default=list, help_text=_("Metrics of each epoch, in order."))
     log = models.TextField(blank=True)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
+from django.utils.translation import gettext_noop
 
 from mltasks.leased import LeasedRun, LeasedRunQuerySet, RunState, runs_of
 from mltasks.models import TrainingRun
@@ -49,7 +50,7 @@ class RunLease:
                 started_at=Now(),
                 finished_at=None,
                 progress=0.0,
-                stage="Starting",
+                stage=gettext_noop("Starting"),
                 epochs=[],
                 error="",
             )
@@ -85,10 +86,10 @@ def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
     """
     if run.last_attempt:
         after = f"It was the last of {run.MAX_ATTEMPTS} attempts."
-        fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": "Failed"}
+        fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
         after = "It will be tried again."
-        fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": "Waiting for another attempt"}
+        fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": gettext_noop("Waiting for another attempt")}
     said = f"{words}, attempt {run.attempt} of {run.MAX_ATTEMPTS}. {after}"
     held = runs_of(type(run)).held_with(token).filter(pk=run.pk, attempt=run.attempt)
     log = Concat(F("log"), Value(log_line(said)))
@@ -97,7 +98,8 @@ def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
 
 def queue_again(run: LeasedRun) -> bool:
     """Queue a failed run again, with all its attempts. Returns False when it did not fail."""
-    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": "Waiting for a worker"}
+    stage = gettext_noop("Waiting for a worker")
+    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": stage}
     failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
     return bool(failed.update(state=RunState.QUEUED, **again))
 

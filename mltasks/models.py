@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from mltasks.backbone_run import BackboneRun as BackboneRun  # here, too, Django looks for models
 from mltasks.leased import LeasedRun, LeasedRunQuerySet
@@ -37,7 +38,7 @@ class DatasetSnapshot(models.Model):
     number = models.PositiveIntegerField()
     # The database's clock, as for labels: the nightly asks which labels are newer.
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    sha256 = models.CharField(max_length=64, help_text="Hash of the sorted manifest of all items.")
+    sha256 = models.CharField(max_length=64, help_text=_("Hash of the sorted manifest of all items."))
     good = models.PositiveIntegerField()
     defective = models.PositiveIntegerField()
 
@@ -63,14 +64,14 @@ class SnapshotItem(models.Model):
     """One labeled image as it was when the snapshot was frozen."""
 
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="items")
-    image_name = models.CharField(max_length=200, help_text="Path of the image below MEDIA_ROOT.")
+    image_name = models.CharField(max_length=200, help_text=_("Path of the image below MEDIA_ROOT."))
     image_sha256 = models.CharField(max_length=64)
-    title = models.CharField(max_length=200, help_text="The name a person knows the image by.")
-    target = models.PositiveSmallIntegerField(help_text="0 good, 1 defective.")
+    title = models.CharField(max_length=200, help_text=_("The name a person knows the image by."))
+    target = models.PositiveSmallIntegerField(help_text=_("0 good, 1 defective."))
     defect_type = models.CharField(max_length=80, blank=True)
-    group = models.CharField(max_length=200, help_text="Images of one part share a group and are never split.")
+    group = models.CharField(max_length=200, help_text=_("Images of one part share a group and are never split."))
     split = models.CharField(max_length=20)
-    roi = models.CharField(max_length=40, blank=True, help_text="X,Y,W,H of the station, in upright pixels.")
+    roi = models.CharField(max_length=40, blank=True, help_text=_("X,Y,W,H of the station, in upright pixels."))
 
     class Meta:
         constraints = [
@@ -104,9 +105,9 @@ class TrainingRun(LeasedRun):
     """One attempt to learn a new version."""
 
     class Trigger(models.TextChoices):
-        MANUAL = "manual", "By a person"
-        NIGHTLY = "nightly", "Nightly"
-        COMMAND = "command", "By command"
+        MANUAL = "manual", _("By a person")
+        NIGHTLY = "nightly", _("Nightly")
+        COMMAND = "command", _("By command")
 
     COMMAND = "execute_run"
     TASK = "mltasks.tasks.execute_run"
@@ -115,7 +116,9 @@ class TrainingRun(LeasedRun):
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
-    night = models.DateField(null=True, blank=True, help_text="The night this run belongs to; one a model and night.")
+    night = models.DateField(
+        null=True, blank=True, help_text=_("The night this run belongs to; one a model and night.")
+    )
 
     objects = TrainingRunQuerySet.as_manager()
 
@@ -158,17 +161,17 @@ class ModelVersion(models.Model):
     """One trained version: a directory on disk, whole or absent, and its sha256 here."""
 
     class State(models.TextChoices):
-        CANDIDATE = "candidate", "Candidate"
-        CHAMPION = "champion", "Champion"
-        RETIRED = "retired", "Retired"
+        CANDIDATE = "candidate", _("Candidate")
+        CHAMPION = "champion", _("Champion")
+        RETIRED = "retired", _("Retired")
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="version")
     state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
-    bundle = models.CharField(max_length=200, help_text="Directory below the versions folder.")
-    sha256 = models.CharField(max_length=64, help_text="Digest of the whole directory.")
-    meta = models.JSONField(default=dict, help_text="What meta.json in the directory says.")
+    bundle = models.CharField(max_length=200, help_text=_("Directory below the versions folder."))
+    sha256 = models.CharField(max_length=64, help_text=_("Digest of the whole directory."))
+    meta = models.JSONField(default=dict, help_text=_("What meta.json in the directory says."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ModelVersionQuerySet.as_manager()
@@ -196,8 +199,8 @@ class EvaluationReport(models.Model):
     """The honest numbers of one version, with their protocol. Written once with the version."""
 
     version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="report")
-    protocol = models.TextField(help_text="How the numbers were measured, in words.")
-    evaluation = models.JSONField(help_text="All metrics with counts and 95 % intervals.")
+    protocol = models.TextField(help_text=_("How the numbers were measured, in words."))
+    evaluation = models.JSONField(help_text=_("All metrics with counts and 95 % intervals."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from mltasks import hints
 from mltasks.backbones import BACKBONE, adopted, weights_of
@@ -50,10 +52,11 @@ def start(
     ResNet18, or while another lesson of the model is unfinished.
     """
     if config.backbone != BACKBONE:
-        raise LessonRefused(f"Only {BACKBONE} can be taught, and the product's network is {config.backbone}.")
+        said = _("Only {known} can be taught, and the product's network is {other}.")
+        raise LessonRefused(said.format(known=BACKBONE, other=config.backbone))
     choice = choose(stored, lesson.images, lesson.seed)
     if not choice.images:
-        raise LessonRefused("There is no stored image to learn from yet.")
+        raise LessonRefused(_("There is no stored image to learn from yet."))
     try:
         with transaction.atomic():
             run = BackboneRun.objects.create(
@@ -64,11 +67,12 @@ def start(
                 saw_labeled=choice.saw_labeled,
                 labels_missing=labels_missing,
                 requested_by=requested_by,
-                stage="Waiting for a worker",
+                stage=gettext_noop("Waiting for a worker"),
                 log=log_line(_queued(choice, lesson, labels_missing)) + _unused(config),
             )
     except IntegrityError:
-        raise LessonRefused(f"A lesson of {model.name}'s backbone is on its way already.") from None
+        said = _("A lesson of {product}'s backbone is on its way already.")
+        raise LessonRefused(said.format(product=model.name)) from None
     if hint:
         transaction.on_commit(lambda: hints.send(run.pk, BackboneRun))
     return run
@@ -101,9 +105,9 @@ def retry(run: BackboneRun, *, hint: bool = True) -> None:
         with transaction.atomic():
             again = queue_again(run)
     except IntegrityError:
-        raise RunNotAvailable("Another lesson of this backbone is on its way; its result comes first.") from None
+        raise RunNotAvailable(_("Another lesson of this backbone is on its way; its result comes first.")) from None
     if not again:
-        raise RunNotAvailable(f"Lesson {run.pk} can't be tried again: it did not fail.")
+        raise RunNotAvailable(_("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk))
     if hint:
         transaction.on_commit(lambda: hints.send(run.pk, BackboneRun))
 
@@ -169,7 +173,7 @@ def _finish(run: BackboneRun, reporter: RunReporter, taught: Taught) -> Backbone
         reporter.lease.finish(
             RunState.SUCCEEDED,
             progress=1.0,
-            stage="In use" if adopt else "Not in use",
+            stage=gettext_noop("In use") if adopt else gettext_noop("Not in use"),
             file=run.attempt_file,
             sha256=taught.sha256,
             card=taught.card,

@@ -8,47 +8,50 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
 from mltasks import ingredients, report_words, reports
 from mltasks.models import ModelVersion, Promotion
 
 # What is compared, in the order of what a plant asks first: (name, words, whether more is better).
 COMPARED = (
-    ("recall", "Recall: defects it fails", True),
-    ("escape_rate", "Escapes: defects it passes", False),
-    ("false_alarm_rate", "False alarms: good parts it fails", False),
-    ("precision", "Precision: fails that are defects", True),
-    ("average_precision", "Average precision", True),
-    ("auroc", "AUROC", True),
-    ("review_rate", "Parts a person must look at", False),
+    ("recall", _("Recall: defects it fails"), True),
+    ("escape_rate", _("Escapes: defects it passes"), False),
+    ("false_alarm_rate", _("False alarms: good parts it fails"), False),
+    ("precision", _("Precision: fails that are defects"), True),
+    ("average_precision", _("Average precision"), True),
+    ("auroc", _("AUROC"), True),
+    ("review_rate", _("Parts a person must look at"), False),
 )
 # What a report shows of itself: (name, title, what it says).
 FIGURES = (
-    ("recall", "Recall", "Of the defective parts, those it fails."),
-    ("precision", "Precision", "Of the parts it fails, those that are defective."),
-    ("accuracy", "Accuracy", "Of all parts, those it gets right."),
-    ("average_precision", "Average precision", "Over all thresholds; 100 % is perfect."),
-    ("auroc", "AUROC", "The chance that a defective part scores above a good one."),
-    ("false_alarm_rate", "False alarms", "Of the good parts, those it fails."),
-    ("review_rate", "Review rate", "Of all parts, those it would hand to a person."),
-    ("routed_escape_rate", "Escapes on the line", "Of the defective parts, those that pass with nobody looking."),
-    ("calibration_error", "Calibration error", "How far a stated probability is off on average."),
-    ("novelty_auroc", "Novelty AUROC", "How well novelty alone tells defects apart."),
-    ("novelty_recall", "Novelty recall", "Of the defective parts, those it calls novel."),
-    ("novelty_false_alarm_rate", "Novelty false alarms", "Of the good parts, those it calls novel."),
+    ("recall", _("Recall"), _("Of the defective parts, those it fails.")),
+    ("precision", _("Precision"), _("Of the parts it fails, those that are defective.")),
+    ("accuracy", _("Accuracy"), _("Of all parts, those it gets right.")),
+    ("average_precision", _("Average precision"), _("Over all thresholds; 100 % is perfect.")),
+    ("auroc", _("AUROC"), _("The chance that a defective part scores above a good one.")),
+    ("false_alarm_rate", _("False alarms"), _("Of the good parts, those it fails.")),
+    ("review_rate", _("Review rate"), _("Of all parts, those it would hand to a person.")),
+    ("routed_escape_rate", _("Escapes on the line"), _("Of the defective parts, those that pass with nobody looking.")),
+    ("calibration_error", _("Calibration error"), _("How far a stated probability is off on average.")),
+    ("novelty_auroc", _("Novelty AUROC"), _("How well novelty alone tells defects apart.")),
+    ("novelty_recall", _("Novelty recall"), _("Of the defective parts, those it calls novel.")),
+    ("novelty_false_alarm_rate", _("Novelty false alarms"), _("Of the good parts, those it calls novel.")),
 )
 # What a page shows first; the others stand in their sections.
 KEY_FIGURES = ("recall", "false_alarm_rate", "routed_escape_rate", "review_rate", "precision", "accuracy")
 PLOT_WORDS = {
-    "precision_recall": "Precision and recall at every threshold, the operating point marked",
-    "cost": "Cost of mistakes per 1000 parts wherever FAIL begins, with its interval and the verdicts' bands",
-    "novelty": "Novelty scores of good and defective parts over the threshold, and each detector's AUROC",
-    "defect_types": "Recall by defect type with intervals",
-    "reconstruction_error": "Reconstruction errors of good and defective parts, with the novelty threshold",
-    "confusion": "Right and wrong by true label",
-    "confusion_matrix": "Right and wrong by true label",
-    "calibration": "Whether a stated probability of 70 % is right in 70 of 100 cases",
-    "labels": "Average precision by the number of labels, with intervals",
-    "training": "Loss by epoch",
+    "precision_recall": _("Precision and recall at every threshold, the operating point marked"),
+    "cost": _("Cost of mistakes per 1000 parts wherever FAIL begins, with its interval and the verdicts' bands"),
+    "novelty": _("Novelty scores of good and defective parts over the threshold, and each detector's AUROC"),
+    "defect_types": _("Recall by defect type with intervals"),
+    "reconstruction_error": _("Reconstruction errors of good and defective parts, with the novelty threshold"),
+    "confusion": _("Right and wrong by true label"),
+    "confusion_matrix": _("Right and wrong by true label"),
+    "calibration": _("Whether a stated probability of 70 % is right in 70 of 100 cases"),
+    "labels": _("Average precision by the number of labels, with intervals"),
+    "training": _("Loss by epoch"),
 }
 VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 # A head of so many bytes names an SVG's size.
@@ -103,7 +106,7 @@ class Reading:
     def key_figures(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Title, meaning and estimate of the figures that a page shows first."""
         known = {name: (title, words) for name, title, words in FIGURES}
-        return [(*known[name], self.metrics[name]) for name in KEY_FIGURES if name in self.metrics]
+        return [(*map(str, known[name]), self.metrics[name]) for name in KEY_FIGURES if name in self.metrics]
 
     @property
     def detectors(self) -> list[tuple[str, dict[str, Any], bool]]:
@@ -135,10 +138,17 @@ class Reading:
         counts, wrong = self.report.get("counts"), self.report.get("confusion")
         if not counts or not wrong:
             return ""
-        found = f"Of {_parts(counts['defect'], 'defective part')} it failed {wrong['true_fail']}"
-        missed = f"let {_number(wrong['escape'])} pass"
-        alarms = f"of {_parts(counts['good'], 'good part')} it failed {_number(wrong['false_alarm'])} by mistake"
-        return f"{found} and {missed}; {alarms}."
+        found = ngettext(
+            "Of {number} defective part it failed {failed} and let {passed} pass",
+            "Of {number} defective parts it failed {failed} and let {passed} pass",
+            counts["defect"],
+        ).format(number=counts["defect"], failed=wrong["true_fail"], passed=_number(wrong["escape"]))
+        alarms = ngettext(
+            "of {number} good part it failed {failed} by mistake",
+            "of {number} good parts it failed {failed} by mistake",
+            counts["good"],
+        ).format(number=counts["good"], failed=_number(wrong["false_alarm"]))
+        return f"{found}; {alarms}."
 
     @property
     def cost(self) -> tuple[float, float, float] | None:
@@ -154,7 +164,7 @@ class Reading:
         # The worst mistakes have pictures of their own further down.
         found = (name for name in reports.shown_files(self.version) if name.startswith("plots/"))
         names = [name for name in found if "worst" not in name]
-        return [(name, PLOT_WORDS.get(_stem(name), _stem(name).replace("_", " ").capitalize())) for name in names]
+        return [(name, str(PLOT_WORDS.get(_stem(name), _stem(name).replace("_", " ").capitalize()))) for name in names]
 
     @cached_property
     def drawn(self) -> dict[str, Drawn]:
@@ -201,7 +211,7 @@ def compare(candidate: ModelVersion, champion: ModelVersion | None) -> list[Row]
     ours = Reading(candidate).metrics
     theirs = Reading(champion).metrics if champion else {}
     return [
-        Row(name, words, ours.get(name), theirs.get(name), _difference(ours.get(name), theirs.get(name), more))
+        Row(name, str(words), ours.get(name), theirs.get(name), _difference(ours.get(name), theirs.get(name), more))
         for name, words, more in COMPARED
         if name in ours or name in theirs
     ]
@@ -222,20 +232,17 @@ def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, more
         return ""
     gap = ours["value"] - theirs["value"]
     if abs(gap) < 0.0005:
-        return "the same"
-    word = "better" if (gap > 0) == more_is_better else "worse"
-    points = f"{abs(gap) * 100:.1f} points {word}"
+        return gettext("the same")
+    better = gettext("{points} points better"), gettext("{points} points better, within what chance explains")
+    worse = gettext("{points} points worse"), gettext("{points} points worse, within what chance explains")
     apart = ours["low"] > theirs["high"] or ours["high"] < theirs["low"]
-    return points if apart else f"{points}, within what chance explains"
+    said = (better if (gap > 0) == more_is_better else worse)[0 if apart else 1]
+    return said.format(points=f"{abs(gap) * 100:.1f}")
 
 
 def _stem(name: str) -> str:
     return name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace("-", "_")
 
 
-def _parts(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def _number(number: int) -> str:
-    return "none" if number == 0 else str(number)
+    return gettext("none") if number == 0 else str(number)

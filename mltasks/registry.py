@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.vision import bundle
@@ -36,15 +37,15 @@ def promote(version: ModelVersion, *, by: User | None, reason: str, over: int | 
     """
     reason = reason.strip()
     if not reason:
-        raise ValueError("A promotion needs a reason: say in a few words why this version should score.")
+        raise ValueError(_("A promotion needs a reason: say in a few words why this version should score."))
     bundle.verify(version.path, version.sha256)  # before the lock: it reads the whole directory, which never changes
     with transaction.atomic():
         model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
         previous = champion(model)
         if previous is not None and previous.pk == version.pk:
-            raise AlreadyChampion(f"{version} is champion already.")
+            raise AlreadyChampion(_("{version} is champion already.").format(version=version))
         if over is not None and over != (previous.number if previous else 0):
-            raise ChampionChanged("The champion changed while you read. Look at the comparison again, then decide.")
+            raise ChampionChanged(_("The champion changed while you read. Look at the comparison again, then decide."))
         if previous is not None:
             ModelVersion.objects.filter(pk=previous.pk).update(state=ModelVersion.State.RETIRED)
         ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.CHAMPION)

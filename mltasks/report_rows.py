@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from mltasks.models import ModelVersion
 from mltasks.reading import FIGURES, Reading, compare
@@ -29,17 +30,19 @@ class Shown:
 def shown(estimate: Estimate | None) -> Shown:
     """A share in [0, 1] with its 95 % interval; what a report lacks or could not measure says so."""
     if estimate is None:
-        return Shown("not reported")
+        return Shown(_("not reported"))
     value, low, high = (estimate.get(name) for name in ("value", "low", "high"))
     counts = int(estimate.get("n") or 0), int(estimate.get("parts") or 0)
     if value is None or low is None or high is None:
-        return Shown("not measurable" if value is None else percent(value), "", *counts)
-    return Shown(percent(value), f"{percent(low)} to {percent(high)}", *counts, _bar(value, low, high))
+        return Shown(_("not measurable") if value is None else percent(value), "", *counts)
+    interval = _("{low} to {high}").format(low=percent(low), high=percent(high))
+    return Shown(percent(value), interval, *counts, _bar(value, low, high))
 
 
 def figures(read: Reading) -> list[tuple[str, str, Shown]]:
     """Title, meaning and value of each figure that the report has."""
-    return [(title, words, shown(read.metrics[name])) for name, title, words in FIGURES if name in read.metrics]
+    found = [(title, words, read.metrics[name]) for name, title, words in FIGURES if name in read.metrics]
+    return [(str(title), str(words), shown(estimate)) for title, words, estimate in found]
 
 
 def side_by_side(candidate: ModelVersion, champion: ModelVersion | None) -> list[tuple[str, Shown, Shown, str]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 # A rise below this, in points of average precision, is no reason to label more.
 HARDLY = 1.0
 
@@ -15,9 +18,11 @@ def verdict(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> st
     recall, alarms = metrics.get("recall"), metrics.get("false_alarm_rate")
     if not recall or recall["value"] is None:
         return ""
-    found = f"Finds {_interval(recall, 'of defective parts')}"
+    defects = _interval(recall, _("{share} of defective parts"))
+    found = _("Finds {defects}").format(defects=defects)
     if alarms and alarms["value"] is not None:
-        found += f" and fails {_interval(alarms, 'of good ones')}"
+        good = _interval(alarms, _("{share} of good ones"))
+        found = _("Finds {defects} and fails {good}").format(defects=defects, good=good)
     return f"{found}; {promised(promise)}." if promise and promise["rate"] < 1 else f"{found}."
 
 
@@ -25,12 +30,16 @@ def promised(promise: Mapping[str, Any]) -> str:
     """Whether the promise about escapes holds, and if not, what it lacks."""
     rate, bound = share(promise["rate"]), share(promise["bound"])
     if promise["holds"]:
-        return f"at most {bound} of defects escape, said with {share(promise['confidence'])} confidence"
+        said = _("at most {bound} of defects escape, said with {confidence} confidence")
+        return said.format(bound=bound, confidence=share(promise["confidence"]))
     missing = promise["more_defective_labels_needed"]
     if not missing:
-        return f"up to {bound} of defects may escape, more than the {rate} promised"
-    parts = "part" if missing == 1 else "parts"
-    return f"too few labels to promise that at most {rate} of defects escape: label {missing} more defective {parts}"
+        return _("up to {bound} of defects may escape, more than the {rate} promised").format(bound=bound, rate=rate)
+    return ngettext(
+        "too few labels to promise that at most {rate} of defects escape: label {missing} more defective part",
+        "too few labels to promise that at most {rate} of defects escape: label {missing} more defective parts",
+        missing,
+    ).format(rate=rate, missing=missing)
 
 
 def more_labels(points: Sequence[Mapping[str, Any]]) -> str:
@@ -38,13 +47,24 @@ def more_labels(points: Sequence[Mapping[str, Any]]) -> str:
     if len(points) < 2 or (gain := points[-1]["gain"]) is None or gain["value"] is None:
         return ""
     value, low, high = (100 * gain[name] for name in ("value", "low", "high"))
-    way, least, most = ("rose", low, high) if value >= 0 else ("fell", -high, -low)
-    interval = f"{least:.1f} to {most:.1f}".replace("-", "\N{MINUS SIGN}")
-    steps = f"From {points[-2]['labels']} to {points[-1]['labels']} labels"
-    found = f"{steps} average precision {way} by {abs(value):.1f} points ({interval})"
+    found = _change(points[-2]["labels"], points[-1]["labels"], value, low, high)
     if high < HARDLY:
-        return f"{found}: more labels of the same kinds will hardly help."
-    return f"{found}: {'more labels should help again' if low > 0 else 'the parts are too few to tell if they helped'}."
+        return _("{change}: more labels of the same kinds will hardly help.").format(change=found)
+    if low > 0:
+        return _("{change}: more labels should help again.").format(change=found)
+    return _("{change}: the parts are too few to tell if they helped.").format(change=found)
+
+
+def _change(before: int, after: int, value: float, low: float, high: float) -> str:
+    rose = _("From {before} to {after} labels average precision rose by {points} points ({least} to {most})")
+    fell = _("From {before} to {after} labels average precision fell by {points} points ({least} to {most})")
+    said, least, most = (rose, low, high) if value >= 0 else (fell, -high, -low)
+    ends = {"least": _signed(least), "most": _signed(most)}
+    return said.format(before=before, after=after, points=f"{abs(value):.1f}", **ends)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def share(value: float) -> str:
@@ -55,5 +75,8 @@ def share(value: float) -> str:
 
 def _interval(estimate: Mapping[str, Any], of: str) -> str:
     low, high = estimate.get("low"), estimate.get("high")
-    value = f"{share(estimate['value'])} {of}"
-    return value if low is None or high is None else f"{value} ({100 * low:.0f} to {100 * high:.0f}\N{NO-BREAK SPACE}%)"
+    value = of.format(share=share(estimate["value"]))
+    if low is None or high is None:
+        return value
+    ends = {"low": f"{100 * low:.0f}", "high": f"{100 * high:.0f}\N{NO-BREAK SPACE}%"}
+    return _("{value} ({low} to {high})").format(value=value, **ends)

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 View = Callable[..., HttpResponse]
 
@@ -24,7 +25,7 @@ def needs(permission: str) -> Callable[[View], View]:
 def person(request: HttpRequest) -> User:
     """Return the signed-in user. Raises PermissionDenied for nobody."""
     if not isinstance(request.user, User):
-        raise PermissionDenied("Log in first.")
+        raise PermissionDenied(_("Log in first."))
     return request.user
 
 

@@ -11,6 +11,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from mltasks import backbones, hints
 from mltasks.executing import calm_threads, carry_out
@@ -46,7 +48,7 @@ def start(
         trigger=trigger,
         requested_by=requested_by,
         night=night,
-        stage="Waiting for a worker",
+        stage=gettext_noop("Waiting for a worker"),
         log=log_line(f"Queued on {snapshot}: {snapshot.good} good and {snapshot.defective} defective images."),
     )
     if hint:
@@ -57,7 +59,8 @@ def start(
 def retry(run: TrainingRun) -> None:
     """Queue a failed run again, with all its attempts. Raises RunNotAvailable unless it failed on a snapshot."""
     if run.snapshot_id is None or not queue_again(run):
-        raise RunNotAvailable(f"Run {run.pk} can't be tried again: it did not fail, or it never had a snapshot.")
+        said = _("Run {number} can't be tried again: it did not fail, or it never had a snapshot.")
+        raise RunNotAvailable(said.format(number=run.pk))
     transaction.on_commit(lambda: hints.send(run.pk))
 
 
@@ -118,5 +121,5 @@ def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelV
         )
         said = reporter.unwritten()
         said["log"] += log_line(f"Made {version}.")
-        reporter.lease.finish(TrainingRun.State.SUCCEEDED, progress=1.0, stage="Done", **said)
+        reporter.lease.finish(TrainingRun.State.SUCCEEDED, progress=1.0, stage=gettext_noop("Done"), **said)
     return version

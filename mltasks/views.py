@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mltasks import registry, training
@@ -60,7 +61,7 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a failed run again."""
     try:
         training.retry(_run(pk))
-        messages.success(request, "Queued again; a worker takes it in a moment.")
+        messages.success(request, _("Queued again; a worker takes it in a moment."))
     except RunNotAvailable as error:
         messages.error(request, str(error))
     return redirect("run", pk)
@@ -108,7 +109,8 @@ def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) 
     except (ValueError, registry.BundleCorrupt) as error:
         form.add_error(None, str(error))
         return False
-    messages.success(request, f"Version {version.number} is champion: it scores the next part.")
+    said = _("Version {number} is champion: it scores the next part.")
+    messages.success(request, said.format(number=version.number))
     return True
 
 

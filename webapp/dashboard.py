@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from inspection import intake
@@ -57,7 +58,7 @@ def inspect(request: HttpRequest) -> HttpResponse:
     product = _product(request.POST)
     photo = request.FILES.get("photo") or request.FILES.get("camera")
     if not isinstance(photo, UploadedFile):
-        return _refused(request, "Choose a photo first.")
+        return _refused(request, _("Choose a photo first."))
     try:
         part = _receive(request, product, photo)
     except (ImageError, Refusal) as error:

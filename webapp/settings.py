@@ -7,6 +7,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
+from webapp import languages
 from webapp.environment import Environment
 from webapp.running_services import running_services, secret_key
 
@@ -56,6 +57,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -225,7 +227,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-LANGUAGE_CODE = "en-us"
+# The reader's language is the browser's, where there is a translation, else the installation's.
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_CODE = languages.chosen(env, LOCALE_PATHS[0])
+LANGUAGES = languages.offered(LANGUAGE_CODE, LOCALE_PATHS[0])
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True

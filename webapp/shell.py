@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from inspection.choice import chosen_product
@@ -41,8 +42,11 @@ class Choice:
 class Shell:
     """Asked by the templates, so that a page that shows none of it pays for none of it."""
 
-    PLACES = (("Dashboard", "dashboard", "dashboard"), ("Review", "look", "review"))
-    MORE_PLACES = (("Inspections", "inspections", "history"), ("Models", "models", "models"))
+    PLACES = ((gettext_noop("Dashboard"), "dashboard", "dashboard"), (gettext_noop("Review"), "look", "review"))
+    MORE_PLACES = (
+        (gettext_noop("Inspections"), "inspections", "history"),
+        (gettext_noop("Models"), "models", "models"),
+    )
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -58,13 +62,13 @@ class Shell:
         """The rail, the current place marked."""
         places = [*self.PLACES, *self.MORE_PLACES]
         if getattr(self._request.user, "is_staff", False):
-            places.append(("Admin", "admin", "admin:index"))
+            places.append((gettext_noop("Admin"), "admin", "admin:index"))
         return [self._place(*place) for place in places]
 
     def _place(self, word: str, icon: str, name: str) -> Place:
         url = reverse(name)
         path = self._request.path
-        return Place(word, icon, url, path == url or (url != "/" and path.startswith(url)))
+        return Place(gettext(word), icon, url, path == url or (url != "/" and path.startswith(url)))
 
     @cached_property
     def section(self) -> str:

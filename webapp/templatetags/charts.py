@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext as _
 
 from inspection.models import Product
 from inspection.policy import bands_of
+from inspection.words import verdict_word
 from mltasks.models import ModelVersion
 
 register = template.Library()
@@ -47,10 +49,13 @@ def _bands(low: float, high: float, fails_from: float, probability: float | None
 
 def _band_words(low: float, high: float) -> list[dict[str, Any]]:
     """PASS and FAIL at the ends, REVIEW in the middle of its band where there is room between them."""
-    words = [{"word": "PASS", "x": 0.0, "anchor": "start"}, {"word": "FAIL", "x": 100.0, "anchor": "end"}]
+    words: list[dict[str, Any]] = [
+        {"word": verdict_word("PASS"), "x": 0.0, "anchor": "start"},
+        {"word": verdict_word("FAIL"), "x": 100.0, "anchor": "end"},
+    ]
     if high > low:
         middle = min(max(50 * (low + high), 30.0), 70.0)
-        words.append({"word": "REVIEW", "x": round(middle, 2), "anchor": "middle"})
+        words.append({"word": verdict_word("REVIEW"), "x": round(middle, 2), "anchor": "middle"})
     return words
 
 
@@ -132,7 +137,7 @@ def epochs_chart(epochs: Sequence[Mapping[str, Any]], width: int = 640, height: 
     """Training and validation loss by epoch as two lines, for the epochs that name a loss."""
     lines = [
         {"name": name, "word": word, **line}
-        for name, word in (("train_loss", "training"), ("validation_loss", "validation"))
+        for name, word in (("train_loss", _("training")), ("validation_loss", _("validation")))
         if (line := _line(epochs, name, width, height))
     ]
     return {"lines": lines, "width": width, "height": height, "epochs": epochs}

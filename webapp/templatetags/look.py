@@ -9,9 +9,13 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from inspection import words
 from inspection.models import Inspection, Reason
 from mltasks import report_words
 from mltasks.models import ModelVersion, TrainingRun
@@ -27,7 +31,6 @@ _STATE_ICONS: dict[str, str] = {
     ModelVersion.State.RETIRED: "pending",
 }
 _ADDRESS = "/api/v1/inspections/"
-_STEPS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 @register.simple_tag
@@ -41,8 +44,16 @@ def icon(name: str) -> SafeString:
 def verdict(value: str | None, size: str = "") -> SafeString:
     """A verdict as word, shape and colour."""
     if not value:
-        return format_html('<span class="verdict none {}">{}no verdict yet</span>', size, icon("pending"))
-    return format_html('<span class="verdict {} {}">{}{}</span>', value.lower(), size, icon(value.lower()), value)
+        none = _("no verdict yet")
+        return format_html('<span class="verdict none {}">{}{}</span>', size, icon("pending"), none)
+    word = verdict_word(value)
+    return format_html('<span class="verdict {} {}">{}{}</span>', value.lower(), size, icon(value.lower()), word)
+
+
+@register.filter
+def verdict_word(value: str) -> str:
+    """A verdict's word in the reader's language."""
+    return words.verdict_word(value)
 
 
 @register.simple_tag
@@ -103,20 +114,33 @@ def span(value: timedelta | float | None) -> str:
     if value is None:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    for size, word in _STEPS:
-        if seconds >= size:
-            number = int(seconds // size)
-            return f"{number} {word}{'' if number == 1 else 's'}"
-    return "under a second"
+    if seconds >= 86400:
+        return ngettext("{number} day", "{number} days", days := int(seconds // 86400)).format(number=days)
+    if seconds >= 3600:
+        return ngettext("{number} hour", "{number} hours", hours := int(seconds // 3600)).format(number=hours)
+    if seconds >= 60:
+        return ngettext("{number} minute", "{number} minutes", minutes := int(seconds // 60)).format(number=minutes)
+    whole = int(seconds)
+    return ngettext("{number} second", "{number} seconds", whole).format(number=whole) if whole else _("under a second")
 
 
 @register.filter
 def ago(moment: datetime | None) -> str:
     """How long ago a moment was, such as ``5 minutes ago``."""
     if moment is None:
-        return "never"
+        return _("never")
     passed = timezone.now() - moment
-    return "just now" if passed < timedelta(seconds=5) else f"{span(passed)} ago"
+    return _("just now") if passed < timedelta(seconds=5) else _("{time} ago").format(time=span(passed))
+
+
+@register.filter
+def file_size(size: int) -> str:
+    """Bytes in a sensible unit, such as ``11.7 KB``, with a decimal point in every language."""
+    if size < 1024:
+        words = ngettext("{number} byte", "{number} bytes", size).format(number=size)
+    else:
+        words = f"{size / 1024:.1f} KB" if size < 1024**2 else f"{size / 1024**2:.1f} MB"
+    return words.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @register.simple_tag
@@ -129,7 +153,7 @@ def moment(value: datetime | None) -> SafeString:
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(timespec="seconds"),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        local.strftime("%H:%M:%S") if local.date() == timezone.localdate() else local.strftime("%d %b %Y %H:%M"),
+        local.strftime("%H:%M:%S") if local.date() == timezone.localdate() else format_date(local, "d M Y H:i"),
     )
 
 
@@ -140,26 +164,28 @@ def reasons(inspection: Inspection) -> list[str]:
 
 
 def _unsure(inspection: Inspection) -> str:
-    return f"The model is unsure: {percent(inspection.defect_probability)} is too much to pass and too little to fail."
+    said = _("The model is unsure: {probability} is too much to pass and too little to fail.")
+    return said.format(probability=percent(inspection.defect_probability))
 
 
 def _novel(inspection: Inspection) -> str:
     ratio = novelty(inspection)
-    times = "" if ratio is None or ratio <= 1 else f": {ratio:.2g} times the novelty threshold"
-    return f"Unlike any labeled part{times}."
+    if ratio is None or ratio <= 1:
+        return _("Unlike any labeled part.")
+    return _("Unlike any labeled part: {ratio} times the novelty threshold.").format(ratio=f"{ratio:.2g}")
 
 
 def _no_model(inspection: Inspection) -> str:
-    return "No champion yet: only people can decide, and their labels teach the first version."
+    return _("No champion yet: only people can decide, and their labels teach the first version.")
 
 
 def _failed(inspection: Inspection) -> str:
     why = inspection.scoring_error.strip().splitlines()
-    return f"Could not be scored{': ' + why[-1] if why else ''}."
+    return _("Could not be scored: {why}.").format(why=why[-1]) if why else _("Could not be scored.")
 
 
 def _audit(inspection: Inspection) -> str:
-    return "Drawn for audit: the model was sure of PASS, and your look measures what escapes."
+    return _("Drawn for audit: the model was sure of PASS, and your look measures what escapes.")
 
 
 _REASON_WORDS: dict[str, Callable[[Inspection], str]] = {
