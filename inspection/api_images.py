@@ -1,4 +1,4 @@
-"""REST: an inspection's image, its thumbnail, and the heatmap of the version that scored it."""
+"""REST: an inspection's image, its thumbnail, and the maps of the version that scored it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from inspection import heatmaps, storage
 from inspection.api import OneInspection
 from inspection.api_schema import INSPECTION_ID, errors
-from inspection.heatmaps import KINDS
+from inspection.heatmaps import KINDS, LAYERS
 from inspection.models import Inspection
 from inspection.refusals import ImageMissing
 
@@ -39,7 +39,7 @@ class AnyAccept(BaseContentNegotiation):
 
 
 class Picture(OneInspection):
-    """What the three pictures share."""
+    """What the pictures share."""
 
     content_negotiation_class = AnyAccept
 
@@ -111,6 +111,26 @@ class InspectionHeatmap(Picture):
         etag = f"{found.image_sha256}-{_version(found)}-{kind}"
         name = f"{found.pk}-{kind}.png"
         return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(heatmaps.draw(found, KINDS[kind])))
+
+
+class InspectionOverlay(Picture):
+    """One map alone, to be laid over the image."""
+
+    @extend_schema(
+        operation_id="inspections_overlay",
+        parameters=[INSPECTION_ID, OpenApiParameter("kind", str, enum=list(LAYERS), required=True)],
+        responses={(200, "image/png"): OpenApiTypes.BINARY} | errors(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
+        """A transparent picture of one map, to be stretched over the region of interest (`roi`, or the whole upright
+        image): the image itself is not in it, and can be shown before it."""
+        found = self.inspection(inspection_id)
+        kind = request.query_params.get("kind", "")
+        if kind not in LAYERS:
+            raise ValidationError({"kind": f"One of {', '.join(LAYERS)}."})
+        etag = f"{found.image_sha256}-{_version(found)}-over-{kind}"
+        name = f"{found.pk}-over-{kind}.png"
+        return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(heatmaps.overlay(found, LAYERS[kind])))
 
 
 def _version(inspection: Inspection) -> str:

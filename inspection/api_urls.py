@@ -16,4 +16,5 @@ urlpatterns = [
         name="inspection-thumbnail",
     ),
     path("inspections/<str:inspection_id>/heatmap/", api_images.InspectionHeatmap.as_view(), name="inspection-heatmap"),
+    path("inspections/<str:inspection_id>/overlay/", api_images.InspectionOverlay.as_view(), name="inspection-overlay"),
 ]

@@ -13,7 +13,8 @@ from PIL import Image
 from mltasks.vision.types import InputSize, Placement
 
 FloatMap = NDArray[np.float32]
-Kind = Literal["both", "evidence", "anomaly"]
+Layer = Literal["evidence", "anomaly"]
+Kind = Literal["both"] | Layer
 
 VERMILLION = (213, 94, 0)
 YELLOW = (240, 228, 66)
@@ -22,6 +23,8 @@ STRENGTH = 0.75
 QUIET = 0.35
 # Cells a side of stored maps: as fine as the evidence is at the usual sizes.
 PACKED = 48
+# Pixels of an overlay's longer side: smooth when it is enlarged over the part, and a few kilobytes.
+OVERLAY_SIDE = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,25 @@ def render_heatmap(image: NDArray[np.uint8], maps: Maps, kind: Kind = "both") ->
     has the image's size."""
     height, width = image.shape[:2]
     canvas = image.astype(np.float32)
-    layers = {"anomaly": (maps.anomaly, YELLOW), "evidence": (maps.evidence, VERMILLION)}
-    for name, (values, colour) in layers.items():
+    for name, (values, colour) in _layers(maps).items():
         if kind in ("both", name):
             alpha = STRENGTH * loudness(enlarge(values, height, width))[..., None]
             canvas = canvas * (1 - alpha) + np.array(colour, np.float32) * alpha
     out = io.BytesIO()
     Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def render_overlay(maps: Maps, kind: Layer) -> bytes:
+    """One map alone, to be laid over the region by whoever shows it: a PNG of its colour, as opaque as it is loud."""
+    values, colour = _layers(maps)[kind]
+    scale = OVERLAY_SIDE / max(values.shape)
+    height, width = (max(1, round(side * scale)) for side in values.shape)
+    alpha = np.clip(255 * STRENGTH * loudness(enlarge(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
+    picture = Image.new("RGB", (width, height), colour)
+    picture.putalpha(Image.fromarray(alpha))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
     return out.getvalue()
 
 
@@ -71,6 +86,11 @@ def unpack(packed: bytes) -> Maps:
     with Image.open(io.BytesIO(packed), formats=["PNG"]) as picture:
         both = (np.asarray(picture.convert("LA")) / 255).astype(np.float32)
     return Maps(both[..., 0], both[..., 1])
+
+
+def _layers(maps: Maps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:
+    """Map and colour by name; what is drawn last lies on top."""
+    return {"anomaly": (maps.anomaly, YELLOW), "evidence": (maps.evidence, VERMILLION)}
 
 
 def _packed(values: FloatMap, inside: Placement, size: InputSize, cells: tuple[int, int]) -> Image.Image:

@@ -90,6 +90,12 @@ def heatmap_url(inspection: Inspection) -> str:
     return f"{_ADDRESS}{inspection.pk}/heatmap/"
 
 
+@register.simple_tag
+def overlay_url(inspection: Inspection, kind: str) -> str:
+    """Address of one map alone, ``evidence`` or ``anomaly``, to be laid over the part's image."""
+    return f"{_ADDRESS}{inspection.pk}/overlay/?kind={kind}"
+
+
 @register.filter
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in [0, 1] as percent, such as ``79.7 %``; a dash for none."""
