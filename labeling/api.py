@@ -24,6 +24,7 @@ from inspection.models import Inspection
 from labeling import grouping, queue, review, skipping
 from labeling.models import Claim, Label
 from labeling.refusals import InvalidLabel, InvalidReason, Refusal
+from labeling.same_person import refuse_stranger
 from labeling.serializers import (
     ClaimRequestSerializer,
     ClaimSerializer,
@@ -59,6 +60,11 @@ class ReviewView(APIView):
     """What all of them share."""
 
     permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayReview]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse strangers, and a page that was made for somebody else."""
+        super().initial(request, *args, **kwargs)
+        refuse_stranger(request)
 
     @property
     def reviewer(self) -> User:

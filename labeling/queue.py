@@ -21,8 +21,8 @@ from labeling.models import Claim, Recheck, Skip
 from labeling.refusals import ClaimLost
 
 CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
-# The part on the screen and those that the page loads ahead.
-MAX_HELD = 4
+# The part on the screen, three that the page loads ahead, and those whose verdicts are still on their way.
+MAX_HELD = 8
 # Labels in doubt come after the parts that wait, and now and then before them: a line that never rests would else
 # keep people from them.
 RECHECK_SHARE = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +15,27 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inspection.choice import chosen_product
-from inspection.models import Product
+from inspection.models import Inspection, Product
 from labeling import backlog, grouping, history, queue, rechecking, review
 from labeling.forms import VerdictForm, types_of
-from labeling.models import Claim, Label
+from labeling.models import Claim, Label, Skip
 from labeling.refusals import ClaimLost, Refusal
-from mltasks.signed_in import needs, person, whole_number
+from labeling.review_texts import texts
+from labeling.same_person import refuse_stranger
+from mltasks.signed_in import View, needs, person, whole_number
 
-may_review = needs("labeling.add_review")
+RECENT = 20
+
+
+def may_review(view: View) -> View:
+    """Decorate a door of the workbench: for reviewers, and for the person whom the page was made for."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        refuse_stranger(request)
+        return view(request, *args, **kwargs)
+
+    return needs("labeling.add_review")(guarded)
 
 
 @require_GET
@@ -31,12 +45,14 @@ def workbench(request: HttpRequest) -> HttpResponse:
     product = chosen_product(request)
     if product is None:
         return render(request, "review/no_product.html")
-    recent = history.recent_labels(person(request), product)
+    recent = history.recent_labels(person(request), product, RECENT)
     context = {
         "product": product,
         "types": types_of(product),
         "state": _state(person(request), product),
         "recent": [_decision(label) for label in recent],
+        "skip_reasons": Skip.Reason.choices,
+        "texts": texts(),
     }
     return render(request, "review/workbench.html", context)
 
@@ -93,15 +109,21 @@ def alike(request: HttpRequest) -> HttpResponse:
 @require_POST
 @may_review
 def undo(request: HttpRequest) -> HttpResponse:
-    """Take a label back and answer its part, claimed again, as HTML; 409 with the reason in words."""
-    label = get_object_or_404(
-        Label.objects.select_related("inspection"), pk=whole_number(request.POST.get("label", ""))
-    )
+    """Take a label back, or a skip, and answer its part, claimed again, as HTML; 409 with the reason in words."""
     try:
-        claim = review.undo_and_claim(label, by=person(request))
+        claim = _taken_back(request)
     except Refusal as refusal:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
     return _part(request, claim)
+
+
+def _taken_back(request: HttpRequest) -> Claim:
+    if "inspection" in request.POST:
+        skipped = get_object_or_404(Inspection, pk=_key(request.POST["inspection"]))
+        return queue.claim_part(skipped, reviewer=person(request))
+    labels = Label.objects.select_related("inspection")
+    label = get_object_or_404(labels, pk=whole_number(request.POST.get("label", "")))
+    return review.undo_and_claim(label, by=person(request))
 
 
 @require_http_methods(["GET", "POST"])
@@ -144,20 +166,24 @@ def _offered(claim: Claim) -> dict[str, Any]:
     again = rechecking.is_waiting(part)
     # The name of a file often says what somebody took the part for: scratch-07.jpg.
     name = (part.part_id or part.pk) if again else part
-    return {"claim": claim, "part": part, "again": again, "name": name}
+    number = 0 if again else grouping.number_alike(part)
+    return {"claim": claim, "part": part, "again": again, "name": name, "alike": number}
 
 
 def _state(reviewer: User, product: Product) -> dict[str, int]:
     return {
         "left": backlog.waiting(product),
         "today": history.labeled_today(reviewer, product),
+        "mine": queue.claims_held(reviewer).count(),
         "teaching": history.teaching(product),
     }
 
 
 def _decision(label: Label) -> dict[str, Any]:
     kind = label.defect_type.name if label.defect_type else ""
-    return {"label": label.pk, "verdict": label.verdict, "defect_type": kind, "title": str(label.inspection)}
+    part = label.inspection
+    said = {"label": label.pk, "verdict": label.verdict, "defect_type": kind}
+    return said | {"inspection": str(part.pk), "title": str(part)}
 
 
 def _own_claim(request: HttpRequest, key: UUID) -> Claim:

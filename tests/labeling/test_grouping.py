@@ -84,7 +84,7 @@ def test_what_the_page_loaded_ahead_is_of_the_group(product: Product, ada: User)
 
 
 def test_a_group_over_the_limit_keeps_nobody_from_the_next_part_for_ever(product: Product, ada: User) -> None:
-    parts = run_of(product, 6)
+    parts = run_of(product, queue.MAX_HELD + 2)
     other = make_part(product)
     first = claimed(ada)
     held = [first, *grouping.claim_alike(first)]

@@ -20,6 +20,7 @@ from inspection.models import Inspection, Product, Station
 from inspection.products import create_product
 from labeling.models import DefectType
 from mltasks.vision.drawing.line import labeled_set
+from tests.pages.served import Served
 from webapp.groups import make_groups
 
 # Two busy cores are slow; a test that passes never waits that long.
@@ -72,6 +73,15 @@ def receive(station: Station) -> Receive:
         return intake.receive(image, station=station, part_id=part_id, title=title or f"{part_id}.jpg")
 
     return take
+
+
+@pytest.fixture
+def served(settings: Any, tmp_path: Path, transactional_db: None) -> Iterator[Served]:
+    """A real web server on the test's rows and images."""
+    server = Served(Path(settings.MEDIA_ROOT), tmp_path / "gunicorn.log")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-// Parts claimed ahead, with their images already here, so that the next one never waits for the network.
+// Parts claimed ahead, with their images and overlays already here, so that the next one never waits for the network.
 
 import { isLater, postForm, wait } from "./net.js";
 
-const AHEAD = 2;
+const AHEAD = 3;
 const LOOK_AGAIN = 4000;
 
 /** A claimed part: its ids, its picture and what the model thinks, as the server wrote them. */
@@ -11,15 +11,26 @@ export class Part {
     const holder = document.createElement("div");
     holder.innerHTML = html;
     this.element = holder.firstElementChild;
-    const { claim, inspection, title, label, again } = this.element.dataset;
-    Object.assign(this, { claim, inspection, title, label, again: again !== undefined });
-    const image = this.element.querySelector(".part-image");
-    this.ready = image.decode().catch(() => image.classList.add("broken"));
+    const { claim, inspection, title, label, again, roi, alike } = this.element.dataset;
+    Object.assign(this, { claim, inspection, title, label, roi, alike: Number(alike), again: again !== undefined });
+    this.image = this.element.querySelector(".part-image");
+    this.ready = this.image.decode().catch(() => this.image.classList.add("broken"));
+    this.ready.then(() => this.#loadMore());
+  }
+
+  /** Overlays and the most similar parts: after the image, never before it. */
+  async #loadMore() {
+    for (const overlay of this.element.querySelectorAll(".overlay")) overlay.src = overlay.dataset.src;
+    const place = this.element.querySelector(".references");
+    const answer = place && (await fetch(place.dataset.src).catch(() => null));
+    if (answer?.ok && !answer.redirected) place.innerHTML = await answer.text();
   }
 }
 
-/** Events: "arrived" (a part was added), "empty" (nobody waits), "trouble" {words}. */
+/** Events: "arrived" (a part was added), "empty" (nobody waits), "stuck" (it could not be asked for). */
 export class Ahead extends EventTarget {
+  #wake;
+
   constructor(url, product, known) {
     super();
     this.url = url;
@@ -46,8 +57,6 @@ export class Ahead extends EventTarget {
   drop(claims) {
     this.parts = this.parts.filter((part) => !claims.includes(part.claim));
   }
-
-  #wake;
 
   /** Claim until enough are here, then look again now and then. Called while it rests, it looks at once. */
   async fill() {

@@ -1,6 +1,7 @@
-// Requests of the workbench, each with the CSRF token and a time limit.
+// Requests of the workbench, each with the CSRF token, a time limit, and whom the page belongs to.
 
 const LIMIT = 20000;
+const person = document.getElementById("workbench").dataset.person;
 
 /** The token of the cookie: it stays right when the person logs in anew in another tab. */
 export function csrf() {
@@ -8,17 +9,22 @@ export function csrf() {
   return cookie ? cookie.slice("csrftoken=".length) : document.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
+function send(url, body, headers = {}) {
+  // Somebody else who logged in in another tab must not speak for this person: the server compares.
+  const all = { ...headers, "X-CSRFToken": csrf(), "X-Reviewer": person };
+  return fetch(url, { method: "POST", body, headers: all, signal: AbortSignal.timeout(LIMIT) });
+}
+
 /** Send a form (an object; lists become repeated fields). Throws when the network is away or too slow. */
 export function postForm(url, fields = {}) {
   const body = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one);
-  return fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrf() }, signal: AbortSignal.timeout(LIMIT) });
+  return send(url, body);
 }
 
 /** Send JSON. Throws as postForm does. */
 export function postJson(url, value) {
-  const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf() };
-  return fetch(url, { method: "POST", body: JSON.stringify(value), headers, signal: AbortSignal.timeout(LIMIT) });
+  return send(url, JSON.stringify(value), { "Content-Type": "application/json" });
 }
 
 /** Whether an answer says "later": the server or the login is away, not the request wrong. */

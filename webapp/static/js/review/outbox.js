@@ -1,23 +1,32 @@
-// Verdicts on their way to the server: in order, tried again until they are saved, kept over a reload of the tab.
+// What was decided, on its way to the server: in order, tried again until it is saved, kept by the browser until then.
 
 import { isLater, postJson, wait } from "./net.js";
+import { text } from "./texts.js";
 
-const STORE = "second-look-outbox";
 const LONGEST_PAUSE = 15000;
+const BEAT = 10000;
+const GONE = 90000; // a page that did not say so for that long is gone: another one of the same person sends its verdicts
 
-/** Events: "change" (something was added, saved or failed), "saved" {entry, label}, "refused" {entry, code, detail}. */
+/** Events: "change" (something was added, saved or failed), "saved" {entry, answer}, "refused" {entry, code, detail}. */
 export class Outbox extends EventTarget {
-  constructor(url) {
+  #wake;
+
+  constructor(urls, person) {
     super();
-    this.url = url; // of a claim's verdict, with CLAIM where the claim stands
-    this.waiting = JSON.parse(sessionStorage.getItem(STORE) || "[]");
+    this.urls = urls; // of a claim's verdict and skip, with CLAIM where the claim stands
+    this.prefix = `second-look-outbox:${person}:`;
+    this.key = this.prefix + Date.now().toString(36) + Math.random().toString(36).slice(2);
+    this.waiting = [];
     this.sending = null;
     this.trouble = "";
     addEventListener("online", () => this.#wake?.());
-    this.#run();
+    addEventListener("pagehide", () => this.#keep(0));
+    setInterval(() => {
+      this.#keep();
+      this.#adopt();
+    }, BEAT);
+    this.#adopt();
   }
-
-  #wake;
 
   get size() {
     return this.waiting.length;
@@ -36,14 +45,46 @@ export class Outbox extends EventTarget {
   /** Take an entry back before it was sent. False when it is on its way or saved already. */
   withdraw(entry) {
     if (this.sending === entry || !this.waiting.includes(entry)) return false;
-    this.waiting = this.waiting.filter((one) => one !== entry);
-    this.#keep();
+    this.#drop(entry);
     return true;
   }
 
-  #keep() {
-    sessionStorage.setItem(STORE, JSON.stringify(this.waiting));
+  /** Wait until an entry is saved or refused. */
+  settled(entry) {
+    return new Promise((done) => {
+      const look = () => {
+        if (this.waiting.includes(entry)) return;
+        this.removeEventListener("change", look);
+        done();
+      };
+      this.addEventListener("change", look);
+      look();
+    });
+  }
+
+  /** Other pages of this person may have ended with something unsaved. */
+  #adopt() {
+    for (const key of Object.keys(localStorage)) {
+      if (!key.startsWith(this.prefix) || key === this.key) continue;
+      const left = JSON.parse(localStorage.getItem(key));
+      if (Date.now() - left.alive < GONE) continue;
+      localStorage.removeItem(key);
+      this.waiting.push(...left.entries);
+    }
+    if (!this.waiting.length) return;
+    this.#keep();
+    this.#run();
+  }
+
+  #keep(alive = Date.now()) {
+    if (this.waiting.length) localStorage.setItem(this.key, JSON.stringify({ alive, entries: this.waiting }));
+    else localStorage.removeItem(this.key);
     this.dispatchEvent(new Event("change"));
+  }
+
+  #drop(entry) {
+    this.waiting = this.waiting.filter((one) => one !== entry);
+    this.#keep();
   }
 
   async #run() {
@@ -66,28 +107,24 @@ export class Outbox extends EventTarget {
   }
 
   async #send(entry) {
-    const { claim, verdict, defect_type, comment } = entry;
+    const { claim, verdict, defect_type, comment, shown_seconds, skip } = entry;
+    const said = skip ? { reason: skip, comment } : { verdict, defect_type, comment, shown_seconds };
     try {
-      const answer = await postJson(this.url.replace("CLAIM", claim), { verdict, defect_type, comment });
+      const answer = await postJson((skip ? this.urls.skip : this.urls.verdict).replace("CLAIM", claim), said);
       if (isLater(answer.status)) {
         const away = answer.status === 401 || answer.status === 403;
-        this.trouble = away ? "You are logged out. Log in in another tab; nothing is lost." : "The server is busy.";
+        this.trouble = text(away ? "logged_out" : "server_busy");
         return false;
       }
       const body = await answer.json();
       this.trouble = "";
-      this.#drop(entry);
-      if (answer.ok) this.dispatchEvent(new CustomEvent("saved", { detail: { entry, label: body } }));
+      if (answer.ok) this.dispatchEvent(new CustomEvent("saved", { detail: { entry, answer: body } }));
       else this.dispatchEvent(new CustomEvent("refused", { detail: { entry, ...body } }));
+      this.#drop(entry);
       return true;
     } catch {
-      this.trouble = "The network is away.";
+      this.trouble = text("network_away");
       return false;
     }
-  }
-
-  #drop(entry) {
-    this.waiting = this.waiting.filter((one) => one !== entry);
-    this.#keep();
   }
 }

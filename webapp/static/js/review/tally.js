@@ -1,13 +1,16 @@
 // What was done: counts, pace, and the words at the end of the queue.
 
+import { text } from "./texts.js";
+
 const WINDOW = 20;
+const COUNTS = ["left", "today", "teaching", "mine"];
 
 export class Tally {
   constructor(bench) {
     this.bench = bench;
     this.times = [];
     this.done = [];
-    this.state = { left: Number(bench.dataset.left), today: Number(bench.dataset.today), teaching: Number(bench.dataset.teaching) };
+    this.state = Object.fromEntries(COUNTS.map((name) => [name, Number(bench.dataset[name])]));
     this.draw();
   }
 
@@ -51,10 +54,8 @@ export class Tally {
     };
     const rail = document.getElementById("waiting-count");
     rail.textContent = this.state.left || "";
-    put("today", this.state.today);
-    put("left", this.state.left);
+    for (const name of COUNTS) put(name, this.state[name]);
     put("pace", this.pace === null ? "–" : `${this.pace.toFixed(1)} s`);
-    put("teaching", this.state.teaching);
   }
 
   drawEnd() {
@@ -62,9 +63,10 @@ export class Tally {
     const kinds = {};
     for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
     const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
+    const types = named ? ` (${named})` : "";
     const words = this.done.length
-      ? `Since you opened this page you decided ${this.done.length}: ${count("PASS")} PASS, ${count("FAIL")} FAIL${named ? ` (${named})` : ""}.`
-      : "Nothing waited for you.";
+      ? text("done", { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types })
+      : text("nothing_waited");
     document.getElementById("end-words").textContent = words;
   }
 }

@@ -1,0 +1,53 @@
+"""The server is stopped in mid-review: the reviewer goes on, and every verdict arrives once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from inspection.models import Product
+from labeling.models import Label, Review
+from tests.browser import Login
+from tests.pages.conftest import MakePerson, Receive
+from tests.pages.served import Served
+from tests.pages.workbench import press, settle, verdicts, wait_for_claims
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+AWAY = 10
+
+
+def test_a_server_that_stops_for_ten_seconds_costs_no_verdict_and_doubles_none(
+    page: Page, login: Login, product: Product, receive: Receive, make_person: MakePerson, served: Served
+) -> None:
+    Product.objects.update(second_share=0, repeat_share=0)
+    for number in range(8):
+        receive(f"P-{number}")
+    login(page, make_person("ada"))
+    page.goto(f"{served.url}/review/")
+    wait_for_claims(page, 4)
+    meant = {press(page, "p"): "PASS"}
+    wait_for_claims(page, 4)
+    page.wait_for_timeout(1000)  # the parts ahead are on the page
+
+    served.stop()
+    stopped = time.monotonic()
+    # Four parts are here already: three keys show the next one at once, the last has none to show.
+    meant |= {press(page, "f"): "FAIL", press(page, "1"): "FAIL scratch", press(page, "p"): "PASS"}
+    expect(page.locator("#unsaved")).to_contain_text("3 unsaved")
+    expect(page.locator("#unsaved")).to_contain_text("The network is away.")
+    meant |= {press(page, "p"): "PASS"}
+    expect(page.get_by_role("heading", name="The next part can't be fetched")).to_be_visible()
+    page.wait_for_timeout(max(0, 1000 * (AWAY - (time.monotonic() - stopped))))
+    assert len(verdicts()) == 1
+    served.start()
+
+    settle(page)
+    for key in "fp2":
+        meant[press(page, key)] = {"f": "FAIL", "p": "PASS", "2": "FAIL excess"}[key]
+    settle(page)
+    assert len(meant) == 8
+    assert verdicts() == meant
+    assert Label.objects.count() == Review.objects.count() == 8

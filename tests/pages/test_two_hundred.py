@@ -1,0 +1,76 @@
+"""Two hundred parts by keyboard through a real server: each label right, and the next part painted at once."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from inspection.models import Product
+from labeling.models import Label
+from tests.browser import Login
+from tests.pages.conftest import MakePerson, Receive
+from tests.pages.served import Served
+from tests.pages.workbench import settle, verdicts
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+PARTS = 200
+KEYS = {"p": "PASS", "f": "FAIL", "1": "FAIL scratch", "2": "FAIL excess"}
+# When Chromium painted each part's image (Element Timing), and when each key went down: both on the page's clock.
+WATCH = """() => {
+  window.painted = []; window.pressed = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) window.painted.push(entry.renderTime);
+  }).observe({ type: "element", buffered: true });
+  addEventListener("keydown", (event) => window.pressed.push(event.timeStamp), true);
+}"""
+
+
+def keys() -> Iterator[str]:
+    """No two alike in a row for long, each of them often."""
+    for number in range(PARTS):
+        yield "ppf1p2pfp1"[number % 10]
+
+
+def milliseconds_to_next(page: Page) -> list[float]:
+    """From each key to the first painting of a part after it; the last key has none."""
+    painted, pressed = page.evaluate("[window.painted, window.pressed]")
+    return [min(paint for paint in painted if paint > key) - key for key in pressed[:-1]]
+
+
+def test_two_hundred_parts_by_keyboard(
+    page: Page,
+    login: Login,
+    product: Product,
+    receive: Receive,
+    make_person: MakePerson,
+    served: Served,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Product.objects.update(second_share=0, repeat_share=0)
+    for number in range(PARTS):
+        receive(f"P-{number:03}", number)
+    login(page, make_person("ada"))
+    page.goto(f"{served.url}/review/")
+    page.evaluate(WATCH)
+    meant = {}
+    part = page.locator("#part .part")
+    for key in keys():
+        expect(page.locator("#workbench[data-ready]")).to_be_visible()
+        meant[str(part.get_attribute("data-title"))] = KEYS[key]
+        page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    settle(page)
+    assert len(meant) == PARTS
+    assert verdicts() == meant
+    assert Label.objects.count() == PARTS
+
+    taken = milliseconds_to_next(page)
+    median, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[-1]
+    with capsys.disabled():
+        print(f"\nFrom key to next part painted, {len(taken)} parts: median {median:.0f} ms, p95 {p95:.0f} ms")
+    assert median < 100
+    assert p95 < 250

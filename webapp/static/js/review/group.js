@@ -1,0 +1,73 @@
+// Near-identical parts, judged together: only after every one of them was in view, and without those taken out.
+
+import { postForm } from "./net.js";
+import { text } from "./texts.js";
+
+const place = document.getElementById("group");
+const told = document.getElementById("group-words");
+const IN_VIEW = 0.6;
+
+/** Events: "change" (one more was seen, taken out or put back). */
+export class Group extends EventTarget {
+  constructor(url) {
+    super();
+    this.url = url;
+    this.items = [];
+    place.addEventListener("click", ({ target }) => {
+      const button = target.closest(".alike-part");
+      if (!button) return;
+      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+      this.#draw();
+    });
+  }
+
+  get isOpen() {
+    return this.items.length > 0;
+  }
+
+  /** All claims of the group, those taken out included. */
+  get claims() {
+    return this.items.map((item) => item.dataset.claim);
+  }
+
+  /** Whether a person has had every part before their eyes. */
+  get isSeen() {
+    return this.items.every((item) => item.dataset.seen);
+  }
+
+  /** The parts that one key judges. */
+  get members() {
+    return this.items.filter((item) => item.querySelector("button").getAttribute("aria-pressed") === "true").map((item) => item.dataset);
+  }
+
+  /** Claim the parts like this one and show them. False when there are none any more, or the server is away. */
+  async open(part) {
+    const answer = await postForm(this.url, { claim: part.claim }).catch(() => null);
+    if (answer?.status !== 200 || answer.redirected) return false;
+    place.innerHTML = await answer.text();
+    const sheet = place.querySelector(".alike");
+    this.items = [...sheet.children];
+    this.watch = new IntersectionObserver((entries) => this.#look(entries), { root: sheet, threshold: IN_VIEW });
+    for (const item of this.items) item.querySelector("img").decode().catch(() => null).then(() => this.watch.observe(item));
+    this.#draw();
+    this.items[0].querySelector("button").focus();
+    return true;
+  }
+
+  close() {
+    this.watch.disconnect();
+    this.items = [];
+    place.replaceChildren();
+  }
+
+  #look(entries) {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) target.dataset.seen = "yes";
+    this.#draw();
+  }
+
+  #draw() {
+    const unseen = this.items.filter((item) => !item.dataset.seen).length;
+    told.textContent = unseen ? text("group_look", { left: unseen }) : text("group_judge", { number: this.members.length });
+    this.dispatchEvent(new Event("change"));
+  }
+}

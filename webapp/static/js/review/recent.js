@@ -1,0 +1,69 @@
+// The last verdicts of this person, each of which can be taken back, and those that could not be saved.
+
+import { text } from "./texts.js";
+
+const KEPT = 20;
+const dialog = document.getElementById("recent-verdicts");
+const list = document.getElementById("recent-list");
+
+/** "FAIL scratch", or why a part was skipped. */
+export function words(entry) {
+  if (entry.skip) return text("skipped");
+  return [text(entry.verdict), entry.defect_type].filter(Boolean).join(" ");
+}
+
+/** Events: "undo" {entry}. */
+export class Recent extends EventTarget {
+  constructor(entries) {
+    super();
+    this.entries = entries;
+    list.addEventListener("click", ({ target }) => {
+      const item = target.closest("[data-undo]");
+      if (!item) return;
+      dialog.close();
+      this.dispatchEvent(new CustomEvent("undo", { detail: { entry: this.entries[Number(item.dataset.undo)] } }));
+    });
+    this.draw();
+  }
+
+  /** The newest that can be taken back. */
+  get last() {
+    return this.entries.findLast((entry) => !entry.refused);
+  }
+
+  add(entry) {
+    this.entries = [...this.entries, entry].slice(-KEPT);
+    this.draw();
+  }
+
+  remove(entry) {
+    this.entries = this.entries.filter((one) => one !== entry);
+    this.draw();
+  }
+
+  draw() {
+    const last = this.last;
+    document.getElementById("last").textContent = last ? `${words(last)} · ${last.title}` : text("nothing_yet");
+    document.getElementById("undo").disabled = !last;
+    if (dialog.open) this.open();
+  }
+
+  open() {
+    list.replaceChildren(...this.entries.map((entry, at) => this.#item(entry, at)).reverse());
+    if (!this.entries.length) list.textContent = text("nothing_yet");
+    if (!dialog.open) dialog.showModal();
+  }
+
+  #item(entry, at) {
+    const item = document.getElementById("recent-item").content.cloneNode(true).firstElementChild;
+    item.querySelector("img").src = `/api/v1/inspections/${entry.inspection}/thumbnail/`;
+    item.querySelector("a").href = `/inspections/${entry.inspection}/`;
+    item.querySelector("a").textContent = entry.title;
+    item.querySelector("strong").textContent = words(entry);
+    item.querySelector("[data-why]").textContent = entry.refused || (entry.label || entry.saved ? "" : text("unsaved"));
+    const undo = item.querySelector("button");
+    undo.dataset.undo = at;
+    undo.hidden = Boolean(entry.refused);
+    return item;
+  }
+}

@@ -1,0 +1,158 @@
+// The part on its stage: zoom, pan, light, overlays, and a finger that swipes a verdict.
+
+const MARGIN = 12;
+const DEEPEST = 8; // screen pixels per pixel of the image
+const STEP = 1.4;
+const NUDGE = 80;
+const SWIPED = 96;
+
+/** Events: "swipe" {verdict} when a finger threw the part to a side, "change" when an overlay or the light changed. */
+export class Viewer extends EventTarget {
+  constructor(bench) {
+    super();
+    this.bench = bench;
+    this.light = { brightness: 1, contrast: 1 };
+    this.pointers = new Map();
+    bench.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    bench.addEventListener("pointerdown", (event) => this.#down(event));
+    bench.addEventListener("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel"]) bench.addEventListener(end, (event) => this.#up(event));
+    bench.addEventListener("dblclick", (event) => this.#stageOf(event) && this.#toggle(event));
+    this.resized = new ResizeObserver(() => this.fit());
+  }
+
+  async show(part) {
+    this.part = part;
+    this.shown = new Set();
+    this.pointers.clear();
+    this.stage = part.element.querySelector(".stage");
+    this.view = part.element.querySelector(".view");
+    this.resized.disconnect();
+    this.resized.observe(this.stage);
+    this.#lighten();
+    this.fit();
+    await part.ready;
+    if (this.part === part) this.fit();
+  }
+
+  /** As large as fits, in the middle. */
+  fit() {
+    const { naturalWidth: width, naturalHeight: height } = this.part.image;
+    const box = this.stage.getBoundingClientRect();
+    if (!width || !box.width) return;
+    this.base = Math.min((box.width - 2 * MARGIN) / width, (box.height - 2 * MARGIN) / height);
+    this.view.style.width = `${width * this.base}px`;
+    this.view.style.height = `${height * this.base}px`;
+    const [left, top, across, down] = this.part.roi ? this.part.roi.split(",").map(Number) : [0, 0, width, height];
+    const share = (value, whole) => `${(100 * value) / whole}%`;
+    for (const overlay of this.view.querySelectorAll(".overlay")) {
+      overlay.style.left = share(left, width);
+      overlay.style.top = share(top, height);
+      // A region that reaches over the edge is cut there, as scoring cuts it.
+      overlay.style.width = share(Math.min(across, width - left), width);
+      overlay.style.height = share(Math.min(down, height - top), height);
+    }
+    this.zoom = 1;
+    this.#place(0, 0);
+  }
+
+  zoomBy(factor, at = null) {
+    const box = this.stage.getBoundingClientRect();
+    const [x, y] = at ? [at.clientX - box.left, at.clientY - box.top] : [box.width / 2, box.height / 2];
+    const before = this.zoom;
+    this.zoom = Math.min(Math.max(1, before * factor), Math.max(STEP, DEEPEST / this.base));
+    const kept = this.zoom / before;
+    this.#place(x - (x - this.left) * kept, y - (y - this.top) * kept);
+  }
+
+  pan(across, down) {
+    this.#place(this.left + across, this.top + down);
+  }
+
+  nudge(across, down) {
+    if (this.zoom === 1) return false;
+    this.pan(across * NUDGE, down * NUDGE);
+    return true;
+  }
+
+  brighten(name, by) {
+    this.light[name] = Math.min(3, Math.max(0.3, Math.round(10 * (this.light[name] + by)) / 10));
+    this.#lighten();
+  }
+
+  reset() {
+    this.light = { brightness: 1, contrast: 1 };
+    this.#lighten();
+    this.fit();
+  }
+
+  /** Show or hide overlays: all of them when one is hidden, else none. */
+  toggle(...kinds) {
+    const here = kinds.filter((kind) => this.view.querySelector(`[data-kind="${kind}"]`));
+    const show = here.some((kind) => !this.shown.has(kind));
+    for (const kind of here) this.shown[show ? "add" : "delete"](kind);
+    for (const overlay of this.view.querySelectorAll(".overlay")) overlay.classList.toggle("shown", this.shown.has(overlay.dataset.kind));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #lighten() {
+    const { brightness, contrast } = this.light;
+    this.part.image.style.filter = brightness === 1 && contrast === 1 ? "" : `brightness(${brightness}) contrast(${contrast})`;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Keep the part over the stage: in the middle where it is smaller, without a gap where it is larger. */
+  #place(left, top) {
+    const box = this.stage.getBoundingClientRect();
+    const within = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(MARGIN, Math.max(room - size - MARGIN, at)));
+    this.left = within(left, this.view.offsetWidth * this.zoom, box.width);
+    this.top = within(top, this.view.offsetHeight * this.zoom, box.height);
+    this.#draw(0);
+  }
+
+  #draw(thrown) {
+    this.view.style.transform = `translate(${this.left + thrown}px, ${this.top}px) scale(${this.zoom})`;
+    this.view.classList.toggle("pixels", this.base * this.zoom > 2.5);
+    this.bench.dataset.swipe = Math.abs(thrown) < SWIPED ? "" : thrown > 0 ? "pass" : "fail";
+  }
+
+  #stageOf(event) {
+    return event.target.closest(".stage") && !event.target.closest("button, input, details");
+  }
+
+  #wheel(event) {
+    if (!this.#stageOf(event)) return;
+    event.preventDefault();
+    this.zoomBy(Math.exp(-event.deltaY / 400), event);
+  }
+
+  #toggle(event) {
+    if (this.zoom > 1) this.fit();
+    else this.zoomBy(Math.max(3, 1 / this.base), event);
+  }
+
+  #down(event) {
+    if (!this.#stageOf(event) || event.button) return;
+    this.pointers.set(event.pointerId, event);
+    this.start = this.pointers.size === 1 ? event : null;
+    this.stage.setPointerCapture(event.pointerId);
+  }
+
+  #move(event) {
+    const before = this.pointers.get(event.pointerId);
+    if (!before) return;
+    const other = [...this.pointers.values()].find((one) => one.pointerId !== event.pointerId);
+    this.pointers.set(event.pointerId, event);
+    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    if (other) this.zoomBy(apart(event) / Math.max(1, apart(before)), { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 });
+    else if (this.zoom > 1) this.pan(event.clientX - before.clientX, event.clientY - before.clientY);
+    else if (event.pointerType === "touch" && this.start) this.#draw(event.clientX - this.start.clientX);
+  }
+
+  #up(event) {
+    if (!this.pointers.delete(event.pointerId)) return;
+    const verdict = event.type === "pointerup" && this.bench.dataset.swipe;
+    if (this.zoom === 1) this.#draw(0);
+    if (verdict) this.dispatchEvent(new CustomEvent("swipe", { detail: { verdict } }));
+  }
+}
