@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from inspection.models import Inspection, Verdict
 from labeling.defect_types import DefectExample as DefectExample
 from labeling.defect_types import DefectType as DefectType
+from labeling.defect_types import current_name as current_name
 from labeling.rechecks import Recheck as Recheck
 from labeling.rechecks import RecheckQuerySet as RecheckQuerySet
 
@@ -153,7 +154,7 @@ class Label(models.Model):
         triggers = [pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.verdict} {self.defect_type or ''}".strip()
+        return f"{self.verdict} {current_name(self.defect_type)}".strip()
 
     @property
     def target(self) -> int:

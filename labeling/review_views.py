@@ -16,7 +16,7 @@ from inspection.choice import chosen_product
 from inspection.models import Product
 from labeling import backlog, grouping, history, queue, rechecking, review
 from labeling.forms import VerdictForm, types_of
-from labeling.models import Claim, Label
+from labeling.models import Claim, Label, current_name
 from labeling.refusals import ClaimLost, Refusal
 from mltasks.signed_in import needs, person, whole_number
 
@@ -155,7 +155,7 @@ def _state(reviewer: User, product: Product) -> dict[str, int]:
 
 
 def _decision(label: Label) -> dict[str, Any]:
-    kind = label.defect_type.name if label.defect_type else ""
+    kind = current_name(label.defect_type)
     return {"label": label.pk, "verdict": label.verdict, "defect_type": kind, "title": str(label.inspection)}
 
 

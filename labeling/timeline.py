@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from inspection.models import Inspection
-from labeling.models import Claim, Label, Recheck, Review, Skip
+from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
 
 
@@ -61,9 +61,11 @@ def _skips(part: Inspection) -> Iterator[Event]:
 
 
 def _labels(part: Inspection) -> Iterator[Event]:
-    rows = Label.objects.filter(inspection=part).select_related("reviewer", "defect_type", "undo__by", "review")
+    rows = Label.objects.filter(inspection=part).select_related(
+        "reviewer", "defect_type__merged_into", "undo__by", "review"
+    )
     for label in rows:
-        named = f" ({label.defect_type.name})" if label.defect_type else ""
+        named = f" ({_named(label.defect_type)})" if label.defect_type else ""
         by = f" by {label.reviewer}" if label.reviewer else ""
         how = "Imported as" if label.source == Label.Source.IMPORT else "Labeled"
         took = f"after {label.review.seconds:.0f} s" if label.review else label.get_source_display().lower()
@@ -71,6 +73,10 @@ def _labels(part: Inspection) -> Iterator[Event]:
         yield Event(label.created_at, label.verdict.lower(), f"{how} {label.verdict}{named}{by}", said, label)
         if hasattr(label, "undo"):
             yield Event(label.undo.created_at, "undo", f"{label.verdict}{named} taken back by {label.undo.by}")
+
+
+def _named(kind: DefectType) -> str:
+    return f"{kind.name}, now called {kind.current.name}" if kind.merged_into else kind.name
 
 
 def _rechecks(part: Inspection) -> Iterator[Event]:

@@ -42,7 +42,8 @@ class Shell:
     """Asked by the templates, so that a page that shows none of it pays for none of it."""
 
     PLACES = (("Dashboard", "dashboard", "dashboard"), ("Review", "look", "review"))
-    MORE_PLACES = (("Inspections", "inspections", "history"), ("Models", "models", "models"))
+    _TYPES = ("Defect types", "tag", "defect-types")
+    MORE_PLACES = (("Inspections", "inspections", "history"), _TYPES, ("Models", "models", "models"))
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
