@@ -1,4 +1,4 @@
-"""Defect types are edited here; claims can be released; labels have a file of their own."""
+"""Claims can be released here; labels, rechecks, skips and defect types have files of their own."""
 
 from __future__ import annotations
 
@@ -7,40 +7,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from inspection.estimated_count import EstimatedPaginator
 from labeling import queue
+from labeling.admin_defect_types import DefectTypeAdmin
 from labeling.admin_labels import LabelAdmin, LabelUndoAdmin, ReviewAdmin
 from labeling.admin_rechecks import RecheckAdmin
 from labeling.admin_skips import SkipAdmin
-from labeling.models import Claim, DefectType
+from labeling.models import Claim
 from mltasks.read_only import ReadOnlyAdmin, badge
 
-__all__ = ["LabelAdmin", "LabelUndoAdmin", "RecheckAdmin", "ReviewAdmin", "SkipAdmin"]
-
-
-@admin.register(DefectType)
-class DefectTypeAdmin(ModelAdmin):
-    """The words that reviewers have for defects, and their keys."""
-
-    list_display = ("name", "product", "key")
-    list_filter = ("product",)
-    list_select_related = ("product",)
-    search_fields = ("name",)
-    fields = ("product", "name", "key")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: DefectType | None = None) -> tuple[str, ...]:
-        """A type stays with its product, and a word that labels carry stays what it was."""
-        if obj is None:
-            return ()
-        return ("product", "name") if obj.labels.exists() else ("product",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: DefectType | None = None) -> bool:
-        """One that was never used may go, for those who may change types."""
-        unused = obj is None or not obj.labels.exists()
-        return unused and bool(self.has_change_permission(request, obj))
+__all__ = ["DefectTypeAdmin", "LabelAdmin", "LabelUndoAdmin", "RecheckAdmin", "ReviewAdmin", "SkipAdmin"]
 
 
 @admin.register(Claim)

@@ -18,7 +18,7 @@ from inspection.admin_inspections import KINDS
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Verdict
 from labeling import exporting, review
-from labeling.models import Label, LabelUndo, Recheck, Review
+from labeling.models import Label, LabelUndo, Recheck, Review, current_name
 from labeling.refusals import Refusal
 from mltasks.read_only import ReadOnlyAdmin, badge
 
@@ -55,7 +55,7 @@ class SaidOfPart(ReadOnlyAdmin):
     @admin.display(description="verdict", ordering="verdict")
     def word(self, said: Label | Review) -> SafeString:
         """PASS or FAIL with its defect type."""
-        words = f"{said.get_verdict_display()} {said.defect_type or ''}".strip()
+        words = f"{said.get_verdict_display()} {current_name(said.defect_type)}".strip()
         return badge(words, KINDS[Verdict(said.verdict)])
 
 
@@ -72,7 +72,7 @@ class LabelAdmin(SaidOfPart):
         "reviewer",
         ("undo", admin.EmptyFieldListFilter),
     )
-    list_select_related = ("inspection", "defect_type__product", "reviewer", "undo__by")
+    list_select_related = ("inspection", "defect_type__product", "defect_type__merged_into", "reviewer", "undo__by")
     date_hierarchy = "created_at"
     fields = (
         "large_picture",
@@ -113,7 +113,9 @@ class LabelAdmin(SaidOfPart):
         """The chosen labels as a file."""
         answer = HttpResponse(content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = 'attachment; filename="labels.csv"'
-        exporting.write_csv(cast(Any, answer), chosen.select_related("inspection", "defect_type", "reviewer"))
+        exporting.write_csv(
+            cast(Any, answer), chosen.select_related("inspection", "defect_type__merged_into", "reviewer")
+        )
         return answer
 
     @action(description="Take back", permissions=["undo"])
@@ -135,7 +137,7 @@ class ReviewAdmin(SaidOfPart):
 
     list_display = ("picture", "part", "word", "reviewer", "seconds", "comment", "created_at")
     list_filter = ("verdict", "inspection__product", "reviewer")
-    list_select_related = ("inspection", "defect_type", "reviewer")
+    list_select_related = ("inspection", "defect_type__merged_into", "reviewer")
     fields = ("large_picture", "inspection", "verdict", "defect_type", "reviewer", "comment", "seconds", "created_at")
     readonly_fields = ("large_picture", "created_at")
 
@@ -146,7 +148,7 @@ class LabelUndoAdmin(ReadOnlyAdmin):
 
     list_display = ("part", "label", "by", "created_at")
     list_filter = ("by", "label__inspection__product")
-    list_select_related = ("label__inspection", "label__defect_type", "by")
+    list_select_related = ("label__inspection", "label__defect_type__merged_into", "by")
     fields = ("label", "by", "created_at")
     readonly_fields = ("created_at",)
 

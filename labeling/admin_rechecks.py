@@ -24,7 +24,12 @@ class RecheckAdmin(ReadOnlyAdmin):
 
     list_display = ("part", "label", "version", "defect", "status", "answer", "opened_at", "closed_at")
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "outcome", "given", "inspection__product")
-    list_select_related = ("inspection", "label__defect_type", "answer__defect_type", "version__model")
+    list_select_related = (
+        "inspection",
+        "label__defect_type__merged_into",
+        "answer__defect_type__merged_into",
+        "version__model",
+    )
     fields = ("inspection", "label", "version", "defect", "status", "answer", "opened_at", "closed_at")
     readonly_fields = ("defect", "status", "opened_at")
 

@@ -206,7 +206,7 @@ class LabelUndoing(ReviewView):
     def post(self, request: Request, label_id: str) -> Response:
         """Take the label that counts back: its author may, and a quality manager. The part waits again when no earlier
         label stands. 409 `already_undone` or `not_standing`."""
-        known = Label.objects.select_related("inspection", "defect_type", "reviewer")
+        known = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
         label = get_object_or_404(known, pk=_number(label_id))
         with _refusals():
             review.undo(label, by=self.reviewer)

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from inspection.models import Inspection, Product
-from labeling.models import Label, LabelQuerySet
+from labeling.models import Label, LabelQuerySet, current_name
 from mltasks import snapshots
 from mltasks.models import DatasetSnapshot
 from mltasks.vision.likeness import file_group
@@ -18,7 +18,7 @@ from mltasks.vision.types import Roi, Sample
 def standing_labels(product: Product) -> LabelQuerySet:
     """The label that counts for each of the product's parts, with the part, its defect type and its reviewer."""
     of_product = Label.objects.filter(inspection__product=product)
-    return of_product.standing().select_related("inspection", "defect_type", "reviewer")
+    return of_product.standing().select_related("inspection", "defect_type__merged_into", "reviewer")
 
 
 def take_snapshot(product: Product) -> DatasetSnapshot:
@@ -74,6 +74,6 @@ def _sample(label: Label, group: str) -> Sample:
         path=Path(settings.MEDIA_ROOT) / part.image_name,
         target=label.target,
         group=group,
-        defect_type=label.defect_type.name if label.defect_type else "",
+        defect_type=current_name(label.defect_type),
         roi=Roi.parse(part.roi) if part.roi else None,
     )

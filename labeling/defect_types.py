@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Product
 
+# Okabe and Ito (2008), without what stands for PASS and FAIL.
+PALETTE = ("#E69F00", "#56B4E9", "#F0E442", "#0072B2", "#CC79A7", "#999999")
+
 
 class DefectType(models.Model):
     """A kind of defect of a product, as people name it. One that was merged into another says which; labels that were
@@ -53,6 +56,22 @@ class DefectType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def current(self) -> DefectType:
+        """What labels of this type count for: itself, or the one that it was merged into. A chain is flattened by each
+        merge, so it is one step."""
+        return self.merged_into or self
+
+    @property
+    def shown_colour(self) -> str:
+        """Its own colour, or one of the palette by its key. Types without a key may share one: a name stands beside."""
+        return self.colour or PALETTE[(int(self.key or self.pk or 1) - 1) % len(PALETTE)]
+
+
+def current_name(kind: DefectType | None) -> str:
+    """The name that a label's type has today; empty where none was named."""
+    return kind.current.name if kind else ""
 
 
 class DefectExample(models.Model):

@@ -11,7 +11,7 @@ from typing import IO
 
 from inspection.models import Product
 from labeling.datasets import standing_labels
-from labeling.models import Label
+from labeling.models import Label, current_name
 
 HEADER = ("name", "sha256", "label", "defect type", "reviewer", "time")
 # A spreadsheet runs a cell that begins so (OWASP, CSV injection); tab and return lead there, too.
@@ -51,7 +51,7 @@ def rows(labels: Iterable[Label]) -> Iterator[Sequence[str]]:
             _safe(part.title or part.part_id or str(part.pk)),
             part.image_sha256,
             label.verdict,
-            _safe(label.defect_type.name if label.defect_type else ""),
+            _safe(current_name(label.defect_type)),
             _safe(label.reviewer.username if label.reviewer else ""),
             label.created_at.isoformat(),
         ]

@@ -97,5 +97,5 @@ class VerdictForm(forms.Form):
 
 
 def types_of(product: Product) -> list[DefectType]:
-    """The product's defect types, those with a key first."""
-    return sorted(product.defect_types.all(), key=lambda kind: (kind.key == "", kind.key, kind.name))
+    """The product's defect types that people may name, those with a key first."""
+    return sorted(product.defect_types.filter(merged_into=None), key=lambda kind: (kind.key == "", kind.key, kind.name))

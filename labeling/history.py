@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, F, OuterRef, Q, Subquery
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from inspection.models import Inspection, InspectionQuerySet, Product
@@ -18,6 +18,7 @@ from labeling.models import Label, LabelQuerySet
 from mltasks.models import DatasetSnapshot
 
 PAGE = 48
+_CURRENT_NAME = Coalesce("defect_type__merged_into__name", "defect_type__name")
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,17 @@ def with_standing_label(parts: InspectionQuerySet) -> InspectionQuerySet:
     standing = _newest_labels()
     return parts.annotate(
         person_says=Subquery(standing.values("verdict")[:1]),
-        person_names=Subquery(standing.values("defect_type__name")[:1]),
+        person_names=Subquery(standing.values(named=_CURRENT_NAME)[:1]),
     )
 
 
 def recent_labels(person: User, product: Product, limit: int = 20) -> list[Label]:
     """The person's standing labels of today from the workbench, oldest first: what undo walks back through."""
-    mine = _today(person, product).filter(source=Label.Source.REVIEW).select_related("inspection", "defect_type")
+    mine = (
+        _today(person, product)
+        .filter(source=Label.Source.REVIEW)
+        .select_related("inspection", "defect_type__merged_into")
+    )
     return list(mine.order_by("-created_at", "-id")[:limit])[::-1]
 
 

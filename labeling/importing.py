@@ -13,7 +13,7 @@ from inspection import intake, storage
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull, Refusal
 from labeling.image_folders import Entry, Unfit, read_folder
-from labeling.models import DefectType, Label
+from labeling.models import DefectType, Label, current_name
 from mltasks.vision.images import ImageError
 
 ImportProgress = Callable[[int, int], None]
@@ -64,21 +64,24 @@ def import_images(
 
 
 def named(product: Product, name: str) -> DefectType:
-    """The product's defect type of this name, made with the next free key where it is new. Hold the product's lock."""
+    """The product's defect type of this name, or what it was merged into; made with the next free key where it is new.
+    Hold the product's lock."""
     taken = set(product.defect_types.values_list("key", flat=True))
     free = next((key for key in "123456789" if key not in taken), "")
     found, _ = DefectType.objects.get_or_create(product=product, name=name, defaults={"key": free})
-    return found
+    return found.current
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one transaction gathers. ``words`` are the folders' words on the images, by sha256."""
+    """What one transaction gathers. ``words`` are the folders' words on the images, by sha256; ``names`` what each
+    type's name is today."""
 
     product: Product
     reviewer: User | None
     summary: ImportSummary
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     types: dict[str, DefectType] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
 
@@ -88,6 +91,8 @@ def _import_batch(batch: _Batch, entries: Sequence[Entry], tell: Callable[[], No
     with transaction.atomic():
         # Imports of one product take turns, batch by batch: none waits for another's rows in a ring.
         Product.objects.select_for_update(no_key=True).get(pk=batch.product.pk)
+        kinds = batch.product.defect_types.select_related("merged_into")
+        batch.names = {kind.name: kind.current.name for kind in kinds}
         batch.words = _imported_words(batch.product, [sha256 for _, sha256 in hashed])
         for entry, sha256 in hashed:
             try:
@@ -116,15 +121,16 @@ def _imported_words(product: Product, sha256s: Sequence[str]) -> dict[str, tuple
         inspection__product=product,
         inspection__source=Inspection.Source.IMPORT,
         inspection__image_sha256__in=sha256s,
-    ).select_related("inspection", "defect_type")
-    return {label.inspection.image_sha256: (label.verdict, _name(label.defect_type)) for label in labels}
+    ).select_related("inspection", "defect_type__merged_into")
+    return {label.inspection.image_sha256: (label.verdict, current_name(label.defect_type)) for label in labels}
 
 
 def _import(batch: _Batch, entry: Entry, sha256: str) -> None:
-    word = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, entry.defect_type)
+    kind = batch.names.get(entry.defect_type, entry.defect_type)
+    word = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, kind)
     before = batch.words.get(sha256)
     if before is None:
-        batch.labels.append(_stored(batch, entry, word[0]))
+        batch.labels.append(_stored(batch, entry, *word))
         batch.words[sha256] = word
         batch.summary.imported += 1
     elif before == word:
@@ -135,7 +141,7 @@ def _import(batch: _Batch, entry: Entry, sha256: str) -> None:
         batch.summary.refused.append(Unfit(entry.name, "labeled_otherwise", why))
 
 
-def _stored(batch: _Batch, entry: Entry, verdict: str) -> Label:
+def _stored(batch: _Batch, entry: Entry, verdict: str, name: str) -> Label:
     """Store the file and record its part; return the label to write with it."""
     with entry.path.open("rb") as image:
         part = intake.receive(
@@ -145,7 +151,6 @@ def _stored(batch: _Batch, entry: Entry, verdict: str) -> Label:
             source=Inspection.Source.IMPORT,
             title=entry.path.name,
         )
-    name = entry.defect_type
     if name and name not in batch.types:
         batch.types[name] = named(batch.product, name)
     return Label(
@@ -156,7 +161,3 @@ def _stored(batch: _Batch, entry: Entry, verdict: str) -> Label:
         provenance=Label.Provenance.IMPORTED,
         reviewer=batch.reviewer,
     )
-
-
-def _name(kind: DefectType | None) -> str:
-    return kind.name if kind else ""

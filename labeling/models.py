@@ -16,6 +16,7 @@ from inspection.models import Inspection, Verdict
 from inspection.words import verdict_word
 from labeling.defect_types import DefectExample as DefectExample
 from labeling.defect_types import DefectType as DefectType
+from labeling.defect_types import current_name as current_name
 from labeling.rechecks import Recheck as Recheck
 from labeling.rechecks import RecheckQuerySet as RecheckQuerySet
 
@@ -155,7 +156,7 @@ class Label(models.Model):
         triggers = [pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{verdict_word(self.verdict)} {self.defect_type or ''}".strip()
+        return f"{verdict_word(self.verdict)} {current_name(self.defect_type)}".strip()
 
     @property
     def target(self) -> int:

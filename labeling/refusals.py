@@ -27,6 +27,12 @@ class InvalidReason(Refusal):
     code = "invalid_request"
 
 
+class InvalidDefectType(Refusal):
+    """A name, key, colour, example or merge that the product's other types don't allow."""
+
+    code = "invalid_request"
+
+
 class AlreadyUndone(Refusal):
     """The label was taken back before."""
 

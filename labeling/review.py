@@ -127,7 +127,12 @@ def undo_and_claim(label: Label, *, by: User) -> Claim:
 
 def standing_label(inspection: Inspection) -> Label | None:
     """The label that counts for the part: its newest that nobody took back."""
-    return Label.objects.filter(inspection=inspection).standing().select_related("defect_type", "reviewer").first()
+    return (
+        Label.objects.filter(inspection=inspection)
+        .standing()
+        .select_related("defect_type__merged_into", "reviewer")
+        .first()
+    )
 
 
 def _locked(key: UUID) -> Inspection:
@@ -146,14 +151,15 @@ def check_free(part: Inspection, held: Claim) -> None:
 
 
 def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
-    if (earlier.verdict, earlier.defect_type) != (verdict, kind):
+    kind_said = earlier.defect_type.current if earlier.defect_type else None
+    if (earlier.verdict, kind_said) != (verdict, kind):
         said = _("This claim was resolved as {verdict} before; take that label back to change it.")
         raise ClaimLost(said.format(verdict=earlier.verdict))
     return earlier.label
 
 
 def _says(label: Label) -> tuple[str, DefectType | None]:
-    return label.verdict, label.defect_type
+    return label.verdict, label.defect_type.current if label.defect_type else None
 
 
 def _settle(part: Inspection, label: Label) -> None:
@@ -170,9 +176,10 @@ def _defect_type(product: Product, verdict: str, wanted: DefectType | str | None
     if verdict == Verdict.PASS:
         raise InvalidLabel(_("A good part has no defect type."))
     name = wanted if isinstance(wanted, str) else wanted.name
-    kinds = {kind.name: kind for kind in product.defect_types.all()}
+    # A page that was opened before a merge or a new name still sends the old one.
+    kinds = {kind.name: kind.current for kind in product.defect_types.select_related("merged_into")}
     if name not in kinds:
-        known = ", ".join(sorted(kinds)) or _("none yet")
+        known = ", ".join(sorted({kind.name for kind in kinds.values()})) or _("none yet")
         said = _("{product} has no defect type {name!r}. Known: {known}.")
         raise InvalidLabel(said.format(product=product.name, name=name, known=known))
     return kinds[name]

@@ -18,7 +18,7 @@ from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
 from labeling import backlog, grouping, history, queue, rechecking, review
 from labeling.forms import VerdictForm, types_of
-from labeling.models import Claim, Label, Skip
+from labeling.models import Claim, Label, Skip, current_name
 from labeling.refusals import ClaimLost, Refusal
 from labeling.review_texts import texts
 from labeling.same_person import refuse_stranger
@@ -180,9 +180,8 @@ def _state(reviewer: User, product: Product) -> dict[str, int]:
 
 
 def _decision(label: Label) -> dict[str, Any]:
-    kind = label.defect_type.name if label.defect_type else ""
     part = label.inspection
-    said = {"label": label.pk, "verdict": label.verdict, "defect_type": kind}
+    said = {"label": label.pk, "verdict": label.verdict, "defect_type": current_name(label.defect_type)}
     return said | {"inspection": str(part.pk), "title": str(part)}
 
 

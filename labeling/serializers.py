@@ -11,7 +11,7 @@ from rest_framework import serializers
 from inspection.models import Inspection, Product, Verdict
 from inspection.serializers import InspectionSerializer
 from labeling.grouping import MOST
-from labeling.models import Claim, Label, LabelUndo, Skip
+from labeling.models import Claim, Label, LabelUndo, Skip, current_name
 from labeling.queue import MAX_HELD
 
 MAX_COMMENT = 2000
@@ -114,8 +114,8 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
 
     @extend_schema_field(str)
     def get_defect_type(self, label: Label) -> str:
-        """Its name; empty where none was named."""
-        return label.defect_type.name if label.defect_type else ""
+        """Its name today; empty where none was named."""
+        return current_name(label.defect_type)
 
     @extend_schema_field(bool)
     def get_undone(self, label: Label) -> bool:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Inspection
 from inspection.words import verdict_word
-from labeling.models import Claim, Label, Recheck, Review, Skip
+from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
 
 
@@ -71,9 +71,11 @@ def _skips(part: Inspection) -> Iterator[Event]:
 
 
 def _labels(part: Inspection) -> Iterator[Event]:
-    rows = Label.objects.filter(inspection=part).select_related("reviewer", "defect_type", "undo__by", "review")
+    rows = Label.objects.filter(inspection=part).select_related(
+        "reviewer", "defect_type__merged_into", "undo__by", "review"
+    )
     for label in rows:
-        verdict = verdict_word(label.verdict) + (f" ({label.defect_type.name})" if label.defect_type else "")
+        verdict = verdict_word(label.verdict) + (f" ({_named(label.defect_type)})" if label.defect_type else "")
         took = label.get_source_display().lower()
         if label.review:
             took = _("after {seconds} s").format(seconds=f"{label.review.seconds:.0f}")
@@ -89,6 +91,12 @@ def _labeled(label: Label) -> str:
     if label.source == Label.Source.IMPORT:
         return _("Imported as {verdict} by {person}") if label.reviewer else _("Imported as {verdict}")
     return _("Labeled {verdict} by {person}") if label.reviewer else _("Labeled {verdict}")
+
+
+def _named(kind: DefectType) -> str:
+    if kind.merged_into is None:
+        return kind.name
+    return _("{name}, now called {current}").format(name=kind.name, current=kind.current.name)
 
 
 def _rechecks(part: Inspection) -> Iterator[Event]:

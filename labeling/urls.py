@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling import review_views, views
+from labeling import review_views, type_views, views
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -12,6 +12,11 @@ urlpatterns = [
     path("review/alike/", review_views.alike, name="review-alike"),
     path("review/undo/", review_views.undo, name="review-undo"),
     path("review/plain/", review_views.plain, name="review-plain"),
+    path("defect-types/", type_views.guide, name="defect-types"),
+    path("defect-types/<int:key>/", type_views.change, name="defect-type"),
+    path("defect-types/<int:key>/examples/", type_views.example, name="defect-type-examples"),
+    path("defect-types/<int:key>/merge/", type_views.merge, name="defect-type-merge"),
+    path("defect-types/<slug:product>/add/", type_views.add, name="defect-type-add"),
     path("inspections/", views.inspections, name="history"),
     path("inspections/<uuid:key>/", views.inspection, name="part"),
     path("inspections/<uuid:key>/correct/", views.correct, name="part-correct"),

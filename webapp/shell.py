@@ -45,6 +45,7 @@ class Shell:
     PLACES = ((gettext_noop("Dashboard"), "dashboard", "dashboard"), (gettext_noop("Review"), "look", "review"))
     MORE_PLACES = (
         (gettext_noop("Inspections"), "inspections", "history"),
+        (gettext_noop("Defect types"), "tag", "defect-types"),
         (gettext_noop("Models"), "models", "models"),
     )
 

@@ -11,6 +11,7 @@ from inspection.models import Inspection, Product
 from labeling import queue, review
 from labeling.models import Claim, DefectType, Label, LabelUndo
 from labeling.skipping import skip
+from labeling.typing_defects import add_type, merge_types
 from tests.labeling.conftest import make_part
 
 
@@ -132,10 +133,30 @@ def test_defect_types_are_edited(desk: Client, product: Product) -> None:
     assert desk.post(change, {"name": "dent", "key": "x"}).status_code == 200
 
 
-def test_it_refuses_to_rename_or_delete_a_type_that_labels_carry(desk: Client, label: Label) -> None:
+def test_a_type_that_labels_carry_is_renamed_as_on_its_page(desk: Client, label: Label) -> None:
     kind = label.defect_type
     assert kind is not None
     desk.post(reverse("admin:labeling_defecttype_change", args=[kind.pk]), {"name": "other", "key": "2"})
     kind.refresh_from_db()
-    assert (kind.name, kind.key) == ("scratch", "2")
+    assert (kind.name, kind.key) == ("other", "2")
+    assert DefectType.objects.get(name="scratch").current == kind
+
+
+def test_it_refuses_to_delete_a_type_that_labels_carry_and_to_change_a_merged_one(desk: Client, label: Label) -> None:
+    kind = label.defect_type
+    assert kind is not None
     assert desk.post(reverse("admin:labeling_defecttype_delete", args=[kind.pk]), {"post": "yes"}).status_code == 403
+    merge_types(kind, into=add_type(kind.product, name="dent"))
+    change = reverse("admin:labeling_defecttype_change", args=[kind.pk])
+    assert desk.get(change).status_code == 200
+    assert desk.post(change, {"name": "other", "key": ""}).status_code == 403
+    assert "counts as dent" in desk.get(reverse("admin:labeling_defecttype_changelist")).content.decode()
+
+
+def test_it_says_what_only_the_lock_refuses(desk: Client, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_type(product, name="dent", key="3")
+    monkeypatch.setattr(DefectType, "validate_constraints", lambda *_args, **_options: None)
+    said = {"product": product.pk, "name": "hole", "key": "3"}
+    answer = desk.post(reverse("admin:labeling_defecttype_add"), said, follow=True)
+    assert "Key 3 belongs to dent." in answer.content.decode()
+    assert DefectType.objects.count() == 1

@@ -10,6 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from inspection.models import Product
+from labeling import review
+from labeling.models import DefectType
+from labeling.typing_defects import add_example, add_type, merge_types
 from tests.browser import DESKTOP, PHONE, Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
 from tests.trained import MakeVersion
@@ -32,7 +35,13 @@ def pages(
     champion = make_version(product, champion=True)
     make_version(product)
     parts = [receive(f"P-{number}", number) for number in range(1, 4)]
-    login(page, make_person("mia", "quality manager"))
+    mia = make_person("mia", "quality manager")
+    review.correct(parts[0], by=mia, verdict="FAIL", defect_type="scratch")
+    review.correct(parts[1], by=mia, verdict="FAIL", defect_type="excess")
+    scratch, excess = DefectType.objects.order_by("key")
+    add_example(scratch, parts[0], by=mia)
+    merge_types(add_type(product, name="line", key="3"), into=scratch)
+    login(page, mia)
     return {
         "dashboard": "/",
         "review": "/review/",
@@ -40,6 +49,9 @@ def pages(
         "inspections": "/inspections/",
         "contact-sheet": "/inspections/?look=sheet",
         "part": f"/inspections/{parts[0].pk}/",
+        "defect-types": "/defect-types/",
+        "defect-type": f"/defect-types/{excess.pk}/",
+        "defect-type-merge": f"/defect-types/{excess.pk}/merge/?into={scratch.pk}",
         "models": "/models/",
         "version": "/models/plate/1/",
         "promotion": "/models/plate/2/promote/",

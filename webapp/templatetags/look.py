@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from inspection import words
 from inspection.models import Inspection, Reason
+from labeling.models import DefectType
 from mltasks import report_words
 from mltasks.models import ModelVersion, TrainingRun
 
@@ -70,6 +71,15 @@ def version_state(version: ModelVersion) -> SafeString:
 
 def _badge(state: str, word: str) -> SafeString:
     return format_html('<span class="badge {}">{}{}</span>', state, icon(_STATE_ICONS[state]), word)
+
+
+@register.simple_tag
+def swatch(kind: DefectType) -> SafeString:
+    """A defect type's colour; its name always stands beside."""
+    return format_html(
+        '<svg class="swatch" viewBox="0 0 16 16" aria-hidden="true"><rect width="16" height="16" fill="{}"/></svg>',
+        kind.shown_colour,
+    )
 
 
 @register.simple_tag

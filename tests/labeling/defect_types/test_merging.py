@@ -1,0 +1,169 @@
+"""Two types become one: no label is rewritten, and every reader sees the current type."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from inspection.models import Inspection, Product
+from labeling import history, queue, review, type_guide
+from labeling.datasets import samples, standing_labels
+from labeling.exporting import write_csv
+from labeling.forms import types_of
+from labeling.importing import import_images, named
+from labeling.models import DefectType, Label
+from labeling.refusals import InvalidDefectType, InvalidLabel
+from labeling.timeline import timeline
+from labeling.typing_defects import add_example, add_type, change_type, merge_types
+from tests.labeling.conftest import make_part, make_product
+from tests.labeling.test_api import as_person
+from tests.labeling.test_importing import draw
+from tests.labeling.threads import at_once
+
+
+@pytest.fixture
+def crack(product: Product) -> DefectType:
+    return add_type(product, name="crack", key="1")
+
+
+@pytest.fixture
+def scratch(product: Product) -> DefectType:
+    return add_type(product, name="scratch", key="2")
+
+
+@pytest.fixture
+def cracked(part: Inspection, crack: DefectType, scratch: DefectType, ada: User) -> Label:
+    """A label that was given as crack before crack was merged into scratch."""
+    label = review.correct(part, by=ada, verdict="FAIL", defect_type="crack")
+    assert merge_types(crack, into=scratch) == scratch
+    return Label.objects.get(pk=label.pk)
+
+
+def test_the_label_stays_as_it_was_and_counts_for_the_other(cracked: Label, product: Product) -> None:
+    assert cracked.defect_type is not None
+    assert (cracked.defect_type.name, cracked.defect_type.current.name, str(cracked)) == (
+        "crack",
+        "scratch",
+        "FAIL scratch",
+    )
+    (card,) = type_guide.cards(product)
+    assert (card.kind.name, card.number) == ("scratch", 1)
+    (old,) = type_guide.old_names(product)
+    assert (old.kind.name, old.kind.key, old.number) == ("crack", "", 1)
+    assert old.kind.merged_at is not None
+    assert type_guide.newest_parts(card.kind) == [cracked.inspection]
+
+
+def test_every_reader_says_the_current_name(cracked: Label, product: Product, ada: User) -> None:
+    assert [sample.defect_type for sample in samples(product)] == ["scratch"]
+    out = io.StringIO()
+    write_csv(out, standing_labels(product))
+    assert ",FAIL,scratch,ada," in out.getvalue()
+    (shown,) = history.page(product, {}).parts
+    assert shown.person_names == "scratch"  # type: ignore[attr-defined]
+    assert [kind.name for kind in types_of(product)] == ["scratch"]
+    words = [event.words for event in timeline(cracked.inspection)]
+    assert "Labeled FAIL (crack, now called scratch) by ada" in words
+    answer = as_person(ada).post(f"/api/v1/labels/{cracked.pk}/undo/")
+    assert answer.json()["defect_type"] == "scratch"
+
+
+def test_the_old_name_is_understood(cracked: Label, product: Product, scratch: DefectType, ada: User) -> None:
+    same = review.correct(cracked.inspection, by=ada, verdict="FAIL", defect_type="scratch")
+    assert same == cracked, "The same word by the same person."
+    newer = review.correct(make_part(product), by=ada, verdict="FAIL", defect_type="crack")
+    assert newer.defect_type == scratch
+    assert named(product, "crack") == scratch
+    with pytest.raises(InvalidLabel, match=r"Known: scratch\."):
+        review.correct(cracked.inspection, by=ada, verdict="FAIL", defect_type="dent")
+
+
+def test_a_verdict_sent_again_after_the_merge_is_the_same(
+    part: Inspection, crack: DefectType, scratch: DefectType, ada: User
+) -> None:
+    claim = queue.claim_part(part, reviewer=ada)
+    label = review.resolve(claim, verdict="FAIL", defect_type="crack")
+    merge_types(crack, into=scratch)
+    assert review.resolve(claim, verdict="FAIL", defect_type="crack") == label
+    assert review.resolve(claim, verdict="FAIL", defect_type="scratch") == label
+
+
+def test_a_folder_of_the_old_name_is_known(product: Product, tmp_path: Path, scratch: DefectType) -> None:
+    draw(tmp_path / "crack" / "one.png", 1)
+    import_images(product, tmp_path)
+    merge_types(DefectType.objects.get(name="crack"), into=scratch)
+    draw(tmp_path / "crack" / "two.png", 2)
+    summary = import_images(product, tmp_path)
+    assert (summary.already, summary.imported, summary.refused) == (1, 1, [])
+    assert set(Label.objects.values_list("defect_type__name", flat=True)) == {"crack", "scratch"}
+    again = import_images(product, tmp_path)
+    assert (again.already, again.refused) == (2, [])
+
+
+def test_a_chain_is_flattened(cracked: Label, product: Product, scratch: DefectType) -> None:
+    mark = add_type(product, name="mark")
+    merge_types(scratch, into=mark)
+    crack = DefectType.objects.get(name="crack")
+    assert crack.merged_into == mark
+    assert str(Label.objects.get(pk=cracked.pk)) == "FAIL mark"
+    assert type_guide.card(mark).number == 1
+
+
+def test_examples_move_once(product: Product, crack: DefectType, scratch: DefectType, manager: User) -> None:
+    both, own = make_part(product), make_part(product)
+    for kind, part in ((crack, both), (crack, own), (scratch, both)):
+        add_example(kind, part, by=manager)
+    merge_types(crack, into=scratch)
+    assert {one.inspection for one in scratch.examples.all()} == {both, own}
+    assert not crack.examples.exists()
+
+
+def test_the_same_merge_again_changes_nothing(cracked: Label, crack: DefectType, scratch: DefectType) -> None:
+    crack.refresh_from_db()
+    before = crack.merged_at
+    assert merge_types(crack, into=scratch) == scratch
+    crack.refresh_from_db()
+    assert crack.merged_at == before
+
+
+def test_it_refuses_merges_that_make_no_sense(
+    cracked: Label, product: Product, crack: DefectType, scratch: DefectType, manager: User
+) -> None:
+    dent = add_type(product, name="dent")
+    other = add_type(make_product("case"), name="hole")
+    for kind, into in ((dent, dent), (dent, crack), (crack, dent), (dent, other), (scratch, crack)):
+        with pytest.raises(InvalidDefectType):
+            merge_types(kind, into=into)
+    with pytest.raises(InvalidDefectType, match="crack counts as scratch now"):
+        change_type(crack, name="rift", key="", colour="")
+    with pytest.raises(InvalidDefectType, match="crack counts as scratch now"):
+        add_example(crack, cracked.inspection, by=manager)
+    with pytest.raises(InvalidDefectType, match="Labels were given as crack"):
+        add_type(product, name="crack")
+
+
+def test_the_database_refuses_a_key_for_a_merged_type(cracked: Label, crack: DefectType) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        DefectType.objects.filter(pk=crack.pk).update(key="5")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_merges_at_once_leave_no_chain_and_no_ring() -> None:
+    product = make_product()
+    kinds = [add_type(product, name=name) for name in ("one", "two", "three", "four")]
+
+    def merged(kind: DefectType, into: DefectType) -> None:
+        try:
+            merge_types(kind, into=into)
+        except InvalidDefectType:
+            return
+
+    at_once([partial(merged, kind, into) for kind in kinds for into in kinds if kind != into])
+    left = DefectType.objects.filter(merged_into=None)
+    assert left.count() == 1
+    assert {kind.current for kind in DefectType.objects.all()} == set(left)
