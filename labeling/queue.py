@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
@@ -10,21 +9,19 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
-from django.db.models.lookups import Exact
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from labeling.models import Claim, Recheck
+from labeling import queue_rechecks
+from labeling.models import Claim
+from labeling.rechecks import ADJUDICATE
 from labeling.refusals import ClaimLost
 
 CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
 # The part on the screen and those that the page loads ahead.
 MAX_HELD = 4
-# Labels in doubt come after the parts that wait, and now and then before them: a line that never rests would else
-# keep people from them.
-RECHECK_SHARE = 0.1
 PLACE = Coalesce("queue_time", "received_at")
 
 
@@ -33,7 +30,7 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
 
     What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
     shows already. Two reviewers never get one part: rows are taken by ``FOR UPDATE SKIP LOCKED``, and the database
-    allows one open claim a part.
+    allows one open claim a part. What two people differ on comes first, for those who may settle it.
     """
     with transaction.atomic():
         # One reviewer's claims are made one after another, so that two tabs can't hold more than the limit.
@@ -46,8 +43,8 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
                 return own
         if len(held) >= MAX_HELD:
             return None
-        ways = [_claim_waiting, _claim_in_doubt]
-        for way in reversed(ways) if _in_doubt_first() else ways:
+        ways = [_claim_waiting, _claim_again]
+        for way in [_claim_disputed, *(reversed(ways) if queue_rechecks.first(product) else ways)]:
             made = way(reviewer, product)
             if made is not None:
                 return made
@@ -61,8 +58,8 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         own = claims_held(reviewer).filter(inspection=inspection).first()
         if own is not None and _renewed(own):
             return own
-        part, doubt = Q(pk=inspection.pk), Q(inspection=inspection)
-        made = _take_next(_lockable(part), reviewer) or _take_next(_lockable_in_doubt(reviewer, doubt), reviewer)
+        part, again = Q(pk=inspection.pk), Q(inspection=inspection)
+        made = _take_next(_lockable(part), reviewer) or _take_again(reviewer, again)
         if made is None:
             raise ClaimLost("This part is with another reviewer, or waits for nobody.")
         return made
@@ -108,15 +105,18 @@ def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
     return None
 
 
-def _claim_in_doubt(reviewer: User, product: Product | None) -> Claim | None:
-    wanted = Q(inspection__product=product) if product else Q()
-    # Most of the time none is in doubt; this look costs less than one that locks.
-    any_open = Recheck.objects.open().filter(wanted).exists()
-    return _take_next(_lockable_in_doubt(reviewer, wanted), reviewer) if any_open else None
+def _claim_disputed(reviewer: User, product: Product | None) -> Claim | None:
+    may = reviewer.has_perm(ADJUDICATE)
+    return _take_again(reviewer, queue_rechecks.of(product) & queue_rechecks.DISPUTED) if may else None
 
 
-def _in_doubt_first() -> bool:
-    return random.random() < RECHECK_SHARE  # noqa: S311 - nobody gains by guessing it
+def _claim_again(reviewer: User, product: Product | None) -> Claim | None:
+    return _take_again(reviewer, queue_rechecks.of(product))
+
+
+def _take_again(reviewer: User, wanted: Q) -> Claim | None:
+    any_waits = queue_rechecks.waits(reviewer, wanted)
+    return _take_next(queue_rechecks.lockable(reviewer, wanted), reviewer) if any_waits else None
 
 
 def _unclaimed() -> InspectionQuerySet:
@@ -131,21 +131,6 @@ def _lockable(wanted: Q) -> Callable[[], Inspection | None]:
     # No key update: rows that refer to the part may still be written meanwhile.
     parts = in_order(_unclaimed().filter(wanted))
     return parts.select_for_update(skip_locked=True, of=("self",), no_key=True).first
-
-
-def _lockable_in_doubt(reviewer: User, wanted: Q) -> Callable[[], Inspection | None]:
-    """The oldest doubt first. One's own labels come last: a second pair of eyes sees more."""
-    own = Exact(Coalesce("label__reviewer", Value(0)), reviewer.pk)
-    free = Recheck.objects.open().filter(wanted).filter(~Exists(_open_claims("inspection")))
-    # Both rows are locked, so that one that was answered meanwhile is seen to be closed.
-    rows = free.select_related("inspection").order_by(own, "opened_at", "pk")
-    locked = rows.select_for_update(skip_locked=True, of=("self", "inspection"), no_key=True)
-
-    def look() -> Inspection | None:
-        found = locked.first()
-        return found.inspection if found else None
-
-    return look
 
 
 def _head(parts: InspectionQuerySet) -> Subquery:

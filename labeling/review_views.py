@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inspection.choice import chosen_product
 from inspection.models import Product
-from labeling import backlog, history, queue, rechecking, review
+from labeling import answering, backlog, history, queue, review
 from labeling.forms import VerdictForm, types_of
-from labeling.models import Claim, Label
+from labeling.models import Claim, Label, Recheck
 from labeling.refusals import ClaimLost, Refusal
 from mltasks.signed_in import needs, person, whole_number
 
@@ -123,15 +123,17 @@ def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
 
 def _offered(claim: Claim) -> dict[str, Any]:
     part = claim.inspection
-    again = rechecking.is_waiting(part)
+    recheck = answering.open_recheck(part)
+    again = recheck is not None and recheck.reason == Recheck.Reason.DOUBTED
     # The name of a file often says what somebody took the part for: scratch-07.jpg.
     name = (part.part_id or part.pk) if again else part
-    return {"claim": claim, "part": part, "again": again, "name": name}
+    # A second look is shown as the first one was: nobody can tell them apart.
+    return {"claim": claim, "part": part, "again": again, "name": name, "dispute": answering.two_words(recheck)}
 
 
 def _state(reviewer: User, product: Product) -> dict[str, int]:
     return {
-        "left": backlog.waiting(product),
+        "left": backlog.waiting(product, reviewer=reviewer),
         "today": history.labeled_today(reviewer, product),
         "teaching": history.teaching(product),
     }
