@@ -3,6 +3,8 @@ reopens. Every step here holds the part's lock."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -24,7 +26,14 @@ def agree(first: Word, second: Word) -> bool:
     """Whether two words on a part are one: the same verdict, and not two different defect types that were named. Types
     that were merged are one."""
     (verdict, kind), (other_verdict, other_kind) = first, second
-    return verdict == other_verdict and (not kind or not other_kind or _named(kind) == _named(other_kind))
+    return verdict == other_verdict and (not kind or not other_kind or named(kind) == named(other_kind))
+
+
+def named(kind: DefectType) -> DefectType:
+    """The type that the kind counts for: itself, or what it was merged into."""
+    while kind.merged_into is not None:
+        kind = kind.merged_into
+    return kind
 
 
 def word(label: Label) -> Word:
@@ -89,7 +98,7 @@ def take_back(label: Label) -> None:
     Recheck.objects.filter(answer=label).update(closed_at=None, outcome="", answer=None, due_at=Now())
 
 
-def _withdraw(part: object, label: Label) -> str:
+def _withdraw(part: UUID, label: Label) -> str:
     waiting = Recheck.objects.open().filter(inspection=part, label=label)
     reason = waiting.values_list("reason", flat=True).first()
     waiting.update(closed_at=Now(), outcome=Recheck.Outcome.WITHDRAWN)
@@ -101,9 +110,3 @@ def _confirms(again: Recheck, label: Label) -> bool:
     if again.reason == Reason.DOUBTED:
         return again.given == label.verdict
     return agree(word(again.label), word(label))
-
-
-def _named(kind: DefectType) -> DefectType:
-    while kind.merged_into is not None:
-        kind = kind.merged_into
-    return kind

@@ -43,8 +43,10 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
                 return own
         if len(held) >= MAX_HELD:
             return None
-        ways = [_claim_waiting, _claim_again]
-        for way in [_claim_disputed, *(reversed(ways) if queue_rechecks.first(product) else ways)]:
+        ways = [_claim_disputed, _claim_waiting, _claim_again]
+        if queue_rechecks.first(product):
+            ways = [_claim_disputed, _claim_again, _claim_waiting]
+        for way in ways:
             made = way(reviewer, product)
             if made is not None:
                 return made

@@ -52,7 +52,7 @@ def resolve(claim: Claim, *, verdict: str, defect_type: DefectType | str | None 
             comment=comment,
         )
         if again is None:
-            second_looks.draw(part, label)
+            second_looks.draw(part, label, held.reviewer)
         else:
             answering.answer(again, label)
         _settle(part)

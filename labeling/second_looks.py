@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from inspection.models import Inspection
@@ -17,8 +18,8 @@ _REVIEW = "labeling.add_review"
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def draw(part: Inspection, label: Label) -> Recheck | None:
-    """Let the part's first verdict from the queue be judged again, if its lot says so. Hold the part's lock.
+def draw(part: Inspection, label: Label, reviewer: User) -> Recheck | None:
+    """Let the reviewer's first verdict on a part be judged again, if its lot says so. Hold the part's lock.
 
     Below the product's ``second_share`` another person judges it, and nobody where there is no other; in the
     ``repeat_share`` above, the same person after a day.
@@ -28,7 +29,7 @@ def draw(part: Inspection, label: Label) -> Recheck | None:
         return None
     if drawn >= product.second_share:
         return _opened(label, Recheck.Reason.REPEAT, Now() + REPEAT_AFTER)
-    return _opened(label, Recheck.Reason.SECOND, Now()) if _another_may_review(label.reviewer_id) else None
+    return _opened(label, Recheck.Reason.SECOND, Now()) if _another_may_review(reviewer) else None
 
 
 def lot(inspection_id: UUID) -> float:
@@ -41,11 +42,11 @@ def _judged_before(label: Label) -> bool:
     return Label.objects.not_undone().filter(inspection=label.inspection_id).exclude(pk=label.pk).exists()
 
 
-def _another_may_review(person: int | None) -> bool:
-    return User.objects.with_perm(_REVIEW, backend=_BACKEND).exclude(pk=person).exists()
+def _another_may_review(reviewer: User) -> bool:
+    return User.objects.with_perm(_REVIEW, backend=_BACKEND).exclude(pk=reviewer.pk).exists()
 
 
-def _opened(label: Label, reason: Recheck.Reason, due_at: object) -> Recheck:
+def _opened(label: Label, reason: Recheck.Reason, due_at: Combinable) -> Recheck:
     return Recheck.objects.create(
         inspection_id=label.inspection_id, reason=reason, label=label, given=label.verdict, due_at=due_at
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from inspection.models import Inspection
 from labeling.models import Claim, Label, Recheck, Review
 from mltasks.models import SnapshotItem
@@ -23,9 +25,11 @@ class Event:
     label: Label | None = None
 
 
-def timeline(part: Inspection) -> list[Event]:
-    """All events of the part, oldest first."""
-    events = [*_machine(part), *_claims(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
+def timeline(part: Inspection, *, blind: bool = False) -> list[Event]:
+    """All events of the part, oldest first; only what machines did for somebody who is to judge it blind."""
+    events = [*_machine(part)]
+    if not blind:
+        events += [*_claims(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
     return sorted(events, key=lambda event: event.at)
 
 
@@ -67,13 +71,44 @@ def _labels(part: Inspection) -> Iterator[Event]:
 
 
 def _rechecks(part: Inspection) -> Iterator[Event]:
-    doubted = Recheck.objects.filter(inspection=part, version__isnull=False)
-    for doubt in doubted.select_related("version"):
-        assert doubt.version is not None and doubt.probability is not None  # noqa: S101 - for the type checker
-        said = f"version {doubt.version.number} gives a defect {doubt.probability:.0%}; a person judges it again"
-        yield Event(doubt.opened_at, "review", f"The model disagrees with this label: {doubt.given}", said)
-        if doubt.closed_at:
-            yield Event(doubt.closed_at, "review", f"Judged again: {doubt.get_outcome_display().lower()}")
+    rechecks = Recheck.objects.filter(inspection=part).select_related("version")
+    for again in rechecks:
+        match again.reason:
+            case Recheck.Reason.DOUBTED:
+                yield from _doubt(again)
+            case Recheck.Reason.DISPUTED:
+                yield from _dispute(again)
+            case _:
+                yield from _second_look(again)
+
+
+def _doubt(again: Recheck) -> Iterator[Event]:
+    assert again.version is not None and again.probability is not None  # noqa: S101 - for the type checker
+    said = f"version {again.version.number} gives a defect {again.probability:.0%}; a person judges it again"
+    yield Event(again.opened_at, "review", f"The model disagrees with this label: {again.given}", said)
+    if again.closed_at:
+        yield Event(again.closed_at, "review", f"Judged again: {again.get_outcome_display().lower()}")
+
+
+def _second_look(again: Recheck) -> Iterator[Event]:
+    # Told once it is over: whom it waits for must not expect it.
+    if again.closed_at is None or again.outcome == Recheck.Outcome.WITHDRAWN:
+        return
+    agreed = again.outcome == Recheck.Outcome.CONFIRMED
+    if again.reason == Recheck.Reason.REPEAT:
+        words = _("The same person said the same again") if agreed else _("The same person judged it differently")
+    else:
+        words = _("A second person agrees") if agreed else _("A second person differs")
+    yield Event(again.closed_at, "person", words, _("judged blind"))
+
+
+def _dispute(again: Recheck) -> Iterator[Event]:
+    yield Event(again.opened_at, "review", _("Two verdicts differ"), _("it teaches nothing until a third settles it"))
+    if again.closed_at is None:
+        return
+    withdrawn = again.outcome == Recheck.Outcome.WITHDRAWN
+    words = _("The verdict that differed was taken back") if withdrawn else _("Settled by a third person")
+    yield Event(again.closed_at, "review", words)
 
 
 def _snapshots(part: Inspection) -> Iterator[Event]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling import review_views, views
+from labeling import review_views, reviewer_views, views
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("review/release/", review_views.release, name="review-release"),
     path("review/undo/", review_views.undo, name="review-undo"),
     path("review/plain/", review_views.plain, name="review-plain"),
+    path("reviewers/", reviewer_views.reviewers, name="reviewers"),
     path("inspections/", views.inspections, name="history"),
     path("inspections/<uuid:key>/", views.inspection, name="part"),
     path("inspections/<uuid:key>/correct/", views.correct, name="part-correct"),

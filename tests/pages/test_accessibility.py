@@ -40,6 +40,7 @@ def pages(
         "inspections": "/inspections/",
         "contact-sheet": "/inspections/?look=sheet",
         "part": f"/inspections/{parts[0].pk}/",
+        "reviewers": "/reviewers/",
         "models": "/models/",
         "version": "/models/plate/1/",
         "promotion": "/models/plate/2/promote/",

@@ -48,8 +48,8 @@ def test_it_refuses_lists_that_are_no_pairs() -> None:
         kappa([True, False], [True])
 
 
-@pytest.mark.parametrize("true_kappa", [0.0, 0.4, 0.8, 0.95])
-@pytest.mark.parametrize(("n", "failing"), [(15, 0.5), (50, 0.2), (200, 0.1)])
+@pytest.mark.parametrize("true_kappa", [0.0, 0.8, 0.95])
+@pytest.mark.parametrize(("n", "failing"), [(15, 0.5), (100, 0.1)])
 def test_the_interval_covers_the_truth(true_kappa: float, n: int, failing: float) -> None:
     """Of 300 lots of pairs with this kappa, where a share of ``failing`` parts fails, nine in ten and more are held;
     of 95 % the simulation itself leaves 2.5 % open."""
