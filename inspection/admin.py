@@ -52,6 +52,7 @@ class ProductAdmin(ModelAdmin):
         ("What decisions cost", {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
         ("What may escape", {"fields": ("escape_promise", "escape_confidence", "audit_share")}),
         ("What people see first", {"fields": ("pick_strategy",)}),
+        ("What is judged twice", {"fields": ("second_share", "repeat_share")}),
         ("Learning", {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
     )
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,6 +18,7 @@ from inspection.admin_inspections import KINDS
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Verdict
 from labeling import exporting, review
+from labeling.blindness import hidden_from
 from labeling.models import Label, LabelUndo, Recheck, Review, current_name
 from labeling.refusals import Refusal
 from mltasks.read_only import ReadOnlyAdmin, badge
@@ -33,6 +34,11 @@ class SaidOfPart(ReadOnlyAdmin):
     search_fields = ("inspection__part_id__exact", "inspection__title__exact", "inspection__image_sha256__exact")
     search_help_text = "A whole part id or file name, or the sha256 of an image"
     readonly_fields: tuple[str, ...] = ("large_picture",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """All but what was said of the parts that this person judges just now."""
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.exclude(inspection__in=hidden_from(cast(User, request.user)))
 
     @admin.display(description="")
     def picture(self, said: Label | Review) -> SafeString:
@@ -63,9 +69,10 @@ class SaidOfPart(ReadOnlyAdmin):
 class LabelAdmin(SaidOfPart):
     """Every label ever given, and whether it counts."""
 
-    list_display = ("picture", "part", "word", "status", "source", "reviewer", "comment", "created_at")
+    list_display = ("picture", "part", "word", "status", "provenance", "source", "reviewer", "comment", "created_at")
     list_filter = (
         "verdict",
+        "provenance",
         "source",
         "inspection__product",
         "defect_type",
@@ -80,6 +87,7 @@ class LabelAdmin(SaidOfPart):
         "verdict",
         "defect_type",
         "status",
+        "provenance",
         "source",
         "reviewer",
         "comment",
@@ -89,19 +97,21 @@ class LabelAdmin(SaidOfPart):
     actions = ("export", "take_back")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
-        """Labels, each with the one that stands for its part, and whether it is in doubt."""
+        """Labels, each with the one that stands for its part, and why it is judged again where others may know."""
         newest = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-id")
         found: QuerySet[Label] = super().get_queryset(request)
-        doubts = Recheck.objects.open().filter(label=OuterRef("pk"))
-        return found.annotate(standing=Subquery(newest.values("pk")[:1]), in_doubt=Exists(doubts))
+        known = [Recheck.Reason.DOUBTED, Recheck.Reason.DISPUTED]
+        again = Recheck.objects.open().filter(label=OuterRef("pk"), reason__in=known)
+        return found.annotate(standing=Subquery(newest.values("pk")[:1]), again=Subquery(again.values("reason")[:1]))
 
     @admin.display
     def status(self, label: Any) -> SafeString:
         """Whether it counts, in word and shape."""
         if hasattr(label, "undo"):
             return badge(f"taken back by {label.undo.by}", "past")
-        if label.in_doubt:
-            return badge("counts, in doubt", "busy")
+        if label.again:
+            disputed = label.again == Recheck.Reason.DISPUTED
+            return badge("disputed, teaches nothing yet" if disputed else "counts, in doubt", "busy")
         return badge("counts", "good") if label.standing == label.pk else badge("a newer one counts", "quiet")
 
     def has_undo_permission(self, request: HttpRequest) -> bool:

@@ -221,10 +221,11 @@ class InspectionLabel(ReviewView):
         tags=_TAG,
         parameters=[INSPECTION_ID],
         request=VerdictRequestSerializer,
-        responses={201: LabelSerializer} | errors(400, 401, 403, 404, 503),
+        responses={201: LabelSerializer} | errors(400, 401, 403, 404, 409, 503),
     )
     def post(self, request: Request, inspection_id: str) -> Response:
-        """Correct any part, in the queue or not. Whoever holds it loses the claim."""
+        """Correct any part, in the queue or not. Whoever holds it loses the claim. 409 `disputed` where two people
+        differ on it and you are not the third, who may settle that."""
         said = _said(request, VerdictRequestSerializer)
         inspection = get_object_or_404(Inspection, pk=_uuid(inspection_id))
         with _refusals():

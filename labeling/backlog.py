@@ -1,9 +1,10 @@
-"""How much waits for people, and for how long: parts that were routed to them, and labels in doubt."""
+"""How much waits for people, and for how long: parts that were routed to them, and those that are judged again."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import User
 from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
@@ -11,22 +12,24 @@ from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Recheck, RecheckQuerySet
 
 
-def waiting(product: Product | None = None) -> int:
-    """Number of parts that a person has yet to look at, claimed ones included."""
-    return _routed(product).count() + _in_doubt(product).count()
+def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
+    """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
+    judge. What comes back later does not wait yet."""
+    return _routed(product).count() + _judged_again(product, reviewer).count()
 
 
-def waiting_by_product() -> dict[int, int]:
+def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
     """The same of every product, by its key. Products for which nothing waits are left out."""
     found: dict[int, int] = dict(_routed(None).values_list("product").annotate(Count("pk")))
-    for product, number in _in_doubt(None).values_list("inspection__product").annotate(Count("pk")):
+    again = _judged_again(None, reviewer).values_list("inspection__product").annotate(Count("pk"))
+    for product, number in again:
         found[product] = found.get(product, 0) + number
     return found
 
 
 def oldest_wait(product: Product | None = None) -> timedelta | None:
     """How long the part that waits longest has waited; None when none does."""
-    since = [moment for moment in (_first_arrival(product), _first_doubt(product)) if moment is not None]
+    since = [moment for moment in (_first_arrival(product), _first_due(product)) if moment is not None]
     if not since:
         return None
     now: datetime = Product.objects.values_list(Now())[0][0]
@@ -38,9 +41,11 @@ def _routed(product: Product | None) -> InspectionQuerySet:
     return parts.filter(product=product) if product else parts
 
 
-def _in_doubt(product: Product | None) -> RecheckQuerySet:
-    doubts = Recheck.objects.open().order_by()
-    return doubts.filter(inspection__product=product) if product else doubts
+def _judged_again(product: Product | None, reviewer: User | None) -> RecheckQuerySet:
+    again = Recheck.objects.open().due().order_by()
+    if reviewer is not None:
+        again = again.for_person(reviewer)
+    return again.filter(inspection__product=product) if product else again
 
 
 def _first_arrival(product: Product | None) -> datetime | None:
@@ -53,6 +58,6 @@ def _first_arrival(product: Product | None) -> datetime | None:
     return found
 
 
-def _first_doubt(product: Product | None) -> datetime | None:
-    found: datetime | None = _in_doubt(product).aggregate(first=Min("opened_at"))["first"]
+def _first_due(product: Product | None) -> datetime | None:
+    found: datetime | None = _judged_again(product, None).aggregate(first=Min("due_at"))["first"]
     return found

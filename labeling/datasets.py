@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from inspection.models import Inspection, Product
-from labeling.models import Label, LabelQuerySet, current_name
+from labeling.models import Label, LabelQuerySet, Recheck, current_name
 from mltasks import snapshots
 from mltasks.models import DatasetSnapshot
 from mltasks.vision.likeness import file_group
@@ -27,12 +27,14 @@ def take_snapshot(product: Product) -> DatasetSnapshot:
 
 
 def samples(product: Product) -> list[Sample]:
-    """One sample an image. Of two labels of the same bytes the newer counts.
+    """One sample an image. Of two labels of the same bytes the newer counts. What two people differ on teaches nothing
+    until it is settled.
 
     Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image without a
     part id has the group of its own file, and ``snapshots.freeze`` looks what it is like.
     """
-    labels = list(standing_labels(product))
+    disputed = Recheck.objects.disputed().filter(inspection__product=product)
+    labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
     group_of = groups(label.inspection for label in labels)
     newest: dict[str, Label] = {}
     for label in sorted(labels, key=lambda label: (label.created_at, label.pk)):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.forms import SINCE
-from labeling.models import Label, LabelQuerySet
+from labeling.models import Label, LabelQuerySet, Recheck
 from mltasks.models import DatasetSnapshot
 
 PAGE = 48
@@ -69,9 +69,11 @@ def labeled_today(person: User, product: Product) -> int:
 
 
 def teaching(product: Product) -> int:
-    """Standing labels that no snapshot holds yet: what the next version learns on top of the last one."""
+    """Standing labels that no snapshot holds yet: what the next version learns on top of the last one. What two people
+    differ on waits until it is settled."""
     last = DatasetSnapshot.objects.filter(model=product.registered_model_id).order_by("-number").first()
-    labels = Label.objects.not_undone().filter(inspection__product=product)
+    disputed = Recheck.objects.disputed().filter(inspection__product=product).values("inspection")
+    labels = Label.objects.not_undone().filter(inspection__product=product).exclude(inspection__in=disputed)
     return (labels.filter(created_at__gt=last.created_at) if last else labels).values("inspection").distinct().count()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -10,22 +9,20 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
-from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from labeling.models import Claim, Recheck, Skip
+from labeling import queue_rechecks
+from labeling.models import Claim, Skip
+from labeling.rechecks import ADJUDICATE
 from labeling.refusals import ClaimLost
 
 CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
 # The part on the screen, three that the page loads ahead, and those whose verdicts are still on their way.
 MAX_HELD = 8
-# Labels in doubt come after the parts that wait, and now and then before them: a line that never rests would else
-# keep people from them.
-RECHECK_SHARE = 0.1
 # What a reviewer skipped is offered to others only, for about a shift.
 SKIPPED_HOURS = 8
 PLACE = Coalesce("queue_time", "received_at")
@@ -35,8 +32,9 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
     """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD`` already.
 
     What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
-    shows already. What they skipped lately is passed over. Two reviewers never get one part: rows are taken by ``FOR
-    UPDATE SKIP LOCKED``, and the database allows one open claim a part.
+    shows already. What they skipped lately is passed over; what two people differ on comes first, for those who may
+    settle it. Two reviewers never get one part: rows are taken by ``FOR UPDATE SKIP LOCKED``, and the database allows
+    one open claim a part.
     """
     with transaction.atomic():
         # One reviewer's claims are made one after another, so that two tabs can't hold more than the limit.
@@ -49,8 +47,10 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
                 return own
         if len(held) >= MAX_HELD:
             return None
-        ways = [_claim_waiting, _claim_in_doubt]
-        for way in reversed(ways) if _in_doubt_first() else ways:
+        ways = [_claim_disputed, _claim_waiting, _claim_again]
+        if queue_rechecks.first(product):
+            ways = [_claim_disputed, _claim_again, _claim_waiting]
+        for way in ways:
             made = way(reviewer, product)
             if made is not None:
                 return made
@@ -64,8 +64,8 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         own = claims_held(reviewer).filter(inspection=inspection).first()
         if own is not None and _renewed(own):
             return own
-        part, doubt = Q(pk=inspection.pk), Q(inspection=inspection)
-        made = _take_next(_lockable(part), reviewer) or _take_next(_lockable_in_doubt(reviewer, doubt), reviewer)
+        part, again = Q(pk=inspection.pk), Q(inspection=inspection)
+        made = _take_next(_lockable(part), reviewer) or _take_again(reviewer, again)
         if made is None:
             raise ClaimLost(_("This part is with another reviewer, or waits for nobody."))
         return made
@@ -126,15 +126,22 @@ def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
     return None
 
 
-def _claim_in_doubt(reviewer: User, product: Product | None) -> Claim | None:
-    wanted = not_skipped(reviewer, "inspection") & (Q(inspection__product=product) if product else Q())
-    # Most of the time none is in doubt; this look costs less than one that locks.
-    any_open = Recheck.objects.open().filter(wanted).exists()
-    return _take_next(_lockable_in_doubt(reviewer, wanted), reviewer) if any_open else None
+def _claim_disputed(reviewer: User, product: Product | None) -> Claim | None:
+    may = reviewer.has_perm(ADJUDICATE)
+    return _take_again(reviewer, _again(reviewer, product) & queue_rechecks.DISPUTED) if may else None
 
 
-def _in_doubt_first() -> bool:
-    return random.random() < RECHECK_SHARE  # noqa: S311 - nobody gains by guessing it
+def _claim_again(reviewer: User, product: Product | None) -> Claim | None:
+    return _take_again(reviewer, _again(reviewer, product))
+
+
+def _again(reviewer: User, product: Product | None) -> Q:
+    return queue_rechecks.of(product) & not_skipped(reviewer, "inspection")
+
+
+def _take_again(reviewer: User, wanted: Q) -> Claim | None:
+    any_waits = queue_rechecks.waits(reviewer, wanted)
+    return _take_next(queue_rechecks.lockable(reviewer, wanted), reviewer) if any_waits else None
 
 
 def _unclaimed() -> InspectionQuerySet:
@@ -149,21 +156,6 @@ def _lockable(wanted: Q) -> Callable[[], Inspection | None]:
     # No key update: rows that refer to the part may still be written meanwhile.
     parts = in_order(_unclaimed().filter(wanted))
     return parts.select_for_update(skip_locked=True, of=("self",), no_key=True).first
-
-
-def _lockable_in_doubt(reviewer: User, wanted: Q) -> Callable[[], Inspection | None]:
-    """The oldest doubt first. One's own labels come last: a second pair of eyes sees more."""
-    own = Exact(Coalesce("label__reviewer", Value(0)), reviewer.pk)
-    free = Recheck.objects.open().filter(wanted).filter(~Exists(_open_claims("inspection")))
-    # Both rows are locked, so that one that was answered meanwhile is seen to be closed.
-    rows = free.select_related("inspection").order_by(own, "opened_at", "pk")
-    locked = rows.select_for_update(skip_locked=True, of=("self", "inspection"), no_key=True)
-
-    def look() -> Inspection | None:
-        found = locked.first()
-        return found.inspection if found else None
-
-    return look
 
 
 def _head(parts: InspectionQuerySet) -> Subquery:

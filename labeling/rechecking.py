@@ -8,7 +8,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
-from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
 from labeling.datasets import standing_labels
@@ -55,24 +54,6 @@ def open_rechecks(version: ModelVersion) -> list[Recheck]:
         return opened
 
 
-def is_waiting(part: Inspection) -> bool:
-    """Whether the part's label is in doubt."""
-    return Recheck.objects.open().filter(inspection=part).exists()
-
-
-def answer(part: Inspection, label: Label) -> None:
-    """Close the part's open recheck, if there is one, by the label that a person just gave. Hold the part's lock."""
-    waiting = Recheck.objects.open().filter(inspection=part)
-    for outcome, same in ((Recheck.Outcome.CONFIRMED, Q(given=label.verdict)), (Recheck.Outcome.CHANGED, Q())):
-        waiting.filter(same).update(closed_at=Now(), outcome=outcome, answer=label)
-
-
-def take_back(label: Label) -> None:
-    """A label was undone: nobody need judge it again, and what it had answered is open again. Hold the part's lock."""
-    Recheck.objects.open().filter(label=label).update(closed_at=Now(), outcome=Recheck.Outcome.WITHDRAWN)
-    Recheck.objects.filter(answer=label).update(closed_at=None, outcome="", answer=None)
-
-
 def _suspects(version: ModelVersion) -> list[dict[str, Any]]:
     # Only these: the curves of a report are long.
     reported = ModelVersion.objects.filter(pk=version.pk).annotate(said=KeyTransform("suspects", "report__evaluation"))
@@ -86,7 +67,7 @@ def _limit(version: ModelVersion) -> int:
 
 def _taken(version: ModelVersion, product: Product) -> int:
     mine = Q(version=version) | Q(closed_at__isnull=True, inspection__product=product)
-    return Recheck.objects.filter(mine).count()
+    return Recheck.objects.filter(mine, reason=Recheck.Reason.DOUBTED).count()
 
 
 def _opened(version: ModelVersion, product: Product, suspect: dict[str, Any]) -> list[Recheck]:
@@ -113,5 +94,6 @@ def _taught(product: Product, suspect: dict[str, Any]) -> Any:
 
 
 def _asked_before(label: Label) -> bool:
+    # By a version, or for a second look: an open recheck is always of the label that stands.
     same = Recheck.objects.filter(inspection=label.inspection_id, given=label.verdict)
     return same.exclude(outcome=Recheck.Outcome.WITHDRAWN).exists()

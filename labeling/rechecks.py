@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -12,6 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from inspection.models import Inspection, Verdict
 from mltasks.models import ModelVersion
 
+if TYPE_CHECKING:  # labels are built on this
+    from labeling.models import Label
+
+ADJUDICATE = "labeling.adjudicate"
+
 
 class RecheckQuerySet(models.QuerySet["Recheck"]):
     """Sets of rechecks in domain words."""
@@ -19,6 +25,24 @@ class RecheckQuerySet(models.QuerySet["Recheck"]):
     def open(self) -> Self:
         """Those that wait for a person."""
         return self.filter(closed_at__isnull=True)
+
+    def due(self) -> Self:
+        """Those whose time has come. What waits for one person alone is never due once that person is gone."""
+        gone = Q(reason="repeat", label__reviewer__is_active=False)
+        return self.filter(due_at__lte=Now()).exclude(gone)
+
+    def disputed(self) -> Self:
+        """Two verdicts differ, and nobody has settled it yet."""
+        return self.open().filter(reason="disputed")
+
+    def for_person(self, person: User) -> Self:
+        """Those that this person may answer, as ``Recheck.waits_for`` says of one."""
+        own = Q(label__reviewer=person)
+        may = Q(reason="doubted") | (Q(reason="second") & ~own) | (Q(reason="repeat") & own)
+        if person.has_perm(ADJUDICATE):
+            # The first of the two verdicts is what the disputed label answered.
+            may |= Q(reason="disputed") & ~own & ~Q(label__answers__label__reviewer=person)
+        return self.filter(may)
 
 
 class Recheck(models.Model):
@@ -105,3 +129,21 @@ class Recheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.given} of {self.inspection} is judged again"
+
+    def waits_for(self, person: User) -> bool:
+        """Whether this person's verdict answers it: a second look is another's, a repeat one's own, and a dispute is
+        settled by somebody who may and gave neither verdict."""
+        own = self.label.reviewer_id == person.pk
+        match self.reason:
+            case self.Reason.SECOND:
+                return not own
+            case self.Reason.REPEAT:
+                return own
+            case self.Reason.DISPUTED:
+                return not own and self.first_label.reviewer_id != person.pk and person.has_perm(ADJUDICATE)
+        return True
+
+    @property
+    def first_label(self) -> Label:
+        """Of a dispute, the first of the two labels: what the disputed one was to confirm."""
+        return self.label.answers.label

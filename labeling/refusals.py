@@ -43,3 +43,9 @@ class NotStanding(Refusal):
     """A newer label counts for the part, so taking this one back would change nothing."""
 
     code = "not_standing"
+
+
+class Disputed(Refusal):
+    """Two people differ on the part, and it is for a third to settle."""
+
+    code = "disputed"

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import queue, rechecking
+from labeling import answering, queue, second_looks
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
 
@@ -40,6 +40,7 @@ def resolve(
         if earlier is not None:
             return _replayed(earlier, verdict, kind)
         check_free(part, held)
+        again = answering.open_recheck(part)
         review = Review.objects.create(
             claim=held,
             inspection=part,
@@ -55,11 +56,16 @@ def resolve(
             verdict=verdict,
             defect_type=kind,
             source=Label.Source.REVIEW,
+            provenance=answering.provenance(again, (verdict, kind)),
             review=review,
             reviewer=held.reviewer,
             comment=comment,
         )
-        _settle(part, label)
+        if again is None:
+            second_looks.draw(part, label, held.reviewer)
+        else:
+            answering.answer(again, label)
+        _settle(part)
         return label
 
 
@@ -69,26 +75,37 @@ def correct(
     """Say what a part is without a claim, as from the history page. Whoever holds the part loses it.
 
     The same word by the same person again returns the label that stands, unless that one is in doubt: then it is a
-    confirmation. Raises InvalidLabel as ``resolve``.
+    confirmation. Raises InvalidLabel as ``resolve``, and Disputed where two people differ and this one may not settle
+    it.
     """
     with transaction.atomic():
         part = _locked(inspection.pk)
         kind = _defect_type(part.product, verdict, defect_type)
         standing = standing_label(part)
         same = (
-            standing and standing.reviewer == by and _says(standing) == (verdict, kind) and standing.comment == comment
+            standing
+            and standing.reviewer == by
+            and answering.word(standing) == (verdict, kind)
+            and standing.comment == comment
         )
-        if standing and same and not rechecking.is_waiting(part):
+        again = answering.open_recheck(part)
+        answered = answering.answered_by_correction(again, by)
+        if standing and same and answered is None:
             return standing
         label = Label.objects.create(
             inspection=part,
             verdict=verdict,
             defect_type=kind,
             source=Label.Source.CORRECTION,
+            provenance=answering.provenance(answered, (verdict, kind)),
             reviewer=by,
             comment=comment,
         )
-        _settle(part, label)
+        if answered is not None:
+            answering.answer(answered, label)
+        elif again is not None:
+            answering.replace(again, label)
+        _settle(part)
         return label
 
 
@@ -106,7 +123,7 @@ def undo(label: Label, *, by: User) -> None:
         if standing_label(part) != label:
             raise NotStanding(_("A newer label of this part counts; take that one back first."))
         LabelUndo.objects.create(label=label, by=by)
-        rechecking.take_back(label)
+        answering.take_back(label)
         if standing_label(part) is None:
             Inspection.objects.filter(pk=part.pk).update(settled_at=None)
 
@@ -142,9 +159,9 @@ def _locked(key: UUID) -> Inspection:
 
 def check_free(part: Inspection, held: Claim) -> None:
     """Hold the part's lock. Raises ClaimLost where the claim's owner has no say over the part any more."""
-    # A settled part is free again while its label is in doubt, for those who claimed it since.
-    doubted = Recheck.objects.open().filter(inspection=part, opened_at__lte=held.created_at)
-    if part.settled_at is not None and not doubted.exists():
+    # A settled part is free again while it is judged again, for those whom it waits for and who claimed it since.
+    again = Recheck.objects.open().filter(inspection=part, due_at__lte=held.created_at)
+    if part.settled_at is not None and not again.for_person(held.reviewer).exists():
         raise ClaimLost(_("This part was settled meanwhile."))
     if Claim.objects.filter(inspection=part, closed_at__isnull=True).exclude(pk=held.pk).exists():
         raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
@@ -162,8 +179,7 @@ def _says(label: Label) -> tuple[str, DefectType | None]:
     return label.verdict, label.defect_type.current if label.defect_type else None
 
 
-def _settle(part: Inspection, label: Label) -> None:
-    rechecking.answer(part, label)
+def _settle(part: Inspection) -> None:
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
     Claim.objects.filter(inspection=part, closed_at__isnull=True).update(closed_at=Now())
 

@@ -10,11 +10,21 @@ from rest_framework import serializers
 
 from inspection.models import Inspection, Product, Verdict
 from inspection.serializers import InspectionSerializer
+from labeling import answering
 from labeling.grouping import MOST
-from labeling.models import Claim, Label, LabelUndo, Skip, current_name
+from labeling.models import Claim, Label, LabelUndo, Recheck, Skip, current_name
 from labeling.queue import MAX_HELD
 
 MAX_COMMENT = 2000
+MODEL_SAYS = (
+    "verdict",
+    "label",
+    "defect_probability",
+    "reconstruction_error",
+    "anomaly_threshold",
+    "novel_defect_suspected",
+    "model_version",
+)
 
 
 class ClaimRequestSerializer(serializers.Serializer[dict[str, Any]]):
@@ -32,16 +42,49 @@ class ClaimRequestSerializer(serializers.Serializer[dict[str, Any]]):
     )
 
 
+class WordSerializer(serializers.ModelSerializer[Label]):
+    """What somebody said of a part, without who."""
+
+    verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
+    defect_type = serializers.CharField(source="defect_type.name", default="", read_only=True)
+
+    class Meta:
+        model = Label
+        fields = ("verdict", "defect_type", "comment")
+        read_only_fields = fields
+
+
 class ClaimSerializer(serializers.ModelSerializer[Claim]):
-    """One claim with its part."""
+    """One claim with its part. ``again`` where a version doubts its label: then what the model says of it is null, as
+    it is judged without. ``dispute`` has the two verdicts that differ, for who settles it; empty for any other."""
 
     claim = serializers.UUIDField(source="pk", read_only=True)
     inspection = InspectionSerializer(read_only=True)
+    again = serializers.SerializerMethodField()
+    dispute = serializers.SerializerMethodField()
+    _recheck: Recheck | None = None
 
     class Meta:
         model = Claim
-        fields = ("claim", "inspection", "expires_at")
+        fields = ("claim", "inspection", "expires_at", "again", "dispute")
         read_only_fields = fields
+
+    def to_representation(self, instance: Claim) -> dict[str, Any]:
+        """The claim, blind where it has to be."""
+        self._recheck = answering.open_recheck(instance.inspection)
+        found = super().to_representation(instance)
+        if found["again"]:
+            found["inspection"] |= dict.fromkeys(MODEL_SAYS) | {"reasons": []}
+        return found
+
+    def get_again(self, claim: Claim) -> bool:
+        """Whether a version doubts the part's label."""
+        return self._recheck is not None and self._recheck.reason == Recheck.Reason.DOUBTED
+
+    @extend_schema_field(WordSerializer(many=True))
+    def get_dispute(self, claim: Claim) -> Any:
+        """The two verdicts, the first one first."""
+        return WordSerializer(answering.two_words(self._recheck), many=True).data
 
 
 class VerdictRequestSerializer(serializers.Serializer[dict[str, Any]]):
@@ -105,6 +148,7 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
             "verdict",
             "defect_type",
             "source",
+            "provenance",
             "reviewer",
             "comment",
             "created_at",

@@ -26,9 +26,11 @@ class Event:
     label: Label | None = None
 
 
-def timeline(part: Inspection) -> list[Event]:
-    """All events of the part, oldest first."""
-    events = [*_machine(part), *_claims(part), *_skips(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
+def timeline(part: Inspection, *, blind: bool = False) -> list[Event]:
+    """All events of the part, oldest first; only what machines did for somebody who is to judge it blind."""
+    events = [*_machine(part)]
+    if not blind:
+        events += [*_claims(part), *_skips(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
     return sorted(events, key=lambda event: event.at)
 
 
@@ -100,17 +102,48 @@ def _named(kind: DefectType) -> str:
 
 
 def _rechecks(part: Inspection) -> Iterator[Event]:
-    doubted = Recheck.objects.filter(inspection=part, version__isnull=False)
-    for doubt in doubted.select_related("version"):
-        assert doubt.version is not None and doubt.probability is not None  # noqa: S101 - for the type checker
-        said = _("version {number} gives a defect {probability}; a person judges it again").format(
-            number=doubt.version.number, probability=f"{doubt.probability:.0%}"
-        )
-        words = _("The model disagrees with this label: {verdict}").format(verdict=verdict_word(doubt.given))
-        yield Event(doubt.opened_at, "review", words, said)
-        if doubt.closed_at:
-            outcome = doubt.get_outcome_display().lower()
-            yield Event(doubt.closed_at, "review", _("Judged again: {outcome}").format(outcome=outcome))
+    rechecks = Recheck.objects.filter(inspection=part).select_related("version")
+    for again in rechecks:
+        match again.reason:
+            case Recheck.Reason.DOUBTED:
+                yield from _doubt(again)
+            case Recheck.Reason.DISPUTED:
+                yield from _dispute(again)
+            case _:
+                yield from _second_look(again)
+
+
+def _doubt(again: Recheck) -> Iterator[Event]:
+    assert again.version is not None and again.probability is not None  # noqa: S101 - for the type checker
+    said = _("version {number} gives a defect {probability}; a person judges it again").format(
+        number=again.version.number, probability=f"{again.probability:.0%}"
+    )
+    words = _("The model disagrees with this label: {verdict}").format(verdict=verdict_word(again.given))
+    yield Event(again.opened_at, "review", words, said)
+    if again.closed_at:
+        outcome = again.get_outcome_display().lower()
+        yield Event(again.closed_at, "review", _("Judged again: {outcome}").format(outcome=outcome))
+
+
+def _second_look(again: Recheck) -> Iterator[Event]:
+    # Told once it is over: whom it waits for must not expect it.
+    if again.closed_at is None or again.outcome == Recheck.Outcome.WITHDRAWN:
+        return
+    agreed = again.outcome == Recheck.Outcome.CONFIRMED
+    if again.reason == Recheck.Reason.REPEAT:
+        words = _("The same person said the same again") if agreed else _("The same person judged it differently")
+    else:
+        words = _("A second person agrees") if agreed else _("A second person differs")
+    yield Event(again.closed_at, "person", words, _("judged blind"))
+
+
+def _dispute(again: Recheck) -> Iterator[Event]:
+    yield Event(again.opened_at, "review", _("Two verdicts differ"), _("it teaches nothing until a third settles it"))
+    if again.closed_at is None:
+        return
+    withdrawn = again.outcome == Recheck.Outcome.WITHDRAWN
+    words = _("The verdict that differed was taken back") if withdrawn else _("Settled by a third person")
+    yield Event(again.closed_at, "review", words)
 
 
 def _snapshots(part: Inspection) -> Iterator[Event]:

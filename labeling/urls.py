@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling import review_views, type_views, views
+from labeling import review_views, reviewer_views, type_views, views
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("defect-types/<int:key>/examples/", type_views.example, name="defect-type-examples"),
     path("defect-types/<int:key>/merge/", type_views.merge, name="defect-type-merge"),
     path("defect-types/<slug:product>/add/", type_views.add, name="defect-type-add"),
+    path("reviewers/", reviewer_views.reviewers, name="reviewers"),
     path("inspections/", views.inspections, name="history"),
     path("inspections/<uuid:key>/", views.inspection, name="part"),
     path("inspections/<uuid:key>/correct/", views.correct, name="part-correct"),

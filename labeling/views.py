@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,9 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
-from labeling import history, review
+from labeling import answering, blindness, history, review
 from labeling.forms import HistoryForm, VerdictForm, types_of
-from labeling.models import Label
+from labeling.models import Label, Recheck
 from labeling.pretraining import pretrain as start_pretraining
 from labeling.refusals import Refusal
 from labeling.retraining import PERMISSION as MAY_RETRAIN
@@ -39,11 +40,16 @@ def inspections(request: HttpRequest) -> HttpResponse:
         return render(request, "inspections/no_product.html")
     form = HistoryForm(request.GET, product=product)
     look = request.GET.get("look", "table")
+    hidden = blindness.hidden_from(person(request))
+    page = history.page(product, form.wanted, request.GET.get("before", ""))
+    if "label" in form.wanted:  # the filter would tell what the column hides
+        page = replace(page, parts=[part for part in page.parts if part.pk not in hidden])
     context = {
         "product": product,
         "form": form,
         "filtered": form.wanted,
-        "page": history.page(product, form.wanted, request.GET.get("before", "")),
+        "page": page,
+        "hidden": hidden,
         "look": look if look in LOOKS else "table",
         "paged": "before" in request.GET,
     }
@@ -56,12 +62,17 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
     """One part: image, scores, life."""
     part = _part(key)
     remember(request, part.product.registered_model)
-    standing = review.standing_label(part)
+    blind = part.pk in blindness.hidden_from(person(request))
+    standing = None if blind else review.standing_label(part)
+    again = None if blind else answering.open_recheck(part)
     context = {
         "part": part,
         "product": part.product,
         "standing": standing,
-        "events": timeline(part),
+        "blind": blind,
+        "dispute": answering.two_words(again),
+        "may_say": again is None or again.reason != Recheck.Reason.DISPUTED or again.waits_for(person(request)),
+        "events": timeline(part, blind=blind),
         "types": types_of(part.product),
         "may_undo": standing is not None and _may_undo(request, standing),
     }

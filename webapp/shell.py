@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_POST
 from inspection.choice import chosen_product
 from inspection.models import Product
 from labeling import backlog
+from labeling.rechecks import ADJUDICATE
 
 THEMES = {"dark", "light"}
 THEME_COOKIE = "theme"
@@ -48,6 +50,7 @@ class Shell:
         (gettext_noop("Defect types"), "tag", "defect-types"),
         (gettext_noop("Models"), "models", "models"),
     )
+    REVIEWERS = (gettext_noop("Reviewers"), "reviewers", "reviewers")
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -62,7 +65,10 @@ class Shell:
     def places(self) -> list[Place]:
         """The rail, the current place marked."""
         places = [*self.PLACES, *self.MORE_PLACES]
-        if getattr(self._request.user, "is_staff", False):
+        user = self._request.user
+        if isinstance(user, User) and user.has_perm(ADJUDICATE):
+            places.append(self.REVIEWERS)
+        if getattr(user, "is_staff", False):
             places.append((gettext_noop("Admin"), "admin", "admin:index"))
         return [self._place(*place) for place in places]
 
@@ -90,12 +96,13 @@ class Shell:
 
     @cached_property
     def waiting(self) -> int:
-        """Parts of the chosen product that wait for a person."""
+        """Parts of the chosen product that wait for this person."""
         return self._waiting.get(self.product.pk, 0) if self.product else 0
 
     @cached_property
     def _waiting(self) -> dict[int, int]:
-        return backlog.waiting_by_product()
+        user = self._request.user
+        return backlog.waiting_by_product(user if isinstance(user, User) else None)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from mltasks.models import RegisteredModel
 MakePart = Callable[..., Inspection]
 
 
-def make_product(slug: str = "plate") -> Product:
-    return Product.objects.create(
-        slug=slug, name=slug.title(), registered_model=RegisteredModel.objects.create(name=slug)
-    )
+def make_product(slug: str = "plate", **fields: Any) -> Product:
+    """A product of which nothing is judged twice, unless ``fields`` say otherwise."""
+    model = RegisteredModel.objects.create(name=slug)
+    shares = {"second_share": 0, "repeat_share": 0}
+    return Product.objects.create(slug=slug, name=slug.title(), registered_model=model, **{**shares, **fields})
 
 
 def make_part(product: Product, **fields: Any) -> Inspection:

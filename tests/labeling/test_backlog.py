@@ -18,7 +18,7 @@ from tests.labeling.rechecks.doubts import doubting_version, labeled
 
 def doubt(product: Product, hours_ago: float = 0) -> Recheck:
     (opened,) = open_rechecks(doubting_version(product, labeled(product)))
-    Recheck.objects.filter(pk=opened.pk).update(opened_at=Now() - timedelta(hours=hours_ago))
+    Recheck.objects.filter(pk=opened.pk).update(due_at=Now() - timedelta(hours=hours_ago))
     return opened
 
 

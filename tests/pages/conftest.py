@@ -54,6 +54,9 @@ def photos() -> list[bytes]:
 @pytest.fixture
 def product(transactional_db: None) -> Product:
     made = create_product("plate", name="Plate")
+    # Nothing is judged twice by chance.
+    Product.objects.filter(pk=made.pk).update(second_share=0, repeat_share=0)
+    made.refresh_from_db()
     for key, name in (("1", "scratch"), ("2", "excess")):
         DefectType.objects.create(product=made, name=name, key=key)
     return made

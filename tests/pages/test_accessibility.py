@@ -52,6 +52,7 @@ def pages(
         "defect-types": "/defect-types/",
         "defect-type": f"/defect-types/{excess.pk}/",
         "defect-type-merge": f"/defect-types/{excess.pk}/merge/?into={scratch.pk}",
+        "reviewers": "/reviewers/",
         "models": "/models/",
         "version": "/models/plate/1/",
         "promotion": "/models/plate/2/promote/",

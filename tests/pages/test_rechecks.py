@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from inspection.models import Inspection, Product
-from labeling import queue, review
+from labeling import queue_rechecks, review
 from labeling.models import Label, Recheck
 from labeling.rechecking import open_rechecks
 from tests.browser import Login, Shoot
@@ -42,7 +42,7 @@ def doubt(
         part, by=make_person("mia", "quality manager"), verdict="FAIL", defect_type="scratch", comment="Look left"
     )
     (opened,) = open_rechecks(doubting_version(product, label))
-    monkeypatch.setattr(queue, "_in_doubt_first", lambda: True)
+    monkeypatch.setattr(queue_rechecks, "first", lambda _: True)
     return opened
 
 

@@ -13,6 +13,7 @@ from inspection.models import Product
 from inspection.policy import bands_of
 from inspection.words import verdict_word
 from mltasks.models import ModelVersion
+from mltasks.vision.intervals import Estimate
 
 register = template.Library()
 
@@ -84,6 +85,24 @@ def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]
         "to": round(high * 100, 2) if high is not None else None,
         "n": metric.get("n"),
     }
+
+
+KAPPA_LEAST = -0.2  # where the bar begins; words tell what lies below
+
+
+@register.inclusion_tag("parts/kappa.html")
+def kappa_bar(estimate: Estimate) -> dict[str, Any]:
+    """Cohen's kappa as a dot on its 95 % interval, from just below chance to full agreement, and in numbers."""
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or low is None or high is None:
+        return {"value": None}
+    marks = {"dot": value, "from": low, "to": high, "chance": 0.0}
+    return {"value": value, "low": low, "high": high} | {name: _along(at) for name, at in marks.items()}
+
+
+def _along(kappa: float) -> float:
+    """Percent of the bar's width."""
+    return round(100 * (max(kappa, KAPPA_LEAST) - KAPPA_LEAST) / (1 - KAPPA_LEAST), 2)
 
 
 @register.inclusion_tag("parts/shares.html")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inspection.models import Product
-from labeling import queue
+from labeling import queue_rechecks
 from labeling.models import Recheck
 from labeling.rechecking import open_rechecks
 from tests.labeling.rechecks.doubts import doubting_version, labeled
@@ -13,7 +13,7 @@ from tests.labeling.rechecks.doubts import doubting_version, labeled
 
 @pytest.fixture(autouse=True)
 def waiting_parts_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "_in_doubt_first", lambda: False)
+    monkeypatch.setattr(queue_rechecks, "first", lambda _: False)
 
 
 @pytest.fixture

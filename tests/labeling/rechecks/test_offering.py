@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import queue, review
+from labeling import queue, queue_rechecks, review
 from labeling.models import Label, Recheck
 from labeling.rechecking import open_rechecks
 from tests.labeling.conftest import make_part, make_person, make_product
@@ -29,7 +29,7 @@ def test_a_busy_line_does_not_keep_people_from_them(
     product: Product, ada: User, doubt: Recheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_part(product)
-    monkeypatch.setattr(queue, "_in_doubt_first", lambda: True)
+    monkeypatch.setattr(queue_rechecks, "first", lambda _: True)
     assert claimed(ada).inspection == doubt.inspection
 
 

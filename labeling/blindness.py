@@ -1,0 +1,18 @@
+"""What people said of a part stays hidden from whoever is judging it: their verdict must not follow another's."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef
+
+from labeling.models import Claim, Recheck
+
+
+def hidden_from(person: User) -> set[UUID]:
+    """The parts that this person holds, whether they are judged for the first time or again: nobody can tell a second
+    look by it. Not those where two differ: who settles that reads both verdicts. A handful at most."""
+    held = Claim.objects.filter(reviewer=person, closed_at__isnull=True)
+    disputed = Recheck.objects.disputed().filter(inspection=OuterRef("inspection"))
+    return set(held.filter(~Exists(disputed)).values_list("inspection", flat=True))

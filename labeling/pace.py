@@ -1,0 +1,55 @@
+"""How much each person judges, and how long a verdict takes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from django.db.models import Aggregate, Count, FloatField, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from inspection.models import Product
+from labeling.models import Recheck, Review, Skip
+
+SHOWN = 24
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+class Median(Aggregate):
+    """PostgreSQL's continuous median."""
+
+    function = "PERCENTILE_CONT"
+    name = "Median"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+
+
+def by_person(product: Product, since: timedelta | None) -> list[Any]:
+    """Each reviewer's ``reviewer__username, verdicts, today, seconds``, the busiest first. The median of seconds is
+    that of the part on the screen where the page measured it, else from the claim on."""
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    said = _since(Review.objects.filter(inspection__product=product), since).order_by()
+    rows = said.values("reviewer__username").annotate(
+        verdicts=Count("pk"),
+        today=Count("pk", filter=Q(created_at__gte=midnight)),
+        seconds=Median(Coalesce("shown_seconds", "seconds")),
+    )
+    return list(rows.order_by("-verdicts", "reviewer__username"))
+
+
+def skips(product: Product, since: timedelta | None) -> QuerySet[Skip]:
+    """The parts that people would not judge lately, and why."""
+    found = _since(Skip.objects.filter(inspection__product=product), since)
+    return found.select_related("inspection", "reviewer")[:SHOWN]
+
+
+def disputes(product: Product) -> QuerySet[Recheck]:
+    """What waits for somebody to settle it, the longest wait first."""
+    waiting = Recheck.objects.disputed().filter(inspection__product=product)
+    related = waiting.select_related("inspection", "label__defect_type", "label__answers__label__defect_type")
+    return related.order_by("due_at", "pk")
+
+
+def _since(rows: Rows, since: timedelta | None) -> Rows:
+    return rows if since is None else rows.filter(created_at__gte=Now() - since)

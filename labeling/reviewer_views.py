@@ -1,0 +1,47 @@
+"""The door to how people judge: their agreement, their pace, what they differ on and what they skipped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET
+
+from inspection.choice import chosen_product
+from labeling import agreement, pace
+from labeling.models import Recheck
+from labeling.rechecks import ADJUDICATE
+from mltasks.signed_in import needs
+
+DAYS = {"30": _("last 30 days"), "90": _("last 90 days"), "all": _("all days")}
+
+
+@require_GET
+@needs(ADJUDICATE)
+def reviewers(request: HttpRequest) -> HttpResponse:
+    """How people agree on the chosen product's parts."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "reviewers/no_product.html")
+    asked = request.GET.get("days", "")
+    days = asked if asked in DAYS else "30"
+    since = None if days == "all" else timedelta(days=int(days))
+    seconds = agreement.pairs(product, since, Recheck.Reason.SECOND)
+    repeats = agreement.pairs(product, since, Recheck.Reason.REPEAT)
+    disputes = pace.disputes(product)
+    context = {
+        "product": product,
+        "windows": DAYS.items(),
+        "days": days,
+        "overall": agreement.overall(seconds),
+        "between": agreement.between_people(seconds),
+        "themselves": agreement.between_people(repeats),
+        "confusion": agreement.confusion(seconds),
+        "people": pace.by_person(product, since),
+        "disputes": disputes[: pace.SHOWN],
+        "disputed": disputes.count(),
+        "skips": pace.skips(product, since),
+    }
+    return render(request, "reviewers/index.html", context)

@@ -1,0 +1,21 @@
+"""Parts that are judged by two people, and products of which all are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from inspection.models import Inspection
+from labeling import queue, review
+from labeling.models import Label, Recheck
+
+
+def judged(part: Inspection, by: User, verdict: str, **words: Any) -> Label:
+    """The person's verdict from the queue."""
+    return review.resolve(queue.claim_part(part, reviewer=by), verdict=verdict, **words)
+
+
+def opened(part: Inspection) -> Recheck:
+    """The part's one open recheck."""
+    return Recheck.objects.open().get(inspection=part)

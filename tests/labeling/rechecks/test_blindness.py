@@ -1,0 +1,172 @@
+"""Nobody who judges a part again can tell, or reads what was said of it before; who settles a dispute reads both."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from inspection.models import Inspection, Product
+from labeling import queue
+from labeling.models import DefectType, Recheck
+from labeling.rechecking import open_rechecks
+from labeling.timeline import timeline
+from tests.labeling.conftest import make_part, make_product
+from tests.labeling.rechecks.doubts import doubting_version, labeled
+from tests.labeling.rechecks.looks import judged, opened
+
+SCORES = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
+
+
+@pytest.fixture
+def product(db: None) -> Product:
+    """One of which every part is judged by two people."""
+    made = make_product(second_share=1)
+    DefectType.objects.create(product=made, name="scratch")
+    return made
+
+
+@pytest.fixture
+def part(product: Product) -> Inspection:
+    """A part with scores and a telling name."""
+    return make_part(product, title="scratch-07.jpg", reasons=["low_confidence"], **SCORES)
+
+
+def shown(client: Client, person: User, product: Product) -> str:
+    """The workbench's part, without what differs from claim to claim."""
+    client.force_login(person)
+    page = client.post("/review/next/", {"product": product.slug}).content.decode()
+    return re.sub(r"heat-[0-9a-f-]{36}|data-claim=\S+|<time.*?</time>, [^<]*", "", page)
+
+
+def test_the_second_person_sees_what_the_first_one_saw(
+    client: Client, product: Product, part: Inspection, ada: User, bob: User
+) -> None:
+    before = shown(client, ada, product)
+    assert "unsure" in before and "4.3" in before
+    judged(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
+    assert shown(client, bob, product) == before
+    claim = client.post("/api/v1/queue/claim/", {"product": product.slug}, "application/json").json()
+    assert (claim["again"], claim["dispute"], claim["inspection"]["label"]) == (False, [], "PASS")
+
+
+def test_pages_tell_nothing_while_one_holds_the_part(
+    client: Client, part: Inspection, ada: User, bob: User, manager: User
+) -> None:
+    judged(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
+    queue.claim_part(part, reviewer=bob)
+    client.force_login(bob)
+    page = client.get(f"/inspections/{part.pk}/").content.decode()
+    assert "shows after your verdict" in page
+    assert not any(words in page for words in ("by ada", "by the edge", "a person says", "Correct the label"))
+    for address in ("/inspections/", "/inspections/?look=sheet"):
+        listed = client.get(address).content.decode()
+        assert "shows after your verdict" in listed
+        assert "person: FAIL" not in listed and "verdict fail" not in listed
+    assert str(part.pk) not in client.get("/inspections/?label=FAIL").content.decode()
+    client.force_login(manager)
+    assert "by the edge" in client.get(f"/inspections/{part.pk}/").content.decode()
+    judged(part, bob, "PASS")
+    client.force_login(bob)
+    assert "by the edge" in client.get(f"/inspections/{part.pk}/").content.decode()
+
+
+def test_a_part_that_is_judged_for_the_first_time_looks_the_same(
+    client: Client, product: Product, part: Inspection, ada: User, bob: User
+) -> None:
+    fresh = make_part(product, title="scratch-07.jpg", reasons=["low_confidence"], **SCORES)
+    queue.claim_part(fresh, reviewer=bob)
+    judged(part, ada, "FAIL")
+    queue.claim_part(part, reviewer=bob)
+    client.force_login(bob)
+    pages = [client.get(f"/inspections/{one.pk}/").content.decode() for one in (fresh, part)]
+    first, second = [page[page.index("<main") : page.index('id="facts-title"')] for page in pages]
+    plain = [re.sub(r"[0-9a-f-]{36}|value=\"\w{64}\"|<time.*?</time>", "", page) for page in (first, second)]
+    assert plain[0] == plain[1]
+
+
+def test_the_admin_hides_it_too(client: Client, part: Inspection, ada: User, bob: User) -> None:
+    bob.is_staff = True
+    bob.save()
+    judged(part, ada, "FAIL")
+    client.force_login(bob)
+    assert "waits for a person" not in client.get("/admin/labeling/recheck/").content.decode()
+    assert "field-word" in client.get("/admin/labeling/label/").content.decode()
+    queue.claim_part(part, reviewer=bob)
+    for kind in ("label", "review"):
+        assert "field-word" not in client.get(f"/admin/labeling/{kind}/").content.decode()
+    bob.user_permissions.add(Permission.objects.get(codename="adjudicate"))
+    assert "waits for a person" in client.get("/admin/labeling/recheck/").content.decode()
+
+
+def test_a_life_tells_of_second_looks_once_they_are_over(part: Inspection, ada: User, bob: User, manager: User) -> None:
+    def told() -> list[str]:
+        return [event.words for event in timeline(part)]
+
+    judged(part, ada, "FAIL")
+    assert not any("second person" in words for words in told())
+    judged(part, bob, "PASS")
+    assert {"A second person differs", "Two verdicts differ"} <= set(told())
+    judged(part, manager, "PASS")
+    assert told()[-1] == "Settled by a third person"
+
+
+def test_who_settles_it_reads_both_verdicts_and_no_names(
+    client: Client, product: Product, part: Inspection, ada: User, bob: User, manager: User
+) -> None:
+    judged(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
+    judged(part, bob, "PASS", comment="only dust")
+    client.force_login(manager)
+    page = client.post("/review/next/", {"product": product.slug}).content.decode()
+    plain = client.get("/review/plain/").content.decode()
+    for found in (page, plain):
+        assert all(words in found for words in ("Two verdicts differ", "by the edge", "only dust", "scratch"))
+        assert "4.3" in found and "bob" not in found and ">ada" not in found
+    claim = client.post("/api/v1/queue/claim/", {"product": product.slug}, "application/json").json()
+    assert claim["dispute"] == [
+        {"verdict": "FAIL", "defect_type": "scratch", "comment": "by the edge"},
+        {"verdict": "PASS", "defect_type": "", "comment": "only dust"},
+    ]
+    own = client.get(f"/inspections/{part.pk}/").content.decode()
+    assert "Settle what two people differ on" in own and "only dust" in own
+    assert client.post(f"/inspections/{part.pk}/correct/", {"verdict": "PASS"}).status_code == 302
+    assert Recheck.objects.filter(outcome="confirmed").get().answer is not None
+
+
+def test_the_others_read_that_it_waits_for_somebody_else(
+    client: Client, part: Inspection, ada: User, bob: User
+) -> None:
+    judged(part, ada, "FAIL")
+    judged(part, bob, "PASS")
+    client.force_login(ada)
+    page = client.get(f"/inspections/{part.pk}/").content.decode()
+    assert "teaches nothing until" in page
+    assert "Correct the label" not in page
+    refused = client.post(f"/api/v1/inspections/{part.pk}/label/", {"verdict": "PASS"}, "application/json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "disputed")
+    client.force_login(bob)
+    assert "Take PASS back" in client.get(f"/inspections/{part.pk}/").content.decode()
+
+
+def test_a_claim_of_a_label_in_doubt_is_blind_for_scripts_too(client: Client, product: Product, ada: User) -> None:
+    label = labeled(product, **SCORES)
+    open_rechecks(doubting_version(product, label))
+    client.force_login(ada)
+    claim = client.post("/api/v1/queue/claim/", {"product": product.slug}, "application/json").json()
+    part = claim["inspection"]
+    assert (claim["again"], part["id"], part["reasons"]) == (True, str(label.inspection_id), [])
+    for name in ("verdict", "label", "defect_probability", "reconstruction_error", "anomaly_threshold"):
+        assert part[name] is None, name
+    answer = client.post(f"/api/v1/queue/{claim['claim']}/verdict/", {"verdict": "FAIL"}, "application/json")
+    assert answer.json()["provenance"] == "single"
+
+
+def test_the_label_list_says_how_labels_came_to_be(client: Client, part: Inspection, ada: User, bob: User) -> None:
+    judged(part, ada, "FAIL")
+    judged(part, bob, "PASS")
+    client.force_login(User.objects.create_superuser("root"))
+    assert "disputed, teaches nothing yet" in client.get("/admin/labeling/label/?provenance=single").content.decode()
+    assert opened(part).reason == "disputed"
+    assert "Two verdicts differ" in client.get("/admin/labeling/recheck/?reason=disputed").content.decode()

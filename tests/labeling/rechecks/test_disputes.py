@@ -1,0 +1,192 @@
+"""Two verdicts that differ go to a third person, and teach nothing until then."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+
+from inspection.models import Inspection, Product
+from labeling import backlog, datasets, exporting, history, queue, review
+from labeling.models import Claim, DefectType, Label, Recheck
+from labeling.rechecking import open_rechecks
+from labeling.refusals import ClaimLost, Disputed
+from tests.labeling.conftest import make_part, make_person, make_product
+from tests.labeling.rechecks.doubts import doubting_version
+from tests.labeling.rechecks.looks import judged, opened
+from tests.labeling.threads import at_once
+
+Outcome, Reason = Recheck.Outcome, Recheck.Reason
+
+
+@pytest.fixture
+def product(db: None) -> Product:
+    """One of which every part is judged by two people."""
+    return make_product(second_share=1)
+
+
+@pytest.fixture
+def dispute(part: Inspection, ada: User, bob: User) -> Recheck:
+    """Ada failed the part, Bob passed it."""
+    judged(part, ada, "FAIL", comment="a crack on the left")
+    judged(part, bob, "PASS")
+    return opened(part)
+
+
+def test_it_opens_with_the_verdict_that_differs(dispute: Recheck, ada: User, bob: User) -> None:
+    second = Recheck.objects.get(reason=Reason.SECOND)
+    assert (second.outcome, second.answer) == (Outcome.CHANGED, dispute.label)
+    assert (dispute.reason, dispute.given, dispute.label.reviewer) == (Reason.DISPUTED, "PASS", bob)
+    assert (dispute.first_label.reviewer, dispute.label.provenance) == (ada, "single")
+
+
+def test_a_repeat_that_differs_opens_one_too(ada: User, manager: User) -> None:
+    part = make_part(make_product("again", repeat_share=1))
+    judged(part, ada, "FAIL")
+    Recheck.objects.update(due_at="2020-01-01T00:00Z")
+    judged(part, ada, "PASS")
+    assert opened(part).reason == Reason.DISPUTED
+    assert judged(part, manager, "PASS").provenance == "adjudicated"
+
+
+def test_who_may_settle_it_gets_it_before_all_that_waits(
+    product: Product, dispute: Recheck, ada: User, bob: User, manager: User
+) -> None:
+    waiting = make_part(product)
+    Inspection.objects.filter(pk=waiting.pk).update(queue_time="2020-01-01T00:00Z")
+    claim = queue.claim(reviewer=manager)
+    assert claim is not None and claim.inspection == dispute.inspection
+    label = review.resolve(claim, verdict="FAIL")
+    dispute.refresh_from_db()
+    assert (label.provenance, dispute.outcome, dispute.answer) == ("adjudicated", Outcome.CHANGED, label)
+    assert review.standing_label(dispute.inspection) == label
+    following = queue.claim(reviewer=manager)
+    assert following is not None and following.inspection == waiting
+
+
+def test_only_a_third_person_who_may_gets_it(product: Product, dispute: Recheck, ada: User, bob: User) -> None:
+    carl, mia, max_ = make_person("carl"), make_person("mia", "quality manager"), make_person("max", "quality manager")
+    part = make_part(product)
+    judged(part, mia, "FAIL")
+    judged(part, max_, "PASS")
+    own = opened(part)
+    for person in (ada, bob, carl):
+        assert not dispute.waits_for(person)
+        assert backlog.waiting(reviewer=person) == 0
+        assert queue.claim(reviewer=person) is None
+    for person in (mia, max_):
+        assert (dispute.waits_for(person), own.waits_for(person)) == (True, False)
+        assert list(Recheck.objects.open().for_person(person)) == [dispute]
+        with pytest.raises(ClaimLost):
+            queue.claim_part(part, reviewer=person)
+    assert backlog.waiting() == 2
+
+
+def test_it_teaches_nothing_until_it_is_settled_and_is_exported(
+    dispute: Recheck, product: Product, manager: User, tmp_path: Path
+) -> None:
+    assert (datasets.samples(product), history.teaching(product)) == ([], 0)
+    assert exporting.export_labels(product, tmp_path / "labels.csv") == 1
+    review.correct(dispute.inspection, by=manager, verdict="PASS")
+    assert ([sample.target for sample in datasets.samples(product)], history.teaching(product)) == ([0], 1)
+
+
+def test_a_correction_by_a_third_person_settles_it(dispute: Recheck, manager: User) -> None:
+    label = review.correct(dispute.inspection, by=manager, verdict="PASS")
+    dispute.refresh_from_db()
+    assert (label.provenance, dispute.outcome, dispute.answer) == ("adjudicated", Outcome.CONFIRMED, label)
+
+
+@pytest.mark.parametrize("name", ["ada", "bob", "carl"])
+def test_it_refuses_a_correction_by_anybody_else(dispute: Recheck, name: str) -> None:
+    person = User.objects.filter(username=name).first() or make_person(name)
+    with pytest.raises(Disputed, match="Two people differ"):
+        review.correct(dispute.inspection, by=person, verdict="PASS")
+    assert opened(dispute.inspection) == dispute
+    assert review.standing_label(dispute.inspection) == dispute.label
+
+
+def test_taking_the_second_verdict_back_withdraws_it(dispute: Recheck, ada: User, bob: User, manager: User) -> None:
+    held = queue.claim_part(dispute.inspection, reviewer=manager)
+    claim = review.undo_and_claim(dispute.label, by=bob)
+    dispute.refresh_from_db()
+    assert dispute.outcome == Outcome.WITHDRAWN
+    assert opened(dispute.inspection).reason == Reason.SECOND
+    with pytest.raises(ClaimLost):  # the manager has read both verdicts
+        review.resolve(held, verdict="FAIL")
+    assert review.resolve(claim, verdict="FAIL").provenance == "double"
+    assert not Recheck.objects.open().exists()
+
+
+def test_it_refuses_the_manager_even_when_nobody_claimed_it_since(dispute: Recheck, bob: User, manager: User) -> None:
+    held = queue.claim_part(dispute.inspection, reviewer=manager)
+    review.undo(dispute.label, by=bob)
+    with pytest.raises(ClaimLost, match="settled"):
+        review.resolve(held, verdict="FAIL")
+
+
+def test_taking_the_last_word_back_opens_it_again(dispute: Recheck, bob: User, manager: User) -> None:
+    label = judged(dispute.inspection, manager, "FAIL")
+    review.undo(label, by=manager)
+    assert opened(dispute.inspection) == dispute
+    review.undo(dispute.label, by=bob)
+    assert opened(dispute.inspection).reason == Reason.SECOND
+    review.undo(opened(dispute.inspection).label, by=manager)
+    assert not Recheck.objects.open().exists()
+    assert backlog.waiting() == 1
+
+
+def test_the_way_to_two_different_types_is_the_same(product: Product, part: Inspection, ada: User, bob: User) -> None:
+    for name in ("scratch", "dent"):
+        DefectType.objects.create(product=product, name=name)
+    judged(part, ada, "FAIL", defect_type="scratch")
+    label = judged(part, bob, "FAIL", defect_type="dent")
+    assert (opened(part).reason, label.provenance) == (Reason.DISPUTED, "single")
+
+
+def test_a_version_doubts_no_part_that_people_judge_again(product: Product, dispute: Recheck, ada: User) -> None:
+    label = judged(make_part(product), ada, "FAIL")
+    assert open_rechecks(doubting_version(product, dispute.label, label)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_at_once_settle_each_once() -> None:
+    product, ada, bob = make_product(second_share=1), make_person("ada"), make_person("bob")
+    for _ in range(8):
+        part = make_part(product)
+        judged(part, ada, "FAIL")
+        judged(part, bob, "PASS")
+    managers = [make_person(f"manager-{number}", "quality manager") for number in range(5)]
+
+    def work(person: User) -> list[Inspection]:
+        seen = []
+        while (claim := queue.claim(reviewer=person)) is not None:
+            seen.append(review.resolve(claim, verdict="FAIL").inspection)
+        return seen
+
+    seen = [part.pk for parts in at_once([partial(work, person) for person in managers]) for part in parts]
+    assert len(seen) == len(set(seen)) == 8
+    assert Label.objects.filter(provenance="adjudicated").count() == 8
+    assert not Claim.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_last_words_at_once_one_stands() -> None:
+    part, ada, bob = make_part(make_product(second_share=1)), make_person("ada"), make_person("bob")
+    judged(part, ada, "FAIL")
+    judged(part, bob, "PASS")
+    mia, max_ = make_person("mia", "quality manager"), make_person("max", "quality manager")
+    claim = queue.claim_part(part, reviewer=mia)
+
+    def claimed() -> Label | None:
+        try:
+            return review.resolve(claim, verdict="FAIL")
+        except ClaimLost:
+            return None
+
+    at_once([claimed, partial(review.correct, part, by=max_, verdict="PASS")])
+    settled = Recheck.objects.get(reason=Reason.DISPUTED)
+    assert settled.answer is not None and settled.answer.provenance == "adjudicated"
+    assert not Recheck.objects.open().exists()
