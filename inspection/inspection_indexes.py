@@ -1,4 +1,4 @@
-"""The indexes of the inspections, each with the query that needs it. A page reads a page, however many rows there are."""
+"""The indexes of the inspections, each with its query: a page reads a page, however many rows there are."""
 
 from __future__ import annotations
 

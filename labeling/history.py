@@ -30,6 +30,7 @@ class Page:
     parts: list[Inspection]
     older: str
     searched: int = 0
+    few: int = part_search.FEW
 
 
 def page(product: Product, wanted: Mapping[str, str], before: str = "") -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,9 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
+from inspection.refusals import CannotScore
 from labeling import history, review
 from labeling.forms import HistoryForm, VerdictForm, types_of
 from labeling.models import Label
+from labeling.opinions import opinions
 from labeling.pretraining import pretrain as start_pretraining
 from labeling.refusals import Refusal
 from labeling.retraining import PERMISSION as MAY_RETRAIN
@@ -55,12 +58,29 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
     """One part: image, scores, life."""
     part = _part(key)
     remember(request, part.product.registered_model)
+    return _life(request, part)
+
+
+@require_POST
+@needs("labeling.add_review")
+def score(request: HttpRequest, key: UUID) -> HttpResponse:
+    """The same page with the scores of the versions asked for; nothing is stored."""
+    part = _part(key)
+    try:
+        return _life(request, part, [whole_number(text) for text in request.POST.getlist("version")])
+    except CannotScore as refusal:
+        messages.error(request, refusal.detail)
+        return _life(request, part)
+
+
+def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> HttpResponse:
     standing = review.standing_label(part)
     context = {
         "part": part,
         "product": part.product,
         "standing": standing,
         "events": timeline(part),
+        "opinions": opinions(part, asked),
         "types": types_of(part.product),
         "may_undo": standing is not None and _may_undo(request, standing),
     }

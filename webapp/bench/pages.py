@@ -70,8 +70,9 @@ COUNTING = ("metrics",)
 def _choices(line: Line | None = None) -> dict[str, list[str]]:
     """Every choice of every filter of the page."""
     form = HistoryForm({}, product=line.product if line else Inspection.objects.earliest("received_at").product)
-    fields = {name: field for name, field in form.fields.items() if isinstance(field, forms.ChoiceField)}
-    return {name: [str(value) for value, _ in field.choices if value] for name, field in fields.items()}
+    fields = {bound.name: bound.field for bound in form if isinstance(bound.field, forms.ChoiceField)}
+    # As the page's own lists have them.
+    return {name: [str(value) for value, _ in field.widget.choices if value] for name, field in fields.items()}
 
 
 def _singles() -> list[str]:

@@ -52,10 +52,9 @@ def _print(size: Size, timings: list[Timing], durable: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))")
         version, held = cursor.fetchone()
-    _say(
-        f"\n{size.inspections:,} inspections, {size.waiting:,} waiting, {size.reviewers} reviewers; PostgreSQL {version},"
-        f" {held}, commits {'synced' if durable else 'not synced'}; {os.cpu_count()} cores, load {load}\n"
-    )
+    _say(f"\n{size.inspections:,} inspections, {size.waiting:,} waiting, {size.reviewers} reviewers")
+    _say(f"PostgreSQL {version}, {held}, commits {'synced' if durable else 'not synced'}")
+    _say(f"{os.cpu_count()} cores, load {load}\n")
     _say(HEAD)
     for timing in timings:
         _say(timing.line())
