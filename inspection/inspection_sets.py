@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from inspection.inspection_indexes import AGAINST
 from inspection.words import Verdict
 
 if TYPE_CHECKING:  # the models are built on this
@@ -25,6 +26,10 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
     def unjudged(self) -> Self:
         """In the review queue, and not compared yet with what people see already."""
         return self.awaiting_review().filter(likeness__isnull=True)
+
+    def against_people(self) -> Self:
+        """A person said the opposite of the model's own label."""
+        return self.filter(AGAINST)
 
     def awaiting_score(self) -> Self:
         """Stored, and still without a verdict."""

@@ -8,13 +8,13 @@ import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from inspection.embeddings import Embedding as Embedding
 from inspection.finality import decision_changes
 from inspection.fingerprints import Fingerprint as Fingerprint
+from inspection.inspection_indexes import INDEXES
 from inspection.inspection_sets import InspectionQuerySet as InspectionQuerySet
 from inspection.products_and_stations import Product as Product
 from inspection.products_and_stations import Station as Station
@@ -43,7 +43,9 @@ class Inspection(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="inspections")
-    station = models.ForeignKey(Station, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections")
+    station = models.ForeignKey(
+        Station, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="inspections"
+    )
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -105,6 +107,15 @@ class Inspection(models.Model):
         help_text=_("The first of the near-identical parts that this one belongs to."),
     )
 
+    person_says = models.CharField(  # noqa: DJ001 (nobody has looked yet)
+        max_length=6,
+        choices=Verdict,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The verdict of the label that counts; triggers of the labels keep it.",
+    )
+
     objects = InspectionQuerySet.as_manager()
 
     class Meta:
@@ -125,43 +136,7 @@ class Inspection(models.Model):
                 condition=~Q(state="decided") | Q(verdict__isnull=False), name="decided_inspection_has_a_verdict"
             ),
         ]
-        indexes = [
-            # History pages: newest first, by product.
-            models.Index(fields=["-received_at", "-id"], name="inspection_newest"),
-            models.Index(fields=["product", "-received_at"], name="inspection_by_product"),
-            models.Index(fields=["product", "part_id"], name="inspection_by_part", condition=~Q(part_id="")),
-            # The review queue of a product, by place. No other index gives this order, so the planner is not tempted to
-            # walk `inspection_newest` past all settled parts.
-            models.Index(
-                F("product"),
-                Coalesce("queue_time", "received_at"),
-                F("id"),
-                name="inspection_queue_place",
-                condition=Q(verdict="REVIEW", settled_at__isnull=True),
-            ),
-            # How long the oldest has waited. A waiting part has no `settled_at`, so this is the order of arrival.
-            models.Index(
-                F("product"),
-                Coalesce("settled_at", "received_at"),
-                F("id"),
-                name="inspection_queue",
-                condition=Q(verdict="REVIEW", settled_at__isnull=True),
-            ),
-            # Waiting parts that were not compared yet with what people see already.
-            models.Index(
-                fields=["product", "received_at"],
-                name="inspection_unjudged",
-                condition=Q(verdict="REVIEW", settled_at__isnull=True, likeness__isnull=True),
-            ),
-            # Near-identical parts that wait, to be judged together.
-            models.Index(
-                fields=["repeat_of"],
-                name="inspection_repeats",
-                condition=Q(verdict="REVIEW", settled_at__isnull=True, repeat_of__isnull=False),
-            ),
-            # The sweeper: parts that a crash left without a score.
-            models.Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
-        ]
+        indexes = INDEXES
         triggers = [
             pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=decision_changes()),
         ]

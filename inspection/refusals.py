@@ -70,6 +70,12 @@ class NoHeatmap(Refusal):
     code = "no_heatmap"
 
 
+class CannotScore(Refusal):
+    """The version or the image is gone, or they don't belong together."""
+
+    code = "cannot_score"
+
+
 class ImageMissing(Refusal):
     """The row is there and its file is not."""
 

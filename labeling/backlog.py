@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce, Least, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Recheck, RecheckQuerySet
@@ -29,11 +29,23 @@ def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
 
 def oldest_wait(product: Product | None = None) -> timedelta | None:
     """How long the part that waits longest has waited; None when none does."""
-    since = [moment for moment in (_first_arrival(product), _first_due(product)) if moment is not None]
-    if not since:
-        return None
-    now: datetime = Product.objects.values_list(Now())[0][0]
-    return now - min(since)
+    return max(_waits(product).values(), default=None)
+
+
+def oldest_waits() -> dict[int, timedelta]:
+    """The same of every product for which something waits, by its key."""
+    return _waits(None)
+
+
+def _waits(product: Product | None) -> dict[int, timedelta]:
+    """One look a product into the index `inspection_queue`, which has waiting parts in the order of arrival."""
+    first = _routed(None).filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
+    again = _judged_again(None, None).filter(inspection__product=OuterRef("pk")).order_by("due_at")
+    products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
+    heads = products.annotate(
+        since=Least(Subquery(first.values("received_at")[:1]), Subquery(again.values("due_at")[:1])), now=Now()
+    )
+    return {key: now - since for key, since, now in heads.values_list("pk", "since", "now") if since is not None}
 
 
 def _routed(product: Product | None) -> InspectionQuerySet:
@@ -46,18 +58,3 @@ def _judged_again(product: Product | None, reviewer: User | None) -> RecheckQuer
     if reviewer is not None:
         again = again.for_person(reviewer)
     return again.filter(inspection__product=product) if product else again
-
-
-def _first_arrival(product: Product | None) -> datetime | None:
-    """One look a product into the index `inspection_queue`, which has waiting parts in the order of arrival."""
-    first = _routed(None).filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
-    products: QuerySet[Product] = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
-    found: datetime | None = products.annotate(head=Subquery(first.values("received_at")[:1])).aggregate(
-        first=Min("head")
-    )["first"]
-    return found
-
-
-def _first_due(product: Product | None) -> datetime | None:
-    found: datetime | None = _judged_again(product, None).aggregate(first=Min("due_at"))["first"]
-    return found

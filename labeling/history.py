@@ -8,13 +8,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from inspection.models import Inspection, InspectionQuerySet, Product
+from labeling import part_search
 from labeling.forms import SINCE
 from labeling.models import Label, LabelQuerySet, Recheck
+from labeling.part_search import LAST, Position
 from mltasks.models import DatasetSnapshot
 
 PAGE = 48
@@ -23,34 +25,33 @@ _CURRENT_NAME = Coalesce("defect_type__merged_into__name", "defect_type__name")
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the history; ``older`` is the address of the next one, empty at the end."""
+    """One page of the history; ``older`` is the address of the next one, empty at the end. ``searched`` is the number
+    of parts that were looked at where the search goes by stretches, else 0."""
 
     parts: list[Inspection]
     older: str
+    searched: int = 0
+    few: int = part_search.FEW
 
 
 def page(product: Product, wanted: Mapping[str, str], before: str = "") -> Page:
     """Return the newest parts that fit, or those before a position of an earlier page. A broken one is the start."""
-    parts = with_standing_label(Inspection.objects.filter(product=product))
-    for name, value in wanted.items():
-        parts = _FILTERS[name](parts, value)
+    filters = dict(wanted)
+    parts = Inspection.objects.filter(product=product)
+    search = part_search.search(parts, filters.pop("q", ""))
+    for name, value in filters.items():
+        parts = _FILTERS[name](parts, product, value)
     position = _position(before)
-    if position is not None:
-        moment, key = position
-        parts = parts.filter(Q(received_at__lt=moment) | Q(received_at=moment, pk__lt=key))
-    related = parts.select_related("station", "model_version", "product")
-    found = list(related.order_by("-received_at", "-id")[: PAGE + 1])
-    last = found[PAGE - 1] if len(found) > PAGE else None
-    return Page(found[:PAGE], f"{last.received_at.isoformat()}~{last.pk}" if last else "")
+    end = search.end(product, position)
+    found = _newest(search.narrowed(parts, end), position)
+    if len(found) > PAGE:
+        return Page(found[:PAGE], _address(found[PAGE - 1].received_at, found[PAGE - 1].pk), search.stretch)
+    return Page(found, _address(end, LAST) if end else "", search.stretch)
 
 
 def with_standing_label(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """Annotate ``person_says`` and ``person_names``: verdict and defect type of the label that counts."""
-    standing = _newest_labels()
-    return parts.annotate(
-        person_says=Subquery(standing.values("verdict")[:1]),
-        person_names=Subquery(standing.values(named=_CURRENT_NAME)[:1]),
-    )
+    """Annotate ``person_names``: the defect type of the label that counts."""
+    return parts.annotate(person_names=Subquery(_newest_labels().values(named=_CURRENT_NAME)[:1]))
 
 
 def recent_labels(person: User, product: Product, limit: int = 20) -> list[Label]:
@@ -69,12 +70,15 @@ def labeled_today(person: User, product: Product) -> int:
 
 
 def teaching(product: Product) -> int:
-    """Standing labels that no snapshot holds yet: what the next version learns on top of the last one. What two people
-    differ on waits until it is settled."""
+    """Parts with a label that no snapshot holds yet: what the next version learns on top of the last one. What two
+    people differ on waits until it is settled."""
     last = DatasetSnapshot.objects.filter(model=product.registered_model_id).order_by("-number").first()
     disputed = Recheck.objects.disputed().filter(inspection__product=product).values("inspection")
-    labels = Label.objects.not_undone().filter(inspection__product=product).exclude(inspection__in=disputed)
-    return (labels.filter(created_at__gt=last.created_at) if last else labels).values("inspection").distinct().count()
+    if last is None:
+        labeled = Inspection.objects.filter(product=product, person_says__isnull=False)
+        return labeled.exclude(pk__in=disputed).count()
+    labels = Label.objects.not_undone().filter(inspection__product=product, created_at__gt=last.created_at)
+    return labels.exclude(inspection__in=disputed).values("inspection").distinct().count()
 
 
 def _today(person: User, product: Product) -> LabelQuerySet:
@@ -87,7 +91,20 @@ def _newest_labels() -> LabelQuerySet:
     return Label.objects.not_undone().filter(inspection=OuterRef("pk")).order_by("-created_at", "-id")
 
 
-def _position(text: str) -> tuple[datetime, UUID] | None:
+def _newest(parts: InspectionQuerySet, position: Position | None) -> list[Inspection]:
+    if position is not None:
+        moment, key = position
+        # The first condition says nothing new; it is the one by which an index begins at the position.
+        parts = parts.filter(received_at__lte=moment).filter(Q(received_at__lt=moment) | Q(pk__lt=key))
+    related = with_standing_label(parts).select_related("station", "model_version", "product")
+    return list(related.order_by("-received_at", "-id")[: PAGE + 1])
+
+
+def _address(moment: datetime, key: UUID) -> str:
+    return f"{moment.isoformat()}~{key}"
+
+
+def _position(text: str) -> Position | None:
     moment, _, key = text.partition("~")
     try:
         found = datetime.fromisoformat(moment)
@@ -96,36 +113,29 @@ def _position(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
-def _by_verdict(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
+def _by_verdict(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
     return parts.filter(verdict=None) if value == "none" else parts.filter(verdict=value)
 
 
-def _by_station(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
-    return parts.filter(source=value[1:]) if value.startswith(":") else parts.filter(station__name=value)
+def _by_station(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
+    if value.startswith(":"):
+        return parts.filter(source=value[1:])
+    # Looked up first: by its key the planner knows how many parts it sent.
+    return parts.filter(station=product.stations.get(name=value))
 
 
-def _by_since(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
+def _by_since(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
     return parts.filter(received_at__gte=Now() - SINCE[value])
 
 
-def _by_reason(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
+def _by_reason(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
     return parts.filter(reasons__contains=[value])
 
 
-def _by_label(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
-    if value == "none":
-        return parts.filter(~Exists(_newest_labels()))
-    marked = parts.annotate(said=Subquery(_newest_labels().values("verdict")[:1]))
+def _by_label(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
     if value == "against":
-        return marked.filter(label__isnull=False, said__isnull=False).exclude(label=F("said"))
-    return marked.filter(said=value)
-
-
-def _by_part(parts: InspectionQuerySet, value: str) -> InspectionQuerySet:
-    try:
-        return parts.filter(pk=UUID(value))
-    except ValueError:
-        return parts.filter(part_id__startswith=value)
+        return parts.against_people()
+    return parts.filter(person_says=None if value == "none" else value)
 
 
 _FILTERS = {
@@ -134,5 +144,4 @@ _FILTERS = {
     "since": _by_since,
     "reason": _by_reason,
     "label": _by_label,
-    "q": _by_part,
 }

@@ -17,6 +17,7 @@ from inspection.words import verdict_word
 from labeling.defect_types import DefectExample as DefectExample
 from labeling.defect_types import DefectType as DefectType
 from labeling.defect_types import current_name as current_name
+from labeling.person_says import says_so
 from labeling.rechecks import Recheck as Recheck
 from labeling.rechecks import RecheckQuerySet as RecheckQuerySet
 
@@ -38,6 +39,10 @@ class Claim(models.Model):
             models.UniqueConstraint(
                 fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_claim_per_inspection"
             ),
+        ]
+        indexes = [
+            # What a reviewer holds, however much they held before.
+            models.Index(fields=["reviewer", "created_at"], name="claim_held", condition=Q(closed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +140,12 @@ class Label(models.Model):
     )
     review = models.OneToOneField(Review, on_delete=models.PROTECT, null=True, blank=True, related_name="label")
     reviewer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="labels"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="labels",
     )
     comment = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -151,9 +161,18 @@ class Label(models.Model):
                 condition=Q(verdict="FAIL") | Q(defect_type__isnull=True), name="good_part_has_no_defect_type"
             ),
         ]
-        # The standing label of an inspection is its newest row.
-        indexes = [models.Index(fields=["inspection", "-created_at", "-id"], name="label_newest_of_inspection")]
-        triggers = [pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        indexes = [
+            # The standing label of an inspection is its newest row.
+            models.Index(fields=["inspection", "-created_at", "-id"], name="label_newest_of_inspection"),
+            # What a person labeled today. In the place of the foreign key's own index.
+            models.Index(fields=["reviewer", "-created_at", "-id"], name="label_newest_of_reviewer"),
+            # What is newer than the last snapshot.
+            models.Index(fields=["-created_at", "-id"], name="label_newest"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            says_so("NEW.inspection_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{verdict_word(self.verdict)} {current_name(self.defect_type)}".strip()
@@ -172,7 +191,10 @@ class LabelUndo(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        triggers = [pgtrigger.Protect(name="undo_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="undo_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            says_so("(SELECT inspection_id FROM labeling_label WHERE id = NEW.label_id)"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.by} took back {self.label}"

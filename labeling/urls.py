@@ -21,6 +21,7 @@ urlpatterns = [
     path("inspections/", views.inspections, name="history"),
     path("inspections/<uuid:key>/", views.inspection, name="part"),
     path("inspections/<uuid:key>/correct/", views.correct, name="part-correct"),
+    path("inspections/<uuid:key>/score/", views.score, name="part-score"),
     path("inspections/<uuid:key>/undo/", views.undo, name="part-undo"),
     path("models/<slug:product>/retrain/", views.retrain, name="retrain"),
     path("models/<slug:product>/pretrain/", views.pretrain, name="pretrain"),

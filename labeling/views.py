@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -14,9 +15,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
+from inspection.refusals import CannotScore
 from labeling import answering, blindness, history, review
 from labeling.forms import HistoryForm, VerdictForm, types_of
 from labeling.models import Label, Recheck
+from labeling.opinions import opinions
 from labeling.pretraining import pretrain as start_pretraining
 from labeling.refusals import Refusal
 from labeling.retraining import PERMISSION as MAY_RETRAIN
@@ -62,6 +65,22 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
     """One part: image, scores, life."""
     part = _part(key)
     remember(request, part.product.registered_model)
+    return _life(request, part)
+
+
+@require_POST
+@needs("labeling.add_review")
+def score(request: HttpRequest, key: UUID) -> HttpResponse:
+    """The same page with the scores of the versions asked for; nothing is stored."""
+    part = _part(key)
+    try:
+        return _life(request, part, [whole_number(text) for text in request.POST.getlist("version")])
+    except CannotScore as refusal:
+        messages.error(request, refusal.detail)
+        return _life(request, part)
+
+
+def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> HttpResponse:
     blind = part.pk in blindness.hidden_from(person(request))
     standing = None if blind else review.standing_label(part)
     again = None if blind else answering.open_recheck(part)
@@ -73,6 +92,7 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
         "dispute": answering.two_words(again),
         "may_say": again is None or again.reason != Recheck.Reason.DISPUTED or again.waits_for(person(request)),
         "events": timeline(part, blind=blind),
+        "opinions": [] if blind else opinions(part, asked),
         "types": types_of(part.product),
         "may_undo": standing is not None and _may_undo(request, standing),
     }

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspection.models import Inspection, Product
+from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling import backlog
 from mltasks.models import TrainingRun
 
@@ -48,28 +51,28 @@ class LineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics. Raises OperationalError when the database is away."""
-        yield self._inspections()
-        yield from self._queue()
+        products = dict(Product.objects.values_list("pk", "slug"))
+        yield self._inspections(products)
+        yield from self._queue(products)
         yield self._runs()
 
-    def _inspections(self) -> Metric:
+    def _inspections(self, products: dict[int, str]) -> Metric:
         family = CounterMetricFamily(
             "second_look_inspections", "Inspected parts by the verdict they got.", labels=["product", "verdict"]
         )
-        decided = Inspection.objects.filter(state=Inspection.State.DECIDED).order_by()
-        for slug, verdict, count in decided.values_list("product__slug", "verdict").annotate(count=Count("id")):
-            family.add_metric([slug, verdict], count)
+        for (product, verdict), count in sorted(_decided().items()):
+            family.add_metric([products[product], verdict], count)
         return family
 
-    def _queue(self) -> Iterator[Metric]:
+    def _queue(self, products: dict[int, str]) -> Iterator[Metric]:
         length = GaugeMetricFamily("second_look_queue_length", "Parts that wait for a person.", labels=["product"])
         oldest = GaugeMetricFamily(
             "second_look_queue_oldest_seconds", "Age of the part that waits longest.", labels=["product"]
         )
-        waiting = backlog.waiting_by_product()
-        for product in Product.objects.filter(pk__in=waiting):
-            length.add_metric([product.slug], waiting[product.pk])
-            oldest.add_metric([product.slug], (backlog.oldest_wait(product) or timedelta()).total_seconds())
+        waiting, waits = backlog.waiting_by_product(), backlog.oldest_waits()
+        for product, number in waiting.items():
+            length.add_metric([products[product]], number)
+            oldest.add_metric([products[product]], waits.get(product, timedelta()).total_seconds())
         yield from (length, oldest)
 
     def _runs(self) -> Metric:
@@ -78,6 +81,26 @@ class LineCollector(Collector):
         for state in TrainingRun.State.values:
             family.add_metric([state], counted.get(state, 0))
         return family
+
+
+def _decided() -> Counter[tuple[int, str]]:
+    """Parts by product and verdict. Those from before yesterday are counted once a day and process, as soon as none of
+    them is pending: each process then says the same, and a counter never goes back."""
+    yesterday = timezone.localdate() - timedelta(days=1)
+    border = timezone.make_aware(datetime.combine(yesterday, datetime.min.time()))
+    key, old = f"decided-before-{yesterday}", Inspection.objects.filter(received_at__lt=border)
+    counted: Counter[tuple[int, str]] | None = cache.get(key)
+    if counted is None:
+        all_decided = not old.awaiting_score().exists()
+        counted = _by_verdict(old)
+        if all_decided:
+            cache.set(key, counted, 2 * 86_400)
+    return counted + _by_verdict(Inspection.objects.filter(received_at__gte=border))
+
+
+def _by_verdict(parts: InspectionQuerySet) -> Counter[tuple[int, str]]:
+    rows = parts.filter(verdict__isnull=False).order_by().values_list("product", "verdict").annotate(Count("id"))
+    return Counter({(product, str(verdict)): count for product, verdict, count in rows})
 
 
 def exposition() -> bytes:

@@ -1,0 +1,83 @@
+"""The indexes of the inspections, each with its query: a page reads a page, however many rows there are."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import OpClass
+from django.db.models import F, Index, Q
+from django.db.models.functions import Coalesce
+
+from inspection.words import Reason
+
+# A person said the opposite of the model's own label. Written out, so that the planner knows index and query as one.
+AGAINST = Q(label="PASS", person_says="FAIL") | Q(label="FAIL", person_says="PASS")
+_WAITING = Q(verdict="REVIEW", settled_at__isnull=True)
+_NEWEST = ("-received_at", "-id")
+
+_HISTORY = [
+    # All parts, newest first: REST, the admin.
+    Index(fields=[*_NEWEST], name="inspection_newest"),
+    # The history page: a product's parts, newest first, and by each of its filters.
+    Index(fields=["product", "-received_at"], name="inspection_by_product"),
+    Index(fields=["product", "verdict", *_NEWEST], name="inspection_by_verdict"),
+    # Also the last part of each station, on the dashboard. In the place of the foreign key's own index.
+    Index(fields=["station", *_NEWEST], name="inspection_by_station"),
+    Index(fields=["product", "source", *_NEWEST], name="inspection_by_source", condition=~Q(source="station")),
+    Index(
+        fields=["product", "person_says", *_NEWEST],
+        name="inspection_by_person",
+        condition=Q(person_says__isnull=False),
+    ),
+    Index(fields=["product", *_NEWEST], name="inspection_against", condition=AGAINST),
+    # Few parts have a rare reason: one index for each beats one for all, which has no order of time.
+    *(
+        Index(
+            fields=["product", *_NEWEST],
+            name=f"inspection_why_{reason}",
+            condition=Q(reasons__contains=[reason]),
+        )
+        for reason in Reason.values
+    ),
+    # A part id, and what part ids begin with: only this operator class finds that in every collation.
+    Index(
+        F("product"),
+        OpClass("part_id", "varchar_pattern_ops"),
+        name="inspection_by_part_id",
+        condition=~Q(part_id=""),
+    ),
+]
+
+_QUEUE = [
+    # The review queue of a product, by place. No other index gives this order, so the planner is not tempted to
+    # walk `inspection_newest` past all settled parts.
+    Index(
+        F("product"),
+        Coalesce("queue_time", "received_at"),
+        F("id"),
+        name="inspection_queue_place",
+        condition=_WAITING,
+    ),
+    # How long the oldest has waited. A waiting part has no `settled_at`, so this is the order of arrival.
+    Index(
+        F("product"),
+        Coalesce("settled_at", "received_at"),
+        F("id"),
+        name="inspection_queue",
+        condition=_WAITING,
+    ),
+    # Waiting parts that were not compared yet with what people see already.
+    Index(
+        fields=["product", "received_at"],
+        name="inspection_unjudged",
+        condition=Q(verdict="REVIEW", settled_at__isnull=True, likeness__isnull=True),
+    ),
+    # Near-identical parts that wait, to be judged together.
+    Index(
+        fields=["repeat_of"],
+        name="inspection_repeats",
+        condition=Q(verdict="REVIEW", settled_at__isnull=True, repeat_of__isnull=False),
+    ),
+    # The sweeper: parts that a crash left without a score.
+    Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
+]
+
+INDEXES = [*_HISTORY, *_QUEUE]

@@ -1,0 +1,65 @@
+"""Parts by what their part id begins with. Few are found by index; many only where the page looks, stretch by stretch.
+
+Which of the two it is must not be left to the planner: it can't know that all parts that begin so came a year ago, and
+would walk the year to find the newest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, OrderBy, Q
+
+from inspection.models import Inspection, InspectionQuerySet, Product
+
+# Parts that are looked up one by one.
+FEW = 2_000
+# Parts that one page walks past at most, where more fit.
+STRETCH = 20_000
+LAST = UUID(int=2**128 - 1)
+Position = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched: ``fits`` narrows a set of parts; ``stretch`` is 0 where all parts that fit are known."""
+
+    fits: Q
+    stretch: int = 0
+
+    def end(self, product: Product, position: Position | None) -> datetime | None:
+        """Where a page that begins at the position ends its search; None for the beginning of time."""
+        if not self.stretch:
+            return None
+        parts = Inspection.objects.filter(product=product)
+        if position is not None:
+            parts = parts.filter(received_at__lte=position[0])
+        times = parts.order_by("-received_at").values_list("received_at", flat=True)
+        return times[self.stretch : self.stretch + 1].first()
+
+    def narrowed(self, parts: InspectionQuerySet, end: datetime | None) -> InspectionQuerySet:
+        """Those of the parts that fit and came after the end."""
+        found = parts.filter(self.fits)
+        return found if end is None else found.filter(received_at__gt=end)
+
+
+class ByBytes(OrderBy):
+    """The order of the index `inspection_by_part_id`, whatever the database's collation."""
+
+    # Django looks for the word ASC; the operator stands in its place.
+    template = "%(expression)s USING ~<~ /* ASC */"
+
+
+def search(parts: InspectionQuerySet, text: str) -> Search:
+    """Look for parts whose id is the text, or whose part id begins with it; an empty text fits all."""
+    if not text:
+        return Search(Q())
+    try:
+        return Search(Q(pk=UUID(text)))
+    except ValueError:
+        begins = Q(part_id__startswith=text) & ~Q(part_id="")  # as the index has it
+    ordered = parts.filter(begins).order_by(ByBytes(F("part_id")))
+    keys = list(ordered.values_list("pk", flat=True)[: FEW + 1])
+    return Search(Q(pk__in=keys)) if len(keys) <= FEW else Search(begins, STRETCH)

@@ -1,0 +1,71 @@
+"""`make bench-queue`: its rows are what it says, its pages are all there, and it sees a table read from end to end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+
+from inspection.models import Inspection
+from labeling import backlog
+from labeling.models import Label, LabelUndo
+from webapp.bench import claims, pages, plans
+from webapp.bench.filling import Line, fill
+from webapp.bench.timing import Timing
+from webapp.groups import make_groups
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def line() -> Line:
+    make_groups(apps.get_app_config("labeling"))
+    return fill(2000, 100, 2, lambda _: None)
+
+
+def test_it_fills_what_it_says(line: Line) -> None:
+    assert Inspection.objects.count() == 2000
+    assert backlog.waiting() == 100
+    settled = Inspection.objects.filter(settled_at__isnull=False).count()
+    labels = Label.objects.not_undone()
+    assert settled == labels.values("inspection").distinct().count() == labels.count()
+    assert LabelUndo.objects.count() == Label.objects.filter(source="correction").count() > 0
+    assert Inspection.objects.against_people().exists()
+    assert set(Inspection.objects.values_list("state", flat=True)) == {"pending", "decided", "imported"}
+
+
+def test_reviewers_claim_different_parts_and_every_page_opens(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "PAUSE", (0, 0))
+    work = claims.reviewers_at_once(line, 5)
+    assert len(set(work.parts)) == len(work.parts) == 10
+    assert len(work.claims.times) == len(work.verdicts.times) == 10
+    monkeypatch.setattr(pages, "REPEATS", 1)
+    monkeypatch.setattr(pages, "_pairs", lambda _: [])
+    timings = pages.all_pages(pages.Visitor(line), lambda _: None)
+    assert all(timing.times for timing in timings if timing.name != "history, two filters")
+
+
+def test_it_sees_a_table_read_from_end_to_end(line: Line) -> None:
+    whole = plans.full_reads(lambda: Inspection.objects.filter(title="part-7.jpg").count())
+    assert len(whole) == 1 and "part-7.jpg" in whole[0]
+    assert plans.full_reads(lambda: Inspection.objects.filter(pk=line.product.inspections.first().pk).first()) == []
+
+
+def test_a_limit_holds_for_the_95th_percentile() -> None:
+    held = Timing("claim", 20.0, [1.0] * 99 + [500.0])
+    missed = Timing("claim", 20.0, [1.0] * 90 + [50.0] * 10)
+    assert (held.held, missed.held) == (True, False)
+    assert "under 20: NO" in missed.line()
+
+
+def test_it_refuses_sizes_that_make_no_sense() -> None:
+    command = [sys.executable, "-m", "webapp.bench", "--inspections", "10"]
+    root = Path(settings.BASE_DIR)
+    ended = subprocess.run(command, cwd=root, env={**os.environ}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "--inspections is from 1000" in ended.stderr

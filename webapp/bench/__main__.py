@@ -1,0 +1,64 @@
+"""`make bench-queue`: a PostgreSQL of its own in a temporary folder, filled, measured, removed. Exit status 1 when a
+limit is exceeded or a page reads inspections from end to end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from webapp.embedded import CouldNotStart, Postgres
+
+
+def main() -> int:
+    """Start the server, and only then Django, which reads the address with its settings."""
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="sl-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        # PostgreSQL runs as another user where we are root, and has to reach its socket.
+        folder.chmod(0o711)
+        postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=not options.no_sync)
+        try:
+            postgres.start()
+            os.environ |= {
+                "DATABASE_URL": postgres.url,
+                "VAR": str(folder / "var"),
+                "MEDIA_ROOT": str(folder / "media"),
+            }
+            os.environ |= {"DJANGO_SETTINGS_MODULE": "webapp.settings", "LOG_LEVEL": "WARNING", "DEBUG": "0"}
+            return _run(options)
+        except CouldNotStart as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        finally:
+            postgres.kill()
+
+
+def _run(options: argparse.Namespace) -> int:
+    import django
+
+    django.setup()
+    from webapp.bench.run import Size, run
+
+    return run(Size(options.inspections, options.waiting, options.reviewers), durable=not options.no_sync)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-queue", description=__doc__)
+    parser.add_argument("--inspections", type=int, default=1_000_000, help="rows of the table (1000 to 10,000,000)")
+    parser.add_argument("--waiting", type=int, default=None, help="of these wait for a person; by default 5 %%")
+    parser.add_argument("--reviewers", type=int, default=10, help="at once (1 to 50)")
+    parser.add_argument("--no-sync", action="store_true", help="commits that a crash of the machine may lose")
+    found = parser.parse_args()
+    found.waiting = found.inspections // 20 if found.waiting is None else found.waiting
+    if not 1000 <= found.inspections <= 10_000_000 or not 1 <= found.reviewers <= 50:
+        parser.error("--inspections is from 1000 to 10,000,000 and --reviewers from 1 to 50")
+    if not found.reviewers * 20 <= found.waiting <= found.inspections // 10:
+        parser.error("--waiting is at least 20 a reviewer and at most a tenth of the inspections")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

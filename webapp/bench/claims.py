@@ -1,0 +1,65 @@
+"""Reviewers at work: a claim, a verdict, the next claim."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from labeling import queue, review
+from webapp.bench.filling import Line
+from webapp.bench.timing import Timing
+
+CLAIM_LIMIT = 20.0
+# A person needs some seconds; ten of them at this pace are forty at a thousand verdicts an hour each.
+PAUSE = (0.5, 1.3)
+
+
+@dataclass
+class Work:
+    """Times of claims and verdicts, and whose parts they were."""
+
+    claims: Timing
+    verdicts: Timing
+    parts: list[object] = field(default_factory=list)
+
+
+def one_reviewer(line: Line, rounds: int) -> Work:
+    """One reviewer without a pause."""
+    work = Work(Timing("claim, one reviewer", CLAIM_LIMIT), Timing("verdict, one reviewer"))
+    _work(line, line.reviewers[0], work, rounds, pause=False)
+    return work
+
+
+def reviewers_at_once(line: Line, rounds: int) -> Work:
+    """All reviewers, each in a thread with a connection of its own, about a second a part."""
+    number = len(line.reviewers)
+    work = Work(
+        Timing(f"claim, {number} reviewers at once", CLAIM_LIMIT), Timing(f"verdict, {number} reviewers at once")
+    )
+
+    def alone(person: User) -> None:
+        try:
+            _work(line, person, work, rounds, pause=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(number) as pool:
+        list(pool.map(alone, line.reviewers))
+    return work
+
+
+def _work(line: Line, person: User, work: Work, rounds: int, *, pause: bool) -> None:
+    for _ in range(rounds):
+        claim = work.claims.time(lambda: queue.claim(reviewer=person, product=line.product))
+        if claim is None:
+            raise RuntimeError("Nothing waits any more: too few parts for so many rounds.")
+        if pause:
+            time.sleep(random.uniform(*PAUSE))  # noqa: S311 - a pace, no secret
+        verdict = "FAIL" if claim.inspection.label == "FAIL" else "PASS"
+        work.verdicts.time(lambda: review.resolve(claim, verdict=verdict))  # noqa: B023 - called at once
+        work.parts.append(claim.inspection_id)

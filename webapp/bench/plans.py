@@ -1,0 +1,36 @@
+"""What PostgreSQL would do for the queries of a step: which of them read all inspections from end to end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from inspection.models import Inspection
+
+TABLE = Inspection._meta.db_table
+
+
+def full_reads(step: Callable[[], object]) -> list[str]:
+    """Do the step and return those of its queries whose plan has a sequential scan of the inspections."""
+    with CaptureQueriesContext(connection) as asked:
+        step()
+    about = [query["sql"] for query in asked.captured_queries if TABLE in query["sql"]]
+    return [sql for sql in about if sql.startswith(("SELECT", "UPDATE")) and any(_scans(_plan(sql)))]
+
+
+def _plan(sql: str) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}".replace("%", "%%"), [])
+        said = cursor.fetchone()[0]
+    found: dict[str, Any] = (json.loads(said) if isinstance(said, str) else said)[0]["Plan"]
+    return found
+
+
+def _scans(plan: dict[str, Any]) -> Iterator[bool]:
+    yield plan["Node Type"] == "Seq Scan" and plan["Relation Name"] == TABLE
+    for below in plan.get("Plans", []):
+        yield from _scans(below)

@@ -1,0 +1,50 @@
+"""How long things took, as percentiles, and which took longest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+R = TypeVar("R")
+
+
+@dataclass
+class Timing:
+    """Times of one kind of step in milliseconds; ``limit`` is what its 95th percentile stays under."""
+
+    name: str
+    limit: float | None = None
+    times: list[float] = field(default_factory=list)
+    slowest: str = ""
+
+    def time(self, step: Callable[[], R], what: str = "") -> R:
+        """Do the step and note what it took."""
+        begun = time.perf_counter()
+        result = step()
+        taken = (time.perf_counter() - begun) * 1000
+        if taken > max(self.times, default=0.0):
+            self.slowest = what
+        self.times.append(taken)
+        return result
+
+    def at(self, percent: float) -> float:
+        """The percentile in milliseconds."""
+        return float(np.percentile(self.times, percent))
+
+    @property
+    def held(self) -> bool:
+        """Whether its limit holds."""
+        return self.limit is None or self.at(95) < self.limit
+
+    def line(self) -> str:
+        """One line of the table."""
+        figures = "".join(f"{self.at(percent):9.1f}" for percent in (50, 95, 99, 100))
+        limit = "" if self.limit is None else f"under {self.limit:.0f}: {'yes' if self.held else 'NO'}"
+        return f"{self.name:<38}{len(self.times):>6}{figures}   {limit:<16}{self.slowest}".rstrip()
+
+
+HEAD = f"{'milliseconds':<38}{'n':>6}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}   {'p95':<16}slowest"
