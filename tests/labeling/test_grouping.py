@@ -205,7 +205,7 @@ def test_over_rest_it_answers_claims(product: Product, ada: User, bob: User) -> 
     answer = client.post(address)
     assert answer.status_code == 200
     body: list[dict[str, Any]] = answer.json()
-    assert [set(one) for one in body] == [{"claim", "inspection", "expires_at"}] * 2
+    assert [set(one) for one in body] == [{"claim", "inspection", "expires_at", "again", "dispute"}] * 2
     assert [one["inspection"]["id"] for one in body] == [str(part.pk) for part in parts[1:]]
     assert client.post("/api/v1/queue/claim/", {"excluding": [str(uuid4()) for _ in range(27)]}).status_code == 200
     assert_error(as_person(bob).post(address), 404, "not_found")

@@ -1,165 +1,14 @@
 // The workbench: one part, one decision, one key. Saving, claiming and loading happen behind the person's back.
 
-import { Ahead, Part } from "./ahead.js";
-import { Group } from "./group.js";
+import { agree, ahead, bench, closeGroup, comment, confirmButton, current, decide, group, held, lose, next, openGroup, outbox, recent, skip, tally, tell, undo, viewer } from "./judging.js";
 import { listen } from "./keys.js";
-import { csrf, postForm, wait } from "./net.js";
-import { Outbox } from "./outbox.js";
-import { Recent, words } from "./recent.js";
-import { Tally } from "./tally.js";
+import { csrf, postForm } from "./net.js";
 import { text } from "./texts.js";
-import { Viewer } from "./viewer.js";
 
-const bench = document.getElementById("workbench");
-const place = document.getElementById("part");
-const say = document.getElementById("say");
-const comment = document.getElementById("comment");
-const confirmButton = document.getElementById("confirm");
-const groupButton = document.getElementById("alike");
-const urls = bench.dataset;
 const HEARTBEAT = 10000;
 const LOOKED_AT = 120000; // a page that nobody touched for that long holds no parts
-const WORDS_STAY = 8000;
-const BLINK = 200; // a key sooner than this after a part appeared was meant for the one before
 
-let current = null;
-let shownAt = 0;
 let touchedAt = Date.now();
-
-const tally = new Tally(bench);
-const outbox = new Outbox(urls, urls.person);
-const recent = new Recent([...JSON.parse(document.getElementById("recent").textContent), ...outbox.waiting]);
-const group = new Group(urls.alike);
-const viewer = new Viewer(bench);
-const held = () => [...ahead.claims, ...group.claims, ...(current ? [current.claim] : [])];
-const ahead = new Ahead(urls.next, urls.product, () => [...held(), ...outbox.claims]);
-
-let quiet;
-
-function tell(said) {
-  say.textContent = said;
-  clearTimeout(quiet);
-  quiet = setTimeout(() => (say.textContent = ""), WORDS_STAY);
-}
-
-async function show(part) {
-  if (current) return;
-  current = part;
-  bench.removeAttribute("data-ready");
-  bench.dataset.state = "part";
-  place.replaceChildren(part.element);
-  shownAt = performance.now();
-  viewer.show(part);
-  comment.value = "";
-  confirmButton.disabled = !part.label;
-  document.getElementById("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
-  groupButton.hidden = !part.alike;
-  document.getElementById("alike-word").textContent = text("alike", { number: part.alike });
-  for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
-  await part.ready;
-  await wait(BLINK);
-  if (current === part) bench.setAttribute("data-ready", "");
-}
-
-function next() {
-  if (current) return;
-  const part = ahead.take();
-  if (part) show(part);
-  else if (bench.dataset.state === "part") bench.dataset.state = "loading";
-}
-
-/** Note what was said of a part and send it. */
-function keep({ claim, inspection, title }, said, part = null) {
-  const shown_seconds = Math.round(performance.now() - shownAt) / 1000;
-  const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...said };
-  Object.defineProperty(entry, "part", { value: part, enumerable: false }); // the page's own, not for the store
-  recent.add(entry);
-  if (!entry.skip) tally.decided(entry);
-  outbox.add(entry);
-  return entry;
-}
-
-function isReady() {
-  return current && bench.hasAttribute("data-ready") && (!group.isOpen || group.isSeen);
-}
-
-function decide(verdict, defect_type = "") {
-  if (!isReady()) return;
-  if (group.isOpen) return decideAll({ verdict, defect_type });
-  const entry = keep(current, { verdict, defect_type }, current);
-  leave(`${words(entry)}: ${entry.title}`);
-}
-
-function decideAll(said) {
-  const parts = group.members;
-  if (!parts.length) return tell(text("group_is_empty"));
-  let entry;
-  // All of them were looked at together: each took its share of the time.
-  shownAt = performance.now() - (performance.now() - shownAt) / parts.length;
-  for (const part of parts) entry = keep({ ...part }, said);
-  closeGroup();
-  leave(text("group_judged", { words: words(entry), number: parts.length }));
-}
-
-function leave(said) {
-  current = null;
-  tell(said);
-  next();
-  bench.focus({ preventScroll: true });
-}
-
-function agree() {
-  if (!current) return;
-  if (current.label) decide(current.label);
-  else tell(text(current.again ? "judge_without_model" : "model_said_nothing"));
-}
-
-function skip(reason) {
-  document.getElementById("skip-dialog").close();
-  if (!current || !reason) return;
-  closeGroup();
-  const entry = keep(current, { skip: reason }, current);
-  leave(text("skipped_part", { title: entry.title }));
-}
-
-async function openGroup() {
-  if (!current?.alike || group.isOpen) return;
-  if (!(await group.open(current))) return tell(text("group_is_gone"));
-  ahead.drop(group.claims);
-  bench.dataset.group = "";
-}
-
-/** One by one again: the group's parts are still held and come next. */
-function closeGroup() {
-  if (!group.isOpen) return;
-  group.close();
-  delete bench.dataset.group;
-  ahead.fill();
-}
-
-async function undo(entry = recent.last) {
-  if (!entry) return tell(text("nothing_to_undo"));
-  closeGroup();
-  recent.remove(entry);
-  if (outbox.withdraw(entry)) return back(entry, entry.part);
-  await outbox.settled(entry);
-  if (entry.refused) return;
-  const asked = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
-  const answer = await postForm(urls.undo, asked).catch(() => null);
-  if (answer?.ok && !answer.redirected) return back(entry, new Part(await answer.text()));
-  if (answer && answer.status < 500 && answer.status !== 403) return tell(await answer.text());
-  recent.add(entry);
-  tell(text("undo_failed"));
-}
-
-function back(entry, part) {
-  if (!entry.skip) tally.takenBack(entry);
-  tell(text("taken_back", { title: entry.title }));
-  if (!part) return ahead.fill();
-  if (current) ahead.putBack(current);
-  current = null;
-  show(part);
-}
 
 function drawUnsaved() {
   const unsaved = document.getElementById("unsaved");
@@ -206,17 +55,13 @@ ahead.addEventListener("stuck", () => {
 /** Hold on to the page's parts while somebody looks at them, and learn how the queue stands. */
 async function heartbeat() {
   if (document.hidden || Date.now() - touchedAt > LOOKED_AT) return;
-  const answer = await postForm(urls.held, { product: urls.product, claim: held() }).catch(() => null);
+  const answer = await postForm(bench.dataset.held, { product: bench.dataset.product, claim: held() }).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
   const { lost, ...state } = await answer.json();
   tally.told(state);
   ahead.drop(lost);
   if (group.claims.some((claim) => lost.includes(claim))) closeGroup();
-  if (current && lost.includes(current.claim)) {
-    tell(text("went_to_another", { title: current.title }));
-    current = null;
-    next();
-  }
+  if (current && lost.includes(current.claim)) lose();
   ahead.fill();
 }
 
@@ -285,7 +130,7 @@ addEventListener("pagehide", () => {
   const body = new FormData();
   body.append("csrfmiddlewaretoken", csrf());
   for (const claim of held()) body.append("claim", claim);
-  navigator.sendBeacon(urls.release, body);
+  navigator.sendBeacon(bench.dataset.release, body);
 });
 addEventListener("pageshow", (event) => {
   // Back from the browser's memory: its parts were given back when it was left.

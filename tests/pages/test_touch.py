@@ -1,0 +1,114 @@
+"""A phone at 390 px: buttons for a thumb, a swipe for a verdict, two fingers for a closer look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from inspection.models import Product
+from tests.browser import PHONE, Login
+from tests.pages.conftest import MakePerson, Receive
+from tests.pages.workbench import settle, verdicts
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def phone(
+    browser: Browser, live_site: str, login: Login, product: Product, receive: Receive, make_person: MakePerson
+) -> Iterator[Page]:
+    """The workbench on a phone, with five parts."""
+    Product.objects.update(second_share=0, repeat_share=0)
+    for number in range(5):
+        receive(f"P-{number}")
+    context = browser.new_context(
+        base_url=live_site,
+        viewport=PHONE,  # type: ignore[arg-type]
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    login(page, make_person("ada"))
+    page.goto("/review/")
+    expect(page.locator("#workbench[data-ready]")).to_be_visible()
+    yield page
+    context.close()
+
+
+def touch(page: Page, *strokes: list[tuple[float, float]]) -> None:
+    """Fingers on the glass at once, each along its own points."""
+    hand = page.context.new_cdp_session(page)
+
+    def send(kind: str, points: list[tuple[float, float]]) -> None:
+        fingers: list[dict[str, Any]] = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    steps = list(zip(*strokes, strict=True))
+    send("touchStart", list(steps[0]))
+    for points in steps[1:]:
+        send("touchMove", list(points))
+    send("touchEnd", [])
+
+
+def across(start: float, end: float, y: float = 250) -> list[tuple[float, float]]:
+    """A finger's way in ten steps."""
+    return [(start + (end - start) * step / 10, y) for step in range(11)]
+
+
+def shown(page: Page, title: str) -> None:
+    expect(page.locator("#part .part")).to_have_attribute("data-title", title)
+    expect(page.locator("#workbench[data-ready]")).to_be_visible()
+
+
+def test_swipes_and_buttons_judge(phone: Page) -> None:
+    shown(phone, "P-0")
+    touch(phone, across(120, 300))
+    shown(phone, "P-1")
+    touch(phone, across(300, 120))
+    shown(phone, "P-2")
+    touch(phone, across(200, 250))  # too short a way for a verdict
+    phone.wait_for_timeout(200)
+    shown(phone, "P-2")
+    phone.get_by_role("button", name="scratch").tap()
+    shown(phone, "P-3")
+    phone.get_by_role("button", name="PASS").tap()
+    shown(phone, "P-4")
+    settle(phone)
+    assert verdicts() == {"P-0": "PASS", "P-1": "FAIL", "P-2": "FAIL scratch", "P-3": "PASS"}
+    phone.get_by_role("button", name="Undo").tap()
+    shown(phone, "P-3")
+
+
+def test_two_fingers_zoom_and_one_moves_the_part_without_a_verdict(phone: Page) -> None:
+    shown(phone, "P-0")
+    width = "image => image.getBoundingClientRect().width"
+    before = phone.locator(".part-image").evaluate(width)
+    touch(phone, across(180, 120), across(210, 270))
+    after = phone.locator(".part-image").evaluate(width)
+    assert after > 3 * before
+    left = "image => image.getBoundingClientRect().left"
+    at = phone.locator(".part-image").evaluate(left)
+    touch(phone, across(120, 300))
+    assert phone.locator(".part-image").evaluate(left) > at
+    phone.wait_for_timeout(300)
+    shown(phone, "P-0")
+    assert verdicts() == {}
+
+
+def test_nothing_a_finger_needs_is_too_small_or_out_of_sight(phone: Page) -> None:
+    for name in ("PASS", "FAIL", "scratch", "Undo", "Skip", "Light"):
+        box = (
+            phone.locator("#workbench")
+            .get_by_text(name, exact=True)
+            .first.locator("xpath=ancestor-or-self::*[self::button or self::summary][1]")
+            .bounding_box()
+        )
+        assert box is not None, name
+        assert box["width"] >= 40 and box["height"] >= 36, (name, box)
+        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], (name, box)
+        assert box["y"] + box["height"] <= PHONE["height"], (name, box)
