@@ -16,6 +16,7 @@ from labeling.models import Label, Recheck
 from mltasks.vision.agreement import kappa
 from mltasks.vision.intervals import Estimate
 
+MOST = 24  # rows that a page can show
 Pair = tuple[Label, Label]
 
 
@@ -61,7 +62,7 @@ def pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> 
     if since is not None:
         blind = blind.filter(closed_at__gte=Now() - since)
     people = ("label__reviewer", "answer__reviewer")
-    kinds = ("label__defect_type__merged_into", "answer__defect_type__merged_into")
+    kinds = ("label__review__defect_type__merged_into", "answer__review__defect_type__merged_into")
     rows = blind.select_related(*people, *kinds).order_by("closed_at", "pk")
     return [(row.label, row.answer) for row in rows if row.answer is not None]
 
@@ -72,13 +73,13 @@ def overall(found: list[Pair]) -> Between | None:
 
 
 def between_people(found: Iterable[Pair]) -> list[Between]:
-    """Each two people who judged the same parts, whoever came first; those with the most parts first."""
+    """Each two people who judged the same parts, whoever came first: the ``MOST`` with the most parts."""
     groups: dict[tuple[str, str], list[Pair]] = {}
     for first, second in found:
         ordered = sorted((first, second), key=_name)
         groups.setdefault((_name(ordered[0]), _name(ordered[1])), []).append((ordered[0], ordered[1]))
-    made = [_between(people, of_them) for people, of_them in groups.items()]
-    return sorted(made, key=lambda one: (-one.parts, one.people))
+    largest = sorted(groups, key=lambda people: (-len(groups[people]), people))[:MOST]
+    return [_between(people, groups[people]) for people in largest]
 
 
 def confusion(found: Iterable[Pair]) -> Confusion | None:
@@ -96,9 +97,14 @@ def confusion(found: Iterable[Pair]) -> Confusion | None:
 
 
 def _between(people: tuple[str, str], found: list[Pair]) -> Between:
-    agreed = sum(agree(word(first), word(second)) for first, second in found)
+    agreed = sum(_agreed(first, second) for first, second in found)
     fails = [(first.verdict == Verdict.FAIL, second.verdict == Verdict.FAIL) for first, second in found]
     return Between(people, len(found), agreed, kappa([one for one, _ in fails], [other for _, other in fails]))
+
+
+def _agreed(first: Label, second: Label) -> bool:
+    # The label of a second person who named no type has the first one's: agreed either way.
+    return agree(word(first), word(second))
 
 
 def _name(label: Label) -> str:
@@ -106,9 +112,10 @@ def _name(label: Label) -> str:
 
 
 def _said(label: Label) -> tuple[int, str]:
-    """Sorts good parts first, then those whose defect nobody named."""
-    kind = label.defect_type.current.name if label.defect_type else ""
-    return label.target, kind
+    """What the person said, as it sorts: good, then a defect that they didn't name. The label may have kept a name that
+    was given before."""
+    kind = label.review.defect_type if label.review else label.defect_type
+    return label.target, kind.current.name if kind else ""
 
 
 def _words(target: int, kind: str) -> str:

@@ -50,6 +50,15 @@ def provenance(again: Recheck | None, said: Word) -> str:
     return Provenance.SINGLE
 
 
+def kept_type(again: Recheck | None, said: Word) -> DefectType | None:
+    """The defect type of a label with these words: who agrees and names none leaves the name that was given before."""
+    verdict, kind = said
+    blind = again is not None and again.reason in (Reason.SECOND, Reason.REPEAT)
+    if again is not None and blind and kind is None and again.given == verdict:
+        return again.label.defect_type
+    return kind
+
+
 def answered_by_correction(again: Recheck | None, by: User) -> Recheck | None:
     """The recheck, if a correction by this person answers it: one that a person makes of their own label does not tell
     how they agree. Raises Disputed where two people differ and this one may not settle it."""

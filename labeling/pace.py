@@ -12,7 +12,7 @@ from django.utils import timezone
 from inspection.models import Product
 from labeling.models import Recheck, Review, Skip
 
-SHOWN = 24
+SHOWN = 12
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 

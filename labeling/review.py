@@ -54,7 +54,7 @@ def resolve(
         label = Label.objects.create(
             inspection=part,
             verdict=verdict,
-            defect_type=kind,
+            defect_type=answering.kept_type(again, (verdict, kind)),
             source=Label.Source.REVIEW,
             provenance=answering.provenance(again, (verdict, kind)),
             review=review,

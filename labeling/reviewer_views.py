@@ -41,6 +41,8 @@ def reviewers(request: HttpRequest) -> HttpResponse:
         "confusion": agreement.confusion(seconds),
         "people": pace.by_person(product, since),
         "disputes": disputes[: pace.SHOWN],
+        "most": agreement.MOST,
+        "shown": pace.SHOWN,
         "disputed": disputes.count(),
         "skips": pace.skips(product, since),
     }

@@ -46,7 +46,7 @@ def assert_error(answer: Any, status: int, code: str) -> None:
 
 def test_a_claim_names_the_part_and_the_end_of_the_lease(client: APIClient, part: Inspection) -> None:
     body = claimed(client, product="plate")
-    assert set(body) == {"claim", "inspection", "expires_at"}
+    assert set(body) == {"claim", "inspection", "expires_at", "again", "dispute"}
     assert (body["inspection"]["id"], body["inspection"]["verdict"]) == (str(part.pk), "REVIEW")
     assert body["inspection"]["image_sha256"] == part.image_sha256
 
@@ -98,6 +98,7 @@ def test_a_verdict_becomes_a_label(client: APIClient, part: Inspection) -> None:
         "id": label.pk,
         "inspection": str(part.pk),
         "source": "review",
+        "provenance": "single",
         "reviewer": "ada",
         "undone": False,
     }

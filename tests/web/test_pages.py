@@ -27,6 +27,8 @@ PAGES = ("/", "/review/", "/review/plain/", "/inspections/", "/models/")
 @pytest.fixture
 def product() -> Product:
     made = create_product("plate", name="Plate")
+    # Nothing is judged twice by chance.
+    Product.objects.filter(pk=made.pk).update(second_share=0, repeat_share=0)
     DefectType.objects.create(product=made, name="scratch", key="1")
     return made
 

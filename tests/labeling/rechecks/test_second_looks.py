@@ -78,8 +78,10 @@ def test_two_named_types_differ_unless_they_are_one(
     claim = queue.claim_part(part, reviewer=bob)
     # Merged while the page still offers both.
     DefectType.objects.filter(pk=scrape.pk).update(merged_into=scratch, merged_at=Now())
-    review.resolve(claim, verdict="FAIL", defect_type=second)
+    label = review.resolve(claim, verdict="FAIL", defect_type=second)
     assert Recheck.objects.disputed().exists() is not agreed
+    assert label.defect_type is not None and label.defect_type.name == (second or first), "A given name is kept."
+    assert review.resolve(claim, verdict="FAIL", defect_type=second) == label
 
 
 def test_it_waits_for_nobody_where_there_is_no_second_person(part: Inspection, ada: User) -> None:
