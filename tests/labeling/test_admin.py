@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -155,7 +157,7 @@ def test_it_refuses_to_delete_a_type_that_labels_carry_and_to_change_a_merged_on
 
 def test_it_says_what_only_the_lock_refuses(desk: Client, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     add_type(product, name="dent", key="3")
-    monkeypatch.setattr(DefectType, "validate_constraints", lambda *_args, **_options: None)
+    monkeypatch.setattr(DefectType, "validate_constraints", Mock())
     said = {"product": product.pk, "name": "hole", "key": "3"}
     answer = desk.post(reverse("admin:labeling_defecttype_add"), said, follow=True)
     assert "Key 3 belongs to dent." in answer.content.decode()

@@ -37,8 +37,8 @@ def test_a_type_is_added_shown_by_example_and_renamed(
     page: Page, shoot: Shoot, mia: User, scratched: list[Inspection]
 ) -> None:
     page.goto("/defect-types/")
-    page.get_by_label("Name").fill("deep dent")
-    page.get_by_label("Key").select_option("3")
+    page.get_by_label("Name", exact=True).fill("deep dent")
+    page.get_by_label("Key", exact=True).select_option("3")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_text("Added deep-dent.")).to_be_visible()
     expect(page.get_by_role("heading", name="deep-dent")).to_be_visible()
@@ -52,11 +52,11 @@ def test_a_type_is_added_shown_by_example_and_renamed(
     expect(page.get_by_role("button", name="Add P-0")).to_be_visible()
     assert DefectExample.objects.count() == 2
 
-    page.get_by_label("Key").select_option("3")
+    page.get_by_label("Key", exact=True).select_option("3")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_have_text("Key 3 belongs to deep-dent.")
-    page.get_by_label("Key").select_option("1")
-    page.get_by_label("Name").fill("score")
+    page.get_by_label("Key", exact=True).select_option("1")
+    page.get_by_label("Name", exact=True).fill("score")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="score", exact=True)).to_be_visible()
     page.goto("/defect-types/")
@@ -70,9 +70,9 @@ def test_a_merge_says_what_changes_before_it_does(
 ) -> None:
     kind = DefectType.objects.get(name="scratch")
     page.goto(f"/defect-types/{kind.pk}/")
-    page.get_by_label("Merge into").select_option("excess")
+    page.get_by_label("Merge into", exact=True).select_option("excess")
     page.get_by_role("button", name="Look at the merge").click()
-    expect(page.get_by_text("5 labels scratch will count as excess, beside the 0 that do already.")).to_be_visible()
+    expect(page.get_by_text("5 labels “scratch” will count as “excess”, beside the 0 that do already.")).to_be_visible()
     expect(page.get_by_text("This can't be undone.")).to_be_visible()
     shoot(page, "defect-type-merge")
     assert kind.merged_into is None
@@ -113,7 +113,7 @@ def test_it_refuses_what_makes_no_sense(page: Page, mia: User, product: Product)
     page.goto(f"/defect-types/{kind.pk}/merge/?into={kind.pk}")
     expect(page).to_have_url(re.compile(rf"/defect-types/{kind.pk}/$"))
     page.goto("/defect-types/")
-    page.get_by_label("Name").fill(other.name)
+    page.get_by_label("Name", exact=True).fill(other.name)
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("alert")).to_have_text(f"There is a type {other.name} already.")
-    expect(page.get_by_label("Name")).to_have_value(other.name)
+    expect(page.get_by_label("Name", exact=True)).to_have_value(other.name)
