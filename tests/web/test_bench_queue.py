@@ -68,4 +68,4 @@ def test_it_refuses_sizes_that_make_no_sense() -> None:
     root = Path(settings.BASE_DIR)
     ended = subprocess.run(command, cwd=root, env={**os.environ}, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert "--inspections is from 1000" in ended.stderr
+    assert "--inspections is from 20,000" in ended.stderr

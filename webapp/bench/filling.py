@@ -43,12 +43,12 @@ def fill(inspections: int, waiting: int, reviewers: int, say: Say) -> Line:
             last = min(first + BATCH - 1, inspections)
             cursor.execute(rows.parts(line.product, other, first, last, inspections))
             say(f"{last:,} inspections")
-        cursor.execute("SET session_replication_role = origin")
         cursor.execute(rows.waiting(waiting))
         say(f"{waiting:,} of them wait")
         for statement in rows.judged([person.pk for person in line.reviewers]):
             cursor.execute(statement)
         say("claims, reviews and labels of the others")
+        cursor.execute("SET session_replication_role = origin")
         cursor.execute("SET synchronous_commit = on")
         cursor.execute("VACUUM ANALYZE")
     return line

@@ -14,7 +14,7 @@ INSERT INTO inspection_inspection (
     id, product_id, station_id, source, part_id, title, metadata, received_at, image_name, image_sha256, image_format,
     image_width, image_height, image_bytes, roi, idempotency_key, request_sha256, state, attempt, scoring_error,
     verdict, reasons, label, defect_probability, reconstruction_error, anomaly_threshold, novel_defect_suspected,
-    novelty, model_version_id, decided_at, latency_ms, settled_at
+    novelty, model_version_id, decided_at, latency_ms, settled_at, person_says
 )
 SELECT gen_random_uuid(), product, CASE source WHEN 'station' THEN
         (SELECT s.id FROM inspection_station s WHERE s.product_id = product AND s.name = station) END,
@@ -28,14 +28,16 @@ SELECT gen_random_uuid(), product, CASE source WHEN 'station' THEN
     CASE WHEN state = 'decided' THEN CASE WHEN p >= 0.17 THEN 'FAIL' ELSE 'PASS' END END,
     CASE WHEN state = 'decided' THEN p END, 0.001, 0.002, at_reason > 0.7 AND at_reason < 0.85, 2 * at_part, version,
     CASE WHEN state = 'decided' THEN came + interval '40 ms' END, 40,
-    CASE WHEN verdict = 'REVIEW' AND state = 'decided' THEN came + interval '10 minutes' END
+    CASE WHEN verdict = 'REVIEW' AND state = 'decided' THEN came + interval '10 minutes' END,
+    CASE WHEN verdict = 'REVIEW' AND state = 'decided' THEN
+        CASE WHEN (at_said < 0.95) = (p < 0.17) THEN 'PASS' ELSE 'FAIL' END END
 FROM (
     SELECT *, CASE WHEN verdict = 'PASS' THEN 0.04 * at_p WHEN verdict = 'FAIL' THEN 0.8 + 0.2 * at_p ELSE at_p END p,
         CASE WHEN source = 'import' THEN 'imported' WHEN n > {total} - 20 THEN 'pending' ELSE 'decided' END state,
         (SELECT v.id FROM mltasks_modelversion v JOIN inspection_product o ON o.registered_model_id = v.model_id
             WHERE o.id = product) version
     FROM (
-        SELECT n, random() at_p, random() at_part, random() at_reason,
+        SELECT n, random() at_p, random() at_part, random() at_reason, random() at_said,
             CASE WHEN random() < 0.9 THEN {product} ELSE {other} END product,
             CASE WHEN r < 0.0005 THEN 'trial' ELSE 'line-' || 1 + (r * 5000)::int % 5 END station,
             CASE WHEN v < 0.12 THEN 'REVIEW' WHEN v < 0.15 THEN 'FAIL' ELSE 'PASS' END verdict,
@@ -51,8 +53,8 @@ _REASONS = """CASE WHEN at_reason < 0.7 THEN '{low_confidence}' WHEN at_reason <
 
 # Two thirds are the newest, the others have been passed over for long.
 _WAITING = """
-UPDATE inspection_inspection SET settled_at = NULL, queue_time = received_at - random() * interval '1 day',
-    likeness = CASE WHEN random() < 0.97 THEN random() END
+UPDATE inspection_inspection SET settled_at = NULL, person_says = NULL,
+    queue_time = received_at - random() * interval '1 day', likeness = CASE WHEN random() < 0.97 THEN random() END
 WHERE id IN (
     (SELECT id FROM inspection_inspection WHERE verdict = 'REVIEW' ORDER BY received_at DESC LIMIT {newest})
     UNION ALL
@@ -61,27 +63,28 @@ WHERE id IN (
 )
 """
 
+# Every twentieth said the opposite first and took it back.
 _JUDGED = (
     """CREATE TEMP TABLE judged AS SELECT id part, product_id product, settled_at at, gen_random_uuid() claim,
-        (ARRAY[{people}])[1 + floor(random() * {number})::int] reviewer,
-        CASE WHEN (random() < 0.95) = (label = 'PASS') THEN 'PASS' ELSE 'FAIL' END said
+        (ARRAY[{people}])[1 + floor(random() * {number})::int] reviewer, person_says said, random() < 0.05 wavered
     FROM inspection_inspection WHERE verdict = 'REVIEW' AND settled_at IS NOT NULL""",
+    "ANALYZE judged",
     """INSERT INTO labeling_claim (id, inspection_id, reviewer_id, created_at, expires_at, closed_at)
     SELECT claim, part, reviewer, at - interval '4 s', at + interval '116 s', at FROM judged""",
     """INSERT INTO labeling_review (claim_id, inspection_id, reviewer_id, verdict, comment, seconds, created_at)
-    SELECT claim, part, reviewer, said, '', 4, at FROM judged""",
+    SELECT claim, part, reviewer, CASE WHEN (said = 'PASS') = wavered THEN 'FAIL' ELSE 'PASS' END, '', 4, at
+    FROM judged""",
     """INSERT INTO labeling_label
         (inspection_id, verdict, defect_type_id, source, review_id, reviewer_id, comment, created_at)
-    SELECT part, said, CASE said WHEN 'FAIL' THEN
-        (SELECT id FROM labeling_defecttype t WHERE t.product_id = product ORDER BY random() LIMIT 1) END,
+    SELECT part, r.verdict, CASE r.verdict WHEN 'FAIL' THEN
+        (SELECT min(id) FROM labeling_defecttype t WHERE t.product_id = product) + r.id % 4 END,
         'review', r.id, reviewer, '', at
     FROM judged JOIN labeling_review r ON r.claim_id = judged.claim""",
-    # Every twentieth is taken back and said anew.
     """INSERT INTO labeling_labelundo (label_id, by_id, created_at)
-    SELECT id, reviewer_id, created_at + interval '5 s' FROM labeling_label WHERE id % 20 = 0""",
+    SELECT id, reviewer, created_at + interval '5 s' FROM labeling_label JOIN judged ON part = inspection_id
+    WHERE wavered""",
     """INSERT INTO labeling_label (inspection_id, verdict, source, reviewer_id, comment, created_at)
-    SELECT inspection_id, 'PASS', 'correction', reviewer_id, '', created_at + interval '20 s'
-    FROM labeling_label WHERE id % 20 = 0""",
+    SELECT part, said, 'correction', reviewer, '', at + interval '20 s' FROM judged WHERE wavered""",
 )
 
 
