@@ -19,6 +19,7 @@ from inspection.products import create_product
 from labeling import queue, review
 from labeling.models import DefectType
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun
+from mltasks.vision.calibrators import Calibrator
 from tests import pseudo
 from tests.trained import MakeVersion
 from tests.web.test_pages import part, person, signed_in
@@ -157,5 +158,6 @@ def test_the_models_pages_are_translated(pseudo_language: None, plate: Product, 
 
 def written_down(version: ModelVersion) -> list[Any]:
     """What the version says of itself: made by mltasks.vision, which knows no Django, and stored in English."""
-    promotion = version.promotions.get()
-    return [version.report.evaluation, version.report.protocol, version.meta, promotion.reason]
+    calibration = Calibrator.from_json(version.meta["calibration"]).in_words()
+    written = [version.report.evaluation, version.report.protocol, version.meta, calibration]
+    return [*written, version.promotions.get().reason]
