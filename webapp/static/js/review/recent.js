@@ -52,6 +52,7 @@ export class Recent extends EventTarget {
     list.replaceChildren(...this.entries.map((entry, at) => this.#item(entry, at)).reverse());
     if (!this.entries.length) list.textContent = text("nothing_yet");
     if (!dialog.open) dialog.showModal();
+    list.querySelector("button")?.focus();
   }
 
   #item(entry, at) {
