@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import answering, queue, second_looks
+from labeling import answering, queue, references, second_looks
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
 
@@ -124,6 +124,7 @@ def undo(label: Label, *, by: User) -> None:
             raise NotStanding(_("A newer label of this part counts; take that one back first."))
         LabelUndo.objects.create(label=label, by=by)
         answering.take_back(label)
+        references.mark(part)
         if standing_label(part) is None:
             Inspection.objects.filter(pk=part.pk).update(settled_at=None)
 
@@ -182,6 +183,7 @@ def _says(label: Label) -> tuple[str, DefectType | None]:
 def _settle(part: Inspection) -> None:
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
     Claim.objects.filter(inspection=part, closed_at__isnull=True).update(closed_at=Now())
+    references.mark(part)
 
 
 def _defect_type(product: Product, verdict: str, wanted: DefectType | str | None) -> DefectType | None:

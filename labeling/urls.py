@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling import review_views, reviewer_views, type_views, views
+from labeling import reference_views, review_views, reviewer_views, type_views, views
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("review/release/", review_views.release, name="review-release"),
     path("review/alike/", review_views.alike, name="review-alike"),
     path("review/undo/", review_views.undo, name="review-undo"),
+    path("review/references/<uuid:inspection>/", reference_views.references, name="review-references"),
     path("review/plain/", review_views.plain, name="review-plain"),
     path("defect-types/", type_views.guide, name="defect-types"),
     path("defect-types/<int:key>/", type_views.change, name="defect-type"),
