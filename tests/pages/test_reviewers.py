@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -27,6 +28,12 @@ def people(make_person: MakePerson) -> dict[str, User]:
     """Three reviewers and the manager."""
     made = {name: make_person(name) for name in ("ada", "bob", "carl")}
     return made | {"mia": make_person("mia", "quality manager")}
+
+
+def grave(page: Page) -> list[str]:
+    """What axe calls serious or critical."""
+    violations = Axe().run(page).response["violations"]
+    return [one["id"] for one in violations if one["impact"] in ("serious", "critical")]
 
 
 def twice(part: Inspection, first: User, second: User, words: list[tuple[str, str]]) -> None:
@@ -79,13 +86,17 @@ def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
     expect(page.get_by_role("region", name="Agreement between reviewers, table").locator("tbody tr")).to_have_count(3)
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
     shoot(page, "reviewers")
-    for place in ("between", "pace"):
-        page.locator(f"#{place}-title").scroll_into_view_if_needed()
-        page.evaluate(f"document.querySelector('#{place}-title').scrollIntoView()")
-        page.screenshot(path=f"tests/screenshots/reviewers-{place}.png")
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.cookie = `theme=${theme}; path=/` }", theme)
+        page.reload()
+        page.locator("#confusion-title").scroll_into_view_if_needed()
+        shoot(page, f"reviewers-{theme}")
+        assert grave(page) == []
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     page.get_by_role("link", name="Settle").click()
     expect(page.get_by_role("heading", name="Settle what two people differ on")).to_be_visible()
     shoot(page, "dispute-part")
+    assert grave(page) == []
     page.get_by_role("button", name="FAIL").click()
     expect(page.get_by_text("Labeled FAIL. The next")).to_be_visible()
     assert not Recheck.objects.disputed().exists()
@@ -101,6 +112,7 @@ def test_the_workbench_offers_a_dispute_first_with_both_verdicts(
     expect(page.get_by_text("Two verdicts differ; yours settles it.")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
     shoot(page, "dispute")
+    assert grave(page) == []
     assert press(page, "1") == disputed.part_id
     settle(page)
     assert not Recheck.objects.disputed().exists()
