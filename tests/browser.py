@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AbstractUser
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -57,9 +59,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def live_site(live_server) -> str:  # type: ignore[no-untyped-def]
+def live_site(live_server) -> Iterator[str]:  # type: ignore[no-untyped-def]
     """Address of a live server with the test's database, static files included."""
-    return str(live_server.url)
+    yield str(live_server.url)
+    _wait_for_the_last_request()
+
+
+def _wait_for_the_last_request() -> None:
+    """What a closed page had asked for still runs; emptying the tables meanwhile would end in a deadlock."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute(f"{busy} AND pid <> pg_backend_pid() AND backend_type = 'client backend'")
+            if cursor.fetchone() == (0,):
+                return
+        time.sleep(0.05)
 
 
 @pytest.fixture

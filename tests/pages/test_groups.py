@@ -52,8 +52,10 @@ def test_one_key_judges_all_but_those_taken_out(page: Page, shoot: Shoot, run: l
 
 
 def test_it_refuses_a_verdict_before_all_were_in_view(page: Page, run: list[Inspection]) -> None:
-    page.set_viewport_size({"width": 390, "height": 600})
+    page.set_viewport_size({"width": 390, "height": 640})
     page.keyboard.press("g")
+    expect(page.locator(".alike > li")).to_have_count(ALIKE)
+    page.screenshot(path="tests/screenshots/group-small.png")
     expect(page.locator("#group-words")).to_contain_text("Look at every one first")
     page.keyboard.press("f")
     page.wait_for_timeout(300)
