@@ -275,7 +275,7 @@ def test_the_dashboard_costs_few_queries(client: Client, product: Product, djang
         part(product, part_id=f"P-{number}")
     with django_assert_max_num_queries(30):
         client.get("/")
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         client.get("/inspections/")
 
 
