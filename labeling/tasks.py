@@ -7,8 +7,8 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from labeling import nightly as nights
 from labeling import comparable, rechecking
+from labeling import nightly as nights
 from mltasks import sweeping
 
 logger = logging.getLogger(__name__)

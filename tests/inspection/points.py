@@ -34,9 +34,15 @@ def parts_at(product: Product, points: Point, *, space: str = "here", target: in
     """Waiting parts at these points, in bulk."""
     parts = [
         Inspection(
-            **{"product": product, "state": "decided", "verdict": "REVIEW", "image_name": "none.jpg"},
-            **{"image_sha256": uuid4().hex * 2, "image_format": "JPEG"},
-            **{"image_width": 64, "image_height": 64, "image_bytes": 1000},
+            product=product,
+            state="decided",
+            verdict="REVIEW",
+            image_name="none.jpg",
+            image_sha256=uuid4().hex * 2,
+            image_format="JPEG",
+            image_width=64,
+            image_height=64,
+            image_bytes=1000,
         )
         for _ in points
     ]
