@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.db import transaction
+
 from inspection import embedding_parts
 from inspection.models import Embedding, Inspection
 from inspection.nearest import nearest
@@ -63,7 +65,8 @@ def most_alike(part: Inspection) -> References:
     if embedding_parts.is_nowhere(point):
         return References(Compared.UNREADABLE)
     blind = answering.open_recheck(part) is not None
-    good, defective = (_references(part, point, target, blind) for target in (GOOD, DEFECT))
+    with transaction.atomic():
+        good, defective = (_references(part, point, target, blind) for target in (GOOD, DEFECT))
     return References(Compared.YES, good, defective)
 
 

@@ -40,9 +40,9 @@ class ExportMismatch(RuntimeError):  # noqa: N818 - names what was found
 class Agreement:
     """The largest differences between the exported graph and torch over so many images, and what is tolerated:
     of the calibrated probability in absolute terms, of the reconstruction error relative to torch's, and of novelty
-    relative to torch's or to its threshold, whichever is more: a part that the memory holds has a distance of 0;
-    ``embedding`` is the cosine distance between the two points. ``milliseconds`` is what the graph took for an image,
-    the median, on the training's threads."""
+    relative to torch's or to its threshold, whichever is more: a part that the memory holds has a distance of 0.
+    ``embedding`` is the cosine distance between both points of a part, ``milliseconds`` what the graph took for an
+    image, the median, on the training's threads."""
 
     images: int
     probability: float

@@ -68,13 +68,13 @@ def test_the_index_answers_and_nearly_always_right(product: Product) -> None:
             plan = by_distance(asked[0], target)[:3].explain()
             assert f"Index Scan using {index}" in plan, plan
 
-    right = sum([one.inspection.pk for one in nearest(point, 1, 3)] == exactly(point, 1, 3) for point in asked)
+    right = sum(len({one.inspection.pk for one in nearest(point, 1, 3)} & exactly(point, 1, 3)) for point in asked)
 
-    assert right >= 25, f"{right} of 30"
+    assert right > 0.85 * 3 * len(asked), f"{right} of {3 * len(asked)}"
 
 
-def exactly(point: Embedding, target: int, count: int) -> list[object]:
+def exactly(point: Embedding, target: int, count: int) -> set[object]:
     """By looking at every one."""
     rows = Embedding.objects.filter(target=target).values_list("pk", "vector")
     near = np.argsort(-(np.array([vector for _, vector in rows]) @ np.array(point.vector)))[:count]
-    return [rows[int(index)][0] for index in near]
+    return {rows[int(index)][0] for index in near}

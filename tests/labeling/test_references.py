@@ -1,4 +1,4 @@
-"""The most similar labeled parts, with what people say of them now, and no word about a part that is judged blind."""
+"""The most similar labeled parts with what people say of them now, and no word about a part that is judged blind."""
 
 from __future__ import annotations
 
