@@ -9,13 +9,15 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Least, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from labeling.models import Recheck, RecheckQuerySet
+from labeling import queue
+from labeling.models import Recheck, RecheckQuerySet, Skip
 
 
 def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
     """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
-    judge. What comes back later does not wait yet."""
-    return _routed(product).count() + _judged_again(product, reviewer).count()
+    judge and did not skip lately. What comes back later does not wait yet."""
+    skipped = _skipped(product, reviewer) if reviewer else 0
+    return _routed(product).count() - skipped + _judged_again(product, reviewer).count()
 
 
 def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
@@ -51,6 +53,12 @@ def _waits(product: Product | None) -> dict[int, timedelta]:
 def _routed(product: Product | None) -> InspectionQuerySet:
     parts = Inspection.objects.awaiting_review().order_by()
     return parts.filter(product=product) if product else parts
+
+
+def _skipped(product: Product | None, reviewer: User) -> int:
+    """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
+    lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=queue.skipped_since()).values("inspection")
+    return _routed(product).filter(pk__in=lately).count()
 
 
 def _judged_again(product: Product | None, reviewer: User | None) -> RecheckQuerySet:

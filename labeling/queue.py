@@ -114,8 +114,13 @@ def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:
 
 def not_skipped(reviewer: User, part: str = "pk") -> Q:
     """Parts that the reviewer did not skip lately, by the database's clock. ``part`` is the column with their key."""
-    lately = Now() - timedelta(hours=SKIPPED_HOURS)
-    return ~Q(Exists(Skip.objects.filter(inspection=OuterRef(part), reviewer=reviewer, created_at__gt=lately)))
+    lately = Skip.objects.filter(inspection=OuterRef(part), reviewer=reviewer, created_at__gt=skipped_since())
+    return ~Q(Exists(lately))
+
+
+def skipped_since() -> Combinable:
+    """Since when a skip counts, by the database's clock."""
+    return Now() - timedelta(hours=SKIPPED_HOURS)
 
 
 def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:

@@ -12,8 +12,10 @@ from inspection.models import Inspection, Product
 from labeling import backlog, review
 from labeling.models import Recheck
 from labeling.rechecking import open_rechecks
+from labeling.skipping import skip
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.rechecks.doubts import doubting_version, labeled
+from tests.labeling.test_queue import claimed
 
 
 def doubt(product: Product, hours_ago: float = 0) -> Recheck:
@@ -70,3 +72,10 @@ def _hours(product: Product | None) -> int:
     wait = backlog.oldest_wait(product)
     assert wait is not None
     return int(wait / timedelta(hours=1))
+
+
+def test_what_a_reviewer_skipped_is_left_for_others(product: Product, ada: User, bob: User) -> None:
+    make_part(product), make_part(product)
+    skip(claimed(ada), reason="cannot_decide")
+    assert backlog.waiting(product, reviewer=ada) == 1
+    assert backlog.waiting(product, reviewer=bob) == backlog.waiting(product) == 2
