@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection
 from labeling.models import Recheck
@@ -41,7 +43,7 @@ class RecheckAdmin(ReadOnlyAdmin):
         """The part."""
         return doubt.inspection
 
-    @admin.display(description="defect probability", ordering="probability")
+    @admin.display(description=_("defect probability"), ordering="probability")
     def defect(self, doubt: Recheck) -> str:
         """As percent."""
         return f"{doubt.probability:.1%}"
@@ -49,5 +51,5 @@ class RecheckAdmin(ReadOnlyAdmin):
     @admin.display(ordering="outcome")
     def status(self, doubt: Recheck) -> SafeString:
         """Waiting, or how it ended."""
-        words = doubt.get_outcome_display().lower() if doubt.closed_at else "waits for a person"
+        words = doubt.get_outcome_display().lower() if doubt.closed_at else gettext("waits for a person")
         return badge(words, KINDS[doubt.outcome])
