@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -36,7 +38,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts a
         """Refuse the name of a registered model that has lost its product."""
         slug: str = self.cleaned_data["slug"]
         if self.instance.pk is None and RegisteredModel.objects.filter(name=slug).exists():
-            raise ValidationError("There is a registered model of this name already.")
+            raise ValidationError(_("There is a registered model of this name already."))
         return slug
 
 
@@ -49,11 +51,11 @@ class ProductAdmin(ModelAdmin):
     search_fields = ("name", "slug")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
-        ("What decisions cost", {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
-        ("What may escape", {"fields": ("escape_promise", "escape_confidence", "audit_share")}),
-        ("What people see first", {"fields": ("pick_strategy",)}),
-        ("What is judged twice", {"fields": ("second_share", "repeat_share")}),
-        ("Learning", {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
+        (_("What decisions cost"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
+        (_("What may escape"), {"fields": ("escape_promise", "escape_confidence", "audit_share")}),
+        (_("What people see first"), {"fields": ("pick_strategy",)}),
+        (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
+        (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
@@ -79,12 +81,12 @@ class ProductAdmin(ModelAdmin):
     def champion(self, product: Product) -> str:
         """The version that scores now."""
         version = registry.champion(product.registered_model)
-        return f"version {version.number}" if version else "none yet"
+        return gettext("version {number}").format(number=version.number) if version else gettext("none yet")
 
-    @admin.display(description="nightly")
+    @admin.display(description=_("nightly"))
     def retrain(self, product: Product) -> str:
         """When it retrains."""
-        return product.retrain_at.strftime("%H:%M") if product.retrain_nightly else "off"
+        return product.retrain_at.strftime("%H:%M") if product.retrain_nightly else gettext("off")
 
 
 class KeyInline(TabularInline):
@@ -142,17 +144,17 @@ class StationAdmin(ModelAdmin):
         """Who may add keys."""
         return isinstance(request.user, User) and request.user.has_perm("inspection.add_stationkey")
 
-    @admin.display(description="keys in use", ordering="valid_keys")
+    @admin.display(description=_("keys in use"), ordering="valid_keys")
     def keys_in_use(self, station: Any) -> int:
         """How many keys of it are valid."""
         return int(station.valid_keys)
 
-    @action(description="Issue a new key", permissions=["issue"])
+    @action(description=_("Issue a new key"), permissions=["issue"])
     def issue_key(self, request: HttpRequest, obj: Station) -> None:
         """Issue a key from the station's page."""
         self._show_once(request, obj, stations.new_key(obj))
 
-    @action(description="Issue a new key for each", permissions=["issue"])
+    @action(description=_("Issue a new key for each"), permissions=["issue"])
     def issue_keys(self, request: HttpRequest, chosen: QuerySet[Station]) -> None:
         """Issue a key from the list."""
         for station in chosen.select_related("product"):
@@ -160,7 +162,8 @@ class StationAdmin(ModelAdmin):
 
     @staticmethod
     def _show_once(request: HttpRequest, station: Station, key: str) -> None:
-        words = f"The key of {station} is {key} – copy it now, it can't be shown again."
+        said = gettext("The key of {station} is {key} – copy it now, it can't be shown again.")
+        words = said.format(station=station, key=key)
         messages.warning(request, words)
 
 
@@ -182,12 +185,13 @@ class StationKeyAdmin(ReadOnlyAdmin):
     @admin.display
     def status(self, key: StationKey) -> SafeString:
         """Whether it opens anything."""
-        return badge("revoked", "past") if key.revoked else badge("in use", "good")
+        return badge(gettext("revoked"), "past") if key.revoked else badge(gettext("in use"), "good")
 
-    @action(description="Revoke, at once and for ever", permissions=["revoke"])
+    @action(description=_("Revoke, at once and for ever"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[StationKey]) -> None:
         """Make the chosen keys useless."""
         revoked = list(chosen.filter(revoked=False))
         for key in revoked:
             stations.revoke(key)
-        messages.success(request, f"Revoked {len(revoked)} of the chosen keys.")
+        said = gettext("Revoked {number} of the chosen keys.")
+        messages.success(request, said.format(number=len(revoked)))

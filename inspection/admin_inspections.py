@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Reason, Verdict
@@ -31,13 +32,13 @@ class InspectionAdmin(ReadOnlyAdmin):
     paginator = EstimatedPaginator
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("part_id__exact", "image_sha256__exact")
-    search_help_text = "A whole part id, or the sha256 of an image"
+    search_help_text = _("A whole part id, or the sha256 of an image")
     fieldsets = (
         (None, {"fields": ("large_picture", "product", "station", "uploaded_by", "part_id", "title", "metadata")}),
-        ("Decision", {"fields": (*DECISION, *NOVELTY)}),
-        ("Times", {"fields": TIMES}),
-        ("Image", {"fields": IMAGE}),
-        ("Scoring", {"fields": ATTEMPTS}),
+        (_("Decision"), {"fields": (*DECISION, *NOVELTY)}),
+        (_("Times"), {"fields": TIMES}),
+        (_("Image"), {"fields": IMAGE}),
+        (_("Scoring"), {"fields": ATTEMPTS}),
     )
     readonly_fields = ("large_picture",)
 
@@ -47,7 +48,7 @@ class InspectionAdmin(ReadOnlyAdmin):
         address = reverse("inspection-thumbnail", args=[inspection.pk])
         return format_html('<img src="{}" width="56" height="56" loading="lazy" alt="">', address)
 
-    @admin.display(description="image")
+    @admin.display(description=_("image"))
     def large_picture(self, inspection: Inspection) -> SafeString:
         """Its thumbnail, a link to the image, and its heatmap when something scored it."""
         addresses = [reverse(f"inspection-{name}", args=[inspection.pk]) for name in ("image", "thumbnail", "heatmap")]
@@ -61,13 +62,13 @@ class InspectionAdmin(ReadOnlyAdmin):
         """Its part id, file name or own id."""
         return str(inspection)
 
-    @admin.display(description="from")
+    @admin.display(description=_("from"))
     def where(self, inspection: Inspection) -> str:
         """The station or the person that sent it."""
         sender = inspection.station.name if inspection.station else inspection.uploaded_by
         return str(sender or inspection.get_source_display())
 
-    @admin.display(description="verdict")
+    @admin.display(description=_("verdict"))
     def decision(self, inspection: Inspection) -> SafeString:
         """The verdict as a badge; the state while there is none."""
         if inspection.verdict is None:
@@ -75,12 +76,12 @@ class InspectionAdmin(ReadOnlyAdmin):
         verdict = Verdict(inspection.verdict)
         return badge(str(verdict.label), KINDS[verdict])
 
-    @admin.display(description="reasons")
+    @admin.display(description=_("reasons"))
     def why(self, inspection: Inspection) -> str:
         """Its reasons in words."""
         return ", ".join(str(Reason(reason).label) for reason in inspection.reasons)
 
-    @admin.display(description="p(defect)", ordering="defect_probability")
+    @admin.display(description=_("p(defect)"), ordering="defect_probability")
     def probability(self, inspection: Inspection) -> str:
         """The calibrated probability of a defect."""
         return "–" if inspection.defect_probability is None else f"{inspection.defect_probability:.1%}"

@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from inspection.estimated_count import EstimatedPaginator
@@ -42,17 +44,20 @@ class ClaimAdmin(ReadOnlyAdmin):
     def status(self, claim: Claim) -> SafeString:
         """Whether it holds the part. Shown by this machine's clock; the queue goes by the database's."""
         if claim.closed_at is not None:
-            return badge("closed", "past")
-        return badge("held", "busy") if claim.expires_at > timezone.now() else badge("ran out", "quiet")
+            return badge(gettext("closed"), "past")
+        return (
+            badge(gettext("held"), "busy") if claim.expires_at > timezone.now() else badge(gettext("ran out"), "quiet")
+        )
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         """Who may take parts out of others' hands."""
         return request.user.has_perm("labeling.change_claim")
 
-    @action(description="Give the parts back to the queue", permissions=["release"])
+    @action(description=_("Give the parts back to the queue"), permissions=["release"])
     def release(self, request: HttpRequest, chosen: QuerySet[Claim]) -> None:
         """Close the chosen claims."""
         held = list(chosen.filter(closed_at__isnull=True))
         for claim in held:
             queue.release(claim)
-        messages.success(request, f"{len(held)} of the chosen claims were open and are released.")
+        said = gettext("{number} of the chosen claims were open and are released.")
+        messages.success(request, said.format(number=len(held)))

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from inspection.admin_inspections import KINDS
@@ -32,7 +34,7 @@ class SaidOfPart(ReadOnlyAdmin):
     paginator = EstimatedPaginator
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("inspection__part_id__exact", "inspection__title__exact", "inspection__image_sha256__exact")
-    search_help_text = "A whole part id or file name, or the sha256 of an image"
+    search_help_text = _("A whole part id or file name, or the sha256 of an image")
     readonly_fields: tuple[str, ...] = ("large_picture",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -46,7 +48,7 @@ class SaidOfPart(ReadOnlyAdmin):
         address = reverse("inspection-thumbnail", args=[said.inspection_id])
         return format_html('<img src="{}" width="56" height="56" loading="lazy" alt="">', address)
 
-    @admin.display(description="image")
+    @admin.display(description=_("image"))
     def large_picture(self, said: Label | Review) -> SafeString:
         """The thumbnail as a link to the part."""
         picture = reverse("inspection-thumbnail", args=[said.inspection_id])
@@ -58,7 +60,7 @@ class SaidOfPart(ReadOnlyAdmin):
         """The part's name."""
         return str(said.inspection)
 
-    @admin.display(description="verdict", ordering="verdict")
+    @admin.display(description=_("verdict"), ordering="verdict")
     def word(self, said: Label | Review) -> SafeString:
         """PASS or FAIL with its defect type."""
         words = f"{said.get_verdict_display()} {current_name(said.defect_type)}".strip()
@@ -108,17 +110,18 @@ class LabelAdmin(SaidOfPart):
     def status(self, label: Any) -> SafeString:
         """Whether it counts, in word and shape."""
         if hasattr(label, "undo"):
-            return badge(f"taken back by {label.undo.by}", "past")
+            return badge(gettext("taken back by {person}").format(person=label.undo.by), "past")
         if label.again:
             disputed = label.again == Recheck.Reason.DISPUTED
-            return badge("disputed, teaches nothing yet" if disputed else "counts, in doubt", "busy")
-        return badge("counts", "good") if label.standing == label.pk else badge("a newer one counts", "quiet")
+            return badge(gettext("disputed, teaches nothing yet") if disputed else gettext("counts, in doubt"), "busy")
+        newest = label.standing == label.pk
+        return badge(gettext("counts"), "good") if newest else badge(gettext("a newer one counts"), "quiet")
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
         """Who may take others' labels back."""
         return request.user.has_perm("labeling.undo_any_label")
 
-    @action(description="Export as CSV")
+    @action(description=_("Export as CSV"))
     def export(self, request: HttpRequest, chosen: QuerySet[Label]) -> HttpResponse:
         """The chosen labels as a file."""
         answer = HttpResponse(content_type="text/csv; charset=utf-8")
@@ -128,7 +131,7 @@ class LabelAdmin(SaidOfPart):
         )
         return answer
 
-    @action(description="Take back", permissions=["undo"])
+    @action(description=_("Take back"), permissions=["undo"])
     def take_back(self, request: HttpRequest, chosen: QuerySet[Label]) -> None:
         """Undo each; those that can't be are named with the reason."""
         undone, labels = 0, list(chosen.select_related("inspection", "reviewer"))
@@ -138,7 +141,8 @@ class LabelAdmin(SaidOfPart):
                 undone += 1
             except (Refusal, PermissionDenied) as refusal:
                 messages.warning(request, f"{label.inspection}: {refusal}")
-        messages.success(request, f"Taken back: {undone} of {len(labels)}.")
+        said = gettext("Taken back: {number} of {all}.")
+        messages.success(request, said.format(number=undone, all=len(labels)))
 
 
 @admin.register(Review)

@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection
 from labeling.models import Recheck
@@ -66,7 +68,7 @@ class RecheckAdmin(ReadOnlyAdmin):
         """The part."""
         return doubt.inspection
 
-    @admin.display(description="defect probability", ordering="probability")
+    @admin.display(description=_("defect probability"), ordering="probability")
     def defect(self, doubt: Recheck) -> str:
         """As percent; a dash where no version is concerned."""
         return "–" if doubt.probability is None else f"{doubt.probability:.1%}"
@@ -74,5 +76,5 @@ class RecheckAdmin(ReadOnlyAdmin):
     @admin.display(ordering="outcome")
     def status(self, doubt: Recheck) -> SafeString:
         """Waiting, or how it ended."""
-        words = doubt.get_outcome_display().lower() if doubt.closed_at else "waits for a person"
+        words = doubt.get_outcome_display().lower() if doubt.closed_at else gettext("waits for a person")
         return badge(words, KINDS[doubt.outcome])

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from unfold.admin import TabularInline
 
 from mltasks import registry
@@ -31,7 +32,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     @admin.display
     def champion(self, model: RegisteredModel) -> str:
         """The version that scores now."""
-        return str(registry.champion(model) or "none yet")
+        return str(registry.champion(model) or gettext("none yet"))
 
     @admin.display
     def versions(self, model: RegisteredModel) -> int:
@@ -42,7 +43,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     def last_run(self, model: RegisteredModel) -> str:
         """The newest run and its state."""
         run = model.runs.defer("log", "epochs").first()
-        return f"{run}: {run.get_state_display()}" if run else "none yet"
+        return f"{run}: {run.get_state_display()}" if run else gettext("none yet")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

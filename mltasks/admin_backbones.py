@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import BackboneRun
 from mltasks.read_only import ReadOnlyAdmin, badge
@@ -50,17 +51,17 @@ class BackboneRunAdmin(ReadOnlyAdmin):
         """Its name."""
         return str(run)
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=_("state"), ordering="state")
     def status(self, run: BackboneRun) -> SafeString:
         """Its state in word, shape and colour."""
         return badge(run.get_state_display(), _KINDS[run.state])
 
-    @admin.display(description="in use", boolean=True, ordering="adopted")
+    @admin.display(description=_("in use"), boolean=True, ordering="adopted")
     def in_use(self, run: BackboneRun) -> bool:
         """Whether the next trainings start from it."""
         return run.adopted
 
-    @admin.display(description="progress", ordering="progress")
+    @admin.display(description=_("progress"), ordering="progress")
     def done(self, run: BackboneRun) -> str:
         """How far it is."""
         return f"{int(100 * run.progress)} %"
@@ -70,7 +71,7 @@ class BackboneRunAdmin(ReadOnlyAdmin):
         """What came of it, in words."""
         return str(run.evaluation.get("words") or run.error or run.labels_missing or "–")
 
-    @admin.display(description="live page")
+    @admin.display(description=_("live page"))
     def page(self, run: BackboneRun) -> SafeString:
         """The page with its progress and its log."""
         return format_html('<a class="sl-link" href="{}">Backbone {}</a>', reverse("backbone", args=[run.pk]), run.pk)

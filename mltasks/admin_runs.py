@@ -12,6 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mltasks import training
 from mltasks.leases import RunNotAvailable
@@ -49,19 +51,19 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         """Its name."""
         return str(run)
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=_("state"), ordering="state")
     def status(self, run: TrainingRun) -> SafeString:
         """Its state in word, shape and colour."""
         return badge(run.get_state_display(), _KINDS[run.state])
 
-    @admin.display(description="progress", ordering="progress")
+    @admin.display(description=_("progress"), ordering="progress")
     def done(self, run: TrainingRun) -> SafeString:
         """How far it is."""
         return format_html(
             '<progress class="sl-progress" max="1" value="{}">{} %</progress>', run.progress, _percent(run)
         )
 
-    @admin.display(description="labels")
+    @admin.display(description=_("labels"))
     def labels(self, run: TrainingRun) -> str:
         """Labeled images it learns from."""
         return str(run.snapshot.total) if run.snapshot else "none"
@@ -109,7 +111,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         except RunNotAvailable as error:
             self.message_user(request, str(error), messages.WARNING)
         else:
-            self.message_user(request, f"{run} waits for a worker.", messages.SUCCESS)
+            self.message_user(request, gettext("{run} waits for a worker.").format(run=run), messages.SUCCESS)
         return redirect("admin:mltasks_trainingrun_change", run.pk)
 
 

@@ -13,6 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mltasks import registry, report_rows
 from mltasks.forms import PromotionForm
@@ -37,32 +39,35 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         """Its name."""
         return str(version)
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=_("state"), ordering="state")
     def status(self, version: ModelVersion) -> SafeString:
         """Its state in word, shape and colour."""
         return badge(version.get_state_display(), _KINDS[version.state])
 
-    @admin.display(description="average precision")
+    @admin.display(description=_("average precision"))
     def average_precision(self, version: ModelVersion) -> SafeString:
         """Average precision with its interval."""
         return _cell(version, "average_precision")
 
-    @admin.display(description="recall")
+    @admin.display(description=_("recall"))
     def recall(self, version: ModelVersion) -> SafeString:
         """Recall with its interval."""
         return _cell(version, "recall")
 
-    @admin.display(description="labels")
+    @admin.display(description=_("labels"))
     def labels(self, version: ModelVersion) -> str:
         """Labeled images behind it."""
         snapshot = version.run.snapshot
-        return f"{snapshot.good} good, {snapshot.defective} defective" if snapshot else "none"
+        if snapshot is None:
+            return gettext("none")
+        said = gettext("{good} good, {defective} defective")
+        return said.format(good=snapshot.good, defective=snapshot.defective)
 
-    @admin.display(description="last promoted")
+    @admin.display(description=_("last promoted"))
     def promoted(self, version: ModelVersion) -> str:
         """Who made it champion last, and why."""
         last = max(version.promotions.all(), key=lambda one: one.created_at, default=None)
-        return f"{last.by or 'a command'}: {last.reason[:60]}" if last else "never"
+        return f"{last.by or gettext('a command')}: {last.reason[:60]}" if last else gettext("never")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         """With figures and promotions, without the reports' curves."""
@@ -97,7 +102,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             "form": form,
             "opts": self.opts,
             "media": self.media,
-            "title": f"Promote {version}",
+            "title": gettext("Promote {version}").format(version=version),
         }
         return render(request, "mltasks/admin/promote.html", context)
 
@@ -108,7 +113,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         except (ValueError, registry.BundleCorrupt) as error:
             form.add_error(None, str(error))
             return False
-        self.message_user(request, f"{version} is champion now: the next part is scored by it.", messages.SUCCESS)
+        said = gettext("{version} is champion now: the next part is scored by it.")
+        self.message_user(request, said.format(version=version), messages.SUCCESS)
         return True
 
 

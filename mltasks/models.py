@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.backbone_run import BackboneRun as BackboneRun  # here, too, Django looks for models
@@ -48,7 +49,7 @@ class DatasetSnapshot(models.Model):
         triggers = [pgtrigger.Protect(name="snapshot_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.model.name} snapshot {self.number}"
+        return gettext("{model} snapshot {number}").format(model=self.model.name, number=self.number)
 
     @property
     def total(self) -> int:
@@ -136,7 +137,7 @@ class TrainingRun(LeasedRun):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model.name} run {self.pk}"
+        return gettext("{model} run {number}").format(model=self.model.name, number=self.pk)
 
     @property
     def bundle_name(self) -> str:
@@ -187,7 +188,7 @@ class ModelVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model.name} version {self.number}"
+        return gettext("{model} version {number}").format(model=self.model.name, number=self.number)
 
     @property
     def path(self) -> Path:
