@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
@@ -11,13 +12,11 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from inspection.authentication import station_of
-from inspection.models import Inspection, InspectionQuerySet
+from inspection.models import Inspection, InspectionQuerySet, Product, Station
 from inspection.refusals import UnknownFilter
 from inspection.serializers import MAX_PAGE, HistoryFilterSerializer
 
 LOOKUPS = {
-    "product": "product__slug",
-    "station": "station__name",
     "verdict": "verdict",
     "label": "label",
     "part_id": "part_id",
@@ -40,8 +39,18 @@ def filtered(found: InspectionQuerySet, query: QueryDict) -> InspectionQuerySet:
     asked = HistoryFilterSerializer(data={name: query[name] for name in query if name != CURSOR})
     asked.is_valid(raise_exception=True)
     values = asked.validated_data
+    found = _of_place(found, values)
     found = found.filter(**{LOOKUPS[name]: value for name, value in values.items() if name in LOOKUPS})
     return found.filter(reasons__contains=[values["reason"]]) if "reason" in values else found
+
+
+def _of_place(found: InspectionQuerySet, values: Mapping[str, Any]) -> InspectionQuerySet:
+    """By product and station, looked up first: by their keys the planner knows how many parts they have."""
+    if "product" in values:
+        found = found.filter(product__in=list(Product.objects.filter(slug=values["product"])))
+    if "station" in values:
+        found = found.filter(station__in=list(Station.objects.filter(name=values["station"])))
+    return found
 
 
 def _check_names(query: QueryDict) -> None:

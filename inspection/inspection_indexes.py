@@ -19,12 +19,19 @@ _HISTORY = [
     # The history page: a product's parts, newest first, and by each of its filters.
     Index(fields=["product", "-received_at"], name="inspection_by_product"),
     Index(fields=["product", "verdict", *_NEWEST], name="inspection_by_verdict"),
+    # A value that is not there is no order to PostgreSQL, so parts without a verdict have an index of their own.
+    Index(fields=["product", *_NEWEST], name="inspection_no_verdict", condition=Q(verdict__isnull=True)),
     # Also the last part of each station, on the dashboard. In the place of the foreign key's own index.
     Index(fields=["station", *_NEWEST], name="inspection_by_station"),
     Index(fields=["product", "source", *_NEWEST], name="inspection_by_source", condition=~Q(source="station")),
     Index(
         fields=["product", "person_says", *_NEWEST],
         name="inspection_by_person",
+        condition=Q(person_says__isnull=False),
+    ),
+    Index(
+        fields=["product", "verdict", "person_says", *_NEWEST],
+        name="inspection_by_both",
         condition=Q(person_says__isnull=False),
     ),
     Index(fields=["product", *_NEWEST], name="inspection_against", condition=AGAINST),

@@ -16,7 +16,7 @@ from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling import part_search
 from labeling.forms import SINCE
 from labeling.models import Label, LabelQuerySet, Recheck
-from labeling.part_search import LAST, Position
+from labeling.part_search import LAST, Position, Search
 from mltasks.models import DatasetSnapshot
 
 PAGE = 48
@@ -43,7 +43,7 @@ def page(product: Product, wanted: Mapping[str, str], before: str = "") -> Page:
         parts = _FILTERS[name](parts, product, value)
     position = _position(before)
     end = search.end(product, position)
-    found = _newest(search.narrowed(parts, end), position)
+    found = _newest(search.narrowed(parts, end), search, position)
     if len(found) > PAGE:
         return Page(found[:PAGE], _address(found[PAGE - 1].received_at, found[PAGE - 1].pk), search.stretch)
     return Page(found, _address(end, LAST) if end else "", search.stretch)
@@ -91,13 +91,13 @@ def _newest_labels() -> LabelQuerySet:
     return Label.objects.not_undone().filter(inspection=OuterRef("pk")).order_by("-created_at", "-id")
 
 
-def _newest(parts: InspectionQuerySet, position: Position | None) -> list[Inspection]:
+def _newest(parts: InspectionQuerySet, search: Search, position: Position | None) -> list[Inspection]:
     if position is not None:
         moment, key = position
         # The first condition says nothing new; it is the one by which an index begins at the position.
         parts = parts.filter(received_at__lte=moment).filter(Q(received_at__lt=moment) | Q(pk__lt=key))
     related = with_standing_label(parts).select_related("station", "model_version", "product")
-    return list(related.order_by("-received_at", "-id")[: PAGE + 1])
+    return list(related.order_by(*search.newest_first)[: PAGE + 1])
 
 
 def _address(moment: datetime, key: UUID) -> str:

@@ -7,7 +7,7 @@ would walk the year to find the newest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, OrderBy, Q
@@ -24,10 +24,19 @@ Position = tuple[datetime, UUID]
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched: ``fits`` narrows a set of parts; ``stretch`` is 0 where all parts that fit are known."""
+    """What is searched: ``fits`` narrows a set of parts, to a ``few`` that are known or to many. The many are looked
+    for by the ``stretch``, so many parts at a time; 0 is all at once."""
 
     fits: Q
+    few: bool = False
     stretch: int = 0
+
+    @property
+    def newest_first(self) -> tuple[OrderBy, OrderBy]:
+        """The order of a page. A few parts are fetched and sorted: no index has this sum, which the planner could walk
+        until it met them."""
+        came = F("received_at") + timedelta(0) if self.few else F("received_at")
+        return OrderBy(came, descending=True), OrderBy(F("id"), descending=True)
 
     def end(self, product: Product, position: Position | None) -> datetime | None:
         """Where a page that begins at the position ends its search; None for the beginning of time."""
@@ -62,4 +71,4 @@ def search(parts: InspectionQuerySet, text: str) -> Search:
         begins = Q(part_id__startswith=text) & ~Q(part_id="")  # as the index has it
     ordered = parts.filter(begins).order_by(ByBytes(F("part_id")))
     keys = list(ordered.values_list("pk", flat=True)[: FEW + 1])
-    return Search(Q(pk__in=keys)) if len(keys) <= FEW else Search(begins, STRETCH)
+    return Search(Q(pk__in=keys), few=True) if len(keys) <= FEW else Search(begins, stretch=STRETCH)

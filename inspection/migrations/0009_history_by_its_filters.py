@@ -65,6 +65,14 @@ class Migration(migrations.Migration):
             model_name='inspection',
             index=models.Index(models.F('product'), django.contrib.postgres.indexes.OpClass('part_id', 'varchar_pattern_ops'), condition=models.Q(('part_id', ''), _negated=True), name='inspection_by_part_id'),
         ),
+        AddIndexConcurrently(
+            model_name='inspection',
+            index=models.Index(condition=models.Q(('verdict__isnull', True)), fields=['product', '-received_at', '-id'], name='inspection_no_verdict'),
+        ),
+        AddIndexConcurrently(
+            model_name='inspection',
+            index=models.Index(condition=models.Q(('person_says__isnull', False)), fields=['product', 'verdict', 'person_says', '-received_at', '-id'], name='inspection_by_both'),
+        ),
         migrations.AlterField(
             model_name='inspection',
             name='station',

@@ -27,7 +27,7 @@ from tests.web.test_pages import part, person, signed_in
 MISSING = [tool for tool in pseudo.TOOLS if shutil.which(tool) is None]
 TEMPLATES = [pseudo.ROOT / "templates", pseudo.ROOT / "mltasks" / "templates"]
 MARKED = re.compile(r"{% blocktranslate.*?{% endblocktranslate %}|{% comment.*?{% endcomment %}|{#.*?#}", re.DOTALL)
-NAMES = {"Second", "Look", "sha"}  # the product's own name, and that of a digest
+NAMES = {"Second", "Look", "sha", "reviewing"}  # the product's own name, that of a digest, a class of the body
 # Names of this test's things, formats, units, Django's own names of days and months.
 ALLOWED = NAMES | {"Plate", "plate", "mia", "scratch", "line", "jpg", "JPEG", "ms", "KB", "UTC"}
 ALLOWED |= {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
@@ -130,6 +130,8 @@ def test_the_parts_pages_are_translated(pseudo_language: None, plate: Product) -
     review.undo(label, by=mia)
     review.correct(parts[1], by=mia, verdict="PASS")
     client = signed_in(mia)
+    people = ["/review/", "/reviewers/", "/defect-types/", f"/defect-types/{plate.defect_types.get().pk}/"]
+    assert english(client, people) == {}
     lists = ["/inspections/", "/inspections/?look=sheet", "/inspections/?q=none-such", "/review/plain/", "/"]
     assert english(client, [*lists, *(f"/inspections/{found.pk}/" for found in parts)]) == {}
     client.post(f"/inspections/{parts[1].pk}/correct/", {"verdict": "FAIL"})
