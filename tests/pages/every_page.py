@@ -15,9 +15,11 @@ ADDRESSES = {
     "part": "/inspections/{part}/",
     "models": "/models/",
     "run": "/models/run-{run}/",
+    "run:running": "/models/run-{running_run}/",
     "run:failed": "/models/run-{failed_run}/",
     "backbone": "/models/backbone-{lesson}/",
     "version": "/models/plate/1/",
+    "version:doubts": "/models/plate/3/",
     "version-promotion": "/models/plate/2/promote/",
 }
 # What a new installation answers before there is any product.
@@ -35,5 +37,5 @@ NO_PAGES = {
     "docs": "Swagger's own page",
     "login": "for strangers: test_accessibility looks at it without a person",
 }
-# Trees of addresses: REST answers JSON; the admin is a library's, and tests/web/test_admin_pages.py looks at it.
+# Trees of addresses: REST answers JSON; the admin is a library's, and test_admin_pages.py looks at it.
 NO_PAGES_BELOW = ("api/v1/", "admin/")

@@ -3,6 +3,7 @@ window; no page over its budget; no page forgotten."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,20 @@ from playwright.sync_api import Page, Route, expect
 from inspection.models import Product
 from labeling.pretraining import pretrain
 from mltasks.models import TrainingRun
+from mltasks.vision.learn import Learned
 from mltasks.vision.pretrain.lesson import Lesson
 from tests.browser import DESKTOP, PHONE, Login
 from tests.pages.axe import faults
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.every_page import ADDRESSES, NEED_NO_PRODUCT
 from tests.trained import MakeVersion
+from tests.trained import _make as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 JS = Path(__file__).resolve().parents[2] / "webapp" / "static" / "js"
 MOST_BYTES = 60_000
+DOUBTS = [{"sha256": "0" * 64, "name": "scratch-07.jpg", "target": 1, "probability": 0.04}]
+EPOCHS = [{"epoch": n, "train_loss": 1 / n, "validation_loss": 1.2 / n, "learning_rate": 3e-4} for n in (1, 2, 3)]
 ERRORS = ("400", "403", "403_csrf", "429", "500", "503")
 
 
@@ -34,18 +39,22 @@ def pages(
     receive: Receive,
     make_person: MakePerson,
     make_version: MakeVersion,
+    learned: Learned,
 ) -> dict[str, str]:
     """The address of every page, by name, with something on each."""
     receive("P-0")
     champion = make_version(product, champion=True)
     second = make_version(product)
     parts = [receive(f"P-{number}", number) for number in range(1, 4)]
-    run = TrainingRun.objects.filter(pk=second.run_id)
-    run.update(state="failed", error="The machine has not enough memory.", log="07:00:00 begun\n", stage="Failed")
+    doubting = make(product.registered_model, replace(learned, report=learned.report | {"suspects": DOUBTS}), False)
+    runs = TrainingRun.objects
+    runs.filter(pk=second.run_id).update(state="failed", error="The machine has not enough memory.", stage="Failed")
+    runs.filter(pk=doubting.run_id).update(state="running", progress=0.4, stage="fold 1 of 2, epoch 3", epochs=EPOCHS)
     keys = {
         "part": parts[0].pk,
         "run": champion.run_id,
         "failed_run": second.run_id,
+        "running_run": doubting.run_id,
         "lesson": pretrain(product, Lesson(), hint=False).pk,
     }
     person = make_person("mia", "quality manager")
