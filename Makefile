@@ -16,7 +16,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test lint clean
+.PHONY: up test lint screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -26,6 +26,10 @@ up: $(runtime)
 # Two processes: tests of the vision floor need no server and run beside the others, which stay in one.
 test: $(tests) lint
 	$(PYTHON) -m pytest --numprocesses=2 --dist=loadscope --durations=15
+
+# docs/img/pages and docs/pages.md, from a plant of their own in a temporary folder; some 15 minutes on two cores.
+screenshots: $(tests)
+	$(PYTHON) -m tests.pictures
 
 lint: $(tests)
 	$(PYTHON) -m ruff check .
