@@ -6,7 +6,6 @@ Skipped, with the reason, where no Chromium is installed; failed instead under `
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,27 +16,13 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
-SCREENSHOTS = Path(__file__).parent / "screenshots"
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.chromium import DESKTOP as DESKTOP
+from tests.chromium import FLAGS, chromium
+from tests.chromium import PHONE as PHONE
 
+SCREENSHOTS = Path(__file__).parent / "screenshots"
 Login = Callable[[Page, AbstractUser], None]
 Shoot = Callable[[Page, str], list[Path]]
-
-
-def chromium() -> str | None:
-    """Return the path of a Chromium: the one ``CHROMIUM`` names, else an installed one, else None."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +37,7 @@ def browser() -> Iterator[Browser]:
     # Playwright keeps an event loop in this thread, in which Django would refuse the test's own queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
-        chromium_browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        chromium_browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium_browser
         chromium_browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

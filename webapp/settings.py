@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 
 from webapp import languages
 from webapp.environment import Environment
@@ -240,7 +241,12 @@ TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
-UNFOLD = {"SITE_TITLE": "Second Look", "SITE_HEADER": "Second Look", "SITE_SYMBOL": "frame_inspect"}
+UNFOLD = {
+    "SITE_TITLE": "Second Look",
+    "SITE_HEADER": "Second Look",
+    "SITE_SYMBOL": "frame_inspect",
+    "STYLES": [lambda _request: static("css/admin.css")],
+}
 
 LOGGING = {
     "version": 1,

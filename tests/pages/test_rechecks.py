@@ -12,6 +12,7 @@ from labeling.models import Label, Recheck
 from labeling.rechecking import open_rechecks
 from tests.browser import Login, Shoot
 from tests.labeling.rechecks.doubts import doubting_version
+from tests.pages.axe import faults
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.workbench import press, settle, verdicts
 from tests.trained import MakeVersion
@@ -64,6 +65,7 @@ def test_it_is_judged_blind_and_the_next_part_comes(
     expect(page.get_by_text("Judge again: a label is in doubt")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
     shoot(page, "recheck")
+    assert faults(page) == []
     for word in ("FAIL", "PASS", "scratch", "mia", "Look left", "%", "heatmap", "version", "own label", "doubts"):
         assert word not in told(page), word
 

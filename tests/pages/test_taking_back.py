@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from inspection.models import Product
 from labeling.models import Skip
 from tests.browser import Login, Shoot
+from tests.pages.axe import faults
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.workbench import press, settle, verdicts
 
@@ -35,6 +36,7 @@ def test_any_of_the_last_is_taken_back_also_after_a_reload(page: Page, shoot: Sh
     expect(page.locator("#recent-list li")).to_have_count(3)
     expect(page.locator("#recent-list li").first).to_contain_text("FAIL scratch P-2")
     shoot(page, "review-recent")
+    assert faults(page) == []
     page.locator("#recent-list li", has_text="P-0").get_by_role("button", name="Undo").click()
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
     assert verdicts() == {"P-1": "FAIL", "P-2": "FAIL scratch"}
@@ -47,6 +49,7 @@ def test_a_part_is_skipped_with_a_reason_and_waits_for_others(page: Page, shoot:
     page.keyboard.press("s")
     expect(page.get_by_role("heading", name="Skip this part")).to_be_visible()
     shoot(page, "review-skip")
+    assert faults(page) == []
     page.keyboard.press("p")  # no verdict while a reason is asked for
     page.keyboard.press("2")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-1")

@@ -1,0 +1,62 @@
+"""From a page to a small file: a window of a size, a person logged in, a screenshot, a palette."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from django.contrib.auth.models import User
+from django.test import Client
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.chromium import DESKTOP, PHONE
+from tests.pictures.pages import Page, places
+
+SIZES = {"desktop": DESKTOP, "phone": PHONE}
+COLOURS = 192
+PATIENCE = 60_000  # ms: a machine may be slow, a picture that is taken never waits that long
+
+
+def take(browser: Browser, site: str, page: Page, folder: Path) -> list[Path]:
+    """Photograph a page in both sizes. Raises AssertionError when it does not answer or its scripts throw."""
+    return [_take(browser, site, page, folder / f"{page.name}-{size}.png", size) for size in SIZES]
+
+
+def _take(browser: Browser, site: str, page: Page, path: Path, size: str) -> Path:
+    look = {"reduced_motion": "reduce", "color_scheme": page.theme}
+    context = browser.new_context(base_url=site, viewport=SIZES[size], **look)  # type: ignore[arg-type]
+    context.add_cookies([{"name": "theme", "value": page.theme, "url": site}])
+    if page.who:
+        _log_in(context, site, page.who)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    tab, thrown = context.new_page(), list[str]()
+    tab.on("pageerror", lambda error: thrown.append(str(error)))
+    answer = tab.goto(page.address.format(**places()))
+    assert answer is not None and answer.ok, f"{page.name}: {answer and answer.status} from {tab.url}"
+    tab.wait_for_load_state("networkidle")
+    if page.steps:
+        page.steps(tab)
+    tab.mouse.move(0, 0)
+    assert not thrown, f"{page.name}: {thrown}"
+    path.write_bytes(small(tab.screenshot()))
+    # Left as a person leaves it: what was claimed goes back to the queue.
+    tab.goto("/healthz")
+    context.close()
+    return path
+
+
+def small(png: bytes) -> bytes:
+    """A screenshot with a palette of its own colours, as small as a PNG gets."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    found = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    stream = io.BytesIO()
+    found.save(stream, format="PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _log_in(context: BrowserContext, site: str, name: str) -> None:
+    client = Client()
+    client.force_login(User.objects.get(username=name), backend="django.contrib.auth.backends.ModelBackend")
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}])

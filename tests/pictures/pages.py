@@ -1,0 +1,106 @@
+"""The pages of the gallery: one line each. Add yours, and `make screenshots` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from django.db.models import Count
+from django.urls import get_resolver
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
+
+from inspection.models import Inspection
+from labeling.models import Label
+from mltasks.models import ModelVersion, TrainingRun
+from tests.pictures.plant import HINGE, MANAGER, PRODUCT
+
+REVIEWER = "tomasz"
+Steps = Callable[[Tab], None]
+_MATCHES = "state => document.getElementById('workbench').matches(state)"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's ``name``, its ``address`` (with the places of `places`), the sentence that says what it is ``good_for``,
+    who looks, and the ``steps`` to what is shown. One whose URL name ``when`` is not there yet is passed over."""
+
+    name: str
+    address: str
+    good_for: str
+    who: str = MANAGER
+    steps: Steps | None = None
+    theme: str = "dark"
+    when: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the project has this page."""
+        return not self.when or self.when in get_resolver().reverse_dict
+
+
+def on_the_part(tab: Tab, key: str = "") -> None:
+    """The workbench with its part, and a key pressed."""
+    expect(tab.locator("#workbench[data-ready]")).to_be_visible()
+    if key:
+        tab.keyboard.press(key)
+    if key == "h":
+        _map_is_there(tab)
+
+
+def to_the_end(tab: Tab) -> None:
+    """All that waits passes, until nothing does."""
+    bench, settled = tab.locator("#workbench"), "[data-state=part][data-ready], [data-state=empty]"
+    tab.wait_for_function(_MATCHES, arg=settled)
+    while bench.get_attribute("data-state") == "part":
+        tab.keyboard.press("p")
+        tab.wait_for_function(_MATCHES, arg=settled)
+    expect(tab.locator("#unsaved")).to_be_hidden()
+    expect(tab.locator("#say")).to_be_empty()  # the words on the last verdict go by themselves
+
+
+def with_map(tab: Tab) -> None:
+    """The part's page with its heatmap over it."""
+    tab.locator("[data-shows]").first.click()
+    _map_is_there(tab)
+
+
+def _map_is_there(tab: Tab) -> None:
+    expect(tab.locator(".heatmap.shown")).to_be_visible()
+    tab.wait_for_function("document.querySelector('.heatmap.shown').naturalWidth > 0")
+
+
+overlay = partial(on_the_part, key="h")
+
+PAGES = (
+    Page("login", "/login/", "Where everybody begins.", who=""),
+    Page("dashboard", "/", "A manager's two minutes: today, the queue, the champion, the next training, a fortnight."),
+    Page("dashboard-light", "/", "The same in the light theme.", theme="light"),
+    Page("review", "/review/", "One part, what the model thinks of it, and one key a verdict.", REVIEWER, overlay),
+    Page("review-light", "/review/", "The same in the light theme.", REVIEWER, on_the_part, "light"),
+    Page("review-done", f"/review/?product={HINGE}", "After the last one, nothing is left.", "mei", to_the_end),
+    Page("review-plain", "/review/plain/", "The same work for browsers without scripts.", "jonas"),
+    Page("inspections", "/inspections/", "All parts, newest first, filtered by words in one line."),
+    Page("contact-sheet", "/inspections/?look=sheet&verdict=FAIL", "The same as pictures: what failed lately."),
+    Page("part", "/inspections/{part}/", "One part's life, from camera to training.", steps=with_map),
+    Page("reviewers", "/reviewers/", "How far people agree with each other and with themselves.", when="reviewers"),
+    Page("defect-types", "/defect-types/", "The words for defects, with keys and examples.", when="defect-types"),
+    Page("models", "/models/", "All versions of a product's model, and the trainings that made them."),
+    Page("version", f"/models/{PRODUCT}/2/", "A version's report: the verdict in a sentence, then the figures."),
+    Page("promotion", f"/models/{PRODUCT}/2/promote/", "What a promotion changes, costs and leaves open."),
+    Page("run", "/models/run-{run}/", "A training, live while it runs, and its log for ever."),
+    Page("admin", "/admin/", "Everything that has a row, for those who administer."),
+    Page("admin-labels", "/admin/labeling/label/", "Labels as they were given; none is ever rewritten."),
+)  # fmt: skip
+
+
+def places() -> dict[str, object]:
+    """What stands in the addresses: a failed part with a rich life, and the run that made the newest version."""
+    lives = Inspection.objects.annotate(said=Count("labels")).filter(
+        model_version__isnull=False, labels__in=Label.objects.filter(comment__startswith="Across the pad")
+    )
+    return {
+        "part": lives.order_by("-said", "part_id")[0].pk,
+        "run": TrainingRun.objects.get(version=ModelVersion.objects.get(model__name=PRODUCT, number=2)).pk,
+    }
