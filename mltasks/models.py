@@ -191,6 +191,11 @@ class ModelVersion(models.Model):
         """Directory of the bundle on this machine."""
         return Path(settings.VERSIONS_DIR) / self.bundle
 
+    @property
+    def space(self) -> str:
+        """In which its points of parts can be compared; empty of versions that draw none."""
+        return str(self.meta.get("embedding", {}).get("space", ""))
+
 
 class EvaluationReport(models.Model):
     """The honest numbers of one version, with their protocol. Written once with the version."""

@@ -18,15 +18,17 @@ from torch.nn import functional as F
 from mltasks.vision.autoencoder import Autoencoder, pool_factor, shrink
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.classifier import Head
+from mltasks.vision.embedder import embedder_of
 from mltasks.vision.features import Trunk
 from mltasks.vision.operating import KNOWN, PIXELS, Setting
 from mltasks.vision.scorer import compile_graph
 from mltasks.vision.seeing import traced
 from mltasks.vision.together import LOWEST, SMALLEST, TOGETHER
 
-OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map", "novelty", "known")
+OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map", "novelty", "known", "embedding")
 PROBABILITY_TOLERANCE = 1e-3
 ERROR_TOLERANCE = 1e-2
+DISTANCE_TOLERANCE = 1e-3
 WHITE = 255.0
 
 
@@ -39,15 +41,18 @@ class Agreement:
     """The largest differences between the exported graph and torch over so many images, and what is tolerated:
     of the calibrated probability in absolute terms, of the reconstruction error relative to torch's, and of novelty
     relative to torch's or to its threshold, whichever is more: a part that the memory holds has a distance of 0.
-    ``milliseconds`` is what the graph took for an image, the median, on the training's threads."""
+    ``embedding`` is the cosine distance between both points of a part, ``milliseconds`` what the graph took for an
+    image, the median, on the training's threads."""
 
     images: int
     probability: float
     reconstruction_error: float
     novelty: float
+    embedding: float
     milliseconds: float
     probability_tolerance: float = PROBABILITY_TOLERANCE
     reconstruction_error_tolerance: float = ERROR_TOLERANCE
+    embedding_tolerance: float = DISTANCE_TOLERANCE
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -57,7 +62,8 @@ class Agreement:
 class Serving(nn.Module):
     """Everything behind one input and one pass of the trunk: uint8 RGB ``[1, H, W, 3]`` to the weighed logit ``[1]``,
     the pixels' reconstruction error ``[1]``, the logit that each cell alone would give ``[1, h, w]``, the deciding
-    detector's map ``[1, h', w']``, its score ``[1]``, and that of the memory of good parts and defects ``[1]``."""
+    detector's map ``[1, h', w']``, its score ``[1]``, that of the memory of good parts and defects ``[1]``, and the
+    part as a point of length 1, ``[1, 256]``."""
 
     def __init__(
         self,
@@ -69,6 +75,7 @@ class Serving(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.embedder = embedder_of(trunk)
         self.heads = nn.ModuleDict(heads)
         self.autoencoder = autoencoder
         self.factor = pool_factor(*size)
@@ -90,7 +97,7 @@ class Serving(nn.Module):
         evidence = self._weighed(_on_one_grid([cells for _, cells in voices]))
         score, cells = self._novelty({**found, PIXELS: (error, local)})
         known = found[KNOWN][0] if KNOWN in found else score
-        return logit, error, evidence, cells, score, known
+        return logit, error, evidence, cells, score, known, self.embedder(seen)
 
     def _novelty(self, found: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """The deciding detector's score, ``Together.of`` in tensors where all decide; and the map that is shown."""
@@ -137,7 +144,7 @@ def check_agreement(
     """Score images with the written graph and with torch. Raises ExportMismatch above the tolerance, and for anything
     that is not a number."""
     request = compile_graph(path, torch.get_num_threads()).create_infer_request()
-    probability, error, novelty, took = 0.0, 0.0, 0.0, list[float]()
+    probability, error, novelty, embedding, took = 0.0, 0.0, 0.0, 0.0, list[float]()
     for image in images:
         with torch.inference_mode():
             wanted = [output.numpy() for output in serving(torch.from_numpy(image)[None])]
@@ -150,13 +157,19 @@ def check_agreement(
         error = max(error, _relative(found[1], wanted[1]))
         levels = ((4, serving.novel_from), (5, serving.known_from))
         novelty = max(novelty, *(_relative(found[at], wanted[at], level) for at, level in levels))
+        embedding = max(embedding, 1 - float((found[6] * wanted[6]).sum()))
     # Written so that NaN fails too.
     if not (probability <= PROBABILITY_TOLERANCE and max(error, novelty) <= ERROR_TOLERANCE):
         raise ExportMismatch(
             f"The exported graph differs from torch by {probability:.2g} in probability and {max(error, novelty):.2g} "
             f"in relative error; {PROBABILITY_TOLERANCE:g} and {ERROR_TOLERANCE:g} are tolerated."
         )
-    return Agreement(len(images), probability, error, novelty, round(float(np.median(took)), 1))
+    if not embedding <= DISTANCE_TOLERANCE:
+        raise ExportMismatch(
+            f"The exported graph differs from torch by a cosine distance of {embedding:.2g} in where it sees a part; "
+            f"{DISTANCE_TOLERANCE:g} is tolerated."
+        )
+    return Agreement(len(images), probability, error, novelty, embedding, round(float(np.median(took)), 1))
 
 
 def _relative(found: NDArray[np.float32], wanted: NDArray[np.float32], least: float = 1e-12) -> float:

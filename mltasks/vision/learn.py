@@ -18,6 +18,8 @@ from safetensors.torch import save_file
 from mltasks.vision import bundle
 from mltasks.vision.compute import derive_seed, reproducible
 from mltasks.vision.data import assign_splits
+from mltasks.vision.embedder import space_of
+from mltasks.vision.embedding import DIMENSIONS
 from mltasks.vision.evaluate import Evaluation, evaluate
 from mltasks.vision.export import OUTPUTS, Agreement, Serving, check_agreement, export_graph
 from mltasks.vision.fit import Fitted, fit
@@ -166,6 +168,10 @@ def meta_of(fitted: Fitted, samples: Sequence[Sample], agreement: Agreement, sec
             "map_scales": setting.map_scales,
         },
         "anomaly_map_scale": setting.map_scale,
+        "embedding": {
+            "space": space_of(fitted.trunk, config.height, config.width, keep_shape=config.keep_shape),
+            "dimensions": DIMENSIONS,
+        },
         "escapes": escapes_of(fitted).to_json(),
         "config": config.to_json(),
         "backbone": {"name": config.backbone, **asdict(fitted.weights)},

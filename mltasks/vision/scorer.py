@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,18 @@ from mltasks.vision.types import InputSize, Scores, Thresholds
 if TYPE_CHECKING:
     import openvino
 
-LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, KNOWN = range(6)
+LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, KNOWN, EMBEDDING = range(7)
 # bf16 would be OpenVINO's own choice on some processors and would move the scores away from the checked ones.
 PRECISION, HALF = "f32", "bf16"
+
+
+class Look(NamedTuple):
+    """What one pass tells of an image. ``embedding`` is a point of length 1, float32 ``[256]``, in the scorer's
+    ``space``; None of versions that were made before points were."""
+
+    scores: Scores
+    maps: Maps
+    embedding: NDArray[np.float32] | None
 
 
 class Scorer:
@@ -35,6 +44,8 @@ class Scorer:
         self._novelty: dict[str, Any] = meta.get("novelty", {})
         self.thresholds = Thresholds(**meta["thresholds"])
         self.calibrator = Calibrator.from_json(meta["calibration"])
+        # Which network draws the points, at which size; empty where none does.
+        self.space: str = meta.get("embedding", {}).get("space", "")
         self._anomaly_scale = float(meta["anomaly_map_scale"])
         self._model = model
         self._local = threading.local()
@@ -57,10 +68,10 @@ class Scorer:
         """Where the scores of one image come from. Raises as ``score``."""
         return self._maps(self._infer(image))
 
-    def look(self, image: NDArray[np.uint8]) -> tuple[Scores, Maps]:
-        """Scores and maps of one image from one pass. Raises as ``score``."""
+    def look(self, image: NDArray[np.uint8]) -> Look:
+        """Scores, maps and embedding of one image from one pass. Raises as ``score``."""
         outputs = self._infer(image)
-        return self._scores(outputs), self._maps(outputs)
+        return Look(self._scores(outputs), self._maps(outputs), outputs[EMBEDDING] if self.space else None)
 
     def _maps(self, outputs: list[FloatMap]) -> Maps:
         evidence = self.calibrator.probability(outputs[EVIDENCE])

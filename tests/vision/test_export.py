@@ -43,6 +43,7 @@ BIASES = {
     "second_whole": "heads.second_whole.mean",
     TOGETHER: "heads.second_whole.mean",
     PIXELS: "autoencoder.decoder.0.bias",
+    "embedding": "embedder.bias",
 }
 
 
@@ -99,20 +100,22 @@ def test_it_scores_as_torch_does(
     calibrator = Calibrator.from_json(learned.meta["calibration"])
     limit, known_limit = learned.meta["novelty"]["threshold"], learned.meta["novelty"]["known_threshold"]
     with torch.inference_mode():
-        for image, scores in zip(images, scorer.score(images), strict=True):
-            logit, error, _, _, novelty, known = serving(torch.from_numpy(image)[None])
+        for image in images:
+            scores, _, embedding = scorer.look(image)
+            logit, error, _, _, novelty, known, point = serving(torch.from_numpy(image)[None])
             assert scores.defect_probability == pytest.approx(float(calibrator.probability(logit.item())), abs=1e-3)
             assert scores.reconstruction_error == pytest.approx(error.item(), rel=1e-2)
             # A part that would FAIL is novel where labeled defects don't explain it either.
             wanted = known.item() / known_limit if scores.defective else novelty.item() / limit
             assert scores.novelty == pytest.approx(wanted, rel=1e-2, abs=1e-2)
+            assert embedding == pytest.approx(point[0].numpy(), abs=1e-3)
 
 
 def test_its_maps_are_those_of_torch(
     scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
 ) -> None:
     with torch.inference_mode():
-        _, _, evidence, cells, _, _ = serving(torch.from_numpy(images[0])[None])
+        _, _, evidence, cells, _, _, _ = serving(torch.from_numpy(images[0])[None])
     found = scorer.maps(images[0])
 
     wanted = Calibrator.from_json(learned.meta["calibration"]).probability(evidence[0].numpy())
@@ -121,7 +124,7 @@ def test_its_maps_are_those_of_torch(
     assert found.anomaly == pytest.approx(np.clip(cells[0].numpy() / (2 * half), 0, 1), abs=1e-2)
 
 
-@pytest.mark.parametrize("part", ["logit", "novelty", PIXELS])
+@pytest.mark.parametrize("part", ["logit", "novelty", PIXELS, "embedding"])
 def test_an_export_that_scores_otherwise_is_refused(
     learned: Learned, serving: Serving, images: list[NDArray[np.uint8]], part: str
 ) -> None:
@@ -153,12 +156,13 @@ def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> N
     export_graph(made, tmp_path / "serving.xml", 64, 96)
     agreement = check_agreement(made, tmp_path / "serving.xml", [image], Calibrator(1.0, 0.0))
     with torch.inference_mode():
-        logit, _, evidence, cells, _, _ = made(torch.from_numpy(image)[None])
+        logit, _, evidence, cells, _, _, point = made(torch.from_numpy(image)[None])
         seen = made.trunk(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
         apart = [head(seen)[0] for head in heads.values()]
 
     assert agreement.images == 1
     assert evidence.shape == cells.shape == (1, 4, 6)
+    assert point.shape == (1, 256)
     torch.testing.assert_close(logit, 0.5 * apart[0] + 2 * apart[1] - 1)
 
 
@@ -177,7 +181,7 @@ def test_the_graph_says_what_the_detectors_say_together() -> None:
     image = torch.randint(0, 255, (1, 64, 96, 3), dtype=torch.uint8)
 
     with torch.inference_mode():
-        _, _, _, cells, novelty, _ = made(image)
+        _, _, _, cells, novelty, _, _ = made(image)
         apart = {name: head(made.trunk(image.permute(0, 3, 1, 2) / 255)) for name, head in heads.items()}
 
     assert setting.together is not None

@@ -88,13 +88,15 @@ def test_meta_says_where_the_version_comes_from(learned: Learned) -> None:
     agreement = meta["export_agreement"]
     assert agreement["images"] == 16
     assert 0 <= agreement["probability"] <= agreement["probability_tolerance"]
+    assert agreement["embedding"] <= agreement["embedding_tolerance"]
+    assert meta["embedding"]["dimensions"] == 256 and len(meta["embedding"]["space"]) == 32
 
 
 def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
     meta = learned.meta
     novelty = meta["novelty"]
 
-    assert meta["outputs"][-2:] == ["novelty", "known"]
+    assert meta["outputs"][-3:] == ["novelty", "known", "embedding"]
     assert novelty["known_threshold"] > 0
     assert set(meta["fusion"]["weights"]) == {*HEADS, *TrainConfig().detectors}
     assert min(meta["fusion"]["weights"].values()) >= 0
@@ -119,7 +121,7 @@ def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: Lear
 def test_the_weights_are_those_of_all_networks(learned: Learned) -> None:
     names = set(load_file(learned.bundle_dir / bundle.WEIGHTS))
 
-    assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder"}
+    assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder", "embedder"}
     heads = {name.split(".")[1] for name in names if name.startswith("heads.")}
     assert heads == {*HEADS, *TrainConfig().detectors, "known"}
 

@@ -19,6 +19,7 @@ from mltasks.vision.drawing.plates import DrawnPart
 from mltasks.vision.fit import HOLDOUT_SPLITS
 from mltasks.vision.images import place
 from mltasks.vision.maps import FloatMap, Maps, pack, render_heatmap, unpack
+from mltasks.vision.scorer import Look
 from mltasks.vision.types import DEFECT, GOOD, Costs, InputSize, Sample, Scores
 from tests.vision.benched import run
 
@@ -35,9 +36,9 @@ class Fixed:
     def __init__(self, evidence: FloatMap, anomaly: FloatMap) -> None:
         self.maps = Maps(evidence, anomaly)
 
-    def look(self, image: np.ndarray) -> tuple[Scores, Maps]:
+    def look(self, image: np.ndarray) -> Look:
         assert image.shape == (64, 96, 3)
-        return Scores(0.9, 0.1, 0.2, 0.5, novel_defect_suspected=False), self.maps
+        return Look(Scores(0.9, 0.1, 0.2, 0.5, novel_defect_suspected=False), self.maps, None)
 
 
 def quiet() -> FloatMap:

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 from numpy.typing import NDArray
 
 from mltasks.vision.bundle import BundleCorrupt
+from mltasks.vision.embedding import DIMENSIONS
 from mltasks.vision.learn import Learned
-from mltasks.vision.scorer import Scorer, compile_graph
+from mltasks.vision.scorer import Scorer, compile_graph, compile_model
 from mltasks.vision.types import InputSize
 
 WITHOUT_TORCH = """
@@ -67,11 +69,28 @@ def test_maps_are_shares_over_the_image(scorer: Scorer, images: list[NDArray[np.
 
 
 def test_one_look_gives_scores_and_maps(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
-    scores, maps = scorer.look(images[3])
+    scores, maps, embedding = scorer.look(images[3])
     alone = scorer.maps(images[3])
 
+    assert embedding is not None and embedding.shape == (DIMENSIONS,)
+    assert np.linalg.norm(embedding) == pytest.approx(1)
     assert [scores] == scorer.score([images[3]])
     assert np.array_equal(maps.evidence, alone.evidence) and np.array_equal(maps.anomaly, alone.anomaly)
+
+
+def test_a_version_from_before_points_serves_without(learned: Learned, images: list[NDArray[np.uint8]]) -> None:
+    model = openvino.Core().read_model(learned.bundle_dir / "serving.xml")
+    newest = model.outputs[-1]
+    assert newest.any_name == "embedding"
+    model.remove_result(newest.get_node())
+    meta = {key: value for key, value in learned.meta.items() if key != "embedding"}
+    old = Scorer(compile_model(model, 1), meta, learned.sha256)
+
+    scores, maps, embedding = old.look(images[0])
+
+    assert (old.space, embedding) == ("", None)
+    assert [scores] == old.score([images[0]])
+    assert maps.evidence.shape == (8, 8)
 
 
 def test_many_threads_get_each_its_own_answer(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:

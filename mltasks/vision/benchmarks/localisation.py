@@ -93,7 +93,7 @@ def pointed(scorer: Scorer, sample: Sample, mask: Mask) -> tuple[float, dict[str
     loaded = load(sample.path, size=size)
     if mask.shape != (loaded.height, loaded.width):
         raise NoMask(f"The mask of {sample.name} has another size, {mask.shape[1]} × {mask.shape[0]}, than the image.")
-    scores, found = scorer.look(loaded.array(size))
+    scores, found, _ = scorer.look(loaded.array(size))
     over = layers(found, loaded.placement(size), size)
     return scores.defect_probability, {name: lies_on(loudest(values), mask) for name, values in over.items()}
 
