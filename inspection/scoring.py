@@ -7,12 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
 from django.db import transaction
 from django.utils import timezone
+from numpy.typing import NDArray
 
-from inspection import leases, ranking, routing, storage
+from inspection import embedding_parts, leases, ranking, routing, storage
 from inspection.models import Inspection, Product, Verdict
 from inspection.policy import policy_of
 from inspection.routing import Decision
@@ -48,12 +50,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What scoring one part came to."""
+    """What scoring one part came to; ``embedding`` is a point in ``space``, None of versions that draw none."""
 
     decision: Decision
     version: ModelVersion | None = None
     scores: Scores | None = None
     packed_maps: bytes = b""
+    embedding: NDArray[np.float32] | None = None
+    space: str = ""
 
 
 def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
@@ -99,9 +103,10 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
         return Outcome(routing.decide(None, policy, audit_draw=draw))
     scorer = serving.scorer(version)
     loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
-    scores, found = scorer.look(loaded.array(size))
+    scores, found, embedding = scorer.look(loaded.array(size))
     packed = maps.pack(found, loaded.placement(size), size)
-    return Outcome(routing.decide(scores, policy, audit_draw=draw), version, scores, packed)
+    decision = routing.decide(scores, policy, audit_draw=draw)
+    return Outcome(decision, version, scores, packed, embedding, scorer.space)
 
 
 def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> images.Loaded:
@@ -123,12 +128,19 @@ def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Ins
         fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores)
     with transaction.atomic():
         written = leases.write(inspection, fields, end=True)
-        if written and outcome.packed_maps:
-            ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
+        if written:
+            _keep_what_was_seen(inspection, outcome)
     if written:
         return inspection
     logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
     return _as_it_is(inspection)
+
+
+def _keep_what_was_seen(inspection: Inspection, outcome: Outcome) -> None:
+    if outcome.packed_maps:
+        ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
+    if outcome.embedding is not None:
+        embedding_parts.keep(inspection, outcome.space, outcome.embedding)
 
 
 def _decided(outcome: Outcome) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from django.db.models.functions import Now
 from numpy.typing import NDArray
 
 from inspection import intake, scoring, storage, sweeping
-from inspection.models import Inspection, Product
+from inspection.models import Embedding, Inspection, Product
 from inspection.score_maps import ScoreMaps
-from mltasks.vision.maps import Maps
-from mltasks.vision.types import Scores
+from mltasks.vision.scorer import Look
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.told import Told, scores
 from tests.trained import MakeVersion, rewrite
@@ -88,12 +87,12 @@ def test_who_lost_the_lease_writes_nothing(tell: Any, receive: Receive, monkeypa
     row = receive()
     assert row.defect_probability == 0.99, "The sweeper's verdict stands, and is what the sender is told."
     assert Inspection.objects.get().verdict == "FAIL"
-    assert ScoreMaps.objects.count() == 1, "The loser's maps are not kept."
+    assert ScoreMaps.objects.count() == Embedding.objects.count() == 1, "What the loser saw is not kept."
 
 
 def test_who_lost_the_lease_while_it_failed_stops(tell: Any, receive: Receive) -> None:
     class Thief(Told):
-        def look(self, picture: NDArray[np.uint8]) -> tuple[Scores, Maps]:
+        def look(self, picture: NDArray[np.uint8]) -> Look:
             Inspection.objects.update(lease_token=uuid.uuid4())
             return super().look(picture)
 

@@ -13,7 +13,7 @@ from django.db import InternalError, ProgrammingError, transaction
 from django.db.models.functions import Now
 
 from inspection import storage, sweeping
-from inspection.models import Inspection, Product, Station
+from inspection.models import Embedding, Inspection, Product, Station
 from inspection.score_maps import ScoreMaps
 from mltasks import serving
 from mltasks.vision import images
@@ -72,6 +72,16 @@ def test_it_keeps_no_maps_of_what_it_could_not_score(tell: Any, receive: Receive
     tell(*[RuntimeError("no luck")] * 3)
     row = receive()
     assert (row.reasons, row.novelty, ScoreMaps.objects.count()) == (["scoring_failed"], None, 0)
+    assert not Embedding.objects.exists()
+
+
+def test_a_version_that_draws_no_points_scores_all_the_same(
+    tell: Any, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Told, "space", "")
+    tell(scores(0.9))
+    assert receive().verdict == "FAIL"
+    assert not Embedding.objects.exists()
 
 
 def test_it_scores_the_stations_region_as_it_was_at_intake(tell: Any, station: Station, receive: Receive) -> None:
@@ -106,7 +116,7 @@ def test_a_real_version_scores_and_its_maps_are_kept(
     size = serving.scorer(version).input_size
     with storage.image_path(row).open("rb") as stream:
         loaded = images.load(stream, size=size)
-    said, found = serving.scorer(version).look(loaded.array(size))
+    said, found, point = serving.scorer(version).look(loaded.array(size))
 
     assert (row.model_version, row.attempt) == (version, 1)
     assert row.defect_probability == pytest.approx(said.defect_probability, abs=1e-6)
@@ -114,6 +124,10 @@ def test_a_real_version_scores_and_its_maps_are_kept(
     assert row.novel_defect_suspected == (said.novelty > 1)
     stored = bytes(ScoreMaps.objects.get(inspection=row).packed)
     assert stored == pack(found, loaded.placement(size), size)
+    kept = Embedding.objects.get(inspection=row)
+    assert (kept.product, kept.space, kept.target) == (product, version.meta["embedding"]["space"], None)
+    # 16 bits each
+    assert kept.vector == pytest.approx(point, abs=1e-3)
     inside = loaded.placement(size)
     longest = max(inside.width, inside.height)
     assert max(unpack(stored).evidence.shape) == min(48, longest)

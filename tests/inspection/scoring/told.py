@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.embedding import DIMENSIONS
 from mltasks.vision.maps import Maps
+from mltasks.vision.scorer import Look
 from mltasks.vision.types import InputSize, Scores
 
 
@@ -15,16 +17,19 @@ class Told:
     input_size = InputSize(64, 48)
     maps = Maps(np.eye(4, 3, dtype=np.float32), np.zeros((16, 12), np.float32))
 
+    space = "told"
+    point = np.eye(1, DIMENSIONS, dtype=np.float32)[0]
+
     def __init__(self, *answers: Scores | Exception) -> None:
         self.answers = list(answers)
         self.seen: list[NDArray[np.uint8]] = []
 
-    def look(self, picture: NDArray[np.uint8]) -> tuple[Scores, Maps]:
+    def look(self, picture: NDArray[np.uint8]) -> Look:
         self.seen.append(picture)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer, self.maps
+        return Look(answer, self.maps, self.point if self.space else None)
 
 
 def scores(probability: float, novel: bool = False) -> Scores:
