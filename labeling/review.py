@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import queue, rechecking
+from labeling import queue, rechecking, references
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
 
@@ -97,6 +97,7 @@ def undo(label: Label, *, by: User) -> None:
             raise NotStanding("A newer label of this part counts; take that one back first.")
         LabelUndo.objects.create(label=label, by=by)
         rechecking.take_back(label)
+        references.mark(part)
         if standing_label(part) is None:
             Inspection.objects.filter(pk=part.pk).update(settled_at=None)
 
@@ -148,6 +149,7 @@ def _settle(part: Inspection, label: Label) -> None:
     rechecking.answer(part, label)
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
     Claim.objects.filter(inspection=part, closed_at__isnull=True).update(closed_at=Now())
+    references.mark(part)
 
 
 def _defect_type(product: Product, verdict: str, wanted: DefectType | str | None) -> DefectType | None:

@@ -7,8 +7,8 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
+from labeling import comparable, rechecking
 from labeling import nightly as nights
-from labeling import rechecking
 from mltasks import sweeping
 
 logger = logging.getLogger(__name__)
@@ -28,3 +28,10 @@ def sweep_runs() -> None:
         logger.info("Swept training runs: %d put right", count)
     if opened := rechecking.sweep():
         logger.info("Offered %d labels again: a new version doubts them", len(opened))
+
+
+@shared_task
+def make_comparable() -> None:
+    """Give labeled and waiting parts the points that serving could not."""
+    if count := comparable.sweep():
+        logger.info("Made %d parts comparable with others", count)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling import review_views, views
+from labeling import reference_views, review_views, views
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("review/held/", review_views.held, name="review-held"),
     path("review/release/", review_views.release, name="review-release"),
     path("review/undo/", review_views.undo, name="review-undo"),
+    path("review/references/<uuid:inspection>/", reference_views.references, name="review-references"),
     path("review/plain/", review_views.plain, name="review-plain"),
     path("inspections/", views.inspections, name="history"),
     path("inspections/<uuid:key>/", views.inspection, name="part"),
