@@ -33,7 +33,7 @@ class Peer(nn.Module):
         rgb = image.permute(0, 3, 1, 2).to(torch.float32) / WHITE
         logit = self.linear(self.network((rgb - self.mean) / self.deviation)).squeeze(1)
         error, cells = self.autoencoder.errors(shrink(rgb, self.factor))
-        return logit, error, cells, cells, error, error
+        return logit, error, cells, cells, error, error, error
 
 
 def export_peer(network: nn.Module, size: tuple[int, int], path: Path) -> Peer:
