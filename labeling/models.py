@@ -7,7 +7,6 @@ from typing import Self
 
 import pgtrigger
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -44,6 +43,8 @@ class Claim(models.Model):
         indexes = [
             # What a reviewer holds, however much they held before.
             models.Index(fields=["reviewer", "created_at"], name="claim_held", condition=Q(closed_at__isnull=True)),
+            # The admin's list.
+            models.Index(fields=["-created_at", "-id"], name="claim_newest"),
         ]
 
     def __str__(self) -> str:
@@ -167,8 +168,8 @@ class Label(models.Model):
             models.Index(fields=["inspection", "-created_at", "-id"], name="label_newest_of_inspection"),
             # What a person labeled today. In the place of the foreign key's own index.
             models.Index(fields=["reviewer", "-created_at", "-id"], name="label_newest_of_reviewer"),
-            # What is newer than the last snapshot. Not in order, so that no look for one part's newest walks it.
-            BrinIndex(fields=["created_at"], name="label_times"),
+            # What is newer than the last snapshot, and the admin's list.
+            models.Index(fields=["-created_at", "-id"], name="label_newest"),
         ]
         triggers = [
             pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),

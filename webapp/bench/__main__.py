@@ -28,6 +28,7 @@ def main() -> int:
                 "MEDIA_ROOT": str(folder / "media"),
             }
             os.environ |= {"DJANGO_SETTINGS_MODULE": "webapp.settings", "LOG_LEVEL": "WARNING", "DEBUG": "0"}
+            (folder / "var" / "static").mkdir(parents=True)
             return _run(options)
         except CouldNotStart as error:
             sys.stderr.write(f"{error}\n")
