@@ -38,13 +38,16 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
     """
     with transaction.atomic():
         # One reviewer's claims are made one after another, so that two tabs can't hold more than the limit.
-        User.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
+        User.objects.select_for_update(no_key=True).values_list("pk").get(pk=reviewer.pk)
         close_expired()
-        held = list(claims_held(reviewer))
+        # Keys alone: most of what they hold is on their page already.
+        held = list(claims_held(reviewer).values_list("pk", "inspection__product"))
         known = set(excluding)
-        for own in held:
-            if own.pk not in known and product in (None, own.inspection.product) and _renewed(own):
-                return own
+        for key, owner in held:
+            if key not in known and (product is None or product.pk == owner):
+                own = claims_held(reviewer).filter(pk=key).first()
+                if own is not None and _renewed(own):
+                    return own
         if len(held) >= MAX_HELD:
             return None
         ways = [_claim_disputed, _claim_waiting, _claim_again]
@@ -159,7 +162,7 @@ def _open_claims(part: str) -> QuerySet[Claim]:
 
 def _lockable(wanted: Q) -> Callable[[], Inspection | None]:
     # No key update: rows that refer to the part may still be written meanwhile.
-    parts = in_order(_unclaimed().filter(wanted))
+    parts = in_order(_unclaimed().filter(wanted)).only("pk")
     return parts.select_for_update(skip_locked=True, of=("self",), no_key=True).first
 
 
