@@ -30,8 +30,8 @@ def agree(first: Word, second: Word) -> bool:
 
 
 def word(label: Label) -> Word:
-    """What the label says."""
-    return label.verdict, label.defect_type
+    """What the label says, by the type's name today."""
+    return label.verdict, label.defect_type.current if label.defect_type else None
 
 
 def two_words(again: Recheck | None) -> list[Label]:

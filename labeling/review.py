@@ -176,10 +176,6 @@ def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
     return earlier.label
 
 
-def _says(label: Label) -> tuple[str, DefectType | None]:
-    return label.verdict, label.defect_type.current if label.defect_type else None
-
-
 def _settle(part: Inspection) -> None:
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
     Claim.objects.filter(inspection=part, closed_at__isnull=True).update(closed_at=Now())
