@@ -98,7 +98,7 @@ def test_reviewers_look_and_change_nothing(
     expect(page.get_by_role("img", name="scratch: part P-0")).to_be_visible()
     expect(page.get_by_role("link", name="Change")).to_have_count(0)
     expect(page.get_by_role("button", name="Add")).to_have_count(0)
-    page.wait_for_function("[...document.images].every(one => one.complete)")
+    page.wait_for_function("() => [...document.images].every(one => one.complete)")
     shoot(page, "defect-types-guide")
     for path in (f"/defect-types/{kind.pk}/", f"/defect-types/{kind.pk}/merge/?into={kind.pk}"):
         answer = page.goto(path)

@@ -35,13 +35,13 @@ def test_a_parts_page_shows_what_looks_like_it(
     review.correct(scratched, by=ada, verdict="FAIL", defect_type="scratch")
 
     page.goto(f"/inspections/{part.pk}/")
-    rows = page.locator(".alike figure")
+    rows = page.locator(".likes figure")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("PASS")
     expect(rows.nth(0)).to_contain_text("1.00 alike")
     expect(rows.nth(1)).to_contain_text("scratch")
-    page.wait_for_function("[...document.querySelectorAll('.alike img')].every(one => one.naturalWidth > 0)")
-    page.locator(".alike").scroll_into_view_if_needed()
+    page.wait_for_function("() => [...document.querySelectorAll('.likes img')].every(one => one.naturalWidth > 0)")
+    page.locator(".likes").scroll_into_view_if_needed()
     shoot(page, "part-references")
     grave = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
     assert not grave, [one["id"] for one in grave]
