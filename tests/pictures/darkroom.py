@@ -14,7 +14,7 @@ from tests.chromium import DESKTOP, PHONE
 from tests.pictures.pages import Page, places
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
-COLOURS = 192
+COLOURS = 128
 PATIENCE = 60_000  # ms: a machine may be slow, a picture that is taken never waits that long
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from django.db.models import Count
 from django.urls import get_resolver
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
-from inspection.models import Inspection
 from labeling.models import Label
 from mltasks.models import ModelVersion, TrainingRun
+from tests.pictures.fortnight import LAST_WORD
 from tests.pictures.plant import HINGE, MANAGER, PRODUCT
 
 REVIEWER = "tomasz"
@@ -68,7 +67,7 @@ def with_map(tab: Tab) -> None:
 
 def _map_is_there(tab: Tab) -> None:
     expect(tab.locator(".heatmap.shown")).to_be_visible()
-    tab.wait_for_function("document.querySelector('.heatmap.shown').naturalWidth > 0")
+    tab.wait_for_function("() => document.querySelector('.heatmap.shown').naturalWidth > 0")
 
 
 overlay = partial(on_the_part, key="h")
@@ -96,11 +95,8 @@ PAGES = (
 
 
 def places() -> dict[str, object]:
-    """What stands in the addresses: a failed part with a rich life, and the run that made the newest version."""
-    lives = Inspection.objects.annotate(said=Count("labels")).filter(
-        model_version__isnull=False, labels__in=Label.objects.filter(comment__startswith="Across the pad")
-    )
+    """What stands in the addresses: a part with a rich life, and the run that made the newest version."""
     return {
-        "part": lives.order_by("-said", "part_id")[0].pk,
+        "part": Label.objects.filter(comment=LAST_WORD).earliest("pk").inspection_id,
         "run": TrainingRun.objects.get(version=ModelVersion.objects.get(model__name=PRODUCT, number=2)).pk,
     }
