@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from inspection import products
 from inspection.models import Inspection, Product
 from labeling import queue, review
 from labeling.importing import import_images
@@ -25,7 +26,7 @@ from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.drawing.plates import DrawnPart, PartKind
 from tests.pictures import volume
 from tests.pictures.clock import let_pass
-from tests.pictures.plant import MANAGER, Plant, built, line, scratched, shots_of_one
+from tests.pictures.plant import MANAGER, REVIEWERS, Plant, built, line, scratched, shots_of_one
 from webapp.celery import app
 
 Say = Callable[[str], None]
@@ -36,7 +37,8 @@ _COMMENTS = (
     "Same spot as this morning, check the ejector",
     "Second one from press-2",
 )
-_LEFT_WAITING = 23
+_LEFT_WAITING = 9
+LAST_WORD = "Does not wipe off: scrap"
 
 
 def told(say: Say) -> None:
@@ -53,12 +55,13 @@ def told(say: Say) -> None:
     say("Shifts with version 1, and reviews of what it is unsure about ...")
     _shift(plant, line(5, 40), ("tomasz", "jonas", "mei"), days=6)
     _second_thoughts(plant)
-    _shift(plant, line(6, 40), ("mei", "tomasz", "jonas"), days=4)
+    _shift(plant, line(6, 40), ("mei", "tomasz", "jonas", MANAGER), days=4)
     _failed_run(plant.product)
     say("Training version 2 ...")
     _trained(plant.product)
     say("Today ...")
-    _today(plant)
+    _morning(plant)
+    _afternoon(plant)
     volume.fill(plant.product)
 
 
@@ -105,22 +108,19 @@ def _as_labeled(part: Inspection) -> tuple[str, str]:
 
 
 def _second_thoughts(plant: Plant) -> None:
-    """Three verdicts are taken back and given again; defect types get their examples."""
-    scratches = Label.objects.filter(verdict="FAIL", defect_type__name="scratch", review__isnull=False)
-    for label in scratches.not_undone().filter(inspection__model_version__isnull=False).order_by("-pk")[:3]:
-        by = plant.people[MANAGER]
-        if review.standing_label(label.inspection) != label:
-            continue
-        review.undo(label, by=by)
+    """Three scratches are explained away, taken back and named; defect types get their examples."""
+    boss, jonas = plant.people[MANAGER], plant.people["jonas"]
+    scored = Inspection.objects.filter(product=plant.product, model_version__isnull=False)
+    for part in plant.by_size(scored, PartKind.SCRATCH)[:3]:
+        label = review.correct(part, by=jonas, verdict="PASS", comment="Wipes off")
         let_pass(minutes=11)
-        review.correct(
-            label.inspection, by=by, verdict="FAIL", defect_type="scratch", comment="Across the pad: scrap it"
-        )
+        review.undo(label, by=boss)
+        let_pass(minutes=1)
+        review.correct(part, by=boss, verdict="FAIL", defect_type="scratch", comment=LAST_WORD)
     for label in Label.objects.filter(defect_type__isnull=False).order_by("pk"):
         if label.defect_type and label.defect_type.examples.count() < 3:
-            DefectExample.objects.get_or_create(
-                defect_type=label.defect_type, inspection=label.inspection, defaults={"added_by": plant.people[MANAGER]}
-            )
+            own = {"defect_type": label.defect_type, "inspection": label.inspection}
+            DefectExample.objects.get_or_create(**own, defaults={"added_by": boss})
 
 
 def _trained(product: Product) -> None:
@@ -144,20 +144,26 @@ def _failed_run(product: Product) -> None:
     let_pass(hours=20)
 
 
-def _today(plant: Plant) -> None:
-    """Late shift: parts with verdicts, most reviews done, some parts waiting, the best one to look at first."""
+def _morning(plant: Plant) -> None:
+    """Early shift: people look at almost all that waits."""
     for part in line(8, 40):
         plant.receive(part)
-    for part in [*shots_of_one(9), *scratched(7, 20)]:
-        plant.receive(part, every=20)
     _beat()
-    people = [plant.people[name] for name in ("tomasz", "mei", "jonas")]
+    people = [plant.people[name] for name in REVIEWERS]
     while Inspection.objects.awaiting_review().filter(product=plant.product).count() > _LEFT_WAITING:
         if not sum(_reviewed(plant, person, 3) for person in people):
             break
+
+
+def _afternoon(plant: Plant) -> None:
+    """Late shift: a look costs more than thought, so fewer parts wait; the best one to look at stands first."""
+    plant.product.review_cost, plant.product.escape_promise = 0.5, 0.2
+    products.change(plant.product)
+    for part in [*scratched(15, 24), *line(11, 40)]:
+        plant.receive(part, every=20)
     with patch("inspection.scoring._outcome", side_effect=OSError("The version's graph could not be read.")):
         plant.receive(line(10, 1)[0], every=20)
-    for part in line(11, 22):
+    for part in line(13, 12):
         plant.receive(part, every=20)
     _hinge_covers(plant)
     _beat()
@@ -165,26 +171,24 @@ def _today(plant: Plant) -> None:
 
 
 def _best_first(plant: Plant) -> None:
-    """The scratch that most of the part shows stands first in the queue."""
+    """The scratch that takes most of its part stands first in the queue; any defect, where no scratch waits."""
     waiting = Inspection.objects.awaiting_review().filter(product=plant.product, model_version__isnull=False)
-    scratches = [part for part in waiting if plant.truth[part.part_id].kind is PartKind.SCRATCH]
-    assert scratches, "No scratched part waits for a person: the pictures would show none."
-    best = max(scratches, key=lambda part: int(plant.truth[part.part_id].mask.sum()))
+    best = [*plant.by_size(waiting, PartKind.SCRATCH), *plant.by_size(waiting, *PartKind)][0]
     Inspection.objects.filter(pk=best.pk).update(queue_time=best.received_at - timedelta(days=2))
 
 
 def _hinge_covers(plant: Plant) -> None:
-    """Another product, whose reviews are all done but for one."""
+    """Another product, without a model: most are reviewed, and near-identical shots of one part wait."""
     stations, plant.stations = plant.stations, list(plant.hinge.stations.all())
-    for part in line(12, 9):
+    for part in line(12, 8):
         plant.receive(part)
-    plant.stations = stations
-    for _ in range(8):
         claim = queue.claim(reviewer=plant.people["mei"], product=plant.hinge)
         assert claim is not None
         let_pass(seconds=4)
-        verdict, _kind = plant.seen(claim.inspection)
-        review.resolve(claim, verdict=verdict)
+        review.resolve(claim, verdict=plant.seen(claim.inspection)[0])
+    for part in shots_of_one(15):
+        plant.receive(part)
+    plant.stations = stations
 
 
 def _beat() -> None:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from django.db.models import Count
 from django.urls import get_resolver
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
-from inspection.models import Inspection
 from labeling.models import Label
 from mltasks.models import ModelVersion, TrainingRun
+from tests.pictures.fortnight import LAST_WORD
 from tests.pictures.plant import HINGE, MANAGER, PRODUCT
 
 REVIEWER = "tomasz"
@@ -41,12 +40,14 @@ class Page:
 
 
 def on_the_part(tab: Tab, key: str = "") -> None:
-    """The workbench with its part, and a key pressed."""
+    """The workbench with its part and what it is compared with, and a key pressed."""
     expect(tab.locator("#workbench[data-ready]")).to_be_visible()
+    expect(tab.locator(".references > *")).to_be_visible()
     if key:
         tab.keyboard.press(key)
     if key == "h":
-        _map_is_there(tab)
+        expect(tab.locator(".overlay.shown")).to_have_count(2)
+        tab.wait_for_function("() => [...document.querySelectorAll('.overlay')].every(one => one.naturalWidth > 0)")
 
 
 def to_the_end(tab: Tab) -> None:
@@ -60,15 +61,24 @@ def to_the_end(tab: Tab) -> None:
     expect(tab.locator("#say")).to_be_empty()  # the words on the last verdict go by themselves
 
 
+def on_the_group(tab: Tab) -> None:
+    """Near-identical parts side by side: what comes before them passes."""
+    while True:
+        expect(tab.locator("#workbench[data-ready]")).to_be_visible()
+        if tab.locator("#alike").is_visible():
+            break
+        tab.keyboard.press("p")
+    tab.keyboard.press("g")
+    expect(tab.locator(".alike")).to_be_visible()
+    tab.wait_for_function("() => [...document.querySelectorAll('.alike img')].every(one => one.naturalWidth > 0)")
+
+
 def with_map(tab: Tab) -> None:
-    """The part's page with its heatmap over it."""
+    """The part's page with its heatmap over it, and the parts that look like it."""
     tab.locator("[data-shows]").first.click()
-    _map_is_there(tab)
-
-
-def _map_is_there(tab: Tab) -> None:
+    expect(tab.locator(".likes, .alike-none")).to_be_visible()
     expect(tab.locator(".heatmap.shown")).to_be_visible()
-    tab.wait_for_function("document.querySelector('.heatmap.shown').naturalWidth > 0")
+    tab.wait_for_function("() => document.querySelector('.heatmap.shown').naturalWidth > 0")
 
 
 overlay = partial(on_the_part, key="h")
@@ -79,6 +89,7 @@ PAGES = (
     Page("dashboard-light", "/", "The same in the light theme.", theme="light"),
     Page("review", "/review/", "One part, what the model thinks of it, and one key a verdict.", REVIEWER, overlay),
     Page("review-light", "/review/", "The same in the light theme.", REVIEWER, on_the_part, "light"),
+    Page("review-group", "/review/", "Near-identical parts, judged with one key.", "jonas", on_the_group),
     Page("review-done", f"/review/?product={HINGE}", "After the last one, nothing is left.", "mei", to_the_end),
     Page("review-plain", "/review/plain/", "The same work for browsers without scripts.", "jonas"),
     Page("inspections", "/inspections/", "All parts, newest first, filtered by words in one line."),
@@ -96,11 +107,8 @@ PAGES = (
 
 
 def places() -> dict[str, object]:
-    """What stands in the addresses: a failed part with a rich life, and the run that made the newest version."""
-    lives = Inspection.objects.annotate(said=Count("labels")).filter(
-        model_version__isnull=False, labels__in=Label.objects.filter(comment__startswith="Across the pad")
-    )
+    """What stands in the addresses: a part with a rich life, and the run that made the newest version."""
     return {
-        "part": lives.order_by("-said", "part_id")[0].pk,
+        "part": Label.objects.filter(comment=LAST_WORD).earliest("pk").inspection_id,
         "run": TrainingRun.objects.get(version=ModelVersion.objects.get(model__name=PRODUCT, number=2)).pk,
     }

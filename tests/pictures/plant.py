@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -64,6 +64,11 @@ class Plant:
         kind = TYPES.get(self.truth[part.part_id].kind, "")
         return ("FAIL", kind) if kind else ("PASS", "")
 
+    def by_size(self, parts: Iterable[Inspection], *kinds: PartKind) -> list[Inspection]:
+        """Those of the kinds, the part with the largest defect first."""
+        known = [part for part in parts if part.part_id and self.truth[part.part_id].kind in kinds]
+        return sorted(known, key=lambda part: -int(self.truth[part.part_id].mask.sum()))
+
 
 def built() -> Plant:
     """People, two products, their stations and words for defects."""
@@ -87,13 +92,14 @@ def line(seed: int, number: int) -> list[DrawnPart]:
 
 
 def scratched(seed: int, number: int) -> list[DrawnPart]:
-    """Parts with scratches, some that nobody misses and some that take a second look."""
-    return [draw_part(PartKind.SCRATCH, (1 << 30) + seed * 1000 + one) for one in range(number)]
+    """Parts with scratches, the longest first: some that nobody misses, some that take a second look."""
+    drawn = [draw_part(PartKind.SCRATCH, (1 << 30) + seed * 1000 + one) for one in range(number)]
+    return sorted(drawn, key=lambda part: -int(part.mask.sum()))
 
 
 def shots_of_one(seed: int) -> list[DrawnPart]:
-    """One scratched part that the camera took again and again: near-identical pictures, and the sensor's noise."""
-    one, rng = scratched(seed, 1)[0], np.random.default_rng(seed)
+    """One part that the camera took again and again: near-identical pictures, but for the sensor's noise."""
+    one, rng = draw_part(PartKind.NOVEL, (1 << 30) + seed), np.random.default_rng(seed)
     pixels = np.asarray(one.image, dtype=np.float32)
     found = []
     for _ in range(_SHOTS_OF_ONE):
