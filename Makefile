@@ -23,9 +23,9 @@ tests := .venv/.tests-$(runtime_id)-$(tests_id)
 up: $(runtime)
 	@exec $(PYTHON) manage.py up --tied
 
-# Two processes: tests of the vision floor need no server and run beside the others, which stay in one.
+# Three processes: one has the pages, which mostly wait for a browser, one the rest, and the vision floor runs beside.
 test: $(tests) lint
-	$(PYTHON) -m pytest --numprocesses=2 --dist=loadscope --durations=15
+	$(PYTHON) -m pytest --numprocesses=3 --dist=loadscope --durations=15
 
 # The queue and the history at a million inspections, on a database of its own: `make bench-queue FLAGS="--inspections 100000"`.
 bench-queue: $(runtime)

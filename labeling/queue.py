@@ -130,6 +130,7 @@ def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
     for wanted in [product] if product else _products_in_order(reviewer):
         made = _take_next(_lockable(Q(product=wanted) & not_skipped(reviewer)), reviewer)
         if made is not None:
+            made.inspection.product = wanted
             return made
     return None
 
@@ -162,7 +163,7 @@ def _open_claims(part: str) -> QuerySet[Claim]:
 
 def _lockable(wanted: Q) -> Callable[[], Inspection | None]:
     # No key update: rows that refer to the part may still be written meanwhile.
-    parts = in_order(_unclaimed().filter(wanted)).only("pk")
+    parts = in_order(_unclaimed().filter(wanted))
     return parts.select_for_update(skip_locked=True, of=("self",), no_key=True).first
 
 
@@ -182,9 +183,10 @@ def _take_next(look: Callable[[], Inspection | None], reviewer: User) -> Claim |
         made = Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end())
         # Nothing is made when another's claim was committed between our look and our lock. The next look sees it.
         Claim.objects.bulk_create([made], ignore_conflicts=True)
-        found = Claim.objects.select_related("inspection__product").filter(pk=made.pk).first()
-        if found is not None:
-            return found
+        lease = Claim.objects.filter(pk=made.pk).values_list("created_at", "expires_at").first()
+        if lease is not None:
+            made.created_at, made.expires_at = lease
+            return made
     return None
 
 

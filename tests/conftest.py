@@ -7,16 +7,20 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.browser", "tests.trained"]
-# What needs no server, and so may run beside the rest
+# What needs no server, and so may run beside the rest, file by file
 ALONE = "tests/vision/"
+# What mostly waits for a browser
+PAGES = ("tests/pages/", "tests/web/")
 
 
 class ByFloor(LoadScopeScheduling):
-    """With two processes (`make test`), one has the servers, the browser and the sites to itself; the files of the
-    vision floor, which need none of them, run beside it."""
+    """With three processes (`make test`), each with servers of its own, one has the pages and one the rest of the house
+    to itself; the files of the vision floor run beside them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("::")[0] if nodeid.startswith(ALONE) else "house"
+        if nodeid.startswith(ALONE):
+            return nodeid.split("::")[0]
+        return "pages" if nodeid.startswith(PAGES) else "house"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -56,6 +56,8 @@ def fill(inspections: int, waiting: int, reviewers: int, say: Say) -> Line:
 
 def _product(slug: str) -> Product:
     product = create_product(slug, name=slug.title())
+    # Each part once: second looks are few, and would be counted as parts judged twice.
+    Product.objects.filter(pk=product.pk).update(second_share=0, repeat_share=0)
     for name in STATIONS:
         Station.objects.create(product=product, name=name)
     for key, name in enumerate(("scratch", "excess", "crack", "stain"), 1):
