@@ -40,7 +40,10 @@ export class Viewer extends EventTarget {
     const { naturalWidth: width, naturalHeight: height } = this.part.image;
     const box = this.stage.getBoundingClientRect();
     if (!width || !box.width) return;
-    this.base = Math.min((box.width - 2 * MARGIN) / width, (box.height - 2 * MARGIN) / height);
+    // Beside the tools where there is room for both: nothing lies over the part.
+    const tools = matchMedia("(min-width: 901px)").matches ? this.bench.querySelector(".tools").offsetWidth + MARGIN : 0;
+    this.room = box.width - tools;
+    this.base = Math.min((this.room - 2 * MARGIN) / width, (box.height - 2 * MARGIN) / height);
     this.view.style.width = `${width * this.base}px`;
     this.view.style.height = `${height * this.base}px`;
     const [left, top, across, down] = this.part.roi ? this.part.roi.split(",").map(Number) : [0, 0, width, height];
@@ -104,9 +107,9 @@ export class Viewer extends EventTarget {
   /** Keep the part over the stage: in the middle where it is smaller, without a gap where it is larger. */
   #place(left, top) {
     const box = this.stage.getBoundingClientRect();
-    const within = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(MARGIN, Math.max(room - size - MARGIN, at)));
-    this.left = within(left, this.view.offsetWidth * this.zoom, box.width);
-    this.top = within(top, this.view.offsetHeight * this.zoom, box.height);
+    const within = (at, size, room, whole) => (size <= room ? (room - size) / 2 : Math.min(MARGIN, Math.max(whole - size - MARGIN, at)));
+    this.left = within(left, this.view.offsetWidth * this.zoom, this.room, box.width);
+    this.top = within(top, this.view.offsetHeight * this.zoom, box.height, box.height);
     this.#draw(0);
   }
 
