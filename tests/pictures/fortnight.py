@@ -87,11 +87,12 @@ def _reviewed(plant: Plant, person: User, number: int) -> int:
     """A person judges up to ``number`` parts; returns how many."""
     done = 0
     while done < number and (claim := queue.claim(reviewer=person, product=plant.product)) is not None:
-        let_pass(seconds=random.lognormvariate(1.2, 0.5))
+        seconds = random.lognormvariate(1.2, 0.5)
+        let_pass(seconds=seconds)
         done += 1
         verdict, kind = _said(plant, claim.inspection, person)
         comment = _COMMENTS[done % 3] if kind and random.random() < 0.15 else ""
-        review.resolve(claim, verdict=verdict, defect_type=kind, comment=comment)
+        review.resolve(claim, verdict=verdict, defect_type=kind, comment=comment, shown_seconds=0.8 * seconds)
     return done
 
 

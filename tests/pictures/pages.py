@@ -62,12 +62,9 @@ def to_the_end(tab: Tab) -> None:
 
 
 def on_the_group(tab: Tab) -> None:
-    """Near-identical parts side by side: what comes before them passes."""
-    while True:
-        expect(tab.locator("#workbench[data-ready]")).to_be_visible()
-        if tab.locator("#alike").is_visible():
-            break
-        tab.keyboard.press("p")
+    """Near-identical parts side by side."""
+    expect(tab.locator("#workbench[data-ready]")).to_be_visible()
+    expect(tab.locator("#alike")).to_be_visible()
     tab.keyboard.press("g")
     expect(tab.locator(".alike")).to_be_visible()
     tab.wait_for_function("() => [...document.querySelectorAll('.alike img')].every(one => one.naturalWidth > 0)")
@@ -89,7 +86,7 @@ PAGES = (
     Page("dashboard-light", "/", "The same in the light theme.", theme="light"),
     Page("review", "/review/", "One part, what the model thinks of it, and one key a verdict.", REVIEWER, overlay),
     Page("review-light", "/review/", "The same in the light theme.", REVIEWER, on_the_part, "light"),
-    Page("review-group", "/review/", "Near-identical parts, judged with one key.", "jonas", on_the_group),
+    Page("review-group", f"/review/?product={HINGE}", "Near-identical parts, one key.", "jonas", on_the_group),
     Page("review-done", f"/review/?product={HINGE}", "After the last one, nothing is left.", "mei", to_the_end),
     Page("review-plain", "/review/plain/", "The same work for browsers without scripts.", "jonas"),
     Page("inspections", "/inspections/", "All parts, newest first, filtered by words in one line."),
