@@ -62,7 +62,7 @@ def test_the_index_answers_and_nearly_always_right(product: Product) -> None:
         parts_at(product, chance(2 + target, count), target=target)
     asked = list(Embedding.objects.filter(target=None)[:30])
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("ANALYZE inspection_embedding")
+        cursor.execute("ANALYZE inspection_embedding, inspection_inspection")
         cursor.execute(ITERATE)
         for target, index in ((0, "embedding_good"), (1, "embedding_defective")):
             plan = by_distance(asked[0], target)[:3].explain()

@@ -44,7 +44,7 @@ def test_it_times_our_graph_against_its_peer(folder: Path, monkeypatch: pytest.M
     )
     assert all(figure["mean"] > 0 and figure["runs"] == 3 for figure in figures.values())
     assert figures["ratio, a tenth of pairs below"]["mean"] <= figures["ratio, a tenth of pairs above"]["mean"]
-    assert found["seconds"] < 60, "It learns for one epoch, whatever the settings say."
+    assert found["seconds"] < 120, "It learns for one epoch, whatever the settings say; others use the cores, too."
 
 
 def test_the_peer_is_resnet18_with_the_pixel_autoencoder(tmp_path: Path) -> None:
