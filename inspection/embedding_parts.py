@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
 from inspection import storage
@@ -13,7 +12,6 @@ from inspection.models import Embedding, Inspection
 from mltasks.vision import images
 from mltasks.vision.embedding import DIMENSIONS
 from mltasks.vision.scorer import Scorer
-from mltasks.vision.types import Roi
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +21,9 @@ NOWHERE = np.zeros(DIMENSIONS, np.float32)
 
 def point_of(part: Inspection, scorer: Scorer) -> NDArray[np.float32]:
     """Where the scorer's version sees the part; ``NOWHERE`` for an image that can't be read. The scorer has a space."""
-    roi = Roi.parse(part.roi) if part.roi else None
-    limits, size = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS), scorer.input_size
+    size = scorer.input_size
     try:
-        image = images.decode(storage.image_path(part), roi=roi, size=size, limits=limits)
+        image = storage.load_image(part, size).array(size)
     except (images.ImageError, OSError) as error:
         logger.warning("%s can't be compared with others: %s", part.pk, error)
         return NOWHERE

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 
-from django.conf import settings
-
 from inspection import storage
 from inspection.models import Inspection
 from inspection.refusals import NoHeatmap
 from inspection.score_maps import ScoreMaps
 from mltasks import serving
 from mltasks.models import ModelVersion
-from mltasks.vision import images, maps
+from mltasks.vision import maps
 from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.types import InputSize, Roi
+from mltasks.vision.types import InputSize
 
 logger = logging.getLogger(__name__)
 LONGEST_SIDE = 1024
@@ -30,7 +28,7 @@ def draw(inspection: Inspection, kind: maps.Kind = "both") -> bytes:
     the image.
     """
     found = _found(inspection)
-    shown = _load(inspection, InputSize(LONGEST_SIDE, LONGEST_SIDE))
+    shown = storage.load_image(inspection, InputSize(LONGEST_SIDE, LONGEST_SIDE))
     return maps.render_heatmap(shown.array(_shown_size(shown.box)), found, kind)
 
 
@@ -55,14 +53,8 @@ def _made_anew(inspection: Inspection, version: ModelVersion) -> maps.Maps:
         logger.exception("Version %s can't draw.", version)
         raise NoHeatmap(f"Version {version.number} scored this part and can't be loaded any more.") from error
     size = scorer.input_size
-    seen = _load(inspection, size)
+    seen = storage.load_image(inspection, size)
     return scorer.maps(seen.array(size)).within(seen.placement(size), size)
-
-
-def _load(inspection: Inspection, size: InputSize) -> images.Loaded:
-    roi = Roi.parse(inspection.roi) if inspection.roi else None
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    return images.load(storage.image_path(inspection), roi=roi, size=size, limits=limits)
 
 
 def _shown_size(box: tuple[float, float, float, float]) -> InputSize:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from django.conf import settings
-
 from inspection import storage
 from inspection.models import Inspection
 from inspection.refusals import CannotScore
@@ -13,7 +11,7 @@ from mltasks import serving
 from mltasks.models import ModelVersion
 from mltasks.vision import images
 from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.types import Roi, Scores
+from mltasks.vision.types import Scores
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +27,7 @@ def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
     try:
         scorer = serving.scorer(version)
         size = scorer.input_size
-        roi = Roi.parse(inspection.roi) if inspection.roi else None
-        limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-        loaded = images.load(storage.image_path(inspection), roi=roi, size=size, limits=limits)
-        return scorer.score([loaded.array(size)])[0]
+        return scorer.score([storage.load_image(inspection, size).array(size)])[0]
     except BundleCorrupt as error:
         logger.exception("Version %s can't score.", version)
         raise CannotScore(f"Version {version.number} can't be loaded any more.") from error

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import Error as DatabaseTrouble
 from django.db import transaction
 from django.utils import timezone
@@ -22,7 +21,7 @@ from inspection.score_maps import ScoreMaps
 from mltasks import registry, serving
 from mltasks.models import ModelVersion
 from mltasks.vision import images, maps
-from mltasks.vision.types import InputSize, Roi, Scores
+from mltasks.vision.types import InputSize, Scores
 
 logger = logging.getLogger(__name__)
 
@@ -112,9 +111,7 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
 def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> images.Loaded:
     if frame is not None and frame.champion.size == size:
         return frame.loaded
-    roi = Roi.parse(inspection.roi) if inspection.roi else None
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    return images.load(storage.image_path(inspection), roi=roi, size=size, limits=limits)
+    return storage.load_image(inspection, size)
 
 
 def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Inspection:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
 from mltasks.vision import images
+from mltasks.vision.types import InputSize, Roi
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "WEBP": "webp", "TIFF": "tif"}
 CONTENT_TYPES = {name: f"image/{name.lower()}" for name in EXTENSIONS}
@@ -93,6 +94,13 @@ def image_path(inspection: Inspection) -> Path:
 def open_image(inspection: Inspection) -> BinaryIO:
     """Open the stored image for reading. Raises FileNotFoundError."""
     return image_path(inspection).open("rb")
+
+
+def load_image(inspection: Inspection, size: InputSize) -> images.Loaded:
+    """Decode its region of interest for ``size``. Raises FileNotFoundError, and ImageError as ``images.load``."""
+    roi = Roi.parse(inspection.roi) if inspection.roi else None
+    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    return images.load(image_path(inspection), roi=roi, size=size, limits=limits)
 
 
 def as_png(inspection: Inspection) -> bytes:

@@ -96,7 +96,7 @@ def take_back(label: Label) -> None:
     """A label was undone: nobody need judge it again, and what it had answered is open again, for claims from now on:
     whoever held the dispute has read both verdicts."""
     if _withdraw(label.inspection_id, label) == Reason.DISPUTED:
-        Claim.objects.filter(inspection=label.inspection_id, closed_at__isnull=True).update(closed_at=Now())
+        Claim.objects.filter(inspection=label.inspection_id).close()
     Recheck.objects.filter(answer=label).update(closed_at=None, outcome="", answer=None, due_at=Now())
 
 

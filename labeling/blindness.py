@@ -13,6 +13,6 @@ from labeling.models import Claim, Recheck
 def hidden_from(person: User) -> set[UUID]:
     """The parts that this person holds, whether they are judged for the first time or again: nobody can tell a second
     look by it. Not those where two differ: who settles that reads both verdicts. A handful at most."""
-    held = Claim.objects.filter(reviewer=person, closed_at__isnull=True)
+    held = Claim.objects.open().filter(reviewer=person)
     disputed = Recheck.objects.disputed().filter(inspection=OuterRef("inspection"))
     return set(held.filter(~Exists(disputed)).values_list("inspection", flat=True))

@@ -22,7 +22,7 @@ def number_alike(part: Inspection) -> int:
     of one look into an index."""
     if not _group(part).exists():
         return 0
-    claim = Claim.objects.filter(inspection=part, closed_at__isnull=True).select_related("reviewer").first()
+    claim = Claim.objects.open().filter(inspection=part).select_related("reviewer").first()
     return _alike(part, claim.reviewer)[:MOST].count() if claim else 0
 
 
@@ -67,7 +67,7 @@ def _group(part: Inspection) -> InspectionQuerySet:
 
 
 def _alike(part: Inspection, reviewer: User) -> InspectionQuerySet:
-    held = Claim.objects.filter(inspection=OuterRef("pk"), closed_at__isnull=True)
+    held = Claim.objects.open().filter(inspection=OuterRef("pk"))
     free = _group(part).filter(~Exists(held.exclude(reviewer=reviewer))).filter(queue.not_skipped(reviewer))
     return free.order_by(Exists(held).desc(), "received_at", "pk")
 

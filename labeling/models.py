@@ -22,6 +22,18 @@ from labeling.rechecks import Recheck as Recheck
 from labeling.rechecks import RecheckQuerySet as RecheckQuerySet
 
 
+class ClaimQuerySet(models.QuerySet["Claim"]):
+    """Sets of claims in domain words."""
+
+    def open(self) -> Self:
+        """Those that nobody closed; their lease may have run out."""
+        return self.filter(closed_at__isnull=True)
+
+    def close(self) -> int:
+        """Close the open ones and return how many."""
+        return self.open().update(closed_at=Now())
+
+
 class Claim(models.Model):
     """A reviewer's short lease on one waiting part. Times are the database's."""
 
@@ -31,6 +43,8 @@ class Claim(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClaimQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

@@ -92,20 +92,20 @@ def renew(claim: Claim) -> Claim:
 
 def release(claim: Claim) -> None:
     """Give the part back to the queue. A claim that is closed already stays as it is."""
-    Claim.objects.filter(pk=claim.pk, closed_at__isnull=True).update(closed_at=Now())
+    Claim.objects.filter(pk=claim.pk).close()
 
 
 def close_expired() -> int:
     """Close the claims whose lease ran out and return how many. One that is in use just now is left alone."""
     with transaction.atomic(savepoint=False):
-        expired = Claim.objects.filter(closed_at__isnull=True, expires_at__lte=Now())
+        expired = Claim.objects.open().filter(expires_at__lte=Now())
         keys = list(expired.select_for_update(skip_locked=True).order_by().values_list("pk", flat=True))
         return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
 
 
 def claims_held(reviewer: User) -> QuerySet[Claim]:
     """The reviewer's open claims, oldest first."""
-    held = Claim.objects.filter(reviewer=reviewer, closed_at__isnull=True)
+    held = Claim.objects.open().filter(reviewer=reviewer)
     return held.select_related("inspection__product").order_by("created_at", "pk")
 
 
@@ -158,7 +158,7 @@ def _unclaimed() -> InspectionQuerySet:
 
 
 def _open_claims(part: str) -> QuerySet[Claim]:
-    return Claim.objects.filter(inspection=OuterRef(part), closed_at__isnull=True)
+    return Claim.objects.open().filter(inspection=OuterRef(part))
 
 
 def _lockable(wanted: Q) -> Callable[[], Inspection | None]:
@@ -192,7 +192,7 @@ def _take_next(look: Callable[[], Inspection | None], reviewer: User) -> Claim |
 
 def _renewed(claim: Claim) -> bool:
     # One conditional statement: a claim that a verdict closes at this moment is not renewed.
-    if not Claim.objects.filter(pk=claim.pk, closed_at__isnull=True).update(expires_at=_lease_end()):
+    if not Claim.objects.open().filter(pk=claim.pk).update(expires_at=_lease_end()):
         return False
     claim.refresh_from_db(fields=["expires_at"])
     return True

@@ -45,7 +45,7 @@ DISPUTED = Q(reason=Recheck.Reason.DISPUTED)
 
 
 def _free(reviewer: User, wanted: Q) -> RecheckQuerySet:
-    claims = Claim.objects.filter(inspection=OuterRef("inspection"), closed_at__isnull=True)
+    claims = Claim.objects.open().filter(inspection=OuterRef("inspection"))
     return Recheck.objects.open().due().for_person(reviewer).filter(wanted).filter(~Exists(claims))
 
 

@@ -41,8 +41,7 @@ class Reference:
     @property
     def defect_type(self) -> DefectType | None:
         """The label's type, or the one it was merged into."""
-        kind = self.label.defect_type
-        return kind.merged_into or kind if kind else None
+        return self.label.defect_type.current if self.label.defect_type else None
 
 
 @dataclass(frozen=True, slots=True)

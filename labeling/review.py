@@ -48,7 +48,7 @@ def resolve(
             verdict=verdict,
             defect_type=kind,
             comment=comment,
-            seconds=(held.now - held.created_at).total_seconds(),
+            seconds=(held.now - held.created_at).total_seconds(),  # type: ignore[attr-defined]  # annotated
             shown_seconds=shown_seconds,
         )
         label = Label.objects.create(
@@ -164,7 +164,7 @@ def check_free(part: Inspection, held: Claim) -> None:
     again = Recheck.objects.open().filter(inspection=part, due_at__lte=held.created_at)
     if part.settled_at is not None and not again.for_person(held.reviewer).exists():
         raise ClaimLost(_("This part was settled meanwhile."))
-    if Claim.objects.filter(inspection=part, closed_at__isnull=True).exclude(pk=held.pk).exists():
+    if Claim.objects.open().filter(inspection=part).exclude(pk=held.pk).exists():
         raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
 
 
@@ -178,7 +178,7 @@ def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
 
 def _settle(part: Inspection) -> None:
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
-    Claim.objects.filter(inspection=part, closed_at__isnull=True).update(closed_at=Now())
+    Claim.objects.filter(inspection=part).close()
     references.mark(part)
 
 

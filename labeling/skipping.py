@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from inspection.models import Inspection
 from labeling.models import Claim, Review, Skip
@@ -31,7 +30,7 @@ def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
             raise ClaimLost("This claim was resolved before; take that label back first.")
         check_free(part, held)
         made = Skip.objects.create(claim=held, inspection=part, reviewer=held.reviewer, reason=reason, comment=comment)
-        Claim.objects.filter(pk=held.pk, closed_at__isnull=True).update(closed_at=Now())
+        Claim.objects.filter(pk=held.pk).close()
         return made
 
 
