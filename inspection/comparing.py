@@ -90,7 +90,7 @@ def _unpacked(stored: Fingerprint) -> likeness.Fingerprint:
 
 def _taken(part: Inspection) -> likeness.Fingerprint | None:
     """None for an image that can't be read: who reviews the part sees as much."""
-    roi = Roi.parse(part.roi) if part.roi else None
+    roi = Roi.stored(part.roi)
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     try:
         return likeness.fingerprint(storage.image_path(part), roi, limits=limits)

@@ -89,7 +89,7 @@ def receive(
 def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
     champion = scoring.Champion(None, None) if imported else scoring.champion(part.product)
-    roi = Roi.parse(part.roi) if part.roi else None
+    roi = Roi.stored(part.roi)
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
     loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)

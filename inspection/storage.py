@@ -98,7 +98,7 @@ def open_image(inspection: Inspection) -> BinaryIO:
 
 def load_image(inspection: Inspection, size: InputSize) -> images.Loaded:
     """Decode its region of interest for ``size``. Raises FileNotFoundError, and ImageError as ``images.load``."""
-    roi = Roi.parse(inspection.roi) if inspection.roi else None
+    roi = Roi.stored(inspection.roi)
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     return images.load(image_path(inspection), roi=roi, size=size, limits=limits)
 

@@ -77,5 +77,5 @@ def _sample(label: Label, group: str) -> Sample:
         target=label.target,
         group=group,
         defect_type=current_name(label.defect_type),
-        roi=Roi.parse(part.roi) if part.roi else None,
+        roi=Roi.stored(part.roi),
     )

@@ -94,7 +94,7 @@ class SnapshotItem(models.Model):
             group=self.group,
             split=self.split,
             defect_type=self.defect_type,
-            roi=Roi.parse(self.roi) if self.roi else None,
+            roi=Roi.stored(self.roi),
         )
 
 

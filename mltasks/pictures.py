@@ -25,7 +25,7 @@ class Stored:
 
     def picture(self, media_root: Path) -> Picture:
         """The science floor's view of it."""
-        return Picture(media_root / self.name, self.sha256, Roi.parse(self.roi) if self.roi else None)
+        return Picture(media_root / self.name, self.sha256, Roi.stored(self.roi))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ class Roi:
             raise ValueError("A region of interest needs X, Y of at least 0 and W, H above 0.")
         return cls(x, y, width, height)
 
+    @classmethod
+    def stored(cls, text: str) -> Self | None:
+        """As a row has it: an empty text is the whole image. Raises ValueError as ``parse``."""
+        return cls.parse(text) if text else None
+
 
 class InputSize(NamedTuple):
     """What a network sees of an image, in pixels. With ``keep_shape`` the region keeps its aspect ratio, and the rest
