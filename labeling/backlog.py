@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -9,24 +10,24 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Least, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from labeling import queue
 from labeling.models import Recheck, RecheckQuerySet, Skip
+from labeling.waiting import skipped_since
 
 
 def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
     """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
     judge and did not skip lately. What comes back later does not wait yet."""
-    skipped = _skipped(product, reviewer) if reviewer else 0
+    skipped = _skipped(product, reviewer).count() if reviewer else 0
     return _routed(product).count() - skipped + _judged_again(product, reviewer).count()
 
 
 def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
     """The same of every product, by its key. Products for which nothing waits are left out."""
-    found: dict[int, int] = dict(_routed(None).values_list("product").annotate(Count("pk")))
-    again = _judged_again(None, reviewer).values_list("inspection__product").annotate(Count("pk"))
-    for product, number in again:
-        found[product] = found.get(product, 0) + number
-    return found
+    found: Counter[int] = Counter(dict(_routed(None).values_list("product").annotate(Count("pk"))))
+    found.update(dict(_judged_again(None, reviewer).values_list("inspection__product").annotate(Count("pk"))))
+    if reviewer:
+        found.subtract(dict(_skipped(None, reviewer).values_list("product").annotate(Count("pk"))))
+    return {product: number for product, number in found.items() if number > 0}
 
 
 def oldest_wait(product: Product | None = None) -> timedelta | None:
@@ -55,10 +56,10 @@ def _routed(product: Product | None) -> InspectionQuerySet:
     return parts.filter(product=product) if product else parts
 
 
-def _skipped(product: Product | None, reviewer: User) -> int:
+def _skipped(product: Product | None, reviewer: User) -> InspectionQuerySet:
     """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
-    lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=queue.skipped_since()).values("inspection")
-    return _routed(product).filter(pk__in=lately).count()
+    lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skipped_since()).values("inspection")
+    return _routed(product).filter(pk__in=lately)
 
 
 def _judged_again(product: Product | None, reviewer: User | None) -> RecheckQuerySet:

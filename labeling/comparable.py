@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from inspection import embedding_parts
 from inspection.models import Inspection, Product, Verdict
-from labeling import queue, references
+from labeling import references
 from labeling.models import Label
+from labeling.waiting import in_order
 from mltasks import registry, serving
 from mltasks.models import ModelVersion
 
@@ -107,7 +108,7 @@ def _labeled(product: Product, version: ModelVersion) -> int:
 
 def _waiting(product: Product, space: str) -> list[UUID]:
     """Of the parts that people see next, the first without a point in the space."""
-    queued = Inspection.objects.awaiting_review().filter(product=product).order_by(queue.PLACE, "id")
+    queued = in_order(Inspection.objects.awaiting_review().filter(product=product))
     front = queued.values_list("pk", "embedding__space")[:FRONT]
     return [key for key, found in front if found != space][:WAITING]
 

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from inspection.models import Inspection, InspectionQuerySet
 from labeling import queue
 from labeling.models import Claim
+from labeling.waiting import not_skipped
 
 # Beside the claimed part: with it as many as a person sees at one glance, four rows of six.
 MOST = 23
@@ -26,17 +27,12 @@ def number_alike(part: Inspection) -> int:
     return _alike(part, claim.reviewer)[:MOST].count() if claim else 0
 
 
-def alike(claim: Claim) -> list[Inspection]:
-    """The waiting parts of the claimed part's group that are nobody else's, oldest first, at most ``MOST``.
+def claim_alike(claim: Claim) -> list[Claim]:
+    """Claim the waiting parts of the claimed part's group that are nobody else's for the claim's reviewer, at most
+    ``MOST``, and return the claims, oldest part first.
 
     Those that the reviewer holds already, as what their page loaded ahead, are among them, and go before others where
     there are more. What they skipped lately is not, and a part that is judged again stands alone.
-    """
-    return _oldest_first(list(_of(claim)))
-
-
-def claim_alike(claim: Claim) -> list[Claim]:
-    """Claim those parts for the claim's reviewer, and return the claims, oldest part first.
 
     The limit of what a person holds is not asked, but a group is claimed once: called again it renews the same claims.
     They are held until they are judged, released or run out, and while they are no further part is claimed. Raises
@@ -68,7 +64,7 @@ def _group(part: Inspection) -> InspectionQuerySet:
 
 def _alike(part: Inspection, reviewer: User) -> InspectionQuerySet:
     held = Claim.objects.open().filter(inspection=OuterRef("pk"))
-    free = _group(part).filter(~Exists(held.exclude(reviewer=reviewer))).filter(queue.not_skipped(reviewer))
+    free = _group(part).filter(~Exists(held.exclude(reviewer=reviewer))).filter(not_skipped(reviewer))
     return free.order_by(Exists(held).desc(), "received_at", "pk")
 
 

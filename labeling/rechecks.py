@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -37,9 +38,13 @@ class RecheckQuerySet(models.QuerySet["Recheck"]):
 
     def for_person(self, person: User) -> Self:
         """Those that this person may answer, as ``Recheck.waits_for`` says of one."""
+        return self.answerable(person, settles=person.has_perm(ADJUDICATE))
+
+    def answerable(self, person: User | Combinable, *, settles: bool) -> Self:
+        """The same of a person whose key may still be a part of the query, and of whom this is known."""
         own = Q(label__reviewer=person)
         may = Q(reason="doubted") | (Q(reason="second") & ~own) | (Q(reason="repeat") & own)
-        if person.has_perm(ADJUDICATE):
+        if settles:
             # The first of the two verdicts is what the disputed label answered.
             may |= Q(reason="disputed") & ~own & ~Q(label__answers__label__reviewer=person)
         return self.filter(may)

@@ -13,8 +13,8 @@ from labeling.review import check_free
 def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
     """Write why the claim's owner would not judge the part, and give it back, all or nothing.
 
-    For ``queue.SKIPPED_HOURS`` the queue offers it to others only; ``queue.claim_part`` takes it back at once. The same
-    reason on the same claim again returns the first row. Raises InvalidReason, and ClaimLost when the claim was
+    For ``waiting.SKIPPED_HOURS`` the queue offers it to others only; ``queue.claim_part`` takes it back at once. The
+    same reason on the same claim again returns the first row. Raises InvalidReason, and ClaimLost when the claim was
     resolved or the part went to somebody else.
     """
     if reason not in Skip.Reason.values:

@@ -18,6 +18,7 @@ from labeling.rechecks import Recheck
 from labeling.refusals import ClaimLost, InvalidReason
 from labeling.skipping import skip
 from labeling.timeline import timeline
+from labeling.waiting import SKIPPED_HOURS
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.test_queue import claimed, let_expire
 from tests.labeling.threads import at_once
@@ -38,6 +39,8 @@ def test_a_skipped_part_goes_to_others(part: Inspection, ada: User, bob: User) -
     assert queue.claim(reviewer=ada) is None
     assert queue.claim(reviewer=ada, product=part.product) is None
     assert backlog.waiting() == 1
+    assert (backlog.waiting(reviewer=ada), backlog.waiting_by_product(ada)) == (0, {})
+    assert (backlog.waiting(reviewer=bob), backlog.waiting_by_product(bob)) == (1, {part.product_id: 1})
     assert claimed(bob).inspection == part
 
 
@@ -50,9 +53,9 @@ def test_the_next_part_comes_instead(product: Product, ada: User) -> None:
 
 def test_it_comes_back_after_a_shift(part: Inspection, ada: User) -> None:
     skipped = skip(claimed(ada), reason="cannot_decide")
-    long_ago(skipped, queue.SKIPPED_HOURS - 0.1)
+    long_ago(skipped, SKIPPED_HOURS - 0.1)
     assert queue.claim(reviewer=ada) is None
-    long_ago(skipped, queue.SKIPPED_HOURS + 0.1)
+    long_ago(skipped, SKIPPED_HOURS + 0.1)
     assert claimed(ada).inspection == part
 
 
