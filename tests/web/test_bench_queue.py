@@ -44,6 +44,9 @@ def test_reviewers_claim_different_parts_and_every_page_opens(line: Line, monkey
     work = claims.reviewers_at_once(line, 5)
     assert len(set(work.parts)) == len(work.parts) == 10
     assert len(work.claims.times) == len(work.verdicts.times) == 10
+    rest = claims.one_client(line, 5)
+    assert len({*work.parts, *rest.parts}) == 15
+    assert Label.objects.filter(inspection__in=rest.parts, source="review").count() == 5
     monkeypatch.setattr(pages, "REPEATS", 1)
     monkeypatch.setattr(pages, "_pairs", lambda _: [])
     timings = pages.all_pages(pages.Visitor(line), lambda _: None)

@@ -56,7 +56,7 @@ def _options() -> argparse.Namespace:
     found.waiting = max(2000, found.inspections // 20) if found.waiting is None else found.waiting
     if not 20_000 <= found.inspections <= 10_000_000 or not 1 <= found.reviewers <= 50:
         parser.error("--inspections is from 20,000 to 10,000,000 and --reviewers from 1 to 50")
-    # The rounds of fifty reviewers and one alone need 1,800; twelve in a hundred parts are routed to people.
+    # The rounds of fifty reviewers and one alone need 1,900; twelve in a hundred parts are routed to people.
     if not 2000 <= found.waiting <= found.inspections // 10:
         parser.error("--waiting is at least 2,000 and at most a tenth of the inspections")
     return found

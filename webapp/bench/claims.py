@@ -6,9 +6,12 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 
 from labeling import queue, review
 from webapp.bench.filling import Line
@@ -51,6 +54,28 @@ def reviewers_at_once(line: Line, rounds: int) -> Work:
     with ThreadPoolExecutor(number) as pool:
         list(pool.map(alone, line.reviewers))
     return work
+
+
+def one_client(line: Line, rounds: int) -> Work:
+    """One reviewer without a pause over REST, as the page does it: session, permissions, the part as JSON."""
+    work = Work(Timing("claim, over REST"), Timing("verdict, over REST"))
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(line.reviewers[0], backend="django.contrib.auth.backends.ModelBackend")
+    for _ in range(rounds):
+        claim = work.claims.time(lambda: _post(client, "/api/v1/queue/claim/", {"product": line.product.slug}))
+        part = claim["inspection"]
+        said = {"verdict": "FAIL" if part["label"] == "FAIL" else "PASS"}
+        work.verdicts.time(lambda: _post(client, f"/api/v1/queue/{claim['claim']}/verdict/", said))  # noqa: B023 - called at once
+        work.parts.append(UUID(part["id"]))
+    return work
+
+
+def _post(client: Client, address: str, said: dict[str, str]) -> dict[str, Any]:
+    answer = client.post(address, said, content_type="application/json")
+    if answer.status_code not in (200, 201):
+        raise RuntimeError(f"{address} answered {answer.status_code}")
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _work(line: Line, person: User, work: Work, rounds: int, *, pause: bool) -> None:

@@ -14,7 +14,7 @@ from webapp.bench import claims, pages, plans
 from webapp.bench.filling import Line, fill
 from webapp.bench.timing import HEAD, Timing
 
-ALONE, TOGETHER = 300, 30
+ALONE, OVER_REST, TOGETHER = 300, 100, 30
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,11 @@ def run(size: Size, *, durable: bool) -> int:
     begun = time.monotonic()
     line = fill(size.inspections, size.waiting, size.reviewers, lambda words: _say(f"{_since(begun)}  {words}"))
     timings, visitor = [], pages.Visitor(line)
-    works = [claims.one_reviewer(line, ALONE), claims.reviewers_at_once(line, TOGETHER)]
+    works = [
+        claims.one_reviewer(line, ALONE),
+        claims.one_client(line, OVER_REST),
+        claims.reviewers_at_once(line, TOGETHER),
+    ]
     _say(f"{_since(begun)}  {sum(len(work.parts) for work in works)} parts claimed and judged")
     for work in works:
         timings += [work.claims, work.verdicts]
