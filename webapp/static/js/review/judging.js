@@ -41,7 +41,6 @@ export function tell(said) {
 async function show(part) {
   if (current) return;
   current = part;
-  bench.removeAttribute("data-ready");
   bench.dataset.state = "part";
   place.replaceChildren(part.element);
   shownAt = performance.now();
@@ -97,8 +96,14 @@ function decideAll(said) {
   leave(text("group_judged", { words: words(entry), number: parts.length }));
 }
 
-function leave(said) {
+/** No part is on the screen: a key means none. */
+function clear() {
   current = null;
+  bench.removeAttribute("data-ready");
+}
+
+function leave(said) {
+  clear();
   tell(said);
   next();
   bench.focus({ preventScroll: true });
@@ -153,13 +158,13 @@ function back(entry, part) {
   tell(text("taken_back", { title: entry.title }));
   if (!part) return ahead.fill();
   if (current) ahead.putBack(current);
-  current = null;
+  clear();
   show(part);
 }
 
 /** The part on the screen went to somebody else. */
 export function lose() {
   tell(text("went_to_another", { title: current.title }));
-  current = null;
+  clear();
   next();
 }
