@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Least, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
+from inspection.prepared import Prepared
 from labeling.models import Recheck, RecheckQuerySet, Skip
+from labeling.queue_looks import PERSON
+from labeling.rechecks import ADJUDICATE
 from labeling.waiting import skipped_since
 
 
@@ -23,10 +29,12 @@ def waiting(product: Product | None = None, *, reviewer: User | None = None) -> 
 
 def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
     """The same of every product, by its key. Products for which nothing waits are left out."""
-    found: Counter[int] = Counter(dict(_routed(None).values_list("product").annotate(Count("pk"))))
-    found.update(dict(_judged_again(None, reviewer).values_list("inspection__product").annotate(Count("pk"))))
-    if reviewer:
-        found.subtract(dict(_skipped(None, reviewer).values_list("product").annotate(Count("pk"))))
+    found: Counter[int] = Counter(dict(_ROUTED.rows()))
+    if reviewer is None:
+        found.update(dict(_AGAIN.rows()))
+    else:
+        found.update(dict(_again_for(reviewer.has_perm(ADJUDICATE)).rows(person=reviewer.pk)))
+        found.subtract(dict(_SKIPPED.rows(person=reviewer.pk)))
     return {product: number for product, number in found.items() if number > 0}
 
 
@@ -56,14 +64,31 @@ def _routed(product: Product | None) -> InspectionQuerySet:
     return parts.filter(product=product) if product else parts
 
 
-def _skipped(product: Product | None, reviewer: User) -> InspectionQuerySet:
+def _skipped(product: Product | None, reviewer: User | Combinable) -> InspectionQuerySet:
     """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
     lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skipped_since()).values("inspection")
     return _routed(product).filter(pk__in=lately)
 
 
 def _judged_again(product: Product | None, reviewer: User | None) -> RecheckQuerySet:
-    again = Recheck.objects.open().due().order_by()
-    if reviewer is not None:
-        again = again.for_person(reviewer)
+    again = _due() if reviewer is None else _due().for_person(reviewer)
     return again.filter(inspection__product=product) if product else again
+
+
+def _due() -> RecheckQuerySet:
+    return Recheck.objects.open().due().order_by()
+
+
+# Every page asks for these three: they are built once a process.
+_ROUTED = Prepared(lambda: _routed(None).values_list("product").annotate(Count("pk")))
+_SKIPPED = Prepared(lambda: _skipped(None, PERSON).values_list("product").annotate(Count("pk")))
+_AGAIN = Prepared(lambda: _by_product(_due()))
+
+
+@cache
+def _again_for(settles: bool) -> Prepared:
+    return Prepared(lambda: _by_product(_due().answerable(PERSON, settles=settles)))
+
+
+def _by_product(again: RecheckQuerySet) -> QuerySet[Any, Any]:
+    return again.values_list("inspection__product").annotate(Count("pk"))
