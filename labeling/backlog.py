@@ -29,12 +29,10 @@ def waiting(product: Product | None = None, *, reviewer: User | None = None) -> 
 
 def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
     """The same of every product, by its key. Products for which nothing waits are left out."""
-    found: Counter[int] = Counter(dict(_ROUTED.rows()))
-    if reviewer is None:
-        found.update(dict(_AGAIN.rows()))
-    else:
-        found.update(dict(_again_for(reviewer.has_perm(ADJUDICATE)).rows(person=reviewer.pk)))
-        found.subtract(dict(_SKIPPED.rows(person=reviewer.pk)))
+    found: Counter[int] = Counter()
+    asked = _ALL.rows() if reviewer is None else _all_for(reviewer.has_perm(ADJUDICATE)).rows(person=reviewer.pk)
+    for product, number in asked:
+        found[product] += number
     return {product: number for product, number in found.items() if number > 0}
 
 
@@ -79,16 +77,17 @@ def _due() -> RecheckQuerySet:
     return Recheck.objects.open().due().order_by()
 
 
-# Every page asks for these three: they are built once a process.
-_ROUTED = Prepared(lambda: _routed(None).values_list("product").annotate(Count("pk")))
-_SKIPPED = Prepared(lambda: _skipped(None, PERSON).values_list("product").annotate(Count("pk")))
-_AGAIN = Prepared(lambda: _by_product(_due()))
+# Every page asks for these: one query, built once a process. A product has a row of each kind, which are summed.
+def _by(column: str, parts: QuerySet[Any, Any], *, sign: int = 1) -> QuerySet[Any, Any]:
+    counted: QuerySet[Any, Any] = parts.values_list(column).annotate(number=sign * Count("pk"))
+    return counted
+
+
+_ALL = Prepared(lambda: _by("product", _routed(None)).union(_by("inspection__product", _due()), all=True))
 
 
 @cache
-def _again_for(settles: bool) -> Prepared:
-    return Prepared(lambda: _by_product(_due().answerable(PERSON, settles=settles)))
-
-
-def _by_product(again: RecheckQuerySet) -> QuerySet[Any, Any]:
-    return again.values_list("inspection__product").annotate(Count("pk"))
+def _all_for(settles: bool) -> Prepared:
+    again = _due().answerable(PERSON, settles=settles)
+    skipped = _by("product", _skipped(None, PERSON), sign=-1)
+    return Prepared(lambda: _by("product", _routed(None)).union(_by("inspection__product", again), skipped, all=True))

@@ -138,28 +138,23 @@ def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
     assert not found.meta["input"]["keep_shape"]
 
 
-def test_it_chooses_the_size_from_the_images(tmp_path: Path) -> None:
+def test_a_holdout_is_measured_on_its_test_images_only_and_the_size_is_that_of_the_images(tmp_path: Path) -> None:
+    """Two things of one training, which takes its time."""
     samples = labeled_samples(tmp_path / "parts")
-    config = replace(CONFIG, height=0, width=0, cross_validate_below=10)
     for sample in samples:
         with Image.open(sample.path) as image:
             image.resize((96, 64)).save(sample.path)
+    config = replace(CONFIG, height=0, width=0, cross_validate_below=10)
+    samples = assign_splits(samples, config)
 
     found = learn(samples, config, tmp_path / "bundle")
 
     assert (found.meta["input"]["height"], found.meta["input"]["width"]) == (64, 96)
     assert (found.meta["config"]["height"], found.meta["config"]["width"]) == (64, 96)
-
-
-def test_a_holdout_is_measured_on_its_test_images_only(tmp_path: Path) -> None:
-    config = replace(CONFIG, cross_validate_below=10)
-    samples = assign_splits(labeled_samples(tmp_path / "parts"), config)
-
-    found = learn(samples, config, tmp_path / "bundle").evaluation
-
-    assert {one.name for one in found.predictions} == {one.name for one in samples if one.split == "test"}
-    assert found.protocol.kind == "holdout"
-    assert found.protocol.in_words().startswith("Holdout")
+    evaluation = found.evaluation
+    assert {one.name for one in evaluation.predictions} == {one.name for one in samples if one.split == "test"}
+    assert evaluation.protocol.kind == "holdout"
+    assert evaluation.protocol.in_words().startswith("Holdout")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no image"])
