@@ -46,7 +46,7 @@ class InspectionAdmin(ReadOnlyAdmin):
     def picture(self, inspection: Inspection) -> SafeString:
         """Its thumbnail."""
         address = reverse("inspection-thumbnail", args=[inspection.pk])
-        return format_html('<img src="{}" width="56" height="56" loading="lazy" alt="{}">', address, inspection)
+        return format_html('<img class="list-picture" src="{}" loading="lazy" alt="{}">', address, inspection)
 
     @admin.display(description=_("image"))
     def large_picture(self, inspection: Inspection) -> SafeString:

@@ -46,7 +46,7 @@ class SaidOfPart(ReadOnlyAdmin):
     def picture(self, said: Label | Review) -> SafeString:
         """The part's thumbnail."""
         address = reverse("inspection-thumbnail", args=[said.inspection_id])
-        return format_html('<img src="{}" width="56" height="56" loading="lazy" alt="{}">', address, said.inspection)
+        return format_html('<img class="list-picture" src="{}" loading="lazy" alt="{}">', address, said.inspection)
 
     @admin.display(description=_("image"))
     def large_picture(self, said: Label | Review) -> SafeString:

@@ -172,5 +172,4 @@ def _line(epochs: Sequence[Mapping[str, Any]], name: str, width: int, height: in
     return {
         "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
         "last": values[-1],
-        "end": round(points[-1][1], 1),
     }
