@@ -1,6 +1,7 @@
 """Take the pictures of all pages: `make screenshots`, or ``python -m tests.pictures [--site FOLDER] [NAME …]``.
 
-With ``--site`` the plant stays in that folder, and the next run goes on with it in seconds instead of minutes.
+With ``--site`` the plant stays in that folder, and the next run goes on with it in seconds instead of minutes; only
+`review-group` and `review-done` use up the parts that they show.
 """
 
 from __future__ import annotations
