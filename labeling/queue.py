@@ -37,9 +37,10 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
     """
     with transaction.atomic():
         queue_looks.take_turns(reviewer)
-        close_expired()
         # Keys alone: most of what they hold is on their page already.
-        held = queue_looks.held(reviewer)
+        held, any_expired = queue_looks.held(reviewer)
+        if any_expired and close_expired():
+            held, _any = queue_looks.held(reviewer)
         known = set(excluding)
         for key, owner in held:
             if key not in known and (product is None or product.pk == owner):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import BigIntegerField, OuterRef, Subquery
+from django.db.models import BigIntegerField, Case, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
@@ -29,9 +29,12 @@ def expired() -> list[UUID]:
     return [key for (key,) in _EXPIRED.rows()]
 
 
-def held(reviewer: User) -> list[tuple[UUID, int]]:
-    """What the reviewer holds, oldest first: the claim's key and the product's."""
-    return [(claim, product) for claim, product in _HELD.rows(person=reviewer.pk)]
+def held(reviewer: User) -> tuple[list[tuple[UUID, int]], bool]:
+    """What the reviewer holds, oldest first, as the claim's key and the product's; and whether anybody's lease ran
+    out."""
+    found = _HELD.rows(person=reviewer.pk)
+    own = [(claim, product) for claim, product, person, _over in found if person == reviewer.pk]
+    return own, any(over for *_, over in found)
 
 
 def next_waiting(reviewer: User, product: Product) -> Inspection | None:
@@ -75,12 +78,14 @@ _EXPIRED = Prepared(
         .values_list("pk")
     )
 )
+_OVER = Q(expires_at__lte=Now())
 _HELD = Prepared(
     lambda: (
         Claim.objects.open()
-        .filter(reviewer=PERSON)
+        .filter(_OVER | Q(reviewer=PERSON))
+        .annotate(over=Case(When(_OVER, then=True), default=False))
         .order_by("created_at", "pk")
-        .values_list("pk", "inspection__product")
+        .values_list("pk", "inspection__product", "reviewer", "over")
     )
 )
 _NEXT = Prepared(lambda: locking(unclaimed().filter(not_skipped(PERSON), product=PRODUCT))[:1])

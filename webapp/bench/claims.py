@@ -47,6 +47,9 @@ def reviewers_at_once(line: Line, rounds: int) -> Work:
 
     def alone(person: User) -> None:
         try:
+            # As on a server that has run for a while: connected, and people do not all begin at one moment.
+            connection.ensure_connection()
+            time.sleep(random.uniform(0, PAUSE[1]))  # noqa: S311 - a pace, no secret
             _work(line, person, work, rounds, pause=True)
         finally:
             connection.close()
