@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inspection import intake
+from inspection import intake, step_times
 from inspection.api_schema import INSPECTION_ID, errors
 from inspection.authentication import StationKeyAuthentication, station_of
 from inspection.history import NewestFirst, filtered, visible_to
@@ -44,25 +44,35 @@ class Intake(APIView):
     parser_classes = [MultiPartParser]
     throttle_classes = [StationThrottle]
     arrived = 0.0
+    _taken: step_times.StepTimes | None = None
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Note when the request arrived."""
         self.arrived = time.perf_counter()
         super().setup(request, *args, **kwargs)
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Say what took how long, where an image was taken."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self._taken is not None:
+            answer["Server-Timing"] = step_times.header(self._taken, time.perf_counter() - self.arrived)
+        return answer
+
     def take(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
         """Read the upload and hand it to intake. Raises the refusals of both."""
-        upload = read_upload(request, form)
-        return intake.receive(
-            upload.image,
-            station=station_of(request),
-            part_id=upload.part_id,
-            captured_at=upload.captured_at,
-            metadata=upload.metadata,
-            idempotency_key=upload.idempotency_key,
-            title=upload.title,
-            arrived=self.arrived,
-        )
+        with step_times.noted() as self._taken:
+            with step_times.step(step_times.RECEIVE):
+                upload = read_upload(request, form)
+            return intake.receive(
+                upload.image,
+                station=station_of(request),
+                part_id=upload.part_id,
+                captured_at=upload.captured_at,
+                metadata=upload.metadata,
+                idempotency_key=upload.idempotency_key,
+                title=upload.title,
+                arrived=self.arrived,
+            )
 
 
 class InspectionCollection(Intake, ListAPIView[Inspection]):

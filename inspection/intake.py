@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from inspection import leases, scoring, storage
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
+from inspection.step_times import DATABASE, DECODE, STORE, step
 from mltasks.vision import images
 from mltasks.vision.types import InputSize, Roi
 
@@ -92,12 +93,15 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
     roi = Roi.stored(part.roi)
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
-    loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)
-    stored = storage.store(image, loaded.header.format)
-    if _sharp_enough(loaded):
-        storage.store_thumbnail(stored.sha256, loaded.thumbnail())
+    with step(DECODE):
+        loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)
+    with step(STORE):
+        stored = storage.store(image, loaded.header.format)
+        if _sharp_enough(loaded):
+            storage.store_thumbnail(stored.sha256, loaded.thumbnail())
     try:
-        inspection = _record(part, stored, loaded.header)
+        with step(DATABASE):
+            inspection = _record(part, stored, loaded.header)
     except IntegrityError:
         # Of two requests at once with one key, or two imports of one file, the database took the other.
         first = _earlier(part, image)
@@ -152,7 +156,8 @@ def _earlier(part: _Part, image: BinaryIO) -> Inspection | None:
         return known.filter(product=part.product, image_sha256=sha256, source=part.source).first()
     if not part.idempotency_key:
         return None
-    first = known.filter(station=part.station, idempotency_key=part.idempotency_key).first()
+    with step(DATABASE):
+        first = known.filter(station=part.station, idempotency_key=part.idempotency_key).first()
     if first is None:
         return None
     if first.request_sha256 != part.request_sha256(storage.sha256_of(image)):

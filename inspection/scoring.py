@@ -18,6 +18,7 @@ from inspection.models import Inspection, Product, Verdict
 from inspection.policy import policy_of
 from inspection.routing import Decision
 from inspection.score_maps import ScoreMaps
+from inspection.step_times import DATABASE, DECODE, SCORE, step
 from mltasks import registry, serving
 from mltasks.models import ModelVersion
 from mltasks.vision import images, maps
@@ -82,11 +83,13 @@ def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
 
 def champion(product: Product) -> Champion:
     """Look up what will score, so that the image is decoded once and for it."""
-    version = registry.champion(product.registered_model)
+    with step(DATABASE):
+        version = registry.champion(product.registered_model)
     if version is None:
         return Champion(None, None)
     try:
-        return Champion(version, serving.scorer(version).input_size)
+        with step(SCORE):  # loading it, once a process
+            return Champion(version, serving.scorer(version).input_size)
     except Exception:
         # Only a hint for decoding: scoring meets the same error and records it.
         logger.debug("%s can't be loaded.", version, exc_info=True)
@@ -101,9 +104,12 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     if version is None:
         return Outcome(routing.decide(None, policy, audit_draw=draw))
     scorer = serving.scorer(version)
-    loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
-    scores, found, embedding = scorer.look(loaded.array(size))
-    packed = maps.pack(found, loaded.placement(size), size)
+    with step(DECODE):
+        loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
+        pixels = loaded.array(size)
+    with step(SCORE):
+        scores, found, embedding = scorer.look(pixels)
+        packed = maps.pack(found, loaded.placement(size), size)
     decision = routing.decide(scores, policy, audit_draw=draw)
     return Outcome(decision, version, scores, packed, embedding, scorer.space)
 
@@ -120,13 +126,14 @@ def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Ins
         "decided_at": timezone.now(),
         "latency_ms": _latency_ms(inspection, frame),
     }
-    if outcome.decision.verdict == Verdict.REVIEW:
-        order = ranking.Order(inspection.product)
-        fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores)
-    with transaction.atomic():
-        written = leases.write(inspection, fields, end=True)
-        if written:
-            _keep_what_was_seen(inspection, outcome)
+    with step(DATABASE):
+        if outcome.decision.verdict == Verdict.REVIEW:
+            order = ranking.Order(inspection.product)
+            fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores)
+        with transaction.atomic():
+            written = leases.write(inspection, fields, end=True)
+            if written:
+                _keep_what_was_seen(inspection, outcome)
     if written:
         return inspection
     logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)

@@ -113,3 +113,30 @@ def test_predict_lets_no_part_pass_that_nothing_scored(sender: Sender) -> None:
         "novel_defect_suspected": None,
     }
     assert Inspection.objects.get().reasons == ["no_model"]
+
+
+def test_it_says_what_took_how_long(sender: Sender, product: Product, make_version: MakeVersion) -> None:
+    plain = times_of(sender.send(jpeg(4)))
+    assert list(plain) == ["receive", "decode", "store", "database", "total"]
+    make_version(product, champion=True)
+    response = sender.send(jpeg(5), headers={"Idempotency-Key": "once"})
+    scored = times_of(response)
+    assert list(scored) == ["receive", "decode", "store", "score", "database", "total"]
+    assert all(milliseconds > 0 for milliseconds in scored.values())
+    total = scored.pop("total")
+    assert 0.5 * total < sum(scored.values()) <= total + 0.5
+    # The answer of before: nothing is decoded again.
+    again = times_of(sender.send(jpeg(5), headers={"Idempotency-Key": "once"}))
+    assert list(again) == ["receive", "database", "total"]
+
+
+def test_what_is_refused_says_it_too(sender: Sender) -> None:
+    response = sender.send(b"no image")
+    assert response.status_code in (400, 415)
+    assert "decode" in times_of(response)
+
+
+def times_of(response: Any) -> dict[str, float]:
+    """`Server-Timing` as milliseconds by name."""
+    parts = [entry.split(";dur=") for entry in response.headers["Server-Timing"].split(", ")]
+    return {name: float(milliseconds) for name, milliseconds in parts}

@@ -1,0 +1,58 @@
+"""What takes time between an image's arrival and its verdict: told to the sender (`Server-Timing`) and to Prometheus.
+
+Steps are noted where they happen and collected for the request around them; outside one, as in a worker, they cost two
+looks at a variable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from prometheus_client import Histogram
+
+RECEIVE, DECODE, STORE, SCORE, DATABASE = STEPS = ("receive", "decode", "store", "score", "database")
+StepTimes = dict[str, float]
+
+_SECONDS = Histogram(
+    "second_look_intake_step_seconds",
+    "What an image took in each step to its verdict: the request's body, decoding, the disk, the model, PostgreSQL.",
+    ["step"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+_noted: ContextVar[StepTimes | None] = ContextVar("step_times", default=None)
+
+
+@contextmanager
+def noted() -> Iterator[StepTimes]:
+    """Collect the steps within as seconds by name, and hand them to Prometheus at the end."""
+    taken: StepTimes = {}
+    token = _noted.set(taken)
+    try:
+        yield taken
+    finally:
+        _noted.reset(token)
+        for name, seconds in taken.items():
+            _SECONDS.labels(name).observe(seconds)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """One of ``STEPS``; a step that is done twice is their sum."""
+    taken = _noted.get()
+    if taken is None:
+        yield
+        return
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        taken[name] = taken.get(name, 0.0) + time.perf_counter() - begun
+
+
+def header(taken: StepTimes, total: float) -> str:
+    """The value of `Server-Timing` (W3C), in milliseconds, ``total`` seconds for all."""
+    times = [(name, taken[name]) for name in STEPS if name in taken]
+    return ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in [*times, ("total", total)])
