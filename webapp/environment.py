@@ -5,11 +5,17 @@ An exception from the settings would reach people as a traceback; `webapp.checks
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import environ
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def cores() -> int:
+    """Processor cores that this process may use: in a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Environment:

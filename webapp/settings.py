@@ -9,7 +9,7 @@ from csp.constants import NONE, SELF
 from django.templatetags.static import static
 
 from webapp import languages
-from webapp.environment import Environment
+from webapp.environment import Environment, cores
 from webapp.running_services import running_services, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -130,7 +130,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 # Learning
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
-SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024)
+# 0: the web processes share the cores evenly; docs/performance.md has the figures.
+SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // env.whole("WEB_WORKERS", 2, 1, 64))
 
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL

@@ -122,7 +122,12 @@ def compile_model(model: openvino.Model | Path, threads: int = 0, *, half: bool 
     """Compile a graph, tuned for one image at a time; ``half`` for bfloat16 instead of 32 bits."""
     import openvino  # late: half a second and 100 MB that a process which never scores does not pay
 
-    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": HALF if half else PRECISION}
+    settings: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": HALF if half else PRECISION,
+        # Bound to cores, the threads of two web processes would share the first ones and leave the others idle.
+        "ENABLE_CPU_PINNING": False,
+    }
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
     return openvino.Core().compile_model(model, "CPU", settings)

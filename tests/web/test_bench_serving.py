@@ -1,0 +1,117 @@
+"""`make bench-serving`: what it posts and counts, what its peer answers, and that it sees parts that are not kept."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from inspection import intake, storage
+from inspection.models import Inspection
+from inspection.stations import create_station
+from tests.labeling.conftest import make_product
+from webapp.bench_serving import ours, parts
+from webapp.bench_serving.load import Load, post
+from webapp.bench_serving.run import Row
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Answers every third part with 503, the others with the length of what it got."""
+    asked = threading.Semaphore(0)
+
+    class Answering(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.release()
+            status = 503 if asked._value % 3 == 0 else 201
+            content = json.dumps({"id": len(body), "key": self.headers["Authorization"]}).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Server-Timing", "decode;dur=2.0, total;dur=5.5")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{serving.server_port}/parts/"
+    serving.shutdown()
+    serving.server_close()
+
+
+def test_clients_count_what_was_accepted_and_what_was_not(server: str, tmp_path: Path) -> None:
+    image = tmp_path / "part.jpg"
+    image.write_bytes(b"x" * 1000)
+    load = post(server, [image], 3, 0.5, {"Authorization": "Api-Key k"})
+    accepted, refused = load.statuses["201"], load.statuses["503"]
+    assert accepted == len(load.answers) == len(load.taken) > refused > 0
+    assert load.rate == pytest.approx(accepted / load.seconds)
+    number, answer = load.answers[0]
+    assert (number, answer["key"]) == (0, "Api-Key k")
+    assert isinstance(answer["id"], int) and answer["id"] > 1000
+    assert load.steps["decode"] == [2.0] * accepted and load.steps["total"] == [5.5] * accepted
+    line = Row("peer", "crops", load, 10.0).line()
+    assert f"{{'503': {refused}}}" in line
+
+
+def test_a_server_that_is_not_there_is_an_answer_too(tmp_path: Path) -> None:
+    image = tmp_path / "part.jpg"
+    image.write_bytes(b"x")
+    load = post("http://127.0.0.1:9/", [image], 2, 0.3, {})
+    assert load.statuses["ConnectionRefusedError"] >= 2
+    assert load.rate == 0
+
+
+def test_it_draws_crops_and_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "CROPS", 4)
+    monkeypatch.setattr(parts, "FRAMES", 1)
+    found = [*parts.crops(tmp_path), *parts.frames(tmp_path)]
+    sizes = [Image.open(path).size for path in found]
+    assert sizes == [parts.CROP] * 4 + [parts.FRAME]
+    assert len({path.read_bytes() for path in found}) == 5
+
+
+def test_the_peer_answers_as_the_seed_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastapi import UploadFile
+
+    from webapp.bench_serving.peer_app import predict
+
+    monkeypatch.setattr(parts, "CROPS", 4)
+    image = parts.crops(tmp_path)[0].read_bytes()
+    answer = asyncio.run(predict(UploadFile(io.BytesIO(image))))
+    assert list(answer) == [
+        "label",
+        "defect_probability",
+        "reconstruction_error",
+        "anomaly_threshold",
+        "novel_defect_suspected",
+    ]
+    assert 0 <= float(answer["defect_probability"]) <= 1
+    assert float(answer["reconstruction_error"]) > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_sees_a_part_that_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "CROPS", 4)
+    paths = parts.crops(tmp_path)
+    station, _ = create_station(make_product(), "line-1")
+    made = [intake.receive(io.BytesIO(path.read_bytes()), station=station) for path in paths]
+    load = Load(1, answers=[(number, {"id": str(one.pk)}) for number, one in enumerate(made)])
+    assert ours.lost(load, paths) == 0
+    # One file is damaged, one part was answered as another, one row is gone.
+    storage.image_path(made[0]).write_bytes(b"other")
+    load.answers[1] = (2, {"id": str(made[1].pk)})
+    Inspection.objects.filter(pk=made[2].pk).delete()
+    assert ours.lost(load, paths) == 3
