@@ -132,3 +132,9 @@ def test_it_refuses_a_version_whose_graph_was_changed(learned: Learned, tmp_path
 def test_it_refuses_another_version_than_the_expected_one(learned: Learned) -> None:
     with pytest.raises(BundleCorrupt, match="expected"):
         Scorer.load(learned.bundle_dir, expected_sha256="0" * 64)
+
+
+def test_its_threads_are_bound_to_no_core(learned: Learned) -> None:
+    """Two web processes would else share one core and leave the other idle."""
+    compiled = compile_graph(learned.bundle_dir / "serving.xml", 1)
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False

@@ -54,22 +54,20 @@ def run(folder: Path, seconds: float, images: Path | None) -> int:
         "frames": parts.frames(folder / "frames"),
     }
     rows: list[Row] = []
-    with ours.site(folder / "ours", say) as site:
+    with ours.site(folder / "ours", say) as site, _peer(folder) as (url, process):
         for kind, paths in kinds.items():
             headers = {"Authorization": f"Api-Key {site.keys[kind]}"}
             post(site.url, paths, 4, WARM, headers)
+            post(url, paths, 4, WARM, {})
             for clients in CLIENTS:
+                # One right after the other, while the other rests: what else the machine does falls on both.
                 with Memory(site.web_processes) as memory:
                     load = post(site.url, paths, clients, seconds, headers)
                 rows.append(_told(Row("Second Look", kind, load, memory.peak, ours.lost(load, paths))))
-        rows.append(_told(_killed(site, kinds["crops"], seconds)))
-    with _peer(folder) as (url, process):
-        for kind, paths in kinds.items():
-            post(url, paths, 4, WARM, {})
-            for clients in CLIENTS:
                 with Memory(lambda: [process]) as memory:
                     load = post(url, paths, clients, seconds, {})
                 rows.append(_told(Row("peer", kind, load, memory.peak)))
+        rows.append(_told(_killed(site, kinds["crops"], seconds)))
     return _verdict(rows)
 
 
