@@ -7,6 +7,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -90,7 +91,9 @@ def test_the_peer_answers_as_the_seed_did(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(parts, "CROPS", 4)
     image = parts.crops(tmp_path)[0].read_bytes()
-    answer = asyncio.run(predict(UploadFile(io.BytesIO(image))))
+    # In a thread of its own: Playwright keeps an event loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asyncio.run, predict(UploadFile(io.BytesIO(image)))).result()
     assert list(answer) == [
         "label",
         "defect_probability",
