@@ -9,9 +9,9 @@ $(error Python 3.11 or newer is needed; name one: make PYTHON3=/path/to/python3)
 endif
 PYTHON := .venv/bin/python
 # Not compiled ahead: most of it is never imported, and Python compiles the rest at its first import (22 s instead of 69).
+PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check --no-compile
 # Where an environment forbids it to keep what it compiled, each of our many processes compiles torch and Django again.
 unexport PYTHONDONTWRITEBYTECODE
-PIP_INSTALL := $(PYTHON) -m pip install --disable-pip-version-check --no-compile
 # Installed once for each content of the requirements and each Python.
 runtime_id := $(shell $(PYTHON3) -c "import hashlib,sys;print(hashlib.sha256(open('requirements.txt','rb').read()+sys.version.encode()).hexdigest()[:16])")
 tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('requirements-dev.txt','rb').read()).hexdigest()[:16])")

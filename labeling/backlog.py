@@ -23,8 +23,8 @@ from labeling.waiting import skipped_since
 def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
     """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
     judge and did not skip lately. What comes back later does not wait yet."""
-    skipped = _skipped(product, reviewer).count() if reviewer else 0
-    return _routed(product).count() - skipped + _judged_again(product, reviewer).count()
+    found = waiting_by_product(reviewer)
+    return found.get(product.pk, 0) if product else sum(found.values())
 
 
 def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
@@ -48,8 +48,8 @@ def oldest_waits() -> dict[int, timedelta]:
 
 def _waits(product: Product | None) -> dict[int, timedelta]:
     """One look a product into the index `inspection_queue`, which has waiting parts in the order of arrival."""
-    first = _routed(None).filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
-    again = _judged_again(None, None).filter(inspection__product=OuterRef("pk")).order_by("due_at")
+    first = _routed().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
+    again = _due().filter(inspection__product=OuterRef("pk")).order_by("due_at")
     products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
     heads = products.annotate(
         since=Least(Subquery(first.values("received_at")[:1]), Subquery(again.values("due_at")[:1])), now=Now()
@@ -57,20 +57,14 @@ def _waits(product: Product | None) -> dict[int, timedelta]:
     return {key: now - since for key, since, now in heads.values_list("pk", "since", "now") if since is not None}
 
 
-def _routed(product: Product | None) -> InspectionQuerySet:
-    parts = Inspection.objects.awaiting_review().order_by()
-    return parts.filter(product=product) if product else parts
+def _routed() -> InspectionQuerySet:
+    return Inspection.objects.awaiting_review().order_by()
 
 
-def _skipped(product: Product | None, reviewer: User | Combinable) -> InspectionQuerySet:
+def _skipped(reviewer: Combinable) -> InspectionQuerySet:
     """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
     lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skipped_since()).values("inspection")
-    return _routed(product).filter(pk__in=lately)
-
-
-def _judged_again(product: Product | None, reviewer: User | None) -> RecheckQuerySet:
-    again = _due() if reviewer is None else _due().for_person(reviewer)
-    return again.filter(inspection__product=product) if product else again
+    return _routed().filter(pk__in=lately)
 
 
 def _due() -> RecheckQuerySet:
@@ -83,11 +77,11 @@ def _by(column: str, parts: QuerySet[Any, Any], *, sign: int = 1) -> QuerySet[An
     return counted
 
 
-_ALL = Prepared(lambda: _by("product", _routed(None)).union(_by("inspection__product", _due()), all=True))
+_ALL = Prepared(lambda: _by("product", _routed()).union(_by("inspection__product", _due()), all=True))
 
 
 @cache
 def _all_for(settles: bool) -> Prepared:
     again = _due().answerable(PERSON, settles=settles)
-    skipped = _by("product", _skipped(None, PERSON), sign=-1)
-    return Prepared(lambda: _by("product", _routed(None)).union(_by("inspection__product", again), skipped, all=True))
+    skipped = _by("product", _skipped(PERSON), sign=-1)
+    return Prepared(lambda: _by("product", _routed()).union(_by("inspection__product", again), skipped, all=True))

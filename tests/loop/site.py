@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,15 +17,10 @@ from typing import Any
 import psutil
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
+from webapp.embedded.valkey import free_port
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 ADMIN = ("loop-admin", "a-long-loop-password")
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, ready: Callable[[], Any], timeout: float = 120.0) -> Any:

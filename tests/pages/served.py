@@ -11,7 +11,8 @@ from typing import Any
 
 from django.db import connection
 
-from tests.loop.site import REPOSITORY, free_port, wait_for
+from tests.loop.site import REPOSITORY, wait_for
+from webapp.embedded.valkey import free_port
 
 
 class Served:

@@ -15,6 +15,7 @@ from django.test import Client
 
 from labeling import queue, review
 from webapp.bench.filling import Line
+from webapp.bench.pages import logged_in
 from webapp.bench.timing import Timing
 
 CLAIM_LIMIT = 20.0
@@ -62,8 +63,7 @@ def reviewers_at_once(line: Line, rounds: int) -> Work:
 def one_client(line: Line, rounds: int) -> Work:
     """One reviewer without a pause over REST, as the page does it: session, permissions, the part as JSON."""
     work = Work(Timing("claim, over REST"), Timing("verdict, over REST"))
-    client = Client(HTTP_HOST="127.0.0.1")
-    client.force_login(line.reviewers[0], backend="django.contrib.auth.backends.ModelBackend")
+    client = logged_in(line.reviewers[0])
     for _ in range(rounds):
         claim = work.claims.time(lambda: _post(client, "/api/v1/queue/claim/", {"product": line.product.slug}))
         part = claim["inspection"]

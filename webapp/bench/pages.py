@@ -8,6 +8,7 @@ from itertools import combinations
 from urllib.parse import urlencode
 
 from django import forms
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -29,8 +30,7 @@ class Visitor:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.full_reads: dict[str, list[str]] = {}
-        self._client = Client(HTTP_HOST="127.0.0.1")
-        self._client.force_login(line.manager, backend="django.contrib.auth.backends.ModelBackend")
+        self._client = logged_in(line.manager)
 
     def open(self, address: str) -> None:
         """Open a page. Raises RuntimeError when it is no page."""
@@ -47,6 +47,13 @@ class Visitor:
             for _ in range(times):
                 timing.time(lambda: self.open(address), address)  # noqa: B023
         return timing
+
+
+def logged_in(person: User) -> Client:
+    """A browser of this person's, without the form."""
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
 
 
 def all_pages(visitor: Visitor, say: Say) -> list[Timing]:

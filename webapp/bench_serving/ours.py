@@ -6,15 +6,17 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from webapp.bench_serving import parts
 from webapp.bench_serving.load import Load
-from webapp.bench_serving.processes import free_port, python, running
+from webapp.bench_serving.processes import python, running
+from webapp.embedded.valkey import free_port
 
 Say = Callable[[str], None]
 PRODUCT = "bench"
@@ -77,7 +79,7 @@ def site(folder: Path, say: Say) -> Iterator[Ours]:
         yield Ours(address, _prepared(say), supervisor)
 
 
-def lost(load: Load, images: list[Path]) -> int:
+def lost(load: Load, images: Sequence[Path]) -> int:
     """How many of the answered parts are not in PostgreSQL, or not on disk with the bytes that were sent."""
     from inspection import storage
     from inspection.models import Inspection
@@ -120,9 +122,7 @@ def _prepared(say: Say) -> dict[str, str]:
     seen = version.meta["input"]
     say(f"version {version.number} sees {seen['height']} × {seen['width']} pixels")
     # The part's place in a frame, as whoever sets up the camera draws it.
-    height = round(3000 * 0.8)
-    width = round(height * 360 / 665)
-    roi = f"{(4000 - width) // 2},{(3000 - height) // 2},{width},{height}"
+    roi = ",".join(map(str, parts.PLACE))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}
 
 

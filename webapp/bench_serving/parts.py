@@ -12,8 +12,11 @@ from mltasks.vision.drawing.plates import DrawnPart
 
 CROP, FRAME = (360, 665), (4000, 3000)
 CROPS, FRAMES = 24, 6
-# The part's height in a frame; the rest is the table that it lies on.
-WITHIN = 0.8
+# The part fills so much of a frame's height; the rest is the table that it lies on.
+_HEIGHT = round(FRAME[1] * 0.8)
+_WIDTH = round(_HEIGHT * CROP[0] / CROP[1])
+# Where it lies there: left, top, width, height.
+PLACE = ((FRAME[0] - _WIDTH) // 2, (FRAME[1] - _HEIGHT) // 2, _WIDTH, _HEIGHT)
 TABLE, NOISE = 96, 6
 
 
@@ -34,9 +37,7 @@ def _drawn(number: int) -> list[DrawnPart]:
 
 def _frame(part: DrawnPart, number: int) -> Image.Image:
     frame = Image.new("RGB", FRAME, (TABLE, TABLE, TABLE))
-    height = round(FRAME[1] * WITHIN)
-    whole = part.image.convert("RGB").resize((round(height * CROP[0] / CROP[1]), height), Image.Resampling.BICUBIC)
-    frame.paste(whole, ((FRAME[0] - whole.width) // 2, (FRAME[1] - height) // 2))
+    frame.paste(part.image.convert("RGB").resize(PLACE[2:], Image.Resampling.BICUBIC), PLACE[:2])
     pixels = np.asarray(frame, np.int16)
     noise = np.random.default_rng(number).normal(0, NOISE, (FRAME[1], FRAME[0], 1))
     return Image.fromarray(np.clip(pixels + noise.astype(np.int16), 0, 255).astype(np.uint8))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,13 +16,6 @@ import psutil
 
 BASE = Path(__file__).resolve().parents[2]
 START_WITHIN, STOP_WITHIN, LOOK_EVERY = 180.0, 30.0, 0.2
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -16,7 +16,8 @@ import psutil
 
 from webapp.bench_serving import ours, parts
 from webapp.bench_serving.load import Load, post
-from webapp.bench_serving.processes import Memory, free_port, python, running
+from webapp.bench_serving.processes import Memory, python, running
+from webapp.embedded.valkey import free_port
 
 CLIENTS = (1, 4, 16)
 WARM = 3.0
@@ -93,9 +94,9 @@ def _killed(site: ours.Ours, paths: Sequence[Path], seconds: float) -> Row:
     headers = {"Authorization": f"Api-Key {site.keys['crops']}"}
     killer = threading.Thread(target=kill)
     killer.start()
-    load = post(site.url, list(paths), 4, seconds, headers)
+    load = post(site.url, paths, 4, seconds, headers)
     killer.join()
-    return Row("web killed", "crops", load, 0.0, ours.lost(load, list(paths)))
+    return Row("web killed", "crops", load, 0.0, ours.lost(load, paths))
 
 
 @contextmanager
