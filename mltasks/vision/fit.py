@@ -32,6 +32,7 @@ from mltasks.vision.types import Sample, Thresholds, TrainConfig
 
 HOLDOUT_SPLITS = ("train", "validation", "test")
 HEADS = ("dense", "pooled")
+AUTO, F32 = PRECISIONS = ("auto", "f32")
 COUNTS = (
     *("max_epochs", "dense_epochs", "autoencoder_epochs", "batch_size"),
     *("oversampling", "draws_cap", "patience"),
@@ -105,6 +106,8 @@ def check_settings(config: TrainConfig) -> None:
         raise ValueError(f"companion is {COMPANIONS[-1]} or empty, not {config.companion!r}.")
     if not all(0 < share < 1 for share in config.curve_shares):
         raise ValueError(f"curve_shares lie between 0 and 1, not {config.curve_shares}.")
+    if config.precision not in PRECISIONS:
+        raise ValueError(f"precision is {' or '.join(PRECISIONS)}, not {config.precision!r}.")
     low = [name for name in COUNTS if getattr(config, name) < 1]
     low += [name for name in ("views", "stage_epochs") if getattr(config, name) < 0]
     if low or not 0 < config.novelty_quantile < 1:

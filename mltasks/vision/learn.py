@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import platform
 import time
 from collections.abc import Sequence
@@ -11,31 +10,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.torch import save_file
-
 from mltasks.vision import bundle
-from mltasks.vision.compute import derive_seed, reproducible
+from mltasks.vision.compute import reproducible
 from mltasks.vision.data import assign_splits
 from mltasks.vision.embedder import space_of
 from mltasks.vision.embedding import DIMENSIONS
 from mltasks.vision.evaluate import Evaluation, evaluate
-from mltasks.vision.export import OUTPUTS, Agreement, Serving, check_agreement, export_graph
+from mltasks.vision.export import OUTPUTS
 from mltasks.vision.fit import Fitted, fit
 from mltasks.vision.label_curve import label_curve
 from mltasks.vision.mistakes import write_maps, write_pictures, write_sheet
+from mltasks.vision.networks_on_disk import OnDisk, write_networks
 from mltasks.vision.plots import write_plots
 from mltasks.vision.progress import Stage
 from mltasks.vision.promise import EscapeCurve, EscapePromise
 from mltasks.vision.report import report_of
 from mltasks.vision.scorer import Scorer, compile_graph
 from mltasks.vision.sizing import settle
-from mltasks.vision.trunk_views import read_sample
 from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progress
 
-CHECKED_IMAGES = 16
-LIBRARIES = ("torch", "torchvision", "openvino", "numpy", "pillow", "safetensors")
+LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
 FORMAT = 2
 
 
@@ -92,35 +86,16 @@ def write_version(
     fitted: Fitted, evaluation: Evaluation, samples: Sequence[Sample], out_dir: Path, started: float
 ) -> Learned:
     """Write the directory, whole or not at all. Raises ExportMismatch; ``started`` is on the monotonic clock."""
-    images = [read_pixels(sample, fitted.config) for sample in checked(samples, fitted.config)]
     report, meta = report_of(evaluation), dict[str, Any]()
 
     def fill(draft: Path) -> None:
-        agreement = write_networks(fitted, draft, images)
-        meta.update(meta_of(fitted, samples, agreement, time.monotonic() - started))
+        networks = write_networks(fitted, samples, draft)
+        meta.update(meta_of(fitted, samples, networks, time.monotonic() - started))
         bundle.write_json(draft / bundle.META, meta)
         bundle.write_json(draft / bundle.REPORT, report)
         write_figures(draft, fitted, evaluation, report)
 
     return Learned(out_dir, bundle.write_whole(out_dir, fill), evaluation, report, meta)
-
-
-def write_networks(fitted: Fitted, draft: Path, images: Sequence[NDArray[np.uint8]]) -> Agreement:
-    """Write all weights and the serving graph, and compare the two. Raises ExportMismatch."""
-    config, final = fitted.config, fitted.final
-    size = (config.height, config.width)
-    serving = Serving(
-        copy.deepcopy(fitted.trunk),
-        {name: copy.deepcopy(head) for name, head in final.heads.items()},
-        copy.deepcopy(final.autoencoder),
-        fitted.setting,
-        size,
-    )
-    serving.cpu().eval()
-    state = {name: tensor.contiguous() for name, tensor in serving.state_dict().items()}
-    save_file(state, draft / bundle.WEIGHTS)
-    export_graph(serving, draft / bundle.GRAPH, config.height, config.width)
-    return check_agreement(serving, draft / bundle.GRAPH, images, fitted.setting.calibrator)
 
 
 def escapes_of(fitted: Fitted) -> EscapeCurve:
@@ -142,7 +117,7 @@ def write_figures(draft: Path, fitted: Fitted, evaluation: Evaluation, report: d
         write_maps(draft / "worst", evaluation.mistakes, Scorer(graph, bundle.read_meta(draft), ""))
 
 
-def meta_of(fitted: Fitted, samples: Sequence[Sample], agreement: Agreement, seconds: float) -> dict[str, Any]:
+def meta_of(fitted: Fitted, samples: Sequence[Sample], networks: OnDisk, seconds: float) -> dict[str, Any]:
     """What scoring needs, and where the version comes from."""
     config, setting = fitted.config, fitted.setting
     return {
@@ -186,18 +161,6 @@ def meta_of(fitted: Fitted, samples: Sequence[Sample], agreement: Agreement, sec
         },
         "compute": {**fitted.compute, "machine": platform.machine(), "python": platform.python_version()},
         "libraries": {name: version(name) for name in LIBRARIES},
-        "export_agreement": agreement.to_json(),
+        "export_agreement": networks.agreement.to_json(),
+        "precision": networks.precision.to_json(),
     }
-
-
-def checked(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
-    """The images on which the exported graph is compared with torch: up to sixteen, drawn from the seed."""
-    generator = np.random.default_rng(derive_seed(config.seed, "export check"))
-    count = min(CHECKED_IMAGES, len(samples))
-    return [samples[index] for index in generator.choice(len(samples), count, replace=False)]
-
-
-def read_pixels(sample: Sample, config: TrainConfig) -> NDArray[np.uint8]:
-    """The image as serving sees it, uint8 ``[height, width, 3]``. Raises UnreadableSample."""
-    pixels: NDArray[np.uint8] = read_sample(sample, config).permute(1, 2, 0).contiguous().numpy()
-    return pixels

@@ -98,6 +98,7 @@ class TrainConfig:
     curve, beside all of them (none: no curve).
     ``views`` are the random views of each image that heads learn from (fewer of many images; 0: the images as they
     are); ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
+    ``precision`` is ``auto`` (8 bits where they are faster and as good, see ``precision.py``) or ``f32``;
     ``backbone_weights`` as the contract says: ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
     """
 
@@ -132,6 +133,7 @@ class TrainConfig:
     escape_confidence: float = 0.95
     defect_rate: float | None = None
     curve_shares: tuple[float, ...] = (0.25, 0.5)
+    precision: str = "auto"
     threads: int = 0
     costs: Costs = field(default_factory=Costs)
 

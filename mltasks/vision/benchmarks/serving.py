@@ -8,14 +8,12 @@ from pathlib import Path
 
 from mltasks.vision import bundle
 from mltasks.vision.benchmarks.parts import Parts
-from mltasks.vision.fit import Fitted, hold_out
-from mltasks.vision.learn import meta_of, read_pixels, write_networks
+from mltasks.vision.fit import F32, Fitted, hold_out
+from mltasks.vision.learn import meta_of
+from mltasks.vision.networks_on_disk import write_networks
 from mltasks.vision.progress import Stage
 from mltasks.vision.scorer import Scorer, compile_graph
 from mltasks.vision.types import Sample
-
-# Images on which the graph is compared with torch
-COMPARED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +28,9 @@ class Served:
 
 def served(parts: Parts, samples: Sequence[Sample], seed: int, folder: Path, stage: Stage) -> Served:
     """Learn from the parts whose split is ``train``, choose on ``validation``, export into ``folder`` and load, as the
-    product does. Raises ExportMismatch."""
+    product does, in 32 bits on any machine. Raises ExportMismatch."""
     lesson = replace(parts.with_seed(seed), samples=samples)
     fitted = hold_out(samples, lesson, parts.weights, stage)
-    tested = [sample for sample in samples if sample.split == "test"][:COMPARED]
-    agreement = write_networks(fitted, folder, [read_pixels(sample, fitted.config) for sample in tested])
-    graph, meta = folder / bundle.GRAPH, meta_of(fitted, samples, agreement, seconds=0.0)
+    networks = write_networks(replace(fitted, config=replace(fitted.config, precision=F32)), samples, folder)
+    graph, meta = folder / bundle.GRAPH, meta_of(fitted, samples, networks, seconds=0.0)
     return Served(fitted, samples, graph, Scorer(compile_graph(graph, fitted.config.threads), meta, ""))

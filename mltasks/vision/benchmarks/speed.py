@@ -26,7 +26,7 @@ from mltasks.vision.benchmarks.parts import Parts, look
 from mltasks.vision.benchmarks.peer import export_peer
 from mltasks.vision.benchmarks.serving import served
 from mltasks.vision.data import assign_splits
-from mltasks.vision.learn import read_pixels
+from mltasks.vision.networks_on_disk import read_pixels
 from mltasks.vision.scorer import compile_graph
 from mltasks.vision.types import DEFECT, GOOD, Sample
 

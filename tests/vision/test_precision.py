@@ -1,0 +1,135 @@
+"""A version serves in 8 bits where they are faster and as good, and in 32 where they are not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+from openvino import opset15 as opset
+
+from mltasks.vision import bundle, precision
+from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.learn import Learned
+from mltasks.vision.narrow import narrowed
+from mltasks.vision.precision import HeldOutPart, Levels, Precision, settle_precision
+from mltasks.vision.scorer import Scorer
+from tests.trained import CONFIG
+
+LEVELS, PLAIN = Levels(1.0, 1.0), Calibrator(1.0, 0.0)
+# Grey levels of a good and of a defective part
+DARK, BRIGHT = 40, 200
+
+
+def parts(*greys: int) -> list[HeldOutPart]:
+    """Plain parts of 8 × 8, their logit their grey level."""
+    return [HeldOutPart(np.full((8, 8, 3), grey, np.uint8), grey / 255, int(grey > 100)) for grey in greys]
+
+
+def stand_in(logit: float = 0.0, turned: float = 1.0, novelty: float = 1.0) -> openvino.Model:
+    """A graph with a version's outputs whose logit is the grey level in [0, 1], ``turned`` and moved by ``logit``, and
+    whose other scores are ``novelty``."""
+    image = opset.parameter([1, 8, 8, 3], np.uint8, name="image")
+    grey = opset.reduce_mean(opset.convert(image, np.float32), opset.constant(np.array([1, 2, 3])))
+    said = opset.add(opset.multiply(grey, np.float32(turned / 255)), np.float32(logit))
+    other = opset.add(opset.multiply(grey, np.float32(0)), np.float32(novelty))
+    place = opset.divide(opset.add(grey, np.float32(1)), opset.add(grey, np.float32(1)))
+    return openvino.Model([said, other, other, other, other, other, place], [image], "stand-in")
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    """The stand-in in 32 bits, on disk."""
+    openvino.save_model(stand_in(), tmp_path / bundle.GRAPH, compress_to_fp16=False)
+    return tmp_path / bundle.GRAPH
+
+
+@pytest.fixture
+def settled(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Precision]:
+    """What is settled when 8 bits give this stand-in; ``worth`` is the share of the time that is worth it."""
+
+    def settle(narrow: openvino.Model, worth: float = 100.0) -> Precision:
+        monkeypatch.setattr(precision, "narrowed", lambda _graph, _images: narrow)
+        monkeypatch.setattr(precision, "WORTH", worth)
+        before = graph.read_bytes()
+        found = settle_precision(graph, [], parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), LEVELS, PLAIN)
+        assert (graph.read_bytes() != before) == (found.bits == 8)
+        return found
+
+    return settle
+
+
+def test_eight_bits_that_say_the_same_are_taken(settled: Callable[..., Precision]) -> None:
+    found = settled(stand_in(logit=0.001))
+
+    assert (found.bits, found.images, found.average_precision) == (8, 4, 1.0)
+    assert 0 < found.probability < 0.001
+
+
+def test_eight_bits_that_lose_half_a_point_are_not(settled: Callable[..., Precision]) -> None:
+    found = settled(stand_in(turned=-3.0))
+
+    assert found.bits == 32 and found.average_precision < 0.9 and found.average_precision_wide == 1.0
+    assert "points of average precision" in found.why
+
+
+@pytest.mark.parametrize("narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": float("nan")}])
+def test_eight_bits_that_move_the_scores_are_not(settled: Callable[..., Precision], narrow: dict[str, float]) -> None:
+    assert settled(stand_in(**narrow)).bits == 32
+
+
+def test_eight_bits_that_are_not_faster_are_not_worth_it(settled: Callable[..., Precision]) -> None:
+    found = settled(stand_in(), worth=0.0)
+
+    assert found.bits == 32 and "of the time on this machine" in found.why
+
+
+@pytest.mark.timeout(120)
+def test_a_real_version_in_eight_bits(
+    learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The backbone's convolutions, and nothing of the companion or the heads; the scores stay close, the file is
+    smaller, and what is on disk is what was tried."""
+    draw = np.random.default_rng(3)
+    images = [draw.integers(0, 255, (CONFIG.height, CONFIG.width, 3), np.uint8) for _ in range(4)]
+    for name in (bundle.GRAPH, "serving.bin"):
+        shutil.copy(learned.bundle_dir / name, tmp_path / name)
+    graph = tmp_path / bundle.GRAPH
+    wide = Scorer.load(learned.bundle_dir).score(images)
+    monkeypatch.setattr(precision, "WORTH", 100.0)
+    monkeypatch.setattr(precision, "MOST_SHIFT", 1.0)
+    monkeypatch.setattr(precision, "MOST_STRANGER", 1.0)
+    tried = [HeldOutPart(image, 0.0, number % 2) for number, image in enumerate(images)]
+
+    found = settle_precision(graph, images, tried, LEVELS, wide_calibrator(learned))
+
+    assert found.bits == 8, found.why
+    assert capfd.readouterr().out == "", "a training's terminal has one progress, its own"
+    narrow = openvino.Core().read_model(graph)
+    kinds = [one.input_value(0).get_node() for one in narrow.get_ordered_ops() if is_wide(one)]
+    assert len(kinds) == 16 and all(one.get_type_name() == "FakeQuantize" for one in kinds)
+    assert graph.with_suffix(".bin").stat().st_size < 0.7 * (learned.bundle_dir / "serving.bin").stat().st_size
+    scorer = Scorer(precision.compile_model(graph, 1), learned.meta, "")
+    for now, before in zip(scorer.score(images), wide, strict=True):
+        assert now.defect_probability == pytest.approx(before.defect_probability, abs=0.1)
+
+
+def test_a_graph_without_wide_convolutions_stays_as_it_is(graph: Path) -> None:
+    assert narrowed(graph, []) is None
+    assert settle_precision(graph, [], [], LEVELS, PLAIN).bits == 32
+
+
+def wide_calibrator(learned: Learned) -> Calibrator:
+    """The version's own."""
+    return Calibrator.from_json(learned.meta["calibration"])
+
+
+def is_wide(operation: openvino.Node) -> bool:
+    """A convolution of more than one pixel, 64 channels or more in and out."""
+    if operation.get_type_name() != "Convolution":
+        return False
+    shape = operation.input(1).get_shape()
+    return bool(shape[0] >= 64 and shape[1] >= 64 and shape[2] > 1)
