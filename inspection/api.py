@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inspection import intake, step_times
+from inspection import admission, intake, step_times
 from inspection.api_schema import INSPECTION_ID, errors
 from inspection.authentication import StationKeyAuthentication, station_of
 from inspection.history import NewestFirst, filtered, visible_to
@@ -45,6 +46,20 @@ class Intake(APIView):
     throttle_classes = [StationThrottle]
     arrived = 0.0
     _taken: step_times.StepTimes | None = None
+    _turn: ExitStack
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Answer; whoever sends an image waits for a turn first, before the database is asked for anything."""
+        if request.method != "POST":
+            return super().dispatch(request, *args, **kwargs)
+        with ExitStack() as self._turn:
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Where errors become answers: take the turn, then see who asks. Raises Overloaded."""
+        if request.method == "POST":
+            self._turn.enter_context(admission.intake.turn())
+        super().initial(request, *args, **kwargs)
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Note when the request arrived."""

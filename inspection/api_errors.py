@@ -27,6 +27,8 @@ STATUS = {
     "too_many_pixels": 413,
     "unsupported_format": 415,
     "idempotency_mismatch": 422,
+    "overloaded": 503,
+    "database_unavailable": 503,
     "disk_full": 507,
 }
 # DRF's own words for the two that our contract names otherwise.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from inspection import api, api_images
+from inspection import api, api_batch, api_images
 
 urlpatterns = [
     path("inspections/", api.InspectionCollection.as_view(), name="inspections"),
+    path("inspections/batch/", api_batch.InspectionBatch.as_view(), name="inspections-batch"),
     path("inspections/<str:inspection_id>/", api.InspectionDetail.as_view(), name="inspection"),
     path("inspections/<str:inspection_id>/image/", api_images.InspectionImage.as_view(), name="inspection-image"),
     path(

@@ -64,6 +64,12 @@ class DiskFull(Refusal):
     code = "disk_full"
 
 
+class Overloaded(Refusal):
+    """More images arrive than can be taken; this one may come again."""
+
+    code = "overloaded"
+
+
 class NoHeatmap(Refusal):
     """Nothing scored this part, so there is nothing to show."""
 

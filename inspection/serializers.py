@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -68,6 +69,9 @@ class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any])
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Parse it. Raises ValidationError."""
+        if isinstance(data, dict):
+            # Inside of other JSON: held to the same rules.
+            data = json.dumps(data)
         if not isinstance(data, str):
             raise serializers.ValidationError("Metadata must be a form field, not a file.")
         try:
@@ -86,12 +90,42 @@ class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
     file = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG, BMP, WebP or TIFF, one frame.")
 
 
-class PartFormSerializer(ImageFormSerializer):
-    """The form of `POST /api/v1/inspections/`."""
+class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
+    """What may be said of an image's part."""
 
     part_id = serializers.CharField(required=False, allow_blank=True, max_length=120)
     captured_at = serializers.DateTimeField(required=False, allow_null=True)
     metadata = MetadataField(required=False)
+
+
+class PartFormSerializer(SaidOfPartSerializer, ImageFormSerializer):
+    """The form of `POST /api/v1/inspections/`."""
+
+
+class BatchFormSerializer(serializers.Serializer[dict[str, Any]]):
+    """The form of `POST /api/v1/inspections/batch/`: the field `file` once for each image."""
+
+    file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=64)
+    parts = serializers.CharField(
+        required=False,
+        help_text="A JSON list with one object for each image, in order: part_id, captured_at, metadata; all optional.",
+    )
+
+
+class BatchResultSerializer(serializers.Serializer[dict[str, Any]]):
+    """One image of a batch: `inspection` with status 201, else `error`, and `retry_after` where it may come again."""
+
+    file = serializers.CharField(help_text="Its name as it was sent.")
+    status = serializers.IntegerField()
+    inspection = InspectionSerializer(required=False)
+    error = ErrorSerializer(required=False)
+    retry_after = serializers.IntegerField(required=False, help_text="Seconds.")
+
+
+class BatchAnswerSerializer(serializers.Serializer[dict[str, Any]]):
+    """The answers, in the order of the images."""
+
+    results = BatchResultSerializer(many=True)
 
 
 class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):

@@ -24,6 +24,12 @@ class StationThrottle(SimpleRateThrottle):
         station = station_of(request)
         return None if station is None else f"throttle-station-{station.pk}"
 
+    def charge(self, images: int) -> None:
+        """Count so many more images of the request that was just allowed: they are taken, and the next ones wait."""
+        if self.key is not None:
+            self.history[:0] = [self.now] * images
+            self.cache.set(self.key, self.history, self.duration)  # type: ignore[attr-defined]
+
     def wait(self) -> float | None:
         """Whole seconds, at least one: Retry-After knows no fractions."""
         left = super().wait()

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from inspection.refusals import FileTooLarge, InvalidImage, InvalidRequest, LengthRequired
@@ -32,15 +33,19 @@ class Upload:
 
 
 class LimitedUpload(FileUploadHandler):
-    """Ends the reading of the body as soon as its files are larger than an image may be."""
+    """Ends the reading of the body as soon as its files are larger than an image may be, or than ``most`` bytes."""
 
     received = 0
+
+    def __init__(self, request: HttpRequest, most: int = 0) -> None:
+        super().__init__(request)
+        self.most = most or settings.MAX_IMAGE_BYTES
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         """Count, and pass on to the handlers that keep it. Raises FileTooLarge."""
         self.received += len(raw_data)
-        if self.received > settings.MAX_IMAGE_BYTES:
-            raise too_large()
+        if self.received > self.most:
+            raise too_large(self.most)
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
@@ -49,8 +54,8 @@ class LimitedUpload(FileUploadHandler):
 
 def read_upload(request: Request, form_class: type[ImageFormSerializer]) -> Upload:
     """Read the body. Raises the refusals of the contract, before the body is read where its length already says so."""
-    key = _idempotency_key(request)
-    _check_length(request)
+    key = idempotency_key(request)
+    check_length(request, settings.MAX_IMAGE_BYTES)
     request._request.upload_handlers.insert(0, LimitedUpload(request._request))
     if len(request.FILES.getlist("file")) > 1:
         raise InvalidRequest("Send one image a request: there is more than one field `file`.")
@@ -68,12 +73,13 @@ def read_upload(request: Request, form_class: type[ImageFormSerializer]) -> Uplo
     )
 
 
-def too_large() -> FileTooLarge:
-    """The refusal of a file above the limit."""
-    return FileTooLarge(f"The file is larger than the {settings.MAX_IMAGE_BYTES:,} bytes that are accepted.")
+def too_large(most: int) -> FileTooLarge:
+    """The refusal of files above the limit."""
+    return FileTooLarge(f"What was sent is larger than the {most:,} bytes that are accepted.")
 
 
-def _check_length(request: Request) -> None:
+def check_length(request: Request, most: int) -> None:
+    """Refuse a body by what its head says: without a length, empty, or with files of more than ``most`` bytes."""
     said = request.META.get("CONTENT_LENGTH") or ""
     if not said and request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
@@ -81,11 +87,12 @@ def _check_length(request: Request) -> None:
     if length == 0:
         raise InvalidImage("The request has no body. Send the image as the field `file` of a multipart form.")
     # The other fields and the form's own lines may have as much as Django lets them.
-    if length > settings.MAX_IMAGE_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise too_large()
+    if length > most + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise too_large(most)
 
 
-def _idempotency_key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
+    """The request's key, None without one. Raises InvalidRequest for one that is none."""
     key: str | None = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidRequest("An Idempotency-Key has 1 to 200 printable ASCII characters and no spaces.")

@@ -49,7 +49,12 @@ class ScorerCache:
 
 
 def _load(version: ModelVersion) -> Scorer:
-    return Scorer.load(version.path, expected_sha256=version.sha256, threads=settings.SCORING_THREADS)
+    return Scorer.load(
+        version.path,
+        expected_sha256=version.sha256,
+        threads=settings.SCORING_THREADS,
+        images=settings.SCORING_IMAGES,
+    )
 
 
 _scorers = ScorerCache(_load)

@@ -15,18 +15,21 @@ _env = Environment(_base)
 bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.whole('PORT', 8000, 1, 65535)}"]
 # Two processes: one killed or recycled leaves one that answers. Scoring releases the GIL, so threads share its cores.
 workers = _env.whole("WEB_WORKERS", 2, 1, 64)
-worker_class = "gthread"
-threads = _env.whole("WEB_THREADS", 4, 1, 64)
+worker_class = "webapp.buffering_worker.BufferingWorker"
+# More than `inspection.admission` lets wait for a score, so that people's pages and refusals never wait for one.
+threads = _env.whole("WEB_THREADS", 32, 2, 256)
+# Connections of a process, slow and idle ones too.
+worker_connections = 500
 # No preload: OpenVINO's threads do not survive a fork.
 preload_app = False
 # What a worker is doing when told to stop; `make up` promises ten seconds in all.
 graceful_timeout = 4
 timeout = 60
-keepalive = 15
+# Of a connection on which nothing moves.
+keepalive = 30
 # A fresh process now and then, not all at once.
 max_requests = 20_000
 max_requests_jitter = 4_000
-limit_request_line = 4094
 limit_request_fields = 50
 limit_request_field_size = 8190
 # Heartbeats are files: on a disk that stalls, a healthy worker would look dead.
@@ -34,6 +37,9 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 control_socket_disable = True
 accesslog = "-" if _env.flag("ACCESS_LOG", False) else None
 forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+
+# The threads share connections: those that score, and some for pages.
+os.environ.setdefault("DATABASE_POOL", "12")
 
 # Counters of all workers are summed through files in this folder; the workers read it when they import the metrics.
 _metrics = _env.folder("METRICS_DIR", f"{_env.folder('VAR', 'var')}/metrics")

@@ -92,12 +92,16 @@ DATABASE_FOUND = DATABASE_NAMED or "database_url" in _services
 _database: dict[str, Any] = env.raw.db_url_config(
     env.text("DATABASE_URL") or _services.get("database_url", "postgres:///second_look")
 )
+# Connections that a web process's threads share; 0, as in workers, gives each thread its own.
+_pool = env.whole("DATABASE_POOL", 0, 0, 1000)
 _database |= {
-    "CONN_MAX_AGE": env.whole("CONN_MAX_AGE", 60, 0, 86_400),
+    "CONN_MAX_AGE": 0 if _pool else env.whole("CONN_MAX_AGE", 60, 0, 86_400),
     "CONN_HEALTH_CHECKS": True,
     # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
     "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
 }
+if _pool:
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5}
 DATABASES = {"default": _database}
 BROKER_NAMED = bool(env.text("REDIS_URL"))
 REDIS_URL = env.text("REDIS_URL") or _services.get("redis_url", "redis://127.0.0.1:6379/0")
@@ -122,16 +126,23 @@ WHITENOISE_USE_FINDERS = True
 
 # Intake limits
 MAX_IMAGE_BYTES = env.whole("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
+MAX_BATCH_BYTES = max(MAX_IMAGE_BYTES, env.whole("MAX_BATCH_BYTES", 256 * 1024 * 1024, 1024, 1 << 32))
 MAX_IMAGE_PIXELS = env.whole("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
 MIN_FREE_DISK_BYTES = env.whole("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
+# Of a web process: images that it takes at once, requests that may wait for that, and for how many seconds.
+INTAKE_TURNS = env.whole("INTAKE_TURNS", 3, 1, 64)
+INTAKE_WAITING = env.whole("INTAKE_WAITING", 21, 0, 200)
+INTAKE_PATIENCE = env.whole("INTAKE_PATIENCE", 10, 1, 300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # Learning
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
-# 0: the web processes share the cores evenly; docs/performance.md has the figures.
-SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // env.whole("WEB_WORKERS", 2, 1, 64))
+# Each web process scores so many images at a time, each on so many threads; 0: from the number of cores. Any process
+# may use them all, for connections are not spread evenly; docs/performance.md has the figures.
+SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
+SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
 
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL

@@ -51,13 +51,14 @@ class Scorer:
         self._local = threading.local()
 
     @classmethod
-    def load(cls, bundle_dir: Path, *, expected_sha256: str | None = None, threads: int = 0) -> Self:
-        """Verify the directory's hash and compile its graph for the CPU (``threads`` 0: OpenVINO's choice).
+    def load(cls, bundle_dir: Path, *, expected_sha256: str | None = None, threads: int = 0, images: int = 1) -> Self:
+        """Verify the directory's hash and compile its graph for the CPU: for so many ``images`` at a time, each on so
+        many ``threads`` (0: OpenVINO's choice).
 
         Raises BundleCorrupt when the directory is not as it was written or not the expected one.
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
-        return cls(compile_graph(bundle_dir / bundle.GRAPH, threads), bundle.read_meta(bundle_dir), sha256)
+        return cls(compile_graph(bundle_dir / bundle.GRAPH, threads, images), bundle.read_meta(bundle_dir), sha256)
 
     def score(self, images: Sequence[NDArray[np.uint8]]) -> list[Scores]:
         """Score RGB images, each uint8 ``[height, width, 3]`` of ``input_size`` as ``images.decode`` returns them.
@@ -113,13 +114,16 @@ class Scorer:
         return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
 
 
-def compile_graph(path: Path, threads: int = 0) -> openvino.CompiledModel:
+def compile_graph(path: Path, threads: int = 0, images: int = 1) -> openvino.CompiledModel:
     """Compile a serving graph for the CPU in 32 bits, tuned for one image at a time."""
-    return compile_model(path, threads)
+    return compile_model(path, threads, images=images)
 
 
-def compile_model(model: openvino.Model | Path, threads: int = 0, *, half: bool = False) -> openvino.CompiledModel:
-    """Compile a graph, tuned for one image at a time; ``half`` for bfloat16 instead of 32 bits."""
+def compile_model(
+    model: openvino.Model | Path, threads: int = 0, *, half: bool = False, images: int = 1
+) -> openvino.CompiledModel:
+    """Compile a graph for so many ``images`` at a time, each on so many ``threads``; ``half`` for bfloat16 instead of
+    32 bits."""
     import openvino  # late: half a second and 100 MB that a process which never scores does not pay
 
     settings: dict[str, Any] = {
@@ -129,5 +133,5 @@ def compile_model(model: openvino.Model | Path, threads: int = 0, *, half: bool 
         "ENABLE_CPU_PINNING": False,
     }
     if threads:
-        settings["INFERENCE_NUM_THREADS"] = threads
+        settings |= {"INFERENCE_NUM_THREADS": threads * images, "NUM_STREAMS": images}
     return openvino.Core().compile_model(model, "CPU", settings)

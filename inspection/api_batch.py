@@ -1,0 +1,74 @@
+"""REST: up to 64 parts in one request, each answered on its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inspection import batches, intake, step_times
+from inspection.api import INTAKE_ERRORS, Intake
+from inspection.api_errors import handle
+from inspection.api_schema import errors
+from inspection.authentication import station_of
+from inspection.batch_uploads import read_batch
+from inspection.models import Inspection
+from inspection.serializers import BatchAnswerSerializer, BatchFormSerializer, InspectionSerializer
+from inspection.throttles import StationThrottle
+from inspection.uploads import Upload
+
+
+class InspectionBatch(Intake):
+    """The way in for cameras that send several parts at a time."""
+
+    @extend_schema(
+        operation_id="inspections_create_batch",
+        request={"multipart/form-data": BatchFormSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="Same key and same body: the first answers again, image by image. At most 196 characters.",
+            )
+        ],
+        responses={200: BatchAnswerSerializer} | errors(*INTAKE_ERRORS),
+    )
+    def post(self, request: Request) -> Response:
+        """Store and score up to 64 images. 200 means that each has its own status: 201 with the inspection, or an
+        error with `code` and `detail`, in the order in which they were sent; a bad image fails alone."""
+        with step_times.noted() as self._taken:
+            with step_times.step(step_times.RECEIVE):
+                uploads = read_batch(request)
+            for throttle in self._asked:
+                throttle.charge(len(uploads) - 1)
+            results = [self._answer(one) for one in batches.take_each(uploads, self._one)]
+        return Response({"results": results})
+
+    def get_throttles(self) -> list[Any]:
+        """Those that let this request in: an image of it counts as much as one that comes alone."""
+        self._asked = [StationThrottle()]
+        return list(self._asked)
+
+    def _one(self, upload: Upload) -> Inspection:
+        return intake.receive(
+            upload.image,
+            station=station_of(self.request),
+            part_id=upload.part_id,
+            captured_at=upload.captured_at,
+            metadata=upload.metadata,
+            idempotency_key=upload.idempotency_key,
+            title=upload.title,
+        )
+
+    def _answer(self, one: batches.Taken) -> dict[str, Any]:
+        if one.inspection is not None:
+            return {"file": one.title, "status": 201, "inspection": InspectionSerializer(one.inspection).data}
+        assert one.trouble is not None  # noqa: S101 (one or the other)
+        answer = handle(one.trouble, {})
+        if answer is None:
+            raise one.trouble
+        said = {"file": one.title, "status": answer.status_code, "error": answer.data}
+        return said | ({"retry_after": int(answer["Retry-After"])} if "Retry-After" in answer else {})

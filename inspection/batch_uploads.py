@@ -1,0 +1,64 @@
+"""A multipart request with many images read into uploads, all of them in files: none of it grows the process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from rest_framework.request import Request
+
+from inspection.refusals import InvalidRequest
+from inspection.serializers import SaidOfPartSerializer
+from inspection.uploads import LimitedUpload, Upload, check_length, idempotency_key
+
+MOST = 64
+# Room for the image's number behind the key
+KEY_LENGTH = 196
+
+
+def read_batch(request: Request) -> list[Upload]:
+    """The images in the order of their fields ``file``, each with what the field ``parts`` says of it. Raises the
+    refusals of a request that is no batch; of its images none is looked at yet."""
+    key = idempotency_key(request)
+    if key is not None and len(key) > KEY_LENGTH:
+        raise InvalidRequest(f"A batch's Idempotency-Key has at most {KEY_LENGTH} characters.")
+    check_length(request, settings.MAX_BATCH_BYTES)
+    plain = request._request
+    plain.upload_handlers = [LimitedUpload(plain, settings.MAX_BATCH_BYTES), TemporaryFileUploadHandler(plain)]
+    files: Sequence[UploadedFile[bytes]] = request.FILES.getlist("file")
+    if not 1 <= len(files) <= MOST:
+        raise InvalidRequest(f"Send 1 to {MOST} images a batch, each as a field `file`; these are {len(files)}.")
+    said = _said(request, len(files))
+    return [_upload(file, one, key, number) for number, (file, one) in enumerate(zip(files, said, strict=True))]
+
+
+def _upload(file: UploadedFile[bytes], said: Mapping[str, Any], key: str | None, number: int) -> Upload:
+    return Upload(
+        image=cast(BinaryIO, file.file),
+        title=file.name or "",
+        part_id=said.get("part_id", ""),
+        captured_at=said.get("captured_at"),
+        metadata=said.get("metadata", {}),
+        # The same batch again: each image finds its own first answer.
+        idempotency_key=None if key is None else f"{key}:{number}",
+    )
+
+
+def _said(request: Request, count: int) -> list[Mapping[str, Any]]:
+    text = request.POST.get("parts")
+    if text is None:
+        return [{}] * count
+    try:
+        parts = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("`parts` is not JSON.") from None
+    if not isinstance(parts, list) or len(parts) != count:
+        raise InvalidRequest("`parts` is a JSON list with one object for each field `file`, in their order.")
+    form = SaidOfPartSerializer(data=parts, many=True)
+    form.is_valid(raise_exception=True)
+    found: list[Mapping[str, Any]] = form.validated_data
+    return found
