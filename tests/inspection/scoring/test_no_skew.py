@@ -1,0 +1,65 @@
+"""What a version is asked about is what training would learn from: the same bytes, from the same file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings
+from numpy.typing import NDArray
+from PIL import Image
+
+from inspection.models import Inspection, Product
+from inspection.stations import create_station
+from mltasks.vision.networks_on_disk import read_pixels
+from mltasks.vision.scorer import Look, Scorer
+from mltasks.vision.types import Roi, Sample
+from tests.inspection.conftest import Sender
+from tests.inspection.pictures import drawn
+from tests.trained import CONFIG, MakeVersion
+
+LARGE = (2400, 1800)
+
+
+def photo(image_format: str, orientation: int = 1) -> bytes:
+    """A camera's large frame of a part, lying on its side where the tag says so."""
+    frame = drawn().resize(LARGE)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    out = io.BytesIO()
+    frame.save(out, image_format, exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("roi", ["", "300,200,900,1000"])
+@pytest.mark.parametrize(
+    ("image_format", "orientation"), [("JPEG", 1), ("JPEG", 6), ("JPEG", 4), ("PNG", 1), ("TIFF", 8)]
+)
+def test_serving_and_training_see_the_same_bytes(
+    product: Product,
+    make_version: MakeVersion,
+    monkeypatch: pytest.MonkeyPatch,
+    image_format: str,
+    orientation: int,
+    roi: str,
+) -> None:
+    make_version(product, champion=True)
+    seen: list[NDArray[np.uint8]] = []
+    look = Scorer.look
+
+    def watched(self: Scorer, image: NDArray[np.uint8]) -> Look:
+        seen.append(image.copy())
+        return look(self, image)
+
+    monkeypatch.setattr(Scorer, "look", watched)
+    answer = Sender(*create_station(product, "line-7", roi)).send(photo(image_format, orientation))
+
+    assert answer.status_code == 201, answer.content
+    row = Inspection.objects.get()
+    path = Path(settings.MEDIA_ROOT) / row.image_name
+    learned_from = read_pixels(Sample("it", row.image_sha256, path, 0, "it", roi=Roi.stored(row.roi)), CONFIG)
+    [asked] = seen
+    assert asked.shape == (CONFIG.height, CONFIG.width, 3) and asked.std() > 1
+    assert asked.tobytes() == learned_from.tobytes()
