@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -18,7 +19,8 @@ from inspection import intake, storage
 from inspection.models import Inspection
 from inspection.stations import create_station
 from tests.labeling.conftest import make_product
-from webapp.bench_serving import ours, parts
+from webapp.bench_serving import ours, parts, plot
+from webapp.bench_serving import soak as soaking
 from webapp.bench_serving.load import Load, post
 from webapp.bench_serving.run import Row
 
@@ -118,3 +120,35 @@ def test_it_sees_a_part_that_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     load.answers[1] = (2, {"id": str(made[1].pk)})
     Inspection.objects.filter(pk=made[2].pk).delete()
     assert ours.lost(load, paths) == 3
+
+
+def test_parts_that_are_due_on_time_wait_for_no_answer(server: str, tmp_path: Path) -> None:
+    image = tmp_path / "part.jpg"
+    image.write_bytes(b"x" * 1000)
+    load = post(server, [image], 4, 1.0, {}, rate=40)
+    assert 30 <= sum(load.statuses.values()) <= 44
+
+
+def test_a_soak_counts_errors_and_memory(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = tmp_path / "part.jpg"
+    image.write_bytes(b"x" * 1000)
+    monkeypatch.setattr(soaking, "LOOK_EVERY", 0.1)
+    found = soaking.soak(server, [image], 1.0, 50, {}, lambda: [psutil.Process()])
+    assert found.rate == 40 and found.errors == found.load.statuses["503"] > 0
+    assert len(found.memory) > 5 and all(megabytes > 10 for _, megabytes in found.memory)
+    assert "MB an hour" in found.line()
+
+    grows = soaking.Soak(Load(1), 1.0, [(minute * 60.0, 300.0 + minute) for minute in range(60)])
+    assert grows.slope == pytest.approx(60.0)
+
+
+def test_the_run_is_drawn(tmp_path: Path) -> None:
+    rows = [
+        Row(server, kind, Load(clients, 2.0, [1.0], answers=[(0, {})] * rate), 300.0)
+        for kind in ("crops", "frames")
+        for clients in (1, 4, 16)
+        for server, rate in (("Second Look", 12), ("peer", 5))
+    ]
+    plot.draw(tmp_path / "serving.svg", rows)
+    text = (tmp_path / "serving.svg").read_text()
+    assert text.count(">6.0<") == 6 and "16 clients" in text and "peer" in text

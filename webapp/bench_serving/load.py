@@ -48,8 +48,17 @@ class Load:
             self.steps.setdefault(name, []).append(float(milliseconds))
 
 
-def post(url: str, images: Sequence[Path], clients: int, seconds: float, headers: Mapping[str, str]) -> Load:
-    """Post the images in turn for so long by so many clients, each a thread."""
+def post(
+    url: str,
+    images: Sequence[Path],
+    clients: int,
+    seconds: float,
+    headers: Mapping[str, str],
+    *,
+    rate: float | None = None,
+) -> Load:
+    """Post the images in turn for so long by so many clients, each a thread. With a ``rate`` parts a second are due on
+    time, whichever client is free; what a part waits for a client counts."""
     load, numbers, lock = Load(clients), count(), threading.Lock()
     bodies = [_body(path) for path in images]
     begun = time.perf_counter()
@@ -58,8 +67,13 @@ def post(url: str, images: Sequence[Path], clients: int, seconds: float, headers
         address = urlsplit(url)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT)
         while time.perf_counter() - begun < seconds:
-            number = next(numbers) % len(bodies)
-            started, answer, timing = time.perf_counter(), None, ""
+            at = next(numbers)
+            number, started = at % len(bodies), time.perf_counter()
+            answer, timing = None, ""
+            if rate is not None:
+                due = begun + at / rate
+                time.sleep(max(0.0, due - started))
+                started = due
             try:
                 connection.request("POST", address.path, bodies[number], _headers(headers))
                 response = connection.getresponse()

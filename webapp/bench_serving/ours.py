@@ -49,6 +49,13 @@ class Ours:
         """Where parts are posted."""
         return f"{self.address}/api/v1/inspections/"
 
+    def graph(self) -> Path:
+        """The champion's serving graph."""
+        from mltasks.models import ModelVersion
+        from mltasks.vision.bundle import GRAPH
+
+        return ModelVersion.objects.get(state=ModelVersion.State.CHAMPION).path / GRAPH
+
     def web_processes(self) -> list[psutil.Process]:
         """Those that answer requests."""
         return [one for one in self.supervisor.children(recursive=True) if "webapp.wsgi" in _words(one)]

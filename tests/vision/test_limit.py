@@ -1,0 +1,46 @@
+"""How near a graph is to the machine: operations are counted right, and peaks are measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+from openvino import opset15 as opset
+
+from mltasks.vision.benchmarks.limit import limit_of, operations
+
+
+def numbers(*shape: int) -> openvino.Node:
+    """A constant of ones."""
+    return opset.constant(np.ones(shape, np.float32))
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    """A convolution in 8 bits, a depthwise one and a matrix product in 32: 8 × 8 pixels, 3 to 4 channels, 4 to 5."""
+    image = opset.parameter([1, 8, 8, 3], np.uint8, name="image")
+    rgb = opset.transpose(opset.convert(image, np.float32), opset.constant(np.array([0, 3, 1, 2])))
+    low, high = (opset.constant(np.float32(value)) for value in (0, 255))
+    narrow = opset.fake_quantize(rgb, low, high, low, high, 256)
+    first = opset.convolution(narrow, numbers(4, 3, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1])
+    deep = opset.group_convolution(first, numbers(4, 1, 1, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1])
+    flat = opset.reshape(deep, opset.constant(np.array([64, 4])), False)
+    model = openvino.Model([opset.matmul(flat, numbers(4, 5), False, False)], [image], "small")
+    openvino.save_model(model, tmp_path / "serving.xml", compress_to_fp16=False)
+    return tmp_path / "serving.xml"
+
+
+def test_products_and_sums_are_counted_by_bits(graph: Path) -> None:
+    wide, narrow = operations(graph)
+    assert narrow * 1e9 == pytest.approx(2 * 64 * 4 * 3 * 9)
+    assert wide * 1e9 == pytest.approx(2 * 64 * 4 * 9 + 2 * 64 * 5 * 4)
+
+
+def test_it_is_held_against_measured_peaks(graph: Path) -> None:
+    limit = limit_of(graph)
+    assert limit.wide_peak > 1 and limit.narrow_peak > 1, "Billions of operations a second."
+    assert limit.least == pytest.approx(1000 * (limit.wide / limit.wide_peak + limit.narrow / limit.narrow_peak))
+    assert limit.ratio > 1, "So small a graph is mostly the call."
+    assert "times the limit" in limit.in_words() and "in 8 bits" in limit.in_words()
