@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from inspection import leases, scoring, storage
+from inspection import leases, scoring, storage, thumbnails
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from inspection.step_times import DATABASE, DECODE, STORE, step
@@ -97,8 +97,6 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
         loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)
     with step(STORE):
         stored = storage.store(image, loaded.header.format)
-        if _sharp_enough(loaded):
-            storage.store_thumbnail(stored.sha256, loaded.thumbnail())
     try:
         with step(DATABASE):
             inspection = _record(part, stored, loaded.header)
@@ -109,7 +107,11 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
             raise
         return first
     if imported:
+        if _sharp_enough(loaded):
+            storage.store_thumbnail(stored.sha256, loaded.thumbnail())
         return inspection
+    if _sharp_enough(loaded):
+        thumbnails.painter.draw_soon(stored.sha256, loaded)
     return _answered(scoring.score(inspection, scoring.Frame(loaded, champion, began)))
 
 

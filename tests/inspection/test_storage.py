@@ -6,16 +6,18 @@ import errno
 import io
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from inspection import storage
+from inspection import storage, thumbnails
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
+from mltasks.vision.images import Loaded
 from tests.inspection.conftest import Receive, Sender, error_of
 from tests.inspection.pictures import jpeg
 
@@ -123,6 +125,7 @@ def test_a_second_upload_stores_no_second_file(receive: Receive, settings: Any) 
     first, second = receive(), receive()
     assert first.pk != second.pk
     assert first.image_name == second.image_name
+    thumbnails.painter.finish()
     assert len(files(settings)) == 1
     assert len(files(settings, "thumbs")) == 1
 
@@ -135,3 +138,42 @@ def test_a_thumbnail_is_drawn_again(damage: Any, receive: Receive) -> None:
     damage(path)
     assert storage.thumbnail(inspection) == path
     assert len(path.read_bytes()) > len(drawn) // 2
+
+
+def test_a_thumbnail_is_drawn_behind_the_answer(receive: Receive, settings: Any) -> None:
+    receive()
+    thumbnails.painter.finish()
+    [drawn] = files(settings, "thumbs")
+    assert drawn.stat().st_size > 500
+
+
+def test_thumbnails_never_pile_up(settings: Any) -> None:
+    """While one takes long, some wait and the rest are left to whoever looks."""
+    goes_on, begun = threading.Event(), threading.Event()
+
+    class Slow:
+        def thumbnail(self) -> bytes:
+            begun.set()
+            goes_on.wait(10)
+            return b"jpeg"
+
+    painter = thumbnails.Painter(waiting=3)
+    for number in range(10):
+        painter.draw_soon(f"{number:064}", cast(Loaded, Slow()))
+    assert begun.wait(10)
+    goes_on.set()
+    painter.finish()
+    assert len(files(settings, "thumbs")) == 3
+
+
+def test_a_thumbnail_that_cannot_be_drawn_costs_nothing_else(
+    receive: Receive, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(storage, "store_thumbnail", full)
+    assert receive().state == "decided"
+    thumbnails.painter.finish()
+    monkeypatch.undo()
+    assert receive().state == "decided"
