@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from webapp.environment import Environment
+from webapp.environment import Environment, cores
 
 _base = Path(__file__).resolve().parent.parent
 _env = Environment(_base)
@@ -17,7 +17,7 @@ bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.whole('PORT', 8000, 1, 65535)}"
 workers = _env.whole("WEB_WORKERS", 2, 1, 64)
 worker_class = "webapp.buffering_worker.BufferingWorker"
 # More than `inspection.admission` lets wait for a score, so that people's pages and refusals never wait for one.
-threads = _env.whole("WEB_THREADS", 32, 2, 256)
+threads = _env.whole("WEB_THREADS", min(256, 32 + cores()), 2, 256)
 # Connections of a process, slow and idle ones too.
 worker_connections = 500
 # No preload: OpenVINO's threads do not survive a fork.
@@ -39,7 +39,7 @@ accesslog = "-" if _env.flag("ACCESS_LOG", False) else None
 forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 # The threads share connections: those that score, and some for pages.
-os.environ.setdefault("DATABASE_POOL", "12")
+os.environ.setdefault("DATABASE_POOL", str(12 + cores()))
 
 # Counters of all workers are summed through files in this folder; the workers read it when they import the metrics.
 _metrics = _env.folder("METRICS_DIR", f"{_env.folder('VAR', 'var')}/metrics")

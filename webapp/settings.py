@@ -124,13 +124,20 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 
+# Scoring
+# Each web process scores so many images at a time, each on so many threads; 0: from the number of cores. Any process
+# may use them all, for connections are not spread evenly; docs/performance.md has the figures.
+SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
+SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
+
 # Intake limits
 MAX_IMAGE_BYTES = env.whole("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
 MAX_BATCH_BYTES = max(MAX_IMAGE_BYTES, env.whole("MAX_BATCH_BYTES", 256 * 1024 * 1024, 1024, 1 << 32))
 MAX_IMAGE_PIXELS = env.whole("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
 MIN_FREE_DISK_BYTES = env.whole("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
-# Of a web process: images that it takes at once, requests that may wait for that, and for how many seconds.
-INTAKE_TURNS = env.whole("INTAKE_TURNS", 3, 1, 64)
+# Of a web process: images that it takes at once (0: one more than it scores, so that none of its cores waits for a
+# disk), requests that may wait for that, and for how many seconds.
+INTAKE_TURNS = env.whole("INTAKE_TURNS", 0, 0, 64) or SCORING_IMAGES + 1
 INTAKE_WAITING = env.whole("INTAKE_WAITING", 21, 0, 200)
 INTAKE_PATIENCE = env.whole("INTAKE_PATIENCE", 10, 1, 300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -139,10 +146,6 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 # Learning
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
-# Each web process scores so many images at a time, each on so many threads; 0: from the number of cores. Any process
-# may use them all, for connections are not spread evenly; docs/performance.md has the figures.
-SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
-SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
 
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL
