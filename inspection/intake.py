@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from inspection import leases, scoring, storage, thumbnails
+from inspection import image_locks, leases, scoring, storage, thumbnails
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from inspection.step_times import DATABASE, DECODE, STORE, step
@@ -99,7 +99,7 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
         stored = storage.store(image, loaded.header.format)
     try:
         with step(DATABASE):
-            inspection = _record(part, stored, loaded.header)
+            inspection = _record(part, image, stored, loaded.header)
     except IntegrityError:
         # Of two requests at once with one key, or two imports of one file, the database took the other.
         first = _earlier(part, image)
@@ -120,11 +120,15 @@ def _sharp_enough(loaded: images.Loaded) -> bool:
     return max(loaded.pixels.size) >= min(images.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
 
 
-def _record(part: _Part, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
+def _record(part: _Part, image: BinaryIO, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
     state = {"state": Inspection.State.IMPORTED} if imported else leases.first_lease()
     # Durable: the row must be committed before it is scored. An import may commit it together with its label.
     with transaction.atomic(durable=not imported):
+        image_locks.share(stored.sha256)
+        if not storage.holds(stored):
+            # Removed a moment ago, with the last part that had the same bytes.
+            storage.store(image, header.format)
         inspection = Inspection.objects.create(
             product=part.product,
             station=part.station,

@@ -68,6 +68,11 @@ def store(stream: BinaryIO, image_format: str) -> StoredImage:
     return StoredImage(name, sha256, size)
 
 
+def holds(stored: StoredImage) -> bool:
+    """Whether the file is there, whole."""
+    return _holds(_root() / stored.name, stored.size)
+
+
 def store_thumbnail(sha256: str, jpeg: bytes) -> Path:
     """Keep a thumbnail beside the images. Not synced: it can be drawn again. Raises DiskFull."""
     path = _thumbnail_path(sha256)
@@ -109,6 +114,21 @@ def as_png(inspection: Inspection) -> bytes:
     out = io.BytesIO()
     images.load(image_path(inspection), limits=limits).pixels.save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+def files_of(name: str, sha256: str) -> list[Path]:
+    """What there is of an image: its file and its thumbnail."""
+    return [path for path in sorted({_root() / name, _thumbnail_path(sha256)}) if path.is_file()]
+
+
+def remove(name: str, sha256: str) -> int:
+    """Remove an image with its thumbnail and return their bytes. Hold the image's lock, and see that no row names it.
+    Raises OSError."""
+    freed = 0
+    for path in files_of(name, sha256):
+        freed += path.stat().st_size
+        path.unlink()
+    return freed
 
 
 def remove_old_drafts() -> int:

@@ -79,6 +79,8 @@ class SnapshotItem(models.Model):
             models.UniqueConstraint(fields=["snapshot", "image_sha256"], name="image_once_per_snapshot"),
             models.CheckConstraint(condition=Q(target__in=[0, 1]), name="snapshot_item_target_is_binary"),
         ]
+        # Whether any snapshot has this image: retention keeps those, and a part's page names the versions it taught.
+        indexes = [models.Index(fields=["image_sha256"], name="snapshot_item_by_image")]
         triggers = [pgtrigger.Protect(name="snapshot_item_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:

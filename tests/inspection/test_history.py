@@ -162,8 +162,9 @@ def test_it_refuses_to_show_another_products(below: str, filled: Sender) -> None
 
 
 def test_taking_a_part_takes_few_queries(sender: Sender, django_assert_max_num_queries: Any) -> None:
-    # The key, the champion, the row and the verdict; the test's own transaction makes savepoints of the last two's.
-    with django_assert_max_num_queries(8):
+    # The key, the champion, the image's lock, the row and the verdict; the test's own transaction makes savepoints of
+    # the last two's.
+    with django_assert_max_num_queries(9):
         assert sender.send().status_code == 201
 
 

@@ -1,0 +1,110 @@
+"""Images that no row names any more are removed, each with its thumbnail. Rows go first, so a crash leaves files.
+
+Those lie where they are until somebody looks through their folder, for a day at least: a part whose file is there may
+be on its way into the database.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import transaction
+
+from inspection import image_locks, storage
+from inspection.models import Inspection
+from mltasks.models import SnapshotItem
+
+T = TypeVar("T")
+# Images lie in so many folders, by the first byte of their hash.
+FOLDERS = 256
+# Seconds for which a file that no row names is left alone.
+SETTLED = 86_400.0
+# Images that are locked together: each lock has a place in PostgreSQL's table of locks, which has 6,400.
+AT_ONCE = 100
+# Files that are looked up together.
+LOOKED_UP = 1000
+_NAME = re.compile(r"[0-9a-f]{64}\.[a-z]{3,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Images that were removed, and their bytes with those of their thumbnails."""
+
+    images: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Freed) -> Freed:
+        return Freed(self.images + other.images, self.bytes + other.bytes)
+
+
+def remove_unnamed(names: Mapping[str, str]) -> Freed:
+    """Of these images, names by sha256, remove those that no inspection and no snapshot names. One that somebody sends
+    just now stays; without a row in the end, it is found in its folder later. Raises OSError."""
+    freed = Freed()
+    for some in _some(names, AT_ONCE):
+        with transaction.atomic():
+            free = image_locks.take(some)
+            for sha256 in sorted(set(free) - named(free)):
+                freed += Freed(1, storage.remove(names[sha256], sha256))
+    return freed
+
+
+def sweep_folder(number: int, *, dry_run: bool = False) -> Freed:
+    """Remove what no row names from one of the ``FOLDERS``, if it is older than ``SETTLED``; with ``dry_run`` count it.
+    Raises OSError."""
+    freed = Freed()
+    for some in _some(_settled(number), LOOKED_UP):
+        files = dict(some)
+        unnamed = {sha256: files[sha256] for sha256 in files.keys() - named(files)}
+        freed += _counted(unnamed) if dry_run else remove_unnamed(unnamed)
+    return freed
+
+
+def named(sha256s: Collection[str]) -> set[str]:
+    """Those of the images that a row names: an inspection, or a snapshot's item."""
+    rows = Inspection.objects.filter(image_sha256__in=sha256s).values_list("image_sha256").order_by()
+    items = SnapshotItem.objects.filter(image_sha256__in=sha256s).values_list("image_sha256").order_by()
+    return {sha256 for (sha256,) in rows.union(items)}
+
+
+def _settled(number: int) -> Iterator[tuple[str, str]]:
+    """The sha256 and name of each old image of a folder, and of each old thumbnail without an image."""
+    limit = time.time() - SETTLED
+    images_of, thumbs_of = f"images/{number:02x}", f"thumbs/{number:02x}"
+    for folder in (images_of, thumbs_of):
+        for entry in _files(folder):
+            sha256 = entry.name.partition(".")[0]
+            if entry.stat().st_mtime < limit and not (folder == thumbs_of and _has_image(images_of, sha256)):
+                yield sha256, f"{folder}/{entry.name}"
+
+
+def _has_image(folder: str, sha256: str) -> bool:
+    there = Path(settings.MEDIA_ROOT) / folder
+    return any((there / f"{sha256}.{ending}").exists() for ending in storage.EXTENSIONS.values())
+
+
+def _files(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What the store may have written there."""
+    with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as found:
+        yield from (entry for entry in found if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))
+
+
+def _some(things: Iterable[T], number: int) -> Iterator[list[T]]:
+    """So many at a time."""
+    rest = iter(things)
+    while some := list(islice(rest, number)):
+        yield some
+
+
+def _counted(names: Mapping[str, str]) -> Freed:
+    sizes = [path.stat().st_size for sha256, name in names.items() for path in storage.files_of(name, sha256)]
+    return Freed(len(names), sum(sizes))
