@@ -83,6 +83,8 @@ _QUEUE = [
         name="inspection_repeats",
         condition=Q(verdict="REVIEW", settled_at__isnull=True, repeat_of__isnull=False),
     ),
+    # Whether other parts repeat this one: asked by PostgreSQL of each part that is removed.
+    Index(fields=["repeat_of"], name="inspection_repeated", condition=Q(repeat_of__isnull=False)),
     # The sweeper: parts that a crash left without a score.
     Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
 ]

@@ -19,6 +19,7 @@ from inspection.inspection_sets import InspectionQuerySet as InspectionQuerySet
 from inspection.products_and_stations import Product as Product
 from inspection.products_and_stations import Station as Station
 from inspection.products_and_stations import StationKey as StationKey
+from inspection.removed_parts import RemovedParts as RemovedParts
 from inspection.score_maps import ScoreMaps as ScoreMaps
 from inspection.words import PickStrategy as PickStrategy
 from inspection.words import Reason as Reason

@@ -15,6 +15,12 @@ class ClaimLost(Refusal):
     code = "claim_lost"
 
 
+class PartRemoved(Refusal):
+    """Retention removed the part since it was shown."""
+
+    code = "part_removed"
+
+
 class InvalidLabel(Refusal):
     """A verdict or defect type that can't be a label of this part."""
 

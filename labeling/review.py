@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from inspection.models import Inspection, Product, Verdict
 from labeling import answering, queue, references, second_looks
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
-from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding
+from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding, PartRemoved
 
 
 def resolve(
@@ -75,8 +75,8 @@ def correct(
     """Say what a part is without a claim, as from the history page. Whoever holds the part loses it.
 
     The same word by the same person again returns the label that stands, unless that one is in doubt: then it is a
-    confirmation. Raises InvalidLabel as ``resolve``, and Disputed where two people differ and this one may not settle
-    it.
+    confirmation. Raises InvalidLabel as ``resolve``, Disputed where two people differ and this one may not settle it,
+    and PartRemoved where retention was faster.
     """
     with transaction.atomic():
         part = _locked(inspection.pk)
@@ -155,7 +155,11 @@ def standing_label(inspection: Inspection) -> Label | None:
 
 def _locked(key: UUID) -> Inspection:
     # The part's row is locked before any other, by every step, so steps on one part never wait in a ring.
-    return Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product").get(pk=key)
+    parts = Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product")
+    try:
+        return parts.get(pk=key)
+    except Inspection.DoesNotExist:
+        raise PartRemoved(_("This part is old and was removed.")) from None
 
 
 def check_free(part: Inspection, held: Claim) -> None:

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from labeling import comparable, rechecking
+from labeling import comparable, nightly_pruning, rechecking
 from labeling import nightly as nights
 from mltasks import sweeping
 
@@ -35,3 +35,11 @@ def make_comparable() -> None:
     """Give labeled and waiting parts the points that serving could not."""
     if count := comparable.sweep():
         logger.info("Made %d parts comparable with others", count)
+
+
+@shared_task
+def prune() -> None:
+    """Remove some of what RETENTION_DAYS allows."""
+    removed, freed = nightly_pruning.tick(timezone.now())
+    if removed or freed.images:
+        logger.info("Removed %d old parts, %d images, %.1f MB", removed, freed.images, freed.bytes / 1e6)

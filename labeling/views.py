@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -55,6 +56,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
         "hidden": hidden,
         "look": look if look in LOOKS else "table",
         "paged": "before" in request.GET,
+        "retention": settings.RETENTION_DAYS,
     }
     return render(request, "inspections/list.html", context)
 

@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from inspection.models import Inspection, Product, Station
+from inspection.models import Inspection, Product, RemovedParts, Station
 from labeling import backlog, history, nightly
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, TrainingRun
@@ -141,9 +141,12 @@ def _past(product: Product, first: date, end: date) -> dict[date, Counts]:
 def _count_days(product: Product, first: date, end: date) -> dict[date, Counts]:
     parts = _inspected(product).filter(received_at__gte=_midnight(first), received_at__lt=_midnight(end))
     days_of = parts.order_by().annotate(day=TruncDate("received_at"))
+    there = days_of.values_list("day", "verdict").annotate(number=Count("pk"))
+    removed = RemovedParts.objects.filter(product=product, day__gte=first, day__lt=end)
     found: dict[date, Counter[str]] = {}
-    for row in days_of.values("day", "verdict").annotate(number=Count("pk")):
-        found.setdefault(row["day"], Counter())[str(row["verdict"])] = row["number"]
+    # In one statement: a part that is removed meanwhile is counted once.
+    for day, verdict, number in there.union(removed.values_list("day", "verdict", "number"), all=True):
+        found.setdefault(day, Counter())[str(verdict)] += number
     return {day: _counts(dict(counts)) for day, counts in found.items()}
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db.models import Count
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspection.models import Inspection, InspectionQuerySet, Product
+from inspection.models import Inspection, Product, RemovedParts
 from labeling import backlog
 from mltasks.models import TrainingRun
 
@@ -84,23 +84,30 @@ class LineCollector(Collector):
 
 
 def _decided() -> Counter[tuple[int, str]]:
-    """Parts by product and verdict. Those from before yesterday are counted once a day and process, as soon as none of
-    them is pending: each process then says the same, and a counter never goes back."""
+    """Parts by product and verdict, those included that retention removed. Those from before yesterday are counted once
+    a day and process, as soon as none of them is pending: each process then says the same, and a counter never goes
+    back."""
     yesterday = timezone.localdate() - timedelta(days=1)
     border = timezone.make_aware(datetime.combine(yesterday, datetime.min.time()))
-    key, old = f"decided-before-{yesterday}", Inspection.objects.filter(received_at__lt=border)
+    key, old = f"decided-before-{yesterday}", Q(received_at__lt=border)
     counted: Counter[tuple[int, str]] | None = cache.get(key)
     if counted is None:
-        all_decided = not old.awaiting_score().exists()
-        counted = _by_verdict(old)
+        all_decided = not Inspection.objects.filter(old).awaiting_score().exists()
+        counted = _by_verdict(old, Q(day__lt=yesterday))
         if all_decided:
             cache.set(key, counted, 2 * 86_400)
-    return counted + _by_verdict(Inspection.objects.filter(received_at__gte=border))
+    return counted + _by_verdict(Q(received_at__gte=border), Q(day__gte=yesterday))
 
 
-def _by_verdict(parts: InspectionQuerySet) -> Counter[tuple[int, str]]:
-    rows = parts.filter(verdict__isnull=False).order_by().values_list("product", "verdict").annotate(Count("id"))
-    return Counter({(product, str(verdict)): count for product, verdict, count in rows})
+def _by_verdict(there: Q, removed: Q) -> Counter[tuple[int, str]]:
+    """In one statement: a part that is removed meanwhile is counted once."""
+    parts = Inspection.objects.filter(there, verdict__isnull=False).order_by()
+    rows = parts.values_list("product", "verdict").annotate(number=Count("id"))
+    gone = RemovedParts.objects.filter(removed).values_list("product", "verdict").annotate(number=Sum("number"))
+    found: Counter[tuple[int, str]] = Counter()
+    for product, verdict, number in rows.union(gone, all=True):
+        found[product, str(verdict)] += int(number)
+    return found
 
 
 def exposition() -> bytes:

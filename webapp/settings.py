@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 
@@ -143,6 +144,9 @@ INTAKE_PATIENCE = env.whole("INTAKE_PATIENCE", 10, 1, 300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
+# Parts that passed and that nobody ever touched are removed after so many days; 0 keeps everything.
+RETENTION_DAYS = env.whole("RETENTION_DAYS", 0, 0, 36_500)
+
 # Learning
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
@@ -171,6 +175,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 15},
     },
     "resume-training-runs": {"task": "labeling.tasks.sweep_runs", "schedule": 15.0, "options": {"expires": 15}},
+    "prune-at-night": {
+        "task": "labeling.tasks.prune",
+        "schedule": crontab(hour="1-5"),  # each minute, local time
+        "options": {"expires": 60},
+    },
     "retrain-nightly": {"task": "labeling.tasks.nightly", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")

@@ -1,0 +1,165 @@
+"""Retention: parts that passed, that no person ever touched and that nothing refers to go when they are old enough.
+
+What stays for ever: parts that the model failed or sent to a person, imported ones, and of those that passed all that
+were labeled (also where the label was taken back), reviewed, skipped, judged again, chosen as an example, claimed just
+now, repeated by others, or are in a snapshot. Foreign keys stand behind that: PostgreSQL refuses to remove a part that
+anything refers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+
+from inspection import removing_images
+from inspection.models import (
+    Embedding,
+    Fingerprint,
+    Inspection,
+    InspectionQuerySet,
+    Product,
+    Reason,
+    ScoreMaps,
+    Verdict,
+)
+from inspection.removed_parts import count_removed
+from inspection.removing_images import Freed
+from labeling.models import Claim, DefectExample, Label, Recheck, Review, Skip
+from mltasks.models import BackboneRun, SnapshotItem
+
+BATCH = 1000
+# One row for one part, and nothing but about it.
+SATELLITES: tuple[type[Model], ...] = (ScoreMaps, Embedding, Fingerprint)
+# Any row of these keeps its part.
+WITNESSES: tuple[type[Model], ...] = (Label, Review, Skip, Recheck, DefectExample)
+
+
+class Position(NamedTuple):
+    """A part's place in the order of arrival."""
+
+    received_at: datetime
+    key: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is removed: the product's parts that came before this moment, so many a transaction."""
+
+    product: Product
+    before: datetime
+    batch: int = BATCH
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some parts: ``looked`` at, ``removed`` (or to be removed, by a dry run) with their images, and
+    where the next begins."""
+
+    looked: int
+    removed: int
+    freed: Freed
+    end: Position
+
+
+class _Old(NamedTuple):
+    key: UUID
+    received_at: datetime
+    name: str
+    sha256: str
+    size: int
+
+
+def prune(aim: Aim, after: Position | None = None) -> Iterator[Batch]:
+    """Remove what is old enough, oldest first, a batch at each step; whoever stops early goes on another time, from the
+    beginning or ``after`` a batch's end. Any number may run at once, beside stations and reviewers.
+
+    Each batch is one transaction and then its files; a crash between them leaves files that nothing names, which
+    ``removing_images.sweep_folder`` finds. Raises OSError for a file that can't be removed.
+    """
+    keep = _newest_of_stations(aim.product)
+    taught = _pictures_of_lessons(aim.product)
+    while places := list(candidates(aim.product, aim.before, after)[: aim.batch]):
+        after = Position(*places[-1])
+        keys = [key for _, key in places if key not in keep]
+        found = _removable(keys, taught) if aim.dry_run else _remove(aim.product, keys, taught)
+        freed = _counted(found) if aim.dry_run else removing_images.remove_unnamed({it.sha256: it.name for it in found})
+        yield Batch(len(places), len(found), freed, after)
+
+
+def candidates(
+    product: Product, before: datetime, after: Position | None = None
+) -> QuerySet[Inspection, tuple[datetime, UUID]]:
+    """The parts that passed before that moment, oldest first, as the index `inspection_by_verdict` has them: it is read
+    backwards, and nothing but the index."""
+    old = Inspection.objects.filter(product=product, verdict=Verdict.PASS, received_at__lt=before)
+    if after is not None:
+        # The first condition says nothing new; it is the one by which the index begins at the position.
+        old = old.filter(received_at__gte=after.received_at)
+        old = old.filter(Q(received_at__gt=after.received_at) | Q(pk__gt=after.key))
+    return old.order_by("received_at", "pk").values_list("received_at", "pk")
+
+
+def removable(parts: InspectionQuerySet) -> InspectionQuerySet:
+    """Those of the parts that nothing keeps."""
+    untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, person_says=None)
+    found = parts.filter(untouched).exclude(source=Inspection.Source.IMPORT)
+    found = found.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
+    for witness in WITNESSES:
+        found = found.filter(~Exists(witness._default_manager.filter(inspection=OuterRef("pk"))))
+    return found.filter(
+        ~Exists(Claim.objects.open().filter(inspection=OuterRef("pk"))),
+        ~Exists(Inspection.objects.filter(repeat_of=OuterRef("pk"))),
+        ~Exists(SnapshotItem.objects.filter(image_sha256=OuterRef("image_sha256"))),
+    )
+
+
+def _removable(keys: Sequence[UUID], taught: set[str]) -> list[_Old]:
+    parts = removable(Inspection.objects.filter(pk__in=keys)).order_by()
+    rows = parts.values_list("pk", "received_at", "image_name", "image_sha256", "image_bytes")
+    return [old for old in map(_Old._make, rows) if old.sha256 not in taught]
+
+
+@transaction.atomic(durable=True)
+def _remove(product: Product, keys: Sequence[UUID], taught: set[str]) -> list[_Old]:
+    """Remove the rows of those that nothing keeps. A part that somebody is at just now is left for another time."""
+    parts = Inspection.objects.filter(pk__in=keys).order_by()
+    locked = list(parts.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    # Asked after the lock, in a statement of its own: it sees what was committed until then, and from then on nobody
+    # can refer to these parts.
+    found = _removable(locked, taught)
+    gone = [old.key for old in found]
+    for satellite in SATELLITES:
+        satellite._default_manager.filter(inspection__in=gone).delete()
+    # Not by `delete()`, which would first read all that might refer to them: PostgreSQL looks, at the commit.
+    for rows in (Claim.objects.filter(inspection__in=gone), Inspection.objects.filter(pk__in=gone)):
+        rows.order_by()._raw_delete(rows.db)
+    count_removed(product.pk, Verdict.PASS, (old.received_at for old in found))
+    return found
+
+
+def _newest_of_stations(product: Product) -> set[UUID]:
+    """The last part of each station, which the dashboard shows."""
+    parts = (
+        Inspection.objects.filter(product=product, station=station).order_by("-received_at", "-pk").values_list("pk")
+        for station in product.stations.all()
+    )
+    return {key for found in parts for (key,) in found[:1]}
+
+
+def _pictures_of_lessons(product: Product) -> set[str]:
+    """The images of lessons that are not over: each attempt reads them anew."""
+    lessons = BackboneRun.objects.unfinished().filter(model=product.registered_model_id).values_list("pictures")
+    return {sha256 for (pictures,) in lessons for _, sha256, *_ in pictures}
+
+
+def _counted(found: Sequence[_Old]) -> Freed:
+    """What their images take. Thumbnails aside, and as if no other row named them."""
+    sizes = {old.sha256: old.size for old in found}
+    return Freed(len(sizes), sum(sizes.values()))

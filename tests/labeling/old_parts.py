@@ -1,0 +1,55 @@
+"""Parts that passed long ago, with real files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.utils import timezone
+
+from inspection import storage
+from inspection.models import Embedding, Fingerprint, Inspection, Product, ScoreMaps, Verdict
+from labeling.pruning import Aim, Batch, prune
+from tests.labeling.conftest import make_part
+
+AGE = timedelta(days=100)
+POINT = [0.0] * 256
+
+
+def old_part(product: Product, *, content: bytes | None = None, age: timedelta = AGE, **fields: Any) -> Inspection:
+    """A part that the model passed so long ago, with its image, its thumbnail and all that was kept of its scoring."""
+    content = content or uuid4().bytes
+    stored = storage.store(io.BytesIO(content), "JPEG")
+    storage.store_thumbnail(stored.sha256, b"thumbnail of " + content)
+    image = {"image_name": stored.name, "image_sha256": stored.sha256, "image_bytes": stored.size}
+    part = make_part(product, **{"verdict": Verdict.PASS, **image, **fields})
+    Inspection.objects.filter(pk=part.pk).update(received_at=timezone.now() - age)
+    ScoreMaps.objects.create(inspection=part, packed=b"map")
+    Embedding.objects.create(inspection=part, product=product, space="s", vector=POINT)
+    Fingerprint.objects.create(inspection=part, width=1, height=1, texture=b"texture")
+    part.refresh_from_db()
+    return part
+
+
+def files(sha256: str) -> list[Path]:
+    """What there is of an image below MEDIA_ROOT."""
+    return sorted(path for path in Path(settings.MEDIA_ROOT).rglob(f"{sha256}.*") if path.is_file())
+
+
+def aim(product: Product, **options: Any) -> Aim:
+    """All that is older than three months."""
+    return Aim(product, timezone.now() - timedelta(days=90), **options)
+
+
+def pruned(product: Product, **options: Any) -> list[Batch]:
+    """Remove it to the end."""
+    return list(prune(aim(product, **options)))
+
+
+def sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
