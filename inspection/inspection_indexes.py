@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import HashIndex, OpClass
 from django.db.models import F, Index, Q
 from django.db.models.functions import Coalesce
 
@@ -89,4 +89,10 @@ _QUEUE = [
     Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
 ]
 
-INDEXES = [*_HISTORY, *_QUEUE]
+_IMAGES = [
+    # The parts of an image, by all of its hash: whether a file is named, parts that a person looks up. It keeps four
+    # bytes of the 64, and has no order.
+    HashIndex(fields=["image_sha256"], name="inspection_by_image"),
+]
+
+INDEXES = [*_HISTORY, *_QUEUE, *_IMAGES]

@@ -58,7 +58,7 @@ class Inspection(models.Model):
     received_at = models.DateTimeField(auto_now_add=True)
 
     image_name = models.CharField(max_length=200, help_text=_("Path of the stored image below MEDIA_ROOT."))
-    image_sha256 = models.CharField(max_length=64, db_index=True)
+    image_sha256 = models.CharField(max_length=64)
     image_format = models.CharField(max_length=8)
     image_width = models.PositiveIntegerField()
     image_height = models.PositiveIntegerField()
