@@ -18,7 +18,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test bench-queue bench-serving lint messages screenshots clean
+.PHONY: up test bench-queue bench-growth bench-serving lint messages screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -32,6 +32,10 @@ test: $(tests) lint
 # The queue and the history at a million inspections, on a database of its own: `make bench-queue FLAGS="--inspections 100000"`.
 bench-queue: $(runtime)
 	$(PYTHON) -m webapp.bench $(FLAGS)
+
+# What a part takes on disk, parts written and removed a second: `make bench-growth FLAGS="--partitions"` for the table by months.
+bench-growth: $(runtime)
+	$(PYTHON) -m webapp.bench_growth $(FLAGS)
 
 # Parts stored, scored and answered a second, beside a peer that only scores. FLAGS="--seconds 60" for longer loads.
 bench-serving: $(tests)

@@ -4,43 +4,24 @@ limit is exceeded or a page reads inspections from end to end."""
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-from pathlib import Path
 
-from webapp.embedded import CouldNotStart, Postgres
+from webapp.bench.server import own_server
+from webapp.embedded import CouldNotStart
 
 
 def main() -> int:
     """Start the server, and only then Django, which reads the address with its settings."""
     options = _options()
-    with tempfile.TemporaryDirectory(prefix="sl-bench-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        # PostgreSQL runs as another user where we are root, and has to reach its socket.
-        folder.chmod(0o711)
-        postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=not options.no_sync)
-        try:
-            postgres.start()
-            os.environ |= {
-                "DATABASE_URL": postgres.url,
-                "VAR": str(folder / "var"),
-                "MEDIA_ROOT": str(folder / "media"),
-            }
-            os.environ |= {"DJANGO_SETTINGS_MODULE": "webapp.settings", "LOG_LEVEL": "WARNING", "DEBUG": "0"}
-            (folder / "var" / "static").mkdir(parents=True)
+    try:
+        with own_server(durable=not options.no_sync):
             return _run(options)
-        except CouldNotStart as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-        finally:
-            postgres.kill()
+    except CouldNotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 def _run(options: argparse.Namespace) -> int:
-    import django
-
-    django.setup()
     from webapp.bench.run import Size, run
 
     return run(Size(options.inspections, options.waiting, options.reviewers), durable=not options.no_sync)

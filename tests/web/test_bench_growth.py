@@ -1,0 +1,85 @@
+"""`make bench-growth`: it weighs what is there, writes as intake and scoring do, and compares the same rows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+
+from inspection.models import Embedding, Fingerprint, Inspection, ScoreMaps
+from webapp.bench.filling import Line, fill
+from webapp.bench_growth import partitions, run, sizes, writing
+from webapp.bench_growth.satellites import hang_on
+from webapp.groups import make_groups
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def line(settings: Any, tmp_path: Path) -> Line:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    make_groups(apps.get_app_config("labeling"))
+    return fill(2000, 100, 2, lambda _: None)
+
+
+def test_what_hangs_on_parts_is_there_and_weighed(line: Line) -> None:
+    hang_on()
+    decided = Inspection.objects.filter(state="decided").count()
+    assert ScoreMaps.objects.count() == Embedding.objects.count() == decided
+    assert Fingerprint.objects.count() == Inspection.objects.filter(verdict="REVIEW").count()
+    found = {it.name: it for it in sizes.tables()}
+    assert found["inspection_scoremaps"].total > 1300 * decided
+    assert "inspection_by_image" in dict(sizes.indexes())
+
+
+def test_it_writes_parts_as_intake_and_scoring_do(line: Line, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # The processes that write have settings of their own.
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("MEDIA_ROOT", str(tmp_path / "media"))
+    before = Inspection.objects.count()
+    found = writing.rate(2, 1)
+    assert found.connections == 2 and found.parts > 0 and found.wal > 1000
+    written = Inspection.objects.exclude(idempotency_key="")
+    assert written.count() == Inspection.objects.count() - before > 40
+    assert set(written.values_list("state", "verdict")) == {("decided", "PASS")}
+    assert ScoreMaps.objects.filter(inspection__in=written).count() == written.count()
+
+
+def test_it_removes_what_it_says(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    old = Inspection.objects.filter(product=line.product).count()
+    run._remove(line.product, "rows alone", 200)
+    assert "removed, rows alone: " in capsys.readouterr().out
+    assert Inspection.objects.filter(product=line.product).count() < old
+    assert run._draw_files(line.product) == 2 * Inspection.objects.filter(product=line.product).count()
+
+
+def test_months_hold_the_same_parts(line: Line, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(partitions, "REPEATS", 3)
+    monkeypatch.setattr(partitions, "fill", lambda *_: line)
+    monkeypatch.setattr(partitions, "call_command", lambda *_, **__: None)
+    try:
+        partitions.compare(2000)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS whole, parted, sample")
+    said = capsys.readouterr().out
+    assert said.count("refused: ") == 3 and "accepted" not in said
+    whole, parted = said.rsplit("left of the month: whole ", 1)[1].split(", parted ")
+    assert int(whole) == int(parted) > 0
+
+
+def test_it_refuses_sizes_that_make_no_sense() -> None:
+    command = [sys.executable, "-m", "webapp.bench_growth", "--inspections", "10"]
+    root = Path(settings.BASE_DIR)
+    ended = subprocess.run(command, cwd=root, env={**os.environ}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "--inspections is from 20,000" in ended.stderr

@@ -1,0 +1,43 @@
+"""Bytes a part, by table and by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+_TABLES = """
+SELECT c.relname, pg_relation_size(c.oid), pg_indexes_size(c.oid), pg_total_relation_size(c.oid), c.reltuples::bigint
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname = 'public' AND pg_total_relation_size(c.oid) > 1000000
+ORDER BY 4 DESC
+"""
+_INDEXES = """
+SELECT i.relname, pg_relation_size(i.oid) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+WHERE x.indrelid = 'inspection_inspection'::regclass ORDER BY 2 DESC
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A table: its rows, and bytes of the table itself, of its indexes, and of all with what lies beside it (TOAST)."""
+
+    name: str
+    own: int
+    indexes: int
+    total: int
+    rows: int
+
+
+def tables() -> list[Size]:
+    """The tables of more than a megabyte, the largest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLES)
+        return [Size(*row) for row in cursor.fetchall()]
+
+
+def indexes() -> list[tuple[str, int]]:
+    """The inspections' indexes with their bytes."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INDEXES)
+        return [(str(name), int(size)) for name, size in cursor.fetchall()]
