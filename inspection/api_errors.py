@@ -10,8 +10,10 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from inspection.refusals import DiskFull, Refusal
-from inspection.storage import is_disk_full
+from inspection.bucket_images import RETRY_AFTER
+from inspection.local_images import is_disk_full
+from inspection.refusals import DiskFull, Refusal, StoreUnavailable
+from mltasks.store_errors import StoreAway
 from mltasks.vision.images import ImageError
 
 STATUS = {
@@ -29,6 +31,7 @@ STATUS = {
     "idempotency_mismatch": 422,
     "overloaded": 503,
     "database_unavailable": 503,
+    "store_unavailable": 503,
     "disk_full": 507,
 }
 # DRF's own words for the two that our contract names otherwise.
@@ -40,6 +43,8 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     for a fault of ours, which Django logs and answers with 500."""
     if isinstance(exc, OSError) and is_disk_full(exc):
         exc = DiskFull("The disk is full. The image was not taken.")
+    if isinstance(exc, StoreAway):
+        exc = StoreUnavailable("The store of files is away. Ask again in a few seconds.", retry_after=RETRY_AFTER)
     if isinstance(exc, Refusal):
         return _refused(exc.code, exc.detail, exc.retry_after)
     if isinstance(exc, ImageError):

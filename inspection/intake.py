@@ -73,7 +73,7 @@ def receive(
     first one is returned. With source IMPORT nothing is scored, and the same bytes are one inspection of the product.
     ``arrived`` is the request's ``time.perf_counter``. Without a station the product is needed.
 
-    Raises ImageError, and the refusals FileTooLarge, DiskFull, IdempotencyMismatch and InProgress.
+    Raises ImageError, and the refusals FileTooLarge, DiskFull, StoreUnavailable, IdempotencyMismatch and InProgress.
     """
     began = time.perf_counter() if arrived is None else arrived
     owner = station.product if station else product
@@ -108,7 +108,7 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
         return first
     if imported:
         if _sharp_enough(loaded):
-            storage.store_thumbnail(stored.sha256, loaded.thumbnail())
+            storage.store_thumbnail_at_intake(stored.sha256, loaded.thumbnail())
         return inspection
     if _sharp_enough(loaded):
         thumbnails.painter.draw_soon(stored.sha256, loaded)

@@ -70,6 +70,12 @@ class Overloaded(Refusal):
     code = "overloaded"
 
 
+class StoreUnavailable(Refusal):
+    """The store that machines share can't be reached: the same can be sent again."""
+
+    code = "store_unavailable"
+
+
 class NoHeatmap(Refusal):
     """Nothing scored this part, so there is nothing to show."""
 

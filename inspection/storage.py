@@ -1,38 +1,45 @@
-"""Images on disk, named by their content: each file is whole or absent, and the same bytes are stored once."""
+"""Images named by their content: each is whole or absent, and the same bytes are kept once.
+
+Where they are kept says MEDIA_STORE: `inspection.local_images` or `inspection.bucket_images`. Thumbnails lie on this
+machine in either case, and are drawn again when they are missing.
+"""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
+import logging
 import os
-import secrets
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
+from inspection.bucket_images import BucketImages
+from inspection.local_images import LocalImages, room_for
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
+from mltasks import file_cache, stored_files, whole_files
 from mltasks.vision import images
 from mltasks.vision.types import InputSize, Roi
 
+logger = logging.getLogger(__name__)
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "WEBP": "webp", "TIFF": "tif"}
 CONTENT_TYPES = {name: f"image/{name.lower()}" for name in EXTENSIONS}
-# One folder for all drafts: on the same filesystem as their places, and one listing finds what a crash left.
-DRAFTS = "images/drafts"
-DRAFT_LIFE = 3600.0
+
+
+class Images(Protocol):
+    """Where images are kept for good."""
+
+    def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
+        """Keep the whole stream of ``size`` bytes under the name, unless it is there. What this returns from is never
+        lost. Raises a refusal when it can't be kept now."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A file that survives a power cut: its path below MEDIA_ROOT, sha256 and size in bytes."""
+    """An image that is kept: its name, which is its path below MEDIA_ROOT, its sha256 and its size in bytes."""
 
     name: str
     sha256: str
@@ -50,20 +57,16 @@ def sha256_of(stream: BinaryIO) -> str:
 
 
 def store(stream: BinaryIO, image_format: str) -> StoredImage:
-    """Store the bytes under their hash, durably before it returns. A whole file that is there is not written again.
+    """Keep the bytes under their hash, durably before it returns. Whole ones that are there are not written again.
 
-    Raises DiskFull when the disk is full or would have less than MIN_FREE_DISK_BYTES left.
+    Raises DiskFull when the disk is full or would have less than MIN_FREE_DISK_BYTES left, and StoreUnavailable when
+    the bucket is away.
     """
     sha256 = sha256_of(stream)
     size = stream.seek(0, os.SEEK_END)
     name = f"images/{sha256[:2]}/{sha256}.{EXTENSIONS[image_format]}"
-    path = _root() / name
-    with _room_for(size):
-        if not _holds(path, size):
-            stream.seek(0)
-            _write_whole(path, lambda draft: shutil.copyfileobj(stream, draft, 1 << 20), durable=True)
-        # Also when it was there: whoever renamed it a moment ago may not have come this far.
-        _sync(path.parent)
+    kept: Images = BucketImages() if stored_files.is_shared() else LocalImages()
+    kept.keep(stream, name, sha256, size)
     stream.seek(0)
     return StoredImage(name, sha256, size)
 
@@ -74,26 +77,42 @@ def holds(stored: StoredImage) -> bool:
 
 
 def store_thumbnail(sha256: str, jpeg: bytes) -> Path:
-    """Keep a thumbnail beside the images. Not synced: it can be drawn again. Raises DiskFull."""
+    """Keep a thumbnail on this machine. Not synced: it can be drawn again. Raises DiskFull."""
     path = _thumbnail_path(sha256)
-    with _room_for(len(jpeg)):
-        if not _holds(path, len(jpeg)):
-            _write_whole(path, lambda draft: draft.write(jpeg), durable=False)
+    with room_for(stored_files.root(), len(jpeg)):
+        if not whole_files.holds(path, len(jpeg)):
+            whole_files.write(path, lambda draft: draft.write(jpeg), drafts=stored_files.drafts(), durable=False)
+            if stored_files.is_shared():
+                file_cache.grew(len(jpeg))
     return path
+
+
+def store_thumbnail_at_intake(sha256: str, jpeg: bytes) -> None:
+    """Keep a thumbnail while it is at hand. Raises DiskFull, but not beside a bucket: the image is safe there, and the
+    thumbnail is drawn when somebody looks."""
+    try:
+        store_thumbnail(sha256, jpeg)
+    except DiskFull as error:
+        if not stored_files.is_shared():
+            raise
+        logger.warning("No thumbnail of %s: %s", sha256, error)
 
 
 def thumbnail(inspection: Inspection) -> Path:
     """The path of its thumbnail, drawn again when missing or empty. Raises FileNotFoundError without the image."""
     path = _thumbnail_path(inspection.image_sha256)
     if path.exists() and path.stat().st_size:
+        if stored_files.is_shared():
+            file_cache.use(path)
         return path
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     return store_thumbnail(inspection.image_sha256, images.thumbnail(image_path(inspection), limits=limits))
 
 
 def image_path(inspection: Inspection) -> Path:
-    """Where its image lies on this machine."""
-    return _root() / inspection.image_name
+    """Where its image lies on this machine, fetched first where a bucket has it. Raises StoreAway, and
+    FileNotFoundError when the bucket lacks it."""
+    return stored_files.local_path(inspection.image_name, inspection.image_sha256)
 
 
 def open_image(inspection: Inspection) -> BinaryIO:
@@ -133,73 +152,8 @@ def remove(name: str, sha256: str) -> int:
 
 def remove_old_drafts() -> int:
     """Remove the unfinished files that killed processes left behind; return how many."""
-    limit = time.time() - DRAFT_LIFE
-    old = [path for path in (_root() / DRAFTS).glob("*.draft") if path.stat().st_mtime < limit]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether this is the system's word for a full disk or a used-up quota."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-@contextmanager
-def _room_for(size: int) -> Iterator[None]:
-    try:
-        _root().mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(_root()).free - size < settings.MIN_FREE_DISK_BYTES:
-            raise DiskFull(_("Too little room is left on the disk. The image was not taken."))
-        yield
-    except OSError as error:
-        if is_disk_full(error):
-            raise DiskFull(_("The disk is full. The image was not taken.")) from error
-        raise
-
-
-def _root() -> Path:
-    return Path(settings.MEDIA_ROOT)
+    return whole_files.remove_old_drafts(stored_files.drafts())
 
 
 def _thumbnail_path(sha256: str) -> Path:
-    return _root() / "thumbs" / sha256[:2] / f"{sha256}.jpg"
-
-
-def _holds(path: Path, size: int) -> bool:
-    # The name is the hash, and files only get their name when whole: a wrong size is damage, and is repaired.
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
-
-
-def _write_whole(path: Path, fill: Callable[[BinaryIO], object], *, durable: bool) -> None:
-    draft = _root() / DRAFTS / f"{secrets.token_hex(8)}.draft"
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with draft.open("xb") as file:
-            fill(file)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        _make_folder(path.parent)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for parent in (folder.parent, folder.parent.parent):
-        _sync(parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return stored_files.root() / "thumbs" / sha256[:2] / f"{sha256}.jpg"

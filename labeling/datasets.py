@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-
-from django.conf import settings
 
 from inspection.models import Inspection, Product
 from labeling.models import Label, LabelQuerySet, Recheck, current_name
-from mltasks import snapshots
+from mltasks import snapshots, stored_files
 from mltasks.models import DatasetSnapshot
 from mltasks.vision.likeness import file_group
 from mltasks.vision.types import Roi, Sample
@@ -73,7 +70,7 @@ def _sample(label: Label, group: str) -> Sample:
     return Sample(
         name=part.title or part.part_id or str(part.pk),
         sha256=part.image_sha256,
-        path=Path(settings.MEDIA_ROOT) / part.image_name,
+        path=stored_files.root() / part.image_name,
         target=label.target,
         group=group,
         defect_type=current_name(label.defect_type),

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from inspection import intake, storage
 from inspection.models import Inspection, Product, Verdict
-from inspection.refusals import DiskFull, Refusal
+from inspection.refusals import DiskFull, Refusal, StoreUnavailable
 from labeling.image_folders import Entry, Unfit, read_folder
 from labeling.models import DefectType, Label, current_name
 from mltasks.vision.images import ImageError
@@ -48,7 +48,7 @@ def import_images(
 
     A part and its label are committed together, and known files are passed over, so an import that was cut off is
     simply run again. A file that can't be taken is named in ``refused`` and the rest goes on. Raises NotAnImageFolder,
-    and DiskFull.
+    DiskFull and StoreUnavailable.
     """
     listing = read_folder(folder, skip)
     summary = ImportSummary(refused=listing.refused, left_out=listing.left_out)
@@ -97,7 +97,7 @@ def _import_batch(batch: _Batch, entries: Sequence[Entry], tell: Callable[[], No
         for entry, sha256 in hashed:
             try:
                 _import(batch, entry, sha256)
-            except DiskFull:
+            except (DiskFull, StoreUnavailable):
                 raise
             except (ImageError, Refusal) as error:
                 batch.summary.refused.append(Unfit(entry.name, error.code, error.detail))

@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models.functions import Now
 
+from mltasks import stored_files
 from mltasks.leased import RunState
 from mltasks.models import BackboneRun
 
@@ -65,3 +66,4 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+        stored_files.withdraw(path.relative_to(settings.VERSIONS_DIR).as_posix())

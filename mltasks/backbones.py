@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+from django.conf import settings
+
+from mltasks import stored_files
+from mltasks.fetching import fetch, file_sha256
 from mltasks.models import BackboneRun, RegisteredModel
 from mltasks.vision.types import TrainConfig
 
+# Between a path and the hash that its file must have
+_HASH = "#sha256="
 BACKBONE = "resnet18"  # the only one that is taught
 
 
@@ -17,7 +25,7 @@ def adopted(model: RegisteredModel) -> BackboneRun | None:
 
 def weights_of(run: BackboneRun) -> str:
     """What ``load_backbone`` takes for it: the file and the hash that it must have, so that damage is refused."""
-    return f"{run.path}#sha256={run.sha256}"
+    return f"{run.path}{_HASH}{run.sha256}"
 
 
 def resolve(model: RegisteredModel, config: TrainConfig) -> TrainConfig:
@@ -27,3 +35,36 @@ def resolve(model: RegisteredModel, config: TrainConfig) -> TrainConfig:
         return config
     run = adopted(model)
     return replace(config, backbone_weights=weights_of(run)) if run else config
+
+
+def at_hand(config: TrainConfig) -> TrainConfig:
+    """The config with the file of a taught backbone as it lies on this machine. Raises as ``weights_at_hand``."""
+    return replace(config, backbone_weights=weights_at_hand(config.backbone_weights))
+
+
+def weights_at_hand(weights: str) -> str:
+    """What ``weights_of`` said on another machine, for this one, which fetches the file where it lacks it. What names
+    no taught backbone stays. Raises FileNotFoundError when the store has no such file, whole; and StoreAway.
+    """
+    if not stored_files.is_shared() or _HASH not in weights:
+        return weights
+    path, sha256 = weights.rsplit(_HASH, 1)
+    # Model, `backbones` and file, as `BackboneRun.file` says: each machine has a VERSIONS_DIR of its own.
+    name = "/".join(Path(path).parts[-3:])
+    here = Path(settings.VERSIONS_DIR) / name
+    if not here.is_file():
+        read = partial(stored_files.versions().read, name)
+        with stored_files.scratch_for_versions() as drafts:
+            stored_files.patiently(lambda: fetch(here, sha256, read, drafts=drafts, durable=True))
+    return f"{here}{_HASH}{sha256}"
+
+
+def publish(name: str) -> None:
+    """Put the backbone of that name below VERSIONS_DIR into the store, before its row names it. Raises StoreAway after
+    four minutes of trying."""
+    if not stored_files.is_shared():
+        return
+    path = Path(settings.VERSIONS_DIR) / name
+    sha256 = file_sha256(path)
+    with path.open("rb") as file:
+        stored_files.patiently(lambda: stored_files.versions().put(name, file, sha256))

@@ -14,6 +14,7 @@ from mltasks.leased import LeasedRun, RunState
 from mltasks.leases import LeaseLost, RunLease
 from mltasks.reporting import RunReporter, beating
 from mltasks.snapshots import SnapshotDamaged
+from mltasks.store_errors import StoreAway, StoredFileDamaged
 from mltasks.vision.types import Progress, ProgressCallback
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def in_words(error: BaseException) -> str:
         return "Stopped by a person."
     if isinstance(error, MemoryError):
         return "The machine has not enough memory for this training. Lower batch_size, height or width."
-    if isinstance(error, ValueError | SnapshotDamaged) and str(error):
+    if isinstance(error, ValueError | SnapshotDamaged | StoreAway | StoredFileDamaged) and str(error):
         return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from mltasks import hints
+from mltasks import backbones, hints, stored_files
 from mltasks.backbones import BACKBONE, adopted, weights_of
 from mltasks.executing import calm_threads, carry_out
 from mltasks.leased import RunState
@@ -22,9 +23,9 @@ from mltasks.leases import RunLease, RunNotAvailable, log_line, queue_again
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
 from mltasks.pictures import Choice, Stored, choose
 from mltasks.reporting import RunReporter
-from mltasks.snapshots import verified_samples
+from mltasks.snapshots import samples_at_hand
 from mltasks.vision.pretrain.lesson import Lesson
-from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
+from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
 
 if TYPE_CHECKING:
     from mltasks.vision.pretrain.teach import Task, Taught
@@ -135,21 +136,30 @@ def _learn(run: BackboneRun, progress: ProgressCallback) -> Taught:
     calm_threads()
     from mltasks.vision.pretrain.teach import teach  # late: torch, which only a training process may load
 
-    return teach(_task(run), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
+    files = ((name, sha256) for name, sha256, _ in run.pictures)
+    with stored_files.at_hand(files, stored_files.PATIENCE) as root, _samples(run) as samples:
+        taught = teach(_task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
+    backbones.publish(run.attempt_file)
+    return taught
 
 
-def _task(run: BackboneRun) -> Task:
+def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
+    return samples_at_hand(run.snapshot) if run.snapshot else nullcontext([])
+
+
+def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> Task:
+    """``root`` is the folder that the pictures lie in."""
     from mltasks.vision.pretrain.teach import Task, imagenet_at_hand
 
-    media_root, current = Path(settings.MEDIA_ROOT), run.config["current"]
+    current = backbones.weights_at_hand(run.config["current"])
     rivals = {"shipped": "shipped"}
     if imagenet_at_hand():
         rivals["imagenet"] = "imagenet"
     # What a training would start from without this lesson: the one to beat.
     incumbent = "current" if current else ("imagenet" if "imagenet" in rivals else "shipped")
     return Task(
-        pictures=[Stored(*picture).picture(media_root) for picture in run.pictures],
-        samples=verified_samples(run.snapshot) if run.snapshot else [],
+        pictures=[Stored(*picture).picture(root) for picture in run.pictures],
+        samples=samples,
         lesson=Lesson.from_json(run.config["lesson"]),
         config=TrainConfig.from_json(run.config["train"]),
         start=current or "shipped",
@@ -191,3 +201,4 @@ def _remove(run: BackboneRun) -> None:
     with contextlib.suppress(OSError):
         path.with_suffix(".json").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
+    stored_files.withdraw(run.attempt_file)

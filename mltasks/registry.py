@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from mltasks import version_files
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.vision import bundle
 from mltasks.vision.bundle import BundleCorrupt
@@ -32,13 +33,14 @@ def promote(version: ModelVersion, *, by: User | None, reason: str, over: int | 
     """Make a version champion and retire the one before, in one transaction. A retired version comes back likewise.
 
     ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do. Doors
-    check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, ChampionChanged, and BundleCorrupt
-    when the version's files are not what was trained.
+    check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, ChampionChanged, BundleCorrupt
+    when the version's files are not what was trained, and StoreAway.
     """
     reason = reason.strip()
     if not reason:
         raise ValueError(_("A promotion needs a reason: say in a few words why this version should score."))
-    bundle.verify(version.path, version.sha256)  # before the lock: it reads the whole directory, which never changes
+    # Before the lock: it reads the whole directory, which never changes.
+    bundle.verify(version_files.at_hand(version), version.sha256)
     with transaction.atomic():
         model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
         previous = champion(model)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
+from mltasks import version_files
 from mltasks.models import ModelVersion
+from mltasks.store_errors import StoreAway
 from mltasks.vision import bundle
+
+logger = logging.getLogger(__name__)
 
 # What a browser may fetch of a version: its figures and its worst mistakes, never the weights.
 SHOWN_FOLDERS = ("plots/", "worst/")
@@ -32,9 +37,14 @@ def report_json(version: ModelVersion) -> dict[str, Any]:
 
 
 def shown_files(version: ModelVersion) -> list[str]:
-    """Names of the version's figures and pictures, as its manifest lists them; none when its directory is gone."""
+    """Names of the version's figures and pictures, as its manifest lists them; none when its directory is gone, or
+    can't be fetched now: the numbers are in the report's row."""
     try:
-        manifest: dict[str, str] = json.loads((version.path / bundle.MANIFEST).read_text(encoding="utf-8"))
+        folder = version_files.at_hand(version)
+        manifest: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
+        return []
+    except (bundle.BundleCorrupt, StoreAway) as error:
+        logger.warning("No figures of %s: %s", version, error)
         return []
     return sorted(name for name in manifest if name.startswith(SHOWN_FOLDERS))

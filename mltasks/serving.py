@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from mltasks import version_files
 from mltasks.models import ModelVersion
 from mltasks.vision.scorer import Scorer
 
@@ -50,7 +51,7 @@ class ScorerCache:
 
 def _load(version: ModelVersion) -> Scorer:
     return Scorer.load(
-        version.path,
+        version_files.at_hand(version),
         expected_sha256=version.sha256,
         threads=settings.SCORING_THREADS,
         images=settings.SCORING_IMAGES,
@@ -63,6 +64,7 @@ _scorers = ScorerCache(_load)
 def scorer(version: ModelVersion) -> Scorer:
     """The version's scorer, loaded and verified by its sha256 at the first call in this process.
 
-    Raises BundleCorrupt when its files are missing or not what was trained.
+    Raises BundleCorrupt when its files are missing or not what was trained, and StoreAway when a bucket has them that
+    can't be reached.
     """
     return _scorers.get(version)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from mltasks import stored_files
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.vision.data import assign_splits
 from mltasks.vision.likeness import file_group, group_samples
@@ -28,14 +31,14 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     """Copy a labeled set into a numbered snapshot, each sample with the split that ``config`` gives it.
 
     A sample whose group is only its own file has no part id: it is grouped by likeness, which reads every image once.
-    A sample's path lies below MEDIA_ROOT; its own split is ignored. Raises NotEnoughLabels (in words for people) when
-    the set can't be trained on, ValueError for one image twice or a path outside MEDIA_ROOT.
+    A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where it may be missing; its own split is
+    ignored. Raises NotEnoughLabels (in words for people) when the set can't be trained on, ValueError for one image
+    twice or a path outside MEDIA_ROOT, and StoreAway.
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
     _refuse_twins(ordered)
     _refuse_outsiders(ordered)
-    known = [sample.group != file_group(sample.sha256) for sample in ordered]
-    items = [_item(sample) for sample in assign_splits(group_samples(ordered, known), config)]
+    items = [_item(sample) for sample in assign_splits(_grouped(ordered), config)]
     count = Counter(item.target for item in items)
     with transaction.atomic():
         # The lock makes numbers consecutive however many freeze at once.
@@ -50,9 +53,21 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     return snapshot
 
 
-def verified_samples(snapshot: DatasetSnapshot) -> list[Sample]:
-    """Return the snapshot's samples after reading each image once. Raises SnapshotDamaged naming the first bad ones."""
-    samples = snapshot.samples(Path(settings.MEDIA_ROOT))
+@contextmanager
+def samples_at_hand(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
+    """The snapshot's verified samples, whose images stay on this machine until the block ends.
+
+    Raises SnapshotDamaged as ``verified_samples``, and StoreAway when a bucket has them and is away for minutes.
+    """
+    files = snapshot.items.values_list("image_name", "image_sha256")
+    with stored_files.at_hand(files, stored_files.PATIENCE) as root:
+        yield verified_samples(snapshot, root)
+
+
+def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> list[Sample]:
+    """Return the snapshot's samples after reading each image once, below ``root`` or else MEDIA_ROOT. Raises
+    SnapshotDamaged naming the first bad ones."""
+    samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
     bad = [sample.name for sample in samples if _sha256(sample.path) != sample.sha256]
     if bad:
         named = ", ".join(bad[:3]) + (" …" if len(bad) > 3 else "")
@@ -69,17 +84,33 @@ def _refuse_twins(samples: Sequence[Sample]) -> None:
             raise ValueError(f"The image with sha256 {sha256} is {count} times in the set; a snapshot holds it once.")
 
 
+def _grouped(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples with their groups; of those without a part id, and then of all, the images are read."""
+    known = [sample.group != file_group(sample.sha256) for sample in samples]
+    if all(known):
+        return list(samples)
+    names = [_name(sample) for sample in samples]
+    files = ((name, sample.sha256) for name, sample in zip(names, samples, strict=True))
+    with stored_files.at_hand(files) as root:
+        readable = [replace(sample, path=root / name) for name, sample in zip(names, samples, strict=True)]
+        grouped = group_samples(readable, known)
+    return [replace(sample, group=one.group) for sample, one in zip(samples, grouped, strict=True)]
+
+
 def _refuse_outsiders(samples: Sequence[Sample]) -> None:
-    root = Path(settings.MEDIA_ROOT).resolve()
+    root = stored_files.root().resolve()
     for sample in samples:
         if not sample.path.resolve().is_relative_to(root):
             raise ValueError(f"{sample.path} does not lie below MEDIA_ROOT.")
 
 
+def _name(sample: Sample) -> str:
+    return sample.path.resolve().relative_to(stored_files.root().resolve()).as_posix()
+
+
 def _item(sample: Sample) -> SnapshotItem:
-    root = Path(settings.MEDIA_ROOT).resolve()
     return SnapshotItem(
-        image_name=sample.path.resolve().relative_to(root).as_posix(),
+        image_name=_name(sample),
         image_sha256=sample.sha256,
         title=sample.name,
         target=sample.target,

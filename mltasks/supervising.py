@@ -13,6 +13,7 @@ from typing import IO
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from mltasks import sweeping
 from mltasks.leased import LeasedRun
 from mltasks.leases import RunLease, RunNotAvailable, let_go
 from mltasks.models import TrainingRun
@@ -27,6 +28,8 @@ def supervise(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:
     When the process ends without finishing its run, the run says how and is tried again, or fails after its last
     attempt.
     """
+    # The sweep may run on other machines only, and what a killed training left lies on this one.
+    sweeping.clear_up()
     try:
         lease = RunLease.take(run_id, kind)
     except RunNotAvailable:

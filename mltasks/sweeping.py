@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from mltasks import backbone_files, hints
+from mltasks import backbone_files, hints, version_files
 from mltasks.leased import LeasedRun, runs_of
 from mltasks.leases import let_go
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun
@@ -29,7 +29,12 @@ _ATTEMPT = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9a-f]{8}
 
 def sweep() -> int:
     """Do all of it once. Returns how many runs and directories were touched; any number may sweep at once."""
-    return free_abandoned() + send_lost_hints() + remove_orphans() + backbone_files.remove_orphans()
+    return free_abandoned() + send_lost_hints() + clear_up()
+
+
+def clear_up() -> int:
+    """Remove from this machine, and from the store, what no row owns. Returns how many directories and files."""
+    return remove_orphans() + backbone_files.remove_orphans()
 
 
 def free_abandoned() -> int:
@@ -71,6 +76,7 @@ def remove_orphans() -> int:
         if run is None or name in owned or (run.state == run.State.RUNNING and run.attempt == attempt):
             continue
         shutil.rmtree(path, ignore_errors=True)
+        version_files.withdraw(name)
         logger.warning("Removed %s: its attempt ended without a version.", name)
         removed += 1
     return removed

@@ -14,12 +14,12 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from mltasks import backbones, hints
+from mltasks import backbones, hints, version_files
 from mltasks.executing import calm_threads, carry_out
 from mltasks.leases import RunLease, RunNotAvailable, log_line, queue_again
 from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, RegisteredModel, TrainingRun
 from mltasks.reporting import RunReporter
-from mltasks.snapshots import verified_samples
+from mltasks.snapshots import samples_at_hand
 from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def execute(
 
     A ``lease`` taken for this process by its supervisor is used as it is. Raises RunNotAvailable when another worker
     has the run, LeaseLost when it was taken away meanwhile (no version is left then), and whatever the training raised,
-    after the run's row says so.
+    StoreAway among it, after the run's row says so.
     """
     return carry_out(
         run,
@@ -79,7 +79,7 @@ def execute(
         progress,
         lambda report: _learn(run, report),
         lambda reporter, learned: _finish(run, reporter, learned),
-        lambda: shutil.rmtree(_bundle_dir(run), ignore_errors=True),
+        lambda: _remove(run),
     )
 
 
@@ -87,17 +87,24 @@ def _bundle_dir(run: TrainingRun) -> Path:
     return Path(settings.VERSIONS_DIR) / run.bundle_name
 
 
+def _remove(run: TrainingRun) -> None:
+    shutil.rmtree(_bundle_dir(run), ignore_errors=True)
+    version_files.withdraw(run.bundle_name)
+
+
 def _learn(run: TrainingRun, progress: ProgressCallback) -> Learned:
     if run.snapshot is None:
         raise ValueError("This run has no snapshot to learn from.")
-    config = run.train_config()
+    config = backbones.at_hand(run.train_config())
     progress(Progress(0.0, "Reading the snapshot's images"))
-    samples = verified_samples(run.snapshot)
-    progress(Progress(0.0, "Loading the learning libraries"))
-    calm_threads()
-    from mltasks.vision.learn import learn  # late: torch, which only a training process may load
+    with samples_at_hand(run.snapshot) as samples:
+        progress(Progress(0.0, "Loading the learning libraries"))
+        calm_threads()
+        from mltasks.vision.learn import learn  # late: torch, which only a training process may load
 
-    return learn(samples, config, _bundle_dir(run), progress)
+        learned = learn(samples, config, _bundle_dir(run), progress)
+    version_files.publish(run.bundle_name)
+    return learned
 
 
 def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelVersion:

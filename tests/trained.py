@@ -59,8 +59,11 @@ def _drawn() -> list[tuple[str, bytes]]:
 
 
 def labeled_samples(folder: Path | None = None) -> list[Sample]:
-    """The drawn parts as labeled images below ``folder`` (default: ``trained`` below MEDIA_ROOT), each a part."""
-    folder = folder or Path(settings.MEDIA_ROOT) / "trained"
+    """The drawn parts as labeled images below ``folder``, each a part. By default that is ``trained`` below MEDIA_ROOT,
+    or below the cache of a bucket."""
+    from mltasks import stored_files  # late: Django is not set up yet when pytest loads this plugin
+
+    folder = folder or stored_files.root() / "trained"
     folder.mkdir(parents=True, exist_ok=True)
     samples = []
     for number, (kind, content) in enumerate(_drawn()):

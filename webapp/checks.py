@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ _SHORTEST_KEY, _FEWEST_CHARACTERS = 40, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
 # Kept equal to those of mltasks.vision.backbones, which can't be asked: it imports torch.
 KNOWN_BACKBONES = frozenset({"resnet18"})
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
+_HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
 _WEIGHTS_BY_NAME = frozenset({"auto", "imagenet", "shipped", "random"})
 
 
 def register() -> None:
     """Register all checks of this file with Django."""
-    for check in (check_environment, check_secret_key, check_hosts, check_folders, check_backbone):
+    for check in _CHECKS:
         checks.register(check)
     # Only asked for where a command needs the database: others run before there is one.
     checks.register(check_database_is_named, checks.Tags.database)
@@ -29,8 +32,7 @@ def register() -> None:
 
 def refuse_unsafe() -> None:
     """Raise ImproperlyConfigured with all errors of this file's checks. For servers, which run no checks themselves."""
-    looks = (check_environment, check_secret_key, check_hosts, check_folders, check_backbone)
-    found = [message for look in looks for message in look(None)]
+    found = [message for look in _CHECKS for message in look(None)]
     if found:
         raise ImproperlyConfigured("\n".join(f"{message.msg} {message.hint}" for message in found))
 
@@ -67,7 +69,9 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Refuse folders that can't be written."""
-    folders = {"VAR": settings.VAR, "MEDIA_ROOT": settings.MEDIA_ROOT}
+    folders = {"VAR": settings.VAR}
+    if settings.MEDIA_STORE == "local":
+        folders["MEDIA_ROOT"] = settings.MEDIA_ROOT
     return [
         checks.Error(
             f"{name}, {folder}, can't be written.",
@@ -92,6 +96,24 @@ def check_backbone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
     return found
 
 
+def check_store(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse a bucket without a name or with an address that is none, and one that nothing would be put into."""
+    found: list[checks.CheckMessage] = []
+    shared = settings.MEDIA_STORE == "s3"
+    if shared and not _BUCKET_NAME.fullmatch(settings.S3_BUCKET):
+        said = f"MEDIA_STORE is s3 and S3_BUCKET, {settings.S3_BUCKET!r}, is no bucket's name."
+        hint = "Set S3_BUCKET to the bucket that keeps images and versions, or MEDIA_STORE=local for this disk."
+        found.append(checks.Error(said, hint=hint, id="webapp.E009"))
+    if shared and settings.S3_ENDPOINT_URL and not _HTTP_ADDRESS.fullmatch(settings.S3_ENDPOINT_URL):
+        said = f"S3_ENDPOINT_URL, {settings.S3_ENDPOINT_URL!r}, is no address."
+        hint = "Set it to the server's, such as http://minio:9000, or leave it out for AWS."
+        found.append(checks.Error(said, hint=hint, id="webapp.E010"))
+    if settings.S3_BUCKET and not shared:
+        hint = "Set MEDIA_STORE=s3 as well to keep images and versions there, or leave S3_BUCKET out."
+        found.append(checks.Error("S3_BUCKET is named and MEDIA_STORE is local.", hint=hint, id="webapp.E011"))
+    return found
+
+
 def check_database_is_named(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
@@ -106,3 +128,6 @@ def _writable(folder: Path) -> bool:
     """Whether the folder, or else the nearest one above it that exists, can be written."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+_CHECKS = (check_environment, check_secret_key, check_hosts, check_folders, check_backbone, check_store)

@@ -55,6 +55,14 @@ class Environment:
             return default
         return value
 
+    def one_of(self, name: str, known: list[str]) -> str:
+        """Return one of the known words, the first by default."""
+        said = self.text(name, known[0]).lower()
+        if said not in known:
+            self.problems.append(f"{name} is {said!r}; it must be {' or '.join(known)}.")
+            return known[0]
+        return said
+
     def folder(self, name: str, default: str) -> Path:
         """Return an absolute folder; a relative one is below ``base``."""
         return (self.base / self.text(name, default)).resolve()

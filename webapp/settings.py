@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 
-from webapp import languages
+from webapp import languages, stores
 from webapp.environment import Environment, cores
 from webapp.running_services import running_services, secret_key
 
@@ -55,7 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "webapp.metrics.MeasureMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "webapp.database_away.DatabaseAwayMiddleware",
+    "webapp.away.AwayMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -111,6 +111,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Files
 MEDIA_ROOT = env.folder("MEDIA_ROOT", "media")
 VERSIONS_DIR = VAR / "versions"
+# What a bucket keeps for several machines, and how much of it this one has at hand.
+MEDIA_STORE = env.one_of("MEDIA_STORE", ["local", "s3"])
+S3_BUCKET = env.text("S3_BUCKET")
+S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL")
+S3_REGION = env.text("S3_REGION")
+S3_PREFIX = env.text("S3_PREFIX")
+MEDIA_CACHE_DIR = VAR / "media-cache"
+MEDIA_CACHE_BYTES = env.whole("MEDIA_CACHE_BYTES", 4 << 30, 64 << 20, 1 << 50)
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 STORAGES = {
@@ -122,6 +130,11 @@ STORAGES = {
         if env.flag("STATIC_HASHED", (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG)
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
+    **(
+        stores.in_bucket(S3_BUCKET, S3_PREFIX, endpoint_url=S3_ENDPOINT_URL, region=S3_REGION)
+        if MEDIA_STORE == "s3"
+        else stores.on_disk(MEDIA_ROOT, VERSIONS_DIR)
+    ),
 }
 WHITENOISE_USE_FINDERS = True
 

@@ -50,6 +50,23 @@ def write_whole(directory: Path, fill: Callable[[Path], None]) -> str:
     return digest(directory)
 
 
+def put_in_place(draft: Path, directory: Path, expected_sha256: str) -> None:
+    """Give a copy of a version its directory's name in one step, once it is sure that it is that version. A directory
+    that another process put there meanwhile stays.
+
+    ``draft`` lies on the same filesystem. Raises BundleCorrupt as ``verify``.
+    """
+    verify(draft, expected_sha256)
+    _sync_tree(draft)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.rename(directory)
+    except OSError:
+        if not directory.is_dir():
+            raise
+    _sync(directory.parent)
+
+
 def digest(directory: Path) -> str:
     """The version's sha256: over the sorted names and hashes of all its files, read anew from disk."""
     return digest_of(file_hashes(directory))

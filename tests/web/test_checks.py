@@ -69,6 +69,28 @@ def test_it_accepts_a_folder_that_is_yet_to_be_made(settings: Settings, tmp_path
     assert checks.check_folders(None) == []
 
 
+def test_it_accepts_a_bucket_and_asks_for_no_folder_of_images_beside_it(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    settings.MEDIA_STORE, settings.S3_BUCKET, settings.S3_ENDPOINT_URL = "s3", "look-parts", "http://minio:9000"
+    settings.MEDIA_ROOT = file / "below"
+    assert checks.check_store(None) == checks.check_folders(None) == []
+
+
+def test_it_refuses_a_bucket_without_a_name_and_an_address_that_is_none(settings: Settings) -> None:
+    settings.MEDIA_STORE, settings.S3_BUCKET, settings.S3_ENDPOINT_URL = "s3", "", "minio:9000"
+    assert ids(checks.check_store(None)) == ["webapp.E009", "webapp.E010"]
+    with pytest.raises(ImproperlyConfigured, match="Set S3_BUCKET to the bucket"):
+        checks.refuse_unsafe()
+
+
+def test_it_refuses_a_bucket_that_nothing_would_be_put_into(settings: Settings) -> None:
+    settings.S3_BUCKET = "look-parts"
+    [found] = checks.check_store(None)
+    assert found.id == "webapp.E011"
+    assert "MEDIA_STORE=s3" in found.hint
+
+
 def test_it_refuses_an_unknown_backbone_and_absent_weights(settings: Settings, tmp_path: Path) -> None:
     settings.BACKBONE = "resnet19"
     settings.BACKBONE_WEIGHTS = str(tmp_path / "absent.pth")
@@ -89,13 +111,15 @@ def test_it_refuses_numbers_and_flags_that_make_no_sense(monkeypatch: pytest.Mon
     monkeypatch.setenv("PORT", "eight")
     monkeypatch.setenv("THREADS", "-1")
     monkeypatch.setenv("DEMO", "maybe")
+    monkeypatch.setenv("MEDIA_STORE", "tape")
     read = Environment(tmp_path)
     assert (read.whole("PORT", 8000, 1, 65535), read.whole("THREADS", 0, 0, 9), read.flag("DEMO", True)) == (
         8000,
         0,
         True,
     )
-    assert [problem.split(" ")[0] for problem in read.problems] == ["PORT", "THREADS", "DEMO"]
+    assert read.one_of("MEDIA_STORE", ["local", "s3"]) == "local"
+    assert [problem.split(" ")[0] for problem in read.problems] == ["PORT", "THREADS", "DEMO", "MEDIA_STORE"]
 
 
 def test_it_refuses_what_the_environment_got_wrong(settings: Settings) -> None:

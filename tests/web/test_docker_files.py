@@ -73,9 +73,9 @@ def test_the_example_environment_names_every_variable_that_is_read() -> None:
     read = set()
     for path in ("settings.py", "gunicorn_conf.py"):
         text = (ROOT / "webapp" / path).read_text()
-        read |= set(re.findall(r'env\.(?:text|words|flag|whole|folder)\(["\']([A-Z_]+)', text))
-    read |= set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
-    shown = set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+        read |= set(re.findall(r'env\.(?:text|words|flag|whole|folder|one_of)\(["\']([A-Z0-9_]+)', text))
+    read |= set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))
+    shown = set(re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
     assert read - shown == set()
     assert shown - read == set()
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from mltasks import registry
 from mltasks.models import ModelVersion
 from mltasks.reports import find_version
+from mltasks.store_errors import StoreAway
 
 
 class Command(BaseCommand):
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError(f"{product!r} has no version {version}.") from None
         try:
             promotion = registry.promote(found, by=_person(by), reason=reason)
-        except (ValueError, registry.BundleCorrupt) as error:
+        except (ValueError, registry.BundleCorrupt, StoreAway) as error:
             raise CommandError(str(error)) from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
         self.stdout.write(f"Version {version} is champion of {product}{before}.")

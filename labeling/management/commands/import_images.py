@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from inspection.models import Product
-from inspection.refusals import DiskFull
+from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.image_folders import NotAnImageFolder
 from labeling.importing import ImportSummary, import_images
 
@@ -40,6 +40,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except DiskFull as error:
             raise CommandError(f"{error} Make room and run it again: it goes on where it stopped.") from None
+        except StoreUnavailable as error:
+            raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
         self._report(product, summary)
 
     def _import(self, product: Product, folder: Path, skip: set[str]) -> ImportSummary:

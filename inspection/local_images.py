@@ -1,0 +1,56 @@
+"""Images kept on this machine's disk, below MEDIA_ROOT."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from inspection.refusals import DiskFull
+from mltasks import stored_files, whole_files
+
+
+class LocalImages:
+    """Each image survives a power cut once it is kept."""
+
+    def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
+        """Write the file, unless it is there. Raises DiskFull."""
+        root = Path(settings.MEDIA_ROOT)
+        path = root / name
+        with room_for(root, size):
+            # The name is the hash, and files only get their name when whole: a wrong size is damage, and is repaired.
+            if not whole_files.holds(path, size):
+                image.seek(0)
+                whole_files.write(
+                    path,
+                    lambda draft: shutil.copyfileobj(image, draft, 1 << 20),
+                    drafts=stored_files.drafts(),
+                    durable=True,
+                )
+            # Also when it was there: whoever renamed it a moment ago may not have come this far.
+            whole_files.sync(path.parent)
+
+
+@contextmanager
+def room_for(root: Path, size: int) -> Iterator[None]:
+    """Raise DiskFull when the disk would have less than MIN_FREE_DISK_BYTES left, or is full all the same."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(root).free - size < settings.MIN_FREE_DISK_BYTES:
+            raise DiskFull(_("Too little room is left on the disk. The image was not taken."))
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise DiskFull(_("The disk is full. The image was not taken.")) from error
+        raise
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether this is the system's word for a full disk or a used-up quota."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,0 +1,50 @@
+"""Folders of one process: gone when it is done with them, and by the next one when it was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# A folder this young may not have its lock yet.
+SETTLED = 60.0
+
+
+@contextmanager
+def scratch(parent: Path) -> Iterator[Path]:
+    """An empty folder below ``parent`` until the block ends. Those of killed processes are removed on the way."""
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(parent)
+    folder = parent / secrets.token_hex(8)
+    folder.mkdir()
+    # The kernel lets go of the lock however this process ends.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    limit = time.time() - SETTLED
+    for folder in parent.iterdir():
+        try:
+            if folder.stat().st_ctime > limit:
+                continue
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # its owner was done with it
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)

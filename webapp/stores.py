@@ -1,0 +1,26 @@
+"""Django's storages of images and versions: on this machine's disk, or in a bucket that machines share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+ALIASES = ("media", "versions")
+
+
+def on_disk(media_root: Path, versions_dir: Path) -> dict[str, Any]:
+    """The folders of this machine. What is written there goes through `mltasks.whole_files`, which is durable."""
+    backend = "django.core.files.storage.FileSystemStorage"
+    folders = zip(ALIASES, (media_root, versions_dir), strict=True)
+    return {alias: {"BACKEND": backend, "OPTIONS": {"location": folder}} for alias, folder in folders}
+
+
+def in_bucket(bucket: str, prefix: str, *, endpoint_url: str = "", region: str = "") -> dict[str, Any]:
+    """One bucket: images by their names below the prefix, versions below its ``versions/``."""
+    shared = {"bucket_name": bucket, "endpoint_url": endpoint_url or None, "region_name": region or None}
+    top = prefix.strip("/")
+    places = {"media": top, "versions": f"{top}/versions".lstrip("/")}
+    return {
+        alias: {"BACKEND": "mltasks.bucket.Bucket", "OPTIONS": shared | {"location": places[alias]}}
+        for alias in ALIASES
+    }
