@@ -5,24 +5,36 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
+from mltasks import stored_files, version_files
 from mltasks.models import ModelVersion
+from mltasks.store_errors import StoreAway
 from mltasks.vision import bundle
 
 OK = "ok"
 # Directory, digest and file times of bundles that were whole: hashing 100 MB at every probe would be a load of its own.
 _verified: dict[Path, tuple[str, frozenset[tuple[str, int, int]]]] = {}
+# Seconds that a probe waits for a version that this machine lacks; the fetch goes on after it.
+FETCH_WAIT = 0.3
+_fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetch-version")
+_fetches: dict[int, Future[Path]] = {}
+_lock = threading.Lock()
 
 
 def readiness() -> dict[str, str]:
-    """Return every part with ``ok`` or what is wrong: ``database``, ``disk``, and ``champion:<name>`` for each."""
+    """Return every part with ``ok`` or what is wrong: ``database``, ``disk``, ``store`` where machines share one, and
+    ``champion:<name>`` for each."""
     found = {"database": _said(_look_at_database), "disk": _said(_look_at_disk)}
+    if stored_files.is_shared():
+        found["store"] = _said(_look_at_store)
     if found["database"] == OK:
         found |= dict(_champions())
     return found
@@ -49,7 +61,8 @@ def _look_at_database() -> None:
 
 
 def _look_at_disk() -> None:
-    for folder in (settings.MEDIA_ROOT, settings.VAR):
+    folders = [settings.VAR] if stored_files.is_shared() else [settings.MEDIA_ROOT, settings.VAR]
+    for folder in folders:
         try:
             with tempfile.TemporaryFile(dir=folder):
                 free = shutil.disk_usage(folder).free
@@ -59,6 +72,13 @@ def _look_at_disk() -> None:
             raise _NotReady(f"{folder} has {free >> 20} MiB left, needed are {settings.MIN_FREE_DISK_BYTES >> 20} MiB")
 
 
+def _look_at_store() -> None:
+    try:
+        stored_files.images().look()
+    except StoreAway as error:
+        raise _NotReady(str(error)) from error
+
+
 def _champions() -> Iterator[tuple[str, str]]:
     champions = ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model")
     for version in champions:
@@ -66,12 +86,30 @@ def _champions() -> Iterator[tuple[str, str]]:
 
 
 def _look_at_bundle(version: ModelVersion) -> None:
+    if stored_files.is_shared() and not version.path.is_dir():
+        _fetch(version)
     try:
         seen = (version.sha256, _file_times(version.path))
         if _verified.get(version.path) != seen:
             bundle.verify(version.path, version.sha256)
             _verified[version.path] = seen
     except (bundle.BundleCorrupt, OSError) as error:
+        raise _NotReady(f"version {version.number}: {error}") from error
+
+
+def _fetch(version: ModelVersion) -> None:
+    """Have the version fetched in the background, and say so: probes have a few seconds, and it may take longer."""
+    with _lock:
+        if version.pk not in _fetches:
+            _fetches[version.pk] = _fetcher.submit(version_files.at_hand, version)
+        begun = _fetches[version.pk]
+    try:
+        error = begun.exception(timeout=FETCH_WAIT)
+    except TimeoutError:
+        raise _NotReady(f"version {version.number} is being fetched from the store") from None
+    with _lock:
+        _fetches.pop(version.pk, None)  # the next probe tries again
+    if error is not None:
         raise _NotReady(f"version {version.number}: {error}") from error
 
 
