@@ -1,0 +1,79 @@
+"""Put this machine's images, versions and backbones into the bucket: for an installation that moves there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inspection.models import Inspection
+from mltasks import backbones, stored_files, version_files
+from mltasks.fetching import file_sha256
+from mltasks.models import BackboneRun, ModelVersion
+from mltasks.store_errors import StoreAway
+from mltasks.vision import bundle
+
+
+class Command(BaseCommand):
+    """Copy what rows name from MEDIA_ROOT and VERSIONS_DIR into the bucket. Run as often as you like."""
+
+    help = "Put this machine's images, versions and backbones into the bucket that machines share."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add --replace."""
+        parser.add_argument(
+            "--replace", action="store_true", help="Put versions again that the bucket has: its own may be damaged."
+        )
+
+    def handle(self, *args: Any, replace: bool, **options: Any) -> None:
+        """Put what the bucket lacks, and say how much that was."""
+        if not stored_files.is_shared():
+            raise CommandError("There is no bucket to fill: set MEDIA_STORE=s3 and S3_BUCKET first.")
+        try:
+            images, versions, taught = _images(), self._versions(replace), _backbones()
+        except StoreAway as error:
+            raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
+        self.stdout.write(
+            f"Images: {images}, versions: {versions}, backbones: {taught} of this machine are in the bucket."
+        )
+
+    def _versions(self, replace: bool) -> int:
+        """Whole ones only: a damaged directory must not take the place of a good object."""
+        found = 0
+        for version in ModelVersion.objects.select_related("model"):
+            if not version.path.is_dir():
+                continue
+            try:
+                bundle.verify(version.path, version.sha256)
+            except bundle.BundleCorrupt as error:
+                self.stderr.write(f"{version} is left out: {error}")
+                continue
+            if replace or not version_files.is_published(version.bundle):
+                version_files.publish(version.bundle)
+            found += 1
+        return found
+
+
+def _images() -> int:
+    found, bucket = 0, stored_files.images()
+    rows = Inspection.objects.order_by("image_name").values_list("image_name", "image_sha256").distinct()
+    for name, sha256 in rows.iterator():
+        path = Path(settings.MEDIA_ROOT) / name
+        if path.is_file() and file_sha256(path) == sha256:
+            with path.open("rb") as image:
+                bucket.put_once(name, image, sha256, path.stat().st_size)
+            found += 1
+    return found
+
+
+def _backbones() -> int:
+    """Also those out of use: configs of runs name them."""
+    named: Iterable[BackboneRun] = BackboneRun.objects.exclude(file="").light()
+    here = [run.file for run in named if run.path.is_file() and file_sha256(run.path) == run.sha256]
+    for name in here:
+        if stored_files.versions().size_of(name) is None:
+            backbones.publish(name)
+    return len(here)
