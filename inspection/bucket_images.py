@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
+from inspection.kept import Kept
 from inspection.refusals import StoreUnavailable
 from mltasks import stored_files
 from mltasks.store_errors import StoreAway
@@ -18,8 +21,30 @@ class BucketImages:
 
     def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
         """Put the object, unless it is there. Raises StoreUnavailable: then nothing was taken."""
-        try:
+        with _or_refused():
             stored_files.images().put_once(name, image, sha256, size)
-        except StoreAway as error:
-            said = _("The store of images is away. The image was not taken: send it again in a few seconds.")
-            raise StoreUnavailable(said, retry_after=RETRY_AFTER) from error
+
+    def holds(self, name: str, size: int) -> bool:
+        """Whether the object is there: one question to the bucket. Raises StoreUnavailable."""
+        with _or_refused():
+            return stored_files.images().size_of(name) == size
+
+    def remove(self, name: str) -> int:
+        """Remove the object. Raises StoreAway."""
+        size = stored_files.images().size_of(name)
+        if size is not None:
+            stored_files.images().remove(name)
+        return size or 0
+
+    def listing(self, folder: str) -> Iterator[Kept]:
+        """The objects below a folder. Raises StoreAway."""
+        return (Kept(*one) for one in stored_files.images().listing(f"{folder}/"))
+
+
+@contextmanager
+def _or_refused() -> Iterator[None]:
+    try:
+        yield
+    except StoreAway as error:
+        said = _("The store of images is away. The image was not taken: send it again in a few seconds.")
+        raise StoreUnavailable(said, retry_after=RETRY_AFTER) from error

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from inspection.kept import Kept
 from inspection.refusals import DiskFull
 from mltasks import stored_files, whole_files
 
@@ -35,6 +37,27 @@ class LocalImages:
                 )
             # Also when it was there: whoever renamed it a moment ago may not have come this far.
             whole_files.sync(path.parent)
+
+    def holds(self, name: str, size: int) -> bool:
+        """Whether the file is there."""
+        return whole_files.holds(Path(settings.MEDIA_ROOT) / name, size)
+
+    def remove(self, name: str) -> int:
+        """Remove the file. Raises OSError."""
+        path = Path(settings.MEDIA_ROOT) / name
+        size = path.stat().st_size if path.is_file() else 0
+        path.unlink(missing_ok=True)
+        return size
+
+    def listing(self, folder: str) -> Iterator[Kept]:
+        """The files of a folder, not of those within. Raises OSError."""
+        with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as found:
+            for entry in found:
+                # One may go while the folder is read.
+                with suppress(FileNotFoundError):
+                    if entry.is_file(follow_symlinks=False):
+                        status = entry.stat()
+                        yield Kept(f"{folder}/{entry.name}", status.st_size, status.st_mtime)
 
 
 @contextmanager

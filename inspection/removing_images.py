@@ -6,11 +6,9 @@ be on its way into the database.
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +18,10 @@ from django.conf import settings
 from django.db import transaction
 
 from inspection import image_locks, storage
+from inspection.kept import Kept
+from inspection.local_images import LocalImages
 from inspection.models import Inspection
+from mltasks import stored_files
 from mltasks.models import SnapshotItem
 
 T = TypeVar("T")
@@ -48,7 +49,8 @@ class Freed:
 
 def remove_unnamed(names: Mapping[str, str]) -> Freed:
     """Of these images, names by sha256, remove those that no inspection and no snapshot names. One that somebody sends
-    just now stays; without a row in the end, it is found in its folder later. Raises OSError."""
+    just now stays; without a row in the end, it is found in its folder later. Raises OSError
+    and StoreAway."""
     freed = Freed()
     for some in _some(names, AT_ONCE):
         with transaction.atomic():
@@ -60,12 +62,12 @@ def remove_unnamed(names: Mapping[str, str]) -> Freed:
 
 def sweep_folder(number: int, *, dry_run: bool = False) -> Freed:
     """Remove what no row names from one of the ``FOLDERS``, if it is older than ``SETTLED``; with ``dry_run`` count it.
-    Raises OSError."""
+    Raises OSError and StoreAway."""
     freed = Freed()
     for some in _some(_settled(number), LOOKED_UP):
-        files = dict(some)
-        unnamed = {sha256: files[sha256] for sha256 in files.keys() - named(files)}
-        freed += _counted(unnamed) if dry_run else remove_unnamed(unnamed)
+        files = {sha256_in(one.name): one for one in some}
+        unnamed = [files[sha256] for sha256 in files.keys() - named(files)]
+        freed += _counted(unnamed) if dry_run else remove_unnamed({sha256_in(one.name): one.name for one in unnamed})
     return freed
 
 
@@ -76,26 +78,30 @@ def named(sha256s: Collection[str]) -> set[str]:
     return {sha256 for (sha256,) in rows.union(items)}
 
 
-def _settled(number: int) -> Iterator[tuple[str, str]]:
-    """The sha256 and name of each old image of a folder, and of each old thumbnail without an image."""
+def sha256_in(name: str) -> str:
+    """The hash that an image's or thumbnail's name has."""
+    return name.rpartition("/")[2].partition(".")[0]
+
+
+def _settled(number: int) -> Iterator[Kept]:
+    """The old images of a folder, and on a machine's own disk its old thumbnails without an image: beside a bucket they
+    are in a cache."""
+    folder = f"images/{number:02x}"
+    yield from _old(storage.kept().listing(folder))
+    if not stored_files.is_shared():
+        thumbnails = LocalImages().listing(f"thumbs/{number:02x}")
+        yield from (one for one in _old(thumbnails) if not _has_image(folder, sha256_in(one.name)))
+
+
+def _old(kept: Iterator[Kept]) -> Iterator[Kept]:
+    """Of a store's listing what it has written itself, long enough ago."""
     limit = time.time() - SETTLED
-    images_of, thumbs_of = f"images/{number:02x}", f"thumbs/{number:02x}"
-    for folder in (images_of, thumbs_of):
-        for entry in _files(folder):
-            sha256 = entry.name.partition(".")[0]
-            if entry.stat().st_mtime < limit and not (folder == thumbs_of and _has_image(images_of, sha256)):
-                yield sha256, f"{folder}/{entry.name}"
+    return (one for one in kept if _NAME.fullmatch(one.name.rpartition("/")[2]) and one.written < limit)
 
 
 def _has_image(folder: str, sha256: str) -> bool:
     there = Path(settings.MEDIA_ROOT) / folder
     return any((there / f"{sha256}.{ending}").exists() for ending in storage.EXTENSIONS.values())
-
-
-def _files(folder: str) -> Iterator[os.DirEntry[str]]:
-    """What the store may have written there."""
-    with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as found:
-        yield from (entry for entry in found if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))
 
 
 def _some(things: Iterable[T], number: int) -> Iterator[list[T]]:
@@ -105,6 +111,6 @@ def _some(things: Iterable[T], number: int) -> Iterator[list[T]]:
         yield some
 
 
-def _counted(names: Mapping[str, str]) -> Freed:
-    sizes = [path.stat().st_size for sha256, name in names.items() for path in storage.files_of(name, sha256)]
-    return Freed(len(names), sum(sizes))
+def _counted(unnamed: Sequence[Kept]) -> Freed:
+    thumbnails = (storage.thumbnail_size(sha256_in(one.name)) for one in unnamed if one.name.startswith("images/"))
+    return Freed(len(unnamed), sum(one.size for one in unnamed) + sum(thumbnails))

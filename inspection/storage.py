@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -17,6 +18,7 @@ from typing import BinaryIO, Protocol
 from django.conf import settings
 
 from inspection.bucket_images import BucketImages
+from inspection.kept import Kept
 from inspection.local_images import LocalImages, room_for
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
@@ -35,6 +37,15 @@ class Images(Protocol):
     def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
         """Keep the whole stream of ``size`` bytes under the name, unless it is there. What this returns from is never
         lost. Raises a refusal when it can't be kept now."""
+
+    def holds(self, name: str, size: int) -> bool:
+        """Whether it is there with so many bytes. Raises a refusal when that can't be said now."""
+
+    def remove(self, name: str) -> int:
+        """Remove it, if it is there; return its bytes. Raises OSError and StoreAway."""
+
+    def listing(self, folder: str) -> Iterator[Kept]:
+        """All images whose names begin with this folder's. Raises OSError and StoreAway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +76,19 @@ def store(stream: BinaryIO, image_format: str) -> StoredImage:
     sha256 = sha256_of(stream)
     size = stream.seek(0, os.SEEK_END)
     name = f"images/{sha256[:2]}/{sha256}.{EXTENSIONS[image_format]}"
-    kept: Images = BucketImages() if stored_files.is_shared() else LocalImages()
-    kept.keep(stream, name, sha256, size)
+    kept().keep(stream, name, sha256, size)
     stream.seek(0)
     return StoredImage(name, sha256, size)
 
 
 def holds(stored: StoredImage) -> bool:
-    """Whether the file is there, whole."""
-    return _holds(_root() / stored.name, stored.size)
+    """Whether it is there, whole. Raises StoreUnavailable when the bucket is away."""
+    return kept().holds(stored.name, stored.size)
+
+
+def kept() -> Images:
+    """Where images are kept for good, as MEDIA_STORE says."""
+    return BucketImages() if stored_files.is_shared() else LocalImages()
 
 
 def store_thumbnail(sha256: str, jpeg: bytes) -> Path:
@@ -135,19 +150,18 @@ def as_png(inspection: Inspection) -> bytes:
     return out.getvalue()
 
 
-def files_of(name: str, sha256: str) -> list[Path]:
-    """What there is of an image: its file and its thumbnail."""
-    return [path for path in sorted({_root() / name, _thumbnail_path(sha256)}) if path.is_file()]
+def thumbnail_size(sha256: str) -> int:
+    """The bytes of its thumbnail on this machine, 0 without one."""
+    path = _thumbnail_path(sha256)
+    return path.stat().st_size if path.is_file() else 0
 
 
 def remove(name: str, sha256: str) -> int:
     """Remove an image with its thumbnail and return their bytes. Hold the image's lock, and see that no row names it.
-    Raises OSError."""
-    freed = 0
-    for path in files_of(name, sha256):
-        freed += path.stat().st_size
-        path.unlink()
-    return freed
+    Raises OSError. Other machines' thumbnails and copies are caches, which forget."""
+    freed = thumbnail_size(sha256)
+    _thumbnail_path(sha256).unlink(missing_ok=True)
+    return freed + (0 if name.startswith("thumbs/") else kept().remove(name))
 
 
 def remove_old_drafts() -> int:

@@ -34,7 +34,7 @@ _reached: dict[tuple[int, str], Position] = {}
 
 def tick(now: datetime, *, seconds: float = SECONDS) -> tuple[int, Freed]:
     """Remove for some seconds what is too old by now; return how many parts, and their images. Nothing where parts are
-    kept for ever. Raises OSError for a file that can't be removed."""
+    kept for ever. Raises OSError for a file that can't be removed, and StoreAway: then it goes on in a minute."""
     if not settings.RETENTION_DAYS:
         return 0, Freed()
     end = time.monotonic() + seconds

@@ -81,7 +81,8 @@ def prune(aim: Aim, after: Position | None = None) -> Iterator[Batch]:
     beginning or ``after`` a batch's end. Any number may run at once, beside stations and reviewers.
 
     Each batch is one transaction and then its files; a crash between them leaves files that nothing names, which
-    ``removing_images.sweep_folder`` finds. Raises OSError for a file that can't be removed.
+    ``removing_images.sweep_folder`` finds. Raises OSError for a file that can't be removed,
+    and StoreAway.
     """
     keep = _newest_of_stations(aim.product)
     taught = _pictures_of_lessons(aim.product)

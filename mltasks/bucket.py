@@ -80,6 +80,16 @@ class Bucket(S3Storage):
         with self._told(name):
             self._client.delete_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
 
+    def listing(self, folder: str) -> Iterator[tuple[str, int, float]]:
+        """Name, bytes and time of writing (seconds since 1970) of all objects whose names begin so."""
+        whole = self._normalize_name(folder)
+        with self._told(folder):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=whole)
+            for page in pages:
+                for one in page.get("Contents", ()):
+                    name = folder + one["Key"].removeprefix(whole)
+                    yield name, int(one["Size"]), one["LastModified"].timestamp()
+
     def look(self) -> None:
         """Ask whether the bucket is there and lets this machine in: at most some three seconds."""
         try:

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from inspection import intake
+from inspection import intake, thumbnails
 from inspection.models import Inspection, Product, Station
 from inspection.products import create_product
 from inspection.stations import create_station
@@ -32,6 +32,8 @@ def own_addresses_and_folders(settings: Any, tmp_path: Path) -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+    # Before the next test has folders of its own
+    thumbnails.painter.finish()
 
 
 class Sender:

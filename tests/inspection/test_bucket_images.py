@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from inspection import intake, storage
+from inspection import image_locks, intake, removing_images, storage, thumbnails
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull
+from inspection.removing_images import Freed
 from mltasks import version_files
 from tests.inspection.conftest import POST_URL, Sender, error_of
 from tests.inspection.pictures import jpeg
@@ -35,9 +36,9 @@ def test_an_image_is_in_the_bucket_before_its_row(
     there: list[str] = []
     record = intake._record
 
-    def watched(part: Any, stored: storage.StoredImage, header: Any) -> Inspection:
+    def watched(part: Any, image: Any, stored: storage.StoredImage, header: Any) -> Inspection:
         there.append(bucket.sha256(stored.name))
-        return record(part, stored, header)
+        return record(part, image, stored, header)
 
     monkeypatch.setattr(intake, "_record", watched)
     assert sender.send().status_code == 201
@@ -48,6 +49,7 @@ def test_an_image_is_in_the_bucket_before_its_row(
 
 def test_only_its_thumbnail_lies_on_the_machine_that_took_it(sender: Sender, settings: Any) -> None:
     sender.send()
+    thumbnails.painter.finish()
     assert [path.parent.parent.name for path in files(settings.MEDIA_CACHE_DIR)] == ["thumbs"]
     assert not files(settings.MEDIA_ROOT)
 
@@ -129,3 +131,33 @@ def test_a_full_cache_refuses_no_image(sender: Sender, settings: Any) -> None:
     assert sender.send().status_code == 201
     with pytest.raises(DiskFull):
         storage.thumbnail(Inspection.objects.get())
+
+
+def test_what_no_row_names_leaves_the_bucket(
+    sender: Sender, bucket: SharedBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.send()
+    named, orphan = Inspection.objects.get().image_name, f"images/ab/{'ab' * 32}.png"
+    bucket.write(orphan, b"12345")
+    bucket.write("images/ab/notes.txt", b"not ours")
+
+    assert removing_images.sweep_folder(0xAB) == Freed(), "It may be on its way into the database."
+    monkeypatch.setattr(removing_images, "SETTLED", -60.0)
+    assert removing_images.sweep_folder(0xAB, dry_run=True) == Freed(1, 5)
+    swept = sum((removing_images.sweep_folder(number) for number in range(removing_images.FOLDERS)), Freed())
+
+    assert swept == Freed(1, 5) and sorted(bucket.names()) == sorted([named, "images/ab/notes.txt"])
+
+
+def test_an_image_removed_a_moment_ago_is_put_again(
+    sender: Sender, bucket: SharedBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = image_locks.share
+
+    def after_a_removal(sha256: str) -> None:
+        share(sha256)
+        bucket.remove(f"images/{sha256[:2]}/{sha256}.jpg")
+
+    monkeypatch.setattr(image_locks, "share", after_a_removal)
+    assert sender.send().status_code == 201
+    assert bucket.sha256(Inspection.objects.get().image_name) == hashlib.sha256(jpeg()).hexdigest()

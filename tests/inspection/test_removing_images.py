@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inspection import storage
+from inspection import storage, thumbnails
 from inspection.models import Inspection
 from inspection.removing_images import FOLDERS, Freed, remove_unnamed, sweep_folder
 from tests.inspection.conftest import Receive
@@ -56,6 +56,7 @@ def test_it_removes_an_old_thumbnail_without_an_image(root: Path) -> None:
 
 def test_it_keeps_what_a_row_names_however_old(root: Path, receive: Receive) -> None:
     part = receive(jpeg())
+    thumbnails.painter.finish()
     age_all(root)
     before = {path for path in root.rglob("*") if path.is_file()}
     assert len(before) == 2

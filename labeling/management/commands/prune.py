@@ -15,6 +15,7 @@ from inspection import removing_images
 from inspection.models import Product
 from inspection.removing_images import FOLDERS, Freed
 from labeling.pruning import BATCH, Aim, candidates, prune
+from mltasks.store_errors import StoreAway
 
 MOST_DAYS, MOST_AT_ONCE = 36_500, 10_000
 
@@ -45,6 +46,8 @@ class Command(BaseCommand):
             self._sweep(dry_run=dry_run)
         except OSError as error:
             raise CommandError(f"{error.filename or 'A file'} can't be removed: {error.strerror}.") from None
+        except StoreAway as error:
+            raise CommandError(f"{error} Run it again later: it goes on where it stopped.") from None
 
     def _prune(self, aim: Aim) -> None:
         looked, removed, freed = 0, 0, Freed()
