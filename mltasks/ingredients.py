@@ -60,10 +60,11 @@ def _numbers(precision: Mapping[str, Any]) -> str:
     if precision["bits"] == 32:
         return gettext("32 bits. {why}").format(why=precision["why"])
     words = gettext(
-        "8 bits in the backbone's convolutions, {time} of the time that 32 take; of {images} held-out parts the "
-        "average precision is {narrow} (in 32 bits {wide}) and no probability moves by more than {shift}"
+        "8 bits in {parts}, {time} of the time that 32 take; of {images} held-out parts the average "
+        " precision is {narrow} (in 32 bits {wide}) and no probability moves by more than {shift}"
     )
     return words.format(
+        parts=gettext(" and ").join(precision["parts"]),
         time=share(precision["milliseconds"] / precision["milliseconds_wide"]),
         images=precision["images"],
         narrow=f"{precision['average_precision']:.3f}",

@@ -1,8 +1,9 @@
-"""Fewer bits: the backbone's wide convolutions in 8 bits, the rest of a serving graph as it was.
+"""Fewer bits: the backbone's wide convolutions in 8 bits, the companion's deep blocks too, the rest of a serving graph
+as it was.
 
 Post-training quantization by NNCF (https://github.com/openvinotoolkit/nncf), ranges taken from the version's own parts.
-The companion's narrow layers, the memories' distances and the heads stay in 32 bits: in 8 they move the scores, and
-most of the time is not theirs.
+The companion's first blocks, the memories' distances and the heads stay in 32 bits: in 8 they move the scores, and most
+of the time is not theirs.
 """
 
 from __future__ import annotations
@@ -21,18 +22,46 @@ from openvino.passes import ConstantFolding, Manager
 
 # A convolution of so many channels in and out, and of more than one pixel, is the backbone's.
 WIDE = 64
+# A depthwise one of so many, at this stride or deeper, is in the companion's deep blocks.
+DEEP, STRIDE = 144, 8
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
+BACKBONE, COMPANION = PARTS = ("the backbone's convolutions", "the companion's deep blocks")
 
 
-def narrowed(graph: Path, images: Sequence[NDArray[np.uint8]]) -> openvino.Model | None:
-    """The graph with its wide convolutions in 8 bits, ranges from images uint8 ``[height, width, 3]``; None where it
-    has no such convolution."""
+def narrowed(graph: Path, images: Sequence[NDArray[np.uint8]], parts: Sequence[str] = PARTS) -> openvino.Model | None:
+    """The graph with these ``PARTS`` in 8 bits, ranges from images uint8 ``[height, width, 3]``; None where it lacks
+    one of them."""
     model = openvino.Core().read_model(graph)
     folding = Manager()
     folding.register_pass(ConstantFolding())
     folding.run_passes(model)
     operations = [one for one in model.get_ordered_ops() if one.get_type_name() not in ("Parameter", "Result")]
-    stays = [one.get_friendly_name() for one in operations if not _is_wide(one)]
-    return _quantized(model, images, stays) if len(stays) < len(operations) else None
+    wide = {one.get_friendly_name() for one in operations if _is_wide(one)}
+    height = model.inputs[0].shape[1]
+    deep = {name for one in operations if _is_deep(one, height) for name in _block_of(one)}
+    found = [{BACKBONE: wide, COMPANION: deep}[part] for part in parts]
+    stays = [name for one in operations if (name := one.get_friendly_name()) not in set().union(*found)]
+    return _quantized(model, images, stays) if all(found) else None
+
+
+def _is_deep(operation: openvino.Node, height: int) -> bool:
+    if operation.get_type_name() != "GroupConvolution":
+        return False
+    return bool(operation.input(1).get_shape()[0] >= DEEP and operation.output(0).shape[2] * STRIDE <= height)
+
+
+def _block_of(depthwise: openvino.Node) -> list[str]:
+    """Names of a depthwise convolution and of those before and after it (Sandler et al., CVPR 2018: an inverted
+    residual)."""
+    before, after = depthwise.input_value(0).get_node(), depthwise
+    while before.get_type_name() not in CONVOLUTIONS and before.inputs():
+        before = before.input_value(0).get_node()
+    while after is depthwise or after.get_type_name() not in CONVOLUTIONS:
+        following = [target.get_node() for target in after.output(0).get_target_inputs()]
+        if len(following) != 1:
+            break
+        after = following[0]
+    return [one.get_friendly_name() for one in (before, depthwise, after) if one.get_type_name() in CONVOLUTIONS]
 
 
 def _is_wide(operation: openvino.Node) -> bool:

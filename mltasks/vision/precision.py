@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.metrics import average_precision
-from mltasks.vision.narrow import narrowed
+from mltasks.vision.narrow import BACKBONE, PARTS, narrowed
 from mltasks.vision.scorer import EMBEDDING, ERROR, KNOWN, LOGIT, NOVELTY, compile_model
 
 CALIBRATED_ON, TRIED_ON = 32, 64
@@ -49,13 +49,14 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What a version serves in and why. ``bits`` is 8 or 32; the rest compares both on so many ``images``:
+    """What a version serves in and why. ``bits`` is 8, in ``parts`` of it, or 32; the rest compares both on ``images``:
     average precision of held-out answers in either, the largest shifts of the calibrated probability, of novelty over
     its threshold and of a part's place (cosine distance), the medians in milliseconds on one thread. All 0 where
     nothing was tried."""
 
     bits: int
     why: str
+    parts: tuple[str, ...] = ()
     images: int = 0
     average_precision: float = 0.0
     average_precision_wide: float = 0.0
@@ -67,7 +68,7 @@ class Precision:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return asdict(self)
+        return {**asdict(self), "parts": list(self.parts)}
 
 
 def asked_for() -> Precision:
@@ -78,14 +79,17 @@ def asked_for() -> Precision:
 def settle_precision(
     graph: Path, images: Sequence[Pixels], parts: Sequence[HeldOutPart], levels: Levels, calibrator: Calibrator
 ) -> Precision:
-    """Try the written graph in 8 bits (ranges from ``images``) and replace it where that is faster on this machine and
-    as good on ``parts``; else it stays as it is."""
-    narrow = narrowed(graph, images)
-    if narrow is None:
-        return Precision(32, "The backbone has no wide convolutions.")
-    found = _compared(graph, narrow, parts, levels, calibrator)
-    if found.bits == 8:
-        _replace(graph, narrow)
+    """Try the written graph in 8 bits (ranges from ``images``), first in all that may be, then in the backbone alone,
+    and replace it where that is faster on this machine and as good on ``parts``; else it stays as it is."""
+    found = Precision(32, "It has no wide convolutions.")
+    for kinds in (PARTS, (BACKBONE,)):
+        narrow = narrowed(graph, images, kinds)
+        if narrow is None:
+            continue
+        found = _compared(graph, narrow, parts, levels, calibrator)
+        if found.bits == 8:
+            _replace(graph, narrow)
+            return replace(found, parts=kinds)
     return found
 
 
@@ -117,6 +121,7 @@ def _compared(
     return Precision(
         32 if why else 8,
         why or "Faster here, and as good.",
+        (),
         len(parts),
         *(round(value, 6) for value in (after, before, moved, stranger, apart)),
         *(round(float(value), 1) for value in (quick, slow)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from tests.labeling.old_parts import AGE, files, old_part, pruned
 from webapp.bench import plans
 
 pytestmark = pytest.mark.django_db
+# Two processes must collect the same tests: no moment of its own.
+LONG_AGO = datetime(2026, 5, 1, tzinfo=UTC)
 Touch = Callable[[Inspection, User], Any]
 
 
@@ -98,7 +100,7 @@ def test_it_keeps_what_anybody_or_anything_touched(product: Product, ada: User, 
     [
         {"verdict": "FAIL"},
         {"verdict": "REVIEW"},
-        {"verdict": "REVIEW", "settled_at": timezone.now()},
+        {"verdict": "REVIEW", "settled_at": LONG_AGO},
         {"verdict": "REVIEW", "reasons": ["audit_sample"]},
         {"reasons": ["audit_sample"]},
         {"verdict": None, "state": "imported", "source": "import"},

@@ -14,7 +14,7 @@ from openvino import opset15 as opset
 from mltasks.vision import bundle, precision
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.learn import Learned
-from mltasks.vision.narrow import narrowed
+from mltasks.vision.narrow import BACKBONE, PARTS, narrowed
 from mltasks.vision.precision import HeldOutPart, Levels, Precision, settle_precision
 from mltasks.vision.scorer import Scorer
 from tests.trained import CONFIG
@@ -52,7 +52,7 @@ def settled(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Preci
     """What is settled when 8 bits give this stand-in; ``worth`` is the share of the time that is worth it."""
 
     def settle(narrow: openvino.Model, worth: float = 100.0) -> Precision:
-        monkeypatch.setattr(precision, "narrowed", lambda _graph, _images: narrow)
+        monkeypatch.setattr(precision, "narrowed", lambda *_: narrow)
         monkeypatch.setattr(precision, "WORTH", worth)
         before = graph.read_bytes()
         found = settle_precision(graph, [], parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), LEVELS, PLAIN)
@@ -111,6 +111,7 @@ def test_a_real_version_in_eight_bits(
     narrow = openvino.Core().read_model(graph)
     kinds = [one.input_value(0).get_node() for one in narrow.get_ordered_ops() if is_wide(one)]
     assert len(kinds) == 16 and all(one.get_type_name() == "FakeQuantize" for one in kinds)
+    assert found.parts == PARTS and 30 < len(narrow_ones(narrow)) - 16 < 70, "The companion's deep blocks, three each."
     assert graph.with_suffix(".bin").stat().st_size < 0.7 * (learned.bundle_dir / "serving.bin").stat().st_size
     scorer = Scorer(precision.compile_model(graph, 1), learned.meta, "")
     for now, before in zip(scorer.score(images), wide, strict=True):
@@ -120,6 +121,20 @@ def test_a_real_version_in_eight_bits(
 def test_a_graph_without_wide_convolutions_stays_as_it_is(graph: Path) -> None:
     assert narrowed(graph, []) is None
     assert settle_precision(graph, [], [], LEVELS, PLAIN).bits == 32
+
+
+def test_where_all_is_too_much_the_backbone_alone_may_do(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "narrowed", lambda _graph, _images, kinds: stand_in(novelty=len(kinds)))
+    monkeypatch.setattr(precision, "WORTH", 100.0)
+    found = settle_precision(graph, [], parts(DARK, BRIGHT), LEVELS, PLAIN)
+    assert (found.bits, found.parts) == (8, (BACKBONE,))
+
+
+def narrow_ones(model: openvino.Model) -> list[openvino.Node]:
+    """Convolutions whose input is in 8 bits."""
+    kinds = ("Convolution", "GroupConvolution")
+    found = [one for one in model.get_ordered_ops() if one.get_type_name() in kinds]
+    return [one for one in found if one.input_value(0).get_node().get_type_name() == "FakeQuantize"]
 
 
 def wide_calibrator(learned: Learned) -> Calibrator:
