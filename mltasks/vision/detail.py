@@ -7,7 +7,6 @@ pictures that this project's own code draws: no part of any product decides what
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -47,11 +46,11 @@ def with_neighbours(maps: Tensor) -> Tensor:
     return F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="replicate"), kernel, groups=maps.shape[1])
 
 
-def condense(look: Callable[[Tensor], Tensor]) -> Detail:
-    """Principal components of what ``look`` sees in drawn pictures: RGB ``[N, 3, H, W]`` in [0, 1] to maps
-    ``[N, channels, H/8, W/8]``. The same network gives the same directions."""
+def condense(drawn: Tensor) -> Detail:
+    """Principal components of what a network sees in ``drawn_pictures``: its maps ``[N, channels, H/8, W/8]``. The same
+    maps give the same directions."""
     with torch.no_grad():
-        maps = with_neighbours(look(drawn_pictures()))
+        maps = with_neighbours(drawn)
     rows = maps.permute(0, 2, 3, 1).flatten(0, 2).double().cpu()
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(SMALLEST)
     standard = (rows - mean) / deviation

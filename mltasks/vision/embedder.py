@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.companion import SECOND_FINE
-from mltasks.vision.detail import drawn_pictures
 from mltasks.vision.embedding import DIMENSIONS, RECIPE
 from mltasks.vision.features import FINE, NOTHING, Seen, Trunk
 
@@ -43,8 +42,7 @@ class Embedder(nn.Module):
 
 def embedder_of(trunk: Trunk) -> Embedder:
     """What goes with a trunk. It draws no random number of torch's; the same trunk gives the same points."""
-    with torch.no_grad():
-        rows = statistics(trunk(drawn_pictures().to(trunk.mean.device))).cpu()
+    rows = statistics(trunk.drawn)
     return Embedder(rows.mean(0), rows.std(0))
 
 

@@ -21,9 +21,8 @@ from mltasks.vision.classifier import Head
 from mltasks.vision.embedder import embedder_of
 from mltasks.vision.features import Trunk
 from mltasks.vision.operating import KNOWN, PIXELS, Setting
-from mltasks.vision.scorer import compile_graph
-from mltasks.vision.seeing import traced
 from mltasks.vision.together import LOWEST, SMALLEST, TOGETHER
+from mltasks.vision.tracing import traced
 
 OUTPUTS = ("defect_logit", "reconstruction_error", "evidence_map", "anomaly_map", "novelty", "known", "embedding")
 PROBABILITY_TOLERANCE = 1e-3
@@ -139,11 +138,11 @@ def export_graph(serving: Serving, path: Path, height: int, width: int) -> None:
 
 
 def check_agreement(
-    serving: Serving, path: Path, images: Sequence[NDArray[np.uint8]], calibrator: Calibrator
+    serving: Serving, graph: openvino.CompiledModel, images: Sequence[NDArray[np.uint8]], calibrator: Calibrator
 ) -> Agreement:
-    """Score images with the written graph and with torch. Raises ExportMismatch above the tolerance, and for anything
-    that is not a number."""
-    request = compile_graph(path, torch.get_num_threads()).create_infer_request()
+    """Score images with the written graph, as ``compile_graph`` gives it, and with torch. Raises ExportMismatch above
+    the tolerance, and for anything that is not a number."""
+    request = graph.create_infer_request()
     probability, error, novelty, embedding, took = 0.0, 0.0, 0.0, 0.0, list[float]()
     for image in images:
         with torch.inference_mode():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.companion import Companion
-from mltasks.vision.detail import condense
+from mltasks.vision.detail import condense, drawn_pictures
 from mltasks.vision.map_statistics import statistics_of
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -54,7 +54,10 @@ class Trunk(nn.Module):
         self.deviation: Tensor
         self.requires_grad_(False)
         self.eval()
-        self.detail = condense(self._fine_maps)
+        with torch.no_grad():
+            drawn, fine = self._look(drawn_pictures())
+        self.detail = condense(fine)
+        self._drawn = drawn.statistics, drawn.second_statistics
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode whatever is asked: frozen batch norm must not drift."""
@@ -62,24 +65,26 @@ class Trunk(nn.Module):
         return super().train(False)
 
     def forward(self, rgb: Tensor) -> Seen:
-        fine = self._early(rgb)
+        seen, fine = self._look(rgb)
+        return seen._replace(detail=self.detail(fine))
+
+    @property
+    def drawn(self) -> Seen:
+        """What it sees in ``drawn_pictures``, on the processor: their statistics and nothing else."""
+        statistics, second = self._drawn
+        return Seen(NOTHING, NOTHING, NOTHING, statistics, second_statistics=second if self.companion else NOTHING)
+
+    def _look(self, rgb: Tensor) -> tuple[Seen, Tensor]:
+        """All but the detail, and what that is made of: all maps at an eighth of the input, one behind the other."""
+        fine = self.early((rgb - self.mean) / self.deviation)
         middle = self.layer3(fine)
         deep = self.layer4(middle)
         seen = Seen(F.avg_pool2d(fine, 2), middle, deep, statistics_of(fine, middle, deep))
         if self.companion is None:
-            return seen._replace(detail=self.detail(fine))
+            return seen, fine
         second_fine, second, second_statistics = self.companion(rgb)
-        detail = self.detail(torch.cat([fine, second_fine], 1))
-        return seen._replace(detail=detail, second=second, second_statistics=second_statistics)
-
-    def _early(self, rgb: Tensor) -> Tensor:
-        found: Tensor = self.early((rgb - self.mean) / self.deviation)
-        return found
-
-    def _fine_maps(self, rgb: Tensor) -> Tensor:
-        """All maps at an eighth of the input, one behind the other."""
-        fine = self._early(rgb)
-        return fine if self.companion is None else torch.cat([fine, self.companion(rgb)[0]], 1)
+        seen = seen._replace(second=second, second_statistics=second_statistics)
+        return seen, torch.cat([fine, second_fine], 1)
 
 
 def patches(seen: Seen) -> Tensor:

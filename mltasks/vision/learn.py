@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import openvino
+
 from mltasks.vision import bundle
 from mltasks.vision.compute import reproducible
 from mltasks.vision.data import assign_splits
@@ -25,7 +27,7 @@ from mltasks.vision.plots import write_plots
 from mltasks.vision.progress import Stage
 from mltasks.vision.promise import EscapeCurve, EscapePromise
 from mltasks.vision.report import report_of
-from mltasks.vision.scorer import Scorer, compile_graph
+from mltasks.vision.scorer import Scorer
 from mltasks.vision.sizing import settle
 from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progress
 
@@ -93,7 +95,7 @@ def write_version(
         meta.update(meta_of(fitted, samples, networks, time.monotonic() - started))
         bundle.write_json(draft / bundle.META, meta)
         bundle.write_json(draft / bundle.REPORT, report)
-        write_figures(draft, fitted, evaluation, report)
+        write_figures(draft, fitted, evaluation, report, networks.graph)
 
     return Learned(out_dir, bundle.write_whole(out_dir, fill), evaluation, report, meta)
 
@@ -106,14 +108,15 @@ def escapes_of(fitted: Fitted) -> EscapeCurve:
     return EscapeCurve.of(probabilities, [one.target for one in rows], [one.part for one in rows])
 
 
-def write_figures(draft: Path, fitted: Fitted, evaluation: Evaluation, report: dict[str, Any]) -> None:
-    """Write the plots, and the worst mistakes as pictures, beside each what the version's graph sees in it."""
+def write_figures(
+    draft: Path, fitted: Fitted, evaluation: Evaluation, report: dict[str, Any], graph: openvino.CompiledModel
+) -> None:
+    """Write the plots, and the worst mistakes as pictures, beside each what the version's ``graph`` sees in it."""
     chosen = fitted.config.head != "dense"
     write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.rounds.items()}, chosen=chosen)
     write_pictures(draft / "worst", evaluation.mistakes)
     if evaluation.mistakes:
         write_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.mistakes)
-        graph = compile_graph(draft / bundle.GRAPH, fitted.config.threads)
         write_maps(draft / "worst", evaluation.mistakes, Scorer(graph, bundle.read_meta(draft), ""))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import openvino
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
@@ -25,6 +27,7 @@ from mltasks.vision.precision import (
     settle_precision,
 )
 from mltasks.vision.predictions import Prediction
+from mltasks.vision.scorer import compile_graph
 from mltasks.vision.trunk_views import read_sample
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
@@ -32,10 +35,12 @@ CHECKED_IMAGES = 16
 
 
 class OnDisk(NamedTuple):
-    """How far the written graph is from torch, and what it serves in."""
+    """How far the written graph is from torch, what it serves in, and the graph itself, compiled on the training's
+    threads."""
 
     agreement: Agreement
     precision: Precision
+    graph: openvino.CompiledModel
 
 
 def write_networks(fitted: Fitted, samples: Sequence[Sample], draft: Path) -> OnDisk:
@@ -55,13 +60,17 @@ def write_networks(fitted: Fitted, samples: Sequence[Sample], draft: Path) -> On
     graph = draft / bundle.GRAPH
     export_graph(serving, graph, config.height, config.width)
     images = [read_pixels(sample, config) for sample in drawn(samples, config, CHECKED_IMAGES)]
-    agreement = check_agreement(serving, graph, images, setting.calibrator)
+    compiled = compile_graph(graph, torch.get_num_threads())
+    agreement = check_agreement(serving, compiled, images, setting.calibrator)
     if config.precision != AUTO:
-        return OnDisk(agreement, asked_for())
+        return OnDisk(agreement, asked_for(), compiled)
     more = [read_pixels(sample, config) for sample in drawn(samples, config, CALIBRATED_ON)[CHECKED_IMAGES:]]
     parts = [_held_out(row, config) for row in _tried(fitted)]
     levels = Levels(serving.novel_from, serving.known_from)
-    return OnDisk(agreement, settle_precision(graph, images + more, parts, levels, setting.calibrator))
+    precision = settle_precision(graph, images + more, parts, levels, setting.calibrator)
+    return OnDisk(
+        agreement, precision, compile_graph(graph, torch.get_num_threads()) if precision.bits == 8 else compiled
+    )
 
 
 def drawn(samples: Sequence[Sample], config: TrainConfig, most: int) -> list[Sample]:

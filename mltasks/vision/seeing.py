@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import openvino
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
 from mltasks.vision.compute import Compute
 from mltasks.vision.features import NOTHING, Seen, Trunk
 from mltasks.vision.scorer import compile_model
+from mltasks.vision.tracing import traced
 
 # RGB float32 [N, 3, H, W] in [0, 1] to what the trunk sees of it
 See = Callable[[Tensor], Seen]
@@ -38,19 +36,6 @@ def eyes_of(trunk: Trunk, size: tuple[int, int], images: int, compute: Compute) 
         return Eyes(plainly, _compiled(trunk, size, half=True) if compute.half else plainly)
     compute.place(trunk)
     return Eyes(*(partial(_through_torch, trunk, compute, half) for half in (False, compute.half)))
-
-
-def traced(module: nn.Module, example: Tensor) -> openvino.Model:
-    """A network as OpenVINO's graph, its input of the example's shape for good."""
-    with torch.no_grad(), warnings.catch_warnings():
-        # OpenVINO traces too, at twice the time; torch.export is what torch would rather see, at four times.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # The input has one size for good, so that numbers made of shapes may be constants.
-        warnings.simplefilter("ignore", TracerWarning)
-        graph = torch.jit.trace(module.cpu().eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
-    model = openvino.convert_model(graph, example_input=example)
-    model.reshape(list(example.shape))
-    return model
 
 
 class _Outputs(nn.Module):

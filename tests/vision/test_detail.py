@@ -21,7 +21,7 @@ def mixed(rgb: torch.Tensor) -> torch.Tensor:
 
 
 def test_distances_between_positions_survive() -> None:
-    detail = condense(mixed)
+    detail = condense(mixed(drawn_pictures()))
     rgb = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         maps = mixed(rgb)
@@ -36,7 +36,7 @@ def test_distances_between_positions_survive() -> None:
 
 
 def test_the_same_network_is_condensed_alike() -> None:
-    one, again = condense(mixed), condense(mixed)
+    one, again = (condense(mixed(drawn_pictures())) for _ in range(2))
 
     assert torch.equal(one.weights, again.weights) and torch.equal(one.bias, again.bias)
 

@@ -12,7 +12,7 @@ from mltasks.vision.fit import F32, Fitted, hold_out
 from mltasks.vision.learn import meta_of
 from mltasks.vision.networks_on_disk import write_networks
 from mltasks.vision.progress import Stage
-from mltasks.vision.scorer import Scorer, compile_graph
+from mltasks.vision.scorer import Scorer
 from mltasks.vision.types import Sample
 
 
@@ -33,4 +33,4 @@ def served(parts: Parts, samples: Sequence[Sample], seed: int, folder: Path, sta
     fitted = hold_out(samples, lesson, parts.weights, stage)
     networks = write_networks(replace(fitted, config=replace(fitted.config, precision=F32)), samples, folder)
     graph, meta = folder / bundle.GRAPH, meta_of(fitted, samples, networks, seconds=0.0)
-    return Served(fitted, samples, graph, Scorer(compile_graph(graph, fitted.config.threads), meta, ""))
+    return Served(fitted, samples, graph, Scorer(networks.graph, meta, ""))
