@@ -178,7 +178,8 @@ def test_a_group_is_found_by_index(long_queue: Product, ada: User, repeats: int)
         for look in looks:
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {look}")
             plan = cursor.fetchone()[0][0]["Plan"]
-            assert "inspection_repeats" in str(plan)
+            # Of those that wait, or of all: where there are few, PostgreSQL takes either.
+            assert "inspection_repeats" in str(plan) or "inspection_repeated" in str(plan)
             assert all(rows <= repeats + 24 for _, rows in scans(plan)), scans(plan)
 
 
