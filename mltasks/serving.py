@@ -6,10 +6,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.conf import settings
 
 from mltasks import version_files
+from mltasks.machine_turns import MachineTurns
 from mltasks.models import ModelVersion
 from mltasks.vision.scorer import Scorer
 
@@ -55,6 +57,7 @@ def _load(version: ModelVersion) -> Scorer:
         expected_sha256=version.sha256,
         threads=settings.SCORING_THREADS,
         images=settings.SCORING_IMAGES,
+        turn=MachineTurns(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).turn,
     )
 
 

@@ -139,8 +139,8 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 
 # Scoring
-# Each web process scores so many images at a time, each on so many threads; 0: from the number of cores. Any process
-# may use them all, for connections are not spread evenly; docs/performance.md has the figures.
+# A machine scores so many images at a time, each on so many threads; 0: from the number of cores. Any process may use
+# them all, for connections are not spread evenly; `mltasks.machine_turns` and docs/performance.md say more.
 SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
 SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
 

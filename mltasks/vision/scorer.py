@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -22,6 +23,9 @@ LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, KNOWN, EMBEDDING = range(7)
 # bf16 would be OpenVINO's own choice on some processors and would move the scores away from the checked ones.
 PRECISION, HALF = "f32", "bf16"
 
+# What an image waits for before it is scored
+Turn = Callable[[], AbstractContextManager[object]]
+
 
 class Look(NamedTuple):
     """What one pass tells of an image. ``embedding`` is a point of length 1, float32 ``[256]``, in the scorer's
@@ -33,9 +37,11 @@ class Look(NamedTuple):
 
 
 class Scorer:
-    """One version, ready to score. Safe to share between threads: each has its own inference request."""
+    """One version, ready to score. Safe to share between threads: no two have an inference request at once."""
 
-    def __init__(self, model: openvino.CompiledModel, meta: dict[str, Any], sha256: str) -> None:
+    def __init__(
+        self, model: openvino.CompiledModel, meta: dict[str, Any], sha256: str, turn: Turn = nullcontext
+    ) -> None:
         self.meta = meta
         self.sha256 = sha256
         size = meta["input"]
@@ -48,17 +54,27 @@ class Scorer:
         self.space: str = meta.get("embedding", {}).get("space", "")
         self._anomaly_scale = float(meta["anomaly_map_scale"])
         self._model = model
-        self._local = threading.local()
+        self._turn = turn
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     @classmethod
-    def load(cls, bundle_dir: Path, *, expected_sha256: str | None = None, threads: int = 0, images: int = 1) -> Self:
+    def load(
+        cls,
+        bundle_dir: Path,
+        *,
+        expected_sha256: str | None = None,
+        threads: int = 0,
+        images: int = 1,
+        turn: Turn = nullcontext,
+    ) -> Self:
         """Verify the directory's hash and compile its graph for the CPU: for so many ``images`` at a time, each on so
-        many ``threads`` (0: OpenVINO's choice).
+        many ``threads`` (0: OpenVINO's choice). Each image is scored within a ``turn``.
 
         Raises BundleCorrupt when the directory is not as it was written or not the expected one.
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
-        return cls(compile_graph(bundle_dir / bundle.GRAPH, threads, images), bundle.read_meta(bundle_dir), sha256)
+        graph = compile_graph(bundle_dir / bundle.GRAPH, threads, images)
+        return cls(graph, bundle.read_meta(bundle_dir), sha256, turn)
 
     def score(self, images: Sequence[NDArray[np.uint8]]) -> list[Scores]:
         """Score RGB images, each uint8 ``[height, width, 3]`` of ``input_size`` as ``images.decode`` returns them.
@@ -106,12 +122,22 @@ class Scorer:
         wanted = (self.input_size.height, self.input_size.width, 3)
         if image.dtype != np.uint8 or image.shape != wanted:
             raise ValueError(f"This version scores uint8 images {wanted}, not {image.dtype} {image.shape}.")
-        if not hasattr(self._local, "request"):
-            self._local.request = self._model.create_infer_request()
-        request = self._local.request
-        request.infer([np.ascontiguousarray(image)[None]])
-        # Copies: the request's own tensors change with its next image.
-        return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
+        with self._turn(), self._request() as request:
+            request.infer([np.ascontiguousarray(image)[None]])
+            # Copies: the request's own tensors change with its next image.
+            return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
+
+    @contextmanager
+    def _request(self) -> Iterator[Any]:
+        """One that no other thread uses: there are never more than were needed at once, each some tens of MB."""
+        try:
+            request = self._idle.get_nowait()
+        except queue.Empty:
+            request = self._model.create_infer_request()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)
 
 
 def compile_graph(path: Path, threads: int = 0, images: int = 1) -> openvino.CompiledModel:
