@@ -18,10 +18,10 @@ from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import EVALUATION_BATCH, Material, batches
 from mltasks.vision.types import TrainConfig
 
-# A small set is drawn several times an epoch, or 40 epochs of 13 parts would be 40 steps.
+# A small set is drawn several times an epoch, or 16 epochs of 13 parts would be 16 steps.
 MIN_DRAWS = 128
-# Of a large set fewer epochs do, as long as there are more steps than tens of parts get (5,120 draws).
-MOST_DRAWS = 8_192
+# Of a large set fewer epochs do, as long as there are more steps than tens of parts get (2,048 draws).
+MOST_DRAWS = 4_096
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,8 @@ class TrainConfig:
     oversampling: int = 4
     draws_cap: int = 1024
     views: int = 8
-    autoencoder_epochs: int = 40
-    autoencoder_learning_rate: float = 1e-3
+    autoencoder_epochs: int = 16
+    autoencoder_learning_rate: float = 3e-3
     novelty_quantile: float = 0.95
     escape_rate: float = 0.05
     escape_confidence: float = 0.95

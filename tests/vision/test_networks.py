@@ -159,6 +159,33 @@ def test_corners_that_turn_into_a_view_are_the_parts_own_mirror(shape: tuple[int
     assert darkest > 0.4
 
 
+def test_a_disc_stays_nearly_round_and_near_its_place_in_a_long_picture() -> None:
+    y, x = torch.meshgrid(torch.arange(80) - 40, torch.arange(240) - 60, indexing="ij")
+    image = ((x**2 + y**2 < 20**2) * 255).to(torch.uint8).expand(3, 80, 240)
+    middles = set()
+    for seed in range(40):
+        white = train_view(image, seed)[0] > 0.4
+        wide, high = int(white.any(0).sum()), int(white.any(1).sum())
+        # A tenth larger or smaller, sheared by 5 degrees, and blurred at its edge.
+        assert 34 <= wide <= 48 and 34 <= high <= 48 and abs(wide - high) <= 6
+        middles.add(int(white.any(0).nonzero().float().mean() // 120))
+    assert middles == {0, 1}, "Some are left to right."
+
+
+def test_colours_change_together_and_greys_stay_grey() -> None:
+    grey, red = (torch.full((3, 8, 8), 120, dtype=torch.uint8) for _ in range(2))
+    red[1:] = 60
+    levels = [train_view(grey, seed) for seed in range(40)]
+
+    assert max(float((one.amax(0) - one.amin(0)).max()) for one in levels) < 1e-5
+    # Of an even picture contrast changes nothing: brightness alone, by a fifth at most.
+    found = torch.tensor([float(one.mean()) for one in levels]) / (120 / 255)
+    assert 0.79 < found.min() < 0.88 and 1.12 < found.max() < 1.21
+    tints = [train_view(red, seed).mean((1, 2)) for seed in range(40)]
+    assert all(one[0] > one[1:].max() for one in tints), "Hue moves by a fiftieth of the circle: red stays red."
+    assert len({round(float(one[1] - one[2]), 4) for one in tints}) > 20
+
+
 def test_the_view_for_evaluation_is_the_image_itself() -> None:
     image = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1)
 
