@@ -18,7 +18,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test bench-queue bench-growth bench-serving lint messages screenshots clean
+.PHONY: up test bench-queue bench-serving bench-growth bench-training lint messages screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -40,6 +40,10 @@ bench-growth: $(runtime)
 # Parts stored, scored and answered a second, beside a peer that only scores. FLAGS="--seconds 60" for longer loads.
 bench-serving: $(tests)
 	$(PYTHON) -m webapp.bench_serving $(FLAGS)
+
+# Seconds of learning to the same average precision, beside the loop that the project grew from. FLAGS="--data DIR".
+bench-training: $(runtime)
+	$(PYTHON) -m mltasks.vision.bench_training $(FLAGS)
 
 # docs/img/pages and docs/pages.md, from a plant of their own in a temporary folder; some 15 minutes on two cores.
 screenshots: $(tests)

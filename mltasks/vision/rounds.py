@@ -22,8 +22,8 @@ from mltasks.vision.progress import Stage
 from mltasks.vision.trunk_views import Material
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-# Of a round's time the share that each kind of classifier takes, and the detectors after it
-CLASSIFIER_SHARE, DETECTOR_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.15
+# Of a round's time the share that each kind of classifier takes, and of what is left that of the detectors
+CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.2
 COMPANION, LEARNS = "by the companion", "the companion learns"
 # The round that leaves nothing out
 FINAL, LAST = "final", "final training on all parts"
@@ -79,14 +79,22 @@ class Round:
 def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Round:
     """Teach the classifier from the indices ``inside``, and the detectors and the autoencoder from the good ones among
     them; then ask all about ``held_out``, which nothing was chosen by."""
+    share = CLASSIFIER_SHARE[lesson.material.config.head]
+    taught = teach(lesson, inside, held_out, seed, stage.part(0, share))
+    return complete(lesson, taught, inside, held_out, seed, stage.part(share, 1))
+
+
+def complete(
+    lesson: Lesson, taught: Taught, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
+) -> Round:
+    """The round around heads that were taught from the indices ``inside``: detectors, the autoencoder, and what all say
+    of ``held_out``."""
     material = lesson.material
-    share = CLASSIFIER_SHARE[material.config.head]
-    taught = _teach(lesson, inside, held_out, seed, stage.part(0, share))
     good = [index for index in inside if material.targets[index] == GOOD]
     defects = [index for index in inside if material.targets[index] == DEFECT]
-    stage.report(share, "remembering good parts")
+    stage.report(0, "remembering good parts")
     heads = {**taught.heads, **fit_detectors(material, good, defects, part_keys(lesson.samples), seed)}
-    novelty = train_autoencoder(material, good, seed, stage.part(share + DETECTOR_SHARE, 1))
+    novelty = train_autoencoder(material, good, seed, stage.part(DETECTORS_SHARE, 1))
     asked = scores_by(heads, material, held_out)
     return Round(
         heads=heads,
@@ -130,7 +138,9 @@ def of_split(samples: Sequence[Sample], split: str, known: Collection[int] | Non
     ]
 
 
-def _teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:
+def teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:
+    """Teach the heads that classify from the indices ``inside``; ``held_out`` is only watched. The same arguments give
+    the same weights."""
     material = lesson.material
     if material.config.head == "dense":
         companion = lesson.trunk.companion
