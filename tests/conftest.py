@@ -11,15 +11,19 @@ pytest_plugins = ["tests.browser", "tests.s3", "tests.trained"]
 ALONE = "tests/vision/"
 # What mostly waits for a browser
 PAGES = ("tests/pages/", "tests/web/")
+# Mostly trainings, a third of the rest of the house's time
+TRAININGS = "tests/mltasks/"
 
 
 class ByFloor(LoadScopeScheduling):
-    """With three processes (`make test`), each with servers of its own, one has the pages and one the rest of the house
-    to itself; the files of the vision floor run beside them."""
+    """With three processes (`make test`), each with servers of its own, one has the pages, one the trainings' floor and
+    one the rest of the house to itself; the files of the vision floor run beside them."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(ALONE):
             return nodeid.split("::")[0]
+        if nodeid.startswith(TRAININGS):
+            return "trainings"
         return "pages" if nodeid.startswith(PAGES) else "house"
 
 
