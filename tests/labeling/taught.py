@@ -20,6 +20,7 @@ QUICK = {
     "backbone_weights": "random",
     "folds": 2,
     "dense_epochs": 1,
+    "precision": "f32",
     "views": 1,
     "oversampling": 1,
     "autoencoder_epochs": 1,

@@ -17,7 +17,9 @@ from tests.loop.site import Site, wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRODUCT = "kill-case"
-SLOW = {"dense_epochs": 400, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
+SLOW = {"dense_epochs": 400, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96} | {
+    "precision": "f32"
+}
 QUICK = SLOW | {"dense_epochs": 1}
 
 
