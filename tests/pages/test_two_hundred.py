@@ -60,8 +60,12 @@ def test_two_hundred_parts_by_keyboard(
     part = page.locator("#part .part")
     for key in keys():
         expect(page.locator("#workbench[data-ready]")).to_be_visible()
-        meant[str(part.get_attribute("data-title"))] = KEYS[key]
+        title = str(part.get_attribute("data-title"))
+        meant[title] = KEYS[key]
         page.keyboard.press(key)
+        if len(meant) < PARTS:
+            # On a busy machine the sign that the part is ready may still be the last one's: a second key would be lost.
+            expect(page.locator(f'#part .part[data-title="{title}"]')).to_have_count(0)
     expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
     settle(page)
     assert len(meant) == PARTS
