@@ -31,7 +31,7 @@ from inspection.serializers import (
     PredictionSerializer,
 )
 from inspection.throttles import StationThrottle
-from inspection.uploads import read_upload
+from inspection.uploads import Upload, read_upload
 
 AUTHENTICATION = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
 INTAKE_ERRORS = (400, 401, 403, 409, 411, 413, 415, 422, 429, 503, 507)
@@ -78,16 +78,20 @@ class Intake(APIView):
         with step_times.noted() as self._taken:
             with step_times.step(step_times.RECEIVE):
                 upload = read_upload(request, form)
-            return intake.receive(
-                upload.image,
-                station=station_of(request),
-                part_id=upload.part_id,
-                captured_at=upload.captured_at,
-                metadata=upload.metadata,
-                idempotency_key=upload.idempotency_key,
-                title=upload.title,
-                arrived=self.arrived,
-            )
+            return self.received(upload, arrived=self.arrived)
+
+    def received(self, upload: Upload, arrived: float | None = None) -> Inspection:
+        """Hand one image of the station to intake. Raises its refusals."""
+        return intake.receive(
+            upload.image,
+            station=station_of(self.request),
+            part_id=upload.part_id,
+            captured_at=upload.captured_at,
+            metadata=upload.metadata,
+            idempotency_key=upload.idempotency_key,
+            title=upload.title,
+            arrived=arrived,
+        )
 
 
 class InspectionCollection(Intake, ListAPIView[Inspection]):

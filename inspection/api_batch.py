@@ -8,16 +8,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inspection import batches, intake, step_times
+from inspection import batches, step_times
 from inspection.api import INTAKE_ERRORS, Intake
 from inspection.api_errors import handle
 from inspection.api_schema import errors
-from inspection.authentication import station_of
 from inspection.batch_uploads import read_batch
-from inspection.models import Inspection
 from inspection.serializers import BatchAnswerSerializer, BatchFormSerializer, InspectionSerializer
 from inspection.throttles import StationThrottle
-from inspection.uploads import Upload
 
 
 class InspectionBatch(Intake):
@@ -44,24 +41,13 @@ class InspectionBatch(Intake):
                 uploads = read_batch(request)
             for throttle in self._asked:
                 throttle.charge(len(uploads) - 1)
-            results = [self._answer(one) for one in batches.take_each(uploads, self._one)]
+            results = [self._answer(one) for one in batches.take_each(uploads, self.received)]
         return Response({"results": results})
 
     def get_throttles(self) -> list[Any]:
         """Those that let this request in: an image of it counts as much as one that comes alone."""
         self._asked = [StationThrottle()]
         return list(self._asked)
-
-    def _one(self, upload: Upload) -> Inspection:
-        return intake.receive(
-            upload.image,
-            station=station_of(self.request),
-            part_id=upload.part_id,
-            captured_at=upload.captured_at,
-            metadata=upload.metadata,
-            idempotency_key=upload.idempotency_key,
-            title=upload.title,
-        )
 
     def _answer(self, one: batches.Taken) -> dict[str, Any]:
         if one.inspection is not None:

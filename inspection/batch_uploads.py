@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -12,10 +12,9 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from rest_framework.request import Request
 
 from inspection.refusals import InvalidRequest
-from inspection.serializers import SaidOfPartSerializer
-from inspection.uploads import LimitedUpload, Upload, check_length, idempotency_key
+from inspection.serializers import MOST_IMAGES, SaidOfPartSerializer
+from inspection.uploads import LimitedUpload, Upload, check_length, idempotency_key, upload_of
 
-MOST = 64
 # Room for the image's number behind the key
 KEY_LENGTH = 196
 
@@ -30,22 +29,12 @@ def read_batch(request: Request) -> list[Upload]:
     plain = request._request
     plain.upload_handlers = [LimitedUpload(plain, settings.MAX_BATCH_BYTES), TemporaryFileUploadHandler(plain)]
     files: Sequence[UploadedFile[bytes]] = request.FILES.getlist("file")
-    if not 1 <= len(files) <= MOST:
-        raise InvalidRequest(f"Send 1 to {MOST} images a batch, each as a field `file`; these are {len(files)}.")
+    if not 1 <= len(files) <= MOST_IMAGES:
+        raise InvalidRequest(f"Send 1 to {MOST_IMAGES} images a batch, each as a field `file`; these are {len(files)}.")
     said = _said(request, len(files))
-    return [_upload(file, one, key, number) for number, (file, one) in enumerate(zip(files, said, strict=True))]
-
-
-def _upload(file: UploadedFile[bytes], said: Mapping[str, Any], key: str | None, number: int) -> Upload:
-    return Upload(
-        image=cast(BinaryIO, file.file),
-        title=file.name or "",
-        part_id=said.get("part_id", ""),
-        captured_at=said.get("captured_at"),
-        metadata=said.get("metadata", {}),
-        # The same batch again: each image finds its own first answer.
-        idempotency_key=None if key is None else f"{key}:{number}",
-    )
+    # The same batch again: each image finds its own first answer.
+    keys = [None if key is None else f"{key}:{number}" for number in range(len(files))]
+    return [upload_of(*one) for one in zip(files, said, keys, strict=True)]
 
 
 def _said(request: Request, count: int) -> list[Mapping[str, Any]]:

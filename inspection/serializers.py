@@ -12,6 +12,8 @@ from inspection.models import Inspection, Reason, Verdict
 from inspection.part_fields import read_metadata
 
 MAX_PAGE = 200
+# Of a batch
+MOST_IMAGES = 64
 # The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
 LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
 
@@ -105,7 +107,7 @@ class PartFormSerializer(SaidOfPartSerializer, ImageFormSerializer):
 class BatchFormSerializer(serializers.Serializer[dict[str, Any]]):
     """The form of `POST /api/v1/inspections/batch/`: the field `file` once for each image."""
 
-    file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=64)
+    file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=MOST_IMAGES)
     parts = serializers.CharField(
         required=False,
         help_text="A JSON list with one object for each image, in order: part_id, captured_at, metadata; all optional.",

@@ -62,7 +62,11 @@ def read_upload(request: Request, form_class: type[ImageFormSerializer]) -> Uplo
     form = form_class(data=request.data)
     form.is_valid(raise_exception=True)
     said: dict[str, Any] = form.validated_data
-    file: UploadedFile[bytes] = said["file"]
+    return upload_of(said["file"], said, key)
+
+
+def upload_of(file: UploadedFile[bytes], said: Mapping[str, Any], key: str | None) -> Upload:
+    """One image with what a checked form says of its part."""
     return Upload(
         image=cast(BinaryIO, file.file),
         title=file.name or "",

@@ -12,8 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 
 from inspection import intake, storage, throttles
-from inspection.batch_uploads import MOST
 from inspection.models import Inspection, Product
+from inspection.serializers import MOST_IMAGES
 from tests.inspection.conftest import Sender, error_of
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion
@@ -100,7 +100,7 @@ def test_its_images_count_towards_the_rate(sender: Sender, monkeypatch: pytest.M
     assert error_of(sender.send()) == (429, "throttled")
 
 
-@pytest.mark.parametrize("count", [0, MOST + 1])
+@pytest.mark.parametrize("count", [0, MOST_IMAGES + 1])
 def test_it_takes_1_to_64_images(sender: Sender, count: int) -> None:
     answer = send(sender, [jpeg()] * count, part_id="x")
     assert error_of(answer) == (400, "invalid_request") and str(count) in answer.json()["detail"]
