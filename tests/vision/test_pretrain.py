@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: Pool, tmp_path: P
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: Path) -> None:
-    recipe = Recipe(steps=3, batch=2, crop=64, statistics_batches=1)
+    recipe = Recipe(steps=3, batch=2, crop=64, statistics_batches=1, half=False)
     checkpoint = tmp_path / "resume.safetensors"
 
     def stop_at_two(step: Step, _: Student) -> None:
@@ -73,7 +73,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: P
 
 def test_it_learns_what_the_teacher_sees(pool: Pool, tmp_path: Path) -> None:
     losses: list[float] = []
-    recipe = Recipe(steps=12, batch=4, crop=64, statistics_batches=2)
+    recipe = Recipe(steps=12, batch=4, crop=64, statistics_batches=2, half=False)
     distil(views_of(pool), recipe, tmp_path / "c", report_every=3, report=lambda step, _: losses.append(step.loss))
 
     assert losses[-1] < 0.95 * losses[0]
