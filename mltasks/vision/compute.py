@@ -51,8 +51,8 @@ class Compute:
 def reproducible(threads: int) -> Iterator[Compute]:
     """Deterministic algorithms and a fixed number of threads (0: torch's default) while the block runs; the process's
     own settings and random state come back afterwards."""
-    cuda = torch.cuda.is_available()
-    if cuda:
+    compute = best()
+    if compute.device.type == "cuda":
         # cuBLAS is deterministic only with a fixed workspace, which it reads once.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = (torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.backends.cudnn.benchmark)
@@ -65,12 +65,18 @@ def reproducible(threads: int) -> Iterator[Compute]:
         torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng():
-            yield Compute(torch.device("cuda" if cuda else "cpu"), half=cuda or fast_bfloat16())
+            yield compute
     finally:
         torch.use_deterministic_algorithms(before[0])
         torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.set_num_threads(before[1])
         torch.backends.cudnn.benchmark = before[2]
+
+
+def best() -> Compute:
+    """The device that learning takes by itself: a GPU where there is one."""
+    cuda = torch.cuda.is_available()
+    return Compute(torch.device("cuda" if cuda else "cpu"), half=cuda or fast_bfloat16())
 
 
 def fast_bfloat16() -> bool:

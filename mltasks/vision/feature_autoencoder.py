@@ -47,17 +47,19 @@ class FeatureAutoencoder(Head):
 
 
 def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
-    """Learn to rebuild good parts' patches ``[n, 384]``, one a row. The same rows and seed give the same weights."""
+    """Learn to rebuild good parts' patches ``[n, 384]``, one a row, on their device. The same rows and seed give the
+    same weights."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
     standard = (rows - mean) / deviation
-    network = FeatureAutoencoder(mean, deviation)
+    network = FeatureAutoencoder(mean.cpu(), deviation.cpu()).to(rows.device)
     optimizer = torch.optim.AdamW(network.layers.parameters(), lr=RATE, weight_decay=1e-4)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-        batch = standard[torch.randint(len(standard), (min(BATCH, len(standard)),), generator=generator)]
+        drawn = torch.randint(len(standard), (min(BATCH, len(standard)),), generator=generator)
+        batch = standard.index_select(0, drawn.to(rows.device))
         loss = F.smooth_l1_loss(network.layers(batch), batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

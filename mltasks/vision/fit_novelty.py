@@ -63,7 +63,7 @@ def _fitted(name: str, material: Material, good: Sequence[int], parts: Sequence[
         return fit_whole(torch.from_numpy(statistics), source)
     if name == FEATURES:
         rows, _ = sample_patches(material, good, derive_seed(seed, "patches"), "patches")
-        return train_feature_autoencoder(rows, seed)
+        return train_feature_autoencoder(rows.to(material.compute.device), seed)
     if name == PLACES:
         both = ("second_memory" if material.config.companion else "memory", "detail")
         return Places(*(_memory(one, material, good, parts, derive_seed(seed, one)) for one in both)).eval()
@@ -73,7 +73,7 @@ def _fitted(name: str, material: Material, good: Sequence[int], parts: Sequence[
 def _memory(name: str, material: Material, good: Sequence[int], parts: Sequence[str], seed: int) -> PatchMemory:
     source = MEMORIES[name]
     rows, images = sample_patches(material, good, derive_seed(seed, "patches"), source)
-    memory, chosen = remember(rows, seed, source=source)
+    memory, chosen = remember(rows.to(material.compute.device), seed, source=source)
     usual = learn_usual(memory, images[chosen], material, good, parts, derive_seed(seed, "usual"))
     return PatchMemory(memory.mean, memory.deviation, memory.memory, usual, source=source).eval()
 

@@ -86,10 +86,10 @@ class PatchMemory(Head):
 
 
 def remember(rows: Tensor, seed: int, *, source: str = "patches") -> tuple[PatchMemory, Tensor]:
-    """A memory of good parts' patches ``[n, channels]``, one a row, and which rows are in it. Deterministic by the
-    seed."""
+    """A memory of good parts' patches ``[n, channels]``, one a row, on their device, and which rows are in it.
+    Deterministic by the seed."""
     if source in WEIGHED:
-        mean, deviation = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
+        mean, deviation = rows.new_zeros(rows.shape[1]), rows.new_ones(rows.shape[1])
     else:
         mean, deviation = rows.mean(0), rows.std(0).clamp_min(SMALLEST)
     generator = torch.Generator().manual_seed(seed)
@@ -118,12 +118,14 @@ def with_known(memory: PatchMemory, strange: Tensor, seed: int) -> PatchMemory:
 
 def coreset(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Indices of ``count`` rows that leave no row far from the nearest of them: greedy k-centre (Sener and Savarese,
-    ICLR 2018) after a random projection (Johnson and Lindenstrauss), as PatchCore does it."""
+    ICLR 2018) after a random projection (Johnson and Lindenstrauss), as PatchCore does it. Computed where the rows are;
+    the indices are on the processor."""
     projection = torch.randn(rows.shape[1], PROJECTED, generator=generator) / PROJECTED**0.5
-    flat = rows @ projection
-    chosen = torch.zeros(count, dtype=torch.long)
+    flat = rows @ projection.to(rows.device)
+    chosen = torch.zeros(count, dtype=torch.long, device=rows.device)
     nearest = (flat - flat[0]).square().sum(1)
     for number in range(1, count):
-        chosen[number] = nearest.argmax()
-        nearest = torch.minimum(nearest, (flat - flat[chosen[number]]).square().sum(1))
-    return chosen
+        farthest = nearest.argmax().view(1)
+        chosen[number] = farthest[0]
+        nearest = torch.minimum(nearest, (flat - flat.index_select(0, farthest)).square().sum(1))
+    return chosen.cpu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -65,6 +66,6 @@ def _compiled(trunk: Trunk, size: tuple[int, int], *, half: bool) -> See:
 
 
 def _through_torch(trunk: Trunk, compute: Compute, half: bool, rgb: Tensor) -> Seen:
-    with torch.inference_mode(), torch.autocast(compute.device.type, torch.bfloat16, enabled=half):
+    with torch.inference_mode(), replace(compute, half=half).autocast():
         seen: Seen = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
     return seen

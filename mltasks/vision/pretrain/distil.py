@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
+from mltasks.vision.compute import Compute, best
 from mltasks.vision.pretrain.crops import CROP, Views
 from mltasks.vision.pretrain.student import Standard, Student, fit_projections, matching_loss
 from mltasks.vision.pretrain.teacher import Teacher
@@ -27,7 +28,7 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that shapes the weights besides the pool. The same recipe, pool and thread count give the same bytes.
+    """All that shapes the weights besides the pool. The same recipe, pool, device and thread count give the same bytes.
 
     ``init`` is what ``load_backbone`` takes, ``detail`` the weight of the loss at stride 4; ``half`` computes in
     bfloat16, which processors without it emulate many times slower.
@@ -61,6 +62,7 @@ class _Run:
 
     student: Student
     optimizer: torch.optim.AdamW
+    compute: Compute
     done: int = 0
 
     def save(self, path: Path) -> None:
@@ -83,8 +85,9 @@ class _Run:
         self.done = int(tensors.pop("done"))
         for name in [name for name in tensors if name.startswith("optimizer.")]:
             _, index, key = name.split(".")
-            parameter = list(self.student.parameters())[int(index)]
-            self.optimizer.state[parameter][key] = tensors.pop(name)
+            parameter, value = list(self.student.parameters())[int(index)], tensors.pop(name)
+            # Its counter of steps stays on the processor, where it was made.
+            self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
         self.student.load_state_dict({name.removeprefix("student."): value for name, value in tensors.items()})
         return True
 
@@ -97,31 +100,32 @@ def distil(
     report_every: int = 50,
     report: Callable[[Step, Student], None],
 ) -> Student:
-    """Train a student and return it in eval mode. Goes on from ``checkpoint`` if it exists; writes it every report."""
+    """Train a student, on a GPU where there is one, and return it in eval mode on the processor. Goes on from
+    ``checkpoint`` if it exists; writes it every report."""
     torch.manual_seed(recipe.seed)
     teacher, run = _begin(recipe)
     resumed = run.resume(checkpoint)
-    batches = [_views(views, recipe, -1 - n) for n in range(recipe.statistics_batches)]
+    batches = [_views(views, recipe, -1 - n, run.compute) for n in range(recipe.statistics_batches)]
     standard = Standard(teacher, batches)
     if not resumed and recipe.init != "random":
         fit_projections(run.student, teacher, standard, batches)
     started, first, losses = time.monotonic(), run.done, list[float]()
     while run.done < recipe.steps:
-        losses.append(_step(run, teacher, standard, _views(views, recipe, run.done), recipe))
+        losses.append(_step(run, teacher, standard, _views(views, recipe, run.done, run.compute), recipe))
         run.done += 1
         if run.done % report_every == 0 or run.done == recipe.steps:
             speed = (run.done - first) * recipe.batch / (time.monotonic() - started)
             report(Step(run.done, sum(losses) / len(losses), speed), run.student)
             run.save(checkpoint)
             losses.clear()
-    return run.student.eval()
+    return run.student.cpu().eval()
 
 
 def pace(recipe: Recipe, steps: int = 2) -> float:
     """Measure on noise how many crops a second this machine learns from; a few seconds long."""
     with torch.random.fork_rng():
         teacher, run = _begin(replace(recipe, init="random"))
-        noise = torch.rand(recipe.batch, 3, recipe.crop, recipe.crop).contiguous(memory_format=torch.channels_last)
+        noise = run.compute.fetch(torch.rand(recipe.batch, 3, recipe.crop, recipe.crop))
         standard = Standard(teacher, [noise])
         _step(run, teacher, standard, noise, recipe)  # the first one also allocates
         started = time.monotonic()
@@ -131,27 +135,27 @@ def pace(recipe: Recipe, steps: int = 2) -> float:
 
 
 def _begin(recipe: Recipe) -> tuple[Teacher, _Run]:
-    detail = recipe.detail > 0
-    # torch's own stubs don't know that a module takes a memory format.
-    teacher: Teacher = Teacher(detail=detail).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    student: Student = Student(recipe.init, detail=detail).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return teacher, _Run(student, _optimizer(student, recipe))
+    detail, compute = recipe.detail > 0, replace(best(), half=recipe.half)
+    teacher, student = Teacher(detail=detail), Student(recipe.init, detail=detail)
+    for network in (teacher, student):
+        compute.place(network)
+    return teacher, _Run(student, _optimizer(student, recipe), compute)
 
 
 def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def _views(views: Views, recipe: Recipe, step: int) -> Tensor:
+def _views(views: Views, recipe: Recipe, step: int, compute: Compute) -> Tensor:
     # The generator depends on the step alone, so that a resumed run sees what an unbroken one would have seen.
     generator = Generator().manual_seed(recipe.seed * 1_000_003 + step + recipe.statistics_batches)
-    return views(recipe.batch, generator, recipe.crop).contiguous(memory_format=torch.channels_last)
+    return compute.fetch(views(recipe.batch, generator, recipe.crop))
 
 
 def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe: Recipe) -> float:
     for group in run.optimizer.param_groups:
         group["lr"] = recipe.learning_rate * _schedule(run.done, recipe)
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.half):
+    with run.compute.autocast():
         with torch.no_grad():
             targets = standard(teacher(views))
         own = run.student(views)

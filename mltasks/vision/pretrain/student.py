@@ -19,7 +19,8 @@ _RIDGE = 1e-3
 
 def normalised(images: Tensor) -> Tensor:
     """Scale (N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as torchvision's networks expect."""
-    return (images - torch.tensor(_MEAN).view(1, 3, 1, 1)) / torch.tensor(_DEVIATION).view(1, 3, 1, 1)
+    mean, deviation = (torch.tensor(one, device=images.device).view(1, 3, 1, 1) for one in (_MEAN, _DEVIATION))
+    return (images - mean) / deviation
 
 
 class Student(nn.Module):
@@ -91,7 +92,7 @@ def fit_projections(student: Student, teacher: Teacher, standard: Standard, batc
     A network that has learned something already would lose it under random projections: their first gradients are
     noise. The head before the body: Kumar et al., "Fine-Tuning can Distort Pretrained Features" (ICLR 2022).
     """
-    sums = [_Sums(project.in_channels, project.out_channels) for project in student.convolutions]
+    sums = [_Sums(project) for project in student.convolutions]
     for images in batches:
         for one, own, target in zip(sums, student.stages(images), standard(teacher(images)), strict=True):
             one.add(own, target)
@@ -105,19 +106,20 @@ def fit_projections(student: Student, teacher: Teacher, standard: Standard, batc
 class _Sums:
     """The normal equations of one projection, its bias last, in double precision."""
 
-    def __init__(self, own: int, teachers: int) -> None:
-        self.left = torch.zeros(own + 1, own + 1, dtype=torch.float64)
-        self.right = torch.zeros(own + 1, teachers, dtype=torch.float64)
+    def __init__(self, project: nn.Conv2d) -> None:
+        own, teachers = project.in_channels + 1, project.out_channels
+        self.left = project.weight.new_zeros((own, own), dtype=torch.float64)
+        self.right = project.weight.new_zeros((own, teachers), dtype=torch.float64)
 
     def add(self, own: Tensor, target: Tensor) -> None:
         features = own.permute(0, 2, 3, 1).flatten(0, 2).double()
-        features = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], 1)
+        features = torch.cat([features, features.new_ones(len(features), 1)], 1)
         self.left += features.T @ features
         self.right += features.T @ target.permute(0, 2, 3, 1).flatten(0, 2).double()
 
     def solve(self) -> Tensor:
         ridge = _RIDGE * self.left.diagonal().mean()
-        steady = self.left + ridge * torch.eye(len(self.left), dtype=torch.float64)
+        steady = self.left + ridge * torch.eye(len(self.left), dtype=self.left.dtype, device=self.left.device)
         solution: Tensor = torch.linalg.solve(steady, self.right)
         return solution
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from mltasks.vision.backbones import BACKBONES
-from mltasks.vision.compute import derive_seed, fast_bfloat16
+from mltasks.vision.compute import best, derive_seed
 from mltasks.vision.pretrain.card import method_of, write_weights
 from mltasks.vision.pretrain.crops import blended
 from mltasks.vision.pretrain.distil import Recipe, Step, distil, pace
@@ -104,7 +104,7 @@ def recipe_of(task: Task) -> Recipe:
         statistics_batches=lesson.statistics_batches,
         init=task.start,
         detail=lesson.detail,
-        half=fast_bfloat16(),
+        half=best().half,
     )
 
 
