@@ -54,7 +54,7 @@ def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
     standard = (rows - mean) / deviation
     network = FeatureAutoencoder(mean.cpu(), deviation.cpu()).to(rows.device)
-    optimizer = torch.optim.AdamW(network.layers.parameters(), lr=RATE, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(network.layers.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
