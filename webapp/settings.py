@@ -7,9 +7,9 @@ from typing import Any
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
-from django.templatetags.static import static
 
 from webapp import languages, stores
+from webapp.admin_theme import UNFOLD as UNFOLD  # django-unfold looks for it here
 from webapp.environment import Environment, cores
 from webapp.running_services import running_services, secret_key
 
@@ -277,30 +277,6 @@ LANGUAGES = languages.offered(LANGUAGE_CODE, LOCALE_PATHS[0])
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
-
-UNFOLD = {
-    "SITE_TITLE": "Second Look",
-    "SITE_HEADER": "Second Look",
-    "SITE_ICON": lambda _request: static("img/logo.svg"),
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/logo.svg")}],
-    # The pages' blue. From 600 on it is dark enough to be read on white.
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97.7% .013 236.62)",
-            "100": "oklch(95.1% .026 236.824)",
-            "200": "oklch(90.1% .058 230.902)",
-            "300": "oklch(82.8% .111 230.318)",
-            "400": "oklch(74.6% .16 232.661)",
-            "500": "oklch(68.5% .169 237.323)",
-            "600": "oklch(50% .134 242.749)",
-            "700": "oklch(44.3% .11 240.79)",
-            "800": "oklch(39.1% .09 240.876)",
-            "900": "oklch(34% .078 242)",
-            "950": "oklch(29.3% .066 243.157)",
-        }
-    },
-    "STYLES": [lambda _request: static("css/admin.css")],
-}
 
 LOGGING = {
     "version": 1,
