@@ -26,8 +26,9 @@ up: $(runtime)
 	@exec $(PYTHON) manage.py up --tied
 
 # Three processes: one has the pages, which mostly wait for a browser, one the rest, and the vision floor runs beside.
+# One thread of torch in each: more would wait for one another's cores.
 test: $(tests) lint
-	$(PYTHON) -m pytest --numprocesses=3 --dist=loadscope --durations=15
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest --numprocesses=3 --dist=loadscope --durations=15
 
 # The queue and the history at a million inspections, on a database of its own: `make bench-queue FLAGS="--inspections 100000"`.
 bench-queue: $(runtime)
