@@ -16,15 +16,17 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from inspection import products, ranking, stations
 from inspection.admin_inspections import InspectionAdmin
+from inspection.admin_policy import PolicyChangeAdmin
 from inspection.models import Product, Station, StationKey
 from mltasks import registry
 from mltasks.models import RegisteredModel
 from mltasks.read_only import ReadOnlyAdmin, badge
 
-__all__ = ["InspectionAdmin"]
+__all__ = ["InspectionAdmin", "PolicyChangeAdmin"]
 
 # The library's own keys open nothing here; a list of them would only confuse.
 if admin.site.is_registered(APIKey):
@@ -32,7 +34,24 @@ if admin.site.is_registered(APIKey):
 
 
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
-    """A product whose name is free among the registered models, too."""
+    """A product whose name is free among the registered models, too; and why its costs or its policy change."""
+
+    reason = forms.CharField(
+        label=_("Why it changes"),
+        required=False,
+        max_length=2000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=_("Of costs and policy, with your name, on the record for ever."),
+    )
+
+    def _post_clean(self) -> None:
+        """Ask for the reason where the record needs one: the form has written into the product by now."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook, which its stubs leave out
+        if self.instance.pk is not None and not self.errors:
+            try:
+                products.check_reason(products.changed_policy(self.instance), self.cleaned_data.get("reason", ""))
+            except ValidationError as error:
+                self.add_error(None, error)
 
     def clean_slug(self) -> str:
         """Refuse the name of a registered model that has lost its product."""
@@ -58,6 +77,11 @@ class ProductAdmin(ModelAdmin):
         (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
+        """With the reason where a product changes: a new one's first values need none."""
+        found = super().get_fieldsets(request, obj)
+        return [*found, (_("For the record"), {"fields": ("reason",)})] if obj else found
+
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Clients know a product by its slug: it never changes."""
         return ("slug",) if obj else ()
@@ -68,10 +92,11 @@ class ProductAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Save it, and with a new one its registered model."""
+        by = request.user if isinstance(request.user, User) else None
         if change:
-            products.change(obj)
+            products.change(obj, by=by, reason=form.cleaned_data["reason"])
         else:
-            products.add(obj)
+            products.add(obj, by=by)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What was inspected stays."""

@@ -16,6 +16,7 @@ from inspection.finality import decision_changes
 from inspection.fingerprints import Fingerprint as Fingerprint
 from inspection.inspection_indexes import INDEXES
 from inspection.inspection_sets import InspectionQuerySet as InspectionQuerySet
+from inspection.policy_changes import PolicyChange as PolicyChange
 from inspection.products_and_stations import Product as Product
 from inspection.products_and_stations import Station as Station
 from inspection.products_and_stations import StationKey as StationKey

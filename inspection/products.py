@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
 
 from inspection import ranking
 from inspection.models import PickStrategy, Product
+from inspection.policy_changes import RECORDED, signed
 from mltasks.models import RegisteredModel
 from mltasks.vision.promise import EscapePromise
 
@@ -33,11 +38,11 @@ def create_product(
     return add(Product(slug=slug, name=words, **costs, **policy))
 
 
-def add(product: Product) -> Product:
-    """Save a new product and its registered model together. Raises ValidationError."""
+def add(product: Product, *, by: User | None = None) -> Product:
+    """Save a new product and its registered model together; ``by`` goes on the record. Raises ValidationError."""
     product.full_clean(exclude=["registered_model"])
     try:
-        with transaction.atomic():
+        with signed(by, ""):
             product.registered_model = RegisteredModel.objects.create(name=product.slug)
             product.save()
     except IntegrityError as error:
@@ -45,9 +50,27 @@ def add(product: Product) -> Product:
     return product
 
 
-def change(product: Product) -> None:
-    """Save a changed product; its waiting parts are ranked anew by what it says now."""
+def change(product: Product, *, by: User | None, reason: str) -> None:
+    """Save a changed product; its waiting parts are ranked anew by what it says now.
+
+    What changes of its costs and its policy is on the record for ever, with who and why. Raises ValidationError where
+    any of that changes and nobody says why.
+    """
+    check_reason(changed_policy(product), reason)
     # Read before another's change was ranked, it would bring that ranking's mark back.
     product.ranked_by = ""
-    product.save()
+    with signed(by, reason.strip()):
+        product.save()
     ranking.hint()
+
+
+def check_reason(changed: Iterable[str], reason: str) -> None:
+    """Raises ValidationError where one of these fields is on the record and nobody says why it changes."""
+    if not reason.strip() and not set(RECORDED).isdisjoint(changed):
+        raise ValidationError({"reason": _("Say in a few words why costs or policy change: it goes on the record.")})
+
+
+def changed_policy(product: Product) -> list[str]:
+    """Names of the recorded values that the product in hand would change."""
+    stored = Product.objects.filter(pk=product.pk).values(*RECORDED).first() or {}
+    return [name for name, value in stored.items() if value != getattr(product, name)]

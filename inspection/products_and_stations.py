@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
+from inspection.policy_changes import recorded
 from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
 from inspection.words import PickStrategy
 from mltasks.models import RegisteredModel
@@ -115,6 +116,7 @@ class Product(models.Model):
                 condition=Q(pick_strategy__in=PickStrategy.values), name="product_pick_strategy_is_known"
             ),
         ]
+        triggers = [recorded()]
 
     def __str__(self) -> str:
         return self.name

@@ -28,6 +28,7 @@ _REVIEW = [*_VIEW, ("labeling", "add_review"), ("inspection", "add_inspection")]
 _MANAGE = [
     *_REVIEW,
     ("inspection", "change_product"),
+    ("inspection", "view_policychange"),
     ("labeling", "add_defecttype"),
     ("labeling", "change_defecttype"),
     ("labeling", "adjudicate"),

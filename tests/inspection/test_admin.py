@@ -17,7 +17,7 @@ from rest_framework_api_key.models import APIKey
 from inspection import estimated_count, ranking
 from inspection.authentication import KEY
 from inspection.estimated_count import EstimatedPaginator
-from inspection.models import Inspection, Product, Station, StationKey
+from inspection.models import Inspection, PolicyChange, Product, Station, StationKey
 from inspection.tasks import order_queue
 from tests.inspection.conftest import Receive, Sender
 from webapp.groups import make_groups
@@ -82,9 +82,38 @@ def test_it_refuses_a_product_that_can_not_be(wrong: dict[str, str], boss: Clien
 
 
 def test_a_product_keeps_its_slug(boss: Client, product: Product) -> None:
-    boss.post(f"/admin/inspection/product/{product.pk}/change/", product_form(slug="other", fn_cost="9"))
+    boss.post(
+        f"/admin/inspection/product/{product.pk}/change/", product_form(slug="other", fn_cost="9", reason="A recall.")
+    )
     product.refresh_from_db()
     assert (product.slug, product.fn_cost) == ("phone-case", 9)
+
+
+def test_costs_change_with_a_reason_and_a_name(boss: Client, product: Product) -> None:
+    address = f"/admin/inspection/product/{product.pk}/change/"
+    refused = boss.post(address, product_form(fn_cost="9", retrain_nightly="on"))
+    assert list(refused.context["adminform"].form.errors) == ["reason"]
+    product.refresh_from_db()
+    assert product.fn_cost == 5
+
+    assert boss.post(address, product_form(fn_cost="9", reason="A recall.", retrain_nightly="on")).status_code == 302
+    change = PolicyChange.objects.first()
+    assert change is not None and change.by is not None
+    assert (change.by.username, change.reason, change.before, change.after) == (
+        "admin",
+        "A recall.",
+        {"fn_cost": 5},
+        {"fn_cost": 9},
+    )
+    seen = boss.get("/admin/inspection/policychange/").content.decode()
+    assert "cost of an escape: 5 → 9" in seen
+    assert boss.get("/admin/inspection/policychange/add/").status_code == 403
+
+
+def test_a_name_changes_without_a_reason(boss: Client, product: Product) -> None:
+    form = product_form(name="Phone case, black", retrain_nightly="on")
+    assert boss.post(f"/admin/inspection/product/{product.pk}/change/", form).status_code == 302
+    assert PolicyChange.objects.count() == 1, "That of the new product."
 
 
 def test_another_order_of_the_queue_sends_a_worker(
@@ -92,7 +121,10 @@ def test_another_order_of_the_queue_sends_a_worker(
 ) -> None:
     part = receive()
     with django_capture_on_commit_callbacks() as sent:
-        boss.post(f"/admin/inspection/product/{product.pk}/change/", product_form(pick_strategy="random"))
+        boss.post(
+            f"/admin/inspection/product/{product.pk}/change/",
+            product_form(pick_strategy="random", reason="To compare."),
+        )
     assert sent == [ranking._send]
     order_queue()
     part.refresh_from_db()

@@ -110,7 +110,7 @@ def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
     assert ranking.rank_anew(product) == 2
     assert places(sure, doubtful) == [pytest.approx(0.005, abs=1e-4), pytest.approx(0.5)]
     product.pick_strategy = "novelty"
-    products.change(product)
+    products.change(product, by=None, reason="Novel parts first.")
     assert ranking.rank_anew(product) == 2
     assert places(sure, doubtful) == [pytest.approx(1 / 3)] * 2
     settled.refresh_from_db()
@@ -185,7 +185,7 @@ def test_a_change_saved_from_an_old_form_is_ranked(product: Product) -> None:
     form = Product.objects.get()
     Product.objects.update(pick_strategy="novelty")
     ranking.rank_anew(product)
-    products.change(form)
+    products.change(form, by=None, reason="An old form.")
     assert ranking.rank_anew(product) == 1
 
 

@@ -159,7 +159,7 @@ def _morning(plant: Plant) -> None:
 def _afternoon(plant: Plant) -> None:
     """Late shift: a look costs more than thought, so fewer parts wait; the best one to look at stands first."""
     plant.product.review_cost, plant.product.escape_promise = 0.5, 0.2
-    products.change(plant.product)
+    products.change(plant.product, by=plant.people[REVIEWERS[0]], reason="Looks cost half an hour a shift.")
     for part in [*scratched(15, 24), *line(11, 40)]:
         plant.receive(part, every=20)
     with patch("inspection.scoring._outcome", side_effect=OSError("The version's graph could not be read.")):
