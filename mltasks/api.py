@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -21,11 +22,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks import registry
-from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
+from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.reports import find_version, report_json, shown_files
 from mltasks.serializers import (
     PromotionRequestSerializer,
     PromotionSerializer,
+    RollbackRequestSerializer,
     RunDetailSerializer,
     RunSerializer,
     VersionSerializer,
@@ -40,6 +42,14 @@ class Conflict(APIException):
     """409: the version is champion already, or its files are not what was trained."""
 
     status_code = status.HTTP_409_CONFLICT
+
+
+CONFLICTS: dict[type[Exception], str] = {
+    registry.AlreadyChampion: "already_champion",
+    registry.ChampionChanged: "champion_changed",
+    registry.NeverChampion: "never_champion",
+    registry.BundleCorrupt: "bundle_corrupt",
+}
 
 
 class Pages(CursorPagination):
@@ -94,7 +104,26 @@ class VersionReport(APIView):
         return Response(report_json(_version(product, number)))
 
 
-class VersionPromote(APIView):
+class _Promoting(APIView):
+    """What both ways to another champion share."""
+
+    def promoted(
+        self, request: Request, promote: Callable[..., Promotion], asked: Any, place: tuple[str, int]
+    ) -> Response:
+        """Take the step, and answer with its row on the record."""
+        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
+            raise PermissionDenied("You may not promote versions.")
+        asked.is_valid(raise_exception=True)
+        try:
+            promotion = promote(_version(*place), by=request.user, **asked.validated_data)
+        except tuple(CONFLICTS) as error:
+            raise Conflict(str(error), code=CONFLICTS[type(error)]) from None
+        except ValueError as error:
+            raise ValidationError({"reason": [str(error)]}) from None
+        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
+
+
+class VersionPromote(_Promoting):
     """Make a version champion."""
 
     @extend_schema(
@@ -105,20 +134,23 @@ class VersionPromote(APIView):
     )
     def post(self, request: Request, product: str, number: int) -> Response:
         """Make the version champion, for those who may. A retired version comes back the same way."""
-        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
-            raise PermissionDenied("You may not promote versions.")
         asked = PromotionRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        version = _version(product, number)
-        try:
-            promotion = registry.promote(version, by=request.user, reason=asked.validated_data["reason"])
-        except registry.AlreadyChampion as error:
-            raise Conflict(str(error), code="already_champion") from None
-        except registry.BundleCorrupt as error:
-            raise Conflict(str(error), code="bundle_corrupt") from None
-        except ValueError as error:
-            raise ValidationError({"reason": [str(error)]}) from None
-        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
+        return self.promoted(request, registry.promote, asked, (product, number))
+
+
+class VersionRollback(_Promoting):
+    """Bring a former champion back."""
+
+    @extend_schema(
+        tags=_TAG,
+        summary="Roll back to a former champion",
+        request=RollbackRequestSerializer,
+        responses={201: PromotionSerializer},
+    )
+    def post(self, request: Request, product: str, number: int) -> Response:
+        """Bring a former champion back, for those who may; a version that never was champion is answered 409."""
+        asked = RollbackRequestSerializer(data=request.data)
+        return self.promoted(request, registry.roll_back, asked, (product, number))
 
 
 class _AnyType(BaseContentNegotiation):

@@ -11,6 +11,7 @@ urlpatterns = [
     path(_VERSION, api.VersionDetail.as_view(), name="version-detail"),
     path(f"{_VERSION}report/", api.VersionReport.as_view(), name="version-report"),
     path(f"{_VERSION}promote/", api.VersionPromote.as_view(), name="version-promote"),
+    path(f"{_VERSION}rollback/", api.VersionRollback.as_view(), name="version-rollback"),
     path(f"{_VERSION}files/<path:path>", api.VersionFile.as_view(), name="version-file"),
     path("<slug:product>/runs/", api.RunList.as_view(), name="run-list"),
     path("<slug:product>/runs/<int:pk>/", api.RunDetail.as_view(), name="run-detail"),

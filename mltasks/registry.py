@@ -11,7 +11,17 @@ from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.vision import bundle
 from mltasks.vision.bundle import BundleCorrupt
 
-__all__ = ["PERMISSION", "AlreadyChampion", "BundleCorrupt", "ChampionChanged", "champion", "promote"]
+__all__ = [
+    "PERMISSION",
+    "AlreadyChampion",
+    "BundleCorrupt",
+    "ChampionChanged",
+    "NeverChampion",
+    "champion",
+    "former_champion",
+    "promote",
+    "roll_back",
+]
 
 PERMISSION = "mltasks.promote_modelversion"
 
@@ -22,6 +32,10 @@ class AlreadyChampion(ValueError):  # noqa: N818 - a state of the thing
 
 class ChampionChanged(ValueError):  # noqa: N818 - a state of the thing
     """Another version became champion while the person read the comparison."""
+
+
+class NeverChampion(ValueError):  # noqa: N818 - a state of the thing
+    """The version never was champion: it can be promoted, not rolled back to."""
 
 
 def champion(model: RegisteredModel) -> ModelVersion | None:
@@ -54,3 +68,20 @@ def promote(version: ModelVersion, *, by: User | None, reason: str, over: int | 
         promotion = Promotion.objects.create(model=model, version=version, previous=previous, by=by, reason=reason)
     version.refresh_from_db()
     return promotion
+
+
+def roll_back(version: ModelVersion, *, by: User | None, reason: str = "", over: int | None = None) -> Promotion:
+    """Bring a former champion back, by the way that every promotion goes; without a reason the record says that it was
+    rolled back. The files of the version that it replaces are not looked at: they may be what is wrong.
+
+    Raises NeverChampion, and what ``promote`` raises.
+    """
+    if not version.promotions.exists():
+        raise NeverChampion(_("{version} never was champion: look at it and promote it.").format(version=version))
+    return promote(version, by=by, reason=reason.strip() or _("Rolled back."), over=over)
+
+
+def former_champion(model: RegisteredModel) -> ModelVersion | None:
+    """The champion before the one that scores now; None before the second promotion."""
+    last = Promotion.objects.filter(model=model).select_related("previous").first()
+    return last.previous if last else None

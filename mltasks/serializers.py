@@ -46,6 +46,17 @@ class PromotionRequestSerializer(serializers.Serializer[Any]):
     """Why a version should score."""
 
     reason = serializers.CharField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
+    over = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        help_text="Number of the champion that it was compared with, 0 for none: another one is answered 409.",
+    )
+
+
+class RollbackRequestSerializer(PromotionRequestSerializer):
+    """Why a former champion comes back, if somebody says so."""
+
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):

@@ -16,7 +16,7 @@ from mltasks.forms import PromotionForm
 from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
 from mltasks.reading import Reading, compare, lessons
-from mltasks.signed_in import needs, person
+from mltasks.signed_in import needs, person, whole_number
 
 may_look = needs("mltasks.view_modelversion")
 RUNS_SHOWN = 20
@@ -29,7 +29,8 @@ def models(request: HttpRequest) -> HttpResponse:
     model = chosen_model(request)
     if model is None:
         return render(request, "models/no_product.html")
-    return render(request, "models/list.html", _rows(model))
+    back = {"champion": registry.champion(model), "former": registry.former_champion(model)}
+    return render(request, "models/list.html", {**_rows(model), **back})
 
 
 @require_GET
@@ -77,6 +78,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "version": found,
         "read": Reading(found),
         "promotions": found.promotions.select_related("by", "previous"),
+        "champion": registry.champion(found.model),
     }
     return render(request, "models/version.html", context)
 
@@ -100,6 +102,22 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "form": form,
     }
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
+
+
+@require_POST
+@needs(registry.PERMISSION)
+def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """Bring a former champion back, with one click."""
+    found = _version(model, number)
+    over = request.POST.get("champion", "")
+    try:
+        registry.roll_back(found, by=person(request), over=whole_number(over) if over else None)
+    except (ValueError, registry.BundleCorrupt) as error:
+        messages.error(request, str(error))
+        return redirect("version", model, number)
+    said = _("Rolled back: version {number} scores the next part.")
+    messages.success(request, said.format(number=number))
+    return redirect("models")
 
 
 def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) -> bool:

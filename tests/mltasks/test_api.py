@@ -98,6 +98,33 @@ def test_it_refuses_the_champion_again(manager: APIClient, model: RegisteredMode
     assert (answer.status_code, answer.json()["code"]) == (409, "already_champion")
 
 
+def test_it_refuses_to_promote_over_another_champion(
+    manager: APIClient, model: RegisteredModel, make_version: MakeVersion
+) -> None:
+    make_version(model, champion=True)
+    make_version(model)
+    answer = manager.post(f"{VERSIONS}2/promote/", {"reason": "Better than none.", "over": 0})
+    assert (answer.status_code, answer.json()["code"]) == (409, "champion_changed")
+    assert manager.post(f"{VERSIONS}2/promote/", {"reason": "Better than it.", "over": 1}).status_code == 201
+
+
+def test_it_rolls_back_for_those_who_may(
+    manager: APIClient, client: APIClient, model: RegisteredModel, make_version: MakeVersion
+) -> None:
+    for champion in (True, True, False):
+        make_version(model, champion=champion)
+    assert client.post(f"{VERSIONS}1/rollback/").status_code == 403
+    answer = manager.post(f"{VERSIONS}3/rollback/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "never_champion")
+
+    answer = manager.post(f"{VERSIONS}1/rollback/", {"over": 2})
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["version"], body["previous"], body["by"], body["reason"]) == (1, 2, "mia", "Rolled back.")
+    assert manager.post(f"{VERSIONS}2/rollback/", {"reason": "It was the lamp."}).json()["reason"] == "It was the lamp."
+    assert registry.champion(model) == model.versions.get(number=2)
+
+
 def test_it_refuses_a_version_whose_files_changed(manager: APIClient, version: ModelVersion) -> None:
     (version.path / "serving.xml").unlink()
     answer = manager.post(f"{VERSIONS}1/promote/", {"reason": "Why not."})
@@ -171,6 +198,6 @@ def test_the_schema_describes_it_without_a_warning(db: None, capsys: pytest.Capt
     GENERATOR_STATS.reset()
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     ours = [path for path in schema["paths"] if path.startswith("/api/v1/models/")]
-    assert len(ours) == 7
+    assert len(ours) == 8
     said = [*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache]
     assert [words for words in said if "mltasks" in words] == []

@@ -37,6 +37,30 @@ def test_it_retires_the_one_before_and_rolls_back(model: RegisteredModel, make_v
     assert Promotion.objects.count() == 3
 
 
+def test_a_former_champion_comes_back_though_the_newer_ones_files_are_gone(
+    model: RegisteredModel, make_version: MakeVersion
+) -> None:
+    first, second = make_version(model, champion=True), make_version(model, champion=True)
+    assert registry.former_champion(model) == first
+    (second.path / "model.safetensors").unlink()
+
+    back = registry.roll_back(first, by=None, over=2)
+
+    assert registry.champion(model) == first and registry.former_champion(model) == second
+    assert (back.previous, back.reason) == (second, "Rolled back.")
+    with pytest.raises(registry.BundleCorrupt):
+        registry.roll_back(second, by=None)
+    assert registry.champion(model) == first
+
+
+def test_only_who_was_champion_is_rolled_back_to(model: RegisteredModel, make_version: MakeVersion) -> None:
+    assert registry.former_champion(model) is None
+    make_version(model, champion=True)
+    assert registry.former_champion(model) is None
+    with pytest.raises(registry.NeverChampion, match="never was champion"):
+        registry.roll_back(make_version(model), by=None)
+
+
 def test_it_refuses_without_a_reason(model: RegisteredModel, make_version: MakeVersion) -> None:
     version = make_version(model)
     with pytest.raises(ValueError, match="needs a reason"):

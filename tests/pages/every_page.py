@@ -38,6 +38,7 @@ NO_PAGES = {
     **dict.fromkeys(("run-live", "backbone-live", "model-rows"), "a part of a page, for htmx"),
     **dict.fromkeys(("inspect", "part-correct", "part-undo", "retrain", "pretrain"), "a form's target, POST only"),
     **dict.fromkeys(("run-retry", "backbone-retry", "theme", "logout"), "a form's target, POST only"),
+    "version-roll-back": "a form's target, POST only",
     **dict.fromkeys(("healthz", "readyz", "metrics"), "for machines"),
     **dict.fromkeys(("predict", "schema"), "for machines"),
     "docs": "Swagger's own page",

@@ -161,6 +161,39 @@ def test_it_promotes_with_a_reason_after_a_comparison(
     assert (promotion.by.username, promotion.reason) == ("mia", "Sees scratches better.")
 
 
+def test_it_rolls_back_with_one_click(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    for _ in range(2):
+        make_version(product, champion=True)
+    login(page, make_person("mia", "quality manager"))
+    page.goto("/models/")
+    shoot(page, "models-former-champion")
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(page.locator(".note.success")).to_contain_text("version 1 scores the next part")
+    page.goto("/models/plate/2/")
+    shoot(page, "version-former-champion")
+    page.get_by_role("button", name="Roll back to it").click()
+    expect(page.locator(".note.success")).to_contain_text("version 2 scores the next part")
+    last = Promotion.objects.first()
+    assert last is not None and last.by is not None
+    assert (last.by.username, last.version.number, last.reason) == ("mia", 2, "Rolled back.")
+
+
+def test_a_late_click_rolls_nothing_back(
+    page: Page, login: Login, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    for _ in range(2):
+        make_version(product, champion=True)
+    login(page, make_person("mia", "quality manager"))
+    page.goto("/models/")
+    make_version(product, champion=True)
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(page.locator(".note.error")).to_contain_text("The champion changed while you read")
+    champion = registry.champion(product.registered_model)
+    assert champion is not None and champion.number == 3
+
+
 def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
     page: Page, login: Login, product: Product, make_person: MakePerson, make_version: MakeVersion
 ) -> None:
