@@ -32,6 +32,7 @@ def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
         gettext("Heads"): _heads(meta.get("fusion", {}).get("weights", {})),
         gettext("Calibration"): _calibration(meta.get("calibration", {})),
         gettext("Novelty"): detector_words(meta.get("novelty", {}).get("detector", "")),
+        gettext("Code"): _code(meta.get("code", {})),
     }
     return [(title, words) for title, words in found.items() if words]
 
@@ -51,6 +52,18 @@ def _input(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     if not took:
         return words
     return words + gettext("; an image takes {time} ms on the machine that trained it").format(time=f"{took:.0f}")
+
+
+def _code(code: Mapping[str, str]) -> str:
+    """The commit where one is known, and the source itself by its hash."""
+    if not code:
+        return ""
+    source = gettext("source {hash}").format(hash=code["sha256"][:12])
+    return (
+        gettext("commit {commit}, {source}").format(commit=code["commit"][:12], source=source)
+        if code["commit"]
+        else source
+    )
 
 
 def _numbers(precision: Mapping[str, Any]) -> str:

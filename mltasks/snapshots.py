@@ -45,7 +45,7 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
         RegisteredModel.objects.select_for_update().get(pk=model.pk)
         last = DatasetSnapshot.objects.filter(model=model).aggregate(Max("number"))["number__max"] or 0
         snapshot = DatasetSnapshot.objects.create(
-            model=model, number=last + 1, sha256=_manifest_sha256(items), good=count[GOOD], defective=count[DEFECT]
+            model=model, number=last + 1, sha256=manifest_sha256(items), good=count[GOOD], defective=count[DEFECT]
         )
         for item in items:
             item.snapshot = snapshot
@@ -121,8 +121,8 @@ def _item(sample: Sample) -> SnapshotItem:
     )
 
 
-def _manifest_sha256(items: Iterable[SnapshotItem]) -> str:
-    """Hash of one JSON line an item, in the order of the images' hashes."""
+def manifest_sha256(items: Iterable[SnapshotItem]) -> str:
+    """Hash of one JSON line an item, given in the order of the images' hashes."""
     manifest = hashlib.sha256()
     for item in items:
         line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]

@@ -44,6 +44,7 @@ class Compute:
             "device": self.device.type,
             "precision": "bfloat16" if self.half else "float32",
             "threads": torch.get_num_threads(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
         }
 
 

@@ -29,6 +29,7 @@ from mltasks.vision.promise import EscapeCurve, EscapePromise
 from mltasks.vision.report import report_of
 from mltasks.vision.scorer import Scorer
 from mltasks.vision.sizing import settle
+from mltasks.vision.source_code import source_code
 from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progress
 
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
@@ -164,6 +165,7 @@ def meta_of(fitted: Fitted, samples: Sequence[Sample], networks: OnDisk, seconds
         },
         "compute": {**fitted.compute, "machine": platform.machine(), "python": platform.python_version()},
         "libraries": {name: version(name) for name in LIBRARIES},
+        "code": source_code(),
         "export_agreement": networks.agreement.to_json(),
         "precision": networks.precision.to_json(),
     }

@@ -42,3 +42,10 @@ def test_a_calibration_of_later_versions_is_named() -> None:
     found = dict(ingredients.of({"calibration": {"slope": 1.0, "intercept": 0.0, "method": "beta"}}))
 
     assert found == {"Calibration": "By beta"}
+
+
+@pytest.mark.parametrize(
+    ("commit", "words"), [("0123456789abcdef", "commit 0123456789ab, source feedbeefcafe"), ("", "source feedbeefcafe")]
+)
+def test_the_code_that_made_it_is_named(commit: str, words: str) -> None:
+    assert ingredients.of({"code": {"sha256": "feedbeefcafe0000", "commit": commit}}) == [("Code", words)]

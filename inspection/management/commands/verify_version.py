@@ -1,0 +1,56 @@
+"""``verify_version PRODUCT VERSION [--hashes-only]``: is it what its rows say, and does its snapshot give it again."""
+
+from __future__ import annotations
+
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from mltasks import verifying
+from mltasks.foreground import SHAPE
+from mltasks.models import ModelVersion
+from mltasks.reports import find_version
+from mltasks.store_errors import StoreAway
+from mltasks.vision.types import Progress
+
+
+class Command(BaseCommand):
+    """Verify a version."""
+
+    help = (
+        "Check every hash of a version: its files, its snapshot's rows, its images. Then learn it again from the "
+        "snapshot and compare: weights bit for bit where machine, libraries and code are the same, else its figures."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Product, version, and how thoroughly."""
+        parser.add_argument("product", help="slug of the product")
+        parser.add_argument("version", type=int, help="number of the version")
+        parser.add_argument("--hashes-only", action="store_true", help="learn nothing again")
+
+    def handle(self, *args: Any, product: str, version: int, hashes_only: bool, **options: Any) -> None:
+        """Look, and say what holds. The exit status is 1 where anything does not."""
+        try:
+            found = find_version(product, version)
+        except ModelVersion.DoesNotExist:
+            raise CommandError(f"{product!r} has no version {version}.") from None
+        wrong = 0
+        with tqdm(
+            total=1.0, bar_format=SHAPE, file=cast(IO[str], self.stderr), leave=False, disable=hashes_only
+        ) as bar:
+
+            def show(step: Progress) -> None:
+                bar.set_description_str(step.stage, refresh=False)
+                bar.update(max(0.0, step.share - bar.n))
+
+            try:
+                for one in verifying.verify(found, again=not hashes_only, progress=show):
+                    wrong += not one.holds
+                    with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
+                        self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
+            except StoreAway as error:
+                raise CommandError(str(error)) from None
+        if wrong:
+            raise CommandError(f"{found} is not what it was: {wrong} of what was looked at does not hold.")
+        self.stdout.write(f"{found} is what its rows say.")

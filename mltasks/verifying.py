@@ -1,0 +1,136 @@
+"""Is a version what its rows say, and does its snapshot give it again: files, labels, images, and a second training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from mltasks import backbones, version_files
+from mltasks.executing import calm_threads
+from mltasks.models import DatasetSnapshot, ModelVersion
+from mltasks.scratch import scratch
+from mltasks.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
+from mltasks.vision import bundle
+from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progress
+
+# Between machines the same recipe rounds otherwise: figures may differ by so much.
+TOLERANCE = 0.03
+COMPARED = ("average_precision", "auroc", "recall", "false_alarm_rate")
+# What of `meta.json` has to be equal for weights to be equal, bit for bit.
+SAME = ("compute", "libraries", "code")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, whether it holds, and what there is to say of it."""
+
+    what: str
+    holds: bool
+    words: str
+
+
+def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallback = no_progress) -> Iterator[Finding]:
+    """Look at a version's files, its snapshot's rows and its images, and learn it again where all of these are whole
+    and ``again`` says so. One finding after another; none of them is changed by the look. Raises StoreAway."""
+    found = [_files(version), *_rows(version)]
+    yield from found
+    if version.run.snapshot is None:
+        return
+    try:
+        with samples_at_hand(version.run.snapshot) as samples:
+            yield Finding("images", True, f"All {len(samples)} are what they were when the snapshot was frozen.")
+            if again and all(one.holds for one in found):
+                yield from _learned_again(version, samples, progress)
+    except SnapshotDamaged as error:
+        yield Finding("images", False, str(error))
+
+
+def _files(version: ModelVersion) -> Finding:
+    try:
+        bundle.verify(version_files.at_hand(version), version.sha256)
+    except bundle.BundleCorrupt as error:
+        return Finding("files", False, str(error))
+    return Finding("files", True, f"All have the sha256 that was recorded, {version.sha256[:12]}… in all.")
+
+
+def _rows(version: ModelVersion) -> Iterator[Finding]:
+    """The snapshot's rows against the hash that was taken when it was frozen."""
+    snapshot = version.run.snapshot
+    if snapshot is None:
+        yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
+        return
+    if manifest_sha256(snapshot.items.order_by("image_sha256")) == snapshot.sha256:
+        yield Finding("snapshot", True, f"Its {snapshot.total} rows are those that were frozen.")
+        return
+    changed = _changed_labels(version, snapshot)
+    named = f" The version learned otherwise of {', '.join(changed[:3])}." if changed else ""
+    yield Finding("snapshot", False, f"The rows of {snapshot} are not those that were frozen.{named}")
+
+
+def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[str]:
+    """Titles of rows whose label is not the one that the version's report was measured by."""
+    try:
+        report = json.loads((version.path / bundle.REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    measured = {row["sha256"]: row["target"] for row in report.get("predictions", [])}
+    rows = snapshot.items.order_by("title").values_list("title", "image_sha256", "target")
+    return [title for title, sha256, target in rows if measured.get(sha256, target) != target]
+
+
+def _learned_again(version: ModelVersion, samples: Sequence[Sample], progress: ProgressCallback) -> Iterator[Finding]:
+    config = backbones.at_hand(version.run.train_config())
+    with scratch(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
+        learned = _learn(samples, config, folder / "again", progress)
+        other = _differences(version.meta, learned.meta)
+        same = _weights(version.path) == _weights(folder / "again")
+        if not other:
+            words = "are those of the version, bit for bit" if same else "differ, on the same machine by the same code"
+            yield Finding("weights", same, f"Learned again from the snapshot they {words}.")
+        else:
+            words = "the same all the same" if same else "others, as they may be"
+            yield Finding("weights", True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
+        yield _figures(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
+
+
+def _learn(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
+    calm_threads()
+    from mltasks.vision.learn import learn  # late: torch, which only a training process may load
+
+    return learn(samples, config, folder, progress)
+
+
+def _weights(folder: Path) -> str:
+    manifest: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
+    return manifest[bundle.WEIGHTS]
+
+
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """In words, what of machine, libraries and code is not as it was."""
+    # A commit that changed nothing of the science makes the same version.
+    facts = [(name, key) for name in SAME for key in sorted({*was.get(name, {}), *now.get(name, {})} - {"commit"})]
+    pairs = {(name, key): (was.get(name, {}).get(key, "unknown"), now.get(name, {}).get(key)) for name, key in facts}
+    return [
+        f"{name} {key} was {before!s:.16} and is {after!s:.16}"
+        for (name, key), (before, after) in pairs.items()
+        if before != after
+    ]
+
+
+def _figures(was: Mapping[str, Any], now: Mapping[str, Any], *, exact: bool) -> Finding:
+    values = {name: (was[name]["value"], now[name]["value"]) for name in COMPARED if name in was and name in now}
+    apart = {
+        name: pair
+        for name, pair in values.items()
+        if (pair[0] != pair[1] if exact or None in pair else abs(pair[0] - pair[1]) > TOLERANCE)
+    }
+    if apart:
+        said = (f"{name.replace('_', ' ')} was {before} and is {after}" for name, (before, after) in apart.items())
+        return Finding("figures", False, f"{', '.join(said)}; {'nothing' if exact else TOLERANCE} is tolerated.")
+    names = ", ".join(values).replace("_", " ")
+    return Finding("figures", True, f"{names}: the same {'to the last digit' if exact else f'within {TOLERANCE}'}.")

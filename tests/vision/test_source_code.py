@@ -1,0 +1,55 @@
+"""Which code made a version: the same source has the same hash, and a checkout its commit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mltasks.vision import source_code
+
+REAL = source_code.source_code.__wrapped__
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two files of source, where there is no checkout."""
+    root = tmp_path / "vision"
+    (root / "deep").mkdir(parents=True)
+    (root / "a.py").write_text("A = 1\n")
+    (root / "deep" / "b.py").write_text("B = 1\n")
+    monkeypatch.setattr(source_code, "ROOT", root)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return root
+
+
+def test_it_follows_content_and_names_and_nothing_else(copy: Path) -> None:
+    first = REAL()
+    (copy / "notes.txt").write_text("No code.")
+    assert REAL() == first and first["commit"] == ""
+
+    (copy / "a.py").write_text("A = 2\n")
+    assert REAL() != first
+    (copy / "a.py").write_text("A = 1\n")
+    (copy / "deep" / "b.py").rename(copy / "b.py")
+    assert REAL() != first
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine")
+def test_a_checkout_has_a_commit(copy: Path) -> None:
+    def git(*arguments: str) -> str:
+        name = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        command = ["git", "-C", str(copy), *name, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init")
+    git("add", ".")
+    git("commit", "--message", "First")
+    assert REAL()["commit"] == git("rev-parse", "HEAD")
+
+
+def test_without_git_the_hash_is_enough(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert REAL()["commit"] == "" and len(REAL()["sha256"]) == 64
