@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import ProgrammingError, connection
 
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks.vision import bundle
 from tests.trained import MakeVersion, rewrite
+
+RACES, PEOPLE = 1000, 50
 
 
 @pytest.fixture
@@ -124,3 +129,55 @@ def test_many_at_once_leave_one_champion(make_version: MakeVersion) -> None:
     # The history is one chain: each promotion retired what the one before it had made champion.
     history = list(Promotion.objects.order_by("pk"))
     assert [one.previous_id for one in history] == [None, *(one.version_id for one in history[:-1])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thousand_races_leave_one_champion_at_each_moment(
+    make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty people promote over the champion that they looked at, which others changed meanwhile."""
+    model = RegisteredModel.objects.create(name="raced")
+    versions = [make_version(model) for _ in range(6)]
+    registry.promote(versions[0], by=None, reason="The first.", over=0)
+    # The files are the same throughout, and reading them 1,000 times takes minutes.
+    monkeypatch.setattr(bundle, "verify", lambda *_: "")
+    ready, over = threading.Barrier(PEOPLE), threading.Event()
+    won, lost, seen = list[int](), list[type[Exception]](), set[int]()
+
+    def race(number: int) -> None:
+        dice = random.Random(number)
+        try:
+            ready.wait()
+            for _ in range(RACES // PEOPLE):
+                looked_at = registry.champion(model)
+                assert looked_at is not None
+                other = dice.choice([one for one in versions if one.pk != looked_at.pk])
+                try:
+                    won.append(registry.promote(other, by=None, reason=f"{number}", over=looked_at.number).pk)
+                except (registry.ChampionChanged, registry.AlreadyChampion) as error:
+                    lost.append(type(error))
+        finally:
+            connection.close()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            seen.add(ModelVersion.objects.filter(model=model, state="champion").count())
+        connection.close()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with ThreadPoolExecutor(PEOPLE) as pool:
+            list(pool.map(race, range(PEOPLE)))
+    finally:
+        over.set()
+        watcher.join()
+
+    assert seen == {1}
+    assert len(won) + len(lost) == RACES and won and registry.ChampionChanged in lost
+    history = list(Promotion.objects.order_by("pk"))
+    assert {one.pk for one in history[1:]} == set(won), "Each winner is on the record, and nobody else."
+    assert [one.previous_id for one in history] == [None, *(one.version_id for one in history[:-1])]
+    champion = registry.champion(model)
+    assert champion is not None and champion.pk == history[-1].version_id
+    print(f"\n{RACES:,} races of {PEOPLE} threads: {len(won)} won, {len(lost)} lost")
