@@ -19,22 +19,11 @@ from mltasks.vision.learn import learn
 from mltasks.vision.progress import Stage
 from mltasks.vision.seeing import eyes_of
 from mltasks.vision.trunk_views import Material, see
-from mltasks.vision.types import Sample, TrainConfig, no_progress
+from mltasks.vision.types import Sample, no_progress
 from tests.trained import CONFIG, labeled_samples
 from tests.vision.pictures import gradient
+from tests.vision.tiny import TINY
 
-TINY = TrainConfig(
-    height=64,
-    width=64,
-    views=1,
-    threads=1,
-    batch_size=4,
-    oversampling=1,
-    max_epochs=1,
-    dense_epochs=1,
-    stage_epochs=1,
-    autoencoder_epochs=1,
-)
 INSIDE = [0, 1, 2, 3]
 STAGE = Stage(no_progress)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

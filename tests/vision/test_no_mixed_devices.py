@@ -36,21 +36,10 @@ from mltasks.vision.pretrain import distil
 from mltasks.vision.progress import Stage
 from mltasks.vision.seeing import eyes_of
 from mltasks.vision.trunk_views import Material, see
-from mltasks.vision.types import Sample, TrainConfig, no_progress
+from mltasks.vision.types import Sample, no_progress
 from tests.vision.pictures import gradient
+from tests.vision.tiny import TINY
 
-CONFIG = TrainConfig(
-    height=64,
-    width=64,
-    views=1,
-    threads=1,
-    batch_size=4,
-    oversampling=1,
-    max_epochs=1,
-    dense_epochs=1,
-    stage_epochs=1,
-    autoencoder_epochs=1,
-)
 ALL, GOOD, DEFECTIVE = [0, 1, 2, 3], [0, 2], [1, 3]
 PARTS = ["a", "b", "c", "d"]
 STAGE = Stage(no_progress)
@@ -114,8 +103,8 @@ def material(tmp_path_factory: pytest.TempPathFactory, trunk: Trunk) -> Material
         path = folder / f"{number}.png"
         gradient(50 + number, 40).save(path)
         samples.append(Sample(path.name, f"sha-{number}", path, number % 2, path.name))
-    bank = see(samples, set(ALL), trunk, CONFIG, Compute(torch.device("cpu"), half=False), STAGE)
-    return Material(bank, np.array([0, 1, 0, 1]), CONFIG, ELSEWHERE)
+    bank = see(samples, set(ALL), trunk, TINY, Compute(torch.device("cpu"), half=False), STAGE)
+    return Material(bank, np.array([0, 1, 0, 1]), TINY, ELSEWHERE)
 
 
 @pytest.fixture
