@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TypeVar, cast
 
 from django.core.management.base import CommandError, OutputWrapper
@@ -20,15 +21,22 @@ Made = TypeVar("Made")
 def with_bar(run: LeasedRun, execute: Callable[[ProgressCallback], Made], stderr: OutputWrapper) -> Made:
     """Execute a run with a progress bar on ``stderr`` and return what it made. Raises CommandError for any failure; the
     run's row has the traceback."""
-    with tqdm(total=1.0, bar_format=SHAPE, file=cast(IO[str], stderr), leave=True) as bar:
-
-        def show(step: Progress) -> None:
-            bar.set_description_str(step.stage, refresh=False)
-            bar.update(max(0.0, step.share - bar.n))
-
+    with progress_bar(stderr) as show:
         try:
             return execute(show)
         except (RunNotAvailable, LeaseLost) as error:
             raise CommandError(str(error)) from None
         except Exception as error:
             raise CommandError(f"Run {run.pk} failed. {in_words(error)}") from error
+
+
+@contextmanager
+def progress_bar(stderr: OutputWrapper, *, leave: bool = True, disable: bool = False) -> Iterator[ProgressCallback]:
+    """A bar on ``stderr`` in the block, moved by the callback. It stays in the terminal unless ``leave`` says not."""
+    with tqdm(total=1.0, bar_format=SHAPE, file=cast(IO[str], stderr), leave=leave, disable=disable) as bar:
+
+        def show(step: Progress) -> None:
+            bar.set_description_str(step.stage, refresh=False)
+            bar.update(max(0.0, step.share - bar.n))
+
+        yield show

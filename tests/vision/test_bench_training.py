@@ -20,22 +20,11 @@ from mltasks.vision.bench_training.seed_loop import SeedEpoch, SeedNetwork, Seed
 from mltasks.vision.bench_training.split import Split, drawn_parts, halves, share_of
 from mltasks.vision.bench_training.watch import Spent, Watch
 from mltasks.vision.compute import reproducible
-from mltasks.vision.types import Sample, TrainConfig
+from mltasks.vision.types import Sample
+from tests.trained import CONFIG
 from tests.vision.pictures import words
 
-TINY = TrainConfig(
-    height=64,
-    width=64,
-    backbone_weights="random",
-    max_epochs=1,
-    dense_epochs=1,
-    stage_epochs=1,
-    stage_labels=1,
-    autoencoder_epochs=1,
-    views=1,
-    oversampling=1,
-    threads=1,
-)
+TINY = replace(CONFIG, batch_size=16)
 # Ranks the first two, which are defective, first; half right; last.
 BEST, MIXED, WORST = np.array([4.0, 3, 2, 1, 0, 0]), np.array([4.0, 1, 2, 3, 0, 0]), np.array([0.0, 1, 2, 3, 4, 5])
 

@@ -19,12 +19,10 @@ from mltasks.vision.learn import learn
 from mltasks.vision.progress import Stage
 from mltasks.vision.seeing import eyes_of
 from mltasks.vision.trunk_views import Material, see
-from mltasks.vision.types import Sample, no_progress
+from mltasks.vision.types import no_progress
 from tests.trained import CONFIG, labeled_samples
-from tests.vision.pictures import gradient
-from tests.vision.tiny import TINY
+from tests.vision.tiny import ALL, TINY, four_samples
 
-INSIDE = [0, 1, 2, 3]
 STAGE = Stage(no_progress)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -37,15 +35,11 @@ def companion() -> Companion:
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory, companion: Companion) -> Material:
     """Four images as a machine with fast half precision looks at them."""
-    folder, samples = tmp_path_factory.mktemp("parts"), []
-    for number in INSIDE:
-        path = folder / f"{number}.png"
-        gradient(50 + number, 40).save(path)
-        samples.append(Sample(path.name, f"sha-{number}", path, number % 2, path.name))
+    samples = four_samples(tmp_path_factory.mktemp("parts"))
     with reproducible(1) as here:
         compute = Compute(here.device, half=True)
         trunk = Trunk(load_backbone("resnet18", "shipped")[0], companion)
-        bank = see(samples, set(INSIDE), trunk, TINY, compute, STAGE)
+        bank = see(samples, set(ALL), trunk, TINY, compute, STAGE)
     return Material(bank, np.array([0, 1, 0, 1]), TINY, compute)
 
 
@@ -77,7 +71,7 @@ def test_the_dense_head_learns_in_half_precision_from_weights_in_32_bits(
     material: Material, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch)
-    head, curve = fit_dense.train_dense(DenseHead, material, INSIDE, [], 3, STAGE)
+    head, curve = fit_dense.train_dense(DenseHead, material, ALL, [], 3, STAGE)
 
     assert watched.given == {"dense": {torch.bfloat16}}
     assert {one.dtype for one in head.parameters()} == {torch.float32}
@@ -101,16 +95,14 @@ def test_depthwise_blocks_learn_in_32_bits_on_a_processor(
     material: Material, companion: Companion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch)
-    fit_stage.train_stage(companion, material, INSIDE, 3, STAGE)
+    fit_stage.train_stage(companion, material, ALL, 3, STAGE)
 
     assert watched.given == {"dense": {torch.float32}, "depthwise": {torch.float32}}
 
 
 def test_in_half_precision_the_same_seed_gives_the_same_weights(material: Material) -> None:
     with reproducible(1):
-        one, other = (
-            fit_dense.train_dense(DenseHead, material, INSIDE, [], 3, STAGE)[0].state_dict() for _ in range(2)
-        )
+        one, other = (fit_dense.train_dense(DenseHead, material, ALL, [], 3, STAGE)[0].state_dict() for _ in range(2))
 
     assert all(torch.equal(one[name], other[name]) for name in one)
 

@@ -36,11 +36,10 @@ from mltasks.vision.pretrain import distil
 from mltasks.vision.progress import Stage
 from mltasks.vision.seeing import eyes_of
 from mltasks.vision.trunk_views import Material, see
-from mltasks.vision.types import Sample, no_progress
-from tests.vision.pictures import gradient
-from tests.vision.tiny import TINY
+from mltasks.vision.types import no_progress
+from tests.vision.tiny import ALL, TINY, four_samples
 
-ALL, GOOD, DEFECTIVE = [0, 1, 2, 3], [0, 2], [1, 3]
+GOOD, DEFECTIVE = [0, 2], [1, 3]
 PARTS = ["a", "b", "c", "d"]
 STAGE = Stage(no_progress)
 aten = torch.ops.aten
@@ -98,11 +97,7 @@ def trunk(companion: Companion) -> Trunk:
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory, trunk: Trunk) -> Material:
     """Four images, seen by the processor; what learns from them is elsewhere."""
-    folder, samples = tmp_path_factory.mktemp("parts"), []
-    for number in ALL:
-        path = folder / f"{number}.png"
-        gradient(50 + number, 40).save(path)
-        samples.append(Sample(path.name, f"sha-{number}", path, number % 2, path.name))
+    samples = four_samples(tmp_path_factory.mktemp("parts"))
     bank = see(samples, set(ALL), trunk, TINY, Compute(torch.device("cpu"), half=False), STAGE)
     return Material(bank, np.array([0, 1, 0, 1]), TINY, ELSEWHERE)
 

@@ -1,18 +1,23 @@
-"""A recipe of one epoch each on small images, for tests of what all learning has in common."""
+"""Four small images and one epoch of each training, for tests of what all learning has in common."""
 
 from __future__ import annotations
 
-from mltasks.vision.types import TrainConfig
+from dataclasses import replace
+from pathlib import Path
 
-TINY = TrainConfig(
-    height=64,
-    width=64,
-    views=1,
-    threads=1,
-    batch_size=4,
-    oversampling=1,
-    max_epochs=1,
-    dense_epochs=1,
-    stage_epochs=1,
-    autoencoder_epochs=1,
-)
+from mltasks.vision.types import Sample
+from tests.trained import CONFIG
+from tests.vision.pictures import gradient
+
+TINY = replace(CONFIG, batch_size=4)
+ALL = [0, 1, 2, 3]
+
+
+def four_samples(folder: Path) -> list[Sample]:
+    """Gradients, every second one called defective, each a part."""
+    samples = []
+    for number in ALL:
+        path = folder / f"{number}.png"
+        gradient(50 + number, 40).save(path)
+        samples.append(Sample(path.name, f"sha-{number}", path, number % 2, path.name))
+    return samples

@@ -8,11 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from mltasks import verifying
-from mltasks.foreground import SHAPE
+from mltasks.foreground import progress_bar
 from mltasks.models import ModelVersion
 from mltasks.reports import find_version
 from mltasks.store_errors import StoreAway
-from mltasks.vision.types import Progress
 
 
 class Command(BaseCommand):
@@ -36,14 +35,7 @@ class Command(BaseCommand):
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
         wrong = 0
-        with tqdm(
-            total=1.0, bar_format=SHAPE, file=cast(IO[str], self.stderr), leave=False, disable=hashes_only
-        ) as bar:
-
-            def show(step: Progress) -> None:
-                bar.set_description_str(step.stage, refresh=False)
-                bar.update(max(0.0, step.share - bar.n))
-
+        with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
             try:
                 for one in verifying.verify(found, again=not hashes_only, progress=show):
                     wrong += not one.holds

@@ -19,7 +19,7 @@ from mltasks.vision.benchmarks.parts import look
 from mltasks.vision.classifier import Head
 from mltasks.vision.data import inner_split
 from mltasks.vision.fit_classifier import scores_by
-from mltasks.vision.fusion import Fusion, fit_fusion
+from mltasks.vision.fusion import fit_fusion
 from mltasks.vision.rounds import Lesson, complete, teach
 from mltasks.vision.trunk_views import Material, see
 from mltasks.vision.types import Sample
@@ -56,7 +56,7 @@ def run_ours(split: Split, bench: Bench) -> OurRun:
         whole = complete(lesson, taught, inside, aside, split.seed, bench.stage)
         setting = setting_of([whole], lesson)
     found = _answers(lesson, whole.heads, split.measured, bench)
-    return OurRun(looking, classifier, watch.spent, *(_fused(one, found) for one in (heads, setting.fusion)))
+    return OurRun(looking, classifier, watch.spent, heads.logits(found), setting.fusion.logits(found))
 
 
 def _answers(
@@ -67,7 +67,3 @@ def _answers(
     targets = np.array([one.target for one in samples])
     asked = scores_by(heads, Material(bank, targets, material.config, bench.compute), range(len(samples)))
     return {name: scores for name, (scores, _) in asked.items()}
-
-
-def _fused(fusion: Fusion, scores: Mapping[str, list[float]]) -> Floats:
-    return fusion.logits(scores)
