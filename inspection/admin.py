@@ -22,6 +22,7 @@ from inspection import products, ranking, stations
 from inspection.admin_inspections import InspectionAdmin
 from inspection.admin_policy import PolicyChangeAdmin
 from inspection.models import Product, Station, StationKey
+from inspection.promotion_policy import GATE_FIELDS
 from mltasks import registry
 from mltasks.models import RegisteredModel
 from mltasks.read_only import ReadOnlyAdmin, badge
@@ -71,10 +72,11 @@ class ProductAdmin(ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
         (_("What decisions cost"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
-        (_("What may escape"), {"fields": ("escape_promise", "escape_confidence", "audit_share")}),
+        (_("What may escape"), {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")}),
         (_("What people see first"), {"fields": ("pick_strategy",)}),
         (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
-        (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings")}),
+        (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
+        (_("What a promotion asks"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:

@@ -10,6 +10,7 @@ DECISION_FIELDS = (
     "verdict",
     "reasons",
     "label",
+    "inclusion",
     "defect_probability",
     "reconstruction_error",
     "anomaly_threshold",

@@ -35,6 +35,8 @@ _HISTORY = [
         condition=Q(person_says__isnull=False),
     ),
     Index(fields=["product", *_NEWEST], name="inspection_against", condition=AGAINST),
+    # What every version is measured on.
+    Index(fields=["product"], name="inspection_holdout", condition=Q(holdout=True)),
     # Few parts have a rare reason: one index for each beats one for all, which has no order of time.
     *(
         Index(

@@ -21,6 +21,9 @@ from inspection.products_and_stations import Product as Product
 from inspection.products_and_stations import Station as Station
 from inspection.products_and_stations import StationKey as StationKey
 from inspection.removed_parts import RemovedParts as RemovedParts
+from inspection.replays import Challenge as Challenge
+from inspection.replays import Replay as Replay
+from inspection.replays import Rescore as Rescore
 from inspection.score_maps import ScoreMaps as ScoreMaps
 from inspection.words import PickStrategy as PickStrategy
 from inspection.words import Reason as Reason
@@ -109,6 +112,17 @@ class Inspection(models.Model):
         help_text=_("The first of the near-identical parts that this one belongs to."),
     )
 
+    inclusion = models.FloatField(
+        null=True,
+        blank=True,
+        help_text=_("The chance that a person is asked of such a part: what weighs its label."),
+    )
+    holdout = models.BooleanField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Locked: no version learns from it, each is measured on it. Drawn with its first label."),
+    )
     person_says = models.CharField(  # noqa: DJ001 (nobody has looked yet)
         max_length=6,
         choices=Verdict,

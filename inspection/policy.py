@@ -15,7 +15,7 @@ from mltasks.vision.thresholds import Bands, cost_bands, promised_bands
 
 def policy_of(product: Product, version: ModelVersion | None) -> RoutingPolicy:
     """How the product's parts are routed when this version scores them. Takes microseconds."""
-    return RoutingPolicy(bands_of(product, version), product.audit_share)
+    return RoutingPolicy(bands_of(product, version), product.audit_share, product.fail_audit_share)
 
 
 def bands_of(product: Product, version: ModelVersion | None) -> Bands:

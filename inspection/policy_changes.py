@@ -16,7 +16,9 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-# What decides verdicts, what people look at, and what the next version learns by.
+from inspection import promotion_policy
+
+# What decides verdicts, what people look at, what the next version learns by, and what it must show.
 RECORDED = (
     "fn_cost",
     "fp_cost",
@@ -25,12 +27,14 @@ RECORDED = (
     "escape_promise",
     "escape_confidence",
     "audit_share",
+    "fail_audit_share",
     "second_share",
     "repeat_share",
     "pick_strategy",
     "retrain_nightly",
     "retrain_at",
     "training_settings",
+    *promotion_policy.FIELDS,
 )
 # Of PostgreSQL's transaction, read by the trigger.
 BY, REASON = "second_look.by", "second_look.reason"

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
 from inspection.policy_changes import recorded
+from inspection.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
 from inspection.words import PickStrategy
 from mltasks.models import RegisteredModel
@@ -21,8 +22,8 @@ from mltasks.vision.promise import EscapePromise
 from mltasks.vision.types import Costs, TrainConfig
 
 
-class Product(models.Model):
-    """What a line makes: its registered model, its costs, its escape promise and its routing policy."""
+class Product(PromotionPolicy):
+    """What a line makes: its registered model, its costs, its escape promise, its routing and its promotion policy."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
@@ -55,6 +56,12 @@ class Product(models.Model):
         default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of sure PASS parts that a person looks at anyway, to measure what escapes."),
+    )
+    fail_audit_share = models.FloatField(
+        default=0.01,
+        db_default=0.01,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Share of sure FAIL parts that a person looks at anyway, to measure false alarms and recall."),
     )
     second_share = models.FloatField(
         _("share judged by two people"),
@@ -92,6 +99,7 @@ class Product(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
+            *PromotionPolicy.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(fn_cost__gt=0, fp_cost__gt=0, review_cost__gte=0), name="product_costs_are_positive"
             ),
@@ -107,6 +115,10 @@ class Product(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(fail_audit_share__gte=0, fail_audit_share__lte=1),
+                name="product_fail_audit_share_is_a_share",
             ),
             models.CheckConstraint(
                 condition=Q(second_share__gte=0, repeat_share__gte=0, second_share__lte=1 - F("repeat_share")),

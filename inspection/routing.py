@@ -18,20 +18,23 @@ ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_fai
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """A product's bands, which its costs and its escape promise made, and the share of sure PASS parts (0 to 1) that a
-    person looks at anyway."""
+    """A product's bands, which its costs and its escape promise made, and the shares (0 to 1) of sure PASS and of sure
+    FAIL parts that a person looks at anyway."""
 
     bands: Bands = field(default_factory=lambda: cost_bands(Costs()))
     audit_share: float = 0.0
+    fail_audit_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to a part, the model's own label (None when nothing scored it), and why a person is asked."""
+    """What happens to a part, the model's own label (None when nothing scored it), why a person is asked, and the
+    chance (0 to 1) that one is asked of such a part: what its label must be weighed by."""
 
     verdict: VerdictName
     label: LabelName | None
     reasons: tuple[ReasonName, ...] = ()
+    inclusion: float = 1.0
 
 
 NO_MODEL = Decision("REVIEW", None, ("no_model",))
@@ -42,22 +45,33 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float) -
     """Route one part by the bands its product has now.
 
     A person is asked inside the review band, when a novelty detector is over its threshold, however sure the classifier
-    is, and for sure passes whose ``audit_draw`` in [0, 1) lies below the audit share. Without scores there was no
+    is, and for sure verdicts whose ``audit_draw`` in [0, 1) lies below their audit share. Without scores there was no
     model. Raises ValueError for scores that are no numbers: NaN compares as a sure pass.
     """
     if scores is None:
         return NO_MODEL
     _check(scores)
     label: LabelName = "FAIL" if policy.bands.fails(scores.defect_probability) else "PASS"
-    reasons = _doubts(scores, policy)
-    if not reasons and label == "PASS" and audit_draw < policy.audit_share:
-        reasons = ("audit_sample",)
-    return Decision("REVIEW" if reasons else label, label, reasons)
+    if doubts := _doubts(scores, policy):
+        return Decision("REVIEW", label, doubts)
+    share = policy.audit_share if label == "PASS" else policy.fail_audit_share
+    if audit_draw < share:
+        return Decision("REVIEW", label, ("audit_sample",), share)
+    return Decision(label, label, (), share)
 
 
 def audit_draw(inspection_id: UUID) -> float:
     """A number in [0, 1) that follows from the inspection's id alone: a second scoring draws the same lot."""
-    digest = hashlib.sha256(b"audit:" + inspection_id.bytes).digest()
+    return _lot(b"audit:" + inspection_id.bytes)
+
+
+def shadow_draw(inspection_id: UUID) -> float:
+    """A number in [0, 1) for whether a challenger scores the part, which has nothing to do with its audit."""
+    return _lot(b"shadow:" + inspection_id.bytes)
+
+
+def _lot(key: bytes) -> float:
+    digest = hashlib.sha256(key).digest()
     # 53 bits are what a float holds exactly; more would round up to 1.
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 

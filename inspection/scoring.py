@@ -19,7 +19,7 @@ from inspection.policy import policy_of
 from inspection.routing import Decision
 from inspection.score_maps import ScoreMaps
 from inspection.step_times import DATABASE, DECODE, SCORE, step
-from mltasks import registry, serving
+from mltasks import registry, standing_in
 from mltasks.models import ModelVersion
 from mltasks.vision import images, maps
 from mltasks.vision.types import InputSize, Scores
@@ -89,7 +89,8 @@ def champion(product: Product) -> Champion:
         return Champion(None, None)
     try:
         with step(SCORE):  # loading it, once a process
-            return Champion(version, serving.scorer(version).input_size)
+            found = standing_in.ready(version)
+        return Champion(found.version, found.scorer.input_size)
     except Exception:
         # Only a hint for decoding: scoring meets the same error and records it.
         logger.debug("%s can't be loaded.", version, exc_info=True)
@@ -100,10 +101,11 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     product = inspection.product
     draw = routing.audit_draw(inspection.pk)
     version = frame.champion.version if frame else registry.champion(product.registered_model)
-    policy = policy_of(product, version)
     if version is None:
-        return Outcome(routing.decide(None, policy, audit_draw=draw))
-    scorer = serving.scorer(version)
+        return Outcome(routing.NO_MODEL)
+    version, scorer = standing_in.ready(version)
+    # The bands are those of the version that scores.
+    policy = policy_of(product, version)
     with step(DECODE):
         loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
         pixels = loaded.array(size)
@@ -154,6 +156,7 @@ def _decided(outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.decision.verdict,
         "reasons": list(outcome.decision.reasons),
         "label": outcome.decision.label,
+        "inclusion": outcome.decision.inclusion,
         "defect_probability": scores and scores.defect_probability,
         "reconstruction_error": scores and scores.reconstruction_error,
         "anomaly_threshold": scores and scores.anomaly_threshold,

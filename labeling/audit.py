@@ -12,7 +12,8 @@ def escape_rate(product: Product) -> Estimate:
 
     From the audit sample, which is drawn by chance, and of it what a person has labeled. All None before the first.
     """
-    audited = standing_labels(product).filter(inspection__reasons__contains=[Reason.AUDIT_SAMPLE])
+    passed = {"inspection__reasons__contains": [Reason.AUDIT_SAMPLE], "inspection__label": Verdict.PASS}
+    audited = standing_labels(product).filter(**passed)
     parts = list(audited)
     return proportion([label.verdict == Verdict.FAIL for label in parts], [_part(label.inspection) for label in parts])
 

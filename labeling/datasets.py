@@ -9,7 +9,7 @@ from labeling.models import Label, LabelQuerySet, Recheck, current_name
 from mltasks import snapshots, stored_files
 from mltasks.models import DatasetSnapshot
 from mltasks.vision.likeness import file_group
-from mltasks.vision.types import Roi, Sample
+from mltasks.vision.types import HOLDOUT, Roi, Sample
 
 
 def standing_labels(product: Product) -> LabelQuerySet:
@@ -75,4 +75,5 @@ def _sample(label: Label, group: str) -> Sample:
         group=group,
         defect_type=current_name(label.defect_type),
         roi=Roi.stored(part.roi),
+        split=HOLDOUT if part.holdout else "",
     )

@@ -71,14 +71,15 @@ def labeled_today(person: User, product: Product) -> int:
 
 def teaching(product: Product) -> int:
     """Parts with a label that no snapshot holds yet: what the next version learns on top of the last one. What two
-    people differ on waits until it is settled."""
+    people differ on waits until it is settled, and what is locked never teaches."""
     last = DatasetSnapshot.objects.filter(model=product.registered_model_id).order_by("-number").first()
     disputed = Recheck.objects.disputed().filter(inspection__product=product).values("inspection")
     if last is None:
-        labeled = Inspection.objects.filter(product=product, person_says__isnull=False)
+        labeled = Inspection.objects.filter(product=product, person_says__isnull=False).exclude(holdout=True)
         return labeled.exclude(pk__in=disputed).count()
     labels = Label.objects.not_undone().filter(inspection__product=product, created_at__gt=last.created_at)
-    return labels.exclude(inspection__in=disputed).values("inspection").distinct().count()
+    free = labels.exclude(inspection__in=disputed).exclude(inspection__holdout=True)
+    return free.values("inspection").distinct().count()
 
 
 def _today(person: User, product: Product) -> LabelQuerySet:

@@ -12,6 +12,7 @@ from django.db import transaction
 from inspection import intake, storage
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull, Refusal, StoreUnavailable
+from labeling import holdout
 from labeling.image_folders import Entry, Unfit, read_folder
 from labeling.models import DefectType, Label, current_name
 from mltasks.vision.images import ImageError
@@ -103,6 +104,7 @@ def _import_batch(batch: _Batch, entries: Sequence[Entry], tell: Callable[[], No
                 batch.summary.refused.append(Unfit(entry.name, error.code, error.detail))
             tell()
         Label.objects.bulk_create(batch.labels)
+        holdout.draw(batch.product, [label.inspection for label in batch.labels])
 
 
 def _hashed(batch: _Batch, entries: Iterable[Entry]) -> Iterable[tuple[Entry, str]]:

@@ -12,6 +12,7 @@ from inspection.policy import bands_of
 from inspection.rescoring import score_with
 from labeling.models import Recheck
 from mltasks.models import ModelVersion, SnapshotItem
+from mltasks.vision.types import HOLDOUT
 
 # Of the newest; the champion and the version that decided are always there.
 SHOWN = 8
@@ -79,7 +80,8 @@ def _scores(version: ModelVersion, part: Inspection, asked: bool) -> tuple[float
 
 
 def _learned(part: Inspection, versions: list[ModelVersion]) -> set[int]:
-    items = SnapshotItem.objects.filter(image_sha256=part.image_sha256, snapshot__runs__version__in=versions)
+    same = SnapshotItem.objects.filter(image_sha256=part.image_sha256, snapshot__runs__version__in=versions)
+    items = same.exclude(split=HOLDOUT)
     return set(items.values_list("snapshot__runs__version", flat=True))
 
 

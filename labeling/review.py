@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import answering, queue, references, second_looks
+from labeling import answering, holdout, queue, references, second_looks
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
 from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding, PartRemoved
 
@@ -61,6 +61,7 @@ def resolve(
             reviewer=held.reviewer,
             comment=comment,
         )
+        holdout.draw(part.product, [part])
         if again is None:
             second_looks.draw(part, label, held.reviewer)
         else:
@@ -101,6 +102,7 @@ def correct(
             reviewer=by,
             comment=comment,
         )
+        holdout.draw(part.product, [part])
         if answered is not None:
             answering.answer(answered, label)
         elif again is not None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 from django.utils.translation import gettext
@@ -16,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mltasks.backbone_run import BackboneRun as BackboneRun  # here, too, Django looks for models
 from mltasks.leased import LeasedRun, LeasedRunQuerySet
+from mltasks.promotions import Approval as Approval
+from mltasks.promotions import Promotion as Promotion
+from mltasks.promotions import Verification as Verification
 from mltasks.vision.types import Roi, Sample, TrainConfig
 
 
@@ -53,7 +56,7 @@ class DatasetSnapshot(models.Model):
 
     @property
     def total(self) -> int:
-        """Number of labeled images in the snapshot."""
+        """Number of labeled images that it teaches: those of the locked holdout come on top."""
         return self.good + self.defective
 
     def samples(self, media_root: Path) -> list[Sample]:
@@ -181,7 +184,10 @@ class ModelVersion(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        permissions = [("promote_modelversion", "Can promote a model version to champion")]
+        permissions = [
+            ("promote_modelversion", "Can promote a model version to champion"),
+            ("override_gate", "Can promote a version that the promotion policy stops"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once_per_model"),
             models.UniqueConstraint(
@@ -221,27 +227,3 @@ class EvaluationReport(models.Model):
         """Return ``{"value", "low", "high", ...}`` of a metric. Raises KeyError for an unknown name."""
         found: dict[str, Any] = self.evaluation["metrics"][name]
         return found
-
-
-class Promotion(models.Model):
-    """Who made which version champion, when and why. Append-only."""
-
-    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="promotions")
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
-    previous = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    reason = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-        constraints = [
-            models.CheckConstraint(condition=~Q(reason=""), name="promotion_has_a_reason"),
-            models.CheckConstraint(
-                condition=Q(previous__isnull=True) | ~Q(version=F("previous")), name="promotion_changes_the_champion"
-            ),
-        ]
-        triggers = [pgtrigger.Protect(name="promotion_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
-
-    def __str__(self) -> str:
-        return f"{self.version} promoted"

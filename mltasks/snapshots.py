@@ -18,7 +18,7 @@ from mltasks import stored_files
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.vision.data import assign_splits
 from mltasks.vision.likeness import file_group, group_samples
-from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample, TrainConfig
 
 _BATCH = 1000
 
@@ -31,15 +31,17 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     """Copy a labeled set into a numbered snapshot, each sample with the split that ``config`` gives it.
 
     A sample whose group is only its own file has no part id: it is grouped by likeness, which reads every image once.
-    A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where it may be missing; its own split is
-    ignored. Raises NotEnoughLabels (in words for people) when the set can't be trained on, ValueError for one image
-    twice or a path outside MEDIA_ROOT, and StoreAway.
+    A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where it may be missing. Of the splits that
+    samples bring only ``HOLDOUT`` counts: with all of its group such a sample is kept, and never learned from.
+
+    Raises NotEnoughLabels (in words for people) when the set can't be trained on, ValueError for one image twice or a
+    path outside MEDIA_ROOT, and StoreAway.
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
     _refuse_twins(ordered)
     _refuse_outsiders(ordered)
-    items = [_item(sample) for sample in assign_splits(_grouped(ordered), config)]
-    count = Counter(item.target for item in items)
+    items = [_item(sample) for sample in _split(_grouped(ordered), config)]
+    count = Counter(item.target for item in items if item.split != HOLDOUT)
     with transaction.atomic():
         # The lock makes numbers consecutive however many freeze at once.
         RegisteredModel.objects.select_for_update().get(pk=model.pk)
@@ -51,6 +53,15 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
             item.snapshot = snapshot
         SnapshotItem.objects.bulk_create(items, batch_size=_BATCH)
     return snapshot
+
+
+def _split(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
+    """Deal what may be learned from; what shows the same part as a locked sample is locked with it."""
+    locked = {sample.group for sample in samples if sample.split == HOLDOUT}
+    dealt = {
+        sample.sha256: sample for sample in assign_splits([one for one in samples if one.group not in locked], config)
+    }
+    return [dealt.get(sample.sha256) or replace(sample, split=HOLDOUT) for sample in samples]
 
 
 @contextmanager
@@ -65,8 +76,8 @@ def samples_at_hand(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
 
 
 def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> list[Sample]:
-    """Return the snapshot's samples after reading each image once, below ``root`` or else MEDIA_ROOT. Raises
-    SnapshotDamaged naming the first bad ones."""
+    """Return the samples that the snapshot teaches, after reading each image once, below ``root`` or else MEDIA_ROOT.
+    Raises SnapshotDamaged naming the first bad ones, locked ones among them."""
     samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
     bad = [sample.name for sample in samples if _sha256(sample.path) != sample.sha256]
     if bad:
@@ -75,7 +86,7 @@ def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> lis
             f"{len(bad)} of {len(samples)} images of {snapshot} are missing from disk or changed: {named}. "
             "Restore them from a backup, or retrain on a new snapshot."
         )
-    return samples
+    return [sample for sample in samples if sample.split != HOLDOUT]
 
 
 def _refuse_twins(samples: Sequence[Sample]) -> None:

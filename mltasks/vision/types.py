@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Self
 
 GOOD = 0
 DEFECT = 1
+# The split of what no version learns from: every version is measured on it.
+HOLDOUT = "holdout"
 # Settings that JSON holds as lists
 LISTS = ("detectors", "curve_shares")
 
@@ -62,7 +64,8 @@ class Sample:
     """One labeled image.
 
     ``name`` is the image's stable name in reports, ``target`` 0 (good) or 1 (defect). Samples that show the same part
-    share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test`` or ``fold-N``.
+    share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test`` or ``fold-N``; of what is
+    locked away from learning, ``holdout``.
     """
 
     name: str

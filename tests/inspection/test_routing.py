@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from typing import get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 import pytest
@@ -37,6 +37,11 @@ promises = st.builds(
 policies = st.builds(RoutingPolicy, bands=st.builds(cost_bands, all_costs) | promises, audit_share=st.floats(0, 1))
 
 
+def sure(verdict: Literal["PASS", "FAIL"]) -> Decision:
+    """Decided by the model, where no part is drawn for audit."""
+    return Decision(verdict, verdict, (), 0.0)
+
+
 def scores(probability: float, novel: bool = False) -> Scores:
     return Scores(
         defect_probability=probability,
@@ -50,13 +55,13 @@ def scores(probability: float, novel: bool = False) -> Scores:
 @pytest.mark.parametrize(
     ("probability", "expected"),
     [
-        (0.0, Decision("PASS", "PASS")),
-        (0.04, Decision("PASS", "PASS")),
+        (0.0, sure("PASS")),
+        (0.04, sure("PASS")),
         (0.041, Decision("REVIEW", "PASS", ("low_confidence",))),
         (1 / 6, Decision("REVIEW", "FAIL", ("low_confidence",))),
         (0.79, Decision("REVIEW", "FAIL", ("low_confidence",))),
-        (0.8, Decision("FAIL", "FAIL")),
-        (1.0, Decision("FAIL", "FAIL")),
+        (0.8, sure("FAIL")),
+        (1.0, sure("FAIL")),
     ],
 )
 def test_it_routes_by_the_default_costs(probability: float, expected: Decision) -> None:
@@ -78,11 +83,12 @@ def test_without_scores_a_person_decides() -> None:
     assert decide(None, RoutingPolicy(), audit_draw=0.5) == Decision("REVIEW", None, ("no_model",))
 
 
-def test_only_sure_passes_are_audited() -> None:
-    policy = RoutingPolicy(audit_share=0.3)
-    assert decide(scores(0.0), policy, audit_draw=0.29) == Decision("REVIEW", "PASS", ("audit_sample",))
-    assert decide(scores(0.0), policy, audit_draw=0.3) == Decision("PASS", "PASS")
-    assert decide(scores(1.0), policy, audit_draw=0.0) == Decision("FAIL", "FAIL")
+def test_sure_verdicts_are_audited_each_by_its_share() -> None:
+    policy = RoutingPolicy(audit_share=0.3, fail_audit_share=0.1)
+    assert decide(scores(0.0), policy, audit_draw=0.29) == Decision("REVIEW", "PASS", ("audit_sample",), 0.3)
+    assert decide(scores(0.0), policy, audit_draw=0.3) == Decision("PASS", "PASS", (), 0.3)
+    assert decide(scores(1.0), policy, audit_draw=0.09) == Decision("REVIEW", "FAIL", ("audit_sample",), 0.1)
+    assert decide(scores(1.0), policy, audit_draw=0.1) == Decision("FAIL", "FAIL", (), 0.1)
     assert decide(scores(0.5), policy, audit_draw=0.0).reasons == ("low_confidence",)
 
 
@@ -98,17 +104,17 @@ def test_a_promise_asks_a_person_where_costs_would_pass() -> None:
 
     # Of a hundred defects one may escape: a part as good as the second lowest must not pass, one below it may.
     assert decide(scores(0.02), policy, audit_draw=0.5) == Decision("REVIEW", "PASS", ("low_confidence",))
-    assert decide(scores(0.0199), policy, audit_draw=0.5) == Decision("PASS", "PASS")
-    assert decide(scores(0.8), policy, audit_draw=0.5) == Decision("FAIL", "FAIL")
+    assert decide(scores(0.0199), policy, audit_draw=0.5) == sure("PASS")
+    assert decide(scores(0.8), policy, audit_draw=0.5) == sure("FAIL")
 
 
 def test_a_rare_defect_moves_label_and_verdict_together() -> None:
     policy = RoutingPolicy(cost_bands(Costs(), defect_rate=0.01, labeled_rate=0.5))
 
-    assert decide(scores(0.79), policy, audit_draw=0.5) == Decision("PASS", "PASS")
+    assert decide(scores(0.79), policy, audit_draw=0.5) == sure("PASS")
     assert decide(scores(0.9), policy, audit_draw=0.5) == Decision("REVIEW", "PASS", ("low_confidence",))
     assert decide(scores(0.96), policy, audit_draw=0.5) == Decision("REVIEW", "FAIL", ("low_confidence",))
-    assert decide(scores(0.998), policy, audit_draw=0.5) == Decision("FAIL", "FAIL")
+    assert decide(scores(0.998), policy, audit_draw=0.5) == sure("FAIL")
 
 
 @given(probability=probabilities, novel=st.booleans(), policy=policies, draw=draws)

@@ -15,7 +15,7 @@ from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.snapshots import SnapshotDamaged, freeze, verified_samples
 from mltasks.vision.data import NotEnoughLabels
 from mltasks.vision.likeness import file_group
-from mltasks.vision.types import Roi, Sample
+from mltasks.vision.types import HOLDOUT, Roi, Sample
 from tests.trained import CONFIG, GOOD, labeled_samples
 
 
@@ -120,3 +120,18 @@ def test_it_notices_an_image_that_changed_on_disk(snapshot: DatasetSnapshot) -> 
     with pytest.raises(SnapshotDamaged, match="missing"):
         verified_samples(snapshot)
     labeled_samples()  # put it back for the tests that follow
+
+
+def test_what_is_locked_is_kept_and_never_learned_from(model: RegisteredModel) -> None:
+    samples = labeled_samples()
+    samples[0] = replace(samples[0], split=HOLDOUT, group="shared")
+    # Another picture of the same part is locked with it.
+    samples[1] = replace(samples[1], group="shared")
+    snapshot = freeze(model, samples, CONFIG)
+    locked = set(snapshot.items.filter(split=HOLDOUT).values_list("image_sha256", flat=True))
+    assert locked == {samples[0].sha256, samples[1].sha256}
+    assert (snapshot.total, snapshot.items.count()) == (len(samples) - 2, len(samples))
+    assert locked.isdisjoint(sample.sha256 for sample in verified_samples(snapshot))
+    samples[0].path.write_bytes(b"another")
+    with pytest.raises(SnapshotDamaged, match=samples[0].name):
+        verified_samples(snapshot)

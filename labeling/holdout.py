@@ -1,0 +1,75 @@
+"""The locked holdout: labeled parts that no version ever learns from, so that versions compare over months.
+
+A part's lot is drawn with its first label, whatever brought it to a person: chance alone decides, not the model. What
+the model's choice of parts does to figures is taken out by the weights of `inspection.holdout`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from inspection.models import Inspection, Product
+
+# The first labels all teach: a fifth of so few measures nothing, and is missed.
+BEGINS_AT = 100
+
+
+def draw(product: Product, parts: Sequence[Inspection]) -> None:
+    """Draw the lots of parts that have just got their first label, in the transaction that wrote it.
+
+    Pictures of one part, by part id or by content, share one lot: that of whichever was labeled first. Parts that have
+    one keep it, and what was labeled before there were lots is not locked.
+    """
+    new = [part for part in parts if part.holdout is None]
+    if not new:
+        return
+    known = _known(product, new) if _begun(product) else None
+    for part in new:
+        part.holdout = known is not None and _drawn(product, part, known)
+    for value in (True, False):
+        Inspection.objects.filter(pk__in=[part.pk for part in new if part.holdout is value]).update(holdout=value)
+
+
+def _drawn(product: Product, part: Inspection, known: dict[str, bool]) -> bool:
+    keys = _keys(part)
+    found = next((known[key] for key in keys if key in known), None)
+    drawn = lot(product, keys[0]) < product.holdout_share if found is None else found
+    known |= dict.fromkeys(keys, drawn)
+    return drawn
+
+
+def lot(product: Product, key: str) -> float:
+    """A number in [0, 1) that follows from the product and a part's key alone."""
+    digest = hashlib.sha256(f"holdout:{product.pk}:{key}".encode()).digest()
+    # 53 bits are what a float holds exactly; more would round up to 1.
+    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+
+
+def _begun(product: Product) -> bool:
+    if product.holdout_share == 0:
+        return False
+    labeled = Inspection.objects.filter(product=product, person_says__isnull=False)
+    return labeled[: BEGINS_AT + 1].count() > BEGINS_AT
+
+
+def _known(product: Product, parts: Sequence[Inspection]) -> dict[str, bool]:
+    """The lots of what was labeled before and shows the same as these parts, by key."""
+    ids = {part.part_id for part in parts if part.part_id}
+    files = {part.image_sha256 for part in parts}
+    same = Inspection.objects.filter(Q(part_id__in=ids) | Q(image_sha256__in=files), product=product)
+    before = same.filter(labels__isnull=False).exclude(pk__in=[part.pk for part in parts if not _labeled_before(part)])
+    found = before.only("part_id", "image_sha256", "holdout")
+    return {key: bool(part.holdout) for part in found for key in _keys(part)}
+
+
+def _labeled_before(part: Inspection) -> bool:
+    return part.labels.all()[:2].count() > 1
+
+
+def _keys(part: Inspection) -> list[str]:
+    """What a part is known by: its part id where it has one, and its image."""
+    file = f"file {part.image_sha256}"
+    return [f"part {part.part_id}", file] if part.part_id else [file]

@@ -1,0 +1,90 @@
+"""The record of who made which version champion and why, and what stood behind it. Its rows never change."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Promotion(models.Model):
+    """Who made which version champion, when and why. Append-only."""
+
+    class Kind(models.TextChoices):
+        PROMOTION = "promotion", _("Promotion")
+        ROLLBACK = "rollback", _("Rollback")
+        NIGHTLY = "nightly", _("Nightly, by itself")
+
+    model = models.ForeignKey("mltasks.RegisteredModel", on_delete=models.PROTECT, related_name="promotions")
+    version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="promotions")
+    previous = models.ForeignKey(
+        "mltasks.ModelVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PROMOTION, db_default=Kind.PROMOTION)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    reason = models.TextField()
+    gate = models.JSONField(
+        default=list, db_default=[], help_text=_("What the product asked of it, and what held, at that moment.")
+    )
+    override = models.TextField(
+        blank=True, default="", db_default="", help_text=_("Why it was promoted although something did not hold.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="promotion_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(previous__isnull=True) | ~Q(version=F("previous")), name="promotion_changes_the_champion"
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="promotion_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.version} promoted"
+
+
+class Approval(models.Model):
+    """A person's word that a version may take a champion's place; None: become the first. It holds for that champion
+    alone. Append-only."""
+
+    version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="approvals")
+    champion = models.ForeignKey(
+        "mltasks.ModelVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="approval_has_a_reason")]
+        triggers = [pgtrigger.Protect(name="approval_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.version} approved by {self.by}"
+
+
+class Verification(models.Model):
+    """What a look at a version found: its files, its snapshot, its images, and what learning it again gave.
+    Append-only."""
+
+    version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="verifications")
+    holds = models.BooleanField()
+    learned_again = models.BooleanField(help_text=_("Whether it was learned again from its snapshot."))
+    findings = models.JSONField(help_text=_("What was looked at, whether it holds, and what there is to say of it."))
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = [
+            pgtrigger.Protect(name="verification_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} verified"
