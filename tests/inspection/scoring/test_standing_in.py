@@ -1,0 +1,49 @@
+"""A champion whose files are damaged: the last good one before it scores meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from inspection.models import Product
+from mltasks import standing_in
+from mltasks.registry import BundleCorrupt
+from tests.inspection.conftest import Receive
+from tests.inspection.pictures import jpeg
+from tests.trained import MakeVersion, rewrite
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def looks_anew() -> Iterator[None]:
+    standing_in.forget()
+    yield
+    standing_in.forget()
+
+
+def test_the_last_good_champion_scores_until_the_files_are_back(
+    product: Product, make_version: MakeVersion, receive: Receive
+) -> None:
+    first, second, third = (make_version(product, champion=True) for _ in range(3))
+    whole = (third.path / "serving.bin").read_bytes()
+    for version in (second, third):
+        rewrite(version.path / "serving.bin", whole[:-1] + bytes([whole[-1] ^ 1]))
+    part = receive(jpeg(seed=1))
+    assert (part.model_version, part.scoring_error) == (first, "")
+    assert part.defect_probability is not None
+    rewrite(third.path / "serving.bin", whole)
+    assert receive(jpeg(seed=2)).model_version == first, "Damaged files are not read anew for each part."
+    standing_in.forget()
+    assert receive(jpeg(seed=3)).model_version == third
+
+
+def test_a_candidate_never_stands_in(product: Product, make_version: MakeVersion, receive: Receive) -> None:
+    champion = make_version(product, champion=True)
+    make_version(product)
+    rewrite(champion.path / "meta.json", b"{}")
+    part = receive(jpeg(seed=1))
+    assert (part.model_version, part.reasons) == (None, ["scoring_failed"])
+    with pytest.raises(BundleCorrupt, match=r"meta\.json"):
+        standing_in.ready(champion)
