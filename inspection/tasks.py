@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from inspection import sweeping
+from inspection import candidates, sweeping
+from inspection import shadow as shadows
+from inspection.models import Replay
+from mltasks import supervising
 
 
 @shared_task
@@ -17,3 +20,21 @@ def sweep() -> None:
 def order_queue() -> None:
     """Bring waiting parts to their places."""
     sweeping.order_queues()
+
+
+@shared_task
+def look_at_candidates() -> None:
+    """Replay new versions where that is asked, and let a night's version take over where it may."""
+    candidates.sweep()
+
+
+@shared_task
+def execute_replay(replay_id: int) -> None:
+    """Execute a waiting replay in a fresh process, and wait for it."""
+    supervising.supervise(replay_id, Replay)
+
+
+@shared_task
+def shadow() -> None:
+    """Let challengers score the parts that came."""
+    shadows.sweep()

@@ -101,7 +101,7 @@ class DatasetSnapshotAdmin(ReadOnlyAdmin):
 class PromotionAdmin(ReadOnlyAdmin):
     """Who made which version champion, when and why."""
 
-    list_display = ("version", "previous", "by", "reason", "created_at")
-    list_filter = ("model", "by")
+    list_display = ("version", "previous", "kind", "by", "reason", "override", "created_at")
+    list_filter = ("model", "kind", "by")
     list_select_related = ("version__model", "previous__model", "by")
     date_hierarchy = "created_at"

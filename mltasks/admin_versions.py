@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mltasks import registry, report_rows
+from mltasks import gate, registry, report_rows
 from mltasks.forms import PromotionForm
 from mltasks.models import ModelVersion
 from mltasks.read_only import ReadOnlyAdmin, badge
@@ -100,6 +100,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             **_beside(version, champion),
             "form": form,
+            "lines": gate.lines(version, champion, request.user),
             "opts": self.opts,
             "media": self.media,
             "title": gettext("Promote {version}").format(version=version),
@@ -109,8 +110,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def _promoted(self, request: HttpRequest, by: User, version: ModelVersion, form: PromotionForm) -> bool:
         try:
             asked = form.cleaned_data
-            registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"])
-        except (ValueError, registry.BundleCorrupt) as error:
+            registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"], override=asked["override"])
+        except (ValueError, PermissionDenied, registry.BundleCorrupt) as error:
             form.add_error(None, str(error))
             return False
         said = gettext("{version} is champion now: the next part is scored by it.")

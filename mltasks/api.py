@@ -35,11 +35,11 @@ from mltasks.serializers import (
 
 # A figure is drawn by us, but names in it come from files: it must not run anything even when opened by itself.
 _FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_TAG = ["models"]
+TAG = ["models"]
 
 
 class Conflict(APIException):
-    """409: the version is champion already, or its files are not what was trained."""
+    """409: the version is champion already, the gate is closed, or its files are not what was trained."""
 
     status_code = status.HTTP_409_CONFLICT
 
@@ -47,6 +47,7 @@ class Conflict(APIException):
 CONFLICTS: dict[type[Exception], str] = {
     registry.AlreadyChampion: "already_champion",
     registry.ChampionChanged: "champion_changed",
+    registry.GateClosed: "gate_closed",
     registry.NeverChampion: "never_champion",
     registry.BundleCorrupt: "bundle_corrupt",
 }
@@ -59,7 +60,8 @@ class Pages(CursorPagination):
     page_size = 100
 
 
-def _version(product: str, number: int) -> ModelVersion:
+def version_of(product: str, number: int) -> ModelVersion:
+    """The version of an address. Raises Http404."""
     try:
         return find_version(product, number)
     except ModelVersion.DoesNotExist:
@@ -73,7 +75,7 @@ class VersionList(ListAPIView[ModelVersion]):
     pagination_class = Pages
     queryset = ModelVersion.objects.none()
 
-    @extend_schema(tags=_TAG, summary="Versions of a product, newest first")
+    @extend_schema(tags=TAG, summary="Versions of a product, newest first")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The versions of a product with their figures, newest first."""
         return super().get(request, *args, **kwargs)
@@ -88,7 +90,7 @@ class VersionList(ListAPIView[ModelVersion]):
 class VersionDetail(APIView):
     """One version."""
 
-    @extend_schema(tags=_TAG, summary="One version", responses=VersionSerializer)
+    @extend_schema(tags=TAG, summary="One version", responses=VersionSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
         """One version with its labels and figures."""
         found = ModelVersion.objects.with_metrics().filter(model__name=product, number=number)
@@ -98,10 +100,10 @@ class VersionDetail(APIView):
 class VersionReport(APIView):
     """The report of one version."""
 
-    @extend_schema(tags=_TAG, summary="The report of a version", responses=OpenApiTypes.OBJECT)
+    @extend_schema(tags=TAG, summary="The report of a version", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, product: str, number: int) -> Response:
         """All figures with counts, intervals and the protocol they were measured by."""
-        return Response(report_json(_version(product, number)))
+        return Response(report_json(version_of(product, number)))
 
 
 class _Promoting(APIView):
@@ -115,7 +117,7 @@ class _Promoting(APIView):
             raise PermissionDenied("You may not promote versions.")
         asked.is_valid(raise_exception=True)
         try:
-            promotion = promote(_version(*place), by=request.user, **asked.validated_data)
+            promotion = promote(version_of(*place), by=request.user, **asked.validated_data)
         except tuple(CONFLICTS) as error:
             raise Conflict(str(error), code=CONFLICTS[type(error)]) from None
         except ValueError as error:
@@ -127,7 +129,7 @@ class VersionPromote(_Promoting):
     """Make a version champion."""
 
     @extend_schema(
-        tags=_TAG,
+        tags=TAG,
         summary="Make a version champion",
         request=PromotionRequestSerializer,
         responses={201: PromotionSerializer},
@@ -142,7 +144,7 @@ class VersionRollback(_Promoting):
     """Bring a former champion back."""
 
     @extend_schema(
-        tags=_TAG,
+        tags=TAG,
         summary="Roll back to a former champion",
         request=RollbackRequestSerializer,
         responses={201: PromotionSerializer},
@@ -168,10 +170,10 @@ class VersionFile(APIView):
 
     content_negotiation_class = _AnyType
 
-    @extend_schema(tags=_TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
+    @extend_schema(tags=TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
     def get(self, request: Request, product: str, number: int, path: str) -> FileResponse | HttpResponse:
         """A file that the version's manifest lists below ``plots/`` or ``worst/``; 404 for any other."""
-        version = _version(product, number)
+        version = version_of(product, number)
         if path not in shown_files(version) or not (version.path / path).is_file():
             raise Http404
         etag = f'"{version.sha256[:32]}"'
@@ -194,7 +196,7 @@ class RunList(ListAPIView[TrainingRun]):
     pagination_class = Pages
     queryset = TrainingRun.objects.none()
 
-    @extend_schema(tags=_TAG, summary="Training runs of a product, newest first")
+    @extend_schema(tags=TAG, summary="Training runs of a product, newest first")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The runs of a product and how far they are, newest first."""
         return super().get(request, *args, **kwargs)
@@ -213,7 +215,7 @@ class RunDetail(RetrieveAPIView[TrainingRun]):
     serializer_class = RunDetailSerializer
     queryset = TrainingRun.objects.none()
 
-    @extend_schema(tags=_TAG, summary="One training run")
+    @extend_schema(tags=TAG, summary="One training run")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One run with the metrics of each epoch, its log and its settings, live."""
         return super().get(request, *args, **kwargs)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import api
+from mltasks import api, api_gate
 
 _VERSION = "<slug:product>/versions/<int:number>/"
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path(_VERSION, api.VersionDetail.as_view(), name="version-detail"),
     path(f"{_VERSION}report/", api.VersionReport.as_view(), name="version-report"),
     path(f"{_VERSION}promote/", api.VersionPromote.as_view(), name="version-promote"),
+    path(f"{_VERSION}gate/", api_gate.VersionGate.as_view(), name="version-gate"),
+    path(f"{_VERSION}approve/", api_gate.VersionApprove.as_view(), name="version-approve"),
     path(f"{_VERSION}rollback/", api.VersionRollback.as_view(), name="version-rollback"),
     path(f"{_VERSION}files/<path:path>", api.VersionFile.as_view(), name="version-file"),
     path("<slug:product>/runs/", api.RunList.as_view(), name="run-list"),

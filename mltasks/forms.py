@@ -11,3 +11,13 @@ class PromotionForm(forms.Form):
 
     reason = forms.CharField(strip=True, max_length=2000, label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
     champion = forms.IntegerField(label=_("Champion"), min_value=0, widget=forms.HiddenInput)
+    override = forms.CharField(
+        strip=True, required=False, max_length=2000, label=_("Override"), widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class ApprovalForm(forms.Form):
+    """Why a version may take the present champion's place."""
+
+    reason = forms.CharField(strip=True, max_length=2000, label=_("Reason"), widget=forms.Textarea(attrs={"rows": 2}))
+    champion = forms.IntegerField(label=_("Champion"), min_value=0, widget=forms.HiddenInput)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from mltasks import version_files
-from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks import gate, version_files
+from mltasks.gate import GateClosed
+from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
 from mltasks.vision import bundle
 from mltasks.vision.bundle import BundleCorrupt
 
@@ -16,7 +18,9 @@ __all__ = [
     "AlreadyChampion",
     "BundleCorrupt",
     "ChampionChanged",
+    "GateClosed",
     "NeverChampion",
+    "approve",
     "champion",
     "former_champion",
     "promote",
@@ -43,16 +47,28 @@ def champion(model: RegisteredModel) -> ModelVersion | None:
     return ModelVersion.objects.filter(model=model, state=ModelVersion.State.CHAMPION).first()
 
 
-def promote(version: ModelVersion, *, by: User | None, reason: str, over: int | None = None) -> Promotion:
+def promote(
+    version: ModelVersion,
+    *,
+    by: User | None,
+    reason: str,
+    over: int | None = None,
+    override: str = "",
+    kind: Promotion.Kind = Promotion.Kind.PROMOTION,
+) -> Promotion:
     """Make a version champion and retire the one before, in one transaction. A retired version comes back likewise.
 
-    ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do. Doors
-    check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, ChampionChanged, BundleCorrupt
-    when the version's files are not what was trained, and StoreAway.
+    ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do.
+    ``override`` says why it shall pass although a line of the product's gate does not hold: on the record for good.
+    Doors check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, ChampionChanged, GateClosed,
+    PermissionDenied for an override by somebody who may not, BundleCorrupt when the version's files are not what was
+    trained, and StoreAway.
     """
-    reason = reason.strip()
+    reason, override = reason.strip(), override.strip()
     if not reason:
         raise ValueError(_("A promotion needs a reason: say in a few words why this version should score."))
+    if override and by is not None and not by.has_perm(gate.OVERRIDE):
+        raise PermissionDenied(_("Only a quality manager may override the promotion policy."))
     # Before the lock: it reads the whole directory, which never changes.
     bundle.verify(version_files.at_hand(version), version.sha256)
     with transaction.atomic():
@@ -62,23 +78,52 @@ def promote(version: ModelVersion, *, by: User | None, reason: str, over: int | 
             raise AlreadyChampion(_("{version} is champion already.").format(version=version))
         if over is not None and over != (previous.number if previous else 0):
             raise ChampionChanged(_("The champion changed while you read. Look at the comparison again, then decide."))
+        lines = gate.lines(version, previous, by)
+        if kind != Promotion.Kind.ROLLBACK:
+            gate.check(lines, override)
         if previous is not None:
             ModelVersion.objects.filter(pk=previous.pk).update(state=ModelVersion.State.RETIRED)
         ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.CHAMPION)
-        promotion = Promotion.objects.create(model=model, version=version, previous=previous, by=by, reason=reason)
+        promotion = Promotion.objects.create(
+            model=model,
+            version=version,
+            previous=previous,
+            kind=kind,
+            by=by,
+            reason=reason,
+            gate=[line.to_json() for line in lines],
+            # What was not needed is not on the record: nothing was overridden.
+            override=override if any(line.fails for line in lines) else "",
+        )
     version.refresh_from_db()
     return promotion
 
 
 def roll_back(version: ModelVersion, *, by: User | None, reason: str = "", over: int | None = None) -> Promotion:
     """Bring a former champion back, by the way that every promotion goes; without a reason the record says that it was
-    rolled back. The files of the version that it replaces are not looked at: they may be what is wrong.
+    rolled back. The files of the version that it replaces are not looked at: they may be what is wrong. Nor does the
+    gate hold it up, which it passed when it became champion.
 
     Raises NeverChampion, and what ``promote`` raises.
     """
     if not version.promotions.exists():
         raise NeverChampion(_("{version} never was champion: look at it and promote it.").format(version=version))
-    return promote(version, by=by, reason=reason.strip() or _("Rolled back."), over=over)
+    why = reason.strip() or _("Rolled back.")
+    return promote(version, by=by, reason=why, over=over, kind=Promotion.Kind.ROLLBACK)
+
+
+def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = None) -> Approval:
+    """Say that a version may take the present champion's place. ``over`` as in ``promote``; doors check ``PERMISSION``
+    first. Raises ValueError without a reason, AlreadyChampion and ChampionChanged."""
+    reason = reason.strip()
+    if not reason:
+        raise ValueError(_("An approval needs a reason: say in a few words what convinced you."))
+    now = champion(version.model)
+    if now is not None and now.pk == version.pk:
+        raise AlreadyChampion(_("{version} is champion already.").format(version=version))
+    if over is not None and over != (now.number if now else 0):
+        raise ChampionChanged(_("The champion changed while you read. Look at the comparison again, then decide."))
+    return Approval.objects.create(version=version, champion=now, by=by, reason=reason)
 
 
 def former_champion(model: RegisteredModel) -> ModelVersion | None:

@@ -29,6 +29,16 @@ class LabelCountSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
 
 
+class GateLineSerializer(serializers.Serializer[Any]):
+    """One thing that a product may ask of a version. ``holds`` is null where there is nothing to tell it by."""
+
+    name = serializers.CharField(help_text="labels, replay, recall, cost, escapes, reproducible or second_person.")
+    title = serializers.CharField()
+    asked = serializers.BooleanField()
+    holds = serializers.BooleanField(allow_null=True)
+    words = serializers.CharField(help_text="What was found, and what to do.")
+
+
 class PromotionSerializer(serializers.ModelSerializer[Promotion]):
     """Who made which version champion, when and why."""
 
@@ -36,10 +46,11 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
     version = serializers.IntegerField(source="version.number")
     previous = serializers.IntegerField(source="previous.number", allow_null=True, default=None)
     by = serializers.CharField(source="by.username", allow_null=True, default=None)
+    gate = GateLineSerializer(many=True)
 
     class Meta:
         model = Promotion
-        fields = ["product", "version", "previous", "by", "reason", "created_at"]
+        fields = ["product", "version", "previous", "kind", "by", "reason", "override", "gate", "created_at"]
 
 
 class PromotionRequestSerializer(serializers.Serializer[Any]):
@@ -51,12 +62,19 @@ class PromotionRequestSerializer(serializers.Serializer[Any]):
         min_value=0,
         help_text="Number of the champion that it was compared with, 0 for none: another one is answered 409.",
     )
+    override = serializers.CharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text="Why it shall pass although the promotion policy stops it; on the record for ever.",
+    )
 
 
 class RollbackRequestSerializer(PromotionRequestSerializer):
     """Why a former champion comes back, if somebody says so."""
 
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    override = None  # type: ignore[assignment]  # nothing holds a rollback up
 
 
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):

@@ -61,7 +61,19 @@ def _load(version: ModelVersion) -> Scorer:
     )
 
 
+def _load_for_batches(version: ModelVersion) -> Scorer:
+    """One that waits for no turn: workers of low priority use it, and give way to serving by that."""
+    return Scorer.load(
+        version_files.at_hand(version),
+        expected_sha256=version.sha256,
+        threads=settings.SCORING_THREADS,
+        images=settings.SCORING_IMAGES,
+    )
+
+
 _scorers = ScorerCache(_load)
+# A candidate and a champion at a time.
+_batch_scorers = ScorerCache(_load_for_batches, capacity=2)
 
 
 def scorer(version: ModelVersion) -> Scorer:
@@ -71,3 +83,8 @@ def scorer(version: ModelVersion) -> Scorer:
     can't be reached.
     """
     return _scorers.get(version)
+
+
+def batch_scorer(version: ModelVersion) -> Scorer:
+    """The version's scorer for many stored parts, in a process that nobody waits for. Raises as ``scorer``."""
+    return _batch_scorers.get(version)

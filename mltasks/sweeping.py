@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -16,15 +17,20 @@ from django.db.models.functions import Now
 from mltasks import backbone_files, hints, version_files
 from mltasks.leased import LeasedRun, runs_of
 from mltasks.leases import let_go
-from mltasks.models import BackboneRun, ModelVersion, TrainingRun
+from mltasks.models import ModelVersion, TrainingRun
 
 logger = logging.getLogger(__name__)
 
 # A run's own hint is on its way for a moment after its commit; a busy worker may take long to come to a hint.
 HINT_GRACE = timedelta(seconds=10)
 HINT_LASTS = timedelta(minutes=2)
-KINDS: tuple[type[LeasedRun], ...] = (TrainingRun, BackboneRun)
+
 _ATTEMPT = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9a-f]{8})(\.[0-9a-f]+\.partial)?")
+
+
+def kinds() -> list[type[LeasedRun]]:
+    """Every kind of run, of this floor and of those above."""
+    return [model for model in apps.get_models() if issubclass(model, LeasedRun)]
 
 
 def sweep() -> int:
@@ -40,7 +46,7 @@ def clear_up() -> int:
 def free_abandoned() -> int:
     """Queue runs again whose lease ran out, or fail them after their last attempt. Returns how many."""
     freed = 0
-    for kind in KINDS:
+    for kind in kinds():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
             if run.lease_token is not None:
                 words = f"The {run.WORK} stopped without a word: its worker or its machine went away"
@@ -54,7 +60,7 @@ def send_lost_hints() -> int:
     long_ago = Q(hint_sent_at__lt=Now() - HINT_LASTS)
     waiting = [
         (pk, kind)
-        for kind in KINDS
+        for kind in kinds()
         for pk in runs_of(kind).queued().filter(never | long_ago).values_list("pk", flat=True)
     ]
     return sum(hints.send(pk, kind) for pk, kind in waiting)

@@ -15,5 +15,6 @@ urlpatterns = [
     path("models/<slug:model>/rows/", views.rows, name="model-rows"),
     path("models/<slug:model>/<int:number>/", views.version, name="version"),
     path("models/<slug:model>/<int:number>/promote/", views.promote, name="version-promotion"),
+    path("models/<slug:model>/<int:number>/approve/", views.approve, name="version-approval"),
     path("models/<slug:model>/<int:number>/roll-back/", views.roll_back, name="version-roll-back"),
 ]

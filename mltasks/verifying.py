@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from mltasks import backbones, version_files
 from mltasks.executing import calm_threads
-from mltasks.models import DatasetSnapshot, ModelVersion
+from mltasks.models import DatasetSnapshot, ModelVersion, Verification
 from mltasks.scratch import scratch
 from mltasks.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
 from mltasks.vision import bundle
@@ -20,6 +21,7 @@ from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progr
 
 # Between machines the same recipe rounds otherwise: figures may differ by so much.
 TOLERANCE = 0.03
+WEIGHTS = "weights"
 COMPARED = ("average_precision", "auroc", "recall", "false_alarm_rate")
 # What of `meta.json` has to be equal for weights to be equal, bit for bit.
 SAME = ("compute", "libraries", "code")
@@ -48,6 +50,17 @@ def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallb
                 yield from _learned_again(version, samples, progress)
     except SnapshotDamaged as error:
         yield Finding("images", False, str(error))
+
+
+def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | None) -> Verification:
+    """Write down what a look found, for good."""
+    return Verification.objects.create(
+        version=version,
+        holds=all(one.holds for one in findings),
+        learned_again=any(one.what == WEIGHTS for one in findings),
+        findings=[asdict(one) for one in findings],
+        by=by,
+    )
 
 
 def _files(version: ModelVersion) -> Finding:
@@ -91,10 +104,10 @@ def _learned_again(version: ModelVersion, samples: Sequence[Sample], progress: P
         same = _weights(version.path) == _weights(folder / "again")
         if not other:
             words = "are those of the version, bit for bit" if same else "differ, on the same machine by the same code"
-            yield Finding("weights", same, f"Learned again from the snapshot they {words}.")
+            yield Finding(WEIGHTS, same, f"Learned again from the snapshot they {words}.")
         else:
             words = "the same all the same" if same else "others, as they may be"
-            yield Finding("weights", True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
+            yield Finding(WEIGHTS, True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
         yield _figures(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mltasks import registry, training
+from mltasks import gate, registry, training
 from mltasks.choice import chosen_model, remember
-from mltasks.forms import PromotionForm
+from mltasks.forms import ApprovalForm, PromotionForm
 from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
 from mltasks.reading import Reading, compare, lessons
@@ -93,6 +94,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
     if request.method == "POST" and form.is_valid() and _promoted(request, found, form):
         return redirect("version", model, number)
+    lines = gate.lines(found, champion, person(request))
     context = {
         "version": found,
         "champion": champion,
@@ -100,8 +102,27 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "champion_read": Reading(champion) if champion else None,
         "rows": compare(found, champion),
         "form": form,
+        "lines": lines,
+        "closed": any(line.fails for line in lines),
+        "approvals": found.approvals.filter(champion=champion).select_related("by"),
     }
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
+
+
+@require_POST
+@needs(registry.PERMISSION)
+def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """A second person's word that a version may take the champion's place."""
+    found, form = _version(model, number), ApprovalForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))
+        return redirect("version-promotion", model, number)
+    try:
+        asked = form.cleaned_data
+        registry.approve(found, by=person(request), reason=asked["reason"], over=asked["champion"])
+    except ValueError as error:
+        messages.error(request, str(error))
+    return redirect("version-promotion", model, number)
 
 
 @require_POST
@@ -123,8 +144,14 @@ def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
 def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) -> bool:
     asked = form.cleaned_data
     try:
-        registry.promote(version, by=person(request), reason=asked["reason"], over=asked["champion"])
-    except (ValueError, registry.BundleCorrupt) as error:
+        registry.promote(
+            version,
+            by=person(request),
+            reason=asked["reason"],
+            over=asked["champion"],
+            override=asked["override"],
+        )
+    except (ValueError, PermissionDenied, registry.BundleCorrupt) as error:
         form.add_error(None, str(error))
         return False
     said = _("Version {number} is champion: it scores the next part.")

@@ -23,6 +23,10 @@ _VIEW = [
     ("mltasks", "view_modelversion"),
     ("mltasks", "view_evaluationreport"),
     ("mltasks", "view_promotion"),
+    ("mltasks", "view_approval"),
+    ("mltasks", "view_verification"),
+    ("inspection", "view_replay"),
+    ("inspection", "view_challenge"),
 ]
 _REVIEW = [*_VIEW, ("labeling", "add_review"), ("inspection", "add_inspection")]
 _MANAGE = [
@@ -37,6 +41,7 @@ _MANAGE = [
     ("labeling", "change_claim"),
     ("mltasks", "add_trainingrun"),
     ("mltasks", "promote_modelversion"),
+    ("mltasks", "override_gate"),
 ]
 _ADMINISTER = [
     *_MANAGE,

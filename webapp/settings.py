@@ -164,6 +164,9 @@ RETENTION_DAYS = env.whole("RETENTION_DAYS", 0, 0, 36_500)
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
 
+# Who says what a product asks of its next champion
+PROMOTION_GATE = "inspection.promotion_gate.lines"
+
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
@@ -171,7 +174,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "scoring"
-CELERY_TASK_ROUTES = {"mltasks.tasks.*": {"queue": "training"}}
+CELERY_TASK_ROUTES = {
+    "mltasks.tasks.*": {"queue": "training"},
+    "inspection.tasks.execute_replay": {"queue": "replay"},
+    "inspection.tasks.shadow": {"queue": "replay"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A publish must never hold a request: the sweeper finds the row anyway.
@@ -182,6 +189,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers, too
 CELERY_BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
+    "score-by-challengers": {"task": "inspection.tasks.shadow", "schedule": 5.0, "options": {"expires": 5}},
+    "look-at-candidates": {
+        "task": "inspection.tasks.look_at_candidates",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "make-parts-comparable": {
         "task": "labeling.tasks.make_comparable",
         "schedule": 15.0,

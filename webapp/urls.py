@@ -30,6 +30,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("theme/", shell.set_theme, name="theme"),
     path("", include("labeling.urls")),
+    path("", include("inspection.urls")),
     path("", include("mltasks.urls")),
     path("", include("inspection.predict_urls")),
     path("api/v1/", include(_api)),

@@ -47,9 +47,9 @@ def test_every_volume_is_declared() -> None:
 
 
 def test_each_queue_has_a_worker() -> None:
-    commands = {name: SERVICES[name]["command"] for name in ("scoring-worker", "training-worker")}
+    commands = {name: SERVICES[name]["command"] for name in ("scoring-worker", "training-worker", "replay-worker")}
     queues = {command[command.index("--queues") + 1] for command in commands.values()}
-    assert queues == {"scoring", "training"}
+    assert queues == {"scoring", "training", "replay"}
 
 
 def test_only_the_web_server_is_published_and_on_loopback() -> None:

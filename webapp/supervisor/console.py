@@ -9,7 +9,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
-_COLOURS = {"web": 36, "scoring": 32, "training": 35, "beat": 34, "demo": 33, "line": 93, "setup": 37}
+_COLOURS = {"web": 36, "scoring": 32, "training": 35, "replay": 94, "beat": 34, "demo": 33, "line": 93, "setup": 37}
 _WIDTH = 10
 
 

@@ -113,6 +113,12 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 @register.filter
+def signed(value: float | None) -> str:
+    """A difference as a whole number with its sign; a dash for none."""
+    return "–" if value is None else f"{value:+.0f}".replace("-", "−")
+
+
+@register.filter
 def share(value: float) -> str:
     """A share in [0, 1] as percent in running words: no decimals from 10 % on, at most one below."""
     return report_words.share(value)

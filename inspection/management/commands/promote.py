@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mltasks import registry
@@ -23,17 +24,20 @@ class Command(BaseCommand):
         parser.add_argument("product", help="slug of the product")
         parser.add_argument("version", type=int, help="number of the version")
         parser.add_argument("--reason", required=True, help="why this version should score")
+        parser.add_argument("--override", default="", help="why it shall pass although the promotion policy stops it")
         parser.add_argument("--by", default="", help="user name of the person who promotes")
 
-    def handle(self, *args: Any, product: str, version: int, reason: str, by: str, **options: Any) -> None:
+    def handle(
+        self, *args: Any, product: str, version: int, reason: str, override: str, by: str, **options: Any
+    ) -> None:
         """Promote it, with the same rules as the admin and the API."""
         try:
             found = find_version(product, version)
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
         try:
-            promotion = registry.promote(found, by=_person(by), reason=reason)
-        except (ValueError, registry.BundleCorrupt, StoreAway) as error:
+            promotion = registry.promote(found, by=_person(by), reason=reason, override=override)
+        except (ValueError, PermissionDenied, registry.BundleCorrupt, StoreAway) as error:
             raise CommandError(str(error)) from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
         self.stdout.write(f"Version {version} is champion of {product}{before}.")

@@ -12,6 +12,7 @@ from mltasks.foreground import progress_bar
 from mltasks.models import ModelVersion
 from mltasks.reports import find_version
 from mltasks.store_errors import StoreAway
+from mltasks.verifying import Finding
 
 
 class Command(BaseCommand):
@@ -34,15 +35,17 @@ class Command(BaseCommand):
             found = find_version(product, version)
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
-        wrong = 0
+        seen: list[Finding] = []
         with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
             try:
                 for one in verifying.verify(found, again=not hashes_only, progress=show):
-                    wrong += not one.holds
+                    seen.append(one)
                     with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
                         self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
             except StoreAway as error:
                 raise CommandError(str(error)) from None
+        verifying.record(found, seen, by=None)
+        wrong = sum(not one.holds for one in seen)
         if wrong:
             raise CommandError(f"{found} is not what it was: {wrong} of what was looked at does not hold.")
         self.stdout.write(f"{found} is what its rows say.")

@@ -1,0 +1,46 @@
+"""``replay PRODUCT VERSION [--days 30] [--most 5000] [--queue]``: the line's own history, scored again by a version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inspection import replay as replaying
+from inspection.models import Replay
+from mltasks.foreground import with_bar
+from mltasks.models import ModelVersion
+from mltasks.reports import find_version
+
+
+class Command(BaseCommand):
+    """Replay history by a candidate."""
+
+    help = (
+        "Score the newest parts of the line again by a version, beside the champion, and say what would have been "
+        "otherwise: the last lines are its figures as JSON. Nothing that was decided changes."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Product, version, the stretch, and whether a worker does it."""
+        parser.add_argument("product", help="slug of the product")
+        parser.add_argument("version", type=int, help="number of the version")
+        parser.add_argument("--days", type=int, default=replaying.DAYS, help="how far back (default %(default)s)")
+        parser.add_argument("--most", type=int, default=replaying.MOST, help="at most so many (default %(default)s)")
+        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id's id")
+
+    def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
+        """Replay, in the foreground with a progress bar unless it is queued."""
+        try:
+            candidate = find_version(product, version)
+        except ModelVersion.DoesNotExist:
+            raise CommandError(f"{product!r} has no version {version}.") from None
+        try:
+            run = replaying.start(candidate, days=days, most=most, hint=queue)
+        except replaying.ReplayRefused as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
+
+    def _execute(self, run: Replay) -> Replay:
+        return with_bar(run, lambda progress: replaying.execute(run, progress), self.stderr)

@@ -1,0 +1,35 @@
+"""The door to a product's record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from inspection import record as records
+from inspection.models import Product
+from mltasks.choice import remember
+from mltasks.signed_in import needs
+
+
+@require_GET
+@needs("mltasks.view_promotion")
+def record(request: HttpRequest, model: str) -> HttpResponse:
+    """Who decided what of versions, costs and policy, newest first."""
+    product = get_object_or_404(Product.objects.select_related("registered_model"), registered_model__name=model)
+    remember(request, product.registered_model)
+    found = records.entries(product, _moment(request.GET.get("before", "")))
+    older = found[-1].at.isoformat() if len(found) == records.PAGE else ""
+    return render(request, "models/record.html", {"product": product, "entries": found, "older": older})
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment of an earlier page; None, the newest, for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if timezone.is_aware(found) else None

@@ -1,0 +1,64 @@
+"""What a product asks of a version before it may score, line by line: every door to a promotion asks here.
+
+What is asked stands on the floor above, beside the product's costs; the setting ``PROMOTION_GATE`` names who answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from mltasks.models import ModelVersion
+
+OVERRIDE = "mltasks.override_gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that may be asked. ``holds`` is None where there is nothing to tell it by, which is no yes; ``words``
+    say what was found, and of a line that does not hold what to do."""
+
+    name: str
+    title: str
+    asked: bool
+    holds: bool | None
+    words: str
+
+    @property
+    def fails(self) -> bool:
+        """Whether it keeps the gate closed."""
+        return self.asked and not self.holds
+
+    def to_json(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        return asdict(self)
+
+
+class GateClosed(ValueError):  # noqa: N818 - a state of the thing
+    """Something that is asked does not hold. ``lines`` are those that fail."""
+
+    def __init__(self, failing: Sequence[Line]) -> None:
+        self.lines = tuple(failing)
+        said = "; ".join(f"{line.title}: {line.words}" for line in failing)
+        super().__init__(_("The promotion policy does not let it pass. {said}").format(said=said))
+
+
+def lines(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> list[Line]:
+    """Every line, asked or not, of a promotion over that champion by that person (None: a command or the night)."""
+    answer = cast(
+        Callable[[ModelVersion, ModelVersion | None, User | None], list[Line]], import_string(settings.PROMOTION_GATE)
+    )
+    return answer(version, champion, by)
+
+
+def check(found: Sequence[Line], override: str) -> None:
+    """Raise GateClosed where a line fails and nobody says why it shall be passed over."""
+    failing = [line for line in found if line.fails]
+    if failing and not override:
+        raise GateClosed(failing)

@@ -1,0 +1,1 @@
+"""A candidate beside the champion: replays, challengers, the gate and the record."""

@@ -1,0 +1,77 @@
+"""What becomes of a new version without a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inspection import candidates, replay
+from inspection.models import Product, Replay
+from mltasks import registry
+from mltasks.models import ModelVersion, TrainingRun
+from tests.inspection.replays.conftest import FAIL, PASS, Part, replayed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mltasks.registry.bundle.verify", lambda *_: None)
+    monkeypatch.setattr("mltasks.registry.version_files.at_hand", lambda _: None)
+    monkeypatch.setattr("mltasks.hints.send", lambda *_: True)
+
+
+def ask(product: Product, **policy: Any) -> None:
+    Product.objects.filter(pk=product.pk).update(**policy)
+
+
+def at_night(version: ModelVersion) -> None:
+    TrainingRun.objects.filter(pk=version.run_id).update(trigger="nightly")
+
+
+def test_nothing_is_asked_and_nothing_happens(part: Part, candidate: ModelVersion) -> None:
+    part(PASS, PASS)
+    assert candidates.sweep() == ([], [])
+
+
+def test_a_replay_that_is_asked_starts_once(product: Product, part: Part, candidate: ModelVersion) -> None:
+    part(PASS, PASS)
+    ask(product, gate_replay=True)
+    (started,), _ = candidates.sweep()
+    assert (started.candidate, started.scope) == (candidate, "history")
+    assert candidates.sweep() == ([], [])
+
+
+def test_a_locked_holdout_measures_each_new_version(part: Part, candidate: ModelVersion) -> None:
+    part(PASS, PASS)
+    locked = part(PASS, PASS, "FAIL", holdout=True)
+    (started,), _ = candidates.sweep()
+    assert (started.scope, started.parts) == ("holdout", [locked.pk])
+    done = replay.execute(started)
+    assert done.figures["holdout"]["candidate"]["recall"]["counted"]["value"] == 0.0
+    assert replay.latest(candidate, registry.champion(candidate.model)) is None, "That is no replay of history."
+
+
+def test_a_night_s_version_promotes_itself_through_the_gate(
+    product: Product, part: Part, champion: ModelVersion, candidate: ModelVersion
+) -> None:
+    ask(product, promote_nightly=True, gate_escapes=0)
+    at_night(candidate)
+    better = part(PASS, FAIL, "FAIL")
+    (started,), promoted = candidates.sweep()
+    assert promoted == [], "Not before its replay."
+    Replay.objects.filter(pk=started.pk).update(state="failed")
+    replayed(candidate, better, part(FAIL, PASS, "FAIL"))
+    assert candidates.sweep() == ([], []), "It passes a defective part that the champion stopped."
+    assert registry.champion(candidate.model) == champion
+    replayed(candidate, better)
+    _, (promotion,) = candidates.sweep()
+    assert (promotion.version, promotion.kind, promotion.by) == (candidate, "nightly", None)
+    assert candidates.sweep() == ([], [])
+
+
+def test_a_person_s_version_waits_for_a_person(product: Product, part: Part, candidate: ModelVersion) -> None:
+    ask(product, promote_nightly=True)
+    replayed(candidate, part(PASS, PASS))
+    assert candidates.sweep() == ([], [])

@@ -1,0 +1,179 @@
+"""The gate: each line of a promotion policy told from the rows, and one answer for every door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import Error, connection, transaction
+
+from inspection import promotion_gate, record
+from inspection.models import Product
+from mltasks import registry, verifying
+from mltasks.gate import Line
+from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks.verifying import Finding
+from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, make_person, replayed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions here are rows alone; `tests/mltasks/test_promoting.py` has real files."""
+    monkeypatch.setattr("mltasks.registry.bundle.verify", lambda *_: None)
+    monkeypatch.setattr("mltasks.registry.version_files.at_hand", lambda _: None)
+
+
+def ask(product: Product, **policy: Any) -> None:
+    Product.objects.filter(pk=product.pk).update(**policy)
+
+
+def line(name: str, version: ModelVersion, by: Any = None) -> Line:
+    lines = promotion_gate.lines(version, registry.champion(version.model), by)
+    return next(one for one in lines if one.name == name)
+
+
+def test_by_default_nothing_is_asked(candidate: ModelVersion) -> None:
+    lines = promotion_gate.lines(candidate, registry.champion(candidate.model), None)
+    assert [one.name for one in lines] == [
+        *("labels", "replay", "recall", "cost", "escapes", "reproducible", "second_person")
+    ]
+    assert not any(one.asked for one in lines)
+    promotion = registry.promote(candidate, by=None, reason="Nobody asks.")
+    assert [one["name"] for one in promotion.gate] == [one.name for one in lines]
+
+
+def test_a_model_without_a_product_has_no_gate(candidate: ModelVersion) -> None:
+    alone = RegisteredModel.objects.create(name="alone")
+    ModelVersion.objects.filter(pk=candidate.pk).update(model=alone)
+    candidate.refresh_from_db()
+    assert promotion_gate.lines(candidate, None, None) == []
+
+
+def test_labels(product: Product, candidate: ModelVersion) -> None:
+    ask(product, gate_labels=21)
+    assert line("labels", candidate).fails and "20 labels" in line("labels", candidate).words
+    ask(product, gate_labels=20)
+    assert line("labels", candidate).holds
+
+
+def test_a_replay_counts_over_the_present_champion_alone(
+    product: Product, part: Part, champion: ModelVersion, candidate: ModelVersion
+) -> None:
+    ask(product, gate_replay=True)
+    assert line("replay", candidate).fails and "replay it first" in line("replay", candidate).words
+    replayed(candidate, part(PASS, PASS))
+    assert line("replay", candidate).holds
+    ModelVersion.objects.filter(pk=champion.pk).update(state="retired")
+    assert line("replay", candidate).words.startswith("There is no champion")
+
+
+def test_cost_and_new_escapes(product: Product, part: Part, candidate: ModelVersion) -> None:
+    ask(product, gate_cost=True, gate_escapes=0)
+    assert line("cost", candidate).holds is None and line("cost", candidate).fails
+    replayed(candidate, part(DOUBT, PASS, "FAIL"), *(part(DOUBT, PASS, "PASS") for _ in range(40)))
+    assert line("cost", candidate).holds, "Forty reviews are dearer than one escape."
+    assert line("escapes", candidate).fails and "passes 1 defective" in line("escapes", candidate).words
+    ask(product, gate_escapes=1)
+    assert line("escapes", candidate).holds
+    replayed(candidate, part(FAIL, PASS, "FAIL"))
+    assert line("cost", candidate).fails, "The newest replay counts."
+
+
+def test_without_evidence_there_is_nothing_to_tell_the_cost_by(
+    product: Product, part: Part, candidate: ModelVersion
+) -> None:
+    ask(product, gate_cost=True)
+    replayed(candidate, part(PASS, FAIL))
+    assert line("cost", candidate).fails and "label more" in line("cost", candidate).words
+
+
+def test_recall_by_its_lower_end(product: Product, part: Part, candidate: ModelVersion) -> None:
+    ask(product, gate_recall=0.9)
+    assert line("recall", candidate).holds is None
+    caught = [part(PASS, FAIL, "FAIL", holdout=True) for _ in range(20)]
+    replayed(candidate, *caught)
+    found = line("recall", candidate)
+    assert found.fails and "100.0 % of 20 defective parts" in found.words, "All of twenty is not ninety in a hundred."
+    ask(product, gate_recall=0.7)
+    assert line("recall", candidate).holds
+    audited = part(PASS, FAIL, "PASS", holdout=True, inclusion=0.01)
+    replayed(candidate, *caught, audited)
+    assert line("recall", candidate).fails, "One in a hundred was looked at: an escape may have been missed."
+
+
+def test_reproducible(product: Product, candidate: ModelVersion) -> None:
+    ask(product, gate_reproducible=True)
+    verifying.record(candidate, [Finding("files", True, "whole")], by=None)
+    assert line("reproducible", candidate).fails, "Hashes alone are no second training."
+    verifying.record(candidate, [Finding("weights", False, "they differ")], by=None)
+    assert "they differ" in line("reproducible", candidate).words
+    verifying.record(candidate, [Finding("weights", True, "the same")], by=None)
+    assert line("reproducible", candidate).holds
+
+
+def test_a_second_person_is_another_one(product: Product, champion: ModelVersion, candidate: ModelVersion) -> None:
+    ask(product, gate_second_person=True)
+    mia, ada = make_person("mia", "promote_modelversion"), make_person("ada", "promote_modelversion")
+    registry.approve(candidate, by=mia, reason="I looked at the flips.")
+    with pytest.raises(registry.GateClosed, match="Nobody else"):
+        registry.promote(candidate, by=mia, reason="And I promote it myself.")
+    promotion = registry.promote(candidate, by=ada, reason="Two of us.")
+    (said,) = [one for one in promotion.gate if one["name"] == "second_person"]
+    assert said["holds"] and "mia approved it" in said["words"]
+    assert not line("second_person", champion, ada).holds, "An approval is over one champion."
+    with pytest.raises(registry.AlreadyChampion):
+        registry.approve(candidate, by=ada, reason="Again.")
+
+
+def test_a_closed_gate_is_passed_with_a_reason_by_who_may(
+    product: Product, champion: ModelVersion, candidate: ModelVersion
+) -> None:
+    ask(product, gate_replay=True)
+    mia, boss = make_person("mia", "promote_modelversion"), make_person("boss", "promote_modelversion", "override_gate")
+    with pytest.raises(registry.GateClosed, match="Replay"):
+        registry.promote(candidate, by=mia, reason="Now.")
+    with pytest.raises(PermissionDenied):
+        registry.promote(candidate, by=mia, reason="Now.", override="I say so.")
+    assert registry.champion(candidate.model) == champion
+    promotion = registry.promote(candidate, by=boss, reason="The line stands.", override="No time for a replay.")
+    assert (promotion.override, registry.champion(candidate.model)) == ("No time for a replay.", candidate)
+    back = registry.roll_back(champion, by=mia)
+    assert (back.kind, back.override) == ("rollback", ""), "Nothing holds a rollback up."
+
+
+def test_an_override_that_was_not_needed_is_not_on_the_record(candidate: ModelVersion) -> None:
+    boss = make_person("boss", "promote_modelversion", "override_gate")
+    assert registry.promote(candidate, by=boss, reason="Better.", override="To be sure.").override == ""
+
+
+def test_the_record_has_it_all_and_never_changes(
+    product: Product, champion: ModelVersion, candidate: ModelVersion
+) -> None:
+    ada = make_person("ada", "promote_modelversion", "override_gate")
+    ask(product, gate_replay=True, fn_cost=9)
+    registry.approve(candidate, by=ada, reason="Seen.")
+    registry.promote(candidate, by=ada, reason="Better.", override="No time.")
+    registry.roll_back(champion, by=ada, reason="Worse after all.")
+    verifying.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
+    with connection.cursor() as cursor:
+        for table in ("mltasks_promotion", "mltasks_approval", "mltasks_verification", "inspection_policychange"):
+            for change in (f"UPDATE {table} SET created_at = now()", f"DELETE FROM {table}"):  # noqa: S608
+                with pytest.raises(Error, match="Cannot update or delete"), transaction.atomic():
+                    cursor.execute(change)
+    words = [entry.words for entry in record.entries(product)]
+    assert sorted(words) == sorted(
+        [
+            "The product began, with these values",
+            "Costs and policy changed",
+            "Version 1 became champion",
+            "Version 2 approved over version 1",
+            "Version 2 became champion, in the place of version 1",
+            "Rolled back to version 1, in the place of version 2",
+            "Version 2 verified, looked at by its hashes: WRONG",
+        ]
+    )
+    older = record.entries(product, before=Promotion.objects.earliest("created_at").created_at)
+    assert [entry.words for entry in older] == ["The product began, with these values"]
