@@ -37,6 +37,8 @@ _MANAGE = [
     ("labeling", "change_claim"),
     ("mltasks", "add_trainingrun"),
     ("mltasks", "promote_modelversion"),
+    ("mltasks", "view_trustedplant"),
+    ("mltasks", "view_importedversion"),
 ]
 _ADMINISTER = [
     *_MANAGE,
@@ -46,6 +48,8 @@ _ADMINISTER = [
     ("inspection", "view_stationkey"),
     ("inspection", "add_stationkey"),
     ("inspection", "change_stationkey"),
+    ("mltasks", "add_trustedplant"),
+    ("mltasks", "delete_trustedplant"),
     ("auth", "view_user"),
     ("auth", "add_user"),
     ("auth", "change_user"),
