@@ -70,7 +70,9 @@ def has_new_labels(product: Product, due: datetime) -> bool:
     seen = DatasetSnapshot.objects.filter(model=model, runs__state__in=states)
     trained = seen.aggregate(at=Max("created_at"))["at"]
     # A night that was refused for too few labels is not refused again until there is a new one.
-    refused = TrainingRun.objects.filter(model=model, snapshot=None).aggregate(at=Max("created_at"))["at"]
+    # A version that came from another plant has learned from none of these labels, and refused nothing.
+    no_snapshot = TrainingRun.objects.filter(model=model, snapshot=None).exclude(trigger=TrainingRun.Trigger.IMPORTED)
+    refused = no_snapshot.aggregate(at=Max("created_at"))["at"]
     since = max((moment for moment in (trained, refused) if moment), default=None)
     new = Q(created_at__lte=due) & (Q(created_at__gt=since) if since else Q())
     labels = Label.objects.filter(new, inspection__product=product)

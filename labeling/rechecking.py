@@ -21,9 +21,11 @@ SHARE = 0.05  # of the labels that the version learned from; never less than one
 
 
 def sweep() -> list[Recheck]:
-    """Open what the newest version of each model doubts and return what was new. One's trouble costs no other's."""
+    """Open what the newest version of each model doubts, of those that learned here, and return what was new. One's
+    trouble costs no other's."""
     opened = []
-    newest = ModelVersion.objects.order_by("model_id", "-number").distinct("model_id")
+    # What came from another plant has seen none of these labels.
+    newest = ModelVersion.objects.filter(imported=None).order_by("model_id", "-number").distinct("model_id")
     for version in newest.select_related("model", "run__snapshot"):
         try:
             opened += open_rechecks(version)

@@ -11,13 +11,14 @@ from unfold.admin import TabularInline
 
 from mltasks import registry
 from mltasks.admin_backbones import BackboneRunAdmin
+from mltasks.admin_plants import ImportedVersionAdmin, TrustedPlantAdmin
 from mltasks.admin_runs import PERMISSION as MAY_RETRAIN
 from mltasks.admin_runs import TrainingRunAdmin
 from mltasks.admin_versions import ModelVersionAdmin
 from mltasks.models import DatasetSnapshot, Promotion, RegisteredModel, SnapshotItem
 from mltasks.read_only import ReadOnlyAdmin
 
-__all__ = ["BackboneRunAdmin", "ModelVersionAdmin", "TrainingRunAdmin"]
+__all__ = ["BackboneRunAdmin", "ImportedVersionAdmin", "ModelVersionAdmin", "TrainingRunAdmin", "TrustedPlantAdmin"]
 
 
 @admin.register(RegisteredModel)

@@ -57,11 +57,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("labels"))
     def labels(self, version: ModelVersion) -> str:
         """Labeled images behind it."""
-        snapshot = version.run.snapshot
-        if snapshot is None:
-            return gettext("none")
-        said = gettext("{good} good, {defective} defective")
-        return said.format(good=snapshot.good, defective=snapshot.defective)
+        return Reading(version).labels_in_words or gettext("none")
 
     @admin.display(description=_("last promoted"))
     def promoted(self, version: ModelVersion) -> str:

@@ -21,3 +21,9 @@ class ApprovalForm(forms.Form):
 
     reason = forms.CharField(strip=True, max_length=2000, label=_("Reason"), widget=forms.Textarea(attrs={"rows": 2}))
     champion = forms.IntegerField(label=_("Champion"), min_value=0, widget=forms.HiddenInput)
+
+
+class ImportForm(forms.Form):
+    """A version that another plant exported. How large it may be, and what is in it, the import itself looks at."""
+
+    file = forms.FileField(label=_("File"), widget=forms.ClearableFileInput(attrs={"accept": ".slv"}))

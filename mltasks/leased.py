@@ -48,7 +48,7 @@ class LeasedRun(models.Model):
     """State, attempt and lease of a run live in its row; a Celery message is only a hint.
 
     ``COMMAND`` is the management command that executes one run in a process of its own, ``TASK`` the Celery task that
-    supervises it, ``WORK`` the word for what the process does.
+    supervises it, ``WORK`` the word for what the process usually does.
     """
 
     State = RunState
@@ -91,7 +91,17 @@ class LeasedRun(models.Model):
     @property
     def last_attempt(self) -> bool:
         """True when the run is not tried again after this attempt."""
-        return self.attempt >= self.MAX_ATTEMPTS
+        return self.attempt >= self.most_attempts
+
+    @property
+    def most_attempts(self) -> int:
+        """After so many it is not tried again."""
+        return self.MAX_ATTEMPTS
+
+    @property
+    def work(self) -> str:
+        """What the process does, in a word."""
+        return self.WORK
 
 
 def runs_of(kind: type[R]) -> LeasedRunQuerySet[R]:

@@ -85,12 +85,12 @@ def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
     ``run`` is the row as it was read. Returns False when the run has moved on since, and writes nothing then.
     """
     if run.last_attempt:
-        after = f"It was the last of {run.MAX_ATTEMPTS} attempts."
+        after = f"It was the last of {run.most_attempts} attempts." if run.most_attempts > 1 else "Begin it again."
         fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
         after = "It will be tried again."
         fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": gettext_noop("Waiting for another attempt")}
-    said = f"{words}, attempt {run.attempt} of {run.MAX_ATTEMPTS}. {after}"
+    said = f"{words}, attempt {run.attempt} of {run.most_attempts}. {after}"
     held = runs_of(type(run)).held_with(token).filter(pk=run.pk, attempt=run.attempt)
     log = Concat(F("log"), Value(log_line(said)))
     return bool(held.update(error=said, lease_token=None, lease_expires_at=None, log=log, **fields))

@@ -15,10 +15,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.backbone_run import BackboneRun as BackboneRun  # here, too, Django looks for models
+from mltasks.imported_version import ImportedVersion as ImportedVersion
 from mltasks.leased import LeasedRun, LeasedRunQuerySet
 from mltasks.promotions import Approval as Approval
 from mltasks.promotions import Promotion as Promotion
 from mltasks.promotions import Verification as Verification
+from mltasks.trusted_plant import TrustedPlant as TrustedPlant
 from mltasks.vision.types import Roi, Sample, TrainConfig
 
 
@@ -114,6 +116,7 @@ class TrainingRun(LeasedRun):
         MANUAL = "manual", _("By a person")
         NIGHTLY = "nightly", _("Nightly")
         COMMAND = "command", _("By command")
+        IMPORTED = "imported", _("Imported")
 
     COMMAND = "execute_run"
     TASK = "mltasks.tasks.execute_run"
@@ -149,6 +152,16 @@ class TrainingRun(LeasedRun):
         """Directory below the versions folder that this attempt writes its version to; no two attempts share one."""
         return f"{self.model.name}/run-{self.pk}-{self.attempt}-{self.key.hex[:8]}"
 
+    @property
+    def most_attempts(self) -> int:
+        """An import is not tried again by a worker: its file is gone with its process."""
+        return 1 if self.trigger == self.Trigger.IMPORTED else super().most_attempts
+
+    @property
+    def work(self) -> str:
+        """A training, or an import."""
+        return "import" if self.trigger == self.Trigger.IMPORTED else super().work
+
     def train_config(self) -> TrainConfig:
         """Return the run's config. Raises ValueError for unknown settings."""
         return TrainConfig.from_json(self.config)
@@ -159,8 +172,9 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
     def with_metrics(self) -> Self:
         """Each with its report's ``metrics``, without the curves that only the report's own page needs."""
-        related = self.select_related("model", "run__snapshot", "report").defer("report__evaluation")
-        return related.annotate(metrics=KeyTransform("metrics", "report__evaluation"))
+        related = self.select_related("model", "run__snapshot", "report", "imported")
+        light = related.defer("report__evaluation", "imported__document")
+        return light.annotate(metrics=KeyTransform("metrics", "report__evaluation"))
 
 
 class ModelVersion(models.Model):

@@ -92,9 +92,20 @@ class Reading:
 
     @property
     def labels(self) -> int | None:
-        """How many labels it learned from."""
-        snapshot = self.version.run.snapshot
-        return snapshot.total if snapshot else None
+        """How many labels it learned from, here or at the plant that it came from."""
+        learned_from = self.version.run.snapshot
+        if learned_from is not None:
+            return learned_from.total
+        came = getattr(self.version, "imported", None)
+        return came.labels if came else None
+
+    @property
+    def labels_in_words(self) -> str:
+        """The same by what they say; empty where nothing tells."""
+        found = self.version.run.snapshot or getattr(self.version, "imported", None)
+        if found is None or self.labels is None:
+            return ""
+        return gettext("{good} good, {defective} defective").format(good=found.good, defective=found.defective)
 
     @property
     def verdict(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mltasks.models import ModelVersion, Promotion, TrainingRun
+from mltasks.models import ImportedVersion, ModelVersion, Promotion, TrainingRun
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
@@ -77,6 +77,16 @@ class RollbackRequestSerializer(PromotionRequestSerializer):
     override = None  # type: ignore[assignment]  # nothing holds a rollback up
 
 
+class OriginSerializer(serializers.ModelSerializer[ImportedVersion]):
+    """The plant that a version came from, what it is there, and the key that signed it."""
+
+    version = serializers.IntegerField(source="number")
+
+    class Meta:
+        model = ImportedVersion
+        fields = ["plant", "product", "version", "fingerprint", "good", "defective"]
+
+
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """A version with its labels and its measured figures."""
 
@@ -85,6 +95,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     run = serializers.IntegerField(source="run_id")
     snapshot = serializers.IntegerField(source="run.snapshot.number", allow_null=True, default=None)
     labels = LabelCountSerializer(source="run.snapshot", allow_null=True, default=None)
+    imported_from = OriginSerializer(source="imported", allow_null=True, default=None)
     protocol = serializers.CharField(source="report.protocol")
     metrics = serializers.SerializerMethodField()
     promotions = PromotionSerializer(many=True)
@@ -92,7 +103,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     class Meta:
         model = ModelVersion
         fields = [
-            *("product", "version", "state", "created_at", "sha256", "run", "snapshot", "labels"),
+            *("product", "version", "state", "created_at", "sha256", "run", "snapshot", "labels", "imported_from"),
             *("protocol", "metrics", "promotions"),
         ]
 

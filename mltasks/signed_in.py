@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 View = Callable[..., HttpResponse]
+Door = TypeVar("Door", bound=Callable[..., HttpResponseBase])
 
 
-def needs(permission: str) -> Callable[[View], View]:
+def needs(permission: str) -> Callable[[Door], Door]:
     """Decorate a view: the login for strangers, 403 for people without ``permission``."""
 
-    def decorate(view: View) -> View:
+    def decorate(view: Door) -> Door:
         return login_required(permission_required(permission, raise_exception=True)(view))
 
     return decorate

@@ -49,7 +49,7 @@ def free_abandoned() -> int:
     for kind in kinds():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
             if run.lease_token is not None:
-                words = f"The {run.WORK} stopped without a word: its worker or its machine went away"
+                words = f"The {run.work} stopped without a word: its worker or its machine went away"
                 freed += let_go(run, run.lease_token, words)
     return freed
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from mltasks import backbones, hints, version_files
+from mltasks import backbones, hints, version_files, version_rows
 from mltasks.executing import calm_threads, carry_out
 from mltasks.leases import RunLease, RunNotAvailable, log_line, queue_again
-from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, RegisteredModel, TrainingRun
+from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun
 from mltasks.reporting import RunReporter
 from mltasks.snapshots import samples_at_hand
 from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
@@ -110,22 +109,7 @@ def _learn(run: TrainingRun, progress: ProgressCallback) -> Learned:
 def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelVersion:
     """The version's rows and the run's end, in one transaction."""
     with transaction.atomic():
-        # The lock makes numbers consecutive however many runs end at once.
-        RegisteredModel.objects.select_for_update().get(pk=run.model_id)
-        last = ModelVersion.objects.filter(model_id=run.model_id).aggregate(Max("number"))["number__max"] or 0
-        version = ModelVersion.objects.create(
-            model_id=run.model_id,
-            number=last + 1,
-            run=run,
-            bundle=run.bundle_name,
-            sha256=learned.sha256,
-            meta=learned.meta,
-        )
-        # The prediction of every image stays in the bundle's report.json; rows are read by lists of versions.
-        evaluation = {name: value for name, value in learned.report.items() if name != "predictions"}
-        EvaluationReport.objects.create(
-            version=version, protocol=evaluation["protocol"]["words"], evaluation=evaluation
-        )
+        version = version_rows.add(run, sha256=learned.sha256, meta=learned.meta, report=learned.report)
         said = reporter.unwritten()
         said["log"] += log_line(f"Made {version}.")
         reporter.lease.finish(TrainingRun.State.SUCCEEDED, progress=1.0, stage=gettext_noop("Done"), **said)

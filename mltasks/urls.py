@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import backbone_views, views
+from mltasks import backbone_views, exchange_views, views
 
 urlpatterns = [
     path("models/", views.models, name="models"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("models/backbone-<int:pk>/", backbone_views.backbone, name="backbone"),
     path("models/backbone-<int:pk>/live/", backbone_views.backbone_live, name="backbone-live"),
     path("models/backbone-<int:pk>/retry/", backbone_views.backbone_retry, name="backbone-retry"),
+    path("models/plant-key.pem", exchange_views.plant_key, name="plant-key"),
+    path("models/<slug:model>/import/", exchange_views.import_version, name="version-import"),
+    path("models/<slug:model>/<int:number>/export/", exchange_views.export_version, name="version-export"),
     path("models/<slug:model>/rows/", views.rows, name="model-rows"),
     path("models/<slug:model>/<int:number>/", views.version, name="version"),
     path("models/<slug:model>/<int:number>/promote/", views.promote, name="version-promotion"),

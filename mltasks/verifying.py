@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from mltasks import backbones, version_files
+from mltasks import backbones, signing, trusting, version_document, version_files
 from mltasks.executing import calm_threads
-from mltasks.models import DatasetSnapshot, ModelVersion, Verification
+from mltasks.models import DatasetSnapshot, ImportedVersion, ModelVersion, Verification
 from mltasks.scratch import scratch
 from mltasks.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
 from mltasks.vision import bundle
@@ -38,8 +38,10 @@ class Finding:
 
 def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallback = no_progress) -> Iterator[Finding]:
     """Look at a version's files, its snapshot's rows and its images, and learn it again where all of these are whole
-    and ``again`` says so. One finding after another; none of them is changed by the look. Raises StoreAway."""
-    found = [_files(version), *_rows(version)]
+    and ``again`` says so; of an imported one, at its files and at what the other plant signed. One finding after
+    another; none of them is changed by the look. Raises StoreAway."""
+    came = getattr(version, "imported", None)
+    found = [_files(version), *(_rows(version) if came is None else _signed(version, came))]
     yield from found
     if version.run.snapshot is None:
         return
@@ -83,6 +85,29 @@ def _rows(version: ModelVersion) -> Iterator[Finding]:
     changed = _changed_labels(version, snapshot)
     named = f" The version learned otherwise of {', '.join(changed[:3])}." if changed else ""
     yield Finding("snapshot", False, f"The rows of {snapshot} are not those that were frozen.{named}")
+
+
+def _signed(version: ModelVersion, came: ImportedVersion) -> Iterator[Finding]:
+    """What the other plant signed, against its signature and against the rows here."""
+    document, by = came.document.encode(), f"{came.plant}, {came.spoken}"
+    try:
+        says = version_document.read(document)
+        holds = signing.is_signed(document, bytes(came.signature), came.public_key)
+        holds = holds and signing.fingerprint(came.public_key) == came.fingerprint == says.fingerprint
+    except ValueError as error:
+        yield Finding("signature", False, f"What {by} signed can't be read: {error}.")
+        return
+    trusted = "" if trusting.is_trusted(came.fingerprint) else " That key is no longer trusted here."
+    yield Finding("signature", holds, f"It is {'' if holds else 'not '}that of {by}.{trusted}")
+    same = (says.sha256, says.evaluation) == (version.sha256, version.report.evaluation)
+    yield Finding("report", same, f"Digest and figures are {'' if same else 'not '}those that were signed.")
+    if says.snapshot is None:
+        yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
+        return
+    total = says.snapshot.good + says.snapshot.defective
+    yield Finding("snapshot", True, f"The {total} items that were signed are those that were frozen over there.")
+    there = f"its images are at {came.plant}, where `verify_version {came.product} {came.number}` can do it"
+    yield Finding("weights", True, f"Not learned again: {there}.")
 
 
 def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -29,9 +30,9 @@ def at_hand(version: ModelVersion) -> Path:
     return path
 
 
-def publish(name: str) -> None:
+def publish(name: str, patience: Sequence[float] | None = None) -> None:
     """Put the directory of that name below VERSIONS_DIR into the store. Before its row: a row means that every machine
-    can fetch it. Raises StoreAway after four minutes of trying."""
+    can fetch it. Raises StoreAway after four minutes of trying, or after the tries that ``patience`` allows."""
     if not stored_files.is_shared():
         return
     with stored_files.scratch_for_versions() as folder, (folder / "packed").open("w+b") as file:
@@ -39,7 +40,7 @@ def publish(name: str) -> None:
         size = file.tell()
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        stored_files.patiently(lambda: stored_files.versions().put(_object(name), file, sha256))
+        stored_files.patiently(lambda: stored_files.versions().put(_object(name), file, sha256), patience)
     logger.info("Published %s: %.0f MB", name, size / 1e6)
 
 

@@ -179,5 +179,7 @@ def _run(pk: int) -> TrainingRun:
 
 
 def _version(model: str, number: int) -> ModelVersion:
-    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "run__requested_by")
+    related = ModelVersion.objects.select_related(
+        "model", "report", "run__snapshot", "run__requested_by", "imported__imported_by"
+    ).defer("imported__document")
     return get_object_or_404(related, model__name=model, number=number)

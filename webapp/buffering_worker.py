@@ -73,7 +73,8 @@ class BufferingWorker(Worker):
             cleanup_interval=5,
             connection_limit=self.cfg.worker_connections,
             max_request_header_size=self.cfg.limit_request_fields * self.cfg.limit_request_field_size,
-            max_request_body_size=settings.MAX_BATCH_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            max_request_body_size=max(settings.MAX_BATCH_BYTES, settings.MAX_VERSION_BYTES)
+            + settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             inbuf_overflow=IN_MEMORY_BYTES,
             outbuf_overflow=IN_MEMORY_BYTES,
             recv_bytes=64 * 1024,

@@ -42,6 +42,8 @@ _MANAGE = [
     ("mltasks", "add_trainingrun"),
     ("mltasks", "promote_modelversion"),
     ("mltasks", "override_gate"),
+    ("mltasks", "view_trustedplant"),
+    ("mltasks", "view_importedversion"),
 ]
 _ADMINISTER = [
     *_MANAGE,
@@ -51,6 +53,8 @@ _ADMINISTER = [
     ("inspection", "view_stationkey"),
     ("inspection", "add_stationkey"),
     ("inspection", "change_stationkey"),
+    ("mltasks", "add_trustedplant"),
+    ("mltasks", "delete_trustedplant"),
     ("auth", "view_user"),
     ("auth", "add_user"),
     ("auth", "change_user"),

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mltasks', '0003_snapshot_items_by_image'),
+        ('mltasks', '0004_versions_come_from_other_plants'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

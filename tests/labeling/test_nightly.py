@@ -117,6 +117,14 @@ def test_too_few_labels_are_said_once_a_night(product: Product) -> None:
     assert not DatasetSnapshot.objects.exists()
 
 
+def test_a_version_that_came_from_another_plant_has_seen_no_label(taught: Product) -> None:
+    TrainingRun.objects.create(
+        model=taught.registered_model, trigger="imported", state="succeeded", created_at=_at(9, 23), attempt=1
+    )
+    (run,) = nightly.tick(_at(10, 2))
+    assert (run.state, run.trigger) == ("queued", "nightly")
+
+
 def test_settings_that_cannot_work_are_said(taught: Product) -> None:
     Product.objects.update(training_settings={"max_epoch": 3})
     (run,) = nightly.tick(_at(10, 2))

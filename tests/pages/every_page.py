@@ -25,6 +25,7 @@ ADDRESSES = {
     "version": "/models/plate/1/",
     "version:doubts": "/models/plate/3/",
     "version-promotion": "/models/plate/2/promote/",
+    "version-import": "/models/plate/import/",
 }
 # What a new installation answers before there is any product.
 NEED_NO_PRODUCT = ("/", "/review/", "/review/plain/", "/inspections/", "/defect-types/", "/reviewers/", "/models/")
@@ -39,6 +40,7 @@ NO_PAGES = {
     **dict.fromkeys(("inspect", "part-correct", "part-undo", "retrain", "pretrain"), "a form's target, POST only"),
     **dict.fromkeys(("run-retry", "backbone-retry", "theme", "logout"), "a form's target, POST only"),
     "version-roll-back": "a form's target, POST only",
+    **dict.fromkeys(("version-export", "plant-key"), "a file"),
     **dict.fromkeys(("healthz", "readyz", "metrics"), "for machines"),
     **dict.fromkeys(("predict", "schema"), "for machines"),
     "docs": "Swagger's own page",

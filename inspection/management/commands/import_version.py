@@ -1,0 +1,42 @@
+"""``import_version PRODUCT FILE``: a version that another plant exported becomes a candidate here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from mltasks import importing
+from mltasks.models import RegisteredModel
+from mltasks.store_errors import StoreAway
+
+
+class Command(BaseCommand):
+    """Import a version."""
+
+    help = (
+        "Bring in a version that another plant exported, once its signature, its hashes and its report hold. It is a "
+        "candidate of the product, whatever it is called over there, and scores when somebody promotes it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The product here, and the file."""
+        parser.add_argument("product", help="slug of the product here")
+        parser.add_argument("file", type=Path, help="what export_version wrote over there")
+
+    def handle(self, *args: Any, product: str, file: Path, **options: Any) -> None:
+        """Import it. The last line is the version's number."""
+        model = RegisteredModel.objects.filter(name=product).first()
+        if model is None:
+            raise CommandError(f"There is no product {product!r}. Make it with create_product.")
+        try:
+            with file.open("rb") as opened:
+                version = importing.import_version(model, opened, by=None)
+        except (importing.ImportRefused, StoreAway, ImproperlyConfigured) as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{file} can't be imported: {error.strerror or error}.") from None
+        self.stderr.write(f"{version} is {version.imported}, a candidate. Compare it on its page, then promote it.")
+        self.stdout.write(str(version.number))

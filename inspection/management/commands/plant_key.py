@@ -1,0 +1,28 @@
+"""``plant_key``: this plant's public key, for other plants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+
+from mltasks import signing
+
+
+class Command(BaseCommand):
+    """Print the plant's public key."""
+
+    help = (
+        "Print this plant's public key; redirect it into a file for another plant. Its fingerprint, which goes to "
+        "standard error, is what you tell them by another way."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """The key to standard output, the fingerprint to standard error."""
+        try:
+            key = signing.own_public_key()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
+        self.stderr.write(f"Fingerprint: {signing.in_groups(signing.fingerprint(key))}")
+        self.stdout.write(key, ending="")

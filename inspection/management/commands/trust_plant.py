@@ -1,0 +1,35 @@
+"""``trust_plant NAME KEY_FILE --fingerprint …``: versions that another plant signed may come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from mltasks import trusting
+
+
+class Command(BaseCommand):
+    """Trust another plant's key."""
+
+    help = (
+        "Trust what another plant signs, by the key that its plant_key printed. The fingerprint is what that plant "
+        "tells you by another way than the key came, by telephone for example: without it nothing is trusted."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What the plant is called here, its key, and its fingerprint."""
+        parser.add_argument("name", help="what the plant is called here")
+        parser.add_argument("key", type=Path, help="file with its public key, as plant_key printed it over there")
+        parser.add_argument("--fingerprint", default="", help="as that plant told it; spaces do not matter")
+
+    def handle(self, *args: Any, name: str, key: Path, fingerprint: str, **options: Any) -> None:
+        """Trust it where key and fingerprint fit."""
+        try:
+            plant = trusting.trust(name, key.read_bytes(), fingerprint, by=None)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{key} can't be read: {error.strerror}.") from None
+        self.stdout.write(f"Versions signed by {plant} may come in. The admin ends that, under Trusted plants.")

@@ -1,0 +1,41 @@
+"""JSON from elsewhere, read so that what a database keeps is what was said: one value a name, and only real numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+
+def read(raw: bytes) -> Any:
+    """The value. Raises ValueError, in words, for what is no UTF-8 or no JSON, says a name twice, holds a number that
+    is none (NaN, infinity, 1e999) or a character that a database can't keep, or is nested too deeply."""
+    try:
+        text = raw.decode("utf-8")
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    # Escapes that mean no character: a zero byte, half of a pair.
+    if "\\u0000" in text:
+        raise ValueError("it holds a zero character")
+    if "\\ud" in text.lower():
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("it says a name twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
