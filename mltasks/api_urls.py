@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import api
+from mltasks import api, api_card
 
 _VERSION = "<slug:product>/versions/<int:number>/"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("<slug:product>/versions/", api.VersionList.as_view(), name="version-list"),
     path(_VERSION, api.VersionDetail.as_view(), name="version-detail"),
     path(f"{_VERSION}report/", api.VersionReport.as_view(), name="version-report"),
+    path(f"{_VERSION}card/", api_card.VersionCard.as_view(), name="version-card"),
     path(f"{_VERSION}promote/", api.VersionPromote.as_view(), name="version-promote"),
     path(f"{_VERSION}rollback/", api.VersionRollback.as_view(), name="version-rollback"),
     path(f"{_VERSION}files/<path:path>", api.VersionFile.as_view(), name="version-file"),

@@ -154,6 +154,11 @@ class TrainingRun(LeasedRun):
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     """Sets of versions in domain words."""
 
+    def with_origin(self) -> Self:
+        """Each with its model and report, its run with who asked for it, and its snapshot."""
+        related = self.select_related("model", "report", "run__snapshot", "run__requested_by")
+        return related.defer("run__log", "run__epochs")
+
     def with_metrics(self) -> Self:
         """Each with its report's ``metrics``, without the curves that only the report's own page needs."""
         related = self.select_related("model", "run__snapshot", "report").defer("report__evaluation")

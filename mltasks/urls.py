@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import backbone_views, views
+from mltasks import backbone_views, card_views, views
 
 urlpatterns = [
     path("models/", views.models, name="models"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("models/backbone-<int:pk>/retry/", backbone_views.backbone_retry, name="backbone-retry"),
     path("models/<slug:model>/rows/", views.rows, name="model-rows"),
     path("models/<slug:model>/<int:number>/", views.version, name="version"),
+    path("models/<slug:model>/<int:number>/card/", card_views.card, name="model-card"),
     path("models/<slug:model>/<int:number>/promote/", views.promote, name="version-promotion"),
     path("models/<slug:model>/<int:number>/roll-back/", views.roll_back, name="version-roll-back"),
 ]

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mltasks import registry, training
+from mltasks import lineage, registry, training
 from mltasks.choice import chosen_model, remember
 from mltasks.forms import PromotionForm
 from mltasks.leases import RunNotAvailable
@@ -79,6 +79,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "read": Reading(found),
         "promotions": found.promotions.select_related("by", "previous"),
         "champion": registry.champion(found.model),
+        "lineage": lineage.of(found),
     }
     return render(request, "models/version.html", context)
 
@@ -152,5 +153,4 @@ def _run(pk: int) -> TrainingRun:
 
 
 def _version(model: str, number: int) -> ModelVersion:
-    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "run__requested_by")
-    return get_object_or_404(related, model__name=model, number=number)
+    return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)

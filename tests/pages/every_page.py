@@ -24,6 +24,8 @@ ADDRESSES = {
     "backbone": "/models/backbone-{lesson}/",
     "version": "/models/plate/1/",
     "version:doubts": "/models/plate/3/",
+    "model-card": "/models/plate/1/card/",
+    "snapshot": "/models/plate/snapshot-1/",
     "version-promotion": "/models/plate/2/promote/",
 }
 # What a new installation answers before there is any product.
@@ -39,6 +41,7 @@ NO_PAGES = {
     **dict.fromkeys(("inspect", "part-correct", "part-undo", "retrain", "pretrain"), "a form's target, POST only"),
     **dict.fromkeys(("run-retry", "backbone-retry", "theme", "logout"), "a form's target, POST only"),
     "version-roll-back": "a form's target, POST only",
+    "snapshot-manifest": "a file to download",
     **dict.fromkeys(("healthz", "readyz", "metrics"), "for machines"),
     **dict.fromkeys(("predict", "schema"), "for machines"),
     "docs": "Swagger's own page",
