@@ -27,12 +27,12 @@ def of(version: ModelVersion) -> Facts:
         "snapshot": snapshot_facts(run.snapshot),
         "run": _run(run, meta.get("training", {}).get("seconds")),
         "seed": config.get("seed"),
-        "config": config,
-        "asked": {name: value for name, value in run.config.items() if config.get(name) != value},
+        "config": dict(sorted(config.items())),
+        "asked": {name: value for name, value in sorted(run.config.items()) if config.get(name) != value},
         "backbone": _backbone(meta, config),
         "code": _code(meta.get("code", {})),
-        "libraries": dict(meta.get("libraries", {})),
-        "machine": {name: value for name, value in meta.get("compute", {}).items() if name != "python"},
+        "libraries": dict(sorted(meta.get("libraries", {}).items())),
+        "machine": {name: value for name, value in sorted(meta.get("compute", {}).items()) if name != "python"},
         "python": meta.get("compute", {}).get("python"),
     }
 

@@ -17,9 +17,8 @@ _WORDS: dict[str, Promise] = {
 
 def split_words(name: str) -> str:
     """What versions do with the images of a split; empty for a name that this program does not know."""
-    if name.startswith(_FOLD) and name.removeprefix(_FOLD).isdecimal():
-        said = _("part {number} of the cross-validation: measured by a sibling that had not learned from it")
-        return said.format(number=int(name.removeprefix(_FOLD)) + 1)
+    if name.startswith(_FOLD):
+        return _("parts of the cross-validation: each is measured by a sibling that had not learned from it")
     return str(_WORDS.get(name, ""))
 
 

@@ -91,7 +91,7 @@ def shown(part: Inspection, person: User) -> str:
     client = Client()
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     text = client.get(f"/inspections/{part.pk}/").content.decode()
-    return " ".join(text[text.index("lineage-title") : text.index("facts-title")].split())
+    return " ".join(text[text.index("lineage-title") : text.index("</main>")].split())
 
 
 def test_the_chain_leads_from_the_verdict_to_the_seed(
