@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from labeling import api
+from labeling import api, api_lineage
 
 urlpatterns = [
     path("queue/claim/", api.QueueClaim.as_view(), name="queue-claim"),
@@ -15,4 +15,9 @@ urlpatterns = [
     path("queue/<str:claim>/release/", api.QueueRelease.as_view(), name="queue-release"),
     path("labels/<str:label_id>/undo/", api.LabelUndoing.as_view(), name="label-undo"),
     path("inspections/<str:inspection_id>/label/", api.InspectionLabel.as_view(), name="inspection-label"),
+    path(
+        "inspections/<str:inspection_id>/lineage/",
+        api_lineage.InspectionLineage.as_view(),
+        name="inspection-lineage",
+    ),
 ]

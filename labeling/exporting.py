@@ -12,10 +12,9 @@ from typing import IO
 from inspection.models import Product
 from labeling.datasets import standing_labels
 from labeling.models import Label, current_name
+from mltasks.cells import safe
 
 HEADER = ("name", "sha256", "label", "defect type", "reviewer", "time")
-# A spreadsheet runs a cell that begins so (OWASP, CSV injection); tab and return lead there, too.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_labels(product: Product, path: Path) -> int:
@@ -48,14 +47,10 @@ def rows(labels: Iterable[Label]) -> Iterator[Sequence[str]]:
     for label in labels:
         part = label.inspection
         yield [
-            _safe(part.title or part.part_id or str(part.pk)),
+            safe(part.title or part.part_id or str(part.pk)),
             part.image_sha256,
             label.verdict,
-            _safe(current_name(label.defect_type)),
-            _safe(label.reviewer.username if label.reviewer else ""),
+            safe(current_name(label.defect_type)),
+            safe(label.reviewer.username if label.reviewer else ""),
             label.created_at.isoformat(),
         ]
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,4 +1,5 @@
-"""Parts by what their part id begins with. Few are found by index; many only where the page looks, stretch by stretch.
+"""Parts by their id, by the sha256 of their image, or by what their part id begins with. Few are found by index; many
+only where the page looks, stretch by stretch.
 
 Which of the two it is must not be left to the planner: it can't know that all parts that begin so came a year ago, and
 would walk the year to find the newest.
@@ -6,6 +7,7 @@ would walk the year to find the newest.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +20,7 @@ from inspection.models import Inspection, InspectionQuerySet, Product
 FEW = 2_000
 # Parts that one page walks past at most, where more fit.
 STRETCH = 20_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 LAST = UUID(int=2**128 - 1)
 Position = tuple[datetime, UUID]
 
@@ -62,9 +65,12 @@ class ByBytes(OrderBy):
 
 
 def search(parts: InspectionQuerySet, text: str) -> Search:
-    """Look for parts whose id is the text, or whose part id begins with it; an empty text fits all."""
+    """Look for parts whose id is the text, whose image has it as its sha256, or whose part id begins with it; an empty
+    text fits all."""
     if not text:
         return Search(Q())
+    if _SHA256.fullmatch(text.lower()):
+        return Search(Q(image_sha256=text.lower()), few=True)
     try:
         return Search(Q(pk=UUID(text)))
     except ValueError:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
 from inspection.refusals import CannotScore
-from labeling import answering, blindness, history, review
+from labeling import answering, blindness, history, lineage, review
 from labeling.forms import HistoryForm, VerdictForm, types_of
 from labeling.models import Label, Recheck
 from labeling.opinions import opinions
@@ -83,7 +83,8 @@ def score(request: HttpRequest, key: UUID) -> HttpResponse:
 
 
 def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> HttpResponse:
-    blind = part.pk in blindness.hidden_from(person(request))
+    hidden = blindness.hidden_from(person(request))
+    blind = part.pk in hidden
     standing = None if blind else review.standing_label(part)
     again = None if blind else answering.open_recheck(part)
     context = {
@@ -94,6 +95,7 @@ def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> 
         "dispute": answering.two_words(again),
         "may_say": again is None or again.reason != Recheck.Reason.DISPUTED or again.waits_for(person(request)),
         "events": timeline(part, blind=blind),
+        "lineage": lineage.of(part, hidden=hidden),
         "opinions": [] if blind else opinions(part, asked),
         "types": types_of(part.product),
         "may_undo": standing is not None and _may_undo(request, standing),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import api, api_gate
+from mltasks import api, api_card, api_gate
 
 _VERSION = "<slug:product>/versions/<int:number>/"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("<slug:product>/versions/", api.VersionList.as_view(), name="version-list"),
     path(_VERSION, api.VersionDetail.as_view(), name="version-detail"),
     path(f"{_VERSION}report/", api.VersionReport.as_view(), name="version-report"),
+    path(f"{_VERSION}card/", api_card.VersionCard.as_view(), name="version-card"),
     path(f"{_VERSION}promote/", api.VersionPromote.as_view(), name="version-promote"),
     path(f"{_VERSION}gate/", api_gate.VersionGate.as_view(), name="version-gate"),
     path(f"{_VERSION}approve/", api_gate.VersionApprove.as_view(), name="version-approve"),

@@ -170,6 +170,12 @@ class TrainingRun(LeasedRun):
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     """Sets of versions in domain words."""
 
+    def with_origin(self) -> Self:
+        """Each with its model and report, its run with who asked for it, its snapshot, and the plant it came from."""
+        run = ("run__snapshot", "run__requested_by")
+        related = self.select_related("model", "report", *run, "imported__imported_by")
+        return related.defer("run__log", "run__epochs", "imported__document")
+
     def with_metrics(self) -> Self:
         """Each with its report's ``metrics``, without the curves that only the report's own page needs."""
         related = self.select_related("model", "run__snapshot", "report", "imported")

@@ -19,8 +19,7 @@ SHOWN_FOLDERS = ("plots/", "worst/")
 
 def find_version(product: str, number: int) -> ModelVersion:
     """The version with its report, run and snapshot. Raises ModelVersion.DoesNotExist."""
-    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "run__requested_by")
-    return related.get(model__name=product, number=number)
+    return ModelVersion.objects.with_origin().get(model__name=product, number=number)
 
 
 def report_json(version: ModelVersion) -> dict[str, Any]:

@@ -136,9 +136,15 @@ def manifest_sha256(items: Iterable[SnapshotItem]) -> str:
     """Hash of one JSON line an item, given in the order of the images' hashes."""
     manifest = hashlib.sha256()
     for item in items:
-        line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]
-        manifest.update(json.dumps(line).encode() + b"\n")
+        manifest.update(manifest_line(item))
     return manifest.hexdigest()
+
+
+def manifest_line(item: SnapshotItem) -> bytes:
+    """An item as the hash has it: a JSON list of the image's sha256, 0 for good or 1 for defective, defect type, group,
+    split and region, and the line's end."""
+    line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]
+    return json.dumps(line).encode() + b"\n"
 
 
 def _sha256(path: Path) -> str:

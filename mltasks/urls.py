@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import backbone_views, exchange_views, views
+from mltasks import backbone_views, card_views, exchange_views, views
 
 urlpatterns = [
     path("models/", views.models, name="models"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("models/<slug:model>/<int:number>/export/", exchange_views.export_version, name="version-export"),
     path("models/<slug:model>/rows/", views.rows, name="model-rows"),
     path("models/<slug:model>/<int:number>/", views.version, name="version"),
+    path("models/<slug:model>/<int:number>/card/", card_views.card, name="model-card"),
     path("models/<slug:model>/<int:number>/promote/", views.promote, name="version-promotion"),
     path("models/<slug:model>/<int:number>/approve/", views.approve, name="version-approval"),
     path("models/<slug:model>/<int:number>/roll-back/", views.roll_back, name="version-roll-back"),

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mltasks import gate, registry, training
+from mltasks import gate, lineage, registry, training
 from mltasks.choice import chosen_model, remember
 from mltasks.forms import ApprovalForm, PromotionForm
 from mltasks.leases import RunNotAvailable
@@ -80,6 +80,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "read": Reading(found),
         "promotions": found.promotions.select_related("by", "previous"),
         "champion": registry.champion(found.model),
+        "lineage": lineage.of(found),
     }
     return render(request, "models/version.html", context)
 
@@ -179,7 +180,4 @@ def _run(pk: int) -> TrainingRun:
 
 
 def _version(model: str, number: int) -> ModelVersion:
-    related = ModelVersion.objects.select_related(
-        "model", "report", "run__snapshot", "run__requested_by", "imported__imported_by"
-    ).defer("imported__document")
-    return get_object_or_404(related, model__name=model, number=number)
+    return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)

@@ -24,6 +24,8 @@ ADDRESSES = {
     "backbone": "/models/backbone-{lesson}/",
     "version": "/models/plate/1/",
     "version:doubts": "/models/plate/3/",
+    "model-card": "/models/plate/1/card/",
+    "snapshot": "/models/plate/snapshot-1/",
     "version-promotion": "/models/plate/2/promote/",
     "version-import": "/models/plate/import/",
 }
@@ -41,6 +43,7 @@ NO_PAGES = {
     **dict.fromkeys(("run-retry", "backbone-retry", "theme", "logout"), "a form's target, POST only"),
     "version-roll-back": "a form's target, POST only",
     **dict.fromkeys(("version-export", "plant-key"), "a file"),
+    "snapshot-manifest": "a file to download",
     **dict.fromkeys(("healthz", "readyz", "metrics"), "for machines"),
     **dict.fromkeys(("predict", "schema"), "for machines"),
     "docs": "Swagger's own page",

@@ -18,6 +18,7 @@ from inspection.models import Product, Reason, Station
 from inspection.products import create_product
 from labeling import queue, review
 from labeling.models import DefectType
+from mltasks import model_card
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun
 from mltasks.vision.calibrators import Calibrator
 from tests import pseudo
@@ -151,12 +152,15 @@ def test_the_models_pages_are_translated(pseudo_language: None, plate: Product, 
     client = signed_in(person("mia", "quality manager"))
     versions = [f"/models/plate/{version.number}/" for version in (champion, candidate)]
     runs = [f"/models/run-{run.pk}/" for run in (champion.run, failed, running)]
-    pages = ["/", "/models/", *versions, f"{versions[1]}promote/", *runs, f"/models/backbone-{lesson.pk}/"]
+    origins = [f"{versions[0]}card/", "/models/plate/snapshot-1/", "/models/plate/snapshot-1/?q=none-such"]
+    pages = ["/", "/models/", *versions, *origins, f"{versions[1]}promote/", *runs, f"/models/backbone-{lesson.pk}/"]
     assert english(client, pages, *written_down(champion)) == {}
 
 
 def written_down(version: ModelVersion) -> list[Any]:
     """What the version says of itself: made by mltasks.vision, which knows no Django, and stored in English."""
     calibration = Calibrator.from_json(version.meta["calibration"]).in_words()
-    written = [version.report.evaluation, version.report.protocol, version.meta, calibration]
-    return [*written, version.promotions.get().reason]
+    snapshot = version.run.snapshot
+    frozen = list(snapshot.items.values_list("title", "image_sha256", "group")) if snapshot else []
+    written = [version.report.evaluation, version.report.protocol, version.meta, calibration, frozen]
+    return [*written, version.promotions.get().reason, model_card.AFTER]

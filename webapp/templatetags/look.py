@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -131,6 +132,12 @@ def item(values: Mapping[str, Any], name: str) -> Any:
 
 
 @register.filter
+def as_json(value: Any) -> str:
+    """A setting's value as its JSON, on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
 def span(value: timedelta | float | None) -> str:
     """A length of time in its largest sensible unit, such as ``5 minutes``."""
     if value is None:
@@ -166,16 +173,18 @@ def file_size(size: int) -> str:
 
 
 @register.simple_tag
-def moment(value: datetime | None) -> SafeString:
-    """A moment in the installation's time zone, its exact time in the markup and the title."""
+def moment(value: datetime | None, *, dated: bool = False) -> SafeString:
+    """A moment in the installation's time zone, its exact time in the markup and the title. One of today has no date
+    unless it is ``dated``, as on a page to be kept."""
     if value is None:
         return SafeString("–")
     local = timezone.localtime(value)
+    today = local.date() == timezone.localdate() and not dated
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(timespec="seconds"),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        local.strftime("%H:%M:%S") if local.date() == timezone.localdate() else format_date(local, "d M Y H:i"),
+        local.strftime("%H:%M:%S") if today else format_date(local, "d M Y H:i"),
     )
 
 

@@ -1,0 +1,80 @@
+"""Where a version comes from: snapshot, run, settings, code, libraries, machine and seed, each with its hash.
+
+Plain values in a dictionary, for REST, pages and model cards alike. What an older version did not record, or one that
+came from elsewhere lacks, is None or empty.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun
+
+Facts = dict[str, Any]
+
+
+def of(version: ModelVersion) -> Facts:
+    """The version's lineage. It reads the run with its person and the snapshot: select them."""
+    meta, run = version.meta, version.run
+    config = meta.get("config") or run.config
+    return {
+        "version": {
+            "product": version.model.name,
+            "number": version.number,
+            "sha256": version.sha256,
+            "made_at": version.created_at,
+        },
+        "snapshot": snapshot_facts(run.snapshot),
+        "run": _run(run, meta.get("training", {}).get("seconds")),
+        "seed": config.get("seed"),
+        "config": dict(sorted(config.items())),
+        "asked": {name: value for name, value in sorted(run.config.items()) if config.get(name) != value},
+        "backbone": _backbone(meta, config),
+        "code": _code(meta.get("code", {})),
+        "libraries": dict(sorted(meta.get("libraries", {}).items())),
+        "machine": {name: value for name, value in sorted(meta.get("compute", {}).items()) if name != "python"},
+        "python": meta.get("compute", {}).get("python"),
+    }
+
+
+def snapshot_facts(snapshot: DatasetSnapshot | None) -> Facts | None:
+    """A snapshot's number, hash, time and counts; None for none."""
+    if snapshot is None:
+        return None
+    return {
+        "number": snapshot.number,
+        "sha256": snapshot.sha256,
+        "frozen_at": snapshot.created_at,
+        "images": snapshot.total,
+        "good": snapshot.good,
+        "defective": snapshot.defective,
+    }
+
+
+def _run(run: TrainingRun, seconds: float | None) -> Facts:
+    return {
+        "id": run.pk,
+        "attempt": run.attempt,
+        "trigger": run.trigger,
+        "asked_by": run.requested_by.get_username() if run.requested_by else None,
+        "asked_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "learning_seconds": seconds,
+    }
+
+
+def _backbone(meta: Facts, config: Facts) -> Facts:
+    """The networks that were there before, and where their weights came from."""
+    weights = meta.get("backbone", {})
+    return {
+        "network": config.get("backbone"),
+        "companion": config.get("companion") or None,
+        "weights": weights.get("name"),
+        "sha256": weights.get("sha256") or None,
+        "note": weights.get("note") or None,
+    }
+
+
+def _code(code: Facts) -> Facts:
+    return {"commit": code.get("commit") or None, "sha256": code.get("sha256") or None}

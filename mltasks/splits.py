@@ -1,0 +1,27 @@
+"""What a snapshot's splits are for, in words."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+_FOLD = "fold-"
+_WORDS: dict[str, Promise] = {
+    "train": gettext_lazy("learned from"),
+    "validation": gettext_lazy("never learned from: stopping, calibration and thresholds are chosen by it"),
+    "test": gettext_lazy("never learned from, only measured on"),
+    "holdout": gettext_lazy("locked away: never learned from, only measured on"),
+}
+
+
+def split_words(name: str) -> str:
+    """What versions do with the images of a split; empty for a name that this program does not know."""
+    if name.startswith(_FOLD):
+        return _("parts of the cross-validation: each is measured by a sibling that had not learned from it")
+    return str(_WORDS.get(name, ""))
+
+
+def is_learned_from(name: str) -> bool:
+    """Whether the version itself learns from images of the split."""
+    return name == "train" or name.startswith(_FOLD)

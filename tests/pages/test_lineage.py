@@ -1,0 +1,75 @@
+"""From a part back to all it rests on, in a real browser: the chain, the snapshot, the model card on paper."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from inspection.models import Product
+from labeling import review
+from labeling.datasets import take_snapshot
+from mltasks import registry
+from mltasks.models import TrainingRun
+from tests.browser import Login, Shoot
+from tests.labeling.taught import teach
+from tests.pages.conftest import MakePerson, Receive
+from tests.trained import MakeVersion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_part_leads_back_to_all_it_rests_on(
+    page: Page,
+    login: Login,
+    shoot: Shoot,
+    product: Product,
+    make_person: MakePerson,
+    receive: Receive,
+    make_version: MakeVersion,
+    tmp_path: Path,
+) -> None:
+    mia, ada = make_person("mia", "quality manager"), make_person("ada")
+    teach(product)
+    registry.promote(make_version(product), by=mia, reason="Finds every scratch of the first week.")
+    part = receive("P-1", 1)
+    review.correct(part, by=ada, verdict="FAIL", defect_type="scratch")
+    snapshot = take_snapshot(product)
+    second = make_version(product)
+    TrainingRun.objects.filter(pk=second.run_id).update(snapshot=snapshot, requested_by=mia)
+    registry.promote(second, by=mia, reason="Ten points fewer false alarms.")
+    review.correct(part, by=mia, verdict="PASS")
+    login(page, ada)
+
+    page.goto(f"/inspections/{part.pk}/")
+    section = page.get_by_role("region", name="Where this verdict comes from")
+    expect(section).to_contain_text("Champion when it decided: promoted")
+    expect(section).to_contain_text("Snapshot 2 holds it as FAIL. It was corrected since: PASS counts now.")
+    section.scroll_into_view_if_needed()
+    shoot(page, "part-lineage")
+
+    section.get_by_role("link", name="Snapshot 2").first.click()
+    row = page.locator("#items tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("scratch")
+    page.get_by_role("link", name="Clear").click()
+    expect(row).to_have_count(17)
+    page.get_by_label("Defect type").select_option("no type named")
+    expect(row).to_have_count(8)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Manifest (JSONL)").click()
+    assert download.value.suggested_filename == "plate-snapshot-2.jsonl"
+    assert hashlib.sha256(download.value.path().read_bytes()).hexdigest() == snapshot.sha256
+    page.goto("/models/plate/snapshot-2/")
+    shoot(page, "snapshot")
+
+    page.get_by_role("link", name="Version 2").click()
+    page.get_by_role("link", name="Model card").click()
+    expect(page.get_by_role("heading", name="plate, version 2")).to_be_visible()
+    shoot(page, "model-card")
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation", name="Places")).to_be_hidden()
+    expect(page.get_by_role("link", name="Full report")).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(20, 24, 29)"
