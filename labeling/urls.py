@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling import reference_views, review_views, reviewer_views, type_views, views
+from labeling import comparison_views, reference_views, review_views, reviewer_views, type_views, views
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("inspections/<uuid:key>/correct/", views.correct, name="part-correct"),
     path("inspections/<uuid:key>/score/", views.score, name="part-score"),
     path("inspections/<uuid:key>/undo/", views.undo, name="part-undo"),
+    path("models/<slug:product>/compare/", comparison_views.compare, name="compare"),
     path("models/<slug:product>/retrain/", views.retrain, name="retrain"),
     path("models/<slug:product>/pretrain/", views.pretrain, name="pretrain"),
 ]

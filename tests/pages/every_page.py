@@ -25,6 +25,8 @@ ADDRESSES = {
     "version": "/models/plate/1/",
     "version:doubts": "/models/plate/3/",
     "version-promotion": "/models/plate/2/promote/",
+    "compare": "/models/plate/compare/?v=1&v=2&v=3",
+    "compare:choose": "/models/plate/compare/?v=1",
 }
 # What a new installation answers before there is any product.
 NEED_NO_PRODUCT = ("/", "/review/", "/review/plain/", "/inspections/", "/defect-types/", "/reviewers/", "/models/")
