@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from labeling import reference_views, review_views, reviewer_views, snapshot_views, type_views, views
+from labeling import (
+    comparison_views,
+    reference_views,
+    review_views,
+    reviewer_views,
+    snapshot_views,
+    type_views,
+    views,
+)
 
 urlpatterns = [
     path("review/", review_views.workbench, name="review"),
@@ -30,6 +38,7 @@ urlpatterns = [
         snapshot_views.manifest,
         name="snapshot-manifest",
     ),
+    path("models/<slug:product>/compare/", comparison_views.compare, name="compare"),
     path("models/<slug:product>/retrain/", views.retrain, name="retrain"),
     path("models/<slug:product>/pretrain/", views.pretrain, name="pretrain"),
 ]

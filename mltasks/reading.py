@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -222,7 +222,7 @@ def compare(candidate: ModelVersion, champion: ModelVersion | None) -> list[Row]
     ours = Reading(candidate).metrics
     theirs = Reading(champion).metrics if champion else {}
     return [
-        Row(name, str(words), ours.get(name), theirs.get(name), _difference(ours.get(name), theirs.get(name), more))
+        Row(name, str(words), ours.get(name), theirs.get(name), difference(ours.get(name), theirs.get(name), more))
         for name, words, more in COMPARED
         if name in ours or name in theirs
     ]
@@ -238,17 +238,38 @@ def lessons(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return found
 
 
-def _difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, more_is_better: bool) -> str:
-    if not ours or not theirs or ours.get("value") is None or theirs.get("value") is None:
+def difference(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None, more_is_better: bool) -> str:
+    """What to make of the difference of one figure, in words that respect the intervals; empty where one is missing."""
+    if not _is_known(ours) or not _is_known(theirs):
         return ""
     gap = ours["value"] - theirs["value"]
     if abs(gap) < 0.0005:
         return gettext("the same")
     better = gettext("{points} points better"), gettext("{points} points better, within what chance explains")
     worse = gettext("{points} points worse"), gettext("{points} points worse, within what chance explains")
-    apart = ours["low"] > theirs["high"] or ours["high"] < theirs["low"]
-    said = (better if (gap > 0) == more_is_better else worse)[0 if apart else 1]
+    said = (better if (gap > 0) == more_is_better else worse)[0 if _are_apart(ours, theirs) else 1]
     return said.format(points=f"{abs(gap) * 100:.1f}")
+
+
+def stands_out(estimates: Sequence[Mapping[str, Any] | None], more_is_better: bool) -> int | None:
+    """Which of several estimates of one figure is better than all others by more than chance explains; None where none
+    is, or where there is no other."""
+    known = [at for at, estimate in enumerate(estimates) if _is_known(estimate)]
+    if len(known) < 2:
+        return None
+    values = {at: (estimates[at] or {})["value"] for at in known}
+    best = (max if more_is_better else min)(known, key=values.__getitem__)
+    others = [estimates[at] for at in known if at != best]
+    return best if all(_are_apart(estimates[best], other) for other in others) else None
+
+
+def _is_known(estimate: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+    return estimate is not None and estimate.get("value") is not None
+
+
+def _are_apart(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None) -> bool:
+    """Whether two intervals have no value in common."""
+    return bool(ours and theirs and (ours["low"] > theirs["high"] or ours["high"] < theirs["low"]))
 
 
 def _stem(name: str) -> str:

@@ -52,3 +52,13 @@ def _mid_p(one: int, other: int) -> float:
         ways = ways * (coins - heads) // (heads + 1)
     # An uneven split has its mirror image, an even one is its own.
     return (4 * below + (ways if one == other else 2 * ways)) / (1 << (coins + 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Each p-value as it counts when all of them were looked at (Holm, Scandinavian Journal of Statistics 6, 1979): the
+    chance that any of the differences called real is none stays below the level they are compared with."""
+    found, least = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[at]))
+        found[at] = least
+    return found

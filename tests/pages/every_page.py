@@ -28,6 +28,8 @@ ADDRESSES = {
     "snapshot": "/models/plate/snapshot-1/",
     "version-promotion": "/models/plate/2/promote/",
     "version-import": "/models/plate/import/",
+    "compare": "/models/plate/compare/?v=1&v=2&v=3",
+    "compare:choose": "/models/plate/compare/?v=1",
 }
 # What a new installation answers before there is any product.
 NEED_NO_PRODUCT = ("/", "/review/", "/review/plain/", "/inspections/", "/defect-types/", "/reviewers/", "/models/")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mltasks.vision.paired import Paired, mcnemar
+from mltasks.vision.paired import Paired, holm, mcnemar
 
 
 def judged(both: int, first_only: int, second_only: int, neither: int) -> Paired:
@@ -63,3 +63,10 @@ def test_a_part_counts_once_and_is_right_when_all_its_images_are() -> None:
 def test_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         mcnemar([True], [True, False], ["a", "b"])
+
+
+def test_among_many_pairs_a_difference_counts_less() -> None:
+    # Holm (1979): the smallest times 4, the next times 3, and none below one before it.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.4, 0.6]) == pytest.approx([0.8, 0.8])
+    assert holm([]) == []

@@ -69,8 +69,8 @@ def novelty_bar(ratio: float) -> dict[str, Any]:
 @register.inclusion_tag("parts/interval.html")
 def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]:
     """A metric in [0, 1] as a dot on its 95 % interval, and in numbers. A metric that can't be told says so."""
-    value = None if metric is None else metric.get("value")
-    if metric is None or value is None:
+    value = metric.get("value") if metric else None  # a template says "" for what a report lacks
+    if not metric or value is None:
         return {"value": None, "size": size}
     low, high = metric.get("low"), metric.get("high")
     known = low is not None and high is not None

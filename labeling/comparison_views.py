@@ -1,0 +1,75 @@
+"""The door to versions beside each other: their curves and figures, and the parts on which they disagree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from labeling.pictured import pictured
+from mltasks import comparing_versions as comparing
+from mltasks.choice import remember
+from mltasks.disagreeing import disagreement
+from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.reading import Reading
+from mltasks.signed_in import needs, person, whole_number
+
+# Pictures of a page, less where each carries the words of more versions.
+PICTURES, WORDS = 24, 60
+
+
+@require_GET
+@needs("mltasks.view_modelversion")
+def compare(request: HttpRequest, product: str) -> HttpResponse:
+    """Two to six versions beside each other; with other numbers, or to choose others, the form that asks for them."""
+    model = get_object_or_404(RegisteredModel, name=product)
+    remember(request, model)
+    numbers = [whole_number(text) for text in request.GET.getlist("v")]
+    choice = comparing.choose(model, numbers)
+    if choice.refusal or "choose" in request.GET:
+        return _chooser(request, model, choice, set(numbers))
+    start = whole_number(request.GET.get("start", ""))
+    return render(request, "models/compare.html", {"model": model, "choice": choice} | _beside(request, choice, start))
+
+
+def _beside(request: HttpRequest, choice: comparing.Choice, start: int) -> dict[str, Any]:
+    versions = choice.versions
+    readings = [Reading(version) for version in versions]
+    found = disagreement(versions)
+    size = min(PICTURES, WORDS // len(versions))
+    images = found.differ[start : start + size]
+    since = [str(reading.version.number) for reading in readings if reading.learned_since]
+    return {
+        "named": get_text_list([str(version.number) for version in versions], _("and")),
+        "readings": readings,
+        "alike": comparing.measured_alike(readings),
+        "cost_alike": comparing.cost_alike(readings),
+        "measured": [(reading, comparing.how_measured(reading)) for reading in readings],
+        "figures": comparing.figures(readings),
+        "types": comparing.defect_types(readings),
+        "found": found,
+        "learned_since": since,
+        "learned_since_words": get_text_list(since, _("and")),
+        "pictures": pictured(versions[0].model, images, versions, person(request)),
+        "first": start + 1,
+        "last": start + len(images),
+        "previous": max(0, start - size) if start else None,
+        "next": start + size if start + size < len(found.differ) else None,
+    }
+
+
+def _chooser(request: HttpRequest, model: RegisteredModel, choice: comparing.Choice, numbers: set[int]) -> HttpResponse:
+    versions = ModelVersion.objects.filter(model=model).order_by("-number").only("number", "state", "created_at")
+    context = {
+        "model": model,
+        "choice": choice,
+        "versions": versions,
+        "chosen": numbers,
+        "most": comparing.MOST,
+        "asked": bool(numbers) and "choose" not in request.GET,
+    }
+    return render(request, "models/compare_choose.html", context, status=400 if choice.too_many else 200)

@@ -1,0 +1,77 @@
+"""Versions beside each other and over time in a real browser."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from inspection import intake
+from inspection.models import Inspection, Product, Station
+from mltasks.models import ModelVersion
+from mltasks.vision.learn import Learned
+from tests.browser import Login, Shoot
+from tests.pages.conftest import MakePerson
+from tests.trained import _drawn
+from tests.versions_apart import figure, make_apart
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+COMPARE = "/models/plate/compare/"
+
+
+def better(share: float, reach: float = 0.05) -> dict[str, Any]:
+    return {"recall": figure(share, reach), "average_precision": figure(min(1.0, share + 0.04), reach)}
+
+
+@pytest.fixture
+def three(product: Product, station: Station, learned: Learned) -> list[ModelVersion]:
+    """Three versions that differ on four images, of which the product has parts."""
+    model = product.registered_model
+    first = make_apart(
+        model, learned, {"scratch-08.jpg": 0.04, "good-00.jpg": 0.7}, champion=True, metrics=better(0.62)
+    )
+    second = make_apart(model, learned, {"scratch-09.jpg": 0.1}, champion=True, metrics=better(0.8, 0.1))
+    third = make_apart(model, learned, {"good-01.jpg": 0.9}, metrics=better(0.97, 0.02), without="good-02.jpg")
+    for number in (0, 8, 9):
+        intake.receive(io.BytesIO(_drawn()[number][1]), station=station, part_id=f"P-{number}")
+    return [first, second, third]
+
+
+def test_marked_versions_are_compared_down_to_the_parts_they_disagree_on(
+    page: Page, login: Login, shoot: Shoot, three: list[ModelVersion], make_person: MakePerson
+) -> None:
+    login(page, make_person("ada"))
+    page.goto("/models/")
+    page.get_by_label("Compare version 1").check()
+    page.get_by_label("Compare version 3").check()
+    # What was marked stays so when the rows come anew.
+    with page.expect_response("**/rows/"):
+        page.locator(".live").dispatch_event("refresh")
+    expect(page.get_by_label("Compare version 1")).to_be_checked()
+    page.evaluate("scrollTo(0, 0)")
+    shoot(page, "models-over-time")
+    page.get_by_role("button", name="Compare the marked").click()
+    expect(page.get_by_role("heading", name="Versions 1 and 3")).to_be_visible()
+    expect(page.get_by_role("row", name="Recall: defects it fails")).to_contain_text("35.0 points better")
+    expect(page.get_by_role("row", name="Recall: defects it fails").locator(".best")).to_have_count(1)
+    assert page.locator(".curves .curve").count() == 6
+    page.goto(f"{COMPARE}?v=1&v=2&v=3")
+    shoot(page, "compare")
+    section = page.get_by_role("region", name="Parts on which they disagree")
+    expect(section).to_contain_text("16 images were judged by at least two")
+    sheet = section.locator(".sheet li")
+    assert [one.split("\n")[0] for one in sheet.all_inner_texts() if one.startswith("P-")] == ["P-8", "P-9", "P-0"]
+    assert sheet.count() == 4
+    expect(section).to_contain_text("no part has this image here")
+    sheet.first.scroll_into_view_if_needed()
+    shoot(page, "compare-parts")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.get_by_role("heading", name="Curves").scroll_into_view_if_needed()
+    page.screenshot(path="tests/screenshots/compare-curves-phone.png")
+    sheet.first.get_by_role("link").click()
+    expect(page).to_have_url(
+        f"{page.url.split('/inspections')[0]}/inspections/{Inspection.objects.get(part_id='P-8').pk}/"
+    )
