@@ -14,6 +14,7 @@ from typing import NamedTuple
 from inspection.models import Inspection
 from labeling.models import Label, Recheck, current_name
 from mltasks.models import ModelVersion, SnapshotItem
+from mltasks.vision.types import HOLDOUT
 from mltasks.splits import split_words
 
 
@@ -26,8 +27,8 @@ class Taught(NamedTuple):
 
 @dataclass(frozen=True)
 class Frozen:
-    """What one snapshot holds of an image, the versions that it taught, and the label that it copied; None where no
-    label of today's rows says that."""
+    """What one snapshot holds of an image, the versions that it taught (none where it is locked), and the label that it
+    copied; None where no label of today's rows says that."""
 
     item: SnapshotItem
     versions: list[Taught]
@@ -81,7 +82,9 @@ def snapshots(part: Inspection, labels: Sequence[Label]) -> list[Frozen]:
     items = SnapshotItem.objects.filter(snapshot__model=model, image_sha256=part.image_sha256)
     found = list(items.select_related("snapshot").order_by("snapshot__number"))
     taught = _taught(item.snapshot_id for item in found)
-    return [Frozen(item, taught[item.snapshot_id], _copied(item, labels)) for item in found]
+    return [
+        Frozen(item, [] if item.split == HOLDOUT else taught[item.snapshot_id], _copied(item, labels)) for item in found
+    ]
 
 
 def is_disputed(label: Label) -> bool:

@@ -13,6 +13,7 @@ from inspection.models import Inspection
 from inspection.words import verdict_word
 from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
+from mltasks.vision.types import HOLDOUT
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def _snapshots(part: Inspection) -> Iterator[Event]:
         numbers = [run.version.number for run in item.snapshot.runs.all() if hasattr(run, "version")]
         versions = ", ".join(_("version {number}").format(number=number) for number in numbers)
         said = _("as {verdict}, taught {versions}") if numbers else _("as {verdict}, taught no version yet")
+        if item.split == HOLDOUT:
+            said = _("as {verdict}, locked: it measures versions and teaches none")
         detail = said.format(verdict=verdict_word("FAIL" if item.target else "PASS"), versions=versions)
         words = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
         yield Event(item.snapshot.created_at, "data", words, detail)

@@ -14,6 +14,7 @@ from mltasks import signing, strict_json
 from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.snapshots import manifest_sha256
 from mltasks.vision import bundle
+from mltasks.vision.types import HOLDOUT
 
 FORMAT = 1
 MOST_FILES = 1000
@@ -110,8 +111,10 @@ def _labeled_set(said: Mapping[str, Any]) -> LabeledSet:
     sha256 = _sha256(said, "sha256")
     if manifest_sha256(items) != sha256:
         raise ValueError("the items of its snapshot are not those that were frozen: their hash is another one")
-    defective = sum(item.target for item in items)
-    return LabeledSet(_count(said, "number"), sha256, len(items) - defective, defective)
+    # What is locked taught nothing, there as here.
+    taught = [item for item in items if item.split != HOLDOUT]
+    defective = sum(item.target for item in taught)
+    return LabeledSet(_count(said, "number"), sha256, len(taught) - defective, defective)
 
 
 def _item(said: Any) -> SnapshotItem:
