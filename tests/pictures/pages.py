@@ -96,6 +96,7 @@ PAGES = (
     Page("defect-types", "/defect-types/", "The words for defects, with keys and examples.", when="defect-types"),
     Page("models", "/models/", "All versions of a product's model, and the trainings that made them."),
     Page("version", f"/models/{PRODUCT}/2/", "A version's report: the verdict in a sentence, then the figures."),
+    Page("compare", f"/models/{PRODUCT}/compare/?v=1&v=2", "Versions beside each other, down to the parts."),
     Page("promotion", f"/models/{PRODUCT}/2/promote/", "What a promotion changes, costs and leaves open."),
     Page("run", "/models/run-{run}/", "A training, live while it runs, and its log for ever."),
     Page("admin", "/admin/", "Everything that has a row, for those who administer."),
