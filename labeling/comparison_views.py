@@ -18,8 +18,8 @@ from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reading import Reading
 from mltasks.signed_in import needs, person, whole_number
 
-# Pictures of a page, less where each carries the words of more versions.
-PICTURES, WORDS = 24, 60
+# On a page's pictures together: with more versions fewer pictures, so that no page gets heavy.
+WORDS = 40
 
 
 @require_GET
@@ -40,7 +40,7 @@ def _beside(request: HttpRequest, choice: comparing.Choice, start: int) -> dict[
     versions = choice.versions
     readings = [Reading(version) for version in versions]
     found = disagreement(versions)
-    size = min(PICTURES, WORDS // len(versions))
+    size = WORDS // len(versions)
     images = found.differ[start : start + size]
     since = [str(reading.version.number) for reading in readings if reading.learned_since]
     return {

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from inspection.models import Inspection
 from labeling.models import Label, Recheck, current_name
 from mltasks.models import ModelVersion, SnapshotItem
-from mltasks.vision.types import HOLDOUT
 from mltasks.splits import split_words
+from mltasks.vision.types import HOLDOUT
 
 
 class Taught(NamedTuple):

@@ -42,10 +42,10 @@ def choose(model: RegisteredModel, numbers: Sequence[int]) -> Choice:
     versions are refused."""
     wanted = set(numbers)
     there = wanted & set(model.versions.values_list("number", flat=True))
-    related = ModelVersion.objects.select_related("model", "report", "run__snapshot")
     if len(there) > MOST:
         said = _("Choose at most {most}: more curves over one another can't be told apart.")
         return Choice([], len(wanted) - len(there), said.format(most=MOST), too_many=True)
+    related = ModelVersion.objects.select_related("model", "report", "run__snapshot")
     versions = list(related.filter(model=model, number__in=there).order_by("number"))
     refusal = _("Choose at least two versions.") if len(versions) < LEAST else ""
     return Choice(versions, len(wanted) - len(versions), refusal)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mltasks import registry
 from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.vision import bundle
 from mltasks.vision.learn import Learned
 from tests.trained import _make as make
 from tests.trained import rewrite
@@ -44,13 +47,20 @@ def make_apart(
             row |= {"defect_probability": wrong[row["name"]], "label": _label(1 - row["target"])}
     report = {**learned.report, "metrics": {**learned.report["metrics"], **metrics}, "predictions": rows}
     version = make(model, replace(learned, report=report), False)
-    rewrite(version.path / "report.json", json.dumps(report).encode())
+    _put(version, json.dumps(report).encode())
     if champion:
-        # Not by the registry, which would find that the directory is not the one that was trained.
-        ModelVersion.objects.filter(model=model, state="champion").update(state="retired")
-        ModelVersion.objects.filter(pk=version.pk).update(state="champion")
-        version.promotions.create(model=model, reason="The test's champion.")
+        registry.promote(version, by=None, reason="The test's champion.")
     return version
+
+
+def _put(version: ModelVersion, report: bytes) -> None:
+    """Give a version another report.json, as if it had been written with it."""
+    rewrite(version.path / bundle.REPORT, report)
+    manifest = json.loads((version.path / bundle.MANIFEST).read_bytes())
+    manifest[bundle.REPORT] = hashlib.sha256(report).hexdigest()
+    rewrite(version.path / bundle.MANIFEST, json.dumps(manifest).encode())
+    version.sha256 = bundle.digest_of(manifest)
+    version.save(update_fields=["sha256"])
 
 
 def _label(target: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from math import hypot
 
 Point = tuple[float, float]
 
@@ -22,6 +23,30 @@ def _ends(members: Sequence[Point]) -> Iterable[Point]:
     kept = {0, len(members) - 1}
     kept |= {min(order, key=lambda at: members[at][1]), max(order, key=lambda at: members[at][1])}
     return (members[at] for at in sorted(kept))
+
+
+def straightened(points: Sequence[Point], within: float) -> list[Point]:
+    """The fewest of the points, roughly, through which a line passes no point farther off than ``within`` (Ramer 1972;
+    Douglas and Peucker 1973)."""
+    kept = {0, len(points) - 1}
+    stretches = [(0, len(points) - 1)]
+    while stretches:
+        begin, end = stretches.pop()
+        off = {at: _off(points, begin, end, at) for at in range(begin + 1, end)}
+        farthest = max(off, key=off.__getitem__, default=None)
+        if farthest is not None and off[farthest] > within:
+            kept.add(farthest)
+            stretches += [(begin, farthest), (farthest, end)]
+    return [points[at] for at in sorted(kept)] if points else []
+
+
+def _off(points: Sequence[Point], begin: int, end: int, at: int) -> float:
+    """How far a point is from the stretch between two others."""
+    (ax, ay), (bx, by), (x, y) = points[begin], points[end], points[at]
+    length = (bx - ax) ** 2 + (by - ay) ** 2
+    along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length if length else 0.0
+    along = min(1.0, max(0.0, along))
+    return hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay))
 
 
 def staircase(levels: Sequence[Point]) -> list[Point]:

@@ -21,8 +21,10 @@ from labeling.models import DefectType
 from mltasks import model_card
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun
 from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.learn import Learned
 from tests import pseudo
 from tests.trained import MakeVersion
+from tests.versions_apart import make_apart
 from tests.web.test_pages import part, person, signed_in
 
 MISSING = [tool for tool in pseudo.TOOLS if shutil.which(tool) is None]
@@ -141,8 +143,10 @@ def test_the_parts_pages_are_translated(pseudo_language: None, plate: Product) -
     assert english(client, ["/inspections/"]) == {}, "a refusal"
 
 
-def test_the_models_pages_are_translated(pseudo_language: None, plate: Product, make_version: MakeVersion) -> None:
-    champion, candidate = make_version(plate, champion=True), make_version(plate)
+def test_the_models_pages_are_translated(
+    pseudo_language: None, plate: Product, make_version: MakeVersion, learned: Learned
+) -> None:
+    champion, candidate = make_version(plate, champion=True), make_apart(plate.registered_model, learned, {})
     fields = {"model": plate.registered_model, "snapshot": champion.run.snapshot}
     failed = TrainingRun.objects.create(**fields, state="failed", attempt=3, stage="Failed", epochs=EPOCHS)
     running = TrainingRun.objects.create(**fields, state="running", attempt=1, progress=0.4, stage="Starting")
@@ -153,8 +157,12 @@ def test_the_models_pages_are_translated(pseudo_language: None, plate: Product, 
     versions = [f"/models/plate/{version.number}/" for version in (champion, candidate)]
     runs = [f"/models/run-{run.pk}/" for run in (champion.run, failed, running)]
     origins = [f"{versions[0]}card/", "/models/plate/snapshot-1/", "/models/plate/snapshot-1/?q=none-such"]
-    pages = ["/", "/models/", *versions, *origins, f"{versions[1]}promote/", *runs, f"/models/backbone-{lesson.pk}/"]
-    assert english(client, pages, *written_down(champion)) == {}
+    compared = [f"/models/plate/compare/{query}" for query in ("", "?v=1", "?v=1&v=2&v=9", "?v=1&v=2&start=12")]
+    beside = [f"{versions[1]}{page}/" for page in ("promote", "replay", "challenger")]
+    lessons = [*runs, f"/models/backbone-{lesson.pk}/", "/models/plate/record/", "/models/plate/import/"]
+    pages = ["/", "/models/", *compared, *versions, *origins, *beside, *lessons]
+    names = [row["name"] for row in learned.report["predictions"]]
+    assert english(client, pages, names, *written_down(champion)) == {}
 
 
 def written_down(version: ModelVersion) -> list[Any]:

@@ -24,8 +24,9 @@ register = template.Library()
 LONG, EDGE, EVEN = 1000.0, 24.0, 0.5
 # Down, in pixels: a panel of a figure, the panel of labels
 TALL, LOW = 88, 48
-# Words of a version and of a day need so much of the width on a phone.
-NUMBERS_APART, DAYS_APART = 80.0, 190.0
+# A version's number or count needs so much of the width on a screen and on a phone, a day so much on both.
+APART = {"wide": 60.0, "narrow": 170.0}
+DAYS_APART = 320.0
 # With more versions than this a finger or a mouse can't point at one.
 POINTED_AT = 40
 FIGURES = (("recall", _("Recall")), ("average_precision", _("Average precision")))
@@ -58,13 +59,12 @@ def over_time(readings: Sequence[Reading]) -> dict[str, Any]:
     if len(versions) < 2:
         return {"versions": versions}
     clock = _clock([reading.version.created_at for reading in versions])
-    numbers = _apart(clock.places, NUMBERS_APART)
     return {
         "versions": versions,
         "panels": [_panel(name, str(title), versions, clock) for name, title in FIGURES],
-        "labels": _labels(versions, clock, numbers),
+        "bars": _bars(versions, clock),
+        "named": [_named(width, versions, clock) for width in APART],
         "reigns": _reigns(versions, clock),
-        "numbers": [(_percent(clock.places[at]), versions[at].version.number) for at in numbers],
         "days": _days(versions, clock),
         "pointed_at": _pointed_at(versions, clock) if len(versions) <= POINTED_AT else [],
         "tall": TALL,
@@ -114,17 +114,30 @@ def _floor(least: float) -> float:
     return min(0.5, int(10 * max(0.0, least)) / 10)
 
 
-def _labels(versions: Sequence[Reading], clock: Clock, named: Sequence[int]) -> dict[str, Any]:
-    counts = [reading.labels for reading in versions]
-    top = nice_ceiling(max((count for count in counts if count), default=0))
-    tall = [None if count is None else round(LOW * count / top, 1) for count in counts]
-    places = zip(clock.places, tall, strict=True)
-    bars = "".join(f"M{x:.0f} {LOW}V{LOW - height:g}" for x, height in places if height)
-    words = [
-        (_percent(clock.places[at]), round(LOW - (tall[at] or 0) - 5), "–" if counts[at] is None else counts[at])
-        for at in named
+def _bars(versions: Sequence[Reading], clock: Clock) -> str:
+    places = zip(clock.places, _tall(versions), strict=True)
+    return "".join(f"M{x:.0f} {LOW}V{LOW - height:g}" for x, height in places if height)
+
+
+def _tall(versions: Sequence[Reading]) -> list[float]:
+    """The height of each version's bar of labels; 0 where nobody knows how many."""
+    top = nice_ceiling(max(reading.labels or 0 for reading in versions))
+    return [round(LOW * (reading.labels or 0) / top, 1) for reading in versions]
+
+
+def _named(width: str, versions: Sequence[Reading], clock: Clock) -> dict[str, Any]:
+    """The versions that have room for their number and their count of labels on a window that is ``width``."""
+    tall = _tall(versions)
+    named = [
+        {
+            "x": _percent(clock.places[at]),
+            "number": versions[at].version.number,
+            "labels": versions[at].labels,
+            "y": round(LOW - tall[at] + 11),
+        }
+        for at in _apart(clock.places, APART[width])
     ]
-    return {"bars": bars, "words": words}
+    return {"width": width, "versions": named}
 
 
 def _reigns(versions: Sequence[Reading], clock: Clock) -> list[dict[str, Any]]:
@@ -136,7 +149,7 @@ def _reigns(versions: Sequence[Reading], clock: Clock) -> list[dict[str, Any]]:
     found = []
     for (moment, number), end in zip(promoted, ends, strict=True):
         begin = clock.place(moment)
-        named = end - begin >= NUMBERS_APART
+        named = end - begin >= APART["narrow"]
         reign = {"x": _percent(begin), "width": _percent(end - begin), "middle": _percent((begin + end) / 2)}
         found.append({**reign, "number": number, "named": named, "moment": moment})
     return found

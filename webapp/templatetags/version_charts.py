@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from django import template
@@ -10,15 +11,17 @@ from django.utils.translation import gettext as _
 
 from mltasks.reading import Reading
 from webapp.templatetags.charts import nice_ceiling
-from webapp.thinning import Point, staircase, thin
+from webapp.thinning import Point, staircase, straightened, thin
 
 register = template.Library()
 # A chart in its own units: the axes' box, and right of it the names of the curves.
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, FLOOR = 40, 306, 10, 206
 NAMES_APART = 16
-# Columns as wide as a pixel or two
-COLUMN = 2.0
+# Columns as wide as a pixel or two, and how far a line may pass by a point
+COLUMN, STRAIGHT = 2.0, 0.4
+# Where a type's axis begins and how long it is, in percent of the width
+AXIS, LONG = 12.0, 34.0
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 Scale = Callable[[float], float]
 
@@ -50,7 +53,7 @@ def cost_chart(readings: Sequence[Reading]) -> dict[str, Any]:
         spot = _spot((near["threshold"], near["cost"] / top), _share_up) if near else None
         lines.append(_line(number, reading, _drawn(points, _share_up), spot))
     ticks = [(_share_up(part), f"{top * part:g}") for part in (0, 0.5, 1)]
-    title = _("Cost of mistakes per 1000 parts if nobody looks")
+    title = _("Cost of mistakes per 1000 parts")
     return _chart(title, _("Defect probability from which a part FAILs"), lines, ticks)
 
 
@@ -63,7 +66,7 @@ def reliability_chart(readings: Sequence[Reading]) -> dict[str, Any]:
         points = [(one["predicted"], one["observed"]) for one in bins if one["observed"] is not None]
         marks = "".join(f"M{_across(x):.1f} {_share_up(y):.1f}h0" for x, y in points)
         lines.append({**_line(number, reading, _drawn(points, _share_up), None), "marks": marks})
-    title = _("Observed share of defects by predicted probability")
+    title = _("Reliability: observed share of defects")
     diagonal = (_across(0), _share_up(0), _across(1), _share_up(1))
     return {**_chart(title, _("Predicted probability of a defect"), lines, _shares_up()), "diagonal": diagonal}
 
@@ -76,12 +79,8 @@ def type_recall(readings: Sequence[Reading], estimates: Sequence[Mapping[str, An
         known = found if found is not None and found.get("value") is not None else None
         shares = {name: _along(known[name]) for name in ("low", "value", "high")} if known else {}
         row = {"number": reading.version.number, "place": number + 1, "y": 24 * number + 12, "estimate": known}
-        rows.append(row | {"at": shares})
+        rows.append(row | {"at": shares, "low": round(100 * known["low"]) if known else None})
     return {"rows": rows, "height": 24 * len(rows)}
-
-
-# Where a type's axis begins and how long it is, in percent of the width
-AXIS, LONG = 14.0, 42.0
 
 
 def _along(share: float) -> float:
@@ -105,21 +104,22 @@ def _chart(title: str, across: str, lines: Sequence[dict[str, Any]], ticks: Sequ
 
 
 def _line(number: int, reading: Reading, points: Sequence[Point], spot: Point | None) -> dict[str, Any]:
-    path = "".join(f"{'L' if at else 'M'}{x:g} {y:g}" for at, (x, y) in enumerate(points))
     end = points[-1] if points else (RIGHT, FLOOR)
-    return {"place": number, "number": reading.version.number, "path": path, "end": end, "spot": spot}
+    return {"place": number, "number": reading.version.number, "path": _path(points), "end": end, "spot": spot}
+
+
+def _path(points: Sequence[Point]) -> str:
+    """Lines from point to point, each told from the one before: that takes half the bytes."""
+    if not points:
+        return ""
+    steps = ((x - a, y - b) for (a, b), (x, y) in pairwise(points))
+    return f"M{points[0][0]:g} {points[0][1]:g}l" + " ".join(f"{across:g} {down:g}" for across, down in steps)
 
 
 def _drawn(points: Sequence[Point], up: Scale) -> list[Point]:
-    """Points in the chart's units, as many as it can show, in halves of a unit; none between two on one straight."""
+    """Points in the chart's units: as many as it can show, none farther off than half a pixel is seen."""
     placed = thin([(_across(x), up(y)) for x, y in points], COLUMN)
-    found: list[Point] = []
-    for x, y in ((round(2 * x) / 2, round(2 * y) / 2) for x, y in placed):
-        if len(found) > 1 and (found[-2][0] == found[-1][0] == x or found[-2][1] == found[-1][1] == y):
-            found.pop()
-        if not found or found[-1] != (x, y):
-            found.append((x, y))
-    return found
+    return [(round(2 * x) / 2, round(2 * y) / 2) for x, y in straightened(placed, STRAIGHT)]
 
 
 def _name_apart(lines: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,149 @@
+"""The way of two candidates, in a browser: trained, replayed, held to the gate, promoted, challenged, rolled back, and
+all of it on the record."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.contrib.auth.models import User
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from inspection import intake, products, replay, shadow
+from inspection.models import Inspection, Product, Replay, Station
+from labeling import review
+from labeling.retraining import retrain
+from mltasks import training
+from mltasks.models import ModelVersion, TrainingRun
+from mltasks.vision.drawing.line import labeled_set
+from tests.browser import Login, Shoot
+from tests.pages.conftest import MakePerson
+from tests.trained import CONFIG, MakeVersion
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# Small, and good enough to tell these parts apart: the backbone that ships, one detector.
+RECIPE = {
+    **{name: getattr(CONFIG, name) for name in ("folds", "max_epochs", "patience", "batch_size", "oversampling")},
+    "autoencoder_epochs": 1,
+    "threads": 1,
+    "precision": "f32",
+    "backbone_weights": "shipped",
+    "height": 160,
+    "width": 96,
+    "views": 2,
+    "dense_epochs": 4,
+    "stage_epochs": 0,
+    "companion": "",
+    "detectors": ["memory"],
+    "curve_shares": [],
+}
+
+
+def send(station: Station, seed: int, *counts: int) -> list[tuple[Inspection, str]]:
+    """Parts of the demo line that came in at the station, with what they are."""
+    good, scratch, excess = counts
+    found = []
+    for number, drawn in enumerate(labeled_set(seed, good=good, scratch=scratch, excess=excess)):
+        image = io.BytesIO()
+        drawn.image.convert("RGB").resize((180, 330), Image.Resampling.BILINEAR).save(image, "JPEG")
+        part = intake.receive(image, station=station, part_id=f"P-{seed}-{number}")
+        found.append((part, "PASS" if drawn.kind.value == "good" else "FAIL"))
+    return found
+
+
+def say(parts: list[tuple[Inspection, str]], by: User, *, swapped: bool = False) -> None:
+    for part, word in parts:
+        review.correct(part, by=by, verdict={"PASS": "FAIL", "FAIL": "PASS"}[word] if swapped else word)
+
+
+def train(product: Product) -> ModelVersion:
+    return training.execute(retrain(product, trigger=TrainingRun.Trigger.MANUAL, hint=False))
+
+
+def replayed(page: Page, number: int) -> None:
+    """Ask for a replay on the page, and do what the worker does."""
+    page.goto(f"/models/plate/{number}/replay/")
+    page.get_by_role("button", name="Start the replay").click()
+    expect(page.get_by_text("Waiting for a worker")).to_be_visible()
+    replay.execute(Replay.objects.get(candidate__number=number))
+    expect(page.get_by_role("heading", name="What would be otherwise")).to_be_visible()
+
+
+def test_two_candidates_go_their_way(
+    page: Page,
+    login: Login,
+    shoot: Shoot,
+    product: Product,
+    station: Station,
+    make_person: MakePerson,
+    make_version: MakeVersion,
+) -> None:
+    mia, ada = make_person("mia", "quality manager"), make_person("ada")
+    make_version(product, champion=True)
+    # A review costs more than a doubt, so that parts pass or fail, but for those that look like nothing known.
+    product.review_cost, product.fn_cost, product.escape_promise = 0.6, 1, 1
+    product.audit_share = product.fail_audit_share = 0
+    product.gate_replay = product.gate_cost = True
+    product.training_settings = RECIPE
+    products.change(product, by=mia, reason="No version scores that was not replayed.")
+    taught = send(station, 5, 12, 8, 8)
+    # Somebody took the keys for one another, and a night's training learned it.
+    say(taught, ada, swapped=True)
+    worse = train(product)
+    say(taught, ada)
+    better = train(product)
+    since = send(station, 77, 8, 4, 4)
+    say(since, ada)
+
+    login(page, mia)
+    replayed(page, worse.number)
+    expect(page.locator(".lead")).to_contain_text("On 16 labeled parts that neither has learned from")
+    replayed(page, better.number)
+    expect(page.get_by_text("Left out because one of the two learned from them: 28")).to_be_visible()
+    shoot(page, "replay")
+
+    page.goto(f"/models/plate/{worse.number}/promote/")
+    gate = page.locator("section", has=page.get_by_role("heading", name="What is asked of it"))
+    expect(gate).to_contain_text("The gate is closed.")
+    expect(gate.locator("li", has_text="does not hold")).to_have_count(1)
+    expect(gate.locator("li", has_text="does not hold")).to_contain_text("Cost.")
+    shoot(page, "gate-closed")
+    page.get_by_label("Why?").fill("It is new.")
+    page.get_by_role("button", name=f"Promote version {worse.number}").click()
+    expect(page.get_by_role("alert")).to_contain_text("The promotion policy does not let it pass. Cost:")
+
+    page.goto(f"/models/plate/{better.number}/promote/")
+    expect(gate).to_contain_text("The gate is open.")
+    page.get_by_label("Why?").fill("It stops what the first lets pass.")
+    page.get_by_role("button", name=f"Promote version {better.number}").click()
+    expect(page.get_by_text(f"Version {better.number} is champion")).to_be_visible()
+
+    page.goto(f"/models/plate/{worse.number}/challenger/")
+    page.get_by_role("button", name="Start as challenger").click()
+    expect(page.get_by_text("It has scored no live part yet.")).to_be_visible()
+    live = send(station, 99, 4, 2, 2)
+    say(live, ada)
+    assert {part.model_version for part, _ in live} == {better}
+    assert shadow.sweep() == 8
+    expect(page.get_by_text("On 8 live parts it agrees with the verdict given")).to_be_visible()
+    expect(page.get_by_role("heading", name="The newest parts on which they differ")).to_be_visible()
+    shoot(page, "challenger")
+    page.get_by_role("button", name="End the challenge").click()
+    expect(page.get_by_text("The challenge is over.")).to_be_visible()
+
+    page.goto("/models/")
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(page.get_by_text("Rolled back: version 1 scores the next part.")).to_be_visible()
+    page.get_by_role("link", name="Record").first.click()
+    told = [words.strip() for words in page.locator(".timeline strong").all_inner_texts()]
+    assert [words for words in told if words.startswith(("Rolled", "Version", "Costs"))] == [
+        f"Rolled back to version 1, in the place of version {better.number}",
+        f"Version {worse.number} ended as challenger",
+        f"Version {worse.number} became challenger, on 100% of the parts",
+        f"Version {better.number} became champion, in the place of version 1",
+        "Costs and policy changed",
+        "Version 1 became champion",
+    ]
+    page.get_by_text("What was asked, and what held").nth(1).click()
+    shoot(page, "record")
