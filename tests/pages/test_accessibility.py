@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route, expect
 
+from inspection import replay, shadow
 from inspection.models import Product
 from labeling import review
 from labeling.models import DefectType
@@ -53,6 +54,10 @@ def pages(
     runs = TrainingRun.objects
     runs.filter(pk=second.run_id).update(state="failed", error="The machine has not enough memory.", stage="Failed")
     runs.filter(pk=doubting.run_id).update(state="running", progress=0.4, stage="fold 1 of 2, epoch 3", epochs=EPOCHS)
+    replay.execute(replay.start(doubting, hint=False))
+    shadow.challenge(second, by=None)
+    receive("P-9")
+    assert shadow.sweep() == 1
     person = make_person("mia", "quality manager")
     User.objects.filter(pk=person.pk).update(is_staff=True)
     review.correct(parts[0], by=person, verdict="FAIL", defect_type="scratch")
