@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inspection.models import PolicyChange, Product
+from inspection import policy_words
+from inspection.models import PolicyChange
+from inspection.record import was
 from mltasks.read_only import ReadOnlyAdmin
 
 
@@ -41,15 +41,9 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
     @admin.display(description=_("change"))
     def what(self, change: PolicyChange) -> str:
         """Each value as it was and as it became."""
-        titles = {field.name: str(field.verbose_name) for field in Product._meta.fields}
-        return "; ".join(
-            f"{titles.get(name, name)}: {_said(change, name, value)}" for name, value in sorted(change.after.items())
-        )
+        return "; ".join(_said(change, name) for name in sorted(change.after))
 
 
-def _said(change: PolicyChange, name: str, became: Any) -> str:
-    return f"{_value(change.before[name])} → {_value(became)}" if name in change.before else _value(became)
-
-
-def _value(value: Any) -> str:
-    return gettext("none") if value is None else str(value)
+def _said(change: PolicyChange, name: str) -> str:
+    became, before = policy_words.value(name, change.after[name]), was(change, name)
+    return f"{policy_words.title(name)}: {f'{before} → {became}' if before else became}"

@@ -32,6 +32,7 @@ class Product(PromotionPolicy):
     fp_cost = models.FloatField(_("cost of a false alarm"), default=1.0, validators=[MinValueValidator(0.001)])
     review_cost = models.FloatField(_("cost of one review"), default=0.2, validators=[MinValueValidator(0.0)])
     defect_rate = models.FloatField(
+        _("share of defective parts"),
         null=True,
         blank=True,
         validators=[validate_inner_share],
@@ -53,11 +54,13 @@ class Product(PromotionPolicy):
         help_text=_("How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts."),
     )
     audit_share = models.FloatField(
+        _("share of sure passes looked at"),
         default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of sure PASS parts that a person looks at anyway, to measure what escapes."),
     )
     fail_audit_share = models.FloatField(
+        _("share of sure failures looked at"),
         default=0.01,
         db_default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
@@ -86,9 +89,12 @@ class Product(PromotionPolicy):
         help_text=_("What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn."),
     )
     ranked_by = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
-    retrain_nightly = models.BooleanField(default=True)
-    retrain_at = models.TimeField(default=time(2, 0), help_text=_("Local time at which a night's retraining is due."))
+    retrain_nightly = models.BooleanField(_("retrain at night"), default=True)
+    retrain_at = models.TimeField(
+        _("retrain at"), default=time(2, 0), help_text=_("Local time at which a night's retraining is due.")
+    )
     training_settings = models.JSONField(
+        _("training settings"),
         default=dict,
         blank=True,
         validators=[validate_training_settings],

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from inspection import policy_words
 from inspection.models import Challenge, PolicyChange, Product
 from mltasks.models import Approval, ModelVersion, Promotion, Verification
 
@@ -110,18 +111,18 @@ def _challenges(product: Product, before: datetime | None) -> Iterator[Entry]:
 
 
 def _change(row: PolicyChange) -> Entry:
-    titles = {field.name: str(field.verbose_name) for field in Product._meta.fields}
     changes = tuple(
-        (titles.get(name, name), _value(row.before.get(name)) if name in row.before else "", _value(value))
+        (policy_words.title(name), was(row, name), policy_words.value(name, value))
         for name, value in sorted(row.after.items())
     )
     words = _("Costs and policy changed") if row.before else _("The product began, with these values")
     return Entry(row.created_at, "data", words, _person(row.by), row.reason, changes=changes)
 
 
+def was(row: PolicyChange, name: str) -> str:
+    """The value before a change, in words; empty for a product's first."""
+    return policy_words.value(name, row.before[name]) if name in row.before else ""
+
+
 def _person(by: object) -> str:
     return str(by) if by else _("a command")
-
-
-def _value(value: object) -> str:
-    return _("none") if value is None else str(value)

@@ -74,21 +74,24 @@ def write(version: ModelVersion, files: Mapping[str, StoredFile], *, exported_by
 
 
 def read(raw: bytes) -> VersionDocument:
-    """What a document says. Raises ValueError, in words, for one that is not whole, or whose snapshot's items do not
-    have the hash that it says."""
+    """What a document says. Raises ValueError, in words, for one that is not whole, or whose files or snapshot's items
+    do not have the hash that it says."""
     said = strict_json.read(raw)
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         found = said.get("format") if isinstance(said, dict) else None
         raise ValueError(f"its format is {found!r}, and this program knows {FORMAT}: bring both plants up to date")
     files, report = _of(said, "bundle", dict), _of(said, "report", dict)
+    stored, sha256 = _files(_of(files, "files", dict)), _sha256(files, "sha256")
+    if bundle.digest_of({name: one.sha256 for name, one in stored.items() if name != bundle.MANIFEST}) != sha256:
+        raise ValueError("the digest that it says is not that of its files")
     evaluation = _of(report, "evaluation", dict)
     _of(evaluation, "metrics", dict)
     return VersionDocument(
         product=_of(said, "product", str)[:80],
         number=_count(said, "version"),
         fingerprint=_sha256(said, "fingerprint"),
-        sha256=_sha256(files, "sha256"),
-        files=_files(_of(files, "files", dict)),
+        sha256=sha256,
+        files=stored,
         protocol=_protocol(report),
         evaluation=evaluation,
         snapshot=None if said.get("snapshot") is None else _labeled_set(_of(said, "snapshot", dict)),

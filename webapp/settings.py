@@ -150,7 +150,7 @@ SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCOR
 MAX_IMAGE_BYTES = env.whole("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
 MAX_BATCH_BYTES = max(MAX_IMAGE_BYTES, env.whole("MAX_BATCH_BYTES", 256 * 1024 * 1024, 1024, 1 << 32))
 # Of the file in which a version comes from another plant
-MAX_VERSION_BYTES = env.whole("MAX_VERSION_BYTES", 256 * 1024 * 1024, 1024, 1 << 31)
+MAX_VERSION_BYTES = env.whole("MAX_VERSION_BYTES", 512 * 1024 * 1024, 1024, 1 << 31)
 MAX_IMAGE_PIXELS = env.whole("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
 MIN_FREE_DISK_BYTES = env.whole("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
 # Of a web process: images that it takes at once (0: one more than it scores, so that none of its cores waits for a

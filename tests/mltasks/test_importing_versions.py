@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import threading
@@ -242,11 +243,17 @@ def _meta(said: Said, members: Members, more: str) -> None:
     resigned(said, members, "meta.json", members["bundle/meta.json"].rstrip()[:-1] + f", {more}}}".encode())
 
 
+def _manifest(said: Said, members: Members) -> None:
+    members["bundle/manifest.json"] = b"{}"
+    said["bundle"]["files"]["manifest.json"] = {"sha256": hashlib.sha256(b"{}").hexdigest(), "size": 2}
+
+
 # What a plant can do that is trusted, and older, newer, careless or taken over.
 BY_A_PLANT: list[tuple[str, Callable[[Said, Members], Any], str]] = [
     ("a newer format", lambda said, _: said.update(format=2), "its format is 2, and this program knows 1"),
-    ("another digest", lambda said, _: said["bundle"].update(sha256="0" * 64), "not the expected"),
+    ("another digest", lambda said, _: said["bundle"].update(sha256="0" * 64), "is not that of its files"),
     ("a digest that is none", lambda said, _: said["bundle"].update(sha256="../.."), "is no hash"),
+    ("a manifest that lies", _manifest, "is not as it was written"),
     ("another label", _item, "its hash|their hash"),
     ("an item that is none", lambda said, _: said["snapshot"]["items"][0].pop("group"), "an item of its snapshot"),
     ("another figure", _report, "its report is not the one in its files"),
