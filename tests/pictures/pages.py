@@ -97,7 +97,7 @@ PAGES = (
     Page("models", "/models/", "All versions of a product's model, and the trainings that made them."),
     Page("version", f"/models/{PRODUCT}/2/", "A version's report: the verdict in a sentence, then the figures."),
     Page("model-card", f"/models/{PRODUCT}/2/card/", "A version on one sheet: what it is for, how good it is."),
-    Page("snapshot", f"/models/{PRODUCT}/snapshot-2/", "What a version learned from, image by image, and its proof."),
+    Page("snapshot", f"/models/{PRODUCT}/snapshot-1/", "What a version learned from, image by image, and its proof."),
     Page("compare", f"/models/{PRODUCT}/compare/?v=1&v=2", "Versions beside each other, down to the parts."),
     Page("promotion", f"/models/{PRODUCT}/2/promote/", "What a promotion changes, costs and leaves open."),
     Page("run", "/models/run-{run}/", "A training, live while it runs, and its log for ever."),
