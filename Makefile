@@ -18,7 +18,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test bench-queue bench-serving bench-growth bench-training lint messages screenshots clean
+.PHONY: up test bench-queue bench-serving bench-growth bench-training bench-replay lint messages screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -37,6 +37,10 @@ bench-queue: $(runtime)
 # What a part takes on disk, parts written and removed a second: `make bench-growth FLAGS="--partitions"` for the table by months.
 bench-growth: $(runtime)
 	$(PYTHON) -m webapp.bench_growth $(FLAGS)
+
+# A replay's pace beside scoring alone, killed in the middle, and a station's wait with a challenger: `FLAGS="--parts 1000"`.
+bench-replay: $(tests)
+	$(PYTHON) -m webapp.bench_replay $(FLAGS)
 
 # Parts stored, scored and answered a second, beside a peer that only scores. FLAGS="--seconds 60" for longer loads.
 bench-serving: $(tests)

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from inspection import products
-from inspection.models import Inspection, Product
+from inspection import products, replay, shadow
+from inspection.models import Inspection, Product, Replay
 from labeling import queue, review
 from labeling.importing import import_images
 from labeling.models import DefectExample, Label
@@ -57,8 +57,12 @@ def told(say: Say) -> None:
     _second_thoughts(plant)
     _shift(plant, line(6, 40), ("mei", "tomasz", "jonas", MANAGER), days=4)
     _failed_run(plant.product)
+    _gate(plant)
     say("Training version 2 ...")
     _trained(plant.product)
+    _shift(plant, line(7, 40), ("mei", "tomasz"), days=0.2)
+    say("Replaying history by version 2 ...")
+    _replayed(plant)
     say("Today ...")
     _morning(plant)
     _afternoon(plant)
@@ -143,6 +147,24 @@ def _failed_run(product: Product) -> None:
         finished_at=run.created_at, log="02:00:04 begun, attempt 3\n02:01:37 OSError: No space left on device\n",
     )  # fmt: skip
     let_pass(hours=20)
+
+
+def _gate(plant: Plant) -> None:
+    """What no audit asks for twice."""
+    product = plant.product
+    product.gate_replay, product.gate_cost, product.gate_escapes = True, True, 2
+    products.change(product, by=plant.people[MANAGER], reason="The audit wants a replay before a version scores.")
+    let_pass(hours=1)
+
+
+def _replayed(plant: Plant) -> None:
+    """The newest version over the line's history, and from now on beside the champion."""
+    version = ModelVersion.objects.get(model=plant.product.registered_model, number=2)
+    for queued in Replay.objects.unfinished():  # a sweep was quicker
+        replay.execute(queued)
+    replay.execute(replay.start(version, by=plant.people[MANAGER], hint=False))
+    shadow.challenge(version, by=plant.people[MANAGER])
+    let_pass(hours=9)
 
 
 def _morning(plant: Plant) -> None:
