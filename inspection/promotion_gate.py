@@ -37,8 +37,12 @@ def lines(version: ModelVersion, champion: ModelVersion | None, by: User | None)
 def _labels(product: Product, version: ModelVersion) -> Line:
     snapshot = version.run.snapshot
     count, least = snapshot.total if snapshot else 0, product.gate_labels
-    words = _("{count} labels stand behind it, at least {least} are asked.").format(count=count, least=least)
-    return Line("labels", _("Labels"), least > 0, count >= least, words)
+    words = (
+        _("{count} labels stand behind it, at least {least} are asked.")
+        if least
+        else _("{count} labels stand behind it.")
+    )
+    return Line("labels", _("Labels"), least > 0, count >= least, words.format(count=count, least=least))
 
 
 def _replayed(product: Product, champion: ModelVersion | None, done: Replay | None) -> Line:
@@ -119,7 +123,11 @@ def _escapes(product: Product, champion: ModelVersion | None, done: Replay | Non
     if done is None:
         return Line("escapes", title, asked, None, _("Not known before a replay."))
     gained, evidence = done.figures["gained"], done.figures["evidence"]
-    words = _("Of {count} labeled parts it passes {new} defective ones that version {number} did not; {most} may be.")
+    words = _("Of {count} labeled parts it passes {new} defective ones that version {number} did not.")
+    if asked:
+        words = _(
+            "Of {count} labeled parts it passes {new} defective ones that version {number} did not; {most} may be."
+        )
     said = words.format(count=evidence, new=gained["new_escapes"], number=champion.number, most=most)
     return Line("escapes", title, asked, gained["new_escapes"] <= most, said)
 
