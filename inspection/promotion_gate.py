@@ -12,6 +12,7 @@ from inspection import replay
 from inspection.models import Product, Replay
 from mltasks.gate import Line
 from mltasks.models import Approval, ModelVersion, Verification
+from mltasks.verifying_by_worker import why_not_again
 
 Figures = dict[str, Any]
 
@@ -127,6 +128,8 @@ def _escapes(product: Product, champion: ModelVersion | None, done: Replay | Non
 def _reproducible(product: Product, version: ModelVersion) -> Line:
     title, asked = _("Reproducible"), product.gate_reproducible
     again = Verification.objects.filter(version=version, learned_again=True).first()
+    if again is None and (never := why_not_again(version)):
+        return Line("reproducible", title, asked, None, never)
     if again is None:
         words = _("It was not learned again from its snapshot: verify it first.")
         return Line("reproducible", title, asked, None, words)
