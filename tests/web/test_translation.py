@@ -18,8 +18,9 @@ from inspection.models import Product, Reason, Station
 from inspection.products import create_product
 from labeling import queue, review
 from labeling.models import DefectType
-from mltasks import model_card
-from mltasks.models import BackboneRun, ModelVersion, TrainingRun
+from mltasks import model_card, verifying, verifying_by_worker
+from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun
+from mltasks.verifying import Finding
 from mltasks.vision.calibrators import Calibrator
 from tests import pseudo
 from tests.trained import MakeVersion
@@ -149,12 +150,15 @@ def test_the_models_pages_are_translated(pseudo_language: None, plate: Product, 
     measured = {"candidates": {"2": {"value": 0.9, "low": 0.8, "high": 0.95, "n": 96}}, "repeats": 5, "parts": 96}
     taught = {"state": "succeeded", "stage": "In use", "adopted": True, "file": "plate/x", "sha256": "0" * 64}
     lesson = BackboneRun.objects.create(**fields, **taught, evaluation=measured)
+    found = verifying.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
+    verifying_by_worker.start(candidate, hint=False)
+    VerifyingRun.objects.update(state="running", stage="Reading its files")
     client = signed_in(person("mia", "quality manager"))
     versions = [f"/models/plate/{version.number}/" for version in (champion, candidate)]
     runs = [f"/models/run-{run.pk}/" for run in (champion.run, failed, running)]
     origins = [f"{versions[0]}card/", "/models/plate/snapshot-1/", "/models/plate/snapshot-1/?q=none-such"]
     pages = ["/", "/models/", *versions, *origins, f"{versions[1]}promote/", *runs, f"/models/backbone-{lesson.pk}/"]
-    assert english(client, pages, *written_down(champion)) == {}
+    assert english(client, pages, *written_down(champion), found.findings[0]["words"]) == {}
 
 
 def written_down(version: ModelVersion) -> list[Any]:
