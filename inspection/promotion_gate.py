@@ -12,6 +12,7 @@ from inspection import replay
 from inspection.models import Product, Replay
 from mltasks.gate import Line
 from mltasks.models import Approval, ModelVersion, Verification
+from mltasks.verifying_by_worker import why_not_again
 
 Figures = dict[str, Any]
 
@@ -134,14 +135,16 @@ def _escapes(product: Product, champion: ModelVersion | None, done: Replay | Non
 
 def _reproducible(product: Product, version: ModelVersion) -> Line:
     title, asked = _("Reproducible"), product.gate_reproducible
-    again = Verification.objects.filter(version=version, learned_again=True).first()
+    looks = Verification.objects.filter(version=version)
+    last, again = looks.first(), looks.filter(learned_again=True).first()
+    # The newest second training, unless something was found wrong since.
+    if broken := next((look for look in (last, again) if look and not look.holds), None):
+        wrong = "; ".join(f"{one['what']}: {one['words']}" for one in broken.findings if not one["holds"])
+        return Line("reproducible", title, asked, False, wrong)
     if again is None:
-        words = _("It was not learned again from its snapshot: verify it first.")
+        words = why_not_again(version) or _("It was not learned again from its snapshot: verify it first.")
         return Line("reproducible", title, asked, None, words)
-    if again.holds:
-        return Line("reproducible", title, asked, True, _("Learned again from its snapshot it came out the same."))
-    wrong = "; ".join(f"{one['what']}: {one['words']}" for one in again.findings if not one["holds"])
-    return Line("reproducible", title, asked, False, wrong)
+    return Line("reproducible", title, asked, True, _("Learned again from its snapshot it came out the same."))
 
 
 def _second_person(product: Product, version: ModelVersion, champion: ModelVersion | None, by: User | None) -> Line:

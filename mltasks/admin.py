@@ -14,11 +14,21 @@ from mltasks.admin_backbones import BackboneRunAdmin
 from mltasks.admin_plants import ImportedVersionAdmin, TrustedPlantAdmin
 from mltasks.admin_runs import PERMISSION as MAY_RETRAIN
 from mltasks.admin_runs import TrainingRunAdmin
+from mltasks.admin_verifications import ApprovalAdmin, VerificationAdmin, VerifyingRunAdmin
 from mltasks.admin_versions import ModelVersionAdmin
 from mltasks.models import DatasetSnapshot, Promotion, RegisteredModel, SnapshotItem
 from mltasks.read_only import ReadOnlyAdmin
 
-__all__ = ["BackboneRunAdmin", "ImportedVersionAdmin", "ModelVersionAdmin", "TrainingRunAdmin", "TrustedPlantAdmin"]
+__all__ = [
+    "ApprovalAdmin",
+    "BackboneRunAdmin",
+    "ImportedVersionAdmin",
+    "ModelVersionAdmin",
+    "TrainingRunAdmin",
+    "TrustedPlantAdmin",
+    "VerificationAdmin",
+    "VerifyingRunAdmin",
+]
 
 
 @admin.register(RegisteredModel)

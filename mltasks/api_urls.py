@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import api, api_card, api_gate
+from mltasks import api, api_card, api_gate, api_verification
 
 _VERSION = "<slug:product>/versions/<int:number>/"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{_VERSION}promote/", api.VersionPromote.as_view(), name="version-promote"),
     path(f"{_VERSION}gate/", api_gate.VersionGate.as_view(), name="version-gate"),
     path(f"{_VERSION}approve/", api_gate.VersionApprove.as_view(), name="version-approve"),
+    path(f"{_VERSION}verify/", api_verification.VersionVerify.as_view(), name="version-verify"),
     path(f"{_VERSION}rollback/", api.VersionRollback.as_view(), name="version-rollback"),
     path(f"{_VERSION}files/<path:path>", api.VersionFile.as_view(), name="version-file"),
     path("<slug:product>/runs/", api.RunList.as_view(), name="run-list"),

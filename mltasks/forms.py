@@ -23,6 +23,12 @@ class ApprovalForm(forms.Form):
     champion = forms.IntegerField(label=_("Champion"), min_value=0, widget=forms.HiddenInput)
 
 
+class VerifyForm(forms.Form):
+    """How thoroughly a version is verified."""
+
+    hashes_only = forms.BooleanField(required=False, label=_("Its hashes only"))
+
+
 class ImportForm(forms.Form):
     """A version that another plant exported. How large it may be, and what is in it, the import itself looks at."""
 

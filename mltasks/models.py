@@ -21,6 +21,7 @@ from mltasks.promotions import Approval as Approval
 from mltasks.promotions import Promotion as Promotion
 from mltasks.promotions import Verification as Verification
 from mltasks.trusted_plant import TrustedPlant as TrustedPlant
+from mltasks.verifying_run import VerifyingRun as VerifyingRun
 from mltasks.vision.types import Roi, Sample, TrainConfig
 
 

@@ -1,11 +1,11 @@
-"""Celery's doors to training. A task never imports torch: it starts a process that does."""
+"""Celery's doors to training and verifying. A task never imports torch: it starts a process that does."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
 from mltasks import supervising
-from mltasks.models import BackboneRun
+from mltasks.models import BackboneRun, VerifyingRun
 
 
 @shared_task
@@ -18,3 +18,9 @@ def execute_run(run_id: int) -> None:
 def execute_backbone_run(run_id: int) -> None:
     """Teach a backbone in a fresh process, and wait for it."""
     supervising.supervise(run_id, BackboneRun)
+
+
+@shared_task
+def execute_verification(run_id: int) -> None:
+    """Verify a version in a fresh process, and wait for it."""
+    supervising.supervise(run_id, VerifyingRun)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import backbone_views, card_views, exchange_views, views
+from mltasks import backbone_views, card_views, exchange_views, verifying_views, views
 
 urlpatterns = [
     path("models/", views.models, name="models"),
@@ -20,5 +20,7 @@ urlpatterns = [
     path("models/<slug:model>/<int:number>/card/", card_views.card, name="model-card"),
     path("models/<slug:model>/<int:number>/promote/", views.promote, name="version-promotion"),
     path("models/<slug:model>/<int:number>/approve/", views.approve, name="version-approval"),
+    path("models/<slug:model>/<int:number>/verify/", verifying_views.verify, name="verification-start"),
+    path("models/<slug:model>/<int:number>/verify/live/", verifying_views.verification_live, name="verification-live"),
     path("models/<slug:model>/<int:number>/roll-back/", views.roll_back, name="version-roll-back"),
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_noop
 
 from mltasks import backbones, signing, trusting, version_document, version_files
 from mltasks.executing import calm_threads
@@ -17,7 +18,7 @@ from mltasks.models import DatasetSnapshot, ImportedVersion, ModelVersion, Verif
 from mltasks.scratch import scratch
 from mltasks.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
 from mltasks.vision import bundle
-from mltasks.vision.types import ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
 
 # Between machines the same recipe rounds otherwise: figures may differ by so much.
 TOLERANCE = 0.03
@@ -41,10 +42,12 @@ def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallb
     and ``again`` says so; of an imported one, at its files and at what the other plant signed. One finding after
     another; none of them is changed by the look. Raises StoreAway."""
     came = getattr(version, "imported", None)
+    progress(Progress(0.0, gettext_noop("Reading its files")))
     found = [_files(version), *(_rows(version) if came is None else _signed(version, came))]
     yield from found
     if version.run.snapshot is None:
         return
+    progress(Progress(0.0, gettext_noop("Reading its images")))
     try:
         with samples_at_hand(version.run.snapshot) as samples:
             yield Finding("images", True, f"All {len(samples)} are what they were when the snapshot was frozen.")
@@ -56,10 +59,12 @@ def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallb
 
 def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | None) -> Verification:
     """Write down what a look found, for good."""
+    # Of an imported version the finding about its weights says that nobody here can learn it again.
+    here = not hasattr(version, "imported")
     return Verification.objects.create(
         version=version,
         holds=all(one.holds for one in findings),
-        learned_again=any(one.what == WEIGHTS for one in findings),
+        learned_again=here and any(one.what == WEIGHTS for one in findings),
         findings=[asdict(one) for one in findings],
         by=by,
     )
@@ -124,7 +129,7 @@ def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[st
 def _learned_again(version: ModelVersion, samples: Sequence[Sample], progress: ProgressCallback) -> Iterator[Finding]:
     config = backbones.at_hand(version.run.train_config())
     with scratch(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
-        learned = _learn(samples, config, folder / "again", progress)
+        learned = _learn(samples, config, folder / "again", _again(progress))
         other = _differences(version.meta, learned.meta)
         same = _weights(version.path) == _weights(folder / "again")
         if not other:
@@ -134,6 +139,11 @@ def _learned_again(version: ModelVersion, samples: Sequence[Sample], progress: P
             words = "the same all the same" if same else "others, as they may be"
             yield Finding(WEIGHTS, True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
         yield _figures(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
+
+
+def _again(progress: ProgressCallback) -> ProgressCallback:
+    """Tell the second training's steps as such. Its epochs are left out: no version comes of them."""
+    return lambda step: progress(Progress(step.share, f"Learning again, {step.stage}"))
 
 
 def _learn(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:

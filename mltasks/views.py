@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mltasks import gate, lineage, registry, training
+from mltasks import gate, lineage, registry, training, verification_reading
 from mltasks.choice import chosen_model, remember
 from mltasks.forms import ApprovalForm, PromotionForm
 from mltasks.leases import RunNotAvailable
@@ -81,6 +81,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "promotions": found.promotions.select_related("by", "previous"),
         "champion": registry.champion(found.model),
         "lineage": lineage.of(found),
+        "checked": verification_reading.read(found),
     }
     return render(request, "models/version.html", context)
 
@@ -105,6 +106,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "form": form,
         "lines": lines,
         "closed": any(line.fails for line in lines),
+        "checked": verification_reading.read(found),
         "approvals": found.approvals.filter(champion=champion).select_related("by"),
     }
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)

@@ -25,6 +25,7 @@ _VIEW = [
     ("mltasks", "view_promotion"),
     ("mltasks", "view_approval"),
     ("mltasks", "view_verification"),
+    ("mltasks", "view_verifyingrun"),
     ("inspection", "view_replay"),
     ("inspection", "view_challenge"),
 ]

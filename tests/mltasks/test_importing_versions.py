@@ -24,7 +24,7 @@ from mltasks import importing, parcel, registry, serving, signing, strict_json, 
 from mltasks.importing import ImportRefused, import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
 from mltasks.store_errors import StoreAway
-from mltasks.verifying import verify
+from mltasks.verifying import record, verify
 from mltasks.vision import bundle
 from tests.mltasks.conftest import make_person
 from tests.mltasks.parcels import Members, OtherPlant, Said, files_below, members_of, pack, resigned
@@ -88,9 +88,11 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     assert (row.plant, row.fingerprint, row.product, row.number) == ("North", north.fingerprint, "plate", 2)
     assert (row.good, row.defective, row.imported_by) == (8, 8, mia)
     assert signing.is_signed(row.document.encode(), bytes(row.signature), north.public_key)
-    assert {one.what: one.holds for one in verify(came)} == dict.fromkeys(
+    found = list(verify(came))
+    assert {one.what: one.holds for one in found} == dict.fromkeys(
         ("files", "signature", "report", "snapshot", "weights"), True
     )
+    assert not record(came, found, by=mia).learned_again, "Its images are not here."
     assert registry.promote(came, by=mia, reason="Good enough to start.").version == came
     assert sweeping.remove_orphans() == 0 and not files_below(Path(configured.VERSIONS_DIR) / ".importing")
     with pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():

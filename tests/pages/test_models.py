@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SECTIONS = [
     *("Key figures", "The promise about escapes", "Cost against threshold", "Right and wrong", "Ranking"),
     *("Reliability", "Novelty", "By defect type", "Worst mistakes", "Labels in doubt"),
-    *("How this was measured", "What it is made of"),
+    *("How this was measured", "What it is made of", "Verification"),
 ]
 NEW_FILES = ("plots/cost.svg", "plots/novelty.svg", "plots/defect_types.svg", "-map.jpg")
 

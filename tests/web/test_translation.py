@@ -18,8 +18,9 @@ from inspection.models import Product, Reason, Station
 from inspection.products import create_product
 from labeling import queue, review
 from labeling.models import DefectType
-from mltasks import model_card
-from mltasks.models import BackboneRun, ModelVersion, TrainingRun
+from mltasks import model_card, verifying, verifying_by_worker
+from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun
+from mltasks.verifying import Finding
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.learn import Learned
 from tests import pseudo
@@ -153,6 +154,9 @@ def test_the_models_pages_are_translated(
     measured = {"candidates": {"2": {"value": 0.9, "low": 0.8, "high": 0.95, "n": 96}}, "repeats": 5, "parts": 96}
     taught = {"state": "succeeded", "stage": "In use", "adopted": True, "file": "plate/x", "sha256": "0" * 64}
     lesson = BackboneRun.objects.create(**fields, **taught, evaluation=measured)
+    found = verifying.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
+    verifying_by_worker.start(candidate, hint=False)
+    VerifyingRun.objects.update(state="running", stage="Reading its files")
     client = signed_in(person("mia", "quality manager"))
     versions = [f"/models/plate/{version.number}/" for version in (champion, candidate)]
     runs = [f"/models/run-{run.pk}/" for run in (champion.run, failed, running)]
@@ -162,7 +166,7 @@ def test_the_models_pages_are_translated(
     lessons = [*runs, f"/models/backbone-{lesson.pk}/", "/models/plate/record/", "/models/plate/import/"]
     pages = ["/", "/models/", *compared, *versions, *origins, *beside, *lessons]
     names = [row["name"] for row in learned.report["predictions"]]
-    assert english(client, pages, names, *written_down(champion)) == {}
+    assert english(client, pages, names, *written_down(champion), found.findings[0]["words"]) == {}
 
 
 def written_down(version: ModelVersion) -> list[Any]:

@@ -1,4 +1,4 @@
-"""``verify_version PRODUCT VERSION [--hashes-only]``: is it what its rows say, and does its snapshot give it again."""
+"""``verify_version PRODUCT VERSION [--hashes-only] [--queue]``: is it what its rows say, and learned again the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import IO, Any, cast
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from mltasks import verifying
+from mltasks import verifying, verifying_by_worker
 from mltasks.foreground import progress_bar
-from mltasks.models import ModelVersion
+from mltasks.models import ModelVersion, VerifyingRun
 from mltasks.reports import find_version
 from mltasks.store_errors import StoreAway
 from mltasks.verifying import Finding
@@ -28,13 +28,27 @@ class Command(BaseCommand):
         parser.add_argument("product", help="slug of the product")
         parser.add_argument("version", type=int, help="number of the version")
         parser.add_argument("--hashes-only", action="store_true", help="learn nothing again")
+        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its run's id")
 
-    def handle(self, *args: Any, product: str, version: int, hashes_only: bool, **options: Any) -> None:
-        """Look, and say what holds. The exit status is 1 where anything does not."""
+    def handle(self, *args: Any, product: str, version: int, hashes_only: bool, queue: bool, **options: Any) -> None:
+        """Look, and say what holds. The exit status is 1 where anything does not; a worker's findings are on the
+        version's page."""
         try:
             found = find_version(product, version)
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
+        if queue:
+            self.stdout.write(str(self._queued(found, hashes_only).pk))
+        else:
+            self._look(found, hashes_only)
+
+    def _queued(self, version: ModelVersion, hashes_only: bool) -> VerifyingRun:
+        try:
+            return verifying_by_worker.start(version, hashes_only=hashes_only)
+        except (verifying_by_worker.BeingVerified, verifying_by_worker.NotLearnable) as error:
+            raise CommandError(str(error)) from None
+
+    def _look(self, found: ModelVersion, hashes_only: bool) -> None:
         seen: list[Finding] = []
         with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
             try:

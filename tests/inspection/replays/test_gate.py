@@ -12,9 +12,9 @@ from inspection import promotion_gate, record
 from inspection.models import Product
 from mltasks import registry, verifying
 from mltasks.gate import Line
-from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.verifying import Finding
-from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, make_person, replayed
+from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, make_person, make_version, replayed
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +112,13 @@ def test_reproducible(product: Product, candidate: ModelVersion) -> None:
     assert "they differ" in line("reproducible", candidate).words
     verifying.record(candidate, [Finding("weights", True, "the same")], by=None)
     assert line("reproducible", candidate).holds
+    verifying.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
+    assert line("reproducible", candidate).fails, "Whole it was then, and is no longer."
+    nobody_knows = make_version(product)
+    TrainingRun.objects.filter(pk=nobody_knows.run_id).update(snapshot=None)
+    nobody_knows.run.refresh_from_db()
+    found = line("reproducible", nobody_knows)
+    assert found.fails and "can't be learned again" in found.words, "Nobody is asked to verify what can't be."
 
 
 def test_a_second_person_is_another_one(product: Product, champion: ModelVersion, candidate: ModelVersion) -> None:

@@ -1,0 +1,49 @@
+"""A version is verified from its page in a real browser: asked for with a button, watched, and read."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from inspection.models import Product
+from mltasks import verifying_by_worker
+from mltasks.models import VerifyingRun
+from tests.browser import Login, Shoot
+from tests.pages.conftest import MakePerson
+from tests.trained import MakeVersion, rewrite
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_it_is_asked_for_watched_and_read(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> None:
+    make_version(product, champion=True)
+    version = make_version(product)
+    rewrite(version.path / "plots" / "cost.svg", b"<svg/>")
+    login(page, make_person("mia", "quality manager"))
+    page.goto("/models/plate/2/promote/")
+    gate = page.get_by_role("region", name="What is asked of it")
+    gate.scroll_into_view_if_needed()
+    shoot(page, "promotion-verify")
+    gate.get_by_role("button", name="Verify it").click()
+
+    section = page.get_by_role("region", name="Verification")
+    expect(section.get_by_text("Being verified: 0 %")).to_be_in_viewport()
+    expect(section.get_by_role("button")).to_have_count(0)
+    VerifyingRun.objects.update(state="running", progress=0.4, stage="Learning again, fold 1 of 2, epoch 3")
+    expect(section.get_by_text("Being verified: 40 %")).to_be_visible()
+    expect(section).to_contain_text("Learning again, fold 1 of 2, epoch 3")
+    shoot(page, "version-being-verified")
+
+    VerifyingRun.objects.update(state="queued", hashes_only=True)
+    verifying_by_worker.execute(VerifyingRun.objects.get())
+    expect(section).to_contain_text("It is not what it was. Looked at by its hashes alone. Verified by mia,")
+    found = section.get_by_role("definition")
+    expect(found.nth(0)).to_contain_text("does not hold")
+    expect(found.nth(0)).to_contain_text("plots/cost.svg")
+    expect(found.nth(1)).to_contain_text("Its 16 rows are those that were frozen.")
+    expect(section.get_by_role("button", name="Verify it", exact=True)).to_be_visible()
+    assert page.locator("[data-every]").count() == 0, "What is done asks no more."
+    section.scroll_into_view_if_needed()
+    shoot(page, "version-verified")
