@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspection import shadow
-from inspection.judged import Judged, Learned, Word
+from inspection.judged import Judged, Learned, Word, part_of
 from inspection.models import Challenge, Inspection, Reason, Rescore, Verdict
 from mltasks.vision.intervals import Estimate, proportion
 from mltasks.vision.weighted import mean_difference
@@ -73,7 +73,7 @@ def _rows(challenge: Challenge) -> Any:
 def _labeled(challenge: Challenge, rows: list[Rescore]) -> list[Judged]:
     people = [row for row in rows if row.inspection.person_says]
     deciding = {row.inspection.model_version for row in people if row.inspection.model_version}
-    learned = Learned([challenge.version, *deciding])
+    learned = Learned([challenge.version, *deciding], [row.inspection for row in people])
     return [_judged(row) for row in people if not learned.from_(row.inspection)]
 
 
@@ -81,7 +81,7 @@ def _judged(row: Rescore) -> Judged:
     part = row.inspection
     return Judged(
         key=part.pk,
-        part=f"part {part.part_id}" if part.part_id else f"file {part.image_sha256}",
+        part=part_of(part),
         person=part.person_says,
         weight=None,
         holdout=bool(part.holdout),

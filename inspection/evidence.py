@@ -106,7 +106,7 @@ def _costs(evidence: Sequence[Judged], costs: Costs) -> dict[str, Any]:
 
 
 def _cost(some: Sequence[Judged], costs: Costs, *, weigh: bool) -> dict[str, Any]:
-    weights = [one.weight if weigh and one.weight else 1.0 for one in some]
+    weights = [one.weight * one.like if weigh and one.weight else 1.0 for one in some]
     parts, nothing = [one.part for one in some], [0.0] * len(some)
     ours = [1000 * one.cost(one.candidate, costs) for one in some]
     theirs = [1000 * one.cost(one.champion, costs) for one in some if one.champion]

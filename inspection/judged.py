@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from inspection.models import Inspection, Product, Replay, Rescore, Verdict
 from inspection.policy import bands_of
 from inspection.routing import RoutingPolicy, decide
-from mltasks.models import ModelVersion, SnapshotItem
-from mltasks.vision.types import HOLDOUT, Costs, Scores
+from mltasks import taught
+from mltasks.models import ModelVersion
+from mltasks.vision.types import Costs, Scores
 
 _AT_ONCE = 2000
 
@@ -30,8 +29,8 @@ class Word:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One part with both versions' words; ``person`` is what people say of it, ``weight`` how many parts of the line it
-    stands for (None: it did not come by chance, as an imported one), ``learned`` whether one of the two learned from
-    it."""
+    stands for (None: it did not come by chance, as an imported one), ``like`` how many labeled ones it stands for as
+    evidence, where the others taught; ``learned`` whether one of the two learned from it."""
 
     key: UUID
     part: str
@@ -41,6 +40,7 @@ class Judged:
     learned: bool
     candidate: Word
     champion: Word | None
+    like: float = 1.0
 
     @property
     def defective(self) -> bool:
@@ -58,24 +58,24 @@ class Judged:
 
 def of(replay: Replay) -> list[Judged]:
     """The replay's parts that both versions have scored, in its order."""
-    learned = Learned([version for version in (replay.candidate, replay.champion) if version])
-    share = replay.product.holdout_share
+    parts = list(_parts(replay.parts))
+    versions = [version for version in (replay.candidate, replay.champion) if version]
+    learned = Learned(versions, [part for part in parts if part.person_says])
+    share = replay.product.holdout_share or 1.0
     said = [words(version, replay.product, replay.parts) for version in (replay.candidate, replay.champion)]
     found = []
-    for part in _parts(replay.parts):
+    for part in parts:
         ours, theirs = (word.get(part.pk) for word in said)
         if ours is None or (theirs is None and replay.champion):
             continue
-        weight = None if not part.inclusion else 1 / part.inclusion
-        if weight is not None and learned.locked(part) and share:
-            # Its like were labeled too, and taught: the locked share stands for them.
-            weight /= share
         found.append(
             Judged(
                 key=part.pk,
-                part=f"part {part.part_id}" if part.part_id else f"file {part.image_sha256}",
+                part=part_of(part),
                 person=part.person_says,
-                weight=weight,
+                weight=1 / part.inclusion if part.inclusion else None,
+                # Its like were labeled too, and taught: the locked share stands for them.
+                like=1 / share if learned.locked(part) else 1.0,
                 holdout=bool(part.holdout),
                 learned=learned.from_(part),
                 candidate=ours,
@@ -83,6 +83,11 @@ def of(replay: Replay) -> list[Judged]:
             )
         )
     return found
+
+
+def part_of(picture: Inspection) -> str:
+    """What the part in a picture is known by: two pictures of one are no two observations."""
+    return f"part {picture.part_id}" if picture.part_id else f"file {picture.image_sha256}"
 
 
 def _parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
@@ -94,28 +99,23 @@ def _parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
 
 
 class Learned:
-    """What some versions learned from, and what was locked away from them: by image and by part id."""
+    """Whether some versions learned from any of these parts: from its image, or from another of the same part."""
 
-    def __init__(self, versions: Sequence[ModelVersion]) -> None:
-        items = SnapshotItem.objects.filter(snapshot__runs__version__in=versions).distinct()
-        self._taught = self._names(items.exclude(split=HOLDOUT))
-        self._locked = self._names(items.filter(split=HOLDOUT))
+    def __init__(self, versions: Sequence[ModelVersion], parts: Iterable[Inspection]) -> None:
+        self._taught = taught.by(versions, {name for part in parts for name in _names(part)})
 
     def from_(self, part: Inspection) -> bool:
-        """Whether one of them learned from this image, or from another of the same part."""
-        return self._is(part, self._taught)
+        """Whether one of them learned from it."""
+        return not self._taught.learned.isdisjoint(_names(part))
 
     def locked(self, part: Inspection) -> bool:
         """Whether it was there to be learned from, but for the lock."""
-        return self._is(part, self._locked)
+        return not self._taught.locked.isdisjoint(_names(part))
 
-    @staticmethod
-    def _names(items: QuerySet[SnapshotItem]) -> set[str]:
-        return {name for row in items.values_list("image_sha256", "group") for name in row}
 
-    @staticmethod
-    def _is(part: Inspection, names: set[str]) -> bool:
-        return part.image_sha256 in names or (bool(part.part_id) and f"part {part.part_id}" in names)
+def _names(part: Inspection) -> list[str]:
+    # A group is named by its part id, as `labeling.datasets.groups` does.
+    return [part.image_sha256, f"part {part.part_id}"] if part.part_id else [part.image_sha256]
 
 
 def words(version: ModelVersion | None, product: Product, keys: Sequence[UUID]) -> dict[UUID, Word]:

@@ -133,3 +133,10 @@ def test_a_first_version_is_measured_without_a_champion(product: Product, part: 
     assert found.champion is None and found.figures["paired"] is None
     assert found.figures["holdout"]["champion"] is None
     assert "There is no champion" in ReplayReading(found).sentence
+
+
+def test_on_the_holdout_all_were_as_likely_to_be_locked(part: Part, candidate: ModelVersion) -> None:
+    frozen, since = part(PASS, PASS, "FAIL", holdout=True), part(PASS, FAIL, "FAIL", holdout=True)
+    taught(candidate, frozen, split="holdout")
+    recall = replayed(candidate, frozen, since).figures["holdout"]["candidate"]["recall"]
+    assert recall["corrected"]["value"] == 0.5

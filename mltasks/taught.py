@@ -1,0 +1,39 @@
+"""What versions learned from, whatever brought them here: by the sha256 of images and the names of groups."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from mltasks.models import ImportedVersion, ModelVersion, SnapshotItem
+from mltasks.vision.types import HOLDOUT
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Names of images (sha256) and of groups that some versions ``learned`` from, and that were ``locked`` away from
+    them."""
+
+    learned: frozenset[str]
+    locked: frozenset[str]
+
+
+def by(versions: Sequence[ModelVersion], names: Collection[str]) -> Taught:
+    """What any of the versions learned from, as far as it has one of these names. Of a version of another plant the
+    manifest that came with it tells."""
+    learned, locked = set[str](), set[str]()
+    for sha256, group, split in _items(versions, names):
+        (locked if split == HOLDOUT else learned).update((sha256, group))
+    return Taught(frozenset(learned), frozenset(locked))
+
+
+def _items(versions: Sequence[ModelVersion], names: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    named = Q(image_sha256__in=names) | Q(group__in=names)
+    own = SnapshotItem.objects.filter(named, snapshot__runs__version__in=versions)
+    yield from own.values_list("image_sha256", "group", "split").distinct()
+    for (document,) in ImportedVersion.objects.filter(version__in=versions).values_list("document"):
+        snapshot = json.loads(document)["snapshot"]
+        yield from ((item["image_sha256"], item["group"], item["split"]) for item in (snapshot or {}).get("items", []))
