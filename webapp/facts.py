@@ -21,6 +21,8 @@ DAYS = 14
 RUNS_SHOWN = 5
 # Days that are over hardly change any more; today is counted anew each time.
 PAST_SECONDS = 300
+# What was on its way when a champion changed is decided by then.
+SETTLED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,13 @@ def champion(product: Product) -> dict[str, Any] | None:
         return None
     report = getattr(version, "report", None)
     metrics = report.evaluation.get("metrics", {}) if report else {}
+    promotion = version.promotions.select_related("by").first()
     return {
         "version": version,
-        "promotion": version.promotions.select_related("by").first(),
+        "promotion": promotion,
         "recall": metrics.get("recall"),
         "candidate": _newer_candidate(version),
+        "stands_in": _standing_in(product, version, promotion),
     }
 
 
@@ -110,6 +114,16 @@ def stations(product: Product) -> list[dict[str, Any]]:
 def _newer_candidate(version: ModelVersion) -> ModelVersion | None:
     newer = ModelVersion.objects.filter(model=version.model_id, number__gt=version.number)
     return newer.filter(state=ModelVersion.State.CANDIDATE).order_by("-number").first()
+
+
+def _standing_in(product: Product, version: ModelVersion, promotion: Promotion | None) -> ModelVersion | None:
+    """Another version that scored the newest part: the champion's files are damaged on the machine that did. A part that
+    arrived around the promotion is no sign of that."""
+    scored = Inspection.objects.filter(product=product, state=Inspection.State.DECIDED)
+    last = scored.select_related("model_version").order_by("-received_at").first()
+    if last is None or last.model_version in (None, version) or promotion is None or last.decided_at is None:
+        return None
+    return last.model_version if last.decided_at > promotion.created_at + SETTLED else None
 
 
 def _last_part(station: Station) -> Inspection | None:
