@@ -117,8 +117,8 @@ def _newer_candidate(version: ModelVersion) -> ModelVersion | None:
 
 
 def _standing_in(product: Product, version: ModelVersion, promotion: Promotion | None) -> ModelVersion | None:
-    """Another version that scored the newest part: the champion's files are damaged on the machine that did. A part that
-    arrived around the promotion is no sign of that."""
+    """Another version that scored the newest part: the champion's files are damaged on the machine that did. A part
+    that was on its way at the promotion is no sign of that."""
     scored = Inspection.objects.filter(product=product, state=Inspection.State.DECIDED)
     last = scored.select_related("model_version").order_by("-received_at").first()
     if last is None or last.model_version in (None, version) or promotion is None or last.decided_at is None:
