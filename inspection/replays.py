@@ -125,6 +125,10 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         """Those whose version scores live parts now."""
         return self.filter(ended_at__isnull=True)
 
+    def free(self) -> Self:
+        """Those of the running ones that no worker scores for, by the database's clock."""
+        return self.running().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
+
 
 class Challenge(models.Model):
     """A version that runs as challenger: live parts are scored by it too, after their verdict, by a worker."""
@@ -138,6 +142,9 @@ class Challenge(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("Until then a worker scores for it, and no other.")
+    )
 
     objects = ChallengeQuerySet.as_manager()
 

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # One look of the worker ends some time; the next goes on.
 BATCH, LONGEST = rescoring.BATCH, 60.0  # parts, seconds
+# Longer than a look with its last batch; one that was killed delays the next by this much.
+LEASE = timedelta(seconds=120)
 # What a worker that was away for long leaves out: a challenger is about the line as it is now.
 OLDEST = timedelta(days=1)
 
@@ -63,10 +65,15 @@ def sweep() -> int:
         if running.version.state == ModelVersion.State.CHAMPION:
             end(running, by=None)  # it was promoted: its word is the verdict now
             continue
+        # The worker looks again before the last look has ended: two would score the same parts.
+        if not Challenge.objects.free().filter(pk=running.pk).update(lease_expires_at=Now() + LEASE):
+            continue
         try:
             looked += _score(running, ends)
         except BundleCorrupt:
             logger.exception("%s can't go on", running)
+        finally:
+            Challenge.objects.filter(pk=running.pk).update(lease_expires_at=None)
     return looked
 
 

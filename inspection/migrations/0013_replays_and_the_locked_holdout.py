@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('share', models.FloatField(default=1.0, help_text='Share of live parts that it scores, 0 to 1.')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('lease_expires_at', models.DateTimeField(blank=True, editable=False, help_text='Until then a worker scores for it, and no other.', null=True)),
             ],
             options={
                 'ordering': ['-created_at', '-id'],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -35,6 +37,15 @@ def test_it_scores_what_came_since_once_and_changes_no_verdict(
     assert shadow.end(running, by=None) and not shadow.end(running, by=None)
     receive(jpeg(seed=4))
     assert shadow.sweep() == 0
+
+
+def test_two_workers_do_not_score_for_one_challenger(candidate: ModelVersion, part: Part) -> None:
+    running = shadow.challenge(candidate, by=None)
+    part(PASS, None)
+    Challenge.objects.filter(pk=running.pk).update(lease_expires_at=timezone.now() + timedelta(seconds=30))
+    assert not Challenge.objects.free().exists() and shadow.sweep() == 0
+    Challenge.objects.filter(pk=running.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert Challenge.objects.free().exists(), "Its worker was killed."
 
 
 def test_it_scores_its_share(product: Product, candidate: ModelVersion, part: Part) -> None:
