@@ -1,8 +1,9 @@
 """Start a command tied to the life of the process that asked for it.
 
-Run as a file by ``python -I tied.py PARENT SIGNAL USER COMMAND...``: it becomes COMMAND (same process id), after it
-told the kernel to send SIGNAL when PARENT dies, however it dies. So no ``kill -9`` leaves a server behind. A program of
-its own, because ``preexec_fn`` is not safe in a parent with threads. Linux only; elsewhere it just becomes the command.
+Run as a file by ``python -I tied.py PARENT SIGNAL NICE USER COMMAND...``: it becomes COMMAND (same process id), after
+it told the kernel to send SIGNAL when PARENT dies, however it dies. So no ``kill -9`` leaves a server behind. A program
+of its own, because ``preexec_fn`` is not safe in a parent with threads. Linux only; elsewhere it just becomes the
+command.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ _SET_KEEP_CAPS, _CAP_AMBIENT, _AMBIENT_RAISE = 8, 47, 2
 _CAP_DAC_OVERRIDE, _CAP_VERSION_3 = 1, 0x20080522  # linux/capability.h
 
 
-def tied(command: Sequence[str], death_signal: signal.Signals, user: str = "") -> list[str]:
-    """Return the command line that runs ``command`` tied to this process, as ``user`` when one is named.
+def tied(command: Sequence[str], death_signal: signal.Signals, user: str = "", *, nice: int = 0) -> list[str]:
+    """Return the command line that runs ``command`` tied to this process, as ``user`` when one is named, and so much
+    nicer than this one (0 to 19): it gives way to processes of a higher priority.
 
     Linux sends the signal when the starting *thread* ends: start it from the main thread.
     """
-    return [sys.executable, "-I", __file__, str(os.getpid()), str(int(death_signal)), user, *command]
+    return [sys.executable, "-I", __file__, str(os.getpid()), str(int(death_signal)), str(nice), user, *command]
 
 
 def tie_to_parent(death_signal: signal.Signals) -> None:
@@ -31,8 +33,9 @@ def tie_to_parent(death_signal: signal.Signals) -> None:
         prctl(SET_DEATH_SIGNAL, death_signal)
 
 
-def become(parent: int, death_signal: int, user: str, command: Sequence[str]) -> None:
+def become(parent: int, death_signal: int, nice: int, user: str, command: Sequence[str]) -> None:
     """Tie this process to ``parent`` and become ``command``. Exits when the parent is already gone."""
+    os.nice(nice)
     if user:
         _become_user(user)
     tie_to_parent(signal.Signals(death_signal))  # after the change of user, which clears it
@@ -82,4 +85,4 @@ def prctl(option: int, *values: int) -> None:
 
 
 if __name__ == "__main__":
-    become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    become(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5:])

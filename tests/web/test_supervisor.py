@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from webapp.supervisor import processes
 from webapp.supervisor.child import Child, Program, ended
 from webapp.supervisor.claim import Refused, claim, refuse_busy_port
 from webapp.supervisor.console import Console
+from webapp.supervisor.plan import programs
 from webapp.supervisor.servers import socket_folder
 
 # Starts a grandchild in a session of its own, as the training worker does; both ignore SIGTERM.
@@ -51,8 +53,8 @@ def child(tmp_path: Path, output: io.StringIO) -> Iterator[Callable[..., Child]]
     """Return a maker of children that run a line of Python."""
     made: list[Child] = []
 
-    def make(code: str, *arguments: str, once: bool = False) -> Child:
-        program = Program("demo", (sys.executable, "-c", code, *arguments), once=once)
+    def make(code: str, *arguments: str, once: bool = False, nice: int = 0) -> Child:
+        program = Program("demo", (sys.executable, "-c", code, *arguments), once=once, nice=nice)
         made.append(Child(program, Console(tmp_path / "up.log", output), tmp_path, {"PATH": "/bin"}))
         return made[-1]
 
@@ -68,6 +70,16 @@ def test_a_childs_lines_are_prefixed_and_kept(child: Callable[..., Child], outpu
     assert eventually(lambda: output.getvalue().count("\n") == 2)
     assert sorted(output.getvalue().splitlines()) == ["demo      | hello", "demo      | trouble"]
     assert "demo      | hello" in (tmp_path / "up.log").read_text()
+
+
+def test_a_child_gives_way_as_it_is_told(child: Callable[..., Child], output: io.StringIO) -> None:
+    child("import os; print(os.nice(0) - int(os.sys.argv[1]))", str(os.nice(0)), once=True, nice=3).start()
+    assert eventually(lambda: output.getvalue() == "demo      | 3\n")
+
+
+def test_every_program_is_there() -> None:
+    # Each is started by its path: nothing looks for it in PATH.
+    assert all(Path(one.command[0]).is_file() for one in programs(demo=True))
 
 
 def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child], output: io.StringIO) -> None:

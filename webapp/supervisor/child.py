@@ -24,7 +24,8 @@ _WELL_AFTER = 60.0
 class Program:
     """What to run under which name, with what added to the environment.
 
-    ``once``: done when it ends well. ``death_signal`` ends it when we are killed.
+    ``once``: done when it ends well. ``death_signal`` ends it when we are killed. ``nice``, up to 19: how far it gives
+    way to the others.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Program:
     once: bool = False
     death_signal: signal.Signals = signal.SIGTERM
     environment: Mapping[str, str] = field(default_factory=dict)
+    nice: int = 0
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Child:
         """Start the process, in a session of its own, and pass its output on. Call it from the main thread."""
         self._started, self._due = time.monotonic(), None
         self.process = subprocess.Popen(  # noqa: S603 (our own command line)
-            tied(self.program.command, self.program.death_signal),
+            tied(self.program.command, self.program.death_signal, nice=self.program.nice),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -23,7 +23,7 @@ def programs(*, demo: bool) -> list[Program]:
         _worker("scoring"),
         _worker("training"),
         # A replay and a challenger beside each other, and neither at the cost of a station that waits.
-        _worker("replay", concurrency=2, before=("nice", "-n", "19")),
+        _worker("replay", concurrency=2, nice=19),
         _worker("replay"),
         Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]
@@ -33,11 +33,11 @@ def programs(*, demo: bool) -> list[Program]:
     return started
 
 
-def _worker(queue: str, *, concurrency: int = 1, before: Sequence[str] = ()) -> Program:
+def _worker(queue: str, *, concurrency: int = 1, nice: int = 0) -> Program:
     options: Sequence[str] = (
         *("worker", "--queues", queue, "--hostname", f"{queue}@%h", "--loglevel", "INFO"),
         # One at a time: scoring and training each use all cores. A task comes back from its row, not from a peer.
         *("--concurrency", str(concurrency), "--without-gossip", "--without-mingle"),
     )
     # Told to stop it would first finish its task, minutes of training; what it was doing is in the task's row.
-    return Program(queue, (*before, *_CELERY, *options), death_signal=signal.SIGKILL, environment=_QUIET)
+    return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL, environment=_QUIET, nice=nice)
