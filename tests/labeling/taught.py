@@ -15,6 +15,8 @@ from tests.labeling.conftest import make_part
 from tests.trained import labeled_samples
 
 QUICK = {
+    "companion": "",
+    "detectors": ["memory"],
     "height": 64,
     "width": 64,
     "backbone_weights": "random",

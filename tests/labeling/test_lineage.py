@@ -23,7 +23,7 @@ from mltasks.snapshots import freeze
 from tests.labeling.conftest import make_part
 from tests.labeling.rechecks.looks import judged
 from tests.labeling.taught import teach
-from tests.trained import CONFIG, MakeVersion
+from tests.trained import PLAIN, MakeVersion
 
 SCORES = {"label": "PASS", "defect_probability": 0.14, "reconstruction_error": 0.5, "anomaly_threshold": 1.0}
 
@@ -112,12 +112,12 @@ def test_the_chain_leads_from_the_verdict_to_the_seed(
     origin, snapshot = version["lineage"], first.run.snapshot
     assert snapshot is not None
     assert origin["snapshot"]["sha256"] == snapshot.sha256
-    assert (origin["seed"], origin["code"]) == (CONFIG.seed, first.meta["code"])
+    assert (origin["seed"], origin["code"]) == (PLAIN.seed, first.meta["code"])
     section = shown(part, ada)
     places = ("1/", "1/card/", "snapshot-1/", f"run-{first.run_id}/", "snapshot-2/", "2/")
     for place in places:
         assert f"/models/{'' if place.startswith('run') else 'plate/'}{place}" in section
-    assert "by mia" in section and snapshot.sha256 in section and f"seed {CONFIG.seed}" in section
+    assert "by mia" in section and snapshot.sha256 in section and f"seed {PLAIN.seed}" in section
 
 
 def test_each_label_names_the_versions_it_taught(
@@ -165,7 +165,7 @@ def test_a_word_that_came_while_it_was_frozen_is_not_taken_for_what_was(
 ) -> None:
     read = samples(product)
     late = review.correct(part, by=manager, verdict="PASS")
-    freeze(product.registered_model, read, CONFIG)
+    freeze(product.registered_model, read, PLAIN)
     newest = lineage.of(part)["snapshots"][-1]
     assert (newest["verdict"], newest["label"], newest["since"]) == ("FAIL", label.pk, "corrected")
     assert newest["today"]["id"] == late.pk

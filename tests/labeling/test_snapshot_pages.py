@@ -22,7 +22,7 @@ from mltasks.snapshots import freeze
 from mltasks.vision.types import Roi
 from tests.labeling.conftest import make_part
 from tests.labeling.taught import teach
-from tests.trained import CONFIG, GOOD, MakeVersion, labeled_samples
+from tests.trained import GOOD, PLAIN, MakeVersion, labeled_samples
 
 ADDRESS = "/models/plate/snapshot-1/"
 
@@ -38,7 +38,7 @@ def snapshot(product: Product) -> DatasetSnapshot:
     teach(product)
     first, *others = labeled_samples()
     named = replace(first, name="=cmd|' /C calc'!A0", roi=Roi(1, 2, 30, 40))
-    return freeze(product.registered_model, [named, *others], CONFIG)
+    return freeze(product.registered_model, [named, *others], PLAIN)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from tests.loop.site import Site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
-    """A site with nothing in it, started for this module and stopped after it."""
+    """A site that starts with nothing in it. The last test of `test_loop.py`, after all others here, stops it."""
     with tempfile.TemporaryDirectory(prefix="sl-loop-") as folder:
         running = Site(Path(folder))
         running.start()

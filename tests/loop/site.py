@@ -12,14 +12,26 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psutil
+import psycopg
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from webapp.embedded.valkey import free_port
+from webapp.running_services import running_services
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+_ALL = """
+import io, json
+from django.core.management import call_command
+printed = []
+for command in {commands}:
+    out = io.StringIO()
+    call_command(*command, stdout=out)
+    printed.append(out.getvalue())
+print("printed:" + json.dumps(printed))
+"""
 ADMIN = ("loop-admin", "a-long-loop-password")
 
 
@@ -113,9 +125,17 @@ class Site:
         assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def token(self) -> str:
-        """A REST token of the first admin."""
-        return self.manage("drf_create_token", ADMIN[0]).split()[2]
+    def manage_all(self, *commands: tuple[str, ...]) -> list[str]:
+        """Run management commands in one process, which starts in seconds, and return what each printed."""
+        printed = self.manage("shell", "-c", _ALL.format(commands=list(commands)))
+        found: list[str] = json.loads(printed.split("printed:")[1])
+        return found
+
+    def ask(self, query: LiteralString, *values: Any) -> list[Any]:
+        """Run SQL on the site's own database, each value in place of a ``%s``; rows of what it finds."""
+        with psycopg.connect(running_services(self.folder / "var")["database_url"], autocommit=True) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
 
     def get(self, path: str, *, token: str | None) -> Answer:
         """GET a path as JSON."""

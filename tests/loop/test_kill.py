@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from psycopg.types.json import Jsonb
 
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from tests.loop.site import Site, wait_for
+from tests.trained import small_parts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRODUCT = "kill-case"
-SLOW = {"dense_epochs": 400, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96} | {
-    "precision": "f32"
+SLOW = {
+    "companion": "",
+    "detectors": ["memory"],
+    "dense_epochs": 400,
+    "folds": 2,
+    "views": 2,
+    "autoencoder_epochs": 2,
+    "height": 96,
+    "width": 96,
+    "precision": "f32",
 }
 QUICK = SLOW | {"dense_epochs": 1}
 
 
-def _set_training(site: Site, values: dict[str, int]) -> None:
-    script = "from inspection.models import Product; Product.objects.update(training_settings=%r)" % values  # noqa: UP031
-    site.manage("shell", "-c", script)
-
-
-def _ask_database(site: Site, expression: str) -> Any:
-    script = (
-        "import json; from inspection.models import *; from mltasks.models import *; "
-        f"print('answer:' + json.dumps({expression}))"
-    )
-    return json.loads(site.manage("shell", "-c", script).split("answer:")[1])
+def _set_training(site: Site, values: dict[str, Any]) -> None:
+    site.ask("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(values), PRODUCT)
 
 
 @pytest.fixture(scope="module")
 def key(site: Site) -> str:
-    """A product with labels and one station."""
-    site.manage("create_product", PRODUCT)
+    """The key of the one station of a product with labels."""
     folder = site.folder / "labeled"
-    write_image_folder(folder, labeled_set(3, good=8, scratch=4, excess=4))
-    site.manage("import_images", PRODUCT, str(folder))
-    return site.manage("create_station", PRODUCT, "line-1").strip()
+    write_image_folder(folder, small_parts(3, good=8, scratch=4, excess=4))
+    made = site.manage_all(
+        ("create_product", PRODUCT),
+        ("import_images", PRODUCT, str(folder)),
+        ("create_station", PRODUCT, "line-1"),
+    )
+    return made[2].strip()
 
 
 def _processes(site: Site, *words: str) -> list[psutil.Process]:
@@ -54,22 +57,22 @@ def test_a_killed_training_says_so_and_runs_again(site: Site, key: str) -> None:
     _set_training(site, SLOW)
     site.manage("retrain", PRODUCT, "--queue")
     trainer = wait_for("the training process", lambda: _processes(site, "execute_run"))[0]
-    run = "TrainingRun.objects.values('state', 'attempt', 'progress', 'log', 'error').latest('created_at')"
-    wait_for("progress", lambda: _ask_database(site, run)["progress"] > 0)
+    progress = "SELECT progress FROM mltasks_trainingrun WHERE progress > 0"
+    wait_for("progress", lambda: site.ask(progress))
     # What the second attempt trains on is the same snapshot; only the epochs shrink, to keep the test short.
-    _ask_database(site, f"TrainingRun.objects.filter(state='running').update(config={QUICK!r})")
+    site.ask("UPDATE mltasks_trainingrun SET config = %s WHERE state = 'running'", Jsonb(QUICK))
     trainer.kill()
 
-    wait_for("the second attempt's version", lambda: _ask_database(site, "ModelVersion.objects.count()") == 1, 300)
-    found = _ask_database(site, run)
-    assert (found["state"], found["attempt"]) == ("succeeded", 2)
-    assert "signal 9" in found["log"]
-    folders = list((site.folder / "var" / "versions").rglob("meta.json"))
+    wait_for("the second attempt's version", lambda: site.ask("SELECT 1 FROM mltasks_modelversion"), 300)
+    [(state, attempt, log)] = site.ask("SELECT state, attempt, log FROM mltasks_trainingrun")
+    assert (state, attempt) == ("succeeded", 2)
+    assert "signal 9" in log
+    folders = list((site.folder / "var" / "versions" / PRODUCT).rglob("meta.json"))
     assert len(folders) == 1, "A killed attempt must leave no half version."
 
 
 def test_nothing_answered_is_lost_when_the_web_process_is_killed(site: Site, key: str, tmp_path: Path) -> None:
-    write_image_folder(tmp_path, labeled_set(4, good=30, scratch=1, excess=1))
+    write_image_folder(tmp_path, small_parts(4, good=30, scratch=1, excess=1))
     images = sorted(tmp_path.rglob("*.jpg"))
     answered: list[str] = []
 
@@ -93,11 +96,11 @@ def test_nothing_answered_is_lost_when_the_web_process_is_killed(site: Site, key
 
     assert len(answered) >= 4
     wait_for("the web process to be back", lambda: site.log.exists() and _back(site))
-    stored = set(_ask_database(site, "[str(i) for i in Inspection.objects.values_list('id', flat=True)]"))
+    stored = {str(key) for (key,) in site.ask("SELECT id FROM inspection_inspection")}
     assert set(answered) <= stored
-    decided = "Inspection.objects.filter(source='station', state='pending').count()"
-    wait_for("the sweeper to decide what the crash left", lambda: _ask_database(site, decided) == 0, 120)
-    stored_files = _ask_database(site, "list(Inspection.objects.values_list('image_name', 'image_sha256'))")
+    pending = "SELECT 1 FROM inspection_inspection WHERE source = 'station' AND state = 'pending'"
+    wait_for("the sweeper to decide what the crash left", lambda: not site.ask(pending), 120)
+    stored_files = site.ask("SELECT image_name, image_sha256 FROM inspection_inspection")
     for name, sha256 in stored_files:
         assert hashlib.sha256((site.folder / "media" / name).read_bytes()).hexdigest() == sha256
 

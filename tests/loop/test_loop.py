@@ -7,45 +7,49 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
-from tests.loop.site import Site, wait_for
+from mltasks.vision.drawing.line import write_image_folder
+from tests.loop.site import ADMIN, Site, wait_for
+from tests.trained import small_parts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRODUCT = "loop-case"
+# The whole recipe, for little time
 QUICK = {"dense_epochs": 2, "folds": 2, "views": 2, "autoencoder_epochs": 2, "height": 96, "width": 96}
+# Where it need not be whole again
+PLAIN = {"companion": "", "detectors": ["memory"], "precision": "f32"}
 REVIEWED = 20
 
 
 @pytest.fixture(scope="module")
-def key(site: Site) -> str:
-    """The key of the product's one station; the first labels are imported."""
-    site.manage("create_product", PRODUCT)
-    site.manage("shell", "-c", _settings_script())
+def doors(site: Site) -> tuple[str, str]:
+    """The key of the product's one station, and a REST token of the first admin; the first labels are imported."""
     folder = site.folder / "labeled"
-    write_image_folder(folder, labeled_set(1, good=10, scratch=5, excess=5))
-    site.manage("import_images", PRODUCT, str(folder))
-    return site.manage("create_station", PRODUCT, "line-1").strip()
-
-
-def _settings_script() -> str:
-    return (
-        "from inspection.models import Product; "
-        f"Product.objects.filter(slug={PRODUCT!r}).update(training_settings={QUICK!r}, review_cost=0)"
+    write_image_folder(folder, small_parts(1, good=10, scratch=5, excess=5))
+    made = site.manage_all(
+        ("create_product", PRODUCT),
+        ("import_images", PRODUCT, str(folder)),
+        ("create_station", PRODUCT, "line-1"),
+        ("drf_create_token", ADMIN[0]),
     )
+    # Reviews cost nothing here, so that asking a person is always cheapest: every part waits for one.
+    site.ask("UPDATE inspection_product SET review_cost = 0 WHERE slug = %s", PRODUCT)
+    return made[2].strip(), made[3].split()[2]
 
 
 @pytest.fixture(scope="module")
 def new_parts(site: Site) -> list[Path]:
     """Images that no label knows."""
     folder = site.folder / "stream"
-    write_image_folder(folder, labeled_set(2, good=12, scratch=6, excess=6))
+    write_image_folder(folder, small_parts(2, good=12, scratch=6, excess=6))
     return sorted(folder.rglob("*.jpg"))
 
 
-def _train_and_promote(site: Site, token: str, number: int) -> None:
+def _train_and_promote(site: Site, token: str, number: int, settings: dict[str, Any]) -> None:
     """Hand a training to the worker, wait for its version and promote it over REST."""
+    site.ask("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(settings), PRODUCT)
     site.manage("retrain", PRODUCT, "--queue")
     versions = f"/api/v1/models/{PRODUCT}/versions/"
 
@@ -70,13 +74,12 @@ def _review(site: Site, token: str) -> None:
     assert verdict.status == 201, verdict
 
 
-def test_the_loop_learns_from_what_people_say(site: Site, key: str, new_parts: list[Path]) -> None:
-    token = site.token()
+def test_the_loop_learns_from_what_people_say(site: Site, doors: tuple[str, str], new_parts: list[Path]) -> None:
+    key, token = doors
     first = site.send(new_parts[0], key=key, part_id="before-any-model")
     assert (first.status, first.body["verdict"], first.body["reasons"]) == (201, "REVIEW", ["no_model"])
 
-    _train_and_promote(site, token, 1)
-    # Reviews cost nothing here, so that asking a person is always cheapest: every part waits for one.
+    _train_and_promote(site, token, 1, QUICK)
     for path in new_parts:
         answer = site.send(path, key=key)
         assert answer.status == 201
@@ -86,7 +89,7 @@ def test_the_loop_learns_from_what_people_say(site: Site, key: str, new_parts: l
     for _ in range(REVIEWED):
         _review(site, token)
 
-    _train_and_promote(site, token, 2)
+    _train_and_promote(site, token, 2, QUICK | PLAIN)
     snapshot = site.get(f"/api/v1/models/{PRODUCT}/versions/2/", token=token)
     assert snapshot.status == 200
     answer = site.send(new_parts[0], key=key, part_id="after")

@@ -12,7 +12,7 @@ from mltasks.models import RegisteredModel, TrainingRun
 from mltasks.snapshots import freeze
 from tests.browser import Login, Shoot
 from tests.mltasks.conftest import make_run
-from tests.trained import CONFIG, MakeVersion, labeled_samples
+from tests.trained import PLAIN, MakeVersion, labeled_samples
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -52,7 +52,7 @@ def test_a_run_is_watched_while_it_runs(page: Page, login: Login, shoot: Shoot, 
     model = RegisteredModel.objects.create(name="plate")
     epochs = [{"stage": "fold 1 of 2, epoch 1", "loss": 0.52, "recall": 0.5}]
     run = make_run(
-        freeze(model, labeled_samples(), CONFIG),
+        freeze(model, labeled_samples(), PLAIN),
         state="running",
         attempt=1,
         progress=0.25,

@@ -22,12 +22,12 @@ from mltasks.vision.backbones import WeightsError
 from mltasks.vision.pretrain import judging
 from mltasks.vision.pretrain.lesson import Lesson
 from mltasks.vision.types import TrainConfig
-from tests.trained import CONFIG, labeled_samples
+from tests.trained import PLAIN, labeled_samples
 
 TINY = Lesson(
     steps=1, batch=2, crop=64, side=96, images=8, drawn=2, statistics_batches=1, save_every=1, repeats=2, threads=1
 )
-AUTO = replace(CONFIG, backbone_weights="auto")
+AUTO = replace(PLAIN, backbone_weights="auto")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 

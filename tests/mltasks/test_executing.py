@@ -22,7 +22,7 @@ from mltasks.snapshots import freeze
 from mltasks.vision import bundle
 from mltasks.vision import learn as learning
 from mltasks.vision.types import Progress
-from tests.trained import CONFIG, MakeVersion, labeled_samples
+from tests.trained import PLAIN, MakeVersion, labeled_samples
 
 # The heartbeat has a connection of its own, which must see the run.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def run() -> Iterator[TrainingRun]:
     model = RegisteredModel.objects.create(name="plate")
-    yield training.start(freeze(model, labeled_samples(), CONFIG), CONFIG, trigger=TrainingRun.Trigger.COMMAND)
+    yield training.start(freeze(model, labeled_samples(), PLAIN), PLAIN, trigger=TrainingRun.Trigger.COMMAND)
 
 
 def bundles(run: TrainingRun) -> list[Path]:
@@ -150,7 +150,7 @@ def test_it_queues_even_when_the_broker_is_away(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(hints, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
     model = RegisteredModel.objects.create(name="alone")
     ada = User.objects.create_user("ada")
-    snapshot = freeze(model, labeled_samples(), CONFIG)
-    run = training.start(snapshot, replace(CONFIG, seed=3), trigger=TrainingRun.Trigger.MANUAL, requested_by=ada)
+    snapshot = freeze(model, labeled_samples(), PLAIN)
+    run = training.start(snapshot, replace(PLAIN, seed=3), trigger=TrainingRun.Trigger.MANUAL, requested_by=ada)
     run.refresh_from_db()
     assert (run.state, run.hint_sent_at, run.train_config().seed) == ("queued", None, 3)

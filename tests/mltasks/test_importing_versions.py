@@ -30,9 +30,9 @@ from tests.mltasks.conftest import make_person
 from tests.mltasks.parcels import Members, OtherPlant, Said, files_below, members_of, pack, resigned
 from tests.mltasks.tiny import shrink
 from tests.s3 import SharedBucket
-from tests.trained import CONFIG, MakeVersion, rewrite
+from tests.trained import PLAIN, MakeVersion, rewrite
 
-GREY = np.full((CONFIG.height, CONFIG.width, 3), 100, np.uint8)
+GREY = np.full((PLAIN.height, PLAIN.width, 3), 100, np.uint8)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from mltasks.leases import LEASE, LeaseLost, RunLease, RunNotAvailable, let_go
 from mltasks.models import RegisteredModel, TrainingRun
 from mltasks.snapshots import freeze
 from tests.mltasks.conftest import make_run
-from tests.trained import CONFIG, labeled_samples
+from tests.trained import PLAIN, labeled_samples
 
 
 def test_it_takes_a_waiting_run(run: TrainingRun) -> None:
@@ -91,7 +91,7 @@ def test_it_refuses_to_let_go_of_a_run_that_moved_on(run: TrainingRun) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_gets_it() -> None:
     model = RegisteredModel.objects.create(name="raced")
-    run = make_run(freeze(model, labeled_samples(), CONFIG))
+    run = make_run(freeze(model, labeled_samples(), PLAIN))
     ready = threading.Barrier(6)
     outcomes: list[str] = []
 

@@ -14,14 +14,14 @@ from django.conf import settings
 from mltasks import registry, serving
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.vision.scorer import Scorer
-from tests.trained import CONFIG, MakeVersion, rewrite
+from tests.trained import PLAIN, MakeVersion, rewrite
 
 
 def test_it_loads_once_and_scores(model: RegisteredModel, make_version: MakeVersion) -> None:
     version = make_version(model)
     scorer = serving.scorer(version)
     assert serving.scorer(ModelVersion.objects.get()) is scorer
-    image = np.full((CONFIG.height, CONFIG.width, 3), 60, np.uint8)
+    image = np.full((PLAIN.height, PLAIN.width, 3), 60, np.uint8)
     (scores,) = scorer.score([image])
     assert 0 <= scores.defect_probability <= 1
     assert scores.reconstruction_error > 0

@@ -18,7 +18,7 @@ from mltasks.store_errors import StoreAway, StoredFileDamaged
 from mltasks.vision.likeness import file_group
 from mltasks.vision.types import Sample
 from tests.s3 import SharedBucket
-from tests.trained import CONFIG, labeled_samples
+from tests.trained import PLAIN, labeled_samples
 
 
 def put(bucket: SharedBucket, content: bytes) -> tuple[str, str]:
@@ -126,7 +126,7 @@ def test_it_waits_for_a_store_that_comes_back(bucket: SharedBucket) -> None:
 
 def test_a_machine_with_nothing_trains_on_a_snapshot(model: RegisteredModel, bucket: SharedBucket) -> None:
     samples = [replace(sample, group=file_group(sample.sha256)) for sample in stored_samples(bucket)]
-    snapshot = freeze(model, samples, CONFIG)
+    snapshot = freeze(model, samples, PLAIN)
     assert {item.image_name for item in snapshot.items.all()} == {f"trained/{one.path.name}" for one in samples}
     bucket.another_machine()
     with samples_at_hand(snapshot) as found:
@@ -139,15 +139,15 @@ def test_grouping_by_likeness_sees_the_same_from_a_bucket_as_from_a_disk(
 ) -> None:
     samples = [replace(sample, group=file_group(sample.sha256)) for sample in stored_samples(bucket)]
     assert not samples[0].path.exists()
-    from_bucket = freeze(model, samples, CONFIG)
+    from_bucket = freeze(model, samples, PLAIN)
     assert not any(sample.path.parent != stored_files.root() / "trained" for sample in samples)
-    local = freeze(model, [replace(one, group=file_group(one.sha256)) for one in labeled_samples()], CONFIG)
+    local = freeze(model, [replace(one, group=file_group(one.sha256)) for one in labeled_samples()], PLAIN)
     assert from_bucket.sha256 == local.sha256
 
 
 def test_a_snapshot_names_images_that_the_store_lost(model: RegisteredModel, bucket: SharedBucket) -> None:
     samples = stored_samples(bucket)
-    snapshot = freeze(model, samples, CONFIG)
+    snapshot = freeze(model, samples, PLAIN)
     bucket.remove(f"trained/{samples[0].path.name}")
     bucket.write(f"trained/{samples[1].path.name}", b"another")
     with pytest.raises(SnapshotDamaged, match=f"2 of {len(samples)} images"), samples_at_hand(snapshot):

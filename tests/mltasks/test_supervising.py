@@ -22,12 +22,12 @@ from mltasks import supervising, training
 from mltasks.leases import RunLease
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.snapshots import freeze
-from tests.trained import CONFIG, labeled_samples
+from tests.trained import PLAIN, labeled_samples
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # Long enough to be killed in the middle, whatever the machine.
-SLOW = {**CONFIG.to_json(), "dense_epochs": 5000}
+SLOW = {**PLAIN.to_json(), "dense_epochs": 5000}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[TrainingRun]:
     monkeypatch.setenv("DATABASE_URL", urlunsplit(parts._replace(path=f"/{settings.DATABASES['default']['NAME']}")))
     model = RegisteredModel.objects.create(name="plate")
     yield training.start(
-        freeze(model, labeled_samples(), CONFIG), CONFIG, trigger=TrainingRun.Trigger.COMMAND, hint=False
+        freeze(model, labeled_samples(), PLAIN), PLAIN, trigger=TrainingRun.Trigger.COMMAND, hint=False
     )
 
 
@@ -83,7 +83,7 @@ def test_a_killed_training_says_so_and_runs_again(run: TrainingRun) -> None:
     assert "attempt 1 of 3. It will be tried again." in run.error
     assert not ModelVersion.objects.exists()
 
-    TrainingRun.objects.update(config=CONFIG.to_json())
+    TrainingRun.objects.update(config=PLAIN.to_json())
     assert supervising.supervise(run.pk)
     run.refresh_from_db()
     assert (run.state, run.attempt, run.error) == ("succeeded", 2, "")

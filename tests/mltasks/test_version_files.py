@@ -23,16 +23,17 @@ from mltasks.snapshots import freeze
 from mltasks.store_errors import StoreAway, StoredFileDamaged
 from mltasks.vision import bundle
 from mltasks.vision import learn as learning
+from tests.mltasks.tiny import shrink
 from tests.s3 import SharedBucket
-from tests.trained import CONFIG, MakeVersion, labeled_samples
+from tests.trained import PLAIN, MakeVersion, labeled_samples
 
-WHITE = np.full((CONFIG.height, CONFIG.width, 3), 255, np.uint8)
+WHITE = np.full((PLAIN.height, PLAIN.width, 3), 255, np.uint8)
 
 
 @pytest.fixture
 def version(model: RegisteredModel, make_version: MakeVersion, bucket: SharedBucket) -> ModelVersion:
     """A published version, seen from a machine that lacks it."""
-    made = make_version(model)
+    made = shrink(make_version(model))
     version_files.publish(made.bundle)
     bucket.another_machine()
     return made
@@ -150,7 +151,7 @@ def quick(learned: learning.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begin() -> TrainingRun:
     model = RegisteredModel.objects.create(name="plate")
-    return training.start(freeze(model, labeled_samples(), CONFIG), CONFIG, trigger=TrainingRun.Trigger.COMMAND)
+    return training.start(freeze(model, labeled_samples(), PLAIN), PLAIN, trigger=TrainingRun.Trigger.COMMAND)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ import openvino.opset13 as ops
 
 from mltasks.models import ModelVersion
 from mltasks.vision import bundle
-from tests.trained import CONFIG
+from tests.trained import PLAIN
 
 LARGE = ("model.safetensors", "serving.xml", "serving.bin")
 
@@ -29,7 +29,7 @@ def shrink(version: ModelVersion) -> ModelVersion:
 
 
 def _graph() -> openvino.Model:
-    image = ops.parameter([1, CONFIG.height, CONFIG.width, 3], name="image", dtype=openvino.Type.u8)
+    image = ops.parameter([1, PLAIN.height, PLAIN.width, 3], name="image", dtype=openvino.Type.u8)
     pixels = ops.divide(ops.convert(image, "f32"), ops.constant(255.0, dtype=openvino.Type.f32))
     mean = ops.reduce_mean(pixels, [1, 2, 3])
     plane = ops.reduce_mean(pixels, [3])

@@ -1,4 +1,4 @@
-"""The session's version as serving has it."""
+"""A version by the whole recipe, and as serving has it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from mltasks.vision.images import decode
 from mltasks.vision.learn import Learned
 from mltasks.vision.scorer import Scorer
 from mltasks.vision.types import InputSize
+from tests.trained import CONFIG, learned_by
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    """A version by the whole recipe, once a test run."""
+    return learned_by(CONFIG, tmp_path_factory, "learned-whole")
 
 
 @pytest.fixture(scope="module")

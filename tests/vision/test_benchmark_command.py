@@ -15,9 +15,10 @@ from PIL import Image
 
 from mltasks.vision.benchmarks import cases, novelty
 from mltasks.vision.benchmarks.parts import seed_recipe
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.together import TOGETHER
 from mltasks.vision.types import TrainConfig
+from tests.trained import small_parts
 from tests.vision.benched import between, found_by, run
 from tests.vision.pictures import words
 
@@ -28,7 +29,7 @@ RANKING = ["AUROC", "average precision"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six good parts, three of each labeled kind of defect."""
     made = tmp_path_factory.mktemp("parts")
-    write_image_folder(made, labeled_set(5, good=6, scratch=3, excess=3))
+    write_image_folder(made, small_parts(5, good=6, scratch=3, excess=3))
     return made
 
 
@@ -167,7 +168,7 @@ def test_it_refuses_an_image_it_cannot_read_and_names_it(tmp_path: Path, folder:
 
 
 def test_it_refuses_too_few_parts(tmp_path: Path, folder: Path) -> None:
-    write_image_folder(tmp_path, labeled_set(6, good=4, scratch=2, excess=0))
+    write_image_folder(tmp_path, small_parts(6, good=4, scratch=2, excess=0))
 
     with pytest.raises(CommandError, match="2 more defective"):
         run("phone-cases", tmp_path)

@@ -110,8 +110,12 @@ def test_it_draws_nothing_from_torchs_chance() -> None:
 
 
 def test_versions_on_the_same_network_share_a_space() -> None:
+    @cache
+    def trunk(network: nn.Module, companion: bool) -> Trunk:
+        return Trunk(network, Companion() if companion else None)
+
     def space(network: nn.Module, companion: bool, height: int = 64, *, keep_shape: bool = True) -> str:
-        return space_of(Trunk(network, Companion() if companion else None), height, 64, keep_shape=keep_shape)
+        return space_of(trunk(network, companion), height, 64, keep_shape=keep_shape)
 
     one, same, other = (load_backbone("resnet18", weights)[0] for weights in ("shipped", "shipped", "random"))
 

@@ -11,12 +11,12 @@ import pytest
 from mltasks.vision import fewer_labels
 from mltasks.vision.benchmarks.parts import read_folder
 from mltasks.vision.data import assign_splits
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.fewer_labels import planned
 from mltasks.vision.fit import check_settings
 from mltasks.vision.learn import learn
 from mltasks.vision.types import Progress, Sample, TrainConfig
-from tests.trained import CONFIG
+from tests.trained import CONFIG, PLAIN, small_parts
 
 
 def samples(parts: int, images: int = 1) -> list[Sample]:
@@ -86,10 +86,12 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
         check_settings(replace(TrainConfig(height=64, width=64), curve_shares=(share,)))
 
 
-@pytest.mark.parametrize(("below", "parts"), [(1000, 40), (10, 104)], ids=["cross-validation", "holdout"])
-def test_the_report_shows_what_labels_bring(tmp_path: Path, below: int, parts: int) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "below", "parts"), [(CONFIG, 1000, 32), (PLAIN, 10, 104)], ids=["cross-validation", "holdout"]
+)
+def test_the_report_shows_what_labels_bring(tmp_path: Path, recipe: TrainConfig, below: int, parts: int) -> None:
     drawn = draw(parts, tmp_path / "parts")
-    config = replace(CONFIG, cross_validate_below=below, curve_shares=(0.5,))
+    config = replace(recipe, cross_validate_below=below, curve_shares=(0.5,))
     steps: list[Progress] = []
 
     found = learn(drawn, config, tmp_path / "bundle", steps.append)
@@ -113,17 +115,17 @@ def test_of_many_all_labels_are_weighed_on_the_folds_that_are_asked(
 ) -> None:
     monkeypatch.setattr(fewer_labels, "ALL_FOLDS_UP_TO", 10)
     monkeypatch.setattr(fewer_labels, "FEW_FOLDS", 2)
-    config = replace(CONFIG, folds=3, curve_shares=(0.5,))
+    config = replace(PLAIN, folds=3, curve_shares=(0.5,))
 
-    found = learn(draw(60, tmp_path / "parts"), config, tmp_path / "bundle")
+    found = learn(draw(48, tmp_path / "parts"), config, tmp_path / "bundle")
 
     few, everything = found.report["curves"]["labels"]
     asked = sum(one["split"] in ("fold-0", "fold-1") for one in found.report["predictions"])
-    assert few["average_precision"]["n"] == everything["average_precision"]["n"] == asked < 60
-    assert (few["labels"], everything["labels"]) == (30, 60)
+    assert few["average_precision"]["n"] == everything["average_precision"]["n"] == asked < 48
+    assert (few["labels"], everything["labels"]) == (24, 48)
 
 
 def draw(parts: int, folder: Path) -> list[Sample]:
     """So many drawn parts, half of them defective."""
-    write_image_folder(folder, labeled_set(12, good=parts // 2, scratch=parts // 4, excess=parts // 4))
+    write_image_folder(folder, small_parts(12, good=parts // 2, scratch=parts // 4, excess=parts // 4))
     return read_folder(folder, grouped=False)

@@ -19,7 +19,7 @@ from mltasks.vision.learn import Learned, learn
 from mltasks.vision.together import TOGETHER
 from mltasks.vision.trunk_views import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
-from tests.trained import CONFIG, labeled_samples
+from tests.trained import CONFIG, PLAIN, labeled_samples
 
 HEADS = ("dense", "second_dense", "texture", "second_texture", "second_stage")
 
@@ -27,7 +27,7 @@ IN_A_FRESH_PROCESS = """
 import sys
 from pathlib import Path
 from mltasks.vision.learn import learn
-from tests.trained import CONFIG, labeled_samples
+from tests.trained import CONFIG, PLAIN, labeled_samples
 learn(labeled_samples(Path(sys.argv[1]) / "parts"), CONFIG, Path(sys.argv[1]) / "bundle")
 """
 
@@ -144,7 +144,7 @@ def test_a_holdout_is_measured_on_its_test_images_only_and_the_size_is_that_of_t
     for sample in samples:
         with Image.open(sample.path) as image:
             image.resize((96, 64)).save(sample.path)
-    config = replace(CONFIG, height=0, width=0, cross_validate_below=10)
+    config = replace(PLAIN, height=0, width=0, cross_validate_below=10)
     samples = assign_splits(samples, config)
 
     found = learn(samples, config, tmp_path / "bundle")

@@ -11,8 +11,9 @@ from django.core.management import CommandError
 
 from mltasks.vision.benchmarks import curve
 from mltasks.vision.benchmarks.asking import Asking, Curve, compared
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.features import Trunk
+from tests.trained import small_parts
 from tests.vision.benched import found_by, run
 
 SMALL = {"start_good": 5, "start_defective": 5, "a_night": 3, "nights": 2, "detectors": ["memory"]}
@@ -23,7 +24,7 @@ NEEDS = "labels to reach 98% of all labels' average precision"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen good parts, eight of each labeled kind of defect."""
     made = tmp_path_factory.mktemp("parts")
-    write_image_folder(made, labeled_set(7, good=16, scratch=8, excess=8))
+    write_image_folder(made, small_parts(7, good=16, scratch=8, excess=8))
     return made
 
 

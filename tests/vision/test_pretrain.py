@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mltasks.vision.backbones import load_backbone
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.hub_cache import file_sha256
 from mltasks.vision.pretrain.__main__ import main
 from mltasks.vision.pretrain.crops import crop_batch, views_of
@@ -18,6 +18,7 @@ from mltasks.vision.pretrain.distil import Recipe, Step, distil
 from mltasks.vision.pretrain.pool import Pool, load_pool
 from mltasks.vision.pretrain.student import Student
 from mltasks.vision.pretrain.transfer import features, map_maker, measure, probe, read_folder
+from tests.trained import small_parts
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_crops_depend_on_their_generator_alone(pool: Pool) -> None:
 
 
 def test_transfer_is_measured_on_a_folder_of_parts(tmp_path: Path) -> None:
-    write_image_folder(tmp_path, labeled_set(3, good=6, scratch=3, excess=3))
+    write_image_folder(tmp_path, small_parts(3, good=6, scratch=3, excess=3))
     paths, targets = read_folder(tmp_path, frozenset())
     rows = features(paths, map_maker("random"), 64, 64)
 
@@ -110,7 +111,7 @@ def test_transfer_is_measured_on_a_folder_of_parts(tmp_path: Path) -> None:
 
 
 def test_transfer_refuses_a_folder_without_good_parts(tmp_path: Path) -> None:
-    write_image_folder(tmp_path, labeled_set(3, good=0, scratch=2, excess=0))
+    write_image_folder(tmp_path, small_parts(3, good=0, scratch=2, excess=0))
 
     with pytest.raises(ValueError, match="at least five good"):
         read_folder(tmp_path, frozenset())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -10,17 +12,24 @@ from mltasks.vision.backbones import load_backbone
 from mltasks.vision.companion import Companion
 from mltasks.vision.compute import reproducible
 from mltasks.vision.features import NOTHING, Seen, Trunk
-from mltasks.vision.seeing import PAYS_FROM, eyes_of
+from mltasks.vision.seeing import PAYS_FROM, See, eyes_of
 
 SIZE = (64, 96)
 FEW, MANY = 1, -(-PAYS_FROM // (64 * 96))
 
 
-def seen(images: int, rgb: torch.Tensor, *, companion: bool) -> Seen:
+@cache
+def eyes(images: int, *, companion: bool) -> See:
+    """What looks at so many images; compiled only once for all tests, which takes seconds."""
     torch.manual_seed(3)
     trunk = Trunk(load_backbone("resnet18", "shipped")[0], Companion() if companion else None)
     with reproducible(1) as compute:
-        return eyes_of(trunk, SIZE, images, compute).plainly(rgb)
+        return eyes_of(trunk, SIZE, images, compute).plainly
+
+
+def seen(images: int, rgb: torch.Tensor, *, companion: bool) -> Seen:
+    with reproducible(1):
+        return eyes(images, companion=companion)(rgb)
 
 
 @pytest.fixture
@@ -49,11 +58,14 @@ def test_only_many_images_are_worth_compiling(rgb: torch.Tensor, monkeypatch: py
     seen(MANY - 1, rgb, companion=False)
     assert compiled == []
     with pytest.raises(LookupError):
-        seen(MANY, rgb, companion=False)
+        eyes.__wrapped__(MANY, companion=False)
     assert compiled == [False]
 
 
 def test_the_compiled_trunk_says_the_same_of_an_image_in_any_company(rgb: torch.Tensor) -> None:
-    together, alone = seen(MANY, rgb, companion=True), seen(MANY, rgb[1:2], companion=True)
+    together = seen(MANY, rgb, companion=True)
+    with reproducible(1):
+        # Compiled anew, which must not matter either
+        alone = eyes.__wrapped__(MANY, companion=True)(rgb[1:2])
 
     assert all(torch.equal(one[1:2], other) for one, other in zip(together, alone, strict=True))

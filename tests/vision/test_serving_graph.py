@@ -17,9 +17,10 @@ from mltasks.vision.benchmarks import speed
 from mltasks.vision.benchmarks.parts import read_folder
 from mltasks.vision.benchmarks.peer import export_peer
 from mltasks.vision.benchmarks.speed import in_figures, interleaved, threads
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.scorer import compile_graph
 from mltasks.vision.torchvision_ops import models
+from tests.trained import small_parts
 from tests.vision.benched import found_by, run
 
 IMAGES = [np.full((2, 2, 3), value, np.uint8) for value in range(3)]
@@ -29,7 +30,7 @@ IMAGES = [np.full((2, 2, 3), value, np.uint8) for value in range(3)]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight parts of both classes, four of each kind of defect."""
     made = tmp_path_factory.mktemp("parts")
-    write_image_folder(made, labeled_set(9, good=8, scratch=4, excess=4))
+    write_image_folder(made, small_parts(9, good=8, scratch=4, excess=4))
     return made
 
 
@@ -117,7 +118,7 @@ def test_it_learns_from_some_of_each_class(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_it_refuses_too_few_parts(tmp_path: Path) -> None:
-    write_image_folder(tmp_path, labeled_set(6, good=4, scratch=2, excess=0))
+    write_image_folder(tmp_path, small_parts(6, good=4, scratch=2, excess=0))
 
     with pytest.raises(CommandError, match="2 more defective"):
         run("serving-graph", tmp_path)

@@ -14,8 +14,9 @@ from mltasks.vision.benchmarks import unseen_type
 from mltasks.vision.benchmarks.figures import area
 from mltasks.vision.benchmarks.learning import Answers, doubt
 from mltasks.vision.benchmarks.parts import seed_recipe
-from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.types import DEFECT, GOOD
+from tests.trained import small_parts
 from tests.vision.benched import between, found_by, run
 
 
@@ -23,7 +24,7 @@ from tests.vision.benched import between, found_by, run
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten good parts, six of each labeled kind of defect."""
     made = tmp_path_factory.mktemp("parts")
-    write_image_folder(made, labeled_set(3, good=10, scratch=6, excess=6))
+    write_image_folder(made, small_parts(3, good=10, scratch=6, excess=6))
     return made
 
 
@@ -79,7 +80,7 @@ def test_what_is_unlike_any_label_raises_doubt_as_much_as_what_looks_defective()
 
 
 def test_it_refuses_a_folder_with_one_type_of_defect(tmp_path: Path) -> None:
-    write_image_folder(tmp_path, labeled_set(4, good=5, scratch=5, excess=0))
+    write_image_folder(tmp_path, small_parts(4, good=5, scratch=5, excess=0))
 
     with pytest.raises(CommandError, match="two or more, not only scratch"):
         run("leave-one-type-out", tmp_path)

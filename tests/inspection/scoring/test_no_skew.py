@@ -18,7 +18,7 @@ from mltasks.vision.scorer import Look, Scorer
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
 from tests.inspection.pictures import drawn
-from tests.trained import CONFIG, MakeVersion
+from tests.trained import PLAIN, MakeVersion
 
 LARGE = (2400, 1800)
 
@@ -59,7 +59,7 @@ def test_serving_and_training_see_the_same_bytes(
     assert answer.status_code == 201, answer.content
     row = Inspection.objects.get()
     path = Path(settings.MEDIA_ROOT) / row.image_name
-    learned_from = read_pixels(Sample("it", row.image_sha256, path, 0, "it", roi=Roi.stored(row.roi)), CONFIG)
+    learned_from = read_pixels(Sample("it", row.image_sha256, path, 0, "it", roi=Roi.stored(row.roi)), PLAIN)
     [asked] = seen
-    assert asked.shape == (CONFIG.height, CONFIG.width, 3) and asked.std() > 1
+    assert asked.shape == (PLAIN.height, PLAIN.width, 3) and asked.std() > 1
     assert asked.tobytes() == learned_from.tobytes()
