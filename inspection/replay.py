@@ -134,9 +134,8 @@ def _score(replay: Replay, progress: ProgressCallback) -> evidence.Figures:
     replay.refresh_from_db(fields=["parts"])
     versions = [replay.candidate, *([replay.champion] if replay.champion else [])]
     todo = [(version, rescoring.missing(version, replay.parts)) for version in versions]
-    whole, done = max(1, sum(len(keys) for _, keys in todo)), 0
+    whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
     progress(Progress(0.0, f"{whole} scores to make, {len(replay.parts) * len(versions) - whole} known"))
-    unread = 0
     for version, keys in todo:
         for scored in rescoring.score_parts(version, keys):
             done += scored.looked
