@@ -139,7 +139,7 @@ def _reproducible(product: Product, version: ModelVersion) -> Line:
     last, again = looks.first(), looks.filter(learned_again=True).first()
     # The newest second training, unless something was found wrong since.
     if broken := next((look for look in (last, again) if look and not look.holds), None):
-        wrong = "; ".join(f"{one['what']}: {one['words']}" for one in broken.findings if not one["holds"])
+        wrong = " ".join(one["words"] for one in broken.findings if not one["holds"])
         return Line("reproducible", title, asked, False, wrong)
     if again is None:
         words = why_not_again(version) or _("It was not learned again from its snapshot: verify it first.")

@@ -88,7 +88,7 @@ def _verification(row: Verification) -> Entry:
     said = (
         _("Version {number} verified, {how}: all holds") if row.holds else _("Version {number} verified, {how}: WRONG")
     )
-    wrong = "; ".join(f"{one['what']}: {one['words']}" for one in row.findings if not one["holds"])
+    wrong = " ".join(one["words"] for one in row.findings if not one["holds"])
     kind = "pass" if row.holds else "fail"
     words = said.format(number=row.version.number, how=again)
     return Entry(row.created_at, kind, words, _person(row.by), wrong, version=row.version)

@@ -75,7 +75,7 @@ def test_a_manager_chooses_who_is_seen_first(boss: Page, station: Station, produ
     product.refresh_from_db()
     assert product.pick_strategy == "diversity"
     boss.goto("/admin/inspection/policychange/")
-    assert boss.get_by_text("order of the review queue: expected_cost → diversity").is_visible()
+    assert boss.get_by_text("order of the review queue: Expected cost of letting it pass → Diversity").is_visible()
     shoot(boss, "admin-policy-changes")
     boss.goto(f"/admin/inspection/station/{station.pk}/change/")
     boss.get_by_label("Urgent").check()

@@ -50,7 +50,14 @@ def key(site: Site) -> str:
 
 
 def _processes(site: Site, *words: str) -> list[psutil.Process]:
-    return [process for process in site.processes() if all(word in " ".join(process.cmdline()) for word in words)]
+    return [process for process in site.processes() if all(word in _line(process) for word in words)]
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it ended between the two looks
+        return ""
 
 
 def test_a_killed_training_says_so_and_runs_again(site: Site, key: str) -> None:

@@ -16,7 +16,7 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
-OURS = {"migrate", "web", "scoring-worker", "training-worker", "beat"}
+OURS = {"migrate", "web", "scoring-worker", "training-worker", "replay-worker", "beat"}
 
 
 def test_it_has_every_part_of_the_system() -> None:

@@ -20,7 +20,7 @@ from tests.mltasks.test_supervising import wait_for
 from tests.trained import MakeVersion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-PARTS = 1200
+PARTS = 500
 
 
 @pytest.fixture
