@@ -6,7 +6,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.browser", "tests.s3", "tests.trained"]
+pytest_plugins = ["tests.browser", "tests.flushing", "tests.s3", "tests.trained"]
 # What needs no server, and so may run beside the rest, file by file
 ALONE = "tests/vision/"
 # What mostly waits for a browser
