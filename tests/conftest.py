@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -13,6 +15,16 @@ ALONE = "tests/vision/"
 PAGES = ("tests/pages/", "tests/web/")
 # Mostly trainings, a third of the rest of the house's time
 TRAININGS = "tests/mltasks/"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash passwords once and not a million times, a quarter of a second each; other processes can check them still."""
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
 
 
 class ByFloor(LoadScopeScheduling):
