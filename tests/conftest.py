@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator, Iterator
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.browser", "tests.s3", "tests.trained"]
+pytest_plugins = ["tests.browser", "tests.flushing", "tests.migrated", "tests.s3", "tests.trained"]
 # What needs no server, and so may run beside the rest, file by file
 ALONE = "tests/vision/"
 # What mostly waits for a browser
@@ -15,9 +18,30 @@ PAGES = ("tests/pages/", "tests/web/")
 TRAININGS = "tests/mltasks/"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search for no garbage among what is imported, torch and Django, neither now nor after each test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash passwords once and not a million times, a quarter of a second each; other processes can check them still."""
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
+
+
 class ByFloor(LoadScopeScheduling):
-    """With three processes (`make test`), each with servers of its own, one has the pages, one the trainings' floor and
-    one the rest of the house to itself; the files of the vision floor run beside them."""
+    """With three processes (`make test`), each with a database and a broker of its own, one has the pages, one the
+    trainings' floor and one the rest of the house to itself; the files of the vision floor run beside them."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(ALONE):

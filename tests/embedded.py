@@ -16,6 +16,8 @@ from pathlib import Path
 
 from webapp.embedded import Postgres, Valkey
 
+# In the environment where the PostgreSQL is this module's, and not one that DATABASE_URL named
+OURS = "TESTS_OWN_POSTGRES"
 # Reads until this process is gone, by its own end or not, then removes the folder; the servers may still be writing.
 _JANITOR = """
 import pathlib, shutil, sys, time
@@ -42,7 +44,10 @@ def _start() -> None:
         # Nothing of it is needed again: no time spent on an orderly shutdown.
         atexit.register(postgres.kill)
         os.environ["DATABASE_URL"] = postgres.url
-    if not os.environ.get("REDIS_URL"):
+        os.environ[OURS] = "1"
+    # Of several processes each finds in its environment what the first has started. Each has a database of its own
+    # there, but of a broker only one would get what all publish.
+    if not os.environ.get("REDIS_URL") or "PYTEST_XDIST_WORKER" in os.environ:
         valkey = Valkey(folder / "valkey", folder / "valkey.log")
         valkey.start()
         atexit.register(valkey.kill)

@@ -74,7 +74,8 @@ def make_groups(sender: AppConfig, **kwargs: Any) -> None:
         return
     from django.contrib.auth.models import Group, Permission
 
+    found = Permission.objects.values_list("content_type__app_label", "codename", "pk")
+    keys = {(app_label, codename): key for app_label, codename, key in found}
     for name, wanted in GROUPS.items():
         group, _ = Group.objects.get_or_create(name=name)
-        for app_label, codename in wanted:
-            group.permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
+        group.permissions.add(*(keys[permission] for permission in wanted))

@@ -18,7 +18,7 @@ from inspection.models import Inspection, Product
 from labeling import backlog, queue, review
 from labeling.models import Claim, Label, Review
 from labeling.refusals import ClaimLost
-from tests.labeling.conftest import make_part, make_person, make_product
+from tests.labeling.conftest import make_person, make_product, unsaved_part
 from tests.labeling.threads import at_once
 
 # Some forty seconds on two cores that do nothing else.
@@ -92,8 +92,7 @@ def owners_at_once() -> list[tuple[Claim, Claim]]:
 def test_five_thousand_races_leave_no_part_with_two_owners_and_none_stuck(capsys: pytest.CaptureFixture[str]) -> None:
     product = make_product()
     Product.objects.update(second_share=0, repeat_share=0)  # a second look would be a second verdict
-    for _ in range(PARTS):
-        make_part(product)
+    Inspection.objects.bulk_create(unsaved_part(product) for _ in range(PARTS))
     races = count()
     people = [Reviewer(number, product, races) for number in range(REVIEWERS)]
     begun = time.monotonic()

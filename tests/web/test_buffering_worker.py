@@ -111,27 +111,20 @@ def test_a_client_that_reads_slowly_holds_no_thread(start: Start) -> None:
             assert b" 200 " in quick.recv(100)
 
 
-@pytest.mark.parametrize(
-    ("head", "refused"),
-    [
+def test_what_never_becomes_a_request_is_refused_in_json(start: Start) -> None:
+    server = start()
+    for head, refused in (
         ("POST /api/v1/inspections/ HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", (413, "file_too_large")),
         ("POST /predict HTTP/1.1\r\nContent-Length: -5\r\n\r\n", (400, "invalid_request")),
         ("POST /predict HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", (501, "invalid_request")),
-    ],
-)
-def test_what_never_becomes_a_request_is_refused_in_json(start: Start, head: str, refused: tuple[int, str]) -> None:
-    server = start()
-    with closing(connect(server)) as connection:
-        connection.sendall(head.encode())
-        status, body = answer_on(connection)
-    assert (status, body["code"]) == refused and body["detail"]
-
-
-def test_a_head_without_end_is_refused(start: Start) -> None:
-    server = start()
+    ):
+        with closing(connect(server)) as connection:
+            connection.sendall(head.encode())
+            status, body = answer_on(connection)
+        assert (status, body["code"]) == refused and body["detail"], head
     with closing(connect(server)) as connection:
         connection.sendall(f"GET /healthz HTTP/1.1\r\nX: {'x' * 500_000}\r\n\r\n".encode())
-        assert b" 431 " in connection.recv(100)
+        assert b" 431 " in connection.recv(100), "A head without end"
 
 
 def test_who_is_no_proxy_of_ours_cannot_say_that_it_came_by_tls(start: Start) -> None:
