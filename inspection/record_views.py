@@ -1,4 +1,4 @@
-"""The door to a product's record."""
+"""The doors to a product's record, and to its versions on the locked holdout."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from inspection import holdout_table, replay
 from inspection import record as records
 from inspection.models import Product
 from mltasks.choice import remember
@@ -24,6 +25,16 @@ def record(request: HttpRequest, model: str) -> HttpResponse:
     found = records.entries(product, _moment(request.GET.get("before", "")))
     older = found[-1].at.isoformat() if len(found) == records.PAGE else ""
     return render(request, "models/record.html", {"product": product, "entries": found, "older": older})
+
+
+@require_GET
+@needs("mltasks.view_modelversion")
+def holdout(request: HttpRequest, model: str) -> HttpResponse:
+    """Each version on the locked holdout."""
+    product = get_object_or_404(Product.objects.select_related("registered_model"), registered_model__name=model)
+    remember(request, product.registered_model)
+    context = {"product": product, "rows": holdout_table.table(product), "locked": replay.locked(product).count()}
+    return render(request, "models/holdout.html", context)
 
 
 def _moment(text: str) -> datetime | None:

@@ -6,6 +6,7 @@ from inspection import record_views, replay_views
 
 urlpatterns = [
     path("models/replay-<int:pk>/retry/", replay_views.replay_retry, name="replay-retry"),
+    path("models/<slug:model>/holdout/", record_views.holdout, name="model-holdout"),
     path("models/<slug:model>/record/", record_views.record, name="model-record"),
     path("models/<slug:model>/<int:number>/replay/", replay_views.replayed, name="version-replay"),
     path("models/<slug:model>/<int:number>/replay/live/", replay_views.replay_live, name="replay-live"),

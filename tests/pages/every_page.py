@@ -33,6 +33,7 @@ ADDRESSES = {
     "version-challenger": "/models/plate/2/challenger/",
     "version-challenger:never": "/models/plate/1/challenger/",
     "model-record": "/models/plate/record/",
+    "model-holdout": "/models/plate/holdout/",
     "compare": "/models/plate/compare/?v=1&v=2&v=3",
     "compare:choose": "/models/plate/compare/?v=1",
 }

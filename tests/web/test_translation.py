@@ -163,7 +163,8 @@ def test_the_models_pages_are_translated(
     origins = [f"{versions[0]}card/", "/models/plate/snapshot-1/", "/models/plate/snapshot-1/?q=none-such"]
     compared = [f"/models/plate/compare/{query}" for query in ("", "?v=1", "?v=1&v=2&v=9", "?v=1&v=2&start=12")]
     beside = [f"{versions[1]}{page}/" for page in ("promote", "replay", "challenger")]
-    lessons = [*runs, f"/models/backbone-{lesson.pk}/", "/models/plate/record/", "/models/plate/import/"]
+    lessons = [*runs, f"/models/backbone-{lesson.pk}/", "/models/plate/record/", "/models/plate/holdout/"]
+    lessons += ["/models/plate/import/"]
     pages = ["/", "/models/", *compared, *versions, *origins, *beside, *lessons]
     names = [row["name"] for row in learned.report["predictions"]]
     assert english(client, pages, names, *written_down(champion), found.findings[0]["words"]) == {}
