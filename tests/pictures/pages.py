@@ -102,6 +102,7 @@ PAGES = (
     Page("replay", f"/models/{PRODUCT}/2/replay/", "The line's own history by a candidate: what would be otherwise."),
     Page("challenger", f"/models/{PRODUCT}/2/challenger/", "A candidate on live parts, beside the verdicts they get."),
     Page("promotion", f"/models/{PRODUCT}/2/promote/", "What is asked of a version, what changes, what is not known."),
+    Page("holdout", f"/models/{PRODUCT}/holdout/", "Every version on the parts that none learned from."),
     Page("record", f"/models/{PRODUCT}/record/", "Who decided what of versions, costs and policy, for good."),
     Page("import", f"/models/{PRODUCT}/import/", "A version of another plant comes in, if its key is trusted."),
     Page("run", "/models/run-{run}/", "A training, live while it runs, and its log for ever."),
