@@ -17,6 +17,7 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from inspection.lots import lot
 from inspection.models import Inspection, Product, Station
 from inspection.policy import bands_of
 from mltasks.models import ModelVersion
@@ -138,5 +139,4 @@ def _measured(novelty: float | None) -> float | None:
 
 def _lot(key: UUID) -> float:
     """A number in [0, 1) that follows from the part's id alone: ranked again, it draws the same lot."""
-    digest = hashlib.sha256(b"queue:" + key.bytes).digest()
-    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+    return lot(b"queue:" + key.bytes)

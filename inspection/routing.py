@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+from inspection.lots import lot
 from mltasks.vision.thresholds import Bands, cost_bands
 from mltasks.vision.types import Costs, Scores
 
@@ -62,18 +62,12 @@ def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float) -
 
 def audit_draw(inspection_id: UUID) -> float:
     """A number in [0, 1) that follows from the inspection's id alone: a second scoring draws the same lot."""
-    return _lot(b"audit:" + inspection_id.bytes)
+    return lot(b"audit:" + inspection_id.bytes)
 
 
 def shadow_draw(inspection_id: UUID) -> float:
     """A number in [0, 1) for whether a challenger scores the part, which has nothing to do with its audit."""
-    return _lot(b"shadow:" + inspection_id.bytes)
-
-
-def _lot(key: bytes) -> float:
-    digest = hashlib.sha256(key).digest()
-    # 53 bits are what a float holds exactly; more would round up to 1.
-    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+    return lot(b"shadow:" + inspection_id.bytes)
 
 
 def _doubts(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:

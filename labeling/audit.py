@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from inspection.models import Inspection, Product, Reason, Verdict
+from inspection.judged import part_of
+from inspection.models import Product, Reason, Verdict
 from labeling.datasets import standing_labels
 from mltasks.vision.intervals import Estimate, proportion
 
@@ -15,9 +16,6 @@ def escape_rate(product: Product) -> Estimate:
     passed = {"inspection__reasons__contains": [Reason.AUDIT_SAMPLE], "inspection__label": Verdict.PASS}
     audited = standing_labels(product).filter(**passed)
     parts = list(audited)
-    return proportion([label.verdict == Verdict.FAIL for label in parts], [_part(label.inspection) for label in parts])
-
-
-def _part(inspection: Inspection) -> str:
-    # Two pictures of one part are no two observations.
-    return f"part {inspection.part_id}" if inspection.part_id else f"file {inspection.image_sha256}"
+    return proportion(
+        [label.verdict == Verdict.FAIL for label in parts], [part_of(label.inspection) for label in parts]
+    )

@@ -6,12 +6,14 @@ the model's choice of parts does to figures is taken out by the weights of `insp
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
+from inspection import lots
 from inspection.models import Inspection, Product
+from labeling.models import Label
 
 # The first labels all teach: a fifth of so few measures nothing, and is missed.
 BEGINS_AT = 100
@@ -43,9 +45,7 @@ def _drawn(product: Product, part: Inspection, known: dict[str, bool]) -> bool:
 
 def lot(product: Product, key: str) -> float:
     """A number in [0, 1) that follows from the product and a part's key alone."""
-    digest = hashlib.sha256(f"holdout:{product.pk}:{key}".encode()).digest()
-    # 53 bits are what a float holds exactly; more would round up to 1.
-    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+    return lots.lot(f"holdout:{product.pk}:{key}".encode())
 
 
 def _begun(product: Product) -> bool:
@@ -60,13 +60,16 @@ def _known(product: Product, parts: Sequence[Inspection]) -> dict[str, bool]:
     ids = {part.part_id for part in parts if part.part_id}
     files = {part.image_sha256 for part in parts}
     same = Inspection.objects.filter(Q(part_id__in=ids) | Q(image_sha256__in=files), product=product)
-    before = same.filter(labels__isnull=False).exclude(pk__in=[part.pk for part in parts if not _labeled_before(part)])
+    before = same.filter(labels__isnull=False).exclude(pk__in=_labeled_first_now(parts))
     found = before.only("part_id", "image_sha256", "holdout")
     return {key: bool(part.holdout) for part in found for key in _keys(part)}
 
 
-def _labeled_before(part: Inspection) -> bool:
-    return part.labels.all()[:2].count() > 1
+def _labeled_first_now(parts: Sequence[Inspection]) -> set[UUID]:
+    """Those of the parts whose one label is the one just written."""
+    keys = {part.pk for part in parts}
+    labels = Label.objects.filter(inspection__in=keys).order_by().values("inspection").annotate(number=Count("pk"))
+    return keys - set(labels.filter(number__gt=1).values_list("inspection", flat=True))
 
 
 def _keys(part: Inspection) -> list[str]:

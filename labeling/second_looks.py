@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+from inspection import lots
 from inspection.models import Inspection
 from labeling.models import Label, Recheck
 
@@ -34,8 +34,7 @@ def draw(part: Inspection, label: Label, reviewer: User) -> Recheck | None:
 
 def lot(inspection_id: UUID) -> float:
     """A number in [0, 1) that follows from the inspection's id alone: judged anew after an undo, it draws the same."""
-    digest = hashlib.sha256(b"second look:" + inspection_id.bytes).digest()
-    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+    return lots.lot(b"second look:" + inspection_id.bytes)
 
 
 def _judged_before(label: Label) -> bool:

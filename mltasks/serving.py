@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from django.conf import settings
 from mltasks import version_files
 from mltasks.machine_turns import MachineTurns
 from mltasks.models import ModelVersion
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.scorer import Scorer, Turn
 
 CAPACITY = 4  # versions in memory: some 100 MB each
 
@@ -51,24 +52,23 @@ class ScorerCache:
             return slot
 
 
-def _load(version: ModelVersion) -> Scorer:
+def _loaded(version: ModelVersion, turn: Turn) -> Scorer:
     return Scorer.load(
         version_files.at_hand(version),
         expected_sha256=version.sha256,
         threads=settings.SCORING_THREADS,
         images=settings.SCORING_IMAGES,
-        turn=MachineTurns(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).turn,
+        turn=turn,
     )
+
+
+def _load(version: ModelVersion) -> Scorer:
+    return _loaded(version, MachineTurns(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).turn)
 
 
 def _load_for_batches(version: ModelVersion) -> Scorer:
     """One that waits for no turn: workers of low priority use it, and give way to serving by that."""
-    return Scorer.load(
-        version_files.at_hand(version),
-        expected_sha256=version.sha256,
-        threads=settings.SCORING_THREADS,
-        images=settings.SCORING_IMAGES,
-    )
+    return _loaded(version, nullcontext)
 
 
 _scorers = ScorerCache(_load)
