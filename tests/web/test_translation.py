@@ -176,4 +176,6 @@ def written_down(version: ModelVersion) -> list[Any]:
     snapshot = version.run.snapshot
     frozen = list(snapshot.items.values_list("title", "image_sha256", "group")) if snapshot else []
     written = [version.report.evaluation, version.report.protocol, version.meta, calibration, frozen]
-    return [*written, version.promotions.get().reason, model_card.AFTER]
+    # A hash cut short may end in the middle of letters that look like a word.
+    hashes = [value[:12] for value in version.meta["code"].values()]
+    return [*written, hashes, version.promotions.get().reason, model_card.AFTER]
