@@ -14,6 +14,7 @@ from inspection import challenger_reading, replay, shadow
 from inspection.forms import ChallengeForm, ReplayForm
 from inspection.models import Challenge, Replay
 from inspection.replay_reading import ReplayReading
+from mltasks.addressed import version_of
 from mltasks.choice import remember
 from mltasks.leases import RunNotAvailable
 from mltasks.models import ModelVersion
@@ -29,7 +30,7 @@ may_challenge = needs(PERMISSION)
 @may_look
 def replayed(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The newest replay of a version, and how to start another."""
-    version = _version(model, number)
+    version = version_of(model, number)
     remember(request, version.model)
     return render(request, "models/replay.html", {**_replay(version), "form": ReplayForm()})
 
@@ -38,14 +39,14 @@ def replayed(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @may_look
 def replay_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The newest replay alone: what its page asks for while it is unfinished."""
-    return render(request, "models/_replay.html", _replay(_version(model, number)))
+    return render(request, "models/_replay.html", _replay(version_of(model, number)))
 
 
 @require_POST
 @may_replay
 def replay_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Queue a replay of the version."""
-    version, form = _version(model, number), ReplayForm(request.POST)
+    version, form = version_of(model, number), ReplayForm(request.POST)
     if not form.is_valid():
         return render(request, "models/replay.html", {**_replay(version), "form": form}, status=400)
     try:
@@ -71,7 +72,7 @@ def replay_retry(request: HttpRequest, pk: int) -> HttpResponse:
 @may_look
 def challenger(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """What a version said of live parts, beside the champion's verdicts."""
-    version = _version(model, number)
+    version = version_of(model, number)
     remember(request, version.model)
     return render(request, "models/challenger.html", {**_challenge(version), "form": ChallengeForm()})
 
@@ -80,14 +81,14 @@ def challenger(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @may_look
 def challenger_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The figures alone: what the page asks for every few seconds."""
-    return render(request, "models/_challenger.html", _challenge(_version(model, number)))
+    return render(request, "models/_challenger.html", _challenge(version_of(model, number)))
 
 
 @require_POST
 @may_challenge
 def challenger_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Let the version score live parts from now on."""
-    version, form = _version(model, number), ChallengeForm(request.POST)
+    version, form = version_of(model, number), ChallengeForm(request.POST)
     if not form.is_valid():
         return render(request, "models/challenger.html", {**_challenge(version), "form": form}, status=400)
     try:
@@ -101,15 +102,10 @@ def challenger_start(request: HttpRequest, model: str, number: int) -> HttpRespo
 @may_challenge
 def challenger_end(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """End the version's challenge; its scores stay."""
-    running = Challenge.objects.running().filter(version=_version(model, number)).first()
+    running = Challenge.objects.running().filter(version=version_of(model, number)).first()
     if running is None or not shadow.end(running, by=person(request)):
         messages.error(request, _("It was over already."))
     return redirect("version-challenger", model, number)
-
-
-def _version(model: str, number: int) -> ModelVersion:
-    related = ModelVersion.objects.select_related("model", "run__snapshot", "report")
-    return get_object_or_404(related, model__name=model, number=number)
 
 
 def _replay(version: ModelVersion) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks import model_card
+from mltasks.addressed import version_of
 from mltasks.models import ModelVersion
 
 
@@ -45,5 +45,5 @@ class VersionCard(APIView):
     @extend_schema(tags=["models"], summary="The model card of a version", responses=ModelCardSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
         """The facts of the card's page, `/models/{product}/{number}/card/`: both are made from them."""
-        found = get_object_or_404(ModelVersion.objects.with_origin(), model__name=product, number=number)
+        found = version_of(product, number)
         return Response(model_card.of(found))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from mltasks import model_card
+from mltasks.addressed import version_of
 from mltasks.choice import remember
-from mltasks.models import ModelVersion
 from mltasks.signed_in import needs
 
 
@@ -16,6 +16,6 @@ from mltasks.signed_in import needs
 @needs("mltasks.view_modelversion")
 def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The card as an article, to be read and printed."""
-    found = get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)
+    found = version_of(model, number)
     remember(request, found.model)
     return render(request, "models/card.html", {"card": model_card.of(found)})

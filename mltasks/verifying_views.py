@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import reswap
 
 from mltasks import verification_reading, verifying_by_worker
+from mltasks.addressed import version_of
 from mltasks.forms import VerifyForm
-from mltasks.models import ModelVersion
 from mltasks.signed_in import needs, person
 
 
@@ -23,7 +23,7 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
     form.is_valid()  # a box is set or not: nothing else can be said
     try:
         hashes_only = form.cleaned_data["hashes_only"]
-        verifying_by_worker.start(_version(model, number), by=person(request), hashes_only=hashes_only)
+        verifying_by_worker.start(version_of(model, number), by=person(request), hashes_only=hashes_only)
     except (verifying_by_worker.BeingVerified, verifying_by_worker.NotLearnable) as error:
         messages.error(request, str(error))
         return redirect("version", model, number)
@@ -34,12 +34,8 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @needs("mltasks.view_modelversion")
 def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The verification alone: what the version's page asks for while a worker looks."""
-    found = _version(model, number)
+    found = version_of(model, number)
     checked = verification_reading.read(found)
     answer = render(request, "models/_verification.html", {"version": found, "checked": checked})
     # Once it is done it takes the place of the region that asks, which then asks no more.
     return answer if checked.running else reswap(answer, "outerHTML")
-
-
-def _version(model: str, number: int) -> ModelVersion:
-    return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)

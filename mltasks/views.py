@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mltasks import gate, lineage, registry, training, verification_reading
+from mltasks.addressed import version_of
 from mltasks.choice import chosen_model, remember
 from mltasks.forms import ApprovalForm, PromotionForm
 from mltasks.leases import RunNotAvailable
@@ -73,7 +74,7 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 @may_look
 def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """One version's report."""
-    found = _version(model, number)
+    found = version_of(model, number)
     remember(request, found.model)
     context = {
         "version": found,
@@ -90,7 +91,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @needs(registry.PERMISSION)
 def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """What a promotion changes, costs and leaves open; then the promotion itself."""
-    found = _version(model, number)
+    found = version_of(model, number)
     remember(request, found.model)
     champion = registry.champion(found.model)
     form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
@@ -116,7 +117,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @needs(registry.PERMISSION)
 def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """A second person's word that a version may take the champion's place."""
-    found, form = _version(model, number), ApprovalForm(request.POST)
+    found, form = version_of(model, number), ApprovalForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))
         return redirect("version-promotion", model, number)
@@ -132,7 +133,7 @@ def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @needs(registry.PERMISSION)
 def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Bring a former champion back, with one click."""
-    found = _version(model, number)
+    found = version_of(model, number)
     over = request.POST.get("champion", "")
     try:
         registry.roll_back(found, by=person(request), over=whole_number(over) if over else None)
@@ -179,7 +180,3 @@ def _lessons(found: TrainingRun) -> dict[str, Any]:
 
 def _run(pk: int) -> TrainingRun:
     return get_object_or_404(TrainingRun.objects.select_related("model", "snapshot", "version", "requested_by"), pk=pk)
-
-
-def _version(model: str, number: int) -> ModelVersion:
-    return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)
