@@ -1,37 +1,42 @@
-"""Labels for other tools: one CSV, whole or not at all."""
+"""Labels for other tools: one CSV."""
 
 from __future__ import annotations
 
 import csv
-import os
-import secrets
+import io
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from inspection.models import Product
 from labeling.datasets import standing_labels
 from labeling.models import Label, current_name
 from mltasks.cells import safe
 
-HEADER = ("name", "sha256", "label", "defect type", "reviewer", "time")
+# New columns go to the end: programs may read the others by their place.
+HEADER = (
+    "name",
+    "sha256",
+    "label",
+    "defect type",
+    "reviewer",
+    "time",
+    "part_id",
+    "inspection_id",
+    "station",
+    "received_at",
+)
 
 
-def export_labels(product: Product, path: Path) -> int:
+def export_labels(product: Product, into: BinaryIO) -> int:
     """Write every labeled image of the product with its standing label, oldest part first; return how many.
 
-    UTF-8, times in ISO 8601. The file appears whole: written beside its place, synced and renamed. Raises OSError.
+    UTF-8, times in ISO 8601. Raises OSError.
     """
-    labels = sorted(standing_labels(product), key=lambda label: (label.inspection.received_at, label.pk))
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with draft.open("x", newline="", encoding="utf-8") as file:
-            write_csv(file, labels)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    standing = standing_labels(product).select_related("inspection__station")
+    labels = sorted(standing, key=lambda label: (label.inspection.received_at, label.pk))
+    text = io.TextIOWrapper(into, encoding="utf-8", newline="")
+    write_csv(text, labels)
+    text.detach()
     return len(labels)
 
 
@@ -42,7 +47,7 @@ def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
     writer.writerows(rows(labels))
 
 
-def rows(labels: Iterable[Label]) -> Iterator[Sequence[str]]:
+def rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
     """The cells of each label, safe to open in a spreadsheet."""
     for label in labels:
         part = label.inspection
@@ -53,4 +58,8 @@ def rows(labels: Iterable[Label]) -> Iterator[Sequence[str]]:
             safe(current_name(label.defect_type)),
             safe(label.reviewer.username if label.reviewer else ""),
             label.created_at.isoformat(),
+            safe(part.part_id),
+            part.pk,
+            safe(part.station.name if part.station else ""),
+            part.received_at.isoformat(),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import datetime
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from inspection.models import Product
-from labeling import exporting, review
+from inspection.models import Product, Station
+from labeling import review
 from labeling.models import DefectType
 from tests.labeling.conftest import make_part, make_person, make_product
 
@@ -25,7 +26,8 @@ def test_every_labeled_image_is_a_line(
     product: Product, ada: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     DefectType.objects.create(product=product, name="scratch")
-    first, second = make_part(product, title="a.jpg"), make_part(product, part_id="Ø 7, left")
+    station = Station.objects.create(product=product, name="line-1")
+    first, second = make_part(product, title="a.jpg"), make_part(product, part_id="Ø 7, left", station=station)
     make_part(product, title="nobody looked.jpg")
     review.correct(make_part(make_product("case")), by=ada, verdict="FAIL")
     review.correct(first, by=ada, verdict="PASS")
@@ -35,25 +37,47 @@ def test_every_labeled_image_is_a_line(
     call_command("export_labels", "plate", str(path))
     assert "2 labels" in capsys.readouterr().out
     lines = exported(path)
-    assert list(lines[0]) == ["name", "sha256", "label", "defect type", "reviewer", "time"]
+    appended = ["part_id", "inspection_id", "station", "received_at"]
+    assert list(lines[0]) == ["name", "sha256", "label", "defect type", "reviewer", "time", *appended]
     assert datetime.fromisoformat(lines[0].pop("time")) == label.created_at
+    assert datetime.fromisoformat(lines[0].pop("received_at")) == first.received_at
     assert lines[0] == {
         "name": "a.jpg",
         "sha256": first.image_sha256,
         "label": "FAIL",
         "defect type": "scratch",
         "reviewer": "ada",
+        "part_id": "",
+        "inspection_id": str(first.pk),
+        "station": "",
     }
+    assert (lines[1]["part_id"], lines[1]["station"]) == ("Ø 7, left", "line-1")
     assert (lines[1]["name"], lines[1]["label"], lines[1]["defect type"]) == ("Ø 7, left", "PASS", "")
     assert len(lines) == 2
 
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula(product: Product, tmp_path: Path, title: str) -> None:
-    review.correct(make_part(product, title=title), by=make_person("@home"), verdict="PASS")
-    exporting.export_labels(product, tmp_path / "labels.csv")
+    review.correct(make_part(product, title=title, part_id=title), by=make_person("@home"), verdict="PASS")
+    call_command("export_labels", "plate", str(tmp_path / "labels.csv"))
     line = exported(tmp_path / "labels.csv")[0]
-    assert (line["name"], line["reviewer"]) == (f"'{title}", "'@home")
+    assert (line["name"], line["part_id"], line["reviewer"]) == (f"'{title}", f"'{title}", "'@home")
+
+
+def test_stations_that_send_one_name_get_lines_of_their_own(product: Product, ada: User, tmp_path: Path) -> None:
+    for _ in range(3):
+        review.correct(make_part(product, title="image.jpg", image_sha256="a" * 64), by=ada, verdict="PASS")
+    call_command("export_labels", "plate", str(tmp_path))
+    lines = exported(tmp_path / "plate-labels.csv")
+    assert len({line["inspection_id"] for line in lines}) == len({line["received_at"] for line in lines}) == 3
+
+
+def test_standard_output_holds_the_labels_alone(product: Product, ada: User, capfd: pytest.CaptureFixture[str]) -> None:
+    review.correct(make_part(product, title="a.jpg"), by=ada, verdict="PASS")
+    call_command("export_labels", "plate", "-")
+    printed = capfd.readouterr()
+    assert [line["name"] for line in csv.DictReader(io.StringIO(printed.out))] == ["a.jpg"]
+    assert printed.err == "plate: 1 labels written to standard output\n"
 
 
 def test_a_failed_export_leaves_the_old_file_whole(
@@ -66,7 +90,7 @@ def test_a_failed_export_leaves_the_old_file_whole(
     def breaks(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("labeling.exporting.os.fsync", breaks)
+    monkeypatch.setattr("os.fsync", breaks)
     with pytest.raises(CommandError, match="No space left"):
         call_command("export_labels", "plate", str(path))
     assert path.read_text() == "yesterday's"

@@ -74,6 +74,18 @@ def test_openssl_alone_can_check_the_signature(version: ModelVersion, tmp_path: 
     assert bundle.digest(tmp_path / "out" / "bundle") == version.sha256
 
 
+def test_standard_output_holds_the_version_alone(
+    version: ModelVersion, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    call_command("export_version", "plate", "1", str(tmp_path / "out.slv"))
+    capfdbinary.readouterr()
+    call_command("export_version", "plate", "1", "-")
+    printed = capfdbinary.readouterr()
+    with zipfile.ZipFile(io.BytesIO(printed.out)) as streamed, zipfile.ZipFile(tmp_path / "out.slv") as written:
+        assert streamed.namelist() == written.namelist() and streamed.testzip() is None
+    assert b"standard output: " in printed.err
+
+
 def test_a_damaged_version_does_not_leave(version: ModelVersion, tmp_path: Path) -> None:
     rewrite(version.path / "model.safetensors", b"damaged")
     with pytest.raises(CommandError, match=r"model\.safetensors"):

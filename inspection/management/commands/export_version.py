@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks import exporting, registry, signing, whole_files
+from mltasks import exporting, output_files, registry, signing
 from mltasks.models import ModelVersion
 from mltasks.reports import find_version
 from mltasks.store_errors import StoreAway
@@ -26,23 +27,39 @@ class Command(BaseCommand):
         """Product, version, and where to."""
         parser.add_argument("product", help="slug of the product")
         parser.add_argument("version", type=int, help="number of the version")
-        parser.add_argument("file", type=Path, help="replaced where it exists; a folder gets PRODUCT-vN.slv")
+        parser.add_argument(
+            "file",
+            help="replaced where it exists; a folder gets PRODUCT-vN.slv; - is standard output; a device or a pipe is "
+            "written to",
+        )
 
-    def handle(self, *args: Any, product: str, version: int, file: Path, **options: Any) -> None:
+    def handle(self, *args: Any, product: str, version: int, file: str, **options: Any) -> None:
         """Write the file, whole or not at all, and say who signed it."""
         try:
             found = find_version(product, version)
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
-        path = file / exporting.file_name(found) if file.is_dir() else file
+        size = 0
+
+        def fill(into: BinaryIO) -> None:
+            nonlocal size
+            exporting.export(found, into, by=None)
+            size = into.seek(0, 2)
+
         try:
-            whole_files.write(
-                path, lambda draft: exporting.export(found, draft, by=None), drafts=path.parent, durable=True
-            )
-            whole_files.sync(path.parent)
+            target, is_stdout = output_files.write(file, exporting.file_name(found), fill, scratch=_scratch())
             signed = signing.fingerprint(signing.own_public_key())
         except (registry.BundleCorrupt, StoreAway, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         except OSError as error:
-            raise CommandError(f"{path} can't be written: {error.strerror}.") from None
-        self.stdout.write(f"{path}: {path.stat().st_size / 1e6:.0f} MB, signed by {signing.in_groups(signed)}")
+            raise CommandError(f"{file} can't be written: {error.strerror}.") from None
+        # Standard output then holds the version alone.
+        to = self.stderr if is_stdout else self.stdout
+        to.write(f"{target}: {size / 1e6:.0f} MB, signed by {signing.in_groups(signed)}", str)
+
+
+def _scratch() -> Path:
+    """Return the folder of the versions, made if missing: a machine's own temporary folder may be memory."""
+    folder = Path(settings.VERSIONS_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

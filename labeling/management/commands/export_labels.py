@@ -1,33 +1,44 @@
-"""``export_labels PRODUCT FILE.csv``: every labeled image of a product."""
+"""``export_labels PRODUCT FILE``: every labeled image of a product."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
-from labeling.exporting import export_labels
+from labeling import exporting
+from mltasks import output_files
 
 
 class Command(BaseCommand):
     """Export labels."""
 
-    help = "Write every labeled image to a CSV: name, sha256, label, defect type, reviewer, time."
+    help = f"Write every labeled image to a CSV: {', '.join(exporting.HEADER)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product and the file."""
         parser.add_argument("product", help="slug of the product")
-        parser.add_argument("file", type=Path, help="replaced where it exists")
+        parser.add_argument(
+            "file",
+            help="replaced where it exists; a folder gets PRODUCT-labels.csv; - is standard output; a device or a pipe "
+            "is written to",
+        )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Write the file and say how many lines it has."""
-        product = Product.objects.filter(slug=options["product"]).first()
-        if product is None:
-            raise CommandError(f"There is no product {options['product']!r}.")
+    def handle(self, *args: Any, product: str, file: str, **options: Any) -> None:
+        """Write the labels and say how many there are."""
+        chosen = Product.objects.filter(slug=product).first()
+        if chosen is None:
+            raise CommandError(f"There is no product {product!r}.")
+        count = 0
+
+        def fill(into: BinaryIO) -> None:
+            nonlocal count
+            count = exporting.export_labels(chosen, into)
+
         try:
-            count = export_labels(product, options["file"])
+            target, is_stdout = output_files.write(file, f"{product}-labels.csv", fill)
         except OSError as error:
-            raise CommandError(f"{options['file']} can't be written: {error.strerror}.") from None
-        self.stdout.write(f"{product.slug}: {count} labels written to {options['file']}")
+            raise CommandError(f"{file} can't be written: {error.strerror}.") from None
+        # Standard output then holds the labels alone.
+        (self.stderr if is_stdout else self.stdout).write(f"{product}: {count} labels written to {target}", str)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 from functools import partial
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -85,10 +85,10 @@ def test_only_a_third_person_who_may_gets_it(product: Product, dispute: Recheck,
 
 
 def test_it_teaches_nothing_until_it_is_settled_and_is_exported(
-    dispute: Recheck, product: Product, manager: User, tmp_path: Path
+    dispute: Recheck, product: Product, manager: User
 ) -> None:
     assert (datasets.samples(product), history.teaching(product)) == ([], 0)
-    assert exporting.export_labels(product, tmp_path / "labels.csv") == 1
+    assert exporting.export_labels(product, io.BytesIO()) == 1
     review.correct(dispute.inspection, by=manager, verdict="PASS")
     assert ([sample.target for sample in datasets.samples(product)], history.teaching(product)) == ([0], 1)
 
