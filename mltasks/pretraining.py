@@ -56,8 +56,7 @@ def start(
         said = _("Only {known} can be taught, and the product's network is {other}.")
         raise LessonRefused(said.format(known=BACKBONE, other=config.backbone))
     choice = choose(stored, lesson.images, lesson.seed)
-    if not choice.images:
-        raise LessonRefused(_("There is no stored image to learn from yet."))
+    _refuse_without_images(choice)
     try:
         with transaction.atomic():
             run = BackboneRun.objects.create(
@@ -77,6 +76,20 @@ def start(
     if hint:
         transaction.on_commit(lambda: hints.send(run.pk, BackboneRun))
     return run
+
+
+def _refuse_without_images(choice: Choice) -> None:
+    """Raises LessonRefused without a stored image, and where this machine's disk has lost all that rows name: minutes
+    would teach nothing but drawn pictures."""
+    if not choice.images:
+        said = _("There is no stored image to learn from yet: let stations send parts, or run import_images first.")
+        raise LessonRefused(said)
+    root = stored_files.root()
+    if not stored_files.is_shared() and not any((root / one.name).is_file() for one in choice.images):
+        said = _(
+            "None of the stored images is on disk below {root}: restore them from a backup, or correct MEDIA_ROOT."
+        )
+        raise LessonRefused(said.format(root=root))
 
 
 def _config(model: RegisteredModel, config: TrainConfig, lesson: Lesson, choice: Choice) -> dict[str, Any]:

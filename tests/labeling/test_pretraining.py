@@ -112,12 +112,19 @@ def test_the_command_hands_it_to_a_worker_and_takes_up_a_killed_one() -> None:
 def test_the_command_refuses_in_words(product: Product) -> None:
     for arguments, words in (
         (["none"], "no product 'none'"),
-        (["plate"], "no stored image to learn from yet"),
+        (["plate"], "no stored image to learn from yet: .* import_images"),
         (["plate", "--steps=0"], "steps must be at least 1"),
         (["plate", "--resume"], "no lesson to resume"),
     ):
         with pytest.raises(CommandError, match=words):
             call("pretrain_backbone", *arguments)
+
+
+def test_it_refuses_at_once_when_no_image_is_on_disk(product: Product) -> None:
+    make_part(product)
+    with pytest.raises(CommandError, match="None of the stored images is on disk"):
+        call("pretrain_backbone", "plate")
+    assert not BackboneRun.objects.exists()
 
 
 def test_the_page_starts_one_lesson_and_shows_it(client: Client, product: Product, manager: User) -> None:
