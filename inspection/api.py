@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.generics import ListAPIView
-from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +21,7 @@ from inspection.api_schema import INSPECTION_ID, errors
 from inspection.authentication import StationKeyAuthentication, station_of
 from inspection.history import NewestFirst, filtered, visible_to
 from inspection.models import Inspection, InspectionQuerySet, Verdict
+from inspection.parsers import MultiPartParser
 from inspection.permissions import IsStation, SeesInspections
 from inspection.serializers import (
     HistoryFilterSerializer,

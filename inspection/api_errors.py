@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -49,15 +49,26 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         return _refused(exc.code, exc.detail, exc.retry_after)
     if isinstance(exc, ImageError):
         return _refused(exc.code, exc.detail)
-    if isinstance(exc, SuspiciousOperation):
-        return _refused("invalid_request", "The form has too many or too large fields, or is not one.")
-    if isinstance(exc, UnreadablePostError):
-        return _refused("invalid_request", "The body ended before it was complete.")
+    if reason := _unreadable(exc):
+        return _refused(*reason)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
     return _of_framework(exc) if isinstance(exc, exceptions.APIException) else None
+
+
+def _unreadable(exc: Exception) -> tuple[str, str] | None:
+    """Code and detail for a body that Django could not read."""
+    if isinstance(exc, BadRequest):
+        return "invalid_request", str(exc)
+    if isinstance(exc, RequestDataTooBig):
+        return "file_too_large", "The body without its files is larger than what is accepted."
+    if isinstance(exc, SuspiciousOperation):
+        return "invalid_request", "The form has too many or too large fields, or is not one."
+    if isinstance(exc, UnreadablePostError):
+        return "invalid_request", "The body ended before it was complete."
+    return None
 
 
 def _refused(code: str, detail: str, retry_after: int | None = None) -> Response:

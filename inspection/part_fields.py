@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, NoReturn
+
+from mltasks import storable
 
 METADATA_BYTES = 16 * 1024
 METADATA_DEPTH = 16
-# What every JSON reader holds exactly as an integer is less; beyond 64 bits most fail.
-LARGEST_INTEGER = 2**63 - 1
 
 
 def read_metadata(text: str) -> dict[str, Any]:
@@ -28,41 +27,8 @@ def read_metadata(text: str) -> dict[str, Any]:
         raise ValueError(f"Metadata is not JSON: {error}.") from None
     if not isinstance(values, dict):
         raise ValueError("Metadata must be a JSON object.")
-    _check(values, METADATA_DEPTH)
+    storable.check_json(values, METADATA_DEPTH)
     return values
-
-
-def _check(value: Any, depth: int) -> None:
-    if depth == 0:
-        raise ValueError(f"Metadata may be nested {METADATA_DEPTH} levels deep.")
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            _check_text(name)
-            _check(inner, depth - 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _check(inner, depth - 1)
-    elif isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, int | float):
-        _check_number(value)
-
-
-def _check_text(text: str) -> None:
-    if "\0" in text:
-        raise ValueError("Metadata may not contain NUL characters.")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("Metadata may not contain half of a surrogate pair.") from None
-
-
-def _check_number(number: float) -> None:
-    if isinstance(number, int):
-        if abs(number) > LARGEST_INTEGER:
-            raise ValueError("Integers in metadata must fit into 64 bits.")
-    elif not math.isfinite(number):
-        raise ValueError("Numbers in metadata must be finite.")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "webapp.metrics.MeasureMiddleware",
+    "webapp.unstorable.UnstorableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "webapp.away.AwayMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -264,6 +265,11 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": [
+        "inspection.parsers.JSONParser",
+        "inspection.parsers.FormParser",
+        "inspection.parsers.MultiPartParser",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "inspection.api_errors.handle",

@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from inspection.api import UnknownAddress
 from webapp import dashboard, shell
 
+handler400 = "webapp.faults.bad_request"
 handler500 = "webapp.faults.fault"
 
 _api: list[URLPattern | URLResolver] = [

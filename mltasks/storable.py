@@ -1,0 +1,72 @@
+"""Rules for text and JSON that PostgreSQL can store and that any client can read back."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from django.http import QueryDict
+
+# ASCII's control characters; a name or an address is one line, a comment may have several.
+CONTROLS_OF_A_LINE = re.compile(r"[\x00-\x1f\x7f]")
+CONTROLS_OF_A_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NUL = re.compile(r"\x00")
+_HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
+# What every JSON reader holds exactly as an integer is less; beyond 64 bits most fail.
+LARGEST_INTEGER = 2**63 - 1
+
+
+class UnstorableFieldError(ValueError):
+    """One field whose name or value can't be stored."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name!a}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def check_text(text: str, controls: re.Pattern[str] = CONTROLS_OF_A_TEXT) -> None:
+    """Refuse text with a control character or half of a surrogate pair. Raises ValueError, in words."""
+    if character := controls.search(text):
+        raise ValueError(f"Control characters can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
+    if character := _HALF_OF_A_PAIR.search(text):
+        raise ValueError(f"Half of a surrogate pair can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
+
+
+def check_fields(fields: QueryDict, controls: re.Pattern[str] = CONTROLS_OF_A_TEXT) -> None:
+    """Refuse a field of a form or of a query whose name or one of whose values `check_text` refuses. Raises
+    UnstorableFieldError."""
+    for name, values in fields.lists():
+        for text in (name, *map(str, values)):
+            try:
+                check_text(text, controls)
+            except ValueError as error:
+                raise UnstorableFieldError(name, str(error)) from None
+
+
+def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None:
+    """Refuse JSON that is nested more than ``depth`` levels deep, texts that `check_text` refuses, integers beyond 64
+    bits, NaN and infinities. Raises ValueError, in words."""
+    level = [value]
+    for _ in range(depth):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += [*one, *one.values()]
+            elif isinstance(one, list):
+                inner += one
+            else:
+                _check_plain(one, controls)
+        level = inner
+    if level:
+        raise ValueError(f"JSON may be nested {depth} levels deep.")
+
+
+def _check_plain(value: Any, controls: re.Pattern[str]) -> None:
+    if isinstance(value, str):
+        check_text(value, controls)
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError("Integers must fit into 64 bits.")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("Numbers must be finite.")
