@@ -10,6 +10,8 @@ from inspection.words import Reason
 
 # A person said the opposite of the model's own label. Written out, so that the planner knows index and query as one.
 AGAINST = Q(label="PASS", person_says="FAIL") | Q(label="FAIL", person_says="PASS")
+# A person labeled the part and no lot locked it: the labels that versions learn from.
+TEACHES = Q(person_says__isnull=False) & (Q(holdout=False) | Q(holdout__isnull=True))
 _WAITING = Q(verdict="REVIEW", settled_at__isnull=True)
 _NEWEST = ("-received_at", "-id")
 
@@ -35,6 +37,8 @@ _HISTORY = [
         condition=Q(person_says__isnull=False),
     ),
     Index(fields=["product", *_NEWEST], name="inspection_against", condition=AGAINST),
+    # Every page of the review and the dashboard counts them.
+    Index(fields=["product"], name="inspection_teaches", condition=TEACHES),
     # What every version is measured on.
     Index(fields=["product"], name="inspection_holdout", condition=Q(holdout=True)),
     # Few parts have a rare reason: one index for each beats one for all, which has no order of time.

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inspection.inspection_indexes import AGAINST
+from inspection.inspection_indexes import AGAINST, TEACHES
 from inspection.words import Verdict
 
 if TYPE_CHECKING:  # the models are built on this
@@ -30,6 +30,10 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
     def against_people(self) -> Self:
         """A person said the opposite of the model's own label."""
         return self.filter(AGAINST)
+
+    def teaching(self) -> Self:
+        """Labeled and not locked: what a version may learn from."""
+        return self.filter(TEACHES)
 
     def awaiting_score(self) -> Self:
         """Stored, and still without a verdict."""

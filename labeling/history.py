@@ -75,8 +75,9 @@ def teaching(product: Product) -> int:
     last = DatasetSnapshot.objects.filter(model=product.registered_model_id).order_by("-number").first()
     disputed = Recheck.objects.disputed().filter(inspection__product=product).values("inspection")
     if last is None:
-        labeled = Inspection.objects.filter(product=product, person_says__isnull=False).exclude(holdout=True)
-        return labeled.exclude(pk__in=disputed).count()
+        # Two counts: what is disputed is no part of the index that the first one reads alone.
+        labeled = Inspection.objects.filter(product=product).teaching()
+        return labeled.count() - labeled.filter(pk__in=disputed).count()
     labels = Label.objects.not_undone().filter(inspection__product=product, created_at__gt=last.created_at)
     free = labels.exclude(inspection__in=disputed).exclude(inspection__holdout=True)
     return free.values("inspection").distinct().count()

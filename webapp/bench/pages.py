@@ -59,13 +59,13 @@ def logged_in(person: User) -> Client:
 def all_pages(visitor: Visitor, say: Say) -> list[Timing]:
     """Time all pages."""
     found = []
-    history = {"one filter": _singles(), "two filters": _pairs(visitor.line), "cursor pages": _deep(visitor.line)}
+    history = {"one filter": singles(), "two filters": _pairs(visitor.line), "cursor pages": _deep(visitor.line)}
     history |= {"part id": _searches(), "contact sheet": ["/inspections/?look=sheet"]}
     for name, addresses in history.items():
         timing = Timing(f"history, {name}", HISTORY_LIMIT)
         found.append(visitor.visit(timing, addresses, 1 if name == "two filters" else REPEATS))
         say(f"{len(addresses)} addresses: {timing.name}")
-    for name, address in _others(visitor.line):
+    for name, address in others(visitor.line):
         # What counts a day's or all parts is no page of the history: told by its time alone.
         found.append(visitor.visit(Timing(name), [address], REPEATS, told=name not in COUNTING))
     return found
@@ -82,7 +82,8 @@ def _choices(line: Line | None = None) -> dict[str, list[str]]:
     return {name: [str(value) for value, _ in field.widget.choices if value] for name, field in fields.items()}
 
 
-def _singles() -> list[str]:
+def singles() -> list[str]:
+    """Return the addresses of the history without a filter and with each choice of each filter."""
     return ["/inspections/", *(_history({name: value}) for name, values in _choices().items() for value in values)]
 
 
@@ -111,7 +112,8 @@ def _history(query: dict[str, str]) -> str:
     return f"/inspections/?{urlencode(query)}"
 
 
-def _others(line: Line) -> Iterator[tuple[str, str]]:
+def others(line: Line) -> Iterator[tuple[str, str]]:
+    """Return name and address of every page beside the history."""
     judged = Inspection.objects.filter(product=line.product, person_says="FAIL").order_by("received_at")[0]
     yield "one part", f"/inspections/{judged.pk}/"
     yield "workbench", "/review/"
