@@ -6,7 +6,7 @@ large bodies into temporary files, and writes all answers; threads only see comp
 
 from __future__ import annotations
 
-import json
+import faulthandler
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -15,44 +15,17 @@ from typing import Any
 from django.conf import settings
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask
 
-from webapp.faults import MACHINE_PATHS
+from webapp.http_channel import Channel
+from webapp.self_probe import PROBE_PORT, SelfProbe
 
 LOOP_SECONDS = 0.5
 # Bodies and answers above this wait in a file.
 IN_MEMORY_BYTES = 512 * 1024
-TOO_LARGE = 413
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-
-
-class Refused(ErrorTask):
-    """An answer to what never becomes a request: JSON where machines ask."""
-
-    def execute(self) -> None:
-        """Write the answer and end the connection."""
-        if not str(self.request.path).startswith(MACHINE_PATHS):
-            super().execute()
-            return
-        error = self.request.error
-        code = "file_too_large" if error.code == TOO_LARGE else "invalid_request"
-        said = {"code": code, "detail": f"{error.reason}: {error.body}."}
-        body = json.dumps(said).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class Channel(HTTPChannel):
-    """A connection whose refusals are ``Refused``."""
-
-    error_task_class = Refused
 
 
 class BufferingWorker(Worker):
@@ -61,6 +34,7 @@ class BufferingWorker(Worker):
     def run(self) -> None:
         """Serve until told to stop, then let what was begun come to its end within ``graceful_timeout``."""
         connections: dict[int, Any] = {}
+        self._began_at = time.monotonic()  # of the newest request
         # The loop accepts in its own time; a second process may have been faster.
         for listener in self.sockets:
             listener.setblocking(False)
@@ -88,13 +62,26 @@ class BufferingWorker(Worker):
                 one.channel_class = Channel
         # A thread that is busy is no news: admission limits what waits.
         server.task_dispatcher.queue_logger.setLevel("ERROR")
+        probe = SelfProbe(server, connections, settings.ALLOWED_HOSTS[0].lstrip("."))
         while self.alive:
             self.notify()
+            self._end_if_silent(probe)
             if self.ppid != os.getppid():
                 self.log.info("The parent is gone: %s ends.", self)
                 break
             wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=connections, count=1)
         self._finish(server, connections)
+
+    def _end_if_silent(self, probe: SelfProbe) -> None:
+        """End this process at once when it answers nothing any more, for the parent to start another.
+
+        A process that is only busy begins to answer other requests meanwhile. ``self.timeout`` is half of WEB_TIMEOUT.
+        """
+        if min(probe.silent_for(), time.monotonic() - self._began_at) < self.timeout:
+            return
+        self.log.critical("%s answered nothing for %.0f s. It ends; where its threads are:", self, self.timeout)
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(1)
 
     def _finish(self, server: Any, connections: dict[int, Any]) -> None:
         for one in list(connections.values()):
@@ -113,7 +100,11 @@ class BufferingWorker(Worker):
         if not {environ["REMOTE_ADDR"], "*"} & set(self.cfg.forwarded_allow_ips):
             # Who is no proxy of ours can't say that a request came by TLS.
             environ.pop("HTTP_X_FORWARDED_PROTO", None)
+        self._began_at = time.monotonic()
         began, application = time.perf_counter(), self.wsgi
+        if environ["REMOTE_PORT"] == PROBE_PORT:
+            probed: Iterable[bytes] = application(environ, start_response)
+            return probed
         self.nr += 1
         if self.nr == self.max_requests:
             self.log.info("%s ends after %d requests; another takes its place.", self, self.nr)

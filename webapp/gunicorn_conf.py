@@ -24,7 +24,8 @@ worker_connections = 500
 preload_app = False
 # What a worker is doing when told to stop; `make up` promises ten seconds in all.
 graceful_timeout = 4
-timeout = 60
+# Seconds after which a process is ended whose loop stands still; half as long, and one whose threads do.
+timeout = _env.whole("WEB_TIMEOUT", 60, 2, 3600)
 # Of a connection on which nothing moves.
 keepalive = 30
 # A fresh process now and then, not all at once.

@@ -12,12 +12,21 @@ import sys
 
 def healthy(path: str, *, port: int, host: str) -> bool:
     """Whether ``path`` is answered with 200 on this machine's ``port`` for the site ``host``."""
+    return _status(path, port, host) == http.HTTPStatus.OK
+
+
+def answers(path: str, *, port: int, host: str) -> bool:
+    """Return True if ``path`` is answered at all, by whatever status."""
+    return _status(path, port, host) is not None
+
+
+def _status(path: str, port: int, host: str) -> int | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=4)
     try:
         connection.request("GET", path, headers={"Host": host})
-        return connection.getresponse().status == http.HTTPStatus.OK
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

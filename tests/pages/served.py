@@ -37,6 +37,12 @@ class Served:
             self._process = subprocess.Popen(command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log)
         wait_for("the web server", self._answers)
 
+    @property
+    def pid(self) -> int:
+        """Process id of gunicorn's parent process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it as an operator would, and wait until it is gone."""
         assert self._process is not None

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ from webapp.supervisor.claim import Refused, claim, refuse_busy_port
 from webapp.supervisor.console import Console
 from webapp.supervisor.plan import programs
 from webapp.supervisor.servers import socket_folder
+from webapp.supervisor.web_watch import WebWatch
 
 # Starts a grandchild in a session of its own, as the training worker does; both ignore SIGTERM.
 STUBBORN = """
@@ -118,6 +121,33 @@ def test_what_a_dead_child_left_in_its_group_is_ended(child: Callable[..., Child
     left = psutil.Process(int(output.getvalue().split("|")[1].split()[0]))
     one.keep_up()
     assert eventually(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_it_ends_a_web_server_that_stays_silent(child: Callable[..., Child], output: io.StringIO) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        web = child("import time; time.sleep(600)")
+        web.start()
+        watch = WebWatch(web, silent.getsockname()[1], "localhost", patience=1.0, every=0.1)
+        watch.look()
+        assert web.running, "It has just been started"
+        assert eventually(lambda: watch.look() is None and not web.running)
+        watch.stop()
+    assert "demo answered nothing for 1 s" in output.getvalue()
+    assert eventually(lambda: web.keep_up() is None and web.running), "It is started again"
+
+
+def test_it_leaves_a_web_server_that_answers(child: Callable[..., Child]) -> None:
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    web = child("import time; time.sleep(600)")
+    web.start()
+    watch = WebWatch(web, server.server_port, "localhost", patience=1.0, every=0.1)
+    assert not eventually(lambda: watch.look() is None and not web.running, 2.0)
+    watch.stop()
+    server.shutdown()
+    server.server_close()
 
 
 def test_it_ends_every_descendant_but_those_to_keep(tmp_path: Path) -> None:

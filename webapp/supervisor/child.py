@@ -46,7 +46,7 @@ class Child:
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
     done: bool = False
-    _started: float = 0.0
+    started_at: float = 0.0
     _due: float | None = None
     _pause: float = field(default=_FIRST_PAUSE)
 
@@ -62,7 +62,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process, in a session of its own, and pass its output on. Call it from the main thread."""
-        self._started, self._due = time.monotonic(), None
+        self.started_at, self._due = time.monotonic(), None
         self.process = subprocess.Popen(  # noqa: S603 (our own command line)
             tied(self.program.command, self.program.death_signal, nice=self.program.nice),
             stdin=subprocess.DEVNULL,
@@ -74,6 +74,12 @@ class Child:
         )
         threading.Thread(target=self._listen, args=[self.process], daemon=True).start()
 
+    def kill(self) -> None:
+        """Kill the process and all of its group."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
     def keep_up(self) -> None:
         """Start it again when it has died, after a pause that doubles with each death in a row."""
         if self.process is None or self.running or self.done:
@@ -84,14 +90,12 @@ class Child:
             self.start()
 
     def _mourn(self, process: subprocess.Popen[bytes]) -> None:
-        with suppress(ProcessLookupError):
-            # What a killed process left in its group must not compete with its successor.
-            os.killpg(process.pid, signal.SIGKILL)
+        self.kill()  # what it left in its group must not compete with its successor
         if self.program.once and process.returncode == 0:
             self.done = True
             return
         now = time.monotonic()
-        self._pause = _FIRST_PAUSE if now - self._started > _WELL_AFTER else self._pause
+        self._pause = _FIRST_PAUSE if now - self.started_at > _WELL_AFTER else self._pause
         self._due = now + self._pause
         self.console.say(f"{self.program.name} {ended(process.returncode)}; it starts again in {self._pause:.0f} s")
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)

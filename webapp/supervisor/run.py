@@ -16,6 +16,7 @@ from webapp.supervisor.claim import Refused, claim, refuse_busy_port
 from webapp.supervisor.console import Console
 from webapp.supervisor.plan import SETUP, programs
 from webapp.supervisor.servers import Servers
+from webapp.supervisor.web_watch import WebWatch
 from webapp.supervisor.welcome import Welcome
 
 _LOOK_EVERY = 0.2
@@ -35,6 +36,8 @@ class Site:
     demo: bool = True
     embedded_postgres: bool = True
     embedded_valkey: bool = True
+    # The name in which the web server is asked for its health
+    host: str = "127.0.0.1"
 
 
 class Supervisor:
@@ -86,16 +89,20 @@ class Supervisor:
         return child.exit_code == 0
 
     def _watch(self, servers: Servers) -> None:
-        for program in programs(demo=self._site.demo):
-            self._child(program).start()
+        children = [self._child(program) for program in programs(demo=self._site.demo)]
+        for child in children:
+            child.start()
         welcome = Welcome(self._site.port, self._site.var, self._console)
+        web = WebWatch(children[0], self._site.port, self._site.host)
         while not self._told_to_stop:
             time.sleep(_LOOK_EVERY)
             welcome.look()
+            web.look()
             servers.keep_up()
             for child in self._children:
                 child.keep_up()
             processes.reap_adopted(servers.pids() | {child.process.pid for child in self._children if child.process})
+        web.stop()
 
     def _child(self, program: Program) -> Child:
         site = self._site

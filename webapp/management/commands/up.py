@@ -35,5 +35,6 @@ class Command(BaseCommand):
             demo=settings.DEMO,
             embedded_postgres=not settings.DATABASE_NAMED,
             embedded_valkey=not settings.BROKER_NAMED,
+            host=settings.ALLOWED_HOSTS[0].lstrip("."),
         )
         sys.exit(Supervisor(site, Console(settings.VAR / "logs" / "up.log")).run())
