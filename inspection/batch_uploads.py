@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from rest_framework.request import Request
 
+from inspection.part_fields import METADATA_DEPTH, read_json
 from inspection.refusals import InvalidRequest
-from inspection.serializers import MOST_IMAGES, SaidOfPartSerializer
-from inspection.uploads import LimitedUpload, Upload, check_length, idempotency_key, upload_of
+from inspection.serializers import MOST_IMAGES, BatchFormSerializer, SaidOfPartSerializer
+from inspection.uploads import Upload, check_length, idempotency_key, read_strictly, upload_of
 
+ON_DISK = 1  # byte in memory: files above it lie on disk
 # Room for the image's number behind the key
 KEY_LENGTH = 196
 
@@ -26,8 +26,7 @@ def read_batch(request: Request) -> list[Upload]:
     if key is not None and len(key) > KEY_LENGTH:
         raise InvalidRequest(f"A batch's Idempotency-Key has at most {KEY_LENGTH} characters.")
     check_length(request, settings.MAX_BATCH_BYTES)
-    plain = request._request
-    plain.upload_handlers = [LimitedUpload(plain, settings.MAX_BATCH_BYTES), TemporaryFileUploadHandler(plain)]
+    read_strictly(request, BatchFormSerializer, settings.MAX_BATCH_BYTES, in_memory=ON_DISK)
     files: Sequence[UploadedFile[bytes]] = request.FILES.getlist("file")
     if not 1 <= len(files) <= MOST_IMAGES:
         raise InvalidRequest(f"Send 1 to {MOST_IMAGES} images a batch, each as a field `file`; these are {len(files)}.")
@@ -42,9 +41,9 @@ def _said(request: Request, count: int) -> list[Mapping[str, Any]]:
     if text is None:
         return [{}] * count
     try:
-        parts = json.loads(text)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("`parts` is not JSON.") from None
+        parts = read_json(text.encode(), METADATA_DEPTH + 2)
+    except ValueError as error:
+        raise InvalidRequest(f"`parts` can't be read: {error}") from None
     if not isinstance(parts, list) or len(parts) != count:
         raise InvalidRequest("`parts` is a JSON list with one object for each field `file`, in their order.")
     form = SaidOfPartSerializer(data=parts, many=True)

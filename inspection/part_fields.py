@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
-from mltasks import storable
+from mltasks import storable, strict_json
 
 METADATA_BYTES = 16 * 1024
 METADATA_DEPTH = 16
@@ -14,22 +13,24 @@ METADATA_DEPTH = 16
 def read_metadata(text: str) -> dict[str, Any]:
     """Parse a JSON object that PostgreSQL can store and any client can read back.
 
-    Raises ValueError, with the reason in words, for anything else: too long, too deep, no object, NUL characters, lone
-    surrogates, numbers beyond 64 bits, NaN and infinities.
+    Raises ValueError, with the reason in words, for more than METADATA_BYTES, for what is no object, and as
+    ``read_json``.
     """
-    if len(text.encode("utf-8", "surrogatepass")) > METADATA_BYTES:
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) > METADATA_BYTES:
         raise ValueError(f"Metadata may have at most {METADATA_BYTES:,} bytes.")
-    try:
-        values = json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("Metadata is nested too deeply.") from None
-    except ValueError as error:
-        raise ValueError(f"Metadata is not JSON: {error}.") from None
+    values = read_json(raw, METADATA_DEPTH)
     if not isinstance(values, dict):
         raise ValueError("Metadata must be a JSON object.")
-    storable.check_json(values, METADATA_DEPTH)
     return values
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+def read_json(raw: bytes, depth: int) -> Any:
+    """Parse JSON whose meaning no reader can mistake.
+
+    Raises ValueError, with the reason in words, for what is no JSON or nested more than ``depth`` levels deep, names
+    that an object has twice, NUL characters, lone surrogates, numbers beyond 64 bits, NaN and infinities.
+    """
+    values = strict_json.read(raw)
+    storable.check_json(values, depth)
+    return values

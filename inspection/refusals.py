@@ -22,6 +22,18 @@ class InvalidRequest(Refusal):
     code = "invalid_request"
 
 
+class UnknownField(Refusal):
+    """A field that the form does not have."""
+
+    code = "unknown_field"
+
+
+class InvalidEncoding(Refusal):
+    """A text that is not UTF-8."""
+
+    code = "invalid_encoding"
+
+
 class InvalidImage(Refusal):
     """There is no image in it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,12 +11,21 @@ from rest_framework import serializers
 
 from inspection.models import Inspection, Reason, Verdict
 from inspection.part_fields import read_metadata
+from inspection.refusals import UnknownField
+from inspection.validators import validate_one_line
 
 MAX_PAGE = 200
 # Of a batch
 MOST_IMAGES = 64
 # The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
 LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UnknownField for names that are not among the known ones."""
+    if unknown := set(names).difference(known):
+        fields, known_fields = (", ".join(f"`{name[:80]}`" for name in sorted(some)[:9]) for some in (unknown, known))
+        raise UnknownField(f"Unknown field: {fields}. Known fields: {known_fields}.")
 
 
 class InspectionSerializer(serializers.ModelSerializer[Inspection]):
@@ -71,13 +81,10 @@ class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any])
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Parse it. Raises ValidationError."""
-        if isinstance(data, dict):
-            # Inside of other JSON: held to the same rules.
-            data = json.dumps(data)
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Metadata must be a form field, not a file.")
+        # Inside of other JSON: held to the same rules.
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
         try:
-            return read_metadata(data)
+            return read_metadata(text)
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
 
@@ -95,9 +102,15 @@ class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
 class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
     """What may be said of an image's part."""
 
-    part_id = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    part_id = serializers.CharField(required=False, allow_blank=True, max_length=120, validators=[validate_one_line])
     captured_at = serializers.DateTimeField(required=False, allow_null=True)
     metadata = MetadataField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the checked fields. Raises ValidationError, and UnknownField for names that no field has."""
+        if isinstance(data, Mapping):
+            refuse_unknown(data, self.fields)
+        return super().to_internal_value(data)
 
 
 class PartFormSerializer(SaidOfPartSerializer, ImageFormSerializer):

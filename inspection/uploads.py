@@ -10,11 +10,11 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler
-from django.http import HttpRequest
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 
-from inspection.refusals import FileTooLarge, InvalidImage, InvalidRequest, LengthRequired
+from inspection.form_reader import LimitedUpload, fields_of, refuse_in_address, too_large
+from inspection.refusals import InvalidImage, InvalidRequest, LengthRequired
 from inspection.serializers import ImageFormSerializer
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -32,37 +32,22 @@ class Upload:
     idempotency_key: str | None
 
 
-class LimitedUpload(FileUploadHandler):
-    """Ends the reading of the body as soon as its files are larger than an image may be, or than ``most`` bytes."""
-
-    received = 0
-
-    def __init__(self, request: HttpRequest, most: int = 0) -> None:
-        super().__init__(request)
-        self.most = most or settings.MAX_IMAGE_BYTES
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Count, and pass on to the handlers that keep it. Raises FileTooLarge."""
-        self.received += len(raw_data)
-        if self.received > self.most:
-            raise too_large(self.most)
-        return raw_data
-
-    def file_complete(self, file_size: int) -> None:
-        """The handlers after this one make the file."""
-
-
 def read_upload(request: Request, form_class: type[ImageFormSerializer]) -> Upload:
     """Read the body. Raises the refusals of the contract, before the body is read where its length already says so."""
     key = idempotency_key(request)
     check_length(request, settings.MAX_IMAGE_BYTES)
-    request._request.upload_handlers.insert(0, LimitedUpload(request._request))
-    if len(request.FILES.getlist("file")) > 1:
-        raise InvalidRequest("Send one image a request: there is more than one field `file`.")
+    read_strictly(request, form_class, settings.MAX_IMAGE_BYTES, settings.FILE_UPLOAD_MAX_MEMORY_SIZE)
     form = form_class(data=request.data)
     form.is_valid(raise_exception=True)
     said: dict[str, Any] = form.validated_data
     return upload_of(said["file"], said, key)
+
+
+def read_strictly(request: Request, form_class: type[Serializer[Any]], most: int, in_memory: int) -> None:
+    """Have the request's body read by a LimitedUpload for the fields of the form. Raises UnknownField."""
+    fields = fields_of(form_class)
+    refuse_in_address(request.query_params, fields)
+    request._request.upload_handlers = [LimitedUpload(request._request, fields, most, in_memory)]
 
 
 def upload_of(file: UploadedFile[bytes], said: Mapping[str, Any], key: str | None) -> Upload:
@@ -75,11 +60,6 @@ def upload_of(file: UploadedFile[bytes], said: Mapping[str, Any], key: str | Non
         metadata=said.get("metadata", {}),
         idempotency_key=key,
     )
-
-
-def too_large(most: int) -> FileTooLarge:
-    """The refusal of files above the limit."""
-    return FileTooLarge(f"What was sent is larger than the {most:,} bytes that are accepted.")
 
 
 def check_length(request: Request, most: int) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from mltasks import storable
 from mltasks.vision.types import Roi, TrainConfig
+
+
+def validate_one_line(value: str) -> None:
+    """Refuse control characters, such as NUL and line ends, in a text of one line."""
+    try:
+        storable.check_text(value, storable.CONTROLS_OF_A_LINE)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 def validate_roi(value: str) -> None:

@@ -139,8 +139,8 @@ def test_it_refuses_a_field_that_can_not_be_kept(name: str, value: str, sender: 
     assert not Inspection.objects.exists()
 
 
-def test_it_refuses_a_metadata_file(sender: Sender) -> None:
-    response = sender.send(metadata=SimpleUploadedFile("m.json", b"{}"))
+def test_it_refuses_a_metadata_file_that_is_no_object(sender: Sender) -> None:
+    response = sender.send(metadata=SimpleUploadedFile("m.json", b"[]"))
     assert error_of(response) == (400, "invalid_request")
 
 

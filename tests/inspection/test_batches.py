@@ -102,7 +102,7 @@ def test_its_images_count_towards_the_rate(sender: Sender, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("count", [0, MOST_IMAGES + 1])
 def test_it_takes_1_to_64_images(sender: Sender, count: int) -> None:
-    answer = send(sender, [jpeg()] * count, part_id="x")
+    answer = send(sender, [jpeg()] * count, parts="[]")
     assert error_of(answer) == (400, "invalid_request") and str(count) in answer.json()["detail"]
     assert not Inspection.objects.exists()
 

@@ -1,0 +1,96 @@
+"""Parts of a multipart form: the head in any encoding, the content decoded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import HeaderParser
+from email.utils import collapse_rfc2231_value
+
+from django.http.multipartparser import LazyStream, MultiPartParserError
+
+from inspection.refusals import InvalidRequest
+
+HEAD_BYTES = 4096  # of one part
+UNNAMED = "image"
+
+
+def read_head(part: LazyStream) -> Message:
+    """Read the header lines of a part; a part without any, as before the first boundary, has an empty head."""
+    head, end, rest = part.read(HEAD_BYTES).partition(b"\r\n\r\n")
+    if not end:
+        if len(head) == HEAD_BYTES:
+            raise MultiPartParserError(f"The head of a part has more than {HEAD_BYTES} bytes.")
+        return Message()
+    part.unget(rest)
+    return HeaderParser().parsestr(_readable(head).lstrip("\r\n"), headersonly=True)
+
+
+def _readable(head: bytes) -> str:
+    """Return UTF-8 as it is; in any other encoding, show the bytes that are not ASCII as in an address: ``Pr%FCf.jpg``.
+
+    The bytes themselves do not tell which encoding was meant, so none is guessed.
+    """
+    try:
+        return head.decode()
+    except UnicodeDecodeError:
+        # In cp932, Big5 and GBK a backslash after such a byte belongs to the letter.
+        return re.sub(rb"[\x80-\xff]\\?", _escaped, head).decode()
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return "".join(f"%{byte:02X}" for byte in found[0]).encode()
+
+
+def field_name(head: Message) -> str:
+    """Return the name of the part's field, empty for a part without one."""
+    return (_parameter(head, "name") or "").strip()
+
+
+def file_name(head: Message) -> str | None:
+    """Return a file's name without its folders and without what can't be printed; None for a part that has none."""
+    title = _parameter(head, "filename")
+    if title is None or not title.strip():
+        return None
+    bare = re.split(r"[/\\]", html.unescape(title))[-1]
+    bare = "".join(letter for letter in bare if letter.isprintable())
+    return UNNAMED if bare.strip() in {"", ".", ".."} else bare
+
+
+def _parameter(head: Message, name: str) -> str | None:
+    try:
+        parameters = head.get_params([], "content-disposition")
+    except (TypeError, ValueError):  # from Python's reader of continued parameters
+        raise InvalidRequest("The Content-Disposition of a part of the form can't be read.") from None
+    # Those of RFC 5987, such as ``filename*``, stand behind the plain ones.
+    for key, value in reversed(parameters):
+        if key.lower() == name:
+            try:
+                return collapse_rfc2231_value(value)
+            except ValueError:  # from codecs that decode no text, or know no ``errors="replace"``
+                return UNNAMED
+    return None
+
+
+def content(head: Message, part: LazyStream) -> Iterator[bytes]:
+    """Yield the part's bytes, decoded where the head says base64. Raises InvalidRequest."""
+    if str(head.get("content-transfer-encoding", "")).strip().lower() != "base64":
+        yield from part
+        return
+    rest = b""
+    for chunk in part:
+        text = rest + b"".join(chunk.split())
+        rest = text[len(text) // 4 * 4 :]
+        yield _from_base64(text[: len(text) - len(rest)])
+    yield _from_base64(rest)
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except binascii.Error:
+        raise InvalidRequest("A part of the form says that it is base64, and is not.") from None

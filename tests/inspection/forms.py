@@ -1,0 +1,47 @@
+"""Multipart forms as bytes, as stations' own programs send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tests.inspection.conftest import POST_URL, Sender
+from tests.inspection.pictures import jpeg
+
+BOUNDARY = "----second-look"
+Part = tuple[bytes, bytes]
+
+
+def text(name: str, value: bytes | str) -> Part:
+    """A field."""
+    return f'Content-Disposition: form-data; name="{name}"'.encode(), _bytes(value)
+
+
+def blob(name: str, value: bytes | str, filename: bytes = b'filename="blob"', kind: str = "application/json") -> Part:
+    """A field that comes as a file; ``filename`` is that parameter of its head, as it is."""
+    head = f'Content-Disposition: form-data; name="{name}"; '.encode() + filename + f"\r\nContent-Type: {kind}".encode()
+    return head, _bytes(value)
+
+
+def image(filename: bytes = b'filename="part.jpg"', content: bytes | None = None, name: str = "file") -> Part:
+    """A photo."""
+    return blob(name, jpeg() if content is None else content, filename, "image/jpeg")
+
+
+def post(sender: Sender, *parts: Part, path: str = POST_URL, **headers: str) -> Any:
+    """POST the parts as one form, with the station's key."""
+    return sender.client.post(
+        path,
+        _body(parts),
+        content_type=f"multipart/form-data; boundary={BOUNDARY}",
+        headers=sender.headers | {name.replace("_", "-"): value for name, value in headers.items()},
+    )
+
+
+def _body(parts: Iterable[Part]) -> bytes:
+    mark = f"--{BOUNDARY}".encode()
+    return b"".join(mark + b"\r\n" + head + b"\r\n\r\n" + value + b"\r\n" for head, value in parts) + mark + b"--\r\n"
+
+
+def _bytes(value: bytes | str) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
