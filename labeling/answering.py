@@ -100,6 +100,11 @@ def take_back(label: Label) -> None:
     Recheck.objects.filter(answer=label).update(closed_at=None, outcome="", answer=None, due_at=Now())
 
 
+def withdraw_all(part: Inspection) -> None:
+    """Close every open recheck of the part without an answer."""
+    Recheck.objects.open().filter(inspection=part).update(closed_at=Now(), outcome=Recheck.Outcome.WITHDRAWN)
+
+
 def _withdraw(part: UUID, label: Label) -> str:
     waiting = Recheck.objects.open().filter(inspection=part, label=label)
     reason = waiting.values_list("reason", flat=True).first()

@@ -24,8 +24,8 @@ def take_snapshot(product: Product) -> DatasetSnapshot:
 
 
 def samples(product: Product) -> list[Sample]:
-    """One sample an image. Of two labels of the same bytes the newer counts. What two people differ on teaches nothing
-    until it is settled.
+    """One sample an image. Of two labels of the same bytes the one of the higher rank counts. What two people differ on
+    teaches nothing until it is settled.
 
     Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image without a
     part id has the group of its own file, and ``snapshots.freeze`` looks what it is like.
@@ -33,10 +33,8 @@ def samples(product: Product) -> list[Sample]:
     disputed = Recheck.objects.disputed().filter(inspection__product=product)
     labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
     group_of = groups(label.inspection for label in labels)
-    newest: dict[str, Label] = {}
-    for label in sorted(labels, key=lambda label: (label.created_at, label.pk)):
-        newest[label.inspection.image_sha256] = label
-    return [_sample(label, group_of[sha256]) for sha256, label in newest.items()]
+    counting = {label.inspection.image_sha256: label for label in sorted(labels, key=lambda label: label.rank)}
+    return [_sample(label, group_of[sha256]) for sha256, label in counting.items()]
 
 
 def groups(parts: Iterable[Inspection]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Product
+from labeling.type_names import TYPE_NAME_LENGTH, validate_type_name
 
 # Okabe and Ito (2008), without what stands for PASS and FAIL.
 PALETTE = ("#E69F00", "#56B4E9", "#F0E442", "#0072B2", "#CC79A7", "#999999")
@@ -20,7 +21,7 @@ class DefectType(models.Model):
     given under its name stay as they are and count for the other."""
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="defect_types")
-    name = models.SlugField(max_length=80)
+    name = models.CharField(max_length=TYPE_NAME_LENGTH, db_index=True, validators=[validate_type_name])
     key = models.CharField(
         max_length=1,
         blank=True,

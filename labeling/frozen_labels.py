@@ -72,7 +72,8 @@ def of_image(part: Inspection) -> list[Label]:
 
 
 def standing(labels: Sequence[Label], at: datetime | None = None) -> Label | None:
-    """The label of an image that counts now, or counted ``at`` a moment: the newest that nobody had taken back."""
+    """The label of an image that counts now, or counted ``at`` a moment: of those that nobody had taken back the one of
+    the highest rank."""
     return next(iter(_standing(labels, at)), None)
 
 
@@ -110,9 +111,10 @@ def _copied(item: SnapshotItem, labels: Sequence[Label]) -> Label | None:
 
 
 def _standing(labels: Sequence[Label], at: datetime | None) -> list[Label]:
-    """Those that nobody had taken back by then, the newest first."""
-    found = [label for label in labels if at is None or label.created_at <= at]
-    return [label for label in reversed(found) if not _taken_back(label, at)]
+    """Those that nobody had taken back by then, the highest rank first."""
+    given = [label for label in labels if at is None or label.created_at <= at]
+    counting = [label for label in given if not _taken_back(label, at)]
+    return sorted(counting, key=lambda label: label.rank, reverse=True)
 
 
 def _taken_back(label: Label, at: datetime | None) -> bool:

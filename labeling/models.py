@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Self
 
 import pgtrigger
@@ -142,6 +143,7 @@ class Label(models.Model):
         DOUBLE = "double", _("Two people who agree")
         ADJUDICATED = "adjudicated", _("Settled by a third person")
         IMPORTED = "imported", _("Imported")
+        OVERRULED = "overruled", _("Imported over a person's verdict")
 
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="labels")
     verdict = models.CharField(max_length=6, choices=Verdict)
@@ -192,6 +194,13 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{verdict_word(self.verdict)} {current_name(self.defect_type)}".strip()
+
+    @property
+    def rank(self) -> tuple[bool, datetime, int]:
+        """Order among labels of the same bytes, the highest counts: an imported folder never outvotes a person, unless
+        somebody overruled that person with a reason; then the newer label comes first."""
+        outvoted = self.source == self.Source.IMPORT and self.provenance != self.Provenance.OVERRULED
+        return not outvoted, self.created_at, self.pk
 
     @property
     def target(self) -> int:

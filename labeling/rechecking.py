@@ -89,10 +89,10 @@ def _opened(version: ModelVersion, product: Product, suspect: dict[str, Any]) ->
 
 
 def _taught(product: Product, suspect: dict[str, Any]) -> Any:
-    """The part whose label taught the image, as a snapshot chooses it: of the same bytes the newest label's."""
+    """The part whose label taught the image, as a snapshot chooses it: that of the highest rank."""
     labels = standing_labels(product).filter(inspection__image_sha256=suspect["sha256"])
-    newest = max(labels, key=lambda label: (label.created_at, label.pk), default=None)
-    return newest.inspection_id if newest else None
+    counting = max(labels, key=lambda label: label.rank, default=None)
+    return counting.inspection_id if counting else None
 
 
 def _asked_before(label: Label) -> bool:

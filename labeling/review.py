@@ -111,6 +111,27 @@ def correct(
         return label
 
 
+def overrule(
+    inspection: Inspection, *, verdict: str, defect_type: DefectType | None, reason: str, by: User | None
+) -> Label:
+    """Write an imported label over a person's one, with the reason as its comment. Hold the part's lock.
+
+    Every recheck that is open on the part ends: the verdicts that it asks about count no more.
+    """
+    label = Label.objects.create(
+        inspection=inspection,
+        verdict=verdict,
+        defect_type=defect_type,
+        source=Label.Source.IMPORT,
+        provenance=Label.Provenance.OVERRULED,
+        reviewer=by,
+        comment=reason,
+    )
+    answering.withdraw_all(inspection)
+    _settle(inspection)
+    return label
+
+
 def undo(label: Label, *, by: User) -> None:
     """Take back the standing label; without an earlier one to stand again, the part waits for a person once more.
 

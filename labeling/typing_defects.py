@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product
-from labeling.image_folders import defect_type_of
 from labeling.models import DefectExample, DefectType
 from labeling.refusals import InvalidDefectType
+from labeling.type_names import defect_type_of
 
 
 def add_type(product: Product, *, name: str, key: str = "", colour: str = "") -> DefectType:

@@ -9,11 +9,13 @@ import pytest
 from django.db import IntegrityError, transaction
 from PIL import Image
 
+from inspection import intake
 from inspection.models import Inspection
-from labeling import importing
+from labeling import datasets, importing, review
 from labeling.importing import import_images
 from labeling.models import DefectType, Label
-from tests.labeling.conftest import make_part, make_product
+from mltasks.vision.types import DEFECT
+from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,3 +48,22 @@ def test_the_database_refuses_an_image_imported_twice() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         make_part(product, source="import", image_sha256="a" * 64)
     make_part(product, image_sha256="a" * 64)
+
+
+def test_a_verdict_and_an_import_at_once_leave_the_persons_word(tmp_path: Path) -> None:
+    product = make_product()
+    (tmp_path / "good").mkdir()
+    parts = []
+    for number in range(12):
+        path = tmp_path / "good" / f"{number}.png"
+        Image.new("L", (16, 16), number).save(path)
+        with path.open("rb") as image:
+            parts.append(intake.receive(image, product=product, source=Inspection.Source.UPLOAD))
+    ada = make_person("ada")
+
+    def judge() -> None:
+        for part in parts:
+            review.correct(part, by=ada, verdict="FAIL")
+
+    at_once([judge, partial(import_images, product, tmp_path), partial(import_images, product, tmp_path)])
+    assert [sample.target for sample in datasets.samples(product)] == [DEFECT] * 12

@@ -10,8 +10,10 @@ from tqdm import tqdm
 
 from inspection.models import Product
 from inspection.refusals import DiskFull, StoreUnavailable
-from labeling.image_folders import NotAnImageFolder
-from labeling.importing import ImportSummary, import_images
+from labeling.folder_names import printable
+from labeling.image_folders import Listing, Names, NotAnImageFolder
+from labeling.importing import ImportSummary, import_listing, list_folder
+from labeling.type_names import fold
 
 
 class Command(BaseCommand):
@@ -23,42 +25,90 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The product, the folder, and what to leave out."""
+        """The product, the folder, and what its folders stand for."""
         parser.add_argument("product", help="slug of the product")
         parser.add_argument("folder", type=Path)
         parser.add_argument("--skip", default="", metavar="NAME,…", help="folders to leave out, such as raw")
+        parser.add_argument("--good", default="", metavar="NAME,…", help="further folders of good parts")
+        parser.add_argument(
+            "--defect", default="", metavar="NAME,…", help="folders of a defect type whose names read like good parts"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what each folder is taken for, import nothing")
+        parser.add_argument(
+            "--overrule", metavar="REASON", help="let the folder count where it contradicts a person, and say why"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, print what became of it, and fail when a file was refused."""
         product = Product.objects.filter(slug=options["product"]).first()
         if product is None:
             raise CommandError(f"There is no product {options['product']!r}. Make it with create_product.")
-        skip = {name.strip() for name in options["skip"].split(",") if name.strip()}
+        overrule = options["overrule"]
+        if overrule is not None and not overrule.strip():
+            raise CommandError("Say after --overrule why the folder counts more than people: the labels keep it.")
         try:
-            summary = self._import(product, options["folder"], skip)
+            listing = self._listed(product, options)
+            if options["dry_run"]:
+                self._end_dry_run(product, listing)
+                return
+            summary = self._import(product, listing, (overrule or "").strip())
         except NotAnImageFolder as error:
             raise CommandError(str(error)) from None
         except DiskFull as error:
             raise CommandError(f"{error} Make room and run it again: it goes on where it stopped.") from None
         except StoreUnavailable as error:
             raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
-        self._report(product, summary)
+        self._report(product, listing, summary)
 
-    def _import(self, product: Product, folder: Path, skip: set[str]) -> ImportSummary:
+    def _listed(self, product: Product, options: dict[str, Any]) -> Listing:
+        """List the folder, and print what each class folder is taken for."""
+        skip, good, defects = (_names(options[name]) for name in ("skip", "good", "defect"))
+        listing = list_folder(product, options["folder"], Names(skip=skip, good=good, defects=defects))
+        self._print_folders(listing)
+        there = {fold(folder.name) for folder in listing.folders}
+        for name in sorted(name for name in good | defects if fold(name) not in there):
+            self.stderr.write(f"There is no folder {printable(name)}/ to take as you said.")
+        return listing
+
+    def _print_folders(self, listing: Listing) -> None:
+        for folder in listing.folders:
+            self.stdout.write(f"{folder}, {folder.images} {'file' if folder.images == 1 else 'files'}")
+
+    def _import(self, product: Product, listing: Listing, overrule: str) -> ImportSummary:
         with tqdm(unit="image", desc="Importing", mininterval=0.5) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total
                 bar.update(done - bar.n)
 
-            return import_images(product, folder, skip=skip, progress=show)
+            return import_listing(product, listing, overrule=overrule, progress=show)
 
-    def _report(self, product: Product, summary: ImportSummary) -> None:
-        for unfit in summary.refused:
-            self.stderr.write(f"refused {unfit.name}: {unfit.code}: {unfit.detail}")
-        if summary.left_out:
-            self.stdout.write(f"left out: {', '.join(summary.left_out)}")
+    def _end_dry_run(self, product: Product, listing: Listing) -> None:
+        self._print_unfit(listing)
+        good = sum(folder.images for folder in listing.folders if folder.good)
+        words = f"{product.slug}: {good} good, {len(listing.entries) - good} defective. Nothing was imported"
+        if listing.refused:
+            raise CommandError(f"{words}, {len(listing.refused)} would be refused: see above.")
+        self.stdout.write(f"{words}.")
+
+    def _print_unfit(self, listing: Listing) -> None:
+        for unfit in listing.refused:
+            self.stderr.write(f"refused {printable(unfit.name)}: {unfit.code}: {unfit.detail}")
+        if listing.left_out:
+            self.stdout.write(f"left out: {', '.join(map(printable, listing.left_out))}")
+
+    def _report(self, product: Product, listing: Listing, summary: ImportSummary) -> None:
+        self._print_unfit(listing)
+        self._print_folders(listing)
+        if summary.overruled:
+            self.stdout.write(f"{summary.overruled} overruled: people had labeled them otherwise.")
+        self.stdout.write(f"{summary.good} good and {summary.defective} defective.")
         words = f"{product.slug}: {summary.imported} imported, {summary.already} there already"
         if summary.refused:
-            raise CommandError(f"{words}, {len(summary.refused)} refused: see above.")
+            otherwise = f", {summary.labeled_otherwise} of them labeled_otherwise" if summary.labeled_otherwise else ""
+            raise CommandError(f"{words}, {len(summary.refused)} refused{otherwise}: see above.")
         self.stdout.write(f"{words}, none refused.")
+
+
+def _names(text: str) -> set[str]:
+    return {name.strip() for name in text.split(",") if name.strip()}

@@ -1,0 +1,194 @@
+"""Names, leftovers and files of all kinds in an imported folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from PIL import Image
+
+from inspection.models import Inspection, Product
+from labeling.importing import ImportSummary, import_images
+from labeling.models import DefectType, Label
+from labeling.type_names import defect_type_of, fold
+
+
+def draw(path: Path, shade: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        Image.new("RGB", (48, 32), (shade, 90, 120)).save(file, "PNG")
+    return path
+
+
+def refused(summary: ImportSummary) -> dict[str, str]:
+    return {unfit.name: unfit.code for unfit in summary.refused}
+
+
+def labels(product: Product) -> dict[str, str]:
+    return {label.inspection.title: str(label) for label in Label.objects.filter(inspection__product=product)}
+
+
+@pytest.mark.parametrize("name", ["good ", "Good", "_good_", "ＯＫ", "PASS"])
+def test_it_takes_other_spellings_for_good(product: Product, tmp_path: Path, name: str) -> None:
+    draw(tmp_path / name / "one.png", 1)
+    assert import_images(product, tmp_path).refused == []
+    assert labels(product) == {"one.png": "PASS"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OK!",
+        "ok_front",
+        "normal",
+        "gut",
+        "i.O.",
+        "iO",
+        "Good2",
+        "良品",
+        "норма",
+        "no_defects",
+        "defect-free",
+        "fehlerfrei",
+    ],
+)
+def test_it_refuses_a_name_that_reads_like_good_parts(product: Product, tmp_path: Path, name: str) -> None:
+    draw(tmp_path / name / "one.png", 1)
+    draw(tmp_path / "scratch" / "two.png", 2)
+    summary = import_images(product, tmp_path)
+    assert refused(summary) == {f"{name}/": "ambiguous_folder"}
+    assert f"--good '{name}'" in summary.refused[0].detail and f"--defect '{name}'" in summary.refused[0].detail
+    assert labels(product) == {"two.png": "FAIL scratch"}
+
+
+@pytest.mark.parametrize("name", ["nok", "n.i.O.", "not_ok", "no-good", "abnormal", "不良品", "defective", "bookmark"])
+def test_it_takes_what_reads_like_no_good_part_for_a_defect(product: Product, tmp_path: Path, name: str) -> None:
+    draw(tmp_path / name / "one.png", 1)
+    assert import_images(product, tmp_path).refused == []
+    assert labels(product)["one.png"].startswith("FAIL ")
+
+
+def test_the_person_says_what_an_ambiguous_folder_is(product: Product, tmp_path: Path) -> None:
+    draw(tmp_path / "ok_front" / "one.png", 1)
+    draw(tmp_path / "Normal wear" / "two.png", 2)
+    call_command("import_images", "plate", str(tmp_path), "--good", "OK front,other", "--defect", "normal-wear")
+    assert labels(product) == {"one.png": "PASS", "two.png": "FAIL normal-wear"}
+
+
+@pytest.mark.parametrize("name", ["划痕", "царапина", "खरोंच", "Kratzer_groß", "긁힘", "خدش"])
+def test_letters_of_every_script_name_a_type(product: Product, tmp_path: Path, name: str) -> None:
+    draw(tmp_path / name / "one.png", 1)
+    assert import_images(product, tmp_path).refused == []
+    kind = DefectType.objects.get()
+    kind.full_clean()
+    assert kind.name == name and labels(product) == {"one.png": f"FAIL {name}"}
+
+
+def test_names_that_are_equal_after_folding_are_one_type(
+    product: Product, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DefectType.objects.create(product=product, name="oil_stain")
+    for number, name in enumerate(("Scratch", "scratch", "ＳＣＲＡＴＣＨ", "Oil stain", "pêche", "peche")):
+        draw(tmp_path / name / f"{number}.png", number)
+    call_command("import_images", "plate", str(tmp_path))
+    assert set(product.defect_types.values_list("name", flat=True)) == {"Scratch", "oil_stain", "pêche", "peche"}
+    printed = capsys.readouterr().out
+    assert "scratch/: defect type Scratch, the same as Scratch/, 1 file\n" in printed
+    assert "Oil stain/: defect type oil_stain, the same as the product's type oil_stain, 1 file\n" in printed
+
+
+def test_a_folder_keeps_the_type_that_earlier_programs_made_of_it(product: Product, tmp_path: Path) -> None:
+    DefectType.objects.create(product=product, name="ol-fleck")
+    draw(tmp_path / "Öl Fleck" / "one.png", 1)
+    import_images(product, tmp_path)
+    assert labels(product) == {"one.png": "FAIL ol-fleck"}
+
+
+def test_names_are_made_and_compared_alike() -> None:
+    assert defect_type_of("oil  stain!") == "oil-stain" and defect_type_of("!!!") == defect_type_of("__") == ""
+    assert len(defect_type_of("ü" * 100)) == 80
+    assert fold("Straße_A") == fold(" STRASSE-a ") != fold("Strasse B")
+
+
+def test_a_dry_run_says_what_each_folder_is_taken_for(
+    product: Product, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate(("good/a", "good/b", "bad/c", "scratch/d")):
+        draw(tmp_path / f"{name}.png", number)
+    call_command("import_images", "plate", str(tmp_path), "--dry-run")
+    assert capsys.readouterr().out.splitlines() == [
+        "bad/: defective, 1 file",
+        "good/: good parts, 2 files",
+        "scratch/: defect type scratch, 1 file",
+        "plate: 2 good, 2 defective. Nothing was imported.",
+    ]
+    draw(tmp_path / "gut" / "e.png", 5)
+    with pytest.raises(CommandError, match="Nothing was imported, 1 would be refused"):
+        call_command("import_images", "plate", str(tmp_path), "--dry-run")
+    assert not Inspection.objects.exists() and not DefectType.objects.exists()
+    call_command("import_images", "plate", str(tmp_path), "--skip", "gut")
+    printed = capsys.readouterr().out
+    assert printed.count("good/: good parts, 2 files\n") == 2 + 1 and "2 good and 2 defective.\n" in printed
+
+
+def test_it_leaves_out_what_other_programs_left_behind(product: Product, tmp_path: Path) -> None:
+    draw(tmp_path / "good" / "one.png", 1)
+    for name in ("Thumbs.db", "desktop.ini", "good/Thumbs.db", "good/.DS_Store", "good/._one.png", "DESKTOP.INI"):
+        (tmp_path / name).touch()
+    for name in ("@eaDir", "__MACOSX", "good/@eaDir", "$RECYCLE.BIN"):
+        draw(tmp_path / name / "copy.png", 2)
+    summary = import_images(product, tmp_path)
+    assert (summary.imported, summary.refused) == (1, [])
+    assert set(summary.left_out) == {
+        *("Thumbs.db", "desktop.ini", "DESKTOP.INI", "@eaDir", "__MACOSX", "$RECYCLE.BIN"),
+        *("good/Thumbs.db", "good/.DS_Store", "good/._one.png", "good/@eaDir"),
+    }
+
+
+def test_it_refuses_an_empty_folder(product: Product, tmp_path: Path) -> None:
+    draw(tmp_path / "good" / "one.png", 1)
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "Thumbs.db").touch()
+    with pytest.raises(CommandError, match="1 imported, 0 there already, 1 refused"):
+        call_command("import_images", "plate", str(tmp_path))
+    assert refused(import_images(product, tmp_path)) == {"scratch/": "empty_folder"}
+
+
+def test_it_refuses_what_is_no_file_and_does_not_hang(product: Product, tmp_path: Path) -> None:
+    good = draw(tmp_path / "good" / "one.png", 1).parent
+    os.mkfifo(good / "pipe.png")
+    (good / "loop.png").symlink_to("loop.png")
+    (good / "lost.png").symlink_to("nowhere")
+    (good / "up").symlink_to("..")
+    (tmp_path / "round").symlink_to(".")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(good / "s"))
+    assert refused(import_images(product, tmp_path)) == {
+        "good/pipe.png": "not_a_file",
+        "good/s": "not_a_file",
+        "good/loop.png": "unreadable",
+        "good/lost.png": "unreadable",
+        "good/up/": "nested_folder",
+        "round/good/": "nested_folder",
+        "round/round/": "nested_folder",
+    }
+    assert Inspection.objects.count() == 1
+
+
+def test_a_name_in_any_encoding_is_imported(
+    product: Product, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate((b"Pr\xfcfteil.png", "検査".encode("cp932") + b".png", b"new\nline\x1b[31m.png")):
+        draw(tmp_path / "good" / os.fsdecode(name), number)
+    (tmp_path / "good" / os.fsdecode(b"kein Bild \xfc.png")).write_text("no image")
+    draw(tmp_path / os.fsdecode(b"Kratzer \xfc") / "one.png", 9)
+    with pytest.raises(CommandError, match="3 imported, 0 there already, 2 refused"):
+        call_command("import_images", "plate", str(tmp_path))
+    assert set(labels(product)) == {r"Pr\xfcfteil.png", r"\x8c\x9f\x8d\xb8.png", "new\nline\x1b[31m.png"}
+    printed = capsys.readouterr().err
+    assert r"refused good/kein Bild \xfc.png: unsupported_format: " in printed
+    assert r"refused Kratzer \xfc/: invalid_defect_type: " in printed
+    assert import_images(product, tmp_path).already == 3
