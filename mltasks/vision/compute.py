@@ -81,9 +81,14 @@ def best() -> Compute:
 
 
 def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 natively; emulated, it would be slower than 32 bits."""
-    asks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(ask() for ask in asks if ask is not None)
+    """Return True if this processor multiplies bfloat16 natively; emulated bfloat16 is slower than 32 bits.
+
+    False where torch is limited to AVX2 (``ATEN_CPU_CAPABILITY``), so that one machine can stand for the other kind.
+    """
+    if not torch.backends.cpu.get_cpu_capability().startswith(("AVX512", "AMX")):
+        return False
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check() for check in checks if check is not None)
 
 
 def derive_seed(seed: int, *purpose: object) -> int:

@@ -15,9 +15,8 @@ from mltasks.vision import bundle, precision
 from mltasks.vision.calibrators import Calibrator
 from mltasks.vision.learn import Learned
 from mltasks.vision.narrow import BACKBONE, PARTS, narrowed
-from mltasks.vision.precision import HeldOutPart, Levels, Precision, settle_precision
-from mltasks.vision.scorer import Scorer
-from tests.trained import CONFIG
+from mltasks.vision.precision import HeldOutPart, Levels, Pixels, Precision, settle_precision
+from mltasks.vision.scorer import LOGIT, Scorer
 
 LEVELS, PLAIN = Levels(1.0, 1.0), Calibrator(1.0, 0.0)
 # Grey levels of a good and of a defective part
@@ -89,20 +88,22 @@ def test_eight_bits_that_are_not_faster_are_not_worth_it(settled: Callable[..., 
 
 @pytest.mark.timeout(120)
 def test_a_real_version_in_eight_bits(
-    learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    learned: Learned,
+    images: list[Pixels],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """The backbone's convolutions, and nothing of the companion or the heads; the scores stay close, the file is
-    smaller, and what is on disk is what was tried."""
-    draw = np.random.default_rng(3)
-    images = [draw.integers(0, 255, (CONFIG.height, CONFIG.width, 3), np.uint8) for _ in range(4)]
+    """The backbone's convolutions and the companion's deep blocks, not the heads; the file is smaller, and its scores
+    move by what was measured before it was written. The limit of that shift is held by the tests above: this version
+    has random weights and one epoch, so its own shift says nothing."""
     for name in (bundle.GRAPH, "serving.bin"):
         shutil.copy(learned.bundle_dir / name, tmp_path / name)
     graph = tmp_path / bundle.GRAPH
-    wide = Scorer.load(learned.bundle_dir).score(images)
-    monkeypatch.setattr(precision, "WORTH", 100.0)
-    monkeypatch.setattr(precision, "MOST_SHIFT", 1.0)
-    monkeypatch.setattr(precision, "MOST_STRANGER", 1.0)
-    tried = [HeldOutPart(image, 0.0, number % 2) for number, image in enumerate(images)]
+    wide = precision.compile_model(learned.bundle_dir / bundle.GRAPH, 1)
+    for limit in ("WORTH", "MOST_LOST", "MOST_SHIFT", "MOST_STRANGER", "MOST_APART"):
+        monkeypatch.setattr(precision, limit, 100.0)
+    tried = [HeldOutPart(image, logit_of(wide, image), number % 2) for number, image in enumerate(images)]
 
     found = settle_precision(graph, images, tried, LEVELS, wide_calibrator(learned))
 
@@ -113,9 +114,10 @@ def test_a_real_version_in_eight_bits(
     assert len(kinds) == 16 and all(one.get_type_name() == "FakeQuantize" for one in kinds)
     assert found.parts == PARTS and 30 < len(narrow_ones(narrow)) - 16 < 70, "The companion's deep blocks, three each."
     assert graph.with_suffix(".bin").stat().st_size < 0.7 * (learned.bundle_dir / "serving.bin").stat().st_size
-    scorer = Scorer(precision.compile_model(graph, 1), learned.meta, "")
-    for now, before in zip(scorer.score(images), wide, strict=True):
-        assert now.defect_probability == pytest.approx(before.defect_probability, abs=0.1)
+    before = Scorer(wide, learned.meta, "").score(images)
+    after = Scorer(precision.compile_model(graph, 1), learned.meta, "").score(images)
+    shifts = [abs(a.defect_probability - b.defect_probability) for a, b in zip(after, before, strict=True)]
+    assert 0 < max(shifts) == pytest.approx(found.probability, abs=1e-5)
 
 
 def test_a_graph_without_wide_convolutions_stays_as_it_is(graph: Path) -> None:
@@ -135,6 +137,11 @@ def narrow_ones(model: openvino.Model) -> list[openvino.Node]:
     kinds = ("Convolution", "GroupConvolution")
     found = [one for one in model.get_ordered_ops() if one.get_type_name() in kinds]
     return [one for one in found if one.input_value(0).get_node().get_type_name() == "FakeQuantize"]
+
+
+def logit_of(model: openvino.CompiledModel, image: Pixels) -> float:
+    """Return the graph's own logit of one image."""
+    return float(np.squeeze(model([image[None]])[LOGIT]))
 
 
 def wide_calibrator(learned: Learned) -> Calibrator:
