@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
@@ -17,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from inspection import admission, intake, step_times
-from inspection.api_schema import INSPECTION_ID, errors
+from inspection.api_schema import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, INSPECTION_ID, errors
 from inspection.authentication import StationKeyAuthentication, station_of
 from inspection.history import NewestFirst, filtered, visible_to
 from inspection.models import Inspection, InspectionQuerySet, Verdict
@@ -35,6 +36,12 @@ from inspection.uploads import Upload, read_upload
 
 AUTHENTICATION = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
 INTAKE_ERRORS = (400, 401, 403, 409, 411, 413, 415, 422, 429, 503, 507)
+
+
+def replay_header(inspections: Sequence[Inspection | None]) -> dict[str, str]:
+    """Return the header of an answer whose inspections were all made by an earlier request."""
+    repeated = bool(inspections) and all(part is not None and part.replayed for part in inspections)
+    return {"Idempotency-Replayed": "true"} if repeated else {}
 
 
 class Intake(APIView):
@@ -120,20 +127,13 @@ class InspectionCollection(Intake, ListAPIView[Inspection]):
     @extend_schema(
         operation_id="inspections_create",
         request={"multipart/form-data": PartFormSerializer},
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="Same key and same body: the first answer again.",
-            )
-        ],
+        parameters=[IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED],
         responses={201: InspectionSerializer} | errors(*INTAKE_ERRORS),
     )
     def post(self, request: Request) -> Response:
         """Store one image of a part durably, score it, and answer with its verdict."""
         inspection = self.take(request, PartFormSerializer)
-        return Response(InspectionSerializer(inspection).data, status=201)
+        return Response(InspectionSerializer(inspection).data, status=201, headers=replay_header([inspection]))
 
 
 class Predict(Intake):
@@ -142,6 +142,7 @@ class Predict(Intake):
     @extend_schema(
         operation_id="predict",
         request={"multipart/form-data": ImageFormSerializer},
+        parameters=[IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED],
         responses={200: PredictionSerializer} | errors(*INTAKE_ERRORS),
     )
     def post(self, request: Request) -> Response:
@@ -158,7 +159,8 @@ class Predict(Intake):
                 "reconstruction_error": inspection.reconstruction_error,
                 "anomaly_threshold": inspection.anomaly_threshold,
                 "novel_defect_suspected": inspection.novel_defect_suspected,
-            }
+            },
+            headers=replay_header([inspection]),
         )
 
 

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inspection import batches, step_times
-from inspection.api import INTAKE_ERRORS, Intake
+from inspection.api import INTAKE_ERRORS, Intake, replay_header
 from inspection.api_errors import handle
-from inspection.api_schema import errors
+from inspection.api_schema import IDEMPOTENCY_REPLAYED, errors
 from inspection.batch_uploads import read_batch
 from inspection.serializers import BatchAnswerSerializer, BatchFormSerializer, InspectionSerializer
 from inspection.throttles import StationThrottle
@@ -29,7 +29,8 @@ class InspectionBatch(Intake):
                 str,
                 OpenApiParameter.HEADER,
                 description="Same key and same body: the first answers again, image by image. At most 196 characters.",
-            )
+            ),
+            IDEMPOTENCY_REPLAYED,
         ],
         responses={200: BatchAnswerSerializer} | errors(*INTAKE_ERRORS),
     )
@@ -41,8 +42,9 @@ class InspectionBatch(Intake):
                 uploads = read_batch(request)
             for throttle in self._asked:
                 throttle.charge(len(uploads) - 1)
-            results = [self._answer(one) for one in batches.take_each(uploads, self.received)]
-        return Response({"results": results})
+            taken = list(batches.take_each(uploads, self.received))
+        headers = replay_header([one.inspection for one in taken])
+        return Response({"results": [self._answer(one) for one in taken]}, headers=headers)
 
     def get_throttles(self) -> list[Any]:
         """Those that let this request in: an image of it counts as much as one that comes alone."""
@@ -51,7 +53,9 @@ class InspectionBatch(Intake):
 
     def _answer(self, one: batches.Taken) -> dict[str, Any]:
         if one.inspection is not None:
-            return {"file": one.title, "status": 201, "inspection": InspectionSerializer(one.inspection).data}
+            part = one.inspection
+            shown = InspectionSerializer(part).data
+            return {"file": one.title, "status": 201, "replayed": part.replayed, "inspection": shown}
         assert one.trouble is not None  # noqa: S101 (one or the other)
         answer = handle(one.trouble, {})
         if answer is None:

@@ -11,6 +11,17 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from inspection.serializers import ErrorSerializer
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="Same key and same body: the first answer again."
+)
+IDEMPOTENCY_REPLAYED = OpenApiParameter(
+    "Idempotency-Replayed",
+    OpenApiTypes.BOOL,
+    OpenApiParameter.HEADER,
+    response=[200, 201],
+    description="`true` where an earlier request with the same Idempotency-Key made every inspection of the answer; "
+    "else the header is absent.",
+)
 INSPECTION_ID = OpenApiParameter("inspection_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 
 

@@ -169,7 +169,8 @@ def _earlier(part: _Part, image: BinaryIO) -> Inspection | None:
     if first.request_sha256 != part.request_sha256(storage.sha256_of(image)):
         raise IdempotencyMismatch("This idempotency key came with another image or other fields before.")
     if first.state == Inspection.State.PENDING:
-        return _answered(_resumed(first))
+        first = _answered(_resumed(first))
+    first.replayed = True
     return first
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 
 import pgtrigger
@@ -132,6 +133,9 @@ class Inspection(models.Model):
         help_text="The verdict of the label that counts; triggers of the labels keep it.",
     )
 
+    # Of one object, never stored: an earlier request with the same idempotency key, or an earlier import, made the row.
+    replayed = False
+
     objects = InspectionQuerySet.as_manager()
 
     class Meta:
@@ -159,3 +163,15 @@ class Inspection(models.Model):
 
     def __str__(self) -> str:
         return self.part_id or self.title or str(self.pk)
+
+    @property
+    def novelty_ratio(self) -> float | None:
+        """The deciding novelty score over its threshold: above 1 exactly where a novel defect is suspected; None
+        without scores."""
+        ratio = self.novelty
+        # Parts scored before versions had detectors beside the autoencoder.
+        if ratio is None and self.reconstruction_error is not None and self.anomaly_threshold:
+            ratio = self.reconstruction_error / self.anomaly_threshold
+        if ratio is None or not math.isfinite(ratio):
+            return None
+        return max(ratio, math.nextafter(1, 2)) if self.novel_defect_suspected else min(ratio, 1.0)

@@ -80,6 +80,6 @@ def _doubts(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:
 
 
 def _check(scores: Scores) -> None:
-    numbers = (scores.defect_probability, scores.reconstruction_error, scores.anomaly_threshold)
+    numbers = (scores.defect_probability, scores.reconstruction_error, scores.anomaly_threshold, scores.novelty)
     if not all(math.isfinite(number) for number in numbers) or not 0 <= scores.defect_probability <= 1:
         raise ValueError(f"A part can't be routed by these scores: {scores}")

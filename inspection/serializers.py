@@ -33,6 +33,13 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
 
     product = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     station = serializers.SlugRelatedField[Any](slug_field="name", read_only=True, allow_null=True)
+    novelty = serializers.FloatField(
+        source="novelty_ratio",
+        read_only=True,
+        allow_null=True,
+        help_text="The deciding novelty score over its threshold: above 1 exactly where `novel_defect_suspected` is "
+        "true. Null without a model.",
+    )
     model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
 
     class Meta:
@@ -49,6 +56,7 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
             "reconstruction_error",
             "anomaly_threshold",
             "novel_defect_suspected",
+            "novelty",
             "model_version",
             "image_sha256",
             "captured_at",
@@ -132,6 +140,9 @@ class BatchResultSerializer(serializers.Serializer[dict[str, Any]]):
 
     file = serializers.CharField(help_text="Its name as it was sent.")
     status = serializers.IntegerField()
+    replayed = serializers.BooleanField(
+        required=False, help_text="With an inspection: an earlier request with the same Idempotency-Key made it."
+    )
     inspection = InspectionSerializer(required=False)
     error = ErrorSerializer(required=False)
     retry_after = serializers.IntegerField(required=False, help_text="Seconds.")

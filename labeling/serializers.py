@@ -23,6 +23,7 @@ MODEL_SAYS = (
     "reconstruction_error",
     "anomaly_threshold",
     "novel_defect_suspected",
+    "novelty",
     "model_version",
 )
 

@@ -67,13 +67,19 @@ def test_a_bad_image_fails_alone(sender: Sender, settings: Any) -> None:
 
 
 def test_the_same_batch_again_finds_its_answers(sender: Sender) -> None:
-    first = send(sender, three(), key="shift-1").json()
-    assert send(sender, three(), key="shift-1").json() == first
+    first = send(sender, three(), key="shift-1")
+    repeated = send(sender, three(), key="shift-1")
+    results = [answer.json()["results"] for answer in (first, repeated)]
+    assert [[one.pop("replayed") for one in result] for result in results] == [[False] * 3, [True] * 3]
+    assert results[0] == results[1]
     assert Inspection.objects.count() == 3
+    assert "Idempotency-Replayed" not in first.headers and repeated["Idempotency-Replayed"] == "true"
 
-    changed = send(sender, [*three()[:2], jpeg(200)], key="shift-1").json()["results"]
-    assert [one["status"] for one in changed] == [201, 201, 422]
-    assert changed[2]["error"]["code"] == "idempotency_mismatch"
+    changed = send(sender, [*three()[:2], jpeg(200)], key="shift-1")
+    results = changed.json()["results"]
+    assert [(one["status"], one.get("replayed")) for one in results] == [(201, True), (201, True), (422, None)]
+    assert results[2]["error"]["code"] == "idempotency_mismatch"
+    assert "Idempotency-Replayed" not in changed.headers
 
 
 def test_what_follows_a_lost_database_is_told_and_not_tried(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,13 @@ def test_the_same_key_and_body_get_the_first_answer_again(sender: Sender) -> Non
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert Inspection.objects.count() == 1
+    assert "Idempotency-Replayed" not in first.headers and second["Idempotency-Replayed"] == "true"
+
+
+def test_a_repeat_by_the_seed_endpoint_says_so(sender: Sender) -> None:
+    first, second = (sender.send(path="/predict", headers=KEY) for _ in range(2))
+    assert first.json() == second.json()
+    assert "Idempotency-Replayed" not in first.headers and second["Idempotency-Replayed"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.trained import MakeVersion
 
 FIELDS = [
     "id", "product", "station", "part_id", "verdict", "reasons", "label", "defect_probability",
-    "reconstruction_error", "anomaly_threshold", "novel_defect_suspected", "model_version", "image_sha256",
+    "reconstruction_error", "anomaly_threshold", "novel_defect_suspected", "novelty", "model_version", "image_sha256",
     "captured_at", "received_at",
 ]  # fmt: skip
 SEED_FIELDS = ["label", "defect_probability", "reconstruction_error", "anomaly_threshold", "novel_defect_suspected"]
@@ -32,7 +32,7 @@ def test_it_stores_a_part_and_sends_it_to_a_person_while_there_is_no_model(sende
     assert list(body) == FIELDS
     assert (body["product"], body["station"], body["part_id"]) == ("phone-case", "line-1", "P-7")
     assert (body["verdict"], body["reasons"], body["label"]) == ("REVIEW", ["no_model"], None)
-    assert [body[name] for name in SEED_FIELDS] == [None] * 5
+    assert [body[name] for name in [*SEED_FIELDS, "novelty"]] == [None] * 6
     assert body["image_sha256"] == hashlib.sha256(jpeg()).hexdigest()
 
     row = Inspection.objects.get(pk=body["id"])
@@ -55,6 +55,8 @@ def test_it_scores_with_the_champion(sender: Sender, product: Product, make_vers
     assert body["reconstruction_error"] > 0
     assert body["anomaly_threshold"] > 0
     assert body["novel_defect_suspected"] == (body["reconstruction_error"] > body["anomaly_threshold"])
+    assert body["novelty"] == Inspection.objects.get().novelty
+    assert body["novel_defect_suspected"] == (body["novelty"] > 1)
     assert body["label"] == ("FAIL" if body["defect_probability"] >= 1 / 6 else "PASS")
     assert body["verdict"] in {"PASS", "FAIL", "REVIEW"}
     assert bool(body["reasons"]) == (body["verdict"] == "REVIEW")

@@ -231,9 +231,4 @@ _REASON_WORDS: dict[str, Callable[[Inspection], str]] = {
 @register.filter
 def novelty(inspection: Inspection) -> float | None:
     """How unlike anything labeled, as a multiple of the threshold; None without scores."""
-    if inspection.novelty is not None:
-        return inspection.novelty
-    # Parts scored before versions had detectors beside the autoencoder.
-    if inspection.reconstruction_error is None or not inspection.anomaly_threshold:
-        return None
-    return inspection.reconstruction_error / inspection.anomaly_threshold
+    return inspection.novelty_ratio
