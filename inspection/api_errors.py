@@ -21,6 +21,7 @@ STATUS = {
     "invalid_image": 400,
     "truncated_image": 400,
     "unknown_field": 400,
+    "damaged_image": 400,
     "unknown_filter": 400,
     "invalid_encoding": 400,
     "no_heatmap": 404,

@@ -20,10 +20,9 @@ from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from inspection.step_times import DATABASE, DECODE, STORE, step
 from mltasks.vision import images
-from mltasks.vision.types import InputSize, Roi
+from mltasks.vision.types import Roi
 
 RETRY_AFTER = 2  # seconds: a score takes a fraction of one
-UNSCORED_SIZE = InputSize(images.THUMBNAIL_SIDE, images.THUMBNAIL_SIDE)
 TITLE_LENGTH = 200
 
 
@@ -94,7 +93,10 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
     with step(DECODE):
-        loaded = images.load(image, roi=roi, size=champion.size or UNSCORED_SIZE, limits=limits)
+        loaded = images.load(image, roi=roi, size=champion.size or scoring.UNSCORED_SIZE, limits=limits)
+    if imported and loaded.damage:
+        # A camera's part waits for a person; a label without one must not rest on a damaged file.
+        raise images.ImageError("damaged_image", f"The file is damaged ({loaded.damage}). Export it again.")
     with step(STORE):
         stored = storage.store(image, loaded.header.format)
     try:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from inspection import routing, storage
-from inspection.models import Inspection, Rescore
+from inspection.models import Inspection, Reason, Rescore
 from inspection.policy import bands_of
 from inspection.refusals import CannotScore
 from inspection.routing import RoutingPolicy
@@ -84,7 +84,8 @@ def score_parts(
 
 def decision(scores: Scores, version: ModelVersion, part: Inspection) -> routing.Decision:
     """What the version's scores come to by what the product costs today; no part is drawn for audit."""
-    return routing.decide(scores, RoutingPolicy(bands_of(part.product, version)), audit_draw=1.0)
+    damaged = Reason.DAMAGED_IMAGE in part.reasons
+    return routing.decide(scores, RoutingPolicy(bands_of(part.product, version)), audit_draw=1.0, damaged=damaged)
 
 
 def _readable(scorer: Scorer, part: Inspection) -> Scores | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from mltasks.vision.types import Costs, Scores
 
 VerdictName = Literal["PASS", "FAIL", "REVIEW"]
 LabelName = Literal["PASS", "FAIL"]
-ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_failed", "audit_sample"]
+ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_failed", "audit_sample", "damaged_image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +39,32 @@ class Decision:
 
 NO_MODEL = Decision("REVIEW", None, ("no_model",))
 SCORING_FAILED = Decision("REVIEW", None, ("scoring_failed",))
+DAMAGED: tuple[ReasonName, ...] = ("damaged_image",)
 
 
-def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float) -> Decision:
+def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float, damaged: bool = False) -> Decision:
     """Route one part by the bands its product has now.
 
     A person is asked inside the review band, when a novelty detector is over its threshold, however sure the classifier
-    is, and for sure verdicts whose ``audit_draw`` in [0, 1) lies below their audit share. Without scores there was no
-    model. Raises ValueError for scores that are no numbers: NaN compares as a sure pass.
+    is, when the image file is ``damaged``, and for sure verdicts whose ``audit_draw`` in [0, 1) lies below their audit
+    share. Without scores there was no model. Raises ValueError for scores that are no numbers: NaN compares as a sure
+    pass.
     """
     if scores is None:
-        return NO_MODEL
+        return no_model(damaged=damaged)
     _check(scores)
     label: LabelName = "FAIL" if policy.bands.fails(scores.defect_probability) else "PASS"
-    if doubts := _doubts(scores, policy):
+    if doubts := _doubts(scores, policy) + (DAMAGED if damaged else ()):
         return Decision("REVIEW", label, doubts)
     share = policy.audit_share if label == "PASS" else policy.fail_audit_share
     if audit_draw < share:
         return Decision("REVIEW", label, ("audit_sample",), share)
     return Decision(label, label, (), share)
+
+
+def no_model(*, damaged: bool = False) -> Decision:
+    """Return the decision on a part that no version scored."""
+    return replace(NO_MODEL, reasons=NO_MODEL.reasons + DAMAGED) if damaged else NO_MODEL
 
 
 def audit_draw(inspection_id: UUID) -> float:

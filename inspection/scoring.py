@@ -27,6 +27,8 @@ from mltasks.vision.types import InputSize, Scores
 logger = logging.getLogger(__name__)
 
 ERROR_LENGTH = 2000
+# What a part is decoded for while no version scores
+UNSCORED_SIZE = InputSize(images.THUMBNAIL_SIDE, images.THUMBNAIL_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     draw = routing.audit_draw(inspection.pk)
     version = frame.champion.version if frame else registry.champion(product.registered_model)
     if version is None:
-        return Outcome(routing.NO_MODEL)
+        with step(DECODE):
+            loaded = frame.loaded if frame else storage.load_image(inspection, UNSCORED_SIZE)
+        return Outcome(routing.no_model(damaged=bool(loaded.damage)))
     version, scorer = standing_in.ready(version)
     # The bands are those of the version that scores.
     policy = policy_of(product, version)
@@ -112,7 +116,7 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     with step(SCORE):
         scores, found, embedding = scorer.look(pixels)
         packed = maps.pack(found, loaded.placement(size), size)
-    decision = routing.decide(scores, policy, audit_draw=draw)
+    decision = routing.decide(scores, policy, audit_draw=draw, damaged=bool(loaded.damage))
     return Outcome(decision, version, scores, packed, embedding, scorer.space)
 
 

@@ -29,6 +29,7 @@ class Reason(models.TextChoices):
     NO_MODEL = "no_model", _("No champion yet")
     SCORING_FAILED = "scoring_failed", _("Could not be scored")
     AUDIT_SAMPLE = "audit_sample", _("Drawn for audit")
+    DAMAGED_IMAGE = "damaged_image", _("The image file is damaged")
 
 
 class PickStrategy(models.TextChoices):

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal
 
 from PIL import Image, MpoImagePlugin, UnidentifiedImageError
 
-ErrorCode = Literal["invalid_image", "truncated_image", "unsupported_format", "too_many_pixels"]
+ErrorCode = Literal["invalid_image", "truncated_image", "unsupported_format", "too_many_pixels", "damaged_image"]
 
 MAGIC: dict[bytes, str] = {
     b"\xff\xd8\xff": "JPEG",
@@ -43,8 +43,17 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
+# Pillow's own limit would refuse what Limits accept: each image is checked against Limits once its header is read.
+Image.MAX_IMAGE_PIXELS = None
+# Brands of the files that telephones write (ISO 23008-12), with what to do instead of sending them.
+PHONE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC"}
+PHONE_BRANDS |= {b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF", b"avis": "AVIF"}
+WAY_OUT = "Export it as JPEG or PNG and send that"
+CAMERA_SETTING = "or set the camera to JPEG (iPhone: Settings, Camera, Formats, Most Compatible)"
 WEBP_HEAD = 30
 MP_ENTRIES = 0xB002
+# ISO 21496-1, Adobe's and Apple's
+GAIN_MAP_MARKS = (b"urn:iso:std:iso:ts:21496", b"hdrgm:", b"HDRGainMap")
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes that exist
 FIRST_MARKER = 0xC0  # of JPEG's segments with a length
 
@@ -104,7 +113,7 @@ def open_single_frame(stream: BinaryIO, limits: Limits) -> Iterator[Image.Image]
 
 
 def header_of(image: Image.Image) -> ImageHeader:
-    """The header of an opened image; a JPEG with previews is a JPEG."""
+    """Return the header of an opened image; a JPEG with previews or a gain map is a JPEG."""
     name = str(image.format)
     return ImageHeader("JPEG" if name == "MPO" else name, *image.size)
 
@@ -121,7 +130,9 @@ def sniff(stream: BinaryIO) -> str:
     for magic, name in MAGIC.items():
         if head.startswith(magic):
             return name
-    raise ImageError("unsupported_format", "The file is not a JPEG, PNG, BMP, WebP or TIFF image.")
+    if phone := PHONE_BRANDS.get(head[8:12] if head[4:8] == b"ftyp" else b""):
+        raise ImageError("unsupported_format", f"{phone} files are not accepted. {WAY_OUT}, {CAMERA_SETTING}.")
+    raise ImageError("unsupported_format", f"The file is not a JPEG, PNG, BMP, WebP or TIFF image. {WAY_OUT}.")
 
 
 def check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -134,7 +145,7 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 def check_layout(image: Image.Image, name: str) -> None:
     """Raise ImageError unless there is one picture in exactly the promised format and a known pixel layout."""
-    if not _is_preview_only(image) and (
+    if not _is_one_picture(image) and (
         image.format != name or getattr(image, "is_animated", False) or _has_second_frame(image)
     ):
         raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
@@ -166,8 +177,6 @@ def reading(stream: BinaryIO, name: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageError("too_many_pixels", "The image has more pixels than can be decoded safely.") from error
     except DAMAGE as error:
         if ends_early(stream, name, _says_truncated(error)):
             raise ImageError("truncated_image", f"The {name} file ends before the image does.") from error
@@ -208,13 +217,29 @@ def _png_ends_early(data: bytes) -> bool:
     return True
 
 
-def _is_preview_only(image: Image.Image) -> bool:
-    """Whether this is a camera's JPEG whose further frames are all previews of it, by its own index (CIPA DC-007).
-    Many cameras append one; it is one picture all the same."""
+def _is_one_picture(image: Image.Image) -> bool:
+    """Return True if all further frames of a camera's JPEG are auxiliary by the JPEG's own index (CIPA DC-007)."""
     if not isinstance(image, MpoImagePlugin.MpoImageFile) or image.mpinfo is None:
         return False
     first, *others = (entry["Attribute"]["MPType"] for entry in image.mpinfo[MP_ENTRIES])
-    return first == "Baseline MP Primary Image" and all(kind.startswith("Large Thumbnail") for kind in others)
+    return first == "Baseline MP Primary Image" and all(
+        kind.startswith("Large Thumbnail") or (kind == "Undefined" and _is_gain_map(image, frame))
+        for frame, kind in enumerate(others, start=1)
+    )
+
+
+def _is_gain_map(image: MpoImagePlugin.MpoImageFile, frame: int) -> bool:
+    """Return True for a frame of no type that a telephone adds for bright screens: marked, smaller, or grey.
+
+    A second picture of no type has the size and the colors of the first. The first frame is the current one afterwards.
+    """
+    pixels, mode = image.width * image.height, image.mode
+    try:
+        image.seek(frame)
+        marked = any(mark in body for _, body in image.applist for mark in GAIN_MAP_MARKS)
+        return marked or image.width * image.height < pixels or (mode, image.mode) == ("RGB", "L")
+    finally:
+        image.seek(0)
 
 
 def _has_second_frame(image: Image.Image) -> bool:

@@ -25,6 +25,7 @@ from mltasks.vision.image_header import (
     inspect_header,
     open_single_frame,
 )
+from mltasks.vision.jpeg_decode import decode_jpeg
 from mltasks.vision.types import InputSize, Placement, Roi
 
 __all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "place", "thumbnail"]
@@ -45,6 +46,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
+# Modes with a channel for transparency
+ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Loaded:
     """An image decoded once, upright and RGB, perhaps at reduced scale.
 
     ``width`` and ``height`` are those of the upright image at full resolution; ``box`` is the region of interest in
-    pixels of ``pixels``.
+    pixels of ``pixels``. ``damage`` is the decoder's warning that a part of the image is not as it was taken.
     """
 
     header: ImageHeader
@@ -60,6 +63,7 @@ class Loaded:
     height: int
     pixels: Image.Image
     box: tuple[float, float, float, float]
+    damage: str = ""
 
     def array(self, size: InputSize | None = None) -> RgbImage:
         """The region as uint8 ``[height, width, 3]``, as large as fits into ``size`` by antialiased bilinear filtering
@@ -149,18 +153,40 @@ def verify_whole(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageHea
 def _load(stream: BinaryIO, roi: Roi | None, size: InputSize | None, limits: Limits) -> Loaded:
     with open_single_frame(stream, limits) as image:
         header = header_of(image)
-        # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
-        early = _orientation(image) if header.format == "JPEG" else 1
-        upright = (image.height, image.width) if early in SIDEWAYS else image.size
-        if header.format == "JPEG" and size is not None:
-            _draft(image, upright, early in SIDEWAYS, _clamped(roi, upright), size)
+        if header.format == "JPEG":
+            return _load_jpeg(stream, image, header, roi, size, limits)
         image.load()
-        orientation = early if header.format == "JPEG" else _orientation(image)
-        pixels = to_rgb(image)
-    if orientation in UPRIGHT:
-        pixels = pixels.transpose(UPRIGHT[orientation])
-    full = upright if header.format == "JPEG" else pixels.size
-    return Loaded(header, *full, pixels, _scaled(_clamped(roi, full), pixels.width / full[0], pixels.height / full[1]))
+        # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
+        pixels = _turned(to_rgb(image), _orientation(image))
+    return _loaded(header, pixels, pixels.size, roi)
+
+
+def _load_jpeg(
+    stream: BinaryIO,
+    image: Image.Image,
+    header: ImageHeader,
+    roi: Roi | None,
+    size: InputSize | None,
+    limits: Limits,
+) -> Loaded:
+    orientation = _orientation(image)
+    upright = (image.height, image.width) if orientation in SIDEWAYS else image.size
+    if size is not None:
+        _draft(image, upright, orientation in SIDEWAYS, _clamped(roi, upright), size)
+    stream.seek(0)
+    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), limits)
+    return _loaded(header, _turned(to_rgb(decoded.pixels), orientation), upright, roi, decoded.damage)
+
+
+def _loaded(
+    header: ImageHeader, pixels: Image.Image, full: tuple[int, int], roi: Roi | None, damage: str = ""
+) -> Loaded:
+    box = _scaled(_clamped(roi, full), pixels.width / full[0], pixels.height / full[1])
+    return Loaded(header, *full, pixels, box, damage)
+
+
+def _turned(pixels: Image.Image, orientation: int) -> Image.Image:
+    return pixels.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else pixels
 
 
 def _draft(image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: InputSize) -> None:
@@ -200,10 +226,11 @@ def _orientation(image: Image.Image) -> int:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any accepted pixel layout to RGB: 16 bits are scaled, not clipped; transparency lies on mid grey."""
+    """Convert any accepted pixel layout to RGB: 16 bits are scaled, not clipped; transparency lies on mid grey, unless
+    all of the image is transparent."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8)).convert("RGB")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+    if image.mode in ALPHA or "transparency" in image.info:
         return _on_grey(image)
     return image.convert("RGB")
 
@@ -212,5 +239,8 @@ def _on_grey(image: Image.Image) -> Image.Image:
     # "La" and "RGBa" are premultiplied: Pillow only knows their own way back.
     straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
     layered = image.convert(straight).convert("RGBA")
+    if image.mode in ALPHA and layered.getextrema()[3] == (0, 0):
+        # Cameras leave the fourth byte of each pixel at 0: nobody means an image of nothing.
+        return layered.convert("RGB")
     ground = Image.new("RGBA", image.size, (*GREY, 255))
     return Image.alpha_composite(ground, layered).convert("RGB")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
 from PIL import Image
 
 from mltasks.vision.drawing.plates import PartKind, draw_part
+from mltasks.vision.images import ImageError, load
 
 
 @cache
@@ -35,6 +38,28 @@ def cut_jpeg() -> bytes:
     """The first half of a JPEG."""
     whole = jpeg()
     return whole[: len(whole) // 2]
+
+
+def short_jpeg() -> bytes:
+    """Nine tenths of a JPEG's scan, with an end marker."""
+    whole = jpeg()
+    start = whole.index(b"\xff\xda")
+    return whole[: start + int((len(whole) - start) * 0.9)] + b"\xff\xd9"
+
+
+@cache
+def damaged_jpeg() -> bytes:
+    """A JPEG with three bytes of its scan inverted in a way that a decoder notices."""
+    whole = jpeg()
+    start = whole.index(b"\xff\xda") + 20
+    for seed in range(100):
+        generator, changed = random.Random(seed), bytearray(whole)
+        for _ in range(3):
+            changed[generator.randrange(start, len(changed) - 2)] ^= 0xFF
+        with suppress(ImageError):
+            if load(io.BytesIO(changed)).damage:
+                return bytes(changed)
+    raise AssertionError("No decoder noticed any of the changes.")
 
 
 def damaged_png() -> bytes:

@@ -18,6 +18,7 @@ from labeling import importing, review
 from labeling.image_folders import NotAnImageFolder
 from labeling.importing import ImportSummary, import_images
 from labeling.models import DefectType, Label
+from tests.inspection.pictures import damaged_jpeg, short_jpeg
 from tests.labeling.conftest import make_product
 
 
@@ -200,3 +201,14 @@ def test_the_command_refuses_an_unknown_product_and_folder(product: Product, tmp
         call_command("import_images", "nothing", str(tmp_path))
     with pytest.raises(CommandError, match="no folder"):
         call_command("import_images", "plate", str(tmp_path / "nowhere"))
+
+
+def test_it_refuses_a_damaged_file_by_name(product: Product, folder: Path) -> None:
+    (folder / "good" / "damaged.jpg").write_bytes(damaged_jpeg())
+    (folder / "good" / "short.jpg").write_bytes(short_jpeg())
+
+    summary = import_images(product, folder)
+
+    assert refused(summary) == {"good/damaged.jpg": "damaged_image", "good/short.jpg": "truncated_image"}
+    assert summary.imported == 4
+    assert not Inspection.objects.filter(title__in=["damaged.jpg", "short.jpg"]).exists()

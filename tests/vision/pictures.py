@@ -39,8 +39,9 @@ def png_of(width: int, height: int) -> io.BytesIO:
     return io.BytesIO(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
 
 
-def with_preview(image: Image.Image, preview: Image.Image) -> io.BytesIO:
-    """A camera's JPEG: the picture, and behind it a preview that the file's own index calls a large thumbnail."""
+def with_preview(image: Image.Image, preview: Image.Image, kind: int = 0x010001) -> io.BytesIO:
+    """A camera's JPEG: the picture, and behind it a preview that the file's own index calls a large thumbnail, or
+    another ``kind`` of frame."""
     out = io.BytesIO()
     image.save(out, "MPO", save_all=True, append_images=[preview])
     content = bytearray(out.getvalue())
@@ -48,7 +49,7 @@ def with_preview(image: Image.Image, preview: Image.Image) -> io.BytesIO:
     start = content.index(b"MPF\0") + 4
     tag = content.index(b"\x02\xb0\x07\x00", start)
     second = start + int.from_bytes(content[tag + 8 : tag + 12], "little") + 16
-    content[second : second + 4] = (0x010001).to_bytes(4, "little")
+    content[second : second + 4] = kind.to_bytes(4, "little")
     return io.BytesIO(bytes(content))
 
 

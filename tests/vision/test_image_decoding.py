@@ -119,7 +119,10 @@ def test_a_palette_with_transparency_lies_on_grey() -> None:
 @pytest.mark.parametrize(("mode", "colour"), [("LA", (200, 0)), ("RGBA", (200, 10, 10, 0))])
 @pytest.mark.parametrize("name", ["PNG", "TIFF"])
 def test_what_is_transparent_is_grey(mode: str, colour: tuple[int, ...], name: str) -> None:
-    assert decode(saved(Image.new(mode, (4, 4), colour), name))[0, 0].tolist() == [128, 128, 128]
+    image = Image.new(mode, (4, 4), colour)
+    image.putpixel((3, 3), (*colour[:-1], 255))
+
+    assert decode(saved(image, name))[0, 0].tolist() == [128, 128, 128]
 
 
 def test_half_transparent_is_half_grey() -> None:

@@ -81,6 +81,54 @@ def test_a_cameras_preview_behind_its_picture_does_no_harm() -> None:
     assert np.array_equal(decode(stream, size=size), decode(saved(gradient(640, 480), "JPEG"), size=size))
 
 
+@pytest.mark.parametrize(
+    "gain_map", [gradient(160, 120).convert("L"), gradient(160, 120), gradient(640, 480).convert("L")]
+)
+def test_a_telephones_gain_map_behind_its_picture_does_no_harm(gain_map: Image.Image) -> None:
+    stream = io.BytesIO()
+    gradient(640, 480).save(stream, "MPO", save_all=True, append_images=[gain_map])
+
+    assert Image.open(stream).n_frames == 2
+    assert inspect_header(stream) == ImageHeader("JPEG", 640, 480)
+    assert np.array_equal(decode(stream), decode(saved(gradient(640, 480), "JPEG")))
+
+
+def test_a_marked_gain_map_may_be_as_large_as_its_picture() -> None:
+    stream = io.BytesIO()
+    gradient().save(stream, "MPO", save_all=True, append_images=[gradient()])
+    content = stream.getvalue()
+    second = content.index(b"\xff\xd8", 2) + 2
+    mark = b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"
+    marked = content[:second] + b"\xff\xe2" + (len(mark) + 2).to_bytes(2, "big") + mark + content[second:]
+
+    assert inspect_header(io.BytesIO(marked)) == ImageHeader("JPEG", 60, 40)
+
+
+@pytest.mark.parametrize("kind", [0x020001, 0x020002, 0x020003])
+def test_it_refuses_panoramas_and_several_views(kind: int) -> None:
+    stream = with_preview(gradient(640, 480), gradient(160, 120), kind)
+
+    assert refusal(stream) == "unsupported_format"
+
+
+@pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")])
+def test_it_says_what_to_do_with_a_telephones_own_format(brand: bytes, name: str) -> None:
+    content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + b"\0" * 100
+    with pytest.raises(ImageError) as caught:
+        inspect_header(io.BytesIO(content))
+
+    assert caught.value.code == "unsupported_format"
+    for words in (name, "Export it as JPEG", "set the camera to JPEG"):
+        assert words in caught.value.detail
+
+
+def test_a_limit_of_pixels_above_pillows_own_counts() -> None:
+    stream = png_of(20_000, 10_000)
+
+    assert inspect_header(stream, Limits(max_pixels=200_000_000)) == ImageHeader("PNG", 20_000, 10_000)
+    assert refusal(stream, Limits(max_pixels=199_999_999)) == "too_many_pixels"
+
+
 @pytest.mark.parametrize("name", ["PNG", "WEBP", "TIFF"])
 def test_it_refuses_several_frames(name: str) -> None:
     other = gradient().transpose(Image.Transpose.ROTATE_180)

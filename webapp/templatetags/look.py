@@ -219,12 +219,17 @@ def _audit(inspection: Inspection) -> str:
     return _("Drawn for audit: the model was sure of PASS, and your look measures what escapes.")
 
 
+def _damaged(inspection: Inspection) -> str:
+    return _("The image file is damaged: a part of the picture may be missing or wrong. Look at the part itself.")
+
+
 _REASON_WORDS: dict[str, Callable[[Inspection], str]] = {
     Reason.LOW_CONFIDENCE: _unsure,
     Reason.NOVEL_ANOMALY: _novel,
     Reason.NO_MODEL: _no_model,
     Reason.SCORING_FAILED: _failed,
     Reason.AUDIT_SAMPLE: _audit,
+    Reason.DAMAGED_IMAGE: _damaged,
 }
 
 
