@@ -18,6 +18,7 @@ from mltasks.admin_verifications import ApprovalAdmin, VerificationAdmin, Verify
 from mltasks.admin_versions import ModelVersionAdmin
 from mltasks.models import DatasetSnapshot, Promotion, RegisteredModel, SnapshotItem
 from mltasks.read_only import ReadOnlyAdmin
+from mltasks.signed_in import whole_number
 
 __all__ = [
     "ApprovalAdmin",
@@ -60,7 +61,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The model's page: its champion, its newest versions and runs, and retraining by hand."""
-        model = RegisteredModel.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        model = RegisteredModel.objects.filter(pk=whole_number(object_id)).first()
         more: dict[str, Any] = {}
         if model is not None:
             more = {

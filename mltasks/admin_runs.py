@@ -19,6 +19,7 @@ from mltasks import training
 from mltasks.leases import RunNotAvailable
 from mltasks.models import TrainingRun
 from mltasks.read_only import ReadOnlyAdmin, badge
+from mltasks.signed_in import whole_number
 
 PERMISSION = "mltasks.add_trainingrun"
 SHOWN_EPOCHS = 100
@@ -86,7 +87,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The run's page."""
-        run = TrainingRun.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        run = TrainingRun.objects.filter(pk=whole_number(object_id)).first()
         more = _live_context(request, run) if run else {}
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
         return answer

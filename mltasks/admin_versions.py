@@ -21,6 +21,7 @@ from mltasks.forms import PromotionForm
 from mltasks.models import ModelVersion
 from mltasks.read_only import ReadOnlyAdmin, badge
 from mltasks.reading import Reading
+from mltasks.signed_in import whole_number
 
 _KINDS = {"candidate": "quiet", "champion": "good", "retired": "past"}
 
@@ -78,7 +79,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The version's page: its report first."""
-        found = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdecimal() else None
+        found = self.get_queryset(request).filter(pk=whole_number(object_id)).first()
         more = _report_context(request, found) if found else {}
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
         return answer

@@ -15,7 +15,7 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from webapp import account_rights
+from webapp import account_rights, admin_lists
 
 for model in (User, Group, TokenProxy):
     admin.site.unregister(model)
@@ -106,3 +106,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 def _may_change(request: HttpRequest, account: User | None) -> bool:
     return account is None or account_rights.may_change(request.user, account)
+
+
+# The last app's admin: all others are registered by now.
+admin_lists.check_lists()

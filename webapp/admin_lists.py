@@ -1,0 +1,70 @@
+"""Lists of the admin that answer an address or a choice of rows that means nothing with a redirect, never with 500."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import FieldError, ValidationError
+from django.db import DataError, ProgrammingError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext
+
+# Raised for a year of 99999, a regular expression that is none, a range of one value and the like.
+_MEANINGLESS = (ArithmeticError, DataError, FieldError, LookupError, ProgrammingError, TypeError, ValueError)
+
+
+class CheckedLists(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
+    """Mixin of every registered admin: Django itself checks few of the filters that an address may name."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
+        """Return the list's class, with its filters tried where Django expects them to fail."""
+        return type("CheckedChangeList", (_CheckedChangeList, super().get_changelist(request, **kwargs)), {})
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Run an action unless one of the chosen rows can be none of this table."""
+        try:
+            queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
+        except (TypeError, ValueError, ValidationError):
+            messages.error(request, gettext("One of the chosen rows is not in this list. Choose again."))
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset, *args, **kwargs)
+
+
+class _CheckedChangeList:
+    params: dict[str, Any]
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> Any:
+        with self._refused_as_lookups():
+            return super().get_queryset(*args, **kwargs)  # type: ignore[misc]
+
+    def get_results(self, request: HttpRequest) -> None:
+        # The savepoint keeps a transaction usable that may be open.
+        with self._refused_as_lookups(), transaction.atomic():
+            super().get_results(request)  # type: ignore[misc]
+
+    @contextmanager
+    def _refused_as_lookups(self) -> Iterator[None]:
+        try:
+            yield
+        except _MEANINGLESS as error:
+            if not self.params:
+                raise
+            raise IncorrectLookupParameters(error) from error
+
+
+def check_lists() -> None:
+    """Register every admin anew as one with `CheckedLists`, those of libraries, too."""
+    for model in apps.get_models():
+        if admin.site.is_registered(model):
+            registered = type(admin.site.get_model_admin(model))
+            admin.site.unregister(model)
+            admin.site.register(model, type(registered.__name__, (CheckedLists, registered), {}))
