@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from inspection.blind_parts import blind_parts
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Reason, Verdict
 from mltasks.read_only import ReadOnlyAdmin, badge
@@ -41,6 +44,12 @@ class InspectionAdmin(ReadOnlyAdmin):
         (_("Scoring"), {"fields": ATTEMPTS}),
     )
     readonly_fields = ("large_picture",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Inspection]:
+        """All but the parts that this person judges blind just now."""
+        parts: QuerySet[Inspection] = super().get_queryset(request)
+        blind = blind_parts(request.user)
+        return parts.exclude(pk__in=blind) if blind else parts
 
     @admin.display(description="")
     def picture(self, inspection: Inspection) -> SafeString:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from rest_framework.views import APIView
 from inspection import admission, intake, step_times
 from inspection.api_schema import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, INSPECTION_ID, errors
 from inspection.authentication import StationKeyAuthentication, station_of
+from inspection.blind_parts import blind_parts
 from inspection.history import NewestFirst, filtered, visible_to
 from inspection.models import Inspection, InspectionQuerySet, Verdict
 from inspection.parsers import MultiPartParser
@@ -113,7 +115,11 @@ class InspectionCollection(Intake, ListAPIView[Inspection]):
 
     def get_queryset(self) -> InspectionQuerySet:
         """What the sender may see and asked for."""
-        return filtered(visible_to(self.request), self.request.query_params)
+        return filtered(visible_to(self.request), self.request.query_params, blind_parts(self.request.user))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Hide what the model says of parts that the sender judges blind."""
+        return {**super().get_serializer_context(), "blind": blind_parts(self.request.user)}
 
     @extend_schema(
         operation_id="inspections_list",
@@ -192,6 +198,13 @@ class OneInspection(APIView):
             raise Http404
         return found
 
+    def scored_inspection(self, inspection_id: str) -> Inspection:
+        """The inspection, if the sender may see what the model says of it. Raises Http404 and PermissionDenied."""
+        shown = self.inspection(inspection_id)
+        if shown.pk in blind_parts(self.request.user):
+            raise PermissionDenied("You judge this part blind: its maps are shown after your verdict.")
+        return shown
+
 
 class InspectionDetail(OneInspection):
     """One inspection."""
@@ -203,4 +216,5 @@ class InspectionDetail(OneInspection):
     )
     def get(self, request: Request, inspection_id: str) -> Response:
         """One inspection with its verdict."""
-        return Response(InspectionSerializer(self.inspection(inspection_id)).data)
+        context = {"blind": blind_parts(request.user)}
+        return Response(InspectionSerializer(self.inspection(inspection_id), context=context).data)

@@ -104,7 +104,7 @@ class InspectionHeatmap(Picture):
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The region of interest under the maps of the version that scored it: vermillion is evidence of a defect,
         yellow what the autoencoder could not rebuild."""
-        found = self.inspection(inspection_id)
+        found = self.scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "both")
         if kind not in KINDS:
             raise ValidationError({"kind": f"One of {', '.join(KINDS)}."})
@@ -124,7 +124,7 @@ class InspectionOverlay(Picture):
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """A transparent picture of one map, to be stretched over the region of interest (`roi`, or the whole upright
         image): the image itself is not in it, and can be shown before it."""
-        found = self.inspection(inspection_id)
+        found = self.scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "")
         if kind not in LAYERS:
             raise ValidationError({"kind": f"One of {', '.join(LAYERS)}."})

@@ -18,7 +18,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from inspection.lots import lot
-from inspection.models import Inspection, Product, Station
+from inspection.models import Inspection, Product, Reason, Station, Verdict
 from inspection.policy import bands_of
 from mltasks.models import ModelVersion
 from mltasks.vision.queue_order import REVISION, Doubt, priority, queue_time
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 TASK = "inspection.tasks.order_queue"
 # Rows that are locked together, for milliseconds: claims pass over them meanwhile.
 BATCH = 50
+# Parts before an audit among which an ordinary one is looked for.
+AUDIT_LOOKBACK = 50
 
 
 class Order:
@@ -40,13 +42,27 @@ class Order:
 
     def place(self, part: Inspection) -> datetime:
         """The place of a part that was routed to a person. Its station and its version are looked at."""
+        if Reason.AUDIT_SAMPLE in part.reasons:
+            return self._audit_place(part, part.model_version)
         return self._place(part, part.model_version, part.defect_probability, part.novelty)
 
-    def first_place(self, part: Inspection, version: ModelVersion | None, scores: Scores | None) -> datetime:
+    def first_place(
+        self, part: Inspection, version: ModelVersion | None, scores: Scores | None, *, audit: bool = False
+    ) -> datetime:
         """The place of a part whose verdict is not written yet."""
+        if audit:
+            return self._audit_place(part, version)
         if scores is None:
             return self._place(part, version, None, None)
         return self._place(part, version, scores.defect_probability, scores.novelty)
+
+    def _audit_place(self, part: Inspection, version: ModelVersion | None) -> datetime:
+        """Place an audit among ordinary parts: by the scores of the last ordinary part before it. By its own scores,
+        which were sure, it would stand behind all parts of its day, and its place would tell reviewers what it is."""
+        ordinary = _ordinary_part_before(part)
+        if ordinary is None:
+            return self._place(part, version, self._threshold(version), None)
+        return self._place(part, ordinary.model_version, ordinary.defect_probability, ordinary.novelty)
 
     def _place(
         self, part: Inspection, version: ModelVersion | None, probability: float | None, novelty: float | None
@@ -130,6 +146,14 @@ def _send() -> None:
         current_app.send_task(TASK, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away, the queue is ordered by the next sweep: %s", error)
+
+
+def _ordinary_part_before(audit: Inspection) -> Inspection | None:
+    """Return the last part before the audit that was routed to people by its scores; None without a recent one."""
+    routed = Inspection.objects.filter(product=audit.product_id, verdict=Verdict.REVIEW)
+    before = routed.filter(received_at__lt=audit.received_at).order_by("-received_at", "-pk")
+    recent = before.select_related("model_version")[:AUDIT_LOOKBACK]
+    return next((part for part in recent if part.label and Reason.AUDIT_SAMPLE not in part.reasons), None)
 
 
 def _measured(novelty: float | None) -> float | None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from inspection import embedding_parts, leases, ranking, routing, storage
-from inspection.models import Inspection, Product, Verdict
+from inspection.models import Inspection, Product, Reason, Verdict
 from inspection.policy import policy_of
 from inspection.routing import Decision
 from inspection.score_maps import ScoreMaps
@@ -135,7 +135,8 @@ def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Ins
     with step(DATABASE):
         if outcome.decision.verdict == Verdict.REVIEW:
             order = ranking.Order(inspection.product)
-            fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores)
+            audit = Reason.AUDIT_SAMPLE in outcome.decision.reasons
+            fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores, audit=audit)
         with transaction.atomic():
             written = leases.write(inspection, fields, end=True)
             if written:

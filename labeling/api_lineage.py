@@ -36,6 +36,7 @@ class LineageSerializer(serializers.Serializer[Any]):
     inspection = serializers.UUIDField()
     product = serializers.CharField()
     image_sha256 = serializers.CharField()
+    blind = serializers.BooleanField(help_text="You judge this part blind: its verdict shows after yours.")
     verdict = serializers.DictField(allow_null=True, help_text="What was decided.")
     version = serializers.DictField(
         allow_null=True,
@@ -72,4 +73,6 @@ class InspectionLineage(APIView):
             raise Http404 from None
         known = Inspection.objects.select_related("product__registered_model", "model_version")
         found = get_object_or_404(known, pk=key)
-        return Response(lineage.of(found, hidden=blindness.hidden_from(cast(User, request.user))))
+        reader = cast(User, request.user)
+        blind = found.pk in blindness.judged_blind(reader)
+        return Response(lineage.of(found, hidden=blindness.hidden_from(reader), blind=blind))

@@ -1,13 +1,14 @@
-"""What people said of a part stays hidden from whoever is judging it: their verdict must not follow another's."""
+"""Blinding: what people said of a part, and of audits and rechecks what the model says, is hidden from the person who
+judges the part. A verdict must not follow another verdict."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
-from inspection.models import Inspection
+from inspection.models import Inspection, Reason
 from labeling.models import Claim, Recheck
 
 
@@ -25,3 +26,19 @@ def hidden_images(person: User) -> set[str]:
     if not hidden:
         return set()
     return set(Inspection.objects.filter(pk__in=hidden).values_list("image_sha256", flat=True))
+
+
+def judged_blind(person: User) -> set[UUID]:
+    """Return the parts that this person holds and judges without the model: audits and rechecks.
+
+    All of them look alike: an audit alone would tell that the model was sure of the part.
+    """
+    held = Claim.objects.open().filter(reviewer=person)
+    recheck = Recheck.objects.open().filter(inspection=OuterRef("inspection"))
+    audit = Q(inspection__reasons__contains=[Reason.AUDIT_SAMPLE])
+    return set(held.filter(audit | Exists(recheck)).values_list("inspection", flat=True))
+
+
+def is_blind(part: Inspection, recheck: Recheck | None) -> bool:
+    """Return True if a person judges this part, with this open recheck, without the model."""
+    return recheck is not None or Reason.AUDIT_SAMPLE in part.reasons

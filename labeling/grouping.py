@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from inspection.models import Inspection, InspectionQuerySet
+from inspection.models import Inspection, InspectionQuerySet, Reason
 from labeling import queue
 from labeling.models import Claim
 from labeling.waiting import not_skipped
@@ -32,7 +32,7 @@ def claim_alike(claim: Claim) -> list[Claim]:
     ``MOST``, and return the claims, oldest part first.
 
     Those that the reviewer holds already, as what their page loaded ahead, are among them, and go before others where
-    there are more. What they skipped lately is not, and a part that is judged again stands alone.
+    there are more. What they skipped lately is not; audits and parts that are judged again stand alone.
 
     The limit of what a person holds is not asked, but a group is claimed once: called again it renews the same claims.
     They are held until they are judged, released or run out, and while they are no further part is claimed. Raises
@@ -59,7 +59,11 @@ def _group(part: Inspection) -> InspectionQuerySet:
     if part.settled_at is not None:
         return waiting.none()
     first = part.repeat_of_id or part.pk
-    return waiting.filter(Q(repeat_of=first) | Q(pk=first), product=part.product_id)
+    group = waiting.filter(Q(repeat_of=first) | Q(pk=first), product=part.product_id)
+    # An audit is judged alone: its verdict must not be that of a group.
+    if Reason.AUDIT_SAMPLE in part.reasons:
+        return group.none()
+    return group.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
 
 
 def _alike(part: Inspection, reviewer: User) -> InspectionQuerySet:

@@ -22,15 +22,17 @@ from mltasks.models import ModelVersion, Promotion
 Facts = dict[str, Any]
 
 
-def of(part: Inspection, *, hidden: Collection[UUID] = ()) -> Facts:
+def of(part: Inspection, *, hidden: Collection[UUID] = (), blind: bool = False) -> Facts:
     """The part's lineage; nothing of its labels for somebody from whom the part, or another one with the same image, is
-    ``hidden``: not even whether there are any."""
-    version = part.model_version
+    ``hidden``: not even whether there are any. Nothing of the verdict and its version for somebody who judges the part
+    ``blind``."""
+    version = None if blind else part.model_version
     found: Facts = {
         "inspection": str(part.pk),
         "product": part.product.registered_model.name,
         "image_sha256": part.image_sha256,
-        "verdict": _verdict(part),
+        "blind": blind,
+        "verdict": None if blind else _verdict(part),
         "version": _version(part, version.pk) if version else None,
         "hidden": bool(hidden) and _same_image(part).filter(pk__in=hidden).exists(),
         "disputed": False,

@@ -32,7 +32,7 @@ def pictured(
     hashes = [image.sha256 for image in images]
     parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
     part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}
-    hidden = blindness.hidden_from(reader)
+    hidden = blindness.hidden_from(reader) | blindness.judged_blind(reader)
     found = []
     for image in images:
         part = part_of.get(image.sha256)

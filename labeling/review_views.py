@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
-from labeling import answering, backlog, grouping, history, queue, review
+from labeling import answering, backlog, blindness, grouping, history, queue, review
 from labeling.forms import VerdictForm, types_of
-from labeling.models import Claim, Label, Recheck, Skip, current_name
+from labeling.models import Claim, Label, Skip, current_name
 from labeling.refusals import ClaimLost, Refusal
 from labeling.review_texts import texts
 from labeling.same_person import refuse_stranger
@@ -165,12 +165,12 @@ def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
 def _offered(claim: Claim) -> dict[str, Any]:
     part = claim.inspection
     recheck = answering.open_recheck(part)
-    again = recheck is not None and recheck.reason == Recheck.Reason.DOUBTED
+    blind = blindness.is_blind(part, recheck)
     # The name of a file often says what somebody took the part for: scratch-07.jpg.
-    name = (part.part_id or part.pk) if again else part
-    number = 0 if again else grouping.number_alike(part)
-    shown = {"claim": claim, "part": part, "again": again, "name": name, "alike": number}
-    # A second look is shown as the first one was: nobody can tell them apart.
+    name = (part.part_id or part.pk) if blind else part
+    # Audits and rechecks look the same: nobody can tell which of them a part is.
+    alike = 0 if blind else grouping.number_alike(part)
+    shown = {"claim": claim, "part": part, "blind": blind, "name": name, "alike": alike}
     return shown | {"dispute": answering.two_words(recheck)}
 
 

@@ -9,23 +9,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inspection.models import Inspection, Product, Verdict
-from inspection.serializers import InspectionSerializer
-from labeling import answering
+from inspection.serializers import InspectionSerializer, blinded
+from labeling import answering, blindness
 from labeling.grouping import MOST
 from labeling.models import Claim, Label, LabelUndo, Recheck, Skip, current_name
 from labeling.queue import MAX_HELD
 
 MAX_COMMENT = 2000
-MODEL_SAYS = (
-    "verdict",
-    "label",
-    "defect_probability",
-    "reconstruction_error",
-    "anomaly_threshold",
-    "novel_defect_suspected",
-    "novelty",
-    "model_version",
-)
 
 
 class ClaimRequestSerializer(serializers.Serializer[dict[str, Any]]):
@@ -56,8 +46,9 @@ class WordSerializer(serializers.ModelSerializer[Label]):
 
 
 class ClaimSerializer(serializers.ModelSerializer[Claim]):
-    """One claim with its part. ``again`` where a version doubts its label: then what the model says of it is null, as
-    it is judged without. ``dispute`` has the two verdicts that differ, for who settles it; empty for any other."""
+    """One claim with its part. ``again`` where the part is judged blind: it is an audit or a recheck, which of the two
+    is not told, and what the model says of the part is null. ``dispute`` has the two verdicts that differ, for the
+    person who settles them; it is empty for any other part."""
 
     claim = serializers.UUIDField(source="pk", read_only=True)
     inspection = InspectionSerializer(read_only=True)
@@ -75,12 +66,12 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         self._recheck = answering.open_recheck(instance.inspection)
         found = super().to_representation(instance)
         if found["again"]:
-            found["inspection"] |= dict.fromkeys(MODEL_SAYS) | {"reasons": []}
+            found["inspection"] = blinded(found["inspection"])
         return found
 
     def get_again(self, claim: Claim) -> bool:
-        """Whether a version doubts the part's label."""
-        return self._recheck is not None and self._recheck.reason == Recheck.Reason.DOUBTED
+        """Return True if the part is judged without the model."""
+        return blindness.is_blind(claim.inspection, self._recheck)
 
     @extend_schema_field(WordSerializer(many=True))
     def get_dispute(self, claim: Claim) -> Any:

@@ -27,15 +27,16 @@ class Event:
     label: Label | None = None
 
 
-def timeline(part: Inspection, *, blind: bool = False) -> list[Event]:
-    """All events of the part, oldest first; only what machines did for somebody who is to judge it blind."""
-    events = [*_machine(part)]
+def timeline(part: Inspection, *, blind: bool = False, scored: bool = True) -> list[Event]:
+    """Return all events of the part, oldest first: without what people did for a person who judges the part, and
+    without the model's decision unless ``scored``."""
+    events = [*_machine(part, scored=scored)]
     if not blind:
         events += [*_claims(part), *_skips(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
     return sorted(events, key=lambda event: event.at)
 
 
-def _machine(part: Inspection) -> Iterator[Event]:
+def _machine(part: Inspection, *, scored: bool) -> Iterator[Event]:
     origin = {
         Inspection.Source.STATION: _("Received by station {name}").format(name=part.station.name)
         if part.station
@@ -48,7 +49,7 @@ def _machine(part: Inspection) -> Iterator[Event]:
     if part.captured_at:
         yield Event(part.captured_at, "camera", _("Captured"))
     yield Event(part.received_at, "upload", origin[Inspection.Source(part.source)], part.title)
-    if part.decided_at and part.verdict:
+    if scored and part.decided_at and part.verdict:
         version = part.model_version
         said = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
         words = said.format(verdict=verdict_word(part.verdict), number=version.number if version else "")

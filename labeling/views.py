@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from inspection.choice import chosen_product
+from inspection.history import TOLD_BY_MODEL
 from inspection.models import Inspection, Product
 from inspection.refusals import CannotScore
 from labeling import answering, blindness, history, lineage, review
@@ -46,14 +48,17 @@ def inspections(request: HttpRequest) -> HttpResponse:
     look = request.GET.get("look", "table")
     hidden = blindness.hidden_from(person(request))
     page = history.page(product, form.wanted, request.GET.get("before", ""))
-    if "label" in form.wanted:  # the filter would tell what the column hides
-        page = replace(page, parts=[part for part in page.parts if part.pk not in hidden])
+    blind = blindness.judged_blind(person(request))
+    # A filter would tell what the columns hide.
+    told = (hidden if "label" in form.wanted else set()) | (blind if TOLD_BY_MODEL & set(form.wanted) else set())
+    page = replace(page, parts=[part for part in page.parts if part.pk not in told])
     context = {
         "product": product,
         "form": form,
         "filtered": form.wanted,
         "page": page,
         "hidden": hidden,
+        "blind": blind,
         "look": look if look in LOOKS else "table",
         "paged": "before" in request.GET,
         "retention": settings.RETENTION_DAYS,
@@ -75,6 +80,8 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
 def score(request: HttpRequest, key: UUID) -> HttpResponse:
     """The same page with the scores of the versions asked for; nothing is stored."""
     part = _part(key)
+    if part.pk in blindness.judged_blind(person(request)):
+        raise PermissionDenied(_("You judge this part by the image alone. Give your verdict first."))
     try:
         return _life(request, part, [whole_number(text) for text in request.POST.getlist("version")])
     except CannotScore as refusal:
@@ -84,7 +91,7 @@ def score(request: HttpRequest, key: UUID) -> HttpResponse:
 
 def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> HttpResponse:
     hidden = blindness.hidden_from(person(request))
-    blind = part.pk in hidden
+    blind, unscored = part.pk in hidden, part.pk in blindness.judged_blind(person(request))
     standing = None if blind else review.standing_label(part)
     again = None if blind else answering.open_recheck(part)
     context = {
@@ -92,11 +99,12 @@ def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> 
         "product": part.product,
         "standing": standing,
         "blind": blind,
+        "unscored": unscored,
         "dispute": answering.two_words(again),
         "may_say": again is None or again.reason != Recheck.Reason.DISPUTED or again.waits_for(person(request)),
-        "events": timeline(part, blind=blind),
-        "lineage": lineage.of(part, hidden=hidden),
-        "opinions": [] if blind else opinions(part, asked),
+        "events": timeline(part, blind=blind, scored=not unscored),
+        "lineage": lineage.of(part, hidden=hidden, blind=unscored),
+        "opinions": [] if blind or unscored else opinions(part, asked),
         "types": types_of(part.product),
         "may_undo": standing is not None and _may_undo(request, standing),
     }

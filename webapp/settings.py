@@ -171,6 +171,8 @@ BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
 
 # Who says what a product asks of its next champion
 PROMOTION_GATE = "inspection.promotion_gate.lines"
+# Who says which parts a person judges without seeing what the model says
+BLIND_PARTS = "labeling.blindness.judged_blind"
 
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
+from inspection.blind_parts import blind_parts
 from inspection.choice import chosen_product
 from inspection.models import Product
 from labeling import backlog
@@ -87,6 +89,11 @@ class Shell:
     def product(self) -> Product | None:
         """The product that the pages are about."""
         return chosen_product(self._request)
+
+    @cached_property
+    def blind(self) -> set[UUID]:
+        """Parts that this person judges blind just now: pages keep back what versions say of them."""
+        return blind_parts(self._request.user)
 
     @cached_property
     def choices(self) -> list[Choice]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 # Raised when a strategy comes to rank otherwise: what waits is then placed anew.
-REVISION = 2
+REVISION = 3
 HEAD_START_S = 86_400.0  # how far the highest priority lets a part overtake
 # Any part of an urgent station comes before every other one that has waited less than a day.
 URGENT_S = 2 * HEAD_START_S

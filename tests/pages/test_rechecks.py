@@ -62,7 +62,7 @@ def test_it_is_judged_blind_and_the_next_part_comes(
     page: Page, shoot: Shoot, ada: User, waiting: Inspection, doubt: Recheck
 ) -> None:
     page.goto("/review/")
-    expect(page.get_by_text("Judge again: a label is in doubt")).to_be_visible()
+    expect(page.get_by_text("Judge by the image alone")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
     shoot(page, "recheck")
     assert faults(page) == []
@@ -89,7 +89,7 @@ def test_the_same_word_again_confirms_the_label_and_taking_it_back_asks_again_bl
     doubt.refresh_from_db()
     assert doubt.outcome == Recheck.Outcome.CONFIRMED
     page.keyboard.press("u")
-    expect(page.get_by_text("Judge again: a label is in doubt")).to_be_visible()
+    expect(page.get_by_text("Judge by the image alone")).to_be_visible()
     assert "scratch" not in told(page)
     doubt.refresh_from_db()
     assert (doubt.outcome, doubt.answer) == ("", None)
@@ -111,7 +111,7 @@ def test_the_plain_form_is_as_blind(page: Page, shoot: Shoot, ada: User, doubt: 
     page.goto("/review/plain/")
     shoot(page, "recheck-plain")
     detail = page.locator(".detail")
-    expect(detail).to_contain_text("Judge again: a label is in doubt")
+    expect(detail).to_contain_text("Judge by the image alone")
     for word in ("scratch-07", "mia", "Look left", "%", "own label"):
         assert word not in detail.inner_html(), word
     detail.get_by_role("button", name="PASS").click()

@@ -216,7 +216,8 @@ def _failed(inspection: Inspection) -> str:
 
 
 def _audit(inspection: Inspection) -> str:
-    return _("Drawn for audit: the model was sure of PASS, and your look measures what escapes.")
+    said = _("Drawn by chance for audit: the model was sure of {verdict}.")
+    return said.format(verdict=verdict_word(inspection.label or ""))
 
 
 def _damaged(inspection: Inspection) -> str:

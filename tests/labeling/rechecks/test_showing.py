@@ -15,7 +15,7 @@ from tests.labeling.conftest import make_part
 from tests.labeling.rechecks.doubts import claimed, doubting_version
 
 
-def test_the_page_says_that_a_label_is_in_doubt_and_not_which_way(client: Client, ada: User, product: Product) -> None:
+def test_the_page_says_that_a_part_is_judged_blind_and_not_why(client: Client, ada: User, product: Product) -> None:
     scores = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
     part = make_part(product, title="scratch-07.jpg", settled_at=Now(), reasons=["low_confidence"], **scores)
     label = Label.objects.create(inspection=part, verdict="FAIL", source=Label.Source.CORRECTION)
@@ -24,9 +24,9 @@ def test_the_page_says_that_a_label_is_in_doubt_and_not_which_way(client: Client
     page = client.post("/review/next/", {"product": product.slug}).content.decode()
     plain = client.get("/review/plain/").content.decode()
     for shown in (page, plain):
-        assert "Judge again: a label is in doubt" in shown
+        assert "Judge by the image alone" in shown
         assert not any(words in shown for words in ("4.3", "own label", "unsure", "disagrees", "scratch-07"))
-    assert 'data-label=""' in page and "data-again" in page
+    assert 'data-label=""' in page and "data-blind" in page
     state = client.post("/review/held/", {"product": product.slug}).json()
     assert state["left"] == 1
 

@@ -112,7 +112,7 @@ function leave(said) {
 export function agree() {
   if (!current) return;
   if (current.label) decide(current.label);
-  else tell(text(current.again ? "judge_without_model" : "model_said_nothing"));
+  else tell(text(current.blind ? "judge_without_model" : "model_said_nothing"));
 }
 
 export function skip(reason) {
