@@ -41,6 +41,9 @@ forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 # The threads share connections: those that score, and some for pages.
 os.environ.setdefault("DATABASE_POOL", str(12 + cores()))
+# Seconds after which a request gives a statement or a lock up and is answered 503; workers have no such bounds.
+os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "10")
+os.environ.setdefault("DATABASE_LOCK_SECONDS", "5")
 
 # Counters of all workers are summed through files in this folder; the workers read it when they import the metrics.
 _metrics = _env.folder("METRICS_DIR", f"{_env.folder('VAR', 'var')}/metrics")

@@ -8,7 +8,7 @@ from typing import Any
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from webapp import languages, stores
+from webapp import database, languages, stores
 from webapp.admin_theme import UNFOLD as UNFOLD  # django-unfold looks for it here
 from webapp.environment import Environment, cores
 from webapp.running_services import running_services, secret_key
@@ -102,8 +102,20 @@ _database |= {
     # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
     "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
 }
+# Seconds that a statement and a lock may take on the request path, as gunicorn_conf sets them; 0, as in workers: any.
+_statement_seconds = env.whole("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
+_lock_seconds = env.whole("DATABASE_LOCK_SECONDS", 0, 0, 3600)
+if _statement_seconds or _lock_seconds:
+    _database["OPTIONS"]["options"] = " ".join(
+        [
+            *filter(None, [_database["OPTIONS"].get("options", "")]),
+            f"-c statement_timeout={_statement_seconds}s -c lock_timeout={_lock_seconds}s",
+        ]
+    )
 if _pool:
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5}
+    if _statement_seconds:
+        _database["OPTIONS"]["pool"]["connection_class"] = database.bounded(_statement_seconds)
 DATABASES = {"default": _database}
 BROKER_NAMED = bool(env.text("REDIS_URL"))
 REDIS_URL = env.text("REDIS_URL") or _services.get("redis_url", "redis://127.0.0.1:6379/0")

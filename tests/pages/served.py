@@ -18,7 +18,7 @@ from webapp.embedded.valkey import free_port
 class Served:
     """Gunicorn with its own settings file, at one address over all its lives."""
 
-    def __init__(self, media: Path, log: Path) -> None:
+    def __init__(self, media: Path, log: Path, database: str = "") -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"  # the name that the live server has: cookies know no port
         self._log = log
@@ -26,7 +26,7 @@ class Served:
             "PORT": str(self.port),
             "MEDIA_ROOT": str(media),
             "METRICS_DIR": str(media.parent / "metrics"),
-            "DATABASE_URL": _test_database(),
+            "DATABASE_URL": database or _test_database(),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,7 +60,7 @@ class Served:
 
 
 def _test_database() -> str:
-    """The address of the database that this test's rows are in."""
+    """Return the address of the database that this test's rows are in."""
     own: dict[str, Any] = connection.settings_dict
     url = os.environ["DATABASE_URL"]
     before, _, after = url.partition("?")

