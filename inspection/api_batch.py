@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inspection import batches, step_times
-from inspection.api import INTAKE_ERRORS, Intake, replay_header
+from inspection.api import Intake, replay_header
 from inspection.api_errors import handle
-from inspection.api_schema import IDEMPOTENCY_REPLAYED, errors
+from inspection.api_schema import IDEMPOTENCY_REPLAYED
 from inspection.batch_uploads import read_batch
 from inspection.serializers import BatchAnswerSerializer, BatchFormSerializer, InspectionSerializer
 from inspection.throttles import StationThrottle
@@ -32,7 +32,7 @@ class InspectionBatch(Intake):
             ),
             IDEMPOTENCY_REPLAYED,
         ],
-        responses={200: BatchAnswerSerializer} | errors(*INTAKE_ERRORS),
+        responses={200: BatchAnswerSerializer},
     )
     def post(self, request: Request) -> Response:
         """Store and score up to 64 images. 200 means that each has its own status: 201 with the inspection, or an

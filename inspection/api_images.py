@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from inspection import heatmaps, storage
 from inspection.api import OneInspection
-from inspection.api_schema import INSPECTION_ID, errors
+from inspection.api_schema import INSPECTION_ID
 from inspection.heatmaps import KINDS, LAYERS
 from inspection.models import Inspection
 from inspection.refusals import ImageMissing
@@ -42,6 +42,7 @@ class Picture(OneInspection):
     """What the pictures share."""
 
     content_negotiation_class = AnyAccept
+    more_statuses = {"GET": (304, 507)}
 
     def answer(
         self, request: Request, etag: str, content_type: str, name: str, opened: Callable[[], BinaryIO]
@@ -65,7 +66,7 @@ class InspectionImage(Picture):
     @extend_schema(
         operation_id="inspections_image",
         parameters=[INSPECTION_ID, OpenApiParameter("for", str, enum=["browser"])],
-        responses={(200, "image/*"): OpenApiTypes.BINARY} | errors(401, 403, 404, 503),
+        responses={(200, "image/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The image, byte for byte as it was sent; with `for=browser` a TIFF, which browsers don't show, as PNG."""
@@ -84,7 +85,7 @@ class InspectionThumbnail(Picture):
     @extend_schema(
         operation_id="inspections_thumbnail",
         parameters=[INSPECTION_ID],
-        responses={(200, "image/jpeg"): OpenApiTypes.BINARY} | errors(401, 403, 404, 503),
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The whole image, upright, at most 320 pixels a side."""
@@ -99,7 +100,7 @@ class InspectionHeatmap(Picture):
     @extend_schema(
         operation_id="inspections_heatmap",
         parameters=[INSPECTION_ID, OpenApiParameter("kind", str, enum=list(KINDS), default="both")],
-        responses={(200, "image/png"): OpenApiTypes.BINARY} | errors(400, 401, 403, 404, 503),
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The region of interest under the maps of the version that scored it: vermillion is evidence of a defect,
@@ -119,7 +120,7 @@ class InspectionOverlay(Picture):
     @extend_schema(
         operation_id="inspections_overlay",
         parameters=[INSPECTION_ID, OpenApiParameter("kind", str, enum=list(LAYERS), required=True)],
-        responses={(200, "image/png"): OpenApiTypes.BINARY} | errors(400, 401, 403, 404, 503),
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """A transparent picture of one map, to be stretched over the region of interest (`roi`, or the whole upright

@@ -97,6 +97,11 @@ class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
     code = serializers.CharField()
     detail = serializers.CharField()
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """With ``fields``, a name that every serializer has for its own."""
+        wrong = serializers.JSONField(required=False, help_text="What is wrong with each field, by its name.")
+        return {**super().get_fields(), "fields": wrong}
+
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any]):

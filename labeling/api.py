@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from inspection.api_schema import INSPECTION_ID, errors
+from inspection.api_schema import INSPECTION_ID
 from inspection.models import Inspection
 from labeling import grouping, queue, review, skipping
 from labeling.models import Claim, Label
@@ -86,8 +86,7 @@ class QueueClaim(ReviewView):
         operation_id="queue_claim",
         tags=_TAG,
         request=ClaimRequestSerializer,
-        responses={200: ClaimSerializer, 204: OpenApiResponse(description="Nothing to review.")}
-        | errors(400, 401, 403, 409, 503),
+        responses={200: ClaimSerializer, 204: OpenApiResponse(description="Nothing to review.")},
     )
     def post(self, request: Request) -> Response:
         """Claim the next waiting part for two minutes. 204 when none waits, or you hold as many as you may."""
@@ -111,7 +110,7 @@ class QueueVerdict(ReviewView):
         tags=_TAG,
         parameters=[CLAIM],
         request=QueueVerdictRequestSerializer,
-        responses={201: LabelSerializer} | errors(400, 401, 403, 404, 409, 503),
+        responses={201: LabelSerializer},
     )
     def post(self, request: Request, claim: str) -> Response:
         """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
@@ -130,7 +129,7 @@ class QueueSkip(ReviewView):
         tags=_TAG,
         parameters=[CLAIM],
         request=SkipRequestSerializer,
-        responses={201: SkipSerializer} | errors(400, 401, 403, 404, 409, 503),
+        responses={201: SkipSerializer},
     )
     def post(self, request: Request, claim: str) -> Response:
         """Give the part back with the reason why you don't judge it: it waits for others, and is not offered to you for
@@ -150,7 +149,7 @@ class QueueAlike(ReviewView):
         tags=_TAG,
         parameters=[CLAIM],
         request=None,
-        responses={200: ClaimSerializer(many=True)} | errors(401, 403, 404, 409, 503),
+        responses={200: ClaimSerializer(many=True)},
     )
     def post(self, request: Request, claim: str) -> Response:
         """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
@@ -168,7 +167,7 @@ class QueueRenew(ReviewView):
         tags=_TAG,
         parameters=[CLAIM],
         request=None,
-        responses={200: ClaimSerializer} | errors(401, 403, 404, 409, 503),
+        responses={200: ClaimSerializer},
     )
     def post(self, request: Request, claim: str) -> Response:
         """Start the claim's two minutes anew; 409 `claim_lost` once it is closed."""
@@ -185,7 +184,7 @@ class QueueRelease(ReviewView):
         tags=_TAG,
         parameters=[CLAIM],
         request=None,
-        responses={204: OpenApiResponse(description="Given back.")} | errors(401, 403, 404, 503),
+        responses={204: OpenApiResponse(description="Given back.")},
     )
     def post(self, request: Request, claim: str) -> Response:
         """Give the part back to the queue; a closed claim stays closed."""
@@ -201,7 +200,7 @@ class LabelUndoing(ReviewView):
         tags=_TAG,
         parameters=[LABEL],
         request=None,
-        responses={200: LabelSerializer} | errors(401, 403, 404, 409, 503),
+        responses={200: LabelSerializer},
     )
     def post(self, request: Request, label_id: str) -> Response:
         """Take the label that counts back: its author may, and a quality manager. The part waits again when no earlier
@@ -221,7 +220,7 @@ class InspectionLabel(ReviewView):
         tags=_TAG,
         parameters=[INSPECTION_ID],
         request=VerdictRequestSerializer,
-        responses={201: LabelSerializer} | errors(400, 401, 403, 404, 409, 503),
+        responses={201: LabelSerializer},
     )
     def post(self, request: Request, inspection_id: str) -> Response:
         """Correct any part, in the queue or not. Whoever holds it loses the claim. 409 `disputed` where two people

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inspection.api_schema import INSPECTION_ID, errors
+from inspection.api_schema import INSPECTION_ID
 from inspection.models import Inspection
 from labeling import blindness, lineage
 
@@ -62,7 +62,7 @@ class InspectionLineage(APIView):
     @extend_schema(
         operation_id="inspections_lineage",
         parameters=[INSPECTION_ID],
-        responses={200: LineageSerializer} | errors(401, 403, 404, 503),
+        responses={200: LineageSerializer},
     )
     def get(self, request: Request, inspection_id: str) -> Response:
         """From the verdict over people's labels, the version and its snapshot to the code, libraries, machine and seed;

@@ -169,6 +169,7 @@ class VersionFile(APIView):
     """A figure or a picture of a version's report."""
 
     content_negotiation_class = _AnyType
+    more_statuses = {"GET": (304,)}
 
     @extend_schema(tags=TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
     def get(self, request: Request, product: str, number: int, path: str) -> FileResponse | HttpResponse:

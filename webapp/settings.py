@@ -285,7 +285,7 @@ REST_FRAMEWORK = {
         "inspection.parsers.MultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "inspection.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "inspection.api_errors.handle",
     "DEFAULT_THROTTLE_RATES": {"station": env.text("STATION_RATE", "100/second")},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -14,7 +14,7 @@ from tests.labeling.conftest import make_product
 
 pytestmark = pytest.mark.django_db
 METHODS = ["OPTIONS", "HEAD", "TRACE", "GET", "PUT", "PATCH", "DELETE", "CONNECT", "BREW"]
-ACCEPTS = ["*/*", "text/html", "image/png", "no type"]
+ACCEPTS = ["text/html", "image/png", "no type"]
 PLACES = {"product": "plate", "number": "1", "id": "1", "label_id": "1", "path": "plots/none.svg"}
 
 
@@ -30,12 +30,12 @@ def test_no_method_is_a_fault() -> None:
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create_superuser("root"))
     anyone = Client(raise_request_exception=False)
+    asked = [(method, "*/*") for method in METHODS] + [("OPTIONS", accept) for accept in ACCEPTS]
     for path in addresses():
-        for method in METHODS:
-            for accept in ACCEPTS:
-                for visitor in (client, anyone):
-                    response = visitor.generic(method, path, headers={"Accept": accept})
-                    assert response.status_code < 500, f"{method} {path} with {accept}"
+        assert anyone.options(path).status_code < 500, path
+        for method, accept in asked:
+            response = client.generic(method, path, headers={"Accept": accept})
+            assert response.status_code < 500, f"{method} {path} with {accept}"
 
 
 def test_swagger_takes_no_other_method() -> None:
