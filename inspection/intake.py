@@ -22,7 +22,7 @@ from inspection.step_times import DATABASE, DECODE, STORE, step
 from mltasks.vision import images
 from mltasks.vision.types import Roi
 
-RETRY_AFTER = 2  # seconds: a score takes a fraction of one
+RETRY_AFTER = 1  # second: a score takes a fraction of one
 TITLE_LENGTH = 200
 
 
@@ -177,8 +177,8 @@ def _earlier(part: _Part, image: BinaryIO) -> Inspection | None:
 
 
 def _resumed(inspection: Inspection) -> Inspection:
-    """Score a part whose first request died; leave it alone while somebody is at it."""
-    leased = leases.take(Inspection.objects.filter(pk=inspection.pk))
+    """Score a part whose first request died, or return it as it is while another process scores it."""
+    leased = leases.take_over(inspection)
     if leased is not None:
         return scoring.score(leased)
     inspection.refresh_from_db()

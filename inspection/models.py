@@ -17,6 +17,7 @@ from inspection.finality import decision_changes
 from inspection.fingerprints import Fingerprint as Fingerprint
 from inspection.inspection_indexes import INDEXES
 from inspection.inspection_sets import InspectionQuerySet as InspectionQuerySet
+from inspection.lease_owners import NAME_LENGTH
 from inspection.policy_changes import PolicyChange as PolicyChange
 from inspection.products_and_stations import Product as Product
 from inspection.products_and_stations import Station as Station
@@ -79,6 +80,13 @@ class Inspection(models.Model):
         null=True, blank=True, help_text=_("Fences the write of a scorer that lost its lease.")
     )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(
+        max_length=NAME_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Process that scores the part, as other processes of its machine find it."),
+    )
     scoring_error = models.TextField(blank=True)
 
     verdict = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no verdict yet)

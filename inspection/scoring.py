@@ -70,7 +70,8 @@ def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
     """
     while inspection.attempt <= Inspection.MAX_ATTEMPTS:
         try:
-            outcome = _outcome(inspection, frame)
+            with leases.renewed(inspection):
+                outcome = _outcome(inspection, frame)
         except DatabaseTrouble:
             raise
         except Exception as error:
