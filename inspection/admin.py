@@ -72,7 +72,10 @@ class ProductAdmin(ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
         (_("What decisions cost"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
-        (_("What may escape"), {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")}),
+        (
+            _("Escapes and audits"),
+            {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")},
+        ),
         (_("What people see first"), {"fields": ("pick_strategy",)}),
         (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
         (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),

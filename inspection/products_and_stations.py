@@ -57,14 +57,14 @@ class Product(PromotionPolicy):
         _("share of sure passes looked at"),
         default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("Share of sure PASS parts that a person looks at anyway, to measure what escapes."),
+        help_text=_("Share of sure PASS parts that a person judges blind, to find escapes."),
     )
     fail_audit_share = models.FloatField(
         _("share of sure failures looked at"),
         default=0.01,
         db_default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("Share of sure FAIL parts that a person looks at anyway, to measure false alarms and recall."),
+        help_text=_("Share of sure FAIL parts that a person judges blind, to find false alarms."),
     )
     second_share = models.FloatField(
         _("share judged by two people"),

@@ -70,7 +70,7 @@ class PromotionPolicy(models.Model):
         _("most new escapes"),
         null=True,
         blank=True,
-        help_text=_("Defective parts of the replay that it passes and the champion did not. Empty: not asked."),
+        help_text=_("Defective parts of the replay that escape it and not the champion. Empty: not asked."),
     )
     gate_reproducible = models.BooleanField(
         _("reproducible"),

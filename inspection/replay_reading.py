@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from inspection.judged import Word, words
 from inspection.models import Inspection, Replay, Verdict
+from mltasks.rate_names import ESCAPE_RATE_OF_PARTS
 
 SHOWN = 60
 ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
 HOLDOUT: tuple[tuple[str, Promise], ...] = (
     ("recall", gettext_lazy("Recall: defective parts that do not pass")),
-    ("escape_rate", gettext_lazy("Escapes: defective parts that pass")),
+    ("escape_rate", ESCAPE_RATE_OF_PARTS),
     ("false_alarm_rate", gettext_lazy("False alarms: good parts that fail")),
     ("review_rate", gettext_lazy("Parts a person must look at")),
 )

@@ -31,7 +31,7 @@ class ModelCardSerializer(serializers.Serializer[Any]):
     evaluation_data = serializers.DictField(allow_null=True, help_text="What it was measured on.")
     training_data = serializers.DictField(allow_null=True, help_text="Its snapshot, split by split.")
     analyses = serializers.DictField(help_text="Right and wrong, detectors, calibration, more labels.")
-    costs = serializers.DictField(help_text="What mistakes cost, the thresholds, the promise about escapes.")
+    costs = serializers.DictField(help_text="What mistakes cost, the thresholds, the promised escape rate.")
     caveats = serializers.ListField(child=serializers.CharField(), help_text="What to know before trusting it.")
     history = serializers.ListField(
         child=serializers.DictField(), help_text="When it was promoted and replaced, in order."

@@ -24,7 +24,7 @@ def intended_use(product: str) -> dict[str, list[str]]:
         "not_for": [
             _("Other products, and images taken otherwise than the labeled ones: another camera, light or distance."),
             _("Defects that the image can't show, and measuring sizes."),
-            _("Decisions on people's safety without another check: some defects escape, at the rates below."),
+            _("Decisions on people's safety without another check: some defects escape, at the escape rate below."),
         ],
     }
 

@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from mltasks import ingredients, report_words, reports
 from mltasks.models import ModelVersion, Promotion
+from mltasks.rate_names import ESCAPE_RATE, MISS_RATE
 
 # What is compared, in the order of what a plant asks first: (name, words, whether more is better).
 COMPARED = (
     ("recall", _("Recall: defects it fails"), True),
-    ("escape_rate", _("Escapes: defects it passes"), False),
+    ("escape_rate", MISS_RATE, False),
     ("false_alarm_rate", _("False alarms: good parts it fails"), False),
     ("precision", _("Precision: fails that are defects"), True),
     ("average_precision", _("Average precision"), True),
@@ -33,7 +34,7 @@ FIGURES = (
     ("auroc", _("AUROC"), _("The chance that a defective part scores above a good one.")),
     ("false_alarm_rate", _("False alarms"), _("Of the good parts, those it fails.")),
     ("review_rate", _("Review rate"), _("Of all parts, those it would hand to a person.")),
-    ("routed_escape_rate", _("Escapes on the line"), _("Of the defective parts, those that pass with nobody looking.")),
+    ("routed_escape_rate", ESCAPE_RATE, _("Of the defective parts, those that pass with nobody looking.")),
     ("calibration_error", _("Calibration error"), _("How far a stated probability is off on average.")),
     ("novelty_auroc", _("Novelty AUROC"), _("How well novelty alone tells defects apart.")),
     ("novelty_recall", _("Novelty recall"), _("Of the defective parts, those it calls novel.")),

@@ -13,7 +13,7 @@ HARDLY = 1.0
 
 
 def verdict(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> str:
-    """The sentence with its 95 % intervals; empty where no defective part was measured. A promise about escapes ends
+    """The sentence with its 95 % intervals; empty where no defective part was measured. The promised escape rate ends
     it, where one was asked for: older reports have none."""
     recall, alarms = metrics.get("recall"), metrics.get("false_alarm_rate")
     if not recall or recall["value"] is None:
@@ -27,7 +27,7 @@ def verdict(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> st
 
 
 def promised(promise: Mapping[str, Any]) -> str:
-    """Whether the promise about escapes holds, and if not, what it lacks."""
+    """Say whether the promised escape rate holds, and if not, what it lacks."""
     rate, bound = share(promise["rate"]), share(promise["bound"])
     if promise["holds"]:
         said = _("at most {bound} of defects escape, said with {confidence} confidence")

@@ -109,7 +109,8 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
     @extend_schema_field(serializers.DictField(child=EstimateSerializer()))
     def get_metrics(self, version: ModelVersion) -> dict[str, Any]:
-        """By name: average_precision, auroc, recall, precision, accuracy, false_alarm_rate, escape_rate and more."""
+        """By name: average_precision, auroc, recall, precision, accuracy, false_alarm_rate and more. `escape_rate` is
+        the miss rate of the model alone, `routed_escape_rate` that of defective parts that pass with nobody looking."""
         metrics: dict[str, Any] = version.metrics  # type: ignore[attr-defined]  # annotated by with_metrics()
         return metrics
 

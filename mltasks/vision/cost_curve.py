@@ -23,7 +23,7 @@ def cost_curve(
     costs: DecisionCosts,
     defect_rate: float | None = None,
 ) -> list[dict[str, float]]:
-    """Expected cost of escapes and false alarms per 1000 parts when FAIL begins at a threshold and nobody looks.
+    """Expected cost of missed defects and false alarms per 1000 parts when FAIL begins at a threshold and nobody looks.
 
     One row a threshold, ascending: hundredths of [0, 1] and the costs' own. Each has ``threshold, cost, low, high``,
     the ends of the 95 % interval recovered from those of the two rates (MOVER). ``defect_rate`` is the line's share of
@@ -35,8 +35,8 @@ def cost_curve(
     share = float(defect.mean()) if defect_rate is None else defect_rate
     rows = []
     for threshold in sorted({*(step / STEPS for step in range(STEPS + 1)), cost_threshold(costs)}):
-        escapes, alarms = _rate(p < threshold, defect, parts), _rate(p >= threshold, ~defect, parts)
-        terms = [(PER * costs.fn * share, escapes), (PER * costs.fp * (1 - share), alarms)]
+        misses, alarms = _rate(p < threshold, defect, parts), _rate(p >= threshold, ~defect, parts)
+        terms = [(PER * costs.fn * share, misses), (PER * costs.fp * (1 - share), alarms)]
         rows.append(_row(threshold, weighted_sum(terms, len(p), len(set(parts)))))
     return rows
 

@@ -64,7 +64,7 @@ def _caption(draw: ImageDraw.ImageDraw, one: Prediction, left: int, top: int) ->
     font = ImageFont.load_default(13)
     defective = one.target == DEFECT
     truth = (one.defect_type or "defective") if defective else "good"
-    said = f"escaped: {truth}, p={one.probability:.2f}" if defective else f"false alarm: good, p={one.probability:.2f}"
+    said = f"missed: {truth}, p={one.probability:.2f}" if defective else f"false alarm: good, p={one.probability:.2f}"
     draw.text((left, top), _shortened(draw, one.name, font), fill=INK, font=font)
     draw.text((left, top + 19), _shortened(draw, said, font), fill=FAIL_INK if defective else PASS_INK, font=font)
 

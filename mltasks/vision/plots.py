@@ -89,7 +89,7 @@ def confusion(path: Path, report: Report) -> None:
     cells = [
         (0, 1, "true_pass", "right", PASS),
         (1, 1, "false_alarm", f"false alarms, {costs['fp']:g} each", FAIL),
-        (0, 0, "escape", f"escapes, {costs['fn']:g} each", FAIL),
+        (0, 0, "escape", f"missed, {costs['fn']:g} each", FAIL),
         (1, 0, "true_fail", "right", PASS),
     ]
     with figure(path, f"Labels by truth (parts); cost {report['cost_matrix']['total']:g} in all") as axes:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 SECTIONS = [
-    *("Key figures", "The promise about escapes", "Cost against threshold", "Right and wrong", "Ranking"),
+    *("Key figures", "The promised escape rate", "Cost against threshold", "Right and wrong", "Ranking"),
     *("Reliability", "Novelty", "By defect type", "Worst mistakes", "Labels in doubt"),
     *("How this was measured", "What it is made of", "Verification"),
 ]
@@ -95,7 +95,7 @@ def test_a_report_from_before_opens_without_what_it_lacks(
     login(page, make_person("ada"))
     page.goto("/models/plate/1/")
     expect(page.locator(".lead")).to_contain_text("of defective parts")
-    lacking = ("The promise about escapes", "Labels in doubt")
+    lacking = ("The promised escape rate", "Labels in doubt")
     assert page.locator("main h2").all_inner_texts() == [title for title in SECTIONS if title not in lacking]
     expect(page.get_by_alt_text("Reconstruction errors of good and defective parts")).to_have_count(1)
     expect(page.get_by_alt_text("The same under the version's map")).to_have_count(0)

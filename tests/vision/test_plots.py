@@ -69,7 +69,7 @@ def test_every_figure_says_what_it_shows_in_text(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "plots").iterdir()} == NAMES
     precision = f"{found['metrics']['average_precision']['value']:.3f}"
     assert precision in words(tmp_path / "plots" / "precision_recall.svg")
-    assert "escapes, 5 each" in words(tmp_path / "plots" / "confusion.svg")
+    assert "missed, 5 each" in words(tmp_path / "plots" / "confusion.svg")
     assert "novel above 2" in words(tmp_path / "plots" / "reconstruction_error.svg")
     assert "best at epoch 5" in words(tmp_path / "plots" / "training.svg")
 
