@@ -272,13 +272,16 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# Who reads /metrics: whoever shows this token; without one only this machine.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+
 # REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["mltasks.permissions.SeesVersions"],
     "DEFAULT_PARSER_CLASSES": [
         "inspection.parsers.JSONParser",
         "inspection.parsers.FormParser",

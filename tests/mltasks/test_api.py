@@ -21,7 +21,7 @@ VERSIONS = "/api/v1/models/plate/versions/"
 def client(db: None) -> APIClient:
     """Somebody who may look."""
     client = APIClient()
-    client.force_authenticate(make_person("ada"))
+    client.force_authenticate(make_person("ada", "view_modelversion"))
     return client
 
 
@@ -29,7 +29,7 @@ def client(db: None) -> APIClient:
 def manager(db: None) -> APIClient:
     """Somebody who may promote."""
     client = APIClient()
-    client.force_authenticate(make_person("mia", "promote_modelversion"))
+    client.force_authenticate(make_person("mia", "view_modelversion", "promote_modelversion"))
     return client
 
 

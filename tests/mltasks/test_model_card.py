@@ -26,7 +26,7 @@ DIGITS = range(5)
 @pytest.fixture
 def api(db: None) -> APIClient:
     client = APIClient()
-    client.force_authenticate(make_person("ada"))
+    client.force_authenticate(make_person("ada", "view_modelversion"))
     return client
 
 

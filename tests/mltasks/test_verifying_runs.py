@@ -176,7 +176,7 @@ def test_rest_refuses(manager: APIClient, version: ModelVersion) -> None:
     assert manager.post(ADDRESS.replace("/1/", "/2/")).status_code == 404
     assert APIClient().get(ADDRESS).status_code == 401
     ada = APIClient()
-    ada.force_authenticate(make_person("ada"))
+    ada.force_authenticate(make_person("ada", "view_modelversion"))
     assert (ada.get(ADDRESS).status_code, ada.post(ADDRESS).status_code) == (200, 403)
     imported(version)
     answer = manager.post(ADDRESS)
