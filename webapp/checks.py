@@ -13,7 +13,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
-_SHORTEST_KEY, _FEWEST_CHARACTERS = 40, 10
+_SHORTEST_KEY, _SHORTEST_TOKEN, _FEWEST_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
 # Kept equal to those of mltasks.vision.backbones, which can't be asked: it imports torch.
 KNOWN_BACKBONES = frozenset({"resnet18"})
@@ -65,6 +65,15 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         hint = "Set DEBUG=0: its error pages show the settings to whoever asks."
         return [checks.Error(f"DEBUG is on while {', '.join(others)} is served.", hint=hint, id="webapp.E004")]
     return []
+
+
+def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse a token for /metrics that can be guessed."""
+    token = settings.METRICS_TOKEN
+    if not token or (len(token) >= _SHORTEST_TOKEN and len(set(token)) >= _FEWEST_CHARACTERS):
+        return []
+    hint = "Set METRICS_TOKEN to 32 random letters and digits, or leave it out: only this machine reads them then."
+    return [checks.Error("METRICS_TOKEN is too short to be secret.", hint=hint, id="webapp.E012")]
 
 
 def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -130,4 +139,12 @@ def _writable(folder: Path) -> bool:
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
-_CHECKS = (check_environment, check_secret_key, check_hosts, check_folders, check_backbone, check_store)
+_CHECKS = (
+    check_environment,
+    check_secret_key,
+    check_hosts,
+    check_metrics_token,
+    check_folders,
+    check_backbone,
+    check_store,
+)

@@ -57,7 +57,7 @@ def on_starting(server: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Drop the gauges of a worker that ended; its counters stay in the sums."""
-    from prometheus_client import multiprocess
+    """Add the counters of a worker that ended to those of all that ended before, and remove its files."""
+    from webapp import metrics_files
 
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    metrics_files.retire_dead(_metrics)

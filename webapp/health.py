@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from webapp import metrics_access
 from webapp.metrics import exposition
 from webapp.readiness import OK, readiness
 
@@ -34,5 +35,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer in Prometheus's text format."""
+    """Answer in Prometheus's text format, to who shows METRICS_TOKEN; without such a setting to this machine alone."""
+    if (refused := metrics_access.refusal(request)) is not None:
+        status, reason = refused
+        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+        return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8", headers=headers)
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

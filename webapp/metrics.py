@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.core.cache import cache
 from django.db.models import Count, Q, Sum
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 from inspection.models import Inspection, Product, RemovedParts
 from labeling import backlog
 from mltasks.models import TrainingRun
+from webapp import metrics_files
 
 _LATENCY = Histogram(
     "second_look_http_request_seconds",
@@ -27,23 +29,42 @@ _LATENCY = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# Each combination of labels is 15 lines. Who tries every method at every address must not make more of them for ever.
+MOST_COMBINATIONS = 400
+Labels = tuple[str, str, str]
 
 
 class MeasureMiddleware:
-    """Times every request by its view's name, so that no path or id becomes a label."""
+    """Times every request by its view's name, so that no path or id becomes a label.
+
+    All pages of the admin are one view, and a process keeps at most ``MOST_COMBINATIONS`` of method, view and status.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
+        self._known: set[Labels] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, and note how long it took."""
         begun = time.perf_counter()
         response = self._get_response(request)
-        match = request.resolver_match
-        method = request.method if request.method in _METHODS else "other"
-        labels = (method, match.view_name if match else "none", str(response.status_code))
-        _LATENCY.labels(*labels).observe(time.perf_counter() - begun)
+        _LATENCY.labels(*self._labels(request, response)).observe(time.perf_counter() - begun)
         return response
+
+    def _labels(self, request: HttpRequest, response: HttpResponse) -> Labels:
+        method = request.method if request.method in _METHODS else "other"
+        labels = (method, _view_of(request), str(response.status_code))
+        if labels not in self._known and len(self._known) >= MOST_COMBINATIONS:
+            return ("other", "other", f"{response.status_code // 100}xx")
+        self._known.add(labels)
+        return labels
+
+
+def _view_of(request: HttpRequest) -> str:
+    match = request.resolver_match
+    if match is None:
+        return "none"
+    return "admin" if match.namespace == "admin" else match.view_name
 
 
 class LineCollector(Collector):
@@ -112,9 +133,17 @@ def _by_verdict(there: Q, removed: Q) -> Counter[tuple[int, str]]:
 
 def exposition() -> bytes:
     """Return all metrics in Prometheus's text format."""
+    line = CollectorRegistry()
+    line.register(LineCollector())
+    return _processes() + generate_latest(line)
+
+
+def _processes() -> bytes:
+    """Return the sums over all web processes; in a process that is alone its own."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not folder:
+        return generate_latest(REGISTRY)
     shared = CollectorRegistry()
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-    shared.register(LineCollector())
-    own = b"" if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else generate_latest(REGISTRY)
-    return own + generate_latest(shared)
+    multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    with metrics_files.reading(Path(folder)):
+        return generate_latest(shared)

@@ -1,0 +1,64 @@
+"""Counter files of the web processes: one set a process, and one for all processes that ended.
+
+`prometheus_client` writes a file for each kind of metric and process and never removes counters. Here the counts of a
+dead process are added to the files of process 0, so that a sum never goes back and the folder does not grow. Readers
+hold a shared lock: they see counts before or after the move, never twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prometheus_client.mmap_dict import MmapedDict
+
+_RETIRED = 0
+_LOCK = "lock"
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Keep the files as they are while they are read."""
+    with _locked(folder, fcntl.LOCK_SH):
+        yield
+
+
+def retire_dead(folder: Path) -> None:
+    """Add the counts of all processes that ended to the files of process 0, and remove their files."""
+    with _locked(folder, fcntl.LOCK_EX):
+        for path in sorted(folder.glob("*.db")):
+            kind, _, number = path.stem.rpartition("_")
+            if number.isdigit() and int(number) != _RETIRED and not _lives(int(number)):
+                if not kind.startswith("gauge"):  # what a gauge showed ended with its process
+                    _add(path, folder / f"{kind}_{_RETIRED}.db")
+                path.unlink()
+
+
+def _add(source: Path, target: Path) -> None:
+    """Add each value of one file to that of another."""
+    sums = MmapedDict(str(target))  # type: ignore[no-untyped-call]
+    try:
+        for key, value, _time, _place in MmapedDict.read_all_values_from_file(str(source)):  # type: ignore[no-untyped-call]
+            sums.write_value(key, sums.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
+    finally:
+        sums.close()  # type: ignore[no-untyped-call]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    with (folder / _LOCK).open("a") as lock:
+        fcntl.flock(lock, kind)  # until the file is closed
+        yield
