@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest
 from drf_spectacular.utils import extend_schema
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
@@ -168,18 +168,6 @@ class Predict(Intake):
             },
             headers=replay_header([inspection]),
         )
-
-
-@extend_schema(exclude=True)
-class UnknownAddress(APIView):
-    """For the last address below ``/api/``: a 404 as JSON, where Django would answer with a page."""
-
-    authentication_classes: list[type[BaseAuthentication]] = []
-    permission_classes: list[type[BasePermission]] = []
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Whatever the method. Raises Http404."""
-        raise Http404
 
 
 class OneInspection(APIView):

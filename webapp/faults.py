@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import split_domain_port
 from django.template.loader import render_to_string
-from django.views.defaults import server_error
+from django.urls import is_valid_path
+from django.utils.translation import gettext
+from django.views.defaults import page_not_found, server_error
 
 MACHINE_PATHS = ("/api/", "/predict")
 
@@ -19,12 +22,37 @@ def asks_for_json(request: HttpRequest) -> bool:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler400``: what is wrong with the request, where the reason was written for its sender."""
-    reason = str(exception) if isinstance(exception, BadRequest) else ""
+    code, reason = "invalid_request", str(exception) if isinstance(exception, BadRequest) else ""
+    if isinstance(exception, DisallowedHost):
+        code, reason = "unknown_host", _unknown_host(request)
     if not asks_for_json(request):
         page = render_to_string("400.html", {"reason": reason})
         return HttpResponse(page, status=HTTPStatus.BAD_REQUEST)
-    body = {"code": "invalid_request", "detail": reason or "The request could not be read."}
+    body = {"code": code, "detail": reason or "The request could not be read."}
     return JsonResponse(body, status=HTTPStatus.BAD_REQUEST)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's ``handler404``: a page, or for machines JSON with the address that was meant."""
+    if not asks_for_json(request):
+        return page_not_found(request, exception)
+    return JsonResponse({"code": "not_found", "detail": _nothing_here(request)}, status=HTTPStatus.NOT_FOUND)
+
+
+def _unknown_host(request: HttpRequest) -> str:
+    name, _port = split_domain_port(request.META.get("HTTP_HOST", ""))
+    if not name:
+        return gettext("The Host header of the request is not the name of a server.")
+    said = gettext("This server does not answer to the name {name}. Add the name to ALLOWED_HOSTS and start it again.")
+    return said.format(name=name[:255])
+
+
+def _nothing_here(request: HttpRequest) -> str:
+    bare = request.path_info.rstrip("/")
+    for other in (bare, f"{bare}/"):
+        if other != request.path_info and is_valid_path(other):
+            return f"There is nothing at this address. Use {other}"
+    return "There is nothing at this address. /api/docs/ describes all that there are."
 
 
 def fault(request: HttpRequest) -> HttpResponse:

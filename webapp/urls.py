@@ -7,10 +7,11 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from inspection.api import UnknownAddress
+from inspection.unknown_address import UnknownAddress
 from webapp import dashboard, shell
 
 handler400 = "webapp.faults.bad_request"
+handler404 = "webapp.faults.not_found"
 handler500 = "webapp.faults.fault"
 
 _api: list[URLPattern | URLResolver] = [

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from inspection.api import UnknownAddress
+from inspection.unknown_address import UnknownAddress
 
 urlpatterns = [
     path("api/v1/", include([path("", include("inspection.api_urls")), path("<path:rest>", UnknownAddress.as_view())])),
