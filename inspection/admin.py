@@ -79,6 +79,7 @@ class ProductAdmin(ModelAdmin):
         (_("What people see first"), {"fields": ("pick_strategy",)}),
         (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
         (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
+        (_("Part ids"), {"fields": ("placeholder_part_ids", "shared_ids")}),
         (_("What a promotion asks"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
     )
 
@@ -89,7 +90,13 @@ class ProductAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Clients know a product by its slug: it never changes."""
-        return ("slug",) if obj else ()
+        return ("slug", "shared_ids") if obj else ("shared_ids",)
+
+    @admin.display(description=_("part ids that too many images share"))
+    def shared_ids(self, product: Product) -> str:
+        """Suggest part ids for the placeholders, each with its share of the images."""
+        shared = ", ".join(f"{part_id} ({share:.0%})" for part_id, share in product.shared_part_ids.items())
+        return shared or gettext("none")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Product | None = None) -> dict[str, tuple[str, ...]]:
         """Only a new product's slug follows its name."""

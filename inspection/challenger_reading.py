@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspection import shadow
-from inspection.judged import Judged, Learned, Word, part_of
+from inspection.judged import Judged, Learned, Word
 from inspection.models import Challenge, Inspection, Reason, Rescore, Verdict
+from inspection.part_identity import PartIdentities
 from mltasks.vision.intervals import Estimate, proportion
 from mltasks.vision.weighted import mean_difference
 
@@ -73,15 +74,16 @@ def _rows(challenge: Challenge) -> Any:
 def _labeled(challenge: Challenge, rows: list[Rescore]) -> list[Judged]:
     people = [row for row in rows if row.inspection.person_says]
     deciding = {row.inspection.model_version for row in people if row.inspection.model_version}
-    learned = Learned([challenge.version, *deciding], [row.inspection for row in people])
-    return [_judged(row) for row in people if not learned.from_(row.inspection)]
+    identities = PartIdentities(challenge.product)
+    learned = Learned([challenge.version, *deciding], [row.inspection for row in people], identities)
+    return [_judged(row, identities) for row in people if not learned.from_(row.inspection)]
 
 
-def _judged(row: Rescore) -> Judged:
+def _judged(row: Rescore, identities: PartIdentities) -> Judged:
     part = row.inspection
     return Judged(
         key=part.pk,
-        part=part_of(part),
+        part=identities.name(part),
         person=part.person_says,
         weight=None,
         holdout=bool(part.holdout),

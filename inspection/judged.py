@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from inspection.models import Inspection, Product, Replay, Rescore, Verdict
+from inspection.part_identity import PartIdentities
 from inspection.policy import bands_of
 from inspection.routing import RoutingPolicy, decide
 from mltasks import taught
@@ -60,7 +61,8 @@ def of(replay: Replay) -> list[Judged]:
     """The replay's parts that both versions have scored, in its order."""
     parts = list(_parts(replay.parts))
     versions = [version for version in (replay.candidate, replay.champion) if version]
-    learned = Learned(versions, [part for part in parts if part.person_says])
+    identities = PartIdentities(replay.product)
+    learned = Learned(versions, [part for part in parts if part.person_says], identities)
     share = replay.product.holdout_share or 1.0
     said = [words(version, replay.product, replay.parts) for version in (replay.candidate, replay.champion)]
     found = []
@@ -71,7 +73,7 @@ def of(replay: Replay) -> list[Judged]:
         found.append(
             Judged(
                 key=part.pk,
-                part=part_of(part),
+                part=identities.name(part),
                 person=part.person_says,
                 weight=1 / part.inclusion if part.inclusion else None,
                 # Its like were labeled too, and taught: the locked share stands for them.
@@ -85,11 +87,6 @@ def of(replay: Replay) -> list[Judged]:
     return found
 
 
-def part_of(picture: Inspection) -> str:
-    """What the part in a picture is known by: two pictures of one are no two observations."""
-    return f"part {picture.part_id}" if picture.part_id else f"file {picture.image_sha256}"
-
-
 def _parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
     wanted = ("part_id", "image_sha256", "person_says", "inclusion", "holdout")
     for start in range(0, len(keys), _AT_ONCE):
@@ -101,21 +98,24 @@ def _parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
 class Learned:
     """Whether some versions learned from any of these parts: from its image, or from another of the same part."""
 
-    def __init__(self, versions: Sequence[ModelVersion], parts: Iterable[Inspection]) -> None:
-        self._taught = taught.by(versions, {name for part in parts for name in _names(part)})
+    def __init__(
+        self, versions: Sequence[ModelVersion], parts: Iterable[Inspection], identities: PartIdentities
+    ) -> None:
+        self._identities = identities
+        self._taught = taught.by(versions, {name for part in parts for name in self._names(part)})
 
     def from_(self, part: Inspection) -> bool:
         """Whether one of them learned from it."""
-        return not self._taught.learned.isdisjoint(_names(part))
+        return not self._taught.learned.isdisjoint(self._names(part))
 
     def locked(self, part: Inspection) -> bool:
         """Whether it was there to be learned from, but for the lock."""
-        return not self._taught.locked.isdisjoint(_names(part))
+        return not self._taught.locked.isdisjoint(self._names(part))
 
-
-def _names(part: Inspection) -> list[str]:
-    # A group is named by its part id, as `labeling.datasets.groups` does.
-    return [part.image_sha256, f"part {part.part_id}"] if part.part_id else [part.image_sha256]
+    def _names(self, part: Inspection) -> list[str]:
+        # A group is named as `labeling.datasets.groups` does.
+        group = self._identities.group(part)
+        return [part.image_sha256, group] if group else [part.image_sha256]
 
 
 def words(version: ModelVersion | None, product: Product, keys: Sequence[UUID]) -> dict[UUID, Word]:

@@ -21,6 +21,33 @@ from mltasks.models import RegisteredModel
 from mltasks.vision.promise import EscapePromise
 from mltasks.vision.types import Costs, TrainConfig
 
+# What code readers of several makers send when they can't read, and what programs make of no value.
+PLACEHOLDERS = """\
+NOREAD
+NOCODE
+NODATA
+BADREAD
+MISREAD
+READERROR
+UNREADABLE
+ERROR
+ERR
+FAIL
+FAILED
+TIMEOUT
+INVALID
+UNKNOWN
+UNDEFINED
+EMPTY
+NULL
+NONE
+NIL
+N/A
+NAN
+0
+X
+"""
+
 
 class Product(PromotionPolicy):
     """What a line makes: its registered model, its costs, its escape promise, its routing and its promotion policy."""
@@ -99,6 +126,23 @@ class Product(PromotionPolicy):
         blank=True,
         validators=[validate_training_settings],
         help_text=_('Overrides of the training defaults, such as {"max_epochs": 20}.'),
+    )
+    placeholder_part_ids = models.TextField(
+        _("part ids that name no part"),
+        blank=True,
+        default=PLACEHOLDERS,
+        db_default=PLACEHOLDERS,
+        help_text=_(
+            "What readers send for a code that they can't read, one a line. Case, spaces and signs don't count; one "
+            "sign, such as 0, stands for any number of it. Parts with such an id are not taken for one part."
+        ),
+    )
+    shared_part_ids = models.JSONField(
+        default=dict,
+        blank=True,
+        db_default={},
+        editable=False,
+        help_text=_("Part ids that too many images share to name a part, each with its share. Counted by the hour."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

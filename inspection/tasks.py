@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from inspection import candidates, sweeping
+from inspection import candidates, part_identity, sweeping
 from inspection import shadow as shadows
-from inspection.models import Replay
+from inspection.models import Product, Replay
 from mltasks import supervising
 
 
@@ -14,6 +14,13 @@ from mltasks import supervising
 def sweep() -> None:
     """Score what a crash left."""
     sweeping.sweep()
+
+
+@shared_task
+def count_part_ids() -> None:
+    """Count which part ids too many images share to name a part."""
+    for product in Product.objects.all():
+        part_identity.note_shared(product)
 
 
 @shared_task

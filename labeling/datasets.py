@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from inspection.models import Inspection, Product
+from inspection.part_identity import PartIdentities
 from labeling.models import Label, LabelQuerySet, Recheck, current_name
 from mltasks import snapshots, stored_files
 from mltasks.models import DatasetSnapshot
@@ -27,17 +28,18 @@ def samples(product: Product) -> list[Sample]:
     """One sample an image. Of two labels of the same bytes the one of the higher rank counts. What two people differ on
     teaches nothing until it is settled.
 
-    Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image without a
-    part id has the group of its own file, and ``snapshots.freeze`` looks what it is like.
+    Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image whose part
+    id names no part (`inspection.part_identity`) has the group of its own file, and ``snapshots.freeze`` looks what it
+    is like.
     """
     disputed = Recheck.objects.disputed().filter(inspection__product=product)
     labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
-    group_of = groups(label.inspection for label in labels)
+    group_of = groups((label.inspection for label in labels), PartIdentities(product))
     counting = {label.inspection.image_sha256: label for label in sorted(labels, key=lambda label: label.rank)}
     return [_sample(label, group_of[sha256]) for sha256, label in counting.items()]
 
 
-def groups(parts: Iterable[Inspection]) -> dict[str, str]:
+def groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
     """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
     or without one by its file, so that its name does not depend on the order of the parts."""
     root: dict[str, str] = {}
@@ -54,7 +56,7 @@ def groups(parts: Iterable[Inspection]) -> dict[str, str]:
         file = file_group(part.image_sha256)
         files.add(part.image_sha256)
         # A part id before a file: the group's name says whether its part is known.
-        least, other = sorted((find(file), find(f"part {part.part_id}" if part.part_id else file)), key=_known_first)
+        least, other = sorted((find(file), find(identities.group(part) or file)), key=_known_first)
         root[other] = least
     return {sha256: find(file_group(sha256)) for sha256 in files}
 

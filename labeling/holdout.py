@@ -13,6 +13,7 @@ from django.db.models import Count, Q
 
 from inspection import lots
 from inspection.models import Inspection, Product
+from inspection.part_identity import PartIdentities
 from labeling.models import Label
 
 # The first labels all teach: a fifth of so few measures nothing, and is missed.
@@ -28,15 +29,15 @@ def draw(product: Product, parts: Sequence[Inspection]) -> None:
     new = [part for part in parts if part.holdout is None]
     if not new:
         return
-    known = _known(product, new) if _begun(product) else None
+    identities = PartIdentities(product)
+    known = _known(product, new, identities) if _begun(product) else None
     for part in new:
-        part.holdout = known is not None and _drawn(product, part, known)
+        part.holdout = known is not None and _drawn(product, identities.names(part), known)
     for value in (True, False):
         Inspection.objects.filter(pk__in=[part.pk for part in new if part.holdout is value]).update(holdout=value)
 
 
-def _drawn(product: Product, part: Inspection, known: dict[str, bool]) -> bool:
-    keys = _keys(part)
+def _drawn(product: Product, keys: Sequence[str], known: dict[str, bool]) -> bool:
     found = next((known[key] for key in keys if key in known), None)
     drawn = lot(product, keys[0]) < product.holdout_share if found is None else found
     known |= dict.fromkeys(keys, drawn)
@@ -55,14 +56,14 @@ def _begun(product: Product) -> bool:
     return labeled[: BEGINS_AT + 1].count() > BEGINS_AT
 
 
-def _known(product: Product, parts: Sequence[Inspection]) -> dict[str, bool]:
+def _known(product: Product, parts: Sequence[Inspection], identities: PartIdentities) -> dict[str, bool]:
     """The lots of what was labeled before and shows the same as these parts, by key."""
-    ids = {part.part_id for part in parts if part.part_id}
+    ids = {identities.part_id(part.part_id) for part in parts} - {""}
     files = {part.image_sha256 for part in parts}
     same = Inspection.objects.filter(Q(part_id__in=ids) | Q(image_sha256__in=files), product=product)
     before = same.filter(labels__isnull=False).exclude(pk__in=_labeled_first_now(parts))
     found = before.only("part_id", "image_sha256", "holdout")
-    return {key: bool(part.holdout) for part in found for key in _keys(part)}
+    return {key: bool(part.holdout) for part in found for key in identities.names(part)}
 
 
 def _labeled_first_now(parts: Sequence[Inspection]) -> set[UUID]:
@@ -70,9 +71,3 @@ def _labeled_first_now(parts: Sequence[Inspection]) -> set[UUID]:
     keys = {part.pk for part in parts}
     labels = Label.objects.filter(inspection__in=keys).order_by().values("inspection").annotate(number=Count("pk"))
     return keys - set(labels.filter(number__gt=1).values_list("inspection", flat=True))
-
-
-def _keys(part: Inspection) -> list[str]:
-    """What a part is known by: its part id where it has one, and its image."""
-    file = f"file {part.image_sha256}"
-    return [f"part {part.part_id}", file] if part.part_id else [file]

@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from inspection.models import Inspection, Product
+from inspection.part_identity import PartIdentities
+from labeling import part_id_notes
 from labeling.datasets import standing_labels, take_snapshot
 from mltasks import pretraining
 from mltasks.models import BackboneRun, DatasetSnapshot
@@ -26,6 +28,7 @@ def pretrain(product: Product, lesson: Lesson, *, requested_by: User | None = No
     ValueError when the product's training settings can't be used.
     """
     config = product.train_config()
+    part_id_notes.notes(product)  # the snapshot groups its parts by what is counted here
     with transaction.atomic():
         snapshot, missing = _labels(product)
         return pretraining.start(
@@ -50,7 +53,8 @@ def _labels(product: Product) -> tuple[DatasetSnapshot | None, str]:
 def stored_images(product: Product) -> Iterator[Stored]:
     """The product's newest stored images, each with its station's region as it was at intake."""
     labels = list(standing_labels(product).values_list("inspection__image_sha256", "inspection__part_id"))
-    files, parts = {sha256 for sha256, _ in labels}, {part for _, part in labels if part}
+    identities = PartIdentities(product)
+    files, parts = {sha256 for sha256, _ in labels}, {identities.part_id(part) for _, part in labels} - {""}
     found = Inspection.objects.filter(product=product).order_by("-received_at", "-id")
     for name, sha256, roi, part in found.values_list("image_name", "image_sha256", "roi", "part_id")[:NEWEST]:
         yield Stored(name, sha256, roi, labeled=sha256 in files or part in parts)

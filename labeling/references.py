@@ -10,6 +10,7 @@ from django.db import transaction
 from inspection import embedding_parts
 from inspection.models import Embedding, Inspection
 from inspection.nearest import nearest
+from inspection.part_identity import PartIdentities
 from labeling import answering
 from labeling.models import DefectType, Label
 from mltasks import registry
@@ -100,5 +101,6 @@ def _labels(parts: list[Inspection]) -> list[Label]:
 
 
 def _same(part: Inspection, other: Inspection) -> bool:
-    same_id = bool(part.part_id) and part.part_id == other.part_id
+    group = PartIdentities(part.product).group(part)
+    same_id = bool(group) and part.part_id == other.part_id
     return same_id or part.image_sha256 == other.image_sha256

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from inspection.models import Product
+from labeling import part_id_notes
 from labeling.datasets import take_snapshot
 from mltasks import training
 from mltasks.models import TrainingRun
@@ -29,6 +30,9 @@ def retrain(
     and ValueError when the product's training settings can't be used.
     """
     config = product.train_config()
+    noted = part_id_notes.notes(product)
     with transaction.atomic():
         snapshot = take_snapshot(product)
-        return training.start(snapshot, config, trigger=trigger, requested_by=requested_by, night=night, hint=hint)
+        return training.start(
+            snapshot, config, trigger=trigger, requested_by=requested_by, night=night, hint=hint, notes=noted
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,12 +34,13 @@ def start(
     requested_by: User | None = None,
     night: date | None = None,
     hint: bool = True,
+    notes: Iterable[str] = (),
 ) -> TrainingRun:
     """Queue a run on a snapshot; a worker hears of it once the transaction commits.
 
     Where the config's backbone weights are ``auto`` and the model has taught a better backbone, the run's own config
-    names its file and hash. ``hint`` False leaves it to the caller, who executes the run at once. Raises IntegrityError
-    when the model already has a run for that ``night``.
+    names its file and hash. ``hint`` False leaves it to the caller, who executes the run at once. ``notes`` on the data
+    go to the run's log. Raises IntegrityError when the model already has a run for that ``night``.
     """
     run = TrainingRun.objects.create(
         model=snapshot.model,
@@ -48,7 +50,13 @@ def start(
         requested_by=requested_by,
         night=night,
         stage=gettext_noop("Waiting for a worker"),
-        log=log_line(f"Queued on {snapshot}: {snapshot.good} good and {snapshot.defective} defective images."),
+        log="".join(
+            log_line(line)
+            for line in (
+                f"Queued on {snapshot}: {snapshot.good} good and {snapshot.defective} defective images.",
+                *notes,
+            )
+        ),
     )
     if hint:
         transaction.on_commit(lambda: hints.send(run.pk))

@@ -27,7 +27,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     product = chosen_product(request)
     if product is None:
         return render(request, "dashboard/no_product.html")
-    return render(request, "dashboard/index.html", {**_facts(product), **_lines(product), "days": facts.days(product)})
+    once = {"days": facts.days(product), "part_ids": facts.part_ids(product)}
+    return render(request, "dashboard/index.html", {**_facts(product), **_lines(product), **once})
 
 
 @require_GET

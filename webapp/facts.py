@@ -13,6 +13,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from inspection.models import Inspection, Product, RemovedParts, Station
+from inspection.part_identity import PartIdentities
 from labeling import backlog, history, nightly
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, TrainingRun
@@ -60,6 +61,15 @@ def waiting(product: Product) -> dict[str, Any]:
         "oldest": backlog.oldest_wait(product),
         "teaching": history.teaching(product),
     }
+
+
+def part_ids(product: Product) -> list[dict[str, Any]]:
+    """Part ids that too many images share to name a part: ``part_id, share, named`` (among the placeholders)."""
+    identities = PartIdentities(product)
+    return [
+        {"part_id": part_id, "share": share, "named": identities.is_placeholder(part_id)}
+        for part_id, share in product.shared_part_ids.items()
+    ]
 
 
 def champion(product: Product) -> dict[str, Any] | None:

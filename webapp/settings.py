@@ -207,6 +207,7 @@ CELERY_TIMEZONE = env.text("TIME_ZONE", "UTC")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers, too
 CELERY_BEAT_SCHEDULE = {
     "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "count-part-ids": {"task": "inspection.tasks.count_part_ids", "schedule": 3600.0, "options": {"expires": 3600}},
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
     "score-by-challengers": {"task": "inspection.tasks.shadow", "schedule": 5.0, "options": {"expires": 5}},
     "look-at-candidates": {

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
+from labeling import part_id_notes
 from labeling.retraining import retrain
 from mltasks import training
 from mltasks.foreground import with_bar
@@ -29,6 +30,8 @@ class Command(BaseCommand):
             wanted = Product.objects.select_related("registered_model").get(slug=product)
         except Product.DoesNotExist:
             raise CommandError(f"There is no product {product!r}.") from None
+        for note in part_id_notes.notes(wanted):
+            self.stdout.write(note, self.style.WARNING)
         try:
             run = retrain(wanted, trigger=TrainingRun.Trigger.COMMAND, hint=queue)
         except ValueError as error:
