@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from webapp.client_address import unusable
+
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
 _SHORTEST_KEY, _SHORTEST_TOKEN, _FEWEST_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
@@ -74,6 +76,15 @@ def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMes
         return []
     hint = "Set METRICS_TOKEN to 32 random letters and digits, or leave it out: only this machine reads them then."
     return [checks.Error("METRICS_TOKEN is too short to be secret.", hint=hint, id="webapp.E012")]
+
+
+def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse proxies that are no addresses, and to believe everybody."""
+    hint = "Set TRUSTED_PROXIES to the addresses or networks of your proxies, such as 10.0.0.5,172.18.0.0/16"
+    return [
+        checks.Error(f"TRUSTED_PROXIES: {text!r} is no address and no network of proxies.", hint=hint, id="webapp.E013")
+        for text in unusable(settings.TRUSTED_PROXIES)
+    ]
 
 
 def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -144,6 +155,7 @@ _CHECKS = (
     check_secret_key,
     check_hosts,
     check_metrics_token,
+    check_trusted_proxies,
     check_folders,
     check_backbone,
     check_store,

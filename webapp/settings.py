@@ -244,6 +244,13 @@ LOGOUT_REDIRECT_URL = "login"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "webapp.lockouts.LockoutHandler"
+AXES_CLIENT_IP_CALLABLE = "webapp.client_address.lockout_address"
+# Who logs in takes their failures back, and tries during a lock do not make it longer.
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# Proxies whose X-Forwarded-For is believed; without them all people behind a proxy have one address.
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", [])
 AXES_LOCKOUT_TEMPLATE = "429.html"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
