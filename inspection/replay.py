@@ -135,7 +135,8 @@ def _score(replay: Replay, progress: ProgressCallback) -> evidence.Figures:
     versions = [replay.candidate, *([replay.champion] if replay.champion else [])]
     todo = [(version, rescoring.missing(version, replay.parts)) for version in versions]
     whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
-    progress(Progress(0.0, f"{whole} scores to make, {len(replay.parts) * len(versions) - whole} known"))
+    known = len(replay.parts) * len(versions) - whole
+    progress(Progress(0.0, f"{whole} scores to make, {known} known: loading the versions"))
     for version, keys in todo:
         for scored in rescoring.score_parts(version, keys):
             done += scored.looked

@@ -31,7 +31,7 @@ UNREADABLE = (FileNotFoundError, images.ImageError)
 
 
 class Scored(NamedTuple):
-    """How many parts of a batch were looked at, and how many of these have no image that can be read."""
+    """How many parts were looked at in one step, and how many of these have no image that can be read."""
 
     looked: int
     unread: int
@@ -65,9 +65,9 @@ def missing(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
 def score_parts(
     version: ModelVersion, keys: Sequence[UUID], source: Rescore.Source = Rescore.Source.REPLAY
 ) -> Iterator[Scored]:
-    """Score stored parts by a version, as many at a time as the machine has cores for, and keep each score; a step a
-    batch. Parts that were removed meanwhile, or whose image can't be read, are passed over.
+    """Score stored parts by a version, as many at a time as the machine has cores for, and yield a step for each part.
 
+    Scores are written batch by batch. Parts that were removed meanwhile, or whose image can't be read, are passed over.
     Raises BundleCorrupt for a version whose files are damaged, and StoreAway.
     """
     if not keys:
@@ -76,10 +76,14 @@ def score_parts(
     with ThreadPoolExecutor(settings.SCORING_IMAGES, thread_name_prefix="rescore") as threads:
         for some in (keys[start : start + BATCH] for start in range(0, len(keys), BATCH)):
             parts = list(Inspection.objects.filter(pk__in=some).select_related("product"))
-            found = list(threads.map(lambda part: _readable(scorer, part), parts))
-            rows = [_row(version, part, scores, source) for part, scores in zip(parts, found, strict=True) if scores]
+            rows = []
+            for part, scores in zip(parts, threads.map(lambda part: _readable(scorer, part), parts), strict=True):
+                if scores:
+                    rows.append(_row(version, part, scores, source))
+                yield Scored(1, 0 if scores else 1)
             _keep(rows)
-            yield Scored(len(some), len(parts) - len(rows))
+            if removed := len(some) - len(parts):
+                yield Scored(removed, 0)
 
 
 def decision(scores: Scores, version: ModelVersion, part: Inspection) -> routing.Decision:

@@ -16,6 +16,8 @@ from mltasks.leased import LeasedRun, LeasedRunQuerySet, RunState, runs_of
 from mltasks.models import TrainingRun
 
 LEASE = timedelta(seconds=60)
+# Stage of a run whose process has not reported yet.
+STARTING = gettext_noop("Starting")
 
 
 class RunNotAvailable(RuntimeError):  # noqa: N818 - a state of the thing
@@ -50,7 +52,7 @@ class RunLease:
                 started_at=Now(),
                 finished_at=None,
                 progress=0.0,
-                stage=gettext_noop("Starting"),
+                stage=STARTING,
                 epochs=[],
                 error="",
             )

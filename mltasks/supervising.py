@@ -8,17 +8,21 @@ import signal
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from typing import IO
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models.functions import Now
 
 from mltasks import sweeping
 from mltasks.leased import LeasedRun
-from mltasks.leases import RunLease, RunNotAvailable, let_go
+from mltasks.leases import LEASE, STARTING, RunLease, RunNotAvailable, let_go
 from mltasks.models import TrainingRun
+from mltasks.reporting import STALLED_AFTER
 
 LOOK_EVERY = 5.0  # seconds
+STARTS_WITHIN = timedelta(seconds=STALLED_AFTER)
 _STDERR_TAIL = 4000  # bytes that the run's log keeps of a process that died
 
 
@@ -62,8 +66,13 @@ def _watch(process: subprocess.Popen[bytes], lease: RunLease) -> int:
 
 
 def _held(lease: RunLease) -> bool:
+    """Return True while the run belongs to the lease, and renew the lease while the process starts.
+
+    A process of low priority that starts beside a training may need longer than a lease until its own heartbeat begins.
+    """
     try:
-        return lease.held().exists()
+        starting = lease.held().filter(stage=STARTING, started_at__gt=Now() - STARTS_WITHIN)
+        return bool(starting.update(lease_expires_at=Now() + LEASE)) or lease.held().exists()
     except (OperationalError, InterfaceError):
         connection.close()  # the next look tries again; the training keeps its work meanwhile
         return True

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from mltasks import backbone_files, hints, version_files
 from mltasks.leased import LeasedRun, runs_of
-from mltasks.leases import let_go
+from mltasks.leases import LEASE, let_go
 from mltasks.models import ModelVersion, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ def free_abandoned() -> int:
     for kind in kinds():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
             if run.lease_token is not None:
-                words = f"The {run.work} stopped without a word: its worker or its machine went away"
+                words = (
+                    f"The {run.work} stopped answering for {LEASE.seconds} seconds: its worker or its machine went away"
+                )
                 freed += let_go(run, run.lease_token, words)
     return freed
 

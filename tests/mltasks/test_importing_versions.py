@@ -350,7 +350,7 @@ def test_what_a_killed_import_leaves_is_swept(
     TrainingRun.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
     assert sweeping.sweep() == 2
     run.refresh_from_db()
-    assert run.state == "failed" and run.error.startswith("The import stopped without a word")
+    assert run.state == "failed" and run.error.startswith("The import stopped answering for 60 seconds")
     assert "Begin it again." in run.error and not left.exists()
 
 

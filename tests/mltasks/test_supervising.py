@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,8 +18,9 @@ import psutil
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 
-from mltasks import supervising, training
+from mltasks import leases, supervising, sweeping, training
 from mltasks.leases import RunLease
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.snapshots import freeze
@@ -106,6 +108,32 @@ def test_it_dies_with_its_worker(run: TrainingRun) -> None:
     wait_for("the training to die", lambda: not trainers(run), timeout=10)
     run.refresh_from_db()
     assert run.state == "running", "Nobody was left to tell; the sweep does when the lease runs out."
+
+
+def test_a_process_that_starts_slowly_keeps_its_run(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A lease that is over long before a process has loaded its libraries and can renew it.
+    for module in (leases, supervising):
+        monkeypatch.setattr(module, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(supervising, "LOOK_EVERY", 0.2)
+    TrainingRun.objects.update(config={"max_epoch": 3})
+    supervisor = threading.Thread(target=_supervise, args=[run])
+    supervisor.start()
+    freed = 0
+    while supervisor.is_alive():
+        freed += sweeping.free_abandoned()
+        time.sleep(0.1)
+    run.refresh_from_db()
+    assert (freed, run.state, run.attempt) == (0, "failed", 1)
+    assert "Unknown training settings" in run.error
+
+
+def test_a_process_that_never_starts_loses_its_run(run: TrainingRun) -> None:
+    lease = RunLease.take(run.pk)
+    TrainingRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    assert supervising._held(lease) and sweeping.free_abandoned() == 0
+    TrainingRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1), started_at=Now() - timedelta(hours=1))
+    assert supervising._held(lease), "Until the sweep comes."
+    assert sweeping.free_abandoned() == 1 and not supervising._held(lease)
 
 
 def test_a_process_that_cannot_begin_is_told_with_its_last_words(

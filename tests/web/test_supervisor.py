@@ -85,6 +85,11 @@ def test_every_program_is_there() -> None:
     assert all(Path(one.command[0]).is_file() for one in programs(demo=True))
 
 
+def test_each_queue_has_one_worker_and_replays_give_way() -> None:
+    workers = [one for one in programs(demo=True) if "worker" in one.command]
+    assert sorted((one.name, one.nice) for one in workers) == [("replay", 19), ("scoring", 0), ("training", 0)]
+
+
 def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child], output: io.StringIO) -> None:
     one = child("import time; time.sleep(600)")
     one.start()

@@ -24,7 +24,6 @@ def programs(*, demo: bool) -> list[Program]:
         _worker("training"),
         # A replay and a challenger beside each other, and neither at the cost of a station that waits.
         _worker("replay", concurrency=2, nice=19),
-        _worker("replay"),
         Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]
     if demo:

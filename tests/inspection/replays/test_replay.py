@@ -52,6 +52,14 @@ def test_a_second_replay_scores_nothing_twice(candidate: ModelVersion, receive: 
     assert "1 scores to make, 13 known" in done.log
 
 
+def test_it_tells_of_each_part_from_the_first_on(candidate: ModelVersion) -> None:
+    steps: list[tuple[float, str]] = []
+    replay.execute(replay.start(candidate, hint=False), lambda step: steps.append((step.share, step.stage)))
+    assert steps[0] == (0.0, "6 scores to make, 6 known: loading the versions")
+    scoring = [share for share, stage in steps if stage == "Scoring by version 2"]
+    assert scoring == [pytest.approx(0.98 * number / 6) for number in range(1, 7)]
+
+
 def test_it_takes_the_newest_and_the_labeled_before_others(candidate: ModelVersion, product: Product) -> None:
     parts = list(Inspection.objects.order_by("-received_at"))
     Inspection.objects.filter(pk=parts[4].pk).update(person_says="PASS")
