@@ -1,5 +1,5 @@
-"""What becomes of a new version without a person: a replay where one is asked, a measurement on the locked holdout, and
-after a night's training perhaps its promotion, through the gate that everybody goes through."""
+"""What happens to a new version without a person: a replay of the line's history, and after a night's training its
+promotion where the policy allows it, through the same gate as any other."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ def sweep() -> tuple[list[Replay], list[Promotion]]:
 
 
 def start_missing(product: Product) -> list[Replay]:
-    """Queue a replay of the product's newest version if it never had one: of history where the policy asks for it, else
-    of the locked holdout, by which versions compare over months."""
+    """Queue the replay that the product's newest version lacks, if there is a part to replay.
+
+    A candidate is replayed over the line's history, the locked holdout included, beside the present champion. Where
+    there is no champion to hold it against, the locked holdout alone is scored.
+    """
     version = _newest(product)
-    if version is None or version.replays.exists():
-        return []
-    scope = _wanted(product, version)
+    scope = _missing(product, version) if version else None
     try:
-        return [replay.start(version, scope=scope)] if scope else []
+        return [replay.start(version, scope=scope)] if version and scope else []
     except ReplayRefused as refused:
-        logger.info("No replay of %s: %s", version, refused)
+        logger.debug("No replay of %s: %s", version, refused)
         return []
 
 
@@ -65,8 +66,9 @@ def _newest(product: Product) -> ModelVersion | None:
     return of_product.select_related("model", "run__snapshot").order_by("-number").first()
 
 
-def _wanted(product: Product, version: ModelVersion) -> Replay.Scope | None:
-    asked = product.gate_replay or product.gate_cost or product.promote_nightly or product.gate_escapes is not None
-    if asked and version.state == ModelVersion.State.CANDIDATE and registry.champion(version.model):
-        return Replay.Scope.HISTORY
-    return Replay.Scope.HOLDOUT if replay.locked(product).exists() else None
+def _missing(product: Product, version: ModelVersion) -> Replay.Scope | None:
+    champion = registry.champion(version.model)
+    if champion and version.state == ModelVersion.State.CANDIDATE:
+        beside = version.replays.filter(scope=Replay.Scope.HISTORY, champion=champion)
+        return None if beside.exists() else Replay.Scope.HISTORY
+    return Replay.Scope.HOLDOUT if not version.replays.exists() and replay.locked(product).exists() else None

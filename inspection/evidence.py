@@ -35,6 +35,8 @@ def of(replay: Replay, *, unread: int = 0) -> Figures:
         "labeled": sum(one.person is not None for one in judged),
         "learned": sum(one.person is not None and one.learned for one in judged),
         "evidence": len(evidence),
+        "judged": len({one.part for one in evidence}),
+        "defective": len({one.part for one in evidence if one.defective}),
         "weighed": sum(one.weight is not None for one in evidence),
         "costs": {"fn": costs.fn, "fp": costs.fp, "review": costs.review},
         "matrix": _matrix(judged),

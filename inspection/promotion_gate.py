@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from inspection import replay
+from inspection import replay_gate
 from inspection.models import Product, Replay
+from inspection.sample_size import MIN_PARTS, is_enough
 from mltasks.gate import Line
 from mltasks.models import Approval, ModelVersion, Verification
 from mltasks.verifying_by_worker import why_not_again
@@ -23,13 +24,14 @@ def lines(version: ModelVersion, champion: ModelVersion | None, by: User | None)
     product = Product.objects.filter(registered_model=version.model_id).first()
     if product is None:
         return []
-    done = replay.latest(version, champion)
+    replayed, champion_recall, cost, escapes = replay_gate.lines(product, version, champion)
     return [
         _labels(product, version),
-        _replayed(product, champion, done),
+        replayed,
         _recall(product, version),
-        _cost(product, champion, done),
-        _escapes(product, champion, done),
+        champion_recall,
+        cost,
+        escapes,
         _reproducible(product, version),
         _second_person(product, version, champion, by),
     ]
@@ -46,39 +48,26 @@ def _labels(product: Product, version: ModelVersion) -> Line:
     return Line("labels", _("Labels"), least > 0, count >= least, words.format(count=count, least=least))
 
 
-def _replayed(product: Product, champion: ModelVersion | None, done: Replay | None) -> Line:
-    title = _("Replay")
-    if champion is None:
-        return Line("replay", title, product.gate_replay, True, _("There is no champion yet to replay it beside."))
-    if done is None:
-        words = _("The line's history was not scored by it beside version {number}: replay it first.")
-        return Line("replay", title, product.gate_replay, False, words.format(number=champion.number))
-    words = _("{count} parts of the line were scored by it beside version {number}.")
-    said = words.format(count=done.figures["parts"], number=champion.number)
-    return Line("replay", title, product.gate_replay, True, said)
-
-
 def _recall(product: Product, version: ModelVersion) -> Line:
     title, asked = _("Recall on the locked holdout"), product.gate_recall is not None
-    least = product.gate_recall or 0.0
     measured = _holdout(version)
     if measured is None:
         words = _("It was not measured there: replay it once labels are locked, or label more.")
         return Line("recall", title, asked, None, words)
     figure, how = measured["recall"]["corrected"], _("corrected for how parts came to be labeled")
-    if figure["value"] is None:
-        figure, how = measured["recall"]["counted"], _("as counted: none of its defective parts came by chance")
-    if figure["value"] is None:
-        return Line("recall", title, asked, None, _("There is no defective part among what is locked: label more."))
+    if not is_enough(figure):
+        figure, how = measured["recall"]["counted"], _("as counted among the labels")
+    if not is_enough(figure):
+        words = _("{parts} defective parts are locked, too few to say: at least {least} are needed. Label more parts.")
+        return Line("recall", title, asked, None, words.format(parts=figure["parts"], least=MIN_PARTS))
+    least = product.gate_recall or 0.0
+    return Line("recall", title, asked, bool(figure["low"] >= least), _recall_text(figure, how, least))
+
+
+def _recall_text(figure: Figures, how: str, least: float) -> str:
     words = _("{value} of {parts} defective parts, at least {low} with 95 % confidence, {how}; {least} is asked.")
-    said = words.format(
-        value=_percent(figure["value"]),
-        parts=figure["parts"],
-        low=_percent(figure["low"]),
-        how=how,
-        least=_percent(least),
-    )
-    return Line("recall", title, asked, bool(figure["low"] >= least), said)
+    share = {"value": _percent(figure["value"]), "low": _percent(figure["low"]), "least": _percent(least)}
+    return words.format(**share, parts=figure["parts"], how=how)
 
 
 def _holdout(version: ModelVersion) -> Figures | None:
@@ -87,50 +76,6 @@ def _holdout(version: ModelVersion) -> Figures | None:
     last = rows.first()
     measured: Figures | None = last.figures["holdout"]["candidate"] if last else None
     return measured
-
-
-def _cost(product: Product, champion: ModelVersion | None, done: Replay | None) -> Line:
-    title, asked = _("Cost"), product.gate_cost
-    if champion is None:
-        return Line("cost", title, asked, True, _("There is no champion yet to compare it with."))
-    if done is None:
-        return Line("cost", title, asked, None, _("Not known before a replay."))
-    both = done.figures["cost"]
-    found, how = both["corrected"], _("corrected for how parts came to be labeled")
-    if "difference" not in found or found["difference"]["value"] is None:
-        found, how = both["counted"], _("as counted among the labels")
-    if "difference" not in found or found["difference"]["value"] is None:
-        words = _("No labeled part is left that neither version learned from: label more, then replay again.")
-        return Line("cost", title, asked, None, words)
-    words = _("1000 parts cost {ours}, by version {number} {theirs}; difference {gap} ({low} to {high}), {how}.")
-    gap = found["difference"]
-    said = words.format(
-        ours=f"{found['candidate']['value']:.0f}",
-        number=champion.number,
-        theirs=f"{found['champion']['value']:.0f}",
-        gap=f"{gap['value']:+.0f}",
-        low=f"{gap['low']:+.0f}",
-        high=f"{gap['high']:+.0f}",
-        how=how,
-    )
-    return Line("cost", title, asked, gap["value"] <= 0, said)
-
-
-def _escapes(product: Product, champion: ModelVersion | None, done: Replay | None) -> Line:
-    title, asked = _("New escapes"), product.gate_escapes is not None
-    most = product.gate_escapes or 0
-    if champion is None:
-        return Line("escapes", title, asked, True, _("There is no champion yet to compare it with."))
-    if done is None:
-        return Line("escapes", title, asked, None, _("Not known before a replay."))
-    gained, evidence = done.figures["gained"], done.figures["evidence"]
-    words = _("Of {count} labeled parts it passes {new} defective ones that version {number} did not.")
-    if asked:
-        words = _(
-            "Of {count} labeled parts it passes {new} defective ones that version {number} did not; {most} may be."
-        )
-    said = words.format(count=evidence, new=gained["new_escapes"], number=champion.number, most=most)
-    return Line("escapes", title, asked, gained["new_escapes"] <= most, said)
 
 
 def _reproducible(product: Product, version: ModelVersion) -> Line:

@@ -1,6 +1,7 @@
 """What a product asks of a version before it may score: its promotion policy, and the share of the locked holdout.
 
-Nothing is asked by default. `inspection.promotion_gate` judges, whichever door a promotion comes by.
+A new product asks for a replay, and for a recall and a cost not worse than the champion's. The first version has no
+champion, so nothing of this is asked of it. `inspection.promotion_gate` judges, whichever door a promotion comes by.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ HOLDOUT_SHARE = 0.2
 GATE_FIELDS = (
     "gate_labels",
     "gate_recall",
+    "gate_champion_recall",
     "gate_cost",
     "gate_replay",
     "gate_escapes",
@@ -54,16 +56,22 @@ class PromotionPolicy(models.Model):
             "interval is at least this. Empty: not asked."
         ),
     )
+    gate_champion_recall = models.BooleanField(
+        _("recall not below the champion's"),
+        default=True,
+        db_default=True,
+        help_text=_("On the labeled parts of the replay, no more defective parts pass than by the champion."),
+    )
     gate_cost = models.BooleanField(
         _("cost not above the champion's"),
-        default=False,
-        db_default=False,
+        default=True,
+        db_default=True,
         help_text=_("On the labeled parts of the replay, 1000 parts cost no more than by the champion."),
     )
     gate_replay = models.BooleanField(
         _("replayed"),
-        default=False,
-        db_default=False,
+        default=True,
+        db_default=True,
         help_text=_("The line's own history was scored by it, beside the present champion."),
     )
     gate_escapes = models.PositiveIntegerField(

@@ -107,12 +107,20 @@ def execute(replay: Replay, progress: ProgressCallback = no_progress, *, lease: 
 
 def chosen(product: Product, days: int, most: int) -> list[UUID]:
     """The parts of a replay of history: ids, each once."""
-    since = timezone.now() - timedelta(days=days)
-    decided = Inspection.objects.filter(product=product, state=Inspection.State.DECIDED, received_at__gte=since)
-    newest = decided.order_by("-received_at", "-id").values_list("pk", flat=True)
+    newest = _decided(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
     labeled = list(newest.filter(person_says__isnull=False)[:most])
     others = newest.filter(person_says__isnull=True)[: most - len(labeled)]
     return list(dict.fromkeys([*labeled, *others, *_holdout(product)]))
+
+
+def is_possible(product: Product) -> bool:
+    """Return True if a replay of history would find a part."""
+    return _decided(product, DAYS).exists() or locked(product).exists()
+
+
+def _decided(product: Product, days: int) -> InspectionQuerySet:
+    since = timezone.now() - timedelta(days=days)
+    return Inspection.objects.filter(product=product, state=Inspection.State.DECIDED, received_at__gte=since)
 
 
 def _holdout(product: Product) -> Iterator[UUID]:

@@ -97,7 +97,9 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             **_beside(version, champion),
             "form": form,
-            "lines": gate.lines(version, champion, request.user),
+            "lines": gate.worst_first(lines),
+            "gate": gate.state(lines),
+        lines = gate.lines(version, champion, request.user)
             "opts": self.opts,
             "media": self.media,
             "title": gettext("Promote {version}").format(version=version),

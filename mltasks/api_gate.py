@@ -21,7 +21,10 @@ from mltasks.serializers import GateLineSerializer, PromotionRequestSerializer
 class GateSerializer(serializers.Serializer[Any]):
     """Every line, asked or not, of a promotion by who asks, over the present champion."""
 
-    open = serializers.BooleanField(help_text="Whether all that is asked holds.")
+    open = serializers.BooleanField(help_text="True if nothing that is asked fails.")
+    state = serializers.ChoiceField(
+        [str(state) for state in gate.State], help_text="Tells a gate that nothing was asked of from one that is open."
+    )
     champion = serializers.IntegerField(allow_null=True, help_text="Number of the present champion.")
     lines = GateLineSerializer(many=True)
 
@@ -55,7 +58,8 @@ class VersionGate(APIView):
         by = request.user if isinstance(request.user, User) else None
         lines = gate.lines(version, champion, by)
         found = {
-            "open": not any(line.fails for line in lines),
+            "open": gate.state(lines) != gate.State.CLOSED,
+            "state": gate.state(lines),
             "champion": champion.number if champion else None,
             "lines": [line.to_json() for line in lines],
         }

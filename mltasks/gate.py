@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, cast
 
 from django.conf import settings
@@ -40,12 +41,20 @@ class Line:
         return asdict(self)
 
 
+class State(StrEnum):
+    """Answer of the gate as a whole."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    NOTHING_ASKED = "nothing_asked"
+
+
 class GateClosed(ValueError):  # noqa: N818 - a state of the thing
     """Something that is asked does not hold. ``lines`` are those that fail."""
 
     def __init__(self, failing: Sequence[Line]) -> None:
         self.lines = tuple(failing)
-        said = "; ".join(f"{line.title}: {line.words}" for line in failing)
+        said = " ".join(f"{line.title}: {line.words}" for line in failing)
         super().__init__(_("The promotion policy does not let it pass. {said}").format(said=said))
 
 
@@ -55,6 +64,19 @@ def lines(version: ModelVersion, champion: ModelVersion | None, by: User | None)
         Callable[[ModelVersion, ModelVersion | None, User | None], list[Line]], import_string(settings.PROMOTION_GATE)
     )
     return answer(version, champion, by)
+
+
+def state(found: Sequence[Line]) -> State:
+    """Return the gate's answer. A gate of which nothing is asked is no open one: nothing was checked."""
+    if any(line.fails for line in found):
+        return State.CLOSED
+    return State.OPEN if any(line.asked for line in found) else State.NOTHING_ASKED
+
+
+def worst_first(found: Sequence[Line]) -> list[Line]:
+    """Return the lines as people read them: those that do not hold, those not known, those that hold, the others."""
+    order = {False: 0, None: 1, True: 2}
+    return sorted(found, key=lambda line: order[line.holds] if line.asked else 3)
 
 
 def check(found: Sequence[Line], override: str) -> None:

@@ -54,6 +54,8 @@ PLOT_WORDS = {
     "labels": _("Average precision by the number of labels, with intervals"),
     "training": _("Loss by epoch"),
 }
+# Shares that differ by less are the same at the precision that pages show.
+SAME = 0.0005
 VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 # A head of so many bytes names an SVG's size.
 HEAD = 1000
@@ -216,17 +218,42 @@ class Row:
     candidate: dict[str, Any] | None
     champion: dict[str, Any] | None
     difference: str
+    worse: bool = False
 
 
 def compare(candidate: ModelVersion, champion: ModelVersion | None) -> list[Row]:
-    """The figures of a candidate beside the champion's, each difference in words that respect the intervals."""
+    """Return the figures of a candidate beside the champion's, those that are worse first, each difference in words
+    that respect the intervals."""
     ours = Reading(candidate).metrics
     theirs = Reading(champion).metrics if champion else {}
-    return [
-        Row(name, str(words), ours.get(name), theirs.get(name), difference(ours.get(name), theirs.get(name), more))
+    rows = [
+        _row(name, str(words), ours.get(name), theirs.get(name), more)
         for name, words, more in COMPARED
         if name in ours or name in theirs
     ]
+    return sorted(rows, key=lambda row: not row.worse)
+
+
+def _row(
+    name: str, words: str, ours: dict[str, Any] | None, theirs: dict[str, Any] | None, more_is_better: bool
+) -> Row:
+    return Row(
+        name, words, ours, theirs, difference(ours, theirs, more_is_better), _is_worse(ours, theirs, more_is_better)
+    )
+
+
+def _is_worse(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None, more_is_better: bool) -> bool:
+    if not _is_known(ours) or not _is_known(theirs):
+        return False
+    gap: float = ours["value"] - theirs["value"]
+    return abs(gap) >= SAME and (gap > 0) != more_is_better
+
+
+def cost_difference(candidate: Reading, champion: Reading | None) -> float | None:
+    """Return how much more 1000 parts cost by the candidate than by the champion; None where one is not known."""
+    if champion is None or candidate.cost is None or champion.cost is None:
+        return None
+    return candidate.cost[0] - champion.cost[0]
 
 
 def lessons(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -244,12 +271,23 @@ def difference(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None,
     if not _is_known(ours) or not _is_known(theirs):
         return ""
     gap = ours["value"] - theirs["value"]
-    if abs(gap) < 0.0005:
+    if abs(gap) < SAME:
         return gettext("the same")
     better = gettext("{points} points better"), gettext("{points} points better, within what chance explains")
     worse = gettext("{points} points worse"), gettext("{points} points worse, within what chance explains")
     said = (better if (gap > 0) == more_is_better else worse)[0 if _are_apart(ours, theirs) else 1]
     return said.format(points=f"{abs(gap) * 100:.1f}")
+
+
+def clearly_worse(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None, more_is_better: bool) -> bool:
+    """Return True if our figure is worse than theirs by more than chance explains: their intervals do not overlap."""
+    if (
+        ours is None
+        or theirs is None
+        or None in (ours.get("low"), ours.get("high"), theirs.get("low"), theirs.get("high"))
+    ):
+        return False
+    return _are_apart(ours, theirs) and (ours["low"] > theirs["high"]) != more_is_better
 
 
 def stands_out(estimates: Sequence[Mapping[str, Any] | None], more_is_better: bool) -> int | None:

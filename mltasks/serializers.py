@@ -32,7 +32,9 @@ class LabelCountSerializer(serializers.Serializer[Any]):
 class GateLineSerializer(serializers.Serializer[Any]):
     """One thing that a product may ask of a version. ``holds`` is null where there is nothing to tell it by."""
 
-    name = serializers.CharField(help_text="labels, replay, recall, cost, escapes, reproducible or second_person.")
+    name = serializers.CharField(
+        help_text="labels, replay, recall, champion_recall, cost, escapes, reproducible or second_person."
+    )
     title = serializers.CharField()
     asked = serializers.BooleanField()
     holds = serializers.BooleanField(allow_null=True)

@@ -17,8 +17,8 @@ from mltasks.choice import chosen_model, remember
 from mltasks.forms import ApprovalForm, PromotionForm
 from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
-from mltasks.reading import Reading, compare, lessons
-from mltasks.signed_in import needs, person, whole_number
+from mltasks.reading import Reading, compare, cost_difference, lessons
+from mltasks.signed_in import needs, person
 
 may_look = needs("mltasks.view_modelversion")
 RUNS_SHOWN = 20
@@ -99,14 +99,16 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         return redirect("version", model, number)
     lines = gate.lines(found, champion, person(request))
     context = {
+    read, champion_read = Reading(found), Reading(champion) if champion else None
         "version": found,
         "champion": champion,
-        "read": Reading(found),
-        "champion_read": Reading(champion) if champion else None,
+        "read": read,
+        "champion_read": champion_read,
         "rows": compare(found, champion),
         "form": form,
-        "lines": lines,
-        "closed": any(line.fails for line in lines),
+        "dearer": cost_difference(read, champion_read),
+        "lines": gate.worst_first(lines),
+        "gate": gate.state(lines),
         "checked": verification_reading.read(found),
         "approvals": found.approvals.filter(champion=champion).select_related("by"),
     }

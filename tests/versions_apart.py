@@ -49,7 +49,7 @@ def make_apart(
     version = make(model, replace(learned, report=report), False)
     _put(version, json.dumps(report).encode())
     if champion:
-        registry.promote(version, by=None, reason="The test's champion.")
+        registry.promote(version, by=None, reason="The test's champion.", override="The test needs it now.")
     return version
 
 

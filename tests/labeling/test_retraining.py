@@ -102,11 +102,15 @@ def test_the_command_promotes_as_the_admin_does(product: Product, make_version: 
     make_person("mia", "quality manager")
     make_person("rob", "reviewer")
     assert _call("promote", "plate", "1", "--reason", "First.") == ["Version 1 is champion of plate."]
-    (said,) = _call("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
+    with pytest.raises(CommandError, match=r"Replay: .*nothing to replay yet.* Send parts .*\n.*--override REASON"):
+        _call("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
+    promote = ("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
+    (said,) = _call(*promote, "--override", "The line has not started.")
     assert said == "Version 2 is champion of plate in place of version 1."
     by = Promotion.objects.latest("pk").by
     assert by is not None
     assert by.username == "mia"
+    assert Promotion.objects.latest("pk").override == "The line has not started."
     for arguments, words in (
         (["--reason", "Again."], "champion already"),
         (["--reason", " "], "needs a reason"),

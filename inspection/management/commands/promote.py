@@ -36,20 +36,23 @@ class Command(BaseCommand):
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
         try:
-            promotion = registry.promote(found, by=_person(by), reason=reason, override=override)
+            promotion = registry.promote(found, by=person(by), reason=reason, override=override)
+        except registry.GateClosed as closed:
+            raise CommandError(f"{closed}\nTo promote it all the same, say why: --override REASON") from None
         except (ValueError, PermissionDenied, registry.BundleCorrupt, StoreAway) as error:
             raise CommandError(str(error)) from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
         self.stdout.write(f"Version {version} is champion of {product}{before}.")
 
 
-def _person(username: str) -> User | None:
+def person(username: str) -> User | None:
+    """Return the user of that name who may promote; None for no name. Raises CommandError for anybody else."""
     if not username:
         return None
     try:
-        person = User.objects.get(username=username)
+        user = User.objects.get(username=username)
     except User.DoesNotExist:
         raise CommandError(f"There is no user {username!r}.") from None
-    if not person.has_perm(registry.PERMISSION):
+    if not user.has_perm(registry.PERMISSION):
         raise CommandError(f"{username} may not promote versions.")
-    return person
+    return user

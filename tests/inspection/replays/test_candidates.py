@@ -10,7 +10,7 @@ from inspection import candidates, replay
 from inspection.models import Product, Replay
 from mltasks import registry
 from mltasks.models import ModelVersion, TrainingRun
-from tests.inspection.replays.conftest import FAIL, PASS, Part, replayed
+from tests.inspection.replays.conftest import FAIL, PASS, Part, make_version, replayed
 
 pytestmark = pytest.mark.django_db
 
@@ -30,27 +30,46 @@ def at_night(version: ModelVersion) -> None:
     TrainingRun.objects.filter(pk=version.run_id).update(trigger="nightly")
 
 
-def test_nothing_is_asked_and_nothing_happens(part: Part, candidate: ModelVersion) -> None:
-    part(PASS, PASS)
-    assert candidates.sweep() == ([], [])
-
-
-def test_a_replay_that_is_asked_starts_once(product: Product, part: Part, candidate: ModelVersion) -> None:
-    part(PASS, PASS)
-    ask(product, gate_replay=True)
-    (started,), _ = candidates.sweep()
+def test_each_candidate_is_replayed_over_the_line_s_history_whatever_is_asked(
+    product: Product, part: Part, candidate: ModelVersion
+) -> None:
+    ask(product, gate_replay=False, gate_champion_recall=False, gate_cost=False)
+    seen, locked = part(PASS, PASS), part(PASS, PASS, "FAIL", holdout=True)
+    (started,), promoted = candidates.sweep()
+    assert promoted == []
     assert (started.candidate, started.scope) == (candidate, "history")
+    assert set(started.parts) == {seen.pk, locked.pk}, "The locked holdout is part of it, and not all."
     assert candidates.sweep() == ([], [])
 
 
-def test_a_locked_holdout_measures_each_new_version(part: Part, candidate: ModelVersion) -> None:
+def test_without_a_part_there_is_nothing_to_replay(candidate: ModelVersion) -> None:
+    assert candidates.sweep() == ([], [])
+
+
+def test_another_champion_asks_for_another_replay(
+    product: Product, part: Part, champion: ModelVersion, candidate: ModelVersion
+) -> None:
+    replayed(candidate, part(PASS, PASS))
+    assert candidates.sweep() == ([], [])
+    ModelVersion.objects.filter(pk=champion.pk).update(state="retired")
+    other = make_version(product, "champion")
+    ModelVersion.objects.filter(pk=other.pk).update(number=9)
+    ModelVersion.objects.filter(pk=candidate.pk).update(number=10)
+    (started,), _ = candidates.sweep()
+    assert (started.scope, started.champion) == ("history", other)
+
+
+def test_the_locked_holdout_measures_the_first_version(
+    part: Part, champion: ModelVersion, candidate: ModelVersion
+) -> None:
     part(PASS, PASS)
     locked = part(PASS, PASS, "FAIL", holdout=True)
+    ModelVersion.objects.filter(pk=champion.pk).update(state="retired")
     (started,), _ = candidates.sweep()
     assert (started.scope, started.parts) == ("holdout", [locked.pk])
     done = replay.execute(started)
     assert done.figures["holdout"]["candidate"]["recall"]["counted"]["value"] == 0.0
-    assert replay.latest(candidate, registry.champion(candidate.model)) is None, "That is no replay of history."
+    assert replay.latest(candidate, None) is None, "That is no replay of history."
 
 
 def test_a_night_s_version_promotes_itself_through_the_gate(
@@ -59,13 +78,14 @@ def test_a_night_s_version_promotes_itself_through_the_gate(
     ask(product, promote_nightly=True, gate_escapes=0)
     at_night(candidate)
     better = part(PASS, FAIL, "FAIL")
+    others = [part(PASS, PASS, "PASS") for _ in range(49)]
     (started,), promoted = candidates.sweep()
     assert promoted == [], "Not before its replay."
     Replay.objects.filter(pk=started.pk).update(state="failed")
-    replayed(candidate, better, part(FAIL, PASS, "FAIL"))
+    replayed(candidate, better, *others, part(FAIL, PASS, "FAIL"))
     assert candidates.sweep() == ([], []), "It passes a defective part that the champion stopped."
     assert registry.champion(candidate.model) == champion
-    replayed(candidate, better)
+    replayed(candidate, better, *others)
     _, (promotion,) = candidates.sweep()
     assert (promotion.version, promotion.kind, promotion.by) == (candidate, "nightly", None)
     assert candidates.sweep() == ([], [])

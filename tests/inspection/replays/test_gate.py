@@ -8,11 +8,11 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection, transaction
 
-from inspection import promotion_gate, record
+from inspection import promotion_gate, record, replay
 from inspection.models import Product
-from mltasks import registry, verifying
+from mltasks import gate, registry, verifying
 from mltasks.gate import Line
-from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.models import EvaluationReport, ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.verifying import Finding
 from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, make_person, make_version, replayed
 
@@ -26,8 +26,12 @@ def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mltasks.registry.version_files.at_hand", lambda _: None)
 
 
+NOTHING = {"gate_replay": False, "gate_champion_recall": False, "gate_cost": False}
+
+
 def ask(product: Product, **policy: Any) -> None:
-    Product.objects.filter(pk=product.pk).update(**policy)
+    """Ask for these lines alone."""
+    Product.objects.filter(pk=product.pk).update(**{**NOTHING, **policy})
 
 
 def line(name: str, version: ModelVersion, by: Any = None) -> Line:
@@ -35,14 +39,44 @@ def line(name: str, version: ModelVersion, by: Any = None) -> Line:
     return next(one for one in lines if one.name == name)
 
 
-def test_by_default_nothing_is_asked(candidate: ModelVersion) -> None:
+def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVersion) -> None:
     lines = promotion_gate.lines(candidate, registry.champion(candidate.model), None)
     assert [one.name for one in lines] == [
-        *("labels", "replay", "recall", "cost", "escapes", "reproducible", "second_person")
+        *("labels", "replay", "recall", "champion_recall", "cost", "escapes", "reproducible", "second_person")
     ]
-    assert not any(one.asked for one in lines)
-    promotion = registry.promote(candidate, by=None, reason="Nobody asks.")
+    assert [one.name for one in lines if one.asked] == ["replay", "champion_recall", "cost"]
+    assert gate.state(lines) == "closed"
+    with pytest.raises(registry.GateClosed, match=r"nothing to replay yet.*manage\.py replay phone-case 2"):
+        registry.promote(candidate, by=None, reason="It is new.")
+
+
+def test_nothing_of_a_comparison_is_asked_of_the_first_version(product: Product) -> None:
+    first = make_version(product)
+    lines = promotion_gate.lines(first, None, None)
+    assert not any(one.asked for one in lines) and gate.state(lines) == "nothing_asked"
+    promotion = registry.promote(first, by=None, reason="The first.")
     assert [one["name"] for one in promotion.gate] == [one.name for one in lines]
+
+
+def test_where_nothing_is_asked_the_gate_is_not_called_open(product: Product, candidate: ModelVersion) -> None:
+    ask(product)
+    lines = promotion_gate.lines(candidate, registry.champion(candidate.model), None)
+    assert gate.state(lines) == "nothing_asked"
+    assert registry.promote(candidate, by=None, reason="Nobody asks.").override == ""
+
+
+def test_what_does_not_hold_comes_first(product: Product, candidate: ModelVersion) -> None:
+    ask(product, gate_labels=20, gate_cost=True, gate_replay=True)
+    lines = gate.worst_first(promotion_gate.lines(candidate, registry.champion(candidate.model), None))
+    assert [one.name for one in lines][:3] == ["replay", "cost", "labels"]
+    assert gate.state(lines) == "closed"
+
+
+def test_a_replay_under_way_is_waited_for(product: Product, part: Part, candidate: ModelVersion) -> None:
+    part(PASS, PASS)
+    assert "manage.py replay phone-case 2" in line("replay", candidate).words
+    replay.start(candidate, hint=False)
+    assert "under way, 0% done: wait" in line("replay", candidate).words
 
 
 def test_a_model_without_a_product_has_no_gate(candidate: ModelVersion) -> None:
@@ -73,13 +107,14 @@ def test_a_replay_counts_over_the_present_champion_alone(
 def test_cost_and_new_escapes(product: Product, part: Part, candidate: ModelVersion) -> None:
     ask(product, gate_cost=True, gate_escapes=0)
     assert line("cost", candidate).holds is None and line("cost", candidate).fails
-    replayed(candidate, part(DOUBT, PASS, "FAIL"), *(part(DOUBT, PASS, "PASS") for _ in range(40)))
-    assert line("cost", candidate).holds, "Forty reviews are dearer than one escape."
+    replayed(candidate, part(DOUBT, PASS, "FAIL"), *(part(DOUBT, PASS, "PASS") for _ in range(60)))
+    assert line("cost", candidate).holds, "Sixty reviews are dearer than one escape."
     assert line("escapes", candidate).fails and "passes 1 defective" in line("escapes", candidate).words
     ask(product, gate_escapes=1)
     assert line("escapes", candidate).holds
-    replayed(candidate, part(FAIL, PASS, "FAIL"))
-    assert line("cost", candidate).fails, "The newest replay counts."
+    replayed(candidate, *(part(FAIL, PASS, "FAIL") for _ in range(50)))
+    assert line("cost", candidate).holds is False, "The newest replay counts."
+    assert "by version 1 0: +5000" in line("cost", candidate).words
 
 
 def test_without_evidence_there_is_nothing_to_tell_the_cost_by(
@@ -87,17 +122,73 @@ def test_without_evidence_there_is_nothing_to_tell_the_cost_by(
 ) -> None:
     ask(product, gate_cost=True)
     replayed(candidate, part(PASS, FAIL))
-    assert line("cost", candidate).fails and "label more" in line("cost", candidate).words
+    assert line("cost", candidate).fails and "Label parts" in line("cost", candidate).words
+
+
+@pytest.mark.parametrize("name", ["champion_recall", "cost"])
+def test_fewer_than_fifty_judged_parts_are_too_few(
+    product: Product, part: Part, candidate: ModelVersion, name: str
+) -> None:
+    ask(product, **{f"gate_{name}": True})
+    # Two images of one part are one part.
+    few = [part(PASS, FAIL, "FAIL", part_id=f"P-{number // 2}") for number in range(98)]
+    replayed(candidate, *few)
+    found = line(name, candidate)
+    assert found.holds is None and found.fails
+    assert "49 judged parts are too few to say: at least 50 are needed." in found.words
+    assert "manage.py replay phone-case 2" in found.words
+    replayed(candidate, *few, part(PASS, PASS, "PASS"))
+    assert line(name, candidate).holds
+
+
+def test_a_recall_below_the_champion_s(product: Product, part: Part, candidate: ModelVersion) -> None:
+    ask(product, gate_champion_recall=True)
+    good = [part(PASS, PASS, "PASS") for _ in range(50)]
+    replayed(candidate, *good)
+    assert "None of the 50 judged parts is defective" in line("champion_recall", candidate).words
+    caught, escaped = part(PASS, FAIL, "FAIL"), [part(FAIL, PASS, "FAIL") for _ in range(3)]
+    replayed(candidate, *good, caught, *escaped)
+    found = line("champion_recall", candidate)
+    assert found.holds is False and found.words.startswith("2 more defective parts pass.")
+    replayed(candidate, *good, caught, escaped[0])
+    assert line("champion_recall", candidate).holds
+
+
+def test_reports_that_show_it_clearly_worse_close_the_gate_and_none_opens_it(
+    product: Product, champion: ModelVersion, candidate: ModelVersion
+) -> None:
+    report(champion, cost=(0, 0, 20), recall=(0.95, 0.9, 0.99))
+    report(candidate, cost=(171, 120, 230), recall=(0.93, 0.85, 0.98))
+    cost, recall = line("cost", candidate), line("champion_recall", candidate)
+    assert cost.holds is False and "cost 171 (120 to 230), by version 1 0: 171 more" in cost.words
+    assert recall.holds is None, "Within what chance explains."
+    blind = make_version(product)
+    report(blind, cost=(0, 0, 0), recall=(0.6, 0.5, 0.7))
+    cost, recall = line("cost", blind), line("champion_recall", blind)
+    assert cost.holds is None, "Each was measured on parts of its own."
+    assert recall.holds is False and "its recall is 60 %, that of version 1 95 %: 35.0 points less" in recall.words
+
+
+def report(version: ModelVersion, **figures: tuple[float, float, float]) -> None:
+    """A report that has these figures with their intervals."""
+    names = {"cost": "cost_per_1000"}
+    metrics = {
+        names.get(name, name): {"value": value, "low": low, "high": high, "n": 80, "parts": 80}
+        for name, (value, low, high) in figures.items()
+    }
+    EvaluationReport.objects.create(version=version, protocol="", evaluation={"metrics": metrics})
 
 
 def test_recall_by_its_lower_end(product: Product, part: Part, candidate: ModelVersion) -> None:
-    ask(product, gate_recall=0.9)
+    ask(product, gate_recall=0.95)
     assert line("recall", candidate).holds is None
-    caught = [part(PASS, FAIL, "FAIL", holdout=True) for _ in range(20)]
+    caught = [part(PASS, FAIL, "FAIL", holdout=True) for _ in range(50)]
+    replayed(candidate, *caught[:49])
+    assert "49 defective parts are locked, too few to say" in line("recall", candidate).words
     replayed(candidate, *caught)
     found = line("recall", candidate)
-    assert found.fails and "100.0 % of 20 defective parts" in found.words, "All of twenty is not ninety in a hundred."
-    ask(product, gate_recall=0.7)
+    assert found.fails and "100.0 % of 50 defective parts" in found.words, "All of fifty is not 95 in a hundred."
+    ask(product, gate_recall=0.9)
     assert line("recall", candidate).holds
     audited = part(PASS, FAIL, "PASS", holdout=True, inclusion=0.01)
     replayed(candidate, *caught, audited)
@@ -151,7 +242,8 @@ def test_a_closed_gate_is_passed_with_a_reason_by_who_may(
     assert (back.kind, back.override) == ("rollback", ""), "Nothing holds a rollback up."
 
 
-def test_an_override_that_was_not_needed_is_not_on_the_record(candidate: ModelVersion) -> None:
+def test_an_override_that_was_not_needed_is_not_on_the_record(product: Product, candidate: ModelVersion) -> None:
+    ask(product)
     boss = make_person("boss", "promote_modelversion", "override_gate")
     assert registry.promote(candidate, by=boss, reason="Better.", override="To be sure.").override == ""
 
