@@ -21,6 +21,7 @@ from mltasks.forms import PromotionForm
 from mltasks.models import ModelVersion
 from mltasks.read_only import ReadOnlyAdmin, badge
 from mltasks.reading import Reading
+from mltasks.rollback_views import bound_form, facts, rolled_back, status_of
 from mltasks.signed_in import whole_number
 
 _KINDS = {"candidate": "quiet", "champion": "good", "retired": "past"}
@@ -71,9 +72,13 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return ModelVersion.objects.with_metrics().prefetch_related("promotions__by")
 
     def get_urls(self) -> list[URLPattern]:
-        """With the page that promotes."""
-        view = self.admin_site.admin_view(self.promote)
-        return [path("<int:pk>/promote/", view, name="mltasks_modelversion_promote"), *super().get_urls()]
+        """With the pages that promote and roll back."""
+        promote, roll_back = (self.admin_site.admin_view(view) for view in (self.promote, self.roll_back))
+        return [
+            path("<int:pk>/promote/", promote, name="mltasks_modelversion_promote"),
+            path("<int:pk>/roll-back/", roll_back, name="mltasks_modelversion_roll_back"),
+            *super().get_urls(),
+        ]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -93,18 +98,33 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
         if request.method == "POST" and form.is_valid() and self._promoted(request, request.user, version, form):
             return redirect("admin:mltasks_modelversion_change", version.pk)
+        lines = gate.lines(version, champion, request.user)
         context = {
             **self.admin_site.each_context(request),
             **_beside(version, champion),
             "form": form,
             "lines": gate.worst_first(lines),
             "gate": gate.state(lines),
-        lines = gate.lines(version, champion, request.user)
             "opts": self.opts,
             "media": self.media,
             "title": gettext("Promote {version}").format(version=version),
         }
         return render(request, "mltasks/admin/promote.html", context)
+
+    def roll_back(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The confirmation of a rollback, and its reason: the same rules as everywhere else."""
+        if not isinstance(request.user, User) or not request.user.has_perm(registry.PERMISSION):
+            raise PermissionDenied
+        version = get_object_or_404(ModelVersion.objects.with_metrics(), pk=pk)
+        form = bound_form(request, version)
+        if request.method == "POST" and rolled_back(version, form, request.user):
+            said = gettext("Rolled back: {version} scores the next part.").format(version=version)
+            self.message_user(request, said, messages.SUCCESS)
+            return redirect("admin:mltasks_modelversion_change", version.pk)
+        title = gettext("Roll back to {version}").format(version=version)
+        own = {"form": form, "opts": self.opts, "media": self.media, "title": title}
+        context = {**self.admin_site.each_context(request), **facts(version), **own}
+        return render(request, "mltasks/admin/roll_back.html", context, status=status_of(form))
 
     def _promoted(self, request: HttpRequest, by: User, version: ModelVersion, form: PromotionForm) -> bool:
         try:
@@ -134,7 +154,17 @@ def _report_context(request: HttpRequest, version: ModelVersion) -> dict[str, An
         "read": read,
         "figures": report_rows.figures(read),
         "may_promote": version.state != version.State.CHAMPION and request.user.has_perm(registry.PERMISSION),
+        "rollback": _rollback(request, version),
     }
+
+
+def _rollback(request: HttpRequest, version: ModelVersion) -> ModelVersion | None:
+    """Return the version that a rollback from this page brings back: the one before a champion, or a former champion
+    itself."""
+    former = registry.former_champions(version.model_id) if request.user.has_perm(registry.PERMISSION) else []
+    if version.state == version.State.CHAMPION:
+        return next(iter(former), None)
+    return version if version in former else None
 
 
 def _beside(version: ModelVersion, champion: ModelVersion | None) -> dict[str, Any]:

@@ -16,6 +16,13 @@ class PromotionForm(forms.Form):
     )
 
 
+class RollbackForm(forms.Form):
+    """Reason for a rollback, and the champion that the person looked at."""
+
+    reason = forms.CharField(strip=True, max_length=2000, label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+    champion = forms.IntegerField(label=_("Champion"), min_value=0, widget=forms.HiddenInput)
+
+
 class ApprovalForm(forms.Form):
     """Why a version may take the present champion's place."""
 

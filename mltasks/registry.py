@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from mltasks import gate, version_files
+from mltasks.former_champions import former_champions
 from mltasks.gate import GateClosed
 from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
 from mltasks.vision import bundle
@@ -23,6 +24,7 @@ __all__ = [
     "approve",
     "champion",
     "former_champion",
+    "former_champions",
     "promote",
     "roll_back",
 ]
@@ -40,6 +42,9 @@ class ChampionChanged(ValueError):  # noqa: N818 - a state of the thing
 
 class NeverChampion(ValueError):  # noqa: N818 - a state of the thing
     """The version never was champion: it can be promoted, not rolled back to."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        super().__init__(_("{version} never was champion: look at it and promote it.").format(version=version))
 
 
 def champion(model: RegisteredModel) -> ModelVersion | None:
@@ -99,17 +104,18 @@ def promote(
     return promotion
 
 
-def roll_back(version: ModelVersion, *, by: User | None, reason: str = "", over: int | None = None) -> Promotion:
-    """Bring a former champion back, by the way that every promotion goes; without a reason the record says that it was
-    rolled back. The files of the version that it replaces are not looked at: they may be what is wrong. Nor does the
-    gate hold it up, which it passed when it became champion.
+def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int | None = None) -> Promotion:
+    """Bring a former champion back, by the way that every promotion goes.
 
-    Raises NeverChampion, and what ``promote`` raises.
+    The files of the version that it replaces are not read: they may be what is wrong. The gate does not hold it up:
+    the version passed it when it became champion. Raises NeverChampion, ValueError without a reason, and what
+    ``promote`` raises.
     """
     if not version.promotions.exists():
-        raise NeverChampion(_("{version} never was champion: look at it and promote it.").format(version=version))
-    why = reason.strip() or _("Rolled back.")
-    return promote(version, by=by, reason=why, over=over, kind=Promotion.Kind.ROLLBACK)
+        raise NeverChampion(version)
+    if not reason.strip():
+        raise ValueError(_("A rollback needs a reason: say in a few words what is wrong with the present champion."))
+    return promote(version, by=by, reason=reason, over=over, kind=Promotion.Kind.ROLLBACK)
 
 
 def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = None) -> Approval:
@@ -127,6 +133,6 @@ def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = 
 
 
 def former_champion(model: RegisteredModel) -> ModelVersion | None:
-    """The champion before the one that scores now; None before the second promotion."""
-    last = Promotion.objects.filter(model=model).select_related("previous").first()
-    return last.previous if last else None
+    """Return the version that a rollback brings back: the champion before the present one that nobody rolled back
+    from; None where there is none."""
+    return next(iter(former_champions(model.pk)), None)

@@ -73,9 +73,9 @@ class PromotionRequestSerializer(serializers.Serializer[Any]):
 
 
 class RollbackRequestSerializer(PromotionRequestSerializer):
-    """Why a former champion comes back, if somebody says so."""
+    """Why a former champion comes back."""
 
-    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    reason = serializers.CharField(max_length=2000, error_messages={"required": "A rollback needs a reason."})
     override = None  # type: ignore[assignment]  # nothing holds a rollback up
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from mltasks import serving
-from mltasks.models import ModelVersion, Promotion
+from mltasks.former_champions import former_champions
+from mltasks.models import ModelVersion
 from mltasks.vision.bundle import BundleCorrupt
 from mltasks.vision.scorer import Scorer
 
@@ -63,25 +63,17 @@ forget = _damaged.forget
 
 
 def ready(champion: ModelVersion) -> Ready:
-    """The champion, or where its files are damaged the last champion before it whose files are whole.
+    """The champion, or where its files are damaged the last champion before it whose files are whole. A version that
+    was rolled back from never stands in.
 
     Raises BundleCorrupt, the champion's, when none is, and StoreAway when a bucket has the files that can't be reached.
     """
     try:
         return Ready(champion, _damaged.scorer(champion))
     except BundleCorrupt:
-        for former in _former(champion):
+        for former in former_champions(champion.model_id):
             try:
                 return Ready(former, _damaged.scorer(former))
             except BundleCorrupt:
                 continue
         raise
-
-
-def _former(champion: ModelVersion) -> Iterator[ModelVersion]:
-    """Those that were champion before, the latest first, each once."""
-    seen = {champion.pk}
-    for promotion in Promotion.objects.filter(model=champion.model_id).select_related("version", "version__model"):
-        if promotion.version_id not in seen:
-            seen.add(promotion.version_id)
-            yield promotion.version

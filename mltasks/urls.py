@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mltasks import backbone_views, card_views, exchange_views, verifying_views, views
+from mltasks import backbone_views, card_views, exchange_views, rollback_views, verifying_views, views
 
 urlpatterns = [
     path("models/", views.models, name="models"),
@@ -22,5 +22,5 @@ urlpatterns = [
     path("models/<slug:model>/<int:number>/approve/", views.approve, name="version-approval"),
     path("models/<slug:model>/<int:number>/verify/", verifying_views.verify, name="verification-start"),
     path("models/<slug:model>/<int:number>/verify/live/", verifying_views.verification_live, name="verification-live"),
-    path("models/<slug:model>/<int:number>/roll-back/", views.roll_back, name="version-roll-back"),
+    path("models/<slug:model>/<int:number>/roll-back/", rollback_views.roll_back, name="version-roll-back"),
 ]

@@ -81,6 +81,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "read": Reading(found),
         "promotions": found.promotions.select_related("by", "previous"),
         "champion": registry.champion(found.model),
+        "former": registry.former_champions(found.model_id),
         "lineage": lineage.of(found),
         "checked": verification_reading.read(found),
     }
@@ -98,15 +99,15 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _promoted(request, found, form):
         return redirect("version", model, number)
     lines = gate.lines(found, champion, person(request))
-    context = {
     read, champion_read = Reading(found), Reading(champion) if champion else None
+    context = {
         "version": found,
         "champion": champion,
         "read": read,
         "champion_read": champion_read,
         "rows": compare(found, champion),
-        "form": form,
         "dearer": cost_difference(read, champion_read),
+        "form": form,
         "lines": gate.worst_first(lines),
         "gate": gate.state(lines),
         "checked": verification_reading.read(found),
@@ -129,22 +130,6 @@ def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     except ValueError as error:
         messages.error(request, str(error))
     return redirect("version-promotion", model, number)
-
-
-@require_POST
-@needs(registry.PERMISSION)
-def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """Bring a former champion back, with one click."""
-    found = version_of(model, number)
-    over = request.POST.get("champion", "")
-    try:
-        registry.roll_back(found, by=person(request), over=whole_number(over) if over else None)
-    except (ValueError, registry.BundleCorrupt) as error:
-        messages.error(request, str(error))
-        return redirect("version", model, number)
-    said = _("Rolled back: version {number} scores the next part.")
-    messages.success(request, said.format(number=number))
-    return redirect("models")
 
 
 def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) -> bool:

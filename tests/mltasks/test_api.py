@@ -114,13 +114,20 @@ def test_it_rolls_back_for_those_who_may(
     for champion in (True, True, False):
         make_version(model, champion=champion)
     assert client.post(f"{VERSIONS}1/rollback/").status_code == 403
-    answer = manager.post(f"{VERSIONS}3/rollback/")
+    answer = manager.post(f"{VERSIONS}3/rollback/", {"reason": "Back to it."})
     assert (answer.status_code, answer.json()["code"]) == (409, "never_champion")
 
-    answer = manager.post(f"{VERSIONS}1/rollback/", {"over": 2})
+    for body in ({"over": 2}, {"over": 2, "reason": "  "}):
+        answer = manager.post(f"{VERSIONS}1/rollback/", body)
+        assert answer.status_code == 400 and "reason" in str(answer.json())
+    stale = manager.post(f"{VERSIONS}1/rollback/", {"over": 1, "reason": "Worse."})
+    assert (stale.status_code, stale.json()["code"]) == (409, "champion_changed")
+    answer = manager.post(f"{VERSIONS}1/rollback/", {"over": 2, "reason": "Worse."})
     assert answer.status_code == 201
+    again = manager.post(f"{VERSIONS}1/rollback/", {"over": 2, "reason": "Worse."})
+    assert (again.status_code, again.json()["code"]) == (409, "already_champion")
     body = answer.json()
-    assert (body["version"], body["previous"], body["by"], body["reason"]) == (1, 2, "mia", "Rolled back.")
+    assert (body["version"], body["previous"], body["by"], body["reason"]) == (1, 2, "mia", "Worse.")
     assert manager.post(f"{VERSIONS}2/rollback/", {"reason": "It was the lamp."}).json()["reason"] == "It was the lamp."
     assert registry.champion(model) == model.versions.get(number=2)
 

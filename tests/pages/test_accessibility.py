@@ -58,6 +58,7 @@ def pages(
     shadow.challenge(second, by=None)
     receive("P-9")
     assert shadow.sweep() == 1
+    make_version(product, champion=True)
     person = make_person("mia", "quality manager")
     User.objects.filter(pk=person.pk).update(is_staff=True)
     review.correct(parts[0], by=person, verdict="FAIL", defect_type="scratch")

@@ -150,6 +150,7 @@ def test_it_promotes_with_a_reason_after_a_comparison(
     expect(page.get_by_role("columnheader", name="Champion, version 1")).to_be_visible()
     shoot(page, "promotion")
     page.get_by_label("Why?").fill("Sees scratches better.")
+    page.get_by_label("Override").fill("The line has not started.")
     page.get_by_role("button", name="Promote version 2").click()
     expect(page.locator(".note.success")).to_contain_text("Version 2 is champion")
     champion = registry.champion(product.registered_model)
@@ -161,37 +162,43 @@ def test_it_promotes_with_a_reason_after_a_comparison(
     assert (promotion.by.username, promotion.reason) == ("mia", "Sees scratches better.")
 
 
-def test_it_rolls_back_with_one_click(
+def test_it_rolls_back_for_a_reason(
     page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
 ) -> None:
     for _ in range(2):
         make_version(product, champion=True)
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/")
-    shoot(page, "models-former-champion")
+    page.get_by_role("link", name="Roll back to version 1 …").click()
+    expect(page.get_by_role("heading", name="Roll back to version 1?")).to_be_visible()
+    shoot(page, "roll-back")
+    page.get_by_label("What is wrong with version 2?").fill("Twice the false alarms of last week.")
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.locator(".note.success")).to_contain_text("version 1 scores the next part")
-    page.goto("/models/plate/2/")
-    shoot(page, "version-former-champion")
-    page.get_by_role("button", name="Roll back to it").click()
-    expect(page.locator(".note.success")).to_contain_text("version 2 scores the next part")
+    expect(page.get_by_role("link", name="Roll back")).to_have_count(0)
+    page.goto("/models/")
+    expect(page.get_by_role("link", name="Roll back")).to_have_count(0)
+    shoot(page, "models-rolled-back")
     last = Promotion.objects.first()
     assert last is not None and last.by is not None
-    assert (last.by.username, last.version.number, last.reason) == ("mia", 2, "Rolled back.")
+    assert (last.by.username, last.version.number, last.reason) == ("mia", 1, "Twice the false alarms of last week.")
 
 
-def test_a_late_click_rolls_nothing_back(
-    page: Page, login: Login, product: Product, make_person: MakePerson, make_version: MakeVersion
+def test_it_rolls_back_from_the_champion_s_page(
+    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
 ) -> None:
     for _ in range(2):
         make_version(product, champion=True)
     login(page, make_person("mia", "quality manager"))
-    page.goto("/models/")
-    make_version(product, champion=True)
+    page.goto("/models/plate/2/")
+    shoot(page, "version-champion")
+    page.get_by_role("link", name="Roll back to version 1 …").click()
+    third = make_version(product, champion=True)
+    page.get_by_label("What is wrong with version 2?").fill("Too many alarms.")
     page.get_by_role("button", name="Roll back to version 1").click()
-    expect(page.locator(".note.error")).to_contain_text("The champion changed while you read")
-    champion = registry.champion(product.registered_model)
-    assert champion is not None and champion.number == 3
+    expect(page.get_by_role("alert")).to_contain_text("The champion changed while you read")
+    assert registry.champion(product.registered_model) == third
+    expect(page.get_by_label("What is wrong with version 3?")).to_have_value("Too many alarms.")
 
 
 def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
@@ -202,8 +209,9 @@ def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
     third = make_version(product)
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/plate/2/promote/")
-    registry.promote(third, by=None, reason="Somebody was quicker.")
+    registry.promote(third, by=None, reason="Somebody was quicker.", override="The line has not started.")
     page.get_by_label("Why?").fill("Sees scratches better.")
+    page.get_by_label("Override").fill("The line has not started.")
     page.get_by_role("button", name="Promote version 2").click()
     expect(page.get_by_role("alert")).to_contain_text("The champion changed while you read")
     champion = registry.champion(product.registered_model)

@@ -157,17 +157,21 @@ def test_the_models_pages_are_translated(
     found = verifying.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
     verifying_by_worker.start(candidate, hint=False)
     VerifyingRun.objects.update(state="running", stage="Reading its files")
+    newer = make_version(plate, champion=True)
     client = signed_in(person("mia", "quality manager"))
-    versions = [f"/models/plate/{version.number}/" for version in (champion, candidate)]
+    versions = [f"/models/plate/{version.number}/" for version in (champion, candidate, newer)]
     runs = [f"/models/run-{run.pk}/" for run in (champion.run, failed, running)]
     origins = [f"{versions[0]}card/", "/models/plate/snapshot-1/", "/models/plate/snapshot-1/?q=none-such"]
     compared = [f"/models/plate/compare/{query}" for query in ("", "?v=1", "?v=1&v=2&v=9", "?v=1&v=2&start=12")]
     beside = [f"{versions[1]}{page}/" for page in ("promote", "replay", "challenger")]
+    beside += [f"{version}roll-back/" for version in (versions[0], versions[2])]
     lessons = [*runs, f"/models/backbone-{lesson.pk}/", "/models/plate/record/", "/models/plate/holdout/"]
     lessons += ["/models/plate/import/"]
     pages = ["/", "/models/", *compared, *versions, *origins, *beside, *lessons]
     names = [row["name"] for row in learned.report["predictions"]]
-    assert english(client, pages, names, *written_down(champion), found.findings[0]["words"]) == {}
+    commands = [f"manage.py replay plate {number}." for number in (2, 3)]
+    written = [*written_down(champion), newer.promotions.get().override, *commands]
+    assert english(client, pages, names, *written, found.findings[0]["words"]) == {}
 
 
 def written_down(version: ModelVersion) -> list[Any]:

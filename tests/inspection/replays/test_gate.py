@@ -238,7 +238,7 @@ def test_a_closed_gate_is_passed_with_a_reason_by_who_may(
     assert registry.champion(candidate.model) == champion
     promotion = registry.promote(candidate, by=boss, reason="The line stands.", override="No time for a replay.")
     assert (promotion.override, registry.champion(candidate.model)) == ("No time for a replay.", candidate)
-    back = registry.roll_back(champion, by=mia)
+    back = registry.roll_back(champion, by=mia, reason="Worse after all.")
     assert (back.kind, back.override) == ("rollback", ""), "Nothing holds a rollback up."
 
 
