@@ -47,8 +47,9 @@ def new_parts(site: Site) -> list[Path]:
     return sorted(folder.rglob("*.jpg"))
 
 
-def _train_and_promote(site: Site, token: str, number: int, settings: dict[str, Any]) -> None:
-    """Hand a training to the worker, wait for its version and promote it over REST."""
+def _train_and_promote(site: Site, token: str, number: int, settings: dict[str, Any], override: str = "") -> None:
+    """Hand a training to the worker, wait for its version and promote it over REST; ``override`` is why the gate may be
+    passed, which is closed then."""
     site.ask("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(settings), PRODUCT)
     site.manage("retrain", PRODUCT, "--queue")
     versions = f"/api/v1/models/{PRODUCT}/versions/"
@@ -61,8 +62,15 @@ def _train_and_promote(site: Site, token: str, number: int, settings: dict[str, 
     report = site.get(f"{versions}{number}/report/", token=token)
     assert report.status == 200
     assert "fold" in json.dumps(report.body), "The report must say that it was cross-validated."
-    promoted = site.post(f"{versions}{number}/promote/", {"reason": "The loop's test."}, token=token)
+    promote, reason = f"{versions}{number}/promote/", {"reason": "The loop's test."}
+    if override:
+        closed = site.post(promote, reason, token=token)
+        assert (closed.status, closed.body["code"]) == (409, "gate_closed"), closed
+        assert f"manage.py replay {PRODUCT} {number}" in closed.body["detail"] or "under way" in closed.body["detail"]
+        reason |= {"override": override}
+    promoted = site.post(promote, reason, token=token)
     assert promoted.status in {200, 201}, promoted
+    assert promoted.body["override"] == override
 
 
 def _review(site: Site, token: str) -> None:
@@ -89,7 +97,7 @@ def test_the_loop_learns_from_what_people_say(site: Site, doors: tuple[str, str]
     for _ in range(REVIEWED):
         _review(site, token)
 
-    _train_and_promote(site, token, 2, QUICK | PLAIN)
+    _train_and_promote(site, token, 2, QUICK | PLAIN, override="It learned from all that people said.")
     snapshot = site.get(f"/api/v1/models/{PRODUCT}/versions/2/", token=token)
     assert snapshot.status == 200
     answer = site.send(new_parts[0], key=key, part_id="after")
