@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -33,19 +32,6 @@ _GOOD_WORD = re.compile(
 _NEGATION = re.compile("no|not|non|nicht|keine?|ne|sans|without|ohne|free|frei|un")
 _DEFECT_WORD = re.compile("defect|defects|defective|faults?|faulty|errors?|fehler|defekte?")
 _WORD = re.compile(r"[^\W\d_]+")
-
-
-def readable(name: str) -> str:
-    r"""Return a file name as valid text: bytes that are not UTF-8 become ``\xNN``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def printable(name: str) -> str:
-    """Return a file name as one line of text that can't steer a terminal."""
-    return "".join(
-        letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" else letter
-        for letter in readable(name)
-    )
 
 
 def is_leftover(name: str) -> bool:

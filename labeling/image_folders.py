@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labeling import folder_names, type_names
-from labeling.folder_names import UNNAMED_DEFECT, printable, readable
+from labeling.folder_names import UNNAMED_DEFECT
 from labeling.type_names import fold
+from mltasks.file_names import printable, readable
 from mltasks.vision.folders import IMAGE_SUFFIXES
 
 
@@ -37,7 +38,7 @@ class Names:
 
     def left_out(self, name: str) -> bool:
         """Return True if the file or folder is none of ours."""
-        return name in self.skip or folder_names.is_leftover(name)
+        return name in self.skip or name.strip() in self.skip or folder_names.is_leftover(name)
 
 
 @dataclass(slots=True)
@@ -92,14 +93,20 @@ def read_folder(root: Path, names: Names = Names()) -> Listing:
     refused or left out by name. Raises NotAnImageFolder."""
     if not root.is_dir():
         raise NotAnImageFolder(f"There is no folder {root}.")
+    try:
+        paths = sorted(root.iterdir())
+    except OSError as error:
+        raise NotAnImageFolder(f"{root} can't be read: {error.strerror}.") from None
     listing = Listing()
     has_classes = False
-    for path in sorted(root.iterdir()):
+    for path in paths:
         if names.left_out(path.name):
             listing.left_out.append(readable(path.name))
         elif path.is_dir():
             has_classes = True
             _read_class(path, names, listing)
+        elif path.is_symlink() and not path.exists():
+            listing.refuse(path.name, "unreadable", "The link leads nowhere; correct or remove it.")
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             why = "The image lies in no class folder, so nothing says what it shows."
             listing.refuse(path.name, "no_label", why)

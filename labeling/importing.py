@@ -13,10 +13,11 @@ from django.db import transaction
 from inspection import intake, storage
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull, Refusal, StoreUnavailable
-from labeling import earlier_labels, folder_names, holdout, review
+from labeling import earlier_labels, holdout, review
 from labeling.earlier_labels import EarlierLabels, VerdictPair
 from labeling.image_folders import Entry, Listing, Names, Unfit, read_folder
 from labeling.models import DefectType, Label
+from mltasks.file_names import readable
 from mltasks.vision.images import ImageError
 
 ImportProgress = Callable[[int, int], None]
@@ -229,7 +230,7 @@ def _stored(batch: _Batch, entry: Entry, verdict: str, name: str) -> Label:
             product=batch.run.product,
             uploaded_by=batch.run.reviewer,
             source=Inspection.Source.IMPORT,
-            title=folder_names.readable(entry.path.name),
+            title=readable(entry.path.name),
         )
     return Label(
         inspection=part,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mltasks import whole_files
+from mltasks.file_names import printable
 
 Fill = Callable[[BinaryIO], object]
 
@@ -45,7 +46,7 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
         _stream(lambda: place.open("wb"), fill, scratch)
     else:
         _replace(place, fill)
-    return str(path), False
+    return printable(str(path)), False
 
 
 def _open_stream(target: str) -> int | None:

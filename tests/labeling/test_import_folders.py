@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,8 @@ def test_a_dry_run_says_what_each_folder_is_taken_for(
     with pytest.raises(CommandError, match="Nothing was imported, 1 would be refused"):
         call_command("import_images", "plate", str(tmp_path), "--dry-run")
     assert not Inspection.objects.exists() and not DefectType.objects.exists()
-    call_command("import_images", "plate", str(tmp_path), "--skip", "gut")
+    draw(tmp_path / " raw" / "f.png", 6)
+    call_command("import_images", "plate", str(tmp_path), "--skip", "gut,raw")
     printed = capsys.readouterr().out
     assert printed.count("good/: good parts, 2 files\n") == 2 + 1 and "2 good and 2 defective.\n" in printed
 
@@ -164,6 +166,8 @@ def test_it_refuses_what_is_no_file_and_does_not_hang(product: Product, tmp_path
     (good / "lost.png").symlink_to("nowhere")
     (good / "up").symlink_to("..")
     (tmp_path / "round").symlink_to(".")
+    (tmp_path / "scratch").symlink_to("nowhere")
+    (tmp_path / "dent").symlink_to("dent")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(good / "s"))
     assert refused(import_images(product, tmp_path)) == {
@@ -174,6 +178,10 @@ def test_it_refuses_what_is_no_file_and_does_not_hang(product: Product, tmp_path
         "good/up/": "nested_folder",
         "round/good/": "nested_folder",
         "round/round/": "nested_folder",
+        "round/scratch": "unreadable",
+        "round/dent": "unreadable",
+        "scratch": "unreadable",
+        "dent": "unreadable",
     }
     assert Inspection.objects.count() == 1
 
@@ -192,3 +200,24 @@ def test_a_name_in_any_encoding_is_imported(
     assert r"refused good/kein Bild \xfc.png: unsupported_format: " in printed
     assert r"refused Kratzer \xfc/: invalid_defect_type: " in printed
     assert import_images(product, tmp_path).already == 3
+
+
+def test_it_refuses_a_folder_that_it_may_not_read(
+    product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(tmp_path / "good" / "one.png", 1)
+    draw(tmp_path / "scratch" / "two.png", 2)
+    iterdir = Path.iterdir
+
+    def closed(folder: Path) -> Iterator[Path]:
+        if folder.name in shut:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    # Root may read everything, so that the file system can't refuse in a test.
+    monkeypatch.setattr(Path, "iterdir", closed)
+    shut = {"scratch"}
+    assert refused(import_images(product, tmp_path)) == {"scratch/": "unreadable"}
+    shut = {tmp_path.name}
+    with pytest.raises(CommandError, match="can't be read: Permission denied"):
+        call_command("import_images", "plate", str(tmp_path))

@@ -112,3 +112,9 @@ def test_it_writes_to_an_open_descriptor_where_it_stands(tmp_path: Path) -> None
         log.flush()
         output_files.write(f"/dev/fd/{log.fileno()}", "default", fill)
     assert (tmp_path / "log").read_bytes() == b"first\nall of it\n"
+
+
+def test_it_writes_under_a_name_in_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xfcbersicht.csv")
+    assert output_files.write(str(path), "default", fill) == (str(tmp_path / r"\xfcbersicht.csv"), False)
+    assert path.read_bytes() == b"all of it\n"

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from inspection.models import Product
 from inspection.refusals import DiskFull, StoreUnavailable
-from labeling.folder_names import printable
 from labeling.image_folders import Listing, Names, NotAnImageFolder
 from labeling.importing import ImportSummary, import_listing, list_folder
 from labeling.type_names import fold
+from mltasks.file_names import printable
 
 
 class Command(BaseCommand):

@@ -1,0 +1,19 @@
+"""File names as text: a name on disk may be in any encoding and hold any sign."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+
+def readable(name: str) -> str:
+    r"""Return a file name as valid text: bytes that are not UTF-8 become ``\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def printable(name: str) -> str:
+    """Return a file name as one line of text that can't steer a terminal."""
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) == "Cc" else sign
+        for sign in readable(name)
+    )
