@@ -18,6 +18,7 @@ from labeling.models import Recheck, RecheckQuerySet, Skip
 from labeling.queue_looks import PERSON
 from labeling.rechecks import ADJUDICATE
 from labeling.waiting import skipped_since
+from mltasks.models import RegisteredModel
 
 
 def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
@@ -34,6 +35,15 @@ def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
     for product, number in asked:
         found[product] += number
     return {product: number for product, number in found.items() if number > 0}
+
+
+def busiest_model(reviewer: User) -> RegisteredModel | None:
+    """Return the registered model of the product with most parts waiting for this reviewer; None when none waits."""
+    waiting_of = waiting_by_product(reviewer)
+    if not waiting_of:
+        return None
+    busiest = max(waiting_of, key=lambda key: (waiting_of[key], -key))
+    return RegisteredModel.objects.filter(product=busiest).first()
 
 
 def oldest_wait(product: Product | None = None) -> timedelta | None:

@@ -78,7 +78,7 @@ def held(request: HttpRequest) -> JsonResponse:
             queue.renew(_own_claim(request, key))
         except ClaimLost:
             lost.append(str(key))
-    return JsonResponse({**_state(person(request), product), "lost": lost})
+    return JsonResponse({**_state(person(request), product), "lost": lost, "elsewhere": _elsewhere(person(request))})
 
 
 @require_POST
@@ -181,6 +181,12 @@ def _state(reviewer: User, product: Product) -> dict[str, int]:
         "mine": queue.claims_held(reviewer).count(),
         "teaching": history.teaching(product),
     }
+
+
+def _elsewhere(reviewer: User) -> dict[str, int]:
+    """Return the number of parts that wait for the reviewer by product, of all products."""
+    waiting = backlog.waiting_by_product(reviewer)
+    return {slug: waiting.get(key, 0) for key, slug in Product.objects.values_list("pk", "slug")}
 
 
 def _decision(label: Label) -> dict[str, Any]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from django.utils.module_loading import import_string
 
 from mltasks.models import RegisteredModel
 
@@ -10,19 +17,32 @@ PARAMETER = "product"
 
 
 def chosen_model(request: HttpRequest) -> RegisteredModel | None:
-    """Return the model that ``?product=`` names, else the one of the session, else the first; None without any.
+    """Return the model that ``?product=`` names, else the one of the session; None without any.
 
-    A name in the address is remembered for the pages that follow; a name of no model is passed over.
+    A session that has none begins with the model that ``FIRST_MODEL`` names, else with the first. The choice is
+    remembered for the pages that follow. Raises Http404 for a name of no model.
     """
-    asked = request.GET.get(PARAMETER, "")
-    remembered = request.session.get(PARAMETER, "")
-    found = {model.name: model for model in RegisteredModel.objects.filter(name__in=[asked, remembered])}
-    if asked in found and asked != remembered:
-        request.session[PARAMETER] = asked
-    return found.get(asked) or found.get(remembered) or RegisteredModel.objects.first()
+    if asked := request.GET.get(PARAMETER):
+        chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=asked)
+    else:
+        chosen = _remembered(request) or _first(request)
+    if chosen is not None:
+        remember(request, chosen)
+    return chosen
 
 
 def remember(request: HttpRequest, model: RegisteredModel) -> None:
     """Make ``model`` the one that the pages after this one are about."""
     if request.session.get(PARAMETER) != model.name:
         request.session[PARAMETER] = model.name
+
+
+def _remembered(request: HttpRequest) -> RegisteredModel | None:
+    name = request.session.get(PARAMETER)
+    return RegisteredModel.objects.filter(name=name).first() if name else None
+
+
+def _first(request: HttpRequest) -> RegisteredModel | None:
+    busiest = cast(Callable[[User], RegisteredModel | None], import_string(settings.FIRST_MODEL))
+    chosen = busiest(request.user) if isinstance(request.user, User) else None
+    return chosen or RegisteredModel.objects.first()

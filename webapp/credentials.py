@@ -1,4 +1,4 @@
-"""Generated logins: printed once, and kept for the operator's eyes in VAR/credentials."""
+"""Generated logins: printed at their first start, and kept for the operator's eyes in VAR/credentials."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from webapp.running_services import write_private
 
 FILE_NAME = "credentials"
+# Whom the demo makes: their logins are told at each start.
+DEMO_PEOPLE = ("reviewer", "manager")
 
 
 def generate_password() -> str:

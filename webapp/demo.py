@@ -45,20 +45,23 @@ TRAINING = {
     "curve_shares": [0.5],
 }
 ESCAPE_PROMISE = 0.1
-_PEOPLE = {"reviewer": REVIEWER, "manager": QUALITY_MANAGER}
+_PEOPLE = dict(zip(credentials.DEMO_PEOPLE, (REVIEWER, QUALITY_MANAGER), strict=True))
 _LOOK_EVERY = 1.0
 
 
 def make_demo(say: Say) -> None:
-    """Do what is still to do, up to the promotion of version 1. Tells each step, and the logins every time."""
-    for username, group in _PEOPLE.items():
-        say(f"Log in as {username:<9} password: {_person(username, group)}   ({group})")
+    """Do what is still to do, up to the promotion of version 1. Tells each step, and in the end the logins."""
+    logins = [
+        f"Log in as {username:<9} password: {_person(username, group)}   ({group})"
+        for username, group in _PEOPLE.items()
+    ]
     product = _product()
     _keep_station_key(product)
     if not Label.objects.filter(inspection__product=product).exists():
         _import_labeled_set(product, say)
     if registry.champion(product.registered_model) is None:
         _promote_first_version(product, say)
+    say("\n".join(logins))
 
 
 def station_key() -> str | None:

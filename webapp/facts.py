@@ -20,6 +20,8 @@ from mltasks.models import ModelVersion, Promotion, TrainingRun
 
 DAYS = 14
 RUNS_SHOWN = 5
+# From this share on a run's pace says how long the rest takes.
+LEAST_PROGRESS = 0.1
 # Days that are over hardly change any more; today is counted anew each time.
 PAST_SECONDS = 300
 # What was on its way when a champion changed is decided by then.
@@ -90,13 +92,22 @@ def champion(product: Product) -> dict[str, Any] | None:
 
 
 def training(product: Product) -> dict[str, Any]:
-    """The run on its way, the last one that ended, and when the next is due."""
+    """The run on its way with its time left, the last one that ended, and when the next is due."""
     runs = TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")
+    running = runs.filter(pk__in=TrainingRun.objects.unfinished()).first()
     return {
-        "running": runs.filter(pk__in=TrainingRun.objects.unfinished()).first(),
+        "running": running,
+        "left": _time_left(running) if running else None,
         "last": runs.exclude(pk__in=TrainingRun.objects.unfinished()).first(),
         "due": next_due(product) if product.retrain_nightly else None,
     }
+
+
+def _time_left(run: TrainingRun) -> timedelta | None:
+    """Return the time that the rest of a run takes if it goes on as before; None before a tenth is done."""
+    if run.started_at is None or run.progress < LEAST_PROGRESS:
+        return None
+    return (timezone.now() - run.started_at) * (1 / run.progress - 1)
 
 
 def runs(product: Product) -> QuerySet[TrainingRun]:

@@ -183,6 +183,8 @@ BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
 
 # Who says what a product asks of its next champion
 PROMOTION_GATE = "inspection.promotion_gate.lines"
+# Who says of which model a person's pages are at first
+FIRST_MODEL = "labeling.backlog.busiest_model"
 # Who says which parts a person judges without seeing what the model says
 BLIND_PARTS = "labeling.blindness.judged_blind"
 

@@ -102,6 +102,12 @@ class Shell:
         return [Choice(product, waiting.get(product.pk, 0)) for product in Product.objects.all()]
 
     @cached_property
+    def elsewhere(self) -> list[Choice]:
+        """The other products with their waiting parts, most first."""
+        others = [choice for choice in self.choices if choice.product != self.product]
+        return sorted(others, key=lambda choice: -choice.waiting)
+
+    @cached_property
     def waiting(self) -> int:
         """Parts of the chosen product that wait for this person."""
         return self._waiting.get(self.product.pk, 0) if self.product else 0

@@ -106,7 +106,8 @@ def test_the_product_in_the_address_is_remembered(client: Client, product: Produ
     create_product("tile", name="Tile")
     client.get("/?product=tile")
     assert client.get("/inspections/").context["product"].slug == "tile"
-    assert client.get("/inspections/?product=no-such").context["product"].slug == "tile"
+    assert client.get("/inspections/?product=no-such").status_code == 404
+    assert client.get("/inspections/").context["product"].slug == "tile", "The session keeps what was chosen."
 
 
 def test_the_history_filters(client: Client, product: Product, ada: User) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from webapp import credentials
 from webapp.embedded import CouldNotStart
 from webapp.supervisor import processes
 from webapp.supervisor.child import Child, Program, ended
@@ -67,10 +69,11 @@ class Supervisor:
         servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
         # A site is not ready while its folder for images is missing, and the first image may be long in coming.
         site.media.mkdir(parents=True, exist_ok=True)
+        told = credentials.remembered(site.var)
         try:
             servers.start()
             if not self._told_to_stop and self._set_up():
-                self._watch(servers)
+                self._watch(servers, told)
                 return 0
         except CouldNotStart as error:
             self._console.say(str(error))
@@ -88,11 +91,12 @@ class Supervisor:
             self._console.say(f"The setup {ended(child.exit_code)}: see its lines above. Nothing else was started.")
         return child.exit_code == 0
 
-    def _watch(self, servers: Servers) -> None:
+    def _watch(self, servers: Servers, told: Collection[str]) -> None:
         children = [self._child(program) for program in programs(demo=self._site.demo)]
         for child in children:
             child.start()
-        welcome = Welcome(self._site.port, self._site.var, self._console)
+        demo = credentials.DEMO_PEOPLE if self._site.demo else ()
+        welcome = Welcome(self._site.port, self._site.var, self._console, told=told, demo=demo)
         web = WebWatch(children[0], self._site.port, self._site.host)
         while not self._told_to_stop:
             time.sleep(_LOOK_EVERY)

@@ -1,33 +1,57 @@
-"""Tells where the pages are, as soon as they are there."""
+"""Tells where the pages are and how to log in, as soon as the web server answers."""
 
 from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Collection
 from pathlib import Path
 
+from webapp import credentials
 from webapp.supervisor.console import Console
+
+# The demo makes its people while the web server starts; the banner waits so long for their logins.
+PATIENCE_S = 15.0
 
 
 class Welcome:
-    """Looks for the web server's first answer, and then prints the addresses, once."""
+    """Looks for the web server's first answer, and then prints addresses and logins, once.
 
-    def __init__(self, port: int, var: Path, console: Console) -> None:
+    ``told`` are the people whose logins an earlier start has printed, ``demo`` those of the demo, told at each start.
+    """
+
+    def __init__(
+        self, port: int, var: Path, console: Console, *, told: Collection[str] = (), demo: Collection[str] = ()
+    ) -> None:
         self._port, self._var, self._console = port, var, console
+        self._told, self._demo = set(told), set(demo)
         self._begun = time.monotonic()
+        self._answered: float | None = None
         self._done = False
 
     def look(self) -> None:
-        """Print the addresses when the web server answers for the first time."""
-        if self._done or not self._answers():
+        """Print the banner when the web server answers and the demo's people are there."""
+        if self._done or (self._answered is None and not self._answers()):
+            return
+        self._answered = self._answered or time.monotonic()
+        kept = credentials.remembered(self._var)
+        if self._demo - set(kept) and time.monotonic() - self._answered < PATIENCE_S:
             return
         self._done = True
+        self._console.say(self._banner(kept))
+
+    def _banner(self, kept: dict[str, str]) -> str:
         site = f"http://127.0.0.1:{self._port}"
-        self._console.say(
-            f"\nSecond Look is up after {time.monotonic() - self._begun:.0f} s:  {site}/\n"
-            f"  review {site}/review/   models {site}/models/   admin {site}/admin/   API {site}/api/docs/\n"
-            f"  Logins: see {self._var / 'credentials'}. Ctrl-C stops everything and keeps all data.\n"
-        )
+        lines = [
+            f"\nSecond Look is up after {time.monotonic() - self._begun:.0f} s:  {site}/",
+            f"  review {site}/review/   models {site}/models/   admin {site}/admin/   API {site}/api/docs/",
+            *(f"  log in as {name:<9} password: {word}" for name, word in kept.items() if self._tells(name)),
+            f"  All logins: {self._var / credentials.FILE_NAME}. Ctrl-C stops everything and keeps all data.\n",
+        ]
+        return "\n".join(lines)
+
+    def _tells(self, name: str) -> bool:
+        return name in self._demo or name not in self._told
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=0.5)

@@ -57,8 +57,13 @@ async function heartbeat() {
   if (document.hidden || Date.now() - touchedAt > LOOKED_AT) return;
   const answer = await postForm(bench.dataset.held, { product: bench.dataset.product, claim: held() }).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
-  const { lost, ...state } = await answer.json();
+  const { lost, elsewhere, ...state } = await answer.json();
   tally.told(state);
+  for (const item of document.querySelectorAll("[data-elsewhere]")) {
+    const waiting = elsewhere[item.dataset.elsewhere] || 0;
+    item.hidden = !waiting;
+    item.querySelector("strong").textContent = waiting;
+  }
   ahead.drop(lost);
   if (group.claims.some((claim) => lost.includes(claim))) closeGroup();
   if (current && lost.includes(current.claim)) lose();
