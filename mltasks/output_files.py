@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -41,11 +42,14 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
     path = Path(target)
     if path.is_dir():
         path /= default_name
-    place = _followed(path)
-    if place.exists() and not place.is_file():
-        _stream(lambda: place.open("wb"), fill, scratch)
+    old = _status(path)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        _stream(lambda: path.open("wb"), fill, scratch)
+    elif old is not None and os.path.samestat(old, os.fstat(STDOUT)):
+        # A file that the shell writes standard output to: what follows belongs behind the export.
+        _stream(lambda: os.fdopen(os.dup(STDOUT), "wb"), fill, scratch)
     else:
-        _replace(place, fill)
+        _replace(Path(os.path.realpath(path)), old, fill)
     return printable(str(path)), False
 
 
@@ -55,12 +59,12 @@ def _open_stream(target: str) -> int | None:
     return int(numbered[1]) if numbered else _STREAMS.get(target)
 
 
-def _followed(path: Path) -> Path:
-    """Return the path behind all links. Raises OSError for links that lead to themselves."""
-    place = Path(os.path.realpath(path))
-    if place.is_symlink():
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-    return place
+def _status(path: Path) -> os.stat_result | None:
+    """Return the status of what the path leads to; None where nothing is. Raises OSError, also for a loop of links."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _stream(opened: Callable[[], BinaryIO], fill: Fill, scratch: Path | None) -> None:
@@ -72,15 +76,16 @@ def _stream(opened: Callable[[], BinaryIO], fill: Fill, scratch: Path | None) ->
             shutil.copyfileobj(whole, stream)
 
 
-def _replace(path: Path, fill: Fill) -> None:
-    """Write the file whole; one that it replaces passes its permissions on."""
+def _replace(path: Path, old: os.stat_result | None, fill: Fill) -> None:
+    """Write the file whole; one that it replaces passes its permissions on, and its owner where that is allowed."""
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path))
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
 
     def fill_draft(draft: BinaryIO) -> None:
-        if mode is not None:
-            os.fchmod(draft.fileno(), mode)
+        if old is not None:
+            with contextlib.suppress(PermissionError):
+                os.fchown(draft.fileno(), old.st_uid, old.st_gid)
+            os.fchmod(draft.fileno(), stat.S_IMODE(old.st_mode))
         fill(draft)
 
     whole_files.write(path, fill_draft, drafts=path.parent, durable=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -36,9 +38,12 @@ def test_it_replaces_a_file_whole_and_keeps_its_permissions(tmp_path: Path) -> N
     path = tmp_path / "out"
     path.write_bytes(b"yesterday's, which was longer")
     path.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    owner = path.stat().st_uid
     assert output_files.write(str(path), "default", fill) == (str(path), False)
     assert path.read_bytes() == b"all of it\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) == (0o640, owner)
     with pytest.raises(OSError, match="No space"):
         output_files.write(str(path), "default", broken)
     assert path.read_bytes() == b"all of it\n" and list(tmp_path.iterdir()) == [path]
@@ -112,6 +117,21 @@ def test_it_writes_to_an_open_descriptor_where_it_stands(tmp_path: Path) -> None
         log.flush()
         output_files.write(f"/dev/fd/{log.fileno()}", "default", fill)
     assert (tmp_path / "log").read_bytes() == b"first\nall of it\n"
+
+
+def test_it_writes_behind_what_the_shell_redirected(tmp_path: Path) -> None:
+    program = (
+        "import sys; from mltasks import output_files; print('before')\n"
+        "output_files.write(sys.argv[1], 'default', lambda into: into.write(b'all of it\\n')); print('after')"
+    )
+    out, link = tmp_path / "out", tmp_path / "link"
+    link.symlink_to("/dev/stdout")
+    for target in (out, link):
+        with out.open("wb") as redirected:
+            subprocess.run([sys.executable, "-c", program, target], stdout=redirected, check=True)
+        assert out.read_bytes() == b"before\nall of it\nafter\n"
+    piped = subprocess.run([sys.executable, "-c", program, link], capture_output=True, check=True)
+    assert piped.stdout == b"before\nall of it\nafter\n" and link.is_symlink()
 
 
 def test_it_writes_under_a_name_in_any_encoding(tmp_path: Path) -> None:
