@@ -104,7 +104,8 @@ def _validation(detail: Any) -> dict[str, Any]:
 
 def _sentences(detail: Any, name: str = "") -> list[str]:
     if isinstance(detail, Mapping):
-        return [words for key, value in detail.items() for words in _sentences(value, str(key))]
+        before = f"{name}." if name else ""
+        return [words for key, value in detail.items() for words in _sentences(value, f"{before}{key}")]
     if isinstance(detail, list):
         return [words for value in detail for words in _sentences(value, name)]
     return [f"{name}: {detail}" if name and name != "non_field_errors" else str(detail)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from inspection.part_fields import METADATA_DEPTH, read_json
@@ -47,6 +48,7 @@ def _said(request: Request, count: int) -> list[Mapping[str, Any]]:
     if not isinstance(parts, list) or len(parts) != count:
         raise InvalidRequest("`parts` is a JSON list with one object for each field `file`, in their order.")
     form = SaidOfPartSerializer(data=parts, many=True)
-    form.is_valid(raise_exception=True)
+    if not form.is_valid():
+        raise ValidationError({f"parts[{number}]": error for number, error in form.errors.items()})
     found: list[Mapping[str, Any]] = form.validated_data
     return found

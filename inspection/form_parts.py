@@ -24,7 +24,7 @@ def read_head(part: LazyStream) -> Message:
     head, end, rest = part.read(HEAD_BYTES).partition(b"\r\n\r\n")
     if not end:
         if len(head) == HEAD_BYTES:
-            raise MultiPartParserError(f"The head of a part has more than {HEAD_BYTES} bytes.")
+            raise MultiPartParserError(f"the head of a part is longer than {HEAD_BYTES} bytes, or has no CRLF.")
         return Message()
     part.unget(rest)
     return HeaderParser().parsestr(_readable(head).lstrip("\r\n"), headersonly=True)

@@ -92,9 +92,10 @@ class LimitedUpload(FileUploadHandler):
 
     def _take(self, part: LazyStream) -> None:
         head = read_head(part)
-        name = field_name(head)
-        if name:
+        # Before the first boundary and behind the last one anything may stand.
+        if "content-disposition" in head:
             self._count_part()
+            name = field_name(head)
             if name in self.fields.files:
                 self._take_file(name, head, part)
             elif name in self.fields.texts:

@@ -50,7 +50,9 @@ class MultiPartParser(parsers.MultiPartParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> parsers.DataAndFiles[Any, Any]:
         """Return the fields and the files. Raises ParseError and ValidationError."""
-        both = super().parse(stream, media_type, parser_context)
+        # Django compares a type as it is written, and types may be written in capitals.
+        kind, semicolon, parameters = (media_type or "").partition(";")
+        both = super().parse(stream, kind.lower() + semicolon + parameters, parser_context)
         _checked(both.data)
         return both
 

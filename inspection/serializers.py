@@ -127,10 +127,20 @@ class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
     file = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG, BMP, WebP or TIFF, one frame.")
 
 
+class PartIdField(serializers.CharField):
+    """A part's id: a text, or in JSON an integer."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. Raises ValidationError, also for numbers that lose digits: 1.10 and 1.1 are one number."""
+        if isinstance(data, float):
+            raise serializers.ValidationError("Send it as text: a number would lose zeros.")
+        return super().to_internal_value(data)
+
+
 class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
     """What may be said of an image's part."""
 
-    part_id = serializers.CharField(required=False, allow_blank=True, max_length=120, validators=[validate_one_line])
+    part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=[validate_one_line])
     captured_at = serializers.DateTimeField(required=False, allow_null=True)
     metadata = MetadataField(required=False)
 

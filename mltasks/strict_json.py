@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
+
+# Behind an even number of backslashes, which are characters themselves
+_ZERO = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def read(raw: bytes) -> Any:
@@ -16,7 +20,7 @@ def read(raw: bytes) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     # Escapes that mean no character: a zero byte, half of a pair.
-    if "\\u0000" in text:
+    if _ZERO.search(text):
         raise ValueError("it holds a zero character")
     if "\\ud" in text.lower():
         json.dumps(found, ensure_ascii=False).encode()

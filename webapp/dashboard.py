@@ -57,11 +57,14 @@ def chart(request: HttpRequest) -> HttpResponse:
 def inspect(request: HttpRequest) -> HttpResponse:
     """Inspect one photo: its verdict in place for htmx, its page for browsers without scripts."""
     product = _product(request.POST)
-    photo = request.FILES.get("photo") or request.FILES.get("camera")
-    if not isinstance(photo, UploadedFile):
+    photos = [*request.FILES.getlist("photo"), *request.FILES.getlist("camera")]
+    if not photos:
         return _refused(request, _("Choose a photo first."))
+    if len(photos) > 1:
+        said = _("{count} photos came, and none was inspected. Send one photo at a time.")
+        return _refused(request, said.format(count=len(photos)))
     try:
-        part = _receive(request, product, photo)
+        part = _receive(request, product, photos[0])
     except (ImageError, Refusal) as error:
         return _refused(request, error.detail)
     if not request.headers.get("HX-Request"):

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -268,6 +269,14 @@ def test_the_login_goes_on_to_the_page_that_was_asked_for(product: Product, ada:
 def test_a_photo_that_is_none_is_refused_in_words(client: Client, product: Product) -> None:
     response = client.post("/inspect/", {"of": "plate"}, follow=True)
     assert "Choose a photo first." in response.content.decode()
+    assert not Inspection.objects.exists()
+
+
+def test_two_photos_at_once_are_refused_in_words(client: Client, product: Product) -> None:
+    both = [SimpleUploadedFile(f"{number}.jpg", b"any") for number in range(2)]
+    for form in ({"photo": both}, {"photo": both[0], "camera": both[1]}):
+        response = client.post("/inspect/", {"of": "plate", **form}, follow=True)
+        assert "2 photos came, and none was inspected." in response.content.decode()
     assert not Inspection.objects.exists()
 
 
