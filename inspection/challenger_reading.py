@@ -10,6 +10,7 @@ from inspection import shadow
 from inspection.judged import Judged, Learned, Word
 from inspection.models import Challenge, Inspection, Reason, Rescore, Verdict
 from inspection.part_identity import PartIdentities
+from inspection.sample_size import MIN_PARTS, too_few
 from mltasks.vision.intervals import Estimate, proportion
 from mltasks.vision.weighted import mean_difference
 
@@ -34,6 +35,16 @@ class ChallengeReading:
     caught_escapes: int
     cost: dict[str, Estimate]
     differ: list[tuple[Inspection, str, Rescore]]
+
+    @property
+    def agreement_is_known(self) -> bool:
+        """True if enough live parts were scored to tell the agreement."""
+        return self.scored >= MIN_PARTS
+
+    @property
+    def too_few(self) -> str:
+        """The sentence in place of figures on too few labeled parts; empty where they are enough."""
+        return "" if self.labeled >= MIN_PARTS else too_few(self.labeled)
 
 
 def read(challenge: Challenge) -> ChallengeReading:

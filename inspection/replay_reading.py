@@ -11,8 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from inspection import replay_figures
 from inspection.judged import Word, words
 from inspection.models import Inspection, Replay, Verdict
+from inspection.sample_size import MIN_PARTS, too_few
 from mltasks.rate_names import ESCAPE_RATE_OF_PARTS
 
 SHOWN = 60
@@ -91,9 +93,11 @@ class ReplayReading:
         return f"{turned} {self._on_labels()}"
 
     def _on_labels(self) -> str:
-        gained, count = self.figures["gained"], self.figures["evidence"]
+        gained, count = self.figures["gained"], self.judged
         if not count:
             return _("None of them is labeled and new to both versions, so nothing tells which of the two is right.")
+        if self.too_few:
+            return self.too_few
         words = _(
             "On {count} labeled parts that neither has learned from it passes {new} defective ones that the champion "
             "stopped, and stops {caught} that the champion passed."
@@ -101,15 +105,30 @@ class ReplayReading:
         return words.format(count=count, new=gained["new_escapes"], caught=gained["caught_escapes"])
 
     @property
-    def cost(self) -> dict[str, Any]:
-        """Cost of 1000 parts: of the line where parts came by chance, else as counted."""
-        both = self.figures.get("cost", {})
-        return next((both[name] for name in ("corrected", "counted") if _known(both.get(name))), {})
+    def judged(self) -> int:
+        """Labeled parts that neither version learned from."""
+        return replay_figures.judged_parts(self.figures)
 
     @property
-    def corrected(self) -> bool:
-        """Whether the cost is that of the line."""
-        return _known(self.figures.get("cost", {}).get("corrected"))
+    def too_few(self) -> str:
+        """The sentence in place of figures on too few judged parts; empty where they are enough."""
+        return "" if replay_figures.is_judged(self.figures) else too_few(self.judged)
+
+    @property
+    def load_is_known(self) -> bool:
+        """True if enough parts of the line were scored to tell the review load."""
+        return int(self.figures.get("parts", 0)) >= MIN_PARTS
+
+    @property
+    def holdout_too_few(self) -> str:
+        """The sentence in place of the locked holdout's table; empty where it has enough parts."""
+        parts = self.figures["holdout"]["candidate"]["review_rate"]["counted"]["parts"]
+        return too_few(parts) if parts < MIN_PARTS else ""
+
+    @cached_property
+    def cost(self) -> replay_figures.Cost | None:
+        """Cost of 1000 parts: of the line where parts came by chance, else as counted; None for too few parts."""
+        return replay_figures.cost(self.figures)
 
     @property
     def holdout(self) -> list[Row]:
@@ -130,7 +149,3 @@ class ReplayReading:
         return [
             Turned(parts[key], theirs[key], ours[key]) for key in keys if key in parts and key in ours and key in theirs
         ]
-
-
-def _known(cost: dict[str, Any] | None) -> bool:
-    return bool(cost) and cost.get("candidate", {}).get("value") is not None  # type: ignore[union-attr]

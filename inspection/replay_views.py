@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from inspection import challenger_reading, replay, shadow
+from inspection import challenger_reading, replay, replay_queue, shadow
 from inspection.forms import ChallengeForm, ReplayForm
 from inspection.models import Challenge, Replay
 from inspection.replay_reading import ReplayReading
@@ -112,7 +112,8 @@ def _replay(version: ModelVersion) -> dict[str, Any]:
     of_version = Replay.objects.filter(candidate=version).defer("parts")
     related = of_version.select_related("candidate", "champion", "product", "requested_by").order_by("-created_at")
     newest = related.first()
-    return {"version": version, "replay": newest, "read": ReplayReading(newest) if newest else None}
+    read, place = (ReplayReading(newest), replay_queue.place(newest)) if newest else (None, "")
+    return {"version": version, "replay": newest, "read": read, "place": place}
 
 
 def _challenge(version: ModelVersion) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Product
 from inspection.policy import bands_of
+from inspection.sample_size import is_enough
 from inspection.words import verdict_word
 from mltasks.models import ModelVersion
 from mltasks.vision.intervals import Estimate
@@ -85,6 +86,14 @@ def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]
         "to": round(high * 100, 2) if high is not None else None,
         "n": metric.get("n"),
     }
+
+
+@register.inclusion_tag("parts/interval.html")
+def judged_interval(metric: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A metric on judged parts with its interval; on too few of them a sentence in its place."""
+    if metric and metric.get("value") is not None and not is_enough(metric):
+        return {"few": _("too few to say"), "parts": metric.get("parts", 0)}
+    return interval(metric)
 
 
 KAPPA_LEAST = -0.2  # where the bar begins; words tell what lies below

@@ -1,0 +1,39 @@
+"""Place of an unfinished replay in the queue, as its page tells it."""
+
+from __future__ import annotations
+
+from django.contrib.humanize.templatetags.humanize import ordinal
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from inspection.models import Replay
+from mltasks.models import TrainingRun
+
+NAMED = 2  # runs that the sentence names
+
+
+def place(replay: Replay) -> str:
+    """Return what goes before a waiting replay, or what a running one gives way to; empty where that is nothing.
+
+    Replays have the lowest priority of all workers, so a training that runs goes before each of them.
+    """
+    trainings = TrainingRun.objects.filter(state=TrainingRun.State.RUNNING).order_by("pk")
+    names = [_("training run {number}").format(number=pk) for pk in trainings.values_list("pk", flat=True)]
+    if replay.state == Replay.State.RUNNING:
+        words = _("It has a lower priority than {runs}, and goes on with what that leaves of the processors.")
+        return words.format(runs=names[0]) if names else ""
+    if replay.finished:
+        return ""
+    names += [_("the replay of {version}").format(version=other.candidate) for other in _earlier(replay)]
+    if not names:
+        return _("First in the queue: a worker takes it within seconds.")
+    runs = ", ".join(names[:NAMED])
+    if more := len(names) - NAMED:
+        runs = _("{runs} and {more} more").format(runs=runs, more=more) if more > 0 else runs
+    return _("{place} in the queue, behind {runs}.").format(place=ordinal(len(names) + 1), runs=runs)
+
+
+def _earlier(replay: Replay) -> list[Replay]:
+    before = Q(state=Replay.State.RUNNING) | Q(pk__lt=replay.pk)
+    others = Replay.objects.unfinished().filter(before).exclude(pk=replay.pk).light()
+    return list(others.select_related("candidate__model").order_by("pk"))
