@@ -77,6 +77,7 @@ class ProductAdmin(ModelAdmin):
             {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")},
         ),
         (_("What people see first"), {"fields": ("pick_strategy",)}),
+        (_("Which images are accepted"), {"fields": ("min_image_side",)}),
         (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
         (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
         (_("Part ids"), {"fields": ("placeholder_part_ids", "shared_ids")}),
@@ -145,11 +146,11 @@ class KeyInline(TabularInline):
 class StationAdmin(ModelAdmin):
     """Camera stations. A new one gets its key at once; the key is shown once."""
 
-    list_display = ("name", "product", "roi", "urgent", "keys_in_use", "created_at")
+    list_display = ("name", "product", "roi", "bit_depth", "urgent", "keys_in_use", "created_at")
     list_filter = ("product", "urgent")
     list_select_related = ("product",)
     search_fields = ("name",)
-    fields = ("product", "name", "roi", "urgent")
+    fields = ("product", "name", "roi", "bit_depth", "urgent")
     inlines = (KeyInline,)
     actions = ("issue_keys",)
     actions_submit_line = ("issue_key",)
@@ -169,7 +170,9 @@ class StationAdmin(ModelAdmin):
             super().save_model(request, obj, form, change)  # also runs the button beside "Save"
             ranking.hint()
         else:
-            made, key = stations.create_station(obj.product, obj.name, obj.roi, urgent=obj.urgent)
+            made, key = stations.create_station(
+                obj.product, obj.name, obj.roi, urgent=obj.urgent, bit_depth=obj.bit_depth
+            )
             obj.pk = made.pk
             self._show_once(request, obj, key)
 

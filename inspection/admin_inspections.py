@@ -19,7 +19,7 @@ KINDS = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
 DECISION = ("verdict", "reasons", "label", "defect_probability", "model_version")
 NOVELTY = ("novel_defect_suspected", "novelty", "likeness", "repeat_of", "reconstruction_error", "anomaly_threshold")
 TIMES = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_time", "settled_at")
-IMAGE = ("image_name", "image_sha256", "image_format", "image_width", "image_height", "image_bytes", "roi")
+IMAGE = ("image_name", "image_sha256", "image_format", "image_width", "image_height", "image_bytes", "roi", "bit_depth")
 ATTEMPTS = ("state", "attempt", "scoring_error", "lease_expires_at", "idempotency_key")
 
 

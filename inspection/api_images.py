@@ -69,14 +69,23 @@ class InspectionImage(Picture):
         responses={(200, "image/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
-        """The image, byte for byte as it was sent; with `for=browser` a TIFF, which browsers don't show, as PNG."""
+        """The image, byte for byte as it was sent; with `for=browser` as an 8-bit PNG if browsers show
+        it otherwise than models see it: TIFF, 10 to 14 bits in 16, transparency."""
         found = self.inspection(inspection_id)
-        if request.query_params.get("for") == "browser" and found.image_format == "TIFF":
+        if request.query_params.get("for") == "browser" and not self._shows_as_sent(found):
             etag, name = f"{found.image_sha256}-png", f"{found.pk}.png"
             return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(storage.as_png(found)))
         name = f"{found.pk}.{storage.EXTENSIONS[found.image_format]}"
         kind = storage.CONTENT_TYPES[found.image_format]
         return self.answer(request, found.image_sha256, kind, name, lambda: storage.open_image(found))
+
+    @staticmethod
+    def _shows_as_sent(found: Inspection) -> bool:
+        try:
+            return storage.shows_as_sent(found)
+        except FileNotFoundError:
+            # `answer` says so, where it opens the file.
+            return True
 
 
 class InspectionThumbnail(Picture):

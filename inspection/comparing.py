@@ -93,7 +93,7 @@ def _taken(part: Inspection) -> likeness.Fingerprint | None:
     roi = Roi.stored(part.roi)
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     try:
-        return likeness.fingerprint(storage.image_path(part), roi, limits=limits)
+        return likeness.fingerprint(storage.image_path(part), roi, limits=limits, bit_depth=part.bit_depth)
     except (images.ImageError, OSError) as error:
         logger.warning("No fingerprint of %s: %s", part.pk, error)
         return None

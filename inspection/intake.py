@@ -16,14 +16,18 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from inspection import image_locks, leases, scoring, storage, thumbnails
+from inspection.bit_depths import StationBitDepth, product_bit_depth
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from inspection.step_times import DATABASE, DECODE, STORE, step
 from mltasks.vision import images
+from mltasks.vision.bit_depths import SettleBitDepth
 from mltasks.vision.types import Roi
 
 RETRY_AFTER = 1  # second: a score takes a fraction of one
 TITLE_LENGTH = 200
+# Pixels of a version's input: the step of its finest maps. What is thinner has no place in them.
+LEAST_SEEN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,15 @@ def receive(
     idempotency_key: str | None = None,
     title: str = "",
     arrived: float | None = None,
+    bit_depth: int = 0,
 ) -> Inspection:
     """Take one image of a part and return its inspection, decided.
 
     The file is on disk and the row committed before anything is scored: a crash after that leaves a pending row to the
     sweeper. Each call is an inspection of its own, unless the station sent this ``idempotency_key`` before: then the
     first one is returned. With source IMPORT nothing is scored, and the same bytes are one inspection of the product.
-    ``arrived`` is the request's ``time.perf_counter``. Without a station the product is needed.
+    ``arrived`` is the request's ``time.perf_counter``. Without a station the product is needed. ``bit_depth`` is that
+    of an imported folder: its 16-bit images that state none are read by it, or by more where their values need more.
 
     Raises ImageError, and the refusals FileTooLarge, DiskFull, StoreUnavailable, IdempotencyMismatch and InProgress.
     """
@@ -83,17 +89,20 @@ def receive(
     source = Inspection.Source(source)
     part = _Part(owner, station, uploaded_by, source, part_id, captured_at, metadata or {}, key, name)
     _check_size(image)
-    return _earlier(part, image) or _take(part, image, began)
+    return _earlier(part, image) or _take(part, image, began, bit_depth)
 
 
-def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
+def _take(part: _Part, image: BinaryIO, began: float, folder_depth: int) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
     champion = scoring.Champion(None, None) if imported else scoring.champion(part.product)
     roi = Roi.stored(part.roi)
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS, min_side=part.product.min_image_side)
+    depth = _bit_depth(part, folder_depth)
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
     with step(DECODE):
-        loaded = images.load(image, roi=roi, size=champion.size or scoring.UNSCORED_SIZE, limits=limits)
+        size = champion.size or scoring.UNSCORED_SIZE
+        loaded = images.load(image, roi=roi, size=size, limits=limits, bit_depth=depth)
+    _check_seen(loaded, champion)
     if imported and loaded.damage:
         # A camera's part waits for a person; a label without one must not rest on a damaged file.
         raise images.ImageError("damaged_image", f"The file is damaged ({loaded.damage}). Export it again.")
@@ -101,7 +110,8 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
         stored = storage.store(image, loaded.header.format)
     try:
         with step(DATABASE):
-            inspection = _record(part, image, stored, loaded.header)
+            before = depth.before if isinstance(depth, StationBitDepth) else None
+            inspection = _record(part, image, stored, loaded.header, loaded.bit_depth, before)
     except IntegrityError:
         # Of two requests at once with one key, or two imports of one file, the database took the other.
         first = _earlier(part, image)
@@ -110,11 +120,33 @@ def _take(part: _Part, image: BinaryIO, began: float) -> Inspection:
         return first
     if imported:
         if _sharp_enough(loaded):
-            storage.store_thumbnail_at_intake(stored.sha256, loaded.thumbnail())
+            storage.store_thumbnail_at_intake(stored.sha256, loaded.thumbnail(), loaded.bit_depth)
         return inspection
     if _sharp_enough(loaded):
-        thumbnails.painter.draw_soon(stored.sha256, loaded)
+        thumbnails.painter.draw_soon(stored.sha256, loaded, loaded.bit_depth)
     return _answered(scoring.score(inspection, scoring.Frame(loaded, champion, began)))
+
+
+def _check_seen(loaded: images.Loaded, champion: scoring.Champion) -> None:
+    """Refuse an image of which the version would see a strip."""
+    if champion.size is None:
+        return
+    seen = loaded.placement(champion.size)
+    if min(seen.width, seen.height) < LEAST_SEEN:
+        raise images.ImageError(
+            "invalid_image",
+            f"Version {champion.version and champion.version.number} would see {seen.width} × {seen.height} pixels of "
+            f"the image; {LEAST_SEEN} on each side are needed. Send an image of the part's shape, or set the station's "
+            "region of interest.",
+        )
+
+
+def _bit_depth(part: _Part, folder_depth: int) -> StationBitDepth | SettleBitDepth:
+    if part.station:
+        return StationBitDepth(part.station)
+    if part.source == Inspection.Source.IMPORT:
+        return lambda needed: max(needed, folder_depth)
+    return product_bit_depth(part.product)
 
 
 def _sharp_enough(loaded: images.Loaded) -> bool:
@@ -122,7 +154,14 @@ def _sharp_enough(loaded: images.Loaded) -> bool:
     return max(loaded.pixels.size) >= min(images.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
 
 
-def _record(part: _Part, image: BinaryIO, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
+def _record(
+    part: _Part,
+    image: BinaryIO,
+    stored: storage.StoredImage,
+    header: images.ImageHeader,
+    bit_depth: int | None = None,
+    bit_depth_before: int | None = None,
+) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
     state = {"state": Inspection.State.IMPORTED} if imported else leases.first_lease()
     # Durable: the row must be committed before it is scored. An import may commit it together with its label.
@@ -149,6 +188,8 @@ def _record(part: _Part, image: BinaryIO, stored: storage.StoredImage, header: i
             image_format=header.format,
             image_width=header.width,
             image_height=header.height,
+            bit_depth=bit_depth,
+            bit_depth_before=bit_depth_before,
             **state,
         )
     # The database computed it; read again when somebody asks.

@@ -70,6 +70,12 @@ class Inspection(models.Model):
     image_height = models.PositiveIntegerField()
     image_bytes = models.PositiveBigIntegerField()
     roi = models.CharField(max_length=40, blank=True, help_text=_("The station's region of interest at intake."))
+    bit_depth = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Bits of 16 that were scaled to 8; empty for images of 8 bits.")
+    )
+    bit_depth_before = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("The station's bit depth before this image widened it.")
+    )
 
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_sha256 = models.CharField(max_length=64, blank=True)

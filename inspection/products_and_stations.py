@@ -18,6 +18,7 @@ from inspection.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
 from inspection.words import PickStrategy
 from mltasks.models import RegisteredModel
+from mltasks.vision.bit_depths import DEPTHS
 from mltasks.vision.promise import EscapePromise
 from mltasks.vision.types import Costs, TrainConfig
 
@@ -144,6 +145,14 @@ class Product(PromotionPolicy):
         editable=False,
         help_text=_("Part ids that too many images share to name a part, each with its share. Counted by the hour."),
     )
+    min_image_side = models.PositiveSmallIntegerField(
+        _("smallest image side"),
+        blank=True,  # a form without it leaves it as it is
+        default=16,
+        db_default=16,
+        validators=[MinValueValidator(1)],
+        help_text=_("Pixels. An image, or a station's region of interest, with a shorter side is refused."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -189,6 +198,8 @@ class Product(PromotionPolicy):
         for name in ("fn_cost", "fp_cost", "review_cost"):
             if not math.isfinite(getattr(self, name)):
                 raise ValidationError({name: "A cost is a finite number."})
+        if self.min_image_side is None:
+            raise ValidationError({"min_image_side": _("This field is required.")})
         if self.second_share + self.repeat_share > 1:
             raise ValidationError(_("The shares judged by two people and twice by one are at most 1 together."))
 
@@ -221,6 +232,16 @@ class Station(models.Model):
         blank=True,
         validators=[validate_roi],
         help_text=_("X,Y,W,H in pixels of the upright image; empty is the whole image."),
+    )
+    bit_depth = models.PositiveSmallIntegerField(
+        _("bit depth"),
+        null=True,
+        blank=True,
+        choices=[(depth, str(depth)) for depth in DEPTHS],
+        help_text=_(
+            "Bits that the camera uses of 16-bit values, where its files do not state them. Empty: settled by the "
+            "images. Changes count from the next image on."
+        ),
     )
     urgent = models.BooleanField(
         default=False,

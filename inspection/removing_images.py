@@ -33,7 +33,7 @@ SETTLED = 86_400.0
 AT_ONCE = 100
 # Files that are looked up together.
 LOOKED_UP = 1000
-_NAME = re.compile(r"[0-9a-f]{64}\.[a-z]{3,4}")
+_NAME = re.compile(r"[0-9a-f]{64}(\.\d{1,2})?\.[a-z]{3,4}")
 
 
 @dataclass(frozen=True, slots=True)

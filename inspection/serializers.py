@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inspection.bit_depths import widened
 from inspection.models import Inspection, Reason, Verdict
 from inspection.part_fields import read_metadata
 from inspection.refusals import UnknownField
@@ -51,6 +52,7 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         "true. Null without a model.",
     )
     model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
+    warnings = serializers.SerializerMethodField()
 
     class Meta:
         model = Inspection
@@ -71,8 +73,15 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
             "image_sha256",
             "captured_at",
             "received_at",
+            "bit_depth",
+            "warnings",
         )
         read_only_fields = fields
+
+    def get_warnings(self, inspection: Inspection) -> list[str]:
+        """Return what the sender should look at: a bit depth that the image widened."""
+        before, after = inspection.bit_depth_before, inspection.bit_depth
+        return [] if before is None or after is None else [widened(before, after)]
 
     def to_representation(self, instance: Inspection) -> dict[str, Any]:
         """Return the inspection's fields."""

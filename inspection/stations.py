@@ -8,13 +8,15 @@ from django.db import IntegrityError, transaction
 from inspection.models import Product, Station, StationKey
 
 
-def create_station(product: Product, name: str, roi: str = "", *, urgent: bool = False) -> tuple[Station, str]:
+def create_station(
+    product: Product, name: str, roi: str = "", *, urgent: bool = False, bit_depth: int | None = None
+) -> tuple[Station, str]:
     """Make a station and its first key, which can't be shown again. ``roi`` is ``X,Y,W,H`` in upright pixels; people
-    see an ``urgent`` station's parts before others.
+    see an ``urgent`` station's parts before others. Without a ``bit_depth`` the station's images settle it.
 
     Raises ValidationError, also when the product has a station of that name.
     """
-    station = Station(product=product, name=name, roi=roi, urgent=urgent)
+    station = Station(product=product, name=name, roi=roi, urgent=urgent, bit_depth=bit_depth)
     station.full_clean()
     try:
         with transaction.atomic():

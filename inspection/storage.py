@@ -23,7 +23,8 @@ from inspection.local_images import LocalImages, room_for
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
 from mltasks import file_cache, stored_files, whole_files
-from mltasks.vision import images
+from mltasks.vision import image_facts, images
+from mltasks.vision.bit_depths import FULL, LEAST
 from mltasks.vision.types import InputSize, Roi
 
 logger = logging.getLogger(__name__)
@@ -91,9 +92,9 @@ def kept() -> Images:
     return BucketImages() if stored_files.is_shared() else LocalImages()
 
 
-def store_thumbnail(sha256: str, jpeg: bytes) -> Path:
+def store_thumbnail(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> Path:
     """Keep a thumbnail on this machine. Not synced: it can be drawn again. Raises DiskFull."""
-    path = _thumbnail_path(sha256)
+    path = _thumbnail_path(sha256, bit_depth)
     with room_for(stored_files.root(), len(jpeg)):
         if not whole_files.holds(path, len(jpeg)):
             whole_files.write(path, lambda draft: draft.write(jpeg), drafts=stored_files.drafts(), durable=False)
@@ -102,11 +103,11 @@ def store_thumbnail(sha256: str, jpeg: bytes) -> Path:
     return path
 
 
-def store_thumbnail_at_intake(sha256: str, jpeg: bytes) -> None:
+def store_thumbnail_at_intake(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> None:
     """Keep a thumbnail while it is at hand. Raises DiskFull, but not beside a bucket: the image is safe there, and the
     thumbnail is drawn when somebody looks."""
     try:
-        store_thumbnail(sha256, jpeg)
+        store_thumbnail(sha256, jpeg, bit_depth)
     except DiskFull as error:
         if not stored_files.is_shared():
             raise
@@ -115,13 +116,14 @@ def store_thumbnail_at_intake(sha256: str, jpeg: bytes) -> None:
 
 def thumbnail(inspection: Inspection) -> Path:
     """The path of its thumbnail, drawn again when missing or empty. Raises FileNotFoundError without the image."""
-    path = _thumbnail_path(inspection.image_sha256)
+    path = _thumbnail_path(inspection.image_sha256, inspection.bit_depth)
     if path.exists() and path.stat().st_size:
         if stored_files.is_shared():
             file_cache.use(path)
         return path
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    return store_thumbnail(inspection.image_sha256, images.thumbnail(image_path(inspection), limits=limits))
+    jpeg = images.thumbnail(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
+    return store_thumbnail(inspection.image_sha256, jpeg, inspection.bit_depth)
 
 
 def image_path(inspection: Inspection) -> Path:
@@ -139,28 +141,40 @@ def load_image(inspection: Inspection, size: InputSize) -> images.Loaded:
     """Decode its region of interest for ``size``. Raises FileNotFoundError, and ImageError as ``images.load``."""
     roi = Roi.stored(inspection.roi)
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    return images.load(image_path(inspection), roi=roi, size=size, limits=limits)
+    path, depth = image_path(inspection), inspection.bit_depth
+    return images.load(path, roi=roi, size=size, limits=limits, bit_depth=depth)
 
 
 def as_png(inspection: Inspection) -> bytes:
     """The whole image, upright, as a PNG of 8-bit RGB. Raises FileNotFoundError."""
     limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     out = io.BytesIO()
-    images.load(image_path(inspection), limits=limits).pixels.save(out, "PNG", compress_level=1)
+    loaded = images.load(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
+    loaded.pixels.save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
+def shows_as_sent(inspection: Inspection) -> bool:
+    """Return True if browsers show the file as models see it: not TIFF, few bits of 16, or transparency. Raises
+    FileNotFoundError."""
+    if inspection.image_format == "JPEG":
+        return True
+    if inspection.image_format == "TIFF" or (inspection.bit_depth or FULL) < FULL:
+        return False
+    return not image_facts.is_transparent(image_path(inspection))
+
+
 def thumbnail_size(sha256: str) -> int:
-    """The bytes of its thumbnail on this machine, 0 without one."""
-    path = _thumbnail_path(sha256)
-    return path.stat().st_size if path.is_file() else 0
+    """The bytes of its thumbnails on this machine, 0 without one."""
+    return sum(path.stat().st_size for path in _thumbnail_paths(sha256) if path.is_file())
 
 
 def remove(name: str, sha256: str) -> int:
     """Remove an image with its thumbnail and return their bytes. Hold the image's lock, and see that no row names it.
     Raises OSError. Other machines' thumbnails and copies are caches, which forget."""
     freed = thumbnail_size(sha256)
-    _thumbnail_path(sha256).unlink(missing_ok=True)
+    for path in _thumbnail_paths(sha256):
+        path.unlink(missing_ok=True)
     return freed + (0 if name.startswith("thumbs/") else kept().remove(name))
 
 
@@ -169,5 +183,12 @@ def remove_old_drafts() -> int:
     return whole_files.remove_old_drafts(stored_files.drafts())
 
 
-def _thumbnail_path(sha256: str) -> Path:
-    return stored_files.root() / "thumbs" / sha256[:2] / f"{sha256}.jpg"
+def _thumbnail_path(sha256: str, bit_depth: int | None) -> Path:
+    # The same bytes look otherwise when another bit depth counts for their station.
+    depth = "" if bit_depth is None else f".{bit_depth}"
+    return stored_files.root() / "thumbs" / sha256[:2] / f"{sha256}{depth}.jpg"
+
+
+def _thumbnail_paths(sha256: str) -> Iterator[Path]:
+    for depth in (None, *range(LEAST, FULL + 1)):
+        yield _thumbnail_path(sha256, depth)

@@ -27,14 +27,14 @@ class Painter:
         self._thread: ThreadPoolExecutor | None = None
         self._line: set[Future[None]] = set()
 
-    def draw_soon(self, sha256: str, loaded: Loaded) -> None:
-        """Draw the image's thumbnail in a while, or leave it where too many wait."""
+    def draw_soon(self, sha256: str, loaded: Loaded, bit_depth: int | None = None) -> None:
+        """Draw the image's thumbnail for that bit depth in a while, or leave it where too many wait."""
         with self._lock:
             if len(self._line) >= self._waiting:
                 return
             # Made late: a thread does not survive a fork.
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
-            drawn = self._thread.submit(_draw, sha256, loaded)
+            drawn = self._thread.submit(_draw, sha256, loaded, bit_depth)
             self._line.add(drawn)
         drawn.add_done_callback(self._forget)
 
@@ -49,9 +49,9 @@ class Painter:
             self._line.discard(drawn)
 
 
-def _draw(sha256: str, loaded: Loaded) -> None:
+def _draw(sha256: str, loaded: Loaded, bit_depth: int | None) -> None:
     try:
-        storage.store_thumbnail(sha256, loaded.thumbnail())
+        storage.store_thumbnail(sha256, loaded.thumbnail(), bit_depth)
     except (Refusal, OSError):
         logger.warning("The thumbnail of %s is drawn when somebody looks.", sha256[:12], exc_info=True)
 

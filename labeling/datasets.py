@@ -75,5 +75,6 @@ def _sample(label: Label, group: str) -> Sample:
         group=group,
         defect_type=current_name(label.defect_type),
         roi=Roi.stored(part.roi),
+        bit_depth=part.bit_depth,
         split=HOLDOUT if part.holdout else "",
     )

@@ -13,7 +13,7 @@ from django.db import transaction
 from inspection import intake, storage
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull, Refusal, StoreUnavailable
-from labeling import earlier_labels, holdout, review
+from labeling import earlier_labels, folder_bit_depth, holdout, review
 from labeling.earlier_labels import EarlierLabels, VerdictPair
 from labeling.image_folders import Entry, Listing, Names, Unfit, read_folder
 from labeling.models import DefectType, Label
@@ -35,7 +35,8 @@ class Unreadable(Refusal):
 @dataclass(slots=True)
 class ImportSummary:
     """What became of a folder. ``refused`` needs a person; ``left_out`` was skipped on purpose or hidden. ``good`` and
-    ``defective`` are the images imported or overruled."""
+    ``defective`` are the images imported or overruled. ``bit_depth`` is that of 16-bit images whose files state none, 0
+    without such images."""
 
     imported: int = 0
     already: int = 0
@@ -44,6 +45,7 @@ class ImportSummary:
     defective: int = 0
     refused: list[Unfit] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    bit_depth: int = 0
 
     @property
     def done(self) -> int:
@@ -88,7 +90,9 @@ def import_listing(
     simply run again. A file that can't be taken is named in ``refused`` and the rest goes on: so is one that a person
     labeled otherwise, unless ``overrule`` says why the folder counts. Raises DiskFull and StoreUnavailable.
     """
-    run = _Import(product, reviewer, overrule, ImportSummary(refused=listing.refused, left_out=listing.left_out))
+    depth = folder_bit_depth.settle(entry.path for entry in listing.entries)
+    summary = ImportSummary(refused=listing.refused, left_out=listing.left_out, bit_depth=depth)
+    run = _Import(product, reviewer, overrule, summary)
     total = len(listing.entries) + len(listing.refused)
 
     def tell() -> None:
@@ -231,6 +235,7 @@ def _stored(batch: _Batch, entry: Entry, verdict: str, name: str) -> Label:
             uploaded_by=batch.run.reviewer,
             source=Inspection.Source.IMPORT,
             title=readable(entry.path.name),
+            bit_depth=batch.run.summary.bit_depth,
         )
     return Label(
         inspection=part,

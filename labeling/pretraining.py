@@ -56,5 +56,6 @@ def stored_images(product: Product) -> Iterator[Stored]:
     identities = PartIdentities(product)
     files, parts = {sha256 for sha256, _ in labels}, {identities.part_id(part) for _, part in labels} - {""}
     found = Inspection.objects.filter(product=product).order_by("-received_at", "-id")
-    for name, sha256, roi, part in found.values_list("image_name", "image_sha256", "roi", "part_id")[:NEWEST]:
-        yield Stored(name, sha256, roi, labeled=sha256 in files or part in parts)
+    columns = ("image_name", "image_sha256", "roi", "part_id", "bit_depth")
+    for name, sha256, roi, part, depth in found.values_list(*columns)[:NEWEST]:
+        yield Stored(name, sha256, roi, labeled=sha256 in files or part in parts, bit_depth=depth)

@@ -79,6 +79,9 @@ class SnapshotItem(models.Model):
     group = models.CharField(max_length=200, help_text=_("Images of one part share a group and are never split."))
     split = models.CharField(max_length=20)
     roi = models.CharField(max_length=40, blank=True, help_text=_("X,Y,W,H of the station, in upright pixels."))
+    bit_depth = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Bits of 16 that are scaled to 8; empty for images of 8 bits.")
+    )
 
     class Meta:
         constraints = [
@@ -103,6 +106,7 @@ class SnapshotItem(models.Model):
             split=self.split,
             defect_type=self.defect_type,
             roi=Roi.stored(self.roi),
+            bit_depth=self.bit_depth,
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from mltasks.vision.pretrain.lesson import Picture
 from mltasks.vision.types import Roi
@@ -22,10 +23,21 @@ class Stored:
     sha256: str
     roi: str = ""
     labeled: bool = False
+    bit_depth: int | None = None
+
+    @classmethod
+    def from_json(cls, row: Sequence[Any]) -> Self:
+        """Read an image of a run's list, which has no bit depth in older ones."""
+        name, sha256, roi, *depth = row
+        return cls(name, sha256, roi, bit_depth=depth[0] if depth else None)
+
+    def to_json(self) -> list[Any]:
+        """Return the image as a run's list has it."""
+        return [self.name, self.sha256, self.roi, self.bit_depth]
 
     def picture(self, media_root: Path) -> Picture:
         """The science floor's view of it."""
-        return Picture(media_root / self.name, self.sha256, Roi.stored(self.roi))
+        return Picture(media_root / self.name, self.sha256, Roi.stored(self.roi), self.bit_depth)
 
 
 @dataclass(frozen=True, slots=True)

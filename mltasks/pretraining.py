@@ -63,7 +63,7 @@ def start(
                 model=model,
                 snapshot=snapshot,
                 config=_config(model, config, lesson, choice),
-                pictures=[[one.name, one.sha256, one.roi] for one in choice.images],
+                pictures=[one.to_json() for one in choice.images],
                 saw_labeled=choice.saw_labeled,
                 labels_missing=labels_missing,
                 requested_by=requested_by,
@@ -149,7 +149,7 @@ def _learn(run: BackboneRun, progress: ProgressCallback) -> Taught:
     calm_threads()
     from mltasks.vision.pretrain.teach import teach  # late: torch, which only a training process may load
 
-    files = ((name, sha256) for name, sha256, _ in run.pictures)
+    files = ((name, sha256) for name, sha256, *_ in run.pictures)
     with stored_files.at_hand(files, stored_files.PATIENCE) as root, _samples(run) as samples:
         taught = teach(_task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
     backbones.publish(run.attempt_file)
@@ -171,7 +171,7 @@ def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> Task:
     # What a training would start from without this lesson: the one to beat.
     incumbent = "current" if current else ("imagenet" if "imagenet" in rivals else "shipped")
     return Task(
-        pictures=[Stored(*picture).picture(root) for picture in run.pictures],
+        pictures=[Stored.from_json(picture).picture(root) for picture in run.pictures],
         samples=samples,
         lesson=Lesson.from_json(run.config["lesson"]),
         config=TrainConfig.from_json(run.config["train"]),

@@ -128,6 +128,7 @@ def _item(sample: Sample) -> SnapshotItem:
         defect_type=sample.defect_type,
         group=sample.group,
         split=sample.split,
+        bit_depth=sample.bit_depth,
         roi=f"{sample.roi.x},{sample.roi.y},{sample.roi.width},{sample.roi.height}" if sample.roi else "",
     )
 
@@ -142,9 +143,11 @@ def manifest_sha256(items: Iterable[SnapshotItem]) -> str:
 
 def manifest_line(item: SnapshotItem) -> bytes:
     """An item as the hash has it: a JSON list of the image's sha256, 0 for good or 1 for defective, defect type, group,
-    split and region, and the line's end."""
+    split and region, of 16-bit images the bit depth too, and the line's end."""
     line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]
-    return json.dumps(line).encode() + b"\n"
+    # Of images of 8 bits the line is what it was before there were bit depths: hashes stay.
+    depth = [] if item.bit_depth is None else [item.bit_depth]
+    return json.dumps(line + depth).encode() + b"\n"
 
 
 def _sha256(path: Path) -> str:

@@ -48,6 +48,7 @@ def predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:
             sha256=sample.sha256,
             path=sample.path,
             roi=sample.roi,
+            bit_depth=sample.bit_depth,
             part=found.parts[at],
             target=sample.target,
             defect_type=sample.defect_type,

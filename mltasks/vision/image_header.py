@@ -69,9 +69,10 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What we are willing to decode. ``max_pixels`` is width × height as stored."""
+    """Bounds of the images that are decoded: width × height as stored, and the pixels of the region's shorter side."""
 
     max_pixels: int = 50_000_000
+    min_side: int = 1
 
 
 DEFAULT_LIMITS = Limits()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from mltasks.vision.bit_depths import SettleBitDepth, depth_of, to_8_bits, wide_of, with_raw_mode
 from mltasks.vision.image_header import (
     DAMAGE,
     DEFAULT_LIMITS,
@@ -26,6 +28,7 @@ from mltasks.vision.image_header import (
     open_single_frame,
 )
 from mltasks.vision.jpeg_decode import decode_jpeg
+from mltasks.vision.pixel_layouts import to_rgb
 from mltasks.vision.types import InputSize, Placement, Roi
 
 __all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "place", "thumbnail"]
@@ -33,7 +36,6 @@ __all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_h
 RgbImage = NDArray[np.uint8]
 Source = BinaryIO | Path
 
-GREY = (128, 128, 128)
 THUMBNAIL_SIDE = 320
 # EXIF orientation to what makes the image upright
 UPRIGHT = {
@@ -46,8 +48,6 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# Modes with a channel for transparency
-ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Loaded:
 
     ``width`` and ``height`` are those of the upright image at full resolution; ``box`` is the region of interest in
     pixels of ``pixels``. ``damage`` is the decoder's warning that a part of the image is not as it was taken.
+    ``bit_depth`` is how many of 16 bits were scaled to 8; None for images of 8 bits.
     """
 
     header: ImageHeader
@@ -64,6 +65,7 @@ class Loaded:
     pixels: Image.Image
     box: tuple[float, float, float, float]
     damage: str = ""
+    bit_depth: int | None = None
 
     def array(self, size: InputSize | None = None) -> RgbImage:
         """The region as uint8 ``[height, width, 3]``, as large as fits into ``size`` by antialiased bilinear filtering
@@ -109,33 +111,71 @@ def _mirrored(small: RgbImage, inside: Placement, size: InputSize) -> RgbImage:
 
 
 def load(
-    source: Source, *, roi: Roi | None = None, size: InputSize | None = None, limits: Limits = DEFAULT_LIMITS
+    source: Source,
+    *,
+    roi: Roi | None = None,
+    size: InputSize | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    bit_depth: int | SettleBitDepth | None = None,
 ) -> Loaded:
     """Decode once for all uses, a JPEG at the smallest scale that still covers what ``size`` shows of the region. Every
     byte of the image is read, so a cut file never passes.
 
-    Raises ImageError (see ``inspect_header``), ``invalid_image`` too when the region lies outside the image; OSError
-    when a path can't be opened.
+    ``bit_depth`` says how many bits of 16-bit values the camera uses, as ``bit_depths.depth_of`` takes it. Raises
+    ImageError (see ``inspect_header``), ``invalid_image`` too when the region lies outside the image or is smaller than
+    the limits allow; OSError when a path can't be opened.
     """
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         try:
-            return _load(stream, roi, size, limits)
+            return _load(stream, _View(roi, size, limits, bit_depth))
         finally:
             stream.seek(0)
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How one image is to be read."""
+
+    roi: Roi | None
+    size: InputSize | None
+    limits: Limits
+    bit_depth: int | SettleBitDepth | None
+
+    def region(self, upright: tuple[int, int]) -> Roi:
+        """Return the region inside of the upright image. Raises ImageError where it is outside or too small."""
+        region = _clamped(self.roi, upright)
+        if min(region.width, region.height) < self.limits.min_side:
+            raise ImageError(
+                "invalid_image",
+                f"{'The region of interest' if self.roi else 'The image'} has {region.width} × {region.height} pixels; "
+                f"parts of this product have at least {self.limits.min_side} on each side.",
+            )
+        return region
+
+
 def decode(
-    source: Source, *, roi: Roi | None = None, size: InputSize | None = None, limits: Limits = DEFAULT_LIMITS
+    source: Source,
+    *,
+    roi: Roi | None = None,
+    size: InputSize | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    bit_depth: int | None = None,
 ) -> RgbImage:
     """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), fitted into
     ``size``. Training and serving both call this. Raises as ``load``."""
-    return load(source, roi=roi, size=size, limits=limits).array(size)
+    return load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth).array(size)
 
 
-def thumbnail(source: Source, max_side: int = THUMBNAIL_SIDE, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def thumbnail(
+    source: Source,
+    max_side: int = THUMBNAIL_SIDE,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    bit_depth: int | None = None,
+) -> bytes:
     """A JPEG of the whole upright image, at most ``max_side`` pixels a side. Raises as ``load``."""
-    return load(source, size=InputSize(max_side, max_side), limits=limits).thumbnail(max_side)
+    return load(source, size=InputSize(max_side, max_side), limits=limits, bit_depth=bit_depth).thumbnail(max_side)
 
 
 def region_size(source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
@@ -150,39 +190,51 @@ def verify_whole(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageHea
     return load(source, size=InputSize(1, 1), limits=limits).header
 
 
-def _load(stream: BinaryIO, roi: Roi | None, size: InputSize | None, limits: Limits) -> Loaded:
-    with open_single_frame(stream, limits) as image:
+def _load(stream: BinaryIO, view: _View) -> Loaded:
+    with open_single_frame(stream, view.limits) as image:
         header = header_of(image)
         if header.format == "JPEG":
-            return _load_jpeg(stream, image, header, roi, size, limits)
+            return _load_jpeg(stream, image, header, view)
+        wide = wide_of(image, stream)
         image.load()
         # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
-        pixels = _turned(to_rgb(image), _orientation(image))
-    return _loaded(header, pixels, pixels.size, roi)
+        orientation = _orientation(image)
+        upright = image.size[::-1] if orientation in SIDEWAYS else image.size
+        region = view.region(upright)
+        depth = wide and depth_of(image, wide, view.bit_depth)
+        narrow = to_8_bits(image, wide, depth, partial(_decode_again, stream, header)) if wide and depth else image
+    pixels = _turned(to_rgb(narrow), orientation)
+    return _loaded(header, pixels, upright, region, bit_depth=depth)
 
 
-def _load_jpeg(
-    stream: BinaryIO,
-    image: Image.Image,
-    header: ImageHeader,
-    roi: Roi | None,
-    size: InputSize | None,
-    limits: Limits,
-) -> Loaded:
+def _load_jpeg(stream: BinaryIO, image: Image.Image, header: ImageHeader, view: _View) -> Loaded:
     orientation = _orientation(image)
     upright = (image.height, image.width) if orientation in SIDEWAYS else image.size
-    if size is not None:
-        _draft(image, upright, orientation in SIDEWAYS, _clamped(roi, upright), size)
+    region = view.region(upright)
+    if view.size is not None:
+        _draft(image, upright, orientation in SIDEWAYS, region, view.size)
     stream.seek(0)
-    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), limits)
-    return _loaded(header, _turned(to_rgb(decoded.pixels), orientation), upright, roi, decoded.damage)
+    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), view.limits)
+    return _loaded(header, _turned(to_rgb(decoded.pixels), orientation), upright, region, decoded.damage)
+
+
+def _decode_again(stream: BinaryIO, header: ImageHeader, raw_mode: str) -> Image.Image:
+    with Image.open(stream, formats=[header.format]) as image:
+        with_raw_mode(image, raw_mode).load()
+        return image.copy()
 
 
 def _loaded(
-    header: ImageHeader, pixels: Image.Image, full: tuple[int, int], roi: Roi | None, damage: str = ""
+    header: ImageHeader,
+    pixels: Image.Image,
+    full: tuple[int, int],
+    region: Roi,
+    damage: str = "",
+    bit_depth: int | None = None,
 ) -> Loaded:
-    box = _scaled(_clamped(roi, full), pixels.width / full[0], pixels.height / full[1])
-    return Loaded(header, *full, pixels, box, damage)
+    box = _scaled(region, pixels.width / full[0], pixels.height / full[1])
+    width, height = full
+    return Loaded(header, width, height, pixels, box, damage, bit_depth)
 
 
 def _turned(pixels: Image.Image, orientation: int) -> Image.Image:
@@ -223,24 +275,3 @@ def _orientation(image: Image.Image) -> int:
     except DAMAGE:
         # Damaged metadata does not make the pixels unreadable: the part is inspected as it was stored.
         return 1
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any accepted pixel layout to RGB: 16 bits are scaled, not clipped; transparency lies on mid grey, unless
-    all of the image is transparent."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8)).convert("RGB")
-    if image.mode in ALPHA or "transparency" in image.info:
-        return _on_grey(image)
-    return image.convert("RGB")
-
-
-def _on_grey(image: Image.Image) -> Image.Image:
-    # "La" and "RGBa" are premultiplied: Pillow only knows their own way back.
-    straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
-    layered = image.convert(straight).convert("RGBA")
-    if image.mode in ALPHA and layered.getextrema()[3] == (0, 0):
-        # Cameras leave the fourth byte of each pixel at 0: nobody means an image of nothing.
-        return layered.convert("RGB")
-    ground = Image.new("RGBA", image.size, (*GREY, 255))
-    return Image.alpha_composite(ground, layered).convert("RGB")

@@ -42,9 +42,12 @@ class Fingerprint:
             raise ValueError(f"A fingerprint's size is positive, not {self.width} x {self.height}.")
 
 
-def fingerprint(source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS) -> Fingerprint:
+def fingerprint(
+    source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS, bit_depth: int | None = None
+) -> Fingerprint:
     """Read one image. Raises as ``images.load``: ImageError, or OSError when a path can't be opened."""
-    loaded = load(source, roi=roi, size=InputSize(SIDE, SIDE, keep_shape=False), limits=limits)
+    size = InputSize(SIDE, SIDE, keep_shape=False)
+    loaded = load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
     left, top, right, bottom = loaded.box
     grey = loaded.pixels.convert("L").crop((int(left), int(top), -int(-right // 1), -int(-bottom // 1)))
     # Floating point before the resize: a dark part's whole relief is a few grey levels.
@@ -106,7 +109,7 @@ def group_samples(samples: Sequence[Sample], has_part_id: Sequence[bool]) -> lis
 
 def _fingerprint_or_none(sample: Sample) -> Fingerprint | None:
     try:
-        return fingerprint(Path(sample.path), sample.roi)
+        return fingerprint(Path(sample.path), sample.roi, bit_depth=sample.bit_depth)
     except (ImageError, OSError):
         return None
 

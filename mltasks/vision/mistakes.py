@@ -80,13 +80,13 @@ def _shortened(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFon
 
 def _mapped(one: Prediction, scorer: Scorer) -> Image.Image:
     size = scorer.input_size
-    seen = load(one.path, roi=one.roi, size=size)
+    seen = load(one.path, roi=one.roi, size=size, bit_depth=one.bit_depth)
     maps = scorer.maps(seen.array(size)).within(seen.placement(size), size)
     return Image.open(io.BytesIO(render_heatmap(np.asarray(_picture(one)), maps)))
 
 
 def _picture(one: Prediction) -> Image.Image:
-    loaded = load(one.path, roi=one.roi, size=InputSize(SIDE, SIDE))
+    loaded = load(one.path, roi=one.roi, size=InputSize(SIDE, SIDE), bit_depth=one.bit_depth)
     picture = Image.fromarray(loaded.array())
     picture.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     return picture

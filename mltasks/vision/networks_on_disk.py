@@ -94,5 +94,5 @@ def _tried(fitted: Fitted) -> list[Prediction]:
 
 
 def _held_out(row: Prediction, config: TrainConfig) -> HeldOutPart:
-    sample = Sample(row.name, row.sha256, row.path, row.target, row.part, roi=row.roi)
+    sample = Sample(row.name, row.sha256, row.path, row.target, row.part, roi=row.roi, bit_depth=row.bit_depth)
     return HeldOutPart(read_pixels(sample, config), row.logit, row.target)

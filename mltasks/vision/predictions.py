@@ -31,6 +31,7 @@ class Prediction:
     detector: str
     detectors: Mapping[str, float]
     known: float | None = None
+    bit_depth: int | None = None
 
     @property
     def strangeness(self) -> float:

@@ -198,7 +198,8 @@ def view_count(images: int, bytes_each: int, wanted: int, pixels_each: int) -> i
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
     """The image at the network's size, uint8 ``[3, H, W]``. Raises UnreadableSample, which names it."""
     try:
-        pixels = decode(sample.path, roi=sample.roi, size=InputSize(config.height, config.width, config.keep_shape))
+        size = InputSize(config.height, config.width, config.keep_shape)
+        pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
     except (OSError, ImageError) as error:
         raise UnreadableSample(f"{sample.name} ({sample.path}) can't be used for training: {error}") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)

@@ -65,7 +65,8 @@ class Sample:
 
     ``name`` is the image's stable name in reports, ``target`` 0 (good) or 1 (defect). Samples that show the same part
     share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test`` or ``fold-N``; of what is
-    locked away from learning, ``holdout``.
+    locked away from learning, ``holdout``. ``bit_depth`` is how many of 16 bits its camera uses, None where the file
+    says so or has 8.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Sample:
     split: str = ""
     defect_type: str = ""
     roi: Roi | None = None
+    bit_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -14,7 +15,7 @@ from PIL import Image
 from inspection import intake
 from inspection.models import Inspection, Product
 from inspection.refusals import DiskFull
-from labeling import importing, review
+from labeling import datasets, importing, review
 from labeling.image_folders import NotAnImageFolder
 from labeling.importing import ImportSummary, import_images
 from labeling.models import DefectType, Label
@@ -212,3 +213,18 @@ def test_it_refuses_a_damaged_file_by_name(product: Product, folder: Path) -> No
     assert refused(summary) == {"good/damaged.jpg": "damaged_image", "good/short.jpg": "truncated_image"}
     assert summary.imported == 4
     assert not Inspection.objects.filter(title__in=["damaged.jpg", "short.jpg"]).exists()
+
+
+def test_a_folder_of_few_bits_is_read_by_one_depth(product: Product, tmp_path: Path) -> None:
+    for name, peak in (("good/dark", 900), ("good/bright", 3900), ("bad/dark", 800)):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.linspace(0, peak, 32 * 32).reshape(32, 32).astype(np.uint16)).save(path)
+    draw(tmp_path / "good" / "eight.png", 7)
+
+    summary = import_images(product, tmp_path)
+
+    assert (summary.imported, summary.bit_depth) == (4, 12)
+    depths = dict(Inspection.objects.values_list("title", "bit_depth").distinct())
+    assert depths == {"dark.png": 12, "bright.png": 12, "eight.png": None}
+    assert {sample.bit_depth for sample in datasets.samples(product)} == {12, None}

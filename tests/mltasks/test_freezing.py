@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from django.db import ProgrammingError
 from PIL import Image
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
-from mltasks.snapshots import SnapshotDamaged, freeze, verified_samples
+from mltasks.snapshots import SnapshotDamaged, freeze, manifest_line, verified_samples
 from mltasks.vision.data import NotEnoughLabels
 from mltasks.vision.likeness import file_group
 from mltasks.vision.types import HOLDOUT, Roi, Sample
@@ -37,6 +38,17 @@ def test_it_numbers_snapshots_and_the_same_set_has_the_same_hash(model: Register
     assert first.sha256 == second.sha256
     changed = [replace(samples[0], defect_type="dent"), *samples[1:]]
     assert freeze(model, changed, PLAIN).sha256 != first.sha256
+
+
+def test_it_keeps_bit_depths_and_the_hashes_of_sets_without_them(model: RegisteredModel) -> None:
+    samples = labeled_samples()
+    plain = freeze(model, samples, PLAIN)
+    deep = freeze(model, [replace(samples[0], bit_depth=12), *samples[1:]], PLAIN)
+
+    assert {sample.bit_depth for sample in deep.samples(Path(settings.MEDIA_ROOT))} == {12, None}
+    assert deep.sha256 != plain.sha256
+    lines = [json.loads(manifest_line(item)) for item in deep.items.all()]
+    assert sorted(len(line) for line in lines) == [*[6] * (len(samples) - 1), 7]
 
 
 def test_its_time_is_known_at_once(snapshot: DatasetSnapshot) -> None:

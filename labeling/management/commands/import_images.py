@@ -102,6 +102,8 @@ class Command(BaseCommand):
         self._print_folders(listing)
         if summary.overruled:
             self.stdout.write(f"{summary.overruled} overruled: people had labeled them otherwise.")
+        if summary.bit_depth:
+            self.stdout.write(f"16-bit images that state no range were read as {summary.bit_depth} bits.")
         self.stdout.write(f"{summary.good} good and {summary.defective} defective.")
         words = f"{product.slug}: {summary.imported} imported, {summary.already} there already"
         if summary.refused:

@@ -21,11 +21,12 @@ def duration(crops: int, crops_per_s: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A stored image, labeled or not: its file, its hash and the region that counts."""
+    """A stored image, labeled or not: its file, its hash, the region that counts and its camera's bit depth."""
 
     path: Path
     sha256: str
     roi: Roi | None = None
+    bit_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

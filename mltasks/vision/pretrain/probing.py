@@ -63,7 +63,8 @@ def _pooled(network: torch.nn.Module, image: torch.Tensor) -> Features:
 
 def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
     try:
-        pixels = decode(sample.path, roi=sample.roi, size=InputSize(config.height, config.width))
+        size = InputSize(config.height, config.width)
+        pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
     except (OSError, ImageError) as error:
         raise ValueError(f"{sample.name} ({sample.path}) can't be measured on: {error}") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255

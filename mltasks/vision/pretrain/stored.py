@@ -66,7 +66,7 @@ def _read(picture: Picture, size: InputSize) -> NDArray[np.uint8] | None:
         with picture.path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != picture.sha256:
                 return None
-        return decode(picture.path, roi=picture.roi, size=size)
+        return decode(picture.path, roi=picture.roi, size=size, bit_depth=picture.bit_depth)
     except (OSError, ImageError):
         return None
 

@@ -88,7 +88,10 @@ def teach(task: Task, out: Path, progress: ProgressCallback = no_progress) -> Ta
 
 def settled(task: Task) -> Task:
     """The task at the size that a training of the product would choose."""
-    unlabeled = [Sample(one.path.name, one.sha256, one.path, GOOD, one.sha256, roi=one.roi) for one in task.pictures]
+    unlabeled = [
+        Sample(one.path.name, one.sha256, one.path, GOOD, one.sha256, roi=one.roi, bit_depth=one.bit_depth)
+        for one in task.pictures
+    ]
     return replace(task, config=settle(task.config, task.samples or unlabeled))
 
 

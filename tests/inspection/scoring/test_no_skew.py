@@ -17,7 +17,7 @@ from mltasks.vision.networks_on_disk import read_pixels
 from mltasks.vision.scorer import Look, Scorer
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
-from tests.inspection.pictures import drawn
+from tests.inspection.pictures import drawn, encoded
 from tests.trained import PLAIN, MakeVersion
 
 LARGE = (2400, 1800)
@@ -26,6 +26,8 @@ LARGE = (2400, 1800)
 def photo(image_format: str, orientation: int = 1) -> bytes:
     """A camera's large frame of a part, lying on its side where the tag says so."""
     frame = drawn().resize(LARGE)
+    if image_format == "PNG of 12 bits":
+        return encoded(Image.fromarray(np.asarray(frame.convert("L")).astype(np.uint16) << 4), "PNG")
     exif = Image.Exif()
     exif[0x0112] = orientation
     out = io.BytesIO()
@@ -35,7 +37,8 @@ def photo(image_format: str, orientation: int = 1) -> bytes:
 
 @pytest.mark.parametrize("roi", ["", "300,200,900,1000"])
 @pytest.mark.parametrize(
-    ("image_format", "orientation"), [("JPEG", 1), ("JPEG", 6), ("JPEG", 4), ("PNG", 1), ("TIFF", 8)]
+    ("image_format", "orientation"),
+    [("JPEG", 1), ("JPEG", 6), ("JPEG", 4), ("PNG", 1), ("TIFF", 8), ("PNG of 12 bits", 1)],
 )
 def test_serving_and_training_see_the_same_bytes(
     product: Product,
@@ -59,7 +62,8 @@ def test_serving_and_training_see_the_same_bytes(
     assert answer.status_code == 201, answer.content
     row = Inspection.objects.get()
     path = Path(settings.MEDIA_ROOT) / row.image_name
-    learned_from = read_pixels(Sample("it", row.image_sha256, path, 0, "it", roi=Roi.stored(row.roi)), PLAIN)
+    sample = Sample("it", row.image_sha256, path, 0, "it", roi=Roi.stored(row.roi), bit_depth=row.bit_depth)
+    learned_from = read_pixels(sample, PLAIN)
     [asked] = seen
     assert asked.shape == (PLAIN.height, PLAIN.width, 3) and asked.std() > 1
     assert asked.tobytes() == learned_from.tobytes()

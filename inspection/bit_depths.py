@@ -1,0 +1,59 @@
+"""Bit depths of stations: settled by the images that come, widened by an image above, changed by people."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Max
+
+from inspection.models import Product, Station
+from mltasks.vision.bit_depths import SettleBitDepth
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class StationBitDepth:
+    """Bit depth for one image of a station; ``before`` is the station's narrower one that the image widened."""
+
+    station: Station
+    before: int | None = None
+
+    def __call__(self, needed: int) -> int:
+        """Return the station's bit depth, set or widened first where the image needs more.
+
+        The station's row is locked, so that of two images at once the larger need stays.
+        """
+        if self.station.bit_depth is not None and self.station.bit_depth >= needed:
+            return self.station.bit_depth
+        with transaction.atomic():
+            locked = Station.objects.select_for_update(no_key=True).only("bit_depth").get(pk=self.station.pk)
+            earlier = locked.bit_depth
+            if earlier is not None and earlier >= needed:
+                return earlier
+            locked.bit_depth = needed
+            locked.save(update_fields=["bit_depth"])
+        if earlier is not None:
+            self.before = earlier
+            logger.warning("Station %s: an image widened the bit depth from %d to %d.", self.station, earlier, needed)
+        return needed
+
+
+def product_bit_depth(product: Product) -> SettleBitDepth:
+    """Return the depth for images that come from no station: the widest of the product's stations, or more."""
+
+    def settle(needed: int) -> int:
+        widest = Station.objects.filter(product=product).aggregate(widest=Max("bit_depth"))["widest"]
+        return max(needed, widest or 0)
+
+    return settle
+
+
+def widened(before: int, after: int) -> str:
+    """Return the warning about a widened bit depth, for the sender."""
+    return (
+        f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
+        "Images before it were read brighter. Set the bit depth of the station if that is wrong."
+    )

@@ -1,0 +1,33 @@
+"""Bit depth of a folder's 16-bit images, settled once for all of them before the first is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+
+from mltasks.vision.bit_depths import FULL
+from mltasks.vision.image_facts import needed_bit_depth
+from mltasks.vision.images import ImageError, Limits
+
+
+def settle(paths: Iterable[Path]) -> int:
+    """Return the bits that the folder's 16-bit images need where the files state none; 0 if there are no such images.
+
+    Reads the pixels of such images only. Files that can't be read are left to the import, which names them.
+    """
+    limits = Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    settled = 0
+    for path in paths:
+        settled = max(settled, _needed(path, limits))
+        if settled == FULL:
+            break
+    return settled
+
+
+def _needed(path: Path, limits: Limits) -> int:
+    try:
+        return needed_bit_depth(path, limits=limits) or 0
+    except (ImageError, OSError):
+        return 0

@@ -1,0 +1,165 @@
+"""Bits that a camera uses of each 16-bit value, and 16-bit pixels scaled to 8 bits by them.
+
+Cameras of 10, 12 and 14 bits write 16-bit files whose top bits are empty. TIFF and PNG may state the range; where a
+file states none, the caller, which knows the images of the camera, settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+# Bit depth of an image for the depth that its values need
+SettleBitDepth = Callable[[int], int]
+Values = NDArray[np.uint16]
+
+FULL = 16
+# Depths of cameras; a depth is settled to the smallest that holds what came.
+DEPTHS = (10, 12, 14, FULL)
+LEAST = 8
+# Raw modes of color images that Pillow reads as the high bytes alone, with the raw modes that give it the low bytes.
+LOW_BYTES = {
+    "RGB;16B": "RGB;16L",
+    "RGB;16L": "RGB;16B",
+    "RGBX;16B": "RGBX;16L",
+    "RGBX;16L": "RGBX;16B",
+    "RGBA;16B": "RGBA;16L",
+    "RGBA;16L": "RGBA;16B",
+    # Of the machine's own byte order, as libtiff gives it; little-endian on all that we run on
+    "RGB;16N": "RGB;16B",
+    "RGBA;16N": "RGBA;16B",
+    "RGBX;16N": "RGBX;16B",
+}
+# Grey with transparency: four bytes a pixel, which a plain RGBA takes as they come.
+GREY_ALPHA, FOUR_BYTES = "LA;16B", "RGBA"
+SAMPLE_BITS, MAX_SAMPLE_VALUE = 258, 281  # TIFF 6.0, section 8 and 22
+PNG_START = 8
+
+
+class Wide(NamedTuple):
+    """What a 16-bit file says of its values: bits stated, None where nothing does, and Pillow's raw mode."""
+
+    stated: int | None
+    raw_mode: str
+
+
+def wide_of(image: Image.Image, stream: BinaryIO) -> Wide | None:
+    """Return what an opened file of 16-bit values states, None for other files. Call it before the pixels are read."""
+    raw_mode = _raw_mode(image)
+    if not (image.mode.startswith("I;16") or raw_mode in LOW_BYTES or raw_mode == GREY_ALPHA):
+        return None
+    return Wide(_stated_by_png(stream) if image.format == "PNG" else _stated_by_tiff(image), raw_mode)
+
+
+def depth_of(image: Image.Image, wide: Wide, given: int | SettleBitDepth | None) -> int:
+    """Return the bit depth to read a loaded image by.
+
+    A ``given`` number counts. Else the file's own statement does if its values fit; else the values' need, which a
+    ``given`` function may widen. Without any, all 16 bits count.
+    """
+    if isinstance(given, int):
+        return given
+    needed = _needed(_peak(image))
+    if wide.stated is not None and _peak(image) < 1 << wide.stated:
+        return wide.stated
+    return given(needed) if given else FULL
+
+
+def to_8_bits(image: Image.Image, wide: Wide, depth: int, low: Callable[[str], Image.Image]) -> Image.Image:
+    """Return the loaded image with 8 bits a channel, scaled so that the depth's largest value is 255.
+
+    ``low`` decodes the file once more, with another raw mode.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(_scaled(np.asarray(image), depth))
+    if depth >= FULL:
+        return image
+    if wide.raw_mode == GREY_ALPHA:
+        four = np.asarray(low(FOUR_BYTES)).astype(np.uint16)
+        high_bytes, low_bytes = four[..., [0, 2]], four[..., [1, 3]]
+    else:
+        again = low(LOW_BYTES[wide.raw_mode])
+        high_bytes, low_bytes = np.asarray(image).astype(np.uint16), np.asarray(again).astype(np.uint16)
+    values: Values = (high_bytes << 8 | low_bytes).astype(np.uint16)
+    return Image.fromarray(_scaled_channels(values, depth))
+
+
+def with_raw_mode(image: Image.Image, raw_mode: str) -> Image.Image:
+    """Return the opened image set to decode by another raw mode of as many bytes."""
+    tiles: Any = image
+    tiles.tile = [tile._replace(args=_replaced(tile.args, raw_mode)) for tile in tiles.tile]
+    return image
+
+
+def _replaced(args: Any, raw_mode: str) -> Any:
+    return raw_mode if isinstance(args, str) else (raw_mode, *args[1:])
+
+
+def _raw_mode(image: Image.Image) -> str:
+    tiles = getattr(image, "tile", [])
+    args = tiles[0].args if tiles else ""
+    return str(args if isinstance(args, str) or not args else args[0])
+
+
+def _peak(image: Image.Image) -> int:
+    """Largest value of the color channels; of color images, with the unknown low byte full."""
+    if image.mode.startswith("I;16"):
+        return int(np.asarray(image).max())
+    bands = np.asarray(image)[..., :3]
+    return int(bands.max()) << 8 | 0xFF
+
+
+def _needed(peak: int) -> int:
+    return next(depth for depth in DEPTHS if peak < 1 << depth)
+
+
+def _scaled(values: NDArray[Any], depth: int) -> NDArray[np.uint8]:
+    most = (1 << depth) - 1
+    return (np.minimum(values.astype(np.uint32), most) * 255 // most).astype(np.uint8)
+
+
+def _scaled_channels(values: Values, depth: int) -> NDArray[np.uint8]:
+    """Scale color by its depth, and transparency by that of the file's 16 bits that it uses."""
+    small = _scaled(values, depth)
+    if values.shape[-1] in (2, 4) and values[..., -1].max() >= 1 << depth:
+        small[..., -1] = _scaled(values[..., -1], FULL)
+    return small
+
+
+def _stated_by_tiff(image: Image.Image) -> int | None:
+    tags = getattr(image, "tag_v2", {})
+    bits = min(_numbers(tags.get(SAMPLE_BITS)), default=FULL)
+    if bits < FULL:
+        return max(LEAST, bits)
+    most = max(_numbers(tags.get(MAX_SAMPLE_VALUE)), default=0)
+    if not 0 < most < (1 << FULL) - 1:
+        return None
+    # Some programs write the largest value of the image: then the camera has at least so many bits.
+    exact = most.bit_length() if most & (most + 1) == 0 else _needed(most)
+    return max(LEAST, exact)
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(int(number) for number in values if isinstance(number, int | float))
+
+
+def _stated_by_png(stream: BinaryIO) -> int | None:
+    """Significant bits by the chunk sBIT (PNG 3rd edition, 11.3.2.4), which comes before the pixels."""
+    place = stream.tell()
+    try:
+        stream.seek(PNG_START)
+        while len(head := stream.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == b"sBIT":
+                # The last of two or four channels is transparency.
+                bits = stream.read(length)[: {2: 1, 4: 3}.get(length, 3)]
+                return max(LEAST, *bits) if bits and max(bits) < FULL else None
+            stream.seek(length + 4, 1)
+    finally:
+        stream.seek(place)
+    return None
