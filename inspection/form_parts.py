@@ -17,6 +17,7 @@ from inspection.refusals import InvalidRequest
 
 HEAD_BYTES = 4096  # of one part
 UNNAMED = "image"
+_PRIVATE = 0xF700  # and the byte's value: a character that no encoding of names uses
 
 
 def read_head(part: LazyStream) -> Message:
@@ -31,24 +32,27 @@ def read_head(part: LazyStream) -> Message:
 
 
 def _readable(head: bytes) -> str:
-    """Return UTF-8 as it is; in any other encoding, show the bytes that are not ASCII as in an address: ``Pr%FCf.jpg``.
-
-    The bytes themselves do not tell which encoding was meant, so none is guessed.
+    """Return UTF-8 as it is; in any other encoding, put a character for private use in the place of each byte that is
+    not ASCII, which ``_shown`` turns into ``\\xfc``. Bytes do not tell which encoding was meant, so none is guessed.
     """
     try:
         return head.decode()
     except UnicodeDecodeError:
         # In cp932, Big5 and GBK a backslash after such a byte belongs to the letter.
-        return re.sub(rb"[\x80-\xff]\\?", _escaped, head).decode()
+        return re.sub(r"[\x80-\xff]\\?", _set_aside, head.decode("latin-1"))
 
 
-def _escaped(found: re.Match[bytes]) -> bytes:
-    return "".join(f"%{byte:02X}" for byte in found[0]).encode()
+def _set_aside(found: re.Match[str]) -> str:
+    return "".join(chr(_PRIVATE + ord(byte)) for byte in found[0])
+
+
+def _shown(text: str) -> str:
+    return re.sub("[\uf700-\uf7ff]", lambda found: f"\\x{ord(found[0]) - _PRIVATE:02x}", text)
 
 
 def field_name(head: Message) -> str:
     """Return the name of the part's field, empty for a part without one."""
-    return (_parameter(head, "name") or "").strip()
+    return _shown(_parameter(head, "name") or "").strip()
 
 
 def file_name(head: Message) -> str | None:
@@ -56,7 +60,7 @@ def file_name(head: Message) -> str | None:
     title = _parameter(head, "filename")
     if title is None or not title.strip():
         return None
-    bare = re.split(r"[/\\]", html.unescape(title))[-1]
+    bare = _shown(re.split(r"[/\\]", html.unescape(title))[-1])
     bare = "".join(letter for letter in bare if letter.isprintable())
     return UNNAMED if bare.strip() in {"", ".", ".."} else bare
 

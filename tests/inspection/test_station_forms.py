@@ -60,11 +60,11 @@ def test_it_refuses_fields_in_the_address(sender: Sender, path: str, name: str) 
 
 NAMES = {
     "UTF-8": ('filename="Prüf 部品.jpg"'.encode(), "Prüf 部品.jpg"),
-    "Latin-1": (b'filename="Pr\xfcfteil.jpg"', "Pr%FCfteil.jpg"),
-    "cp932": ('filename="部品.jpg"'.encode("cp932"), "%95%94%95i.jpg"),
-    "cp932 with a backslash": ('filename="表示.jpg"'.encode("cp932"), "%95%5C%8E%A6.jpg"),
-    "cp932 with a backslash at its end": ('filename="表"'.encode("cp932"), "%95%5C"),
-    "GBK": ('filename="零件.jpg"'.encode("gbk"), "%C1%E3%BC%FE.jpg"),
+    "Latin-1": (b'filename="Pr\xfcfteil.jpg"', r"Pr\xfcfteil.jpg"),
+    "cp932": ('filename="部品.jpg"'.encode("cp932"), r"\x95\x94\x95i.jpg"),
+    "cp932 with a backslash": ('filename="表示.jpg"'.encode("cp932"), r"\x95\x5c\x8e\xa6.jpg"),
+    "cp932 with a backslash at its end": ('filename="表"'.encode("cp932"), r"\x95\x5c"),
+    "GBK": ('filename="零件.jpg"'.encode("gbk"), r"\xc1\xe3\xbc\xfe.jpg"),
     "RFC 5987": (b"filename*=UTF-8''Pr%C3%BCfteil.jpg", "Prüfteil.jpg"),
     "RFC 5987 beside a plain one": (b"filename=\"Pruef.jpg\"; filename*=UTF-8''Pr%C3%BCf.jpg", "Prüf.jpg"),
     "RFC 5987 in Latin-1": (b"filename*=iso-8859-1''Pr%FCf.jpg", "Prüf.jpg"),
@@ -96,7 +96,7 @@ def test_one_odd_name_costs_a_batch_nothing(sender: Sender) -> None:
     others = [image(content=jpeg(40)), image(content=jpeg(90))]
     answer = post(sender, others[0], image(b'filename="Pr\xfcfteil.jpg"'), others[1], path=BATCH)
     results = answer.json()["results"]
-    assert [one["status"] for one in results] == [201] * 3 and results[1]["file"] == "Pr%FCfteil.jpg"
+    assert [one["status"] for one in results] == [201] * 3 and results[1]["file"] == r"Pr\xfcfteil.jpg"
 
 
 @pytest.mark.parametrize("field", [text, blob])
