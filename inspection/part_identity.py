@@ -44,6 +44,11 @@ class PartIdentities:
         known = self.part_id(part.part_id)
         return f"part {known}" if known else ""
 
+    def is_part(self, group: str) -> bool:
+        """Return True unless the group was named by a part id that names no part."""
+        kind, _, part_id = group.partition(" ")
+        return kind != "part" or bool(self.part_id(part_id))
+
     def name(self, part: Inspection) -> str:
         """Return what a part is known by: two images of one part are no two observations."""
         return self.names(part)[0]

@@ -10,10 +10,12 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from inspection.models import Product
+from inspection.part_identity import PartIdentities
 from labeling.pictured import pictured
 from mltasks import comparing_versions as comparing
 from mltasks.choice import remember
-from mltasks.disagreeing import disagreement
+from mltasks.disagreeing import disagreement, every_group
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reading import Reading
 from mltasks.signed_in import needs, person, whole_number
@@ -39,7 +41,8 @@ def compare(request: HttpRequest, product: str) -> HttpResponse:
 def _beside(request: HttpRequest, choice: comparing.Choice, start: int) -> dict[str, Any]:
     versions = choice.versions
     readings = [Reading(version) for version in versions]
-    found = disagreement(versions)
+    product = Product.objects.filter(registered_model=versions[0].model_id).first()
+    found = disagreement(versions, PartIdentities(product).is_part if product else every_group)
     size = WORDS // len(versions)
     images = found.differ[start : start + size]
     since = [str(reading.version.number) for reading in readings if reading.learned_since]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +11,7 @@ from mltasks.held_out import Said, said_by
 from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.vision.data import part_keys
 from mltasks.vision.intervals import Estimate, proportion
+from mltasks.vision.likeness import file_group
 from mltasks.vision.paired import Paired, holm, mcnemar
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
@@ -100,14 +101,23 @@ class Disagreement:
         return self.shared - len(self.differ)
 
 
-def disagreement(versions: Sequence[ModelVersion]) -> Disagreement:
-    """Hold the versions' words on the same images against each other, as each version's directory has them."""
+def every_group(group: str) -> bool:
+    """Return True: the group's images show one part."""
+    return True
+
+
+def disagreement(versions: Sequence[ModelVersion], is_part: Callable[[str], bool] = every_group) -> Disagreement:
+    """Hold the versions' words on the same images against each other, as each version's directory has them.
+
+    ``is_part`` tells from a group's name if its images show one part: an old snapshot may have grouped by a part id
+    that names no part.
+    """
     words = {version: said_by(version) for version in versions}
     known = {version: said for version, said in words.items() if said is not None}
     images = _images(known)
     several = [image for image in images if len(image.said) > 1]
     common = [image for image in images if len(image.said) == len(known) > 1]
-    part_of = _parts(list(known), several)
+    part_of = _parts(list(known), several, is_part)
     return Disagreement(
         unread=[version for version, said in words.items() if said is None],
         shared=len(several),
@@ -130,11 +140,14 @@ def _images(words: Mapping[ModelVersion, Mapping[str, Said]]) -> list[Judged]:
     return [Judged(sha256, word.name, word.target, word.defect_type, said[sha256]) for sha256, word in newest.items()]
 
 
-def _parts(versions: Sequence[ModelVersion], images: Sequence[Judged]) -> dict[str, str]:
+def _parts(
+    versions: Sequence[ModelVersion], images: Sequence[Judged], is_part: Callable[[str], bool]
+) -> dict[str, str]:
     """The part that each image shows: what any of the snapshots has as one part is one."""
     snapshots = {version.run.snapshot_id for version in versions if version.run.snapshot_id}
     items = SnapshotItem.objects.filter(snapshot__in=snapshots).values_list("image_sha256", "group").distinct()
-    samples = [Sample("", sha256, Path(), GOOD, group) for sha256, group in items]
+    groups = [(sha256, group if is_part(group) else file_group(sha256)) for sha256, group in items]
+    samples = [Sample("", sha256, Path(), GOOD, group) for sha256, group in groups]
     part_of = {image.sha256: image.sha256 for image in images}
     return part_of | dict(zip((one.sha256 for one in samples), part_keys(samples), strict=True))
 

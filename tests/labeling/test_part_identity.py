@@ -131,6 +131,8 @@ def test_parts_with_a_placeholder_are_no_other_images_of_one_part(product: Produ
     assert not references._same(one, other) and references._same(named, same)
     identities = PartIdentities(product)
     assert identities.name(one) != identities.name(other) and identities.name(named) == identities.name(same)
+    assert [identities.is_part(f"part {name}") for name in ("A7", "NOREAD")] == [True, False]
+    assert identities.is_part(f"file {one.image_sha256}")
     assert Learned([], [one], identities)._names(one) == [one.image_sha256]
 
 

@@ -111,6 +111,9 @@ def test_images_of_one_part_count_once_and_labels_changed_in_between_are_told(
     better = ModelVersion.objects.get(pk=better.pk)
     (pair,) = disagreement([worse, better]).pairs
     assert (pair.parts.n, pair.parts.second_only, pair.second_only_defects, pair.better) == (9, 1, 1, None)
+    # A group by a part id that names no part joins nothing.
+    (pair,) = disagreement([worse, better], lambda group: group != "one part").pairs
+    assert (pair.parts.n, pair.parts.second_only) == (16, 8)
 
 
 def test_a_version_without_its_directory_or_snapshot_is_no_obstacle(model: RegisteredModel, learned: Learned) -> None:
