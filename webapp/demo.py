@@ -61,7 +61,8 @@ def make_demo(say: Say) -> None:
         _import_labeled_set(product, say)
     if registry.champion(product.registered_model) is None:
         _promote_first_version(product, say)
-    say("\n".join(logins))
+    for login in logins:
+        say(login)
 
 
 def station_key() -> str | None:
