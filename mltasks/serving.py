@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
@@ -14,42 +10,8 @@ from django.conf import settings
 from mltasks import version_files
 from mltasks.machine_turns import MachineTurns
 from mltasks.models import ModelVersion
+from mltasks.scorer_cache import ScorerCache
 from mltasks.vision.scorer import Scorer, Turn
-
-CAPACITY = 4  # versions in memory: some 100 MB each
-
-
-@dataclass
-class _Slot:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    scorer: Scorer | None = None
-
-
-class ScorerCache:
-    """The scorers used last, by version and hash. Two threads that need one at once load it once."""
-
-    def __init__(self, load: Callable[[ModelVersion], Scorer], capacity: int = CAPACITY) -> None:
-        self._load = load
-        self._capacity = capacity
-        self._lock = threading.Lock()
-        self._slots: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
-
-    def get(self, version: ModelVersion) -> Scorer:
-        """Return the version's scorer. What loading raises is raised, and tried again at the next call."""
-        slot = self._slot((version.pk, version.sha256))
-        # A lock of the slot's own: while one version loads, others score.
-        with slot.lock:
-            if slot.scorer is None:
-                slot.scorer = self._load(version)
-            return slot.scorer
-
-    def _slot(self, key: tuple[int, str]) -> _Slot:
-        with self._lock:
-            slot = self._slots.setdefault(key, _Slot())
-            self._slots.move_to_end(key)
-            if len(self._slots) > self._capacity:
-                self._slots.popitem(last=False)
-            return slot
 
 
 def _loaded(version: ModelVersion, turn: Turn) -> Scorer:
@@ -71,9 +33,14 @@ def _load_for_batches(version: ModelVersion) -> Scorer:
     return _loaded(version, nullcontext)
 
 
-_scorers = ScorerCache(_load)
+_scorers = ScorerCache(_load, settings.SCORER_CACHE_BYTES)
 # A candidate and a champion at a time.
-_batch_scorers = ScorerCache(_load_for_batches, capacity=2)
+_batch_scorers = ScorerCache(_load_for_batches, at_least=2)
+
+
+def loaded_bytes() -> int:
+    """Return the estimated memory of the versions that this process has loaded to serve."""
+    return _scorers.bytes
 
 
 def scorer(version: ModelVersion) -> Scorer:

@@ -158,6 +158,10 @@ WHITENOISE_USE_FINDERS = True
 # them all, for connections are not spread evenly; `mltasks.machine_turns` and docs/performance.md say more.
 SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
 SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
+# Of one process: memory for loaded versions, one of which takes some 200 MB. At least the one used last stays.
+SCORER_CACHE_BYTES = env.whole("SCORER_CACHE_MB", 1024, 0, 1 << 20) << 20
+# Of a web process: memory beyond its loaded versions at which a fresh process takes its place.
+WEB_MEMORY_BYTES = env.whole("WEB_MEMORY_MB", 1000, 100, 1 << 20) << 20
 
 # Intake limits
 MAX_IMAGE_BYTES = env.whole("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)

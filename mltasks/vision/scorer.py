@@ -23,6 +23,10 @@ LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, KNOWN, EMBEDDING = range(7)
 # bf16 would be OpenVINO's own choice on some processors and would move the scores away from the checked ones.
 PRECISION, HALF = "f32", "bf16"
 
+# Measured on four versions of 46 to 70 MB of weights: a compiled graph keeps 2.3 to 2.8 times their size, an inference
+# request 130 to 200 bytes for each pixel of the input.
+_GRAPH_PER_WEIGHTS, _REQUEST_PER_PIXEL = 2.8, 256
+
 # What an image waits for before it is scored
 Turn = Callable[[], AbstractContextManager[object]]
 
@@ -37,7 +41,12 @@ class Look(NamedTuple):
 
 
 class Scorer:
-    """One version, ready to score. Safe to share between threads: no two have an inference request at once."""
+    """One version, ready to score. Safe to share between threads: no two have an inference request at once.
+
+    ``memory_bytes`` is the estimated memory of its compiled graph and its inference requests.
+    """
+
+    memory_bytes = 0
 
     def __init__(
         self, model: openvino.CompiledModel, meta: dict[str, Any], sha256: str, turn: Turn = nullcontext
@@ -74,7 +83,11 @@ class Scorer:
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
         graph = compile_graph(bundle_dir / bundle.GRAPH, threads, images)
-        return cls(graph, bundle.read_meta(bundle_dir), sha256, turn)
+        scorer = cls(graph, bundle.read_meta(bundle_dir), sha256, turn)
+        weights = (bundle_dir / bundle.GRAPH).with_suffix(".bin").stat().st_size
+        pixels = scorer.input_size.height * scorer.input_size.width
+        scorer.memory_bytes = round(_GRAPH_PER_WEIGHTS * weights) + images * _REQUEST_PER_PIXEL * pixels
+        return scorer
 
     def score(self, images: Sequence[NDArray[np.uint8]]) -> list[Scores]:
         """Score RGB images, each uint8 ``[height, width, 3]`` of ``input_size`` as ``images.decode`` returns them.

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from django.conf import settings
+from prometheus_client import REGISTRY
 
 from mltasks import registry, serving
 from mltasks.models import ModelVersion, RegisteredModel
@@ -62,7 +64,7 @@ def test_threads_that_need_one_at_once_load_it_once() -> None:
         time.sleep(0.1)
         return object()  # type: ignore[return-value]
 
-    cache = serving.ScorerCache(slow)
+    cache = serving.ScorerCache(slow, size=lambda _: 1)
     version = ModelVersion(pk=1, sha256="a")
     found: list[Scorer] = []
     threads = [threading.Thread(target=lambda: found.append(cache.get(version))) for _ in range(4)]
@@ -74,17 +76,53 @@ def test_threads_that_need_one_at_once_load_it_once() -> None:
     assert len({id(scorer) for scorer in found}) == 1
 
 
-def test_it_keeps_only_the_last_used() -> None:
+def loads_of(keys: Sequence[int], budget: int, at_least: int = 1) -> list[int]:
+    """Return what a cache loads that is asked for these versions; number n takes n megabytes."""
     loads: list[int] = []
 
     def load(version: ModelVersion) -> Scorer:
         loads.append(version.pk)
-        return object()  # type: ignore[return-value]
+        return version.pk  # type: ignore[return-value]
 
-    cache = serving.ScorerCache(load, capacity=2)
-    for key in (1, 2, 1, 3, 1, 2):
+    cache = serving.ScorerCache(load, budget, at_least=at_least, size=lambda scorer: scorer)  # type: ignore[arg-type,return-value]
+    for key in keys:
         cache.get(ModelVersion(pk=key, sha256="a"))
-    assert loads == [1, 2, 3, 2]
+    assert cache.bytes <= max(budget, *keys) if at_least == 1 else True
+    return loads
+
+
+def test_it_keeps_what_its_memory_holds() -> None:
+    six = [1, 2, 3, 4, 5, 6]
+    assert loads_of(six * 3, budget=21) == six, "Six products, each loaded once"
+    assert loads_of([1, 2, 1, 3, 1, 2], budget=4) == [1, 2, 3, 2], "The least recently used makes room"
+    assert loads_of([5, 5, 1, 5], budget=2) == [5, 1, 5], "One that is too large by itself stays until another comes"
+    assert loads_of([5, 6, 5, 6, 7, 6], budget=0, at_least=2) == [5, 6, 7]
+
+
+def test_its_metrics_say_what_is_loaded() -> None:
+    before = REGISTRY.get_sample_value("second_look_scorer_evictions_total") or 0
+    loads_of([1, 2, 3], budget=5)
+    assert REGISTRY.get_sample_value("second_look_scorer_versions") == 2
+    assert REGISTRY.get_sample_value("second_look_scorer_bytes") == 5
+    assert REGISTRY.get_sample_value("second_look_scorer_evictions_total") == before + 1
+
+
+def test_its_estimate_of_memory_is_near_what_a_version_takes(model: RegisteredModel, make_version: MakeVersion) -> None:
+    version = make_version(model)
+    script = f"""
+import numpy, openvino, psutil
+from pathlib import Path
+from mltasks.vision.scorer import Scorer
+openvino.Core()
+before = psutil.Process().memory_info().rss
+scorer = Scorer.load(Path({str(version.path)!r}), threads=1)
+scorer.score([numpy.zeros((*scorer.input_size[:2], 3), numpy.uint8)])
+print(scorer.memory_bytes / (psutil.Process().memory_info().rss - before))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+    assert 0.6 < float(done.stdout) < 1.6
 
 
 def test_scoring_never_imports_torch() -> None:

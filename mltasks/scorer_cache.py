@@ -1,0 +1,82 @@
+"""Scorers kept in a process, as many as its memory budget holds; the least recently used make room."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from prometheus_client import Counter, Gauge
+
+from mltasks.models import ModelVersion
+from mltasks.vision.scorer import Scorer
+
+_VERSIONS = Gauge("second_look_scorer_versions", "Versions loaded for scoring.", multiprocess_mode="livesum")
+_BYTES = Gauge("second_look_scorer_bytes", "Estimated memory of loaded versions.", multiprocess_mode="livesum")
+_LOADS = Counter("second_look_scorer_loads", "Versions loaded for scoring.")
+_EVICTIONS = Counter("second_look_scorer_evictions", "Loaded versions dropped to make room for another.")
+
+
+@dataclass
+class _Slot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    scorer: Scorer | None = None
+    size: int = 0
+
+
+class ScorerCache:
+    """Scorers by version and hash. Two threads that need one at once load it once.
+
+    Keeps the ``at_least`` last used whatever they take, and more while all together take no more than ``budget`` bytes.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[ModelVersion], Scorer],
+        budget: int = 0,
+        *,
+        at_least: int = 1,
+        size: Callable[[Scorer], int] = lambda scorer: scorer.memory_bytes,
+    ) -> None:
+        self._load, self._size = load, size
+        self._budget, self._at_least = budget, at_least
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
+
+    def get(self, version: ModelVersion) -> Scorer:
+        """Return the version's scorer. What loading raises is raised, and tried again at the next call."""
+        key = (version.pk, version.sha256)
+        slot = self._slot(key)
+        # A lock of the slot's own: while one version loads, others score.
+        with slot.lock:
+            if slot.scorer is None:
+                scorer = self._load(version)
+                slot.scorer, slot.size = scorer, self._size(scorer)
+                _LOADS.inc()
+                self._make_room(key, slot)
+            return slot.scorer
+
+    @property
+    def bytes(self) -> int:
+        """Estimated memory of all loaded versions."""
+        with self._lock:
+            return sum(slot.size for slot in self._slots.values())
+
+    def _slot(self, key: tuple[int, str]) -> _Slot:
+        with self._lock:
+            slot = self._slots.setdefault(key, _Slot())
+            self._slots.move_to_end(key)
+            return slot
+
+    def _make_room(self, key: tuple[int, str], newest: _Slot) -> None:
+        with self._lock:
+            self._slots[key] = newest  # it may have been dropped while it loaded
+            self._slots.move_to_end(key)
+            loaded = [one for one, slot in self._slots.items() if slot.scorer is not None]
+            total = sum(self._slots[one].size for one in loaded)
+            while len(loaded) > self._at_least and total > self._budget:
+                total -= self._slots.pop(loaded.pop(0)).size
+                _EVICTIONS.inc()
+            _VERSIONS.set(len(loaded))
+            _BYTES.set(total)
