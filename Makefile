@@ -18,7 +18,7 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test bench-queue bench-serving bench-growth bench-training bench-replay lint messages screenshots clean
+.PHONY: up test bench-queue bench-serving bench-mutated bench-growth bench-training bench-replay lint messages screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
@@ -45,6 +45,10 @@ bench-replay: $(tests)
 # Parts stored, scored and answered a second, beside a peer that only scores. FLAGS="--seconds 60" for longer loads.
 bench-serving: $(tests)
 	$(PYTHON) -m webapp.bench_serving $(FLAGS)
+
+# 3,000 damaged, huge and odd images: answers, their times, and the memory that the web processes keep.
+bench-mutated: $(tests)
+	$(PYTHON) -m webapp.bench_mutated $(FLAGS)
 
 # Seconds of learning to the same average precision, beside the loop that the project grew from. FLAGS="--data DIR".
 bench-training: $(runtime)

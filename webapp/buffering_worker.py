@@ -18,9 +18,12 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from webapp.http_channel import Channel
+from webapp.process_memory import MemoryWatch, settle_allocator
 from webapp.self_probe import PROBE_PORT, SelfProbe
 
 LOOP_SECONDS = 0.5
+# How long a process that retires waits for the next requests of its connections
+SEE_OFF = 10.0
 # Bodies and answers above this wait in a file.
 IN_MEMORY_BYTES = 512 * 1024
 
@@ -33,8 +36,12 @@ class BufferingWorker(Worker):
 
     def run(self) -> None:
         """Serve until told to stop, then let what was begun come to its end within ``graceful_timeout``."""
+        from mltasks import serving  # late: Gunicorn's parent imports this file, and sets up no Django
+
         connections: dict[int, Any] = {}
         self._began_at = time.monotonic()  # of the newest request
+        self._retiring = False
+        settle_allocator()
         # The loop accepts in its own time; a second process may have been faster.
         for listener in self.sockets:
             listener.setblocking(False)
@@ -63,14 +70,31 @@ class BufferingWorker(Worker):
         # A thread that is busy is no news: admission limits what waits.
         server.task_dispatcher.queue_logger.setLevel("ERROR")
         probe = SelfProbe(server, connections, settings.ALLOWED_HOSTS[0].lstrip("."))
-        while self.alive:
+        memory = MemoryWatch(settings.WEB_MEMORY_BYTES)
+        while self.alive and not self._retiring:
             self.notify()
             self._end_if_silent(probe)
+            if memory.is_over(serving.loaded_bytes()):
+                self._retire(f"takes {memory.taken >> 20} MB")
             if self.ppid != os.getppid():
                 self.log.info("The parent is gone: %s ends.", self)
                 break
             wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=connections, count=1)
+        _stop_accepting(connections)
+        self._see_off(connections)
         self._finish(server, connections)
+
+    def _retire(self, reason: str) -> None:
+        """Let another process take this one's place."""
+        self.log.info("%s %s; it answers what it has begun, and another takes its place.", self, reason)
+        self._retiring = True
+
+    def _see_off(self, connections: dict[int, Any]) -> None:
+        """Retire in order: each connection ends after its next answer, which says so, or after SEE_OFF seconds."""
+        end = time.monotonic() + SEE_OFF
+        while self._retiring and self.alive and time.monotonic() < end and any(map(_is_channel, connections.values())):
+            self.notify()
+            wasyncore.loop(timeout=0.05, use_poll=True, map=connections, count=1)
 
     def _end_if_silent(self, probe: SelfProbe) -> None:
         """End this process at once when it answers nothing any more, for the parent to start another.
@@ -84,10 +108,6 @@ class BufferingWorker(Worker):
         os._exit(1)
 
     def _finish(self, server: Any, connections: dict[int, Any]) -> None:
-        for one in list(connections.values()):
-            if getattr(one, "accepting", False):
-                one.accepting = False
-                one.del_channel()
         end = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < end and any(map(_busy, list(connections.values()))):
             self.notify()
@@ -107,8 +127,7 @@ class BufferingWorker(Worker):
             return probed
         self.nr += 1
         if self.nr == self.max_requests:
-            self.log.info("%s ends after %d requests; another takes its place.", self, self.nr)
-            self.alive = False
+            self._retire(f"has answered {self.nr} requests")
         if not self.cfg.accesslog:
             answer: Iterable[bytes] = application(environ, start_response)
             return answer
@@ -124,5 +143,18 @@ class BufferingWorker(Worker):
 
 
 def _busy(connection: Any) -> bool:
-    """Whether a request of this connection is being answered, or its answer sent."""
-    return bool(getattr(connection, "requests", ()) or getattr(connection, "total_outbufs_len", 0))
+    """Return True if a request of this connection is being received or answered, or its answer sent."""
+    return _is_channel(connection) and bool(
+        connection.requests or connection.request is not None or connection.total_outbufs_len
+    )
+
+
+def _is_channel(connection: Any) -> bool:
+    return isinstance(connection, Channel)
+
+
+def _stop_accepting(connections: dict[int, Any]) -> None:
+    for one in list(connections.values()):
+        if getattr(one, "accepting", False):
+            one.accepting, one.retiring = False, True
+            one.del_channel()

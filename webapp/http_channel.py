@@ -73,6 +73,8 @@ class Answer(WSGITask):
 
     def build_response_header(self) -> bytes:
         """Return the status line and the headers, after which nothing follows where the status allows no body."""
+        if getattr(self.channel.server, "retiring", False):
+            self.set_close_on_finish()
         if not self.has_body and not isinstance(self.channel, _HeadersOnly):
             self.channel = _HeadersOnly(self.channel, sent=True)  # the caller sends them itself
         return bytes(super().build_response_header())

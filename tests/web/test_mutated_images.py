@@ -1,0 +1,50 @@
+"""Images as no camera sends them: each is answered, in time, and the memory that they took is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from inspection.products import create_product
+from inspection.stations import create_station
+from tests.pages.served import Served
+from tests.trained import MakeVersion
+from webapp.bench_mutated.mutations import Mutations
+from webapp.bench_mutated.run import MOST_MEMORY, post_all
+
+IMAGES = 300
+SMALL = {"DATABASE_POOL": "8", "STATION_RATE": "100000/second"}
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """The web server with its two processes."""
+    for name, value in SMALL.items():
+        monkeypatch.setenv(name, value)
+    running = Served(tmp_path / "media", tmp_path / "gunicorn.log")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_they_cost_no_error_and_no_memory(server: Served, make_version: MakeVersion) -> None:
+    product = create_product("phone-case")
+    make_version(product.registered_model, champion=True)
+    key = create_station(product, "line-1")[1]
+
+    outcome = post_all(
+        f"{server.url}/api/v1/inspections/",
+        key,
+        Mutations(seed=7),
+        IMAGES,
+        lambda: psutil.Process(server.pid).children(),
+    )
+    assert sum(outcome.statuses.values()) == IMAGES
+    assert set(outcome.statuses) <= {200, 201, 400, 413, 415}, outcome.line()
+    assert outcome.statuses[201] > IMAGES / 10
+    assert max(outcome.after) < MOST_MEMORY, outcome.line()

@@ -1,0 +1,33 @@
+"""``python -m webapp.bench_mutated``: a system of its own in a temporary folder, and so many mutated images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from webapp.bench_mutated.mutations import Mutations
+from webapp.bench_mutated.run import post_all, told
+from webapp.bench_serving import ours
+
+
+def main() -> int:
+    """Post the images and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sl-mutated-") as name, ours.site(Path(name), _say) as site:
+        images = Mutations(options.seed)
+        _say("posting ...")
+        return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Images as no camera sends them, from drawn parts and a seed: bytes flipped, cut, repeated; all sizes and modes."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+
+from PIL import Image
+
+from mltasks.vision.drawing.plates import PartKind, draw_part
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+MODES = ("RGB", "L", "RGBA", "P", "CMYK", "I;16", "1", "LA")
+# Width and height; one in HUGE_EVERY images is as large as the limit of pixels allows.
+SIZES = ((360, 665), (665, 360), (97, 31), (1600, 1200), (2448, 2048), (64, 3000))
+HUGE, HUGE_EVERY = ((7000, 7000), (4000, 12_000), (12_400, 4000)), 40
+DRAWN = 6
+
+
+class Mutations:
+    """Images by number, the same for the same seed; drawn and encoded when they are asked for."""
+
+    def __init__(self, seed: int = 1, *, huge: bool = True) -> None:
+        self._seed, self._huge = seed, huge
+        kinds = (PartKind.GOOD, PartKind.SCRATCH, PartKind.EXCESS)
+        self._parts = [draw_part(kinds[number % 3], seed + number).image.convert("RGB") for number in range(DRAWN)]
+
+    def image(self, number: int) -> bytes:
+        """Return the bytes of one image."""
+        lot = random.Random(f"{self._seed}-{number}")  # noqa: S311 (no secret)
+        huge = self._huge and number % HUGE_EVERY == HUGE_EVERY - 1
+        size = lot.choice(HUGE if huge else SIZES)
+        content = _encoded(self._parts[number % DRAWN].resize(size), lot)
+        return lot.choice(_CHANGES)(content, lot)
+
+
+def _encoded(image: Image.Image, lot: random.Random) -> bytes:
+    name, mode = lot.choice(FORMATS), lot.choice(MODES)
+    options = {"progressive": lot.random() < 0.5, "quality": lot.choice((30, 75, 95))} if name == "JPEG" else {}
+    for candidate in (mode, "RGB"):
+        out = io.BytesIO()
+        try:
+            changed = image.convert("L").convert("I;16") if candidate == "I;16" else image.convert(candidate)
+            changed.save(out, name, **({"method": 0} if name == "WEBP" else options))
+        except (OSError, ValueError):
+            continue  # the format has no such mode
+        return out.getvalue()
+    raise AssertionError(f"{name} has no RGB")
+
+
+def _as_it_is(content: bytes, lot: random.Random) -> bytes:
+    return content
+
+
+def _flipped(content: bytes, lot: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(lot.choice((1, 3, 30, 300))):
+        changed[lot.randrange(len(changed))] ^= 1 << lot.randrange(8)
+    return bytes(changed)
+
+
+def _flipped_head(content: bytes, lot: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(lot.choice((1, 2, 5))):
+        changed[lot.randrange(min(200, len(changed)))] = lot.randrange(256)
+    return bytes(changed)
+
+
+def _cut(content: bytes, lot: random.Random) -> bytes:
+    return content[: lot.randrange(len(content))]
+
+
+def _cut_with_end(content: bytes, lot: random.Random) -> bytes:
+    return _cut(content, lot) + b"\xff\xd9"
+
+
+def _repeated(content: bytes, lot: random.Random) -> bytes:
+    start = lot.randrange(len(content))
+    piece = content[start : start + lot.choice((10, 1000, 100_000))]
+    return content[:start] + piece * lot.choice((2, 5)) + content[start:]
+
+
+def _trailed(content: bytes, lot: random.Random) -> bytes:
+    return content + lot.randbytes(lot.choice((1, 1000, 1_000_000)))
+
+
+_CHANGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+    *(_as_it_is, _flipped, _flipped, _flipped_head, _cut, _cut_with_end, _repeated, _trailed),
+)
