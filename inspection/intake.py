@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -32,7 +32,7 @@ LEAST_SEEN = 8
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """All that was said of one image."""
+    """One image with all that its sender said, and the bits by which its values were read."""
 
     product: Product
     station: Station | None
@@ -43,6 +43,8 @@ class _Part:
     metadata: Mapping[str, Any]
     idempotency_key: str
     title: str
+    bit_depth: int | None = None
+    bit_depth_before: int | None = None
 
     @property
     def roi(self) -> str:
@@ -111,7 +113,8 @@ def _take(part: _Part, image: BinaryIO, began: float, folder_depth: int) -> Insp
     try:
         with step(DATABASE):
             before = depth.before if isinstance(depth, StationBitDepth) else None
-            inspection = _record(part, image, stored, loaded.header, loaded.bit_depth, before)
+            read = replace(part, bit_depth=loaded.bit_depth, bit_depth_before=before)
+            inspection = _record(read, image, stored, loaded.header)
     except IntegrityError:
         # Of two requests at once with one key, or two imports of one file, the database took the other.
         first = _earlier(part, image)
@@ -154,14 +157,7 @@ def _sharp_enough(loaded: images.Loaded) -> bool:
     return max(loaded.pixels.size) >= min(images.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
 
 
-def _record(
-    part: _Part,
-    image: BinaryIO,
-    stored: storage.StoredImage,
-    header: images.ImageHeader,
-    bit_depth: int | None = None,
-    bit_depth_before: int | None = None,
-) -> Inspection:
+def _record(part: _Part, image: BinaryIO, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
     state = {"state": Inspection.State.IMPORTED} if imported else leases.first_lease()
     # Durable: the row must be committed before it is scored. An import may commit it together with its label.
@@ -188,8 +184,8 @@ def _record(
             image_format=header.format,
             image_width=header.width,
             image_height=header.height,
-            bit_depth=bit_depth,
-            bit_depth_before=bit_depth_before,
+            bit_depth=part.bit_depth,
+            bit_depth_before=part.bit_depth_before,
             **state,
         )
     # The database computed it; read again when somebody asks.
