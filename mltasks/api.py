@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks import registry
+from mltasks.figure_themes import follow_the_theme
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.reports import find_version, report_json, shown_files
 from mltasks.serializers import (
@@ -172,18 +173,18 @@ class VersionFile(APIView):
     more_statuses = {"GET": (304,)}
 
     @extend_schema(tags=TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
-    def get(self, request: Request, product: str, number: int, path: str) -> FileResponse | HttpResponse:
+    def get(self, request: Request, product: str, number: int, path: str) -> HttpResponse:
         """A file that the version's manifest lists below ``plots/`` or ``worst/``; 404 for any other."""
         version = version_of(product, number)
         if path not in shown_files(version) or not (version.path / path).is_file():
             raise Http404
-        etag = f'"{version.sha256[:32]}"'
-        answer: FileResponse | HttpResponse
+        etag = f'"{version.sha256[:32]}-themed"'
         if request.headers.get("If-None-Match") == etag:
-            answer = HttpResponseNotModified()
+            answer: HttpResponse = HttpResponseNotModified()
         else:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            answer = FileResponse((version.path / path).open("rb"), content_type=kind)
+            content = (version.path / path).read_bytes()
+            answer = HttpResponse(follow_the_theme(content) if path.endswith(".svg") else content, content_type=kind)
         answer["ETag"] = etag
         answer["Cache-Control"] = "private, no-cache"
         answer["Content-Security-Policy"] = _FIGURE_POLICY

@@ -9,8 +9,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from mltasks.vision.colours import INK, LINE, MUTED, REVIEW
 from mltasks.vision.fit_classifier import Epoch
-from mltasks.vision.look import INK, LINE, MUTED, REVIEW, corner, figure, logarithmic, whole_numbers
+from mltasks.vision.look import corner, figure, logarithmic, whole_numbers
 
 Report = Mapping[str, Any]
 Curves = Mapping[str, Sequence[Epoch]]

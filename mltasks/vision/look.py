@@ -15,11 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-# Okabe and Ito's palette, as on the pages
-PASS, FAIL, REVIEW, NOVELTY = "#009E73", "#D55E00", "#56B4E9", "#F0E442"
-PANEL, RAISED, INK, MUTED, LINE = "#171b21", "#232932", "#e8ebef", "#a4adb8", "#4a535e"
-# Green and vermillion text must be lighter than their areas to reach 4.5:1 on the panel.
-PASS_INK, FAIL_INK = "#3fc79d", "#ff8a3d"
+from mltasks.vision.colours import FAIL, FAIL_INK, INK, LINE, MUTED, PANEL, PASS, PASS_INK, REVIEW
+
 # Small, with large words: on a phone a figure is shown at two thirds of this.
 SIZE = (5.4, 3.5)
 # Between axes and title, in points

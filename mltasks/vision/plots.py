@@ -9,20 +9,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from mltasks.vision.colours import FAIL, FAIL_INK, INK, MUTED, PASS, RAISED, REVIEW
 from mltasks.vision.learning_plots import Curves, labels, training, watched_training
-from mltasks.vision.look import (
-    FAIL,
-    FAIL_INK,
-    INK,
-    MUTED,
-    PASS,
-    RAISED,
-    REVIEW,
-    SIZE,
-    figure,
-    share_axis,
-    shares,
-)
+from mltasks.vision.look import SIZE, figure, share_axis, shares
 from mltasks.vision.score_plots import calibration, cost, novelty, reconstruction_error
 
 Report = Mapping[str, Any]

@@ -9,29 +9,24 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from mltasks.vision.look import (
-    FAIL,
-    FAIL_INK,
-    INK,
-    LINE,
-    LINE_HEIGHT,
-    MUTED,
-    NOVELTY,
-    PASS,
-    PASS_INK,
-    REVIEW,
-    band_strip,
-    corner,
-    figure,
-    ratios,
-    share_axis,
-    shares,
-    whole_numbers,
-)
+from mltasks.vision.colours import FAIL, FAIL_INK, INK, LINE, MUTED, NOVELTY, PASS, PASS_INK, REVIEW
+from mltasks.vision.look import LINE_HEIGHT, SIZE, band_strip, corner, figure, ratios, share_axis, shares, whole_numbers
 
 Report = Mapping[str, Any]
 THOUSAND = 1000
-DETECTOR_WORDS = {"memory": "patch memory", "features": "feature autoencoder", "pixels": "pixel autoencoder"}
+DETECTOR_NAMES = {
+    "memory": "patch memory",
+    "second_memory": "auxiliary patch memory",
+    "detail": "compact features",
+    "places": "multi-scale memory",
+    "features": "feature autoencoder",
+    "pixels": "pixel autoencoder",
+    "whole": "global statistics",
+    "second_whole": "auxiliary global statistics",
+    "together": "detector ensemble",
+}
+# Height of one more line under the horizontal axis, in inches
+LINE_INCHES = 0.17
 
 
 def cost(path: Path, report: Report) -> None:
@@ -90,22 +85,27 @@ def _calibration_title(report: Report) -> str:
 
 def novelty(path: Path, report: Report) -> None:
     """The deciding detector's scores over its threshold, and how well each detector ranks defects."""
-    data, found = report["curves"]["novelty"], report["novelty"]
-    name = DETECTOR_WORDS.get(found["detector"], found["detector"])
-    with figure(path, f"Novelty by the {name} (parts per bin)") as axes:
-        axes.set_xlabel("Score over threshold: a part is novel above 1 ×")
+    data, result = report["curves"]["novelty"], report["novelty"]
+    ranking = _ranking(result["auroc"])
+    size = (SIZE[0], SIZE[1] + LINE_INCHES * len(ranking))
+    with figure(path, f"Novelty by the {_detector_name(result['detector'])} (parts per bin)", size) as axes:
+        # Under the axis: beside the bars so many lines would leave no room for the bars.
+        axes.set_xlabel("\n".join(["Score over threshold: a part is novel above 1 ×", *ranking]), fontsize=9.5)
         ratios(axes)
-        far = _histogram(axes, data, data["edges"], 1.0, "novel above 1 ×", lines=3 + len(found["auroc"]))
-        corner(axes, "AUROC, defects above good:", MUTED, line=3, left=far)
-        for line, (detector, auroc) in enumerate(_ranked(found["auroc"]), start=4):
-            ink = INK if detector == found["detector"] else MUTED
-            corner(axes, f"{DETECTOR_WORDS.get(detector, detector)} {auroc}", ink, line=line, left=far)
+        _histogram(axes, data, data["edges"], 1.0, "novel above 1 ×")
 
 
-def _ranked(auroc: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Each detector's figure in words, the best first."""
+def _ranking(auroc: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return lines that name two detectors each with their AUROC, the best first."""
     order = sorted(auroc, key=lambda name: -(auroc[name]["value"] or 0))
-    return [(name, "–" if auroc[name]["value"] is None else f"{auroc[name]['value']:.3f}") for name in order]
+    values = ["–" if auroc[name]["value"] is None else f"{auroc[name]['value']:.3f}" for name in order]
+    named = [f"{_detector_name(name)} {value}" for name, value in zip(order, values, strict=True)]
+    pairs = ["  ·  ".join(named[at : at + 2]) for at in range(0, len(named), 2)]
+    return ["AUROC, defective parts above good ones:", *pairs] if pairs else []
+
+
+def _detector_name(key: str) -> str:
+    return DETECTOR_NAMES.get(key, key)
 
 
 def reconstruction_error(path: Path, report: Report) -> None:
@@ -113,14 +113,11 @@ def reconstruction_error(path: Path, report: Report) -> None:
     data, threshold = report["curves"]["reconstruction_error"], THOUSAND * report["thresholds"]["anomaly"]
     edges = [THOUSAND * edge for edge in data["edges"]]
     with figure(path, "Reconstruction error (squared, × 10⁻³; parts per bin)") as axes:
-        _histogram(axes, data, edges, threshold, f"novel above {threshold:.3g}", lines=2)
+        _histogram(axes, data, edges, threshold, f"novel above {threshold:.3g}")
 
 
-def _histogram(
-    axes: Axes, data: Mapping[str, Any], edges: Sequence[float], threshold: float, words: str, lines: int
-) -> bool:
-    """Two histograms and a threshold; return whether the corner that is free for words is the left one. ``lines`` of
-    words there are kept clear."""
+def _histogram(axes: Axes, data: Mapping[str, Any], edges: Sequence[float], threshold: float, words: str) -> None:
+    """Draw two histograms and a threshold; two lines in the corner away from the threshold count the parts."""
     for name, area, ink in (("good", PASS, PASS_INK), ("defect", FAIL, FAIL_INK)):
         axes.stairs(data[name], edges, color=area, fill=True, alpha=0.4, linewidth=0)
         axes.stairs(data[name], edges, color=ink, linewidth=1.4)
@@ -129,7 +126,7 @@ def _histogram(
     half = len(counts) // 2
     far = threshold > edges[half]
     beside = counts[:half] if far else counts[half:]
-    top = max(1.22 * max(1, *counts), max(beside) / (1 - LINE_HEIGHT * (lines + 1)))
+    top = max(1.22 * max(1, *counts), max(beside) / (1 - 3 * LINE_HEIGHT))
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top))
     whole_numbers(axes.yaxis)
     axes.axvline(threshold, color=NOVELTY, linewidth=1.4)
@@ -138,4 +135,3 @@ def _histogram(
     axes.annotate(words, (threshold, top), xytext=aside, textcoords="offset points", color=NOVELTY, ha=side, va="top")
     corner(axes, f"good, n={sum(data['good'])}", PASS_INK, line=1, left=far)
     corner(axes, f"defective, n={sum(data['defect'])}", FAIL_INK, line=2, left=far)
-    return far

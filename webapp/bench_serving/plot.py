@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mltasks.vision.look import MUTED, PASS, figure
+from mltasks.vision.colours import MUTED, PASS
+from mltasks.vision.look import figure
 
 if TYPE_CHECKING:
     from webapp.bench_serving.run import Row

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mltasks.vision.bench_training.outcome import Outcome
-from mltasks.vision.look import FAIL_INK, INK, MUTED, REVIEW, corner, figure
+from mltasks.vision.colours import FAIL_INK, INK, MUTED, REVIEW
+from mltasks.vision.look import corner, figure
 
 SIZE = (7.2, 4.0)
 WORDS = (

@@ -1,0 +1,42 @@
+"""Light colours for a report's figures, which are stored with dark ones."""
+
+from __future__ import annotations
+
+from mltasks.vision.colours import FAIL_INK, INK, LINE, MUTED, NOVELTY, PANEL, PASS_INK, RAISED, REVIEW
+
+# Light colour by stored colour; text and lines keep a contrast of 4.5:1 and 3:1.
+_LIGHT = {
+    PANEL: "#ffffff",
+    RAISED: "#eaedf1",
+    INK: "#14181d",
+    MUTED: "#55606d",
+    LINE: "#7c8794",
+    PASS_INK: "#00694c",
+    FAIL_INK: "#9d4400",
+}
+# Bright areas may stay; only their text and lines change.
+_LIGHT_INK = {NOVELTY: "#5f5800", REVIEW: "#12608f"}
+
+
+def _rules() -> str:
+    areas = [_rule(f'[style*="fill: {dark.lower()}"]', "fill", light) for dark, light in _LIGHT.items()]
+    texts = [_rule(f'text[style*="fill: {dark.lower()}"]', "fill", light) for dark, light in _LIGHT_INK.items()]
+    inks = _LIGHT | _LIGHT_INK
+    lines = [_rule(f'[style*="stroke: {dark.lower()}"]', "stroke", light) for dark, light in inks.items()]
+    return "".join([*areas, *texts, *lines])
+
+
+def _rule(selector: str, name: str, colour: str) -> str:
+    return f"{selector}{{{name}:{colour}!important}}"
+
+
+_STYLE = f"<style>@media (prefers-color-scheme: light){{{_rules()}}}</style>".encode()
+
+
+def follow_the_theme(svg: bytes) -> bytes:
+    """Return the SVG with light colours for pages in the light theme: an image takes its page's ``color-scheme``.
+
+    Added when the figure is sent, not when it is drawn: versions made earlier have it too, and no hash changes.
+    """
+    head, end, tail = svg.rpartition(b"</svg>")
+    return head + _STYLE + end + tail if end else svg
