@@ -21,6 +21,7 @@ from inspection.api_schema import INSPECTION_ID
 from inspection.heatmaps import KINDS, LAYERS
 from inspection.models import Inspection
 from inspection.refusals import ImageMissing
+from mltasks.vision.maps import DRAWING
 
 # An image never changes; a shared cache must not give it to others.
 CACHE = "private, max-age=31536000, immutable"
@@ -144,4 +145,5 @@ class InspectionOverlay(Picture):
 
 
 def _version(inspection: Inspection) -> str:
-    return inspection.model_version.sha256 if inspection.model_version else "none"
+    version = inspection.model_version.sha256 if inspection.model_version else "none"
+    return f"{version}-{DRAWING}"

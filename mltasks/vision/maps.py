@@ -18,7 +18,10 @@ Kind = Literal["both"] | Layer
 
 VERMILLION = (213, 94, 0)
 YELLOW = (240, 228, 66)
-STRENGTH = 0.75
+# Opacity of the loudest place of a map, and of both maps together: the defect stays visible under its own map.
+MOST_OPAQUE = 0.4
+# Raised when the drawing changes, so that no browser shows a picture of before.
+DRAWING = 2
 # Below this a map is silent: half transparent haze over a good part would read as a finding.
 QUIET = 0.35
 # Cells a side of stored maps: as fine as the evidence is at the usual sizes.
@@ -44,25 +47,28 @@ class Maps:
 
 
 def render_heatmap(image: NDArray[np.uint8], maps: Maps, kind: Kind = "both") -> bytes:
-    """Lay evidence (vermillion) and anomaly (yellow) over an RGB image ``[H, W, 3]`` of the region of interest; the PNG
-    has the image's size."""
+    """Lay evidence (vermillion) and anomaly (yellow) over an RGB image ``[H, W, 3]`` of the region of interest.
+
+    Return a PNG of the image's size. The maps cover at most ``MOST_OPAQUE`` of any pixel, both together too.
+    """
     height, width = image.shape[:2]
-    canvas = image.astype(np.float32)
-    for name, (values, colour) in _layers(maps).items():
-        if kind in ("both", name):
-            alpha = STRENGTH * loudness(enlarge(values, height, width))[..., None]
-            canvas = canvas * (1 - alpha) + np.array(colour, np.float32) * alpha
+    layers = [layer for name, layer in _layers(maps).items() if kind in ("both", name)]
+    loud = np.stack([loudness(enlarge(values, height, width)) for values, _ in layers])[..., None]
+    colours = np.array([colour for _, colour in layers], np.float32)[:, None, None]
+    mixed = (loud * colours).sum(0) / np.maximum(loud.sum(0), 1e-6)
+    alpha = MOST_OPAQUE * loud.max(0)
+    canvas = image.astype(np.float32) * (1 - alpha) + mixed * alpha
     out = io.BytesIO()
     Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8)).save(out, "PNG")
     return out.getvalue()
 
 
 def render_overlay(maps: Maps, kind: Layer) -> bytes:
-    """One map alone, to be laid over the region by whoever shows it: a PNG of its colour, as opaque as it is loud."""
+    """Return one map alone as a PNG of its colour, to be laid over the region: opacity up to ``MOST_OPAQUE``."""
     values, colour = _layers(maps)[kind]
     scale = OVERLAY_SIDE / max(values.shape)
     height, width = (max(1, round(side * scale)) for side in values.shape)
-    alpha = np.clip(255 * STRENGTH * loudness(enlarge(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
+    alpha = np.clip(255 * MOST_OPAQUE * loudness(enlarge(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
     picture = Image.new("RGB", (width, height), colour)
     picture.putalpha(Image.fromarray(alpha))
     out = io.BytesIO()
@@ -89,7 +95,7 @@ def unpack(packed: bytes) -> Maps:
 
 
 def _layers(maps: Maps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:
-    """Map and colour by name; what is drawn last lies on top."""
+    """Return map and colour by name."""
     return {"anomaly": (maps.anomaly, YELLOW), "evidence": (maps.evidence, VERMILLION)}
 
 

@@ -141,7 +141,7 @@ def test_the_maps_are_those_over_the_part() -> None:
     white = np.full((64, 32, 3), 255, np.uint8)
     drawn_over = np.asarray(Image.open(io.BytesIO(render_heatmap(white, unpack(pack(whole, inside, SIZE))))))
     assert found["shown"] == pytest.approx(1 - drawn_over[..., 2] / 255, abs=0.01)
-    assert found["shown"].max() > 0.4
+    assert found["shown"].max() > 0.25
 
 
 def test_only_what_is_detected_counts_and_each_part_once() -> None:

@@ -32,19 +32,29 @@ def test_it_colours_the_loud_place_only() -> None:
     pixels = rendered(corner(7, 7), np.zeros((28, 28), np.float32))
 
     assert pixels.shape == PART.shape
-    assert pixels[2, 2, 0] > 160 and pixels[2, 2, 2] < 60
+    assert pixels[2, 2, 0] > 140 and pixels[2, 2, 2] < 70
     assert (pixels[60:, 45:] == 100).all()
 
 
 def test_the_anomaly_is_yellow() -> None:
     pixels = rendered(np.zeros((7, 7), np.float32), corner(28, 28))
 
-    assert pixels[1, 1, 0] > 180 and pixels[1, 1, 1] > 170 and pixels[1, 1, 2] < 100
+    assert pixels[1, 1, 0] > 150 and pixels[1, 1, 1] > 145 and pixels[1, 1, 2] < 100
 
 
 def test_one_map_can_be_drawn_alone() -> None:
     assert (rendered(np.zeros((7, 7), np.float32), corner(28, 28), "evidence") == 100).all()
     assert (rendered(corner(7, 7), np.zeros((28, 28), np.float32), "anomaly") == 100).all()
+
+
+def test_it_hides_no_defect_under_its_own_map() -> None:
+    scratched = PART.copy()
+    scratched[:, 40:42] = 180
+    loud = np.ones((7, 7), np.float32)
+
+    picture = Image.open(io.BytesIO(render_heatmap(scratched, Maps(loud, loud))))
+    contrast = np.asarray(picture).astype(int)[60, 40] - np.asarray(picture).astype(int)[60, 20]
+    assert (contrast >= 0.6 * 80 - 1).all(), "Both maps together cover at most 40 % of the part."
 
 
 def test_a_quiet_map_leaves_the_part_alone() -> None:

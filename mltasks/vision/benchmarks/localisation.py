@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.cases import EQUAL
 from mltasks.vision.benchmarks.figures import Row, Share, Table
@@ -22,7 +24,7 @@ from mltasks.vision.benchmarks.parts import look
 from mltasks.vision.benchmarks.serving import served
 from mltasks.vision.data import assign_splits, part_keys
 from mltasks.vision.images import load
-from mltasks.vision.maps import STRENGTH, FloatMap, Maps, enlarge, loudness, pack, unpack
+from mltasks.vision.maps import MOST_OPAQUE, FloatMap, Maps, enlarge, loudness, pack, unpack
 from mltasks.vision.scorer import Scorer
 from mltasks.vision.thresholds import cost_threshold
 from mltasks.vision.types import Costs, InputSize, Placement, Sample
@@ -103,10 +105,8 @@ def layers(found: Maps, inside: Placement, size: InputSize) -> dict[str, FloatMa
     opacity of both as they are stored."""
     over = found.within(inside, size)
     stored = unpack(pack(found, inside, size))
-    clear = [
-        1 - STRENGTH * loudness(enlarge(one, inside.height, inside.width)) for one in (stored.evidence, stored.anomaly)
-    ]
-    return {"evidence": over.evidence, "anomaly": over.anomaly, "shown": (1 - clear[0] * clear[1]).astype("float32")}
+    loud = [loudness(enlarge(one, inside.height, inside.width)) for one in (stored.evidence, stored.anomaly)]
+    return {"evidence": over.evidence, "anomaly": over.anomaly, "shown": MOST_OPAQUE * np.maximum(*loud)}
 
 
 def rows_at(found: Sequence[Sighting], costs: Costs) -> list[Row]:

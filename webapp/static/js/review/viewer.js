@@ -5,6 +5,7 @@ const DEEPEST = 8; // screen pixels per pixel of the image
 const STEP = 1.4;
 const NUDGE = 80;
 const SWIPED = 96;
+const TWO_TOGETHER = 0.55; // of the opacity of one map alone: 0.22 over 0.22 covers 0.4
 
 /** Events: "swipe" {verdict} when a finger threw the part to a side, "change" when an overlay or the light changed. */
 export class Viewer extends EventTarget {
@@ -12,6 +13,7 @@ export class Viewer extends EventTarget {
     super();
     this.bench = bench;
     this.light = { brightness: 1, contrast: 1 };
+    this.strength = 1;
     this.pointers = new Map();
     bench.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     bench.addEventListener("pointerdown", (event) => this.#down(event));
@@ -41,7 +43,7 @@ export class Viewer extends EventTarget {
     const box = this.stage.getBoundingClientRect();
     if (!width || !box.width) return;
     // Beside the tools where there is room for both: nothing lies over the part.
-    const tools = matchMedia("(min-width: 901px)").matches ? this.bench.querySelector(".tools").offsetWidth + MARGIN : 0;
+    const tools = matchMedia("(min-width: 901px), (orientation: landscape)").matches ? this.bench.querySelector(".tools").offsetWidth + MARGIN : 0;
     this.room = box.width - tools;
     this.base = Math.min((this.room - 2 * MARGIN) / width, (box.height - 2 * MARGIN) / height);
     this.view.style.width = `${width * this.base}px`;
@@ -93,9 +95,23 @@ export class Viewer extends EventTarget {
   toggle(...kinds) {
     const here = kinds.filter((kind) => this.view.querySelector(`[data-kind="${kind}"]`));
     const show = here.some((kind) => !this.shown.has(kind));
-    for (const kind of here) this.shown[show ? "add" : "delete"](kind);
+    const next = new Set(this.shown);
+    for (const kind of here) next[show ? "add" : "delete"](kind);
+    this.showOnly(next);
+  }
+
+  /** Show exactly these overlays. Two together are as opaque as one alone, so that the defect stays visible. */
+  showOnly(kinds) {
+    this.shown = new Set(kinds);
     for (const overlay of this.view.querySelectorAll(".overlay")) overlay.classList.toggle("shown", this.shown.has(overlay.dataset.kind));
+    this.setStrength(this.strength);
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** Set the opacity of the maps, as a share of the most they may have. */
+  setStrength(share) {
+    this.strength = share;
+    this.view.style.setProperty("--map-strength", share * (this.shown.size < 2 ? 1 : TWO_TOGETHER));
   }
 
   #lighten() {

@@ -6,6 +6,7 @@ import { csrf, postForm } from "./net.js";
 import { text } from "./texts.js";
 
 const HEARTBEAT = 10000;
+const GLANCE = 350; // a shorter press switches a map on or off
 const LOOKED_AT = 120000; // a page that nobody touched for that long holds no parts
 
 let touchedAt = Date.now();
@@ -121,9 +122,29 @@ listen(
 );
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
-  if (button) actions[button.dataset.do](button.dataset.value || "");
+  // A finger or a mouse switched the map when it came down.
+  if (button && !(button.dataset.overlay && event.detail)) actions[button.dataset.do](button.dataset.value || "");
 });
+// A map whose key or button is held is shown until it is released.
+let peek = null;
+const press = () => {
+  peek = current && { shown: viewer.shown, at: Date.now() };
+};
+const release = () => {
+  if (peek && current && Date.now() - peek.at > GLANCE) viewer.showOnly(peek.shown);
+  peek = null;
+};
+addEventListener("keydown", ({ key, repeat }) => !repeat && "eah".includes(key.toLowerCase()) && press(), { capture: true });
+addEventListener("keyup", release);
+document.addEventListener("pointerdown", ({ target }) => {
+  const button = target.closest("[data-overlay]:enabled");
+  if (!button || !current) return;
+  press();
+  actions.overlay(button.dataset.overlay);
+});
+addEventListener("pointerup", release);
 document.addEventListener("input", ({ target }) => {
+  if ("strength" in target.dataset) viewer.setStrength(Number(target.value));
   if (target.dataset.light && current) viewer.brighten(target.dataset.light, Number(target.value) - viewer.light[target.dataset.light]);
 });
 for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) addEventListener(sign, touched, { passive: true });
