@@ -59,7 +59,7 @@ class Shell:
 
     @cached_property
     def theme(self) -> str:
-        """The person's choice, empty for the default, which is dark: the part is the brightest thing on the page."""
+        """Return the person's choice; empty where the system's theme decides."""
         asked = self._request.COOKIES.get(THEME_COOKIE, "")
         return asked if asked in THEMES else ""
 

@@ -106,7 +106,11 @@ def layers(found: Maps, inside: Placement, size: InputSize) -> dict[str, FloatMa
     over = found.within(inside, size)
     stored = unpack(pack(found, inside, size))
     loud = [loudness(enlarge(one, inside.height, inside.width)) for one in (stored.evidence, stored.anomaly)]
-    return {"evidence": over.evidence, "anomaly": over.anomaly, "shown": MOST_OPAQUE * np.maximum(*loud)}
+    return {
+        "evidence": over.evidence,
+        "anomaly": over.anomaly,
+        "shown": (MOST_OPAQUE * np.maximum(*loud)).astype("float32"),
+    }
 
 
 def rows_at(found: Sequence[Sighting], costs: Costs) -> list[Row]:
