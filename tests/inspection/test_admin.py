@@ -48,6 +48,7 @@ def boss(db: None) -> Client:
 def product_form(**fields: str) -> dict[str, str]:
     costs = {"fn_cost": "5", "fp_cost": "1", "review_cost": "0.2", "audit_share": "0.01"}
     costs |= {"fail_audit_share": "0.01", "holdout_share": "0.2", "gate_labels": "0"}
+    costs |= dict.fromkeys(("gate_replay", "gate_champion_recall", "gate_cost"), "on")
     costs |= {"second_share": "0.05", "repeat_share": "0.02"}
     costs |= {"escape_promise": "0.05", "escape_confidence": "0.95", "pick_strategy": "expected_cost"}
     return {"name": "Plate", "slug": "plate", "retrain_at": "02:00", "training_settings": "{}"} | costs | fields
