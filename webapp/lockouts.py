@@ -23,7 +23,7 @@ MOST_OF_ONE_NAME = 100
 MOST_NAMES = 100
 
 
-class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+class LockoutHandler(AxesDatabaseHandler):
     """Handler of failed logins with a limit for each of the three rules."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:

@@ -239,8 +239,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 # People
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    *(
+        {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+        for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
+    ),
+    {"NAME": "webapp.passwords.VarietyValidator"},
 ]
 FIRST_ADMIN_USERNAME = env.text("DJANGO_SUPERUSER_USERNAME")
 FIRST_ADMIN_PASSWORD = env.text("DJANGO_SUPERUSER_PASSWORD")

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from inspection.unknown_address import UnknownAddress
 from webapp import dashboard, shell
+from webapp.passwords import PasswordPage
 
 handler400 = "webapp.faults.bad_request"
 handler404 = "webapp.faults.not_found"
@@ -30,6 +31,7 @@ urlpatterns = [
     path("inspect/", dashboard.inspect, name="inspect"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", PasswordPage.as_view(), name="password"),
     path("theme/", shell.set_theme, name="theme"),
     path("", include("labeling.urls")),
     path("", include("inspection.urls")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 ADDRESSES = {
     "dashboard": "/",
+    "password": "/password/",
     "review": "/review/",
     "review-plain": "/review/plain/",
     "history": "/inspections/",

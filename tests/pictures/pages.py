@@ -82,6 +82,7 @@ overlay = partial(on_the_part, key="h")
 
 PAGES = (
     Page("login", "/login/", "Where everybody begins.", who=""),
+    Page("password", "/password/", "A person's own password; a new one ends the sessions elsewhere.", REVIEWER),
     Page("dashboard", "/", "A manager's two minutes: today, the queue, the champion, the next training, a fortnight."),
     Page("dashboard-light", "/", "The same in the light theme.", theme="light"),
     Page("review", "/review/", "One part, what the model thinks of it, and one key a verdict.", REVIEWER, overlay),

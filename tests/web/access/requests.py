@@ -128,6 +128,7 @@ _REASON = _always(reason="I looked at its report.", champion=2, over=2, override
 _LABEL = _always(verdict="PASS", defect_type="", comment="")
 _NO_KEYS = {"keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0", "roi": ""}
 _PASSWORDS = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
+_OWN_PASSWORD = _always(old_password=PASSWORD, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
 _PRODUCT = {
     "name": "Panel", "slug": "panel", "retrain_at": "02:00", "training_settings": "{}", "fn_cost": "5", "fp_cost": "1",
     "review_cost": "0.2", "audit_share": "0.01", "fail_audit_share": "0.01", "holdout_share": "0.2", "gate_labels": "0",
@@ -176,9 +177,8 @@ FORMS: dict[tuple[str, str], Form] = {
     ("POST", "version-rollback"): _always(reason="It lets scratches pass."),
     ("POST", "version-verify"): _always(hashes_only=True),
     ("POST", "admin:login"): _always(username="admin", password=PASSWORD),
-    ("POST", "admin:password_change"): _always(
-        old_password=PASSWORD, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD
-    ),
+    ("POST", "admin:password_change"): _OWN_PASSWORD,
+    ("POST", "password"): _OWN_PASSWORD,
     ("POST", "admin:auth_user_password_change"): _always(**_PASSWORDS),
     ("POST", "admin:auth_user_add"): _always(username="eva", **_PASSWORDS),
     ("POST", "admin:auth_user_change"): _always(username="no-group", is_active="on", is_staff="on", groups=[]),

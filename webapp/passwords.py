@@ -1,0 +1,45 @@
+"""Passwords: the page on which a person changes their own, and a rule that Django's rules lack."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+
+
+class VarietyValidator:
+    """Rule against passwords of spaces and of one repeated character."""
+
+    FEWEST = 4
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raise ValidationError for fewer than four different characters; spaces are none."""
+        if len(set("".join(password.split()))) < self.FEWEST:
+            raise ValidationError(self.get_help_text(), code="password_too_uniform")
+
+    def get_help_text(self) -> str:
+        """Return the rule in words."""
+        return _("Your password must have at least {number} different characters besides spaces.").format(
+            number=self.FEWEST
+        )
+
+
+class PasswordPage(PasswordChangeView):
+    """A person's own password. A change ends all other sessions of the person; this one goes on."""
+
+    template_name = "registration/password.html"
+    success_url = reverse_lazy("password")
+    extra_context: ClassVar[dict[str, Any]] = {"rules": password_validators_help_texts}
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Save the password, keep this session, and say what ended."""
+        answer = super().form_valid(form)
+        messages.success(self.request, _("Your password is changed. Your other sessions are ended."))
+        return answer
