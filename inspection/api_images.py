@@ -23,9 +23,6 @@ from inspection.models import Inspection
 from inspection.refusals import ImageMissing
 from mltasks.vision.maps import DRAWING
 
-# An image never changes; a shared cache must not give it to others.
-CACHE = "private, max-age=31536000, immutable"
-
 
 class AnyAccept(BaseContentNegotiation):
     """A picture is what it is, whatever the client accepts; only errors are rendered, as JSON."""
@@ -56,7 +53,6 @@ class Picture(OneInspection):
         except FileNotFoundError:
             raise ImageMissing("The image of this inspection is not on this machine.") from None
         response["ETag"] = f'"{etag}"'
-        response["Cache-Control"] = CACHE
         response["X-Content-Type-Options"] = "nosniff"
         return response
 

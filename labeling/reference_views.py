@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_GET
 
 from inspection.models import Inspection
@@ -19,6 +18,4 @@ from mltasks.signed_in import needs
 def references(request: HttpRequest, inspection: UUID) -> HttpResponse:
     """The most alike good and defective labeled parts, with their labels."""
     part = get_object_or_404(Inspection.objects.select_related("product__registered_model"), pk=inspection)
-    response = render(request, "review/_references.html", {"found": most_alike(part)})
-    patch_cache_control(response, private=True, max_age=60)
-    return response
+    return render(request, "review/_references.html", {"found": most_alike(part)})

@@ -102,9 +102,7 @@ def alike(request: HttpRequest) -> HttpResponse:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
     if not found:
         return HttpResponse(status=204)
-    response = render(request, "review/_alike.html", {"claim": claim, "claims": [claim, *found]})
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "review/_alike.html", {"claim": claim, "claims": [claim, *found]})
 
 
 @require_POST
@@ -157,9 +155,7 @@ def _plain_verdict(request: HttpRequest) -> HttpResponse:
 
 
 def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
-    response = render(request, "review/_part.html", _offered(claim) | {"product": claim.inspection.product})
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "review/_part.html", _offered(claim) | {"product": claim.inspection.product})
 
 
 def _offered(claim: Claim) -> dict[str, Any]:

@@ -186,7 +186,6 @@ class VersionFile(APIView):
             content = (version.path / path).read_bytes()
             answer = HttpResponse(follow_the_theme(content) if path.endswith(".svg") else content, content_type=kind)
         answer["ETag"] = etag
-        answer["Cache-Control"] = "private, no-cache"
         answer["Content-Security-Policy"] = _FIGURE_POLICY
         return answer
 

@@ -58,7 +58,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "webapp.away.AwayMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "webapp.policies.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
+    "webapp.policies.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -275,8 +277,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
-    # The themed admin drives its widgets with Alpine, which evaluates expressions; our own pages need neither.
-    "EXCLUDE_URL_PREFIXES": ("/admin/", "/api/docs/"),
+    # `webapp.policies` adds what the admin and the API's page need.
     "DIRECTIVES": {
         "default-src": [SELF],
         "img-src": [SELF, "data:", "blob:"],

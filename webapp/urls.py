@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from csp.decorators import csp_update
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from inspection.unknown_address import UnknownAddress
 from webapp import dashboard, shell
 from webapp.passwords import PasswordPage
+from webapp.policies import STYLES_IN_HTML
 
 handler400 = "webapp.faults.bad_request"
 handler404 = "webapp.faults.not_found"
@@ -40,6 +42,10 @@ urlpatterns = [
     path("api/v1/", include(_api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     # Its renderer draws one page and no metadata: OPTIONS is answered 405.
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", metadata_class=None), name="docs"),
+    path(
+        "api/docs/",
+        csp_update(STYLES_IN_HTML)(SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None)),
+        name="docs",
+    ),
     path("admin/", admin.site.urls),
 ]

@@ -32,7 +32,7 @@ def test_the_image_is_what_was_sent(sender: Sender, url: str) -> None:
     assert b"".join(response.streaming_content) == jpeg()
     assert response["Content-Type"] == "image/jpeg"
     assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Cache-Control"].startswith("private")
+    assert response["Cache-Control"] == "private, no-store"
     assert response["Content-Disposition"].startswith("inline")
     assert int(response["Content-Length"]) == len(jpeg())
 

@@ -219,7 +219,7 @@ def test_the_page_gets_a_sheet_of_buttons(product: Product, ada: User, bob: User
     claim = claimed(ada)
     client.force_login(ada)
     answer = client.post("/review/alike/", {"claim": str(claim.pk)})
-    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-store")
     html = answer.content.decode()
     claims = [
         claim.pk,

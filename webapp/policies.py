@@ -1,0 +1,44 @@
+"""Headers by which browsers hold our pages to themselves: what the admin may run, and that nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
+from django.http import HttpRequest, HttpResponse
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+# Themes and widgets of libraries set styles in their HTML. No inline script runs anywhere.
+STYLES_IN_HTML = {"style-src": [UNSAFE_INLINE]}
+# The themed admin drives its widgets with Alpine, which evaluates the expressions in its attributes.
+ADMIN_POLICY = {**STYLES_IN_HTML, "script-src": [UNSAFE_EVAL]}
+
+
+class PolicyMiddleware:
+    """Widens the content security policy for the admin, and for nothing else."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer; django-csp reads the update when it writes the header."""
+        response = self._get_response(request)
+        if request.path.startswith("/admin/"):
+            response._csp_update = ADMIN_POLICY  # type: ignore[attr-defined]
+        return response
+
+
+class NoStoreMiddleware:
+    """Lets neither browsers nor proxies store an answer: the next person at a shared screen finds nothing.
+
+    Static files are answered before and stay cacheable. The workbench keeps the images of its next parts in memory.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the header."""
+        response = self._get_response(request)
+        response["Cache-Control"] = "private, no-store"
+        return response
