@@ -71,7 +71,7 @@ def test_it_refuses_to_make_the_superuser_the_second_person_of_a_promotion(
     product = create_product("plate")
     make_version(product, champion=True)
     candidate = make_version(product)
-    Product.objects.update(gate_second_person=True)
+    Product.objects.update(gate_second_person=True, gate_champion_recall=False, gate_cost=False, gate_replay=False)
     promote = f"/models/plate/{candidate.number}/promote/"
     assert client.post(promote, {"reason": "I want it.", "champion": 1}).status_code == 409
 

@@ -57,6 +57,7 @@ def make_plant() -> Plant:
     """Make all rows: versions 1 (retired), 2 (champion) and 3 (candidate) of `plate`, and a second product, `tile`."""
     product, tile = create_product("plate", name="Plate"), create_product("tile", name="Tile")
     Product.objects.update(second_share=0, repeat_share=0)
+    Product.objects.update(gate_champion_recall=False, gate_cost=False, gate_replay=False)
     product.refresh_from_db()
     own = Station.objects.create(product=product, name="line-1")
     senders = make_senders(own, Station.objects.create(product=tile, name="line-9"))

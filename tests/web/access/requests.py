@@ -14,6 +14,7 @@ from rest_framework.authtoken.models import TokenProxy
 
 from inspection.models import Station, StationKey
 from labeling.models import DefectType
+from mltasks.models import ModelVersion
 from tests.inspection.pictures import jpeg
 from tests.web.access.plant import Plant, first_of
 from tests.web.access.routes import Route
@@ -97,7 +98,10 @@ def _row(plant: Plant, route: Route) -> Any:
         return user.pk if user else None
     if model is DefectType:
         return plant.kinds[1].pk
-    return plant.candidate.pk if model is type(plant.candidate) else first_of(model)
+    if model is ModelVersion:
+        number = 1 if route.name.endswith("roll_back") else plant.candidate.number
+        return ModelVersion.objects.get(model=plant.candidate.model, number=number).pk
+    return first_of(model)
 
 
 def _always(**fields: Any) -> Form:
@@ -186,6 +190,7 @@ FORMS: dict[tuple[str, str], Form] = {
     ("POST", "admin:auth_group_change"): _always(name="night shift"),
     ("POST", "admin:authtoken_tokenproxy_add"): lambda _plant, _sender: {"user": first_of(TokenProxy)},
     ("POST", "admin:mltasks_modelversion_promote"): _REASON,
+    ("POST", "admin:mltasks_modelversion_roll_back"): _REASON,
     ("POST", "admin:mltasks_trustedplant_add"): _north,
     ("POST", "admin:inspection_product_add"): _always(**_PRODUCT),
     ("POST", "admin:inspection_product_change"): _always(**_PRODUCT),
