@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inspection import batches, step_times
 from inspection.api import Intake, replay_header
 from inspection.api_errors import handle
-from inspection.api_schema import IDEMPOTENCY_REPLAYED
-from inspection.batch_uploads import read_batch
+from inspection.api_schema import IDEMPOTENCY_REPLAYED, idempotency_key
+from inspection.batch_uploads import KEY_LENGTH, read_batch
 from inspection.serializers import BatchAnswerSerializer, BatchFormSerializer, InspectionSerializer
 from inspection.throttles import StationThrottle
 
@@ -24,12 +24,7 @@ class InspectionBatch(Intake):
         operation_id="inspections_create_batch",
         request={"multipart/form-data": BatchFormSerializer},
         parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="Same key and same body: the first answers again, image by image. At most 196 characters.",
-            ),
+            idempotency_key(KEY_LENGTH, "Same key and same body: the first answers again, image by image."),
             IDEMPOTENCY_REPLAYED,
         ],
         responses={200: BatchAnswerSerializer},

@@ -69,7 +69,10 @@ class InspectionImage(Picture):
         """The image, byte for byte as it was sent; with `for=browser` as an 8-bit PNG if browsers show
         it otherwise than models see it: TIFF, 10 to 14 bits in 16, transparency."""
         found = self.inspection(inspection_id)
-        if request.query_params.get("for") == "browser" and not self._shows_as_sent(found):
+        reader = request.query_params.get("for")
+        if reader not in (None, "browser"):
+            raise ValidationError({"for": "browser, or left out."})
+        if reader and not self._shows_as_sent(found):
             etag, name = f"{found.image_sha256}-png", f"{found.pk}.png"
             return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(storage.as_png(found)))
         name = f"{found.pk}.{storage.EXTENSIONS[found.image_format]}"

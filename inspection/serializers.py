@@ -130,6 +130,13 @@ class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any])
         return value
 
 
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}], "nullable": True}
+)
+class FormTimeField(serializers.DateTimeField):
+    """Time in a form, where an empty field is one left out."""
+
+
 class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
     """The form of `POST /predict`."""
 
@@ -150,7 +157,7 @@ class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
     """What may be said of an image's part."""
 
     part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=[validate_one_line])
-    captured_at = serializers.DateTimeField(required=False, allow_null=True)
+    captured_at = FormTimeField(required=False, allow_null=True)
     metadata = MetadataField(required=False)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -201,7 +208,7 @@ class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
     verdict = serializers.ChoiceField(Verdict.choices, required=False)
     reason = serializers.ChoiceField(Reason.choices, required=False)
     label = serializers.ChoiceField(LABELS, required=False)  # type: ignore[assignment]
-    part_id = serializers.CharField(required=False, max_length=120)
+    part_id = serializers.CharField(required=False, max_length=120, validators=[validate_one_line])
     received_after = serializers.DateTimeField(required=False, help_text="This moment or later.")
     received_before = serializers.DateTimeField(required=False, help_text="Before this moment.")
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE)

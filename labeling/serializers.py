@@ -14,6 +14,7 @@ from labeling import answering, blindness
 from labeling.grouping import MOST
 from labeling.models import Claim, Label, LabelUndo, Recheck, Skip, current_name
 from labeling.queue import MAX_HELD
+from mltasks.text_field import TextField
 
 MAX_COMMENT = 2000
 
@@ -83,10 +84,10 @@ class VerdictRequestSerializer(serializers.Serializer[dict[str, Any]]):
     """A person's word on a part."""
 
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value])
-    defect_type = serializers.CharField(
+    defect_type = TextField(
         required=False, allow_blank=True, default="", help_text="Name of one of the product's defect types, on FAIL."
     )
-    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
 
 
 class QueueVerdictRequestSerializer(VerdictRequestSerializer):
@@ -112,7 +113,7 @@ class SkipRequestSerializer(serializers.Serializer[dict[str, Any]]):
     """Why a part is not judged."""
 
     reason = serializers.ChoiceField(Skip.Reason.choices)
-    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
 
 
 class SkipSerializer(serializers.ModelSerializer[Skip]):

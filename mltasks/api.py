@@ -16,12 +16,12 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks import registry
+from mltasks.cursor_pages import MomentCursorPagination
 from mltasks.figure_themes import follow_the_theme
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.reports import find_version, report_json, shown_files
@@ -54,7 +54,7 @@ CONFLICTS: dict[type[Exception], str] = {
 }
 
 
-class Pages(CursorPagination):
+class Pages(MomentCursorPagination):
     """Newest first, a hundred a page."""
 
     ordering = ("-created_at", "-id")

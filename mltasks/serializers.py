@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mltasks.models import ImportedVersion, ModelVersion, Promotion, TrainingRun
+from mltasks.text_field import TextField
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
@@ -58,13 +59,13 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
 class PromotionRequestSerializer(serializers.Serializer[Any]):
     """Why a version should score."""
 
-    reason = serializers.CharField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
+    reason = TextField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
     over = serializers.IntegerField(
         required=False,
         min_value=0,
         help_text="Number of the champion that it was compared with, 0 for none: another one is answered 409.",
     )
-    override = serializers.CharField(
+    override = TextField(
         max_length=2000,
         required=False,
         allow_blank=True,
@@ -75,7 +76,7 @@ class PromotionRequestSerializer(serializers.Serializer[Any]):
 class RollbackRequestSerializer(PromotionRequestSerializer):
     """Why a former champion comes back."""
 
-    reason = serializers.CharField(max_length=2000, error_messages={"required": "A rollback needs a reason."})
+    reason = TextField(max_length=2000, error_messages={"required": "A rollback needs a reason."})
     override = None  # type: ignore[assignment]  # nothing holds a rollback up
 
 
