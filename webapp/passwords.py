@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
-from django.forms import Form
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
@@ -36,9 +36,9 @@ class PasswordPage(PasswordChangeView):
 
     template_name = "registration/password.html"
     success_url = reverse_lazy("password")
-    extra_context: ClassVar[dict[str, Any]] = {"rules": password_validators_help_texts}
+    extra_context = {"rules": password_validators_help_texts}
 
-    def form_valid(self, form: Form) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Save the password, keep this session, and say what ended."""
         answer = super().form_valid(form)
         messages.success(self.request, _("Your password is changed. Your other sessions are ended."))

@@ -1,8 +1,8 @@
 """Memory of a web process: given back when it is freed, and bounded by a fresh process taking its place.
 
 Decoding frees buffers of 16 MB by the dozen. glibc's allocator keeps such buffers for later, in an arena of each of the
-process's threads: over 3,000 images of all sizes a process grew to 1.2 GB of which 15 MB were in use. With the settings
-below, large buffers are the kernel's and go back to it at once.
+process's threads: after 64 images of all sizes, decoded in 34 threads, 69 MB lay free beside 15 MB in use, and 37 MB
+with the settings below. A leak elsewhere is not excluded by this; hence the bound.
 """
 
 from __future__ import annotations
