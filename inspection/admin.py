@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -23,9 +24,12 @@ from inspection.admin_inspections import InspectionAdmin
 from inspection.admin_policy import PolicyChangeAdmin
 from inspection.models import Product, Station, StationKey
 from inspection.promotion_policy import GATE_FIELDS
-from mltasks import registry
+from mltasks import registry, storable, strict_json
 from mltasks.models import RegisteredModel
 from mltasks.read_only import ReadOnlyAdmin, badge
+
+# Levels of training settings: lists within one object
+MOST_NESTED = 8
 
 __all__ = ["InspectionAdmin", "PolicyChangeAdmin"]
 
@@ -34,8 +38,32 @@ if admin.site.is_registered(APIKey):
     admin.site.unregister(APIKey)
 
 
+class StrictJSONField(forms.JSONField):
+    """Field of JSON that is read as strictly as a REST body: Django's own fails on deep nesting and huge numbers."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value. Raises ValidationError, in words, for JSON that `strict_json.read` refuses."""
+        if isinstance(value, str) and value.strip():
+            try:
+                storable.check_json(strict_json.read(value.encode("utf-8", "surrogatepass")), MOST_NESTED)
+            except ValueError as error:
+                raise ValidationError(_("Not accepted: %(why)s"), params={"why": error}) from None
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what the form shows again: the text itself where it can't be read."""
+        try:
+            self.to_python(data)
+        except ValidationError:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
     """A product whose name is free among the registered models, too; and why its costs or its policy change."""
+
+    class Meta:
+        field_classes = {"training_settings": StrictJSONField}
 
     reason = forms.CharField(
         label=_("Why it changes"),

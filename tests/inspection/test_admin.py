@@ -118,6 +118,18 @@ def test_a_name_changes_without_a_reason(boss: Client, product: Product) -> None
     assert PolicyChange.objects.count() == 1, "That of the new product."
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 50_000, '{"a": ' * 5_000 + "1" + "}" * 5_000, '{"seed": ' + "9" * 5_000 + "}", '{"seed": NaN}', "{"],
+)
+def test_it_refuses_training_settings_that_no_database_keeps(boss: Client, product: Product, text: str) -> None:
+    form = product_form(training_settings=text, reason="A try.", retrain_nightly="on")
+    answer = boss.post(f"/admin/inspection/product/{product.pk}/change/", form)
+    assert answer.status_code == 200 and "training_settings" in answer.context["adminform"].form.errors
+    product.refresh_from_db()
+    assert product.training_settings == {}
+
+
 def test_another_order_of_the_queue_sends_a_worker(
     boss: Client, product: Product, receive: Receive, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +12,7 @@ from tests.labeling.conftest import make_part, make_product
 
 pytestmark = pytest.mark.django_db
 
-ANY = uuid4()
+ANY = UUID(int=7)
 DOORS = [
     "/api/v1/queue/claim/",
     *(f"/api/v1/queue/{ANY}/{step}/" for step in ("verdict", "skip")),
