@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
@@ -12,7 +12,6 @@ from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 
 from inspection import heatmaps, storage
@@ -24,22 +23,9 @@ from inspection.refusals import ImageMissing
 from mltasks.vision.maps import DRAWING
 
 
-class AnyAccept(BaseContentNegotiation):
-    """A picture is what it is, whatever the client accepts; only errors are rendered, as JSON."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        """The first."""
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """The first."""
-        return renderers[0], renderers[0].media_type
-
-
 class Picture(OneInspection):
     """What the pictures share."""
 
-    content_negotiation_class = AnyAccept
     more_statuses = {"GET": (304, 507)}
 
     def answer(

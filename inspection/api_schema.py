@@ -9,15 +9,16 @@ from typing import Any, Literal
 from django.core.validators import RegexValidator
 from drf_spectacular import openapi
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import force_instance
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import CharField, FileField, IntegerField
 
 from inspection.serializers import ErrorSerializer
 from inspection.validators import validate_one_line
 from mltasks import storable
+from mltasks.request_fields import RequestSerializer
 
 
 def idempotency_key(longest: int, description: str) -> OpenApiParameter:
@@ -77,9 +78,8 @@ class AutoSchema(openapi.AutoSchema):
         self._direction = direction
         describe: Any = super()._map_basic_serializer
         described: dict[str, Any] = describe(serializer, direction)
-        # Stations' forms are read strictly; JSON may say more than is read.
-        strict = direction == "request" and _JSON not in self.map_parsers()
-        return described | {"additionalProperties": False} if strict else described
+        strict = _JSON not in self.map_parsers() or isinstance(force_instance(serializer), RequestSerializer)
+        return described | {"additionalProperties": False} if strict and direction == "request" else described
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:
         """Describe a field. A file is sent as its bytes, and no answer of ours names one by its address."""
@@ -110,8 +110,6 @@ class AutoSchema(openapi.AutoSchema):
             found.add(404)
         if self.method not in SAFE_METHODS:
             found |= {409, 413, 415}
-        if issubclass(self.view.content_negotiation_class, DefaultContentNegotiation):
-            found.add(406)
         if self.view.throttle_classes:
             found.add(429)
         return found

@@ -14,6 +14,7 @@ from inspection.models import Inspection, Reason, Verdict
 from inspection.part_fields import read_metadata
 from inspection.refusals import UnknownField
 from inspection.validators import validate_one_line
+from mltasks.request_fields import unknown_fields
 
 MAX_PAGE = 200
 # Of a batch
@@ -24,9 +25,8 @@ LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
     """Raise UnknownField for names that are not among the known ones."""
-    if unknown := set(names).difference(known):
-        fields, known_fields = (", ".join(f"`{name[:80]}`" for name in sorted(some)[:9]) for some in (unknown, known))
-        raise UnknownField(f"Unknown field: {fields}. Known fields: {known_fields}.")
+    if reason := unknown_fields(names, known):
+        raise UnknownField(reason)
 
 
 # What stays of an inspection for a person who judges it blind; anything else, new fields too, follows from the model.

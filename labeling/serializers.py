@@ -14,12 +14,13 @@ from labeling import answering, blindness
 from labeling.grouping import MOST
 from labeling.models import Claim, Label, LabelUndo, Recheck, Skip, current_name
 from labeling.queue import MAX_HELD
+from mltasks.request_fields import RequestSerializer
 from mltasks.text_field import TextField
 
 MAX_COMMENT = 2000
 
 
-class ClaimRequestSerializer(serializers.Serializer[dict[str, Any]]):
+class ClaimRequestSerializer(RequestSerializer):
     """What to claim: the next part of a product or of all, or one part by its id."""
 
     product = serializers.SlugRelatedField(slug_field="slug", queryset=Product.objects.all(), required=False)
@@ -80,7 +81,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         return WordSerializer(answering.two_words(self._recheck), many=True).data
 
 
-class VerdictRequestSerializer(serializers.Serializer[dict[str, Any]]):
+class VerdictRequestSerializer(RequestSerializer):
     """A person's word on a part."""
 
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value])
@@ -109,7 +110,7 @@ class QueueVerdictRequestSerializer(VerdictRequestSerializer):
         return seconds
 
 
-class SkipRequestSerializer(serializers.Serializer[dict[str, Any]]):
+class SkipRequestSerializer(RequestSerializer):
     """Why a part is not judged."""
 
     reason = serializers.ChoiceField(Skip.Reason.choices)

@@ -15,7 +15,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -156,20 +155,9 @@ class VersionRollback(_Promoting):
         return self.promoted(request, registry.roll_back, asked, (product, number))
 
 
-class _AnyType(BaseContentNegotiation):
-    """Send the file whatever the client says it likes."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class VersionFile(APIView):
     """A figure or a picture of a version's report."""
 
-    content_negotiation_class = _AnyType
     more_statuses = {"GET": (304,)}
 
     @extend_schema(tags=TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})

@@ -15,11 +15,12 @@ from rest_framework.views import APIView
 from mltasks import verification_reading, verifying_by_worker
 from mltasks.api import TAG, Conflict, version_of
 from mltasks.models import Verification, VerifyingRun
+from mltasks.request_fields import RequestSerializer
 
 PERMISSION = "mltasks.add_trainingrun"
 
 
-class VerifyRequestSerializer(serializers.Serializer[Any]):
+class VerifyRequestSerializer(RequestSerializer):
     """How thoroughly to look."""
 
     hashes_only = serializers.BooleanField(

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mltasks.models import ImportedVersion, ModelVersion, Promotion, TrainingRun
+from mltasks.request_fields import RequestSerializer
 from mltasks.text_field import TextField
 
 
@@ -56,7 +57,7 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
         fields = ["product", "version", "previous", "kind", "by", "reason", "override", "gate", "created_at"]
 
 
-class PromotionRequestSerializer(serializers.Serializer[Any]):
+class PromotionRequestSerializer(RequestSerializer):
     """Why a version should score."""
 
     reason = TextField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
