@@ -9,7 +9,6 @@ from typing import Any, Literal
 from django.core.validators import RegexValidator
 from drf_spectacular import openapi
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.plumbing import force_instance
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.permissions import SAFE_METHODS
@@ -78,7 +77,7 @@ class AutoSchema(openapi.AutoSchema):
         self._direction = direction
         describe: Any = super()._map_basic_serializer
         described: dict[str, Any] = describe(serializer, direction)
-        strict = _JSON not in self.map_parsers() or isinstance(force_instance(serializer), RequestSerializer)
+        strict = _JSON not in self.map_parsers() or isinstance(serializer, RequestSerializer)
         return described | {"additionalProperties": False} if strict and direction == "request" else described
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:

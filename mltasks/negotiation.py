@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rest_framework.exceptions import NotAcceptable
@@ -16,9 +15,7 @@ class AnyAccept(DefaultContentNegotiation):
     A camera that sends an odd or empty Accept header still gets its part stored and judged.
     """
 
-    def select_renderer(
-        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
-    ) -> tuple[Any, str]:
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer that the client likes best, or else the first, with its media type."""
         try:
             return super().select_renderer(request, renderers, format_suffix)

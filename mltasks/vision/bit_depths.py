@@ -36,15 +36,20 @@ LOW_BYTES = {
 }
 # Grey with transparency: four bytes a pixel, which a plain RGBA takes as they come.
 GREY_ALPHA, FOUR_BYTES = "LA;16B", "RGBA"
-SAMPLE_BITS, MAX_SAMPLE_VALUE = 258, 281  # TIFF 6.0, section 8 and 22
+SAMPLE_BITS, PHOTOMETRIC, MAX_SAMPLE_VALUE = 258, 262, 281  # TIFF 6.0, section 8 and 22
+WHITE_IS_ZERO = 0
 PNG_START = 8
 
 
 class Wide(NamedTuple):
-    """What a 16-bit file says of its values: bits stated, None where nothing does, and Pillow's raw mode."""
+    """What a 16-bit file says of its values: bits stated, None where nothing does, and Pillow's raw mode.
+
+    ``white_is_zero``: Pillow turns such a TIFF of 8 bits around by itself, and one of 16 bits not.
+    """
 
     stated: int | None
     raw_mode: str
+    white_is_zero: bool = False
 
 
 def wide_of(image: Image.Image, stream: BinaryIO) -> Wide | None:
@@ -52,7 +57,10 @@ def wide_of(image: Image.Image, stream: BinaryIO) -> Wide | None:
     raw_mode = _raw_mode(image)
     if not (image.mode.startswith("I;16") or raw_mode in LOW_BYTES or raw_mode == GREY_ALPHA):
         return None
-    return Wide(_stated_by_png(stream) if image.format == "PNG" else _stated_by_tiff(image), raw_mode)
+    if image.format == "PNG":
+        return Wide(_stated_by_png(stream), raw_mode)
+    tags = getattr(image, "tag_v2", {})
+    return Wide(_stated_by_tiff(tags), raw_mode, tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
 
 
 def depth_of(image: Image.Image, wide: Wide, given: int | SettleBitDepth | None) -> int:
@@ -75,7 +83,8 @@ def to_8_bits(image: Image.Image, wide: Wide, depth: int, low: Callable[[str], I
     ``low`` decodes the file once more, with another raw mode.
     """
     if image.mode.startswith("I;16"):
-        return Image.fromarray(_scaled(np.asarray(image), depth))
+        small = _scaled(np.asarray(image), depth)
+        return Image.fromarray(255 - small if wide.white_is_zero else small)
     if depth >= FULL:
         return image
     if wide.raw_mode == GREY_ALPHA:
@@ -130,8 +139,7 @@ def _scaled_channels(values: Values, depth: int) -> NDArray[np.uint8]:
     return small
 
 
-def _stated_by_tiff(image: Image.Image) -> int | None:
-    tags = getattr(image, "tag_v2", {})
+def _stated_by_tiff(tags: Any) -> int | None:
     bits = min(_numbers(tags.get(SAMPLE_BITS)), default=FULL)
     if bits < FULL:
         return max(LEAST, bits)

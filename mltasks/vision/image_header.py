@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from PIL import Image, MpoImagePlugin, UnidentifiedImageError
+from PIL import Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 ErrorCode = Literal["invalid_image", "truncated_image", "unsupported_format", "too_many_pixels", "damaged_image"]
 
@@ -45,6 +45,8 @@ DAMAGE = (
 )
 # Pillow's own limit would refuse what Limits accept: each image is checked against Limits once its header is read.
 Image.MAX_IMAGE_PIXELS = None
+# Pillow knows 16 bits where 0 is white in little-endian files alone.
+TiffImagePlugin.OPEN_INFO[(b"MM", 0, (1,), 1, (16,), ())] = ("I;16B", "I;16B")
 # Brands of the files that telephones write (ISO 23008-12), with what to do instead of sending them.
 PHONE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC"}
 PHONE_BRANDS |= {b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF", b"avis": "AVIF"}
@@ -55,6 +57,10 @@ MP_ENTRIES = 0xB002
 # ISO 21496-1, Adobe's and Apple's
 GAIN_MAP_MARKS = (b"urn:iso:std:iso:ts:21496", b"hdrgm:", b"HDRGainMap")
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes that exist
+# TIFF 6.0, section 8 and 19: what a page is beside the first, and how its numbers are to be read
+NEW_SUBFILE_TYPE, SUBFILE_TYPE, SAMPLE_FORMAT = 254, 255, 339
+REDUCED_OR_MASK, OLD_REDUCED, SIGNED = 0b101, 2, 2
+MOST_PAGES = 16
 FIRST_MARKER = 0xC0  # of JPEG's segments with a length
 
 
@@ -146,12 +152,12 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 def check_layout(image: Image.Image, name: str) -> None:
     """Raise ImageError unless there is one picture in exactly the promised format and a known pixel layout."""
-    if not _is_one_picture(image) and (
-        image.format != name or getattr(image, "is_animated", False) or _has_second_frame(image)
-    ):
+    if not _is_one_picture(image) and (image.format != name or _is_animated(image) or _has_second_frame(image)):
         raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
-    if image.mode not in MODES:
-        raise ImageError("unsupported_format", f"Pixels of kind {image.mode} are not accepted; save as 8 or 16 bits.")
+    if image.mode not in MODES or SIGNED in _numbers(image, SAMPLE_FORMAT):
+        kind = image.mode if image.mode not in MODES else "signed integer"
+        detail = f"Pixels of kind {kind} are not accepted; save as 8 or 16 bits without sign."
+        raise ImageError("unsupported_format", detail)
 
 
 def webp_size(stream: BinaryIO) -> tuple[int, int]:
@@ -243,13 +249,35 @@ def _is_gain_map(image: MpoImagePlugin.MpoImageFile, frame: int) -> bool:
         image.seek(0)
 
 
+def _is_animated(image: Image.Image) -> bool:
+    # Pages of a TIFF are looked at one by one.
+    return image.format != "TIFF" and getattr(image, "is_animated", False)
+
+
 def _has_second_frame(image: Image.Image) -> bool:
-    # One step is enough; `n_frames` would walk every page of a hostile TIFF.
+    """Return True if there is a further picture. A TIFF's smaller copies and masks of the first are none."""
+    # Few steps; `n_frames` would walk every page of a hostile TIFF.
     try:
-        image.seek(1)
+        for frame in range(1, MOST_PAGES + 1):
+            image.seek(frame)
+            if not _is_auxiliary_page(image):
+                return True
     except EOFError:
         return False
+    finally:
+        image.seek(0)
     return True
+
+
+def _is_auxiliary_page(image: Image.Image) -> bool:
+    kinds = (*_numbers(image, NEW_SUBFILE_TYPE), 0)
+    return bool(kinds[0] & REDUCED_OR_MASK) or OLD_REDUCED in _numbers(image, SUBFILE_TYPE)
+
+
+def _numbers(image: Image.Image, tag: int) -> tuple[int, ...]:
+    """Return the whole numbers of a TIFF's tag; none where it is missing, and of other formats."""
+    value = getattr(image, "tag_v2", {}).get(tag, ())
+    return tuple(number for number in (value if isinstance(value, tuple) else (value,)) if isinstance(number, int))
 
 
 def _says_truncated(error: BaseException) -> bool:
