@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from mltasks import storable, strict_json
 
 METADATA_BYTES = 16 * 1024
 METADATA_DEPTH = 16
+
+
+def part_id_text(text: str) -> str:
+    """Return a part id in Unicode's composed form (NFC): one text that two programs encode differently is one id."""
+    return unicodedata.normalize("NFC", text)
 
 
 def read_metadata(text: str) -> dict[str, Any]:

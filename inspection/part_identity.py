@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from statistics import median
 
 from inspection.models import Inspection, Product
+from inspection.part_fields import part_id_text
 
 # Of the images that are looked at, newest first: a line that sends a part a second fills them in some hours.
 NEWEST = 20_000
@@ -30,8 +31,8 @@ class PartIdentities:
         self._shared = frozenset(product.shared_part_ids)
 
     def part_id(self, sent: str) -> str:
-        """Return the part id as it was sent if it names a part, else an empty text."""
-        return "" if sent in self._shared or self.is_placeholder(sent) else sent
+        """Return the part id, composed as new ones are stored, if it names a part, else an empty text."""
+        return "" if sent in self._shared or self.is_placeholder(sent) else part_id_text(sent)
 
     def is_placeholder(self, sent: str) -> bool:
         """Return True for a placeholder that the product names, for one sign of them again and again ("0000"), and for

@@ -13,6 +13,7 @@ from inspection import ranking
 from inspection.models import PickStrategy, Product
 from inspection.policy_changes import RECORDED, signed
 from mltasks.models import RegisteredModel
+from mltasks.storable import visible_text
 from mltasks.vision.promise import EscapePromise
 
 
@@ -66,7 +67,7 @@ def change(product: Product, *, by: User | None, reason: str) -> None:
 
 def check_reason(changed: Iterable[str], reason: str) -> None:
     """Raises ValidationError where one of these fields is on the record and nobody says why it changes."""
-    if not reason.strip() and not set(RECORDED).isdisjoint(changed):
+    if not visible_text(reason) and not set(RECORDED).isdisjoint(changed):
         raise ValidationError({"reason": _("Say in a few words why costs or policy change: it goes on the record.")})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import time
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -193,8 +194,10 @@ class Product(PromotionPolicy):
         return self.name
 
     def clean(self) -> None:
-        """Refuse costs that are no numbers: NaN passes every comparison, in PostgreSQL too."""
+        """Refuse costs that are no numbers (NaN passes every comparison, in PostgreSQL too) and a twin by its slug."""
         super().clean()
+        if self._state.adding:
+            refuse_twin(Product.objects.all(), "slug", self.slug)
         for name in ("fn_cost", "fp_cost", "review_cost"):
             if not math.isfinite(getattr(self, name)):
                 raise ValidationError({name: "A cost is a finite number."})
@@ -219,6 +222,15 @@ class Product(PromotionPolicy):
         promise = {"escape_rate": self.escape_promise, "escape_confidence": self.escape_confidence}
         line = {**promise, "defect_rate": self.defect_rate, "costs": self.costs}
         return TrainConfig.from_json({**backbone, **self.training_settings, **line})
+
+
+def refuse_twin(rows: models.QuerySet[Any], field: str, name: str) -> None:
+    """Refuse a new name that differs from another by capitals alone: people and stations would mix them up. Raises
+    ValidationError."""
+    others = rows.filter(**{f"{field}__iexact": name}).exclude(**{field: name})
+    if other := others.values_list(field, flat=True).first():
+        reason = _("There is %(other)s already. Take a name that differs in more than capitals.") % {"other": other}
+        raise ValidationError({field: reason})
 
 
 class Station(models.Model):
@@ -256,6 +268,12 @@ class Station(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product.slug}/{self.name}"
+
+    def clean(self) -> None:
+        """Refuse a twin by its name."""
+        super().clean()
+        if self._state.adding and self.product_id:
+            refuse_twin(Station.objects.filter(product=self.product_id), "name", self.name)
 
 
 class StationKey(AbstractAPIKey):

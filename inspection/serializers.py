@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,14 +12,16 @@ from rest_framework import serializers
 
 from inspection.bit_depths import widened
 from inspection.models import Inspection, Reason, Verdict
-from inspection.part_fields import read_metadata
+from inspection.part_fields import part_id_text, read_metadata
 from inspection.refusals import UnknownField
-from inspection.validators import validate_one_line
+from inspection.validators import validate_no_formatting, validate_one_line
 from mltasks.request_fields import unknown_fields
 
 MAX_PAGE = 200
 # Of a batch
 MOST_IMAGES = 64
+PART_ID = [validate_one_line, validate_no_formatting]
+_ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 # The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
 LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
 
@@ -137,6 +140,14 @@ class FormTimeField(serializers.DateTimeField):
     """Time in a form, where an empty field is one left out."""
 
 
+class AddressTimeField(serializers.DateTimeField):
+    """Time in an address, where the + of a time zone that was not written %2B arrives as a space."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Return the time. Raises ValidationError."""
+        return super().to_internal_value(_ZONE_AFTER_SPACE.sub(r"\1+\2", value) if isinstance(value, str) else value)
+
+
 class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
     """The form of `POST /predict`."""
 
@@ -150,13 +161,13 @@ class PartIdField(serializers.CharField):
         """Return the text. Raises ValidationError, also for numbers that lose digits: 1.10 and 1.1 are one number."""
         if isinstance(data, float):
             raise serializers.ValidationError("Send it as text: a number would lose zeros.")
-        return super().to_internal_value(data)
+        return part_id_text(super().to_internal_value(data))
 
 
 class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
     """What may be said of an image's part."""
 
-    part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=[validate_one_line])
+    part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID)
     captured_at = FormTimeField(required=False, allow_null=True)
     metadata = MetadataField(required=False)
 
@@ -208,7 +219,7 @@ class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
     verdict = serializers.ChoiceField(Verdict.choices, required=False)
     reason = serializers.ChoiceField(Reason.choices, required=False)
     label = serializers.ChoiceField(LABELS, required=False)  # type: ignore[assignment]
-    part_id = serializers.CharField(required=False, max_length=120, validators=[validate_one_line])
-    received_after = serializers.DateTimeField(required=False, help_text="This moment or later.")
-    received_before = serializers.DateTimeField(required=False, help_text="Before this moment.")
+    part_id = PartIdField(required=False, max_length=120, validators=PART_ID)
+    received_after = AddressTimeField(required=False, help_text="This moment or later.")
+    received_before = AddressTimeField(required=False, help_text="Before this moment.")
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE)

@@ -17,6 +17,14 @@ def validate_one_line(value: str) -> None:
         raise ValidationError(str(error)) from None
 
 
+def validate_no_formatting(value: str) -> None:
+    """Refuse characters that nobody sees, in a text that tells things apart."""
+    try:
+        storable.check_formatting(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
 def validate_roi(value: str) -> None:
     """Refuse a region of interest that is not ``X,Y,W,H``."""
     try:

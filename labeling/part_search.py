@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models import F, OrderBy, Q
 
 from inspection.models import Inspection, InspectionQuerySet, Product
+from inspection.part_fields import part_id_text
 
 # Parts that are looked up one by one.
 FEW = 2_000
@@ -74,7 +75,7 @@ def search(parts: InspectionQuerySet, text: str) -> Search:
     try:
         return Search(Q(pk=UUID(text)))
     except ValueError:
-        begins = Q(part_id__startswith=text) & ~Q(part_id="")  # as the index has it
+        begins = Q(part_id__startswith=part_id_text(text)) & ~Q(part_id="")  # as the index has it
     ordered = parts.filter(begins).order_by(ByBytes(F("part_id")))
     keys = list(ordered.values_list("pk", flat=True)[: FEW + 1])
     return Search(Q(pk__in=keys), few=True) if len(keys) <= FEW else Search(begins, stretch=STRETCH)

@@ -11,6 +11,7 @@ from mltasks import gate, version_files
 from mltasks.former_champions import former_champions
 from mltasks.gate import GateClosed
 from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
+from mltasks.storable import visible_text
 from mltasks.vision import bundle
 from mltasks.vision.bundle import BundleCorrupt
 
@@ -69,7 +70,7 @@ def promote(
     PermissionDenied for an override by somebody who may not, BundleCorrupt when the version's files are not what was
     trained, and StoreAway.
     """
-    reason, override = reason.strip(), override.strip()
+    reason, override = visible_text(reason), visible_text(override)
     if not reason:
         raise ValueError(_("A promotion needs a reason: say in a few words why this version should score."))
     if override and by is not None and not by.has_perm(gate.OVERRIDE):
@@ -113,7 +114,7 @@ def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int 
     """
     if not version.promotions.exists():
         raise NeverChampion(version)
-    if not reason.strip():
+    if not visible_text(reason):
         raise ValueError(_("A rollback needs a reason: say in a few words what is wrong with the present champion."))
     return promote(version, by=by, reason=reason, over=over, kind=Promotion.Kind.ROLLBACK)
 
@@ -121,7 +122,7 @@ def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int 
 def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = None) -> Approval:
     """Say that a version may take the present champion's place. ``over`` as in ``promote``; doors check ``PERMISSION``
     first. Raises ValueError without a reason, AlreadyChampion and ChampionChanged."""
-    reason = reason.strip()
+    reason = visible_text(reason)
     if not reason:
         raise ValueError(_("An approval needs a reason: say in a few words what convinced you."))
     now = champion(version.model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from typing import Any
 
 from django.http import QueryDict
@@ -13,6 +14,7 @@ CONTROLS_OF_A_LINE = re.compile(r"[\x00-\x1f\x7f]")
 CONTROLS_OF_A_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NUL = re.compile(r"\x00")
 _HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
+_JOINERS = "\u200c\u200d"
 # What every JSON reader holds exactly as an integer is less; beyond 64 bits most fail.
 LARGEST_INTEGER = 2**63 - 1
 
@@ -32,6 +34,20 @@ def check_text(text: str, controls: re.Pattern[str] = CONTROLS_OF_A_TEXT) -> Non
         raise ValueError(f"Control characters can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
     if character := _HALF_OF_A_PAIR.search(text):
         raise ValueError(f"Half of a surrogate pair can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
+
+
+def visible_text(text: str) -> str:
+    """Return the text without spaces around it; empty if it has spaces and characters without a shape alone."""
+    is_visible = any(unicodedata.category(character)[0] not in "CZ" for character in text)
+    return text.strip() if is_visible else ""
+
+
+def check_formatting(text: str) -> None:
+    """Refuse characters without a shape, such as U+200B and U+202E: two texts that look the same would be two. Joiners
+    that spell words (U+200C, U+200D) pass. Raises ValueError, in words."""
+    for character in text:
+        if unicodedata.category(character) == "Cf" and character not in _JOINERS:
+            raise ValueError(f"Characters that nobody sees can't be part of it: U+{ord(character):04X}. Leave it out.")
 
 
 def check_fields(fields: QueryDict, controls: re.Pattern[str] = CONTROLS_OF_A_TEXT) -> None:

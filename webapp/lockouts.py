@@ -21,6 +21,8 @@ from django.http import HttpRequest
 
 MOST_OF_ONE_NAME = 100
 MOST_NAMES = 100
+# As long as the column of the failures; longer names are nobody's.
+LONGEST_NAME = 255
 
 
 class LockoutHandler(AxesDatabaseHandler):
@@ -32,6 +34,12 @@ class LockoutHandler(AxesDatabaseHandler):
         limit: int = get_failure_limit(request, credentials)
         locked = _is_guessed(get_client_username(request, credentials), request) or _is_sprayed_from(request)
         return max(own, limit) if locked else own
+
+
+def name_of_login(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
+    """Return the name that somebody tried to log in with, as much of it as can be recorded."""
+    name = (credentials or request.POST).get("username")
+    return None if name is None else str(name)[:LONGEST_NAME]
 
 
 def _is_guessed(name: str | None, request: HttpRequest) -> bool:

@@ -256,6 +256,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_HANDLER = "webapp.lockouts.LockoutHandler"
+AXES_USERNAME_CALLABLE = "webapp.lockouts.name_of_login"
 AXES_CLIENT_IP_CALLABLE = "webapp.client_address.lockout_address"
 # Who logs in takes their failures back, and tries during a lock do not make it longer.
 AXES_RESET_ON_SUCCESS = True

@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import BadRequest
 from django.core.handlers.wsgi import WSGIRequest
@@ -51,6 +52,7 @@ class UnstorableMiddleware:
 def _check_head(request: HttpRequest) -> None:
     _check_charset(request)
     storable.check_text(request.path, storable.CONTROLS_OF_A_LINE)
+    _check_query_is_utf8(request)
     storable.check_fields(request.GET, storable.CONTROLS_OF_A_LINE)
     for name, value in request.META.items():
         if name.startswith("HTTP_"):
@@ -65,6 +67,14 @@ def _check_charset(request: HttpRequest) -> None:
         known = False
     if not known:
         raise ValueError("Send the body in UTF-8: its Content-Type names a charset that is not accepted.")
+
+
+def _check_query_is_utf8(request: HttpRequest) -> None:
+    """Refuse bytes that Django would read as U+FFFD, which makes different values one."""
+    try:
+        unquote_to_bytes(request.META.get("QUERY_STRING", "")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("Write the address in UTF-8: its query has bytes that are not.") from None
 
 
 def _drop_credentials(request: HttpRequest) -> None:

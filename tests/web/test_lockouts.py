@@ -120,3 +120,8 @@ def test_it_refuses_proxies_that_are_none(settings: Any, text: str) -> None:
     [found] = checks.check_trusted_proxies(None)
     assert found.id == "webapp.E013"
     assert text in found.msg and found.hint
+
+
+@pytest.mark.parametrize("door", ["/login/", "/admin/login/"])
+def test_names_longer_than_can_be_recorded_are_locked_like_others(db: None, door: str) -> None:
+    assert [log_in("n" * 100_000, "x", door) for _ in range(4)] == [200, 200, 429, 429]

@@ -14,6 +14,7 @@ from labeling.image_folders import Listing, Names, NotAnImageFolder
 from labeling.importing import ImportSummary, import_listing, list_folder
 from labeling.type_names import fold
 from mltasks.file_names import printable
+from mltasks.storable import visible_text
 
 
 class Command(BaseCommand):
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         if product is None:
             raise CommandError(f"There is no product {options['product']!r}. Make it with create_product.")
         overrule = options["overrule"]
-        if overrule is not None and not overrule.strip():
+        if overrule is not None and not visible_text(overrule):
             raise CommandError("Say after --overrule why the folder counts more than people: the labels keep it.")
         try:
             listing = self._listed(product, options)
