@@ -58,7 +58,16 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
+    if isinstance(exc, exceptions.UnsupportedMediaType):
+        exc.detail = exceptions.ErrorDetail(f"{exc.detail} {_accepted_bodies(context)}", exc.default_code)
     return _of_framework(exc) if isinstance(exc, exceptions.APIException) else None
+
+
+def _accepted_bodies(context: Mapping[str, Any]) -> str:
+    kinds = [str(parser.media_type) for parser in getattr(context.get("view"), "parser_classes", ())]
+    if kinds == ["multipart/form-data"]:
+        return "Send a multipart/form-data form, the image in its field `file`."
+    return f"Send {' or '.join(kinds)}."
 
 
 def _unreadable(exc: Exception) -> tuple[str, str] | None:

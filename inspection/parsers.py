@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -24,7 +25,8 @@ class JSONParser(parsers.JSONParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the value. Raises ParseError and FileTooLarge."""
-        raw = _all_of(stream)
+        # Programs on .NET put the mark of UTF-8 in front; RFC 8259 lets readers pass over it.
+        raw = _all_of(stream).removeprefix(codecs.BOM_UTF8)
         try:
             value = strict_json.read(raw)
             storable.check_json(value, DEEPEST, storable.CONTROLS_OF_A_TEXT)

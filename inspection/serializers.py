@@ -168,7 +168,11 @@ class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
     """What may be said of an image's part."""
 
     part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID)
-    captured_at = FormTimeField(required=False, allow_null=True)
+    captured_at = FormTimeField(
+        required=False,
+        allow_null=True,
+        help_text="ISO 8601. Send it with its time zone: without one it is read in TIME_ZONE, which is UTC by default.",
+    )
     metadata = MetadataField(required=False)
 
     def to_internal_value(self, data: Any) -> Any:

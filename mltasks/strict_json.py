@@ -9,6 +9,9 @@ from typing import Any
 
 # Behind an even number of backslashes, which are characters themselves
 _ZERO = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
+# Python refuses to read longer ones, in words for programmers.
+MOST_DIGITS = 4000
 
 
 def read(raw: bytes) -> Any:
@@ -16,14 +19,18 @@ def read(raw: bytes) -> Any:
     is none (NaN, infinity, 1e999) or a character that a database can't keep, or is nested too deeply."""
     try:
         text = raw.decode("utf-8")
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+        found = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite, parse_int=_readable
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     # Escapes that mean no character: a zero byte, half of a pair.
     if _ZERO.search(text):
         raise ValueError("it holds a zero character")
-    if "\\ud" in text.lower():
-        json.dumps(found, ensure_ascii=False).encode()
+    if "\\ud" in text.lower() and _HALF_OF_A_PAIR.search(json.dumps(found, ensure_ascii=False)):
+        raise ValueError("it holds half of a surrogate pair")
     return found
 
 
@@ -39,6 +46,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number")
     return value
+
+
+def _readable(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"an integer has more than {MOST_DIGITS:,} digits")
+    return int(text)
 
 
 def _no_number(text: str) -> float:
