@@ -63,3 +63,9 @@ def test_an_unknown_api_address_answers_json(client: Client) -> None:
     response = client.get("/api/v1/no-such-thing/")
     assert response["Content-Type"].startswith("application/json")
     assert set(response.json()) == {"code", "detail"}
+
+
+def test_an_unknown_host_is_one_line_of_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    (record,) = [record for record in caplog.records if record.name == "django.security.DisallowedHost"]
+    assert "evil.example" in record.getMessage() and not record.exc_info
