@@ -91,10 +91,22 @@ class VerdictRequestSerializer(RequestSerializer):
     comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
 
 
+class SecondsField(serializers.FloatField):
+    """Number of seconds."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number. Raises ValidationError for true and false, which Python counts as 1 and 0, and for what is
+        neither under nor over a limit."""
+        seconds = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
+        if not math.isfinite(seconds):
+            raise serializers.ValidationError("This is no number of seconds.")
+        return seconds
+
+
 class QueueVerdictRequestSerializer(VerdictRequestSerializer):
     """A person's word on a part that they hold."""
 
-    shown_seconds = serializers.FloatField(
+    shown_seconds = SecondsField(
         required=False,
         allow_null=True,
         default=None,
@@ -102,12 +114,6 @@ class QueueVerdictRequestSerializer(VerdictRequestSerializer):
         max_value=86400,
         help_text="How long the part was on the reviewer's screen.",
     )
-
-    def validate_shown_seconds(self, seconds: float | None) -> float | None:
-        """Refuse what is no number: it is neither under nor over a limit."""
-        if seconds is not None and not math.isfinite(seconds):
-            raise serializers.ValidationError("This is no number of seconds.")
-        return seconds
 
 
 class SkipRequestSerializer(RequestSerializer):

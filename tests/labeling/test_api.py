@@ -170,7 +170,7 @@ def test_a_part_is_skipped_with_a_reason(client: APIClient, part: Inspection) ->
 
 def test_a_verdict_may_say_how_long_the_part_was_on_the_screen(client: APIClient, part: Inspection) -> None:
     address = f"/api/v1/queue/{claimed(client)['claim']}/verdict/"
-    for wrong in (-1, 86401, "nan", "inf", "long"):
+    for wrong in (-1, 86401, "nan", "inf", "long", True, False):
         assert_error(client.post(address, {"verdict": "PASS", "shown_seconds": wrong}), 400, "invalid_request")
     first, again = (client.post(address, {"verdict": "PASS", "shown_seconds": shown}) for shown in (2.5, 3))
     assert (first.status_code, again.json()) == (201, first.json())
