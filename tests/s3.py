@@ -59,7 +59,7 @@ class SharedBucket:
         self._machines += 1
         self._settings.MEDIA_CACHE_DIR = self._folder / f"machine-{self._machines}" / "cache"
         self._settings.VERSIONS_DIR = self._folder / f"machine-{self._machines}" / "versions"
-        serving._scorers = serving.ScorerCache(serving._load)
+        serving._scorers = serving.ScorerCache(serving._load, self._settings.SCORER_CACHE_BYTES)
 
     def go_away(self) -> None:
         """Nothing answers at the address any more."""

@@ -85,7 +85,7 @@ def test_the_list_of_labels_asks_the_database_as_often_for_many(
 def test_labels_are_exported(desk: Client, label: Label) -> None:
     text = act(desk, "label", "export", label.pk)
     header, line = text.splitlines()
-    assert header == "name,sha256,label,defect type,reviewer,time"
+    assert header.startswith("name,sha256,label,defect type,reviewer,time,part_id,inspection_id,")
     assert label.inspection.image_sha256 in line
     assert ",FAIL,scratch,ada," in line
 

@@ -81,7 +81,7 @@ def test_it_walks_all_items_page_by_page(
         seen += names(reader, query) if query else []
     assert places == [(1, 5, 16), (6, 10, 16), (11, 15, 16), (16, 16, 16)]
     assert sorted(seen) == sorted(snapshot.items.values_list("title", flat=True))
-    assert names(reader, "after=%00nonsense") == names(reader)
+    assert names(reader, "after=nonsense") == names(reader)
 
 
 def test_it_filters(reader: Client, snapshot: DatasetSnapshot) -> None:
@@ -92,7 +92,7 @@ def test_it_filters(reader: Client, snapshot: DatasetSnapshot) -> None:
     some = snapshot.items.latest("pk")
     assert names(reader, f"q={some.image_sha256[:20].upper()}") == [some.title]
     assert names(reader, f"q={some.title[:6]}&label=PASS") in ([], names(reader, f"q={some.title[:6]}"))
-    assert len(names(reader, "split=nonsense&label=%00")) == 16, "what makes no sense filters nothing"
+    assert len(names(reader, "split=nonsense&label=none")) == 16, "what makes no sense filters nothing"
     assert "No image fits" in reader.get(f"{ADDRESS}?q=none-such").content.decode()
 
 

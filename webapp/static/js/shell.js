@@ -1,4 +1,4 @@
-// Every page: theme without a reload, filters that send themselves, and regions that refresh while somebody looks.
+// Every page: theme without a reload, filters that send themselves, regions that refresh.
 
 const YEAR = 365 * 24 * 3600;
 
@@ -27,7 +27,7 @@ for (const region of document.querySelectorAll("[data-every]")) {
   document.addEventListener("visibilitychange", () => refresh(region));
 }
 
-// An answer like the one before changes nothing, so that nothing flickers and no focus moves.
+// An answer like the one before changes nothing: no flicker, no lost focus.
 const before = new WeakMap();
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;

@@ -1,4 +1,4 @@
-// Parts claimed ahead, with their images and overlays already here, so that the next one never waits for the network.
+// Parts claimed ahead, with images and overlays already here: the next one never waits for the network.
 
 import { isLater, postForm, wait } from "./net.js";
 
@@ -18,7 +18,7 @@ export class Part {
     this.ready.then(() => this.#loadMore());
   }
 
-  /** Overlays and the most similar parts: after the image, never before it. */
+  /** Load overlays and similar parts, after the image. */
   async #loadMore() {
     for (const overlay of this.element.querySelectorAll(".overlay")) overlay.src = overlay.dataset.src;
     const place = this.element.querySelector(".references");

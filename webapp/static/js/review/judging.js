@@ -130,7 +130,7 @@ export async function openGroup() {
   bench.dataset.group = "";
 }
 
-/** One by one again: the group's parts are still held and come next. */
+/** The group's parts are still held and come next. */
 export function closeGroup() {
   if (!group.isOpen) return;
   group.close();

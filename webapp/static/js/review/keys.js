@@ -1,4 +1,4 @@
-// Keys: those printed on buttons, and those that move and light the picture.
+// Keys on buttons, and keys that move and light the picture.
 
 const FIELDS = "input:not([type=range]), textarea, select";
 

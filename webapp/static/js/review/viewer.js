@@ -5,7 +5,7 @@ const DEEPEST = 8; // screen pixels per pixel of the image
 const STEP = 1.4;
 const NUDGE = 80;
 const SWIPED = 96;
-const TWO_TOGETHER = 0.55; // of the opacity of one map alone: 0.22 over 0.22 covers 0.4
+const TWO_TOGETHER = 0.55; // of the opacity of one: 0.22 over 0.22 covers 0.4
 
 /** Events: "swipe" {verdict} when a finger threw the part to a side, "change" when an overlay or the light changed. */
 export class Viewer extends EventTarget {
@@ -100,7 +100,7 @@ export class Viewer extends EventTarget {
     this.showOnly(next);
   }
 
-  /** Show exactly these overlays. Two together are as opaque as one alone, so that the defect stays visible. */
+  /** Show exactly these overlays, two together as opaque as one alone. */
   showOnly(kinds) {
     this.shown = new Set(kinds);
     for (const overlay of this.view.querySelectorAll(".overlay")) overlay.classList.toggle("shown", this.shown.has(overlay.dataset.kind));
@@ -108,7 +108,7 @@ export class Viewer extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Set the opacity of the maps, as a share of the most they may have. */
+  /** Set the maps' opacity, as a share of its limit. */
   setStrength(share) {
     this.strength = share;
     this.view.style.setProperty("--map-strength", share * (this.shown.size < 2 ? 1 : TWO_TOGETHER));

@@ -6,7 +6,7 @@ import { csrf, postForm } from "./net.js";
 import { text } from "./texts.js";
 
 const HEARTBEAT = 10000;
-const GLANCE = 350; // a shorter press switches a map on or off
+const GLANCE = 350; // a shorter press switches a map
 const LOOKED_AT = 120000; // a page that nobody touched for that long holds no parts
 
 let touchedAt = Date.now();
@@ -122,14 +122,12 @@ listen(
 );
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
-  // A finger or a mouse switched the map when it came down.
+  // A pointer switched the map when it came down.
   if (button && !(button.dataset.overlay && event.detail)) actions[button.dataset.do](button.dataset.value || "");
 });
-// A map whose key or button is held is shown until it is released.
+// A held key or button shows its map until it is released.
 let peek = null;
-const press = () => {
-  peek = current && { shown: viewer.shown, at: Date.now() };
-};
+const press = () => (peek = current && { shown: viewer.shown, at: Date.now() });
 const release = () => {
   if (peek && current && Date.now() - peek.at > GLANCE) viewer.showOnly(peek.shown);
   peek = null;
