@@ -16,6 +16,8 @@ ALONE = "tests/vision/"
 PAGES = ("tests/pages/", "tests/web/")
 # Mostly trainings, a third of the rest of the house's time
 TRAININGS = "tests/mltasks/"
+# Minutes each, which would come last in a process that has the rest of the house, too
+APART = ("tests/loop/", "tests/rest/")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,6 +50,8 @@ class ByFloor(LoadScopeScheduling):
             return nodeid.split("::")[0]
         if nodeid.startswith(TRAININGS):
             return "trainings"
+        if nodeid.startswith(APART):
+            return nodeid.split("/")[1]
         return "pages" if nodeid.startswith(PAGES) else "house"
 
 

@@ -19,8 +19,9 @@ from tests.inspection.conftest import Receive
 from tests.mltasks.test_supervising import wait_for
 from tests.trained import MakeVersion
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-PARTS = 500
+# Its process has the lowest priority: beside other tests it takes long.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(600)]
+PARTS = 250
 
 
 @pytest.fixture
