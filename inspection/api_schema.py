@@ -103,7 +103,7 @@ class AutoSchema(openapi.AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _statuses(self) -> set[int]:
-        """What any view answers to such a request, and what this one adds."""
+        """Return the error statuses that any view may answer with, and those that this view adds."""
         found = {400, 401, 403, 503, *getattr(self.view, "more_statuses", {}).get(self.method, ())}
         if "{" in self.path:
             found.add(404)

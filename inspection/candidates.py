@@ -1,4 +1,4 @@
-"""What happens to a new version without a person: a replay of the line's history, and after a night's training its
+"""Automatic steps of a new version: a replay of the line's history, and after a night's training its
 promotion where the policy allows it, through the same gate as any other."""
 
 from __future__ import annotations

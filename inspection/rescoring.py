@@ -31,7 +31,7 @@ UNREADABLE = (FileNotFoundError, images.ImageError)
 
 
 class Scored(NamedTuple):
-    """How many parts were looked at in one step, and how many of these have no image that can be read."""
+    """Parts looked at in one step, and those of them whose image can't be read."""
 
     looked: int
     unread: int

@@ -111,7 +111,7 @@ def _copied(item: SnapshotItem, labels: Sequence[Label]) -> Label | None:
 
 
 def _standing(labels: Sequence[Label], at: datetime | None) -> list[Label]:
-    """Those that nobody had taken back by then, the highest rank first."""
+    """Return the labels that nobody had taken back at that time, the highest rank first."""
     given = [label for label in labels if at is None or label.created_at <= at]
     counting = [label for label in given if not _taken_back(label, at)]
     return sorted(counting, key=lambda label: label.rank, reverse=True)

@@ -28,7 +28,7 @@ class Unfit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What folder names stand for: ``good`` are further names of good parts, ``defects`` are names that read like good
+    """Meaning of folder names: ``good`` are further names of good parts, ``defects`` are names that read like good
     parts and are none, ``types`` the product's defect types; folders named in ``skip`` are left out."""
 
     skip: Collection[str] = ()
@@ -75,8 +75,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Listing:
-    """What lies in an image folder: class folders, files to import in a stable order, what can't be, and what is none
-    of ours."""
+    """Contents of an image folder: class folders, files to import in a stable order, files that can't be imported, and
+    leftovers of other programs."""
 
     folders: list[ClassFolder] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)

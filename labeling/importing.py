@@ -34,7 +34,7 @@ class Unreadable(Refusal):
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What became of a folder. ``refused`` needs a person; ``left_out`` was skipped on purpose or hidden. ``good`` and
+    """Result of an import. ``refused`` needs a person; ``left_out`` was skipped on purpose or hidden. ``good`` and
     ``defective`` are the images imported or overruled. ``bit_depth`` is that of 16-bit images whose files state none, 0
     without such images."""
 
@@ -126,7 +126,7 @@ class _Import:
 
 @dataclass(slots=True)
 class _Batch:
-    """What one transaction gathers. ``earlier`` are the images' labels, by sha256; ``names`` what each type's name is
+    """State of one transaction. ``earlier`` are the images' labels, by sha256; ``names`` what each type's name is
     today."""
 
     run: _Import

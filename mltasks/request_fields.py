@@ -18,7 +18,7 @@ class UnknownFieldError(exceptions.APIException):
 
 
 class RequestSerializer(serializers.Serializer[Any]):
-    """What a request may send. A name that is none of its fields is 400 ``unknown_field``."""
+    """Fields of a request. A name that is none of them is 400 ``unknown_field``."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the checked fields. Raises ValidationError and UnknownFieldError."""

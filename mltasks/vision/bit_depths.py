@@ -42,7 +42,7 @@ PNG_START = 8
 
 
 class Wide(NamedTuple):
-    """What a 16-bit file says of its values: bits stated, None where nothing does, and Pillow's raw mode.
+    """Values of a 16-bit file: the bits that it states, None where it states none, and Pillow's raw mode.
 
     ``white_is_zero``: Pillow turns such a TIFF of 8 bits around by itself, and one of 16 bits not.
     """

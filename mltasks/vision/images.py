@@ -135,7 +135,7 @@ def load(
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How one image is to be read."""
+    """Options for reading one image."""
 
     roi: Roi | None
     size: InputSize | None
