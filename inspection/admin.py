@@ -23,8 +23,9 @@ from inspection import products, ranking, stations
 from inspection.admin_inspections import InspectionAdmin
 from inspection.admin_policy import PolicyChangeAdmin
 from inspection.models import Product, Station, StationKey
+from inspection.part_fields import read_json
 from inspection.promotion_policy import GATE_FIELDS
-from mltasks import registry, storable, strict_json
+from mltasks import registry
 from mltasks.models import RegisteredModel
 from mltasks.read_only import ReadOnlyAdmin, badge
 
@@ -42,10 +43,10 @@ class StrictJSONField(forms.JSONField):
     """Field of JSON that is read as strictly as a REST body: Django's own fails on deep nesting and huge numbers."""
 
     def to_python(self, value: Any) -> Any:
-        """Return the value. Raises ValidationError, in words, for JSON that `strict_json.read` refuses."""
+        """Return the value. Raises ValidationError, in words, for JSON that `read_json` refuses."""
         if isinstance(value, str) and value.strip():
             try:
-                storable.check_json(strict_json.read(value.encode("utf-8", "surrogatepass")), MOST_NESTED)
+                read_json(value.encode("utf-8", "surrogatepass"), MOST_NESTED)
             except ValueError as error:
                 raise ValidationError(_("Not accepted: %(why)s"), params={"why": error}) from None
         return super().to_python(value)

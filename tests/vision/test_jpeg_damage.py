@@ -36,7 +36,7 @@ def jpeg(width: int = 360, height: int = 665, **options: object) -> bytes:
 
 
 def cut(content: bytes, share: float) -> bytes:
-    """That share of the scan, and an end marker."""
+    """Return the file with that share of its scan, and an end marker."""
     start = content.index(b"\xff\xda")
     return content[: start + int((len(content) - start) * share)] + b"\xff\xd9"
 

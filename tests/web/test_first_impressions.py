@@ -1,4 +1,4 @@
-"""What people see first: the product with work for them, the way to the others, logins, a training that runs."""
+"""First impressions: the product with work for them, the way to the others, logins, a training that runs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_dashboard_says_that_the_first_training_runs(
 
 
 def told(var: Path, **fields: object) -> str:
-    """What the supervisor prints once the web server answers."""
+    """Return the lines that the supervisor prints once the web server answers."""
     stream = io.StringIO()
     welcome = Welcome(1, var, Console(var / "up.log", stream), **fields)  # type: ignore[arg-type]
     welcome._answers = lambda: True  # type: ignore[method-assign]
