@@ -21,7 +21,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sl-mutated-") as name, ours.site(Path(name), _say) as site:
         images = Mutations(options.seed)
         _say("posting ...")
-        return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes))
+        return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes, _say))
 
 
 def _say(text: str) -> None:

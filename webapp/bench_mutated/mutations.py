@@ -28,6 +28,12 @@ class Mutations:
         kinds = (PartKind.GOOD, PartKind.SCRATCH, PartKind.EXCESS)
         self._parts = [draw_part(kinds[number % 3], seed + number).image.convert("RGB") for number in range(DRAWN)]
 
+    def whole(self, number: int) -> bytes:
+        """Return the bytes of an image as a camera sends it."""
+        out = io.BytesIO()
+        self._parts[number % DRAWN].save(out, "JPEG", quality=95)
+        return out.getvalue()
+
     def image(self, number: int) -> bytes:
         """Return the bytes of one image."""
         lot = random.Random(f"{self._seed}-{number}")  # noqa: S311 (no secret)
