@@ -19,7 +19,7 @@ class EstimatedPaginator(Paginator):  # type: ignore[type-arg]  # no subscripts 
     def count(self) -> int:
         """Exact for small lists, an estimate for all rows of a big table, and COUNTED for a longer filtered list."""
         rows = cast("QuerySet[Any]", self.object_list)
-        counted = rows[: COUNTED + 1].count()
+        counted = rows.order_by()[: COUNTED + 1].count()
         if counted <= COUNTED:
             return counted
         # The rows past COUNTED of a filtered list are reached by narrowing the filter.

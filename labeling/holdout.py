@@ -52,7 +52,8 @@ def lot(product: Product, key: str) -> float:
 def _begun(product: Product) -> bool:
     if product.holdout_share == 0:
         return False
-    labeled = Inspection.objects.filter(product=product, person_says__isnull=False)
+    # Unordered: the newest of all labeled parts would take 100 ms to find among a million.
+    labeled = Inspection.objects.filter(product=product, person_says__isnull=False).order_by()
     return labeled[: BEGINS_AT + 1].count() > BEGINS_AT
 
 

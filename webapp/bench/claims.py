@@ -18,7 +18,7 @@ from webapp.bench.filling import Line
 from webapp.bench.pages import logged_in
 from webapp.bench.timing import Timing
 
-CLAIM_LIMIT = 20.0
+CLAIM_LIMIT, VERDICT_LIMIT = 20.0, 60.0  # milliseconds
 # Seconds between a claim and its verdict: nearly twice the pace of a thousand verdicts an hour.
 PAUSE = (1.0, 3.0)
 
@@ -34,7 +34,7 @@ class Work:
 
 def one_reviewer(line: Line, rounds: int) -> Work:
     """One reviewer without a pause."""
-    work = Work(Timing("claim, one reviewer", CLAIM_LIMIT), Timing("verdict, one reviewer"))
+    work = Work(Timing("claim, one reviewer", CLAIM_LIMIT), Timing("verdict, one reviewer", VERDICT_LIMIT))
     _work(line, line.reviewers[0], work, rounds, pause=False)
     return work
 
