@@ -1,19 +1,28 @@
-"""Kind of an answer over REST, whatever the client says that it accepts."""
+"""Kinds of answers and bodies over REST: any answer is better than none, and a body comes as it is."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.exceptions import NotAcceptable
+from rest_framework.exceptions import NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 
-class AnyAccept(DefaultContentNegotiation):
-    """Choice of the view's first kind where the client accepts none of them (RFC 9110, 12.5.1, allows it).
+class Negotiation(DefaultContentNegotiation):
+    """Choice of the view's first kind where the client accepts none of them (RFC 9110, 12.5.1, allows it), and of no
+    reader for a compressed body.
 
     A camera that sends an odd or empty Accept header still gets its part stored and judged.
     """
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Return the parser of this kind. Raises UnsupportedMediaType for a compressed one (RFC 9110, 15.5.16)."""
+        encoding = request.headers.get("Content-Encoding", "")
+        if encoding.strip().lower() not in ("", "identity"):
+            detail = "The body's Content-Encoding is not read here: send the body as it is, without that header."
+            raise UnsupportedMediaType(encoding, detail)
+        return super().select_parser(request, parsers)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer that the client likes best, or else the first, with its media type."""

@@ -307,7 +307,7 @@ REST_FRAMEWORK = {
         "inspection.parsers.MultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.negotiation.AnyAccept",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.negotiation.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "inspection.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "inspection.api_errors.handle",
     "DEFAULT_THROTTLE_RATES": {"station": env.text("STATION_RATE", "100/second")},

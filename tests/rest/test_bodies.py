@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
-from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from inspection.products import create_product
@@ -14,13 +14,6 @@ from tests.labeling.conftest import make_part, make_product
 
 pytestmark = pytest.mark.django_db
 CLAIM = "/api/v1/queue/claim/"
-
-
-@pytest.fixture
-def client() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root"))
-    return client
 
 
 def test_it_reads_json_behind_the_mark_of_utf_8(client: Client) -> None:
@@ -54,3 +47,21 @@ def test_it_tells_a_station_which_body_to_send(client: Client, path: str, kind: 
 def test_it_tells_a_script_which_body_to_send(client: Client) -> None:
     answer = client.post(CLAIM, b"{}", content_type="text/plain")
     assert answer.status_code == 415 and "Send application/json or" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP, identity"])
+def test_it_tells_whoever_compresses_a_body_to_send_it_as_it_is(client: Client, encoding: str) -> None:
+    _, key = create_station(create_product("plate"), "line-1")
+    headers = {"Authorization": f"Api-Key {key}", "Content-Encoding": encoding}
+    form = {"file": SimpleUploadedFile("part.png", b"\x1f\x8b\x08")}
+    image = client.post("/api/v1/inspections/", form, headers=headers)
+    claim = client.post(CLAIM, b"\x1f\x8b\x08", content_type="application/json", headers={"Content-Encoding": encoding})
+    for answer in (image, claim):
+        assert answer.status_code == 415 and "send the body as it is" in answer.json()["detail"]
+
+
+def test_it_reads_a_body_whose_encoding_is_none(client: Client) -> None:
+    product = make_product()
+    make_part(product)
+    headers = {"Content-Encoding": "identity"}
+    assert client.post(CLAIM, {"product": product.slug}, "application/json", headers=headers).status_code == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from inspection.models import Inspection
@@ -16,13 +15,6 @@ from tests.trained import MakeVersion
 
 pytestmark = pytest.mark.django_db
 CLAIM = "/api/v1/queue/claim/"
-
-
-@pytest.fixture
-def client() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root"))
-    return client
 
 
 @pytest.fixture
