@@ -17,14 +17,10 @@ document.addEventListener("change", (event) => {
 });
 
 // A region with data-every="5" asks htmx for itself each so many seconds, only while the page is visible.
-function refresh(region) {
-  if (document.hidden || !region.isConnected) return;
-  region.dispatchEvent(new CustomEvent("refresh"));
-}
-
 for (const region of document.querySelectorAll("[data-every]")) {
-  setInterval(refresh, Number(region.dataset.every) * 1000, region);
-  document.addEventListener("visibilitychange", () => refresh(region));
+  const refresh = () => !document.hidden && region.dispatchEvent(new Event("refresh"));
+  setInterval(refresh, Number(region.dataset.every) * 1000);
+  document.addEventListener("visibilitychange", refresh);
 }
 
 // An answer like the one before changes nothing: no flicker, no lost focus.
@@ -43,5 +39,5 @@ document.addEventListener("click", (event) => {
   const shown = document.getElementById(button.dataset.shows);
   if (shown.dataset.src && !shown.src) shown.src = shown.dataset.src;
   shown.classList.toggle("shown");
-  button.setAttribute("aria-pressed", shown.classList.contains("shown"));
+  button.ariaPressed = shown.classList.contains("shown");
 });

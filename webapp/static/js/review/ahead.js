@@ -37,7 +37,6 @@ export class Ahead extends EventTarget {
     this.product = product;
     this.known = known; // all claims that the page shows or still saves
     this.parts = [];
-    this.filling = false;
   }
 
   get claims() {
@@ -79,19 +78,14 @@ export class Ahead extends EventTarget {
 
   /** The next part's HTML, "" when none waits, null when it could not be asked for. */
   async #claim() {
-    try {
-      const answer = await postForm(this.url, { product: this.product, excluding: this.known() });
-      if (answer.status === 204) return "";
-      if (answer.ok && !answer.redirected) return await answer.text();
-      if (!isLater(answer.status) && !answer.redirected) console.error("claim", answer.status);
-      return null;
-    } catch {
-      return null;
-    }
+    const answer = await postForm(this.url, { product: this.product, excluding: this.known() });
+    if (answer?.ok) return answer.text().catch(() => null); // "" with status 204
+    if (answer && !isLater(answer.status)) console.error("claim", answer.status);
+    return null;
   }
 
   async #pause() {
-    do await Promise.race([wait(LOOK_AGAIN), new Promise((wake) => (this.#wake = wake))]);
+    do await wait(LOOK_AGAIN, (wake) => (this.#wake = wake));
     while (document.hidden);
   }
 }

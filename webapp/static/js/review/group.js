@@ -1,10 +1,10 @@
 // Near-identical parts, judged together: only after every one of them was in view, and without those taken out.
 
 import { postForm } from "./net.js";
-import { text } from "./texts.js";
+import { byId, text } from "./texts.js";
 
-const place = document.getElementById("group");
-const told = document.getElementById("group-words");
+const place = byId("group");
+const told = byId("group-words");
 const IN_VIEW = 0.6;
 
 /** Events: "change" (one more was seen, taken out or put back). */
@@ -16,7 +16,7 @@ export class Group extends EventTarget {
     place.addEventListener("click", ({ target }) => {
       const button = target.closest(".alike-part");
       if (!button) return;
-      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+      button.ariaPressed = button.ariaPressed !== "true";
       this.#draw();
     });
   }
@@ -37,13 +37,13 @@ export class Group extends EventTarget {
 
   /** The parts that one key judges. */
   get members() {
-    return this.items.filter((item) => item.querySelector("button").getAttribute("aria-pressed") === "true").map((item) => item.dataset);
+    return this.items.filter((item) => item.querySelector("[aria-pressed=true]")).map((item) => item.dataset);
   }
 
   /** Claim the parts like this one and show them. False when there are none any more, or the server is away. */
   async open(part) {
-    const answer = await postForm(this.url, { claim: part.claim }).catch(() => null);
-    if (answer?.status !== 200 || answer.redirected) return false;
+    const answer = await postForm(this.url, { claim: part.claim });
+    if (answer?.status !== 200) return false;
     place.innerHTML = await answer.text();
     const sheet = place.querySelector(".alike");
     this.items = [...sheet.children];

@@ -6,25 +6,25 @@ import { postForm, wait } from "./net.js";
 import { Outbox } from "./outbox.js";
 import { Recent, words } from "./recent.js";
 import { Tally } from "./tally.js";
-import { text } from "./texts.js";
+import { byId, text } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
-export const bench = document.getElementById("workbench");
-const place = document.getElementById("part");
-const say = document.getElementById("say");
-export const comment = document.getElementById("comment");
-export const confirmButton = document.getElementById("confirm");
-const groupButton = document.getElementById("alike");
+export const bench = byId("workbench");
+const place = byId("part");
+const say = byId("say");
+export const comment = byId("comment");
+export const confirmButton = byId("confirm");
 const urls = bench.dataset;
 const WORDS_STAY = 8000;
 const BLINK = 200; // a key sooner than this after a part appeared was meant for the one before
 
 export let current = null;
 let shownAt = 0;
+const parts = new WeakMap(); // of entries that may be taken back; not for the browser's store
 
 export const tally = new Tally(bench);
 export const outbox = new Outbox(urls, urls.person);
-export const recent = new Recent([...JSON.parse(document.getElementById("recent").textContent), ...outbox.waiting]);
+export const recent = new Recent([...JSON.parse(byId("recent").textContent), ...outbox.waiting]);
 export const group = new Group(urls.alike);
 export const viewer = new Viewer(bench);
 export const held = () => [...ahead.claims, ...group.claims, ...(current ? [current.claim] : [])];
@@ -47,9 +47,9 @@ async function show(part) {
   viewer.show(part);
   comment.value = "";
   confirmButton.disabled = !part.label;
-  document.getElementById("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
-  groupButton.hidden = !part.alike;
-  document.getElementById("alike-word").textContent = text("alike", { number: part.alike });
+  byId("confirm-word").textContent = part.label ? text("agree_with", { label: text(part.label) }) : text("agree");
+  byId("alike").hidden = !part.alike;
+  byId("alike-word").textContent = text("alike", { number: part.alike });
   for (const button of document.querySelectorAll("[data-overlay]")) button.disabled = !part.element.querySelector(`[data-kind="${button.dataset.overlay}"]`);
   await part.ready;
   await wait(BLINK);
@@ -67,19 +67,15 @@ export function next() {
 function keep({ claim, inspection, title }, said, part = null) {
   const shown_seconds = Math.round(performance.now() - shownAt) / 1000;
   const entry = { claim, inspection, title, comment: comment.value.trim(), shown_seconds, ...said };
-  Object.defineProperty(entry, "part", { value: part, enumerable: false }); // the page's own, not for the store
+  parts.set(entry, part);
   recent.add(entry);
   if (!entry.skip) tally.decided(entry);
   outbox.add(entry);
   return entry;
 }
 
-function isReady() {
-  return current && bench.hasAttribute("data-ready") && (!group.isOpen || group.isSeen);
-}
-
 export function decide(verdict, defect_type = "") {
-  if (!isReady()) return;
+  if (!bench.hasAttribute("data-ready") || (group.isOpen && !group.isSeen)) return;
   if (group.isOpen) return decideAll({ verdict, defect_type });
   const entry = keep(current, { verdict, defect_type }, current);
   leave(`${words(entry)}: ${entry.title}`);
@@ -116,7 +112,7 @@ export function agree() {
 }
 
 export function skip(reason) {
-  document.getElementById("skip-dialog").close();
+  byId("skip-dialog").close();
   if (!current || !reason) return;
   closeGroup();
   const entry = keep(current, { skip: reason }, current);
@@ -142,12 +138,12 @@ export async function undo(entry = recent.last) {
   if (!entry) return tell(text("nothing_to_undo"));
   closeGroup();
   recent.remove(entry);
-  if (outbox.withdraw(entry)) return back(entry, entry.part);
+  if (outbox.withdraw(entry)) return back(entry, parts.get(entry));
   await outbox.settled(entry);
   if (entry.refused) return;
   const asked = entry.skip ? { inspection: entry.inspection } : { label: entry.label };
-  const answer = await postForm(urls.undo, asked).catch(() => null);
-  if (answer?.ok && !answer.redirected) return back(entry, new Part(await answer.text()));
+  const answer = await postForm(urls.undo, asked);
+  if (answer?.ok) return back(entry, new Part(await answer.text()));
   if (answer && answer.status < 500 && answer.status !== 403) return tell(await answer.text());
   recent.add(entry);
   tell(text("undo_failed"));

@@ -2,7 +2,7 @@
 
 const FIELDS = "input:not([type=range]), textarea, select";
 
-/** Let keys press the buttons that name them in data-key, and call `more` (key to function; true when it was used). */
+/** Let keys press the buttons that name them in data-key; `more` gets the others (true when it used one). */
 export function listen(bench, more, spoken) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.repeat && !event.key.startsWith("Arrow"))) return;
@@ -17,7 +17,7 @@ export function listen(bench, more, spoken) {
     if (button) {
       if (button.disabled) spoken(button); // says why
       else button.click();
-    } else if (open || !more[key]?.()) return;
+    } else if (open || !more(key)) return;
     event.preventDefault();
   });
 }

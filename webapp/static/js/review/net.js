@@ -15,23 +15,28 @@ function send(url, body, headers = {}) {
   return fetch(url, { method: "POST", body, headers: all, signal: AbortSignal.timeout(LIMIT) });
 }
 
-/** Send a form (an object; lists become repeated fields). Throws when the network is away or too slow. */
-export function postForm(url, fields = {}) {
+/** Send a form (an object; lists become repeated fields). Null when the network or the login is away, or too slow. */
+export async function postForm(url, fields) {
   const body = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one);
-  return send(url, body);
+  const answer = await send(url, body).catch(() => null);
+  return answer?.redirected ? null : answer;
 }
 
-/** Send JSON. Throws as postForm does. */
+/** Send JSON. Throws when the network is away or too slow. */
 export function postJson(url, value) {
   return send(url, JSON.stringify(value), { "Content-Type": "application/json" });
 }
 
 /** Whether an answer says "later": the server or the login is away, not the request wrong. */
 export function isLater(status) {
-  return status >= 500 || status === 401 || status === 403 || status === 408 || status === 429;
+  return status >= 500 || [401, 403, 408, 429].includes(status);
 }
 
-export function wait(milliseconds) {
-  return new Promise((done) => setTimeout(done, milliseconds));
+/** Wait so long, or until somebody calls the function that `wakes` is given. */
+export function wait(milliseconds, wakes) {
+  return new Promise((done) => {
+    wakes?.(done);
+    setTimeout(done, milliseconds);
+  });
 }

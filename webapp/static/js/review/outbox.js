@@ -7,7 +7,7 @@ const LONGEST_PAUSE = 15000;
 const BEAT = 10000;
 const GONE = 90000; // a page that did not say so for that long is gone: another one of the same person sends its verdicts
 
-/** Events: "change" (something was added, saved or failed), "saved" {entry, answer}, "refused" {entry, code, detail}. */
+/** Events: "change" (something was added, saved or failed), "saved" or "refused" {entry, answer}. */
 export class Outbox extends EventTarget {
   #wake;
 
@@ -21,10 +21,7 @@ export class Outbox extends EventTarget {
     this.trouble = "";
     addEventListener("online", () => this.#wake?.());
     addEventListener("pagehide", () => this.#keep(0));
-    setInterval(() => {
-      this.#keep();
-      this.#adopt();
-    }, BEAT);
+    setInterval(() => this.#adopt(), BEAT);
     this.#adopt();
   }
 
@@ -50,19 +47,11 @@ export class Outbox extends EventTarget {
   }
 
   /** Wait until an entry is saved or refused. */
-  settled(entry) {
-    return new Promise((done) => {
-      const look = () => {
-        if (this.waiting.includes(entry)) return;
-        this.removeEventListener("change", look);
-        done();
-      };
-      this.addEventListener("change", look);
-      look();
-    });
+  async settled(entry) {
+    while (this.waiting.includes(entry)) await new Promise((done) => this.addEventListener("change", done, { once: true }));
   }
 
-  /** Other pages of this person may have ended with something unsaved. */
+  /** Say that this page is alive, and take what other pages of this person ended with. */
   #adopt() {
     for (const key of Object.keys(localStorage)) {
       if (!key.startsWith(this.prefix) || key === this.key) continue;
@@ -71,7 +60,6 @@ export class Outbox extends EventTarget {
       localStorage.removeItem(key);
       this.waiting.push(...left.entries);
     }
-    if (!this.waiting.length) return;
     this.#keep();
     this.#run();
   }
@@ -100,7 +88,7 @@ export class Outbox extends EventTarget {
         continue;
       }
       this.dispatchEvent(new Event("change"));
-      await Promise.race([wait(pause), new Promise((wake) => (this.#wake = wake))]);
+      await wait(pause, (wake) => (this.#wake = wake));
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
     this.running = false;
@@ -112,14 +100,12 @@ export class Outbox extends EventTarget {
     try {
       const answer = await postJson((skip ? this.urls.skip : this.urls.verdict).replace("CLAIM", claim), said);
       if (isLater(answer.status)) {
-        const away = answer.status === 401 || answer.status === 403;
-        this.trouble = text(away ? "logged_out" : "server_busy");
+        this.trouble = text([401, 403].includes(answer.status) ? "logged_out" : "server_busy");
         return false;
       }
       const body = await answer.json();
       this.trouble = "";
-      if (answer.ok) this.dispatchEvent(new CustomEvent("saved", { detail: { entry, answer: body } }));
-      else this.dispatchEvent(new CustomEvent("refused", { detail: { entry, ...body } }));
+      this.dispatchEvent(new CustomEvent(answer.ok ? "saved" : "refused", { detail: { entry, answer: body } }));
       this.#drop(entry);
       return true;
     } catch {

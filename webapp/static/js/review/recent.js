@@ -1,10 +1,10 @@
 // The last verdicts of this person, each of which can be taken back, and those that could not be saved.
 
-import { text } from "./texts.js";
+import { byId, text } from "./texts.js";
 
 const KEPT = 20;
-const dialog = document.getElementById("recent-verdicts");
-const list = document.getElementById("recent-list");
+const dialog = byId("recent-verdicts");
+const list = byId("recent-list");
 
 /** "FAIL scratch", or why a part was skipped. */
 export function words(entry) {
@@ -43,8 +43,8 @@ export class Recent extends EventTarget {
 
   draw() {
     const last = this.last;
-    document.getElementById("last").textContent = last ? `${words(last)} · ${last.title}` : text("nothing_yet");
-    document.getElementById("undo").disabled = !last;
+    byId("last").textContent = last ? `${words(last)} · ${last.title}` : text("nothing_yet");
+    byId("undo").disabled = !last;
     if (dialog.open) this.open();
   }
 
@@ -56,15 +56,14 @@ export class Recent extends EventTarget {
   }
 
   #item(entry, at) {
-    const item = document.getElementById("recent-item").content.cloneNode(true).firstElementChild;
+    const item = byId("recent-item").content.cloneNode(true).firstElementChild;
     item.querySelector("img").src = `/api/v1/inspections/${entry.inspection}/thumbnail/`;
-    item.querySelector("a").href = `/inspections/${entry.inspection}/`;
-    item.querySelector("a").textContent = entry.title;
+    Object.assign(item.querySelector("a"), { href: `/inspections/${entry.inspection}/`, textContent: entry.title });
     item.querySelector("strong").textContent = words(entry);
     item.querySelector("[data-why]").textContent = entry.refused || (entry.label || entry.saved ? "" : text("unsaved"));
     const undo = item.querySelector("button");
     undo.dataset.undo = at;
-    undo.hidden = Boolean(entry.refused);
+    undo.hidden = entry.refused;
     return item;
   }
 }

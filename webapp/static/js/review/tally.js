@@ -1,16 +1,14 @@
 // What was done: counts, pace, and the words at the end of the queue.
 
-import { text } from "./texts.js";
+import { byId, text } from "./texts.js";
 
 const WINDOW = 20;
-const COUNTS = ["left", "today", "teaching", "mine"];
 
 export class Tally {
   constructor(bench) {
-    this.bench = bench;
     this.times = [];
     this.done = [];
-    this.state = Object.fromEntries(COUNTS.map((name) => [name, Number(bench.dataset[name])]));
+    this.state = Object.fromEntries(["left", "today", "teaching", "mine"].map((name) => [name, Number(bench.dataset[name])]));
     this.draw();
   }
 
@@ -49,13 +47,11 @@ export class Tally {
   }
 
   draw() {
-    const put = (name, value) => {
+    const pace = this.pace === null ? "–" : `${this.pace.toFixed(1)} s`;
+    for (const [name, value] of Object.entries({ ...this.state, pace })) {
       for (const spot of document.querySelectorAll(`[data-tally="${name}"]`)) spot.textContent = value;
-    };
-    const rail = document.getElementById("waiting-count");
-    rail.textContent = this.state.left || "";
-    for (const name of COUNTS) put(name, this.state[name]);
-    put("pace", this.pace === null ? "–" : `${this.pace.toFixed(1)} s`);
+    }
+    byId("waiting-count").textContent = this.state.left || "";
   }
 
   drawEnd() {
@@ -64,9 +60,7 @@ export class Tally {
     for (const entry of this.done) if (entry.defect_type) kinds[entry.defect_type] = (kinds[entry.defect_type] || 0) + 1;
     const named = Object.entries(kinds).map(([name, number]) => `${number} ${name}`).join(", ");
     const types = named ? ` (${named})` : "";
-    const words = this.done.length
-      ? text("done", { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types })
-      : text("nothing_waited");
-    document.getElementById("end-words").textContent = words;
+    const done = { total: this.done.length, passed: count("PASS"), failed: count("FAIL"), types };
+    byId("end-words").textContent = done.total ? text("done", done) : text("nothing_waited");
   }
 }

@@ -1,6 +1,8 @@
-// The page's words, in the person's language, as the server wrote them into the page.
+// The page's elements, and its words in the person's language, as the server wrote them into the page.
 
-const texts = JSON.parse(document.getElementById("texts").textContent);
+export const byId = (id) => document.getElementById(id);
+
+const texts = JSON.parse(byId("texts").textContent);
 
 /** The text of that name with each {value} filled in. */
 export function text(name, values = {}) {

@@ -50,13 +50,10 @@ export class Viewer extends EventTarget {
     this.view.style.height = `${height * this.base}px`;
     const [left, top, across, down] = this.part.roi ? this.part.roi.split(",").map(Number) : [0, 0, width, height];
     const share = (value, whole) => `${(100 * value) / whole}%`;
-    for (const overlay of this.view.querySelectorAll(".overlay")) {
-      overlay.style.left = share(left, width);
-      overlay.style.top = share(top, height);
-      // A region that reaches over the edge is cut there, as scoring cuts it.
-      overlay.style.width = share(Math.min(across, width - left), width);
-      overlay.style.height = share(Math.min(down, height - top), height);
-    }
+    const edges = { left: share(left, width), top: share(top, height) };
+    // A region that reaches over the edge is cut there, as scoring cuts it.
+    const size = { width: share(Math.min(across, width - left), width), height: share(Math.min(down, height - top), height) };
+    for (const overlay of this.view.querySelectorAll(".overlay")) Object.assign(overlay.style, edges, size);
     this.zoom = 1;
     this.#place(0, 0);
   }

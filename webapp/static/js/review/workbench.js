@@ -3,7 +3,7 @@
 import { agree, ahead, bench, closeGroup, comment, confirmButton, current, decide, group, held, lose, next, openGroup, outbox, recent, skip, tally, tell, undo, viewer } from "./judging.js";
 import { listen } from "./keys.js";
 import { csrf, postForm } from "./net.js";
-import { text } from "./texts.js";
+import { byId, text } from "./texts.js";
 
 const HEARTBEAT = 10000;
 const GLANCE = 350; // a shorter press switches a map
@@ -12,11 +12,11 @@ const LOOKED_AT = 120000; // a page that nobody touched for that long holds no p
 let touchedAt = Date.now();
 
 function drawUnsaved() {
-  const unsaved = document.getElementById("unsaved");
+  const unsaved = byId("unsaved");
   unsaved.hidden = !outbox.size;
-  document.getElementById("unsaved-count").textContent = outbox.size;
+  byId("unsaved-count").textContent = outbox.size;
   unsaved.classList.toggle("trouble", Boolean(outbox.trouble));
-  document.getElementById("unsaved-why").textContent = outbox.trouble;
+  byId("unsaved-why").textContent = outbox.trouble;
 }
 
 outbox.addEventListener("change", drawUnsaved);
@@ -28,8 +28,8 @@ outbox.addEventListener("saved", ({ detail: { entry, answer } }) => {
   }
   ahead.fill(); // one claim less is held
 });
-outbox.addEventListener("refused", ({ detail: { entry, detail } }) => {
-  entry.refused = detail || text("went_elsewhere");
+outbox.addEventListener("refused", ({ detail: { entry, answer } }) => {
+  entry.refused = answer.detail || text("went_elsewhere");
   if (!entry.skip) tally.takenBack(entry);
   recent.draw();
   tell(text("not_saved", { title: entry.title, why: entry.refused }));
@@ -37,27 +37,26 @@ outbox.addEventListener("refused", ({ detail: { entry, detail } }) => {
 recent.addEventListener("undo", ({ detail }) => undo(detail.entry));
 viewer.addEventListener("swipe", ({ detail }) => decide(detail.verdict.toUpperCase()));
 viewer.addEventListener("change", () => {
-  for (const button of document.querySelectorAll("[data-overlay]")) button.setAttribute("aria-pressed", viewer.shown.has(button.dataset.overlay));
+  for (const button of document.querySelectorAll("[data-overlay]")) button.ariaPressed = viewer.shown.has(button.dataset.overlay);
   for (const range of document.querySelectorAll("[data-light]")) range.value = viewer.light[range.dataset.light];
 });
 group.addEventListener("change", () => {
   bench.toggleAttribute("data-unseen", group.isOpen && !group.isSeen);
 });
 ahead.addEventListener("arrived", next);
-ahead.addEventListener("empty", () => {
-  if (current) return;
-  bench.dataset.state = "empty";
-  tally.drawEnd();
-});
-ahead.addEventListener("stuck", () => {
-  if (!current) bench.dataset.state = "stuck";
-});
+for (const state of ["empty", "stuck"]) {
+  ahead.addEventListener(state, () => {
+    if (current) return;
+    bench.dataset.state = state;
+    tally.drawEnd();
+  });
+}
 
 /** Hold on to the page's parts while somebody looks at them, and learn how the queue stands. */
 async function heartbeat() {
   if (document.hidden || Date.now() - touchedAt > LOOKED_AT) return;
-  const answer = await postForm(bench.dataset.held, { product: bench.dataset.product, claim: held() }).catch(() => null);
-  if (!answer?.ok || answer.redirected) return;
+  const answer = await postForm(bench.dataset.held, { product: bench.dataset.product, claim: held() });
+  if (!answer?.ok) return;
   const { lost, elsewhere, ...state } = await answer.json();
   tally.told(state);
   for (const item of document.querySelectorAll("[data-elsewhere]")) {
@@ -78,7 +77,7 @@ function touched() {
 }
 
 const dialog = (id) => {
-  const asked = document.getElementById(id);
+  const asked = byId(id);
   if (asked.open) asked.close();
   else asked.showModal();
 };
@@ -98,26 +97,23 @@ const actions = {
   "zoom-out": () => current && viewer.zoomBy(1 / 1.4),
   fit: () => current && viewer.reset(),
 };
-const used = (step) => () => {
-  if (!current) return false;
-  return step() !== false;
+const keys = {
+  c: () => comment.focus(),
+  h: () => viewer.toggle("evidence", "anomaly"),
+  b: () => viewer.brighten("brightness", 0.1),
+  d: () => viewer.brighten("brightness", -0.1),
+  k: () => viewer.brighten("contrast", 0.1),
+  l: () => viewer.brighten("contrast", -0.1),
+  "=": actions["zoom-in"],
+  ArrowLeft: () => viewer.nudge(1, 0),
+  ArrowRight: () => viewer.nudge(-1, 0),
+  ArrowUp: () => viewer.nudge(0, 1),
+  ArrowDown: () => viewer.nudge(0, -1),
 };
 
 listen(
   bench,
-  {
-    c: used(() => comment.focus()),
-    h: used(() => viewer.toggle("evidence", "anomaly")),
-    b: used(() => viewer.brighten("brightness", 0.1)),
-    d: used(() => viewer.brighten("brightness", -0.1)),
-    k: used(() => viewer.brighten("contrast", 0.1)),
-    l: used(() => viewer.brighten("contrast", -0.1)),
-    "=": used(() => viewer.zoomBy(1.4)),
-    ArrowLeft: used(() => viewer.nudge(1, 0)),
-    ArrowRight: used(() => viewer.nudge(-1, 0)),
-    ArrowUp: used(() => viewer.nudge(0, 1)),
-    ArrowDown: used(() => viewer.nudge(0, -1)),
-  },
+  (key) => current && key in keys && keys[key]() !== false,
   (button) => button === confirmButton && agree(),
 );
 document.addEventListener("click", (event) => {
@@ -151,10 +147,8 @@ addEventListener("beforeunload", (event) => {
 });
 addEventListener("pagehide", () => {
   // Parts that nobody decided go back to the queue at once, not when their lease runs out.
-  const body = new FormData();
-  body.append("csrfmiddlewaretoken", csrf());
-  for (const claim of held()) body.append("claim", claim);
-  navigator.sendBeacon(bench.dataset.release, body);
+  const claims = held().map((claim) => ["claim", claim]);
+  navigator.sendBeacon(bench.dataset.release, new URLSearchParams([["csrfmiddlewaretoken", csrf()], ...claims]));
 });
 addEventListener("pageshow", (event) => {
   // Back from the browser's memory: its parts were given back when it was left.
