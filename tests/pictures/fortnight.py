@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from inspection import products, replay, shadow
-from inspection.models import Inspection, Product, Replay
+from inspection.models import Inspection, Product, Reason, Replay
 from labeling import queue, review
 from labeling.importing import import_images
 from labeling.models import DefectExample, Label
@@ -196,6 +196,7 @@ def _afternoon(plant: Plant) -> None:
 def _best_first(plant: Plant) -> None:
     """The scratch that takes most of its part stands first in the queue; any defect, where no scratch waits."""
     waiting = Inspection.objects.awaiting_review().filter(product=plant.product, model_version__isnull=False)
+    waiting = waiting.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])  # judged blind: no map to show
     best = [*plant.by_size(waiting, PartKind.SCRATCH), *plant.by_size(waiting, *PartKind)][0]
     Inspection.objects.filter(pk=best.pk).update(queue_time=best.received_at - timedelta(days=2))
 
