@@ -41,6 +41,17 @@ def quick_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_audit_by_chance() -> Iterator[None]:
+    """Draw no part for audit whose product does not have all of them drawn: one in a hundred sure verdicts is, and a
+    test that expects one would fail as often. tests/inspection/test_routing.py has the draw itself."""
+    from inspection import routing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(routing, "audit_draw", lambda _: 0.999_999)
+        yield
+
+
 class ByFloor(LoadScopeScheduling):
     """With three processes (`make test`), each with a database and a broker of its own, one has the pages, one the
     trainings' floor and one the rest of the house to itself; the files of the vision floor run beside them."""
