@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from webapp.bench_mutated.mutations import Mutations
-from webapp.bench_serving.load import BOUNDARY
+from webapp.bench_serving.load import form, form_headers
 
 CLIENTS = 4
 # So many images are made, then posted: whoever draws beside the server takes the processor that it is measured on.
@@ -137,7 +137,7 @@ def _client(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[Answe
     address, answers = urlsplit(url), []
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT)
     for number, image in made:
-        body = _form(image)
+        body = form(f"part-{number}", image)
         begun = time.perf_counter()
         status, steps = _post(connection, address.path, key, body)
         answers.append(Answer(1000 * (time.perf_counter() - begun), status, number, len(image), steps))
@@ -147,20 +147,14 @@ def _client(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[Answe
 
 def _post(connection: http.client.HTTPConnection, path: str, key: str, body: bytes) -> tuple[int, str]:
     """Return the status, 0 where no answer came, and the server's account of its steps."""
-    headers = {"Authorization": f"Api-Key {key}", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     try:
-        connection.request("POST", path, body, headers)
+        connection.request("POST", path, body, form_headers({"Authorization": f"Api-Key {key}"}))
         with connection.getresponse() as response:
             response.read()
             return response.status, response.headers.get("Server-Timing", "")
     except (OSError, http.client.HTTPException):
         connection.close()
         return 0, ""
-
-
-def _form(image: bytes) -> bytes:
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="part"\r\n\r\n'
-    return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def _megabytes(processes: Sequence[psutil.Process]) -> list[float]:

@@ -60,7 +60,7 @@ def post(
     """Post the images in turn for so long by so many clients, each a thread. With a ``rate`` parts a second are due on
     time, whichever client is free; what a part waits for a client counts."""
     load, numbers, lock = Load(clients), count(), threading.Lock()
-    bodies = [_body(path) for path in images]
+    bodies = [form(path.name, path.read_bytes()) for path in images]
     begun = time.perf_counter()
 
     def client() -> None:
@@ -75,7 +75,7 @@ def post(
                 time.sleep(max(0.0, due - started))
                 started = due
             try:
-                connection.request("POST", address.path, bodies[number], _headers(headers))
+                connection.request("POST", address.path, bodies[number], form_headers(headers))
                 response = connection.getresponse()
                 content, status = response.read(), str(response.status)
                 timing = response.headers.get("Server-Timing", "")
@@ -102,13 +102,15 @@ def post(
     return load
 
 
-def _headers(more: Mapping[str, str]) -> dict[str, str]:
+def form_headers(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a request whose body is a `form`."""
     return {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **more}
 
 
-def _body(path: Path) -> bytes:
+def form(name: str, image: bytes) -> bytes:
+    """Return the multipart form of one image, as a camera sends it."""
     head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{path.name}"\r\n'
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         "Content-Type: image/jpeg\r\n\r\n"
     )
-    return head.encode() + path.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
