@@ -6,7 +6,6 @@ attempt that was killed is gone on with by the next one where its last batch end
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -25,8 +24,6 @@ from mltasks.leases import RunLease, RunNotAvailable, log_line, queue_again
 from mltasks.models import ModelVersion
 from mltasks.reporting import RunReporter
 from mltasks.vision.types import Progress, ProgressCallback, no_progress
-
-logger = logging.getLogger(__name__)
 
 DAYS, MOST = 30, 5000
 LONGEST, LARGEST = 3650, 200_000

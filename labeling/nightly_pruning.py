@@ -6,7 +6,6 @@ one has locked are passed over by the others. A night that was missed is made up
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,8 +17,6 @@ from inspection import removing_images
 from inspection.models import Product
 from inspection.removing_images import FOLDERS, Freed
 from labeling.pruning import Aim, Batch, Position, prune
-
-logger = logging.getLogger(__name__)
 
 # Of each minute: the worker scores what a crash left, too, and looks for near-duplicates.
 SECONDS = 30.0

@@ -28,7 +28,6 @@ SEE_OFF = 10.0
 IN_MEMORY_BYTES = 512 * 1024
 
 StartResponse = Callable[..., Callable[[bytes], object]]
-Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class BufferingWorker(Worker):

@@ -21,7 +21,6 @@ from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
 
 WORST = 12
 STANDARD_PROMISE = EscapePromise()
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

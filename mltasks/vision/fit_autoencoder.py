@@ -32,33 +32,25 @@ class Errors:
     worst_cell: float
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedAutoencoder:
-    """The network in eval mode and the mean training loss of each epoch."""
-
-    autoencoder: Autoencoder
-    curve: list[float]
-
-
-def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage: Stage) -> TrainedAutoencoder:
+def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage: Stage) -> Autoencoder:
     """Train on the good parts' indices for ``epochs_of`` their number with random flips; the learning rate falls along
-    a cosine, so that the end is quiet without a validation set. The same arguments give the same weights."""
+    a cosine, so that the end is quiet without a validation set. Returns the network in eval mode; the same arguments
+    give the same weights."""
     config = material.config
     torch.manual_seed(derive_seed(seed, "autoencoder"))
     generator = np.random.default_rng(derive_seed(seed, "autoencoder draws"))
     network = Autoencoder()
     material.compute.place(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.autoencoder_learning_rate, fused=True)
-    curve: list[float] = []
     epochs = epochs_of(len(good), config)
     for number in range(epochs):
         progress = number / epochs
         for group in optimizer.param_groups:
             group["lr"] = config.autoencoder_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
         draws = _draw(good, config, generator)
-        curve.append(_train_epoch(network, material, draws, optimizer, generator))
+        _train_epoch(network, material, draws, optimizer, generator)
         stage.report((number + 1) / epochs, "learning what good parts look like")
-    return TrainedAutoencoder(network.eval(), curve)
+    return network.eval()
 
 
 def epochs_of(good: int, config: TrainConfig) -> int:
@@ -92,10 +84,9 @@ def _train_epoch(
     draws: NDArray[np.int64],
     optimizer: torch.optim.Optimizer,
     generator: np.random.Generator,
-) -> float:
+) -> None:
     network.train()
     config, compute = material.config, material.compute
-    total = 0.0
     for start in range(0, len(draws), config.batch_size):
         rgb = material.bank.small_batch(list(draws[start : start + config.batch_size]), compute)
         rgb = mirrored(rgb, generator)
@@ -105,5 +96,3 @@ def _train_epoch(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        total += loss.item() * len(rgb)
-    return total / len(draws)

@@ -180,16 +180,11 @@ def thumbnail(
     return load(source, size=InputSize(max_side, max_side), limits=limits, bit_depth=bit_depth).thumbnail(max_side)
 
 
-def region_size(source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+def region_size(source: Source, roi: Roi | None = None) -> tuple[int, int]:
     """Width and height of the region of the upright image, in its own pixels. Raises as ``load``."""
-    whole = load(source, roi=roi, size=InputSize(1, 1), limits=limits)
+    whole = load(source, roi=roi, size=InputSize(1, 1))
     region = _clamped(roi, (whole.width, whole.height))
     return region.width, region.height
-
-
-def verify_whole(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageHeader:
-    """Decode at the cheapest scale that reads every byte. Raises as ``load``; ``truncated_image`` is the point."""
-    return load(source, size=InputSize(1, 1), limits=limits).header
 
 
 def _load(stream: BinaryIO, view: _View) -> Loaded:

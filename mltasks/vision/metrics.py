@@ -64,13 +64,13 @@ def calibration_error(probabilities: Floats, targets: Ints, weights: Floats, bin
     return _divide(np.abs(gap).sum(axis=1), weights.sum(axis=1))
 
 
-def chance_calibration_error(probabilities: Floats, parts: Sequence[str], seed: int, bins: int = BINS) -> float:
+def chance_calibration_error(probabilities: Floats, parts: Sequence[str], seed: int) -> float:
     """The expected calibration error that perfect probabilities would show by chance on as many parts: the mean over
     1000 draws of outcomes that follow them (Bröcker and Smith, Weather and Forecasting 22, 2007). Images of one part
     share their luck."""
     part = np.unique(np.asarray(parts), return_inverse=True)[1]
     luck = np.random.default_rng(seed).random((DRAWS, part.max() + 1))[:, part]
-    gap = ((luck < probabilities) - probabilities) @ _bins(probabilities, bins)
+    gap = ((luck < probabilities) - probabilities) @ _bins(probabilities, BINS)
     return float(np.abs(gap).sum(axis=1).mean() / len(probabilities))
 
 

@@ -73,7 +73,6 @@ class Round:
     errors: list[Errors]
     curve: list[Epoch]
     best_epoch: int
-    autoencoder_curve: list[float]
 
 
 def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Round:
@@ -94,18 +93,17 @@ def complete(
     defects = [index for index in inside if material.targets[index] == DEFECT]
     stage.report(0, "remembering good parts")
     heads = {**taught.heads, **fit_detectors(material, good, defects, part_keys(lesson.samples), seed)}
-    novelty = train_autoencoder(material, good, seed, stage.part(DETECTORS_SHARE, 1))
+    autoencoder = train_autoencoder(material, good, seed, stage.part(DETECTORS_SHARE, 1))
     asked = scores_by(heads, material, held_out)
     return Round(
         heads=heads,
-        autoencoder=novelty.autoencoder,
+        autoencoder=autoencoder,
         held_out=list(held_out),
         scores={name: scores for name, (scores, _) in asked.items()},
         peaks={name: peaks for name, (_, peaks) in asked.items()},
-        errors=errors_of(novelty.autoencoder, material, held_out),
+        errors=errors_of(autoencoder, material, held_out),
         curve=taught.curve,
         best_epoch=taught.best_epoch,
-        autoencoder_curve=novelty.curve,
     )
 
 

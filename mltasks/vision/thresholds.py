@@ -47,12 +47,6 @@ def review_band(costs: DecisionCosts) -> tuple[float, float]:
     return low, high
 
 
-def needs_review(probability: float, costs: DecisionCosts) -> bool:
-    """Whether a calibrated defect probability lies inside the review band."""
-    low, high = review_band(costs)
-    return low < probability < high
-
-
 def as_labeled(probability: float, defect_rate: float, labeled_rate: float) -> float:
     """The probability that a version calibrated on labels with a share ``labeled_rate`` of defects states where a line
     with a share ``defect_rate`` means ``probability``.

@@ -80,12 +80,12 @@ def test_the_dense_head_learns_in_half_precision_from_weights_in_32_bits(
 
 def test_so_do_the_autoencoder_and_the_last_stage(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch)
-    novelty = fit_autoencoder.train_autoencoder(material, [0, 2], 3, STAGE)
+    autoencoder = fit_autoencoder.train_autoencoder(material, [0, 2], 3, STAGE)
     layer4 = load_backbone("resnet18", "shipped")[0].get_submodule("layer4")
     head = fit_classifier.train_head(layer4, material, [0, 1], [2, 3], 3, STAGE).head
 
     assert watched.given == {"dense": {torch.bfloat16}}
-    assert {one.dtype for net in (novelty.autoencoder, head) for one in net.parameters()} == {torch.float32}
+    assert {one.dtype for net in (autoencoder, head) for one in net.parameters()} == {torch.float32}
     # 1 × 1 kernels are contiguous both ways.
     wide = [one for one in watched.weights if one.shape[2] > 1]
     assert wide and all(one.is_contiguous(memory_format=torch.channels_last) for one in wide)

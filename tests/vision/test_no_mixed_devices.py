@@ -148,7 +148,7 @@ def test_the_companions_blocks_learn(material: Material, companion: Companion) -
 @pytest.mark.usefixtures("one_device")
 def test_the_last_stage_and_the_autoencoder_learn(material: Material, trunk: Trunk) -> None:
     head = fit_classifier.train_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
-    novelty = fit_autoencoder.train_autoencoder(material, GOOD, 3, STAGE).autoencoder
+    novelty = fit_autoencoder.train_autoencoder(material, GOOD, 3, STAGE)
     fit_autoencoder.errors_of(novelty, material, ALL)
 
     assert everywhere(head) == everywhere(novelty) == {"meta"}

@@ -89,7 +89,7 @@ def socket_folder(var: Path) -> Path:
     return short
 
 
-def _shorten(log: Path, limit: int = 5_000_000) -> None:
+def _shorten(log: Path) -> None:
     """Keep one older log beside a log that has grown long."""
-    if log.exists() and log.stat().st_size > limit:
+    if log.exists() and log.stat().st_size > 5_000_000:
         log.replace(log.with_suffix(".old.log"))

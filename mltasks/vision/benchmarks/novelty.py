@@ -80,8 +80,8 @@ def scores(
     train = [*rest, *left_out]
     first = _asked(material, parts, train, asked, seed)
     found = {name: np.array(values) for name, values in with_together(first, together).items()}
-    taught = train_autoencoder(material, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
-    found["pixels"] = np.array([error.mean for error in errors_of(taught.autoencoder, material, asked)])
+    autoencoder = train_autoencoder(material, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
+    found["pixels"] = np.array([error.mean for error in errors_of(autoencoder, material, asked)])
     return found
 
 

@@ -71,9 +71,9 @@ def vector(*values: float) -> Field:
     return np.array(values, dtype=np.float32)
 
 
-def bezier(start: Field, control: Field, end: Field, steps: int = 48) -> Field:
-    """Return the (steps, 2) points of a quadratic curve between (2,) points."""
-    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+def bezier(start: Field, control: Field, end: Field) -> Field:
+    """Return the (48, 2) points of a quadratic curve between (2,) points."""
+    t = np.linspace(0, 1, 48, dtype=np.float32)[:, None]
     curve: Field = (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
     return curve.astype(np.float32)
 
