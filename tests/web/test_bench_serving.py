@@ -22,7 +22,7 @@ from tests.labeling.conftest import make_product
 from webapp.bench_serving import ours, parts, plot
 from webapp.bench_serving import soak as soaking
 from webapp.bench_serving.load import Load, post
-from webapp.bench_serving.run import Row
+from webapp.bench_serving.results import Row
 
 
 @pytest.fixture

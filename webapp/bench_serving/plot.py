@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mltasks.vision.colours import MUTED, PASS
 from mltasks.vision.look import figure
-
-if TYPE_CHECKING:
-    from webapp.bench_serving.run import Row
+from webapp.bench_serving.results import Row
 
 COLOURS = {"Second Look": PASS, "peer": MUTED}
 WIDTH = 0.38

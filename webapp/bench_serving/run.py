@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,10 @@ import psutil
 
 from mltasks.vision.benchmarks.limit import Limit, limit_of
 from webapp.bench_serving import ours, parts
-from webapp.bench_serving.load import Load, post
+from webapp.bench_serving.load import post
 from webapp.bench_serving.plot import draw
 from webapp.bench_serving.processes import Memory, python, running
+from webapp.bench_serving.results import HEAD, Row
 from webapp.bench_serving.soak import FLAT, Soak
 from webapp.bench_serving.soak import soak as run_soak
 from webapp.embedded.valkey import free_port
@@ -29,28 +29,6 @@ WARM = 3.0
 WANTED = {"crops": 4.0, "frames": 8.0}
 MOST_MEMORY, MOST_OVER_LIMIT = 600.0, 1.5
 OURS_AT_MOST = ("Second Look", "crops", 16)
-
-
-@dataclass
-class Row:
-    """One load on one server."""
-
-    server: str
-    kind: str
-    load: Load
-    memory: float
-    lost: int | None = None
-
-    def line(self) -> str:
-        """One line of the table."""
-        load = self.load
-        figures = f"{load.rate:9.1f}{load.at(50):9.0f}{load.at(95):9.0f}{load.at(99):9.0f}{self.memory:9.0f}"
-        refused = {name: number for name, number in load.statuses.items() if name not in ("200", "201")}
-        kept = "" if self.lost is None else f"   {len(load.answers)} kept, {self.lost} lost"
-        return f"{self.server:<13}{self.kind:<8}{load.clients:>8}{figures}{kept}{f'   {refused}' if refused else ''}"
-
-
-HEAD = f"{'':<21}{'clients':>8}{'parts/s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'MB':>9}"
 
 
 def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0, plot: Path | None = None) -> int:
