@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.conf import settings
 
-from mltasks.vision.drawing.plates import DrawnPart, PartKind, draw_part
+from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.types import Sample, TrainConfig
 from tests.once import once_for_all
 

@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from mltasks.vision.drawing.plates import PartKind, draw_part
+from mltasks.vision.drawing.draw_part import draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.images import ImageError, load
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from mltasks.vision.backbones import load_backbone
+from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import labeled_set
-from mltasks.vision.drawing.plates import DrawnPart, PartKind, draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.features import Trunk, patches
 from mltasks.vision.maps import Maps, pack
 from mltasks.vision.patch_memory import remember

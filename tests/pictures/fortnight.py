@@ -22,8 +22,9 @@ from labeling.models import DefectExample, Label
 from labeling.retraining import retrain
 from mltasks import registry
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
-from mltasks.vision.drawing.plates import DrawnPart, PartKind
+from mltasks.vision.drawing.plates import PartKind
 from tests.pictures import volume
 from tests.pictures.clock import let_pass
 from tests.pictures.plant import MANAGER, REVIEWERS, Plant, built, line, scratched, shots_of_one

@@ -16,8 +16,9 @@ from inspection.models import Inspection, Product, Station
 from inspection.products import create_product
 from inspection.stations import create_station
 from labeling.models import DefectType
+from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import demo_line
-from mltasks.vision.drawing.plates import DrawnPart, PartKind, draw_part
+from mltasks.vision.drawing.plates import PartKind
 from tests.pictures.clock import let_pass
 from webapp import demo
 from webapp.groups import ADMIN, QUALITY_MANAGER, REVIEWER

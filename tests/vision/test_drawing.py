@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import SHARES, demo_line, labeled_set, write_image_folder
-from mltasks.vision.drawing.plates import DrawnPart, PartKind, draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.scenes import draw_picture
 
 DEFECTS = [PartKind.SCRATCH, PartKind.EXCESS, PartKind.NOVEL]

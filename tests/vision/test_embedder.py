@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from mltasks.vision.backbones import load_backbone
 from mltasks.vision.companion import Companion
 from mltasks.vision.detail import drawn_pictures
-from mltasks.vision.drawing.plates import PartKind, draw_part
+from mltasks.vision.drawing.draw_part import draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.textures import textured
 from mltasks.vision.embedder import embedder_of, projection, space_of, statistics
 from mltasks.vision.embedding import DIMENSIONS

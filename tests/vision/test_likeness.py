@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.fields import smooth_noise, spectral_noise
-from mltasks.vision.drawing.plates import PartKind, draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.images import ImageError
 from mltasks.vision.likeness import Fingerprint, file_group, fingerprint, group_by_likeness, group_samples
 from mltasks.vision.near_pairs import populations

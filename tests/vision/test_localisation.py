@@ -14,8 +14,8 @@ from PIL import Image
 from mltasks.vision.benchmarks import localisation
 from mltasks.vision.benchmarks.localisation import Sighting, layers, pointed, rows_at
 from mltasks.vision.benchmarks.marks import NoMask, lies_on, loudest, marked, mask_paths, read_mask
+from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
-from mltasks.vision.drawing.plates import DrawnPart
 from mltasks.vision.fit import HOLDOUT_SPLITS
 from mltasks.vision.images import place
 from mltasks.vision.maps import FloatMap, Maps, pack, render_heatmap, unpack

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from mltasks.vision.drawing.plates import PartKind, draw_part
+from mltasks.vision.drawing.draw_part import draw_part
+from mltasks.vision.drawing.plates import PartKind
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 MODES = ("RGB", "L", "RGBA", "P", "CMYK", "I;16", "1", "LA")

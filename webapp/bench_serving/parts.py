@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set
-from mltasks.vision.drawing.plates import DrawnPart
 
 CROP, FRAME = (360, 665), (4000, 3000)
 CROPS, FRAMES = 24, 6

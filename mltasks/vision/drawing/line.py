@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mltasks.vision.drawing.plates import DrawnPart, PartKind, draw_part
+from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
+from mltasks.vision.drawing.plates import PartKind
 
 # About what a plant with a problem sees: most parts are good, and a new kind of damage turns up now and then.
 SHARES = {PartKind.GOOD: 0.78, PartKind.SCRATCH: 0.10, PartKind.EXCESS: 0.08, PartKind.NOVEL: 0.04}

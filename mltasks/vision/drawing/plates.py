@@ -1,4 +1,4 @@
-"""The demo's parts: dark moulded plates on a lighter belt, each drawn from a seed as an overhead camera sees them.
+"""Plates of the demo: dark moulded parts on a lighter belt, each drawn from a seed as an overhead camera sees them.
 
 A plate is a height field (rim, camera hole, pad, screw bosses, ribs, a cavity number), lit from a side, with the grain
 and the flow marks of moulding. A defect changes the height, the tone or the outline; the camera comes last.
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mltasks.vision.drawing.fields import (
@@ -40,25 +39,6 @@ class PartKind(StrEnum):
     SCRATCH = "scratch"
     EXCESS = "excess"
     NOVEL = "novel"
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnPart:
-    """One picture and the truth about it: RGB image, kind, defect type (empty when good), (H, W) mask of the defect."""
-
-    image: Image.Image
-    kind: PartKind
-    defect_type: str
-    mask: NDArray[np.bool_]
-    seed: int
-
-    @property
-    def box(self) -> tuple[int, int, int, int] | None:
-        """The defect's left, top, right, bottom in pixels, right and bottom excluded; None when good."""
-        rows, columns = np.nonzero(self.mask)
-        if not rows.size:
-            return None
-        return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
 @dataclass(slots=True)
@@ -93,21 +73,8 @@ class Plate:
         return np.stack([x * self.scale + left, y * self.scale + top], axis=1).astype(np.float32)
 
 
-def draw_part(kind: PartKind, seed: int, size: tuple[int, int] = (288, 512)) -> DrawnPart:
-    """Draw one part. The same kind, seed and (width, height) give the same pixels. Raises ValueError below 96 px."""
-    # Defects import Plate from here, so they can't be imported before it is defined.
-    from mltasks.vision.drawing.defects import add_defect
-
-    if min(size) < 96:
-        raise ValueError(f"A part needs at least 96 x 96 pixels, not {size[0]} x {size[1]}.")
-    rng = np.random.default_rng([seed, list(PartKind).index(kind)])
-    plate = _mould(rng, size)
-    defect_type, mask = add_defect(plate, kind)
-    picture = _expose(rng, _compose(plate))
-    return DrawnPart(picture, kind, defect_type, mask, seed)
-
-
-def _mould(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
+def mould(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
+    """Return a good plate in a picture of ``size`` (width, height), not yet lit."""
     width, height = size
     scale = min(0.455 * width / PLATE_HALF[0], 0.468 * height / PLATE_HALF[1]) * rng.uniform(0.985, 1.01)
     pose = (rng.normal(0, 0.008), width / 2 + rng.normal(0, 0.007 * width), height / 2 + rng.normal(0, 0.006 * height))
@@ -175,7 +142,7 @@ def _add_dust(plate: Plate) -> None:
     plate.tone *= 1 + 3.2 * blurred(dust, 0.6)
 
 
-def _compose(plate: Plate) -> Field:
+def compose(plate: Plate) -> Field:
     """Light the plate and lay it on the belt. Returns (H, W, 3) in [0, 1]."""
     rng = plate.rng
     direction = vector(-0.5 + rng.normal(0, 0.06), -0.62 + rng.normal(0, 0.06), 0.85)
@@ -205,7 +172,7 @@ def _belt(plate: Plate) -> Field:
     return field(tone[..., None] * vector(0.97, 1.0, 1.0))
 
 
-def _expose(rng: np.random.Generator, light: Field) -> Image.Image:
+def expose(rng: np.random.Generator, light: Field) -> Image.Image:
     """The camera: exposure, a slightly soft lens, shot and read noise, JPEG."""
     exposed = np.clip(light * rng.normal(1.0, 0.025), 0, 1)
     soft = np.stack([blurred(exposed[..., channel], 0.45) for channel in range(3)], axis=-1)

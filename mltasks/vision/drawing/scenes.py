@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.fields import Field, bezier, coverage, smooth_noise, stroke, vector
-from mltasks.vision.drawing.plates import PartKind, draw_part
+from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.textures import Rng, textured
 
 _GLYPHS = "ABCDEFGHKLMNPRSTUVXYZabdeghkmnqrstwxyz0123456789+-/#%&()=<>*"

@@ -1,0 +1,42 @@
+"""Parts of the demo, drawn: a plate with or without a defect, and the truth about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mltasks.vision.drawing.defects import add_defect
+from mltasks.vision.drawing.plates import PartKind, compose, expose, mould
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPart:
+    """One picture and the truth about it: RGB image, kind, defect type (empty when good), (H, W) mask of the defect."""
+
+    image: Image.Image
+    kind: PartKind
+    defect_type: str
+    mask: NDArray[np.bool_]
+    seed: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """The defect's left, top, right, bottom in pixels, right and bottom excluded; None when good."""
+        rows, columns = np.nonzero(self.mask)
+        if not rows.size:
+            return None
+        return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def draw_part(kind: PartKind, seed: int, size: tuple[int, int] = (288, 512)) -> DrawnPart:
+    """Draw one part. The same kind, seed and (width, height) give the same pixels. Raises ValueError below 96 px."""
+    if min(size) < 96:
+        raise ValueError(f"A part needs at least 96 x 96 pixels, not {size[0]} x {size[1]}.")
+    rng = np.random.default_rng([seed, list(PartKind).index(kind)])
+    plate = mould(rng, size)
+    defect_type, mask = add_defect(plate, kind)
+    picture = expose(rng, compose(plate))
+    return DrawnPart(picture, kind, defect_type, mask, seed)
