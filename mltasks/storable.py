@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from typing import Any
@@ -62,8 +61,8 @@ def check_fields(fields: QueryDict, controls: re.Pattern[str] = CONTROLS_OF_A_TE
 
 
 def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None:
-    """Refuse JSON that is nested more than ``depth`` levels deep, texts that `check_text` refuses, integers beyond 64
-    bits, NaN and infinities. Raises ValueError, in words."""
+    """Refuse JSON that is nested more than ``depth`` levels deep, texts that `check_text` refuses and integers beyond
+    64 bits. Raises ValueError, in words. `strict_json.read` refuses NaN and infinities before."""
     level = [value]
     for _ in range(depth):
         inner: list[Any] = []
@@ -84,5 +83,3 @@ def _check_plain(value: Any, controls: re.Pattern[str]) -> None:
         check_text(value, controls)
     elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         raise ValueError("Integers must fit into 64 bits.")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("Numbers must be finite.")
