@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from inspection import lease_owners
 from inspection.models import Inspection, InspectionQuerySet
-
-logger = logging.getLogger(__name__)
+from mltasks.leases import heartbeat
 
 # Long enough for a cold start of a version on a busy machine; a crash delays a part by this much, unless it is sent
 # again.
@@ -70,31 +66,19 @@ def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) 
     return True
 
 
-@contextmanager
-def renewed(inspection: Inspection) -> Iterator[None]:
-    """Renew the lease from a thread while the block runs, so that other machines know that the part is being scored."""
+def renewed(inspection: Inspection) -> AbstractContextManager[None]:
+    """Renew the lease from a thread while the block runs, so that other machines know that the part is being scored.
+
+    Most parts have their verdict before the first beat, and cost no query here.
+    """
     held = Inspection.objects.awaiting_score().filter(pk=inspection.pk, lease_token=inspection.lease_token)
-    stop = threading.Event()
-    thread = threading.Thread(target=_renew, args=(held, stop), daemon=True, name="lease")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _renew(held: InspectionQuerySet, stop: threading.Event) -> None:
     end = time.monotonic() + LONGEST
-    # Most parts have their verdict before the first beat, and cost no query here.
-    while not stop.wait(BEAT) and time.monotonic() < end:
-        try:
-            if not held.update(lease_expires_at=Now() + LEASE):
-                break  # lost, as the scorer's own write will find
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("A lease could not be renewed, the next beat tries again: %s", error)
-            connection.close()
-    connection.close()
+    return heartbeat(
+        f"part {inspection.pk}",
+        lambda: bool(held.update(lease_expires_at=Now() + LEASE)),
+        BEAT,
+        lambda: time.monotonic() < end,
+    )
 
 
 def _take(waiting: InspectionQuerySet) -> Inspection | None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 from django.utils.translation import gettext_noop
 
 from mltasks.leased import LeasedRun, LeasedRunQuerySet, RunState, runs_of
 from mltasks.models import TrainingRun
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 # Stage of a run whose process has not reported yet.
@@ -79,6 +86,41 @@ class RunLease:
     def finish(self, state: RunState, *, log: str, **fields: Any) -> None:
         """Write the run's end and give the lease back. Raises LeaseLost."""
         self.write(state=state, finished_at=Now(), log=log, **fields)
+
+
+@contextmanager
+def heartbeat(holder: str, renew: Callable[[], bool], every: float, is_alive: Callable[[], bool]) -> Iterator[None]:
+    """Renew a lease from a thread while the block runs.
+
+    The thread calls ``renew`` ``every`` so many seconds. It ends when ``renew`` returns False (the lease is lost) or
+    ``is_alive`` returns False (the work hangs). ``holder`` names the work in the log.
+    """
+    stop = threading.Event()
+
+    def beat() -> None:
+        try:
+            while not stop.wait(every) and is_alive() and _renewed(holder, renew):
+                pass
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _renewed(holder: str, renew: Callable[[], bool]) -> bool:
+    try:
+        return renew()
+    except (OperationalError, InterfaceError) as error:
+        # The database may be back before the lease ends.
+        logger.warning("The lease of %s could not be renewed; the next heartbeat tries again: %s", holder, error)
+        connection.close()
+        return True
 
 
 def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-from mltasks.leases import LEASE, LeaseLost, RunLease, log_line
+from mltasks.leases import LEASE, LeaseLost, RunLease, heartbeat, log_line
 from mltasks.vision.types import Progress
 
 logger = logging.getLogger(__name__)
@@ -62,39 +61,24 @@ class RunReporter:
         return {"epochs": list(self._epochs), "log": self._log}
 
 
-@contextmanager
-def beating(reporter: RunReporter) -> Iterator[None]:
+def beating(reporter: RunReporter) -> AbstractContextManager[None]:
     """Renew the lease from a thread while the block runs: an epoch may take longer than the lease.
 
-    A training that reports nothing for half an hour is let go, so that another attempt can begin.
+    A training that reports nothing for half an hour is let go, so that another attempt can begin. A lost lease shows
+    in the next progress write, where the training can be stopped.
     """
-    stop = threading.Event()
-    thread = threading.Thread(target=_beat, args=(reporter, stop), daemon=True, name="heartbeat")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    lease = reporter.lease
 
+    def renew() -> bool:
+        try:
+            lease.renew()
+        except LeaseLost:
+            return False
+        return True
 
-def _beat(reporter: RunReporter, stop: threading.Event) -> None:
-    try:
-        while not stop.wait(HEARTBEAT) and time.monotonic() - reporter.last_heard < STALLED_AFTER:
-            _renew(reporter.lease, stop)
-    finally:
-        connection.close()
-
-
-def _renew(lease: RunLease, stop: threading.Event) -> None:
-    try:
-        lease.renew()
-    except LeaseLost:
-        stop.set()  # the next progress write raises it where the training can be stopped
-    except (OperationalError, InterfaceError) as error:
-        # The database may be back before the lease runs out; this thread's next beat tries again.
-        logger.warning("The heartbeat of run %s failed: %s", lease.run_id, error)
-        connection.close()
+    return heartbeat(
+        f"run {lease.run_id}", renew, HEARTBEAT, lambda: time.monotonic() - reporter.last_heard < STALLED_AFTER
+    )
 
 
 def _words(step: Progress) -> str:
