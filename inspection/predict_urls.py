@@ -6,4 +6,4 @@ from django.urls import path
 
 from inspection.api import Predict
 
-urlpatterns = [path("predict", Predict.as_view(), name="predict")]
+predict_urlpatterns = [path("predict", Predict.as_view(), name="predict")]

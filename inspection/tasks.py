@@ -10,38 +10,38 @@ from inspection.models import Product, Replay
 from mltasks import supervising
 
 
-@shared_task
+@shared_task(name="inspection.tasks.sweep")
 def sweep() -> None:
     """Score what a crash left."""
     sweeping.sweep()
 
 
-@shared_task
+@shared_task(name="inspection.tasks.count_part_ids")
 def count_part_ids() -> None:
     """Count which part ids too many images share to name a part."""
     for product in Product.objects.all():
         part_identity.note_shared(product)
 
 
-@shared_task
+@shared_task(name="inspection.tasks.order_queue")
 def order_queue() -> None:
     """Bring waiting parts to their places."""
     sweeping.order_queues()
 
 
-@shared_task
+@shared_task(name="inspection.tasks.look_at_candidates")
 def look_at_candidates() -> None:
     """Replay new versions where that is asked, and let a night's version take over where it may."""
     candidates.sweep()
 
 
-@shared_task
+@shared_task(name="inspection.tasks.execute_replay")
 def execute_replay(replay_id: int) -> None:
     """Execute a waiting replay in a fresh process, and wait for it."""
     supervising.supervise(replay_id, Replay)
 
 
-@shared_task
+@shared_task(name="inspection.tasks.shadow")
 def shadow() -> None:
     """Let challengers score the parts that came."""
     shadows.sweep()

@@ -14,14 +14,14 @@ from mltasks import sweeping
 logger = logging.getLogger(__name__)
 
 
-@shared_task
+@shared_task(name="labeling.tasks.nightly")
 def nightly() -> None:
     """Start the retraining that is due."""
     for run in nights.tick(timezone.now()):
         logger.info("Night of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
 
 
-@shared_task
+@shared_task(name="labeling.tasks.sweep_runs")
 def sweep_runs() -> None:
     """Put right what crashes left of training runs, and offer the labels again that a new version doubts."""
     if count := sweeping.sweep():
@@ -30,14 +30,14 @@ def sweep_runs() -> None:
         logger.info("Offered %d labels again: a new version doubts them", len(opened))
 
 
-@shared_task
+@shared_task(name="labeling.tasks.make_comparable")
 def make_comparable() -> None:
     """Give labeled and waiting parts the points that serving could not."""
     if count := comparable.sweep():
         logger.info("Made %d parts comparable with others", count)
 
 
-@shared_task
+@shared_task(name="labeling.tasks.prune")
 def prune() -> None:
     """Remove some of what RETENTION_DAYS allows."""
     removed, freed = nightly_pruning.tick(timezone.now())

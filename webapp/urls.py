@@ -8,6 +8,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from inspection.predict_urls import predict_urlpatterns
 from inspection.unknown_address import UnknownAddress
 from webapp import dashboard, shell
 from webapp.passwords import PasswordPage
@@ -38,7 +39,7 @@ urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("inspection.urls")),
     path("", include("mltasks.urls")),
-    path("", include("inspection.predict_urls")),
+    path("", include(predict_urlpatterns)),
     path("api/v1/", include(_api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     # Its renderer draws one page and no metadata: OPTIONS is answered 405.

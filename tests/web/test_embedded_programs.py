@@ -11,7 +11,9 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from webapp.embedded import CouldNotStart, Postgres, programs
+from webapp.embedded import programs
+from webapp.embedded.postgres import Postgres
+from webapp.embedded.server import CouldNotStart
 
 
 @pytest.fixture

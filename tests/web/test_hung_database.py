@@ -22,7 +22,7 @@ from tests.inspection.pictures import jpeg
 from tests.pages.served import Served
 from tests.web.raw_http import Head, Reader, connect
 from tests.web.test_buffering_worker import key_of, request_of
-from webapp.embedded import Postgres
+from webapp.embedded.postgres import Postgres
 from webapp.embedded.programs import binary
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from webapp.embedded import Postgres
+from webapp.embedded.postgres import Postgres
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from webapp.bench.server import own_server
-from webapp.embedded import CouldNotStart
+from webapp.embedded.server import CouldNotStart
 
 
 def main() -> int:

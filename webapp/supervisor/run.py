@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from webapp import credentials
-from webapp.embedded import CouldNotStart
+from webapp.embedded.server import CouldNotStart
 from webapp.supervisor import processes
 from webapp.supervisor.child import Child, Program, ended
 from webapp.supervisor.claim import Refused, claim, refuse_busy_port

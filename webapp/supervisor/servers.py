@@ -8,8 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from webapp.embedded import CouldNotStart, Postgres, Valkey
-from webapp.embedded.server import TiedServer
+from webapp.embedded.postgres import Postgres
+from webapp.embedded.server import CouldNotStart, TiedServer
+from webapp.embedded.valkey import Valkey
 from webapp.running_services import forget_services, write_services
 from webapp.supervisor.claim import Refused
 from webapp.supervisor.console import Console
