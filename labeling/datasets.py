@@ -9,6 +9,7 @@ from inspection.part_identity import PartIdentities
 from labeling.models import Label, LabelQuerySet, Recheck, current_name
 from mltasks import snapshots, stored_files
 from mltasks.models import DatasetSnapshot
+from mltasks.vision.data import DisjointSets
 from mltasks.vision.likeness import file_group
 from mltasks.vision.types import HOLDOUT, Roi, Sample
 
@@ -42,23 +43,15 @@ def samples(product: Product) -> list[Sample]:
 def groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
     """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
     or without one by its file, so that its name does not depend on the order of the parts."""
-    root: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        root.setdefault(key, key)
-        while root[key] != key:
-            root[key] = root[root[key]]
-            key = root[key]
-        return key
-
+    joined = DisjointSets()
     files = set()
     for part in parts:
         file = file_group(part.image_sha256)
         files.add(part.image_sha256)
         # A part id before a file: the group's name says whether its part is known.
-        least, other = sorted((find(file), find(identities.group(part) or file)), key=_known_first)
-        root[other] = least
-    return {sha256: find(file_group(sha256)) for sha256 in files}
+        roots = joined.find(file), joined.find(identities.group(part) or file)
+        joined.join(*sorted(roots, key=_known_first))
+    return {sha256: joined.find(file_group(sha256)) for sha256 in files}
 
 
 def _known_first(group: str) -> tuple[bool, str]:

@@ -82,6 +82,25 @@ def two_sides(
     return found[first], found[second]
 
 
+class DisjointSets:
+    """Disjoint sets of names (union-find), each known by one of its names."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def find(self, name: str) -> str:
+        """Return the name that the set of ``name`` is known by; a new name is a set of its own."""
+        self._parent.setdefault(name, name)
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
+
+    def join(self, first: str, second: str) -> None:
+        """Join the two sets that are known by these names; the set is known by ``first`` then."""
+        self._parent[second] = first
+
+
 def part_keys(samples: Sequence[Sample]) -> list[str]:
     """The part that each sample shows, as one name for all samples that must stay together."""
     key_of = {(one.sha256, one.group): part.key for part in parts_of(samples) for one in part.samples}
@@ -98,21 +117,12 @@ def check_enough(parts: Sequence[Part]) -> int:
 
 def parts_of(samples: Sequence[Sample]) -> list[Part]:
     """Collect samples into parts: the same group, or the same file under two groups, is one part."""
-    root: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        root.setdefault(key, key)
-        while root[key] != key:
-            root[key] = root[root[key]]
-            key = root[key]
-        return key
-
+    joined = DisjointSets()
     for sample in samples:
-        one, other = sorted((find(f"group {sample.group}"), find(f"file {sample.sha256}")))
-        root[other] = one
+        joined.join(*sorted((joined.find(f"group {sample.group}"), joined.find(f"file {sample.sha256}"))))
     members: dict[str, list[Sample]] = {}
     for sample in samples:
-        members.setdefault(find(f"file {sample.sha256}"), []).append(sample)
+        members.setdefault(joined.find(f"file {sample.sha256}"), []).append(sample)
     # The key is made from the members, so that it doesn't depend on the order in which they came.
     return [Part(min(one.sha256 + one.group for one in group), tuple(group)) for group in members.values()]
 
