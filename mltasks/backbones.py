@@ -9,8 +9,9 @@ from pathlib import Path
 from django.conf import settings
 
 from mltasks import stored_files
-from mltasks.fetching import fetch, file_sha256
+from mltasks.fetching import fetch
 from mltasks.models import BackboneRun, RegisteredModel
+from mltasks.vision.bundle import file_sha256
 from mltasks.vision.types import TrainConfig
 
 # Between a path and the hash that its file must have

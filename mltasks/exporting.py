@@ -13,7 +13,6 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from mltasks import parcel, signing, version_document, version_files
-from mltasks.fetching import file_sha256
 from mltasks.models import ModelVersion
 from mltasks.version_document import StoredFile
 from mltasks.vision import bundle
@@ -65,4 +64,4 @@ def report_holds(folder: Path, evaluation: object) -> bool:
 def _hashes(folder: Path) -> dict[str, str]:
     """Those of a verified directory, its manifest's own among them."""
     recorded: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
-    return {**recorded, bundle.MANIFEST: file_sha256(folder / bundle.MANIFEST)}
+    return {**recorded, bundle.MANIFEST: bundle.file_sha256(folder / bundle.MANIFEST)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 from mltasks import whole_files
 from mltasks.store_errors import StoredFileDamaged
+from mltasks.vision.bundle import file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +29,3 @@ def fetch(path: Path, sha256: str, read: Callable[[BinaryIO], None], *, drafts: 
             raise StoredFileDamaged(f"{path.name} in the store is damaged: restore it from a backup of the bucket.")
 
     whole_files.write(path, fill, drafts=drafts, durable=durable)
-
-
-def file_sha256(path: Path) -> str:
-    """The hash of a file. Raises FileNotFoundError."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

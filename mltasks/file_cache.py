@@ -18,7 +18,8 @@ from typing import BinaryIO
 from django.conf import settings
 
 from mltasks import whole_files
-from mltasks.fetching import fetch, file_sha256
+from mltasks.fetching import fetch
+from mltasks.vision.bundle import file_sha256
 
 logger = logging.getLogger(__name__)
 

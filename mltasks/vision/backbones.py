@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mltasks.vision.hub_cache import HubFile, HubUnreachableError, ensure, file_sha256
+from mltasks.vision.bundle import file_sha256
+from mltasks.vision.hub_cache import HubFile, HubUnreachableError, ensure
 from mltasks.vision.torchvision_ops import models
 
 WEIGHTS_DIR = Path(__file__).parent / "weights"

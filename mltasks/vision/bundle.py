@@ -99,7 +99,7 @@ def file_hashes(directory: Path) -> dict[str, str]:
     """sha256 by relative name of every file but the manifest."""
     files = (path for path in sorted(directory.rglob("*")) if path.is_file())
     named = {path.relative_to(directory).as_posix(): path for path in files}
-    return {name: _file_sha256(path) for name, path in named.items() if name != MANIFEST}
+    return {name: file_sha256(path) for name, path in named.items() if name != MANIFEST}
 
 
 def read_meta(directory: Path) -> dict[str, Any]:
@@ -117,7 +117,8 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _file_sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return a file's sha256 as hexadecimal digits. Raises FileNotFoundError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import threading
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+
+from mltasks.vision.bundle import file_sha256
 
 REMEMBER_FAILURE_S = 24 * 3600.0
 _CHUNK = 1 << 20
@@ -70,12 +71,6 @@ class _Transfer:
             Path(name).replace(self.file.path)
         finally:
             Path(name).unlink(missing_ok=True)
-
-
-def file_sha256(path: Path) -> str:
-    """Return a file's sha256 as hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def ensure(file: HubFile, timeout_s: float, *, insist: bool = False) -> Path:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from mltasks.vision import backbones, hub_cache
 from mltasks.vision.backbones import WeightsError, load_backbone
-from mltasks.vision.hub_cache import HubFile, HubUnreachableError, ensure, file_sha256
+from mltasks.vision.bundle import file_sha256
+from mltasks.vision.hub_cache import HubFile, HubUnreachableError, ensure
 from mltasks.vision.torchvision_ops import models
 
 State = dict[str, Tensor]

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mltasks.vision.backbones import load_backbone
+from mltasks.vision.bundle import file_sha256
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.hub_cache import file_sha256
 from mltasks.vision.pretrain.__main__ import main
 from mltasks.vision.pretrain.crops import crop_batch, views_of
 from mltasks.vision.pretrain.distil import Recipe, Step, distil

