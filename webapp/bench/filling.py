@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group, User
@@ -12,14 +11,13 @@ from inspection.models import Product, Station
 from inspection.products import create_product
 from labeling.models import DefectType
 from mltasks.models import ModelVersion, Promotion, TrainingRun
+from mltasks.vision.benchmarks.printing import Say
 from webapp.bench import rows
 from webapp.groups import REVIEWER
 
 BATCH = 100_000
 # The last one has sent next to nothing.
 STATIONS = ("line-1", "line-2", "line-3", "line-4", "line-5", "trial")
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

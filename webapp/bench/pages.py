@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from inspection.models import Inspection
 from labeling.forms import HistoryForm
+from mltasks.vision.benchmarks.printing import Say
 from webapp.bench import plans
-from webapp.bench.filling import Line, Say
+from webapp.bench.filling import Line
 from webapp.bench.timing import Timing
 
 HISTORY_LIMIT = 150.0

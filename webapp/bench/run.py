@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import dataclass
 
 from django.core.management import call_command
 from django.db import connection
 
+from mltasks.vision.benchmarks.printing import say
 from webapp.bench import claims, pages, plans
 from webapp.bench.filling import Line, fill
 from webapp.bench.timing import HEAD, Timing
@@ -30,17 +30,17 @@ def run(size: Size, *, durable: bool) -> int:
     """Fill, measure, print; 0 when everything holds, else 1."""
     call_command("migrate", verbosity=0)
     begun = time.monotonic()
-    line = fill(size.inspections, size.waiting, size.reviewers, lambda words: _say(f"{_since(begun)}  {words}"))
+    line = fill(size.inspections, size.waiting, size.reviewers, lambda words: say(f"{_since(begun)}  {words}"))
     timings, visitor = [], pages.Visitor(line)
     works = [
         claims.one_reviewer(line, ALONE),
         claims.one_client(line, OVER_REST),
         claims.reviewers_at_once(line, TOGETHER),
     ]
-    _say(f"{_since(begun)}  {sum(len(work.parts) for work in works)} parts claimed and judged")
+    say(f"{_since(begun)}  {sum(len(work.parts) for work in works)} parts claimed and judged")
     for work in works:
         timings += [work.claims, work.verdicts]
-    timings += pages.all_pages(visitor, lambda words: _say(f"{_since(begun)}  {words}"))
+    timings += pages.all_pages(visitor, lambda words: say(f"{_since(begun)}  {words}"))
     visitor.full_reads |= _reads_of_a_claim(line)
     _print(size, timings, durable)
     return _verdict(timings, visitor.full_reads, [part for work in works for part in work.parts])
@@ -56,13 +56,13 @@ def _print(size: Size, timings: list[Timing], durable: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))")
         version, held = cursor.fetchone()
-    _say(f"\n{size.inspections:,} inspections, {size.waiting:,} waiting, {size.reviewers} reviewers")
-    _say(f"PostgreSQL {version}, {held}, commits {'synced' if durable else 'not synced'}")
-    _say(f"{os.cpu_count()} cores, load {load}\n")
-    _say(HEAD)
+    say(f"\n{size.inspections:,} inspections, {size.waiting:,} waiting, {size.reviewers} reviewers")
+    say(f"PostgreSQL {version}, {held}, commits {'synced' if durable else 'not synced'}")
+    say(f"{os.cpu_count()} cores, load {load}\n")
+    say(HEAD)
     for timing in timings:
-        _say(timing.line())
-    _say("")
+        say(timing.line())
+    say("")
 
 
 def _verdict(timings: list[Timing], full_reads: dict[str, list[str]], parts: list[object]) -> int:
@@ -71,15 +71,10 @@ def _verdict(timings: list[Timing], full_reads: dict[str, list[str]], parts: lis
     if len(set(parts)) != len(parts):
         wrong.append("a part was judged twice")
     for words in wrong:
-        _say(f"WRONG  {words}")
+        say(f"WRONG  {words}")
     limits = "; ".join(f"{it.name} p95 {it.at(95):.1f} ms" for it in timings if it.limit is not None)
-    _say(f"{'FAIL' if wrong else 'PASS'}: {limits}; {'no' if not full_reads else len(full_reads)} page reads all parts")
+    say(f"{'FAIL' if wrong else 'PASS'}: {limits}; {'no' if not full_reads else len(full_reads)} page reads all parts")
     return int(bool(wrong))
-
-
-def _say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
 
 
 def _since(begun: float) -> str:

@@ -7,7 +7,6 @@ a month only, and no other table's key can refer to a part by its id. Here nothi
 # ruff: noqa: S608 - names of our own tables, and nobody's words
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
+from mltasks.vision.benchmarks.printing import say
 from webapp.bench.filling import fill
 
 REPEATS = 200
@@ -49,7 +49,7 @@ QUERIES = {
 def compare(inspections: int) -> None:
     """Fill one table, copy it into two, measure both, print."""
     call_command("migrate", verbosity=0)
-    fill(inspections, max(2000, inspections // 20), 10, _say)
+    fill(inspections, max(2000, inspections // 20), 10, say)
     with connection.cursor() as cursor:
         _prepare(cursor)
         for table in ("whole", "parted"):
@@ -58,7 +58,7 @@ def compare(inspections: int) -> None:
         for table in ("whole", "parted", "whole", "parted"):
             _insert_singly(cursor, table)
         for words, query in QUERIES.items():
-            _say(f"{words:<32}" + "".join(f"{t:>8}{_ask(cursor, query, t):8.2f} ms" for t in ("whole", "parted")))
+            say(f"{words:<32}" + "".join(f"{t:>8}{_ask(cursor, query, t):8.2f} ms" for t in ("whole", "parted")))
         _refused(cursor)
         _end_of_a_month(cursor)
 
@@ -83,7 +83,7 @@ def _prepare(cursor: Any) -> None:
             if unique and table == "parted":
                 copy = copy.replace(")", ", received_at)", 1)
             cursor.execute(copy)
-    _say(f"{len(months)} months")
+    say(f"{len(months)} months")
 
 
 def _fill(table: str) -> str:
@@ -110,7 +110,7 @@ def _insert_singly(cursor: Any, table: str) -> None:
         cursor.execute(f"EXECUTE one_{table} (%s)", [key])
     taken = time.perf_counter() - begun
     cursor.execute(f"DEALLOCATE one_{table}")
-    _say(f"{table}: {len(keys) / taken:,.0f} rows/s one by one, each committed and synced")
+    say(f"{table}: {len(keys) / taken:,.0f} rows/s one by one, each committed and synced")
 
 
 def _ask(cursor: Any, query: str, table: str) -> float:
@@ -133,9 +133,9 @@ def _refused(cursor: Any) -> None:
     ):
         try:
             cursor.execute(statement)
-            _say(f"accepted: {statement}")
+            say(f"accepted: {statement}")
         except DatabaseError as error:
-            _say(f"refused: {statement}\n    {str(error).splitlines()[0]}")
+            say(f"refused: {statement}\n    {str(error).splitlines()[0]}")
 
 
 def _end_of_a_month(cursor: Any) -> None:
@@ -144,7 +144,7 @@ def _end_of_a_month(cursor: Any) -> None:
     first, end = cursor.fetchone()
     within = "received_at >= %s AND received_at < %s"
     cursor.execute(f"SELECT count(*), count(*) FILTER (WHERE {_KEPT}) FROM whole WHERE {within}", [first, end])
-    _say("the month has {:,} parts, of which {:,} stay".format(*cursor.fetchone()))
+    say("the month has {:,} parts, of which {:,} stay".format(*cursor.fetchone()))
     _timed("whole: DELETE", lambda: cursor.execute(f"DELETE FROM whole WHERE {within} AND NOT ({_KEPT})", [first, end]))
     _timed("whole: VACUUM", lambda: cursor.execute("VACUUM whole"))
     name = f"parted_{first:%Y_%m}"
@@ -162,17 +162,12 @@ def _end_of_a_month(cursor: Any) -> None:
     _timed("parted: what stays copied, the month dropped, copied back (all of it locked)", moved)
     counts = f"SELECT (SELECT count(*) FROM whole WHERE {within}), (SELECT count(*) FROM parted WHERE {within})"
     cursor.execute(counts, [first, end, first, end])
-    _say("left of the month: whole {:,}, parted {:,}".format(*cursor.fetchone()))
+    say("left of the month: whole {:,}, parted {:,}".format(*cursor.fetchone()))
 
 
 def _timed(words: str, step: Callable[[], object]) -> float:
     begun = time.monotonic()
     step()
     taken = time.monotonic() - begun
-    _say(f"{words}: {taken:.2f} s")
+    say(f"{words}: {taken:.2f} s")
     return taken
-
-
-def _say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product
 from labeling.pruning import Aim, prune
+from mltasks.vision.benchmarks.printing import say
 from webapp.bench.filling import fill
 from webapp.bench.rows import DAYS
 from webapp.bench_growth import sizes, writing
@@ -29,36 +29,36 @@ CROP_BYTES, THUMBNAIL_BYTES = 43_000, 6_500
 def run(inspections: int, seconds: int) -> None:
     """Fill, weigh, write, remove; print."""
     call_command("migrate", verbosity=0)
-    line = fill(inspections, max(2000, inspections // 20), 10, lambda words: _say(words))
+    line = fill(inspections, max(2000, inspections // 20), 10, say)
     hang_on()
     _weigh(inspections)
     for connections in CONNECTIONS:
         it = writing.rate(connections, seconds)
-        _say(
+        say(
             f"{it.connections} connections: {it.parts:.0f} parts/s, {it.ms:.1f} ms a part, {it.own:.0%} of it Python, "
             f"{it.wal:,.0f} bytes of WAL; load {os.getloadavg()[0]:.1f}"
         )
     _remove(line.product, "rows alone", DAYS * 3 // 4)
     other = Product.objects.exclude(pk=line.product.pk).get()
-    _say(f"{_draw_files(other):,} files drawn")
+    say(f"{_draw_files(other):,} files drawn")
     _remove(other, "with their images", 1)
     with connection.cursor() as cursor:
         begun = time.monotonic()
         cursor.execute("VACUUM inspection_inspection")
-        _say(f"VACUUM of the inspections: {time.monotonic() - begun:.1f} s")
+        say(f"VACUUM of the inspections: {time.monotonic() - begun:.1f} s")
     _weigh(Inspection.objects.count())
 
 
 def _weigh(inspections: int) -> None:
     found = sizes.tables()
-    _say(f"\n{inspections:,} parts; bytes a part\n{'table':<30}{'rows':>10}{'table':>8}{'indexes':>9}{'all':>8}")
+    say(f"\n{inspections:,} parts; bytes a part\n{'table':<30}{'rows':>10}{'table':>8}{'indexes':>9}{'all':>8}")
     for it in found:
         own, indexes, total = (value / inspections for value in (it.own, it.indexes, it.total))
-        _say(f"{it.name:<30}{it.rows:>10,}{own:>8.0f}{indexes:>9.0f}{total:>8.0f}")
-    _say(f"{'all':<30}{sum(it.total for it in found) / inspections:>35.0f}")
+        say(f"{it.name:<30}{it.rows:>10,}{own:>8.0f}{indexes:>9.0f}{total:>8.0f}")
+    say(f"{'all':<30}{sum(it.total for it in found) / inspections:>35.0f}")
     for name, size in sizes.indexes()[:12]:
-        _say(f"  {name:<40}{size / inspections:>8.1f}")
-    _say("")
+        say(f"  {name:<40}{size / inspections:>8.1f}")
+    say("")
 
 
 def _remove(product: Product, words: str, days: int) -> None:
@@ -66,7 +66,7 @@ def _remove(product: Product, words: str, days: int) -> None:
     batches = list(prune(Aim(product, before)))
     taken, removed = time.monotonic() - begun, sum(batch.removed for batch in batches)
     looked, freed = sum(batch.looked for batch in batches), sum(batch.freed.bytes for batch in batches)
-    _say(
+    say(
         f"removed, {words}: {removed:,} of {looked:,} in {taken:.1f} s, {removed / taken:,.0f} a second, "
         f"{freed / 1e6:,.0f} MB of files; load {os.getloadavg()[0]:.1f}"
     )
@@ -86,8 +86,3 @@ def _draw_files(product: Product) -> int:
     name_of = Concat(Value("images/"), folder, Value("/"), "image_sha256", Value(".jpg"), output_field=CharField())
     Inspection.objects.filter(product=product).update(image_name=name_of)
     return files
-
-
-def _say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mltasks.vision.benchmarks.printing import say
 from webapp.bench_mutated.mutations import Mutations
 from webapp.bench_mutated.run import post_all, told
 from webapp.bench_serving import ours
@@ -18,15 +19,10 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sl-mutated-") as name, ours.site(Path(name), _say) as site:
+    with tempfile.TemporaryDirectory(prefix="sl-mutated-") as name, ours.site(Path(name), say) as site:
         images = Mutations(options.seed)
-        _say("posting ...")
-        return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes, _say))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+        say("posting ...")
+        return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes, say))
 
 
 if __name__ == "__main__":

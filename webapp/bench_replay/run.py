@@ -12,10 +12,10 @@ from uuid import UUID
 import numpy as np
 import psutil
 
+from mltasks.vision.benchmarks.printing import say
 from webapp.bench_replay import stored
 from webapp.bench_serving import ours, parts
 from webapp.bench_serving.load import post
-from webapp.bench_serving.run import say
 
 if TYPE_CHECKING:  # Django is set up by the site
     from inspection.models import Replay

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from webapp.bench_serving.ours import PRODUCT, Say
+from mltasks.vision.benchmarks.printing import Say
+from webapp.bench_serving.ours import PRODUCT
 
 if TYPE_CHECKING:  # Django is set up by the site
     from mltasks.models import ModelVersion

@@ -6,19 +6,19 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from mltasks.vision.benchmarks.printing import Say
 from webapp.bench_serving import parts
 from webapp.bench_serving.load import Load
 from webapp.bench_serving.processes import python, running
 from webapp.embedded.valkey import free_port
 
-Say = Callable[[str], None]
 PRODUCT = "bench"
 # How long it learns changes nothing about what a part costs.
 TRAINING = {

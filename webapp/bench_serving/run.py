@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import psutil
 
 from mltasks.vision.benchmarks.limit import Limit, limit_of
+from mltasks.vision.benchmarks.printing import say
 from webapp.bench_serving import ours, parts
 from webapp.bench_serving.load import post
 from webapp.bench_serving.plot import draw
@@ -67,12 +67,6 @@ def _soaked(site: ours.Ours, rows: Sequence[Row], paths: Sequence[Path], seconds
     headers = {"Authorization": f"Api-Key {site.keys['crops']}"}
     say(f"soaking for {seconds / 60:.0f} minutes ...")
     return run_soak(site.url, paths, seconds, capacity, headers, site.web_processes)
-
-
-def say(words: str) -> None:
-    """A line for whoever waits."""
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
 
 
 def _told(row: Row) -> Row:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mltasks.vision.bench_training.watch import Spent
 from mltasks.vision.benchmarks.bench import Bench
 from mltasks.vision.benchmarks.figures import precision
 from mltasks.vision.benchmarks.parts import read_folder
+from mltasks.vision.benchmarks.printing import say
 from mltasks.vision.compute import Compute, reproducible
 from mltasks.vision.intervals import Estimate
 from mltasks.vision.progress import Stage
@@ -50,12 +50,6 @@ def run(order: Order, config: TrainConfig) -> int:
     if order.plot:
         draw(order.plot, title, found, on_processor=on_processor)
     return verdict(found, on_processor=on_processor)
-
-
-def say(words: str) -> None:
-    """A line for whoever waits."""
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
 
 
 def verdict(found: Sequence[Outcome], *, on_processor: bool) -> int:
