@@ -43,7 +43,7 @@ def samples(product: Product) -> list[Sample]:
 def groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
     """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
     or without one by its file, so that its name does not depend on the order of the parts."""
-    joined = DisjointSets()
+    joined = DisjointSets[str]()
     files = set()
     for part in parts:
         file = file_group(part.image_sha256)

@@ -6,10 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 MIN_GROUPS = 4
+Name = TypeVar("Name")
 HOLDOUT_SHARES: Mapping[str, float] = {"train": 0.64, "validation": 0.16, "test": 0.20}
 INNER_SHARES: Mapping[str, float] = {"train": 0.80, "validation": 0.20}
 
@@ -82,13 +84,13 @@ def two_sides(
     return found[first], found[second]
 
 
-class DisjointSets:
+class DisjointSets(Generic[Name]):
     """Disjoint sets of names (union-find), each known by one of its names."""
 
     def __init__(self) -> None:
-        self._parent: dict[str, str] = {}
+        self._parent: dict[Name, Name] = {}
 
-    def find(self, name: str) -> str:
+    def find(self, name: Name) -> Name:
         """Return the name that the set of ``name`` is known by; a new name is a set of its own."""
         self._parent.setdefault(name, name)
         while self._parent[name] != name:
@@ -96,7 +98,7 @@ class DisjointSets:
             name = self._parent[name]
         return name
 
-    def join(self, first: str, second: str) -> None:
+    def join(self, first: Name, second: Name) -> None:
         """Join the two sets that are known by these names; the set is known by ``first`` then."""
         self._parent[second] = first
 
@@ -117,7 +119,7 @@ def check_enough(parts: Sequence[Part]) -> int:
 
 def parts_of(samples: Sequence[Sample]) -> list[Part]:
     """Collect samples into parts: the same group, or the same file under two groups, is one part."""
-    joined = DisjointSets()
+    joined = DisjointSets[str]()
     for sample in samples:
         joined.join(*sorted((joined.find(f"group {sample.group}"), joined.find(f"file {sample.sha256}"))))
     members: dict[str, list[Sample]] = {}

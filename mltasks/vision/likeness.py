@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mltasks.vision.data import DisjointSets
 from mltasks.vision.image_header import DEFAULT_LIMITS, Limits
 from mltasks.vision.images import ImageError, Source, load
 from mltasks.vision.near_pairs import MIN_IMAGES, alike_pairs
@@ -72,9 +73,11 @@ def group_by_likeness(fingerprints: Sequence[Fingerprint]) -> list[int]:
     ranked = [fingerprints[at] for at in order]
     textures = np.stack([one.texture for one in ranked])
     pairs = alike_pairs(textures, np.array([(one.width, one.height) for one in ranked]))
-    roots = _roots(count, [(order[one], order[other]) for one, other in pairs])
+    joined = DisjointSets[int]()
+    for one, other in pairs:
+        joined.join(joined.find(order[other]), joined.find(order[one]))
     numbers: dict[int, int] = {}
-    return [numbers.setdefault(root, len(numbers)) for root in roots]
+    return [numbers.setdefault(joined.find(at), len(numbers)) for at in range(count)]
 
 
 def file_group(sha256: str) -> str:
@@ -126,18 +129,3 @@ def _texture(grey: NDArray[np.float32]) -> NDArray[np.float16]:
 
 def _sort_key(one: Fingerprint) -> tuple[int, int, bytes]:
     return one.width, one.height, one.texture.tobytes()
-
-
-def _roots(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """Union-find: the root of each of ``count`` positions."""
-    root = list(range(count))
-
-    def find(at: int) -> int:
-        while root[at] != at:
-            root[at] = root[root[at]]
-            at = root[at]
-        return at
-
-    for one, other in pairs:
-        root[find(one)] = find(other)
-    return [find(at) for at in range(count)]
