@@ -52,7 +52,7 @@ bench-mutated: $(tests)
 
 # Seconds of learning to the same average precision, beside the loop that the project grew from. FLAGS="--data DIR".
 bench-training: $(runtime)
-	$(PYTHON) -m mltasks.vision.bench_training $(FLAGS)
+	$(PYTHON) -m mltasks.vision.benchmarks.training $(FLAGS)
 
 # docs/img/pages and docs/pages.md, from a plant of their own in a temporary folder; some 15 minutes on two cores.
 screenshots: $(tests)

@@ -14,7 +14,7 @@ from inspection.bucket_images import RETRY_AFTER
 from inspection.local_images import is_disk_full
 from inspection.refusals import DiskFull, Refusal, StoreUnavailable
 from mltasks.store_errors import StoreAway
-from mltasks.vision.images import ImageError
+from mltasks.vision.data.image_header import ImageError
 
 STATUS = {
     "invalid_request": 400,

@@ -20,7 +20,7 @@ from inspection.api_schema import INSPECTION_ID
 from inspection.heatmaps import KINDS, LAYERS
 from inspection.models import Inspection
 from inspection.refusals import ImageMissing
-from mltasks.vision.maps import DRAWING
+from mltasks.vision.serving.heatmaps import DRAWING
 
 
 class Picture(OneInspection):

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 from inspection.models import Inspection
 from inspection.refusals import Refusal
 from inspection.uploads import Upload
-from mltasks.vision.images import ImageError
+from mltasks.vision.data.image_header import ImageError
 
 Away = (OperationalError, InterfaceError)
 

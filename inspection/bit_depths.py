@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from inspection.models import Product, Station
-from mltasks.vision.bit_depths import SettleBitDepth
+from mltasks.vision.data.bit_depths import SettleBitDepth
 
 logger = logging.getLogger(__name__)
 

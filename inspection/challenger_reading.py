@@ -11,8 +11,8 @@ from inspection.judged import Judged, Learned, Word
 from inspection.models import Challenge, Inspection, Reason, Rescore, Verdict
 from inspection.part_identity import PartIdentities
 from inspection.sample_size import MIN_PARTS, too_few
-from mltasks.vision.intervals import Estimate, proportion
-from mltasks.vision.weighted import mean_difference
+from mltasks.vision.stats.intervals import Estimate, proportion
+from mltasks.vision.stats.weighted_estimates import mean_difference
 
 MOST = 5000  # the newest parts that a look counts
 SHOWN = 24

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from inspection import ranking, storage
 from inspection.models import Fingerprint, Inspection, InspectionQuerySet, Product, Verdict
-from mltasks.vision import images, likeness, repeats
+from mltasks.vision.data import decoding, duplicate_groups, incremental_duplicates
 from mltasks.vision.types import Roi
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 64
 KNOWN = 128
 # A texture without marks is like no other.
-BLANK = likeness.Fingerprint(1, 1, np.zeros((likeness.SIDE, likeness.SIDE), np.float16))
+BLANK = duplicate_groups.Fingerprint(1, 1, np.zeros((duplicate_groups.SIDE, duplicate_groups.SIDE), np.float16))
 
 
 def compare(product: Product) -> int:
@@ -38,7 +38,7 @@ def compare(product: Product) -> int:
     if not parts:
         return 0
     known = list(_seen(product).select_related("fingerprint").order_by("-received_at")[:KNOWN])[::-1]
-    found = repeats.likest_earlier(_fingerprints(known), _fingerprints(parts))
+    found = incremental_duplicates.likest_earlier(_fingerprints(known), _fingerprints(parts))
     firsts = _firsts(known, parts, found)
     alike = {part.pk: one.likeness for part, one in zip(parts, found, strict=True)}
     with transaction.atomic():
@@ -52,7 +52,7 @@ def compare(product: Product) -> int:
 
 
 def _firsts(
-    known: Sequence[Inspection], parts: Sequence[Inspection], found: Sequence[repeats.Likest]
+    known: Sequence[Inspection], parts: Sequence[Inspection], found: Sequence[incremental_duplicates.Likest]
 ) -> dict[UUID, UUID]:
     """Of each part that repeats another the first of its run."""
     first = [part.repeat_of_id or part.pk for part in known]
@@ -68,7 +68,7 @@ def _seen(product: Product) -> InspectionQuerySet:
     return Inspection.objects.filter(routed | Q(state=Inspection.State.IMPORTED), product=product)
 
 
-def _fingerprints(parts: Iterable[Inspection]) -> list[likeness.Fingerprint]:
+def _fingerprints(parts: Iterable[Inspection]) -> list[duplicate_groups.Fingerprint]:
     """Of each part its fingerprint, as it is stored or taken now and stored."""
     found, new = [], []
     for part in parts:
@@ -78,22 +78,24 @@ def _fingerprints(parts: Iterable[Inspection]) -> list[likeness.Fingerprint]:
         taken = _taken(part)
         found.append(taken or BLANK)
         if taken is not None:
-            texture = repeats.pack(taken.texture)
+            texture = incremental_duplicates.pack(taken.texture)
             new.append(Fingerprint(inspection=part, width=taken.width, height=taken.height, texture=texture))
     Fingerprint.objects.bulk_create(new, ignore_conflicts=True)
     return found
 
 
-def _unpacked(stored: Fingerprint) -> likeness.Fingerprint:
-    return likeness.Fingerprint(stored.width, stored.height, repeats.unpack(bytes(stored.texture)))
+def _unpacked(stored: Fingerprint) -> duplicate_groups.Fingerprint:
+    return duplicate_groups.Fingerprint(
+        stored.width, stored.height, incremental_duplicates.unpack(bytes(stored.texture))
+    )
 
 
-def _taken(part: Inspection) -> likeness.Fingerprint | None:
+def _taken(part: Inspection) -> duplicate_groups.Fingerprint | None:
     """None for an image that can't be read: who reviews the part sees as much."""
     roi = Roi.stored(part.roi)
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     try:
-        return likeness.fingerprint(storage.image_path(part), roi, limits=limits, bit_depth=part.bit_depth)
-    except (images.ImageError, OSError) as error:
+        return duplicate_groups.fingerprint(storage.image_path(part), roi, limits=limits, bit_depth=part.bit_depth)
+    except (decoding.ImageError, OSError) as error:
         logger.warning("No fingerprint of %s: %s", part.pk, error)
         return None

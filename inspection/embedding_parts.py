@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from inspection import storage
 from inspection.models import Embedding, Inspection
-from mltasks.vision import images
-from mltasks.vision.embedding import DIMENSIONS
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.data import decoding
+from mltasks.vision.serving.scorer import Scorer
+from mltasks.vision.types import DIMENSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def point_of(part: Inspection, scorer: Scorer) -> NDArray[np.float32]:
     size = scorer.input_size
     try:
         image = storage.load_image(part, size).array(size)
-    except (images.ImageError, OSError) as error:
+    except (decoding.ImageError, OSError) as error:
         logger.warning("%s can't be compared with others: %s", part.pk, error)
         return NOWHERE
     point = scorer.look(image).embedding

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField, HnswIndex
 
-from mltasks.vision.embedding import DIMENSIONS
+from mltasks.vision.types import DIMENSIONS
 
 
 class Embedding(models.Model):

@@ -2,7 +2,7 @@
 
 Only parts that neither version learned from are evidence: the locked holdout, and what was labeled since. The figures
 are those of the line, not of the labels: each part is weighed by one over its chance to be looked at
-(`mltasks.vision.weighted`); what they would be without stands beside them.
+(`mltasks.vision.stats.weighted_estimates`); what they would be without stands beside them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from inspection import judged as judged_parts
 from inspection.judged import Judged, Word
 from inspection.models import Inspection, Replay, Verdict
-from mltasks.vision.intervals import Estimate, proportion
-from mltasks.vision.paired import mcnemar
+from mltasks.vision.stats.intervals import Estimate, proportion
+from mltasks.vision.stats.paired_tests import mcnemar
+from mltasks.vision.stats.weighted_estimates import mean_difference, weighted_proportion
 from mltasks.vision.types import Costs
-from mltasks.vision.weighted import mean_difference, weighted_proportion
 
 Figures = dict[str, Any]
 SHEET = 240  # parts that the contact sheet can show

@@ -10,17 +10,17 @@ from inspection.refusals import NoHeatmap
 from inspection.score_maps import ScoreMaps
 from mltasks import serving
 from mltasks.models import ModelVersion
-from mltasks.vision import maps
-from mltasks.vision.bundle import BundleCorrupt
+from mltasks.vision.serving import heatmaps
+from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.types import InputSize
 
 logger = logging.getLogger(__name__)
 LONGEST_SIDE = 1024
-LAYERS: dict[str, maps.Layer] = {"evidence": "evidence", "anomaly": "anomaly"}
-KINDS: dict[str, maps.Kind] = {"both": "both", "evidence": "evidence", "anomaly": "anomaly"}
+LAYERS: dict[str, heatmaps.Layer] = {"evidence": "evidence", "anomaly": "anomaly"}
+KINDS: dict[str, heatmaps.Kind] = {"both": "both", "evidence": "evidence", "anomaly": "anomaly"}
 
 
-def draw(inspection: Inspection, kind: maps.Kind = "both") -> bytes:
+def draw(inspection: Inspection, kind: heatmaps.Kind = "both") -> bytes:
     """A PNG of the region of interest under the maps, at most LONGEST_SIDE pixels a side.
 
     The maps are those stored with the verdict; of parts scored before maps were stored, its version makes them anew.
@@ -29,24 +29,24 @@ def draw(inspection: Inspection, kind: maps.Kind = "both") -> bytes:
     """
     found = _found(inspection)
     shown = storage.load_image(inspection, InputSize(LONGEST_SIDE, LONGEST_SIDE))
-    return maps.render_heatmap(shown.array(_shown_size(shown.box)), found, kind)
+    return heatmaps.render_heatmap(shown.array(_shown_size(shown.box)), found, kind)
 
 
-def overlay(inspection: Inspection, layer: maps.Layer) -> bytes:
+def overlay(inspection: Inspection, layer: heatmaps.Layer) -> bytes:
     """A transparent PNG of one map over the region of interest, without the image: quick, as no image is read where
     the maps were stored. Raises as ``draw``."""
-    return maps.render_overlay(_found(inspection), layer)
+    return heatmaps.render_overlay(_found(inspection), layer)
 
 
-def _found(inspection: Inspection) -> maps.Maps:
+def _found(inspection: Inspection) -> heatmaps.Maps:
     version = inspection.model_version
     if version is None:
         raise NoHeatmap("No version scored this part, so there is no heatmap.")
     stored = ScoreMaps.objects.filter(inspection=inspection).first()
-    return maps.unpack(bytes(stored.packed)) if stored else _made_anew(inspection, version)
+    return heatmaps.unpack(bytes(stored.packed)) if stored else _made_anew(inspection, version)
 
 
-def _made_anew(inspection: Inspection, version: ModelVersion) -> maps.Maps:
+def _made_anew(inspection: Inspection, version: ModelVersion) -> heatmaps.Maps:
     try:
         scorer = serving.scorer(version)
     except BundleCorrupt as error:

@@ -20,8 +20,8 @@ from inspection.bit_depths import StationBitDepth, product_bit_depth
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import FileTooLarge, IdempotencyMismatch, InProgress
 from inspection.step_times import DATABASE, DECODE, STORE, step
-from mltasks.vision import images
-from mltasks.vision.bit_depths import SettleBitDepth
+from mltasks.vision.data import decoding
+from mltasks.vision.data.bit_depths import SettleBitDepth
 from mltasks.vision.types import Roi
 
 RETRY_AFTER = 1  # second: a score takes a fraction of one
@@ -98,16 +98,16 @@ def _take(part: _Part, image: BinaryIO, began: float, folder_depth: int) -> Insp
     imported = part.source == Inspection.Source.IMPORT
     champion = scoring.Champion(None, None) if imported else scoring.champion(part.product)
     roi = Roi.stored(part.roi)
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS, min_side=part.product.min_image_side)
+    limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS, min_side=part.product.min_image_side)
     depth = _bit_depth(part, folder_depth)
     # Decoded once for all: that every byte is there, the thumbnail, and the pixels to score.
     with step(DECODE):
         size = champion.size or scoring.UNSCORED_SIZE
-        loaded = images.load(image, roi=roi, size=size, limits=limits, bit_depth=depth)
+        loaded = decoding.load(image, roi=roi, size=size, limits=limits, bit_depth=depth)
     _check_seen(loaded, champion)
     if imported and loaded.damage:
         # A camera's part waits for a person; a label without one must not rest on a damaged file.
-        raise images.ImageError("damaged_image", f"The file is damaged ({loaded.damage}). Export it again.")
+        raise decoding.ImageError("damaged_image", f"The file is damaged ({loaded.damage}). Export it again.")
     with step(STORE):
         stored = storage.store(image, loaded.header.format)
     try:
@@ -130,13 +130,13 @@ def _take(part: _Part, image: BinaryIO, began: float, folder_depth: int) -> Insp
     return _answered(scoring.score(inspection, scoring.Frame(loaded, champion, began)))
 
 
-def _check_seen(loaded: images.Loaded, champion: scoring.Champion) -> None:
+def _check_seen(loaded: decoding.Loaded, champion: scoring.Champion) -> None:
     """Refuse an image of which the version would see a strip."""
     if champion.size is None:
         return
     seen = loaded.placement(champion.size)
     if min(seen.width, seen.height) < LEAST_SEEN:
-        raise images.ImageError(
+        raise decoding.ImageError(
             "invalid_image",
             f"Version {champion.version and champion.version.number} would see {seen.width} × {seen.height} pixels of "
             f"the image; {LEAST_SEEN} on each side are needed. Send an image of the part's shape, or set the station's "
@@ -152,12 +152,12 @@ def _bit_depth(part: _Part, folder_depth: int) -> StationBitDepth | SettleBitDep
     return product_bit_depth(part.product)
 
 
-def _sharp_enough(loaded: images.Loaded) -> bool:
+def _sharp_enough(loaded: decoding.Loaded) -> bool:
     """Whether a thumbnail of what was decoded is as good as one of the file. Else it is drawn when somebody looks."""
-    return max(loaded.pixels.size) >= min(images.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
+    return max(loaded.pixels.size) >= min(decoding.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
 
 
-def _record(part: _Part, image: BinaryIO, stored: storage.StoredImage, header: images.ImageHeader) -> Inspection:
+def _record(part: _Part, image: BinaryIO, stored: storage.StoredImage, header: decoding.ImageHeader) -> Inspection:
     imported = part.source == Inspection.Source.IMPORT
     state = {"state": Inspection.State.IMPORTED} if imported else leases.first_lease()
     # Durable: the row must be committed before it is scored. An import may commit it together with its label.

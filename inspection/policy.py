@@ -9,8 +9,8 @@ from typing import Any
 from inspection.models import Product
 from inspection.routing import RoutingPolicy
 from mltasks.models import ModelVersion
-from mltasks.vision.promise import EscapeCurve
-from mltasks.vision.thresholds import Bands, cost_bands, promised_bands
+from mltasks.vision.serving.escape_guarantee import EscapeCurve
+from mltasks.vision.serving.thresholds import Bands, cost_bands, promised_bands
 
 
 def policy_of(product: Product, version: ModelVersion | None) -> RoutingPolicy:

@@ -14,7 +14,7 @@ from inspection.models import PickStrategy, Product
 from inspection.policy_changes import RECORDED, signed
 from mltasks.models import RegisteredModel
 from mltasks.storable import visible_text
-from mltasks.vision.promise import EscapePromise
+from mltasks.vision.serving.escape_guarantee import EscapePromise
 
 
 def create_product(

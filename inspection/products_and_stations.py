@@ -19,8 +19,8 @@ from inspection.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_roi, validate_training_settings
 from inspection.words import PickStrategy
 from mltasks.models import RegisteredModel
-from mltasks.vision.bit_depths import DEPTHS
-from mltasks.vision.promise import EscapePromise
+from mltasks.vision.data.bit_depths import DEPTHS
+from mltasks.vision.serving.escape_guarantee import EscapePromise
 from mltasks.vision.types import Costs, TrainConfig
 
 # What code readers of several makers send when they can't read, and what programs make of no value.

@@ -21,7 +21,7 @@ from inspection.lots import lot
 from inspection.models import Inspection, Product, Reason, Station, Verdict
 from inspection.policy import bands_of
 from mltasks.models import ModelVersion
-from mltasks.vision.queue_order import REVISION, Doubt, priority, queue_time
+from mltasks.vision.serving.queue_priority import REVISION, Doubt, priority, queue_time
 from mltasks.vision.types import Scores
 
 logger = logging.getLogger(__name__)

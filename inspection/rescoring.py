@@ -18,16 +18,16 @@ from inspection.refusals import CannotScore
 from inspection.routing import RoutingPolicy
 from mltasks import serving
 from mltasks.models import ModelVersion
-from mltasks.vision import images
-from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.data import decoding
+from mltasks.vision.serving.bundle import BundleCorrupt
+from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import Scores
 
 logger = logging.getLogger(__name__)
 
 # Written together: what a killed worker has to score again at most.
 BATCH = 32
-UNREADABLE = (FileNotFoundError, images.ImageError)
+UNREADABLE = (FileNotFoundError, decoding.ImageError)
 
 
 class Scored(NamedTuple):

@@ -21,14 +21,15 @@ from inspection.score_maps import ScoreMaps
 from inspection.step_times import DATABASE, DECODE, SCORE, step
 from mltasks import registry, standing_in
 from mltasks.models import ModelVersion
-from mltasks.vision import images, maps
+from mltasks.vision.data import decoding
+from mltasks.vision.serving import heatmaps
 from mltasks.vision.types import InputSize, Scores
 
 logger = logging.getLogger(__name__)
 
 ERROR_LENGTH = 2000
 # What a part is decoded for while no version scores
-UNSCORED_SIZE = InputSize(images.THUMBNAIL_SIDE, images.THUMBNAIL_SIDE)
+UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Frame:
     """What intake has in memory: the image decoded for this champion, and when the request arrived
     (``time.perf_counter``)."""
 
-    loaded: images.Loaded
+    loaded: decoding.Loaded
     champion: Champion
     arrived: float
 
@@ -116,12 +117,12 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
         pixels = loaded.array(size)
     with step(SCORE):
         scores, found, embedding = scorer.look(pixels)
-        packed = maps.pack(found, loaded.placement(size), size)
+        packed = heatmaps.pack(found, loaded.placement(size), size)
     decision = routing.decide(scores, policy, audit_draw=draw, damaged=bool(loaded.damage))
     return Outcome(decision, version, scores, packed, embedding, scorer.space)
 
 
-def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> images.Loaded:
+def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> decoding.Loaded:
     if frame is not None and frame.champion.size == size:
         return frame.loaded
     return storage.load_image(inspection, size)

@@ -21,7 +21,7 @@ from inspection import rescoring
 from inspection.models import Challenge, Inspection, InspectionQuerySet, Product, Rescore
 from inspection.routing import shadow_draw
 from mltasks.models import ModelVersion
-from mltasks.vision.bundle import BundleCorrupt
+from mltasks.vision.serving.bundle import BundleCorrupt
 
 logger = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from inspection.local_images import LocalImages, room_for
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
 from mltasks import file_cache, stored_files, whole_files
-from mltasks.vision import image_facts, images
-from mltasks.vision.bit_depths import FULL, LEAST
+from mltasks.vision.data import decoding, image_facts
+from mltasks.vision.data.bit_depths import FULL, LEAST
 from mltasks.vision.types import InputSize, Roi
 
 logger = logging.getLogger(__name__)
@@ -121,8 +121,8 @@ def thumbnail(inspection: Inspection) -> Path:
         if stored_files.is_shared():
             file_cache.use(path)
         return path
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
-    jpeg = images.thumbnail(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
+    limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    jpeg = decoding.thumbnail(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
     return store_thumbnail(inspection.image_sha256, jpeg, inspection.bit_depth)
 
 
@@ -137,19 +137,19 @@ def open_image(inspection: Inspection) -> BinaryIO:
     return image_path(inspection).open("rb")
 
 
-def load_image(inspection: Inspection, size: InputSize) -> images.Loaded:
+def load_image(inspection: Inspection, size: InputSize) -> decoding.Loaded:
     """Decode its region of interest for ``size``. Raises FileNotFoundError, and ImageError as ``images.load``."""
     roi = Roi.stored(inspection.roi)
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     path, depth = image_path(inspection), inspection.bit_depth
-    return images.load(path, roi=roi, size=size, limits=limits, bit_depth=depth)
+    return decoding.load(path, roi=roi, size=size, limits=limits, bit_depth=depth)
 
 
 def as_png(inspection: Inspection) -> bytes:
     """The whole image, upright, as a PNG of 8-bit RGB. Raises FileNotFoundError."""
-    limits = images.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
+    limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     out = io.BytesIO()
-    loaded = images.load(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
+    loaded = decoding.load(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
     loaded.pixels.save(out, "PNG", compress_level=1)
     return out.getvalue()
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from inspection import storage
 from inspection.refusals import Refusal
-from mltasks.vision.images import Loaded
+from mltasks.vision.data.decoding import Loaded
 
 logger = logging.getLogger(__name__)
 # Each holds a decoded image.

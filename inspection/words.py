@@ -33,7 +33,7 @@ class Reason(models.TextChoices):
 
 
 class PickStrategy(models.TextChoices):
-    """What makes a waiting part worth an early look; computed by ``mltasks.vision.queue_order``."""
+    """What makes a waiting part worth an early look; computed by ``mltasks.vision.serving.queue_priority``."""
 
     EXPECTED_COST = "expected_cost", _("Expected cost of letting it pass")
     UNCERTAINTY = "uncertainty", _("The model's uncertainty")

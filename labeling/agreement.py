@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from inspection.models import Product, Verdict
 from labeling.answering import agree, word
 from labeling.models import Label, Recheck
-from mltasks.vision.agreement import kappa
-from mltasks.vision.intervals import Estimate
+from mltasks.vision.stats.intervals import Estimate
+from mltasks.vision.stats.kappa import kappa
 
 MOST = 24  # rows that a page can show
 Pair = tuple[Label, Label]

@@ -9,8 +9,8 @@ from inspection.part_identity import PartIdentities
 from labeling.models import Label, LabelQuerySet, Recheck, current_name
 from mltasks import snapshots, stored_files
 from mltasks.models import DatasetSnapshot
-from mltasks.vision.data import DisjointSets
-from mltasks.vision.likeness import file_group
+from mltasks.vision.data.disjoint_sets import DisjointSets
+from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.types import HOLDOUT, Roi, Sample
 
 

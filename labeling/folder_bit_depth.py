@@ -7,9 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from mltasks.vision.bit_depths import FULL
-from mltasks.vision.image_facts import needed_bit_depth
-from mltasks.vision.images import ImageError, Limits
+from mltasks.vision.data.bit_depths import FULL
+from mltasks.vision.data.image_facts import needed_bit_depth
+from mltasks.vision.data.image_header import ImageError, Limits
 
 
 def settle(paths: Iterable[Path]) -> int:

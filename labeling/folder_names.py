@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from labeling.type_names import fold
-from mltasks.vision.folders import GOOD_FOLDERS
+from mltasks.vision.types import GOOD_FOLDERS
 
 UNNAMED_DEFECT = "bad"
 # Written by file managers, network drives and archivers, compared without case. Names that begin with a dot are too.

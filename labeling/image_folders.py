@@ -11,7 +11,7 @@ from labeling import folder_names, type_names
 from labeling.folder_names import UNNAMED_DEFECT
 from labeling.type_names import fold
 from mltasks.file_names import printable, readable
-from mltasks.vision.folders import IMAGE_SUFFIXES
+from mltasks.vision.types import IMAGE_SUFFIXES
 
 
 class NotAnImageFolder(ValueError):  # noqa: N818 - what the person gave, in words

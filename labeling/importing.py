@@ -18,7 +18,7 @@ from labeling.earlier_labels import EarlierLabels, VerdictPair
 from labeling.image_folders import Entry, Listing, Names, Unfit, read_folder
 from labeling.models import DefectType, Label
 from mltasks.file_names import readable
-from mltasks.vision.images import ImageError
+from mltasks.vision.data.image_header import ImageError
 
 ImportProgress = Callable[[int, int], None]
 # Files committed together: a commit waits for the disk, and an import that is cut off loses at most one batch.

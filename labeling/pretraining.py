@@ -14,8 +14,8 @@ from labeling.datasets import standing_labels, take_snapshot
 from mltasks import pretraining
 from mltasks.models import BackboneRun, DatasetSnapshot
 from mltasks.pictures import Stored
-from mltasks.vision.data import NotEnoughLabels
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.data.splits import NotEnoughLabels
+from mltasks.vision.pretrain.pretraining_config import Lesson
 
 # Of these a lesson draws its images: a line that sends a part a second fills them in a day.
 NEWEST = 50_000

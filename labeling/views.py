@@ -31,7 +31,7 @@ from labeling.timeline import timeline
 from mltasks.choice import remember
 from mltasks.models import BackboneRun, TrainingRun
 from mltasks.signed_in import needs, person, whole_number
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.pretrain.pretraining_config import Lesson
 
 may_look = needs("inspection.view_inspection")
 LOOKS = ("table", "sheet")

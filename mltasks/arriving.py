@@ -17,8 +17,8 @@ from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.parcel import Signed
 from mltasks.signing import in_groups
 from mltasks.version_document import VersionDocument
-from mltasks.vision import bundle
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.serving import bundle
+from mltasks.vision.serving.scorer import Scorer
 
 
 class ImportRefused(ValueError):  # noqa: N818 - what happened, as the person reads it

@@ -11,7 +11,7 @@ from django.conf import settings
 from mltasks import stored_files
 from mltasks.fetching import fetch
 from mltasks.models import BackboneRun, RegisteredModel
-from mltasks.vision.bundle import file_sha256
+from mltasks.vision.serving.bundle import file_sha256
 from mltasks.vision.types import TrainConfig
 
 # Between a path and the hash that its file must have

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mltasks.held_out import Said, said_by
 from mltasks.models import ModelVersion, SnapshotItem
-from mltasks.vision.data import part_keys
-from mltasks.vision.intervals import Estimate, proportion
-from mltasks.vision.likeness import file_group
-from mltasks.vision.paired import Paired, holm, mcnemar
+from mltasks.vision.data.duplicate_groups import file_group
+from mltasks.vision.data.splits import part_keys
+from mltasks.vision.stats.intervals import Estimate, proportion
+from mltasks.vision.stats.paired_tests import Paired, holm, mcnemar
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # A difference that chance would show less often than this is none of chance's.

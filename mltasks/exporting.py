@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from mltasks import parcel, signing, version_document, version_files
 from mltasks.models import ModelVersion
 from mltasks.version_document import StoredFile
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 
 SUFFIX = ".slv"
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from mltasks import whole_files
 from mltasks.store_errors import StoredFileDamaged
-from mltasks.vision.bundle import file_sha256
+from mltasks.vision.serving.bundle import file_sha256
 
 logger = logging.getLogger(__name__)
 

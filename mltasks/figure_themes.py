@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mltasks.vision.colours import FAIL_INK, INK, LINE, MUTED, NOVELTY, PANEL, PASS_INK, RAISED, REVIEW
+from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, LINE, MUTED, NOVELTY, PANEL, PASS_INK, RAISED, REVIEW
 
 # Light colour by stored colour; text and lines keep a contrast of 4.5:1 and 3:1.
 _LIGHT = {

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from mltasks import whole_files
 from mltasks.fetching import fetch
-from mltasks.vision.bundle import file_sha256
+from mltasks.vision.serving.bundle import file_sha256
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mltasks import version_files
 from mltasks.models import ModelVersion
 from mltasks.store_errors import StoreAway
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from mltasks.vision.types import DEFECT
 
 logger = logging.getLogger(__name__)

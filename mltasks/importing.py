@@ -19,7 +19,7 @@ from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, Train
 from mltasks.reporting import RunReporter, beating
 from mltasks.scratch import scratch
 from mltasks.signing import in_groups
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 
 # Seconds between the tries of a bucket that is away: a person waits.
 PATIENCE = (1.0, 2.0)

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
 from mltasks.report_words import share
-from mltasks.vision.calibrators import Calibrator
+from mltasks.vision.serving.calibrator import Calibrator
 
 DETECTORS: dict[str, Promise] = {
     "together": gettext_lazy("Detectors together"),

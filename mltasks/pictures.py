@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from mltasks.vision.pretrain.lesson import Picture
+from mltasks.vision.pretrain.pretraining_config import Picture
 from mltasks.vision.types import Roi
 
 # From so many unlabeled images on, the labeled ones are left out: the measurement is cleaner and nothing is missed.

@@ -24,11 +24,11 @@ from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
 from mltasks.pictures import Choice, Stored, choose
 from mltasks.reporting import RunReporter
 from mltasks.snapshots import samples_at_hand
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.pretrain.pretraining_config import Lesson
 from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
 
 if TYPE_CHECKING:
-    from mltasks.vision.pretrain.teach import Task, Taught
+    from mltasks.vision.pretrain.pretrain import Task, Taught
 
 
 class LessonRefused(ValueError):  # noqa: N818 - a state of the thing, named as the operator sees it
@@ -147,7 +147,7 @@ def execute(
 def _learn(run: BackboneRun, progress: ProgressCallback) -> Taught:
     progress(Progress(0.0, "Loading the learning libraries"))
     calm_threads()
-    from mltasks.vision.pretrain.teach import teach  # late: torch, which only a training process may load
+    from mltasks.vision.pretrain.pretrain import teach  # late: torch, which only a training process may load
 
     files = ((name, sha256) for name, sha256, *_ in run.pictures)
     with stored_files.at_hand(files, stored_files.PATIENCE) as root, _samples(run) as samples:
@@ -162,7 +162,7 @@ def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
 
 def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> Task:
     """``root`` is the folder that the pictures lie in."""
-    from mltasks.vision.pretrain.teach import Task, imagenet_at_hand
+    from mltasks.vision.pretrain.pretrain import Task, imagenet_at_hand
 
     current = backbones.weights_at_hand(run.config["current"])
     rivals = {"shipped": "shipped"}

@@ -12,8 +12,8 @@ from mltasks.former_champions import former_champions
 from mltasks.gate import GateClosed
 from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
 from mltasks.storable import visible_text
-from mltasks.vision import bundle
-from mltasks.vision.bundle import BundleCorrupt
+from mltasks.vision.serving import bundle
+from mltasks.vision.serving.bundle import BundleCorrupt
 
 __all__ = [
     "PERMISSION",

@@ -9,7 +9,7 @@ from typing import Any
 from mltasks import version_files
 from mltasks.models import ModelVersion
 from mltasks.store_errors import StoreAway
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Counter, Gauge
 
 from mltasks.models import ModelVersion
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.serving.scorer import Scorer
 
 _VERSIONS = Gauge("second_look_scorer_versions", "Versions loaded for scoring.", multiprocess_mode="livesum")
 _BYTES = Gauge("second_look_scorer_bytes", "Estimated memory of loaded versions.", multiprocess_mode="livesum")

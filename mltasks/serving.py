@@ -11,7 +11,7 @@ from mltasks import version_files
 from mltasks.machine_turns import MachineTurns
 from mltasks.models import ModelVersion
 from mltasks.scorer_cache import ScorerCache
-from mltasks.vision.scorer import Scorer, Turn
+from mltasks.vision.serving.scorer import Scorer, Turn
 
 
 def _loaded(version: ModelVersion, turn: Turn) -> Scorer:

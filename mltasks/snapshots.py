@@ -16,8 +16,8 @@ from django.db.models import Max
 
 from mltasks import stored_files
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
-from mltasks.vision.data import assign_splits
-from mltasks.vision.likeness import file_group, group_samples
+from mltasks.vision.data.duplicate_groups import file_group, group_samples
+from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample, TrainConfig
 
 _BATCH = 1000

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from mltasks import serving
 from mltasks.former_champions import former_champions
 from mltasks.models import ModelVersion
-from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.serving.bundle import BundleCorrupt
+from mltasks.vision.serving.scorer import Scorer
 
 logger = logging.getLogger(__name__)
 

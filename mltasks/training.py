@@ -23,7 +23,7 @@ from mltasks.snapshots import samples_at_hand
 from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
 
 if TYPE_CHECKING:
-    from mltasks.vision.learn import Learned
+    from mltasks.vision.export.learn import Learned
 
 
 def start(
@@ -107,7 +107,7 @@ def _learn(run: TrainingRun, progress: ProgressCallback) -> Learned:
     with samples_at_hand(run.snapshot) as samples:
         progress(Progress(0.0, "Loading the learning libraries"))
         calm_threads()
-        from mltasks.vision.learn import learn  # late: torch, which only a training process may load
+        from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
 
         learned = learn(samples, config, _bundle_dir(run), progress)
     version_files.publish(run.bundle_name)

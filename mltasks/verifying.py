@@ -17,7 +17,7 @@ from mltasks.executing import calm_threads
 from mltasks.models import DatasetSnapshot, ImportedVersion, ModelVersion, Verification
 from mltasks.scratch import scratch
 from mltasks.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
 
 # Between machines the same recipe rounds otherwise: figures may differ by so much.
@@ -148,7 +148,7 @@ def _again(progress: ProgressCallback) -> ProgressCallback:
 
 def _learn(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
     calm_threads()
-    from mltasks.vision.learn import learn  # late: torch, which only a training process may load
+    from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
 
     return learn(samples, config, folder, progress)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from mltasks import signing, strict_json
 from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.snapshots import manifest_sha256
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from mltasks.vision.types import HOLDOUT
 
 FORMAT = 1

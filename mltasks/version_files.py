@@ -14,7 +14,7 @@ from django.conf import settings
 
 from mltasks import packed, stored_files
 from mltasks.models import ModelVersion
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 
 logger = logging.getLogger(__name__)
 

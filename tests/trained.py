@@ -26,7 +26,7 @@ from tests.once import once_for_all
 
 if TYPE_CHECKING:  # Django is not set up yet when pytest loads this plugin
     from mltasks.models import ModelVersion, RegisteredModel
-    from mltasks.vision.learn import Learned
+    from mltasks.vision.export.learn import Learned
 
 CONFIG = TrainConfig(
     height=64,
@@ -107,7 +107,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 def learned_by(config: TrainConfig, factory: pytest.TempPathFactory, name: str) -> Learned:
     """What the drawn parts teach by ``config``, once a test run."""
-    from mltasks.vision.learn import learn  # late: only tests that need a version pay for torch
+    from mltasks.vision.export.learn import learn  # late: only tests that need a version pay for torch
 
     def make(folder: Path) -> Learned:
         return learn(labeled_samples(folder / "parts"), config, folder / "bundle")

@@ -10,8 +10,8 @@ from typing import Any
 
 from mltasks import registry
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.vision import bundle
-from mltasks.vision.learn import Learned
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving import bundle
 from tests.trained import _make as make
 from tests.trained import rewrite
 

@@ -17,7 +17,7 @@ from webapp.client_address import unusable
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
 _SHORTEST_KEY, _SHORTEST_TOKEN, _FEWEST_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
-# Kept equal to those of mltasks.vision.backbones, which can't be asked: it imports torch.
+# Kept equal to those of mltasks.vision.networks.backbones, which can't be asked: it imports torch.
 KNOWN_BACKBONES = frozenset({"resnet18"})
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
 _HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")

@@ -14,7 +14,7 @@ from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
 from inspection.refusals import Refusal
 from mltasks.signed_in import needs, person
-from mltasks.vision.images import ImageError
+from mltasks.vision.data.image_header import ImageError
 from webapp import facts
 
 may_look = needs("inspection.view_inspection")

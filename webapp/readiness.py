@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from mltasks import stored_files, version_files
 from mltasks.models import ModelVersion
 from mltasks.store_errors import StoreAway
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 
 OK = "ok"
 # Directory, digest and file times of bundles that were whole: hashing 100 MB at every probe would be a load of its own.

@@ -1,4 +1,10 @@
-"""Frozen values that cross floors. Imports nothing heavy, so that every process may import it."""
+"""Frozen values that cross floors. Imports nothing heavy, so that every process may import it.
+
+Folders of labeled parts: which names hold good ones, and which files are images. Imports nothing.
+
+A part as a point: what a network sees of it, in so few numbers that a database can look for the nearest. What draws
+it is `embedder`; this much is known without torch.
+"""
 
 from __future__ import annotations
 
@@ -200,3 +206,12 @@ ProgressCallback = Callable[[Progress], None]
 
 def no_progress(_: Progress) -> None:
     """A callback that reports to nobody."""
+
+
+DIMENSIONS = 256
+# Goes up when the same network would draw other points: those of two recipes can't be compared.
+RECIPE = 1
+
+
+GOOD_FOLDERS = frozenset({"good", "ok", "pass"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})

@@ -12,9 +12,10 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from mltasks.vision.data.decoding import load
+from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.plates import PartKind
-from mltasks.vision.images import ImageError, load
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection.models import Embedding, Inspection, Product
-from mltasks.vision.embedding import DIMENSIONS
+from mltasks.vision.types import DIMENSIONS
 
 Point = NDArray[np.float32]
 

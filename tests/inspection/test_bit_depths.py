@@ -15,7 +15,7 @@ from PIL import Image
 from inspection import comparing, storage, sweeping, thumbnails
 from inspection.bit_depths import StationBitDepth
 from inspection.models import Inspection, Station
-from mltasks.vision.images import decode
+from mltasks.vision.data.decoding import decode
 from tests.inspection.conftest import Receive, Sender
 from tests.inspection.pictures import drawn, encoded
 from tests.inspection.scoring.conftest import tell as tell

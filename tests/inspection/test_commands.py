@@ -15,7 +15,7 @@ from inspection.models import Product, Station, StationKey
 from inspection.products import create_product
 from inspection.stations import create_station, new_key, revoke
 from mltasks.models import RegisteredModel
-from mltasks.vision.promise import EscapePromise
+from mltasks.vision.serving.escape_guarantee import EscapePromise
 from tests.inspection.conftest import Sender
 
 pytestmark = pytest.mark.django_db

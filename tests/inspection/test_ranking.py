@@ -15,7 +15,7 @@ from inspection import products, ranking, sweeping
 from inspection.models import Inspection, PickStrategy, Product, Station
 from inspection.tasks import order_queue
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.vision import picking
+from mltasks.vision.benchmarks.active_learning import pool_selection
 from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.told import Told
@@ -58,8 +58,8 @@ def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_default_is_that_of_picking(product: Product) -> None:
-    assert set(PickStrategy.values) == set(picking.STRATEGIES)
-    assert product.pick_strategy == picking.DEFAULT_STRATEGY
+    assert set(PickStrategy.values) == set(pool_selection.STRATEGIES)
+    assert product.pick_strategy == pool_selection.DEFAULT_STRATEGY
 
 
 def test_a_part_that_goes_to_a_person_gets_its_place_at_once(tell: Any, receive: Receive) -> None:

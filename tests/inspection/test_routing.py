@@ -22,8 +22,8 @@ from inspection.routing import (
     audit_draw,
     decide,
 )
-from mltasks.vision.promise import EscapeCurve, EscapePromise
-from mltasks.vision.thresholds import cost_bands, promised_bands
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
+from mltasks.vision.serving.thresholds import cost_bands, promised_bands
 from mltasks.vision.types import Costs, Scores
 
 probabilities = st.floats(0, 1)

@@ -18,7 +18,7 @@ from inspection import storage, thumbnails
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
 from mltasks import stored_files, whole_files
-from mltasks.vision.images import Loaded
+from mltasks.vision.data.decoding import Loaded
 from tests.inspection.conftest import Receive, Sender, error_of
 from tests.inspection.pictures import jpeg
 

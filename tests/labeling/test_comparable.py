@@ -19,7 +19,7 @@ from inspection.models import Embedding, Inspection, Product
 from labeling import comparable, review
 from labeling.models import Label
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.vision.scorer import Look
+from mltasks.vision.serving.scorer import Look
 from mltasks.vision.types import InputSize
 from tests.inspection.points import toward
 from tests.inspection.scoring.told import Told, scores

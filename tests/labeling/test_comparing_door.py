@@ -11,7 +11,7 @@ from django.test import Client
 from inspection.models import Product
 from labeling import queue
 from mltasks.models import EvaluationReport, ModelVersion, Promotion, TrainingRun
-from mltasks.vision.learn import Learned
+from mltasks.vision.export.learn import Learned
 from tests.labeling.conftest import make_part
 from tests.trained import MakeVersion
 from tests.versions_apart import figure, make_apart

@@ -13,8 +13,8 @@ from django.utils import timezone
 from inspection.models import Product, Verdict
 from labeling import datasets, review
 from labeling.models import DefectType, Label
-from mltasks.vision.data import NotEnoughLabels
-from mltasks.vision.likeness import file_group
+from mltasks.vision.data.duplicate_groups import file_group
+from mltasks.vision.data.splits import NotEnoughLabels
 from mltasks.vision.types import Roi
 from tests.labeling.conftest import make_part, make_product
 

@@ -21,7 +21,7 @@ from labeling import datasets, holdout, part_id_notes, references
 from labeling.models import Label
 from labeling.pretraining import stored_images
 from mltasks.models import TrainingRun
-from mltasks.vision.data import assign_splits
+from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.types import TrainConfig
 from tests.labeling.conftest import make_part, make_product, unsaved_part
 

@@ -19,7 +19,7 @@ from redis import Redis
 from inspection.models import Inspection, Product
 from labeling.pretraining import pretrain, stored_images
 from mltasks.models import BackboneRun, DatasetSnapshot
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.pretrain.pretraining_config import Lesson
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.taught import QUICK, teach
 from tests.trained import labeled_samples

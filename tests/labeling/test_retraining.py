@@ -16,7 +16,7 @@ from inspection.models import Product
 from labeling.retraining import retrain
 from mltasks import registry
 from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, TrainingRun
-from mltasks.vision.data import NotEnoughLabels
+from mltasks.vision.data.splits import NotEnoughLabels
 from tests.labeling.conftest import make_person, make_product
 from tests.labeling.taught import QUICK, teach
 from tests.trained import MakeVersion

@@ -18,9 +18,9 @@ from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.pictures import Stored
 from mltasks.pretraining import LessonRefused
-from mltasks.vision.backbones import WeightsError
-from mltasks.vision.pretrain import judging
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.networks.backbones import WeightsError
+from mltasks.vision.pretrain import backbone_comparison
+from mltasks.vision.pretrain.pretraining_config import Lesson
 from mltasks.vision.types import TrainConfig
 from tests.trained import PLAIN, labeled_samples
 
@@ -58,7 +58,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
             return np.tile(targets if good else 1 - targets, (repeats, 1))
 
         seen: list[bool] = []
-        monkeypatch.setattr(judging, "out_of_fold", scores)
+        monkeypatch.setattr(backbone_comparison, "out_of_fold", scores)
 
     return say
 

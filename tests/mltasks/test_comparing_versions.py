@@ -10,7 +10,7 @@ from mltasks.comparing_versions import choose, cost_alike, defect_types, figures
 from mltasks.disagreeing import disagreement
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.reading import Reading, stands_out
-from mltasks.vision.learn import Learned
+from mltasks.vision.export.learn import Learned
 from tests.trained import MakeVersion
 from tests.versions_apart import figure, make_apart
 

@@ -19,8 +19,8 @@ from mltasks import hints, registry, training
 from mltasks.leases import LeaseLost, RunNotAvailable
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.snapshots import freeze
-from mltasks.vision import bundle
-from mltasks.vision import learn as learning
+from mltasks.vision.export import learn
+from mltasks.vision.serving import bundle
 from mltasks.vision.types import Progress
 from tests.trained import PLAIN, MakeVersion, labeled_samples
 
@@ -57,14 +57,14 @@ def test_it_makes_a_version_with_its_report(run: TrainingRun) -> None:
 
 
 @pytest.fixture
-def quick(learned: learning.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(learned: learn.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a training write the session's version instead of learning one of its own."""
 
-    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learning.Learned:
+    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learn.Learned:
         shutil.copytree(learned.bundle_dir, out_dir, copy_function=os.link)
         return replace(learned, bundle_dir=out_dir)
 
-    monkeypatch.setattr(learning, "learn", copied)
+    monkeypatch.setattr(learn, "learn", copied)
 
 
 def test_it_numbers_versions(run: TrainingRun, quick: None) -> None:
@@ -84,7 +84,7 @@ def _fail_at_once(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None
         progress(Progress(0.5, "half way"))
         raise error
 
-    monkeypatch.setattr(learning, "learn", broken)
+    monkeypatch.setattr(learn, "learn", broken)
 
 
 def test_a_failed_training_leaves_the_champion_and_says_why(
@@ -118,14 +118,14 @@ def test_settings_that_cannot_work_are_said_in_words(run: TrainingRun) -> None:
 def test_it_leaves_no_version_when_its_lease_is_lost(
     run: TrainingRun, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = learning.learn
+    whole = learn.learn
 
-    def robbed(*args: Any) -> learning.Learned:
+    def robbed(*args: Any) -> learn.Learned:
         done = whole(*args)
         TrainingRun.objects.update(state="queued", lease_token=None)
         return done
 
-    monkeypatch.setattr(learning, "learn", robbed)
+    monkeypatch.setattr(learn, "learn", robbed)
     with pytest.raises(LeaseLost):
         training.execute(run)
     assert run.state == "queued"

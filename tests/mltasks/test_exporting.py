@@ -17,7 +17,7 @@ from django.test import Client
 
 from mltasks import exporting, signing
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
 from tests.mltasks.tiny import shrink
 from tests.trained import MakeVersion, rewrite

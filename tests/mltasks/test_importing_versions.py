@@ -25,7 +25,7 @@ from mltasks.importing import ImportRefused, import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
 from mltasks.store_errors import StoreAway
 from mltasks.verifying import record, verify
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
 from tests.mltasks.parcels import Members, OtherPlant, Said, files_below, members_of, pack, resigned
 from tests.mltasks.tiny import shrink

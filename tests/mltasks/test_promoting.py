@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connection
 
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from tests.trained import MakeVersion, rewrite
 
 RACES, PEOPLE = 1000, 50

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 
 from mltasks import registry, serving
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.serving.scorer import Scorer
 from tests.trained import PLAIN, MakeVersion, rewrite
 
 
@@ -112,7 +112,7 @@ def test_its_estimate_of_memory_is_near_what_a_version_takes(model: RegisteredMo
     script = f"""
 import numpy, openvino, psutil
 from pathlib import Path
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.serving.scorer import Scorer
 openvino.Core()
 before = psutil.Process().memory_info().rss
 scorer = Scorer.load(Path({str(version.path)!r}), threads=1)

@@ -15,7 +15,7 @@ from mltasks import file_cache, scratch, stored_files
 from mltasks.models import RegisteredModel
 from mltasks.snapshots import SnapshotDamaged, freeze, samples_at_hand
 from mltasks.store_errors import StoreAway, StoredFileDamaged
-from mltasks.vision.likeness import file_group
+from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.types import Sample
 from tests.s3 import SharedBucket
 from tests.trained import PLAIN, labeled_samples

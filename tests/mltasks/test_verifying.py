@@ -16,8 +16,8 @@ from django.core.management import CommandError, call_command
 from mltasks import stored_files, verifying
 from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, Verification
 from mltasks.verifying import Finding, verify
-from mltasks.vision import bundle
-from mltasks.vision.learn import Learned
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving import bundle
 from tests.trained import MakeVersion, rewrite
 
 

@@ -21,7 +21,7 @@ from mltasks import sweeping, tasks, verification_reading, verifying_by_worker
 from mltasks.leases import LeaseLost, RunLease
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, Verification, VerifyingRun
 from mltasks.verifying_by_worker import BeingVerified, NotLearnable, start
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
 from tests.trained import MakeVersion, rewrite
 

@@ -21,8 +21,8 @@ from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingR
 from mltasks.reports import shown_files
 from mltasks.snapshots import freeze
 from mltasks.store_errors import StoreAway, StoredFileDamaged
-from mltasks.vision import bundle
-from mltasks.vision import learn as learning
+from mltasks.vision.export import learn
+from mltasks.vision.serving import bundle
 from tests.mltasks.tiny import shrink
 from tests.s3 import SharedBucket
 from tests.trained import PLAIN, MakeVersion, labeled_samples
@@ -138,15 +138,15 @@ def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def quick(learned: learning.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(learned: learn.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a training write the session's version instead of learning one of its own."""
 
-    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learning.Learned:
+    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learn.Learned:
         assert all(sample.path.is_file() for sample in samples)
         shutil.copytree(learned.bundle_dir, out_dir, copy_function=os.link)
         return replace(learned, bundle_dir=out_dir)
 
-    monkeypatch.setattr(learning, "learn", copied)
+    monkeypatch.setattr(learn, "learn", copied)
 
 
 def begin() -> TrainingRun:

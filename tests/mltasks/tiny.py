@@ -8,7 +8,7 @@ import openvino
 import openvino.opset13 as ops
 
 from mltasks.models import ModelVersion
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 from tests.trained import PLAIN
 
 LARGE = ("model.safetensors", "serving.xml", "serving.bin")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mltasks.vision.backbones import load_backbone
 from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import labeled_set
 from mltasks.vision.drawing.plates import PartKind
-from mltasks.vision.features import Trunk, patches
-from mltasks.vision.maps import Maps, pack
-from mltasks.vision.patch_memory import remember
+from mltasks.vision.heads.patch_memory import remember
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.trunk import Trunk, patches
+from mltasks.vision.serving.heatmaps import Maps, pack
 from mltasks.vision.types import InputSize, Placement
 
 SIZE = InputSize(512, 288)

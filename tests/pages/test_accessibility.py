@@ -18,8 +18,8 @@ from labeling.models import DefectType
 from labeling.pretraining import pretrain
 from labeling.typing_defects import add_example, add_type, merge_types
 from mltasks.models import TrainingRun
-from mltasks.vision.learn import Learned
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.pretrain.pretraining_config import Lesson
 from tests.browser import DESKTOP, PHONE, Login
 from tests.pages.axe import faults
 from tests.pages.conftest import MakePerson, Receive

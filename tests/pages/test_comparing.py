@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from inspection import intake
 from inspection.models import Inspection, Product, Station
 from mltasks.models import ModelVersion
-from mltasks.vision.learn import Learned
+from mltasks.vision.export.learn import Learned
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
 from tests.trained import _drawn

@@ -13,10 +13,10 @@ from playwright.sync_api import Locator, Page, expect
 from inspection.models import Product
 from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
-from mltasks.vision.bundle import MANIFEST
-from mltasks.vision.intervals import Estimate
-from mltasks.vision.learn import Learned
-from mltasks.vision.learning_plots import labels
+from mltasks.vision.evaluation.training_plots import labels
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving.bundle import MANIFEST
+from mltasks.vision.stats.intervals import Estimate
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
 from tests.trained import MakeVersion, rewrite

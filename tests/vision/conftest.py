@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mltasks.vision.images import decode
-from mltasks.vision.learn import Learned
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import InputSize
 from tests.trained import CONFIG, learned_by
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from mltasks.vision.agreement import kappa
+from mltasks.vision.stats.kappa import kappa
 
 
 def pairs(both: int, one: int, other: int, none: int) -> tuple[list[bool], list[bool]]:

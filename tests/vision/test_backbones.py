@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mltasks.vision import backbones, hub_cache
-from mltasks.vision.backbones import WeightsError, load_backbone
-from mltasks.vision.bundle import file_sha256
-from mltasks.vision.hub_cache import HubFile, HubUnreachableError, ensure
-from mltasks.vision.torchvision_ops import models
+from mltasks.vision.networks import backbones, hub_cache
+from mltasks.vision.networks.backbones import WeightsError, load_backbone
+from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, ensure
+from mltasks.vision.networks.torchvision_ops import models
+from mltasks.vision.serving.bundle import file_sha256
 
 State = dict[str, Tensor]
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.bench_training import seed_loop
-from mltasks.vision.bench_training import split as splitting
-from mltasks.vision.bench_training.ours import OurRun
-from mltasks.vision.bench_training.outcome import Outcome, outcome
-from mltasks.vision.bench_training.run import Order, run, verdict
-from mltasks.vision.bench_training.seed_loop import SeedEpoch, SeedNetwork, SeedRun, run_seed
-from mltasks.vision.bench_training.split import Split, drawn_parts, halves, share_of
-from mltasks.vision.bench_training.watch import Spent, Watch
-from mltasks.vision.compute import reproducible
+from mltasks.vision.benchmarks.training import seed_loop
+from mltasks.vision.benchmarks.training import split as splitting
+from mltasks.vision.benchmarks.training.ours import OurRun
+from mltasks.vision.benchmarks.training.outcome import Outcome, outcome
+from mltasks.vision.benchmarks.training.run import Order, run, verdict
+from mltasks.vision.benchmarks.training.seed_loop import SeedEpoch, SeedNetwork, SeedRun, run_seed
+from mltasks.vision.benchmarks.training.split import Split, drawn_parts, halves, share_of
+from mltasks.vision.benchmarks.training.watch import Spent, Watch
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.types import Sample
 from tests.trained import CONFIG
 from tests.vision.pictures import words

@@ -13,10 +13,10 @@ import pytest
 from django.core.management import CommandError
 from PIL import Image
 
-from mltasks.vision.benchmarks import cases, novelty
-from mltasks.vision.benchmarks.parts import seed_recipe
+from mltasks.vision.benchmarks import cross_validation, novelty
+from mltasks.vision.benchmarks.part_folder import seed_recipe
+from mltasks.vision.calibration.detector_ensemble import TOGETHER
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.together import TOGETHER
 from mltasks.vision.types import TrainConfig
 from tests.trained import small_parts
 from tests.vision.benched import between, found_by, run
@@ -37,8 +37,10 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The seed's recipe at its own 224 pixels and five folds would take two minutes here.
-    monkeypatch.setattr(cases, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64))
-    monkeypatch.setattr(cases, "FOLDS", 2)
+    monkeypatch.setattr(
+        cross_validation, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64)
+    )
+    monkeypatch.setattr(cross_validation, "FOLDS", 2)
     drawing = tmp_path / "found.svg"
     printed = run("phone-cases", folder, "--json", str(tmp_path / "found.json"), "--plot", str(drawing))
     found = json.loads((tmp_path / "found.json").read_text())
@@ -68,8 +70,10 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
 def test_it_keeps_near_duplicates_together_where_all_types_are_known(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cases, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64))
-    monkeypatch.setattr(cases, "FOLDS", 2)
+    monkeypatch.setattr(
+        cross_validation, "seed_recipe", lambda config: replace(seed_recipe(config), height=64, width=64)
+    )
+    monkeypatch.setattr(cross_validation, "FOLDS", 2)
     twice = tmp_path / "parts"
     shutil.copytree(folder, twice)
     for path in sorted(folder.glob("*/*")):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import decode, load, thumbnail
+from mltasks.vision.data.decoding import decode, load, thumbnail
 from tests.vision.pictures import gradient, saved
 
 GREY = np.asarray(gradient(256, 4).convert("L")).copy()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mltasks.vision.bundle import BundleCorrupt, digest, read_meta, verify, write_json, write_whole
+from mltasks.vision.serving.bundle import BundleCorrupt, digest, read_meta, verify, write_json, write_whole
 
 
 def fill(draft: Path) -> None:
@@ -44,7 +44,7 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_process_killed_while_writing_leaves_no_version(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from mltasks.vision.bundle import write_whole\n"
+        "import os, sys; from pathlib import Path; from mltasks.vision.serving.bundle import write_whole\n"
         "def fill(draft): (draft / 'half').write_text('x'); os._exit(9)\n"
         "write_whole(Path(sys.argv[1]), fill)"
     )

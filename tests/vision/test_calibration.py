@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from mltasks.vision import isotonic
-from mltasks.vision.calibration import (
-    Calibrator,
+from mltasks.vision.calibration import isotonic
+from mltasks.vision.calibration.calibration import (
     anomaly_threshold,
     fit_calibrator,
     fit_isotonic,
@@ -23,8 +22,9 @@ from mltasks.vision.calibration import (
     fit_platt,
     fit_temperature,
 )
-from mltasks.vision.intervals import PartBootstrap
-from mltasks.vision.metrics import calibration_error, chance_calibration_error
+from mltasks.vision.serving.calibrator import Calibrator
+from mltasks.vision.stats.intervals import PartBootstrap
+from mltasks.vision.stats.metrics import calibration_error, chance_calibration_error
 
 
 def drawn(count: int, slope: float, intercept: float, seed: int = 1) -> tuple[list[float], list[int]]:
@@ -263,6 +263,9 @@ def test_the_calibration_error_has_an_interval_over_parts_and_a_level_of_chance(
 
 
 def test_applying_needs_nothing_but_numpy() -> None:
-    script = "import mltasks.vision.calibrators, sys; print({'django', 'torch', 'sklearn', 'scipy'} & set(sys.modules))"
+    script = (
+        "import mltasks.vision.serving.calibrator, sys; "
+        "print({'django', 'torch', 'sklearn', 'scipy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

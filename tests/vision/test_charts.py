@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mltasks.vision.benchmarks.charts import MOST_LINES, draw
-from mltasks.vision.benchmarks.figures import Row, Share, Table
+from mltasks.vision.benchmarks.repeated_figures import Row, Share, Table
 from tests.vision.pictures import words
 
 

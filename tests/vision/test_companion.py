@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.companion import SECOND, SECOND_FINE, SECOND_STATISTICS, Companion
-from mltasks.vision.even_light import even_light
+from mltasks.vision.networks.auxiliary_backbone import SECOND, SECOND_FINE, SECOND_STATISTICS, Companion
+from mltasks.vision.networks.illumination import even_light
 
 
 @pytest.fixture(scope="module")

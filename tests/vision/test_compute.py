@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mltasks.vision import bundle, fit_autoencoder, fit_classifier, fit_dense, fit_stage
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.classifier import DenseHead
-from mltasks.vision.companion import LITE2, Companion
-from mltasks.vision.compute import Compute, reproducible
-from mltasks.vision.features import Trunk
-from mltasks.vision.learn import learn
-from mltasks.vision.progress import Stage
-from mltasks.vision.seeing import eyes_of
-from mltasks.vision.trunk_views import Material, see
+from mltasks.vision.export.learn import learn
+from mltasks.vision.heads.classifier import DenseHead
+from mltasks.vision.networks.auxiliary_backbone import LITE2, Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import Compute, reproducible
+from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.serving import bundle
+from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_pooled_head
+from mltasks.vision.training.feature_bank import Material, see
+from mltasks.vision.training.feature_extractor import eyes_of
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import no_progress
 from tests.trained import CONFIG, labeled_samples
 from tests.vision.tiny import ALL, TINY, four_samples
@@ -71,7 +72,7 @@ def test_the_dense_head_learns_in_half_precision_from_weights_in_32_bits(
     material: Material, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch)
-    head, curve = fit_dense.train_dense(DenseHead, material, ALL, [], 3, STAGE)
+    head, curve = fit_dense_head.train_dense(DenseHead, material, ALL, [], 3, STAGE)
 
     assert watched.given == {"dense": {torch.bfloat16}}
     assert {one.dtype for one in head.parameters()} == {torch.float32}
@@ -82,7 +83,7 @@ def test_so_do_the_autoencoder_and_the_last_stage(material: Material, monkeypatc
     watched = Watched(monkeypatch)
     autoencoder = fit_autoencoder.train_autoencoder(material, [0, 2], 3, STAGE)
     layer4 = load_backbone("resnet18", "shipped")[0].get_submodule("layer4")
-    head = fit_classifier.train_head(layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    head = fit_pooled_head.train_head(layer4, material, [0, 1], [2, 3], 3, STAGE).head
 
     assert watched.given == {"dense": {torch.bfloat16}}
     assert {one.dtype for net in (autoencoder, head) for one in net.parameters()} == {torch.float32}
@@ -95,14 +96,16 @@ def test_depthwise_blocks_learn_in_32_bits_on_a_processor(
     material: Material, companion: Companion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch)
-    fit_stage.train_stage(companion, material, ALL, 3, STAGE)
+    fine_tuning.train_stage(companion, material, ALL, 3, STAGE)
 
     assert watched.given == {"dense": {torch.float32}, "depthwise": {torch.float32}}
 
 
 def test_in_half_precision_the_same_seed_gives_the_same_weights(material: Material) -> None:
     with reproducible(1):
-        one, other = (fit_dense.train_dense(DenseHead, material, ALL, [], 3, STAGE)[0].state_dict() for _ in range(2))
+        one, other = (
+            fit_dense_head.train_dense(DenseHead, material, ALL, [], 3, STAGE)[0].state_dict() for _ in range(2)
+        )
 
     assert all(torch.equal(one[name], other[name]) for name in one)
 

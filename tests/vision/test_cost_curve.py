@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mltasks.vision.cost_curve import cost_curve
+from mltasks.vision.evaluation.cost_curve import cost_curve
 from mltasks.vision.types import Costs
 
 PROBABILITIES, TARGETS, PARTS = [0.05, 0.3, 0.105, 0.6, 0.9], [0, 0, 1, 1, 1], ["a", "b", "c", "d", "e"]

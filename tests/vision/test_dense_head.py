@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.classifier import DenseHead, LearningHead, SecondDenseHead, Standard
-from mltasks.vision.compute import Compute, reproducible
-from mltasks.vision.features import STATISTICS, Seen, top_mean
-from mltasks.vision.fit_classifier import scores_of
-from mltasks.vision.fit_dense import fit_texture, train_dense
-from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import Maps, Material, TrunkViews
+from mltasks.vision.heads.classifier import DenseHead, LearningHead, SecondDenseHead, Standard
+from mltasks.vision.networks.compute import Compute, reproducible
+from mltasks.vision.networks.trunk import STATISTICS, Seen, top_mean
+from mltasks.vision.training.feature_bank import Maps, Material, TrunkViews
+from mltasks.vision.training.fit_dense_head import fit_texture, train_dense
+from mltasks.vision.training.fit_pooled_head import scores_of
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, TrainConfig
 
 GRID, VIEWS, COUNT = 8, 2, 48

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.companion import Companion
-from mltasks.vision.detail import DETAIL, Detail, condense, drawn_pictures, with_neighbours
-from mltasks.vision.features import Trunk
+from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compact_features import DETAIL, Detail, condense, drawn_pictures, with_neighbours
+from mltasks.vision.networks.trunk import Trunk
 
 
 def mixed(rgb: torch.Tensor) -> torch.Tensor:

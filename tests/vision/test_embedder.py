@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from torch import Tensor, nn
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.companion import Companion
-from mltasks.vision.detail import drawn_pictures
+from mltasks.vision.data.decoding import decode
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.textures import textured
-from mltasks.vision.embedder import embedder_of, projection, space_of, statistics
-from mltasks.vision.embedding import DIMENSIONS
-from mltasks.vision.features import Trunk
-from mltasks.vision.images import decode
-from mltasks.vision.types import InputSize
+from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compact_features import drawn_pictures
+from mltasks.vision.networks.embedder import embedder_of, projection, space_of, statistics
+from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.types import DIMENSIONS, InputSize
 
 SIZE = InputSize(192, 128)
 COMPANION = pytest.mark.parametrize("companion", [True, False], ids=["companion", "backbone alone"])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mltasks.vision.evaluate import Evaluation, evaluate
-from mltasks.vision.predictions import Prediction, Protocol
-from mltasks.vision.report import report_of
+from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
+from mltasks.vision.evaluation.predictions import Prediction, Protocol
+from mltasks.vision.evaluation.report import report_of
 from mltasks.vision.types import Costs, Thresholds
 
 PROTOCOL = Protocol("cross-validation", 2, 8, 0, 8, 7)

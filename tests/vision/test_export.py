@@ -12,23 +12,22 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mltasks.vision.autoencoder import Autoencoder
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.calibrators import Calibrator
-from mltasks.vision.classifier import DenseHead, Head, PooledHead, SecondDenseHead, SecondStageHead, TextureHead
-from mltasks.vision.companion import Companion
-from mltasks.vision.export import ExportMismatch, Serving, check_agreement, export_graph
-from mltasks.vision.feature_autoencoder import FeatureAutoencoder
-from mltasks.vision.features import Trunk
-from mltasks.vision.fusion import Fusion
-from mltasks.vision.learn import Learned
-from mltasks.vision.operating import PIXELS, Setting
-from mltasks.vision.patch_memory import PatchMemory
-from mltasks.vision.places import Places
-from mltasks.vision.scorer import Scorer, compile_graph
-from mltasks.vision.together import TOGETHER, Level, Together
-from mltasks.vision.usual import Usual
-from mltasks.vision.whole import WholePart, fit_whole
+from mltasks.vision.calibration.detector_ensemble import TOGETHER, Level, Together
+from mltasks.vision.calibration.fusion import Fusion
+from mltasks.vision.calibration.operating_point import PIXELS, Setting
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.export.openvino_export import ExportMismatch, Serving, check_agreement, export_graph
+from mltasks.vision.heads.classifier import DenseHead, Head, PooledHead, SecondDenseHead, SecondStageHead, TextureHead
+from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
+from mltasks.vision.heads.global_statistics import WholePart, fit_whole
+from mltasks.vision.heads.patch_memory import PatchMemory, Places
+from mltasks.vision.heads.pixel_autoencoder import Autoencoder
+from mltasks.vision.heads.positional_norm import Usual
+from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.serving.calibrator import Calibrator
+from mltasks.vision.serving.scorer import Scorer, compile_graph
 
 MEMORY = ("mean", "deviation", "memory", "usual_mean", "usual_deviation")
 BIASES = {

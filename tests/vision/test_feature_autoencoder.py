@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision import feature_autoencoder
-from mltasks.vision.feature_autoencoder import FeatureAutoencoder, train_feature_autoencoder
-from mltasks.vision.features import STATISTICS, Seen, patches
+from mltasks.vision.heads import feature_autoencoder
+from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder, train_feature_autoencoder
+from mltasks.vision.networks.trunk import STATISTICS, Seen, patches
 
 
 def mixing() -> torch.Tensor:

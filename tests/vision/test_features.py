@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.detail import DETAIL
-from mltasks.vision.features import STATISTICS, Seen, Trunk, patches, statistics_of, top_mean
+from mltasks.vision.networks.auxiliary_backbone import statistics_of
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compact_features import DETAIL
+from mltasks.vision.networks.trunk import STATISTICS, Seen, Trunk, patches, top_mean
 
 
 @pytest.fixture(scope="module")

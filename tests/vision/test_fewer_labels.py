@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mltasks.vision import fewer_labels
-from mltasks.vision.benchmarks.parts import read_folder
-from mltasks.vision.data import assign_splits
+from mltasks.vision.benchmarks.part_folder import read_folder
+from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.fewer_labels import planned
-from mltasks.vision.fit import check_settings
-from mltasks.vision.learn import learn
+from mltasks.vision.export.learn import learn
+from mltasks.vision.training import learning_curve_trials
+from mltasks.vision.training.fit import check_settings
+from mltasks.vision.training.learning_curve_trials import planned
 from mltasks.vision.types import Progress, Sample, TrainConfig
 from tests.trained import CONFIG, PLAIN, small_parts
 
@@ -73,7 +73,7 @@ def test_too_few_parts_make_no_point() -> None:
 
 
 def test_of_very_many_only_the_largest_share_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fewer_labels, "ALL_SHARES_UP_TO", 39)
+    monkeypatch.setattr(learning_curve_trials, "ALL_SHARES_UP_TO", 39)
     found = assign_splits(samples(40), TrainConfig())
 
     [half] = planned(found, TrainConfig())
@@ -113,8 +113,8 @@ def test_the_report_shows_what_labels_bring(tmp_path: Path, recipe: TrainConfig,
 def test_of_many_all_labels_are_weighed_on_the_folds_that_are_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fewer_labels, "ALL_FOLDS_UP_TO", 10)
-    monkeypatch.setattr(fewer_labels, "FEW_FOLDS", 2)
+    monkeypatch.setattr(learning_curve_trials, "ALL_FOLDS_UP_TO", 10)
+    monkeypatch.setattr(learning_curve_trials, "FEW_FOLDS", 2)
     config = replace(PLAIN, folds=3, curve_shares=(0.5,))
 
     found = learn(draw(48, tmp_path / "parts"), config, tmp_path / "bundle")

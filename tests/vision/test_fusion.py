@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mltasks.vision.fusion import Fusion, fit_fusion
+from mltasks.vision.calibration.fusion import Fusion, fit_fusion
 
 numbers = st.floats(-1e3, 1e3)
 

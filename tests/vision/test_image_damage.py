@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mltasks.vision.images import ImageError, Limits, decode, inspect_header
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.data.image_header import ImageError, Limits, inspect_header
 from mltasks.vision.types import InputSize
 from tests.vision.pictures import gradient, saved
 

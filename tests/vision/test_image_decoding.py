@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import ImageError, Limits, decode, load, thumbnail
+from mltasks.vision.data.decoding import decode, load, thumbnail
+from mltasks.vision.data.image_header import ImageError, Limits
 from mltasks.vision.types import InputSize, Roi
 from tests.vision.pictures import gradient, saved
 

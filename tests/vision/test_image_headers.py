@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import ImageError, ImageHeader, Limits, decode, inspect_header
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.data.image_header import ImageError, ImageHeader, Limits, inspect_header
 from mltasks.vision.types import InputSize
 from tests.vision.pictures import gradient, png_of, saved, with_preview
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import decode
+from mltasks.vision.data.decoding import decode
 from tests.vision.pictures import gradient, saved
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import ImageError, decode, load
+from mltasks.vision.data.decoding import decode, load
+from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.types import InputSize
 from tests.vision.pictures import saved
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mltasks.vision.data import NotEnoughLabels
-from mltasks.vision.pretrain.judging import NEW, better, judge
-from mltasks.vision.pretrain.probing import out_of_fold, thinned
-from mltasks.vision.progress import Stage
+from mltasks.vision.data.splits import NotEnoughLabels
+from mltasks.vision.pretrain.backbone_comparison import NEW, better, judge
+from mltasks.vision.pretrain.linear_probe import out_of_fold, thinned
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, no_progress
 from tests.trained import CONFIG, labeled_samples
 

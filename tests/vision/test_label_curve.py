@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mltasks.report_words import more_labels
-from mltasks.vision.label_curve import Asked, label_curve
-from mltasks.vision.predictions import Prediction
+from mltasks.vision.evaluation.learning_curve import Asked, label_curve
+from mltasks.vision.evaluation.predictions import Prediction
 
 
 def predictions(probabilities: list[float]) -> list[Prediction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltasks.vision.calibration import fit_calibrator, fit_lapses, fit_temperature
+from mltasks.vision.calibration.calibration import fit_calibrator, fit_lapses, fit_temperature
 
 PARTS = [str(number) for number in range(41)]
 

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from mltasks.vision import bundle
-from mltasks.vision.data import NotEnoughLabels, assign_splits
-from mltasks.vision.learn import Learned, learn
-from mltasks.vision.together import TOGETHER
-from mltasks.vision.trunk_views import UnreadableSample
+from mltasks.vision.calibration.detector_ensemble import TOGETHER
+from mltasks.vision.data.splits import NotEnoughLabels, assign_splits
+from mltasks.vision.export.learn import Learned, learn
+from mltasks.vision.serving import bundle
+from mltasks.vision.training.feature_bank import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
 from tests.trained import CONFIG, PLAIN, labeled_samples
 
@@ -26,7 +26,7 @@ HEADS = ("dense", "second_dense", "texture", "second_texture", "second_stage")
 IN_A_FRESH_PROCESS = """
 import sys
 from pathlib import Path
-from mltasks.vision.learn import learn
+from mltasks.vision.export.learn import learn
 from tests.trained import CONFIG, PLAIN, labeled_samples
 learn(labeled_samples(Path(sys.argv[1]) / "parts"), CONFIG, Path(sys.argv[1]) / "bundle")
 """

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from django.core.management import CommandError
 
-from mltasks.vision.benchmarks import curve
-from mltasks.vision.benchmarks.asking import Asking, Curve, compared
+from mltasks.vision.benchmarks.active_learning import strategy_curve
+from mltasks.vision.benchmarks.active_learning.label_arrivals import Asking, Curve, compared
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.features import Trunk
+from mltasks.vision.networks.trunk import Trunk
 from tests.trained import small_parts
 from tests.vision.benched import found_by, run
 
@@ -34,7 +34,7 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.images = 0
         self.rounds: list[tuple[Any, list[int], list[int]]] = []
-        forward, learn = Trunk.forward, curve.learn_and_ask
+        forward, learn = Trunk.forward, strategy_curve.learn_and_ask
 
         def looked(trunk: Trunk, rgb: Any) -> Any:
             self.images += len(rgb)
@@ -45,7 +45,7 @@ class Watched:
             return learn(parts, labeled, asked, *rest)
 
         monkeypatch.setattr(Trunk, "forward", looked)
-        monkeypatch.setattr(curve, "learn_and_ask", learned)
+        monkeypatch.setattr(strategy_curve, "learn_and_ask", learned)
 
 
 def test_it_measures_each_night_of_each_strategy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

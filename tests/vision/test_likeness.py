@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mltasks.vision.data.duplicate_groups import Fingerprint, file_group, fingerprint, group_by_likeness, group_samples
+from mltasks.vision.data.duplicate_pairs import populations
+from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.fields import smooth_noise, spectral_noise
 from mltasks.vision.drawing.plates import PartKind
-from mltasks.vision.images import ImageError
-from mltasks.vision.likeness import Fingerprint, file_group, fingerprint, group_by_likeness, group_samples
-from mltasks.vision.near_pairs import populations
 from mltasks.vision.types import Roi, Sample
 from tests.vision.pictures import gradient, saved
 

@@ -9,7 +9,7 @@ import openvino
 import pytest
 from openvino import opset15 as opset
 
-from mltasks.vision.benchmarks.limit import limit_of, operations
+from mltasks.vision.benchmarks.serving_speed.processor_limit import limit_of, operations
 
 
 def numbers(*shape: int) -> openvino.Node:

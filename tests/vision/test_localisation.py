@@ -12,14 +12,14 @@ from django.core.management import CommandError
 from PIL import Image
 
 from mltasks.vision.benchmarks import localisation
+from mltasks.vision.benchmarks.defect_masks import NoMask, lies_on, loudest, marked, mask_paths, read_mask
 from mltasks.vision.benchmarks.localisation import Sighting, layers, pointed, rows_at
-from mltasks.vision.benchmarks.marks import NoMask, lies_on, loudest, marked, mask_paths, read_mask
+from mltasks.vision.data.decoding import place
 from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
-from mltasks.vision.fit import HOLDOUT_SPLITS
-from mltasks.vision.images import place
-from mltasks.vision.maps import FloatMap, Maps, pack, render_heatmap, unpack
-from mltasks.vision.scorer import Look
+from mltasks.vision.serving.heatmaps import FloatMap, Maps, pack, render_heatmap, unpack
+from mltasks.vision.serving.scorer import Look
+from mltasks.vision.training.fit import HOLDOUT_SPLITS
 from mltasks.vision.types import DEFECT, GOOD, Costs, InputSize, Sample, Scores
 from tests.vision.benched import run
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.images import place
-from mltasks.vision.maps import FloatMap, Kind, Maps, enlarge, pack, render_heatmap, unpack
+from mltasks.vision.data.decoding import place
+from mltasks.vision.serving.heatmaps import FloatMap, Kind, Maps, enlarge, pack, render_heatmap, unpack
 from mltasks.vision.types import InputSize
 
 PART = np.full((120, 90, 3), 100, np.uint8)

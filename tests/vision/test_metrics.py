@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mltasks.vision.intervals import PartBootstrap, proportion, weighted_sum
-from mltasks.vision.metrics import auroc, auroc_deviation, average_precision, precision_recall_curve
+from mltasks.vision.stats.intervals import PartBootstrap, proportion, weighted_sum
+from mltasks.vision.stats.metrics import auroc, auroc_deviation, average_precision, precision_recall_curve
 
 ones = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 3)), min_size=4, max_size=60)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision.augment import eval_view, train_view
-from mltasks.vision.autoencoder import Autoencoder, pool_factor, shrink
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.classifier import DenseHead, Head, PooledHead, TextureHead
-from mltasks.vision.feature_autoencoder import FeatureAutoencoder
-from mltasks.vision.features import Seen, Trunk, top_mean
-from mltasks.vision.patch_memory import PatchMemory
+from mltasks.vision.data.augmentation import eval_view, train_view
+from mltasks.vision.heads.classifier import DenseHead, Head, PooledHead, TextureHead
+from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
+from mltasks.vision.heads.patch_memory import PatchMemory
+from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.trunk import Seen, Trunk, top_mean
 
 
 def trunk() -> Trunk:

@@ -18,24 +18,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from mltasks.vision import (
-    feature_autoencoder,
-    fit_autoencoder,
-    fit_classifier,
-    fit_dense,
-    fit_novelty,
-    fit_stage,
-    patch_memory,
-)
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.classifier import DenseHead, SecondDenseHead
-from mltasks.vision.companion import Companion
-from mltasks.vision.compute import Compute
-from mltasks.vision.features import Trunk
-from mltasks.vision.pretrain import distil
-from mltasks.vision.progress import Stage
-from mltasks.vision.seeing import eyes_of
-from mltasks.vision.trunk_views import Material, see
+from mltasks.vision.heads import feature_autoencoder, patch_memory
+from mltasks.vision.heads.classifier import DenseHead, SecondDenseHead
+from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import Compute
+from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.pretrain import distillation
+from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_detectors, fit_pooled_head
+from mltasks.vision.training.feature_bank import Material, see
+from mltasks.vision.training.feature_extractor import eyes_of
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import no_progress
 from tests.vision.tiny import ALL, TINY, four_samples
 
@@ -132,22 +125,22 @@ def test_mixing_is_found() -> None:
 @pytest.mark.usefixtures("one_device")
 @pytest.mark.parametrize("kind", [DenseHead, SecondDenseHead])
 def test_heads_learn(material: Material, kind: type[DenseHead]) -> None:
-    head, _ = fit_dense.train_dense(kind, material, ALL, [], 3, STAGE)
+    head, _ = fit_dense_head.train_dense(kind, material, ALL, [], 3, STAGE)
 
     assert everywhere(head) == {"meta"}
 
 
 @pytest.mark.usefixtures("one_device")
 def test_the_companions_blocks_learn(material: Material, companion: Companion) -> None:
-    head = fit_stage.train_stage(companion, material, ALL, 3, STAGE)
-    fit_classifier.scores_of(head, material, ALL)
+    head = fine_tuning.train_stage(companion, material, ALL, 3, STAGE)
+    fit_pooled_head.scores_of(head, material, ALL)
 
     assert everywhere(head) == {"meta"}
 
 
 @pytest.mark.usefixtures("one_device")
 def test_the_last_stage_and_the_autoencoder_learn(material: Material, trunk: Trunk) -> None:
-    head = fit_classifier.train_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    head = fit_pooled_head.train_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
     novelty = fit_autoencoder.train_autoencoder(material, GOOD, 3, STAGE)
     fit_autoencoder.errors_of(novelty, material, ALL)
 
@@ -159,8 +152,8 @@ def test_detectors_learn_and_score(material: Material, monkeypatch: pytest.Monke
     monkeypatch.setattr(feature_autoencoder, "STEPS", 2)
     monkeypatch.setattr(patch_memory, "MEMORY", 16)
     monkeypatch.setattr(patch_memory, "KNOWN", 4)
-    heads = fit_novelty.fit_detectors(material, GOOD, DEFECTIVE, PARTS, 3)
-    scores = fit_classifier.scores_by(heads, material, ALL)
+    heads = fit_detectors.fit_detectors(material, GOOD, DEFECTIVE, PARTS, 3)
+    scores = fit_pooled_head.scores_by(heads, material, ALL)
 
     assert {place for head in heads.values() for place in everywhere(head)} == {"meta"}
     assert {name: len(found) for name, (found, _) in scores.items()} == dict.fromkeys(heads, 4)
@@ -168,9 +161,9 @@ def test_detectors_learn_and_score(material: Material, monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("one_device")
 def test_a_teacher_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distil, "best", lambda: ELSEWHERE)
+    monkeypatch.setattr(distillation, "best", lambda: ELSEWHERE)
 
-    assert distil.pace(distil.Recipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
+    assert distillation.pace(distillation.Recipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
 
 
 def test_the_trunk_looks(companion: Companion) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mltasks.vision.operating import PIXELS, HeldOut, choose_detector, settle
-from mltasks.vision.together import TOGETHER
+from mltasks.vision.calibration.detector_ensemble import TOGETHER
+from mltasks.vision.calibration.operating_point import PIXELS, HeldOut, choose_detector, settle
 
 GOOD, DEFECTS = 400, 60
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mltasks.vision.paired import Paired, holm, mcnemar
+from mltasks.vision.stats.paired_tests import Paired, holm, mcnemar
 
 
 def judged(both: int, first_only: int, second_only: int, neither: int) -> Paired:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision import patch_memory
-from mltasks.vision.features import STATISTICS, Seen, patches
-from mltasks.vision.patch_memory import PatchMemory, coreset, remember
-from mltasks.vision.usual import Usual, usual_of
+from mltasks.vision.heads import patch_memory
+from mltasks.vision.heads.patch_memory import PatchMemory, coreset, remember
+from mltasks.vision.heads.positional_norm import Usual, usual_of
+from mltasks.vision.networks.trunk import STATISTICS, Seen, patches
 
 
 def seen(seed: int, count: int = 3) -> Seen:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mltasks.vision import picking
-from mltasks.vision.picking import Pool, pick
+from mltasks.vision.benchmarks.active_learning import pool_selection
+from mltasks.vision.benchmarks.active_learning.pool_selection import Pool, pick
 from mltasks.vision.types import Costs
 
 COSTS = Costs()
@@ -95,14 +95,14 @@ def test_random_is_seeded() -> None:
     assert picked("random", pool) == picked("random", pool) != picked("random", pool, seed=4)
 
 
-@pytest.mark.parametrize("strategy", picking.STRATEGIES)
+@pytest.mark.parametrize("strategy", pool_selection.STRATEGIES)
 def test_no_run_offers_near_duplicates(strategy: str) -> None:
     copies = unit(np.repeat(scattered(6, 5), 10, axis=0) + 1e-3 * scattered(60, 6))
     found = picked(strategy, make_pool(60, embeddings=copies), 20)
     assert sorted(index // 10 for index in found) == list(range(6))
 
 
-@pytest.mark.parametrize("strategy", picking.STRATEGIES)
+@pytest.mark.parametrize("strategy", pool_selection.STRATEGIES)
 def test_old_parts_are_not_starved(strategy: str) -> None:
     age = np.zeros(40)
     age[17] = 1e10
@@ -111,7 +111,7 @@ def test_old_parts_are_not_starved(strategy: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(sorted(picking.STRATEGIES)), st.integers(0, 30), st.integers(0, 40), st.integers(0, 5))
+@given(st.sampled_from(sorted(pool_selection.STRATEGIES)), st.integers(0, 30), st.integers(0, 40), st.integers(0, 5))
 def test_picks_are_different_parts_and_the_same_every_time(strategy: str, size: int, count: int, labels: int) -> None:
     pool = make_pool(size, labeled_embeddings=scattered(labels, 2))
     found = picked(strategy, pool, count)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision.detail import DETAIL
-from mltasks.vision.features import STATISTICS, Seen
-from mltasks.vision.patch_memory import PatchMemory, remember
-from mltasks.vision.places import Places
+from mltasks.vision.heads.patch_memory import PatchMemory, Places, remember
+from mltasks.vision.networks.compact_features import DETAIL
+from mltasks.vision.networks.trunk import STATISTICS, Seen
 
 
 def seen(seed: int, count: int = 1) -> Seen:

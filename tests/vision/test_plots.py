@@ -11,17 +11,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mltasks.vision.evaluate import evaluate
-from mltasks.vision.fit_classifier import Epoch
-from mltasks.vision.label_curve import Asked, label_curve
-from mltasks.vision.maps import Maps
-from mltasks.vision.mistakes import write_maps, write_pictures, write_sheet
-from mltasks.vision.plots import write_plots
-from mltasks.vision.predictions import Prediction, Protocol
-from mltasks.vision.promise import EscapeCurve
-from mltasks.vision.report import report_of
-from mltasks.vision.score_plots import DETECTOR_NAMES
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.evaluation.evaluate import evaluate
+from mltasks.vision.evaluation.learning_curve import Asked, label_curve
+from mltasks.vision.evaluation.predictions import Prediction, Protocol
+from mltasks.vision.evaluation.report import report_of
+from mltasks.vision.evaluation.report_plots import write_plots
+from mltasks.vision.evaluation.score_plots import DETECTOR_NAMES
+from mltasks.vision.evaluation.training_plots import Epoch
+from mltasks.vision.evaluation.worst_errors import write_maps, write_pictures, write_sheet
+from mltasks.vision.serving.escape_guarantee import EscapeCurve
+from mltasks.vision.serving.heatmaps import Maps
+from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import Costs, InputSize, Thresholds
 from tests.vision.pictures import gradient, words
 

@@ -11,12 +11,13 @@ import openvino
 import pytest
 from openvino import opset15 as opset
 
-from mltasks.vision import bundle, precision
-from mltasks.vision.calibrators import Calibrator
-from mltasks.vision.learn import Learned
-from mltasks.vision.narrow import BACKBONE, PARTS, narrowed
-from mltasks.vision.precision import HeldOutPart, Levels, Pixels, Precision, settle_precision
-from mltasks.vision.scorer import LOGIT, Scorer
+from mltasks.vision.export import precision
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.export.precision import HeldOutPart, Levels, Pixels, Precision, settle_precision
+from mltasks.vision.export.quantization import BACKBONE, PARTS, narrowed
+from mltasks.vision.serving import bundle
+from mltasks.vision.serving.calibrator import Calibrator
+from mltasks.vision.serving.scorer import LOGIT, Scorer
 
 LEVELS, PLAIN = Levels(1.0, 1.0), Calibrator(1.0, 0.0)
 # Grey levels of a good and of a defective part

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.bundle import file_sha256
 from mltasks.vision.drawing.line import write_image_folder
+from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.pretrain.__main__ import main
 from mltasks.vision.pretrain.crops import crop_batch, views_of
-from mltasks.vision.pretrain.distil import Recipe, Step, distil
-from mltasks.vision.pretrain.pool import Pool, load_pool
+from mltasks.vision.pretrain.distillation import Recipe, Step, distil
+from mltasks.vision.pretrain.image_pool import Pool, load_pool
 from mltasks.vision.pretrain.student import Student
 from mltasks.vision.pretrain.transfer import features, map_maker, measure, probe, read_folder
+from mltasks.vision.serving.bundle import file_sha256
 from tests.trained import small_parts
 
 

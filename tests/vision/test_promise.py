@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from mltasks.vision.calibration import fit_calibrator
-from mltasks.vision.calibrators import sigmoid
-from mltasks.vision.promise import (
+from mltasks.vision.calibration.calibration import fit_calibrator
+from mltasks.vision.serving.calibrator import sigmoid
+from mltasks.vision.serving.escape_guarantee import (
     CAUTION,
     KEPT,
     EscapeCurve,
@@ -143,7 +143,10 @@ def test_it_refuses_a_curve_of_nothing_and_one_out_of_order(values: dict[str, ob
 
 
 def test_it_imports_nothing_heavy() -> None:
-    script = "import mltasks.vision.promise, sys; print({'django', 'torch', 'numpy', 'scipy'} & set(sys.modules))"
+    script = (
+        "import mltasks.vision.serving.escape_guarantee, sys; "
+        "print({'django', 'torch', 'numpy', 'scipy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision import picking
-from mltasks.vision.queue_order import HEAD_START_S, WORTH, Doubt, priority, queue_time
+from mltasks.vision.benchmarks.active_learning import pool_selection
+from mltasks.vision.serving.queue_priority import HEAD_START_S, WORTH, Doubt, priority, queue_time
 
 DAY = 86_400.0
 TURN = 1 / 6  # the operating threshold of the default costs
@@ -23,7 +23,7 @@ def doubt(probability: float | None = 0.1, novelty: float | None = 0.5, **change
 
 
 def test_it_knows_the_strategies_of_picking() -> None:
-    assert set(WORTH) == set(picking.STRATEGIES)
+    assert set(WORTH) == set(pool_selection.STRATEGIES)
 
 
 def test_uncertainty_is_highest_at_the_threshold() -> None:
@@ -108,5 +108,8 @@ def test_it_refuses_an_unknown_strategy() -> None:
 
 
 def test_it_imports_nothing_heavy() -> None:
-    asked = "import sys, mltasks.vision.queue_order; print(sorted({'numpy', 'torch', 'django'} & set(sys.modules)))"
+    asked = (
+        "import sys, mltasks.vision.serving.queue_priority; "
+        "print(sorted({'numpy', 'torch', 'django'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "[]\n"

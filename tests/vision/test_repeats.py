@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mltasks.vision.likeness import SIDE, Fingerprint
-from mltasks.vision.repeats import likest_earlier, pack, unpack
+from mltasks.vision.data.duplicate_groups import SIDE, Fingerprint
+from mltasks.vision.data.incremental_duplicates import likest_earlier, pack, unpack
 from tests.vision.test_likeness import PLATES, plates, taken, tile
 
 

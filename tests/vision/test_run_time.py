@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mltasks.vision.run_time import stage_ends
+from mltasks.vision.training.time_estimate import stage_ends
 from mltasks.vision.types import TrainConfig
 
 TILES = TrainConfig(height=352, width=512)

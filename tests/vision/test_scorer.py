@@ -13,19 +13,18 @@ import openvino
 import pytest
 from numpy.typing import NDArray
 
-from mltasks.vision.bundle import BundleCorrupt
-from mltasks.vision.embedding import DIMENSIONS
-from mltasks.vision.learn import Learned
-from mltasks.vision.scorer import Scorer, compile_graph, compile_model
-from mltasks.vision.types import InputSize
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving.bundle import BundleCorrupt
+from mltasks.vision.serving.scorer import Scorer, compile_graph, compile_model
+from mltasks.vision.types import DIMENSIONS, InputSize
 
 WITHOUT_TORCH = """
 import sys
 from pathlib import Path
 import numpy as np
-from mltasks.vision.images import decode
-from mltasks.vision.maps import render_heatmap
-from mltasks.vision.scorer import Scorer
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.serving.heatmaps import render_heatmap
+from mltasks.vision.serving.scorer import Scorer
 scorer = Scorer.load(Path(sys.argv[1]))
 image = np.zeros((*scorer.input_size[:2], 3), np.uint8)
 assert 0 <= scorer.score([image])[0].defect_probability <= 1

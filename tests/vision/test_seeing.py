@@ -7,12 +7,12 @@ from functools import cache
 import pytest
 import torch
 
-from mltasks.vision import seeing
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.companion import Companion
-from mltasks.vision.compute import reproducible
-from mltasks.vision.features import NOTHING, Seen, Trunk
-from mltasks.vision.seeing import PAYS_FROM, See, eyes_of
+from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import reproducible
+from mltasks.vision.networks.trunk import NOTHING, Seen, Trunk
+from mltasks.vision.training import feature_extractor
+from mltasks.vision.training.feature_extractor import PAYS_FROM, See, eyes_of
 
 SIZE = (64, 96)
 FEW, MANY = 1, -(-PAYS_FROM // (64 * 96))
@@ -54,7 +54,7 @@ def test_only_many_images_are_worth_compiling(rgb: torch.Tensor, monkeypatch: py
         compiled.append(half)
         raise LookupError
 
-    monkeypatch.setattr(seeing, "compile_model", compile_model)
+    monkeypatch.setattr(feature_extractor, "compile_model", compile_model)
     seen(MANY - 1, rgb, companion=False)
     assert compiled == []
     with pytest.raises(LookupError):

@@ -11,15 +11,15 @@ import torch
 from django.core.management import CommandError
 from torch.nn import functional as F
 
-from mltasks.vision.autoencoder import shrink
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.benchmarks import speed
-from mltasks.vision.benchmarks.parts import read_folder
-from mltasks.vision.benchmarks.peer import export_peer
-from mltasks.vision.benchmarks.speed import in_figures, interleaved, threads
+from mltasks.vision.benchmarks.part_folder import read_folder
+from mltasks.vision.benchmarks.serving_speed import image_speed
+from mltasks.vision.benchmarks.serving_speed.image_speed import in_figures, interleaved, threads
+from mltasks.vision.benchmarks.serving_speed.reference_graph import export_peer
 from mltasks.vision.drawing.line import write_image_folder
-from mltasks.vision.scorer import compile_graph
-from mltasks.vision.torchvision_ops import models
+from mltasks.vision.heads.pixel_autoencoder import shrink
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.torchvision_ops import models
+from mltasks.vision.serving.scorer import compile_graph
 from tests.trained import small_parts
 from tests.vision.benched import found_by, run
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_it_times_our_graph_against_its_peer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "PAIRS", 6)
+    monkeypatch.setattr(image_speed, "PAIRS", 6)
     found = found_by("serving-graph", folder, "--repeats", "3", height=96, width=64, dense_epochs=30)
 
     figures = found["rows"]["one image"]
@@ -78,8 +78,8 @@ def test_the_peer_is_resnet18_with_the_pixel_autoencoder(tmp_path: Path) -> None
 def test_both_are_timed_by_turns_on_the_same_image() -> None:
     calls, now = list[tuple[str, int]](), [0.0]
 
-    def taking(name: str, seconds: float) -> speed.Infer:
-        def infer(image: speed.Image) -> None:
+    def taking(name: str, seconds: float) -> image_speed.Infer:
+        def infer(image: image_speed.Image) -> None:
             calls.append((name, int(image[0, 0, 0])))
             now[0] += seconds
 
@@ -111,8 +111,8 @@ def test_both_run_on_the_threads_of_training() -> None:
 
 
 def test_it_learns_from_some_of_each_class(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "LEARN_FROM", 5)
-    chosen = speed.some_of(read_folder(folder, grouped=False))
+    monkeypatch.setattr(image_speed, "LEARN_FROM", 5)
+    chosen = image_speed.some_of(read_folder(folder, grouped=False))
 
     assert sorted(one.target for one in chosen) == [0] * 4 + [1] * 4
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from mltasks.vision.images import decode, load, place, region_size
-from mltasks.vision.maps import Maps
+from mltasks.vision.data.decoding import decode, load, place, region_size
+from mltasks.vision.serving.heatmaps import Maps
 from mltasks.vision.types import InputSize, Placement, Roi
 from tests.vision.pictures import gradient, saved
 

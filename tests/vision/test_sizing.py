@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.sizing import BUDGET, SMALLEST, choose_size, settle
+from mltasks.vision.networks.input_size import BUDGET, SMALLEST, choose_size, settle
 from mltasks.vision.types import InputSize, Roi, Sample, TrainConfig
 from tests.vision.pictures import gradient
 

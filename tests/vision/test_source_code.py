@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mltasks.vision import source_code
+from mltasks.vision.export import source_version
 
-REAL = source_code.source_code.__wrapped__
+REAL = source_version.source_code.__wrapped__
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "deep").mkdir(parents=True)
     (root / "a.py").write_text("A = 1\n")
     (root / "deep" / "b.py").write_text("B = 1\n")
-    monkeypatch.setattr(source_code, "ROOT", root)
+    monkeypatch.setattr(source_version, "ROOT", root)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     return root
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mltasks.vision.data import NotEnoughLabels, assign_splits, inner_split, part_keys
+from mltasks.vision.data.splits import NotEnoughLabels, assign_splits, inner_split, part_keys
 from mltasks.vision.types import Sample, TrainConfig
 
 CONFIG = TrainConfig()

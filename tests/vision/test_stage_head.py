@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.benchmarks.figures import area
-from mltasks.vision.classifier import SecondStageHead
-from mltasks.vision.companion import LEARNING_BLOCKS, SECOND, STAGE, TAPS, Companion
-from mltasks.vision.compute import Compute, reproducible
-from mltasks.vision.features import NOTHING, Seen, Trunk
-from mltasks.vision.fit_classifier import scores_of
-from mltasks.vision.fit_stage import train_stage
-from mltasks.vision.progress import Stage
-from mltasks.vision.rounds import Lesson
-from mltasks.vision.trunk_views import Maps, Material, TrunkViews
+from mltasks.vision.benchmarks.repeated_figures import area
+from mltasks.vision.heads.classifier import SecondStageHead
+from mltasks.vision.networks.auxiliary_backbone import LEARNING_BLOCKS, SECOND, STAGE, TAPS, Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import Compute, reproducible
+from mltasks.vision.networks.trunk import NOTHING, Seen, Trunk
+from mltasks.vision.training.feature_bank import Maps, Material, TrunkViews
+from mltasks.vision.training.fine_tuning import train_stage
+from mltasks.vision.training.fit_pooled_head import scores_of
+from mltasks.vision.training.folds import Lesson
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, TrainConfig
 
 GRID, COUNT = 8, 48

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mltasks.vision.suspects import MIN_PARTS, Suspect, suspected_errors
+from mltasks.vision.evaluation.label_issues import MIN_PARTS, Suspect, suspected_errors
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def test_it_refuses_what_is_no_prediction(probabilities: Any, targets: list[int]
 
 def test_importing_it_loads_nothing_heavy() -> None:
     script = (
-        "import sys, mltasks.vision.suspects, mltasks.vision.picking; "
+        "import sys, mltasks.vision.evaluation.label_issues, mltasks.vision.benchmarks.active_learning.pool_selection; "
         "print([name for name in ('cleanlab', 'pandas', 'sklearn', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

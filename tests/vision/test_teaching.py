@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.backbones import WeightsError, load_backbone
-from mltasks.vision.bundle import file_sha256
+from mltasks.vision.networks.backbones import WeightsError, load_backbone
 from mltasks.vision.pretrain.crops import blended, views_of
-from mltasks.vision.pretrain.distil import Recipe, Step, distil
-from mltasks.vision.pretrain.lesson import Lesson, Picture
-from mltasks.vision.pretrain.stored import PicturesLost, load_stored, tile
+from mltasks.vision.pretrain.distillation import Recipe, Step, distil
+from mltasks.vision.pretrain.plant_images import PicturesLost, load_stored, tile
+from mltasks.vision.pretrain.pretrain import Task, settled, teach
+from mltasks.vision.pretrain.pretraining_config import Lesson, Picture
 from mltasks.vision.pretrain.student import Student
-from mltasks.vision.pretrain.teach import Task, settled, teach
-from mltasks.vision.progress import Stage
+from mltasks.vision.serving.bundle import file_sha256
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import InputSize, Progress, Roi, TrainConfig, no_progress
 from tests.trained import CONFIG, labeled_samples
 

@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.promise import EscapeCurve, EscapePromise
-from mltasks.vision.thresholds import (
-    Bands,
-    as_labeled,
-    cost_bands,
-    cost_threshold,
-    promised_bands,
-    review_band,
-)
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
+from mltasks.vision.serving.thresholds import Bands, as_labeled, cost_bands, cost_threshold, promised_bands, review_band
 from mltasks.vision.types import Costs
 
 COSTS = st.builds(Costs, fn=st.floats(0.01, 100), fp=st.floats(0.01, 100), review=st.floats(0, 100))

@@ -7,7 +7,8 @@ import io
 import numpy as np
 import pytest
 
-from mltasks.vision.images import ImageError, decode
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.data.image_header import ImageError
 
 HEIGHT, WIDTH = 6, 256
 GREY = np.arange(WIDTH, dtype=np.uint8)[None].repeat(HEIGHT, 0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.features import NOTHING, Seen
-from mltasks.vision.metrics import auroc
-from mltasks.vision.together import LOWEST, Level, Together, fit_together, members
-from mltasks.vision.whole import WholePart, fit_whole
+from mltasks.vision.calibration.detector_ensemble import LOWEST, Level, Together, fit_together, members
+from mltasks.vision.heads.global_statistics import WholePart, fit_whole
+from mltasks.vision.networks.trunk import NOTHING, Seen
+from mltasks.vision.stats.metrics import auroc
 
 
 def rows(count: int, seed: int, width: int = 200) -> torch.Tensor:

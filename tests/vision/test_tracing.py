@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mltasks.vision.scorer import compile_model
-from mltasks.vision.tracing import traced
+from mltasks.vision.networks.tracing import traced
+from mltasks.vision.serving.scorer import compile_model
 
 SHAPE = (1, 3, 8, 6)
 

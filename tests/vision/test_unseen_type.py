@@ -11,9 +11,9 @@ import pytest
 from django.core.management import CommandError
 
 from mltasks.vision.benchmarks import unseen_type
-from mltasks.vision.benchmarks.figures import area
-from mltasks.vision.benchmarks.learning import Answers, doubt
-from mltasks.vision.benchmarks.parts import seed_recipe
+from mltasks.vision.benchmarks.active_learning.one_round import Answers, doubt
+from mltasks.vision.benchmarks.part_folder import seed_recipe
+from mltasks.vision.benchmarks.repeated_figures import area
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.types import DEFECT, GOOD
 from tests.trained import small_parts

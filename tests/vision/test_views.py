@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision import trunk_views
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.companion import LITE2, Companion
-from mltasks.vision.compute import derive_seed, reproducible
-from mltasks.vision.features import Trunk
-from mltasks.vision.fit_classifier import draw
-from mltasks.vision.progress import Stage
-from mltasks.vision.trunk_views import Maps, Material, TrunkViews, see, view_count
+from mltasks.vision.networks.auxiliary_backbone import LITE2, Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import derive_seed, reproducible
+from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.training import feature_bank
+from mltasks.vision.training.feature_bank import Maps, Material, TrunkViews, see, view_count
+from mltasks.vision.training.fit_pooled_head import draw
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, Sample, TrainConfig, no_progress
 from tests.vision.pictures import gradient
 
@@ -106,7 +106,7 @@ def test_the_companion_sees_images_and_their_views(samples: list[Sample]) -> Non
 
 def test_a_large_bank_lies_in_a_file_and_reads_the_same(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = bank_of(samples, {0, 1})
-    monkeypatch.setattr(trunk_views, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(feature_bank, "IN_MEMORY_BYTES", 1000)
 
     on_disk = bank_of(samples, {0, 1})
 

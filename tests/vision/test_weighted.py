@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mltasks.vision.intervals import Estimate, proportion
-from mltasks.vision.weighted import mean_difference, weighted_proportion
+from mltasks.vision.stats.intervals import Estimate, proportion
+from mltasks.vision.stats.weighted_estimates import mean_difference, weighted_proportion
 
 RUNS = 300
 LOW, HIGH = 0.1, 0.8

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from mltasks.vision.backbones import BACKBONES
+from mltasks.vision.networks.backbones import BACKBONES
 from webapp import checks
 from webapp.environment import Environment
 

@@ -21,8 +21,8 @@ from labeling.models import DefectType
 from mltasks import model_card, verifying, verifying_by_worker
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun
 from mltasks.verifying import Finding
-from mltasks.vision.calibrators import Calibrator
-from mltasks.vision.learn import Learned
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving.calibrator import Calibrator
 from tests import pseudo
 from tests.trained import MakeVersion
 from tests.versions_apart import make_apart

@@ -23,9 +23,8 @@ from inspection.routing import Decision
 from inspection.scoring import Outcome
 from inspection.storage import StoredImage
 from mltasks.models import ModelVersion
-from mltasks.vision.embedding import DIMENSIONS
-from mltasks.vision.image_header import ImageHeader
-from mltasks.vision.types import Scores
+from mltasks.vision.data.image_header import ImageHeader
+from mltasks.vision.types import DIMENSIONS, Scores
 from webapp.bench.server import begin
 from webapp.bench_growth.satellites import MAP_BYTES
 

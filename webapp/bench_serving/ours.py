@@ -52,7 +52,7 @@ class Ours:
     def graph(self) -> Path:
         """The champion's serving graph."""
         from mltasks.models import ModelVersion
-        from mltasks.vision.bundle import GRAPH
+        from mltasks.vision.serving.bundle import GRAPH
 
         return ModelVersion.objects.get(state=ModelVersion.State.CHAMPION).path / GRAPH
 

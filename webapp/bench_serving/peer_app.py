@@ -14,7 +14,7 @@ from fastapi import FastAPI, UploadFile
 from PIL import Image
 from torch import nn
 
-from mltasks.vision.torchvision_ops import models
+from mltasks.vision.networks.torchvision_ops import models
 
 SIDE = 224
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mltasks.vision.colours import MUTED, PASS
-from mltasks.vision.look import figure
+from mltasks.vision.evaluation.plot_colors import MUTED, PASS
+from mltasks.vision.evaluation.plot_style import figure
 from webapp.bench_serving.results import Row
 
 COLOURS = {"Second Look": PASS, "peer": MUTED}

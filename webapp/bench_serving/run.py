@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mltasks.vision.benchmarks.limit import Limit, limit_of
 from mltasks.vision.benchmarks.printing import say
+from mltasks.vision.benchmarks.serving_speed.processor_limit import Limit, limit_of
 from webapp.bench_serving import ours, parts
 from webapp.bench_serving.load import post
 from webapp.bench_serving.plot import draw

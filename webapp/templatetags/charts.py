@@ -14,7 +14,7 @@ from inspection.policy import bands_of
 from inspection.sample_size import is_enough
 from inspection.words import verdict_word
 from mltasks.models import ModelVersion
-from mltasks.vision.intervals import Estimate
+from mltasks.vision.stats.intervals import Estimate
 
 register = template.Library()
 

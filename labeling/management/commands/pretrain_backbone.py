@@ -12,7 +12,7 @@ from mltasks import pretraining, sweeping
 from mltasks.foreground import with_bar
 from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun
-from mltasks.vision.pretrain.lesson import Lesson
+from mltasks.vision.pretrain.pretraining_config import Lesson
 
 OPTIONS = {
     "steps": "optimizer steps",

@@ -37,9 +37,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        from mltasks.vision.benchmarks.bench import in_words  # late: torch
         from mltasks.vision.benchmarks.charts import draw
-        from mltasks.vision.benchmarks.run import PROTOCOLS, Order, run
+        from mltasks.vision.benchmarks.protocol import in_words  # late: torch
+        from mltasks.vision.benchmarks.protocols import PROTOCOLS, Order, run
 
         if options["name"] not in PROTOCOLS:
             raise CommandError(f"Unknown protocol {options['name']!r}. Known: {', '.join(PROTOCOLS)}.")

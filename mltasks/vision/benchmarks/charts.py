@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from mltasks.vision.benchmarks.figures import Figure, Row, Share, Table
-from mltasks.vision.colours import FAIL_INK, INK, LINE, MUTED, PASS_INK, REVIEW
-from mltasks.vision.look import corner, figure, share_axis
+from mltasks.vision.benchmarks.repeated_figures import Figure, Row, Share, Table
+from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, LINE, MUTED, PASS_INK, REVIEW
+from mltasks.vision.evaluation.plot_style import corner, figure, share_axis
 
 COLOURS = (REVIEW, FAIL_INK, PASS_INK, INK)
 # Rows that are compared figure by figure, how far apart their dots are, and the lines that one drawing holds

@@ -16,17 +16,17 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from mltasks.vision.benchmarks.bench import Bench
-from mltasks.vision.benchmarks.cases import EQUAL
-from mltasks.vision.benchmarks.figures import Row, Share, Table
-from mltasks.vision.benchmarks.marks import Mask, NoMask, lies_on, loudest, marked, mask_paths, read_mask
-from mltasks.vision.benchmarks.parts import look
-from mltasks.vision.benchmarks.serving import served
-from mltasks.vision.data import assign_splits, part_keys
-from mltasks.vision.images import load
-from mltasks.vision.maps import MOST_OPAQUE, FloatMap, Maps, enlarge, loudness, pack, unpack
-from mltasks.vision.scorer import Scorer
-from mltasks.vision.thresholds import cost_threshold
+from mltasks.vision.benchmarks.cross_validation import EQUAL
+from mltasks.vision.benchmarks.defect_masks import Mask, NoMask, lies_on, loudest, marked, mask_paths, read_mask
+from mltasks.vision.benchmarks.part_folder import look
+from mltasks.vision.benchmarks.protocol import Bench
+from mltasks.vision.benchmarks.repeated_figures import Row, Share, Table
+from mltasks.vision.benchmarks.serving_speed.served_version import served
+from mltasks.vision.data.decoding import load
+from mltasks.vision.data.splits import assign_splits, part_keys
+from mltasks.vision.serving.heatmaps import MOST_OPAQUE, FloatMap, Maps, enlarge, loudness, pack, unpack
+from mltasks.vision.serving.scorer import Scorer
+from mltasks.vision.serving.thresholds import cost_threshold
 from mltasks.vision.types import Costs, InputSize, Placement, Sample
 
 LOOKING = 0.3

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.benchmarks.bench import Bench
-from mltasks.vision.benchmarks.figures import Row, Table, area
-from mltasks.vision.benchmarks.parts import Parts, look
-from mltasks.vision.compute import derive_seed
-from mltasks.vision.data import deal, part_keys, parts_of
-from mltasks.vision.fit_autoencoder import errors_of, train_autoencoder
-from mltasks.vision.fit_classifier import scores_by
-from mltasks.vision.fit_novelty import fit_detectors
-from mltasks.vision.operating import with_together
-from mltasks.vision.progress import Stage
-from mltasks.vision.together import fit_together
-from mltasks.vision.trunk_views import Material
+from mltasks.vision.benchmarks.part_folder import Parts, look
+from mltasks.vision.benchmarks.protocol import Bench
+from mltasks.vision.benchmarks.repeated_figures import Row, Table, area
+from mltasks.vision.calibration.detector_ensemble import fit_together
+from mltasks.vision.calibration.operating_point import with_together
+from mltasks.vision.data.splits import deal, part_keys, parts_of
+from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.training.feature_bank import Material
+from mltasks.vision.training.fit_autoencoder import errors_of, train_autoencoder
+from mltasks.vision.training.fit_detectors import fit_detectors
+from mltasks.vision.training.fit_pooled_head import scores_by
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import GOOD, Sample
 
 TRAIN_SHARE = 0.8

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mltasks.vision.benchmarks.bench import Bench
-from mltasks.vision.benchmarks.figures import Row, Table, area, precision
-from mltasks.vision.benchmarks.learning import Answers, doubt, learn_and_ask
-from mltasks.vision.benchmarks.parts import NoParts, Parts, look, seed_recipe
-from mltasks.vision.compute import derive_seed
-from mltasks.vision.data import two_sides
-from mltasks.vision.metrics import calibration_error
-from mltasks.vision.progress import Stage
+from mltasks.vision.benchmarks.active_learning.one_round import Answers, doubt, learn_and_ask
+from mltasks.vision.benchmarks.part_folder import NoParts, Parts, look, seed_recipe
+from mltasks.vision.benchmarks.protocol import Bench
+from mltasks.vision.benchmarks.repeated_figures import Row, Table, area, precision
+from mltasks.vision.data.splits import two_sides
+from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.stats.metrics import calibration_error
+from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 SHARES = {"learn": 0.8, "test": 0.2}

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from mltasks.vision.backbones import BACKBONES, WEIGHTS_DIR
+from mltasks.vision.networks.backbones import BACKBONES, WEIGHTS_DIR
 from mltasks.vision.pretrain.card import facts_of, write_weights
 from mltasks.vision.pretrain.crops import CROP, views_of
-from mltasks.vision.pretrain.distil import BATCH, Recipe, Step, distil
-from mltasks.vision.pretrain.pool import drawing_sha256, load_pool
+from mltasks.vision.pretrain.distillation import BATCH, Recipe, Step, distil
+from mltasks.vision.pretrain.image_pool import drawing_sha256, load_pool
 from mltasks.vision.pretrain.student import Student
 
 DEFAULT_CROPS = 48_000

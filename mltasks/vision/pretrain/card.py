@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mltasks.vision.bundle import file_sha256
-from mltasks.vision.pretrain.distil import Recipe
-from mltasks.vision.pretrain.pool import Pool, pool_sha256
+from mltasks.vision.pretrain.distillation import Recipe
+from mltasks.vision.pretrain.image_pool import Pool, pool_sha256
 from mltasks.vision.pretrain.teacher import teacher_card
+from mltasks.vision.serving.bundle import file_sha256
 
 
 def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:

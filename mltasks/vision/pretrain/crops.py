@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.pretrain.pool import Pool
+from mltasks.vision.pretrain.image_pool import Pool
 
 CROP = 160
 # Zoom of a crop against the picture's own pixels.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mltasks.vision.backbones import load_backbone
+from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.pretrain.teacher import CHANNELS, DETAIL_CHANNELS, Teacher
 
 _MEAN = (0.485, 0.456, 0.406)

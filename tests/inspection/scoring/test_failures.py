@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inspection import intake, scoring, storage, sweeping
 from inspection.models import Embedding, Inspection, Product
 from inspection.score_maps import ScoreMaps
-from mltasks.vision.scorer import Look
+from mltasks.vision.serving.scorer import Look
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.told import Told, scores
 from tests.trained import MakeVersion, rewrite

@@ -13,8 +13,8 @@ from PIL import Image
 
 from inspection.models import Inspection, Product
 from inspection.stations import create_station
-from mltasks.vision.networks_on_disk import read_pixels
-from mltasks.vision.scorer import Look, Scorer
+from mltasks.vision.export.version_weights import read_pixels
+from mltasks.vision.serving.scorer import Look, Scorer
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
 from tests.inspection.pictures import drawn, encoded

@@ -10,7 +10,7 @@ import pytest
 from inspection.models import Product
 from inspection.policy import policy_of
 from mltasks.models import ModelVersion
-from mltasks.vision.promise import KEPT
+from mltasks.vision.serving.escape_guarantee import KEPT
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.told import scores
 from webapp.templatetags.charts import probability_bar

@@ -16,10 +16,10 @@ from inspection import storage, sweeping
 from inspection.models import Embedding, Inspection, Product, Station
 from inspection.score_maps import ScoreMaps
 from mltasks import serving
-from mltasks.vision import images
-from mltasks.vision.images import place
-from mltasks.vision.learn import Learned
-from mltasks.vision.maps import enlarge, pack, unpack
+from mltasks.vision.data import decoding
+from mltasks.vision.data.decoding import place
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving.heatmaps import enlarge, pack, unpack
 from mltasks.vision.types import Roi, Scores
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
@@ -90,7 +90,7 @@ def test_it_scores_the_stations_region_as_it_was_at_intake(tell: Any, station: S
     scorer = tell(scores(0.01))
     row = receive()
     assert row.roi == "10,20,200,100"
-    expected = images.decode(io.BytesIO(jpeg()), roi=Roi(10, 20, 200, 100), size=Told.input_size)
+    expected = decoding.decode(io.BytesIO(jpeg()), roi=Roi(10, 20, 200, 100), size=Told.input_size)
     assert np.array_equal(scorer.seen[0], expected)
 
 
@@ -115,7 +115,7 @@ def test_a_real_version_scores_and_its_maps_are_kept(
     row = Inspection.objects.get(pk=receive().pk)
     size = serving.scorer(version).input_size
     with storage.image_path(row).open("rb") as stream:
-        loaded = images.load(stream, size=size)
+        loaded = decoding.load(stream, size=size)
     said, found, point = serving.scorer(version).look(loaded.array(size))
 
     assert (row.model_version, row.attempt) == (version, 1)
@@ -145,7 +145,7 @@ def test_scoring_never_imports_torch(learned: Learned) -> None:
     script = (
         "import os, sys, numpy, pathlib, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'webapp.settings'; "
         "django.setup(); import inspection.api_urls, inspection.tasks, inspection.admin; "
-        "from mltasks.vision.scorer import Scorer; "
+        "from mltasks.vision.serving.scorer import Scorer; "
         f"scorer = Scorer.load(pathlib.Path({str(learned.bundle_dir)!r})); "
         "image = numpy.zeros((*scorer.input_size[:2], 3), numpy.uint8); scorer.score([image]); scorer.maps(image); "
         "print({'openvino', 'torch', 'sklearn', 'matplotlib'} & set(sys.modules))"

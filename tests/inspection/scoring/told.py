@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.embedding import DIMENSIONS
-from mltasks.vision.maps import Maps
-from mltasks.vision.scorer import Look
-from mltasks.vision.types import InputSize, Scores
+from mltasks.vision.serving.heatmaps import Maps
+from mltasks.vision.serving.scorer import Look
+from mltasks.vision.types import DIMENSIONS, InputSize, Scores
 
 
 class Told:

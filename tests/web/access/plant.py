@@ -20,7 +20,7 @@ from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Skip
 from mltasks import exporting
 from mltasks.models import Approval, BackboneRun, ImportedVersion, ModelVersion, Verification, VerifyingRun
 from mltasks.trusting import trust
-from mltasks.vision.maps import Maps, pack
+from mltasks.vision.serving.heatmaps import Maps, pack
 from mltasks.vision.types import InputSize, Placement
 from tests.inspection.pictures import jpeg
 from tests.labeling.conftest import make_part

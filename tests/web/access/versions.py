@@ -9,7 +9,7 @@ from django.conf import settings
 from inspection.models import Product
 from mltasks import registry
 from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, TrainingRun
-from mltasks.vision import bundle
+from mltasks.vision.serving import bundle
 
 EVALUATION = {"protocol": {"words": "Nothing was measured."}}
 PICTURE_NAME, PICTURE = "plots/cost.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>'

@@ -13,8 +13,8 @@ from inspection.models import Inspection
 from mltasks import backbones, stored_files, version_files
 from mltasks.models import BackboneRun, ModelVersion
 from mltasks.store_errors import StoreAway
-from mltasks.vision import bundle
-from mltasks.vision.bundle import file_sha256
+from mltasks.vision.serving import bundle
+from mltasks.vision.serving.bundle import file_sha256
 
 
 class Command(BaseCommand):

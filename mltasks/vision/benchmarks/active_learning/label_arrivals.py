@@ -1,0 +1,83 @@
+"""How labels come in over the nights of a learning curve, and how many of them a strategy needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any, Self
+
+from mltasks.vision.benchmarks.active_learning.pool_selection import DEFAULT_STRATEGY, STRATEGIES
+
+# Of the average precision that all labels give
+GOAL = 0.98
+BASELINE = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Start with some good and some defective labels; on each of ``nights`` nights a strategy asks for ``a_night``
+    more."""
+
+    start_good: int = 16
+    start_defective: int = 21
+    a_night: int = 40
+    nights: int = 8
+    strategies: tuple[str, ...] = (DEFAULT_STRATEGY, BASELINE)
+
+    @classmethod
+    def taken_from(cls, settings: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """What is about asking among the settings, and the rest. Raises ValueError for what can't be asked."""
+        names = {item.name for item in fields(cls)}
+        own = {name: value for name, value in settings.items() if name in names}
+        found = cls(**{**own, "strategies": tuple(own.get("strategies", cls().strategies))})
+        if unknown := [name for name in found.strategies if name not in STRATEGIES]:
+            raise ValueError(f"Unknown strategies: {', '.join(unknown)}. Known: {', '.join(STRATEGIES)}.")
+        if min(found.start_good, found.start_defective, found.a_night, found.nights) < 1 or not found.strategies:
+            raise ValueError("Labels to start with, labels a night, nights and strategies are 1 or more each.")
+        return found, {name: value for name, value in settings.items() if name not in names}
+
+    @property
+    def start(self) -> int:
+        """Labels to start with."""
+        return self.start_good + self.start_defective
+
+    def night(self, number: int) -> str:
+        """A night's name in tables: what is labeled by then, unless the stream or what differs in it runs out."""
+        return f"night {number}, {self.start + number * self.a_night} labels"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Average precision by the number of labels, night for night, and as the last point that of all labels."""
+
+    labels: Sequence[int]
+    precisions: Sequence[float]
+    all_labels: int
+    best: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether one of the nights came to the goal."""
+        return max(self.precisions) >= GOAL * self.best
+
+    def needed(self) -> float:
+        """Labels at which the goal is first reached, on straight lines between the nights and from the last night to
+        all labels."""
+        goal = GOAL * self.best
+        points = [*zip(self.labels, self.precisions, strict=True), (self.all_labels, self.best)]
+        if points[0][1] >= goal:
+            return float(points[0][0])
+        for (few, low), (many, high) in pairwise(points):
+            if high >= goal:
+                return few + (many - few) * (goal - low) / (high - low)
+        return float(self.all_labels)
+
+
+def compared(curves: Mapping[str, Curve]) -> dict[str, float]:
+    """Of each strategy the labels it needs, whether a night reached the goal (1 or 0; 0 means that its number of labels
+    is read off the line to all labels), and its labels as a share of those that chance needs."""
+    found = {f"labels by {name}": curve.needed() for name, curve in curves.items()}
+    found |= {f"reached by {name}": float(curve.reached) for name, curve in curves.items()}
+    others = [name for name in curves if name != BASELINE and BASELINE in curves]
+    return found | {f"{name} / {BASELINE}": curves[name].needed() / curves[BASELINE].needed() for name in others}

@@ -1,0 +1,45 @@
+"""What the scoring graph is timed against: ResNet18 as it is published, and the pixel autoencoder, in one graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from mltasks.vision.export.openvino_export import WHITE, Serving, export_graph
+from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
+from mltasks.vision.networks.trunk import DEEP, IMAGENET_DEVIATION, IMAGENET_MEAN
+
+
+class Peer(nn.Module):
+    """The recipe with nothing added: uint8 RGB ``[1, H, W, 3]`` to the logit of global average pooling and one linear
+    layer ``[1]`` and the reconstruction's error ``[1]`` and map. In place of what it does not have it names these
+    again, which costs nothing, so that it is exported as ours is."""
+
+    def __init__(self, network: nn.Module, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.network = network
+        self.linear = nn.Linear(DEEP, 1)
+        self.autoencoder = Autoencoder()
+        self.factor = pool_factor(*size)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        rgb = image.permute(0, 3, 1, 2).to(torch.float32) / WHITE
+        logit = self.linear(self.network((rgb - self.mean) / self.deviation)).squeeze(1)
+        error, cells = self.autoencoder.errors(shrink(rgb, self.factor))
+        return logit, error, cells, cells, error, error, error
+
+
+def export_peer(network: nn.Module, size: tuple[int, int], path: Path) -> Peer:
+    """Write the graph of ``network`` (its head an identity) for images of ``size``, height and width, by the product's
+    own export."""
+    peer = Peer(network, size).eval()
+    # All that the export asks of a module are its outputs.
+    export_graph(cast(Serving, peer), path, *size)
+    return peer

@@ -1,0 +1,172 @@
+"""The loop that the project grew from, as it was: each epoch decodes each drawn image anew, augments it and runs it
+through the whole ResNet18 in eager torch, forwards and backwards.
+
+224 × 224, squashed; global average pooling; all before the last stage frozen; defects drawn as often as good parts, and
+their loss weighed by the costs; early stopping on a fifth of the parts. Beside it the autoencoder of pixels. Where the
+original was slower or worse than it had to be it is not copied: images are decoded at reduced scale and augmented by
+our code, frozen batch norm stays as it was, the autoencoder's network is ours, and no loader's processes fight for the
+cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mltasks.vision.benchmarks.training.split import Split
+from mltasks.vision.benchmarks.training.watch import Spent, Watch
+from mltasks.vision.data.augmentation import eval_view, mirrored, train_view
+from mltasks.vision.data.splits import inner_split
+from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import Compute, derive_seed
+from mltasks.vision.networks.trunk import DEEP, IMAGENET_DEVIATION, IMAGENET_MEAN
+from mltasks.vision.training.feature_bank import batches, read_sample
+from mltasks.vision.types import GOOD, Sample, TrainConfig
+
+SIDE = 224
+# Of the autoencoder, however long ours learns
+REBUILDING_EPOCHS, REBUILDING_RATE = 40, 1e-3
+Floats = NDArray[np.float64]
+
+
+class SeedNetwork(nn.Module):
+    """RGB float32 ``[N, 3, 224, 224]`` in [0, 1] to logits ``[N]``."""
+
+    def __init__(self, backbone: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(False)
+        self.last = backbone.get_submodule("layer4").requires_grad_(True)
+        self.linear = nn.Sequential(nn.Dropout(dropout), nn.Linear(DEEP, 1))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def learning(self) -> None:
+        """Train mode for what learns, eval mode for what is frozen."""
+        self.eval()
+        self.last.train()
+        self.linear.train()
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.backbone((rgb - self.mean) / self.deviation)).squeeze(1)
+        return logits
+
+
+@dataclass(frozen=True, slots=True)
+class SeedEpoch:
+    """After an epoch: what it took so far, what is said of the measured parts, and the loss that may stop it."""
+
+    spent: Spent
+    scores: Floats
+    validation_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRun:
+    """All epochs, which of them is kept (counted from 0), and what the autoencoder took besides."""
+
+    epochs: list[SeedEpoch] = field(default_factory=list)
+    autoencoder: Spent = field(default_factory=Spent)
+
+    @property
+    def kept(self) -> int:
+        """The epoch of least loss on the parts set aside."""
+        losses = [one.validation_loss for one in self.epochs]
+        return losses.index(min(losses))
+
+
+def run_seed(split: Split, config: TrainConfig, compute: Compute) -> Iterator[SeedRun]:
+    """The run as it stands after each epoch, and last with the autoencoder. Measuring is not counted."""
+    config = replace(config, height=SIDE, width=SIDE, keep_shape=False)
+    epochs: list[SeedEpoch] = []
+    for one in _classify(split, config, compute):
+        epochs.append(one)
+        yield SeedRun(epochs)
+    yield SeedRun(epochs, _rebuild([one for one in split.learned if one.target == GOOD], split.seed, config, compute))
+
+
+def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[SeedEpoch]:
+    watch, generator = Watch(), np.random.default_rng(derive_seed(split.seed, "seed's loop"))
+    with watch.running():
+        torch.manual_seed(derive_seed(split.seed, "seed's network"))
+        network = SeedNetwork(load_backbone(config.backbone, config.backbone_weights)[0], config.dropout)
+        network.to(compute.device)
+        train, held = inner_split(split.learned, split.seed)
+        learning = [one for one in network.parameters() if one.requires_grad]
+        optimizer = torch.optim.Adam(learning, lr=config.learning_rate)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=4)
+    losses: list[float] = []
+    for _ in range(config.max_epochs):
+        with watch.running():
+            _epoch(network, [split.learned[index] for index in train], optimizer, generator, config, compute)
+            losses.append(_loss_on(network, [split.learned[index] for index in held], config, compute))
+            plateau.step(losses[-1])
+        yield SeedEpoch(watch.spent, _scores(network, split.measured, config, compute), losses[-1])
+        if len(losses) - 1 - losses.index(min(losses)) >= config.patience:
+            return
+
+
+def _epoch(
+    network: SeedNetwork,
+    train: Sequence[Sample],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+    config: TrainConfig,
+    compute: Compute,
+) -> None:
+    network.learning()
+    targets = np.array([one.target for one in train])
+    weights = 1 / np.bincount(targets, minlength=2)[targets]
+    count = min(config.oversampling * len(train), config.draws_cap)
+    drawn = generator.choice(len(train), count, p=weights / weights.sum())
+    for batch in batches(drawn.tolist(), config.batch_size):
+        images = [train_view(read_sample(train[index], config), int(generator.integers(2**53))) for index in batch]
+        loss = _loss(network(torch.stack(images).to(compute.device)), targets[list(batch)], config)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def _loss_on(network: SeedNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> float:
+    scores = torch.from_numpy(_scores(network, samples, config, compute))
+    return float(_loss(scores, np.array([one.target for one in samples]), config))
+
+
+def _scores(network: SeedNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> Floats:
+    network.eval()
+    found: list[float] = []
+    with torch.inference_mode():
+        for batch in batches(range(len(samples)), config.batch_size):
+            images = [eval_view(read_sample(samples[index], config)) for index in batch]
+            found += network(torch.stack(images).to(compute.device)).tolist()
+    return np.array(found)
+
+
+def _loss(logits: Tensor, targets: NDArray[np.int64], config: TrainConfig) -> Tensor:
+    weight = torch.tensor(config.costs.fn / config.costs.fp, device=logits.device)
+    wanted = torch.from_numpy(targets).to(logits)
+    return F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=weight)
+
+
+def _rebuild(good: Sequence[Sample], seed: int, config: TrainConfig, compute: Compute) -> Spent:
+    watch, generator = Watch(), np.random.default_rng(derive_seed(seed, "seed's autoencoder"))
+    with watch.running():
+        network = Autoencoder().to(compute.device).train()
+        optimizer = torch.optim.Adam(network.parameters(), lr=REBUILDING_RATE)
+        for _ in range(min(REBUILDING_EPOCHS, config.max_epochs)):
+            for batch in batches(generator.permutation(len(good)).tolist(), config.batch_size):
+                images = torch.stack([eval_view(read_sample(good[index], config)) for index in batch])
+                rgb = mirrored(shrink(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
+                loss = F.mse_loss(network(rgb), rgb)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+    return watch.spent

@@ -1,0 +1,274 @@
+"""Bytes to pixels, the same for training and serving: header checks, scaled decode, orientation, region, resize.
+
+Needs numpy and Pillow only: the web process uses it.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from mltasks.vision.data.bit_depths import SettleBitDepth, depth_of, to_8_bits, wide_of, with_raw_mode
+from mltasks.vision.data.image_header import (
+    DAMAGE,
+    DEFAULT_LIMITS,
+    ImageError,
+    ImageHeader,
+    Limits,
+    header_of,
+    inspect_header,
+    open_single_frame,
+)
+from mltasks.vision.data.jpeg_decode import decode_jpeg
+from mltasks.vision.data.pixel_layouts import to_rgb
+from mltasks.vision.types import InputSize, Placement, Roi
+
+__all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "place", "thumbnail"]
+
+RgbImage = NDArray[np.uint8]
+Source = BinaryIO | Path
+
+THUMBNAIL_SIDE = 320
+# EXIF orientation to what makes the image upright
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An image decoded once, upright and RGB, perhaps at reduced scale.
+
+    ``width`` and ``height`` are those of the upright image at full resolution; ``box`` is the region of interest in
+    pixels of ``pixels``. ``damage`` is the decoder's warning that a part of the image is not as it was taken.
+    ``bit_depth`` is how many of 16 bits were scaled to 8; None for images of 8 bits.
+    """
+
+    header: ImageHeader
+    width: int
+    height: int
+    pixels: Image.Image
+    box: tuple[float, float, float, float]
+    damage: str = ""
+    bit_depth: int | None = None
+
+    def array(self, size: InputSize | None = None) -> RgbImage:
+        """The region as uint8 ``[height, width, 3]``, as large as fits into ``size`` by antialiased bilinear filtering
+        and mirrored at its edges to fill it; without ``size``, as decoded."""
+        if size is None:
+            left, top, right, bottom = (round(edge) for edge in self.box)
+            return np.array(self.pixels.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
+        inside = self.placement(size)
+        small = self.pixels.resize((inside.width, inside.height), Image.Resampling.BILINEAR, box=self.box)
+        return _mirrored(np.array(small), inside, size)
+
+    def placement(self, size: InputSize) -> Placement:
+        """Where the region lies in an input of that size."""
+        return place(self.box[2] - self.box[0], self.box[3] - self.box[1], size)
+
+    def thumbnail(self, max_side: int = THUMBNAIL_SIDE) -> bytes:
+        """The whole upright image as a JPEG of at most ``max_side`` pixels a side; never enlarged."""
+        side = min(max_side, max(self.pixels.size))
+        inside = place(*self.pixels.size, InputSize(side, side))
+        # Averaged by whole factors down to twice the size first: quicker, and as good to look at.
+        small = self.pixels.resize((inside.width, inside.height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=85, optimize=True)
+        return out.getvalue()
+
+
+def place(width: float, height: float, size: InputSize) -> Placement:
+    """The largest placement of a region of that shape in the middle of an input; all of it without ``keep_shape``."""
+    size = InputSize(*size)
+    if not size.keep_shape:
+        return Placement(0, 0, size.width, size.height)
+    scale = min(size.width / width, size.height / height)
+    across = min(size.width, max(1, round(width * scale)))
+    down = min(size.height, max(1, round(height * scale)))
+    return Placement((size.width - across) // 2, (size.height - down) // 2, across, down)
+
+
+def _mirrored(small: RgbImage, inside: Placement, size: InputSize) -> RgbImage:
+    # A mirror's texture is the part's own: no edge of a frame for the network to find.
+    below = size[0] - inside.top - inside.height
+    after = size[1] - inside.left - inside.width
+    if not (inside.top or below or inside.left or after):
+        return small
+    return np.pad(small, ((inside.top, below), (inside.left, after), (0, 0)), mode="symmetric")
+
+
+def load(
+    source: Source,
+    *,
+    roi: Roi | None = None,
+    size: InputSize | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    bit_depth: int | SettleBitDepth | None = None,
+) -> Loaded:
+    """Decode once for all uses, a JPEG at the smallest scale that still covers what ``size`` shows of the region. Every
+    byte of the image is read, so a cut file never passes.
+
+    ``bit_depth`` says how many bits of 16-bit values the camera uses, as ``bit_depths.depth_of`` takes it. Raises
+    ImageError (see ``inspect_header``), ``invalid_image`` too when the region lies outside the image or is smaller than
+    the limits allow; OSError when a path can't be opened.
+    """
+    with ExitStack() as stack:
+        stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        try:
+            return _load(stream, _View(roi, size, limits, bit_depth))
+        finally:
+            stream.seek(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Options for reading one image."""
+
+    roi: Roi | None
+    size: InputSize | None
+    limits: Limits
+    bit_depth: int | SettleBitDepth | None
+
+    def region(self, upright: tuple[int, int]) -> Roi:
+        """Return the region inside of the upright image. Raises ImageError where it is outside or too small."""
+        region = _clamped(self.roi, upright)
+        if min(region.width, region.height) < self.limits.min_side:
+            raise ImageError(
+                "invalid_image",
+                f"{'The region of interest' if self.roi else 'The image'} has {region.width} × {region.height} pixels; "
+                f"parts of this product have at least {self.limits.min_side} on each side.",
+            )
+        return region
+
+
+def decode(
+    source: Source,
+    *,
+    roi: Roi | None = None,
+    size: InputSize | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    bit_depth: int | None = None,
+) -> RgbImage:
+    """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), fitted into
+    ``size``. Training and serving both call this. Raises as ``load``."""
+    return load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth).array(size)
+
+
+def thumbnail(
+    source: Source,
+    max_side: int = THUMBNAIL_SIDE,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    bit_depth: int | None = None,
+) -> bytes:
+    """A JPEG of the whole upright image, at most ``max_side`` pixels a side. Raises as ``load``."""
+    return load(source, size=InputSize(max_side, max_side), limits=limits, bit_depth=bit_depth).thumbnail(max_side)
+
+
+def region_size(source: Source, roi: Roi | None = None) -> tuple[int, int]:
+    """Width and height of the region of the upright image, in its own pixels. Raises as ``load``."""
+    whole = load(source, roi=roi, size=InputSize(1, 1))
+    region = _clamped(roi, (whole.width, whole.height))
+    return region.width, region.height
+
+
+def _load(stream: BinaryIO, view: _View) -> Loaded:
+    with open_single_frame(stream, view.limits) as image:
+        header = header_of(image)
+        if header.format == "JPEG":
+            return _load_jpeg(stream, image, header, view)
+        wide = wide_of(image, stream)
+        image.load()
+        # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
+        orientation = _orientation(image)
+        upright = image.size[::-1] if orientation in SIDEWAYS else image.size
+        region = view.region(upright)
+        depth = wide and depth_of(image, wide, view.bit_depth)
+        narrow = to_8_bits(image, wide, depth, partial(_decode_again, stream, header)) if wide and depth else image
+    pixels = _turned(to_rgb(narrow), orientation)
+    return _loaded(header, pixels, upright, region, bit_depth=depth)
+
+
+def _load_jpeg(stream: BinaryIO, image: Image.Image, header: ImageHeader, view: _View) -> Loaded:
+    orientation = _orientation(image)
+    upright = (image.height, image.width) if orientation in SIDEWAYS else image.size
+    region = view.region(upright)
+    if view.size is not None:
+        _draft(image, upright, orientation in SIDEWAYS, region, view.size)
+    stream.seek(0)
+    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), view.limits)
+    return _loaded(header, _turned(to_rgb(decoded.pixels), orientation), upright, region, decoded.damage)
+
+
+def _decode_again(stream: BinaryIO, header: ImageHeader, raw_mode: str) -> Image.Image:
+    with Image.open(stream, formats=[header.format]) as image:
+        with_raw_mode(image, raw_mode).load()
+        return image.copy()
+
+
+def _loaded(
+    header: ImageHeader,
+    pixels: Image.Image,
+    full: tuple[int, int],
+    region: Roi,
+    damage: str = "",
+    bit_depth: int | None = None,
+) -> Loaded:
+    box = _scaled(region, pixels.width / full[0], pixels.height / full[1])
+    width, height = full
+    return Loaded(header, width, height, pixels, box, damage, bit_depth)
+
+
+def _turned(pixels: Image.Image, orientation: int) -> Image.Image:
+    return pixels.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else pixels
+
+
+def _draft(image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: InputSize) -> None:
+    inside = place(region.width, region.height, size)
+    # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least so many pixels over the region.
+    width = -(-upright[0] * inside.width // region.width)
+    height = -(-upright[1] * inside.height // region.height)
+    image.draft("RGB", (height, width) if sideways else (width, height))
+
+
+def _clamped(roi: Roi | None, upright: tuple[int, int]) -> Roi:
+    width, height = upright
+    if roi is None:
+        return Roi(0, 0, width, height)
+    if roi.x >= width or roi.y >= height:
+        raise ImageError(
+            "invalid_image", f"The region of interest starts at {roi.x},{roi.y}, outside the {width} × {height} image."
+        )
+    return Roi(roi.x, roi.y, min(roi.width, width - roi.x), min(roi.height, height - roi.y))
+
+
+def _scaled(region: Roi, across: float, down: float) -> tuple[float, float, float, float]:
+    return (
+        region.x * across,
+        region.y * down,
+        (region.x + region.width) * across,
+        (region.y + region.height) * down,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except DAMAGE:
+        # Damaged metadata does not make the pixels unreadable: the part is inspected as it was stored.
+        return 1

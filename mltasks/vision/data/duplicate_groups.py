@@ -1,0 +1,131 @@
+"""Which images show the same part, where no part id says so: near-duplicates, found by what each image has of its own.
+
+Parts photographed in one fixture all look alike, so likeness is judged after what the whole population shares has been
+taken away, and a pair must stand out from the backdrop: the images next in likeness. Needs numpy and Pillow only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mltasks.vision.data.decoding import Source, load
+from mltasks.vision.data.disjoint_sets import DisjointSets
+from mltasks.vision.data.duplicate_pairs import MIN_IMAGES, alike_pairs
+from mltasks.vision.data.image_header import DEFAULT_LIMITS, ImageError, Limits
+from mltasks.vision.types import InputSize, Roi, Sample
+
+SIDE = 64
+# The reach of the local mean and contrast that are taken out, in pixels of the thumbnail: exposure and shading vanish.
+REACH = 2.0
+# Contrasts below a grey level are the camera's noise and not the part.
+NOISE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is compared of an image: its region's upright size in pixels and ``texture``, the 64 × 64 grey thumbnail
+    with local mean and contrast taken out (float16, about -3 to 3)."""
+
+    width: int
+    height: int
+    texture: NDArray[np.float16]
+
+    def __post_init__(self) -> None:
+        if self.texture.shape != (SIDE, SIDE) or not np.isfinite(self.texture).all():
+            raise ValueError(f"A fingerprint's texture is {SIDE} x {SIDE} finite numbers, not {self.texture.shape}.")
+        if min(self.width, self.height) < 1:
+            raise ValueError(f"A fingerprint's size is positive, not {self.width} x {self.height}.")
+
+
+def fingerprint(
+    source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS, bit_depth: int | None = None
+) -> Fingerprint:
+    """Read one image. Raises as ``images.load``: ImageError, or OSError when a path can't be opened."""
+    size = InputSize(SIDE, SIDE, keep_shape=False)
+    loaded = load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
+    left, top, right, bottom = loaded.box
+    grey = loaded.pixels.convert("L").crop((int(left), int(top), -int(-right // 1), -int(-bottom // 1)))
+    # Floating point before the resize: a dark part's whole relief is a few grey levels.
+    small = grey.convert("F").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Fingerprint(
+        width=max(1, round((right - left) * loaded.width / loaded.pixels.width)),
+        height=max(1, round((bottom - top) * loaded.height / loaded.pixels.height)),
+        texture=_texture(np.asarray(small, dtype=np.float32)),
+    )
+
+
+def group_by_likeness(fingerprints: Sequence[Fingerprint]) -> list[int]:
+    """One number an image, the same for near-duplicates and what they link; counted from 0 by first appearance.
+
+    Who is grouped with whom does not depend on the order. Fewer than eight images are never grouped.
+    """
+    count = len(fingerprints)
+    if count < MIN_IMAGES:
+        return list(range(count))
+    # One order whatever the caller's, so that ties and rounding fall alike.
+    order = sorted(range(count), key=lambda at: _sort_key(fingerprints[at]))
+    ranked = [fingerprints[at] for at in order]
+    textures = np.stack([one.texture for one in ranked])
+    pairs = alike_pairs(textures, np.array([(one.width, one.height) for one in ranked]))
+    joined = DisjointSets[int]()
+    for one, other in pairs:
+        joined.join(joined.find(order[other]), joined.find(order[one]))
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(joined.find(at), len(numbers)) for at in range(count)]
+
+
+def file_group(sha256: str) -> str:
+    """The group of an image of which nothing is known but its file."""
+    return f"file {sha256}"
+
+
+def group_samples(samples: Sequence[Sample], has_part_id: Sequence[bool]) -> list[Sample]:
+    """Return the samples, in their order, with ``group`` set: a part id's stays; near-duplicates without one join the
+    part they look like (of several the least name), or else share the least of their own names.
+
+    An image that can't be read stays alone: who trains on it reads it again, and names it. Raises ValueError unless
+    there is one flag a sample.
+    """
+    if len(samples) != len(has_part_id):
+        raise ValueError(f"{len(samples)} samples came with {len(has_part_id)} flags.")
+    if all(has_part_id):
+        return list(samples)
+    read = [(at, found) for at, sample in enumerate(samples) if (found := _fingerprint_or_none(sample))]
+    likes: dict[int, list[int]] = {}
+    for (at, _), number in zip(read, group_by_likeness([found for _, found in read]), strict=True):
+        likes.setdefault(number, []).append(at)
+    group_of: dict[int, str] = {}
+    for members in likes.values():
+        named = [at for at in members if has_part_id[at]] or members
+        group_of.update(dict.fromkeys(members, min(samples[at].group for at in named)))
+    return [
+        sample if has_part_id[at] else replace(sample, group=group_of.get(at, sample.group))
+        for at, sample in enumerate(samples)
+    ]
+
+
+def _fingerprint_or_none(sample: Sample) -> Fingerprint | None:
+    try:
+        return fingerprint(Path(sample.path), sample.roi, bit_depth=sample.bit_depth)
+    except (ImageError, OSError):
+        return None
+
+
+def _texture(grey: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Local mean and contrast taken out of ``[side, side]`` grey levels (Jarrett et al., 2009, there for networks)."""
+    steps = np.arange(SIDE, dtype=np.float32)
+    blur = np.exp(-((steps[:, None] - steps) ** 2) / (2 * REACH**2))
+    blur /= blur.sum(1, keepdims=True)
+    detail = grey - blur @ grey @ blur.T
+    contrast = np.sqrt(blur @ (detail * detail) @ blur.T) + NOISE
+    return np.asarray(detail / contrast, dtype=np.float16)
+
+
+def _sort_key(one: Fingerprint) -> tuple[int, int, bytes]:
+    return one.width, one.height, one.texture.tobytes()

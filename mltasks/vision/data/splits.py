@@ -1,0 +1,133 @@
+"""Which images may be seen together: splits that are stratified and never divide a part."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mltasks.vision.data.disjoint_sets import DisjointSets
+from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+
+MIN_GROUPS = 4
+HOLDOUT_SHARES: Mapping[str, float] = {"train": 0.64, "validation": 0.16, "test": 0.20}
+INNER_SHARES: Mapping[str, float] = {"train": 0.80, "validation": 0.20}
+
+
+class NotEnoughLabels(ValueError):  # noqa: N818 - the domain's word, and what pages show
+    """Too few labeled parts to train. The message says how many more of which class are needed."""
+
+    def __init__(self, good_missing: int, defect_missing: int) -> None:
+        self.good_missing = good_missing
+        self.defect_missing = defect_missing
+        wanted = [
+            f"{count} more {word} part{'s' if count > 1 else ''}"
+            for count, word in ((good_missing, "good"), (defect_missing, "defective"))
+            if count
+        ]
+        super().__init__(f"Training needs {MIN_GROUPS} different parts of each class: label {' and '.join(wanted)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Samples that show one part, and so stay together. A part with any defective image counts as defective."""
+
+    key: str
+    samples: tuple[Sample, ...]
+
+    @property
+    def target(self) -> int:
+        return max(sample.target for sample in self.samples)
+
+    @property
+    def kind(self) -> tuple[int, str]:
+        """The stratum: class and defect type."""
+        return self.target, max(sample.defect_type for sample in self.samples)
+
+
+def assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
+    """Return the samples, in their order, each with its split.
+
+    Below ``config.cross_validate_below`` samples ``fold-0`` to ``fold-(k-1)``, with k at most ``config.folds`` and at
+    most the number of parts of the rarer class; else ``train``, ``validation`` and ``test`` (64, 16 and 20 %).
+    Stratified by class and defect type. Samples of one group, or with identical files, never straddle. Depends on the
+    seed, not on the order of the samples. Raises NotEnoughLabels.
+    """
+    parts = parts_of(samples)
+    smallest = check_enough(parts)
+    if len(samples) < config.cross_validate_below:
+        count = max(2, min(config.folds, smallest))
+        shares: Mapping[str, float] = {f"fold-{index}": 1 / count for index in range(count)}
+    else:
+        shares = HOLDOUT_SHARES
+    split_of = deal(parts, shares, config.seed)
+    return [replace(sample, split=split_of[sample.sha256, sample.group]) for sample in samples]
+
+
+def inner_split(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
+    """Positions of the training samples to learn from and of those to stop early on (80 and 20 %, by part)."""
+    return two_sides(samples, range(len(samples)), INNER_SHARES, seed)
+
+
+def two_sides(
+    samples: Sequence[Sample], indices: Sequence[int], shares: Mapping[str, float], seed: int
+) -> tuple[list[int], list[int]]:
+    """Deal some of the samples, by index, to two sides by the parts they show, stratified; ``shares`` names the sides
+    in order."""
+    split_of = deal(parts_of([samples[index] for index in indices]), shares, seed)
+    first, second = shares
+    found: dict[str, list[int]] = {first: [], second: []}
+    for index in indices:
+        found[split_of[samples[index].sha256, samples[index].group]].append(index)
+    return found[first], found[second]
+
+
+def part_keys(samples: Sequence[Sample]) -> list[str]:
+    """The part that each sample shows, as one name for all samples that must stay together."""
+    key_of = {(one.sha256, one.group): part.key for part in parts_of(samples) for one in part.samples}
+    return [key_of[sample.sha256, sample.group] for sample in samples]
+
+
+def check_enough(parts: Sequence[Part]) -> int:
+    """Return how many parts the rarer class has. Raises NotEnoughLabels below four."""
+    count = Counter(part.target for part in parts)
+    if min(count[GOOD], count[DEFECT]) < MIN_GROUPS:
+        raise NotEnoughLabels(max(0, MIN_GROUPS - count[GOOD]), max(0, MIN_GROUPS - count[DEFECT]))
+    return min(count[GOOD], count[DEFECT])
+
+
+def parts_of(samples: Sequence[Sample]) -> list[Part]:
+    """Collect samples into parts: the same group, or the same file under two groups, is one part."""
+    joined = DisjointSets[str]()
+    for sample in samples:
+        joined.join(*sorted((joined.find(f"group {sample.group}"), joined.find(f"file {sample.sha256}"))))
+    members: dict[str, list[Sample]] = {}
+    for sample in samples:
+        members.setdefault(joined.find(f"file {sample.sha256}"), []).append(sample)
+    # The key is made from the members, so that it doesn't depend on the order in which they came.
+    return [Part(min(one.sha256 + one.group for one in group), tuple(group)) for group in members.values()]
+
+
+def deal(parts: Sequence[Part], shares: Mapping[str, float], seed: int) -> dict[tuple[str, str], str]:
+    """Deal parts to splits, each to where its kind and its class are furthest below their share; large parts first.
+    Returns the split by (sha256, group)."""
+    split_of: dict[tuple[str, str], str] = {}
+    totals: Counter[object] = Counter()
+    have: Counter[tuple[str, object]] = Counter()
+    for part in parts:
+        totals.update({part.kind: len(part.samples), part.target: len(part.samples)})
+    for part in sorted(parts, key=lambda part: (-len(part.samples), _shuffled(seed, part.key))):
+        marks: tuple[object, object] = (part.kind, part.target)
+
+        def shortfall(split: str, marks: tuple[object, object] = marks) -> float:
+            return sum(shares[split] - have[split, mark] / totals[mark] for mark in marks)
+
+        chosen = max(shares, key=lambda split: round(shortfall(split), 9))
+        have.update({(chosen, mark): len(part.samples) for mark in marks})
+        split_of.update({(sample.sha256, sample.group): chosen for sample in part.samples})
+    return split_of
+
+
+def _shuffled(seed: int, key: str) -> str:
+    return hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Evaluation of held-out predictions: metrics, curves, label issues, warnings, worst errors and plots."""

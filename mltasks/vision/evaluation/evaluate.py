@@ -1,0 +1,201 @@
+"""How good a version is, on parts it had not learned from, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mltasks.vision.evaluation.label_issues import suspected_errors
+from mltasks.vision.evaluation.learning_curve import LabelPoint
+from mltasks.vision.evaluation.predictions import Prediction, Protocol
+from mltasks.vision.evaluation.report_warnings import warnings_of
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
+from mltasks.vision.serving.thresholds import Bands, cost_bands, promised_bands
+from mltasks.vision.stats.intervals import Estimate, PartBootstrap, proportion, weighted_sum
+from mltasks.vision.stats.metrics import auroc, average_precision, calibration_error, chance_calibration_error
+from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
+
+WORST = 12
+STANDARD_PROMISE = EscapePromise()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Every figure of a report. Rates are shares in [0, 1]; costs are in the unit of ``costs``. ``detectors`` holds the
+    AUROC of each novelty detector, ``escapes`` what the promise rests on (None where no defect was measured), and
+    ``labels`` the learning curve (empty where none was drawn)."""
+
+    protocol: Protocol
+    costs: Costs
+    thresholds: Thresholds
+    predictions: list[Prediction]
+    metrics: dict[str, Estimate]
+    defect_types: dict[str, Estimate]
+    detectors: dict[str, Estimate]
+    confusion: dict[str, int]
+    total_cost: float
+    bands: Bands
+    promise: EscapePromise
+    defect_rate: float | None
+    escapes: EscapeCurve | None
+    labels: list[LabelPoint]
+    chance_calibration_error: float
+    suspects: list[dict[str, Any]]
+    warnings: list[str]
+
+    @property
+    def mistakes(self) -> list[Prediction]:
+        """Up to twelve predictions on the wrong side of the threshold, the most certain first."""
+        wrong = [one for one in self.predictions if self.fails(one) != (one.target == DEFECT)]
+        return sorted(wrong, key=lambda one: (-abs(one.target - one.probability), one.name))[:WORST]
+
+    def fails(self, one: Prediction) -> bool:
+        """The version's label of a prediction at its operating point."""
+        return one.probability >= self.thresholds.defect_probability
+
+
+def evaluate(
+    predictions: Sequence[Prediction],
+    protocol: Protocol,
+    costs: Costs,
+    thresholds: Thresholds,
+    *,
+    weights: str = "",
+    promise: EscapePromise = STANDARD_PROMISE,
+    defect_rate: float | None = None,
+    escapes: EscapeCurve | None = None,
+    labels: Sequence[LabelPoint] = (),
+) -> Evaluation:
+    """Measure predictions of held-out parts. ``weights`` names where the backbone's came from, for the warnings;
+    ``escapes`` is the curve that serving will route by, ``labels`` the learning curve. Raises ValueError without any
+    prediction."""
+    if not predictions:
+        raise ValueError("There is nothing to measure on.")
+    rows = sorted(predictions, key=lambda one: (one.split, one.name))
+    fails = np.array([one.probability >= thresholds.defect_probability for one in rows])
+    targets = np.array([one.target for one in rows])
+    confusion = {
+        "true_pass": int((~fails & (targets == GOOD)).sum()),
+        "false_alarm": int((fails & (targets == GOOD)).sum()),
+        "escape": int((~fails & (targets == DEFECT)).sum()),
+        "true_fail": int((fails & (targets == DEFECT)).sum()),
+    }
+    bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), protocol.seed)
+    metrics = {**_rates(rows, fails, targets), **_rankings(rows, targets, bootstrap)}
+    metrics["cost_per_1000"] = _cost_per_1000(metrics, rows, costs)
+    bands = cost_bands(costs, defect_rate, _share(targets))
+    if escapes is not None:
+        bands = promised_bands(bands, escapes, promise)
+    metrics |= _routed(rows, targets, bands)
+    types = _defect_types(rows, fails)
+    return Evaluation(
+        protocol=protocol,
+        costs=costs,
+        thresholds=thresholds,
+        predictions=rows,
+        metrics=metrics,
+        defect_types=types,
+        detectors=_detectors(rows, targets, bootstrap),
+        confusion=confusion,
+        total_cost=confusion["escape"] * costs.fn + confusion["false_alarm"] * costs.fp,
+        bands=bands,
+        promise=promise,
+        defect_rate=defect_rate,
+        escapes=escapes,
+        labels=list(labels),
+        chance_calibration_error=chance_calibration_error(
+            np.array([one.probability for one in rows]), [one.part for one in rows], protocol.seed
+        ),
+        suspects=_suspects(rows),
+        warnings=warnings_of(rows, confusion, weights),
+    )
+
+
+def _rates(rows: Sequence[Prediction], fails: NDArray[np.bool_], targets: NDArray[np.int64]) -> dict[str, Estimate]:
+    def among(chosen: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Estimate:
+        where = np.flatnonzero(chosen)
+        return proportion([bool(hits[index]) for index in where], [rows[int(index)].part for index in where])
+
+    good, defect, everything = targets == GOOD, targets == DEFECT, np.ones(len(rows), bool)
+    novel = np.array([one.novel for one in rows])
+    return {
+        "accuracy": among(everything, fails == defect),
+        "precision": among(fails, defect),
+        "recall": among(defect, fails),
+        "escape_rate": among(defect, ~fails),
+        "false_alarm_rate": among(good, fails),
+        "novelty_false_alarm_rate": among(good, novel),
+        "novelty_recall": among(defect, novel),
+    }
+
+
+def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
+    probabilities = np.array([one.probability for one in rows])
+    # A fold's detector has its own scale; its threshold, from the other folds, makes the folds comparable.
+    novelty = np.array([one.strangeness for one in rows])
+    return {
+        "average_precision": bootstrap.estimate(lambda w: average_precision(probabilities, targets, w)),
+        "auroc": bootstrap.estimate(lambda w: auroc(probabilities, targets, w)),
+        "novelty_auroc": bootstrap.estimate(lambda w: auroc(novelty, targets, w)),
+        "calibration_error": bootstrap.estimate(lambda w: calibration_error(probabilities, targets, w)),
+    }
+
+
+def _detectors(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
+    found = {}
+    for name in rows[0].detectors:
+        values = np.array([one.detectors[name] for one in rows])
+        found[name] = bootstrap.estimate(lambda w, values=values: auroc(values, targets, w))  # type: ignore[misc]
+    return found
+
+
+def _suspects(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
+    found = suspected_errors(
+        [one.probability for one in rows],
+        [one.target for one in rows],
+        names=[one.name for one in rows],
+        sha256s=[one.sha256 for one in rows],
+        parts=[one.part for one in rows],
+    )
+    return [one.to_json() for one in found]
+
+
+def _share(targets: NDArray[np.int64]) -> float | None:
+    share = float((targets == DEFECT).mean())
+    return share if 0 < share < 1 else None
+
+
+def _cost_per_1000(metrics: dict[str, Estimate], rows: Sequence[Prediction], costs: Costs) -> Estimate:
+    defects = sum(one.target == DEFECT for one in rows) / len(rows)
+    terms = [
+        (1000 * costs.fn * defects, metrics["escape_rate"]),
+        (1000 * costs.fp * (1 - defects), metrics["false_alarm_rate"]),
+    ]
+    return weighted_sum(terms, len(rows), len({one.part for one in rows}))
+
+
+def _routed(rows: Sequence[Prediction], targets: NDArray[np.int64], bands: Bands) -> dict[str, Estimate]:
+    """What happens on the line: how many parts a person sees, and how many defects pass with nobody looking."""
+    passed = [one.probability <= bands.low and not one.novel for one in rows]
+    defects: list[int] = np.flatnonzero(targets == DEFECT).tolist()
+    return {
+        "review_rate": proportion(
+            [bands.doubts(one.probability) or one.novel for one in rows], [one.part for one in rows]
+        ),
+        "routed_escape_rate": proportion([passed[at] for at in defects], [rows[at].part for at in defects]),
+    }
+
+
+def _defect_types(rows: Sequence[Prediction], fails: NDArray[np.bool_]) -> dict[str, Estimate]:
+    found: dict[str, list[tuple[bool, str]]] = {}
+    for one, fail in zip(rows, fails, strict=True):
+        if one.target == DEFECT and one.defect_type:
+            found.setdefault(one.defect_type, []).append((bool(fail), one.part))
+    return {
+        name: proportion([hit for hit, _ in pairs], [part for _, part in pairs])
+        for name, pairs in sorted(found.items())
+    }

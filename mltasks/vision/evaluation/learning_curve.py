@@ -1,0 +1,64 @@
+"""Do more labels help? Average precision by the number of labels, all measured on the same parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mltasks.vision.evaluation.predictions import Prediction
+from mltasks.vision.stats.intervals import Estimate, PartBootstrap
+from mltasks.vision.stats.metrics import average_precision
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the recipe says of held-out parts when it has so many labels: ``labels`` counts images."""
+
+    labels: int
+    predictions: list[Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPoint:
+    """Average precision with so many labels, and by how much it exceeds that of the point before (None of the first).
+    Both intervals are bootstraps over the measured parts; that other labels might have been drawn is not in them."""
+
+    labels: int
+    average_precision: Estimate
+    gain: Estimate | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        gain = self.gain.to_json() if self.gain else None
+        return {"labels": self.labels, "average_precision": self.average_precision.to_json(), "gain": gain}
+
+
+def label_curve(asked: Sequence[Asked], seed: int) -> list[LabelPoint]:
+    """A point for each, in their order; all say something of the same parts."""
+    if not asked:
+        return []
+    rows = [_in_order(one.predictions) for one in asked]
+    targets = np.array([one.target for one in rows[0]])
+    bootstrap = PartBootstrap([one.part for one in rows[0]], targets.tolist(), seed)
+    scores = [np.array([one.probability for one in some]) for some in rows]
+    points: list[LabelPoint] = []
+    for number, one in enumerate(asked):
+        here = scores[number]
+        found = bootstrap.estimate(lambda w, here=here: average_precision(here, targets, w))  # type: ignore[misc]
+        gain = _gain(bootstrap, scores[number - 1], here, targets) if number else None
+        points.append(LabelPoint(one.labels, found, gain))
+    return points
+
+
+def _gain(bootstrap: PartBootstrap, before: Floats, after: Floats, targets: NDArray[np.int64]) -> Estimate:
+    return bootstrap.estimate(lambda w: average_precision(after, targets, w) - average_precision(before, targets, w))
+
+
+def _in_order(predictions: Sequence[Prediction]) -> list[Prediction]:
+    return sorted(predictions, key=lambda one: (one.split, one.name, one.sha256))

@@ -1,0 +1,120 @@
+"""How figures look: the pages' colours on a dark panel of their own, so that they read on dark and light pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from mltasks.vision.evaluation.plot_colors import FAIL, FAIL_INK, INK, LINE, MUTED, PANEL, PASS, PASS_INK, REVIEW
+
+# Small, with large words: on a phone a figure is shown at two thirds of this.
+SIZE = (5.4, 3.5)
+# Between axes and title, in points
+TITLE_PAD, STRIP_PAD = 12, 26
+# Of words in a corner, as a share of the axes
+LINE_HEIGHT = 0.085
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "second-look",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 11,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "figure.facecolor": PANEL,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+}
+
+
+@contextmanager
+def figure(path: Path, title: str, size: tuple[float, float] = SIZE, *, strip: bool = False) -> Iterator[Axes]:
+    """Draw one figure in the block; it is written as an SVG with its text as text, the same bytes every time. ``strip``
+    leaves room above for ``band_strip``."""
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.16, h_pad=0.16))
+        axes = drawing.add_subplot()
+        axes.set_title(title, pad=STRIP_PAD if strip else TITLE_PAD)
+        yield axes
+        drawing.savefig(path, format="svg", metadata={"Date": None, "Title": title.replace("\n", ": ")})
+
+
+def shares(axes: Axes, *, across: str, up: str) -> None:
+    """Both axes from 0 to 100 percent."""
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    words = ["0", "25", "50", "75", "100 %"]
+    axes.set(xlim=(-0.01, 1.02), ylim=(-0.01, 1.04), xticks=ticks, yticks=ticks, xlabel=across, ylabel=up)
+    axes.set_xticklabels(words)
+    axes.set_yticklabels(words)
+
+
+def share_axis(axes: Axes, across: str) -> None:
+    """The horizontal axis from 0 to 100 percent; the vertical one is left to the figure."""
+    axes.set(xlim=(-0.01, 1.01), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel=across)
+    axes.set_xticklabels(["0", "25", "50", "75", "100 %"])
+
+
+def band_strip(axes: Axes, low: float, high: float) -> None:
+    """PASS, REVIEW and FAIL as a strip along the top of a share axis, their words above it."""
+    across = axes.get_xaxis_transform()
+    for start, end, colour in ((0.0, low, PASS), (low, high, REVIEW), (high, 1.0, FAIL)):
+        if end > start:
+            axes.add_patch(Rectangle((start, 0.955), end - start, 0.035, transform=across, facecolor=colour, lw=0))
+    words: list[tuple[float, str, str, Literal["left", "center", "right"]]] = [
+        (0.0, "PASS", PASS_INK, "left"),
+        (1.0, "FAIL", FAIL_INK, "right"),
+    ]
+    if high > low:
+        words.append((min(max((low + high) / 2, 0.3), 0.7), "to a person", REVIEW, "center"))
+    for x, word, ink, side in words:
+        axes.text(x, 1.01, word, transform=across, color=ink, ha=side, va="bottom")
+
+
+def corner(axes: Axes, words: str, colour: str, *, line: int, left: bool = False) -> None:
+    """Words in an upper corner, line by line."""
+    x, side = (0.02, "left") if left else (0.99, "right")
+    axes.text(x, 0.99 - LINE_HEIGHT * line, words, transform=axes.transAxes, color=colour, ha=side, va="top")
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic vertical axis with ticks at 1, 2 and 5 of each decade, in plain numbers."""
+    axes.set_yscale("log")
+    axes.margins(y=0.12)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def ratios(axes: Axes) -> None:
+    """A logarithmic horizontal axis of multiples, in plain numbers."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter("{x:g} ×")
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Ticks at whole numbers only: epochs and parts have no halves."""
+    axis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,58 @@
+"""The numbers behind a report's figures, as plain JSON types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mltasks.vision.evaluation.predictions import Prediction
+from mltasks.vision.stats.intervals import proportion
+from mltasks.vision.types import DEFECT, GOOD
+
+CALIBRATION_BINS = 10
+BIN_MIN = 5
+ERROR_BINS = 30
+SMALLEST_RATIO = 0.01
+
+
+def calibration_bins(predictions: Sequence[Prediction]) -> list[dict[str, float | int | None]]:
+    """Predicted against observed share of defects, in up to ten bins of equally many images (at least five each)."""
+    ordered = sorted(predictions, key=lambda one: one.probability)
+    count = max(1, min(CALIBRATION_BINS, len(ordered) // BIN_MIN))
+    bins = []
+    for chunk in np.array_split(np.arange(len(ordered)), count):
+        members = [ordered[index] for index in chunk]
+        observed = proportion([one.target == DEFECT for one in members], [one.part for one in members])
+        bins.append(
+            {
+                "predicted": float(np.mean([one.probability for one in members])),
+                "observed": observed.value,
+                "low": observed.low,
+                "high": observed.high,
+                "n": len(members),
+            }
+        )
+    return bins
+
+
+def error_histogram(predictions: Sequence[Prediction], threshold: float) -> dict[str, list[float] | list[int]]:
+    """Reconstruction errors of good and defective parts on common edges. Each error is scaled by the version's
+    threshold over its own fold's, so that one line on the figure is right for all folds."""
+    errors = np.array([one.reconstruction_error * threshold / one.anomaly_threshold for one in predictions])
+    targets = np.array([one.target for one in predictions])
+    edges = np.linspace(0, max(float(errors.max()), threshold) * 1.02, ERROR_BINS + 1)
+    good, _ = np.histogram(errors[targets == GOOD], edges)
+    defect, _ = np.histogram(errors[targets == DEFECT], edges)
+    return {"edges": edges.tolist(), "good": good.tolist(), "defect": defect.tolist()}
+
+
+def novelty_histogram(predictions: Sequence[Prediction]) -> dict[str, list[float] | list[int]]:
+    """The deciding detector's scores over their thresholds, of good and defective parts on common edges, each a step
+    of the same ratio: above 1 is novel. Less than a hundredth counts as that."""
+    values = np.maximum([one.strangeness for one in predictions], SMALLEST_RATIO)
+    targets = np.array([one.target for one in predictions])
+    edges = np.geomspace(min(float(values.min()), 0.8) * 0.98, max(float(values.max()), 1.25) * 1.02, ERROR_BINS + 1)
+    good, _ = np.histogram(values[targets == GOOD], edges)
+    defect, _ = np.histogram(values[targets == DEFECT], edges)
+    return {"edges": edges.tolist(), "good": good.tolist(), "defect": defect.tolist()}

@@ -1,0 +1,98 @@
+"""A version's networks on disk: all weights, and the serving graph in as few bits as its scores allow."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import openvino
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from mltasks.vision.evaluation.predictions import Prediction
+from mltasks.vision.export.openvino_export import Agreement, Serving, check_agreement, export_graph
+from mltasks.vision.export.precision import (
+    CALIBRATED_ON,
+    TRIED_ON,
+    HeldOutPart,
+    Levels,
+    Precision,
+    asked_for,
+    settle_precision,
+)
+from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.serving import bundle
+from mltasks.vision.serving.scorer import compile_graph
+from mltasks.vision.training.feature_bank import read_sample
+from mltasks.vision.training.fit import AUTO, Fitted
+from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
+
+CHECKED_IMAGES = 16
+
+
+class OnDisk(NamedTuple):
+    """How far the written graph is from torch, what it serves in, and the graph itself, compiled on the training's
+    threads."""
+
+    agreement: Agreement
+    precision: Precision
+    graph: openvino.CompiledModel
+
+
+def write_networks(fitted: Fitted, samples: Sequence[Sample], draft: Path) -> OnDisk:
+    """Write weights and graph of what learned from ``samples``, and compare them. Raises ExportMismatch and
+    UnreadableSample."""
+    config, final, setting = fitted.config, fitted.final, fitted.setting
+    serving = Serving(
+        copy.deepcopy(fitted.trunk),
+        {name: copy.deepcopy(head) for name, head in final.heads.items()},
+        copy.deepcopy(final.autoencoder),
+        setting,
+        (config.height, config.width),
+    )
+    serving.cpu().eval()
+    state = {name: tensor.contiguous() for name, tensor in serving.state_dict().items()}
+    save_file(state, draft / bundle.WEIGHTS)
+    graph = draft / bundle.GRAPH
+    export_graph(serving, graph, config.height, config.width)
+    images = [read_pixels(sample, config) for sample in drawn(samples, config, CHECKED_IMAGES)]
+    compiled = compile_graph(graph, torch.get_num_threads())
+    agreement = check_agreement(serving, compiled, images, setting.calibrator)
+    if config.precision != AUTO:
+        return OnDisk(agreement, asked_for(), compiled)
+    more = [read_pixels(sample, config) for sample in drawn(samples, config, CALIBRATED_ON)[CHECKED_IMAGES:]]
+    parts = [_held_out(row, config) for row in _tried(fitted)]
+    levels = Levels(serving.novel_from, serving.known_from)
+    precision = settle_precision(graph, images + more, parts, levels, setting.calibrator)
+    return OnDisk(
+        agreement, precision, compile_graph(graph, torch.get_num_threads()) if precision.bits == 8 else compiled
+    )
+
+
+def drawn(samples: Sequence[Sample], config: TrainConfig, most: int) -> list[Sample]:
+    """Up to ``most`` images, drawn from the seed; fewer are the first of more."""
+    generator = np.random.default_rng(derive_seed(config.seed, "export check"))
+    return [samples[index] for index in generator.permutation(len(samples))[:most]]
+
+
+def read_pixels(sample: Sample, config: TrainConfig) -> NDArray[np.uint8]:
+    """The image as serving sees it, uint8 ``[height, width, 3]``. Raises UnreadableSample."""
+    pixels: NDArray[np.uint8] = read_sample(sample, config).permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def _tried(fitted: Fitted) -> list[Prediction]:
+    """Held-out images to compare precisions on, drawn from the seed: half of them defective where there are as many."""
+    generator = np.random.default_rng(derive_seed(fitted.config.seed, "precision"))
+    rows = [fitted.predictions[index] for index in generator.permutation(len(fitted.predictions))]
+    defects = [row for row in rows if row.target == DEFECT][: TRIED_ON // 2]
+    return defects + [row for row in rows if row.target == GOOD][: TRIED_ON - len(defects)]
+
+
+def _held_out(row: Prediction, config: TrainConfig) -> HeldOutPart:
+    sample = Sample(row.name, row.sha256, row.path, row.target, row.part, roi=row.roi, bit_depth=row.bit_depth)
+    return HeldOutPart(read_pixels(sample, config), row.logit, row.target)

@@ -1,0 +1,1 @@
+"""Classifier heads and novelty detectors on the frozen trunk's feature maps."""

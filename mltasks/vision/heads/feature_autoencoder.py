@@ -1,0 +1,67 @@
+"""Unlike any good part: features that an autoencoder of good parts' features can't rebuild.
+
+Deep feature reconstruction (Shi, Yang and Qi, "Unsupervised anomaly segmentation via deep feature reconstruction",
+Neurocomputing 424, 2021): 1 × 1 convolutions, so each position is rebuilt from itself alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mltasks.vision.heads.classifier import Head
+from mltasks.vision.networks.trunk import FINE, MIDDLE, Seen, patches, top_mean
+
+CODE, HIDDEN = 48, 160
+STEPS, BATCH, RATE = 250, 1024, 2e-3
+TOP_SHARE = 0.01
+
+
+class FeatureAutoencoder(Head):
+    """Squared errors of rebuilt standardised patches: score ``[N]`` and error of each position ``[N, h, w]``."""
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("deviation", deviation.clone())
+        self.mean: Tensor
+        self.deviation: Tensor
+        width = FINE + MIDDLE
+        self.layers = nn.Sequential(
+            nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, CODE), nn.Linear(CODE, HIDDEN), nn.GELU(),
+            nn.Linear(HIDDEN, width),
+        )  # fmt: skip
+
+    def errors(self, standard: Tensor) -> Tensor:
+        """Mean squared error of standardised patches ``[…, 384]``."""
+        squared: Tensor = (self.layers(standard) - standard).square().mean(-1)
+        return squared
+
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        x = (patches(seen) - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
+        cells = self.errors(x.permute(0, 2, 3, 1)).sqrt()
+        return top_mean(cells, TOP_SHARE), cells
+
+
+def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
+    """Learn to rebuild good parts' patches ``[n, 384]``, one a row, on their device. The same rows and seed give the
+    same weights."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
+    standard = (rows - mean) / deviation
+    network = FeatureAutoencoder(mean.cpu(), deviation.cpu()).to(rows.device)
+    optimizer = torch.optim.AdamW(network.layers.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+        drawn = torch.randint(len(standard), (min(BATCH, len(standard)),), generator=generator)
+        batch = standard.index_select(0, drawn.to(rows.device))
+        loss = F.smooth_l1_loss(network.layers(batch), batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return network.eval()

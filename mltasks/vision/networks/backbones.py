@@ -1,0 +1,182 @@
+"""Pretrained networks by name, and where their weights come from, in order.
+
+``auto`` takes torchvision's ImageNet weights from the torch hub cache or by one short download, and else the project's
+own weights, which ship with it and need no network. Nothing is ever silently random.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, ensure
+from mltasks.vision.networks.torchvision_ops import models
+from mltasks.vision.serving.bundle import file_sha256
+
+WEIGHTS_DIR = Path(__file__).parents[1] / "weights"
+SHORT_TRY_S = 5.0
+PATIENT_TRY_S = 300.0
+# Between a path and the hash that its file must have
+PINNED = "#sha256="
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """Where a backbone's weights came from, for ``meta.json`` and the report.
+
+    ``name`` is ``imagenet``, ``shipped``, ``plant``, ``file`` or ``random``; ``sha256`` is that of the file (empty for
+    random); ``location`` its path or address; ``note`` says in a sentence what they are and why these.
+    """
+
+    name: str
+    sha256: str
+    location: str
+    note: str
+
+
+class WeightsError(ValueError):
+    """The weights can't be used. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A network of the registry: its maker (no head), its file at torch hub and the file that ships."""
+
+    make: Callable[[], nn.Module]
+    hub: HubFile
+    shipped: str
+
+
+def _resnet18() -> nn.Module:
+    network: nn.Module = models.resnet18(weights=None)
+    network.fc = nn.Identity()
+    return network
+
+
+BACKBONES: dict[str, Backbone] = {
+    "resnet18": Backbone(
+        make=_resnet18,
+        hub=HubFile(models.ResNet18_Weights.IMAGENET1K_V1.url, "f37072fd"),
+        shipped="resnet18-drawn.safetensors",
+    ),
+}
+
+
+def load_backbone(name: str, weights: str = "auto") -> tuple[nn.Module, WeightsSource]:
+    """Return a network in eval mode whose head is an identity, and where its weights came from.
+
+    ``resnet18`` maps float32 ``(N, 3, H, W)``, normalised by ImageNet's mean and deviation, to ``(N, 512)``.
+    ``weights``: ``auto``, ``imagenet``, ``shipped``, ``random`` (drawn from torch's global generator) or the path of a
+    state dict, ``.safetensors`` or ``.pth``. A path that ends in ``#sha256=…`` names a backbone taught on a plant's own
+    images, and its file must have that hash. Raises ValueError for an unknown name, WeightsError (a ValueError) for
+    weights that don't fit or don't match their hash, FileNotFoundError for an absent file.
+    """
+    if name not in BACKBONES:
+        raise ValueError(f"Unknown backbone {name!r}. Known: {', '.join(sorted(BACKBONES))}.")
+    backbone = BACKBONES[name]
+    loaders = {"auto": _auto, "imagenet": _imagenet, "shipped": _shipped, "random": _random}
+    network, source = loaders[weights](backbone) if weights in loaders else _from_file(backbone, Path(weights))
+    return network.eval(), source
+
+
+def _auto(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
+    try:
+        return _from_hub(backbone, SHORT_TRY_S, insist=False)
+    except HubUnreachableError as why:
+        return _shipped(backbone, because=f" ImageNet weights were out of reach: {why}.")
+
+
+def _imagenet(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
+    try:
+        return _from_hub(backbone, PATIENT_TRY_S, insist=True)
+    except HubUnreachableError as why:
+        raise WeightsError(
+            f"No ImageNet weights: {why}. Put {backbone.hub.url} at {backbone.hub.path}, "
+            "or set BACKBONE_WEIGHTS to auto or shipped."
+        ) from why
+
+
+def _from_hub(backbone: Backbone, timeout_s: float, *, insist: bool) -> tuple[nn.Module, WeightsSource]:
+    path = ensure(backbone.hub, timeout_s, insist=insist)
+    digest = file_sha256(path)
+    if not digest.startswith(backbone.hub.sha256_prefix):
+        raise WeightsError(
+            f"{path} is damaged: its sha256 starts with {digest[:8]}, not {backbone.hub.sha256_prefix}. Delete it."
+        )
+    network = _load(backbone, path)
+    return network, WeightsSource("imagenet", digest, str(path), "torchvision's ImageNet-1k weights.")
+
+
+def _shipped(backbone: Backbone, because: str = "") -> tuple[nn.Module, WeightsSource]:
+    path = WEIGHTS_DIR / backbone.shipped
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing. Make it with: python -m mltasks.vision.pretrain")
+    digest = file_sha256(path)
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+    if digest != expected:
+        raise WeightsError(f"{path} is damaged: its sha256 is {digest}, its card says {expected}. Check it out again.")
+    note = "The project's own weights, distilled on drawn images, no ImageNet file." + because
+    return _load(backbone, path), WeightsSource("shipped", digest, str(path), note)
+
+
+def _random(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
+    return backbone.make(), WeightsSource("random", "", "", "Random weights: nothing was learned before this run.")
+
+
+def _from_file(backbone: Backbone, named: Path) -> tuple[nn.Module, WeightsSource]:
+    text, _, expected = str(named).partition(PINNED)
+    path = Path(text)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No weights at {text!r}. BACKBONE_WEIGHTS is auto, imagenet, shipped, random or a file's path."
+        )
+    digest = file_sha256(path)
+    if expected and digest != expected:
+        raise WeightsError(
+            f"{path} is damaged: its sha256 is {digest}, not {expected}. Restore it from a backup, teach the backbone "
+            "anew, or set backbone_weights to shipped."
+        )
+    note = "Taught on the plant's own images." if expected else "Weights from a file that was named."
+    return _load(backbone, path), WeightsSource("plant" if expected else "file", digest, text, note)
+
+
+def _load(backbone: Backbone, path: Path) -> nn.Module:
+    network = backbone.make()
+    state = {key: value for key, value in _read_state(path).items() if not key.startswith("fc.")}
+    try:
+        # Files from before torch 0.4.1 lack the counters of seen batches, which nothing reads in eval mode.
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise WeightsError(_misfit(path, str(error).splitlines()[-1].strip())) from error
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise WeightsError(_misfit(path, f"missing {missing[:3]}, unexpected {unexpected[:3]}"))
+    return network
+
+
+def _read_state(path: Path) -> Mapping[str, Tensor]:
+    """Read tensors by name. Never unpickles anything but tensors."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise WeightsError(_misfit(path, f"unreadable ({type(error).__name__})")) from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(_misfit(path, "it holds more than tensors by name"))
+    return state
+
+
+def _misfit(path: Path, why: str) -> str:
+    return (
+        f"{path} doesn't hold this backbone's weights: {why}. "
+        "Name a state dict of torchvision's network of the same name, or use auto or shipped."
+    )

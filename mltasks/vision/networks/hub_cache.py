@@ -1,0 +1,112 @@
+"""One published weights file in the torch hub cache: found there, or fetched with one short try."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from mltasks.vision.serving.bundle import file_sha256
+
+REMEMBER_FAILURE_S = 24 * 3600.0
+_CHUNK = 1 << 20
+_failed_here: set[Path] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file that torch hub publishes; its name ends in the first digits of its own sha256."""
+
+    url: str
+    sha256_prefix: str
+
+    @property
+    def path(self) -> Path:
+        """Where torch hub keeps it: ``$TORCH_HOME/hub/checkpoints``, ``~/.cache/torch/…`` by default."""
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rsplit("/", 1)[-1]
+
+    @property
+    def marker(self) -> Path:
+        """The empty file whose age says when a download last failed."""
+        return self.path.with_name(self.path.name + ".unreachable")
+
+
+class HubUnreachableError(Exception):
+    """The file is neither in the cache nor to be had in the time given. The message says why."""
+
+
+@dataclass(slots=True)
+class _Transfer:
+    """A download in a thread of its own: resolving a name has no timeout that a socket could be given."""
+
+    file: HubFile
+    timeout_s: float
+    problem: str = "no answer"
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        try:
+            self._fetch()
+            self.problem = ""
+        except (OSError, ValueError) as error:
+            self.problem = str(error) or type(error).__name__
+
+    def _fetch(self) -> None:
+        self.file.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.file.path.parent, prefix=self.file.path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as part, urllib.request.urlopen(self.file.url, timeout=self.timeout_s) as body:  # noqa: S310 - the registry's https address
+                while not self.stop.is_set() and (chunk := body.read(_CHUNK)):
+                    part.write(chunk)
+            if self.stop.is_set():
+                raise OSError("the download was too slow")
+            if not file_sha256(Path(name)).startswith(self.file.sha256_prefix):
+                raise OSError("what was downloaded has the wrong sha256")
+            Path(name).replace(self.file.path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def ensure(file: HubFile, timeout_s: float, *, insist: bool = False) -> Path:
+    """Return the cached file's path, downloading it first where it is absent.
+
+    A failed try is remembered, in the process and for a day in the cache, and is not repeated unless ``insist``.
+    Never takes longer than about ``timeout_s`` seconds. Raises HubUnreachableError.
+    """
+    if file.path.is_file():
+        return file.path
+    if not insist and _failed_lately(file):
+        raise HubUnreachableError("an earlier download failed")
+    transfer = _Transfer(file, timeout_s)
+    thread = threading.Thread(target=transfer.run, name="hub-download", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    transfer.stop.set()
+    if transfer.problem:
+        problem = f"no complete answer within {timeout_s:.0f} s" if thread.is_alive() else transfer.problem
+        _remember_failure(file)
+        raise HubUnreachableError(problem)
+    file.marker.unlink(missing_ok=True)
+    return file.path
+
+
+def _failed_lately(file: HubFile) -> bool:
+    if file.path in _failed_here:
+        return True
+    return file.marker.is_file() and time.time() - file.marker.stat().st_mtime < REMEMBER_FAILURE_S
+
+
+def _remember_failure(file: HubFile) -> None:
+    _failed_here.add(file.path)
+    try:
+        file.marker.parent.mkdir(parents=True, exist_ok=True)
+        file.marker.touch()
+    except OSError:
+        # A read-only cache can't hold the marker. This process remembers; the next one tries once more.
+        return

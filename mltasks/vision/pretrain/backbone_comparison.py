@@ -1,0 +1,127 @@
+"""Which backbone sees a product's defects best: every candidate by one measure, on labels that none was taught.
+
+A logistic regression on frozen features, pooled over the product's own input size, its parts dealt to folds anew in
+each repeat; average precision out of fold. Frozen features rank backbones as fine-tuning does, mostly: Kornblith et
+al., "Do Better ImageNet Models Transfer Better?" (CVPR 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mltasks.vision.data.splits import check_enough, part_keys, parts_of
+from mltasks.vision.networks.backbones import WeightsSource, load_backbone
+from mltasks.vision.pretrain.linear_probe import Floats, features, out_of_fold, thinned
+from mltasks.vision.stats.intervals import Estimate, PartBootstrap
+from mltasks.vision.stats.metrics import average_precision
+from mltasks.vision.training.progress import Stage
+from mltasks.vision.types import Sample, TrainConfig
+
+NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What each candidate reached, and whether the new one is used: the rule is ``better``.
+
+    ``candidates`` are average precisions with 95 % intervals, ``difference`` is the new one's to the incumbent's,
+    paired over parts; ``sources`` say which weights each candidate had.
+    """
+
+    incumbent: str
+    candidates: dict[str, Estimate]
+    difference: Estimate
+    adopt: bool
+    words: str
+    images: int
+    parts: int
+    repeats: int
+    sources: dict[str, WeightsSource]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+
+def judge(
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    candidates: Mapping[str, str],
+    incumbent: str,
+    *,
+    repeats: int,
+    most: int,
+    stage: Stage,
+) -> Judgement:
+    """Measure each candidate (its name to what ``load_backbone`` takes) on at most ``most`` labeled images.
+
+    ``new`` must be among them. Raises NotEnoughLabels, WeightsError for weights that can't be used, and ValueError
+    naming an image that can't be read.
+    """
+    chosen = thinned(samples, most, config.seed)
+    check_enough(parts_of(chosen))
+    targets = np.array([sample.target for sample in chosen])
+    scores, sources = dict[str, Floats](), dict[str, WeightsSource]()
+    for number, (name, weights) in enumerate(candidates.items()):
+        part = stage.part(number / len(candidates), (number + 1) / len(candidates), f"measuring the {name} backbone")
+        network, sources[name] = load_backbone("resnet18", weights)
+        rows = features(network, chosen, config, part)
+        scores[name] = out_of_fold(rows, chosen, repeats, config.seed)
+    return better(scores, targets, part_keys(chosen), incumbent, sources, seed=config.seed)
+
+
+def better(
+    scores: Mapping[str, Floats],
+    targets: NDArray[np.int64],
+    parts: Sequence[str],
+    incumbent: str,
+    sources: Mapping[str, WeightsSource] | None = None,
+    *,
+    seed: int = 7,
+) -> Judgement:
+    """Compare out-of-fold scores (repeats, n) of candidates, ``new`` and ``incumbent`` among them.
+
+    The rule: the new backbone is used when the 95 % interval of its paired difference to the incumbent lies above 0,
+    and no candidate measures higher. Equal is not better: what is in use stays.
+    """
+    bootstrap = PartBootstrap(parts, targets.tolist(), seed)
+
+    def reached(name: str, weights: Floats) -> Floats:
+        each = [average_precision(row, targets, weights) for row in scores[name]]
+        mean: Floats = np.mean(each, axis=0)
+        return mean
+
+    found = {name: bootstrap.estimate(lambda weights, name=name: reached(name, weights)) for name in scores}  # type: ignore[misc]
+    gain = bootstrap.estimate(lambda weights: reached(NEW, weights) - reached(incumbent, weights))
+    best = max(found, key=lambda name: found[name].value or 0.0)
+    surely = gain.low is not None and gain.low > 0
+    return Judgement(
+        incumbent=incumbent,
+        candidates=found,
+        difference=gain,
+        adopt=surely and found[NEW].value == found[best].value,
+        words=_words(found, gain, incumbent, best, surely=surely),
+        images=len(targets),
+        parts=bootstrap.parts,
+        repeats=len(scores[NEW]),
+        sources=dict(sources or {}),
+    )
+
+
+def _words(found: Mapping[str, Estimate], gain: Estimate, incumbent: str, best: str, *, surely: bool) -> str:
+    if gain.value is None or gain.low is None or gain.high is None:
+        return "Not used: there was nothing to measure."
+    said = (
+        f"Average precision {found[NEW].value:.3f} against {found[incumbent].value:.3f} of the {incumbent} backbone, "
+        f"difference {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+    )
+    if not surely:
+        return f"Not used: {said}. It must lie above 0."
+    if found[NEW].value != found[best].value:
+        return f"Not used: {said}, but the {best} backbone reaches {found[best].value:.3f}."
+    return f"Used from the next training on: {said}."

@@ -1,0 +1,177 @@
+"""The distillation: a student learns to see what the teacher sees, without any label.
+
+Dense feature matching after Romero et al., "FitNets" (ICLR 2015). That artificial pictures suffice is due to Asano and
+Saeed, "The Augmented Image Prior" (ICLR 2023).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor
+
+from mltasks.vision.networks.compute import Compute, best
+from mltasks.vision.pretrain.crops import CROP, Views
+from mltasks.vision.pretrain.student import Standard, Student, fit_projections, matching_loss
+from mltasks.vision.pretrain.teacher import Teacher
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that shapes the weights besides the pool. The same recipe, pool, device and thread count give the same bytes.
+
+    ``init`` is what ``load_backbone`` takes, ``detail`` the weight of the loss at stride 4; ``half`` computes in
+    bfloat16, which processors without it emulate many times slower.
+    """
+
+    steps: int
+    seed: int = 7
+    batch: int = BATCH
+    crop: int = CROP
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    statistics_batches: int = 8
+    init: str = "random"
+    detail: float = 0.0
+    half: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One report: steps done, the mean loss since the last report, crops per second since the start."""
+
+    done: int
+    loss: float
+    crops_per_s: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """What training changes, and what a checkpoint holds."""
+
+    student: Student
+    optimizer: torch.optim.AdamW
+    compute: Compute
+    done: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write all that is needed to go on, whole or not at all."""
+        tensors = {f"student.{name}": value for name, value in self.student.state_dict().items()}
+        for index, parameter in enumerate(self.student.parameters()):
+            for name, value in self.optimizer.state[parameter].items():
+                tensors[f"optimizer.{index}.{name}"] = value
+        tensors["done"] = torch.tensor(self.done)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+        save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished)
+        unfinished.replace(path)
+
+    def resume(self, path: Path) -> bool:
+        """Take up a checkpoint of the same recipe. Returns False when there is none that a power cut left whole."""
+        try:
+            tensors = load_file(path)
+        except (FileNotFoundError, SafetensorError):
+            return False
+        self.done = int(tensors.pop("done"))
+        for name in [name for name in tensors if name.startswith("optimizer.")]:
+            _, index, key = name.split(".")
+            parameter, value = list(self.student.parameters())[int(index)], tensors.pop(name)
+            # Its counter of steps stays on the processor, where it was made.
+            self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
+        self.student.load_state_dict({name.removeprefix("student."): value for name, value in tensors.items()})
+        return True
+
+
+def distil(
+    views: Views,
+    recipe: Recipe,
+    checkpoint: Path,
+    *,
+    report_every: int = 50,
+    report: Callable[[Step, Student], None],
+) -> Student:
+    """Train a student, on a GPU where there is one, and return it in eval mode on the processor. Goes on from
+    ``checkpoint`` if it exists; writes it every report."""
+    torch.manual_seed(recipe.seed)
+    teacher, run = _begin(recipe)
+    resumed = run.resume(checkpoint)
+    batches = [_views(views, recipe, -1 - n, run.compute) for n in range(recipe.statistics_batches)]
+    standard = Standard(teacher, batches)
+    if not resumed and recipe.init != "random":
+        fit_projections(run.student, teacher, standard, batches)
+    started, first, losses = time.monotonic(), run.done, list[float]()
+    while run.done < recipe.steps:
+        losses.append(_step(run, teacher, standard, _views(views, recipe, run.done, run.compute), recipe))
+        run.done += 1
+        if run.done % report_every == 0 or run.done == recipe.steps:
+            speed = (run.done - first) * recipe.batch / (time.monotonic() - started)
+            report(Step(run.done, sum(losses) / len(losses), speed), run.student)
+            run.save(checkpoint)
+            losses.clear()
+    return run.student.cpu().eval()
+
+
+def pace(recipe: Recipe, steps: int = 2) -> float:
+    """Measure on noise how many crops a second this machine learns from; a few seconds long."""
+    with torch.random.fork_rng():
+        teacher, run = _begin(replace(recipe, init="random"))
+        noise = run.compute.fetch(torch.rand(recipe.batch, 3, recipe.crop, recipe.crop))
+        standard = Standard(teacher, [noise])
+        _step(run, teacher, standard, noise, recipe)  # the first one also allocates
+        started = time.monotonic()
+        for _ in range(steps):
+            _step(run, teacher, standard, noise, recipe)
+        return steps * recipe.batch / (time.monotonic() - started)
+
+
+def _begin(recipe: Recipe) -> tuple[Teacher, _Run]:
+    detail, compute = recipe.detail > 0, replace(best(), half=recipe.half)
+    teacher, student = Teacher(detail=detail), Student(recipe.init, detail=detail)
+    for network in (teacher, student):
+        compute.place(network)
+    return teacher, _Run(student, _optimizer(student, recipe), compute)
+
+
+def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+    return torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def _views(views: Views, recipe: Recipe, step: int, compute: Compute) -> Tensor:
+    # The generator depends on the step alone, so that a resumed run sees what an unbroken one would have seen.
+    generator = Generator().manual_seed(recipe.seed * 1_000_003 + step + recipe.statistics_batches)
+    return compute.fetch(views(recipe.batch, generator, recipe.crop))
+
+
+def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe: Recipe) -> float:
+    for group in run.optimizer.param_groups:
+        group["lr"] = recipe.learning_rate * _schedule(run.done, recipe)
+    with run.compute.autocast():
+        with torch.no_grad():
+            targets = standard(teacher(views))
+        own = run.student(views)
+    loss = matching_loss(own, targets, recipe.detail)
+    run.optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    run.optimizer.step()
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise FloatingPointError(f"The loss is {value} at step {run.done}: lower the learning rate.")
+    return value
+
+
+def _schedule(step: int, recipe: Recipe) -> float:
+    """A linear warm-up, then half a cosine down to zero. Returns the share of the learning rate."""
+    warmup = min(recipe.warmup, recipe.steps // 10)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, recipe.steps - warmup)))

@@ -1,0 +1,90 @@
+"""The probe of a backbone: pooled features of labeled images, and what a logistic regression reads from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mltasks.vision.data.decoding import decode
+from mltasks.vision.data.image_header import ImageError
+from mltasks.vision.data.splits import Part, check_enough, deal, parts_of
+from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.pretrain.student import normalised, stage_maps
+from mltasks.vision.training.progress import Stage
+from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample, TrainConfig
+
+FOLDS = 5
+Floats = NDArray[np.float64]
+Features = NDArray[np.float32]
+
+
+def thinned(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
+    """About ``most`` samples at most: whole parts, half of them of the rarer class as far as it has them. In the order
+    of their hashes, so that the database's order changes nothing."""
+    classes: dict[int, list[Part]] = {GOOD: [], DEFECT: []}
+    for part in sorted(parts_of(samples), key=lambda part: derive_seed(seed, "thinning", part.key)):
+        classes[part.target].append(part)
+    rarer, other = sorted(classes.values(), key=len)
+    kept = _up_to(rarer, most // 2)
+    kept += _up_to(other, most - len(kept))
+    return sorted(kept, key=lambda sample: (sample.sha256, sample.name))
+
+
+def _up_to(parts: Sequence[Part], most: int) -> list[Sample]:
+    kept: list[Sample] = []
+    for part in parts:
+        if len(kept) < most:
+            kept.extend(part.samples)
+    return kept
+
+
+def features(network: torch.nn.Module, samples: Sequence[Sample], config: TrainConfig, stage: Stage) -> Features:
+    """Return (n, 1792): mean and maximum of layer2, layer3 and layer4, each image at the config's height and width."""
+    rows = []
+    for number, sample in enumerate(samples, start=1):
+        rows.append(_pooled(network, _read(sample, config)))
+        if number % 10 == 0 or number == len(samples):
+            stage.report(number / len(samples), f"image {number} of {len(samples)}")
+    return np.stack(rows)
+
+
+def _pooled(network: torch.nn.Module, image: torch.Tensor) -> Features:
+    with torch.inference_mode():
+        maps = stage_maps(network, normalised(image))[1:]
+        row = torch.cat([pooled for one in maps for pooled in (one.mean((2, 3)), one.amax((2, 3)))], 1)
+    values: Features = row[0].float().numpy()
+    return values
+
+
+def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
+    try:
+        size = InputSize(config.height, config.width)
+        pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
+    except (OSError, ImageError) as error:
+        raise ValueError(f"{sample.name} ({sample.path}) can't be measured on: {error}") from error
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def out_of_fold(rows: Features, samples: Sequence[Sample], repeats: int, seed: int) -> Floats:
+    """Return (repeats, n) probabilities of a defect, each from a model that never saw the part. Raises
+    NotEnoughLabels."""
+    parts = parts_of(samples)
+    count = min(FOLDS, check_enough(parts))
+    shares = {f"fold-{index}": 1 / count for index in range(count)}
+    targets = np.array([sample.target for sample in samples])
+    result = np.zeros((repeats, len(samples)))
+    for repeat in range(repeats):
+        split_of = deal(parts, shares, derive_seed(seed, "judging", repeat))
+        fold = np.array([split_of[sample.sha256, sample.group] for sample in samples])
+        for name in shares:
+            held = fold == name
+            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+            model.fit(rows[~held], targets[~held])
+            result[repeat, held] = model.predict_proba(rows[held])[:, 1]
+    return result

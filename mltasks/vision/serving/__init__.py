@@ -1,0 +1,1 @@
+"""Serving of a version without torch: bundle, scorer, thresholds, heatmaps and queue priority."""

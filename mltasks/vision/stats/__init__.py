@@ -1,0 +1,1 @@
+"""Statistics: metrics, confidence intervals, weighted estimates, paired tests and kappa."""

@@ -1,0 +1,98 @@
+"""Train the autoencoder on good parts only, and measure the errors of any."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from mltasks.vision.data.augmentation import mirrored
+from mltasks.vision.heads.pixel_autoencoder import Autoencoder
+from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.training.feature_bank import EVALUATION_BATCH, Material, batches
+from mltasks.vision.training.progress import Stage
+from mltasks.vision.types import TrainConfig
+
+# A small set is drawn several times an epoch, or 16 epochs of 13 parts would be 16 steps.
+MIN_DRAWS = 128
+# Of a large set fewer epochs do, as long as there are more steps than tens of parts get (2,048 draws).
+MOST_DRAWS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Of one image: its mean squared error, and that of its worst cell."""
+
+    mean: float
+    worst_cell: float
+
+
+def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage: Stage) -> Autoencoder:
+    """Train on the good parts' indices for ``epochs_of`` their number with random flips; the learning rate falls along
+    a cosine, so that the end is quiet without a validation set. Returns the network in eval mode; the same arguments
+    give the same weights."""
+    config = material.config
+    torch.manual_seed(derive_seed(seed, "autoencoder"))
+    generator = np.random.default_rng(derive_seed(seed, "autoencoder draws"))
+    network = Autoencoder()
+    material.compute.place(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.autoencoder_learning_rate, fused=True)
+    epochs = epochs_of(len(good), config)
+    for number in range(epochs):
+        progress = number / epochs
+        for group in optimizer.param_groups:
+            group["lr"] = config.autoencoder_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        draws = _draw(good, config, generator)
+        _train_epoch(network, material, draws, optimizer, generator)
+        stage.report((number + 1) / epochs, "learning what good parts look like")
+    return network.eval()
+
+
+def epochs_of(good: int, config: TrainConfig) -> int:
+    """How many epochs of so many good parts: the config's, fewer of many."""
+    return max(1, min(config.autoencoder_epochs, MOST_DRAWS // min(max(good, MIN_DRAWS), config.draws_cap)))
+
+
+def errors_of(network: Autoencoder, material: Material, indices: Sequence[int]) -> list[Errors]:
+    """Reconstruction errors of images as they are, in 32 bits."""
+    network.eval()
+    found: list[Errors] = []
+    with torch.inference_mode():
+        for batch in batches(indices, EVALUATION_BATCH):
+            means, cells = network.errors(material.bank.small_batch(batch, material.compute))
+            worst = cells.flatten(1).amax(dim=1)
+            found += [Errors(*pair) for pair in zip(means.tolist(), worst.tolist(), strict=True)]
+    return found
+
+
+def _draw(good: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> NDArray[np.int64]:
+    indices = np.asarray(good)
+    if len(indices) >= MIN_DRAWS:
+        return generator.permutation(indices)[: config.draws_cap]
+    rounds = -(-MIN_DRAWS // len(indices))
+    return np.concatenate([generator.permutation(indices) for _ in range(rounds)])[:MIN_DRAWS]
+
+
+def _train_epoch(
+    network: Autoencoder,
+    material: Material,
+    draws: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> None:
+    network.train()
+    config, compute = material.config, material.compute
+    for start in range(0, len(draws), config.batch_size):
+        rgb = material.bank.small_batch(list(draws[start : start + config.batch_size]), compute)
+        rgb = mirrored(rgb, generator)
+        with compute.autocast():
+            drawn = network(rgb)
+        loss = F.mse_loss(drawn.float(), rgb)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()

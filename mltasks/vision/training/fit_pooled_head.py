@@ -1,0 +1,132 @@
+"""Train the pooled head, the network's last stage, on banked views: weighted draws, weighted loss, early stopping."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mltasks.vision.evaluation.training_plots import Epoch
+from mltasks.vision.heads.classifier import Head, PooledHead
+from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.networks.trunk import Seen
+from mltasks.vision.training.feature_bank import EVALUATION_BATCH, Material, batches
+from mltasks.vision.training.progress import Stage
+from mltasks.vision.types import TrainConfig
+
+PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedHead:
+    """A head with the weights of its best epoch, and how it got there."""
+
+    head: PooledHead
+    curve: list[Epoch]
+    best_epoch: int
+
+
+def train_head(
+    layer4: nn.Module, material: Material, train: Sequence[int], validation: Sequence[int], seed: int, stage: Stage
+) -> TrainedHead:
+    """Train on the indices in ``train``; stop when the loss on ``validation`` has not improved for
+    ``config.patience`` epochs, and keep the best epoch's weights. The same arguments give the same weights."""
+    config = material.config
+    torch.manual_seed(derive_seed(seed, "head"))
+    generator = np.random.default_rng(derive_seed(seed, "draws"))
+    head = PooledHead(layer4, config.dropout)
+    material.compute.place(head)
+    optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
+    curve: list[Epoch] = []
+    best, best_state = 0, copy.deepcopy(head.state_dict())
+    for number in range(1, config.max_epochs + 1):
+        rate = float(optimizer.param_groups[0]["lr"])
+        train_loss = _train_epoch(head, material, draw(material, train, generator), optimizer, generator)
+        loss = validation_loss(head, material, validation)
+        plateau.step(loss)
+        curve.append(Epoch(number, train_loss, loss, rate))
+        if number == 1 or loss < curve[best - 1].validation_loss:
+            best, best_state = number, copy.deepcopy(head.state_dict())
+        stage.report(number / config.max_epochs, f"epoch {number}", curve[-1].to_json())
+        if number - best >= config.patience:
+            break
+    head.load_state_dict(best_state)
+    return TrainedHead(head.eval(), curve, best)
+
+
+def draw(material: Material, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Indices of one epoch: ``oversampling`` × the training set, at most ``draws_cap``, both classes equally likely;
+    whole batches."""
+    config, indices = material.config, np.asarray(train)
+    counts = np.bincount(material.targets[indices], minlength=2)
+    weights = 1.0 / counts[material.targets[indices]]
+    wanted = min(config.oversampling * len(indices), config.draws_cap)
+    whole = max(1, -(-wanted // config.batch_size)) * config.batch_size
+    return generator.choice(indices, size=whole, p=weights / weights.sum())
+
+
+def validation_loss(head: PooledHead, material: Material, indices: Sequence[int]) -> float:
+    """The training loss on images as they are."""
+    with material.compute.autocast():
+        logits, _ = scores_of(head, material, indices)
+    return float(_loss(torch.tensor(logits), torch.from_numpy(material.targets[np.asarray(indices)]), material.config))
+
+
+def scores_of(
+    head: Head, material: Material, indices: Sequence[int], only: Collection[str] = Seen._fields
+) -> tuple[list[float], list[float]]:
+    """A head's score and its highest cell for images as they are, in the precision of the caller's block (32 bits by
+    default); ``only`` names what it looks at, where that is known."""
+    return scores_by({"": head}, material, indices, only)[""]
+
+
+def scores_by(
+    heads: Mapping[str, Head], material: Material, indices: Sequence[int], only: Collection[str] = Seen._fields
+) -> dict[str, tuple[list[float], list[float]]]:
+    """The same of several heads by name: what was seen of the images is fetched once for all of them."""
+    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
+    with torch.inference_mode():
+        for batch in batches(indices, EVALUATION_BATCH):
+            seen = material.bank.clean_batch(batch, material.compute, only)
+            for name, head in heads.items():
+                scores, cells = head.eval()(seen)
+                found[name][0].extend(scores.float().tolist())
+                found[name][1].extend(cells.float().flatten(1).amax(1).tolist())
+    return found
+
+
+def _train_epoch(
+    head: PooledHead,
+    material: Material,
+    draws: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> float:
+    head.train()
+    bank, config, compute = material.bank, material.config, material.compute
+    views = bank.draw(len(draws), generator)
+    total = 0.0
+    for start in range(0, len(draws), config.batch_size):
+        part = slice(start, start + config.batch_size)
+        maps = bank.augmented_batch(draws[part], views[part], compute)
+        wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device)
+        with compute.autocast():
+            logits, _ = head(maps)
+        loss = _loss(logits.float(), wanted, config)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item() * len(wanted)
+    return total / len(draws)
+
+
+def _loss(logits: Tensor, targets: Tensor, config: TrainConfig) -> Tensor:
+    weight = torch.tensor(config.costs.fn / config.costs.fp, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), pos_weight=weight)
