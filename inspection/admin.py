@@ -25,9 +25,9 @@ from inspection.admin_policy import PolicyChangeAdmin
 from inspection.models import Product, Station, StationKey
 from inspection.part_fields import read_json
 from inspection.promotion_policy import GATE_FIELDS
-from mltasks import registry
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
 from mltasks.models import RegisteredModel
-from mltasks.read_only import ReadOnlyAdmin, badge
+from mltasks.registry import registry
 
 # Levels of training settings: lists within one object
 MOST_NESTED = 8

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from inspection.blind_parts import blind_parts
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection, Reason, Verdict
-from mltasks.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
 
 KINDS = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
 DECISION = ("verdict", "reasons", "label", "defect_probability", "model_version")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from inspection import policy_words
 from inspection.models import PolicyChange
 from inspection.record import was
-from mltasks.read_only import ReadOnlyAdmin
+from mltasks.admin.read_only import ReadOnlyAdmin
 
 
 @admin.register(PolicyChange)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from inspection.bucket_images import RETRY_AFTER
 from inspection.local_images import is_disk_full
 from inspection.refusals import DiskFull, Refusal, StoreUnavailable
-from mltasks.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreAway
 from mltasks.vision.data.image_header import ImageError
 
 STATUS = {

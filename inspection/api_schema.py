@@ -16,8 +16,8 @@ from rest_framework.serializers import CharField, FileField, IntegerField
 
 from inspection.serializers import ErrorSerializer
 from inspection.validators import validate_one_line
-from mltasks import storable
-from mltasks.request_fields import RequestSerializer
+from mltasks.api.request_fields import RequestSerializer
+from mltasks.text import storable
 
 
 def idempotency_key(longest: int, description: str) -> OpenApiParameter:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from inspection.kept import Kept
 from inspection.refusals import StoreUnavailable
-from mltasks import stored_files
-from mltasks.store_errors import StoreAway
+from mltasks.storage import object_store
+from mltasks.storage.store_errors import StoreAway
 
 RETRY_AFTER = 5  # seconds
 
@@ -22,23 +22,23 @@ class BucketImages:
     def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
         """Put the object, unless it is there. Raises StoreUnavailable: then nothing was taken."""
         with _or_refused():
-            stored_files.images().put_once(name, image, sha256, size)
+            object_store.images().put_once(name, image, sha256, size)
 
     def holds(self, name: str, size: int) -> bool:
         """Whether the object is there: one question to the bucket. Raises StoreUnavailable."""
         with _or_refused():
-            return stored_files.images().size_of(name) == size
+            return object_store.images().size_of(name) == size
 
     def remove(self, name: str) -> int:
         """Remove the object. Raises StoreAway."""
-        size = stored_files.images().size_of(name)
+        size = object_store.images().size_of(name)
         if size is not None:
-            stored_files.images().remove(name)
+            object_store.images().remove(name)
         return size or 0
 
     def listing(self, folder: str) -> Iterator[Kept]:
         """The objects below a folder. Raises StoreAway."""
-        return (Kept(*one) for one in stored_files.images().listing(f"{folder}/"))
+        return (Kept(*one) for one in object_store.images().listing(f"{folder}/"))
 
 
 @contextmanager

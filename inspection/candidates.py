@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from inspection import replay
 from inspection.models import Product, Replay
 from inspection.replay import ReplayRefused
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, TrainingRun
+from mltasks.registry import registry
 
 logger = logging.getLogger(__name__)
 

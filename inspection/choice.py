@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from inspection.models import Product
-from mltasks.choice import chosen_model
+from mltasks.web.selection import chosen_model
 
 
 def chosen_product(request: HttpRequest) -> Product | None:

@@ -8,8 +8,8 @@ from inspection import storage
 from inspection.models import Inspection
 from inspection.refusals import NoHeatmap
 from inspection.score_maps import ScoreMaps
-from mltasks import serving
 from mltasks.models import ModelVersion
+from mltasks.registry import scorers
 from mltasks.vision.serving import heatmaps
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.types import InputSize
@@ -48,7 +48,7 @@ def _found(inspection: Inspection) -> heatmaps.Maps:
 
 def _made_anew(inspection: Inspection, version: ModelVersion) -> heatmaps.Maps:
     try:
-        scorer = serving.scorer(version)
+        scorer = scorers.scorer(version)
     except BundleCorrupt as error:
         logger.exception("Version %s can't draw.", version)
         raise NoHeatmap(f"Version {version.number} scored this part and can't be loaded any more.") from error

@@ -14,7 +14,7 @@ from inspection.authentication import station_of
 from inspection.models import Inspection, InspectionQuerySet, Product, Station
 from inspection.refusals import UnknownFilter
 from inspection.serializers import MAX_PAGE, HistoryFilterSerializer
-from mltasks.cursor_pages import MomentCursorPagination
+from mltasks.api.cursor_pages import MomentCursorPagination
 
 LOOKUPS = {
     "verdict": "verdict",

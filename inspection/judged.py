@@ -10,8 +10,8 @@ from inspection.models import Inspection, Product, Replay, Rescore, Verdict
 from inspection.part_identity import PartIdentities
 from inspection.policy import bands_of
 from inspection.routing import RoutingPolicy, decide
-from mltasks import taught
 from mltasks.models import ModelVersion
+from mltasks.snapshots import training_exposure
 from mltasks.vision.types import Costs, Scores
 
 _AT_ONCE = 2000
@@ -102,7 +102,7 @@ class Learned:
         self, versions: Sequence[ModelVersion], parts: Iterable[Inspection], identities: PartIdentities
     ) -> None:
         self._identities = identities
-        self._taught = taught.by(versions, {name for part in parts for name in self._names(part)})
+        self._taught = training_exposure.by(versions, {name for part in parts for name in self._names(part)})
 
     def from_(self, part: Inspection) -> bool:
         """Whether one of them learned from it."""

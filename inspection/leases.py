@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from inspection import lease_owners
 from inspection.models import Inspection, InspectionQuerySet
-from mltasks.leases import heartbeat
+from mltasks.runs.lease import heartbeat
 
 # Long enough for a cold start of a version on a busy machine; a crash delays a part by this much, unless it is sent
 # again.

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from inspection.kept import Kept
 from inspection.refusals import DiskFull
-from mltasks import stored_files, whole_files
+from mltasks.storage import atomic_files, object_store
 
 
 class LocalImages:
@@ -27,20 +27,20 @@ class LocalImages:
         path = root / name
         with room_for(root, size):
             # The name is the hash, and files only get their name when whole: a wrong size is damage, and is repaired.
-            if not whole_files.holds(path, size):
+            if not atomic_files.holds(path, size):
                 image.seek(0)
-                whole_files.write(
+                atomic_files.write(
                     path,
                     lambda draft: shutil.copyfileobj(image, draft, 1 << 20),
-                    drafts=stored_files.drafts(),
+                    drafts=object_store.drafts(),
                     durable=True,
                 )
             # Also when it was there: whoever renamed it a moment ago may not have come this far.
-            whole_files.sync(path.parent)
+            atomic_files.sync(path.parent)
 
     def holds(self, name: str, size: int) -> bool:
         """Whether the file is there."""
-        return whole_files.holds(Path(settings.MEDIA_ROOT) / name, size)
+        return atomic_files.holds(Path(settings.MEDIA_ROOT) / name, size)
 
     def remove(self, name: str) -> int:
         """Remove the file. Raises OSError."""

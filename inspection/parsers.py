@@ -12,7 +12,7 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError, ValidationError
 
 from inspection.refusals import FileTooLarge
-from mltasks import storable, strict_json
+from mltasks.text import storable, strict_json
 
 # No request of ours needs more than a few.
 DEEPEST = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from mltasks import storable, strict_json
+from mltasks.text import storable, strict_json
 
 METADATA_BYTES = 16 * 1024
 METADATA_DEPTH = 16

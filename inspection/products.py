@@ -13,7 +13,7 @@ from inspection import ranking
 from inspection.models import PickStrategy, Product
 from inspection.policy_changes import RECORDED, signed
 from mltasks.models import RegisteredModel
-from mltasks.storable import visible_text
+from mltasks.text.storable import visible_text
 from mltasks.vision.serving.escape_guarantee import EscapePromise
 
 

@@ -1,5 +1,7 @@
-"""The gate: what a product asks of its next champion, and whether it holds, told from the rows. `mltasks.gate` asks it
-for every door."""
+"""Gate lines: what a product asks of its next champion, and whether it holds.
+
+`mltasks.registry.gate` asks this module for every door.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from django.utils.translation import gettext as _
 from inspection import replay_gate
 from inspection.models import Product, Replay
 from inspection.sample_size import MIN_PARTS, is_enough
-from mltasks.gate import Line
 from mltasks.models import Approval, ModelVersion, Verification
-from mltasks.verifying_by_worker import why_not_again
+from mltasks.registry.gate import Line
+from mltasks.training.verification_runs import why_not_again
 
 Figures = dict[str, Any]
 

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET
 from inspection import holdout_table, replay
 from inspection import record as records
 from inspection.models import Product
-from mltasks.choice import remember
-from mltasks.signed_in import needs
+from mltasks.web.access import needs
+from mltasks.web.selection import remember
 
 
 @require_GET

@@ -21,8 +21,8 @@ from inspection import image_locks, storage
 from inspection.kept import Kept
 from inspection.local_images import LocalImages
 from inspection.models import Inspection
-from mltasks import stored_files
 from mltasks.models import SnapshotItem
+from mltasks.storage import object_store
 
 T = TypeVar("T")
 # Images lie in so many folders, by the first byte of their hash.
@@ -88,7 +88,7 @@ def _settled(number: int) -> Iterator[Kept]:
     are in a cache."""
     folder = f"images/{number:02x}"
     yield from _old(storage.kept().listing(folder))
-    if not stored_files.is_shared():
+    if not object_store.is_shared():
         thumbnails = LocalImages().listing(f"thumbs/{number:02x}")
         yield from (one for one in _old(thumbnails) if not _has_image(folder, sha256_in(one.name)))
 

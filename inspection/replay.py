@@ -18,11 +18,12 @@ from django.utils.translation import gettext_noop
 
 from inspection import evidence, rescoring
 from inspection.models import Inspection, InspectionQuerySet, Product, Replay
-from mltasks import hints, registry
-from mltasks.executing import carry_out
-from mltasks.leases import RunLease, RunNotAvailable, log_line, queue_again
 from mltasks.models import ModelVersion
-from mltasks.reporting import RunReporter
+from mltasks.registry import registry
+from mltasks.runs import dispatch
+from mltasks.runs.execution import carry_out
+from mltasks.runs.lease import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.runs.run_reporter import RunReporter
 from mltasks.vision.types import Progress, ProgressCallback, no_progress
 
 DAYS, MOST = 30, 5000
@@ -74,7 +75,7 @@ def start(
             log=log_line(f"Queued: {len(parts)} parts by {candidate}, beside {champion or 'no champion'}."),
         )
         if hint:
-            transaction.on_commit(lambda: hints.send(replay.pk, Replay))
+            transaction.on_commit(lambda: dispatch.send(replay.pk, Replay))
     return replay
 
 
@@ -82,7 +83,7 @@ def retry(replay: Replay) -> None:
     """Queue a failed replay again; what it scored stays. Raises RunNotAvailable unless it failed."""
     if not queue_again(replay):
         raise RunNotAvailable(_("This replay can't be tried again: it did not fail."))
-    transaction.on_commit(lambda: hints.send(replay.pk, Replay))
+    transaction.on_commit(lambda: dispatch.send(replay.pk, Replay))
 
 
 def execute(replay: Replay, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None) -> Replay:

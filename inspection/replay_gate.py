@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from inspection import replay, replay_figures
 from inspection.models import Product, Replay
 from inspection.sample_size import too_few
-from mltasks.gate import Line
+from mltasks.admin.report_figures import percent
 from mltasks.models import ModelVersion
-from mltasks.reading import Reading, clearly_worse
-from mltasks.report_rows import percent
+from mltasks.registry.gate import Line
+from mltasks.reports.figure_comparison import clearly_worse
+from mltasks.reports.version_report import Reading
 
 
 @dataclass(frozen=True, slots=True)

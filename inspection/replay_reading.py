@@ -15,7 +15,7 @@ from inspection import replay_figures
 from inspection.judged import Word, words
 from inspection.models import Inspection, Replay, Verdict
 from inspection.sample_size import MIN_PARTS, too_few
-from mltasks.rate_names import ESCAPE_RATE_OF_PARTS
+from mltasks.reports.rate_names import ESCAPE_RATE_OF_PARTS
 
 SHOWN = 60
 ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)

@@ -14,12 +14,11 @@ from inspection import challenger_reading, replay, replay_queue, shadow
 from inspection.forms import ChallengeForm, ReplayForm
 from inspection.models import Challenge, Replay
 from inspection.replay_reading import ReplayReading
-from mltasks.addressed import version_of
-from mltasks.choice import remember
-from mltasks.leases import RunNotAvailable
 from mltasks.models import ModelVersion
-from mltasks.registry import PERMISSION
-from mltasks.signed_in import needs, person
+from mltasks.registry.registry import PERMISSION
+from mltasks.runs.lease import RunNotAvailable
+from mltasks.web.access import needs, person
+from mltasks.web.selection import remember, version_of
 
 may_look = needs("mltasks.view_modelversion")
 may_replay = needs("mltasks.add_trainingrun")

@@ -18,7 +18,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inspection.words import Verdict
-from mltasks.leased import UNFINISHED, LeasedRun, LeasedRunQuerySet
+from mltasks.models import LeasedRun, LeasedRunQuerySet
+from mltasks.models.runs import UNFINISHED
 
 
 class RescoreQuerySet(models.QuerySet["Rescore"]):

@@ -16,8 +16,8 @@ from inspection.models import Inspection, Reason, Rescore
 from inspection.policy import bands_of
 from inspection.refusals import CannotScore
 from inspection.routing import RoutingPolicy
-from mltasks import serving
 from mltasks.models import ModelVersion
+from mltasks.registry import scorers
 from mltasks.vision.data import decoding
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer
@@ -46,7 +46,7 @@ def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
     if version.model_id != inspection.product.registered_model_id:
         raise CannotScore(f"{version} is no version of {inspection.product}.")
     try:
-        return _scores(serving.scorer(version), inspection)
+        return _scores(scorers.scorer(version), inspection)
     except BundleCorrupt as error:
         logger.exception("Version %s can't score.", version)
         raise CannotScore(f"Version {version.number} can't be loaded any more.") from error
@@ -72,7 +72,7 @@ def score_parts(
     """
     if not keys:
         return
-    scorer = serving.batch_scorer(version)
+    scorer = scorers.batch_scorer(version)
     with ThreadPoolExecutor(settings.SCORING_IMAGES, thread_name_prefix="rescore") as threads:
         for some in (keys[start : start + BATCH] for start in range(0, len(keys), BATCH)):
             parts = list(Inspection.objects.filter(pk__in=some).select_related("product"))

@@ -19,8 +19,8 @@ from inspection.policy import policy_of
 from inspection.routing import Decision
 from inspection.score_maps import ScoreMaps
 from inspection.step_times import DATABASE, DECODE, SCORE, step
-from mltasks import registry, standing_in
 from mltasks.models import ModelVersion
+from mltasks.registry import fallback, registry
 from mltasks.vision.data import decoding
 from mltasks.vision.serving import heatmaps
 from mltasks.vision.types import InputSize, Scores
@@ -93,7 +93,7 @@ def champion(product: Product) -> Champion:
         return Champion(None, None)
     try:
         with step(SCORE):  # loading it, once a process
-            found = standing_in.ready(version)
+            found = fallback.ready(version)
         return Champion(found.version, found.scorer.input_size)
     except Exception:
         # Only a hint for decoding: scoring meets the same error and records it.
@@ -109,7 +109,7 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
         with step(DECODE):
             loaded = frame.loaded if frame else storage.load_image(inspection, UNSCORED_SIZE)
         return Outcome(routing.no_model(damaged=bool(loaded.damage)))
-    version, scorer = standing_in.ready(version)
+    version, scorer = fallback.ready(version)
     # The bands are those of the version that scores.
     policy = policy_of(product, version)
     with step(DECODE):

@@ -15,7 +15,7 @@ from inspection.models import Inspection, Reason, Verdict
 from inspection.part_fields import part_id_text, read_metadata
 from inspection.refusals import UnknownField
 from inspection.validators import validate_no_formatting, validate_one_line
-from mltasks.request_fields import unknown_fields
+from mltasks.api.request_fields import unknown_fields
 
 MAX_PAGE = 200
 # Of a batch

@@ -22,7 +22,7 @@ from inspection.kept import Kept
 from inspection.local_images import LocalImages, room_for
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
-from mltasks import file_cache, stored_files, whole_files
+from mltasks.storage import atomic_files, file_cache, object_store
 from mltasks.vision.data import decoding, image_facts
 from mltasks.vision.data.bit_depths import FULL, LEAST
 from mltasks.vision.types import InputSize, Roi
@@ -89,16 +89,16 @@ def holds(stored: StoredImage) -> bool:
 
 def kept() -> Images:
     """Where images are kept for good, as MEDIA_STORE says."""
-    return BucketImages() if stored_files.is_shared() else LocalImages()
+    return BucketImages() if object_store.is_shared() else LocalImages()
 
 
 def store_thumbnail(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> Path:
     """Keep a thumbnail on this machine. Not synced: it can be drawn again. Raises DiskFull."""
     path = _thumbnail_path(sha256, bit_depth)
-    with room_for(stored_files.root(), len(jpeg)):
-        if not whole_files.holds(path, len(jpeg)):
-            whole_files.write(path, lambda draft: draft.write(jpeg), drafts=stored_files.drafts(), durable=False)
-            if stored_files.is_shared():
+    with room_for(object_store.root(), len(jpeg)):
+        if not atomic_files.holds(path, len(jpeg)):
+            atomic_files.write(path, lambda draft: draft.write(jpeg), drafts=object_store.drafts(), durable=False)
+            if object_store.is_shared():
                 file_cache.grew(len(jpeg))
     return path
 
@@ -109,7 +109,7 @@ def store_thumbnail_at_intake(sha256: str, jpeg: bytes, bit_depth: int | None = 
     try:
         store_thumbnail(sha256, jpeg, bit_depth)
     except DiskFull as error:
-        if not stored_files.is_shared():
+        if not object_store.is_shared():
             raise
         logger.warning("No thumbnail of %s: %s", sha256, error)
 
@@ -118,7 +118,7 @@ def thumbnail(inspection: Inspection) -> Path:
     """The path of its thumbnail, drawn again when missing or empty. Raises FileNotFoundError without the image."""
     path = _thumbnail_path(inspection.image_sha256, inspection.bit_depth)
     if path.exists() and path.stat().st_size:
-        if stored_files.is_shared():
+        if object_store.is_shared():
             file_cache.use(path)
         return path
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
@@ -129,7 +129,7 @@ def thumbnail(inspection: Inspection) -> Path:
 def image_path(inspection: Inspection) -> Path:
     """Where its image lies on this machine, fetched first where a bucket has it. Raises StoreAway, and
     FileNotFoundError when the bucket lacks it."""
-    return stored_files.local_path(inspection.image_name, inspection.image_sha256)
+    return object_store.local_path(inspection.image_name, inspection.image_sha256)
 
 
 def open_image(inspection: Inspection) -> BinaryIO:
@@ -180,13 +180,13 @@ def remove(name: str, sha256: str) -> int:
 
 def remove_old_drafts() -> int:
     """Remove the unfinished files that killed processes left behind; return how many."""
-    return whole_files.remove_old_drafts(stored_files.drafts())
+    return atomic_files.remove_old_drafts(object_store.drafts())
 
 
 def _thumbnail_path(sha256: str, bit_depth: int | None) -> Path:
     # The same bytes look otherwise when another bit depth counts for their station.
     depth = "" if bit_depth is None else f".{bit_depth}"
-    return stored_files.root() / "thumbs" / sha256[:2] / f"{sha256}{depth}.jpg"
+    return object_store.root() / "thumbs" / sha256[:2] / f"{sha256}{depth}.jpg"
 
 
 def _thumbnail_paths(sha256: str) -> Iterator[Path]:

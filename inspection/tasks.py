@@ -7,7 +7,7 @@ from celery import shared_task
 from inspection import candidates, part_identity, sweeping
 from inspection import shadow as shadows
 from inspection.models import Product, Replay
-from mltasks import supervising
+from mltasks.runs import supervision
 
 
 @shared_task(name="inspection.tasks.sweep")
@@ -38,7 +38,7 @@ def look_at_candidates() -> None:
 @shared_task(name="inspection.tasks.execute_replay")
 def execute_replay(replay_id: int) -> None:
     """Execute a waiting replay in a fresh process, and wait for it."""
-    supervising.supervise(replay_id, Replay)
+    supervision.supervise(replay_id, Replay)
 
 
 @shared_task(name="inspection.tasks.shadow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from mltasks import storable
+from mltasks.text import storable
 from mltasks.vision.types import Roi, TrainConfig
 
 

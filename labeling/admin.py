@@ -18,7 +18,7 @@ from labeling.admin_labels import LabelAdmin, LabelUndoAdmin, ReviewAdmin
 from labeling.admin_rechecks import RecheckAdmin
 from labeling.admin_skips import SkipAdmin
 from labeling.models import Claim
-from mltasks.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
 
 __all__ = ["DefectTypeAdmin", "LabelAdmin", "LabelUndoAdmin", "RecheckAdmin", "ReviewAdmin", "SkipAdmin"]
 

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 from labeling import typing_defects
 from labeling.models import DefectType
 from labeling.refusals import InvalidDefectType
-from mltasks.read_only import badge
+from mltasks.admin.read_only import badge
 
 
 @admin.register(DefectType)

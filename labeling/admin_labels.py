@@ -23,7 +23,7 @@ from labeling import exporting, review
 from labeling.blindness import hidden_from
 from labeling.models import Label, LabelUndo, Recheck, Review, current_name
 from labeling.refusals import Refusal
-from mltasks.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
 
 
 class SaidOfPart(ReadOnlyAdmin):

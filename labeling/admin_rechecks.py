@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from inspection.models import Inspection
 from labeling.models import Recheck
 from labeling.rechecks import ADJUDICATE
-from mltasks.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
 
 KINDS = {
     "": "busy",

@@ -7,7 +7,7 @@ from django.contrib import admin
 from inspection.estimated_count import EstimatedPaginator
 from inspection.models import Inspection
 from labeling.models import Skip
-from mltasks.read_only import ReadOnlyAdmin
+from mltasks.admin.read_only import ReadOnlyAdmin
 
 
 @admin.register(Skip)

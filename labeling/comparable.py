@@ -27,8 +27,8 @@ from inspection.models import Inspection, Product, Verdict
 from labeling import references
 from labeling.models import Label
 from labeling.waiting import in_order
-from mltasks import registry, serving
 from mltasks.models import ModelVersion
+from mltasks.registry import registry, scorers
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _draw(keys: Iterable[UUID], version: ModelVersion) -> int:
     parts = Inspection.objects.in_bulk(list(keys))
     for part in parts.values():
         # Before the lock: it takes a tenth of a second, and reviewers must not wait for it.
-        point = embedding_parts.point_of(part, serving.scorer(version))
+        point = embedding_parts.point_of(part, scorers.scorer(version))
         _put_right(part.pk, point, version.space)
     return len(parts)
 

@@ -13,12 +13,12 @@ from django.views.decorators.http import require_GET
 from inspection.models import Product
 from inspection.part_identity import PartIdentities
 from labeling.pictured import pictured
-from mltasks import comparing_versions as comparing
-from mltasks.choice import remember
-from mltasks.disagreeing import disagreement, every_group
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.reading import Reading
-from mltasks.signed_in import needs, person, whole_number
+from mltasks.reports import version_comparison
+from mltasks.reports.version_disagreement import disagreement, every_group
+from mltasks.reports.version_report import Reading
+from mltasks.web.access import needs, person, whole_number
+from mltasks.web.selection import remember
 
 # On a page's pictures together: with more versions fewer pictures, so that no page gets heavy.
 WORDS = 40
@@ -31,14 +31,14 @@ def compare(request: HttpRequest, product: str) -> HttpResponse:
     model = get_object_or_404(RegisteredModel, name=product)
     remember(request, model)
     numbers = [whole_number(text) for text in request.GET.getlist("v")]
-    choice = comparing.choose(model, numbers)
+    choice = version_comparison.choose(model, numbers)
     if choice.refusal or "choose" in request.GET:
         return _chooser(request, model, choice, set(numbers))
     start = whole_number(request.GET.get("start", ""))
     return render(request, "models/compare.html", {"model": model, "choice": choice} | _beside(request, choice, start))
 
 
-def _beside(request: HttpRequest, choice: comparing.Choice, start: int) -> dict[str, Any]:
+def _beside(request: HttpRequest, choice: version_comparison.Choice, start: int) -> dict[str, Any]:
     versions = choice.versions
     readings = [Reading(version) for version in versions]
     product = Product.objects.filter(registered_model=versions[0].model_id).first()
@@ -49,11 +49,11 @@ def _beside(request: HttpRequest, choice: comparing.Choice, start: int) -> dict[
     return {
         "named": get_text_list([str(version.number) for version in versions], _("and")),
         "readings": readings,
-        "alike": comparing.measured_alike(readings),
-        "cost_alike": comparing.cost_alike(readings),
-        "measured": [(reading, comparing.how_measured(reading)) for reading in readings],
-        "figures": comparing.figures(readings),
-        "types": comparing.defect_types(readings),
+        "alike": version_comparison.measured_alike(readings),
+        "cost_alike": version_comparison.cost_alike(readings),
+        "measured": [(reading, version_comparison.how_measured(reading)) for reading in readings],
+        "figures": version_comparison.figures(readings),
+        "types": version_comparison.defect_types(readings),
         "found": found,
         "learned_since": since,
         "learned_since_words": get_text_list(since, _("and")),
@@ -65,14 +65,16 @@ def _beside(request: HttpRequest, choice: comparing.Choice, start: int) -> dict[
     }
 
 
-def _chooser(request: HttpRequest, model: RegisteredModel, choice: comparing.Choice, numbers: set[int]) -> HttpResponse:
+def _chooser(
+    request: HttpRequest, model: RegisteredModel, choice: version_comparison.Choice, numbers: set[int]
+) -> HttpResponse:
     versions = ModelVersion.objects.filter(model=model).order_by("-number").only("number", "state", "created_at")
     context = {
         "model": model,
         "choice": choice,
         "versions": versions,
         "chosen": numbers,
-        "most": comparing.MOST,
+        "most": version_comparison.MOST,
         "asked": bool(numbers) and "choose" not in request.GET,
     }
     return render(request, "models/compare_choose.html", context, status=400 if choice.too_many else 200)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from inspection.models import Inspection, Product
 from inspection.part_identity import PartIdentities
 from labeling.models import Label, LabelQuerySet, Recheck, current_name
-from mltasks import snapshots, stored_files
 from mltasks.models import DatasetSnapshot
+from mltasks.snapshots import snapshots
+from mltasks.storage import object_store
 from mltasks.vision.data.disjoint_sets import DisjointSets
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.types import HOLDOUT, Roi, Sample
@@ -63,7 +64,7 @@ def _sample(label: Label, group: str) -> Sample:
     return Sample(
         name=part.title or part.part_id or str(part.pk),
         sha256=part.image_sha256,
-        path=stored_files.root() / part.image_name,
+        path=object_store.root() / part.image_name,
         target=label.target,
         group=group,
         defect_type=current_name(label.defect_type),

@@ -10,7 +10,7 @@ from typing import IO, BinaryIO
 from inspection.models import Product
 from labeling.datasets import standing_labels
 from labeling.models import Label, current_name
-from mltasks.cells import safe
+from mltasks.snapshots.manifest import safe
 
 # New columns go to the end: programs may read the others by their place.
 HEADER = (

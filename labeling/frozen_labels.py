@@ -14,7 +14,7 @@ from typing import NamedTuple
 from inspection.models import Inspection
 from labeling.models import Label, Recheck, current_name
 from mltasks.models import ModelVersion, SnapshotItem
-from mltasks.splits import split_words
+from mltasks.snapshots.split_names import split_words
 from mltasks.vision.types import HOLDOUT
 
 

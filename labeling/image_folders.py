@@ -10,7 +10,7 @@ from typing import NamedTuple
 from labeling import folder_names, type_names
 from labeling.folder_names import UNNAMED_DEFECT
 from labeling.type_names import fold
-from mltasks.file_names import printable, readable
+from mltasks.text.file_names import printable, readable
 from mltasks.vision.types import IMAGE_SUFFIXES
 
 

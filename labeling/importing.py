@@ -17,7 +17,7 @@ from labeling import earlier_labels, folder_bit_depth, holdout, review
 from labeling.earlier_labels import EarlierLabels, VerdictPair
 from labeling.image_folders import Entry, Listing, Names, Unfit, read_folder
 from labeling.models import DefectType, Label
-from mltasks.file_names import readable
+from mltasks.text.file_names import readable
 from mltasks.vision.data.image_header import ImageError
 
 ImportProgress = Callable[[int, int], None]

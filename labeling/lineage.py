@@ -16,8 +16,8 @@ from inspection.models import Inspection, InspectionQuerySet
 from labeling import frozen_labels
 from labeling.frozen_labels import Frozen
 from labeling.models import Label, current_name
-from mltasks import lineage as version_lineage
 from mltasks.models import ModelVersion, Promotion
+from mltasks.reports import version_lineage
 
 Facts = dict[str, Any]
 

@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 
 from inspection.models import Inspection
 from labeling import blindness
-from mltasks.disagreeing import Judged
-from mltasks.held_out import Said
 from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.reports.held_out_predictions import Said
+from mltasks.reports.version_disagreement import Judged
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from inspection.models import Inspection, Product
 from inspection.part_identity import PartIdentities
 from labeling import part_id_notes
 from labeling.datasets import standing_labels, take_snapshot
-from mltasks import pretraining
 from mltasks.models import BackboneRun, DatasetSnapshot
-from mltasks.pictures import Stored
+from mltasks.training import pretraining
+from mltasks.training.pretraining_images import Stored
 from mltasks.vision.data.splits import NotEnoughLabels
 from mltasks.vision.pretrain.pretraining_config import Lesson
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from inspection.models import Inspection
 from labeling.references import most_alike
-from mltasks.signed_in import needs
+from mltasks.web.access import needs
 
 
 @require_GET

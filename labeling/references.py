@@ -13,7 +13,7 @@ from inspection.nearest import nearest
 from inspection.part_identity import PartIdentities
 from labeling import answering
 from labeling.models import DefectType, Label
-from mltasks import registry
+from mltasks.registry import registry
 from mltasks.vision.types import DEFECT, GOOD
 
 COUNT = 3

@@ -10,8 +10,8 @@ from django.db import transaction
 from inspection.models import Product
 from labeling import part_id_notes
 from labeling.datasets import take_snapshot
-from mltasks import training
 from mltasks.models import TrainingRun
+from mltasks.training import training
 
 PERMISSION = "mltasks.add_trainingrun"
 

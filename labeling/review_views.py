@@ -23,7 +23,7 @@ from labeling.models import Claim, Label, Skip, current_name
 from labeling.refusals import ClaimLost, Refusal
 from labeling.review_texts import texts
 from labeling.same_person import refuse_stranger
-from mltasks.signed_in import View, needs, person, whole_number
+from mltasks.web.access import View, needs, person, whole_number
 
 RECENT = 20
 

@@ -13,7 +13,7 @@ from inspection.choice import chosen_product
 from labeling import agreement, pace
 from labeling.models import Recheck
 from labeling.rechecks import ADJUDICATE
-from mltasks.signed_in import needs
+from mltasks.web.access import needs
 
 DAYS = {"30": _("last 30 days"), "90": _("last 90 days"), "all": _("all days")}
 

@@ -14,8 +14,8 @@ from labeling import answering, blindness
 from labeling.grouping import MOST
 from labeling.models import Claim, Label, LabelUndo, Recheck, Skip, current_name
 from labeling.queue import MAX_HELD
-from mltasks.request_fields import RequestSerializer
-from mltasks.text_field import TextField
+from mltasks.api.request_fields import RequestSerializer
+from mltasks.api.text_field import TextField
 
 MAX_COMMENT = 2000
 

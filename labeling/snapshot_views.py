@@ -11,12 +11,12 @@ from django.views.decorators.http import require_GET
 
 from labeling import blindness
 from labeling.snapshot_rows import with_parts
-from mltasks import snapshot_items
-from mltasks.choice import remember
-from mltasks.item_form import ItemForm
-from mltasks.manifest import FORMATS
+from labeling.web.snapshots import ItemForm
 from mltasks.models import DatasetSnapshot
-from mltasks.signed_in import needs, person
+from mltasks.snapshots import snapshot_contents
+from mltasks.snapshots.manifest import FORMATS
+from mltasks.web.access import needs, person
+from mltasks.web.selection import remember
 
 may_look = needs("mltasks.view_datasetsnapshot")
 
@@ -28,9 +28,9 @@ def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
     found = _snapshot(model, number)
     remember(request, found.model)
     hidden = blindness.hidden_images(person(request))
-    contents = snapshot_items.contents(found)
+    contents = snapshot_contents.contents(found)
     form = ItemForm(request.GET, contents=contents)
-    page = snapshot_items.page(found, form.wanted, request.GET.get("after", ""), without=hidden)
+    page = snapshot_contents.page(found, form.wanted, request.GET.get("after", ""), without=hidden)
     context = {
         "snapshot": found,
         "contents": contents,

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from labeling import comparable, nightly_pruning, rechecking
 from labeling import nightly as nights
-from mltasks import sweeping
+from mltasks.runs import run_recovery
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def nightly() -> None:
 @shared_task(name="labeling.tasks.sweep_runs")
 def sweep_runs() -> None:
     """Put right what crashes left of training runs, and offer the labels again that a new version doubts."""
-    if count := sweeping.sweep():
+    if count := run_recovery.sweep():
         logger.info("Swept training runs: %d put right", count)
     if opened := rechecking.sweep():
         logger.info("Offered %d labels again: a new version doubts them", len(opened))

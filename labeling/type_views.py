@@ -18,8 +18,8 @@ from labeling.forms import types_of
 from labeling.models import DefectType
 from labeling.refusals import Refusal
 from labeling.type_forms import DefectTypeForm
-from mltasks.choice import remember
-from mltasks.signed_in import needs, person, whole_number
+from mltasks.web.access import needs, person, whole_number
+from mltasks.web.selection import remember
 
 may_look = needs("labeling.view_defecttype")
 may_change = needs("labeling.change_defecttype")

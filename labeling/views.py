@@ -28,10 +28,10 @@ from labeling.refusals import Refusal
 from labeling.retraining import PERMISSION as MAY_RETRAIN
 from labeling.retraining import retrain as start_retraining
 from labeling.timeline import timeline
-from mltasks.choice import remember
 from mltasks.models import BackboneRun, TrainingRun
-from mltasks.signed_in import needs, person, whole_number
 from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.web.access import needs, person, whole_number
+from mltasks.web.selection import remember
 
 may_look = needs("inspection.view_inspection")
 LOOKS = ("table", "sheet")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from mltasks import supervising
 from mltasks.models import BackboneRun, VerifyingRun
+from mltasks.runs import supervision
 
 
 @shared_task(name="mltasks.tasks.execute_run")
 def execute_run(run_id: int) -> None:
     """Execute a waiting run in a fresh process, and wait for it."""
-    supervising.supervise(run_id)
+    supervision.supervise(run_id)
 
 
 @shared_task(name="mltasks.tasks.execute_backbone_run")
 def execute_backbone_run(run_id: int) -> None:
     """Teach a backbone in a fresh process, and wait for it."""
-    supervising.supervise(run_id, BackboneRun)
+    supervision.supervise(run_id, BackboneRun)
 
 
 @shared_task(name="mltasks.tasks.execute_verification")
 def execute_verification(run_id: int) -> None:
     """Verify a version in a fresh process, and wait for it."""
-    supervising.supervise(run_id, VerifyingRun)
+    supervision.supervise(run_id, VerifyingRun)

@@ -54,12 +54,12 @@ class SharedBucket:
 
     def another_machine(self) -> None:
         """Go on as a machine with nothing on its disk."""
-        from mltasks import serving
+        from mltasks.registry import scorers
 
         self._machines += 1
         self._settings.MEDIA_CACHE_DIR = self._folder / f"machine-{self._machines}" / "cache"
         self._settings.VERSIONS_DIR = self._folder / f"machine-{self._machines}" / "versions"
-        serving._scorers = serving.ScorerCache(serving._load, self._settings.SCORER_CACHE_BYTES)
+        scorers._scorers = scorers.ScorerCache(scorers._load, self._settings.SCORER_CACHE_BYTES)
 
     def go_away(self) -> None:
         """Nothing answers at the address any more."""

@@ -76,9 +76,9 @@ def _drawn() -> list[tuple[str, bytes]]:
 def labeled_samples(folder: Path | None = None) -> list[Sample]:
     """The drawn parts as labeled images below ``folder``, each a part. By default that is ``trained`` below MEDIA_ROOT,
     or below the cache of a bucket."""
-    from mltasks import stored_files  # late: Django is not set up yet when pytest loads this plugin
+    from mltasks.storage import object_store  # late: Django is not set up yet when pytest loads this plugin
 
-    folder = folder or stored_files.root() / "trained"
+    folder = folder or object_store.root() / "trained"
     folder.mkdir(parents=True, exist_ok=True)
     samples = []
     for number, (kind, content) in enumerate(_drawn()):
@@ -135,9 +135,9 @@ def rewrite(path: Path, content: bytes) -> None:
 
 
 def _make(model: RegisteredModel, learned: Learned, champion: bool) -> ModelVersion:
-    from mltasks import registry
     from mltasks.models import EvaluationReport, ModelVersion, TrainingRun
-    from mltasks.snapshots import freeze
+    from mltasks.registry import registry
+    from mltasks.snapshots.snapshots import freeze
 
     snapshot = freeze(model, labeled_samples(), PLAIN)
     run = TrainingRun.objects.create(

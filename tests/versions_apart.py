@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mltasks import registry
 from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.registry import registry
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.serving import bundle
 from tests.trained import _make as make

@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from mltasks.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreAway
 from webapp.faults import asks_for_json
 
 logger = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ class BufferingWorker(Worker):
 
     def run(self) -> None:
         """Serve until told to stop, then let what was begun come to its end within ``graceful_timeout``."""
-        from mltasks import serving  # late: Gunicorn's parent imports this file, and sets up no Django
+        from mltasks.registry import scorers  # late: Gunicorn's parent imports this file, and sets up no Django
 
         connections: dict[int, Any] = {}
         self._began_at = time.monotonic()  # of the newest request
@@ -73,7 +73,7 @@ class BufferingWorker(Worker):
         while self.alive and not self._retiring:
             self.notify()
             self._end_if_silent(probe)
-            if memory.is_over(serving.loaded_bytes()):
+            if memory.is_over(scorers.loaded_bytes()):
                 self._retire(f"takes {memory.taken >> 20} MB")
             if self.ppid != os.getppid():
                 self.log.info("The parent is gone: %s ends.", self)

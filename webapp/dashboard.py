@@ -13,8 +13,8 @@ from inspection import intake
 from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
 from inspection.refusals import Refusal
-from mltasks.signed_in import needs, person
 from mltasks.vision.data.image_header import ImageError
+from mltasks.web.access import needs, person
 from webapp import facts
 
 may_look = needs("inspection.view_inspection")

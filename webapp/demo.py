@@ -19,8 +19,8 @@ from inspection.stations import create_station, new_key
 from labeling.importing import import_images
 from labeling.models import Label
 from labeling.retraining import retrain
-from mltasks import registry
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.registry import registry
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from webapp import credentials
 from webapp.groups import QUALITY_MANAGER, REVIEWER

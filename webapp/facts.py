@@ -15,8 +15,8 @@ from django.utils import timezone
 from inspection.models import Inspection, Product, RemovedParts, Station
 from inspection.part_identity import PartIdentities
 from labeling import backlog, history, nightly
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, TrainingRun
+from mltasks.registry import registry
 
 DAYS = 14
 RUNS_SHOWN = 5

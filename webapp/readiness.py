@@ -14,9 +14,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from mltasks import stored_files, version_files
 from mltasks.models import ModelVersion
-from mltasks.store_errors import StoreAway
+from mltasks.storage import object_store, version_store
+from mltasks.storage.store_errors import StoreAway
 from mltasks.vision.serving import bundle
 
 OK = "ok"
@@ -33,7 +33,7 @@ def readiness() -> dict[str, str]:
     """Return every part with ``ok`` or what is wrong: ``database``, ``disk``, ``store`` where machines share one, and
     ``champion:<name>`` for each."""
     found = {"database": _said(_look_at_database), "disk": _said(_look_at_disk)}
-    if stored_files.is_shared():
+    if object_store.is_shared():
         found["store"] = _said(_look_at_store)
     if found["database"] == OK:
         found |= dict(_champions())
@@ -61,7 +61,7 @@ def _look_at_database() -> None:
 
 
 def _look_at_disk() -> None:
-    folders = [settings.VAR] if stored_files.is_shared() else [settings.MEDIA_ROOT, settings.VAR]
+    folders = [settings.VAR] if object_store.is_shared() else [settings.MEDIA_ROOT, settings.VAR]
     for folder in folders:
         try:
             with tempfile.TemporaryFile(dir=folder):
@@ -74,7 +74,7 @@ def _look_at_disk() -> None:
 
 def _look_at_store() -> None:
     try:
-        stored_files.images().look()
+        object_store.images().look()
     except StoreAway as error:
         raise _NotReady(str(error)) from error
 
@@ -86,7 +86,7 @@ def _champions() -> Iterator[tuple[str, str]]:
 
 
 def _look_at_bundle(version: ModelVersion) -> None:
-    if stored_files.is_shared() and not version.path.is_dir():
+    if object_store.is_shared() and not version.path.is_dir():
         _fetch(version)
     try:
         seen = (version.sha256, _file_times(version.path))
@@ -101,7 +101,7 @@ def _fetch(version: ModelVersion) -> None:
     """Have the version fetched in the background, and say so: probes have a few seconds, and it may take longer."""
     with _lock:
         if version.pk not in _fetches:
-            _fetches[version.pk] = _fetcher.submit(version_files.at_hand, version)
+            _fetches[version.pk] = _fetcher.submit(version_store.at_hand, version)
         begun = _fetches[version.pk]
     try:
         error = begun.exception(timeout=FETCH_WAIT)

@@ -157,7 +157,7 @@ WHITENOISE_USE_FINDERS = True
 
 # Scoring
 # A machine scores so many images at a time, each on so many threads; 0: from the number of cores. Any process may use
-# them all, for connections are not spread evenly; `mltasks.machine_turns` and docs/performance.md say more.
+# them all, for connections are not spread evenly; `mltasks.registry.host_semaphore` and docs/performance.md say more.
 SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
 SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
 # Of one process: memory for loaded versions, one of which takes some 200 MB. At least the one used last stays.
@@ -300,14 +300,14 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["mltasks.permissions.SeesVersions"],
+    "DEFAULT_PERMISSION_CLASSES": ["mltasks.api.default_permission.SeesVersions"],
     "DEFAULT_PARSER_CLASSES": [
         "inspection.parsers.JSONParser",
         "inspection.parsers.FormParser",
         "inspection.parsers.MultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.negotiation.Negotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.api.negotiation.Negotiation",
     "DEFAULT_SCHEMA_CLASS": "inspection.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "inspection.api_errors.handle",
     "DEFAULT_THROTTLE_RATES": {"station": env.text("STATION_RATE", "100/second")},

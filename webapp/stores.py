@@ -9,7 +9,7 @@ ALIASES = ("media", "versions")
 
 
 def on_disk(media_root: Path, versions_dir: Path) -> dict[str, Any]:
-    """The folders of this machine. What is written there goes through `mltasks.whole_files`, which is durable."""
+    """Return the storages of this machine's folders. `mltasks.storage.atomic_files` writes there durably."""
     backend = "django.core.files.storage.FileSystemStorage"
     folders = zip(ALIASES, (media_root, versions_dir), strict=True)
     return {alias: {"BACKEND": backend, "OPTIONS": {"location": folder}} for alias, folder in folders}
@@ -21,6 +21,6 @@ def in_bucket(bucket: str, prefix: str, *, endpoint_url: str = "", region: str =
     top = prefix.strip("/")
     places = {"media": top, "versions": f"{top}/versions".lstrip("/")}
     return {
-        alias: {"BACKEND": "mltasks.bucket.Bucket", "OPTIONS": shared | {"location": places[alias]}}
+        alias: {"BACKEND": "mltasks.storage.s3_bucket.Bucket", "OPTIONS": shared | {"location": places[alias]}}
         for alias in ALIASES
     }

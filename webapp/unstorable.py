@@ -13,7 +13,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_header_parameters
 
-from mltasks import storable
+from mltasks.text import storable
 from webapp.faults import bad_request
 
 # A tab is allowed in a header.

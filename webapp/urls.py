@@ -21,7 +21,7 @@ handler500 = "webapp.faults.fault"
 _api: list[URLPattern | URLResolver] = [
     path("", include("inspection.api_urls")),
     path("", include("labeling.api_urls")),
-    path("models/", include("mltasks.api_urls")),
+    path("models/", include("mltasks.api.urls")),
     path("<path:rest>", UnknownAddress.as_view()),
 ]
 

@@ -13,7 +13,7 @@ from inspection import image_locks, intake, removing_images, storage, thumbnails
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull
 from inspection.removing_images import Freed
-from mltasks import version_files
+from mltasks.storage import version_store
 from tests.inspection.conftest import POST_URL, Sender, error_of
 from tests.inspection.pictures import jpeg
 from tests.s3 import SharedBucket
@@ -69,7 +69,7 @@ def test_another_machine_scores_with_a_version_it_had_to_fetch(
     sender: Sender, product: Product, make_version: MakeVersion, bucket: SharedBucket
 ) -> None:
     version = make_version(product, champion=True)
-    version_files.publish(version.bundle)
+    version_store.publish(version.bundle)
     bucket.another_machine()
     assert not version.path.exists()
     body = sender.send().json()

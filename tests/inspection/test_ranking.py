@@ -52,7 +52,7 @@ def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def told(probability: float, novelty: float = 0.5) -> None:
         scores = Scores(probability, 0.002, 0.003, 0.5, novelty > 1, novelty)
-        monkeypatch.setattr("mltasks.serving.scorer", lambda _: Told(scores))
+        monkeypatch.setattr("mltasks.registry.scorers.scorer", lambda _: Told(scores))
 
     return told
 

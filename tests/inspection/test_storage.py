@@ -17,7 +17,7 @@ import pytest
 from inspection import storage, thumbnails
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
-from mltasks import stored_files, whole_files
+from mltasks.storage import atomic_files, object_store
 from mltasks.vision.data.decoding import Loaded
 from tests.inspection.conftest import Receive, Sender, error_of
 from tests.inspection.pictures import jpeg
@@ -42,7 +42,7 @@ def test_it_names_a_file_by_its_content(settings: Any) -> None:
 def test_the_same_bytes_are_not_written_again(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store()
     before = files(settings)[0].stat()
-    monkeypatch.setattr(whole_files, "write", lambda *_, **__: pytest.fail("It wrote the file again."))
+    monkeypatch.setattr(atomic_files, "write", lambda *_, **__: pytest.fail("It wrote the file again."))
     store()
     after = files(settings)[0].stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
@@ -111,12 +111,12 @@ def test_it_refuses_when_too_little_room_is_left(
 
 def test_it_removes_what_killed_processes_left(settings: Any) -> None:
     store()
-    drafts = stored_files.drafts()
+    drafts = object_store.drafts()
     old, young = drafts / "old.draft", drafts / "young.draft"
     for path in (old, young):
         path.write_bytes(b"half")
     (drafts / "gone.draft").symlink_to("what was renamed after the folder was listed")
-    hours_ago = time.time() - 2 * whole_files.DRAFT_LIFE
+    hours_ago = time.time() - 2 * atomic_files.DRAFT_LIFE
     os.utime(old, (hours_ago, hours_ago))
     assert storage.remove_old_drafts() == 1
     assert young.exists()

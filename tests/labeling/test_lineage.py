@@ -17,9 +17,9 @@ from labeling import lineage, queue, review
 from labeling.datasets import samples, take_snapshot
 from labeling.models import Label
 from labeling.typing_defects import add_type
-from mltasks import registry
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.snapshots import freeze
+from mltasks.registry import registry
+from mltasks.snapshots.snapshots import freeze
 from tests.labeling.conftest import make_part
 from tests.labeling.rechecks.looks import judged
 from tests.labeling.taught import teach

@@ -14,8 +14,8 @@ from redis import Redis
 
 from inspection.models import Product
 from labeling.retraining import retrain
-from mltasks import registry
 from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, TrainingRun
+from mltasks.registry import registry
 from mltasks.vision.data.splits import NotEnoughLabels
 from tests.labeling.conftest import make_person, make_product
 from tests.labeling.taught import QUICK, teach

@@ -16,9 +16,9 @@ from django.test import Client
 
 from inspection.models import Inspection, Product
 from labeling import queue
-from mltasks import snapshot_items
 from mltasks.models import DatasetSnapshot
-from mltasks.snapshots import freeze
+from mltasks.snapshots import snapshot_contents
+from mltasks.snapshots.snapshots import freeze
 from mltasks.vision.types import Roi
 from tests.labeling.conftest import make_part
 from tests.labeling.taught import teach
@@ -59,7 +59,7 @@ def body(client: Client, form: str) -> bytes:
 def test_the_manifest_hashes_to_what_was_frozen(
     reader: Client, snapshot: DatasetSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mltasks.manifest._BATCH", 5)
+    monkeypatch.setattr("mltasks.snapshots.manifest._BATCH", 5)
     assert hashlib.sha256(body(reader, "jsonl")).hexdigest() == snapshot.sha256
     rows = list(csv.DictReader(io.StringIO(body(reader, "csv").decode(), newline="")))
     assert [row["sha256"] for row in rows] == sorted(sample.sha256 for sample in labeled_samples())
@@ -71,7 +71,7 @@ def test_the_manifest_hashes_to_what_was_frozen(
 def test_it_walks_all_items_page_by_page(
     reader: Client, snapshot: DatasetSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_items, "PAGE", 5)
+    monkeypatch.setattr(snapshot_contents, "PAGE", 5)
     seen, query = names(reader), "after="
     places = []
     while query:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
-from mltasks.snapshots import freeze
+from mltasks.snapshots.snapshots import freeze
 from tests.trained import PLAIN, labeled_samples
 
 

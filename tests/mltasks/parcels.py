@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mltasks import exporting, signing
+from mltasks.exchange import signing, version_export
 from mltasks.models import ModelVersion
 
 Said = dict[str, Any]
@@ -48,7 +48,7 @@ class OtherPlant:
 def members_of(version: ModelVersion) -> Members:
     """The contents of the version's own export, by name."""
     out = io.BytesIO()
-    exporting.export(version, out, by=None)
+    version_export.export(version, out, by=None)
     with zipfile.ZipFile(out) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
 

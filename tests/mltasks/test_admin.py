@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.registry import registry
 from tests.mltasks.conftest import make_person
 from tests.trained import MakeVersion
 

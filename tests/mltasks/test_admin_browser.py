@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from mltasks import registry
 from mltasks.models import RegisteredModel, TrainingRun
-from mltasks.snapshots import freeze
+from mltasks.registry import registry
+from mltasks.snapshots.snapshots import freeze
 from tests.browser import Login, Shoot
 from tests.mltasks.conftest import make_run
 from tests.trained import PLAIN, MakeVersion, labeled_samples

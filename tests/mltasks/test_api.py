@@ -9,8 +9,8 @@ import pytest
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.registry import registry
 from tests.mltasks.conftest import make_person
 from tests.trained import GOOD, MakeVersion
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mltasks.pictures import ENOUGH_UNLABELED, Stored, choose
+from mltasks.training.pretraining_images import ENOUGH_UNLABELED, Stored, choose
 from mltasks.vision.types import Roi
 
 

@@ -13,11 +13,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from mltasks import backbone_files, backbones, pretraining, sweeping, training
-from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel, TrainingRun
-from mltasks.pictures import Stored
-from mltasks.pretraining import LessonRefused
+from mltasks.runs import run_recovery
+from mltasks.runs.lease import RunNotAvailable
+from mltasks.storage import backbone_cleanup
+from mltasks.training import backbone_choice, pretraining, training
+from mltasks.training.pretraining import LessonRefused
+from mltasks.training.pretraining_images import Stored
 from mltasks.vision.networks.backbones import WeightsError
 from mltasks.vision.pretrain import backbone_comparison
 from mltasks.vision.pretrain.pretraining_config import Lesson
@@ -72,7 +74,7 @@ def test_it_is_used_when_it_is_better(
     assert run.path.is_file()
     assert run.evaluation["incumbent"] == "shipped"
     assert run.evaluation["words"].startswith("Used from the next training on")
-    assert backbones.adopted(model) == run
+    assert backbone_choice.adopted(model) == run
     assert run.log.count("Used from the next training on") == 1
     assert not run.work_dir.exists()
 
@@ -80,7 +82,7 @@ def test_it_is_used_when_it_is_better(
     assert started.config["backbone_weights"] == f"{run.path}#sha256={run.sha256}"
     verdict(True)
     second = pretraining.execute(begin(model, snapshot))
-    assert (second.adopted, backbones.adopted(model)) == (True, second)
+    assert (second.adopted, backbone_choice.adopted(model)) == (True, second)
     assert second.card["started_from"] == f"{run.path}#sha256={run.sha256}", "It goes on from the one in use."
     assert set(second.evaluation["candidates"]) == {"new", "current", "shipped"}
     assert second.evaluation["incumbent"] == "current"
@@ -94,8 +96,8 @@ def test_it_is_kept_but_not_used_when_it_is_not_better(
     assert (run.state, run.adopted, run.stage) == ("succeeded", False, "Not in use")
     assert run.path.is_file()
     assert "must lie above 0" in run.evaluation["words"]
-    assert backbones.adopted(model) is None
-    assert backbones.resolve(model, AUTO) == AUTO
+    assert backbone_choice.adopted(model) is None
+    assert backbone_choice.resolve(model, AUTO) == AUTO
 
 
 def test_the_next_training_learns_from_it_and_its_version_says_so(
@@ -117,11 +119,11 @@ def test_the_next_training_learns_from_it_and_its_version_says_so(
 
 def test_settings_that_name_their_weights_keep_them(model: RegisteredModel) -> None:
     BackboneRun.objects.create(model=model, state="succeeded", file="plate/x", sha256="a" * 64, adopted=True)
-    assert backbones.resolve(model, AUTO).backbone_weights.endswith(f"plate/x#sha256={'a' * 64}")
+    assert backbone_choice.resolve(model, AUTO).backbone_weights.endswith(f"plate/x#sha256={'a' * 64}")
     shipped = replace(AUTO, backbone_weights="shipped")
-    assert backbones.resolve(model, shipped) == shipped
+    assert backbone_choice.resolve(model, shipped) == shipped
     other = RegisteredModel.objects.create(name="other")
-    assert backbones.resolve(other, AUTO) == AUTO
+    assert backbone_choice.resolve(other, AUTO) == AUTO
 
 
 def test_without_labels_enough_it_is_kept_and_says_what_is_missing(model: RegisteredModel) -> None:
@@ -179,13 +181,13 @@ def test_the_sweep_removes_what_no_lesson_needs_and_nothing_else(model: Register
     kept.file = kept.attempt_file
     kept.save()
     kept.path.write_bytes(b"x")
-    assert sweeping.sweep() == 2
+    assert run_recovery.sweep() == 2
     assert {path.name for path in folder.iterdir()} == {
         ended.work_dir.name,
         foreign.name,
         "mine.safetensors",
         kept.path.name,
     }
-    BackboneRun.objects.filter(pk=ended.pk).update(finished_at=Now() - backbone_files.WORK_KEPT)
-    assert backbone_files.remove_orphans() == 1
+    BackboneRun.objects.filter(pk=ended.pk).update(finished_at=Now() - backbone_cleanup.WORK_KEPT)
+    assert backbone_cleanup.remove_orphans() == 1
     assert not ended.work_dir.exists()

@@ -13,8 +13,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from mltasks import pretraining, supervising, tasks
+from mltasks import tasks
 from mltasks.models import BackboneRun, RegisteredModel
+from mltasks.runs import supervision
+from mltasks.training import pretraining
 from tests.mltasks.test_backbones import AUTO, TINY, stored
 from tests.mltasks.test_supervising import wait_for
 
@@ -33,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[BackboneRun]:
 
 def _supervise(run: BackboneRun) -> None:
     try:
-        supervising.supervise(run.pk, BackboneRun)
+        supervision.supervise(run.pk, BackboneRun)
     finally:
         connection.close()
 
@@ -65,4 +67,4 @@ def test_a_killed_lesson_says_so_and_goes_on_where_it_was(run: BackboneRun) -> N
     assert run.path.is_file()
     assert not run.work_dir.exists()
     assert "killed by signal 9" in run.log, "The log keeps what happened to the first attempt."
-    assert not supervising.supervise(run.pk, BackboneRun), "A second hint finds nothing to do."
+    assert not supervision.supervise(run.pk, BackboneRun), "A second hint finds nothing to do."

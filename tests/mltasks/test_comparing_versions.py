@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from mltasks.comparing_versions import choose, cost_alike, defect_types, figures, how_measured, measured_alike
-from mltasks.disagreeing import disagreement
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
-from mltasks.reading import Reading, stands_out
+from mltasks.reports.figure_comparison import stands_out
+from mltasks.reports.version_comparison import choose, cost_alike, defect_types, figures, how_measured, measured_alike
+from mltasks.reports.version_disagreement import disagreement
+from mltasks.reports.version_report import Reading
 from mltasks.vision.export.learn import Learned
 from tests.trained import MakeVersion
 from tests.versions_apart import figure, make_apart

@@ -15,10 +15,12 @@ from celery import Celery
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from mltasks import hints, registry, training
-from mltasks.leases import LeaseLost, RunNotAvailable
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
-from mltasks.snapshots import freeze
+from mltasks.registry import registry
+from mltasks.runs import dispatch
+from mltasks.runs.lease import LeaseLost, RunNotAvailable
+from mltasks.snapshots.snapshots import freeze
+from mltasks.training import training
 from mltasks.vision.export import learn
 from mltasks.vision.serving import bundle
 from mltasks.vision.types import Progress
@@ -147,7 +149,7 @@ def test_a_failed_run_can_be_tried_again(run: TrainingRun, quick: None) -> None:
 
 
 def test_it_queues_even_when_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
+    monkeypatch.setattr(dispatch, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
     model = RegisteredModel.objects.create(name="alone")
     ada = User.objects.create_user("ada")
     snapshot = freeze(model, labeled_samples(), PLAIN)

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from mltasks import exporting, signing
+from mltasks.exchange import signing, version_export
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
@@ -110,6 +110,6 @@ def test_it_is_downloaded_whole_by_who_may_promote(version: ModelVersion, client
 
 def test_the_file_on_its_way_has_no_name_that_a_crash_could_leave(version: ModelVersion, tmp_path: Path) -> None:
     before = sorted((tmp_path / "versions").rglob("*"))
-    with exporting.exported(version, by=None) as file:
+    with version_export.exported(version, by=None) as file:
         assert file.read(2) == b"PK"
         assert sorted((tmp_path / "versions").rglob("*")) == before

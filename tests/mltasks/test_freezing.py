@@ -13,7 +13,7 @@ from django.db import ProgrammingError
 from PIL import Image
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
-from mltasks.snapshots import SnapshotDamaged, freeze, manifest_line, verified_samples
+from mltasks.snapshots.snapshots import SnapshotDamaged, freeze, manifest_line, verified_samples
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.data.splits import NotEnoughLabels
 from mltasks.vision.types import HOLDOUT, Roi, Sample

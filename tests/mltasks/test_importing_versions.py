@@ -20,11 +20,16 @@ from django.db import ProgrammingError, connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
 
-from mltasks import importing, parcel, registry, serving, signing, strict_json, sweeping, trusting, version_files
-from mltasks.importing import ImportRefused, import_version
+from mltasks.exchange import exchange_archive, signing, trust_store, version_import
+from mltasks.exchange.import_validation import ImportRefused
+from mltasks.exchange.version_import import import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
-from mltasks.store_errors import StoreAway
-from mltasks.verifying import record, verify
+from mltasks.registry import registry, scorers
+from mltasks.runs import run_recovery
+from mltasks.storage import version_store
+from mltasks.storage.store_errors import StoreAway
+from mltasks.text import strict_json
+from mltasks.training.verification import record, verify
 from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
 from tests.mltasks.parcels import Members, OtherPlant, Said, files_below, members_of, pack, resigned
@@ -57,7 +62,7 @@ def here(version: ModelVersion) -> RegisteredModel:
 def north(version: ModelVersion) -> OtherPlant:
     """Another plant, trusted."""
     plant = OtherPlant()
-    trusting.trust("North", plant.public_key.encode(), signing.in_groups(plant.fingerprint).upper(), by=None)
+    trust_store.trust("North", plant.public_key.encode(), signing.in_groups(plant.fingerprint).upper(), by=None)
     return plant
 
 
@@ -82,7 +87,7 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     )
     assert came.run.config == version.run.config
     assert (came.report.protocol, came.report.evaluation) == (version.report.protocol, version.report.evaluation)
-    assert serving.scorer(came).score([GREY]) == serving.scorer(version).score([GREY])
+    assert scorers.scorer(came).score([GREY]) == scorers.scorer(version).score([GREY])
 
     row = came.imported
     assert (row.plant, row.fingerprint, row.product, row.number) == ("North", north.fingerprint, "plate", 2)
@@ -94,7 +99,7 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     )
     assert not record(came, found, by=mia).learned_again, "Its images are not here."
     assert registry.promote(came, by=mia, reason="Good enough to start.").version == came
-    assert sweeping.remove_orphans() == 0 and not files_below(Path(configured.VERSIONS_DIR) / ".importing")
+    assert run_recovery.remove_orphans() == 0 and not files_below(Path(configured.VERSIONS_DIR) / ".importing")
     with pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():
         ImportedVersion.objects.update(plant="South")
 
@@ -113,13 +118,13 @@ def test_of_two_imports_at_once_one_comes_in(
     version: ModelVersion, here: RegisteredModel, north: OtherPlant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, said = north.exported(version).getvalue(), []
-    both_are_in_place, begin = threading.Barrier(2), importing._begin
+    both_are_in_place, begin = threading.Barrier(2), version_import._begin
 
     def begin_together(*args: Any) -> Any:
         both_are_in_place.wait(60)
         return begin(*args)
 
-    monkeypatch.setattr(importing, "_begin", begin_together)
+    monkeypatch.setattr(version_import, "_begin", begin_together)
 
     def come() -> None:
         try:
@@ -297,8 +302,8 @@ def test_flipped_bits_anywhere_are_refused_in_words(version: ModelVersion, here:
         at = chance.randrange(start, len(whole))
         broken = whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :]
         try:
-            with parcel.opened(io.BytesIO(broken)) as packed:
-                parcel.read_signed(packed)
+            with exchange_archive.opened(io.BytesIO(broken)) as packed:
+                exchange_archive.read_signed(packed)
         except ValueError:
             continue
 
@@ -323,9 +328,9 @@ def test_what_is_too_large_is_refused_before_it_is_unpacked(
 def test_beside_a_bucket_it_is_published_before_its_row(
     bucket: SharedBucket, version: ModelVersion, here: RegisteredModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version_files.publish(version.bundle)
+    version_store.publish(version.bundle)
     whole = pack(members_of(version)).getvalue()
-    monkeypatch.setattr(importing, "PATIENCE", ())
+    monkeypatch.setattr(version_import, "PATIENCE", ())
     bucket.go_away()
     with pytest.raises(StoreAway):
         import_version(here, io.BytesIO(whole), by=None)
@@ -333,22 +338,22 @@ def test_beside_a_bucket_it_is_published_before_its_row(
     bucket.come_back()
     came = import_version(here, io.BytesIO(whole), by=None)
     bucket.another_machine()
-    bundle.verify(version_files.at_hand(came), version.sha256)
+    bundle.verify(version_store.at_hand(came), version.sha256)
 
 
 def test_what_a_killed_import_leaves_is_swept(
     version: ModelVersion, here: RegisteredModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between the directory's name and the rows: nothing is cleared up, and the lease runs out."""
-    monkeypatch.setattr(importing, "_forget", lambda *_: None)
-    monkeypatch.setattr(importing, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(version_import, "_forget", lambda *_: None)
+    monkeypatch.setattr(version_import, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         import_version(here, pack(members_of(version)), by=None)
     run = here.runs.get()
     left = Path(configured.VERSIONS_DIR) / run.bundle_name
-    assert left.is_dir() and sweeping.sweep() == 0, "It may still be at work."
+    assert left.is_dir() and run_recovery.sweep() == 0, "It may still be at work."
     TrainingRun.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert sweeping.sweep() == 2
+    assert run_recovery.sweep() == 2
     run.refresh_from_db()
     assert run.state == "failed" and run.error.startswith("The import stopped answering for 60 seconds")
     assert "Begin it again." in run.error and not left.exists()
@@ -371,7 +376,7 @@ def test_what_came_from_one_plant_goes_on_to_another(
     came = import_version(here, north.exported(version), by=None)
     third = RegisteredModel.objects.create(name="third")
     again = import_version(third, pack(members_of(came)), by=None)
-    assert (again.imported.plant, again.imported.product) == (trusting.THIS_PLANT, "panel")
+    assert (again.imported.plant, again.imported.product) == (trust_store.THIS_PLANT, "panel")
     assert again.imported.good == came.imported.good == 8
 
 
@@ -418,7 +423,7 @@ def test_by_its_page_for_who_may_promote(version: ModelVersion, here: Registered
     page = client.get("/models/panel/1/").content.decode()
     assert "Came from" in page and "Labels in doubt" not in page
     answer = client.get("/api/v1/models/panel/versions/1/").json()
-    assert answer["imported_from"]["plant"] == trusting.THIS_PLANT and answer["labels"] is None
+    assert answer["imported_from"]["plant"] == trust_store.THIS_PLANT and answer["labels"] is None
 
 
 def test_pages_that_show_versions_cope_with_one_that_came(

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from mltasks.leases import LEASE, LeaseLost, RunLease, RunNotAvailable, let_go
 from mltasks.models import RegisteredModel, TrainingRun
-from mltasks.snapshots import freeze
+from mltasks.runs.lease import LEASE, LeaseLost, RunLease, RunNotAvailable, let_go
+from mltasks.snapshots.snapshots import freeze
 from tests.mltasks.conftest import make_run
 from tests.trained import PLAIN, labeled_samples
 

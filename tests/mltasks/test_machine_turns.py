@@ -8,12 +8,12 @@ import threading
 import time
 from pathlib import Path
 
-from mltasks.machine_turns import MachineTurns
+from mltasks.registry.host_semaphore import MachineTurns
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from mltasks.machine_turns import MachineTurns
+from mltasks.registry.host_semaphore import MachineTurns
 with MachineTurns(Path(sys.argv[1]), 1).turn():
     print("mine", flush=True)
     time.sleep(60)

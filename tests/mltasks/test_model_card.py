@@ -12,9 +12,10 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from mltasks import model_card, registry
-from mltasks.api_card import ModelCardSerializer
+from mltasks.api.model_card import ModelCardSerializer
 from mltasks.models import EvaluationReport, ModelVersion, RegisteredModel, TrainingRun
+from mltasks.registry import registry
+from mltasks.reports import model_card
 from tests.mltasks.conftest import make_person
 from tests.trained import EXCESS, GOOD, PLAIN, SCRATCH, MakeVersion
 

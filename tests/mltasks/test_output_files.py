@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from mltasks import output_files
+from mltasks.storage import output_files
 
 
 def fill(into: BinaryIO) -> None:
@@ -121,7 +121,7 @@ def test_it_writes_to_an_open_descriptor_where_it_stands(tmp_path: Path) -> None
 
 def test_it_writes_behind_what_the_shell_redirected(tmp_path: Path) -> None:
     program = (
-        "import sys; from mltasks import output_files; print('before')\n"
+        "import sys; from mltasks.storage import output_files; print('before')\n"
         "output_files.write(sys.argv[1], 'default', lambda into: into.write(b'all of it\\n')); print('after')"
     )
     out, link = tmp_path / "out", tmp_path / "link"

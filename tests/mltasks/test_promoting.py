@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import ProgrammingError, connection
 
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks.registry import registry
 from mltasks.vision.serving import bundle
 from tests.trained import MakeVersion, rewrite
 

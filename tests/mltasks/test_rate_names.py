@@ -7,7 +7,8 @@ from django.test import Client
 
 from inspection.replay_reading import HOLDOUT
 from mltasks.models import ModelVersion
-from mltasks.reading import COMPARED, FIGURES
+from mltasks.reports.figure_comparison import COMPARED
+from mltasks.reports.version_report import FIGURES
 from tests.labeling.conftest import make_person, make_product
 from tests.trained import MakeVersion
 

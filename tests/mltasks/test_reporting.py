@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from mltasks.leases import LeaseLost, RunLease
 from mltasks.models import TrainingRun
-from mltasks.reporting import RunReporter
+from mltasks.runs.lease import LeaseLost, RunLease
+from mltasks.runs.run_reporter import RunReporter
 from mltasks.vision.types import Progress
 
 

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
+from mltasks.registry import registry
 from tests.mltasks.test_admin import VIEW, make_person
 from tests.trained import MakeVersion
 

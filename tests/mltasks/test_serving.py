@@ -13,16 +13,16 @@ import pytest
 from django.conf import settings
 from prometheus_client import REGISTRY
 
-from mltasks import registry, serving
 from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.registry import registry, scorers
 from mltasks.vision.serving.scorer import Scorer
 from tests.trained import PLAIN, MakeVersion, rewrite
 
 
 def test_it_loads_once_and_scores(model: RegisteredModel, make_version: MakeVersion) -> None:
     version = make_version(model)
-    scorer = serving.scorer(version)
-    assert serving.scorer(ModelVersion.objects.get()) is scorer
+    scorer = scorers.scorer(version)
+    assert scorers.scorer(ModelVersion.objects.get()) is scorer
     image = np.full((PLAIN.height, PLAIN.width, 3), 60, np.uint8)
     (scores,) = scorer.score([image])
     assert 0 <= scores.defect_probability <= 1
@@ -35,7 +35,7 @@ def test_a_promotion_changes_the_next_scorer(model: RegisteredModel, make_versio
     def next_scorer() -> Scorer:
         champion = registry.champion(model)
         assert champion is not None
-        return serving.scorer(champion)
+        return scorers.scorer(champion)
 
     before = next_scorer()
     registry.promote(second, by=None, reason="Newer.")
@@ -51,9 +51,9 @@ def test_it_refuses_files_that_changed_and_recovers(model: RegisteredModel, make
     rewrite(graph, content[:-1])
     for _ in range(2):
         with pytest.raises(registry.BundleCorrupt, match=r"serving\.bin"):
-            serving.scorer(version)
+            scorers.scorer(version)
     rewrite(graph, content)
-    assert serving.scorer(version).sha256 == version.sha256
+    assert scorers.scorer(version).sha256 == version.sha256
 
 
 def test_threads_that_need_one_at_once_load_it_once() -> None:
@@ -64,7 +64,7 @@ def test_threads_that_need_one_at_once_load_it_once() -> None:
         time.sleep(0.1)
         return object()  # type: ignore[return-value]
 
-    cache = serving.ScorerCache(slow, size=lambda _: 1)
+    cache = scorers.ScorerCache(slow, size=lambda _: 1)
     version = ModelVersion(pk=1, sha256="a")
     found: list[Scorer] = []
     threads = [threading.Thread(target=lambda: found.append(cache.get(version))) for _ in range(4)]
@@ -84,7 +84,7 @@ def loads_of(keys: Sequence[int], budget: int, at_least: int = 1) -> list[int]:
         loads.append(version.pk)
         return version.pk  # type: ignore[return-value]
 
-    cache = serving.ScorerCache(load, budget, at_least=at_least, size=lambda scorer: scorer)  # type: ignore[arg-type,return-value]
+    cache = scorers.ScorerCache(load, budget, at_least=at_least, size=lambda scorer: scorer)  # type: ignore[arg-type,return-value]
     for key in keys:
         cache.get(ModelVersion(pk=key, sha256="a"))
     assert cache.bytes <= max(budget, *keys) if at_least == 1 else True
@@ -127,7 +127,10 @@ print(scorer.memory_bytes / (psutil.Process().memory_info().rss - before))
 
 def test_scoring_never_imports_torch() -> None:
     script = (
-        "import sys, django; django.setup(); from mltasks import admin, api, serving, sweeping, tasks, training; "
+        "import sys, django; django.setup(); from mltasks import admin, tasks; "
+        "from mltasks.api import urls, versions; from mltasks.registry import scorers; "
+        "from mltasks.runs import run_recovery; "
+        "from mltasks.training import training; "
         "print([name for name in ('torch', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run(

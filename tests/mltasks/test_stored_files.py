@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from mltasks import file_cache, scratch, stored_files
 from mltasks.models import RegisteredModel
-from mltasks.snapshots import SnapshotDamaged, freeze, samples_at_hand
-from mltasks.store_errors import StoreAway, StoredFileDamaged
+from mltasks.snapshots.snapshots import SnapshotDamaged, freeze, samples_at_hand
+from mltasks.storage import file_cache, object_store, scratch_folders
+from mltasks.storage.store_errors import StoreAway, StoredFileDamaged
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.types import Sample
 from tests.s3 import SharedBucket
@@ -40,27 +40,27 @@ def stored_samples(bucket: SharedBucket) -> list[Sample]:
     for sample in samples:
         bucket.write(f"trained/{sample.path.name}", sample.path.read_bytes())
     bucket.another_machine()
-    return [replace(sample, path=stored_files.root() / "trained" / sample.path.name) for sample in samples]
+    return [replace(sample, path=object_store.root() / "trained" / sample.path.name) for sample in samples]
 
 
 def test_what_was_used_longest_ago_makes_room(bucket: SharedBucket, settings: Any) -> None:
     settings.MEDIA_CACHE_BYTES = 1000
-    paths = [stored_files.local_path(*put(bucket, bytes([number]) * 300)) for number in range(3)]
+    paths = [object_store.local_path(*put(bucket, bytes([number]) * 300)) for number in range(3)]
     for seconds, path in zip((300, 200, 100), paths, strict=True):
         used(path, seconds)
     assert file_cache.use(paths[0])
-    paths.append(stored_files.local_path(*put(bucket, b"new" * 100)))
+    paths.append(object_store.local_path(*put(bucket, b"new" * 100)))
     assert [path.exists() for path in paths] == [True, False, True, True]
 
 
 def test_what_may_be_about_to_be_opened_stays(bucket: SharedBucket, settings: Any) -> None:
     settings.MEDIA_CACHE_BYTES = 500
-    paths = [stored_files.local_path(*put(bucket, bytes([number]) * 300)) for number in range(3)]
+    paths = [object_store.local_path(*put(bucket, bytes([number]) * 300)) for number in range(3)]
     assert all(path.exists() for path in paths)
 
 
 def test_a_disk_that_fills_makes_the_cache_smaller(bucket: SharedBucket, settings: Any) -> None:
-    path = stored_files.local_path(*put(bucket, b"some bytes"))
+    path = object_store.local_path(*put(bucket, b"some bytes"))
     used(path, 100)
     settings.MIN_FREE_DISK_BYTES = 1 << 60
     assert file_cache.make_room() == 1
@@ -69,9 +69,9 @@ def test_a_disk_that_fills_makes_the_cache_smaller(bucket: SharedBucket, setting
 
 def test_a_training_keeps_its_images_whatever_the_cache_removes(bucket: SharedBucket, settings: Any) -> None:
     files = [put(bucket, bytes([number]) * 300) for number in range(3)]
-    with stored_files.at_hand(files) as root:
+    with object_store.at_hand(files) as root:
         for name, _ in files:
-            used(stored_files.root() / name, 100)
+            used(object_store.root() / name, 100)
         settings.MEDIA_CACHE_BYTES = 10
         assert file_cache.make_room() == 3
         assert [hashlib.sha256((root / name).read_bytes()).hexdigest() for name, _ in files] == [
@@ -82,8 +82,8 @@ def test_a_training_keeps_its_images_whatever_the_cache_removes(bucket: SharedBu
 
 def test_a_cached_file_that_changed_is_fetched_again_for_a_training(bucket: SharedBucket) -> None:
     name, sha256 = put(bucket, b"some bytes")
-    stored_files.local_path(name, sha256).write_bytes(b"other byte")
-    with stored_files.at_hand([(name, sha256)]) as root:
+    object_store.local_path(name, sha256).write_bytes(b"other byte")
+    with object_store.at_hand([(name, sha256)]) as root:
         assert (root / name).read_bytes() == b"some bytes"
 
 
@@ -93,10 +93,10 @@ def test_what_a_killed_training_held_is_removed_by_the_next(
     left = file_cache.root() / file_cache.HELD / "abc"
     left.mkdir(parents=True)
     (left / "image.png").write_bytes(b"x")
-    monkeypatch.setattr(scratch, "SETTLED", -1.0)
-    with stored_files.at_hand([]) as mine:
+    monkeypatch.setattr(scratch_folders, "SETTLED", -1.0)
+    with object_store.at_hand([]) as mine:
         assert not left.exists()
-        with stored_files.at_hand([]):
+        with object_store.at_hand([]):
             assert mine.exists()
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_object_is_refused_and_leaves_nothing(bucket: SharedBucket) ->
     name, sha256 = put(bucket, b"some bytes")
     bucket.write(name, b"other byte")
     with pytest.raises(StoredFileDamaged, match="restore it from a backup"):
-        stored_files.local_path(name, sha256)
+        object_store.local_path(name, sha256)
     assert not [path for path in file_cache.root().rglob("*") if path.is_file()]
 
 
@@ -117,11 +117,11 @@ def test_it_waits_for_a_store_that_comes_back(bucket: SharedBucket) -> None:
             raise StoreAway("away")
         return "there"
 
-    assert stored_files.patiently(step, (0.0, 0.0, 0.0)) == "there"
+    assert object_store.patiently(step, (0.0, 0.0, 0.0)) == "there"
     assert len(tries) == 3
     tries.clear()
     with pytest.raises(StoreAway):
-        stored_files.patiently(step, (0.0,))
+        object_store.patiently(step, (0.0,))
 
 
 def test_a_machine_with_nothing_trains_on_a_snapshot(model: RegisteredModel, bucket: SharedBucket) -> None:
@@ -140,7 +140,7 @@ def test_grouping_by_likeness_sees_the_same_from_a_bucket_as_from_a_disk(
     samples = [replace(sample, group=file_group(sample.sha256)) for sample in stored_samples(bucket)]
     assert not samples[0].path.exists()
     from_bucket = freeze(model, samples, PLAIN)
-    assert not any(sample.path.parent != stored_files.root() / "trained" for sample in samples)
+    assert not any(sample.path.parent != object_store.root() / "trained" for sample in samples)
     local = freeze(model, [replace(one, group=file_group(one.sha256)) for one in labeled_samples()], PLAIN)
     assert from_bucket.sha256 == local.sha256
 

@@ -20,10 +20,12 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from mltasks import leases, supervising, sweeping, training
-from mltasks.leases import RunLease
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
-from mltasks.snapshots import freeze
+from mltasks.runs import lease as leases
+from mltasks.runs import run_recovery, supervision
+from mltasks.runs.lease import RunLease
+from mltasks.snapshots.snapshots import freeze
+from mltasks.training import training
 from tests.trained import PLAIN, labeled_samples
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -65,7 +67,7 @@ def trainers(run: TrainingRun) -> list[psutil.Process]:
 
 def _supervise(run: TrainingRun) -> None:
     try:
-        supervising.supervise(run.pk)
+        supervision.supervise(run.pk)
     finally:
         connection.close()
 
@@ -86,19 +88,19 @@ def test_a_killed_training_says_so_and_runs_again(run: TrainingRun) -> None:
     assert not ModelVersion.objects.exists()
 
     TrainingRun.objects.update(config=PLAIN.to_json())
-    assert supervising.supervise(run.pk)
+    assert supervision.supervise(run.pk)
     run.refresh_from_db()
     assert (run.state, run.attempt, run.error) == ("succeeded", 2, "")
     assert "killed by signal 9" in run.log, "The log keeps what happened to the first attempt."
     assert run.version.number == 1
     folders = [path for path in (Path(settings.VERSIONS_DIR) / "plate").glob("*") if run.key.hex[:8] in path.name]
     assert folders == [run.version.path]
-    assert not supervising.supervise(run.pk), "A second hint finds nothing to do."
+    assert not supervision.supervise(run.pk), "A second hint finds nothing to do."
 
 
 def test_it_dies_with_its_worker(run: TrainingRun) -> None:
     TrainingRun.objects.update(config=SLOW)
-    script = f"import django; django.setup(); from mltasks.supervising import supervise; supervise({run.pk})"
+    script = f"import django; django.setup(); from mltasks.runs.supervision import supervise; supervise({run.pk})"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "webapp.settings"}
     worker = subprocess.Popen([sys.executable, "-c", script], cwd=settings.BASE_DIR, env=environment)
     wait_for("progress", lambda: TrainingRun.objects.filter(progress__gt=0).exists())
@@ -112,15 +114,15 @@ def test_it_dies_with_its_worker(run: TrainingRun) -> None:
 
 def test_a_process_that_starts_slowly_keeps_its_run(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
     # A lease that is over long before a process has loaded its libraries and can renew it.
-    for module in (leases, supervising):
+    for module in (leases, supervision):
         monkeypatch.setattr(module, "LEASE", timedelta(seconds=1))
-    monkeypatch.setattr(supervising, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(supervision, "LOOK_EVERY", 0.2)
     TrainingRun.objects.update(config={"max_epoch": 3})
     supervisor = threading.Thread(target=_supervise, args=[run])
     supervisor.start()
     freed = 0
     while supervisor.is_alive():
-        freed += sweeping.free_abandoned()
+        freed += run_recovery.free_abandoned()
         time.sleep(0.1)
     run.refresh_from_db()
     assert (freed, run.state, run.attempt) == (0, "failed", 1)
@@ -130,17 +132,17 @@ def test_a_process_that_starts_slowly_keeps_its_run(run: TrainingRun, monkeypatc
 def test_a_process_that_never_starts_loses_its_run(run: TrainingRun) -> None:
     lease = RunLease.take(run.pk)
     TrainingRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert supervising._held(lease) and sweeping.free_abandoned() == 0
+    assert supervision._held(lease) and run_recovery.free_abandoned() == 0
     TrainingRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1), started_at=Now() - timedelta(hours=1))
-    assert supervising._held(lease), "Until the sweep comes."
-    assert sweeping.free_abandoned() == 1 and not supervising._held(lease)
+    assert supervision._held(lease), "Until the sweep comes."
+    assert run_recovery.free_abandoned() == 1 and not supervision._held(lease)
 
 
 def test_a_process_that_cannot_begin_is_told_with_its_last_words(
     run: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
-    assert supervising.supervise(run.pk)
+    assert supervision.supervise(run.pk)
     run.refresh_from_db()
     assert (run.state, run.attempt) == ("queued", 1)
     assert "ended with exit code 1" in run.error
@@ -149,7 +151,7 @@ def test_a_process_that_cannot_begin_is_told_with_its_last_words(
 
 def test_a_training_that_failed_by_itself_keeps_its_own_words(run: TrainingRun) -> None:
     TrainingRun.objects.update(config={"max_epoch": 3})
-    assert supervising.supervise(run.pk)
+    assert supervision.supervise(run.pk)
     run.refresh_from_db()
     assert run.state == "failed"
     assert "Unknown training settings: max_epoch" in run.error
@@ -158,5 +160,5 @@ def test_a_training_that_failed_by_itself_keeps_its_own_words(run: TrainingRun) 
 
 def test_it_leaves_alone_what_another_worker_has(run: TrainingRun) -> None:
     RunLease.take(run.pk)
-    assert not supervising.supervise(run.pk)
+    assert not supervision.supervise(run.pk)
     assert TrainingRun.objects.get().attempt == 1

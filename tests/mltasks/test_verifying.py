@@ -13,9 +13,10 @@ import pgtrigger
 import pytest
 from django.core.management import CommandError, call_command
 
-from mltasks import stored_files, verifying
 from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, Verification
-from mltasks.verifying import Finding, verify
+from mltasks.storage import object_store
+from mltasks.training import verification
+from mltasks.training.verification import Finding, verify
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.serving import bundle
 from tests.trained import MakeVersion, rewrite
@@ -57,7 +58,7 @@ def test_a_changed_label_is_named(version: ModelVersion) -> None:
 def test_a_changed_image_is_named(version: ModelVersion) -> None:
     assert version.run.snapshot is not None
     item = version.run.snapshot.items.order_by("pk")[3]
-    image = stored_files.root() / item.image_name
+    image = object_store.root() / item.image_name
     image.write_bytes(image.read_bytes()[:-1] + b"?")
 
     out = io.StringIO()
@@ -80,7 +81,7 @@ def again(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             bundle.write_json(folder / bundle.MANIFEST, bundle.file_hashes(folder))
         return found
 
-    monkeypatch.setattr(verifying, "_learn", learn)
+    monkeypatch.setattr(verification, "_learn", learn)
     return found
 
 

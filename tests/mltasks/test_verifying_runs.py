@@ -17,10 +17,13 @@ from django.urls import reverse
 from redis import Redis
 from rest_framework.test import APIClient
 
-from mltasks import sweeping, tasks, verification_reading, verifying_by_worker
-from mltasks.leases import LeaseLost, RunLease
+from mltasks import tasks
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, Verification, VerifyingRun
-from mltasks.verifying_by_worker import BeingVerified, NotLearnable, start
+from mltasks.reports import verification_report
+from mltasks.runs import run_recovery
+from mltasks.runs.lease import LeaseLost, RunLease
+from mltasks.training import verification_runs
+from mltasks.training.verification_runs import BeingVerified, NotLearnable, start
 from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
 from tests.trained import MakeVersion, rewrite
@@ -83,7 +86,7 @@ def test_a_worker_s_process_learns_it_again_bit_for_bit_and_keeps_who_asked(
 
 def test_what_does_not_hold_is_what_was_found_and_no_failure(version: ModelVersion) -> None:
     rewrite(version.path / "model.safetensors", b"others")
-    made = verifying_by_worker.execute(start(version, hint=False))
+    made = verification_runs.execute(start(version, hint=False))
     run = VerifyingRun.objects.get()
     assert (made.holds, made.learned_again, made.by) == (False, False, None)
     assert (run.state, run.verification) == ("succeeded", made)
@@ -97,13 +100,13 @@ def test_a_look_that_fails_leaves_no_word_on_the_version(version: ModelVersion) 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verifying_by_worker.execute(run, stopped)
+        verification_runs.execute(run, stopped)
     assert (run.state, run.error) == ("failed", "Stopped by a person.")
-    assert not Verification.objects.exists() and verification_reading.read(version).failed
+    assert not Verification.objects.exists() and verification_report.read(version).failed
 
-    made = verifying_by_worker.execute(start(version, hashes_only=True, hint=False))
+    made = verification_runs.execute(start(version, hashes_only=True, hint=False))
     assert made.holds and not made.learned_again
-    assert not verification_reading.read(version).failed, "Another try is another run."
+    assert not verification_report.read(version).failed, "Another try is another run."
 
 
 def test_who_lost_the_run_writes_nothing_down(version: ModelVersion) -> None:
@@ -111,7 +114,7 @@ def test_who_lost_the_run_writes_nothing_down(version: ModelVersion) -> None:
     lease = RunLease.take(run.pk, VerifyingRun)
     VerifyingRun.objects.update(state="queued")
     with pytest.raises(LeaseLost):
-        verifying_by_worker.execute(run, lease=lease)
+        verification_runs.execute(run, lease=lease)
     assert not Verification.objects.exists()
 
 
@@ -129,7 +132,7 @@ def test_the_sweep_tells_a_worker_of_what_waits(version: ModelVersion) -> None:
     broker.delete("training")
     start(version, hint=False)
     VerifyingRun.objects.update(created_at="2026-01-01T00:00:00Z")
-    assert sweeping.send_lost_hints() == 1
+    assert run_recovery.send_lost_hints() == 1
     (message,) = broker.lrange("training", 0, -1)
     assert b"mltasks.tasks.execute_verification" in message
     broker.delete("training")
@@ -139,7 +142,7 @@ def test_an_imported_version_is_looked_at_by_its_hashes(version: ModelVersion) -
     came = imported(version)
     with pytest.raises(NotLearnable, match="its images are at North"):
         start(came)
-    made = verifying_by_worker.execute(start(came, hashes_only=True, hint=False))
+    made = verification_runs.execute(start(came, hashes_only=True, hint=False))
     assert made.findings[0] == {"what": "files", "holds": True, "words": made.findings[0]["words"]}
     assert not made.learned_again
 
@@ -163,7 +166,7 @@ def test_rest_queues_it_and_tells_what_was_found(manager: APIClient, version: Mo
     again = manager.post(ADDRESS)
     assert (again.status_code, again.json()["code"]) == (409, "being_verified")
 
-    verifying_by_worker.execute(VerifyingRun.objects.get())
+    verification_runs.execute(VerifyingRun.objects.get())
     said = manager.get(ADDRESS).json()
     assert (said["run"]["id"], said["run"]["state"]) == (asked["id"], "succeeded")
     assert (said["verification"]["holds"], said["verification"]["by"]) == (True, "mia")
@@ -210,7 +213,7 @@ def test_an_imported_version_s_page_offers_its_hashes_alone(version: ModelVersio
 
 
 def test_the_admin_shows_it_and_changes_none(version: ModelVersion) -> None:
-    made = verifying_by_worker.execute(start(version, hashes_only=True, hint=False))
+    made = verification_runs.execute(start(version, hashes_only=True, hint=False))
     permissions = ("view_verification", "view_verifyingrun", "view_approval")
     client = Client()
     client.force_login(make_person("ada", *permissions, staff=True), BACKEND)

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from django.conf import settings
 
-from mltasks import backbones, packed, registry, serving, stored_files, sweeping, training, version_files
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
-from mltasks.reports import shown_files
-from mltasks.snapshots import freeze
-from mltasks.store_errors import StoreAway, StoredFileDamaged
+from mltasks.registry import registry, scorers
+from mltasks.reports.report_files import shown_files
+from mltasks.runs import run_recovery
+from mltasks.snapshots.snapshots import freeze
+from mltasks.storage import object_store, tar_archive, version_store
+from mltasks.storage.store_errors import StoreAway, StoredFileDamaged
+from mltasks.training import backbone_choice, training
 from mltasks.vision.export import learn
 from mltasks.vision.serving import bundle
 from tests.mltasks.tiny import shrink
@@ -34,7 +37,7 @@ WHITE = np.full((PLAIN.height, PLAIN.width, 3), 255, np.uint8)
 def version(model: RegisteredModel, make_version: MakeVersion, bucket: SharedBucket) -> ModelVersion:
     """A published version, seen from a machine that lacks it."""
     made = shrink(make_version(model))
-    version_files.publish(made.bundle)
+    version_store.publish(made.bundle)
     bucket.another_machine()
     return made
 
@@ -54,7 +57,7 @@ def tar_with(name: str, kind: bytes = tarfile.REGTYPE) -> bytes:
 
 def test_a_machine_that_lacks_it_scores_and_promotes_it(version: ModelVersion, bucket: SharedBucket) -> None:
     assert not version.path.exists()
-    (scores,) = serving.scorer(version).score([WHITE])
+    (scores,) = scorers.scorer(version).score([WHITE])
     assert 0 <= scores.defect_probability <= 1
     bundle.verify(version.path, version.sha256)
     assert [path.name for path in version.path.parent.iterdir()] == [version.path.name]
@@ -68,7 +71,7 @@ def test_many_at_once_fetch_it_harmlessly(version: ModelVersion) -> None:
 
     def fetch() -> None:
         try:
-            version_files.at_hand(version)
+            version_store.at_hand(version)
         except (OSError, bundle.BundleCorrupt, StoreAway) as error:
             failed.append(error)
 
@@ -85,7 +88,7 @@ def test_many_at_once_fetch_it_harmlessly(version: ModelVersion) -> None:
 def test_a_missing_object_says_what_to_do(version: ModelVersion, bucket: SharedBucket) -> None:
     bucket.remove(object_of(version))
     with pytest.raises(bundle.BundleCorrupt, match=r"The store has no .*\.tar\. Restore it from a backup"):
-        serving.scorer(version)
+        scorers.scorer(version)
     assert shown_files(version) == []
 
 
@@ -104,7 +107,7 @@ def test_a_missing_object_says_what_to_do(version: ModelVersion, bucket: SharedB
 def test_what_is_not_the_version_is_refused(content: bytes, version: ModelVersion, bucket: SharedBucket) -> None:
     bucket.write(object_of(version), content)
     with pytest.raises(bundle.BundleCorrupt, match=r"is not version 1: .* or promote another version"):
-        serving.scorer(version)
+        scorers.scorer(version)
     below = Path(settings.VERSIONS_DIR)
     assert not [path for path in below.parent.rglob("*") if path.is_file()]
 
@@ -114,16 +117,16 @@ def test_one_changed_byte_is_refused(version: ModelVersion, bucket: SharedBucket
     whole[len(whole) // 2] ^= 1
     bucket.write(object_of(version), bytes(whole))
     with pytest.raises(bundle.BundleCorrupt, match="is not version 1"):
-        serving.scorer(version)
+        scorers.scorer(version)
     assert not version.path.exists()
 
 
 def test_a_store_that_is_away_is_no_damage(version: ModelVersion, bucket: SharedBucket) -> None:
     bucket.go_away()
     with pytest.raises(StoreAway):
-        serving.scorer(version)
+        scorers.scorer(version)
     bucket.come_back()
-    assert serving.scorer(version).sha256 == version.sha256
+    assert scorers.scorer(version).sha256 == version.sha256
 
 
 def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
@@ -131,9 +134,9 @@ def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
     (tmp_path / "one" / "plots" / "a.svg").write_bytes(b"<svg/>")
     (tmp_path / "one" / "meta.json").write_bytes(b"{}")
     file = io.BytesIO()
-    packed.pack(tmp_path / "one", file)
+    tar_archive.pack(tmp_path / "one", file)
     file.seek(0)
-    packed.unpack(file, tmp_path / "two")
+    tar_archive.unpack(file, tmp_path / "two")
     assert bundle.digest(tmp_path / "two") == bundle.digest(tmp_path / "one")
 
 
@@ -173,7 +176,7 @@ def test_a_training_publishes_its_version_before_the_row(
     made = training.execute(run)
     assert object_of(made) in there[0]
     bucket.another_machine()
-    assert serving.scorer(made).sha256 == made.sha256
+    assert scorers.scorer(made).sha256 == made.sha256
 
 
 @pytest.mark.django_db(transaction=True)
@@ -181,7 +184,7 @@ def test_a_training_that_cannot_publish_makes_no_version(
     bucket: SharedBucket, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begin()
-    monkeypatch.setattr(stored_files, "PATIENCE", ())
+    monkeypatch.setattr(object_store, "PATIENCE", ())
     bucket.go_away()  # what it learns from lies in this machine's cache
     with pytest.raises(StoreAway):
         training.execute(run)
@@ -195,9 +198,9 @@ def test_the_sweep_removes_what_an_attempt_published_in_vain(snapshot: Any, buck
     folder = Path(settings.VERSIONS_DIR) / run.bundle_name
     folder.mkdir(parents=True)
     (folder / "meta.json").write_bytes(b"{}")
-    version_files.publish(run.bundle_name)
+    version_store.publish(run.bundle_name)
     assert bucket.names() == [f"versions/{run.bundle_name}.tar"]
-    assert sweeping.remove_orphans() == 1
+    assert run_recovery.remove_orphans() == 1
     assert bucket.names() == []
 
 
@@ -207,14 +210,14 @@ def test_a_taught_backbone_is_fetched_by_the_machine_that_trains(model: Register
     run.file = run.attempt_file
     run.path.parent.mkdir(parents=True)
     run.path.write_bytes(b"weights")
-    backbones.publish(run.file)
-    said = backbones.weights_of(run)
+    backbone_choice.publish(run.file)
+    said = backbone_choice.weights_of(run)
     bucket.another_machine()
-    here = backbones.weights_at_hand(said)
+    here = backbone_choice.weights_at_hand(said)
     assert here == f"{settings.VERSIONS_DIR / run.file}#sha256={sha256}" != said
     assert run.path.read_bytes() == b"weights"
     bucket.another_machine()
     bucket.write(f"versions/{run.file}", b"changed")
     with pytest.raises(StoredFileDamaged):
-        backbones.weights_at_hand(said)
-    assert backbones.weights_at_hand("auto") == "auto"
+        backbone_choice.weights_at_hand(said)
+    assert backbone_choice.weights_at_hand("auto") == "auto"

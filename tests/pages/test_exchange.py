@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from inspection.models import Product
-from mltasks import trusting
+from mltasks.exchange import trust_store
 from mltasks.models import RegisteredModel
 from tests.browser import Login, Shoot
 from tests.mltasks.parcels import OtherPlant
@@ -40,7 +40,7 @@ def test_it_comes_in_once_its_plant_is_trusted(
     expect(page.get_by_role("alert")).to_contain_text("signed by a plant that is not trusted here")
     shoot(page, "version-import-refused")
 
-    trusting.trust("North", north.public_key.encode(), north.fingerprint, by=mia)
+    trust_store.trust("North", north.public_key.encode(), north.fingerprint, by=mia)
     page.goto("/models/plate/import/")
     expect(page.get_by_text("North")).to_be_visible()
     shoot(page, "version-import")

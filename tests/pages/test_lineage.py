@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from inspection.models import Product
 from labeling import review
 from labeling.datasets import take_snapshot
-from mltasks import registry
 from mltasks.models import TrainingRun
+from mltasks.registry import registry
 from tests.browser import Login, Shoot
 from tests.labeling.taught import teach
 from tests.pages.conftest import MakePerson, Receive

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from inspection.models import Product
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.registry import registry
 from mltasks.vision.evaluation.training_plots import labels
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.serving.bundle import MANIFEST

@@ -14,8 +14,8 @@ from inspection import intake, products, replay, shadow
 from inspection.models import Inspection, Product, Replay, Station
 from labeling import review
 from labeling.retraining import retrain
-from mltasks import training
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.training import training
 from mltasks.vision.drawing.line import labeled_set
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson

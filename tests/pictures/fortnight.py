@@ -20,8 +20,8 @@ from labeling import queue, review
 from labeling.importing import import_images
 from labeling.models import DefectExample, Label
 from labeling.retraining import retrain
-from mltasks import registry
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.registry import registry
 from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.drawing.plates import PartKind

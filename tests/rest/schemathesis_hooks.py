@@ -8,7 +8,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies
 
-from mltasks import storable
+from mltasks.text import storable
 from tests.inspection.pictures import jpeg
 
 # A file is an image.

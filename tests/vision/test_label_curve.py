@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mltasks.report_words import more_labels
+from mltasks.reports.report_text import more_labels
 from mltasks.vision.evaluation.learning_curve import Asked, label_curve
 from mltasks.vision.evaluation.predictions import Prediction
 

@@ -12,8 +12,8 @@ from rest_framework.authtoken.models import Token
 
 from inspection.models import Product
 from inspection.products import create_product
-from mltasks import registry
 from mltasks.models import Approval
+from mltasks.registry import registry
 from tests.trained import MakeVersion
 from webapp.groups import ADMIN, QUALITY_MANAGER, REVIEWER, make_groups
 

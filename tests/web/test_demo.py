@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from inspection.models import Inspection, Product, StationKey
 from labeling.models import Label
-from mltasks import registry
 from mltasks.models import ModelVersion, Promotion, TrainingRun
+from mltasks.registry import registry
 from webapp import credentials, demo, first_admin
 from webapp.demo_camera import Camera, NotAccepted
 from webapp.management.commands.demo_line import _next_seed, _pauses

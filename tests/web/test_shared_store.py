@@ -17,7 +17,8 @@ from django.urls import reverse
 from inspection import intake, storage
 from inspection.models import Inspection
 from inspection.products import create_product
-from mltasks import serving, version_files
+from mltasks.registry import scorers
+from mltasks.storage import version_store
 from tests.inspection.pictures import jpeg
 from tests.s3 import SharedBucket
 from tests.trained import MakeVersion
@@ -73,7 +74,7 @@ def test_a_new_machine_is_ready_once_it_has_fetched_the_champion(
     client: Client, bucket: SharedBucket, make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = make_version(create_product("phone-case"), champion=True)
-    version_files.publish(version.bundle)
+    version_store.publish(version.bundle)
     bucket.another_machine()
     monkeypatch.setattr(readiness, "FETCH_WAIT", 0.0)
     assert failing(client) == {"champion:phone-case": "version 1 is being fetched from the store"}
@@ -107,7 +108,7 @@ def test_an_installation_moves_into_a_bucket(
     call_command("fill_store", replace=True)
     bucket.another_machine()
     assert storage.open_image(part).read() == jpeg()
-    assert serving.scorer(version).sha256 == version.sha256
+    assert scorers.scorer(version).sha256 == version.sha256
 
 
 def test_there_is_nothing_to_fill_without_a_bucket() -> None:

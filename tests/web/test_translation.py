@@ -18,9 +18,10 @@ from inspection.models import Product, Reason, Station
 from inspection.products import create_product
 from labeling import queue, review
 from labeling.models import DefectType
-from mltasks import model_card, verifying, verifying_by_worker
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun
-from mltasks.verifying import Finding
+from mltasks.reports import model_card
+from mltasks.training import verification, verification_runs
+from mltasks.training.verification import Finding
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.serving.calibrator import Calibrator
 from tests import pseudo
@@ -154,8 +155,8 @@ def test_the_models_pages_are_translated(
     measured = {"candidates": {"2": {"value": 0.9, "low": 0.8, "high": 0.95, "n": 96}}, "repeats": 5, "parts": 96}
     taught = {"state": "succeeded", "stage": "In use", "adopted": True, "file": "plate/x", "sha256": "0" * 64}
     lesson = BackboneRun.objects.create(**fields, **taught, evaluation=measured)
-    found = verifying.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
-    verifying_by_worker.start(candidate, hint=False)
+    found = verification.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
+    verification_runs.start(candidate, hint=False)
     VerifyingRun.objects.update(state="running", stage="Reading its files")
     newer = make_version(plate, champion=True)
     client = signed_in(person("mia", "quality manager"))

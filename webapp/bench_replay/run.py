@@ -78,9 +78,9 @@ def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
 
     from inspection import storage
     from inspection.models import Inspection
-    from mltasks import serving
+    from mltasks.registry import scorers
 
-    scorer = serving.batch_scorer(candidate)
+    scorer = scorers.batch_scorer(candidate)
     rows = list(Inspection.objects.filter(pk__in=keys))
 
     def score(part: Inspection) -> None:

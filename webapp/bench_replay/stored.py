@@ -18,8 +18,8 @@ def candidate(say: Say) -> ModelVersion:
     """A version that nobody promoted, of another seed."""
     from inspection.models import Product
     from labeling.retraining import retrain
-    from mltasks import training
     from mltasks.models import TrainingRun
+    from mltasks.training import training
 
     say("another version learns ...")
     product = Product.objects.get(slug=PRODUCT)

@@ -112,8 +112,9 @@ def _prepared(say: Say) -> dict[str, str]:
     from inspection.stations import create_station
     from labeling.importing import import_images
     from labeling.retraining import retrain
-    from mltasks import registry, training
     from mltasks.models import TrainingRun
+    from mltasks.registry import registry
+    from mltasks.training import training
     from mltasks.vision.drawing.line import labeled_set, write_image_folder
 
     product = create_product(PRODUCT)

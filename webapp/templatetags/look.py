@@ -19,8 +19,8 @@ from django.utils.translation import ngettext
 from inspection import words
 from inspection.models import Inspection, Reason
 from labeling.models import DefectType
-from mltasks import report_words
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.reports import report_text
 
 register = template.Library()
 _STATE_ICONS: dict[str, str] = {
@@ -122,7 +122,7 @@ def signed(value: float | None) -> str:
 @register.filter
 def share(value: float) -> str:
     """A share in [0, 1] as percent in running words: no decimals from 10 % on, at most one below."""
-    return report_words.share(value)
+    return report_text.share(value)
 
 
 @register.filter

@@ -14,7 +14,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mltasks.reading import Reading
+from mltasks.reports.version_report import Reading
 from webapp.templatetags.charts import nice_ceiling
 from webapp.templatetags.look import percent
 

@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
-from mltasks.reading import Reading
+from mltasks.reports.version_report import Reading
 from webapp.templatetags.charts import nice_ceiling
 from webapp.thinning import Point, staircase, straightened, thin
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mltasks.models import ModelVersion
-from mltasks.reports import find_version, report_json
+from mltasks.reports.report_files import find_version, report_json
 
 
 class Command(BaseCommand):

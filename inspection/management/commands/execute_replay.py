@@ -6,8 +6,8 @@ import uuid
 
 from inspection import replay
 from inspection.models import Replay
-from mltasks.leases import RunLease
 from mltasks.management.commands import execute_run
+from mltasks.runs.lease import RunLease
 
 
 class Command(execute_run.Command):

@@ -9,10 +9,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks import exporting, output_files, registry, signing
+from mltasks.exchange import signing, version_export
 from mltasks.models import ModelVersion
-from mltasks.reports import find_version
-from mltasks.store_errors import StoreAway
+from mltasks.models.trusted_plants import in_groups
+from mltasks.registry import registry
+from mltasks.reports.report_files import find_version
+from mltasks.storage import output_files
+from mltasks.storage.store_errors import StoreAway
 
 
 class Command(BaseCommand):
@@ -43,11 +46,11 @@ class Command(BaseCommand):
 
         def fill(into: BinaryIO) -> None:
             nonlocal size
-            exporting.export(found, into, by=None)
+            version_export.export(found, into, by=None)
             size = into.seek(0, 2)
 
         try:
-            target, is_stdout = output_files.write(file, exporting.file_name(found), fill, scratch=_scratch())
+            target, is_stdout = output_files.write(file, version_export.file_name(found), fill, scratch=_scratch())
             signed = signing.fingerprint(signing.own_public_key())
         except (registry.BundleCorrupt, StoreAway, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
@@ -55,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file} can't be written: {error.strerror}.") from None
         # Standard output then holds the version alone.
         to = self.stderr if is_stdout else self.stdout
-        to.write(f"{target}: {size / 1e6:.0f} MB, signed by {signing.in_groups(signed)}", str)
+        to.write(f"{target}: {size / 1e6:.0f} MB, signed by {in_groups(signed)}", str)
 
 
 def _scratch() -> Path:

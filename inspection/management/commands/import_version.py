@@ -8,9 +8,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks import importing
+from mltasks.exchange import version_import
 from mltasks.models import RegisteredModel
-from mltasks.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreAway
 
 
 class Command(BaseCommand):
@@ -33,8 +33,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no product {product!r}. Make it with create_product.")
         try:
             with file.open("rb") as opened:
-                version = importing.import_version(model, opened, by=None)
-        except (importing.ImportRefused, StoreAway, ImproperlyConfigured) as error:
+                version = version_import.import_version(model, opened, by=None)
+        except (version_import.ImportRefused, StoreAway, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{file} can't be imported: {error.strerror or error}.") from None

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from mltasks import signing
+from mltasks.exchange import signing
+from mltasks.models.trusted_plants import in_groups
 
 
 class Command(BaseCommand):
@@ -24,5 +25,5 @@ class Command(BaseCommand):
             key = signing.own_public_key()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
-        self.stderr.write(f"Fingerprint: {signing.in_groups(signing.fingerprint(key))}")
+        self.stderr.write(f"Fingerprint: {in_groups(signing.fingerprint(key))}")
         self.stdout.write(key, ending="")

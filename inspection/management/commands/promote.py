@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks import registry
 from mltasks.models import ModelVersion
-from mltasks.reports import find_version
-from mltasks.store_errors import StoreAway
+from mltasks.registry import registry
+from mltasks.reports.report_files import find_version
+from mltasks.storage.store_errors import StoreAway
 
 
 class Command(BaseCommand):

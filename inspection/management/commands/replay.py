@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection import replay as replaying
 from inspection.models import Replay
-from mltasks.foreground import with_bar
 from mltasks.models import ModelVersion
-from mltasks.reports import find_version
+from mltasks.reports.report_files import find_version
+from mltasks.runs.terminal import with_bar
 
 
 class Command(BaseCommand):

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.management.commands.promote import person
-from mltasks import registry
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.reports import find_version
-from mltasks.store_errors import StoreAway
+from mltasks.registry import registry
+from mltasks.reports.report_files import find_version
+from mltasks.storage.store_errors import StoreAway
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks import trusting
+from mltasks.exchange import trust_store
 
 
 class Command(BaseCommand):
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str, key: Path, fingerprint: str, **options: Any) -> None:
         """Trust it where key and fingerprint fit."""
         try:
-            plant = trusting.trust(name, key.read_bytes(), fingerprint, by=None)
+            plant = trust_store.trust(name, key.read_bytes(), fingerprint, by=None)
         except ValueError as error:
             raise CommandError(str(error)) from None
         except OSError as error:

@@ -7,12 +7,12 @@ from typing import IO, Any, cast
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from mltasks import verifying, verifying_by_worker
-from mltasks.foreground import progress_bar
 from mltasks.models import ModelVersion, VerifyingRun
-from mltasks.reports import find_version
-from mltasks.store_errors import StoreAway
-from mltasks.verifying import Finding
+from mltasks.reports.report_files import find_version
+from mltasks.runs.terminal import progress_bar
+from mltasks.storage.store_errors import StoreAway
+from mltasks.training import verification, verification_runs
+from mltasks.training.verification import Finding
 
 
 class Command(BaseCommand):
@@ -44,21 +44,21 @@ class Command(BaseCommand):
 
     def _queued(self, version: ModelVersion, hashes_only: bool) -> VerifyingRun:
         try:
-            return verifying_by_worker.start(version, hashes_only=hashes_only)
-        except (verifying_by_worker.BeingVerified, verifying_by_worker.NotLearnable) as error:
+            return verification_runs.start(version, hashes_only=hashes_only)
+        except (verification_runs.BeingVerified, verification_runs.NotLearnable) as error:
             raise CommandError(str(error)) from None
 
     def _look(self, found: ModelVersion, hashes_only: bool) -> None:
         seen: list[Finding] = []
         with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
             try:
-                for one in verifying.verify(found, again=not hashes_only, progress=show):
+                for one in verification.verify(found, again=not hashes_only, progress=show):
                     seen.append(one)
                     with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
                         self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
             except StoreAway as error:
                 raise CommandError(str(error)) from None
-        verifying.record(found, seen, by=None)
+        verification.record(found, seen, by=None)
         wrong = sum(not one.holds for one in seen)
         if wrong:
             raise CommandError(f"{found} is not what it was: {wrong} of what was looked at does not hold.")

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
 from labeling import exporting
-from mltasks import output_files
+from mltasks.storage import output_files
 
 
 class Command(BaseCommand):

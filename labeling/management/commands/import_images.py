@@ -13,8 +13,8 @@ from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.image_folders import Listing, Names, NotAnImageFolder
 from labeling.importing import ImportSummary, import_listing, list_folder
 from labeling.type_names import fold
-from mltasks.file_names import printable
-from mltasks.storable import visible_text
+from mltasks.text.file_names import printable
+from mltasks.text.storable import visible_text
 
 
 class Command(BaseCommand):

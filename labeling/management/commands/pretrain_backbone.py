@@ -8,10 +8,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
 from labeling.pretraining import pretrain
-from mltasks import pretraining, sweeping
-from mltasks.foreground import with_bar
-from mltasks.leases import RunNotAvailable
 from mltasks.models import BackboneRun
+from mltasks.runs import run_recovery
+from mltasks.runs.lease import RunNotAvailable
+from mltasks.runs.terminal import with_bar
+from mltasks.training import pretraining
 from mltasks.vision.pretrain.pretraining_config import Lesson
 
 OPTIONS = {
@@ -77,7 +78,7 @@ class Command(BaseCommand):
         return run
 
     def _resumed(self, product: Product, queue: bool) -> BackboneRun:
-        sweeping.free_abandoned()  # a killed one waits from here on
+        run_recovery.free_abandoned()  # a killed one waits from here on
         run = BackboneRun.objects.filter(model=product.registered_model).first()
         if run is None:
             raise RunNotAvailable("There is no lesson to resume.")

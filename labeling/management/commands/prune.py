@@ -15,7 +15,7 @@ from inspection import removing_images
 from inspection.models import Product
 from inspection.removing_images import FOLDERS, Freed
 from labeling.pruning import BATCH, Aim, candidates, prune
-from mltasks.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreAway
 
 MOST_DAYS, MOST_AT_ONCE = 36_500, 10_000
 

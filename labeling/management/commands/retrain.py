@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from inspection.models import Product
 from labeling import part_id_notes
 from labeling.retraining import retrain
-from mltasks import training
-from mltasks.foreground import with_bar
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.runs.terminal import with_bar
+from mltasks.training import training
 
 
 class Command(BaseCommand):

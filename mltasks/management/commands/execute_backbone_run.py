@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-from mltasks import pretraining
-from mltasks.leases import RunLease
 from mltasks.management.commands import execute_run
 from mltasks.models import BackboneRun
+from mltasks.runs.lease import RunLease
+from mltasks.training import pretraining
 
 
 class Command(execute_run.Command):

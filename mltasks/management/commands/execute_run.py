@@ -11,9 +11,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks import training
-from mltasks.leases import LeaseLost, RunLease, RunNotAvailable
 from mltasks.models import TrainingRun
+from mltasks.runs.lease import LeaseLost, RunLease, RunNotAvailable
+from mltasks.training import training
 
 _PR_SET_PDEATHSIG = 1
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-from mltasks import verifying_by_worker
-from mltasks.leases import RunLease
 from mltasks.management.commands import execute_run
 from mltasks.models import VerifyingRun
+from mltasks.runs.lease import RunLease
+from mltasks.training import verification_runs
 
 
 class Command(execute_run.Command):
@@ -19,4 +19,4 @@ class Command(execute_run.Command):
         """Execute the run and return the number of the verification that it made."""
         row = VerifyingRun.objects.get(pk=run)
         lease = RunLease(row.pk, token, VerifyingRun) if token else None
-        return str(verifying_by_worker.execute(row, lease=lease).pk)
+        return str(verification_runs.execute(row, lease=lease).pk)

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from inspection import evidence
 from inspection.models import Inspection, Product, Replay, Rescore
-from mltasks import registry
 from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, SnapshotItem, TrainingRun
+from mltasks.registry import registry
 
 # By the default costs parts pass up to 0.04, fail from 0.8 on, and are labeled FAIL from 1/6 on.
 PASS, DOUBT, FAIL = 0.01, 0.5, 0.95

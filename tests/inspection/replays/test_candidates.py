@@ -8,8 +8,8 @@ import pytest
 
 from inspection import candidates, replay
 from inspection.models import Product, Replay
-from mltasks import registry
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.registry import registry
 from tests.inspection.replays.conftest import FAIL, PASS, Part, make_version, replayed
 
 pytestmark = pytest.mark.django_db
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mltasks.registry.bundle.verify", lambda *_: None)
-    monkeypatch.setattr("mltasks.registry.version_files.at_hand", lambda _: None)
-    monkeypatch.setattr("mltasks.hints.send", lambda *_: True)
+    monkeypatch.setattr("mltasks.registry.registry.bundle.verify", lambda *_: None)
+    monkeypatch.setattr("mltasks.registry.registry.version_files.at_hand", lambda _: None)
+    monkeypatch.setattr("mltasks.runs.dispatch.send", lambda *_: True)
 
 
 def ask(product: Product, **policy: Any) -> None:

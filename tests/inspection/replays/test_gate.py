@@ -10,10 +10,11 @@ from django.db import Error, connection, transaction
 
 from inspection import promotion_gate, record, replay
 from inspection.models import Product
-from mltasks import gate, registry, verifying
-from mltasks.gate import Line
 from mltasks.models import EvaluationReport, ModelVersion, Promotion, RegisteredModel, TrainingRun
-from mltasks.verifying import Finding
+from mltasks.registry import gate, registry
+from mltasks.registry.gate import Line
+from mltasks.training import verification
+from mltasks.training.verification import Finding
 from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, make_person, make_version, replayed
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions here are rows alone; `tests/mltasks/test_promoting.py` has real files."""
-    monkeypatch.setattr("mltasks.registry.bundle.verify", lambda *_: None)
-    monkeypatch.setattr("mltasks.registry.version_files.at_hand", lambda _: None)
+    monkeypatch.setattr("mltasks.registry.registry.bundle.verify", lambda *_: None)
+    monkeypatch.setattr("mltasks.registry.registry.version_files.at_hand", lambda _: None)
 
 
 NOTHING = {"gate_replay": False, "gate_champion_recall": False, "gate_cost": False}
@@ -197,13 +198,13 @@ def test_recall_by_its_lower_end(product: Product, part: Part, candidate: ModelV
 
 def test_reproducible(product: Product, candidate: ModelVersion) -> None:
     ask(product, gate_reproducible=True)
-    verifying.record(candidate, [Finding("files", True, "whole")], by=None)
+    verification.record(candidate, [Finding("files", True, "whole")], by=None)
     assert line("reproducible", candidate).fails, "Hashes alone are no second training."
-    verifying.record(candidate, [Finding("weights", False, "they differ")], by=None)
+    verification.record(candidate, [Finding("weights", False, "they differ")], by=None)
     assert "they differ" in line("reproducible", candidate).words
-    verifying.record(candidate, [Finding("weights", True, "the same")], by=None)
+    verification.record(candidate, [Finding("weights", True, "the same")], by=None)
     assert line("reproducible", candidate).holds
-    verifying.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
+    verification.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
     assert line("reproducible", candidate).fails, "Whole it was then, and is no longer."
     nobody_knows = make_version(product)
     TrainingRun.objects.filter(pk=nobody_knows.run_id).update(snapshot=None)
@@ -256,7 +257,7 @@ def test_the_record_has_it_all_and_never_changes(
     registry.approve(candidate, by=ada, reason="Seen.")
     registry.promote(candidate, by=ada, reason="Better.", override="No time.")
     registry.roll_back(champion, by=ada, reason="Worse after all.")
-    verifying.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
+    verification.record(candidate, [Finding("files", False, "model.safetensors changed")], by=None)
     with connection.cursor() as cursor:
         for table in ("mltasks_promotion", "mltasks_approval", "mltasks_verification", "inspection_policychange"):
             for change in (f"UPDATE {table} SET created_at = now()", f"DELETE FROM {table}"):  # noqa: S608

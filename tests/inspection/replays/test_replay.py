@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from inspection import replay, rescoring
 from inspection.models import Inspection, Product, Replay, Rescore
-from mltasks.leases import RunNotAvailable
 from mltasks.models import ModelVersion
+from mltasks.runs.lease import RunNotAvailable
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion, rewrite

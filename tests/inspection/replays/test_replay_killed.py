@@ -14,7 +14,7 @@ from django.db import connection
 
 from inspection import replay
 from inspection.models import Inspection, Product, Replay, Rescore
-from mltasks import supervising
+from mltasks.runs import supervision
 from tests.inspection.conftest import Receive
 from tests.mltasks.test_supervising import wait_for
 from tests.trained import MakeVersion
@@ -45,7 +45,7 @@ def run(product: Product, make_version: MakeVersion, receive: Receive, monkeypat
 
 def _supervise(run: Replay) -> None:
     try:
-        supervising.supervise(run.pk, Replay)
+        supervision.supervise(run.pk, Replay)
     finally:
         connection.close()
 
@@ -64,7 +64,7 @@ def test_a_killed_replay_goes_on_and_scores_no_part_twice(run: Replay) -> None:
     assert (run.state, run.attempt) == ("queued", 1)
     assert run.error.startswith("The replay process was killed by signal 9")
 
-    assert supervising.supervise(run.pk, Replay)
+    assert supervision.supervise(run.pk, Replay)
     run.refresh_from_db()
     assert (run.state, run.attempt, run.figures["parts"]) == ("succeeded", 2, PARTS)
     assert f"{PARTS - len(kept)} scores to make" in run.log

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from inspection.models import Product
-from mltasks import serving
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.registry import scorers
 from mltasks.vision.types import Scores
 from tests.inspection.scoring.told import Told
 
@@ -22,7 +22,7 @@ def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def told(*answers: Scores | Exception, kind: type[Told] = Told) -> Told:
         scorer = kind(*answers)
-        monkeypatch.setattr(serving, "scorer", lambda _: scorer)
+        monkeypatch.setattr(scorers, "scorer", lambda _: scorer)
         return scorer
 
     return told

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from inspection.models import Product
-from mltasks import standing_in
-from mltasks.registry import BundleCorrupt
+from mltasks.registry import fallback
+from mltasks.vision.serving.bundle import BundleCorrupt
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion, rewrite
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def looks_anew() -> Iterator[None]:
-    standing_in.forget()
+    fallback.forget()
     yield
-    standing_in.forget()
+    fallback.forget()
 
 
 def test_the_last_good_champion_scores_until_the_files_are_back(
@@ -35,7 +35,7 @@ def test_the_last_good_champion_scores_until_the_files_are_back(
     assert part.defect_probability is not None
     rewrite(third.path / "serving.bin", whole)
     assert receive(jpeg(seed=2)).model_version == first, "Damaged files are not read anew for each part."
-    standing_in.forget()
+    fallback.forget()
     assert receive(jpeg(seed=3)).model_version == third
 
 
@@ -46,4 +46,4 @@ def test_a_candidate_never_stands_in(product: Product, make_version: MakeVersion
     part = receive(jpeg(seed=1))
     assert (part.model_version, part.reasons) == (None, ["scoring_failed"])
     with pytest.raises(BundleCorrupt, match=r"meta\.json"):
-        standing_in.ready(champion)
+        fallback.ready(champion)

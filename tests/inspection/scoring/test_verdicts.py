@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from inspection import storage, sweeping
 from inspection.models import Embedding, Inspection, Product, Station
 from inspection.score_maps import ScoreMaps
-from mltasks import serving
+from mltasks.registry import scorers
 from mltasks.vision.data import decoding
 from mltasks.vision.data.decoding import place
 from mltasks.vision.export.learn import Learned
@@ -113,10 +113,10 @@ def test_a_real_version_scores_and_its_maps_are_kept(
 ) -> None:
     version = make_version(product, champion=True)
     row = Inspection.objects.get(pk=receive().pk)
-    size = serving.scorer(version).input_size
+    size = scorers.scorer(version).input_size
     with storage.image_path(row).open("rb") as stream:
         loaded = decoding.load(stream, size=size)
-    said, found, point = serving.scorer(version).look(loaded.array(size))
+    said, found, point = scorers.scorer(version).look(loaded.array(size))
 
     assert (row.model_version, row.attempt) == (version, 1)
     assert row.defect_probability == pytest.approx(said.defect_probability, abs=1e-6)

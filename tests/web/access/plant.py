@@ -17,9 +17,9 @@ from inspection.products import create_product
 from inspection.score_maps import ScoreMaps
 from labeling import queue, review
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Skip
-from mltasks import exporting
+from mltasks.exchange import version_export
+from mltasks.exchange.trust_store import trust
 from mltasks.models import Approval, BackboneRun, ImportedVersion, ModelVersion, Verification, VerifyingRun
-from mltasks.trusting import trust
 from mltasks.vision.serving.heatmaps import Maps, pack
 from mltasks.vision.types import InputSize, Placement
 from tests.inspection.pictures import jpeg
@@ -71,7 +71,7 @@ def make_plant() -> Plant:
     }
     label = review.correct(part, by=_user(senders, "reviewer"), verdict="FAIL", defect_type="scratch")
     north, archive = OtherPlant(), io.BytesIO()
-    exporting.export(candidate, archive, by=None)
+    version_export.export(candidate, archive, by=None)
     failed = replay.start(candidate, hint=False)
     Replay.objects.filter(pk=failed.pk).update(state="failed")
     lesson = BackboneRun.objects.create(model=product.registered_model, state="failed")

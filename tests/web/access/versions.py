@@ -7,8 +7,8 @@ from pathlib import Path
 from django.conf import settings
 
 from inspection.models import Product
-from mltasks import registry
 from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, TrainingRun
+from mltasks.registry import registry
 from mltasks.vision.serving import bundle
 
 EVALUATION = {"protocol": {"words": "Nothing was measured."}}

@@ -10,9 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Inspection
-from mltasks import backbones, stored_files, version_files
 from mltasks.models import BackboneRun, ModelVersion
-from mltasks.store_errors import StoreAway
+from mltasks.storage import object_store, version_store
+from mltasks.storage.store_errors import StoreAway
+from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.bundle import file_sha256
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, replace: bool, **options: Any) -> None:
         """Put what the bucket lacks, and say how much that was."""
-        if not stored_files.is_shared():
+        if not object_store.is_shared():
             raise CommandError("There is no bucket to fill: set MEDIA_STORE=s3 and S3_BUCKET first.")
         try:
             images, versions, taught = _images(), self._versions(replace), _backbones()
@@ -51,14 +52,14 @@ class Command(BaseCommand):
             except bundle.BundleCorrupt as error:
                 self.stderr.write(f"{version} is left out: {error}")
                 continue
-            if replace or not version_files.is_published(version.bundle):
-                version_files.publish(version.bundle)
+            if replace or not version_store.is_published(version.bundle):
+                version_store.publish(version.bundle)
             found += 1
         return found
 
 
 def _images() -> int:
-    found, bucket = 0, stored_files.images()
+    found, bucket = 0, object_store.images()
     rows = Inspection.objects.order_by("image_name").values_list("image_name", "image_sha256").distinct()
     for name, sha256 in rows.iterator():
         path = Path(settings.MEDIA_ROOT) / name
@@ -74,6 +75,6 @@ def _backbones() -> int:
     named: Iterable[BackboneRun] = BackboneRun.objects.exclude(file="").light()
     here = [run.file for run in named if run.path.is_file() and file_sha256(run.path) == run.sha256]
     for name in here:
-        if stored_files.versions().size_of(name) is None:
-            backbones.publish(name)
+        if object_store.versions().size_of(name) is None:
+            backbone_choice.publish(name)
     return len(here)

@@ -1,0 +1,1 @@
+"""Pages of review, history, datasets and reviewers."""

@@ -1,0 +1,101 @@
+"""Trusted plants in the admin, added once the fingerprint was compared; and where imported versions came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from mltasks.admin.read_only import ReadOnlyAdmin
+from mltasks.exchange import trust_store
+from mltasks.models import ImportedVersion, TrustedPlant
+
+
+class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
+    """A plant's name, its key, and its fingerprint as the plant itself told it."""
+
+    public_key = forms.CharField(
+        label=_("Public key"),
+        max_length=1000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text=_("The three lines of the file that the other plant sent."),
+    )
+    fingerprint = forms.CharField(
+        label=_("Fingerprint"),
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("As that plant told you, not as the key's own file says: by telephone for example."),
+    )
+
+    class Meta:
+        model = TrustedPlant
+        fields = ("name", "public_key", "fingerprint")
+
+    def clean_name(self) -> str:
+        """A free name."""
+        try:
+            return trust_store.checked_name(self.cleaned_data["name"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+    def clean(self) -> dict[str, Any]:
+        """Key and fingerprint fit, or the person reads why not."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"public_key", "fingerprint"} <= found.keys():
+            try:
+                key, print_ = trust_store.checked(found["public_key"].encode(), found["fingerprint"])
+                found |= {"public_key": key, "fingerprint": print_}
+            except ValueError as error:
+                self.add_error("fingerprint", str(error))
+        return found
+
+
+@admin.register(TrustedPlant)
+class TrustedPlantAdmin(ReadOnlyAdmin):
+    """Plants whose versions may come in. A key never changes: another one is another plant."""
+
+    form = TrustForm
+    list_display = ("name", "spoken", "added_by", "created_at")
+    list_select_related = ("added_by",)
+
+    def get_fields(self, request: HttpRequest, obj: TrustedPlant | None = None) -> tuple[str, ...]:
+        """A new plant's three, and of a known one also who trusted it."""
+        return ("name", "public_key", "spoken", "added_by", "created_at") if obj else self.form.Meta.fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Who may trust plants."""
+        return request.user.has_perm("mltasks.add_trustedplant")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may end it. What came from the plant stays."""
+        return request.user.has_perm("mltasks.delete_trustedplant")
+
+    def save_model(self, request: HttpRequest, obj: TrustedPlant, form: Any, change: bool) -> None:
+        """By the step that the command takes, too."""
+        by = request.user if isinstance(request.user, User) else None
+        obj.pk = trust_store.trust(obj.name, obj.public_key.encode(), obj.fingerprint, by=by).pk
+
+    @admin.display(description=_("fingerprint"), ordering="fingerprint")
+    def spoken(self, plant: TrustedPlant) -> str:
+        """In groups."""
+        return plant.spoken
+
+
+@admin.register(ImportedVersion)
+class ImportedVersionAdmin(ReadOnlyAdmin):
+    """Where versions came from, to read."""
+
+    list_display = ("version", "plant", "product", "number", "imported_by", "created_at")
+    list_filter = ("model", "plant")
+    list_select_related = ("version__model", "imported_by")
+    fields = ("version", "plant", "product", "number", "good", "defective", "sha256", "fingerprint", "imported_by")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Without the signed document, which names every image."""
+        return super().get_queryset(request).defer("document")

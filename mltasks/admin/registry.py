@@ -1,0 +1,103 @@
+"""The admin of what is learned: registered models, snapshots, promotions; runs and versions in files of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from unfold.admin import TabularInline
+
+from mltasks.admin.read_only import ReadOnlyAdmin
+from mltasks.admin.training_runs import PERMISSION as MAY_RETRAIN
+from mltasks.models import DatasetSnapshot, Promotion, RegisteredModel, SnapshotItem
+from mltasks.registry import registry
+from mltasks.web.access import whole_number
+
+
+@admin.register(RegisteredModel)
+class RegisteredModelAdmin(ReadOnlyAdmin):
+    """Each product's line of versions."""
+
+    list_display = ("name", "champion", "versions", "last_run", "created_at")
+    search_fields = ("name",)
+    fields = ("name", "created_at")
+    change_form_outer_before_template = "admin/mltasks/model.html"
+
+    @admin.display
+    def champion(self, model: RegisteredModel) -> str:
+        """The version that scores now."""
+        return str(registry.champion(model) or gettext("none yet"))
+
+    @admin.display
+    def versions(self, model: RegisteredModel) -> int:
+        """How many there are."""
+        return model.versions.count()
+
+    @admin.display
+    def last_run(self, model: RegisteredModel) -> str:
+        """The newest run and its state."""
+        run = model.runs.defer("log", "epochs").first()
+        return f"{run}: {run.get_state_display()}" if run else gettext("none yet")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The model's page: its champion, its newest versions and runs, and retraining by hand."""
+        model = RegisteredModel.objects.filter(pk=whole_number(object_id)).first()
+        more: dict[str, Any] = {}
+        if model is not None:
+            more = {
+                "champion": registry.champion(model),
+                "versions": model.versions.all()[:10],
+                "runs": model.runs.defer("log", "epochs")[:10],
+                "may_retrain": request.user.has_perm(MAY_RETRAIN),
+            }
+        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+        return answer
+
+
+class SnapshotItemInline(TabularInline):
+    """The images of a snapshot, a page at a time."""
+
+    model = SnapshotItem
+    fields = ("title", "target", "defect_type", "group", "split", "roi", "image_sha256")
+    extra = 0
+    max_num = 0
+    can_delete = False
+    per_page = 50
+    ordering = ("id",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A snapshot is immutable."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A snapshot is immutable."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may see the snapshot may see its items."""
+        return request.user.has_perm("mltasks.view_datasetsnapshot")
+
+
+@admin.register(DatasetSnapshot)
+class DatasetSnapshotAdmin(ReadOnlyAdmin):
+    """Labeled sets as they were frozen."""
+
+    list_display = ("__str__", "good", "defective", "sha256", "created_at")
+    list_filter = ("model",)
+    list_select_related = ("model",)
+    fields = ("model", "number", "good", "defective", "sha256", "created_at")
+    inlines = (SnapshotItemInline,)
+
+
+@admin.register(Promotion)
+class PromotionAdmin(ReadOnlyAdmin):
+    """Who made which version champion, when and why."""
+
+    list_display = ("version", "previous", "kind", "by", "reason", "override", "created_at")
+    list_filter = ("model", "kind", "by")
+    list_select_related = ("version__model", "previous__model", "by")
+    date_hierarchy = "created_at"

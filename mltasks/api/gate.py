@@ -1,0 +1,90 @@
+"""REST: what a product asks of a version before it may score, and a person's approval of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from mltasks.api.serializers import GateLineSerializer, PromotionRequestSerializer
+from mltasks.api.versions import CONFLICTS, TAG, Conflict, version_of
+from mltasks.models import Approval
+from mltasks.registry import gate, registry
+
+
+class GateSerializer(serializers.Serializer[Any]):
+    """Every line, asked or not, of a promotion by who asks, over the present champion."""
+
+    open = serializers.BooleanField(help_text="True if nothing that is asked fails.")
+    state = serializers.ChoiceField(
+        [str(state) for state in gate.State], help_text="Tells a gate that nothing was asked of from one that is open."
+    )
+    champion = serializers.IntegerField(allow_null=True, help_text="Number of the present champion.")
+    lines = GateLineSerializer(many=True)
+
+
+class ApprovalRequestSerializer(PromotionRequestSerializer):
+    """Why the version may take the champion's place."""
+
+    override = None  # type: ignore[assignment]  # an approval overrides nothing
+
+
+class ApprovalSerializer(serializers.ModelSerializer[Approval]):
+    """Who approved which version over which champion, when and why."""
+
+    version = serializers.IntegerField(source="version.number")
+    champion = serializers.IntegerField(source="champion.number", allow_null=True, default=None)
+    by = serializers.CharField(source="by.username")
+
+    class Meta:
+        model = Approval
+        fields = ["version", "champion", "by", "reason", "created_at"]
+
+
+class VersionGate(APIView):
+    """The gate of one version."""
+
+    @extend_schema(tags=TAG, summary="What is asked of a version before it may score", responses=GateSerializer)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """Each line of the product's promotion policy with what was found, for a promotion by who asks."""
+        version = version_of(product, number)
+        champion = registry.champion(version.model)
+        by = request.user if isinstance(request.user, User) else None
+        lines = gate.lines(version, champion, by)
+        found = {
+            "open": gate.state(lines) != gate.State.CLOSED,
+            "state": gate.state(lines),
+            "champion": champion.number if champion else None,
+            "lines": [line.to_json() for line in lines],
+        }
+        return Response(GateSerializer(found).data)
+
+
+class VersionApprove(APIView):
+    """A second person's word."""
+
+    @extend_schema(
+        tags=TAG,
+        summary="Approve a version over the present champion",
+        request=ApprovalRequestSerializer,
+        responses={201: ApprovalSerializer},
+    )
+    def post(self, request: Request, product: str, number: int) -> Response:
+        """Approve it, for those who may promote; it counts where somebody else promotes."""
+        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
+            raise PermissionDenied("You may not approve versions.")
+        asked = ApprovalRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            approval = registry.approve(version_of(product, number), by=request.user, **asked.validated_data)
+        except (registry.AlreadyChampion, registry.ChampionChanged) as error:
+            raise Conflict(str(error), code=CONFLICTS[type(error)]) from None
+        except ValueError as error:
+            raise ValidationError({"reason": [str(error)]}) from None
+        return Response(ApprovalSerializer(approval).data, status=status.HTTP_201_CREATED)

@@ -1,0 +1,49 @@
+"""REST: a version's model card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from mltasks.models import ModelVersion
+from mltasks.reports import model_card
+from mltasks.web.selection import version_of
+
+
+class ModelCardSerializer(serializers.Serializer[Any]):
+    """A model card, section by section; shares lie in [0, 1], what is not known is null or empty."""
+
+    format = serializers.IntegerField(help_text="Of this document.")
+    after = serializers.CharField(help_text="Whose sections these are.")
+    product = serializers.CharField()
+    version = serializers.IntegerField()
+    state = serializers.ChoiceField(ModelVersion.State.choices)
+    state_words = serializers.CharField()
+    details = serializers.DictField(help_text="When, by whom, and of what it is made.")
+    intended_use = serializers.DictField(help_text="Uses, users, and what it is not for.")
+    factors = serializers.DictField(help_text="Defect types with their recall, regions of interest.")
+    metrics = serializers.DictField(help_text="Figures with 95 % intervals and counts, and the protocol.")
+    evaluation_data = serializers.DictField(allow_null=True, help_text="What it was measured on.")
+    training_data = serializers.DictField(allow_null=True, help_text="Its snapshot, split by split.")
+    analyses = serializers.DictField(help_text="Right and wrong, detectors, calibration, more labels.")
+    costs = serializers.DictField(help_text="What mistakes cost, the thresholds, the promised escape rate.")
+    caveats = serializers.ListField(child=serializers.CharField(), help_text="What to know before trusting it.")
+    history = serializers.ListField(
+        child=serializers.DictField(), help_text="When it was promoted and replaced, in order."
+    )
+    lineage = serializers.DictField(help_text="Snapshot, run, settings, code, libraries, machine, seed.")
+
+
+class VersionCard(APIView):
+    """The model card of one version."""
+
+    @extend_schema(tags=["models"], summary="The model card of a version", responses=ModelCardSerializer)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """The facts of the card's page, `/models/{product}/{number}/card/`: both are made from them."""
+        found = version_of(product, number)
+        return Response(model_card.of(found))

@@ -1,0 +1,145 @@
+"""What the REST API says of versions, runs and promotions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from mltasks.api.request_fields import RequestSerializer
+from mltasks.api.text_field import TextField
+from mltasks.models import ImportedVersion, ModelVersion, Promotion, TrainingRun
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """A measured figure with its 95 % interval; null where there was nothing to measure."""
+
+    value = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField(help_text="Images measured on.")
+    parts = serializers.IntegerField(help_text="Different parts among them.")
+    method = serializers.CharField(help_text="How the interval was made.")
+
+
+class LabelCountSerializer(serializers.Serializer[Any]):
+    """Labeled images behind a version."""
+
+    good = serializers.IntegerField()
+    defective = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class GateLineSerializer(serializers.Serializer[Any]):
+    """One thing that a product may ask of a version. ``holds`` is null where there is nothing to tell it by."""
+
+    name = serializers.CharField(
+        help_text="labels, replay, recall, champion_recall, cost, escapes, reproducible or second_person."
+    )
+    title = serializers.CharField()
+    asked = serializers.BooleanField()
+    holds = serializers.BooleanField(allow_null=True)
+    words = serializers.CharField(help_text="What was found, and what to do.")
+
+
+class PromotionSerializer(serializers.ModelSerializer[Promotion]):
+    """Who made which version champion, when and why."""
+
+    product = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="version.number")
+    previous = serializers.IntegerField(source="previous.number", allow_null=True, default=None)
+    by = serializers.CharField(source="by.username", allow_null=True, default=None)
+    gate = GateLineSerializer(many=True)
+
+    class Meta:
+        model = Promotion
+        fields = ["product", "version", "previous", "kind", "by", "reason", "override", "gate", "created_at"]
+
+
+class PromotionRequestSerializer(RequestSerializer):
+    """Why a version should score."""
+
+    reason = TextField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
+    over = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        help_text="Number of the champion that it was compared with, 0 for none: another one is answered 409.",
+    )
+    override = TextField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text="Why it shall pass although the promotion policy stops it; on the record for ever.",
+    )
+
+
+class RollbackRequestSerializer(PromotionRequestSerializer):
+    """Why a former champion comes back."""
+
+    reason = TextField(max_length=2000, error_messages={"required": "A rollback needs a reason."})
+    override = None  # type: ignore[assignment]  # nothing holds a rollback up
+
+
+class OriginSerializer(serializers.ModelSerializer[ImportedVersion]):
+    """The plant that a version came from, what it is there, and the key that signed it."""
+
+    version = serializers.IntegerField(source="number")
+
+    class Meta:
+        model = ImportedVersion
+        fields = ["plant", "product", "version", "fingerprint", "good", "defective"]
+
+
+class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A version with its labels and its measured figures."""
+
+    product = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="number")
+    run = serializers.IntegerField(source="run_id")
+    snapshot = serializers.IntegerField(source="run.snapshot.number", allow_null=True, default=None)
+    labels = LabelCountSerializer(source="run.snapshot", allow_null=True, default=None)
+    imported_from = OriginSerializer(source="imported", allow_null=True, default=None)
+    protocol = serializers.CharField(source="report.protocol")
+    metrics = serializers.SerializerMethodField()
+    promotions = PromotionSerializer(many=True)
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            *("product", "version", "state", "created_at", "sha256", "run", "snapshot", "labels", "imported_from"),
+            *("protocol", "metrics", "promotions"),
+        ]
+
+    @extend_schema_field(serializers.DictField(child=EstimateSerializer()))
+    def get_metrics(self, version: ModelVersion) -> dict[str, Any]:
+        """By name: average_precision, auroc, recall, precision, accuracy, false_alarm_rate and more. `escape_rate` is
+        the miss rate of the model alone, `routed_escape_rate` that of defective parts that pass with nobody looking."""
+        metrics: dict[str, Any] = version.metrics  # type: ignore[attr-defined]  # annotated by with_metrics()
+        return metrics
+
+
+class RunSerializer(serializers.ModelSerializer[TrainingRun]):
+    """A training run and how far it is."""
+
+    product = serializers.CharField(source="model.name")
+    snapshot = serializers.IntegerField(source="snapshot.number", allow_null=True, default=None)
+    version = serializers.IntegerField(source="version.number", allow_null=True, default=None)
+    requested_by = serializers.CharField(source="requested_by.username", allow_null=True, default=None)
+
+    class Meta:
+        model = TrainingRun
+        fields = [
+            *("id", "product", "state", "trigger", "night", "requested_by", "attempt", "progress", "stage", "error"),
+            *("snapshot", "version", "created_at", "started_at", "finished_at"),
+        ]
+
+
+class RunDetailSerializer(RunSerializer):
+    """A training run with the metrics of each epoch, its log and its settings."""
+
+    epochs = serializers.ListField(child=serializers.DictField())
+    config = serializers.DictField()
+
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "epochs", "log", "config"]

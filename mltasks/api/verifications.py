@@ -1,0 +1,100 @@
+"""REST: have a version verified by a worker, and read what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from mltasks.api.request_fields import RequestSerializer
+from mltasks.api.versions import TAG, Conflict, version_of
+from mltasks.models import Verification, VerifyingRun
+from mltasks.reports import verification_report
+from mltasks.training import verification_runs
+
+PERMISSION = "mltasks.add_trainingrun"
+
+
+class VerifyRequestSerializer(RequestSerializer):
+    """How thoroughly to look."""
+
+    hashes_only = serializers.BooleanField(
+        default=False, help_text="Learn nothing again; all that can be done with an imported version."
+    )
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One thing that was looked at."""
+
+    what = serializers.CharField(help_text="files, snapshot, images, weights, figures, signature or report.")
+    holds = serializers.BooleanField()
+    words = serializers.CharField(help_text="What was found.")
+
+
+class VerificationSerializer(serializers.ModelSerializer[Verification]):
+    """What a look at a version found, when, and who asked for it; null is a command."""
+
+    by = serializers.CharField(source="by.username", allow_null=True, default=None)
+    findings = FindingSerializer(many=True)
+
+    class Meta:
+        model = Verification
+        fields = ["holds", "learned_again", "findings", "by", "created_at"]
+
+
+class VerifyingRunSerializer(serializers.ModelSerializer[VerifyingRun]):
+    """A worker's look at a version, and how far it is."""
+
+    requested_by = serializers.CharField(source="requested_by.username", allow_null=True, default=None)
+
+    class Meta:
+        model = VerifyingRun
+        fields = [
+            *("id", "state", "hashes_only", "requested_by", "attempt", "progress", "stage", "error"),
+            *("created_at", "started_at", "finished_at"),
+        ]
+
+
+class VerificationStateSerializer(serializers.Serializer[Any]):
+    """What is known of a version, and who is looking."""
+
+    verification = VerificationSerializer(allow_null=True, help_text="The newest, of a worker or of a command.")
+    run = VerifyingRunSerializer(allow_null=True, help_text="The newest that a worker was asked for.")
+
+
+class VersionVerify(APIView):
+    """The verification of one version."""
+
+    @extend_schema(tags=TAG, summary="The newest verification of a version", responses=VerificationStateSerializer)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """What the last look at the version found, and how far the newest run is."""
+        found = verification_report.read(version_of(product, number))
+        return Response(VerificationStateSerializer({"verification": found.last, "run": found.run}).data)
+
+    @extend_schema(
+        tags=TAG,
+        summary="Have a version verified by a worker",
+        request=VerifyRequestSerializer,
+        responses={202: VerifyingRunSerializer},
+    )
+    def post(self, request: Request, product: str, number: int) -> Response:
+        """Queue a look at its files, its snapshot and its images, and a second training, for those who may train. While
+        another one is on its way it is answered 409."""
+        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(PERMISSION):
+            raise PermissionDenied("You may not have versions verified.")
+        asked = VerifyRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            run = verification_runs.start(version_of(product, number), by=request.user, **asked.validated_data)
+        except verification_runs.BeingVerified as error:
+            raise Conflict(str(error), code="being_verified") from None
+        except verification_runs.NotLearnable as error:
+            raise ValidationError({"hashes_only": [str(error)]}) from None
+        run.refresh_from_db()  # the database set its time
+        return Response(VerifyingRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)

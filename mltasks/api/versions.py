@@ -1,0 +1,215 @@
+"""REST: versions, reports, promotions and training runs of a product."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from mltasks.api.cursor_pages import MomentCursorPagination
+from mltasks.api.serializers import (
+    PromotionRequestSerializer,
+    PromotionSerializer,
+    RollbackRequestSerializer,
+    RunDetailSerializer,
+    RunSerializer,
+    VersionSerializer,
+)
+from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.registry import registry
+from mltasks.reports.figure_themes import follow_the_theme
+from mltasks.reports.report_files import find_version, report_json, shown_files
+
+# A figure is drawn by us, but names in it come from files: it must not run anything even when opened by itself.
+_FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+TAG = ["models"]
+
+
+class Conflict(APIException):
+    """409: the version is champion already, the gate is closed, or its files are not what was trained."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+CONFLICTS: dict[type[Exception], str] = {
+    registry.AlreadyChampion: "already_champion",
+    registry.ChampionChanged: "champion_changed",
+    registry.GateClosed: "gate_closed",
+    registry.NeverChampion: "never_champion",
+    registry.BundleCorrupt: "bundle_corrupt",
+}
+
+
+class Pages(MomentCursorPagination):
+    """Newest first, a hundred a page."""
+
+    ordering = ("-created_at", "-id")
+    page_size = 100
+
+
+def version_of(product: str, number: int) -> ModelVersion:
+    """The version of an address. Raises Http404."""
+    try:
+        return find_version(product, number)
+    except ModelVersion.DoesNotExist:
+        raise Http404 from None
+
+
+class VersionList(ListAPIView[ModelVersion]):
+    """The versions of a product."""
+
+    serializer_class = VersionSerializer
+    pagination_class = Pages
+    queryset = ModelVersion.objects.none()
+
+    @extend_schema(tags=TAG, summary="Versions of a product, newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The versions of a product with their figures, newest first."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        """Those of the product in the address. Raises Http404 for a product there is none of."""
+        model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
+        people = ("promotions__by", "promotions__previous", "promotions__model", "promotions__version")
+        return ModelVersion.objects.filter(model=model).with_metrics().prefetch_related(*people)
+
+
+class VersionDetail(APIView):
+    """One version."""
+
+    @extend_schema(tags=TAG, summary="One version", responses=VersionSerializer)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """One version with its labels and figures."""
+        found = ModelVersion.objects.with_metrics().filter(model__name=product, number=number)
+        return Response(VersionSerializer(get_object_or_404(found)).data)
+
+
+class VersionReport(APIView):
+    """The report of one version."""
+
+    @extend_schema(tags=TAG, summary="The report of a version", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, product: str, number: int) -> Response:
+        """All figures with counts, intervals and the protocol they were measured by."""
+        return Response(report_json(version_of(product, number)))
+
+
+class _Promoting(APIView):
+    """What both ways to another champion share."""
+
+    def promoted(
+        self, request: Request, promote: Callable[..., Promotion], asked: Any, place: tuple[str, int]
+    ) -> Response:
+        """Take the step, and answer with its row on the record."""
+        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
+            raise PermissionDenied("You may not promote versions.")
+        asked.is_valid(raise_exception=True)
+        try:
+            promotion = promote(version_of(*place), by=request.user, **asked.validated_data)
+        except tuple(CONFLICTS) as error:
+            raise Conflict(str(error), code=CONFLICTS[type(error)]) from None
+        except ValueError as error:
+            raise ValidationError({"reason": [str(error)]}) from None
+        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
+
+
+class VersionPromote(_Promoting):
+    """Make a version champion."""
+
+    @extend_schema(
+        tags=TAG,
+        summary="Make a version champion",
+        request=PromotionRequestSerializer,
+        responses={201: PromotionSerializer},
+    )
+    def post(self, request: Request, product: str, number: int) -> Response:
+        """Make the version champion, for those who may. A retired version comes back the same way."""
+        asked = PromotionRequestSerializer(data=request.data)
+        return self.promoted(request, registry.promote, asked, (product, number))
+
+
+class VersionRollback(_Promoting):
+    """Bring a former champion back."""
+
+    @extend_schema(
+        tags=TAG,
+        summary="Roll back to a former champion",
+        request=RollbackRequestSerializer,
+        responses={201: PromotionSerializer},
+    )
+    def post(self, request: Request, product: str, number: int) -> Response:
+        """Bring a former champion back, for those who may; a version that never was champion is answered 409."""
+        asked = RollbackRequestSerializer(data=request.data)
+        return self.promoted(request, registry.roll_back, asked, (product, number))
+
+
+class VersionFile(APIView):
+    """A figure or a picture of a version's report."""
+
+    more_statuses = {"GET": (304,)}
+
+    @extend_schema(tags=TAG, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
+    def get(self, request: Request, product: str, number: int, path: str) -> HttpResponse:
+        """A file that the version's manifest lists below ``plots/`` or ``worst/``; 404 for any other."""
+        version = version_of(product, number)
+        if path not in shown_files(version) or not (version.path / path).is_file():
+            raise Http404
+        etag = f'"{version.sha256[:32]}-themed"'
+        if request.headers.get("If-None-Match") == etag:
+            answer: HttpResponse = HttpResponseNotModified()
+        else:
+            kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+            content = (version.path / path).read_bytes()
+            answer = HttpResponse(follow_the_theme(content) if path.endswith(".svg") else content, content_type=kind)
+        answer["ETag"] = etag
+        answer["Content-Security-Policy"] = _FIGURE_POLICY
+        return answer
+
+
+class RunList(ListAPIView[TrainingRun]):
+    """The training runs of a product."""
+
+    serializer_class = RunSerializer
+    pagination_class = Pages
+    queryset = TrainingRun.objects.none()
+
+    @extend_schema(tags=TAG, summary="Training runs of a product, newest first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The runs of a product and how far they are, newest first."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[TrainingRun]:
+        """Those of the product in the address. Raises Http404 for a product there is none of."""
+        model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
+        heavy = ("log", "epochs", "config")
+        related = ("model", "snapshot", "version", "requested_by")
+        return TrainingRun.objects.filter(model=model).select_related(*related).defer(*heavy)
+
+
+class RunDetail(RetrieveAPIView[TrainingRun]):
+    """One training run."""
+
+    serializer_class = RunDetailSerializer
+    queryset = TrainingRun.objects.none()
+
+    @extend_schema(tags=TAG, summary="One training run")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One run with the metrics of each epoch, its log and its settings, live."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[TrainingRun]:
+        """Those of the product in the address."""
+        related = ("model", "snapshot", "version", "requested_by")
+        return TrainingRun.objects.filter(model__name=self.kwargs["product"]).select_related(*related)

@@ -1,0 +1,1 @@
+"""Exchange of versions between plants: signing, trust, export, validation and import."""

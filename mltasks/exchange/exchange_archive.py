@@ -1,0 +1,131 @@
+"""A version on its way to another plant: one ZIP without compression, in which every byte is accounted for.
+
+``export.json`` says what it is · ``export.sig`` is the plant's signature of it, 64 bytes · ``export.pem`` is the key
+that made it · ``bundle/`` are the version's files, whose sizes and hashes ``export.json`` has. So that somebody without
+this program can check it: ``openssl pkeyutl -verify -pubin -inkey export.pem -rawin -in export.json -sigfile
+export.sig``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from mltasks.exchange.export_document import MOST_FILES, StoredFile
+from mltasks.exchange.signing import MOST_PEM, SIGNATURE_BYTES
+
+DOCUMENT, SIGNATURE, KEY, FILES = "export.json", "export.sig", "export.pem", "bundle/"
+# Bytes of the document: a hundred thousand labeled images take some 30 MB.
+MOST_DOCUMENT = 64 << 20
+_LIMITS = {DOCUMENT: MOST_DOCUMENT, SIGNATURE: SIGNATURE_BYTES, KEY: MOST_PEM}
+_CHUNK = 1 << 20
+# Of the ZIP format: the end record, what stands before a name in a file's head and in the directory, the longest name.
+_END, _HEAD, _ENTRY, _NAME = struct.Struct("<4s4H2LH"), 30, 46, 500
+_LARGE_FILE_LOCATOR = b"PK\x06\x07"
+
+
+class Signed(NamedTuple):
+    """What comes before the files."""
+
+    document: bytes
+    signature: bytes
+    key: bytes
+
+
+def write(into: BinaryIO, signed: Signed, folder: Path, names: Mapping[str, StoredFile]) -> None:
+    """Write a parcel with the folder's files of these names, in pieces of a megabyte."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_STORED, allowZip64=False) as packed:
+        for name, content in zip((DOCUMENT, SIGNATURE, KEY), signed, strict=True):
+            packed.writestr(zipfile.ZipInfo(name), content)
+        for name in names:
+            with (folder / name).open("rb") as file, packed.open(zipfile.ZipInfo(FILES + name), "w") as member:
+                while chunk := file.read(_CHUNK):
+                    member.write(chunk)
+
+
+@contextmanager
+def opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """The parcel, to read. Raises ValueError, in words, for a file that ``write`` did not write: no ZIP, names that
+    come twice, compression, or bytes that belong to nothing. What breaks while it is read is ValueError, too."""
+    try:
+        size = _refuse_bloated(file)
+        with zipfile.ZipFile(file) as packed:
+            _refuse_others(packed, size)
+            yield packed
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise ValueError(f"it can't be unpacked: {error}") from error
+
+
+def read_signed(packed: zipfile.ZipFile) -> Signed:
+    """Document, signature and key. Raises ValueError for a missing or oversized one."""
+    return Signed(*(_small(packed, name, limit) for name, limit in _LIMITS.items()))
+
+
+def unpack(packed: zipfile.ZipFile, files: Mapping[str, StoredFile], folder: Path) -> None:
+    """Write just these files into a new folder. Raises ValueError for one that is missing, added, or not of its size
+    and hash."""
+    there = set(packed.namelist()) - set(_LIMITS)
+    wrong = sorted(there ^ {FILES + name for name in files})
+    if wrong:
+        raise ValueError(f"{wrong[0]} is {'not among what was signed' if wrong[0] in there else 'missing'}")
+    folder.mkdir()
+    for name, wanted in files.items():
+        if packed.getinfo(FILES + name).file_size != wanted.size:
+            raise ValueError(f"{FILES}{name} is not of the size that was signed")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _copy(packed, FILES + name, path) != wanted.sha256:
+            raise ValueError(f"{FILES}{name} is not the file that was signed")
+
+
+def _copy(packed: zipfile.ZipFile, name: str, path: Path) -> str:
+    """Copy one member to a new file; return its hash."""
+    found = hashlib.sha256()
+    with packed.open(name) as member, path.open("xb") as file:
+        while chunk := member.read(_CHUNK):
+            found.update(chunk)
+            file.write(chunk)
+    return found.hexdigest()
+
+
+def _small(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    if name not in packed.namelist():
+        raise ValueError(f"it has no {name}")
+    if packed.getinfo(name).file_size > limit:
+        raise ValueError(f"its {name} is too long")
+    return packed.read(name)
+
+
+def _refuse_bloated(file: BinaryIO) -> int:
+    """The directory is read whole before anything can be asked of it: it must be as small as ours. Returns the file's
+    size."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END.size - 20))
+    tail = file.read()
+    mark, *counts, length, start, comment = _END.unpack(tail[-_END.size :].rjust(_END.size, b"\0"))
+    if mark != b"PK\x05\x06" or comment or _LARGE_FILE_LOCATOR in tail[:20]:
+        raise ValueError("it is no file that a plant exported, or not the whole of it")
+    if counts[3] > MOST_FILES + len(_LIMITS) or length > counts[3] * (_ENTRY + _NAME) or start + length > size:
+        raise ValueError("its directory is none of ours")
+    file.seek(0)
+    return size
+
+
+def _refuse_others(packed: zipfile.ZipFile, size: int) -> None:
+    members, expected = packed.infolist(), 0
+    for one in members:
+        if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1 or one.file_size != one.compress_size:
+            raise ValueError(f"{one.filename[:80]!r} is compressed or encrypted")
+        if one.filename != one.orig_filename or one.header_offset != expected:
+            raise ValueError(f"there are bytes before {one.filename[:80]!r} that belong to nothing")
+        expected += _HEAD + len(one.filename.encode()) + one.file_size
+    directory = sum(_ENTRY + len(one.filename.encode()) for one in members)
+    if packed.start_dir != expected or expected + directory + _END.size != size:
+        raise ValueError("there are bytes in it that belong to nothing")
+    if len(set(packed.namelist())) < len(members):
+        raise ValueError("a name comes twice in it")

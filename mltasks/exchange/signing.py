@@ -1,0 +1,109 @@
+"""This plant's key signs the versions that leave; other plants know it by its fingerprint. Ed25519 (RFC 8032)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
+
+from mltasks.storage import atomic_files
+
+# Bytes of a public key's file: a longer one is none.
+MOST_PEM = 1000
+SIGNATURE_BYTES = 64
+
+
+def sign(message: bytes) -> bytes:
+    """The plant's signature of the message, 64 bytes. Raises ImproperlyConfigured without a usable key."""
+    return _own_key().sign(message)
+
+
+def own_public_key() -> str:
+    """The plant's public key as PEM, for other plants. Raises ImproperlyConfigured without a usable key."""
+    return _pem(_own_key().public_key())
+
+
+def is_signed(message: bytes, signature: bytes, public_key: str) -> bool:
+    """Whether the key, a PEM of ours or of ``read_public_key``, signed exactly this message."""
+    try:
+        _public_key(public_key.encode()).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def read_public_key(pem: bytes) -> str:
+    """The public key in a file as its one spelling in PEM. Raises ValueError, in words, for anything else."""
+    return _pem(_public_key(pem))
+
+
+def fingerprint(public_key: str) -> str:
+    """The sha256 of the raw key, hex: what people compare."""
+    raw = _public_key(public_key.encode()).public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _public_key(pem: bytes) -> Ed25519PublicKey:
+    try:
+        found = load_pem_public_key(pem) if len(pem) <= MOST_PEM else None
+    except (ValueError, UnsupportedAlgorithm):
+        found = None
+    if not isinstance(found, Ed25519PublicKey):
+        raise ValueError(_("This is no public key of a plant: it is a text of three lines, as `plant_key` prints it."))
+    return found
+
+
+def _pem(key: Ed25519PublicKey) -> str:
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _own_key() -> Ed25519PrivateKey:
+    """The key in SIGNING_KEY_FILE, made and kept (mode 0600) at the first call."""
+    path = Path(settings.SIGNING_KEY_FILE)
+    try:
+        pem = path.read_bytes() if path.exists() else _make_key(path)
+        found = load_pem_private_key(pem, password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ImproperlyConfigured(f"{path} can't be used: {error}. Restore it, or name another.") from error
+    if not isinstance(found, Ed25519PrivateKey):
+        raise ImproperlyConfigured(f"{path} is no Ed25519 key. Restore it, or name another.")
+    return found
+
+
+def _make_key(path: Path) -> bytes:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_private(draft, pem)
+        # A link fails where a rename would overwrite: of two processes at once, one key wins.
+        os.link(draft, path)
+        atomic_files.sync(path.parent)
+    except FileExistsError:
+        pem = path.read_bytes()
+    finally:
+        draft.unlink(missing_ok=True)
+    return pem
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,57 @@
+"""Where a version came from, as a row. Its version stands in `mltasks.models`, which imports this module."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from mltasks.models.trusted_plants import in_groups
+
+
+class ImportedVersion(models.Model):
+    """What the other plant signed of a version, word for word, with who brought it in. Written once with the version.
+
+    ``plant`` is what that key was called here on the day; a rename or an end of the trust changes nothing of it.
+    """
+
+    version = models.OneToOneField("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="imported")
+    model = models.ForeignKey("mltasks.RegisteredModel", on_delete=models.PROTECT, related_name="imported_versions")
+    sha256 = models.CharField(max_length=64, help_text="Digest of the whole directory.")
+    plant = models.CharField(max_length=80)
+    fingerprint = models.CharField(max_length=64)
+    public_key = models.TextField()
+    signature = models.BinaryField(help_text="Of the document's UTF-8 bytes.")
+    document = models.TextField(help_text="What was signed: export.json, byte for byte.")
+    product = models.CharField(max_length=80, help_text="What the product is called over there.")
+    number = models.PositiveIntegerField(help_text="The version's number over there.")
+    good = models.PositiveIntegerField(null=True, help_text="Good images it learned from.")
+    defective = models.PositiveIntegerField(null=True, help_text="Defective images it learned from.")
+    imported_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["model", "sha256"], name="version_imported_once_per_model")]
+        triggers = [
+            pgtrigger.Protect(name="imported_version_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return _("{product} version {number} of {plant}").format(
+            product=self.product, number=self.number, plant=self.plant
+        )
+
+    @property
+    def labels(self) -> int | None:
+        """How many labels it learned from; None where nothing says so."""
+        return None if self.good is None or self.defective is None else self.good + self.defective
+
+    @property
+    def spoken(self) -> str:
+        """The fingerprint in groups."""
+        return in_groups(self.fingerprint)

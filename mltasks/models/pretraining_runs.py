@@ -1,0 +1,82 @@
+"""A lesson of a backbone as a row. Its model and its snapshot stand in `mltasks.models`, which imports this module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from mltasks.models.runs import LeasedRun, LeasedRunQuerySet
+
+
+class BackboneRunQuerySet(LeasedRunQuerySet["BackboneRun"]):
+    """Sets of backbone runs in domain words."""
+
+    def adopted(self) -> Self:
+        """Those whose backbone the next trainings start from; one a model at most."""
+        return self.filter(adopted=True)
+
+    def light(self) -> Self:
+        """Without what only the run itself needs: its list of images, its log and its loss curve."""
+        return self.defer("pictures", "log", "epochs")
+
+
+class BackboneRun(LeasedRun):
+    """One lesson of a backbone on a product's stored images: what it learned from, what came of it, whether it is used.
+
+    ``config`` holds the lesson, the product's training settings and the weights it starts from and is measured against.
+    """
+
+    COMMAND = "execute_backbone_run"
+    TASK = "mltasks.tasks.execute_backbone_run"
+    WORK = "teaching"
+
+    model = models.ForeignKey("mltasks.RegisteredModel", on_delete=models.PROTECT, related_name="backbone_runs")
+    snapshot = models.ForeignKey(
+        "mltasks.DatasetSnapshot", on_delete=models.PROTECT, null=True, blank=True, related_name="backbone_runs"
+    )
+    pictures = models.JSONField(default=list, help_text="[image name, sha256, region] of each image it learns from.")
+    saw_labeled = models.BooleanField(default=False, help_text="Whether images that measure it are among them.")
+    labels_missing = models.TextField(blank=True, help_text="Why it can't be measured.")
+    file = models.CharField(max_length=200, blank=True, help_text="Path of the weights below the versions folder.")
+    sha256 = models.CharField(max_length=64, blank=True)
+    card = models.JSONField(default=dict, help_text="How the weights were made.")
+    evaluation = models.JSONField(default=dict, help_text="What each backbone at hand reached, by one measure.")
+    adopted = models.BooleanField(default=False, help_text="Trainings that name no other weights start from it.")
+
+    objects = BackboneRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(state__in=["queued", "running"]), name="one_backbone_lesson_at_a_time"
+            ),
+            models.UniqueConstraint(fields=["model"], condition=Q(adopted=True), name="one_adopted_backbone_per_model"),
+            models.CheckConstraint(
+                condition=Q(adopted=False) | (Q(state="succeeded") & ~Q(file="") & ~Q(sha256="")),
+                name="adopted_backbone_has_a_file",
+            ),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="backbone_progress_is_a_share"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} backbone {self.pk}"
+
+    @property
+    def path(self) -> Path:
+        """Where its weights lie on this machine."""
+        return Path(settings.VERSIONS_DIR) / self.file
+
+    @property
+    def attempt_file(self) -> str:
+        """Path below the versions folder that this attempt writes its weights to; no two attempts share one."""
+        return f"{self.model.name}/backbones/backbone-{self.pk}-{self.attempt}-{self.key.hex[:8]}.safetensors"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where it keeps what is unfinished: all attempts share it, so that one goes on where the last was killed."""
+        return Path(settings.VERSIONS_DIR) / self.model.name / "backbones" / f".work-{self.pk}-{self.key.hex[:8]}"

@@ -1,0 +1,106 @@
+"""Registered models and their dataset snapshots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
+from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
+from mltasks.models.promotions import Approval as Approval
+from mltasks.models.promotions import Promotion as Promotion
+from mltasks.models.promotions import Verification as Verification
+from mltasks.models.trusted_plants import TrustedPlant as TrustedPlant
+from mltasks.models.verification_runs import VerifyingRun as VerifyingRun
+from mltasks.vision.types import Roi, Sample
+
+
+class RegisteredModel(models.Model):
+    """A line of model versions for one purpose. Its name is the slug of the product it serves."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatasetSnapshot(models.Model):
+    """An immutable copy of a labeled set: a later correction of a label can't rewrite what a version learned from."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="snapshots")
+    number = models.PositiveIntegerField()
+    # The database's clock, as for labels: the nightly asks which labels are newer.
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    sha256 = models.CharField(max_length=64, help_text=_("Hash of the sorted manifest of all items."))
+    good = models.PositiveIntegerField()
+    defective = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="snapshot_number_once_per_model")]
+        triggers = [pgtrigger.Protect(name="snapshot_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return gettext("{model} snapshot {number}").format(model=self.model.name, number=self.number)
+
+    @property
+    def total(self) -> int:
+        """Number of labeled images that it teaches: those of the locked holdout come on top."""
+        return self.good + self.defective
+
+    def samples(self, media_root: Path) -> list[Sample]:
+        """Return the items as the science floor's samples, their image paths under ``media_root``."""
+        return [item.as_sample(media_root) for item in self.items.order_by("id")]
+
+
+class SnapshotItem(models.Model):
+    """One labeled image as it was when the snapshot was frozen."""
+
+    snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="items")
+    image_name = models.CharField(max_length=200, help_text=_("Path of the image below MEDIA_ROOT."))
+    image_sha256 = models.CharField(max_length=64)
+    title = models.CharField(max_length=200, help_text=_("The name a person knows the image by."))
+    target = models.PositiveSmallIntegerField(help_text=_("0 good, 1 defective."))
+    defect_type = models.CharField(max_length=80, blank=True)
+    group = models.CharField(max_length=200, help_text=_("Images of one part share a group and are never split."))
+    split = models.CharField(max_length=20)
+    roi = models.CharField(max_length=40, blank=True, help_text=_("X,Y,W,H of the station, in upright pixels."))
+    bit_depth = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Bits of 16 that are scaled to 8; empty for images of 8 bits.")
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["snapshot", "image_sha256"], name="image_once_per_snapshot"),
+            models.CheckConstraint(condition=Q(target__in=[0, 1]), name="snapshot_item_target_is_binary"),
+        ]
+        # Whether any snapshot has this image: retention keeps those, and a part's page names the versions it taught.
+        indexes = [models.Index(fields=["image_sha256"], name="snapshot_item_by_image")]
+        triggers = [pgtrigger.Protect(name="snapshot_item_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({'defective' if self.target else 'good'})"
+
+    def as_sample(self, media_root: Path) -> Sample:
+        """Return the science floor's view of this item."""
+        return Sample(
+            name=self.title,
+            sha256=self.image_sha256,
+            path=media_root / self.image_name,
+            target=self.target,
+            group=self.group,
+            split=self.split,
+            defect_type=self.defect_type,
+            roi=Roi.stored(self.roi),
+            bit_depth=self.bit_depth,
+        )

@@ -1,0 +1,84 @@
+"""Training runs."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
+from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
+from mltasks.models.promotions import Approval as Approval
+from mltasks.models.promotions import Promotion as Promotion
+from mltasks.models.promotions import Verification as Verification
+from mltasks.models.runs import LeasedRun, LeasedRunQuerySet
+from mltasks.models.snapshots import (
+    DatasetSnapshot,
+    RegisteredModel,
+)
+from mltasks.models.trusted_plants import TrustedPlant as TrustedPlant
+from mltasks.models.verification_runs import VerifyingRun as VerifyingRun
+from mltasks.vision.types import TrainConfig
+
+
+class TrainingRunQuerySet(LeasedRunQuerySet["TrainingRun"]):
+    """Sets of training runs in domain words. All times are the database's."""
+
+
+class TrainingRun(LeasedRun):
+    """One attempt to learn a new version."""
+
+    class Trigger(models.TextChoices):
+        MANUAL = "manual", _("By a person")
+        NIGHTLY = "nightly", _("Nightly")
+        COMMAND = "command", _("By command")
+        IMPORTED = "imported", _("Imported")
+
+    COMMAND = "execute_run"
+    TASK = "mltasks.tasks.execute_run"
+    WORK = "training"
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
+    snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
+    trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
+    night = models.DateField(
+        null=True, blank=True, help_text=_("The night this run belongs to; one a model and night.")
+    )
+
+    objects = TrainingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "night"], name="one_run_per_model_and_night"),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="run_progress_is_a_share"),
+        ]
+        indexes = [
+            # The sweeper's query: runs that wait, and runs whose worker is gone.
+            models.Index(
+                fields=["lease_expires_at"], name="run_unfinished", condition=Q(state__in=["queued", "running"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return gettext("{model} run {number}").format(model=self.model.name, number=self.pk)
+
+    @property
+    def bundle_name(self) -> str:
+        """Directory below the versions folder that this attempt writes its version to; no two attempts share one."""
+        return f"{self.model.name}/run-{self.pk}-{self.attempt}-{self.key.hex[:8]}"
+
+    @property
+    def most_attempts(self) -> int:
+        """An import is not tried again by a worker: its file is gone with its process."""
+        return 1 if self.trigger == self.Trigger.IMPORTED else super().most_attempts
+
+    @property
+    def work(self) -> str:
+        """A training, or an import."""
+        return "import" if self.trigger == self.Trigger.IMPORTED else super().work
+
+    def train_config(self) -> TrainConfig:
+        """Return the run's config. Raises ValueError for unknown settings."""
+        return TrainConfig.from_json(self.config)

@@ -1,0 +1,38 @@
+"""Another plant whose versions may come in, as a row."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+def in_groups(print_: str) -> str:
+    """A fingerprint as people read it to one another: sixteen groups of four."""
+    return " ".join(print_[at : at + 4] for at in range(0, len(print_), 4))
+
+
+class TrustedPlant(models.Model):
+    """A name for a public key whose fingerprint a person has compared. Deleting it ends the trust, not what came."""
+
+    name = models.CharField(max_length=80, unique=True)
+    public_key = models.TextField(help_text=_("The three lines that `plant_key` prints over there."))
+    fingerprint = models.CharField(
+        max_length=64, unique=True, help_text=_("As that plant reads it to you, by telephone for example.")
+    )
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def spoken(self) -> str:
+        """The fingerprint in groups."""
+        return in_groups(self.fingerprint)

@@ -1,0 +1,47 @@
+"""A look at a version by a worker, as a row. Its version stands in `mltasks.models`, which imports this module."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.runs import UNFINISHED, LeasedRun, LeasedRunQuerySet, RunState
+
+
+class VerifyingRunQuerySet(LeasedRunQuerySet["VerifyingRun"]):
+    """Sets of verifying runs in domain words."""
+
+
+class VerifyingRun(LeasedRun):
+    """Somebody asked for a version to be verified; ``verification`` is what a worker found, once it is done."""
+
+    COMMAND = "execute_verification"
+    TASK = "mltasks.tasks.execute_verification"
+    WORK = "verification"
+
+    version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="verifying_runs")
+    hashes_only = models.BooleanField(default=False, help_text=_("Whether it is not learned again."))
+    verification = models.OneToOneField(
+        "mltasks.Verification", on_delete=models.PROTECT, null=True, blank=True, related_name="run"
+    )
+
+    objects = VerifyingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version"], condition=Q(state__in=UNFINISHED), name="one_look_at_a_version_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RunState.SUCCEEDED, verification__isnull=False)
+                | Q(~Q(state=RunState.SUCCEEDED), verification__isnull=True),
+                name="verifying_ends_with_its_verification",
+            ),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="verifying_progress_is_a_share"),
+        ]
+
+    def __str__(self) -> str:
+        return gettext("verification {number} of {version}").format(number=self.pk, version=self.version)

@@ -1,0 +1,131 @@
+"""Model versions and their evaluation reports.
+
+What is learned: snapshots, training runs, model versions, reports and promotions.
+
+A version's rows, once its directory is in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Max, Q
+from django.db.models.fields.json import KeyTransform
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
+from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
+from mltasks.models.promotions import Approval as Approval
+from mltasks.models.promotions import Promotion as Promotion
+from mltasks.models.promotions import Verification as Verification
+from mltasks.models.snapshots import (
+    RegisteredModel,
+)
+from mltasks.models.training_runs import (
+    TrainingRun,
+)
+from mltasks.models.trusted_plants import TrustedPlant as TrustedPlant
+from mltasks.models.verification_runs import VerifyingRun as VerifyingRun
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    """Sets of versions in domain words."""
+
+    def with_origin(self) -> Self:
+        """Each with its model and report, its run with who asked for it, its snapshot, and the plant it came from."""
+        run = ("run__snapshot", "run__requested_by")
+        related = self.select_related("model", "report", *run, "imported__imported_by")
+        return related.defer("run__log", "run__epochs", "imported__document")
+
+    def with_metrics(self) -> Self:
+        """Each with its report's ``metrics``, without the curves that only the report's own page needs."""
+        related = self.select_related("model", "run__snapshot", "report", "imported")
+        light = related.defer("report__evaluation", "imported__document")
+        return light.annotate(metrics=KeyTransform("metrics", "report__evaluation"))
+
+
+class ModelVersion(models.Model):
+    """One trained version: a directory on disk, whole or absent, and its sha256 here."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate", _("Candidate")
+        CHAMPION = "champion", _("Champion")
+        RETIRED = "retired", _("Retired")
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="version")
+    state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
+    bundle = models.CharField(max_length=200, help_text=_("Directory below the versions folder."))
+    sha256 = models.CharField(max_length=64, help_text=_("Digest of the whole directory."))
+    meta = models.JSONField(default=dict, help_text=_("What meta.json in the directory says."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        permissions = [
+            ("promote_modelversion", "Can promote a model version to champion"),
+            ("override_gate", "Can promote a version that the promotion policy stops"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number_once_per_model"),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(state="champion"), name="one_champion_per_registered_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return gettext("{model} version {number}").format(model=self.model.name, number=self.number)
+
+    @property
+    def path(self) -> Path:
+        """Directory of the bundle on this machine."""
+        return Path(settings.VERSIONS_DIR) / self.bundle
+
+    @property
+    def space(self) -> str:
+        """In which its points of parts can be compared; empty of versions that draw none."""
+        return str(self.meta.get("embedding", {}).get("space", ""))
+
+
+class EvaluationReport(models.Model):
+    """The honest numbers of one version, with their protocol. Written once with the version."""
+
+    version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="report")
+    protocol = models.TextField(help_text=_("How the numbers were measured, in words."))
+    evaluation = models.JSONField(help_text=_("All metrics with counts and 95 % intervals."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="report_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"Report of {self.version}"
+
+    def metric(self, name: str) -> dict[str, Any]:
+        """Return ``{"value", "low", "high", ...}`` of a metric. Raises KeyError for an unknown name."""
+        found: dict[str, Any] = self.evaluation["metrics"][name]
+        return found
+
+
+def add(run: TrainingRun, *, sha256: str, meta: Mapping[str, Any], report: Mapping[str, Any]) -> ModelVersion:
+    """The version that the run made, a candidate with the model's next number, and its report. Within the transaction
+    that ends the run."""
+    # The lock makes numbers consecutive however many runs end at once.
+    RegisteredModel.objects.select_for_update().get(pk=run.model_id)
+    last = ModelVersion.objects.filter(model_id=run.model_id).aggregate(Max("number"))["number__max"] or 0
+    version = ModelVersion.objects.create(
+        model_id=run.model_id, number=last + 1, run=run, bundle=run.bundle_name, sha256=sha256, meta=meta
+    )
+    # The prediction of every image stays in the bundle's report.json; rows are read by lists of versions.
+    evaluation = {name: value for name, value in report.items() if name != "predictions"}
+    EvaluationReport.objects.create(version=version, protocol=evaluation["protocol"]["words"], evaluation=evaluation)
+    return version

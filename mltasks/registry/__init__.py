@@ -1,0 +1,1 @@
+"""Registry of versions: champion, promotion, rollback, the gate, and the loaded scorers."""

@@ -1,0 +1,1 @@
+"""Values of the report pages: version report, comparison, lineage, model card, verification."""

@@ -1,0 +1,177 @@
+"""A version's model card, made from its rows: one structure, of which REST gives the JSON and the page the article.
+
+The sections are those of Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, with costs, history and lineage
+behind them. Costs and the promise are those that the version was measured by. What a version does not say is None or
+empty, as of versions without a report and of older ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q
+
+from mltasks.models import ModelVersion, Promotion
+from mltasks.reports import model_card_text, report_text, version_lineage
+from mltasks.reports.version_report import FIGURES, Reading
+from mltasks.snapshots import snapshot_contents
+from mltasks.snapshots.snapshot_contents import Contents
+from mltasks.snapshots.split_names import is_learned_from
+
+FORMAT = 1
+AFTER = "Mitchell et al., Model Cards for Model Reporting, FAT* 2019"
+CONFIDENCE = 0.95
+DRAWN = ("precision_recall", "cost", "calibration", "defect_types")
+Facts = dict[str, Any]
+
+
+def of(version: ModelVersion) -> Facts:
+    """The card. Words are in the reader's language, times are datetimes, shares lie in [0, 1]."""
+    read, snapshot = Reading(version), version.run.snapshot
+    contents = snapshot_contents.contents(snapshot) if snapshot else None
+    return {
+        "format": FORMAT,
+        "after": AFTER,
+        "product": version.model.name,
+        "version": version.number,
+        "state": version.state,
+        "state_words": str(version.get_state_display()),
+        "details": _details(version, read),
+        "intended_use": model_card_text.intended_use(version.model.name),
+        "factors": _factors(read.report, contents),
+        "metrics": _metrics(read),
+        "evaluation_data": _evaluation_data(read),
+        "training_data": _training_data(version, contents),
+        "analyses": _analyses(read),
+        "costs": _costs(read),
+        "caveats": [*read.report.get("warnings", []), *model_card_text.standing_caveats(read.report, contents)],
+        "history": _history(version),
+        "lineage": version_lineage.of(version),
+    }
+
+
+def _details(version: ModelVersion, read: Reading) -> Facts:
+    run = version.run
+    return {
+        "in_a_sentence": read.verdict or read.sentence,
+        "made_at": version.created_at,
+        "trigger": run.get_trigger_display(),
+        "asked_by": run.requested_by.get_username() if run.requested_by else None,
+        "made_of": [{"title": title, "words": words} for title, words in read.made_of],
+    }
+
+
+def _factors(report: Mapping[str, Any], contents: Contents | None) -> Facts:
+    measured: Mapping[str, Any] = report.get("defect_types", {})
+    learned = contents.defect_types if contents else {}
+    names = sorted({*measured, *(name for name in learned if name)})
+    return {
+        "defect_types": [
+            {"name": name, "labeled_images": learned.get(name, 0 if contents else None), "recall": measured.get(name)}
+            for name in names
+        ],
+        "without_a_type": learned.get("", 0) if contents else None,
+        "regions": [{"region": name or None, "images": count} for name, count in contents.regions.items()]
+        if contents
+        else [],
+        "not_told_apart": model_card_text.not_told_apart(),
+    }
+
+
+def _metrics(read: Reading) -> Facts:
+    protocol = read.report.get("protocol", {})
+    return {
+        "protocol": protocol.get("words", ""),
+        "parts": protocol.get("parts", ""),
+        "confidence": CONFIDENCE,
+        "figures": [
+            {"name": name, "title": str(title), "words": str(words), **read.metrics[name]}
+            for name, title, words in FIGURES
+            if name in read.metrics
+        ],
+    }
+
+
+def _evaluation_data(read: Reading) -> Facts | None:
+    counts, protocol = read.report.get("counts"), read.report.get("protocol", {})
+    if not counts:
+        return None
+    return {
+        "images": counts.get("images"),
+        "parts": counts.get("parts"),
+        "good": counts.get("good"),
+        "defective": counts.get("defect"),
+        "kind": protocol.get("kind"),
+        "folds": protocol.get("folds") or None,
+        "learned_from_since": read.learned_since,
+    }
+
+
+def _training_data(version: ModelVersion, contents: Contents | None) -> Facts | None:
+    facts = version_lineage.snapshot_facts(version.run.snapshot)
+    if facts is None or contents is None:
+        return None
+    splits = [
+        {
+            "name": share.name,
+            "words": share.words,
+            "images": share.images,
+            "good": share.good,
+            "defective": share.defective,
+            "learned_from": is_learned_from(share.name),
+        }
+        for share in contents.splits
+    ]
+    return {**facts, "parts": contents.parts, "splits": splits}
+
+
+def _analyses(read: Reading) -> Facts:
+    suspects = read.report.get("suspects")
+    return {
+        "confusion": read.report.get("confusion"),
+        "novelty": [{"name": name, "auroc": auroc, "decides": decides} for name, auroc, decides in read.detectors],
+        "chance_calibration_error": read.report.get("chance_calibration_error"),
+        "more_labels": read.more_labels,
+        "labels_in_doubt": None if suspects is None else len(suspects),
+        "figures": [
+            {"file": drawn.name, "words": drawn.words, "width": drawn.width, "height": drawn.height}
+            for drawn in (read.drawn[name] for name in DRAWN if name in read.drawn)
+        ],
+    }
+
+
+def _costs(read: Reading) -> Facts:
+    report = read.report
+    costs, band, matrix = (report.get(name) or {} for name in ("costs", "review_band", "cost_matrix"))
+    promise = report.get("promise")
+    return {
+        "escape": costs.get("fn"),
+        "false_alarm": costs.get("fp"),
+        "review": costs.get("review"),
+        "fails_by_itself_from": report.get("thresholds", {}).get("defect_probability"),
+        "passes_up_to": band.get("low"),
+        "fails_from": band.get("high"),
+        "bound_by": band.get("binds"),
+        "promise": promise,
+        "promise_words": report_text.promised(promise) if promise and promise["rate"] < 1 else "",
+        "per_1000": read.metrics.get("cost_per_1000"),
+        "per_1000_if_all_pass": matrix.get("per_1000_if_all_pass"),
+        "per_1000_if_all_fail": matrix.get("per_1000_if_all_fail"),
+    }
+
+
+def _history(version: ModelVersion) -> list[Facts]:
+    """When it became champion and when another one took its place, the first one first."""
+    told = Promotion.objects.filter(Q(version=version) | Q(previous=version))
+    return [
+        {
+            "event": "promoted" if one.version_id == version.pk else "replaced",
+            "at": one.created_at,
+            "by": one.by.get_username() if one.by else None,
+            "after_version": one.previous.number if one.previous and one.version_id == version.pk else None,
+            "by_version": None if one.version_id == version.pk else one.version.number,
+            "reason": one.reason,
+        }
+        for one in told.select_related("by", "previous", "version").order_by("created_at", "pk")
+    ]

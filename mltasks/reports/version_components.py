@@ -1,0 +1,113 @@
+"""What a version is made of, in words: from its meta.json, whatever that of an older version lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
+
+from mltasks.reports.report_text import share
+from mltasks.vision.serving.calibrator import Calibrator
+
+DETECTORS: dict[str, Promise] = {
+    "together": gettext_lazy("Detectors together"),
+    "memory": gettext_lazy("Patch memory"),
+    "places": gettext_lazy("Strange places"),
+    "features": gettext_lazy("Feature autoencoder"),
+    "detail": gettext_lazy("Patch memory of fine detail"),
+    "second_memory": gettext_lazy("Patch memory of the companion"),
+    "whole": gettext_lazy("Whole part"),
+    "second_whole": gettext_lazy("Whole part of the companion"),
+    "pixels": gettext_lazy("Pixel autoencoder"),
+}
+
+
+def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Title and words of each ingredient that is known."""
+    found = {
+        gettext("Input"): _input(meta.get("input", {}), meta.get("export_agreement", {})),
+        gettext("Numbers"): _numbers(meta.get("precision", {})),
+        gettext("Heads"): _heads(meta.get("fusion", {}).get("weights", {})),
+        gettext("Calibration"): _calibration(meta.get("calibration", {})),
+        gettext("Novelty"): detector_words(meta.get("novelty", {}).get("detector", "")),
+        gettext("Code"): _code(meta.get("code", {})),
+    }
+    return [(title, words) for title, words in found.items() if words]
+
+
+def detector_words(name: str) -> str:
+    """A novelty detector's name as people read it."""
+    return str(DETECTORS.get(name, name.capitalize()))
+
+
+def _input(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
+    if not size:
+        return ""
+    kept = gettext("{width} × {height} pixels, the part's shape kept")
+    stretched = gettext("{width} × {height} pixels, the part stretched to fill it")
+    words = (kept if size.get("keep_shape") else stretched).format(width=size["width"], height=size["height"])
+    took = agreement.get("milliseconds")
+    if not took:
+        return words
+    return words + gettext("; an image takes {time} ms on the machine that trained it").format(time=f"{took:.0f}")
+
+
+def _code(code: Mapping[str, str]) -> str:
+    """The commit where one is known, and the source itself by its hash."""
+    if not code:
+        return ""
+    source = gettext("source {hash}").format(hash=code["sha256"][:12])
+    return (
+        gettext("commit {commit}, {source}").format(commit=code["commit"][:12], source=source)
+        if code["commit"]
+        else source
+    )
+
+
+def _numbers(precision: Mapping[str, Any]) -> str:
+    """What it serves in, against 32 bits on the same held-out parts."""
+    if not precision:
+        return ""
+    if precision["bits"] == 32:
+        return gettext("32 bits. {why}").format(why=precision["why"])
+    words = gettext(
+        "8 bits in {parts}, {time} of the time that 32 take; of {images} held-out parts the average "
+        " precision is {narrow} (in 32 bits {wide}) and no probability moves by more than {shift}"
+    )
+    return words.format(
+        parts=gettext(" and ").join(precision["parts"]),
+        time=share(precision["milliseconds"] / precision["milliseconds_wide"]),
+        images=precision["images"],
+        narrow=f"{precision['average_precision']:.3f}",
+        wide=f"{precision['average_precision_wide']:.3f}",
+        shift=f"{precision['probability']:.3f}",
+    )
+
+
+def _heads(weights: Mapping[str, float]) -> str:
+    """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
+    if len(weights) == 1:
+        return gettext("{head}, alone").format(head=next(iter(weights)).capitalize())
+    heard = [f"{_voice(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
+    silent = [_voice(name) for name, weight in weights.items() if weight <= 0]
+    if not heard:
+        return ""
+    words = gettext("Weighted sum of scores: {heads}").format(heads=" + ".join(heard))
+    return words + gettext(". Not heard: {heads}").format(heads=", ".join(silent)) if silent else words
+
+
+def _voice(name: str) -> str:
+    if not name.startswith("second_"):
+        return name
+    return gettext("companion's {head}").format(head=name.removeprefix("second_"))
+
+
+def _calibration(values: Mapping[str, Any]) -> str:
+    if not {"slope", "intercept"} <= set(values):
+        return ""
+    try:
+        return Calibrator.from_json(values).in_words()
+    except ValueError:
+        return gettext("By {method}").format(method=values["method"])

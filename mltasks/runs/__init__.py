@@ -1,0 +1,1 @@
+"""Engine of long runs: lease, dispatch, supervision, execution, progress reports and recovery."""

@@ -1,0 +1,26 @@
+"""Tell a worker of a waiting run. The row is the truth: a hint that gets lost is sent again by the sweep."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import current_app
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from mltasks.models import LeasedRun, TrainingRun
+from mltasks.models.runs import runs_of
+
+logger = logging.getLogger(__name__)
+
+
+def send(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:
+    """Publish the hint and note when. Returns False when the broker is away, which is no error."""
+    try:
+        # By name: the task's own module stands above this one.
+        current_app.send_task(kind.TASK, args=[run_id], retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("The broker is away, run %s waits for the next sweep: %s", run_id, error)
+        return False
+    runs_of(kind).filter(pk=run_id).update(hint_sent_at=Now())
+    return True

@@ -1,0 +1,153 @@
+"""Who may write to a run. A lease is a token and an end on the run's row, both by the database's clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Now
+from django.utils.translation import gettext_noop
+
+from mltasks.models import LeasedRun, LeasedRunQuerySet, RunState, TrainingRun
+from mltasks.models.runs import runs_of
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+# Stage of a run whose process has not reported yet.
+STARTING = gettext_noop("Starting")
+
+
+class RunNotAvailable(RuntimeError):  # noqa: N818 - a state of the thing
+    """The run is not waiting: another worker has it, or it is finished."""
+
+
+class LeaseLost(RuntimeError):  # noqa: N818 - a state of the thing
+    """The run was taken away: its lease ran out, or it was finished by somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLease:
+    """One worker's right to write to one run, until it runs out or is taken. ``kind`` is the run's model."""
+
+    run_id: int
+    token: uuid.UUID
+    kind: type[LeasedRun] = TrainingRun
+
+    @classmethod
+    def take(cls, run_id: int, kind: type[LeasedRun] = TrainingRun) -> Self:
+        """Take a waiting run: it is RUNNING then, one attempt further. Raises RunNotAvailable."""
+        lease = cls(run_id, uuid.uuid4(), kind)
+        taken = (
+            runs_of(kind)
+            .queued()
+            .filter(pk=run_id)
+            .update(
+                state=RunState.RUNNING,
+                attempt=F("attempt") + 1,
+                lease_token=lease.token,
+                lease_expires_at=Now() + LEASE,
+                started_at=Now(),
+                finished_at=None,
+                progress=0.0,
+                stage=STARTING,
+                epochs=[],
+                error="",
+            )
+        )
+        if not taken:
+            raise RunNotAvailable(f"Run {run_id} is not waiting: another worker has it, or it is finished.")
+        return lease
+
+    def write(self, *, log: str = "", **fields: Any) -> None:
+        """Write fields, append to the log and renew the lease, in one fenced update. Raises LeaseLost."""
+        if log:
+            fields["log"] = Concat(F("log"), Value(log))
+        if not self.held().update(lease_expires_at=Now() + LEASE, **fields):
+            raise LeaseLost(f"Run {self.run_id} is no longer this worker's: its lease ran out or it was taken.")
+
+    def held(self) -> LeasedRunQuerySet[LeasedRun]:
+        """The run while this lease holds it; none afterwards."""
+        return runs_of(self.kind).held_with(self.token).filter(pk=self.run_id)
+
+    def renew(self) -> None:
+        """Hold the run for another while. Raises LeaseLost."""
+        self.write()
+
+    def finish(self, state: RunState, *, log: str, **fields: Any) -> None:
+        """Write the run's end and give the lease back. Raises LeaseLost."""
+        self.write(state=state, finished_at=Now(), log=log, **fields)
+
+
+@contextmanager
+def heartbeat(holder: str, renew: Callable[[], bool], every: float, is_alive: Callable[[], bool]) -> Iterator[None]:
+    """Renew a lease from a thread while the block runs.
+
+    The thread calls ``renew`` ``every`` so many seconds. It ends when ``renew`` returns False (the lease is lost) or
+    ``is_alive`` returns False (the work hangs). ``holder`` names the work in the log.
+    """
+    stop = threading.Event()
+
+    def beat() -> None:
+        try:
+            while not stop.wait(every) and is_alive() and _renewed(holder, renew):
+                pass
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _renewed(holder: str, renew: Callable[[], bool]) -> bool:
+    try:
+        return renew()
+    except (OperationalError, InterfaceError) as error:
+        # The database may be back before the lease ends.
+        logger.warning("The lease of %s could not be renewed; the next heartbeat tries again: %s", holder, error)
+        connection.close()
+        return True
+
+
+def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
+    """Record that the attempt that held ``token`` ended without finishing: tried again, or failed after the last.
+
+    ``run`` is the row as it was read. Returns False when the run has moved on since, and writes nothing then.
+    """
+    if run.last_attempt:
+        after = f"It was the last of {run.most_attempts} attempts." if run.most_attempts > 1 else "Begin it again."
+        fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
+    else:
+        after = "It will be tried again."
+        fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": gettext_noop("Waiting for another attempt")}
+    said = f"{words}, attempt {run.attempt} of {run.most_attempts}. {after}"
+    held = runs_of(type(run)).held_with(token).filter(pk=run.pk, attempt=run.attempt)
+    log = Concat(F("log"), Value(log_line(said)))
+    return bool(held.update(error=said, lease_token=None, lease_expires_at=None, log=log, **fields))
+
+
+def queue_again(run: LeasedRun) -> bool:
+    """Queue a failed run again, with all its attempts. Returns False when it did not fail."""
+    stage = gettext_noop("Waiting for a worker")
+    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": stage}
+    failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
+    return bool(failed.update(state=RunState.QUEUED, **again))
+
+
+def log_line(words: str) -> str:
+    """One line of a run's log, with the local time."""
+    return f"{time.strftime('%H:%M:%S')} {words}\n"

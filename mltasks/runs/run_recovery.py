@@ -1,0 +1,99 @@
+"""Put right what a crash left: lost hints, runs whose worker is gone, directories and weights that no row owns."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from mltasks.models import LeasedRun, ModelVersion, TrainingRun
+from mltasks.models.runs import runs_of
+from mltasks.runs import dispatch
+from mltasks.runs.lease import LEASE, let_go
+from mltasks.storage import backbone_cleanup, version_store
+
+logger = logging.getLogger(__name__)
+
+# A run's own hint is on its way for a moment after its commit; a busy worker may take long to come to a hint.
+HINT_GRACE = timedelta(seconds=10)
+HINT_LASTS = timedelta(minutes=2)
+
+_ATTEMPT = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9a-f]{8})(\.[0-9a-f]+\.partial)?")
+
+
+def kinds() -> list[type[LeasedRun]]:
+    """Every kind of run, of this floor and of those above."""
+    return [model for model in apps.get_models() if issubclass(model, LeasedRun)]
+
+
+def sweep() -> int:
+    """Do all of it once. Returns how many runs and directories were touched; any number may sweep at once."""
+    return free_abandoned() + send_lost_hints() + clear_up()
+
+
+def clear_up() -> int:
+    """Remove from this machine, and from the store, what no row owns. Returns how many directories and files."""
+    return remove_orphans() + backbone_cleanup.remove_orphans()
+
+
+def free_abandoned() -> int:
+    """Queue runs again whose lease ran out, or fail them after their last attempt. Returns how many."""
+    freed = 0
+    for kind in kinds():
+        for run in runs_of(kind).abandoned().defer("log", "epochs"):
+            if run.lease_token is not None:
+                words = (
+                    f"The {run.work} stopped answering for {LEASE.seconds} seconds: its worker or its machine went away"
+                )
+                freed += let_go(run, run.lease_token, words)
+    return freed
+
+
+def send_lost_hints() -> int:
+    """Tell workers again of waiting runs that nobody took. Returns how many hints were sent."""
+    never = Q(hint_sent_at=None, created_at__lt=Now() - HINT_GRACE)
+    long_ago = Q(hint_sent_at__lt=Now() - HINT_LASTS)
+    waiting = [
+        (pk, kind)
+        for kind in kinds()
+        for pk in runs_of(kind).queued().filter(never | long_ago).values_list("pk", flat=True)
+    ]
+    return sum(dispatch.send(pk, kind) for pk, kind in waiting)
+
+
+def remove_orphans() -> int:
+    """Remove what attempts that ended without a version left on disk. Returns how many directories.
+
+    Only directories of runs that this database knows by their key are touched: another database's versions are not.
+    """
+    # In this order: a directory listed here whose run is no longer running has its version's row by now, or never will.
+    found = list(_attempts())
+    runs = {(run.pk, run.key.hex[:8]): run for run in TrainingRun.objects.filter(pk__in=[pk for _, pk, _, _ in found])}
+    owned = set(ModelVersion.objects.values_list("bundle", flat=True))
+    removed = 0
+    for path, pk, attempt, key in found:
+        run = runs.get((pk, key))
+        name = path.relative_to(settings.VERSIONS_DIR).as_posix()
+        if run is None or name in owned or (run.state == run.State.RUNNING and run.attempt == attempt):
+            continue
+        shutil.rmtree(path, ignore_errors=True)
+        version_store.withdraw(name)
+        logger.warning("Removed %s: its attempt ended without a version.", name)
+        removed += 1
+    return removed
+
+
+def _attempts() -> Iterator[tuple[Path, int, int, str]]:
+    """Directories of attempts, whole or partial: path, run, attempt and the beginning of the run's key."""
+    for path in Path(settings.VERSIONS_DIR).glob("*/*"):
+        named = _ATTEMPT.fullmatch(path.name)
+        if named and path.is_dir():
+            yield path, int(named["run"]), int(named["attempt"]), named["key"]

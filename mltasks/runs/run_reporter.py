@@ -1,0 +1,94 @@
+"""What a running training says of itself: progress, stage, epochs and log on its row, and a beating heart."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connection
+
+from mltasks.runs.lease import LEASE, LeaseLost, RunLease, heartbeat, log_line
+from mltasks.vision.types import Progress
+
+logger = logging.getLogger(__name__)
+
+WRITE_EVERY = 1.0  # seconds
+HEARTBEAT = LEASE.total_seconds() / 4
+STALLED_AFTER = 1800.0  # seconds without any progress, after which the lease is let go
+
+
+class RunReporter:
+    """A progress callback that writes to the run's row about once a second. Raises LeaseLost out of the training."""
+
+    def __init__(self, lease: RunLease, clock: Callable[[], float] = time.monotonic) -> None:
+        self.lease = lease
+        self.last_heard = clock()
+        self._clock = clock
+        self._written = -math.inf
+        self._stage = ""
+        self._log = ""
+        self._epochs: list[dict[str, Any]] = []
+
+    def __call__(self, step: Progress) -> None:
+        """Take one step; write it when the last write is a second ago."""
+        self.last_heard = self._clock()
+        if step.metrics:
+            self._epochs.append({"stage": step.stage, **{name: _finite(value) for name, value in step.metrics.items()}})
+        if step.stage != self._stage or step.metrics:
+            self._stage = step.stage
+            self._log += log_line(_words(step))
+        if self._clock() - self._written >= WRITE_EVERY:
+            self.flush(step.share)
+
+    def flush(self, share: float) -> None:
+        """Write what was gathered, or keep it for later while the database is away. Raises LeaseLost."""
+        self._written = self._clock()
+        try:
+            self.lease.write(progress=min(1.0, max(0.0, share)), stage=self._stage[:200], **self.unwritten())
+        except (OperationalError, InterfaceError) as error:
+            # Hours of training must not end because the database restarts; the lease says whether it was too long.
+            logger.warning("Progress of run %s could not be written: %s", self.lease.run_id, error)
+            connection.close()
+        else:
+            self._log = ""
+
+    def unwritten(self) -> dict[str, Any]:
+        """What the last write of the run must still carry."""
+        return {"epochs": list(self._epochs), "log": self._log}
+
+
+def beating(reporter: RunReporter) -> AbstractContextManager[None]:
+    """Renew the lease from a thread while the block runs: an epoch may take longer than the lease.
+
+    A training that reports nothing for half an hour is let go, so that another attempt can begin. A lost lease shows
+    in the next progress write, where the training can be stopped.
+    """
+    lease = reporter.lease
+
+    def renew() -> bool:
+        try:
+            lease.renew()
+        except LeaseLost:
+            return False
+        return True
+
+    return heartbeat(
+        f"run {lease.run_id}", renew, HEARTBEAT, lambda: time.monotonic() - reporter.last_heard < STALLED_AFTER
+    )
+
+
+def _words(step: Progress) -> str:
+    return "  ".join([step.stage, *(f"{name} {_short(value)}" for name, value in step.metrics.items())])
+
+
+def _short(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _finite(value: float | int | str) -> float | int | str | None:
+    """The value, or None for what JSON can't say (NaN, infinity)."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,42 @@
+"""A run in the foreground of a terminal: its progress as a bar, its failure as one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TypeVar, cast
+
+from django.core.management.base import CommandError, OutputWrapper
+from tqdm import tqdm
+
+from mltasks.models import LeasedRun
+from mltasks.runs.execution import in_words
+from mltasks.runs.lease import LeaseLost, RunNotAvailable
+from mltasks.vision.types import Progress, ProgressCallback
+
+SHAPE = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
+Made = TypeVar("Made")
+
+
+def with_bar(run: LeasedRun, execute: Callable[[ProgressCallback], Made], stderr: OutputWrapper) -> Made:
+    """Execute a run with a progress bar on ``stderr`` and return what it made. Raises CommandError for any failure; the
+    run's row has the traceback."""
+    with progress_bar(stderr) as show:
+        try:
+            return execute(show)
+        except (RunNotAvailable, LeaseLost) as error:
+            raise CommandError(str(error)) from None
+        except Exception as error:
+            raise CommandError(f"Run {run.pk} failed. {in_words(error)}") from error
+
+
+@contextmanager
+def progress_bar(stderr: OutputWrapper, *, leave: bool = True, disable: bool = False) -> Iterator[ProgressCallback]:
+    """A bar on ``stderr`` in the block, moved by the callback. It stays in the terminal unless ``leave`` says not."""
+    with tqdm(total=1.0, bar_format=SHAPE, file=cast(IO[str], stderr), leave=leave, disable=disable) as bar:
+
+        def show(step: Progress) -> None:
+            bar.set_description_str(step.stage, refresh=False)
+            bar.update(max(0.0, step.share - bar.n))
+
+        yield show

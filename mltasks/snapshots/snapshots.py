@@ -1,0 +1,159 @@
+"""Freeze a labeled set: an immutable copy that a version's training can be traced to and repeated from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from mltasks.models import DatasetSnapshot, RegisteredModel, SnapshotItem
+from mltasks.storage import object_store
+from mltasks.vision.data.duplicate_groups import file_group, group_samples
+from mltasks.vision.data.splits import assign_splits
+from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample, TrainConfig
+
+_BATCH = 1000
+
+
+class SnapshotDamaged(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
+    """Images of a snapshot are missing from disk or are not what they were when it was frozen."""
+
+
+def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfig) -> DatasetSnapshot:
+    """Copy a labeled set into a numbered snapshot, each sample with the split that ``config`` gives it.
+
+    A sample whose group is only its own file has no part id: it is grouped by likeness, which reads every image once.
+    A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where it may be missing. Of the splits that
+    samples bring only ``HOLDOUT`` counts: with all of its group such a sample is kept, and never learned from.
+
+    Raises NotEnoughLabels (in words for people) when the set can't be trained on, ValueError for one image twice or a
+    path outside MEDIA_ROOT, and StoreAway.
+    """
+    ordered = sorted(samples, key=lambda sample: sample.sha256)
+    _refuse_twins(ordered)
+    _refuse_outsiders(ordered)
+    items = [_item(sample) for sample in _split(_grouped(ordered), config)]
+    count = Counter(item.target for item in items if item.split != HOLDOUT)
+    with transaction.atomic():
+        # The lock makes numbers consecutive however many freeze at once.
+        RegisteredModel.objects.select_for_update().get(pk=model.pk)
+        last = DatasetSnapshot.objects.filter(model=model).aggregate(Max("number"))["number__max"] or 0
+        snapshot = DatasetSnapshot.objects.create(
+            model=model, number=last + 1, sha256=manifest_sha256(items), good=count[GOOD], defective=count[DEFECT]
+        )
+        for item in items:
+            item.snapshot = snapshot
+        SnapshotItem.objects.bulk_create(items, batch_size=_BATCH)
+    return snapshot
+
+
+def _split(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
+    """Deal what may be learned from; what shows the same part as a locked sample is locked with it."""
+    locked = {sample.group for sample in samples if sample.split == HOLDOUT}
+    dealt = {
+        sample.sha256: sample for sample in assign_splits([one for one in samples if one.group not in locked], config)
+    }
+    return [dealt.get(sample.sha256) or replace(sample, split=HOLDOUT) for sample in samples]
+
+
+@contextmanager
+def samples_at_hand(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
+    """The snapshot's verified samples, whose images stay on this machine until the block ends.
+
+    Raises SnapshotDamaged as ``verified_samples``, and StoreAway when a bucket has them and is away for minutes.
+    """
+    files = snapshot.items.values_list("image_name", "image_sha256")
+    with object_store.at_hand(files, object_store.PATIENCE) as root:
+        yield verified_samples(snapshot, root)
+
+
+def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> list[Sample]:
+    """Return the samples that the snapshot teaches, after reading each image once, below ``root`` or else MEDIA_ROOT.
+    Raises SnapshotDamaged naming the first bad ones, locked ones among them."""
+    samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
+    bad = [sample.name for sample in samples if _sha256(sample.path) != sample.sha256]
+    if bad:
+        named = ", ".join(bad[:3]) + (" …" if len(bad) > 3 else "")
+        raise SnapshotDamaged(
+            f"{len(bad)} of {len(samples)} images of {snapshot} are missing from disk or changed: {named}. "
+            "Restore them from a backup, or retrain on a new snapshot."
+        )
+    return [sample for sample in samples if sample.split != HOLDOUT]
+
+
+def _refuse_twins(samples: Sequence[Sample]) -> None:
+    for sha256, count in Counter(sample.sha256 for sample in samples).items():
+        if count > 1:
+            raise ValueError(f"The image with sha256 {sha256} is {count} times in the set; a snapshot holds it once.")
+
+
+def _grouped(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples with their groups; of those without a part id, and then of all, the images are read."""
+    known = [sample.group != file_group(sample.sha256) for sample in samples]
+    if all(known):
+        return list(samples)
+    names = [_name(sample) for sample in samples]
+    files = ((name, sample.sha256) for name, sample in zip(names, samples, strict=True))
+    with object_store.at_hand(files) as root:
+        readable = [replace(sample, path=root / name) for name, sample in zip(names, samples, strict=True)]
+        grouped = group_samples(readable, known)
+    return [replace(sample, group=one.group) for sample, one in zip(samples, grouped, strict=True)]
+
+
+def _refuse_outsiders(samples: Sequence[Sample]) -> None:
+    root = object_store.root().resolve()
+    for sample in samples:
+        if not sample.path.resolve().is_relative_to(root):
+            raise ValueError(f"{sample.path} does not lie below MEDIA_ROOT.")
+
+
+def _name(sample: Sample) -> str:
+    return sample.path.resolve().relative_to(object_store.root().resolve()).as_posix()
+
+
+def _item(sample: Sample) -> SnapshotItem:
+    return SnapshotItem(
+        image_name=_name(sample),
+        image_sha256=sample.sha256,
+        title=sample.name,
+        target=sample.target,
+        defect_type=sample.defect_type,
+        group=sample.group,
+        split=sample.split,
+        bit_depth=sample.bit_depth,
+        roi=f"{sample.roi.x},{sample.roi.y},{sample.roi.width},{sample.roi.height}" if sample.roi else "",
+    )
+
+
+def manifest_sha256(items: Iterable[SnapshotItem]) -> str:
+    """Hash of one JSON line an item, given in the order of the images' hashes."""
+    manifest = hashlib.sha256()
+    for item in items:
+        manifest.update(manifest_line(item))
+    return manifest.hexdigest()
+
+
+def manifest_line(item: SnapshotItem) -> bytes:
+    """An item as the hash has it: a JSON list of the image's sha256, 0 for good or 1 for defective, defect type, group,
+    split and region, of 16-bit images the bit depth too, and the line's end."""
+    line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]
+    # Of images of 8 bits the line is what it was before there were bit depths: hashes stay.
+    depth = [] if item.bit_depth is None else [item.bit_depth]
+    return json.dumps(line + depth).encode() + b"\n"
+
+
+def _sha256(path: Path) -> str:
+    """The file's hash; empty when there is no such file."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,68 @@
+"""What backbone lessons leave on disk, and what of it no row needs any more."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from mltasks.models import BackboneRun, RunState
+from mltasks.storage import object_store
+
+logger = logging.getLogger(__name__)
+
+# A lesson that failed can be taken up again for so long; then its tiles and its checkpoint make room.
+WORK_KEPT = timedelta(days=7)
+_OURS = re.compile(
+    r"(backbone-(?P<run>\d+)-(?P<attempt>\d+)-|\.work-(?P<work>\d+)-)(?P<key>[0-9a-f]{8})"
+    r"(\.safetensors|\.json|\.safetensors\.\d+\.part)?"
+)
+
+
+def remove_orphans() -> int:
+    """Remove attempts' files that no run names, and work folders of runs that ended. Returns how many.
+
+    Only what belongs to runs that this database knows by their key is touched.
+    """
+    removed = 0
+    found = list(_found())
+    runs = {run.pk: run for run in BackboneRun.objects.filter(pk__in=[pk for _, pk, _, _ in found]).light()}
+    resting = BackboneRun.objects.filter(state=RunState.FAILED, finished_at__gt=Now() - WORK_KEPT)
+    resumable = set(resting.values_list("pk", flat=True))
+    for path, pk, attempt, key in found:
+        run = runs.get(pk)
+        if run is None or run.key.hex[:8] != key or _needed(path, attempt, run, run.pk in resumable):
+            continue
+        _remove(path)
+        logger.warning("Removed %s: no backbone run needs it.", path.name)
+        removed += 1
+    return removed
+
+
+def _needed(path: Path, attempt: int | None, run: BackboneRun, resumable: bool) -> bool:
+    if attempt is None:
+        return resumable or not run.finished
+    named = run.file and path.stem == Path(run.file).stem
+    return bool(named) or (run.state == RunState.RUNNING and run.attempt == attempt)
+
+
+def _found() -> Iterator[tuple[Path, int, int | None, str]]:
+    """Path, run, attempt (None for a work folder) and the beginning of the run's key."""
+    for path in Path(settings.VERSIONS_DIR).glob("*/backbones/*"):
+        if named := _OURS.fullmatch(path.name):
+            attempt = int(named["attempt"]) if named["attempt"] else None
+            yield path, int(named["run"] or named["work"]), attempt, named["key"]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+        object_store.withdraw(path.relative_to(settings.VERSIONS_DIR).as_posix())

@@ -1,0 +1,92 @@
+"""Targets of exports: a regular file appears whole, a device or a pipe is written to, ``-`` is standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from mltasks.storage import atomic_files
+from mltasks.text.file_names import printable
+
+Fill = Callable[[BinaryIO], object]
+
+STDOUT = 1
+_STREAMS = {"-": STDOUT, "/dev/stdout": STDOUT, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+
+
+def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = None) -> tuple[str, bool]:
+    """Let ``fill`` write an export to the target; return the target's name and True if it is standard output.
+
+    1. ``-``, /dev/stdout and /dev/fd/N are this process's own open streams.
+    2. A folder gets a file of the default name. A link is followed: the file that it names is replaced, the link stays.
+    3. A regular file, or a new one, appears whole: it is written beside its place, synced and renamed.
+    4. Everything else (device, pipe) is opened and written to, never replaced.
+
+    A stream gets its first byte once the export is complete: it waits in a temporary file in ``scratch``, or in the
+    machine's own folder for such files. Raises OSError, and what ``fill`` raises.
+    """
+    descriptor = _open_stream(target)
+    if descriptor is not None:
+        _stream(lambda: os.fdopen(os.dup(descriptor), "wb"), fill, scratch)
+        return ("standard output" if descriptor == STDOUT else target), descriptor == STDOUT
+    path = Path(target)
+    if path.is_dir():
+        path /= default_name
+    old = _status(path)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        _stream(lambda: path.open("wb"), fill, scratch)
+    elif old is not None and os.path.samestat(old, os.fstat(STDOUT)):
+        # A file that the shell writes standard output to: what follows belongs behind the export.
+        _stream(lambda: os.fdopen(os.dup(STDOUT), "wb"), fill, scratch)
+    else:
+        _replace(Path(os.path.realpath(path)), old, fill)
+    return printable(str(path)), False
+
+
+def _open_stream(target: str) -> int | None:
+    """Return the file descriptor that the target names, None for a path."""
+    numbered = _DESCRIPTOR.fullmatch(target)
+    return int(numbered[1]) if numbered else _STREAMS.get(target)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return the status of what the path leads to; None where nothing is. Raises OSError, also for a loop of links."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _stream(opened: Callable[[], BinaryIO], fill: Fill, scratch: Path | None) -> None:
+    with tempfile.TemporaryFile(dir=scratch) as whole:
+        fill(whole)
+        whole.seek(0)
+        sys.stdout.flush()
+        with opened() as stream:
+            shutil.copyfileobj(whole, stream)
+
+
+def _replace(path: Path, old: os.stat_result | None, fill: Fill) -> None:
+    """Write the file whole; one that it replaces passes its permissions on, and its owner where that is allowed."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path))
+
+    def fill_draft(draft: BinaryIO) -> None:
+        if old is not None:
+            with contextlib.suppress(PermissionError):
+                os.fchown(draft.fileno(), old.st_uid, old.st_gid)
+            os.fchmod(draft.fileno(), stat.S_IMODE(old.st_mode))
+        fill(draft)
+
+    atomic_files.write(path, fill_draft, drafts=path.parent, durable=True)
+    atomic_files.sync(path.parent)

@@ -1,0 +1,80 @@
+"""Versions in the store that machines share: published before their rows, fetched once by a machine that lacks them.
+
+With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from mltasks.models import ModelVersion
+from mltasks.storage import object_store, tar_archive
+from mltasks.vision.serving import bundle
+
+logger = logging.getLogger(__name__)
+
+
+def at_hand(version: ModelVersion) -> Path:
+    """The version's directory on this machine, fetched from the store when it is missing; then verified.
+
+    Raises BundleCorrupt when the store has no such version, or a damaged one; and StoreAway.
+    """
+    path = version.path
+    if object_store.is_shared() and not path.is_dir():
+        _fetch(version, path)
+    return path
+
+
+def publish(name: str, patience: Sequence[float] | None = None) -> None:
+    """Put the directory of that name below VERSIONS_DIR into the store. Before its row: a row means that every machine
+    can fetch it. Raises StoreAway after four minutes of trying, or after the tries that ``patience`` allows."""
+    if not object_store.is_shared():
+        return
+    with object_store.scratch_for_versions() as folder, (folder / "packed").open("w+b") as file:
+        tar_archive.pack(Path(settings.VERSIONS_DIR) / name, file)
+        size = file.tell()
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        object_store.patiently(lambda: object_store.versions().put(_object(name), file, sha256), patience)
+    logger.info("Published %s: %.0f MB", name, size / 1e6)
+
+
+def is_published(name: str) -> bool:
+    """Whether the store has the directory of that name, whole or damaged. Raises StoreAway."""
+    return object_store.versions().size_of(_object(name)) is not None
+
+
+def withdraw(name: str) -> None:
+    """Remove what was published under that name and got no row."""
+    object_store.withdraw(_object(name))
+
+
+def _fetch(version: ModelVersion, path: Path) -> None:
+    name = _object(version.bundle)
+    with object_store.scratch_for_versions() as folder, (folder / "packed").open("w+b") as file:
+        try:
+            object_store.versions().read(name, file)
+            file.seek(0)
+            tar_archive.unpack(file, folder / "whole")
+            bundle.put_in_place(folder / "whole", path, version.sha256)
+        except FileNotFoundError as error:
+            raise bundle.BundleCorrupt(
+                f"The store has no {name}. Restore it from a backup of the bucket, or run `manage.py fill_store` on "
+                "the machine that trained it."
+            ) from error
+        except (ValueError, bundle.BundleCorrupt) as error:
+            raise bundle.BundleCorrupt(
+                f"{name} in the store is not version {version.number}: {error}. Restore it from a backup of the "
+                "bucket, run `manage.py fill_store --replace` on the machine that trained it, or promote another "
+                "version."
+            ) from error
+    logger.info("Fetched version %d: %s", version.number, name)
+
+
+def _object(name: str) -> str:
+    return f"{name}.tar"

@@ -1,0 +1,1 @@
+"""Runs that train a version, pretrain a backbone or verify a version."""

@@ -1,0 +1,218 @@
+"""Teach a backbone on stored images: a run's row first, then the lesson, then the measurement; used only if better."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel, RunState
+from mltasks.runs import dispatch
+from mltasks.runs.execution import calm_threads, carry_out
+from mltasks.runs.lease import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.runs.run_reporter import RunReporter
+from mltasks.snapshots.snapshots import samples_at_hand
+from mltasks.storage import object_store
+from mltasks.training import backbone_choice
+from mltasks.training.backbone_choice import BACKBONE, adopted, weights_of
+from mltasks.training.pretraining_images import Choice, Stored, choose
+from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
+
+if TYPE_CHECKING:
+    from mltasks.vision.pretrain.pretrain import Task, Taught
+
+
+class LessonRefused(ValueError):  # noqa: N818 - a state of the thing, named as the operator sees it
+    """The backbone can't be taught now. The message says why."""
+
+
+def start(
+    model: RegisteredModel,
+    stored: Iterable[Stored],
+    config: TrainConfig,
+    lesson: Lesson,
+    *,
+    snapshot: DatasetSnapshot | None,
+    labels_missing: str = "",
+    requested_by: User | None = None,
+    hint: bool = True,
+) -> BackboneRun:
+    """Freeze the images and queue a lesson on them; a worker hears of it once the transaction commits.
+
+    Without a ``snapshot`` nothing is measured and nothing adopted; ``labels_missing`` says why. ``hint`` False leaves
+    the run to the caller, who executes it at once. Raises LessonRefused without images, for another network than
+    ResNet18, or while another lesson of the model is unfinished.
+    """
+    if config.backbone != BACKBONE:
+        said = _("Only {known} can be taught, and the product's network is {other}.")
+        raise LessonRefused(said.format(known=BACKBONE, other=config.backbone))
+    choice = choose(stored, lesson.images, lesson.seed)
+    _refuse_without_images(choice)
+    try:
+        with transaction.atomic():
+            run = BackboneRun.objects.create(
+                model=model,
+                snapshot=snapshot,
+                config=_config(model, config, lesson, choice),
+                pictures=[one.to_json() for one in choice.images],
+                saw_labeled=choice.saw_labeled,
+                labels_missing=labels_missing,
+                requested_by=requested_by,
+                stage=gettext_noop("Waiting for a worker"),
+                log=log_line(_queued(choice, lesson, labels_missing)) + _unused(config),
+            )
+    except IntegrityError:
+        said = _("A lesson of {product}'s backbone is on its way already.")
+        raise LessonRefused(said.format(product=model.name)) from None
+    if hint:
+        transaction.on_commit(lambda: dispatch.send(run.pk, BackboneRun))
+    return run
+
+
+def _refuse_without_images(choice: Choice) -> None:
+    """Raises LessonRefused without a stored image, and where this machine's disk has lost all that rows name: minutes
+    would teach nothing but drawn pictures."""
+    if not choice.images:
+        said = _("There is no stored image to learn from yet: let stations send parts, or run import_images first.")
+        raise LessonRefused(said)
+    root = object_store.root()
+    if not object_store.is_shared() and not any((root / one.name).is_file() for one in choice.images):
+        said = _(
+            "None of the stored images is on disk below {root}: restore them from a backup, or correct MEDIA_ROOT."
+        )
+        raise LessonRefused(said.format(root=root))
+
+
+def _config(model: RegisteredModel, config: TrainConfig, lesson: Lesson, choice: Choice) -> dict[str, Any]:
+    """The weights in use are written down now, so that another attempt starts from the same ones."""
+    current = adopted(model)
+    in_use = weights_of(current) if current else ""
+    images = len(choice.images)
+    return {"lesson": lesson.to_json(), "train": config.to_json(), "current": in_use, "images": images}
+
+
+def _queued(choice: Choice, lesson: Lesson, labels_missing: str) -> str:
+    words = f"Queued on {len(choice.images)} stored images: usually {lesson.usually} on two cores."
+    return f"{words} {labels_missing}".rstrip()
+
+
+def _unused(config: TrainConfig) -> str:
+    if config.backbone_weights == "auto":
+        return ""
+    named = f"The product's settings name the weights {config.backbone_weights!r}"
+    return log_line(f"{named}: trainings use what is taught here only when they say auto.")
+
+
+def retry(run: BackboneRun, *, hint: bool = True) -> None:
+    """Queue a failed lesson again; it goes on from its last checkpoint. Raises RunNotAvailable unless it failed, and
+    while another lesson of the model is unfinished."""
+    try:
+        with transaction.atomic():
+            again = queue_again(run)
+    except IntegrityError:
+        raise RunNotAvailable(_("Another lesson of this backbone is on its way; its result comes first.")) from None
+    if not again:
+        raise RunNotAvailable(_("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk))
+    if hint:
+        transaction.on_commit(lambda: dispatch.send(run.pk, BackboneRun))
+
+
+def execute(
+    run: BackboneRun, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None
+) -> BackboneRun:
+    """Take the run, teach the backbone, measure it and adopt it if it is better.
+
+    Goes on where a killed attempt was. Raises RunNotAvailable when another worker has the run, LeaseLost when it was
+    taken away meanwhile, and whatever the lesson raised, after the run's row says so.
+    """
+    return carry_out(
+        run,
+        lease,
+        progress,
+        lambda report: _learn(run, report),
+        lambda reporter, taught: _finish(run, reporter, taught),
+        lambda: _remove(run),
+    )
+
+
+def _learn(run: BackboneRun, progress: ProgressCallback) -> Taught:
+    progress(Progress(0.0, "Loading the learning libraries"))
+    calm_threads()
+    from mltasks.vision.pretrain.pretrain import teach  # late: torch, which only a training process may load
+
+    files = ((name, sha256) for name, sha256, *_ in run.pictures)
+    with object_store.at_hand(files, object_store.PATIENCE) as root, _samples(run) as samples:
+        taught = teach(_task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
+    backbone_choice.publish(run.attempt_file)
+    return taught
+
+
+def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
+    return samples_at_hand(run.snapshot) if run.snapshot else nullcontext([])
+
+
+def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> Task:
+    """``root`` is the folder that the pictures lie in."""
+    from mltasks.vision.pretrain.pretrain import Task, imagenet_at_hand
+
+    current = backbone_choice.weights_at_hand(run.config["current"])
+    rivals = {"shipped": "shipped"}
+    if imagenet_at_hand():
+        rivals["imagenet"] = "imagenet"
+    # What a training would start from without this lesson: the one to beat.
+    incumbent = "current" if current else ("imagenet" if "imagenet" in rivals else "shipped")
+    return Task(
+        pictures=[Stored.from_json(picture).picture(root) for picture in run.pictures],
+        samples=samples,
+        lesson=Lesson.from_json(run.config["lesson"]),
+        config=TrainConfig.from_json(run.config["train"]),
+        start=current or "shipped",
+        rivals={"current": current, **rivals} if current else rivals,
+        incumbent=incumbent,
+        work=run.work_dir,
+    )
+
+
+def _finish(run: BackboneRun, reporter: RunReporter, taught: Taught) -> BackboneRun:
+    """The run's end and the change of the backbone in use, in one transaction."""
+    judgement = taught.judgement
+    adopt = judgement is not None and judgement.adopt
+    words = judgement.words if judgement else f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
+    with transaction.atomic():
+        RegisteredModel.objects.select_for_update().get(pk=run.model_id)
+        if adopt:
+            BackboneRun.objects.adopted().filter(model=run.model_id).update(adopted=False)
+        said = reporter.unwritten()
+        said["log"] += log_line(words)
+        reporter.lease.finish(
+            RunState.SUCCEEDED,
+            progress=1.0,
+            stage=gettext_noop("In use") if adopt else gettext_noop("Not in use"),
+            file=run.attempt_file,
+            sha256=taught.sha256,
+            card=taught.card,
+            evaluation={**(judgement.to_json() if judgement else {}), "adopt": adopt, "words": words},
+            adopted=adopt,
+            **said,
+        )
+    shutil.rmtree(run.work_dir, ignore_errors=True)  # not before the row: until then another attempt may need it
+    return run
+
+
+def _remove(run: BackboneRun) -> None:
+    """Remove the attempt's file, which no row names; the work folder stays for the next attempt."""
+    path = Path(settings.VERSIONS_DIR) / run.attempt_file
+    with contextlib.suppress(OSError):
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    object_store.withdraw(run.attempt_file)

@@ -1,0 +1,186 @@
+"""Is a version what its rows say, and does its snapshot give it again: files, labels, images, and a second training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_noop
+
+from mltasks.exchange import export_document, signing, trust_store
+from mltasks.models import DatasetSnapshot, ImportedVersion, ModelVersion, Verification
+from mltasks.runs.execution import calm_threads
+from mltasks.snapshots.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
+from mltasks.storage import version_store
+from mltasks.storage.scratch_folders import scratch
+from mltasks.training import backbone_choice
+from mltasks.vision.serving import bundle
+from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
+
+# Between machines the same recipe rounds otherwise: figures may differ by so much.
+TOLERANCE = 0.03
+WEIGHTS = "weights"
+COMPARED = ("average_precision", "auroc", "recall", "false_alarm_rate")
+# What of `meta.json` has to be equal for weights to be equal, bit for bit.
+SAME = ("compute", "libraries", "code")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, whether it holds, and what there is to say of it."""
+
+    what: str
+    holds: bool
+    words: str
+
+
+def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallback = no_progress) -> Iterator[Finding]:
+    """Look at a version's files, its snapshot's rows and its images, and learn it again where all of these are whole
+    and ``again`` says so; of an imported one, at its files and at what the other plant signed. One finding after
+    another; none of them is changed by the look. Raises StoreAway."""
+    came = getattr(version, "imported", None)
+    progress(Progress(0.0, gettext_noop("Reading its files")))
+    found = [_files(version), *(_rows(version) if came is None else _signed(version, came))]
+    yield from found
+    if version.run.snapshot is None:
+        return
+    progress(Progress(0.0, gettext_noop("Reading its images")))
+    try:
+        with samples_at_hand(version.run.snapshot) as samples:
+            yield Finding("images", True, f"All {len(samples)} are what they were when the snapshot was frozen.")
+            if again and all(one.holds for one in found):
+                yield from _learned_again(version, samples, progress)
+    except SnapshotDamaged as error:
+        yield Finding("images", False, str(error))
+
+
+def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | None) -> Verification:
+    """Write down what a look found, for good."""
+    # Of an imported version the finding about its weights says that nobody here can learn it again.
+    here = not hasattr(version, "imported")
+    return Verification.objects.create(
+        version=version,
+        holds=all(one.holds for one in findings),
+        learned_again=here and any(one.what == WEIGHTS for one in findings),
+        findings=[asdict(one) for one in findings],
+        by=by,
+    )
+
+
+def _files(version: ModelVersion) -> Finding:
+    try:
+        bundle.verify(version_store.at_hand(version), version.sha256)
+    except bundle.BundleCorrupt as error:
+        return Finding("files", False, str(error))
+    return Finding("files", True, f"All have the sha256 that was recorded, {version.sha256[:12]}… in all.")
+
+
+def _rows(version: ModelVersion) -> Iterator[Finding]:
+    """The snapshot's rows against the hash that was taken when it was frozen."""
+    snapshot = version.run.snapshot
+    if snapshot is None:
+        yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
+        return
+    if manifest_sha256(snapshot.items.order_by("image_sha256")) == snapshot.sha256:
+        yield Finding("snapshot", True, f"Its {snapshot.total} rows are those that were frozen.")
+        return
+    changed = _changed_labels(version, snapshot)
+    named = f" The version learned otherwise of {', '.join(changed[:3])}." if changed else ""
+    yield Finding("snapshot", False, f"The rows of {snapshot} are not those that were frozen.{named}")
+
+
+def _signed(version: ModelVersion, came: ImportedVersion) -> Iterator[Finding]:
+    """What the other plant signed, against its signature and against the rows here."""
+    document, by = came.document.encode(), f"{came.plant}, {came.spoken}"
+    try:
+        says = export_document.read(document)
+        holds = signing.is_signed(document, bytes(came.signature), came.public_key)
+        holds = holds and signing.fingerprint(came.public_key) == came.fingerprint == says.fingerprint
+    except ValueError as error:
+        yield Finding("signature", False, f"What {by} signed can't be read: {error}.")
+        return
+    trusted = "" if trust_store.is_trusted(came.fingerprint) else " That key is no longer trusted here."
+    yield Finding("signature", holds, f"It is {'' if holds else 'not '}that of {by}.{trusted}")
+    same = (says.sha256, says.evaluation) == (version.sha256, version.report.evaluation)
+    yield Finding("report", same, f"Digest and figures are {'' if same else 'not '}those that were signed.")
+    if says.snapshot is None:
+        yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
+        return
+    total = says.snapshot.good + says.snapshot.defective
+    yield Finding("snapshot", True, f"The {total} items that were signed are those that were frozen over there.")
+    there = f"its images are at {came.plant}, where `verify_version {came.product} {came.number}` can do it"
+    yield Finding("weights", True, f"Not learned again: {there}.")
+
+
+def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[str]:
+    """Titles of rows whose label is not the one that the version's report was measured by."""
+    try:
+        report = json.loads((version.path / bundle.REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    measured = {row["sha256"]: row["target"] for row in report.get("predictions", [])}
+    rows = snapshot.items.order_by("title").values_list("title", "image_sha256", "target")
+    return [title for title, sha256, target in rows if measured.get(sha256, target) != target]
+
+
+def _learned_again(version: ModelVersion, samples: Sequence[Sample], progress: ProgressCallback) -> Iterator[Finding]:
+    config = backbone_choice.at_hand(version.run.train_config())
+    with scratch(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
+        learned = _learn(samples, config, folder / "again", _again(progress))
+        other = _differences(version.meta, learned.meta)
+        same = _weights(version.path) == _weights(folder / "again")
+        if not other:
+            words = "are those of the version, bit for bit" if same else "differ, on the same machine by the same code"
+            yield Finding(WEIGHTS, same, f"Learned again from the snapshot they {words}.")
+        else:
+            words = "the same all the same" if same else "others, as they may be"
+            yield Finding(WEIGHTS, True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
+        yield _figures(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
+
+
+def _again(progress: ProgressCallback) -> ProgressCallback:
+    """Tell the second training's steps as such. Its epochs are left out: no version comes of them."""
+    return lambda step: progress(Progress(step.share, f"Learning again, {step.stage}"))
+
+
+def _learn(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
+    calm_threads()
+    from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
+
+    return learn(samples, config, folder, progress)
+
+
+def _weights(folder: Path) -> str:
+    manifest: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
+    return manifest[bundle.WEIGHTS]
+
+
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """In words, what of machine, libraries and code is not as it was."""
+    # A commit that changed nothing of the science makes the same version.
+    facts = [(name, key) for name in SAME for key in sorted({*was.get(name, {}), *now.get(name, {})} - {"commit"})]
+    pairs = {(name, key): (was.get(name, {}).get(key, "unknown"), now.get(name, {}).get(key)) for name, key in facts}
+    return [
+        f"{name} {key} was {before!s:.16} and is {after!s:.16}"
+        for (name, key), (before, after) in pairs.items()
+        if before != after
+    ]
+
+
+def _figures(was: Mapping[str, Any], now: Mapping[str, Any], *, exact: bool) -> Finding:
+    values = {name: (was[name]["value"], now[name]["value"]) for name in COMPARED if name in was and name in now}
+    apart = {
+        name: pair
+        for name, pair in values.items()
+        if (pair[0] != pair[1] if exact or None in pair else abs(pair[0] - pair[1]) > TOLERANCE)
+    }
+    if apart:
+        said = (f"{name.replace('_', ' ')} was {before} and is {after}" for name, (before, after) in apart.items())
+        return Finding("figures", False, f"{', '.join(said)}; {'nothing' if exact else TOLERANCE} is tolerated.")
+    names = ", ".join(values).replace("_", " ")
+    return Finding("figures", True, f"{names}: the same {'to the last digit' if exact else f'within {TOLERANCE}'}.")

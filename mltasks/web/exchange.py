@@ -1,0 +1,78 @@
+"""The doors by which versions leave for other plants and come from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from mltasks.exchange import signing, version_export, version_import
+from mltasks.models import ModelVersion, RegisteredModel, TrustedPlant
+from mltasks.models.trusted_plants import in_groups
+from mltasks.registry import registry
+from mltasks.web.access import needs, person
+from mltasks.web.forms import ImportForm
+from mltasks.web.selection import remember
+
+# Both ways: who may decide what scores may let the plant's weights out, and others' in.
+may_exchange = needs(registry.PERMISSION)
+
+
+@require_GET
+@may_exchange
+def export_version(request: HttpRequest, model: str, number: int) -> HttpResponseBase:
+    """The version as one signed file."""
+    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "imported")
+    version = get_object_or_404(related, model__name=model, number=number)
+    try:
+        file = version_export.exported(version, by=person(request))
+    except registry.BundleCorrupt as error:
+        messages.error(request, str(error))
+        return redirect("version", model, number)
+    kind = "application/octet-stream"
+    return FileResponse(file, as_attachment=True, filename=version_export.file_name(version), content_type=kind)
+
+
+@require_http_methods(["GET", "POST"])
+@may_exchange
+def import_version(request: HttpRequest, model: str) -> HttpResponse:
+    """Whose versions may come in, and the form that brings one."""
+    found = get_object_or_404(RegisteredModel, name=model)
+    remember(request, found)
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "GET":
+        return _page(request, found, ImportForm())
+    if form.is_valid():
+        try:
+            version = version_import.import_version(found, form.cleaned_data["file"].file, by=person(request))
+        except version_import.ImportRefused as error:
+            form.add_error(None, str(error))
+        else:
+            said = _("{origin} is version {number} here, a candidate. Read its report, then compare it.")
+            messages.success(request, said.format(origin=version.imported, number=version.number))
+            return redirect("version", model, version.number)
+    return _page(request, found, form, status=400)
+
+
+@require_GET
+@may_exchange
+def plant_key(request: HttpRequest) -> HttpResponse:
+    """This plant's public key as a file."""
+    headers = {"Content-Disposition": 'attachment; filename="plant-key.pem"'}
+    return HttpResponse(signing.own_public_key(), content_type="application/x-pem-file", headers=headers)
+
+
+def _page(request: HttpRequest, model: RegisteredModel, form: ImportForm, status: int = 200) -> HttpResponse:
+    own = signing.fingerprint(signing.own_public_key())
+    context: dict[str, Any] = {
+        "model": model,
+        "form": form,
+        "own": in_groups(own),
+        "plants": TrustedPlant.objects.select_related("added_by"),
+    }
+    return render(request, "models/import.html", context, status=status)

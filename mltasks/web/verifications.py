@@ -1,0 +1,42 @@
+"""The doors to a version's verification: its state live, and asking a worker for another."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import reswap
+
+from mltasks.reports import verification_report
+from mltasks.training import verification_runs
+from mltasks.web.access import needs, person
+from mltasks.web.forms import VerifyForm
+from mltasks.web.selection import version_of
+
+
+@require_POST
+@needs("mltasks.add_trainingrun")
+def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """Ask a worker to verify the version; its page says what becomes of it."""
+    form = VerifyForm(request.POST)
+    form.is_valid()  # a box is set or not: nothing else can be said
+    try:
+        hashes_only = form.cleaned_data["hashes_only"]
+        verification_runs.start(version_of(model, number), by=person(request), hashes_only=hashes_only)
+    except (verification_runs.BeingVerified, verification_runs.NotLearnable) as error:
+        messages.error(request, str(error))
+        return redirect("version", model, number)
+    return redirect(f"{reverse('version', args=[model, number])}#verification")
+
+
+@require_GET
+@needs("mltasks.view_modelversion")
+def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """The verification alone: what the version's page asks for while a worker looks."""
+    found = version_of(model, number)
+    checked = verification_report.read(found)
+    answer = render(request, "models/_verification.html", {"version": found, "checked": checked})
+    # Once it is done it takes the place of the region that asks, which then asks no more.
+    return answer if checked.running else reswap(answer, "outerHTML")

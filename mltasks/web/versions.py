@@ -1,0 +1,148 @@
+"""Pages of models and versions: report, model card, promotion and approval.
+
+The door to a version's model card.
+
+The doors to what is learned: versions and runs, one run live, one version's report, and its promotion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
+from mltasks.registry import gate, registry
+from mltasks.reports import model_card, verification_report, version_lineage
+from mltasks.reports.figure_comparison import compare, cost_difference
+from mltasks.reports.version_report import Reading
+from mltasks.web.access import needs, person
+from mltasks.web.forms import ApprovalForm, PromotionForm
+from mltasks.web.selection import chosen_model, remember, version_of
+
+
+@require_GET
+@needs("mltasks.view_modelversion")
+def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """The card as an article, to be read and printed."""
+    found = version_of(model, number)
+    remember(request, found.model)
+    return render(request, "models/card.html", {"card": model_card.of(found)})
+
+
+may_look = needs("mltasks.view_modelversion")
+RUNS_SHOWN = 20
+
+
+@require_GET
+@may_look
+def models(request: HttpRequest) -> HttpResponse:
+    """The versions of the chosen model and its runs."""
+    model = chosen_model(request)
+    if model is None:
+        return render(request, "models/no_product.html")
+    back = {"champion": registry.champion(model), "former": registry.former_champion(model)}
+    return render(request, "models/list.html", {**_rows(model), **back})
+
+
+@require_GET
+@may_look
+def rows(request: HttpRequest, model: str) -> HttpResponse:
+    """Versions and runs alone: what the list asks for every few seconds."""
+    return render(request, "models/_rows.html", _rows(get_object_or_404(RegisteredModel, name=model)))
+
+
+@require_GET
+@may_look
+def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """One version's report."""
+    found = version_of(model, number)
+    remember(request, found.model)
+    context = {
+        "version": found,
+        "read": Reading(found),
+        "promotions": found.promotions.select_related("by", "previous"),
+        "champion": registry.champion(found.model),
+        "former": registry.former_champions(found.model_id),
+        "lineage": version_lineage.of(found),
+        "checked": verification_report.read(found),
+    }
+    return render(request, "models/version.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@needs(registry.PERMISSION)
+def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """What a promotion changes, costs and leaves open; then the promotion itself."""
+    found = version_of(model, number)
+    remember(request, found.model)
+    champion = registry.champion(found.model)
+    form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
+    if request.method == "POST" and form.is_valid() and _promoted(request, found, form):
+        return redirect("version", model, number)
+    lines = gate.lines(found, champion, person(request))
+    read, champion_read = Reading(found), Reading(champion) if champion else None
+    context = {
+        "version": found,
+        "champion": champion,
+        "read": read,
+        "champion_read": champion_read,
+        "rows": compare(found, champion),
+        "dearer": cost_difference(read, champion_read),
+        "form": form,
+        "lines": gate.worst_first(lines),
+        "gate": gate.state(lines),
+        "checked": verification_report.read(found),
+        "approvals": found.approvals.filter(champion=champion).select_related("by"),
+    }
+    return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
+
+
+@require_POST
+@needs(registry.PERMISSION)
+def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """A second person's word that a version may take the champion's place."""
+    found, form = version_of(model, number), ApprovalForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))
+        return redirect("version-promotion", model, number)
+    try:
+        asked = form.cleaned_data
+        registry.approve(found, by=person(request), reason=asked["reason"], over=asked["champion"])
+    except ValueError as error:
+        messages.error(request, str(error))
+    return redirect("version-promotion", model, number)
+
+
+def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) -> bool:
+    asked = form.cleaned_data
+    try:
+        registry.promote(
+            version,
+            by=person(request),
+            reason=asked["reason"],
+            over=asked["champion"],
+            override=asked["override"],
+        )
+    except (ValueError, PermissionDenied, registry.BundleCorrupt) as error:
+        form.add_error(None, str(error))
+        return False
+    said = _("Version {number} is champion: it scores the next part.")
+    messages.success(request, said.format(number=version.number))
+    return True
+
+
+def _rows(model: RegisteredModel) -> dict[str, Any]:
+    versions = ModelVersion.objects.filter(model=model).with_metrics()
+    runs = TrainingRun.objects.filter(model=model).select_related("version", "snapshot", "requested_by")
+    return {
+        "model": model,
+        "versions": [Reading(version) for version in versions.prefetch_related("promotions__by")],
+        "runs": runs[:RUNS_SHOWN],
+        "backbones": BackboneRun.objects.filter(model=model).select_related("requested_by").light()[:RUNS_SHOWN],
+    }
