@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from inspection import candidates, part_identity, sweeping
-from inspection import shadow as shadows
 from inspection.models import Product, Replay
+from inspection.products import part_identity
+from inspection.promotion import auto_promotion, shadow_scoring
+from inspection.scoring import score_recovery
 from mltasks.runs import supervision
 
 
 @shared_task(name="inspection.tasks.sweep")
 def sweep() -> None:
     """Score what a crash left."""
-    sweeping.sweep()
+    score_recovery.sweep()
 
 
 @shared_task(name="inspection.tasks.count_part_ids")
@@ -26,13 +27,13 @@ def count_part_ids() -> None:
 @shared_task(name="inspection.tasks.order_queue")
 def order_queue() -> None:
     """Bring waiting parts to their places."""
-    sweeping.order_queues()
+    score_recovery.order_queues()
 
 
 @shared_task(name="inspection.tasks.look_at_candidates")
 def look_at_candidates() -> None:
     """Replay new versions where that is asked, and let a night's version take over where it may."""
-    candidates.sweep()
+    auto_promotion.sweep()
 
 
 @shared_task(name="inspection.tasks.execute_replay")
@@ -44,4 +45,4 @@ def execute_replay(replay_id: int) -> None:
 @shared_task(name="inspection.tasks.shadow")
 def shadow() -> None:
     """Let challengers score the parts that came."""
-    shadows.sweep()
+    shadow_scoring.sweep()

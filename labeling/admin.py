@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
-from inspection.estimated_count import EstimatedPaginator
+from inspection.admin.estimated_paginator import EstimatedPaginator
 from labeling import queue
 from labeling.admin_defect_types import DefectTypeAdmin
 from labeling.admin_labels import LabelAdmin, LabelUndoAdmin, ReviewAdmin

@@ -16,8 +16,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
-from inspection.admin_inspections import KINDS
-from inspection.estimated_count import EstimatedPaginator
+from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.admin.inspections import KINDS
 from inspection.models import Inspection, Verdict
 from labeling import exporting, review
 from labeling.blindness import hidden_from

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from inspection.estimated_count import EstimatedPaginator
+from inspection.admin.estimated_paginator import EstimatedPaginator
 from inspection.models import Inspection
 from labeling.models import Skip
 from mltasks.admin.read_only import ReadOnlyAdmin

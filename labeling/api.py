@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from inspection.api_schema import INSPECTION_ID
+from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
 from labeling import grouping, queue, review, skipping
 from labeling.models import Claim, Label

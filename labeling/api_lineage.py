@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inspection.api_schema import INSPECTION_ID
+from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
 from labeling import blindness, lineage
 

@@ -13,8 +13,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Least, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from inspection.prepared import Prepared
 from labeling.models import Recheck, RecheckQuerySet, Skip
+from labeling.prepared_queries import Prepared
 from labeling.queue_looks import PERSON
 from labeling.rechecks import ADJUDICATE
 from labeling.waiting import skipped_since

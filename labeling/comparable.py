@@ -22,8 +22,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
-from inspection import embedding_parts
 from inspection.models import Inspection, Product, Verdict
+from inspection.scoring import part_embeddings
 from labeling import references
 from labeling.models import Label
 from labeling.waiting import in_order
@@ -126,7 +126,7 @@ def _draw(keys: Iterable[UUID], version: ModelVersion) -> int:
     parts = Inspection.objects.in_bulk(list(keys))
     for part in parts.values():
         # Before the lock: it takes a tenth of a second, and reviewers must not wait for it.
-        point = embedding_parts.point_of(part, scorers.scorer(version))
+        point = part_embeddings.point_of(part, scorers.scorer(version))
         _put_right(part.pk, point, version.space)
     return len(parts)
 
@@ -135,5 +135,5 @@ def _put_right(key: UUID, point: NDArray[np.float32] | None = None, space: str =
     with transaction.atomic():
         part = Inspection.objects.select_for_update(of=("self",), no_key=True).get(pk=key)
         if point is not None:
-            embedding_parts.keep(part, space, point)
+            part_embeddings.keep(part, space, point)
         references.mark(part)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from inspection.models import Product
-from inspection.part_identity import PartIdentities
+from inspection.products.part_identity import PartIdentities
 from labeling.pictured import pictured
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reports import version_comparison

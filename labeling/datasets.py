@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from inspection.models import Inspection, Product
-from inspection.part_identity import PartIdentities
+from inspection.products.part_identity import PartIdentities
 from labeling.models import Label, LabelQuerySet, Recheck, current_name
 from mltasks.models import DatasetSnapshot
 from mltasks.snapshots import snapshots
@@ -31,7 +31,7 @@ def samples(product: Product) -> list[Sample]:
     teaches nothing until it is settled.
 
     Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image whose part
-    id names no part (`inspection.part_identity`) has the group of its own file, and ``snapshots.freeze`` looks what it
+    id names no part (`part_identity`) has the group of its own file, and ``snapshots.freeze`` looks what it
     is like.
     """
     disputed = Recheck.objects.disputed().filter(inspection__product=product)

@@ -1,6 +1,6 @@
 """Near-identical parts that wait, to be judged together: claimed for one person at once, and judged claim by claim.
 
-Which parts are near-identical says `inspection.comparing`; all of a group refer to its first.
+Which parts are near-identical says `inspection.scoring.near_duplicates`; all of a group refer to its first.
 """
 
 from __future__ import annotations

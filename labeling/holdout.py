@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from inspection import lots
 from inspection.models import Inspection, Product
-from inspection.part_identity import PartIdentities
+from inspection.products import hash_sampling
+from inspection.products.part_identity import PartIdentities
 from labeling.models import Label
 
 # The first labels all teach: a fifth of so few measures nothing, and is missed.
@@ -46,7 +46,7 @@ def _drawn(product: Product, keys: Sequence[str], known: dict[str, bool]) -> boo
 
 def lot(product: Product, key: str) -> float:
     """A number in [0, 1) that follows from the product and a part's key alone."""
-    return lots.lot(f"holdout:{product.pk}:{key}".encode())
+    return hash_sampling.lot(f"holdout:{product.pk}:{key}".encode())
 
 
 def _begun(product: Product) -> bool:

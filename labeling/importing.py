@@ -10,7 +10,8 @@ from typing import BinaryIO
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from inspection import intake, storage
+from inspection.images import image_files
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull, Refusal, StoreUnavailable
 from labeling import earlier_labels, folder_bit_depth, holdout, review
@@ -174,7 +175,7 @@ def _hashed(batch: _Batch, entries: Iterable[Entry]) -> Iterable[tuple[Entry, st
     for entry in entries:
         try:
             with _opened(entry) as image:
-                yield entry, storage.sha256_of(image)
+                yield entry, image_files.sha256_of(image)
         except (Unreadable, OSError) as error:
             batch.run.summary.refused.append(Unfit(entry.name, Unreadable.code, str(error)))
 

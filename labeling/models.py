@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Verdict
-from inspection.words import verdict_word
+from inspection.models.choices import verdict_word
 from labeling.defect_types import DefectExample as DefectExample
 from labeling.defect_types import DefectType as DefectType
 from labeling.defect_types import current_name as current_name

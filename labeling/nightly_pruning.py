@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from inspection import removing_images
+from inspection.images import image_removal
+from inspection.images.image_removal import FOLDERS, Freed
 from inspection.models import Product
-from inspection.removing_images import FOLDERS, Freed
 from labeling.pruning import Aim, Batch, Position, prune
 
 # Of each minute: the worker scores what a crash left, too, and looks for near-duplicates.
@@ -41,7 +41,7 @@ def tick(now: datetime, *, seconds: float = SECONDS) -> tuple[int, Freed]:
         if time.monotonic() > end:
             break
     folder = folder_of(now)
-    return removed, freed if folder is None else freed + removing_images.sweep_folder(folder)
+    return removed, freed if folder is None else freed + image_removal.sweep_folder(folder)
 
 
 def folder_of(now: datetime) -> int | None:

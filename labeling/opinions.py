@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from inspection.models import Inspection, Verdict
-from inspection.policy import bands_of
-from inspection.rescoring import score_with
+from inspection.products.bands import bands_of
+from inspection.replay.rescoring import score_with
 from labeling.models import Recheck
 from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.vision.types import HOLDOUT

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from inspection import part_identity
 from inspection.models import Product
-from inspection.part_identity import PartIdentities
+from inspection.products import part_identity
+from inspection.products.part_identity import PartIdentities
 from labeling.datasets import standing_labels
 
 MOST = 5

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import F, OrderBy, Q
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from inspection.part_fields import part_id_text
+from inspection.products.part_identity import part_id_text
 
 # Parts that are looked up one by one.
 FEW = 2_000

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from inspection.models import Inspection, Product
-from inspection.part_identity import PartIdentities
+from inspection.products.part_identity import PartIdentities
 from labeling import part_id_notes
 from labeling.datasets import standing_labels, take_snapshot
 from mltasks.models import BackboneRun, DatasetSnapshot

@@ -17,7 +17,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from inspection import removing_images
+from inspection.images import image_removal
+from inspection.images.image_removal import Freed
 from inspection.models import (
     Embedding,
     Fingerprint,
@@ -28,8 +29,7 @@ from inspection.models import (
     ScoreMaps,
     Verdict,
 )
-from inspection.removed_parts import count_removed
-from inspection.removing_images import Freed
+from inspection.models.removed_parts import count_removed
 from labeling.models import Claim, DefectExample, Label, Recheck, Review, Skip
 from mltasks.models import BackboneRun, SnapshotItem
 
@@ -90,7 +90,7 @@ def prune(aim: Aim, after: Position | None = None) -> Iterator[Batch]:
         after = Position(*places[-1])
         keys = [key for _, key in places if key not in keep]
         found = _removable(keys, taught) if aim.dry_run else _remove(aim.product, keys, taught)
-        freed = _counted(found) if aim.dry_run else removing_images.remove_unnamed({it.sha256: it.name for it in found})
+        freed = _counted(found) if aim.dry_run else image_removal.remove_unnamed({it.sha256: it.name for it in found})
         yield Batch(len(places), len(found), freed, after)
 
 

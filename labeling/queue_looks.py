@@ -10,8 +10,8 @@ from django.db.models import BigIntegerField, Case, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
-from inspection.prepared import Given, Prepared
 from labeling.models import Claim
+from labeling.prepared_queries import Given, Prepared
 from labeling.waiting import PLACE, in_order, not_skipped, unclaimed
 
 PERSON = Given("person", BigIntegerField())

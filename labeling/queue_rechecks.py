@@ -10,8 +10,8 @@ from django.db.models import Case, Exists, When
 from django.db.models.expressions import Combinable
 
 from inspection.models import Inspection, Product
-from inspection.prepared import Prepared
 from labeling.models import Recheck, RecheckQuerySet
+from labeling.prepared_queries import Prepared
 from labeling.queue_looks import PERSON, PRODUCT
 from labeling.rechecks import ADJUDICATE
 from labeling.waiting import not_skipped, open_claims

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 from django.db import transaction
 
-from inspection import embedding_parts
 from inspection.models import Embedding, Inspection
-from inspection.nearest import nearest
-from inspection.part_identity import PartIdentities
+from inspection.products.part_identity import PartIdentities
+from inspection.scoring import part_embeddings
+from inspection.scoring.similar_parts import nearest
 from labeling import answering
 from labeling.models import DefectType, Label
 from mltasks.registry import registry
@@ -62,7 +62,7 @@ def most_alike(part: Inspection) -> References:
     point = Embedding.objects.filter(pk=part.pk).first()
     if point is None:
         return References(_why_not(part))
-    if embedding_parts.is_nowhere(point):
+    if part_embeddings.is_nowhere(point):
         return References(Compared.UNREADABLE)
     blind = answering.open_recheck(part) is not None
     with transaction.atomic():

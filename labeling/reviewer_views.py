@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from inspection.choice import chosen_product
+from inspection.web.selection import chosen_product
 from labeling import agreement, pace
 from labeling.models import Recheck
 from labeling.rechecks import ADJUDICATE

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from inspection import lots
 from inspection.models import Inspection
+from inspection.products import hash_sampling
 from labeling.models import Label, Recheck
 
 REPEAT_AFTER = timedelta(days=1)
@@ -34,7 +34,7 @@ def draw(part: Inspection, label: Label, reviewer: User) -> Recheck | None:
 
 def lot(inspection_id: UUID) -> float:
     """A number in [0, 1) that follows from the inspection's id alone: judged anew after an undo, it draws the same."""
-    return lots.lot(b"second look:" + inspection_id.bytes)
+    return hash_sampling.lot(b"second look:" + inspection_id.bytes)
 
 
 def _judged_before(label: Label) -> bool:

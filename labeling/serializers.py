@@ -8,8 +8,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inspection.api.serializers import InspectionSerializer, blinded
 from inspection.models import Inspection, Product, Verdict
-from inspection.serializers import InspectionSerializer, blinded
 from labeling import answering, blindness
 from labeling.grouping import MOST
 from labeling.models import Claim, Label, LabelUndo, Recheck, Skip, current_name

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection
-from inspection.words import verdict_word
+from inspection.models.choices import verdict_word
 from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
 from mltasks.vision.types import HOLDOUT

@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from inspection.choice import chosen_product
 from inspection.models import Inspection, Product
+from inspection.web.selection import chosen_product
 from labeling import type_guide, typing_defects
 from labeling.forms import types_of
 from labeling.models import DefectType

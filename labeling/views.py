@@ -15,10 +15,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from inspection.choice import chosen_product
-from inspection.history import TOLD_BY_MODEL
+from inspection.api.filters import TOLD_BY_MODEL
 from inspection.models import Inspection, Product
 from inspection.refusals import CannotScore
+from inspection.web.selection import chosen_product
 from labeling import answering, blindness, history, lineage, review
 from labeling.forms import HistoryForm, VerdictForm, types_of
 from labeling.models import Label, Recheck

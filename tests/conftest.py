@@ -45,7 +45,7 @@ def quick_passwords() -> Iterator[None]:
 def no_audit_by_chance() -> Iterator[None]:
     """Draw no part for audit whose product does not have all of them drawn: one in a hundred sure verdicts is, and a
     test that expects one would fail as often. tests/inspection/test_routing.py has the draw itself."""
-    from inspection import routing
+    from inspection.products import routing
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "audit_draw", lambda _: 0.999_999)

@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from inspection import intake
-from inspection.choice import chosen_product
+from inspection.intake import intake
 from inspection.models import Inspection, Product
 from inspection.refusals import Refusal
+from inspection.web.selection import chosen_product
 from mltasks.vision.data.image_header import ImageError
 from mltasks.web.access import needs, person
 from webapp import facts

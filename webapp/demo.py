@@ -14,8 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 
 from inspection.models import Product, Station
-from inspection.products import create_product
-from inspection.stations import create_station, new_key
+from inspection.products.products import create_product
+from inspection.products.stations import create_station, new_key
 from labeling.importing import import_images
 from labeling.models import Label
 from labeling.retraining import retrain

@@ -13,7 +13,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from inspection.models import Inspection, Product, RemovedParts, Station
-from inspection.part_identity import PartIdentities
+from inspection.products.part_identity import PartIdentities
 from labeling import backlog, history, nightly
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry

@@ -16,7 +16,7 @@ bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.whole('PORT', 8000, 1, 65535)}"
 # Two processes: one killed or recycled leaves one that answers. Scoring releases the GIL, so threads share its cores.
 workers = _env.whole("WEB_WORKERS", 2, 1, 64)
 worker_class = "webapp.buffering_worker.BufferingWorker"
-# More than `inspection.admission` lets wait for a score, so that people's pages and refusals never wait for one.
+# More than `inspection.intake.admission` lets wait for a score, so that people's pages and refusals never wait for one.
 threads = _env.whole("WEB_THREADS", min(256, 32 + cores()), 2, 256)
 # Connections of a process, slow and idle ones too.
 worker_connections = 500

@@ -188,7 +188,7 @@ BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
 
 # Who says what a product asks of its next champion
-PROMOTION_GATE = "inspection.promotion_gate.lines"
+PROMOTION_GATE = "inspection.promotion.gate_checks.lines"
 # Who says of which model a person's pages are at first
 FIRST_MODEL = "labeling.backlog.busiest_model"
 # Who says which parts a person judges without seeing what the model says
@@ -302,14 +302,14 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["mltasks.api.default_permission.SeesVersions"],
     "DEFAULT_PARSER_CLASSES": [
-        "inspection.parsers.JSONParser",
-        "inspection.parsers.FormParser",
-        "inspection.parsers.MultiPartParser",
+        "inspection.requests.parsers.JSONParser",
+        "inspection.requests.parsers.FormParser",
+        "inspection.requests.parsers.MultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.api.negotiation.Negotiation",
-    "DEFAULT_SCHEMA_CLASS": "inspection.api_schema.AutoSchema",
-    "EXCEPTION_HANDLER": "inspection.api_errors.handle",
+    "DEFAULT_SCHEMA_CLASS": "inspection.api.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "inspection.api.errors.handle",
     "DEFAULT_THROTTLE_RATES": {"station": env.text("STATION_RATE", "100/second")},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -14,9 +14,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
-from inspection.blind_parts import blind_parts
-from inspection.choice import chosen_product
 from inspection.models import Product
+from inspection.products.blind_parts import blind_parts
+from inspection.web.selection import chosen_product
 from labeling import backlog
 from labeling.rechecks import ADJUDICATE
 

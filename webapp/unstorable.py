@@ -33,7 +33,7 @@ class Utf8Request(WSGIRequest):
 
 
 class UnstorableMiddleware:
-    """Answers 400 for control characters and halves of surrogate pairs; JSON bodies are `inspection.parsers`'."""
+    """Answers 400 for control characters and halves of surrogate pairs; `inspection.requests.parsers` checks JSON."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

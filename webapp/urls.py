@@ -8,8 +8,8 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from inspection.predict_urls import predict_urlpatterns
-from inspection.unknown_address import UnknownAddress
+from inspection.api.unknown_address import UnknownAddress
+from inspection.api.urls import predict_urlpatterns
 from webapp import dashboard, shell
 from webapp.passwords import PasswordPage
 from webapp.policies import STYLES_IN_HTML
@@ -19,7 +19,7 @@ handler404 = "webapp.faults.not_found"
 handler500 = "webapp.faults.fault"
 
 _api: list[URLPattern | URLResolver] = [
-    path("", include("inspection.api_urls")),
+    path("", include("inspection.api.urls")),
     path("", include("labeling.api_urls")),
     path("models/", include("mltasks.api.urls")),
     path("<path:rest>", UnknownAddress.as_view()),

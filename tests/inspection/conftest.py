@@ -13,10 +13,11 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from inspection import intake, thumbnails
+from inspection.images import thumbnail_queue
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Station
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.inspection.pictures import jpeg
 
 POST_URL = "/api/v1/inspections/"
@@ -33,7 +34,7 @@ def own_addresses_and_folders(settings: Any, tmp_path: Path) -> Iterator[None]:
     yield
     cache.clear()
     # Before the next test has folders of its own
-    thumbnails.painter.finish()
+    thumbnail_queue.painter.finish()
 
 
 class Sender:

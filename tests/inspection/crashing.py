@@ -23,8 +23,9 @@ def main(step: str, file: str) -> None:
     import django
 
     django.setup()
-    from inspection import intake, leases, scoring
+    from inspection.intake import intake
     from inspection.models import Inspection, Station
+    from inspection.scoring import scoring, scoring_lease
 
     if step == "while the file is written":
         os.fsync = die
@@ -34,7 +35,7 @@ def main(step: str, file: str) -> None:
         scoring._outcome = die
     elif step == "in the sweeper":
         scoring._outcome = die
-        scoring.score(leases.take(Inspection.objects.all()) or sys.exit("nothing to score"))
+        scoring.score(scoring_lease.take(Inspection.objects.all()) or sys.exit("nothing to score"))
     with Path(file).open("rb") as image:
         intake.receive(image, station=Station.objects.get(), idempotency_key="crash-1")
 

@@ -14,10 +14,11 @@ from django.db import connection
 from django.test import Client
 from rest_framework_api_key.models import APIKey
 
-from inspection import estimated_count, ranking
-from inspection.authentication import KEY
-from inspection.estimated_count import EstimatedPaginator
+from inspection.admin import estimated_paginator
+from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.api.authentication import KEY
 from inspection.models import Inspection, PolicyChange, Product, Station, StationKey
+from inspection.products import queue_ranking
 from inspection.tasks import order_queue
 from tests.inspection.conftest import Receive, Sender
 from webapp.groups import make_groups
@@ -139,7 +140,7 @@ def test_another_order_of_the_queue_sends_a_worker(
             f"/admin/inspection/product/{product.pk}/change/",
             product_form(pick_strategy="random", reason="To compare."),
         )
-    assert sent == [ranking._send]
+    assert sent == [queue_ranking._send]
     order_queue()
     part.refresh_from_db()
     assert part.queue_time is not None
@@ -235,6 +236,6 @@ def test_long_lists_are_estimated(receive: Receive, product: Product, monkeypatc
         cursor.execute("ANALYZE inspection_inspection")
     rows = Inspection.objects.order_by("pk")
     assert EstimatedPaginator(rows, 2).count == 4
-    monkeypatch.setattr(estimated_count, "COUNTED", 3)
+    monkeypatch.setattr(estimated_paginator, "COUNTED", 3)
     assert EstimatedPaginator(rows, 2).count >= 3
     assert EstimatedPaginator(rows.filter(product=product), 2).count == 3

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from inspection.authentication import KEY
+from inspection.api.authentication import KEY
 from inspection.models import Product, Station
 from mltasks.vision.drawing.plates import PartKind
 from tests.browser import Login, Shoot

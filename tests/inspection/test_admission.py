@@ -10,8 +10,8 @@ from contextlib import ExitStack
 import pytest
 from django.db import connection
 
-from inspection import admission
-from inspection.admission import Admission
+from inspection.intake import admission
+from inspection.intake.admission import Admission
 from inspection.models import Inspection
 from inspection.refusals import Overloaded
 from tests.inspection.conftest import Sender, error_of

@@ -8,9 +8,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from inspection import uploads
 from inspection.models import Inspection, StationKey
-from inspection.stations import revoke
+from inspection.products.stations import revoke
+from inspection.requests import uploads
 from tests.inspection import pictures
 from tests.inspection.conftest import POST_URL, Sender, error_of
 

@@ -11,9 +11,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 
-from inspection import intake, storage, throttles
+from inspection.api import throttles
+from inspection.images import image_files
+from inspection.intake import intake
 from inspection.models import Inspection, Product
-from inspection.serializers import MOST_IMAGES
+from inspection.requests.form_serializers import MOST_IMAGES
 from tests.inspection.conftest import Sender, error_of
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion
@@ -44,8 +46,8 @@ def test_each_image_is_stored_scored_and_answered(sender: Sender, product: Produ
     assert [(one["file"], one["status"]) for one in results] == [("0.jpg", 201), ("1.jpg", 201), ("2.jpg", 201)]
     assert "score;dur=" in answer["Server-Timing"]
     rows = [Inspection.objects.get(pk=one["inspection"]["id"]) for one in results]
-    assert [row.image_sha256 for row in rows] == [storage.sha256_of(io.BytesIO(one)) for one in three()]
-    assert all(storage.image_path(row).read_bytes() == one for row, one in zip(rows, three(), strict=True))
+    assert [row.image_sha256 for row in rows] == [image_files.sha256_of(io.BytesIO(one)) for one in three()]
+    assert all(image_files.image_path(row).read_bytes() == one for row, one in zip(rows, three(), strict=True))
     assert (rows[0].part_id, rows[0].metadata) == ("A-1", {"lot": 7})
     assert rows[2].captured_at is not None and rows[2].captured_at.hour == 8
     assert all(row.verdict and row.defect_probability is not None for row in rows)

@@ -12,9 +12,10 @@ import pytest
 from django.db import connection
 from PIL import Image
 
-from inspection import comparing, storage, sweeping, thumbnails
-from inspection.bit_depths import StationBitDepth
+from inspection.images import image_files, thumbnail_queue
 from inspection.models import Inspection, Station
+from inspection.products.station_bit_depths import StationBitDepth
+from inspection.scoring import near_duplicates, score_recovery
 from mltasks.vision.data.decoding import decode
 from tests.inspection.conftest import Receive, Sender
 from tests.inspection.pictures import drawn, encoded
@@ -35,8 +36,8 @@ def as_eight_bits(size: Any = None) -> np.ndarray:
 
 
 def thumbnail_of(row: Inspection) -> np.ndarray:
-    thumbnails.painter.finish()
-    return np.asarray(Image.open(storage.thumbnail(row)))
+    thumbnail_queue.painter.finish()
+    return np.asarray(Image.open(image_files.thumbnail(row)))
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
@@ -102,7 +103,7 @@ def test_the_same_bytes_have_a_thumbnail_for_each_depth_and_all_are_removed(send
         thumbnail_of(row)
     assert len(list(settings.MEDIA_ROOT.rglob("thumbs/*/*.jpg"))) == 2
 
-    freed = storage.remove(row.image_name, row.image_sha256)
+    freed = image_files.remove(row.image_name, row.image_sha256)
 
     assert freed > row.image_bytes
     assert not list(settings.MEDIA_ROOT.rglob("*.*"))
@@ -115,14 +116,14 @@ def test_a_part_that_a_crash_left_behind_is_read_by_its_own_depth(tell: Any, rec
     names = ("image_name", "image_sha256", "image_format", "image_width", "image_height", "image_bytes", "bit_depth")
     Inspection.objects.create(product=row.product, station=row.station, **{name: getattr(row, name) for name in names})
 
-    assert sweeping.sweep() == 1
+    assert score_recovery.sweep() == 1
 
     assert np.array_equal(scorer.seen[0], scorer.seen[1])
 
 
 def test_fingerprints_are_taken_by_the_same_depth(receive: Receive) -> None:
     row = receive(frame(12))
-    taken, plain = comparing._taken(row), comparing._taken(receive(encoded(drawn().convert("L"), "PNG")))
+    taken, plain = near_duplicates._taken(row), near_duplicates._taken(receive(encoded(drawn().convert("L"), "PNG")))
 
     assert taken is not None and plain is not None
     assert np.abs(taken.texture.astype(float) - plain.texture.astype(float)).mean() < 0.1

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from inspection import image_locks, intake, removing_images, storage, thumbnails
+from inspection.images import image_files, image_locks, image_removal, thumbnail_queue
+from inspection.images.image_removal import Freed
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull
-from inspection.removing_images import Freed
 from mltasks.storage import version_store
 from tests.inspection.conftest import POST_URL, Sender, error_of
 from tests.inspection.pictures import jpeg
@@ -36,7 +37,7 @@ def test_an_image_is_in_the_bucket_before_its_row(
     there: list[str] = []
     record = intake._record
 
-    def watched(part: Any, image: Any, stored: storage.StoredImage, header: Any) -> Inspection:
+    def watched(part: Any, image: Any, stored: image_files.StoredImage, header: Any) -> Inspection:
         there.append(bucket.sha256(stored.name))
         return record(part, image, stored, header)
 
@@ -49,7 +50,7 @@ def test_an_image_is_in_the_bucket_before_its_row(
 
 def test_only_its_thumbnail_lies_on_the_machine_that_took_it(sender: Sender, settings: Any) -> None:
     sender.send()
-    thumbnails.painter.finish()
+    thumbnail_queue.painter.finish()
     assert [path.parent.parent.name for path in files(settings.MEDIA_CACHE_DIR)] == ["thumbs"]
     assert not files(settings.MEDIA_ROOT)
 
@@ -79,12 +80,12 @@ def test_another_machine_scores_with_a_version_it_had_to_fetch(
 
 
 def test_the_same_bytes_are_put_once_and_a_cut_object_again(bucket: SharedBucket) -> None:
-    name = storage.store(io.BytesIO(b"some bytes"), "PNG").name
+    name = image_files.store(io.BytesIO(b"some bytes"), "PNG").name
     bucket.write(name, b"other byte")  # of the same size: only a second look at the content could tell
-    storage.store(io.BytesIO(b"some bytes"), "PNG")
+    image_files.store(io.BytesIO(b"some bytes"), "PNG")
     assert bucket.read(name) == b"other byte"
     bucket.write(name, b"some")
-    storage.store(io.BytesIO(b"some bytes"), "PNG")
+    image_files.store(io.BytesIO(b"some bytes"), "PNG")
     assert bucket.read(name) == b"some bytes"
 
 
@@ -130,7 +131,7 @@ def test_a_full_cache_refuses_no_image(sender: Sender, settings: Any) -> None:
     settings.MIN_FREE_DISK_BYTES = 1 << 60
     assert sender.send().status_code == 201
     with pytest.raises(DiskFull):
-        storage.thumbnail(Inspection.objects.get())
+        image_files.thumbnail(Inspection.objects.get())
 
 
 def test_what_no_row_names_leaves_the_bucket(
@@ -141,10 +142,10 @@ def test_what_no_row_names_leaves_the_bucket(
     bucket.write(orphan, b"12345")
     bucket.write("images/ab/notes.txt", b"not ours")
 
-    assert removing_images.sweep_folder(0xAB) == Freed(), "It may be on its way into the database."
-    monkeypatch.setattr(removing_images, "SETTLED", -60.0)
-    assert removing_images.sweep_folder(0xAB, dry_run=True) == Freed(1, 5)
-    swept = sum((removing_images.sweep_folder(number) for number in range(removing_images.FOLDERS)), Freed())
+    assert image_removal.sweep_folder(0xAB) == Freed(), "It may be on its way into the database."
+    monkeypatch.setattr(image_removal, "SETTLED", -60.0)
+    assert image_removal.sweep_folder(0xAB, dry_run=True) == Freed(1, 5)
+    swept = sum((image_removal.sweep_folder(number) for number in range(image_removal.FOLDERS)), Freed())
 
     assert swept == Freed(1, 5) and sorted(bucket.names()) == sorted([named, "images/ab/notes.txt"])
 

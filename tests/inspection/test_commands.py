@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from inspection.authentication import KEY
+from inspection.api.authentication import KEY
 from inspection.models import Product, Station, StationKey
-from inspection.products import create_product
-from inspection.stations import create_station, new_key, revoke
+from inspection.products.products import create_product
+from inspection.products.stations import create_station, new_key, revoke
 from mltasks.models import RegisteredModel
 from mltasks.vision.serving.escape_guarantee import EscapePromise
 from tests.inspection.conftest import Sender

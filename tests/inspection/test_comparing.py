@@ -14,8 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from PIL import Image
 
-from inspection import comparing, ranking, storage, sweeping
+from inspection.images import image_files
 from inspection.models import Fingerprint, Inspection, Product
+from inspection.products import queue_ranking
+from inspection.scoring import near_duplicates, score_recovery
 from mltasks.vision.drawing.fields import smooth_noise, spectral_noise
 from tests.inspection.conftest import Receive
 from tests.labeling.threads import at_once
@@ -48,7 +50,7 @@ def test_a_run_of_shots_of_one_part_goes_behind_the_others(receive: Receive, pro
     again = [receive(photo(0, shot)) for shot in range(1, 4)]
     others = [receive(photo(seed)) for seed in range(1, 10)]
     assert in_order(product) == [first, *again, *others]
-    assert comparing.compare(product) == 13
+    assert near_duplicates.compare(product) == 13
     assert [judged(part) for part in again] == [1.0] * 3
     assert all(judged(part) < 0.5 for part in [first, *others])
     assert in_order(product)[-3:] == again
@@ -56,17 +58,17 @@ def test_a_run_of_shots_of_one_part_goes_behind_the_others(receive: Receive, pro
     for part in again:
         part.refresh_from_db()
         assert part.queue_time == part.received_at, "At its turn, and no later."
-    assert comparing.compare(product) == 0
+    assert near_duplicates.compare(product) == 0
 
 
 def test_a_repeat_knows_the_first_of_its_run(receive: Receive, product: Product) -> None:
     first = receive(photo(0))
     again = [receive(photo(0, shot)) for shot in range(1, 4)]
     others = [receive(photo(seed)) for seed in range(1, 10)]
-    comparing.compare(product)
+    near_duplicates.compare(product)
     later = receive(photo(0, 4))
     other = receive(photo(5, 1))
-    comparing.compare(product)
+    near_duplicates.compare(product)
     for part in [first, *again, *others, later, other]:
         part.refresh_from_db()
     assert {part.repeat_of for part in [*again, later]} == {first}
@@ -79,7 +81,7 @@ def test_a_part_like_a_settled_one_repeats_it(receive: Receive, product: Product
         receive(photo(seed))
     Inspection.objects.update(settled_at=timezone.now())
     again, new = receive(photo(3, 1)), receive(photo(70))
-    assert comparing.compare(product) == 2
+    assert near_duplicates.compare(product) == 2
     assert judged(again) == 1.0
     assert again.repeat_of is not None and again.repeat_of.settled_at is not None
     assert judged(new) < 0.5
@@ -89,20 +91,20 @@ def test_a_part_like_an_imported_one_repeats_it(receive: Receive, product: Produ
     for seed in range(10):
         receive(photo(seed), source=Inspection.Source.IMPORT, product=product)
     again = receive(photo(3, 1))
-    comparing.compare(product)
+    near_duplicates.compare(product)
     assert judged(again) == 1.0
 
 
 def test_images_are_read_once(receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(9):
         receive(photo(seed))
-    comparing.compare(product)
+    near_duplicates.compare(product)
     assert Fingerprint.objects.count() == 9
     late = receive(photo(5, 1))
     read: list[Inspection] = []
-    taken = comparing._taken
-    monkeypatch.setattr(comparing, "_taken", lambda part: read.append(part) or taken(part))
-    comparing.compare(product)
+    taken = near_duplicates._taken
+    monkeypatch.setattr(near_duplicates, "_taken", lambda part: read.append(part) or taken(part))
+    near_duplicates.compare(product)
     assert read == [late]
     assert judged(late) == 1.0
 
@@ -111,38 +113,38 @@ def test_an_image_that_is_gone_is_like_nothing(
     receive: Receive, product: Product, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = [receive(photo(seed)) for seed in range(9)]
-    storage.image_path(parts[4]).unlink()
-    assert comparing.compare(product) == 9
+    image_files.image_path(parts[4]).unlink()
+    assert near_duplicates.compare(product) == 9
     assert judged(parts[4]) < 0.1
     assert f"No fingerprint of {parts[4].pk}" in caplog.text
 
 
 def test_products_are_not_compared_with_each_other(receive: Receive, product: Product) -> None:
-    from inspection.products import create_product
+    from inspection.products.products import create_product
 
     other = create_product("tile")
     for seed in range(10):
         receive(photo(seed), product=other)
-    sweeping.order_queues()
+    score_recovery.order_queues()
     part = receive(photo(3, 1))
-    sweeping.order_queues()
+    score_recovery.order_queues()
     assert judged(part) == 0.0
 
 
 def test_a_long_queue_is_compared_over_several_looks(
     receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparing, "AT_ONCE", 4)
-    monkeypatch.setattr(sweeping, "LOOKS", 2)
+    monkeypatch.setattr(near_duplicates, "AT_ONCE", 4)
+    monkeypatch.setattr(score_recovery, "LOOKS", 2)
     parts = [receive(photo(seed)) for seed in range(10)]
     late = receive(photo(9, 1))
-    sweeping.order_queues()
+    score_recovery.order_queues()
     assert [part.pk for part in Inspection.objects.unjudged().order_by("received_at")] == [
         parts[8].pk,
         parts[9].pk,
         late.pk,
     ]
-    sweeping.order_queues()
+    score_recovery.order_queues()
     assert judged(late) == 1.0
     assert not Inspection.objects.unjudged().exists()
 
@@ -151,14 +153,14 @@ def test_a_verdict_given_meanwhile_is_left_alone(
     receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = [receive(photo(seed)) for seed in range(9)]
-    placeable = ranking.placeable
+    placeable = queue_ranking.placeable
 
     def settled_first(keys: list[object]) -> list[Inspection]:
         Inspection.objects.filter(pk=parts[0].pk).update(settled_at=timezone.now())
         return placeable(keys)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ranking, "placeable", settled_first)
-    comparing.compare(product)
+    monkeypatch.setattr(queue_ranking, "placeable", settled_first)
+    near_duplicates.compare(product)
     parts[0].refresh_from_db()
     assert parts[0].likeness is None
     assert judged(parts[1]) < 0.5
@@ -166,9 +168,9 @@ def test_a_verdict_given_meanwhile_is_left_alone(
 
 def test_nothing_new_costs_one_look_into_an_index(receive: Receive, product: Product) -> None:
     receive(photo(1))
-    sweeping.order_queues()
+    score_recovery.order_queues()
     with CaptureQueriesContext(connection) as asked:
-        assert comparing.compare(product) == 0
+        assert near_duplicates.compare(product) == 0
     assert len(asked) == 1
 
 
@@ -177,11 +179,11 @@ def test_workers_at_once_leave_one_order(receive: Receive, product: Product) -> 
     for seed in range(12):
         receive(photo(seed))
     again = receive(photo(2, 1))
-    at_once([partial(sweeping.order_queues) for _ in range(3)])
+    at_once([partial(score_recovery.order_queues) for _ in range(3)])
     assert judged(again) == 1.0
     assert in_order(product)[-1] == again
     product.refresh_from_db()
-    assert product.ranked_by == ranking.ranking_of(product)
+    assert product.ranked_by == queue_ranking.ranking_of(product)
     assert Fingerprint.objects.count() == 13
 
 
@@ -191,10 +193,17 @@ def test_the_strategy_that_was_chosen_last_wins(receive: Receive, product: Produ
 
     def choose() -> int:
         Product.objects.update(pick_strategy="diversity")
-        return ranking.rank_anew(product)
+        return queue_ranking.rank_anew(product)
 
-    at_once([partial(comparing.compare, product), choose, partial(ranking.rank_anew, product), sweeping.order_queues])
-    sweeping.order_queues()
+    at_once(
+        [
+            partial(near_duplicates.compare, product),
+            choose,
+            partial(queue_ranking.rank_anew, product),
+            score_recovery.order_queues,
+        ]
+    )
+    score_recovery.order_queues()
     for part in parts:
         part.refresh_from_db()
         assert part.queue_time is not None

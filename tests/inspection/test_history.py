@@ -12,8 +12,8 @@ from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from inspection.models import Inspection, Product
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.inspection.conftest import POST_URL, Sender, error_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

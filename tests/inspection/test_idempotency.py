@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from inspection import intake, scoring
+from inspection.intake import intake
 from inspection.models import Inspection, Product
-from inspection.stations import create_station
+from inspection.products.stations import create_station
+from inspection.scoring import scoring
 from tests.inspection.conftest import Receive, Sender, error_of
 from tests.inspection.pictures import jpeg
 

@@ -14,8 +14,8 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from inspection import lease_owners, leases, scoring
-from inspection.models import Inspection
+from inspection.models import Inspection, lease_owners
+from inspection.scoring import scoring, scoring_lease
 from tests.inspection.conftest import Sender, error_of
 
 KEY = {"Idempotency-Key": "shot-17"}
@@ -99,7 +99,7 @@ def test_a_slow_scorer_of_another_machine_is_not_robbed(sender: Sender, monkeypa
     thread = threading.Thread(target=send)
     thread.start()
     assert begun.wait(20)
-    time.sleep(leases.SILENCE.total_seconds() + 0.3)
+    time.sleep(scoring_lease.SILENCE.total_seconds() + 0.3)
     waiting = sender.send(headers=KEY)
     done.set()
     thread.join()

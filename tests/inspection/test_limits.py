@@ -13,9 +13,11 @@ from django.db import OperationalError
 from django.db.models import QuerySet
 from django.test import Client
 
-from inspection import intake, throttles, uploads
+from inspection.api import throttles
+from inspection.intake import intake
 from inspection.models import Inspection, Product
-from inspection.stations import create_station
+from inspection.products.stations import create_station
+from inspection.requests import uploads
 from tests.inspection.conftest import POST_URL, Sender, error_of
 
 

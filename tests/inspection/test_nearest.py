@@ -7,8 +7,8 @@ import pytest
 from django.db import connection, transaction
 
 from inspection.models import Embedding, Product
-from inspection.nearest import ITERATE, by_distance, nearest
-from inspection.products import create_product
+from inspection.products.products import create_product
+from inspection.scoring.similar_parts import ITERATE, by_distance, nearest
 from tests.inspection.points import chance, parts_at, toward
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from inspection import routing
+from inspection.api.serializers import InspectionSerializer
 from inspection.models import Inspection
-from inspection.routing import RoutingPolicy
-from inspection.serializers import InspectionSerializer
+from inspection.products import routing
+from inspection.products.routing import RoutingPolicy
 from mltasks.vision.types import Scores
 
 ABOVE = math.nextafter(1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspection import storage
+from inspection.images import image_files
 from inspection.models import Inspection, Product, Station
 from mltasks.vision.drawing.plates import PartKind
 from tests.inspection.conftest import POST_URL, Sender, error_of
@@ -76,7 +76,7 @@ def test_a_version_that_wants_small_images_does_not_blur_the_thumbnail(
 
 
 def test_it_refuses_when_the_file_is_gone(sender: Sender, url: str) -> None:
-    storage.image_path(Inspection.objects.get()).unlink()
+    image_files.image_path(Inspection.objects.get()).unlink()
     assert error_of(sender.get(f"{url}image/")) == (404, "image_missing")
 
 

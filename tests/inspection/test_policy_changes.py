@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import ProgrammingError, connection, transaction
 
-from inspection import products
 from inspection.models import PolicyChange, Product
-from inspection.policy_changes import RECORDED, signed
+from inspection.models.policy_changes import RECORDED, signed
+from inspection.products import products
 
 
 @pytest.fixture

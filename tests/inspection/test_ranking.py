@@ -11,8 +11,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from inspection import products, ranking, sweeping
 from inspection.models import Inspection, PickStrategy, Product, Station
+from inspection.products import products, queue_ranking
+from inspection.scoring import score_recovery
 from inspection.tasks import order_queue
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision.benchmarks.active_learning import pool_selection
@@ -100,18 +101,18 @@ def test_the_lines_share_of_defects_moves_the_turn(product: Product) -> None:
     )
     Product.objects.update(defect_rate=0.01)
     doubtful, sure = waiting(product, 0.95, model_version=version), waiting(product, 1 / 6, model_version=version)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     assert places(doubtful, sure) == [pytest.approx(0.5, abs=0.05), pytest.approx(0.01, abs=0.005)]
 
 
 def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
     sure, doubtful = waiting(product, 0.001), waiting(product, 1 / 6)
     settled = waiting(product, settled_at=timezone.now())
-    assert ranking.rank_anew(product) == 2
+    assert queue_ranking.rank_anew(product) == 2
     assert places(sure, doubtful) == [pytest.approx(0.005, abs=1e-4), pytest.approx(0.5)]
     product.pick_strategy = "novelty"
     products.change(product, by=None, reason="Novel parts first.")
-    assert ranking.rank_anew(product) == 2
+    assert queue_ranking.rank_anew(product) == 2
     assert places(sure, doubtful) == [pytest.approx(1 / 3)] * 2
     settled.refresh_from_db()
     assert settled.queue_time is None
@@ -120,94 +121,94 @@ def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
 @pytest.mark.parametrize("changes", [{"fn_cost": 50}, {"defect_rate": 0.1}, {"pick_strategy": "random"}])
 def test_it_follows_what_places_depend_on_and_nothing_else(product: Product, changes: dict[str, Any]) -> None:
     waiting(product)
-    assert ranking.rank_anew(product) == 1
+    assert queue_ranking.rank_anew(product) == 1
     Product.objects.update(name="Another", audit_share=0.5)
-    assert ranking.rank_anew(product) == 0
+    assert queue_ranking.rank_anew(product) == 0
     Product.objects.update(**changes)
-    assert ranking.rank_anew(product) == 1
+    assert queue_ranking.rank_anew(product) == 1
 
 
 def test_what_waits_is_ranked_anew_by_a_program_that_ranks_otherwise(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting(product)
-    ranking.rank_anew(product)
-    monkeypatch.setattr(ranking, "REVISION", ranking.REVISION + 1)
-    assert [ranking.rank_anew(product), ranking.rank_anew(product)] == [1, 0]
+    queue_ranking.rank_anew(product)
+    monkeypatch.setattr(queue_ranking, "REVISION", queue_ranking.REVISION + 1)
+    assert [queue_ranking.rank_anew(product), queue_ranking.rank_anew(product)] == [1, 0]
 
 
 def test_a_station_that_becomes_urgent_moves_what_waits(product: Product, station: Station) -> None:
     hurried, other = waiting(product, station=station), waiting(product)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     before = places(hurried, other)
     station.urgent = True
     station.save()
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     assert places(hurried, other) == [before[0] + 2, before[1]]
 
 
 def test_chance_draws_a_part_the_same_lot_again(product: Product) -> None:
     Product.objects.update(pick_strategy="random")
     parts = [waiting(product) for _ in range(5)]
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     first = places(*parts)
     Product.objects.update(ranked_by="")
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     assert places(*parts) == first
     assert len(set(first)) == 5
 
 
 def test_many_parts_are_ranked_in_batches(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "BATCH", 2)
+    monkeypatch.setattr(queue_ranking, "BATCH", 2)
     parts = [waiting(product, hours=number) for number in range(5)]
-    assert ranking.rank_anew(product) == 5
+    assert queue_ranking.rank_anew(product) == 5
     assert places(*parts) == [pytest.approx(5 / 14)] * 5
 
 
 def test_a_change_during_the_ranking_is_ranked_next(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     part = waiting(product)
-    place_all = ranking.place_all
+    place_all = queue_ranking.place_all
 
     def changed_meanwhile(*arguments: Any) -> None:
         place_all(*arguments)
         Product.objects.update(pick_strategy="novelty")
 
-    monkeypatch.setattr(ranking, "place_all", changed_meanwhile)
-    ranking.rank_anew(product)
+    monkeypatch.setattr(queue_ranking, "place_all", changed_meanwhile)
+    queue_ranking.rank_anew(product)
     monkeypatch.undo()
-    assert ranking.rank_anew(product) == 1
+    assert queue_ranking.rank_anew(product) == 1
     assert places(part) == [pytest.approx(1 / 3)]
 
 
 def test_a_change_saved_from_an_old_form_is_ranked(product: Product) -> None:
     waiting(product)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     form = Product.objects.get()
     Product.objects.update(pick_strategy="novelty")
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     products.change(form, by=None, reason="An old form.")
-    assert ranking.rank_anew(product) == 1
+    assert queue_ranking.rank_anew(product) == 1
 
 
 def test_the_sweep_goes_on_past_a_products_trouble(
     product: Product, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     part = waiting(products.create_product("tile"))
-    rank_anew = ranking.rank_anew
+    rank_anew = queue_ranking.rank_anew
 
     def broken(found: Product) -> int:
         if found == product:
             raise RuntimeError("no luck")
         return rank_anew(found)
 
-    monkeypatch.setattr(ranking, "rank_anew", broken)
-    assert sweeping.order_queues() > 0
+    monkeypatch.setattr(queue_ranking, "rank_anew", broken)
+    assert score_recovery.order_queues() > 0
     assert places(part) == [pytest.approx(5 / 14)]
     assert "The queue of Phone case could not be ordered" in caplog.text
 
 
 def test_the_hint_names_the_task() -> None:
-    assert order_queue.name == ranking.TASK
+    assert order_queue.name == queue_ranking.TASK
 
 
 def test_it_refuses_an_unknown_strategy(product: Product) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from inspection import storage, thumbnails
+from inspection.images import image_files, thumbnail_queue
+from inspection.images.image_removal import FOLDERS, Freed, remove_unnamed, sweep_folder
 from inspection.models import Inspection
-from inspection.removing_images import FOLDERS, Freed, remove_unnamed, sweep_folder
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
 
@@ -56,7 +56,7 @@ def test_it_removes_an_old_thumbnail_without_an_image(root: Path) -> None:
 
 def test_it_keeps_what_a_row_names_however_old(root: Path, receive: Receive) -> None:
     part = receive(jpeg())
-    thumbnails.painter.finish()
+    thumbnail_queue.painter.finish()
     age_all(root)
     before = {path for path in root.rglob("*") if path.is_file()}
     assert len(before) == 2
@@ -92,5 +92,5 @@ def test_a_removed_image_that_comes_again_is_stored_again(receive: Receive) -> N
     Inspection.objects.all().delete()
     assert remove_unnamed({part.image_sha256: part.image_name}).images == 1
     again = receive(jpeg())
-    with storage.open_image(again) as stored:
+    with image_files.open_image(again) as stored:
         assert stored.read() == jpeg()

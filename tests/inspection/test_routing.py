@@ -13,15 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspection.models import Reason, Verdict
-from inspection.routing import (
-    Decision,
-    LabelName,
-    ReasonName,
-    RoutingPolicy,
-    VerdictName,
-    audit_draw,
-    decide,
-)
+from inspection.products.routing import Decision, LabelName, ReasonName, RoutingPolicy, VerdictName, audit_draw, decide
 from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
 from mltasks.vision.serving.thresholds import cost_bands, promised_bands
 from mltasks.vision.types import Costs, Scores
@@ -181,6 +173,8 @@ def test_the_words_are_those_of_the_rows() -> None:
 
 
 def test_it_imports_neither_django_nor_torch() -> None:
-    script = "import inspection.routing, sys; print({'django', 'torch', 'numpy', 'openvino'} & set(sys.modules))"
+    script = (
+        "import inspection.products.routing, sys; print({'django', 'torch', 'numpy', 'openvino'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from inspection import storage, thumbnails
+from inspection.images import image_files, thumbnail_queue
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
 from mltasks.storage import atomic_files, object_store
@@ -27,14 +27,14 @@ def files(settings: Any, below: str = "images") -> list[Path]:
     return [path for path in (Path(settings.MEDIA_ROOT) / below).rglob("*") if path.is_file()]
 
 
-def store(content: bytes = b"some bytes") -> storage.StoredImage:
-    return storage.store(io.BytesIO(content), "PNG")
+def store(content: bytes = b"some bytes") -> image_files.StoredImage:
+    return image_files.store(io.BytesIO(content), "PNG")
 
 
 def test_it_names_a_file_by_its_content(settings: Any) -> None:
     stored = store()
     assert stored.name == f"images/{stored.sha256[:2]}/{stored.sha256}.png"
-    assert stored.sha256 == storage.sha256_of(io.BytesIO(b"some bytes"))
+    assert stored.sha256 == image_files.sha256_of(io.BytesIO(b"some bytes"))
     assert [path.read_bytes() for path in files(settings)] == [b"some bytes"]
     assert stored.size == 10
 
@@ -118,7 +118,7 @@ def test_it_removes_what_killed_processes_left(settings: Any) -> None:
     (drafts / "gone.draft").symlink_to("what was renamed after the folder was listed")
     hours_ago = time.time() - 2 * atomic_files.DRAFT_LIFE
     os.utime(old, (hours_ago, hours_ago))
-    assert storage.remove_old_drafts() == 1
+    assert image_files.remove_old_drafts() == 1
     assert young.exists()
     assert len(files(settings)) == 2
 
@@ -127,7 +127,7 @@ def test_a_second_upload_stores_no_second_file(receive: Receive, settings: Any) 
     first, second = receive(), receive()
     assert first.pk != second.pk
     assert first.image_name == second.image_name
-    thumbnails.painter.finish()
+    thumbnail_queue.painter.finish()
     assert len(files(settings)) == 1
     assert len(files(settings, "thumbs")) == 1
 
@@ -135,16 +135,16 @@ def test_a_second_upload_stores_no_second_file(receive: Receive, settings: Any) 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])
 def test_a_thumbnail_is_drawn_again(damage: Any, receive: Receive) -> None:
     inspection = receive()
-    path = storage.thumbnail(inspection)
+    path = image_files.thumbnail(inspection)
     drawn = path.read_bytes()
     damage(path)
-    assert storage.thumbnail(inspection) == path
+    assert image_files.thumbnail(inspection) == path
     assert len(path.read_bytes()) > len(drawn) // 2
 
 
 def test_a_thumbnail_is_drawn_behind_the_answer(receive: Receive, settings: Any) -> None:
     receive()
-    thumbnails.painter.finish()
+    thumbnail_queue.painter.finish()
     [drawn] = files(settings, "thumbs")
     assert drawn.stat().st_size > 500
 
@@ -159,7 +159,7 @@ def test_thumbnails_never_pile_up(settings: Any) -> None:
             goes_on.wait(10)
             return b"jpeg"
 
-    painter = thumbnails.Painter(waiting=3)
+    painter = thumbnail_queue.Painter(waiting=3)
     for number in range(10):
         painter.draw_soon(f"{number:064}", cast(Loaded, Slow()))
     assert begun.wait(10)
@@ -174,8 +174,8 @@ def test_a_thumbnail_that_cannot_be_drawn_costs_nothing_else(
     def full(*_: Any) -> Any:
         raise DiskFull("no room")
 
-    monkeypatch.setattr(storage, "store_thumbnail", full)
+    monkeypatch.setattr(image_files, "store_thumbnail", full)
     assert receive().state == "decided"
-    thumbnails.painter.finish()
+    thumbnail_queue.painter.finish()
     monkeypatch.undo()
     assert receive().state == "decided"

@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from inspection.models import Inspection, Product
-from inspection.part_identity import PartIdentities
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.part_identity import PartIdentities
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.inspection.conftest import POST_URL, Sender, error_of
 from tests.inspection.forms import image, post, text
 

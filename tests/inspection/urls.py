@@ -2,10 +2,10 @@
 
 from django.urls import include, path
 
-from inspection.predict_urls import predict_urlpatterns
-from inspection.unknown_address import UnknownAddress
+from inspection.api.unknown_address import UnknownAddress
+from inspection.api.urls import predict_urlpatterns
 
 urlpatterns = [
-    path("api/v1/", include([path("", include("inspection.api_urls")), path("<path:rest>", UnknownAddress.as_view())])),
+    path("api/v1/", include([path("", include("inspection.api.urls")), path("<path:rest>", UnknownAddress.as_view())])),
     path("", include(predict_urlpatterns)),
 ]

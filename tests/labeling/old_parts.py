@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.utils import timezone
 
-from inspection import storage
+from inspection.images import image_files
 from inspection.models import Embedding, Fingerprint, Inspection, Product, ScoreMaps, Verdict
 from labeling.pruning import Aim, Batch, prune
 from tests.labeling.conftest import make_part
@@ -24,8 +24,8 @@ POINT = [0.0] * 256
 def old_part(product: Product, *, content: bytes | None = None, age: timedelta = AGE, **fields: Any) -> Inspection:
     """A part that the model passed so long ago, with its image, its thumbnail and all that was kept of its scoring."""
     content = content or uuid4().bytes
-    stored = storage.store(io.BytesIO(content), "JPEG")
-    storage.store_thumbnail(stored.sha256, b"thumbnail of " + content)
+    stored = image_files.store(io.BytesIO(content), "JPEG")
+    image_files.store_thumbnail(stored.sha256, b"thumbnail of " + content)
     image = {"image_name": stored.name, "image_sha256": stored.sha256, "image_bytes": stored.size}
     part = make_part(product, **{"verdict": Verdict.PASS, **image, **fields})
     Inspection.objects.filter(pk=part.pk).update(received_at=timezone.now() - age)

@@ -13,11 +13,11 @@ def main() -> None:
     import django
 
     django.setup()
-    from inspection import removing_images
+    from inspection.images import image_removal
     from inspection.models import Product
     from tests.labeling.old_parts import pruned
 
-    removing_images.remove_unnamed = die
+    image_removal.remove_unnamed = die
     pruned(Product.objects.get())
 
 

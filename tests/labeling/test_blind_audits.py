@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from inspection import ranking
 from inspection.models import Inspection, Product
+from inspection.products import queue_ranking
 from labeling import grouping, queue
 from labeling.models import Claim, Recheck
 from labeling.rechecking import open_rechecks
@@ -156,7 +156,7 @@ def test_audits_stand_mixed_among_ordinary_parts(product: Product, strategy: str
         label = "FAIL" if probability > 0.17 else "PASS"
         part = make_part(product, reasons=[reason], label=label, defect_probability=probability, novelty=0.5)
         Inspection.objects.filter(pk=part.pk).update(received_at=start + timedelta(minutes=minute))
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     order = [part.reasons[0] for part in Inspection.objects.order_by("queue_time", "pk")]
     places = [place for place, reason in enumerate(order) if reason == "audit_sample"]
     assert len(places) == 20

@@ -14,8 +14,9 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from inspection import embedding_parts, intake
+from inspection.intake import intake
 from inspection.models import Embedding, Inspection, Product
+from inspection.scoring import part_embeddings
 from labeling import comparable, review
 from labeling.models import Label
 from mltasks.models import ModelVersion, TrainingRun
@@ -119,14 +120,14 @@ def test_an_image_that_is_gone_is_not_tried_again(
 ) -> None:
     part = make_part(product)
     assert (comparable.sweep(), comparable.sweep()) == (1, 0)
-    assert embedding_parts.is_nowhere(Embedding.objects.get(pk=part.pk))
+    assert part_embeddings.is_nowhere(Embedding.objects.get(pk=part.pk))
     assert caplog.text.count(f"{part.pk} can't be compared") == 1
 
 
 def test_a_label_from_before_the_verdict_is_put_right(champion: ModelVersion, product: Product, ada: User) -> None:
     part = make_part(product)
     review.correct(part, by=ada, verdict="FAIL")
-    embedding_parts.keep(part, "told", toward(0.1))
+    part_embeddings.keep(part, "told", toward(0.1))
     assert points() == {part.pk: ("told", None)}
     assert comparable.sweep() == 0
     assert points() == {part.pk: ("told", 1)}
@@ -193,8 +194,8 @@ def test_a_sweep_that_fails_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(comparable, "SETTLED", timedelta(0))
     imported(product, 2)
-    keep = embedding_parts.keep
-    monkeypatch.setattr(embedding_parts, "keep", lambda *_: 1 / 0)
+    keep = part_embeddings.keep
+    monkeypatch.setattr(part_embeddings, "keep", lambda *_: 1 / 0)
     assert comparable.sweep() == 0
-    monkeypatch.setattr(embedding_parts, "keep", keep)
+    monkeypatch.setattr(part_embeddings, "keep", keep)
     assert comparable.sweep() == 2

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Product
 from labeling import datasets, review
 from labeling.importing import ImportSummary, import_images

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from PIL import Image
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection
 from labeling import datasets, importing, review
 from labeling.importing import import_images

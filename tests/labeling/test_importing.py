@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Product
 from inspection.refusals import DiskFull
 from labeling import datasets, importing, review

@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from inspection.models import Inspection, Product
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from labeling import lineage, queue, review
 from labeling.datasets import samples, take_snapshot
 from labeling.models import Label

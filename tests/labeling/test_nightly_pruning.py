@@ -13,8 +13,8 @@ import pytest
 from django.conf import settings as project
 from django.utils import timezone
 
+from inspection.images.image_removal import FOLDERS, Freed
 from inspection.models import Inspection, Product, RemovedParts
-from inspection.removing_images import FOLDERS, Freed
 from labeling import nightly_pruning, tasks
 from labeling.nightly_pruning import folder_of, tick
 from tests.labeling.conftest import make_product

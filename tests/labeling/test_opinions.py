@@ -11,10 +11,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import CannotScore
-from inspection.rescoring import score_with
+from inspection.replay.rescoring import score_with
 from labeling.opinions import ASKED_AT_ONCE, opinions
 from tests.labeling.conftest import make_product
 from tests.pages.conftest import photos

@@ -12,10 +12,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from inspection import part_identity
-from inspection.judged import Learned
 from inspection.models import Inspection, Product
-from inspection.part_identity import PartIdentities, shares
+from inspection.products import part_identity
+from inspection.products.part_identity import PartIdentities, shares
+from inspection.replay.scored_parts import Learned
 from inspection.tasks import count_part_ids
 from labeling import datasets, holdout, part_id_notes, references
 from labeling.models import Label

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from inspection.models import Embedding, Fingerprint, Inspection, Product, RemovedParts, ScoreMaps
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from labeling import pruning, queue, review, skipping
 from labeling.models import Claim, DefectExample, DefectType, Label, LabelUndo, Skip
 from mltasks.models import BackboneRun, DatasetSnapshot, SnapshotItem

@@ -20,10 +20,11 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from inspection import image_locks, intake, removing_images, storage
+from inspection.images import image_files, image_locks, image_removal
+from inspection.images.image_removal import FOLDERS, Freed, sweep_folder
+from inspection.intake import intake
 from inspection.models import Inspection, Product, RemovedParts, Station
-from inspection.removing_images import FOLDERS, Freed, sweep_folder
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from labeling import pruning, review
 from labeling.models import Label
 from labeling.refusals import PartRemoved
@@ -96,15 +97,15 @@ def test_an_image_stays_while_intake_writes_its_row(
     product: Product, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_part(product, content=jpeg())
-    holds, freed = storage.holds, []
+    holds, freed = image_files.holds, []
 
-    def then_the_pruning(stored: storage.StoredImage) -> bool:
+    def then_the_pruning(stored: image_files.StoredImage) -> bool:
         there = holds(stored)
         [batches] = at_once([partial(pruned, product)])
         freed.extend(batch.freed for batch in batches)
         return there
 
-    monkeypatch.setattr(storage, "holds", then_the_pruning)
+    monkeypatch.setattr(image_files, "holds", then_the_pruning)
     part = receive(jpeg(), station)
     assert freed == [Freed()]
     assert list(Inspection.objects.all()) == [part]
@@ -211,5 +212,5 @@ def test_it_goes_on_where_it_stopped(product: Product) -> None:
 def test_the_locks_of_a_batch_fit_into_postgresqls_table(product: Product) -> None:
     names = {sha256_of(str(number).encode()): f"images/xx/{number}.jpg" for number in range(3000)}
     begun = time.monotonic()
-    assert removing_images.remove_unnamed(names) == Freed(3000, 0)
+    assert image_removal.remove_unnamed(names) == Freed(3000, 0)
     assert time.monotonic() - begun < 30

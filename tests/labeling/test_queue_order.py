@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from inspection import ranking
 from inspection.models import Inspection, Product, Station
+from inspection.products import queue_ranking
 from labeling import queue, review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.threads import at_once
@@ -34,13 +34,13 @@ def seen(reviewer: User, count: int, product: Product | None = None) -> list[Ins
 
 def test_the_doubtful_come_before_the_sure(product: Product, ada: User) -> None:
     sure, doubtful, unscored = waiting(product, 0.001, 2), waiting(product, 0.1, 1), waiting(product, None)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     assert seen(ada, 3) == [unscored, doubtful, sure]
 
 
 def test_an_old_part_comes_before_the_newest_doubt(product: Product, ada: User) -> None:
     doubtful, old = waiting(product, 1 / 6), waiting(product, 0.001, 25)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     assert seen(ada, 2) == [old, doubtful]
 
 
@@ -55,7 +55,7 @@ def test_parts_without_a_place_stand_where_they_arrived(product: Product, ada: U
 def test_an_urgent_stations_parts_come_first(product: Product, ada: User) -> None:
     station = Station.objects.create(product=product, name="line-1", urgent=True)
     doubtful, hurried = waiting(product, 1 / 6, 20), waiting(product, 0.001, station=station)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     assert seen(ada, 2) == [hurried, doubtful]
 
 
@@ -64,13 +64,13 @@ def test_urgent_parts_come_first_across_products(ada: User) -> None:
     station = Station.objects.create(product=tile, name="line-1", urgent=True)
     doubtful, hurried = waiting(plate, 1 / 6, 5), waiting(tile, 0.001, station=station)
     for product in (plate, tile):
-        ranking.rank_anew(product)
+        queue_ranking.rank_anew(product)
     assert seen(ada, 2) == [hurried, doubtful]
 
 
 def test_a_part_taken_back_waits_at_its_place(product: Product, ada: User) -> None:
     doubtful, sure = waiting(product, 1 / 6), waiting(product, 0.001, 1)
-    ranking.rank_anew(product)
+    queue_ranking.rank_anew(product)
     (first,) = seen(ada, 1)
     review.undo(review.standing_label(first) or pytest.fail("It has a label."), by=ada)
     assert seen(ada, 2) == [doubtful, sure]
@@ -85,7 +85,7 @@ def test_no_part_is_lost_or_seen_twice_while_the_queue_is_ranked_anew() -> None:
     def rank() -> list[Inspection]:
         for strategy in ("novelty", "diversity", "random", "expected_cost"):
             Product.objects.update(pick_strategy=strategy)
-            ranking.rank_anew(product)
+            queue_ranking.rank_anew(product)
         return []
 
     def work(person: User) -> list[Inspection]:

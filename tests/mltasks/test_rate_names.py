@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from inspection.replay_reading import HOLDOUT
+from inspection.replay.replay_report import HOLDOUT
 from mltasks.models import ModelVersion
 from mltasks.reports.figure_comparison import COMPARED
 from mltasks.reports.version_report import FIGURES

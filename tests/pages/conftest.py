@@ -15,9 +15,9 @@ from django.core.cache import cache
 from PIL import Image
 from playwright.sync_api import expect
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Station
-from inspection.products import create_product
+from inspection.products.products import create_product
 from labeling.models import DefectType
 from mltasks.vision.drawing.line import labeled_set
 from tests.pages.served import Served

@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route, expect
 
-from inspection import replay, shadow
 from inspection.models import Product
+from inspection.promotion import shadow_scoring
+from inspection.replay import replay
 from labeling import review
 from labeling.models import DefectType
 from labeling.pretraining import pretrain
@@ -55,9 +56,9 @@ def pages(
     runs.filter(pk=second.run_id).update(state="failed", error="The machine has not enough memory.", stage="Failed")
     runs.filter(pk=doubting.run_id).update(state="running", progress=0.4, stage="fold 1 of 2, epoch 3", epochs=EPOCHS)
     replay.execute(replay.start(doubting, hint=False))
-    shadow.challenge(second, by=None)
+    shadow_scoring.challenge(second, by=None)
     receive("P-9")
-    assert shadow.sweep() == 1
+    assert shadow_scoring.sweep() == 1
     make_version(product, champion=True)
     person = make_person("mia", "quality manager")
     User.objects.filter(pk=person.pk).update(is_staff=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Station
 from mltasks.models import ModelVersion
 from mltasks.vision.export.learn import Learned

@@ -10,7 +10,7 @@ from django.test import Client
 from playwright.sync_api import Page, Response, expect
 
 from inspection.models import Inspection
-from inspection.stations import new_key
+from inspection.products.stations import new_key
 from labeling import review
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive

@@ -10,8 +10,11 @@ from django.contrib.auth.models import User
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from inspection import intake, products, replay, shadow
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Replay, Station
+from inspection.products import products
+from inspection.promotion import shadow_scoring
+from inspection.replay import replay
 from labeling import review
 from labeling.retraining import retrain
 from mltasks.models import ModelVersion, TrainingRun
@@ -127,7 +130,7 @@ def test_two_candidates_go_their_way(
     live = send(station, 99, 4, 2, 2)
     say(live, ada)
     assert {part.model_version for part, _ in live} == {better}
-    assert shadow.sweep() == 8
+    assert shadow_scoring.sweep() == 8
     expect(page.get_by_text("It has scored 8 live parts, too few to say")).to_be_visible()
     expect(page.get_by_role("heading", name="The newest parts on which they differ")).to_be_visible()
     shoot(page, "challenger")

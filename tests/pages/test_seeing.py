@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Product, ScoreMaps, Station
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive

@@ -14,8 +14,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from inspection import products, replay, shadow
 from inspection.models import Inspection, Product, Reason, Replay
+from inspection.products import products
+from inspection.promotion import shadow_scoring
+from inspection.replay import replay
 from labeling import queue, review
 from labeling.importing import import_images
 from labeling.models import DefectExample, Label
@@ -164,7 +166,7 @@ def _replayed(plant: Plant) -> None:
     for queued in Replay.objects.unfinished():  # a sweep was quicker
         replay.execute(queued)
     replay.execute(replay.start(version, by=plant.people[MANAGER], hint=False))
-    shadow.challenge(version, by=plant.people[MANAGER])
+    shadow_scoring.challenge(version, by=plant.people[MANAGER])
     let_pass(hours=9)
 
 
@@ -185,7 +187,7 @@ def _afternoon(plant: Plant) -> None:
     products.change(plant.product, by=plant.people[REVIEWERS[0]], reason="Looks cost half an hour a shift.")
     for part in [*scratched(15, 24), *line(11, 40)]:
         plant.receive(part, every=20)
-    with patch("inspection.scoring._outcome", side_effect=OSError("The version's graph could not be read.")):
+    with patch("inspection.scoring.scoring._outcome", side_effect=OSError("The version's graph could not be read.")):
         plant.receive(line(10, 1)[0], every=20)
     for part in line(13, 12):
         plant.receive(part, every=20)

@@ -11,10 +11,10 @@ import numpy as np
 from django.contrib.auth.models import Group, User
 from PIL import Image
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Product, Station
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from labeling.models import DefectType
 from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import demo_line

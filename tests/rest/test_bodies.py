@@ -8,8 +8,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.labeling.conftest import make_part, make_product
 
 pytestmark = pytest.mark.django_db

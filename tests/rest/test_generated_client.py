@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command
 
 from inspection.models import Inspection
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.inspection.pictures import jpeg
 
 # A script of a user: only the generated package, the address, the key and two images.

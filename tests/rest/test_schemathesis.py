@@ -14,10 +14,10 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
-from inspection import intake
+from inspection.intake import intake
 from inspection.models import Inspection, Station
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from labeling import queue
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion

@@ -11,7 +11,7 @@ from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from inspection.models import Product
-from inspection.products import create_product
+from inspection.products.products import create_product
 from mltasks.models import Approval
 from mltasks.registry import registry
 from tests.trained import MakeVersion

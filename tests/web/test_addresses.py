@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from inspection.models import Inspection
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from tests.inspection.pictures import jpeg
 from tests.labeling.conftest import make_product
 

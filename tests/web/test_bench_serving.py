@@ -15,9 +15,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from inspection import intake, storage
+from inspection.images import image_files
+from inspection.intake import intake
 from inspection.models import Inspection
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from tests.labeling.conftest import make_product
 from webapp.bench_serving import ours, parts, plot
 from webapp.bench_serving import soak as soaking
@@ -116,7 +117,7 @@ def test_it_sees_a_part_that_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     load = Load(1, answers=[(number, {"id": str(one.pk)}) for number, one in enumerate(made)])
     assert ours.lost(load, paths) == 0
     # One file is damaged, one part was answered as another, one row is gone.
-    storage.image_path(made[0]).write_bytes(b"other")
+    image_files.image_path(made[0]).write_bytes(b"other")
     load.answers[1] = (2, {"id": str(made[1].pk)})
     Inspection.objects.filter(pk=made[2].pk).delete()
     assert ours.lost(load, paths) == 3

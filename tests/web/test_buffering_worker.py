@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from inspection.models import Inspection
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.inspection.pictures import jpeg
 from tests.pages.served import Served
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from inspection.products import create_product
-from inspection.stations import create_station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
 from tests.pages.served import Served
 from webapp.bench_mutated.mutations import Mutations
 from webapp.bench_mutated.run import MOST_MEMORY, post_all

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
-from inspection.products import create_product
+from inspection.products.products import create_product
 from labeling import queue, review
 from labeling.models import Claim, DefectType, Label
 from mltasks.models import TrainingRun

@@ -14,9 +14,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from inspection import intake, storage
+from inspection.images import image_files
+from inspection.intake import intake
 from inspection.models import Inspection
-from inspection.products import create_product
+from inspection.products.products import create_product
 from mltasks.registry import scorers
 from mltasks.storage import version_store
 from tests.inspection.pictures import jpeg
@@ -107,7 +108,7 @@ def test_an_installation_moves_into_a_bucket(
     bucket.write(f"versions/{version.bundle}.tar", b"damaged")
     call_command("fill_store", replace=True)
     bucket.another_machine()
-    assert storage.open_image(part).read() == jpeg()
+    assert image_files.open_image(part).read() == jpeg()
     assert scorers.scorer(version).sha256 == version.sha256
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from inspection.models import Product, Reason, Station
-from inspection.products import create_product
+from inspection.products.products import create_product
 from labeling import queue, review
 from labeling.models import DefectType
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
 from inspection.models import Inspection
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from labeling.models import Label
 from tests.inspection.pictures import jpeg
 from tests.labeling.conftest import make_part, make_product

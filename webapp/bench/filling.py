@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 
 from inspection.models import Product, Station
-from inspection.products import create_product
+from inspection.products.products import create_product
 from labeling.models import DefectType
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 from mltasks.vision.benchmarks.printing import Say

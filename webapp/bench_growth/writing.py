@@ -17,11 +17,12 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from inspection import intake, scoring
+from inspection.images.image_files import StoredImage
+from inspection.intake import intake
 from inspection.models import Inspection, Station
-from inspection.routing import Decision
-from inspection.scoring import Outcome
-from inspection.storage import StoredImage
+from inspection.products.routing import Decision
+from inspection.scoring import scoring
+from inspection.scoring.scoring import Outcome
 from mltasks.models import ModelVersion
 from mltasks.vision.data.image_header import ImageHeader
 from mltasks.vision.types import DIMENSIONS, Scores

@@ -46,8 +46,8 @@ def run(folder: Path, count: int, seconds: float) -> int:
 
 
 def _replayed(candidate: ModelVersion, count: int) -> list[str]:
-    from inspection import replay
     from inspection.models import Replay, Rescore
+    from inspection.replay import replay
 
     keys = stored.newest(count)
     before = _alone(candidate, keys[:ALONE])
@@ -76,7 +76,7 @@ def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
     """Parts a second: read, decoded and scored, as many at a time as a replay does, with no row written."""
     from django.conf import settings
 
-    from inspection import storage
+    from inspection.images import image_files
     from inspection.models import Inspection
     from mltasks.registry import scorers
 
@@ -84,7 +84,7 @@ def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
     rows = list(Inspection.objects.filter(pk__in=keys))
 
     def score(part: Inspection) -> None:
-        scorer.score([storage.load_image(part, scorer.input_size).array(scorer.input_size)])
+        scorer.score([image_files.load_image(part, scorer.input_size).array(scorer.input_size)])
 
     with ThreadPoolExecutor(settings.SCORING_IMAGES) as threads:
         list(threads.map(score, rows[:16]))
@@ -135,19 +135,19 @@ def _challenged(
     site: ours.Ours, candidate: ModelVersion, crops: Sequence[Path], headers: dict[str, str], seconds: float
 ) -> list[str]:
     """A station's latency by turns without and with a challenger, each four times."""
-    from inspection import shadow
     from inspection.models import Rescore
+    from inspection.promotion import shadow_scoring
 
     taken: dict[bool, list[float]] = {False: [], True: []}
     scored = Rescore.objects.live().count()
     for turn in range(8):
         challenged = turn % 4 in (1, 2)  # without, with, with, without: what drifts falls on both
-        running = shadow.challenge(candidate, by=None) if challenged else None
+        running = shadow_scoring.challenge(candidate, by=None) if challenged else None
         time.sleep(6.0)  # the worker looks every five seconds
         load = post(site.url, crops, 2, seconds, headers, rate=PACE)
         taken[challenged] += load.taken
         if running is not None:
-            shadow.end(running, by=None)
+            shadow_scoring.end(running, by=None)
             time.sleep(3.0)
     middle = {name: float(np.percentile(some, 50)) for name, some in taken.items()}
     for name, some in taken.items():

@@ -88,7 +88,7 @@ def site(folder: Path, say: Say) -> Iterator[Ours]:
 
 def lost(load: Load, images: Sequence[Path]) -> int:
     """How many of the answered parts are not in PostgreSQL, or not on disk with the bytes that were sent."""
-    from inspection import storage
+    from inspection.images import image_files
     from inspection.models import Inspection
 
     sent = [hashlib.sha256(path.read_bytes()).hexdigest() for path in images]
@@ -101,15 +101,15 @@ def lost(load: Load, images: Sequence[Path]) -> int:
             gone += 1
             continue
         if row.image_name not in on_disk:
-            with storage.open_image(row) as stored:
+            with image_files.open_image(row) as stored:
                 on_disk[row.image_name] = hashlib.sha256(stored.read()).hexdigest() == sent[number]
         gone += not on_disk[row.image_name]
     return gone
 
 
 def _prepared(say: Say) -> dict[str, str]:
-    from inspection.products import create_product
-    from inspection.stations import create_station
+    from inspection.products.products import create_product
+    from inspection.products.stations import create_station
     from labeling.importing import import_images
     from labeling.retraining import retrain
     from mltasks.models import TrainingRun

@@ -10,9 +10,9 @@ from django import template
 from django.utils.translation import gettext as _
 
 from inspection.models import Product
-from inspection.policy import bands_of
-from inspection.sample_size import is_enough
-from inspection.words import verdict_word
+from inspection.models.choices import verdict_word
+from inspection.products.bands import bands_of
+from inspection.replay.sample_size import is_enough
 from mltasks.models import ModelVersion
 from mltasks.vision.stats.intervals import Estimate
 

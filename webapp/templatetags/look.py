@@ -16,8 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inspection import words
-from inspection.models import Inspection, Reason
+from inspection.models import Inspection, Reason, choices
 from labeling.models import DefectType
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.reports import report_text
@@ -55,7 +54,7 @@ def verdict(value: str | None, size: str = "") -> SafeString:
 @register.filter
 def verdict_word(value: str) -> str:
     """A verdict's word in the reader's language."""
-    return words.verdict_word(value)
+    return choices.verdict_word(value)
 
 
 @register.simple_tag

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import PickStrategy
-from inspection.products import create_product
+from inspection.products.products import create_product
 
 SETTINGS = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy")
 

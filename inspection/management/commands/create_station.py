@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 
 
 class Command(BaseCommand):

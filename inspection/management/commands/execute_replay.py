@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from inspection import replay
 from inspection.models import Replay
+from inspection.replay import replay
 from mltasks.management.commands import execute_run
 from mltasks.runs.lease import RunLease
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inspection import replay as replaying
 from inspection.models import Replay
+from inspection.replay import replay
 from mltasks.models import ModelVersion
 from mltasks.reports.report_files import find_version
 from mltasks.runs.terminal import with_bar
@@ -26,8 +26,8 @@ class Command(BaseCommand):
         """Product, version, the stretch, and whether a worker does it."""
         parser.add_argument("product", help="slug of the product")
         parser.add_argument("version", type=int, help="number of the version")
-        parser.add_argument("--days", type=int, default=replaying.DAYS, help="how far back (default %(default)s)")
-        parser.add_argument("--most", type=int, default=replaying.MOST, help="at most so many (default %(default)s)")
+        parser.add_argument("--days", type=int, default=replay.DAYS, help="how far back (default %(default)s)")
+        parser.add_argument("--most", type=int, default=replay.MOST, help="at most so many (default %(default)s)")
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id's id")
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
@@ -37,10 +37,10 @@ class Command(BaseCommand):
         except ModelVersion.DoesNotExist:
             raise CommandError(f"{product!r} has no version {version}.") from None
         try:
-            run = replaying.start(candidate, days=days, most=most, hint=queue)
-        except replaying.ReplayRefused as error:
+            run = replay.start(candidate, days=days, most=most, hint=queue)
+        except replay.ReplayRefused as error:
             raise CommandError(str(error)) from None
         self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
 
     def _execute(self, run: Replay) -> Replay:
-        return with_bar(run, lambda progress: replaying.execute(run, progress), self.stderr)
+        return with_bar(run, lambda progress: replay.execute(run, progress), self.stderr)

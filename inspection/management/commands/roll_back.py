@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inspection.management.commands.promote import person
+from mltasks.management.commands.promote import person
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.registry import registry
 from mltasks.reports.report_files import find_version

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from inspection import removing_images
+from inspection.images import image_removal
+from inspection.images.image_removal import FOLDERS, Freed
 from inspection.models import Product
-from inspection.removing_images import FOLDERS, Freed
 from labeling.pruning import BATCH, Aim, candidates, prune
 from mltasks.storage.store_errors import StoreAway
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
     def _sweep(self, *, dry_run: bool) -> None:
         freed = Freed()
         for number in tqdm(range(FOLDERS), unit="folder", desc="Files that nothing names"):
-            freed += removing_images.sweep_folder(number, dry_run=dry_run)
+            freed += image_removal.sweep_folder(number, dry_run=dry_run)
         done = "would be removed" if dry_run else "removed"
         self.stdout.write(f"Files that nothing named for a day: {_images(freed)} {done}.")
 

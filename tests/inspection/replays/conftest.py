@@ -11,8 +11,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
-from inspection import evidence
 from inspection.models import Inspection, Product, Replay, Rescore
+from inspection.replay import replay_metrics
 from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, SnapshotItem, TrainingRun
 from mltasks.registry import registry
 
@@ -99,7 +99,7 @@ def replayed(candidate: ModelVersion, *parts: Inspection, **fields: Any) -> Repl
         parts=[part.pk for part in parts],
         **fields,
     )
-    row.figures = evidence.of(row)
+    row.figures = replay_metrics.of(row)
     row.state, row.finished_at = Replay.State.SUCCEEDED, timezone.now()
     row.save()
     return row

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
-from inspection.replay_reading import ReplayReading
+from inspection.replay.replay_report import ReplayReading
 from mltasks.models import ModelVersion
 from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, replayed, taught
 

@@ -8,8 +8,9 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection, transaction
 
-from inspection import promotion_gate, record, replay
 from inspection.models import Product
+from inspection.promotion import audit_log, gate_checks
+from inspection.replay import replay
 from mltasks.models import EvaluationReport, ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.registry import gate, registry
 from mltasks.registry.gate import Line
@@ -36,12 +37,12 @@ def ask(product: Product, **policy: Any) -> None:
 
 
 def line(name: str, version: ModelVersion, by: Any = None) -> Line:
-    lines = promotion_gate.lines(version, registry.champion(version.model), by)
+    lines = gate_checks.lines(version, registry.champion(version.model), by)
     return next(one for one in lines if one.name == name)
 
 
 def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVersion) -> None:
-    lines = promotion_gate.lines(candidate, registry.champion(candidate.model), None)
+    lines = gate_checks.lines(candidate, registry.champion(candidate.model), None)
     assert [one.name for one in lines] == [
         *("labels", "replay", "recall", "champion_recall", "cost", "escapes", "reproducible", "second_person")
     ]
@@ -53,7 +54,7 @@ def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVer
 
 def test_nothing_of_a_comparison_is_asked_of_the_first_version(product: Product) -> None:
     first = make_version(product)
-    lines = promotion_gate.lines(first, None, None)
+    lines = gate_checks.lines(first, None, None)
     assert not any(one.asked for one in lines) and gate.state(lines) == "nothing_asked"
     promotion = registry.promote(first, by=None, reason="The first.")
     assert [one["name"] for one in promotion.gate] == [one.name for one in lines]
@@ -61,14 +62,14 @@ def test_nothing_of_a_comparison_is_asked_of_the_first_version(product: Product)
 
 def test_where_nothing_is_asked_the_gate_is_not_called_open(product: Product, candidate: ModelVersion) -> None:
     ask(product)
-    lines = promotion_gate.lines(candidate, registry.champion(candidate.model), None)
+    lines = gate_checks.lines(candidate, registry.champion(candidate.model), None)
     assert gate.state(lines) == "nothing_asked"
     assert registry.promote(candidate, by=None, reason="Nobody asks.").override == ""
 
 
 def test_what_does_not_hold_comes_first(product: Product, candidate: ModelVersion) -> None:
     ask(product, gate_labels=20, gate_cost=True, gate_replay=True)
-    lines = gate.worst_first(promotion_gate.lines(candidate, registry.champion(candidate.model), None))
+    lines = gate.worst_first(gate_checks.lines(candidate, registry.champion(candidate.model), None))
     assert [one.name for one in lines][:3] == ["replay", "cost", "labels"]
     assert gate.state(lines) == "closed"
 
@@ -84,7 +85,7 @@ def test_a_model_without_a_product_has_no_gate(candidate: ModelVersion) -> None:
     alone = RegisteredModel.objects.create(name="alone")
     ModelVersion.objects.filter(pk=candidate.pk).update(model=alone)
     candidate.refresh_from_db()
-    assert promotion_gate.lines(candidate, None, None) == []
+    assert gate_checks.lines(candidate, None, None) == []
 
 
 def test_labels(product: Product, candidate: ModelVersion) -> None:
@@ -263,7 +264,7 @@ def test_the_record_has_it_all_and_never_changes(
             for change in (f"UPDATE {table} SET created_at = now()", f"DELETE FROM {table}"):  # noqa: S608
                 with pytest.raises(Error, match="Cannot update or delete"), transaction.atomic():
                     cursor.execute(change)
-    words = [entry.words for entry in record.entries(product)]
+    words = [entry.words for entry in audit_log.entries(product)]
     assert sorted(words) == sorted(
         [
             "The product began, with these values",
@@ -275,5 +276,5 @@ def test_the_record_has_it_all_and_never_changes(
             "Version 2 verified, looked at by its hashes: WRONG",
         ]
     )
-    older = record.entries(product, before=Promotion.objects.earliest("created_at").created_at)
+    older = audit_log.entries(product, before=Promotion.objects.earliest("created_at").created_at)
     assert [entry.words for entry in older] == ["The product began, with these values"]

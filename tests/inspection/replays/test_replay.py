@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from inspection import replay, rescoring
 from inspection.models import Inspection, Product, Replay, Rescore
+from inspection.replay import replay, rescoring
 from mltasks.models import ModelVersion
 from mltasks.runs.lease import RunNotAvailable
 from tests.inspection.conftest import Receive

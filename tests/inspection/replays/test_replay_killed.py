@@ -12,8 +12,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from inspection import replay
 from inspection.models import Inspection, Product, Replay, Rescore
+from inspection.replay import replay
 from mltasks.runs import supervision
 from tests.inspection.conftest import Receive
 from tests.mltasks.test_supervising import wait_for

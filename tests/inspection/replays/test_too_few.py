@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.template.loader import render_to_string
 
-from inspection import challenger_reading, replay, replay_queue, shadow
 from inspection.models import Product, Replay
-from inspection.replay_reading import ReplayReading
+from inspection.promotion import challenger_report, shadow_scoring
+from inspection.replay import replay, replay_queue
+from inspection.replay.replay_report import ReplayReading
 from mltasks.models import ModelVersion, TrainingRun
 from tests.inspection.replays.conftest import DOUBT, FAIL, PASS, Part, make_version, replayed, rescore
 from webapp.templatetags.charts import judged_interval
@@ -30,13 +31,13 @@ def test_below_fifty_judged_parts_a_replay_gives_one_sentence(
 
 
 def test_a_challenger_speaks_from_fifty_parts_on(part: Part, candidate: ModelVersion) -> None:
-    running = shadow.challenge(candidate, by=None)
+    running = shadow_scoring.challenge(candidate, by=None)
     for _ in range(49):
         rescore(candidate, part(PASS, None, "PASS", verdict="PASS"), PASS, "shadow")
-    read = challenger_reading.read(running)
+    read = challenger_report.read(running)
     assert not read.agreement_is_known and read.too_few.startswith("49 judged parts")
     rescore(candidate, part(PASS, None, "PASS", verdict="PASS"), PASS, "shadow")
-    read = challenger_reading.read(running)
+    read = challenger_report.read(running)
     assert read.agreement_is_known and not read.too_few
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from inspection import rescoring, sweeping
 from inspection.models import Inspection
+from inspection.replay import rescoring
+from inspection.scoring import score_recovery
 from mltasks.models import ModelVersion
 from tests.inspection.conftest import Receive, Sender, error_of
 from tests.inspection.pictures import damaged_jpeg, jpeg, short_jpeg
@@ -55,7 +56,7 @@ def test_a_part_that_a_crash_left_behind_is_routed_alike(champion: bool, tell: A
     stored = ("image_name", "image_sha256", "image_format", "roi", "image_width", "image_height", "image_bytes")
     left = Inspection.objects.create(product=row.product, **{name: getattr(row, name) for name in stored})
 
-    assert sweeping.sweep() == 1
+    assert score_recovery.sweep() == 1
 
     left.refresh_from_db()
     assert (left.verdict, left.reasons) == (row.verdict, row.reasons)

@@ -12,9 +12,10 @@ from django.db import OperationalError
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
-from inspection import intake, scoring, storage, sweeping
-from inspection.models import Embedding, Inspection, Product
-from inspection.score_maps import ScoreMaps
+from inspection.images import image_files
+from inspection.intake import intake
+from inspection.models import Embedding, Inspection, Product, ScoreMaps
+from inspection.scoring import score_recovery, scoring
 from mltasks.vision.serving.scorer import Look
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.told import Told, scores
@@ -57,8 +58,8 @@ def test_a_missing_file_sends_the_part_to_a_person(tell: Any, receive: Receive) 
     row = receive()
     Inspection.objects.create(product=row.product, image_name="images/gone.jpg", image_sha256="0", image_format="JPEG",
                               image_width=1, image_height=1, image_bytes=1)  # fmt: skip
-    assert not storage.image_path(row).with_name("gone.jpg").exists()
-    assert sweeping.sweep() == 1
+    assert not image_files.image_path(row).with_name("gone.jpg").exists()
+    assert score_recovery.sweep() == 1
     lost = Inspection.objects.get(image_name="images/gone.jpg")
     assert lost.reasons == ["scoring_failed"]
     assert "FileNotFoundError" in lost.scoring_error
@@ -80,7 +81,7 @@ def test_who_lost_the_lease_writes_nothing(tell: Any, receive: Receive, monkeypa
         mine = outcome(inspection, frame)
         monkeypatch.setattr(scoring, "_outcome", outcome)
         Inspection.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-        assert sweeping.sweep() == 1
+        assert score_recovery.sweep() == 1
         return mine
 
     monkeypatch.setattr(scoring, "_outcome", taken_meanwhile)

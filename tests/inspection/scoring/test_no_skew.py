@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inspection.models import Inspection, Product
-from inspection.stations import create_station
+from inspection.products.stations import create_station
 from mltasks.vision.export.version_weights import read_pixels
 from mltasks.vision.serving.scorer import Look, Scorer
 from mltasks.vision.types import Roi, Sample

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inspection.models import Product
-from inspection.policy import policy_of
+from inspection.products.bands import policy_of
 from mltasks.models import ModelVersion
 from mltasks.vision.serving.escape_guarantee import KEPT
 from tests.inspection.conftest import Receive

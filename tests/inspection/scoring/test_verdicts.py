@@ -12,9 +12,9 @@ import pytest
 from django.db import InternalError, ProgrammingError, transaction
 from django.db.models.functions import Now
 
-from inspection import storage, sweeping
-from inspection.models import Embedding, Inspection, Product, Station
-from inspection.score_maps import ScoreMaps
+from inspection.images import image_files
+from inspection.models import Embedding, Inspection, Product, ScoreMaps, Station
+from inspection.scoring import score_recovery
 from mltasks.registry import scorers
 from mltasks.vision.data import decoding
 from mltasks.vision.data.decoding import place
@@ -102,7 +102,7 @@ def test_the_sweeper_scores_the_same_pixels(tell: Any, receive: Receive) -> None
         **{name: getattr(row, name) for name in ("image_name", "image_sha256", "image_format", "roi")},
         **{name: getattr(row, name) for name in ("image_width", "image_height", "image_bytes")},
     )
-    assert sweeping.sweep() == 1
+    assert score_recovery.sweep() == 1
     again.refresh_from_db()
     assert again.state == "decided"
     assert np.array_equal(scorer.seen[0], scorer.seen[1])
@@ -114,7 +114,7 @@ def test_a_real_version_scores_and_its_maps_are_kept(
     version = make_version(product, champion=True)
     row = Inspection.objects.get(pk=receive().pk)
     size = scorers.scorer(version).input_size
-    with storage.image_path(row).open("rb") as stream:
+    with image_files.image_path(row).open("rb") as stream:
         loaded = decoding.load(stream, size=size)
     said, found, point = scorers.scorer(version).look(loaded.array(size))
 
@@ -144,7 +144,7 @@ def test_the_database_keeps_a_verdict_final(change: dict[str, Any], receive: Rec
 def test_scoring_never_imports_torch(learned: Learned) -> None:
     script = (
         "import os, sys, numpy, pathlib, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'webapp.settings'; "
-        "django.setup(); import inspection.api_urls, inspection.tasks, inspection.admin; "
+        "django.setup(); import inspection.api.urls, inspection.tasks, inspection.admin; "
         "from mltasks.vision.serving.scorer import Scorer; "
         f"scorer = Scorer.load(pathlib.Path({str(learned.bundle_dir)!r})); "
         "image = numpy.zeros((*scorer.input_size[:2], 3), numpy.uint8); scorer.score([image]); scorer.maps(image); "

@@ -11,10 +11,11 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth.models import User
 from django.db.models import Model
 
-from inspection import intake, replay, shadow
-from inspection.models import Inspection, PolicyChange, Product, Replay, Station
-from inspection.products import create_product
-from inspection.score_maps import ScoreMaps
+from inspection.intake import intake
+from inspection.models import Inspection, PolicyChange, Product, Replay, ScoreMaps, Station
+from inspection.products.products import create_product
+from inspection.promotion import shadow_scoring
+from inspection.replay import replay
 from labeling import queue, review
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Skip
 from mltasks.exchange import version_export
@@ -75,7 +76,7 @@ def make_plant() -> Plant:
     failed = replay.start(candidate, hint=False)
     Replay.objects.filter(pk=failed.pk).update(state="failed")
     lesson = BackboneRun.objects.create(model=product.registered_model, state="failed")
-    shadow.challenge(candidate, by=None)
+    shadow_scoring.challenge(candidate, by=None)
     plant = Plant(
         senders,
         part,

@@ -11,7 +11,7 @@ from django.test.client import ClientHandler
 from rest_framework.authtoken.models import Token
 
 from inspection.models import Station
-from inspection.stations import new_key, revoke
+from inspection.products.stations import new_key, revoke
 from tests.web.access.table import PEOPLE, SENDERS
 from webapp.groups import ADMIN, QUALITY_MANAGER, REVIEWER
 

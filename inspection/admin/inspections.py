@@ -1,0 +1,101 @@
+"""Inspections in the admin: read, never edited."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.models import Inspection, Reason, Verdict
+from inspection.products.blind_parts import blind_parts
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
+
+KINDS = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
+DECISION = ("verdict", "reasons", "label", "defect_probability", "model_version")
+NOVELTY = ("novel_defect_suspected", "novelty", "likeness", "repeat_of", "reconstruction_error", "anomaly_threshold")
+TIMES = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_time", "settled_at")
+IMAGE = ("image_name", "image_sha256", "image_format", "image_width", "image_height", "image_bytes", "roi", "bit_depth")
+ATTEMPTS = ("state", "attempt", "scoring_error", "lease_expires_at", "idempotency_key")
+
+
+@admin.register(Inspection)
+class InspectionAdmin(ReadOnlyAdmin):
+    """What came in, and what was decided."""
+
+    list_display = ("picture", "part", "product", "where", "decision", "why", "probability", "version", "received_at")
+    list_display_links = ("picture", "part")
+    list_filter = ("verdict", "product", "state", "source", "novel_defect_suspected")
+    list_select_related = ("product", "station__product", "model_version", "uploaded_by")
+    list_per_page = 50
+    paginator = EstimatedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("part_id__exact", "image_sha256__exact")
+    search_help_text = _("A whole part id, or the sha256 of an image")
+    fieldsets = (
+        (None, {"fields": ("large_picture", "product", "station", "uploaded_by", "part_id", "title", "metadata")}),
+        (_("Decision"), {"fields": (*DECISION, *NOVELTY)}),
+        (_("Times"), {"fields": TIMES}),
+        (_("Image"), {"fields": IMAGE}),
+        (_("Scoring"), {"fields": ATTEMPTS}),
+    )
+    readonly_fields = ("large_picture",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Inspection]:
+        """All but the parts that this person judges blind just now."""
+        parts: QuerySet[Inspection] = super().get_queryset(request)
+        blind = blind_parts(request.user)
+        return parts.exclude(pk__in=blind) if blind else parts
+
+    @admin.display(description="")
+    def picture(self, inspection: Inspection) -> SafeString:
+        """Its thumbnail."""
+        address = reverse("inspection-thumbnail", args=[inspection.pk])
+        return format_html('<img class="list-picture" src="{}" loading="lazy" alt="{}">', address, inspection)
+
+    @admin.display(description=_("image"))
+    def large_picture(self, inspection: Inspection) -> SafeString:
+        """Its thumbnail, a link to the image, and its heatmap when something scored it."""
+        addresses = [reverse(f"inspection-{name}", args=[inspection.pk]) for name in ("image", "thumbnail", "heatmap")]
+        shown = format_html('<a href="{}"><img src="{}" alt="The part"></a>', *addresses[:2])
+        if inspection.model_version_id is None:
+            return shown
+        return shown + format_html(' <a href="{}">Heatmap of {}</a>', addresses[2], inspection.model_version)
+
+    @admin.display
+    def part(self, inspection: Inspection) -> str:
+        """Its part id, file name or own id."""
+        return str(inspection)
+
+    @admin.display(description=_("from"))
+    def where(self, inspection: Inspection) -> str:
+        """The station or the person that sent it."""
+        sender = inspection.station.name if inspection.station else inspection.uploaded_by
+        return str(sender or inspection.get_source_display())
+
+    @admin.display(description=_("verdict"))
+    def decision(self, inspection: Inspection) -> SafeString:
+        """The verdict as a badge; the state while there is none."""
+        if inspection.verdict is None:
+            return badge(inspection.get_state_display(), "quiet")
+        verdict = Verdict(inspection.verdict)
+        return badge(str(verdict.label), KINDS[verdict])
+
+    @admin.display(description=_("reasons"))
+    def why(self, inspection: Inspection) -> str:
+        """Its reasons in words."""
+        return ", ".join(str(Reason(reason).label) for reason in inspection.reasons)
+
+    @admin.display(description=_("p(defect)"), ordering="defect_probability")
+    def probability(self, inspection: Inspection) -> str:
+        """The calibrated probability of a defect."""
+        return "–" if inspection.defect_probability is None else f"{inspection.defect_probability:.1%}"
+
+    @admin.display
+    def version(self, inspection: Inspection) -> str:
+        """The number of the version that scored it."""
+        return str(inspection.model_version.number) if inspection.model_version else "–"

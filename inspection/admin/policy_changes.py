@@ -1,0 +1,49 @@
+"""The record of costs and policies in the admin: who changed what, when and why. Nobody changes it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import PolicyChange
+from inspection.products import policy_text
+from inspection.promotion.audit_log import was
+from mltasks.admin.read_only import ReadOnlyAdmin
+
+
+@admin.register(PolicyChange)
+class PolicyChangeAdmin(ReadOnlyAdmin):
+    """Changes, newest first."""
+
+    list_display = ("created_at", "product", "person", "short", "reason")
+    list_filter = ("product",)
+    fields = ("product", "person", "what", "reason", "created_at")
+    readonly_fields = ("person", "what")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyChange]:
+        """With product and person."""
+        found: QuerySet[PolicyChange] = super().get_queryset(request)
+        return found.select_related("product", "by")
+
+    @admin.display(description=_("by"), ordering="by")
+    def person(self, change: PolicyChange) -> str:
+        """Whoever changed it."""
+        return str(change.by or gettext("a command"))
+
+    @admin.display(description=_("change"))
+    def short(self, change: PolicyChange) -> str:
+        """What changed; of a new product that it began."""
+        return self.what(change) if change.before else gettext("its first values")
+
+    @admin.display(description=_("change"))
+    def what(self, change: PolicyChange) -> str:
+        """Each value as it was and as it became."""
+        return "; ".join(_said(change, name) for name in sorted(change.after))
+
+
+def _said(change: PolicyChange, name: str) -> str:
+    became, before = policy_text.value(name, change.after[name]), was(change, name)
+    return f"{policy_text.title(name)}: {f'{before} → {became}' if before else became}"

@@ -1,0 +1,148 @@
+"""Products, stations and their keys in the admin; inspections have a file of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from rest_framework_api_key.models import APIKey
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from inspection.intake.part_metadata import read_json
+from inspection.models import Product
+from inspection.models.promotion_policy import GATE_FIELDS
+from inspection.products import products
+from mltasks.models import RegisteredModel
+from mltasks.registry import registry
+
+# Levels of training settings: lists within one object
+MOST_NESTED = 8
+
+# The library's own keys open nothing here; a list of them would only confuse.
+if admin.site.is_registered(APIKey):
+    admin.site.unregister(APIKey)
+
+
+class StrictJSONField(forms.JSONField):
+    """Field of JSON that is read as strictly as a REST body: Django's own fails on deep nesting and huge numbers."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value. Raises ValidationError, in words, for JSON that `read_json` refuses."""
+        if isinstance(value, str) and value.strip():
+            try:
+                read_json(value.encode("utf-8", "surrogatepass"), MOST_NESTED)
+            except ValueError as error:
+                raise ValidationError(_("Not accepted: %(why)s"), params={"why": error}) from None
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what the form shows again: the text itself where it can't be read."""
+        try:
+            self.to_python(data)
+        except ValidationError:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
+    """A product whose name is free among the registered models, too; and why its costs or its policy change."""
+
+    class Meta:
+        field_classes = {"training_settings": StrictJSONField}
+
+    reason = forms.CharField(
+        label=_("Why it changes"),
+        required=False,
+        max_length=2000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=_("Of costs and policy, with your name, on the record for ever."),
+    )
+
+    def _post_clean(self) -> None:
+        """Ask for the reason where the record needs one: the form has written into the product by now."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook, which its stubs leave out
+        if self.instance.pk is not None and not self.errors:
+            try:
+                products.check_reason(products.changed_policy(self.instance), self.cleaned_data.get("reason", ""))
+            except ValidationError as error:
+                self.add_error(None, error)
+
+    def clean_slug(self) -> str:
+        """Refuse the name of a registered model that has lost its product."""
+        slug: str = self.cleaned_data["slug"]
+        if self.instance.pk is None and RegisteredModel.objects.filter(name=slug).exists():
+            raise ValidationError(_("There is a registered model of this name already."))
+        return slug
+
+
+@admin.register(Product)
+class ProductAdmin(ModelAdmin):
+    """Products with their costs, policy and training. Their registered model comes with them."""
+
+    form = ProductForm
+    list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "escape_promise", "retrain")
+    search_fields = ("name", "slug")
+    fieldsets = (
+        (None, {"fields": ("name", "slug")}),
+        (_("What decisions cost"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
+        (
+            _("Escapes and audits"),
+            {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")},
+        ),
+        (_("What people see first"), {"fields": ("pick_strategy",)}),
+        (_("Which images are accepted"), {"fields": ("min_image_side",)}),
+        (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
+        (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
+        (_("Part ids"), {"fields": ("placeholder_part_ids", "shared_ids")}),
+        (_("What a promotion asks"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
+        """With the reason where a product changes: a new one's first values need none."""
+        found = super().get_fieldsets(request, obj)
+        return [*found, (_("For the record"), {"fields": ("reason",)})] if obj else found
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        """Clients know a product by its slug: it never changes."""
+        return ("slug", "shared_ids") if obj else ("shared_ids",)
+
+    @admin.display(description=_("part ids that too many images share"))
+    def shared_ids(self, product: Product) -> str:
+        """Suggest part ids for the placeholders, each with its share of the images."""
+        shared = ", ".join(f"{part_id} ({share:.0%})" for part_id, share in product.shared_part_ids.items())
+        return shared or gettext("none")
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Product | None = None) -> dict[str, tuple[str, ...]]:
+        """Only a new product's slug follows its name."""
+        return {} if obj else {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        """Save it, and with a new one its registered model."""
+        by = request.user if isinstance(request.user, User) else None
+        if change:
+            products.change(obj, by=by, reason=form.cleaned_data["reason"])
+        else:
+            products.add(obj, by=by)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What was inspected stays."""
+        return False
+
+    @admin.display
+    def champion(self, product: Product) -> str:
+        """The version that scores now."""
+        version = registry.champion(product.registered_model)
+        return gettext("version {number}").format(number=version.number) if version else gettext("none yet")
+
+    @admin.display(description=_("nightly"))
+    def retrain(self, product: Product) -> str:
+        """When it retrains."""
+        return product.retrain_at.strftime("%H:%M") if product.retrain_nightly else gettext("off")

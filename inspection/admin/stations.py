@@ -1,0 +1,129 @@
+"""Admin pages of stations and their API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from inspection.models import Station, StationKey
+from inspection.products import queue_ranking, stations
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
+
+
+class KeyInline(TabularInline):
+    """A station's keys. The keys themselves are nowhere: only their hashes are kept."""
+
+    model = StationKey
+    fields = readonly_fields = ("prefix", "created", "revoked", "expiry_date")
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Keys are issued by the action."""
+        return False
+
+
+@admin.register(Station)
+class StationAdmin(ModelAdmin):
+    """Camera stations. A new one gets its key at once; the key is shown once."""
+
+    list_display = ("name", "product", "roi", "bit_depth", "urgent", "keys_in_use", "created_at")
+    list_filter = ("product", "urgent")
+    list_select_related = ("product",)
+    search_fields = ("name",)
+    fields = ("product", "name", "roi", "bit_depth", "urgent")
+    inlines = (KeyInline,)
+    actions = ("issue_keys",)
+    actions_submit_line = ("issue_key",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Station]:
+        """Stations with the number of their valid keys."""
+        found: QuerySet[Station] = super().get_queryset(request)
+        return found.annotate(valid_keys=Count("keys", filter=Q(keys__revoked=False)))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Station | None = None) -> tuple[str, ...]:
+        """Answers name the station and its product: both stay."""
+        return ("product", "name") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Station, form: Any, change: bool) -> None:
+        """Save it, and with a new one its first key."""
+        if change:
+            super().save_model(request, obj, form, change)  # also runs the button beside "Save"
+            queue_ranking.hint()
+        else:
+            made, key = stations.create_station(
+                obj.product, obj.name, obj.roi, urgent=obj.urgent, bit_depth=obj.bit_depth
+            )
+            obj.pk = made.pk
+            self._show_once(request, obj, key)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Its inspections name it."""
+        return False
+
+    def has_issue_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may add keys."""
+        return isinstance(request.user, User) and request.user.has_perm("inspection.add_stationkey")
+
+    @admin.display(description=_("keys in use"), ordering="valid_keys")
+    def keys_in_use(self, station: Any) -> int:
+        """How many keys of it are valid."""
+        return int(station.valid_keys)
+
+    @action(description=_("Issue a new key"), permissions=["issue"])
+    def issue_key(self, request: HttpRequest, obj: Station) -> None:
+        """Issue a key from the station's page."""
+        self._show_once(request, obj, stations.new_key(obj))
+
+    @action(description=_("Issue a new key for each"), permissions=["issue"])
+    def issue_keys(self, request: HttpRequest, chosen: QuerySet[Station]) -> None:
+        """Issue a key from the list."""
+        for station in chosen.select_related("product"):
+            self._show_once(request, station, stations.new_key(station))
+
+    @staticmethod
+    def _show_once(request: HttpRequest, station: Station, key: str) -> None:
+        said = gettext("The key of {station} is {key} – copy it now, it can't be shown again.")
+        words = said.format(station=station, key=key)
+        messages.warning(request, words)
+
+
+@admin.register(StationKey)
+class StationKeyAdmin(ReadOnlyAdmin):
+    """All keys, to find one by its prefix and revoke it."""
+
+    list_display = ("prefix", "station", "status", "created", "expiry_date")
+    list_filter = ("revoked", "station__product")
+    list_select_related = ("station__product",)
+    search_fields = ("prefix",)
+    fields = ("station", "prefix", "created", "revoked", "expiry_date")
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change keys."""
+        return isinstance(request.user, User) and request.user.has_perm("inspection.change_stationkey")
+
+    @admin.display
+    def status(self, key: StationKey) -> SafeString:
+        """Whether it opens anything."""
+        return badge(gettext("revoked"), "past") if key.revoked else badge(gettext("in use"), "good")
+
+    @action(description=_("Revoke, at once and for ever"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[StationKey]) -> None:
+        """Make the chosen keys useless."""
+        revoked = list(chosen.filter(revoked=False))
+        for key in revoked:
+            stations.revoke(key)
+        said = gettext("Revoked {number} of the chosen keys.")
+        messages.success(request, said.format(number=len(revoked)))

@@ -1,0 +1,61 @@
+"""REST: up to 64 parts in one request, each answered on its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inspection.api.errors import handle
+from inspection.api.inspections import Intake, replay_header
+from inspection.api.openapi import IDEMPOTENCY_REPLAYED, idempotency_key
+from inspection.api.serializers import BatchAnswerSerializer, InspectionSerializer
+from inspection.api.throttles import StationThrottle
+from inspection.intake import batch_intake
+from inspection.requests.batch_uploads import KEY_LENGTH, read_batch
+from inspection.requests.form_serializers import BatchFormSerializer
+from inspection.scoring import request_timing
+
+
+class InspectionBatch(Intake):
+    """The way in for cameras that send several parts at a time."""
+
+    @extend_schema(
+        operation_id="inspections_create_batch",
+        request={"multipart/form-data": BatchFormSerializer},
+        parameters=[
+            idempotency_key(KEY_LENGTH, "Same key and same body: the first answers again, image by image."),
+            IDEMPOTENCY_REPLAYED,
+        ],
+        responses={200: BatchAnswerSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Store and score up to 64 images. 200 means that each has its own status: 201 with the inspection, or an
+        error with `code` and `detail`, in the order in which they were sent; a bad image fails alone."""
+        with request_timing.noted() as self._taken:
+            with request_timing.step(request_timing.RECEIVE):
+                uploads = read_batch(request)
+            for throttle in self._asked:
+                throttle.charge(len(uploads) - 1)
+            taken = list(batch_intake.take_each(uploads, self.received))
+        headers = replay_header([one.inspection for one in taken])
+        return Response({"results": [self._answer(one) for one in taken]}, headers=headers)
+
+    def get_throttles(self) -> list[Any]:
+        """Those that let this request in: an image of it counts as much as one that comes alone."""
+        self._asked = [StationThrottle()]
+        return list(self._asked)
+
+    def _answer(self, one: batch_intake.Taken) -> dict[str, Any]:
+        if one.inspection is not None:
+            part = one.inspection
+            shown = InspectionSerializer(part).data
+            return {"file": one.title, "status": 201, "replayed": part.replayed, "inspection": shown}
+        assert one.trouble is not None  # noqa: S101 (one or the other)
+        answer = handle(one.trouble, {})
+        if answer is None:
+            raise one.trouble
+        said = {"file": one.title, "status": answer.status_code, "error": answer.data}
+        return said | ({"retry_after": int(answer["Retry-After"])} if "Retry-After" in answer else {})

@@ -1,0 +1,120 @@
+"""Every error of the REST API as JSON with ``code`` and ``detail``, and the status that belongs to its code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, UnreadablePostError
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from inspection.images.local_image_store import is_disk_full
+from inspection.images.s3_image_store import RETRY_AFTER
+from inspection.refusals import DiskFull, Refusal, StoreUnavailable
+from mltasks.storage.store_errors import StoreAway
+from mltasks.vision.data.image_header import ImageError
+
+STATUS = {
+    "invalid_request": 400,
+    "invalid_image": 400,
+    "truncated_image": 400,
+    "unknown_field": 400,
+    "damaged_image": 400,
+    "unknown_filter": 400,
+    "invalid_encoding": 400,
+    "no_heatmap": 404,
+    "image_missing": 404,
+    "in_progress": 409,
+    "length_required": 411,
+    "file_too_large": 413,
+    "too_many_pixels": 413,
+    "unsupported_format": 415,
+    "idempotency_mismatch": 422,
+    "overloaded": 503,
+    "database_unavailable": 503,
+    "store_unavailable": 503,
+    "disk_full": 507,
+}
+# DRF's own words for the two that our contract names otherwise.
+OUR_CODES = {"parse_error": "invalid_request", "invalid": "invalid_request"}
+
+
+def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer to an exception of a view. None for a database that is away, which a middleware answers with 503, and
+    for a fault of ours, which Django logs and answers with 500."""
+    if isinstance(exc, OSError) and is_disk_full(exc):
+        exc = DiskFull("The disk is full. The image was not taken.")
+    if isinstance(exc, StoreAway):
+        exc = StoreUnavailable("The store of files is away. Ask again in a few seconds.", retry_after=RETRY_AFTER)
+    if isinstance(exc, Refusal):
+        return _refused(exc.code, exc.detail, exc.retry_after)
+    if isinstance(exc, ImageError):
+        return _refused(exc.code, exc.detail)
+    if reason := _unreadable(exc):
+        return _refused(*reason)
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, exceptions.UnsupportedMediaType):
+        exc.detail = exceptions.ErrorDetail(f"{exc.detail} {_accepted_bodies(context)}", exc.default_code)
+    return _of_framework(exc) if isinstance(exc, exceptions.APIException) else None
+
+
+def _accepted_bodies(context: Mapping[str, Any]) -> str:
+    kinds = [str(parser.media_type) for parser in getattr(context.get("view"), "parser_classes", ())]
+    if kinds == ["multipart/form-data"]:
+        return "Send a multipart/form-data form, the image in its field `file`."
+    return f"Send {' or '.join(kinds)}."
+
+
+def _unreadable(exc: Exception) -> tuple[str, str] | None:
+    """Code and detail for a body that Django could not read."""
+    if isinstance(exc, BadRequest):
+        return "invalid_request", str(exc)
+    if isinstance(exc, RequestDataTooBig):
+        return "file_too_large", "The body without its files is larger than what is accepted."
+    if isinstance(exc, SuspiciousOperation):
+        return "invalid_request", "The form has too many or too large fields, or is not one."
+    if isinstance(exc, UnreadablePostError):
+        return "invalid_request", "The body ended before it was complete."
+    return None
+
+
+def _refused(code: str, detail: str, retry_after: int | None = None) -> Response:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Response({"code": code, "detail": detail}, status=STATUS[code], headers=headers)
+
+
+def _of_framework(exc: exceptions.APIException) -> Response:
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait := getattr(exc, "wait", None)) is not None:
+        headers["Retry-After"] = f"{wait:.0f}"
+    return Response(_body(exc), status=exc.status_code, headers=headers)
+
+
+def _body(exc: exceptions.APIException) -> dict[str, Any]:
+    if isinstance(exc, exceptions.ValidationError):
+        return _validation(exc.detail)
+    code = str(getattr(exc.detail, "code", exc.default_code))
+    return {"code": OUR_CODES.get(code, code), "detail": str(exc.detail)}
+
+
+def _validation(detail: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": "invalid_request", "detail": " ".join(_sentences(detail))}
+    if isinstance(detail, Mapping):
+        body["fields"] = detail
+    return body
+
+
+def _sentences(detail: Any, name: str = "") -> list[str]:
+    if isinstance(detail, Mapping):
+        before = f"{name}." if name else ""
+        return [words for key, value in detail.items() for words in _sentences(value, f"{before}{key}")]
+    if isinstance(detail, list):
+        return [words for value in detail for words in _sentences(value, name)]
+    return [f"{name}: {detail}" if name and name != "non_field_errors" else str(detail)]

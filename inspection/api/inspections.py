@@ -1,0 +1,205 @@
+"""REST: parts come in and leave with their verdict; past inspections are read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from inspection.api.authentication import StationKeyAuthentication, station_of
+from inspection.api.filters import NewestFirst, filtered, visible_to
+from inspection.api.openapi import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, INSPECTION_ID
+from inspection.api.permissions import IsStation, SeesInspections
+from inspection.api.serializers import HistoryFilterSerializer, InspectionSerializer, PredictionSerializer
+from inspection.api.throttles import StationThrottle
+from inspection.intake import admission, intake
+from inspection.intake.submission import Upload
+from inspection.models import Inspection, InspectionQuerySet, Verdict
+from inspection.products.blind_parts import blind_parts
+from inspection.requests.form_serializers import ImageFormSerializer, PartFormSerializer
+from inspection.requests.parsers import MultiPartParser
+from inspection.requests.uploads import read_upload
+from inspection.scoring import request_timing
+
+AUTHENTICATION = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
+
+
+def replay_header(inspections: Sequence[Inspection | None]) -> dict[str, str]:
+    """Return the header of an answer whose inspections were all made by an earlier request."""
+    repeated = bool(inspections) and all(part is not None and part.replayed for part in inspections)
+    return {"Idempotency-Replayed": "true"} if repeated else {}
+
+
+class Intake(APIView):
+    """What both ways in share: a station's key, a limit on its rate, and one call."""
+
+    authentication_classes = AUTHENTICATION
+    permission_classes: list[type[BasePermission]] = [IsStation]
+    parser_classes = [MultiPartParser]
+    throttle_classes = [StationThrottle]
+    more_statuses = {"POST": (411, 422, 507)}
+    arrived = 0.0
+    _taken: request_timing.StepTimes | None = None
+    _turn: ExitStack
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Answer; whoever sends an image waits for a turn first, before the database is asked for anything."""
+        if request.method != "POST":
+            return super().dispatch(request, *args, **kwargs)
+        with ExitStack() as self._turn:
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Where errors become answers: take the turn, then see who asks. Raises Overloaded."""
+        if request.method == "POST":
+            self._turn.enter_context(admission.intake.turn())
+        super().initial(request, *args, **kwargs)
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Note when the request arrived."""
+        self.arrived = time.perf_counter()
+        super().setup(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Say what took how long, where an image was taken."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self._taken is not None:
+            answer["Server-Timing"] = request_timing.header(self._taken, time.perf_counter() - self.arrived)
+        return answer
+
+    def take(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
+        """Read the upload and hand it to intake. Raises the refusals of both."""
+        with request_timing.noted() as self._taken:
+            with request_timing.step(request_timing.RECEIVE):
+                upload = read_upload(request, form)
+            return self.received(upload, arrived=self.arrived)
+
+    def received(self, upload: Upload, arrived: float | None = None) -> Inspection:
+        """Hand one image of the station to intake. Raises its refusals."""
+        return intake.receive(
+            upload.image,
+            station=station_of(self.request),
+            part_id=upload.part_id,
+            captured_at=upload.captured_at,
+            metadata=upload.metadata,
+            idempotency_key=upload.idempotency_key,
+            title=upload.title,
+            arrived=arrived,
+        )
+
+
+class InspectionCollection(Intake, ListAPIView[Inspection]):
+    """All inspections, and the way in for new ones."""
+
+    serializer_class = InspectionSerializer
+    pagination_class = NewestFirst
+
+    def get_permissions(self) -> list[Any]:
+        """Only stations send; stations and people read."""
+        return [IsStation()] if self.request.method == "POST" else [SeesInspections()]
+
+    def get_queryset(self) -> InspectionQuerySet:
+        """What the sender may see and asked for."""
+        return filtered(visible_to(self.request), self.request.query_params, blind_parts(self.request.user))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Hide what the model says of parts that the sender judges blind."""
+        return {**super().get_serializer_context(), "blind": blind_parts(self.request.user)}
+
+    @extend_schema(
+        operation_id="inspections_list",
+        parameters=[HistoryFilterSerializer],
+        responses={200: InspectionSerializer(many=True)},
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Inspections, the newest first. A station sees those of its product."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="inspections_create",
+        request={"multipart/form-data": PartFormSerializer},
+        parameters=[IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED],
+        responses={201: InspectionSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Store one image of a part durably, score it, and answer with its verdict."""
+        inspection = self.take(request, PartFormSerializer)
+        return Response(InspectionSerializer(inspection).data, status=201, headers=replay_header([inspection]))
+
+
+class Predict(Intake):
+    """The way in that the seed's clients know."""
+
+    @extend_schema(
+        operation_id="predict",
+        request={"multipart/form-data": ImageFormSerializer},
+        parameters=[IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED],
+        responses={200: PredictionSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Store and score one image; answer with the five fields that the seed's clients read.
+
+        Where nothing could score the part, the numbers are null and the label is FAIL: a part that nobody judged must
+        not pass.
+        """
+        inspection = self.take(request, ImageFormSerializer)
+        return Response(
+            {
+                "label": inspection.label or Verdict.FAIL,
+                "defect_probability": inspection.defect_probability,
+                "reconstruction_error": inspection.reconstruction_error,
+                "anomaly_threshold": inspection.anomaly_threshold,
+                "novel_defect_suspected": inspection.novel_defect_suspected,
+            },
+            headers=replay_header([inspection]),
+        )
+
+
+class OneInspection(APIView):
+    """What the views of a single inspection share."""
+
+    authentication_classes = AUTHENTICATION
+    permission_classes: list[type[BasePermission]] = [SeesInspections]
+
+    def inspection(self, inspection_id: str) -> Inspection:
+        """The inspection, if the sender may see it. Raises Http404."""
+        try:
+            found = visible_to(self.request).filter(pk=UUID(inspection_id)).first()
+        except ValueError:
+            found = None
+        if found is None:
+            raise Http404
+        return found
+
+    def scored_inspection(self, inspection_id: str) -> Inspection:
+        """The inspection, if the sender may see what the model says of it. Raises Http404 and PermissionDenied."""
+        shown = self.inspection(inspection_id)
+        if shown.pk in blind_parts(self.request.user):
+            raise PermissionDenied("You judge this part blind: its maps are shown after your verdict.")
+        return shown
+
+
+class InspectionDetail(OneInspection):
+    """One inspection."""
+
+    @extend_schema(
+        operation_id="inspections_retrieve",
+        parameters=[INSPECTION_ID],
+        responses={200: InspectionSerializer},
+    )
+    def get(self, request: Request, inspection_id: str) -> Response:
+        """One inspection with its verdict."""
+        context = {"blind": blind_parts(request.user)}
+        return Response(InspectionSerializer(self.inspection(inspection_id), context=context).data)

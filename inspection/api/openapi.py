@@ -1,0 +1,142 @@
+"""OpenAPI of every operation beyond what its view shows: tags, summaries, the errors, the station's key, the id."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, Literal
+
+from django.core.validators import RegexValidator
+from drf_spectacular import openapi
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.serializers import CharField, FileField, IntegerField
+
+from inspection.api.serializers import ErrorSerializer
+from inspection.validators import validate_one_line
+from mltasks.api.request_fields import RequestSerializer
+from mltasks.text import storable
+
+
+def idempotency_key(longest: int, description: str) -> OpenApiParameter:
+    """Describe the header that makes a request repeatable."""
+    text = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[!-~]+$"}
+    return OpenApiParameter("Idempotency-Key", text, OpenApiParameter.HEADER, description=description)
+
+
+IDEMPOTENCY_KEY = idempotency_key(200, "Same key and same body: the first answer again.")
+IDEMPOTENCY_REPLAYED = OpenApiParameter(
+    "Idempotency-Replayed",
+    OpenApiTypes.BOOL,
+    OpenApiParameter.HEADER,
+    response=[200, 201],
+    description="`true` where an earlier request with the same Idempotency-Key made every inspection of the answer; "
+    "else the header is absent.",
+)
+INSPECTION_ID = OpenApiParameter("inspection_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+# What a path's first word below /api/v1/ belongs to, where that is not its own tag.
+_TAGS = {"predict": "inspections", "queue": "review", "labels": "review"}
+_JSON = "application/json"
+# Characters that `storable.check_text` lets pass, as ECMA 262 writes them
+_LINE = r"[^\u0000-\u001f\u007f]"
+_TEXT = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"
+
+
+class AutoSchema(openapi.AutoSchema):
+    """Schema of one operation. A view adds what it alone answers to a method by ``more_statuses``."""
+
+    _direction: Literal["request", "response"] = "request"
+
+    def get_tags(self) -> list[str]:
+        """Return the tag of the address, unless the view names its own."""
+        first = self.path.removeprefix("/api/v1").strip("/").partition("/")[0]
+        return [_TAGS.get(first, first)]
+
+    def get_summary(self) -> str | None:
+        """Return the first sentence of the view's description, unless the view names its own."""
+        return re.split(r"(?<=[^.])[.:;](?:\s|$)", self.get_description() or "")[0].replace("\n", " ") or None
+
+    def map_parsers(self) -> list[str]:
+        """Return the kinds of body: JSON where it is taken, which then says more than a form can."""
+        kinds: list[str] = super().map_parsers()
+        return [_JSON] if _JSON in kinds else kinds
+
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        """Describe the parameters; an address has one line. Other places of a path are held by their converters."""
+        parameters: list[dict[str, Any]] = super()._get_parameters()
+        for parameter in parameters:
+            if parameter["schema"] == {"type": "string"} and (
+                parameter["in"] == "query" or parameter["name"] == "path"
+            ):
+                parameter["schema"] |= {"pattern": f"^{_LINE}*$"}
+        return parameters
+
+    def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
+        self._direction = direction
+        describe: Any = super()._map_basic_serializer
+        described: dict[str, Any] = describe(serializer, direction)
+        strict = _JSON not in self.map_parsers() or isinstance(serializer, RequestSerializer)
+        return described | {"additionalProperties": False} if strict and direction == "request" else described
+
+    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:
+        """Describe a field. A file is sent as its bytes, and no answer of ours names one by its address."""
+        describe: Any = super()._map_serializer_field
+        described: dict[str, Any] = describe(field, direction, bypass_extensions)
+        return described | {"format": "binary"} if isinstance(field, FileField) else described
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """Describe what is refused of a field, in a request also what the parsers refuse."""
+        insert: Any = super()._insert_field_validators
+        insert(field, schema)
+        if self._direction == "request":
+            schema |= {name: limit for name, limit in _limits(field).items() if name not in schema}
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        describe: Any = self._get_response_for_code
+        for status in self._statuses():
+            answer = OpenApiResponse(None if status < 400 else ErrorSerializer, HTTPStatus(status).phrase)
+            body = describe(answer, str(status), media_types=[_JSON], direction=direction)
+            bodies.setdefault(str(status), body)
+        return dict(sorted(bodies.items()))
+
+    def _statuses(self) -> set[int]:
+        """Return the error statuses that any view may answer with, and those that this view adds."""
+        found = {400, 401, 403, 503, *getattr(self.view, "more_statuses", {}).get(self.method, ())}
+        if "{" in self.path:
+            found.add(404)
+        if self.method not in SAFE_METHODS:
+            found |= {409, 413, 415}
+        if self.view.throttle_classes:
+            found.add(429)
+        return found
+
+
+def _limits(field: Any) -> dict[str, Any]:
+    if isinstance(field, IntegerField):
+        return {"minimum": -storable.LARGEST_INTEGER, "maximum": storable.LARGEST_INTEGER}
+    if not isinstance(field, CharField) or any(isinstance(one, RegexValidator) for one in field.validators):
+        return {}
+    characters = _LINE if validate_one_line in field.validators else _TEXT
+    # A text of spaces alone is blank, too.
+    return {
+        "pattern": f"^{characters}*$" if field.allow_blank else rf"^{characters}*[^\s\u0000-\u001f\u007f]{characters}*$"
+    }
+
+
+class StationKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """``Authorization: Api-Key <key>``."""
+
+    target_class = "inspection.api.authentication.StationKeyAuthentication"
+    name = "stationKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """How a station shows its key."""
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "A camera station's key: `Api-Key <key>`.",
+        }

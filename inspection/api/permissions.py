@@ -1,0 +1,30 @@
+"""Who may send parts, and who may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from inspection.api.authentication import station_of
+
+
+class IsStation(BasePermission):
+    """Only camera stations send parts here; people use the dashboard."""
+
+    message = "Only a station's key may send parts here."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether a station sent it."""
+        return station_of(request) is not None
+
+
+class SeesInspections(BasePermission):
+    """Stations, for their own product, and people who may view inspections."""
+
+    message = "You may not view inspections."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether the sender may see any inspections at all."""
+        return station_of(request) is not None or request.user.has_perm("inspection.view_inspection")

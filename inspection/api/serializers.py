@@ -1,0 +1,143 @@
+"""Inspections as clients read them, and what they may send and ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from inspection.models import Inspection, Reason, Verdict
+from inspection.products.station_bit_depths import widened
+from inspection.requests.form_serializers import (
+    _ZONE_AFTER_SPACE,
+    PART_ID,
+    PartIdField,
+)
+
+MAX_PAGE = 200
+# The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
+LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
+
+# What stays of an inspection for a person who judges it blind; anything else, new fields too, follows from the model.
+SHOWN_BLIND = {"id", "product", "station", "part_id", "image_sha256", "captured_at", "received_at"}
+
+
+def blinded(inspection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an inspection's JSON without what the model says: null, and no reasons."""
+    shown = {name: value if name in SHOWN_BLIND else None for name, value in inspection.items()}
+    return shown | {"reasons": []}
+
+
+class InspectionSerializer(serializers.ModelSerializer[Inspection]):
+    """One inspection, as the contract names its fields. Those in the context's ``blind`` come without the model."""
+
+    product = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    station = serializers.SlugRelatedField[Any](slug_field="name", read_only=True, allow_null=True)
+    novelty = serializers.FloatField(
+        source="novelty_ratio",
+        read_only=True,
+        allow_null=True,
+        help_text="The deciding novelty score over its threshold: above 1 exactly where `novel_defect_suspected` is "
+        "true. Null without a model.",
+    )
+    model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
+    warnings = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Inspection
+        fields = (
+            "id",
+            "product",
+            "station",
+            "part_id",
+            "verdict",
+            "reasons",
+            "label",
+            "defect_probability",
+            "reconstruction_error",
+            "anomaly_threshold",
+            "novel_defect_suspected",
+            "novelty",
+            "model_version",
+            "image_sha256",
+            "captured_at",
+            "received_at",
+            "bit_depth",
+            "warnings",
+        )
+        read_only_fields = fields
+
+    def get_warnings(self, inspection: Inspection) -> list[str]:
+        """Return what the sender should look at: a bit depth that the image widened."""
+        before, after = inspection.bit_depth_before, inspection.bit_depth
+        return [] if before is None or after is None else [widened(before, after)]
+
+    def to_representation(self, instance: Inspection) -> dict[str, Any]:
+        """Return the inspection's fields."""
+        fields: dict[str, Any] = super().to_representation(instance)
+        return blinded(fields) if instance.pk in self.context.get("blind", ()) else fields
+
+
+class PredictionSerializer(serializers.Serializer[dict[str, Any]]):
+    """The five fields of `POST /predict`. Where nothing could score the part, the numbers are null and the label is
+    FAIL: a part that nobody judged must not pass."""
+
+    label = serializers.ChoiceField(LABELS)  # type: ignore[assignment]
+    defect_probability = serializers.FloatField(allow_null=True)
+    reconstruction_error = serializers.FloatField(allow_null=True)
+    anomaly_threshold = serializers.FloatField(allow_null=True)
+    novel_defect_suspected = serializers.BooleanField(allow_null=True)
+
+
+class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
+    """Every error: a stable code, and words for a person."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """With ``fields``, a name that every serializer has for its own."""
+        wrong = serializers.JSONField(required=False, help_text="What is wrong with each field, by its name.")
+        return {**super().get_fields(), "fields": wrong}
+
+
+class AddressTimeField(serializers.DateTimeField):
+    """Time in an address, where the + of a time zone that was not written %2B arrives as a space."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Return the time. Raises ValidationError."""
+        return super().to_internal_value(_ZONE_AFTER_SPACE.sub(r"\1+\2", value) if isinstance(value, str) else value)
+
+
+class BatchResultSerializer(serializers.Serializer[dict[str, Any]]):
+    """One image of a batch: `inspection` with status 201, else `error`, and `retry_after` where it may come again."""
+
+    file = serializers.CharField(help_text="Its name as it was sent.")
+    status = serializers.IntegerField()
+    replayed = serializers.BooleanField(
+        required=False, help_text="With an inspection: an earlier request with the same Idempotency-Key made it."
+    )
+    inspection = InspectionSerializer(required=False)
+    error = ErrorSerializer(required=False)
+    retry_after = serializers.IntegerField(required=False, help_text="Seconds.")
+
+
+class BatchAnswerSerializer(serializers.Serializer[dict[str, Any]]):
+    """The answers, in the order of the images."""
+
+    results = BatchResultSerializer(many=True)
+
+
+class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
+    """The query of `GET /api/v1/inspections/`."""
+
+    product = serializers.SlugField(required=False, max_length=80)
+    station = serializers.SlugField(required=False, max_length=80)
+    verdict = serializers.ChoiceField(Verdict.choices, required=False)
+    reason = serializers.ChoiceField(Reason.choices, required=False)
+    label = serializers.ChoiceField(LABELS, required=False)  # type: ignore[assignment]
+    part_id = PartIdField(required=False, max_length=120, validators=PART_ID)
+    received_after = AddressTimeField(required=False, help_text="This moment or later.")
+    received_before = AddressTimeField(required=False, help_text="Before this moment.")
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE)

@@ -1,0 +1,1 @@
+"""Stored images: local and S3 stores, locks, thumbnails and removal."""

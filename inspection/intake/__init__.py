@@ -1,0 +1,1 @@
+"""Intake of images: submission, admission, receive, import and batches."""

@@ -1,0 +1,234 @@
+"""Inspections: one stored image of a part with its verdict.
+
+Sets of inspections in domain words.
+
+Every inspected image with its verdict. All models of this floor are found here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inspection.models.choices import Verdict
+from inspection.models.inspection_constraints import AGAINST, TEACHES
+
+if TYPE_CHECKING:  # the models are built on this
+    pass
+import math
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models.choices import PickStrategy as PickStrategy
+from inspection.models.choices import Reason as Reason
+from inspection.models.image_descriptors import Embedding as Embedding
+from inspection.models.image_descriptors import Fingerprint as Fingerprint
+from inspection.models.image_descriptors import ScoreMaps as ScoreMaps
+from inspection.models.inspection_constraints import INDEXES, decision_changes
+from inspection.models.lease_owners import NAME_LENGTH
+from inspection.models.policy_changes import PolicyChange as PolicyChange
+from inspection.models.products import Product as Product
+from inspection.models.removed_parts import RemovedParts as RemovedParts
+from inspection.models.replays import Challenge as Challenge
+from inspection.models.replays import Replay as Replay
+from inspection.models.replays import Rescore as Rescore
+from inspection.models.stations import Station as Station
+from inspection.models.stations import StationKey as StationKey
+from mltasks.models import ModelVersion
+
+
+class InspectionQuerySet(models.QuerySet["Inspection"]):
+    """Sets of inspections in domain words."""
+
+    def awaiting_review(self) -> Self:
+        """The review queue: routed to a person and not settled yet."""
+        return self.filter(verdict=Verdict.REVIEW, settled_at__isnull=True)
+
+    def unjudged(self) -> Self:
+        """In the review queue, and not compared yet with what people see already."""
+        return self.awaiting_review().filter(likeness__isnull=True)
+
+    def against_people(self) -> Self:
+        """A person said the opposite of the model's own label."""
+        return self.filter(AGAINST)
+
+    def teaching(self) -> Self:
+        """Labeled and not locked: what a version may learn from."""
+        return self.filter(TEACHES)
+
+    def awaiting_score(self) -> Self:
+        """Stored, and still without a verdict."""
+        return self.filter(state="pending")
+
+    def abandoned(self) -> Self:
+        """Still without a verdict, and the lease of whoever scored them ran out by the database's clock."""
+        return self.awaiting_score().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
+
+    def held_with(self, token: uuid.UUID) -> Self:
+        """The unscored inspection whose lease has this token: what a scorer may write to."""
+        return self.awaiting_score().filter(lease_token=token)
+
+
+class Inspection(models.Model):
+    """One image of one part, from the moment it is safe on disk."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("Waiting for its score")
+        DECIDED = "decided", _("Decided")
+        IMPORTED = "imported", _("Imported with its label")
+
+    class Source(models.TextChoices):
+        STATION = "station", _("Camera station")
+        UPLOAD = "upload", _("Dashboard")
+        IMPORT = "import", _("Imported folder")
+
+    MAX_ATTEMPTS = 3
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="inspections")
+    station = models.ForeignKey(
+        Station, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="inspections"
+    )
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    source = models.CharField(max_length=10, choices=Source, default=Source.STATION)
+    part_id = models.CharField(max_length=120, blank=True)
+    title = models.CharField(max_length=200, blank=True, help_text=_("File name as it was sent."))
+    metadata = models.JSONField(default=dict, blank=True)
+    captured_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    image_name = models.CharField(max_length=200, help_text=_("Path of the stored image below MEDIA_ROOT."))
+    image_sha256 = models.CharField(max_length=64)
+    image_format = models.CharField(max_length=8)
+    image_width = models.PositiveIntegerField()
+    image_height = models.PositiveIntegerField()
+    image_bytes = models.PositiveBigIntegerField()
+    roi = models.CharField(max_length=40, blank=True, help_text=_("The station's region of interest at intake."))
+    bit_depth = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Bits of 16 that were scaled to 8; empty for images of 8 bits.")
+    )
+    bit_depth_before = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("The station's bit depth before this image widened it.")
+    )
+
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    request_sha256 = models.CharField(max_length=64, blank=True)
+
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(
+        null=True, blank=True, help_text=_("Fences the write of a scorer that lost its lease.")
+    )
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(
+        max_length=NAME_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Process that scores the part, as other processes of its machine find it."),
+    )
+    scoring_error = models.TextField(blank=True)
+
+    verdict = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no verdict yet)
+    reasons = ArrayField(models.CharField(max_length=20, choices=Reason), default=list, blank=True)
+    label = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no model, no label)
+    defect_probability = models.FloatField(null=True, blank=True)
+    reconstruction_error = models.FloatField(null=True, blank=True)
+    anomaly_threshold = models.FloatField(null=True, blank=True)
+    novel_defect_suspected = models.BooleanField(null=True, blank=True)
+    novelty = models.FloatField(null=True, blank=True, help_text=_("The novelty detector's score over its threshold."))
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True, help_text=_("From the request's arrival to its verdict."))
+    settled_at = models.DateTimeField(null=True, blank=True, help_text=_("When a person's verdict settled it."))
+    queue_time = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("Place in the review queue: its arrival, or earlier where a look is worth more."),
+    )
+    likeness = models.FloatField(
+        null=True, blank=True, help_text=_("To what people see already: 1 for a near-duplicate.")
+    )
+    repeat_of = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="repeats",
+        help_text=_("The first of the near-identical parts that this one belongs to."),
+    )
+
+    inclusion = models.FloatField(
+        null=True,
+        blank=True,
+        help_text=_("The chance that a person is asked of such a part: what weighs its label."),
+    )
+    holdout = models.BooleanField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Locked: no version learns from it, each is measured on it. Drawn with its first label."),
+    )
+    person_says = models.CharField(  # noqa: DJ001 (nobody has looked yet)
+        max_length=6,
+        choices=Verdict,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The verdict of the label that counts; triggers of the labels keep it.",
+    )
+
+    # Of one object, never stored: an earlier request with the same idempotency key, or an earlier import, made the row.
+    replayed = False
+
+    objects = InspectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-received_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="idempotency_key_once_per_station",
+            ),
+            # An import that is run again, or twice at once, finds what is there.
+            models.UniqueConstraint(
+                fields=["product", "image_sha256"],
+                condition=Q(source="import"),
+                name="imported_image_once_per_product",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="decided") | Q(verdict__isnull=False), name="decided_inspection_has_a_verdict"
+            ),
+        ]
+        indexes = INDEXES
+        triggers = [
+            pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=decision_changes()),
+        ]
+
+    def __str__(self) -> str:
+        return self.part_id or self.title or str(self.pk)
+
+    @property
+    def novelty_ratio(self) -> float | None:
+        """The deciding novelty score over its threshold: above 1 exactly where a novel defect is suspected; None
+        without scores."""
+        ratio = self.novelty
+        # Parts scored before versions had detectors beside the autoencoder.
+        if ratio is None and self.reconstruction_error is not None and self.anomaly_threshold:
+            ratio = self.reconstruction_error / self.anomaly_threshold
+        if ratio is None or not math.isfinite(ratio):
+            return None
+        return max(ratio, math.nextafter(1, 2)) if self.novel_defect_suspected else min(ratio, 1.0)

@@ -1,0 +1,115 @@
+"""What a product's costs and policy were and what they became: written down by the database itself, for good.
+
+A trigger compares each product's row before and after, so that no door, script or query changes a cost off the record.
+Who and why come from the transaction: ``signed`` says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import promotion_policy
+
+# What decides verdicts, what people look at, what the next version learns by, and what it must show.
+RECORDED = (
+    "fn_cost",
+    "fp_cost",
+    "review_cost",
+    "defect_rate",
+    "escape_promise",
+    "escape_confidence",
+    "audit_share",
+    "fail_audit_share",
+    "second_share",
+    "repeat_share",
+    "pick_strategy",
+    "retrain_nightly",
+    "retrain_at",
+    "training_settings",
+    *promotion_policy.FIELDS,
+)
+# Of PostgreSQL's transaction, read by the trigger.
+BY, REASON = "second_look.by", "second_look.reason"
+
+_RECORD = """
+    IF TG_OP = 'UPDATE' THEN
+        earlier := to_jsonb(OLD);
+    END IF;
+    SELECT jsonb_object_agg(key, earlier -> key), jsonb_object_agg(key, value) INTO was, became
+    FROM jsonb_each(to_jsonb(NEW))
+    WHERE key IN ({fields}) AND value IS DISTINCT FROM earlier -> key;
+    IF became IS NOT NULL THEN
+        INSERT INTO inspection_policychange (product_id, by_id, reason, before, after)
+        VALUES (
+            NEW.id,
+            nullif(current_setting('{by}', true), '')::integer,
+            coalesce(current_setting('{reason}', true), ''),
+            CASE TG_OP WHEN 'INSERT' THEN '{{}}' ELSE was END,
+            became
+        );
+    END IF;
+    RETURN NULL;
+"""
+
+
+class PolicyChange(models.Model):
+    """One change of a product's costs and policy: the values that changed, as they were and as they became. A new
+    product's first values have nothing before them."""
+
+    product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="policy_changes")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Empty: a command or a script."),
+    )
+    reason = models.TextField(blank=True)
+    before = models.JSONField()
+    after = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        triggers = [
+            pgtrigger.Protect(name="policy_change_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product}: {', '.join(self.after)}"
+
+
+def recorded() -> pgtrigger.Trigger:
+    """The trigger of products that writes each change down, in the transaction that makes it."""
+    fields = ", ".join(f"'{name}'" for name in RECORDED)
+    return pgtrigger.Trigger(
+        name="policy_is_recorded",
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        when=pgtrigger.After,
+        declare=[("earlier", "jsonb := '{}'"), ("was", "jsonb"), ("became", "jsonb")],
+        func=_RECORD.format(fields=fields, by=BY, reason=REASON),
+    )
+
+
+@contextmanager
+def signed(by: User | None, reason: str) -> Iterator[None]:
+    """A transaction whose changes of products carry this name and this reason, and no later one's."""
+    with transaction.atomic():
+        _sign(str(by.pk) if by else "", reason)
+        yield
+        # A transaction around this one goes on. Of one that failed PostgreSQL takes the settings back itself.
+        _sign("", "")
+
+
+def _sign(by: str, reason: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, true), set_config(%s, %s, true)", [BY, by, REASON, reason])

@@ -1,0 +1,234 @@
+"""Products: costs, promises, routing and promotion policy.
+
+What a line makes and where it is looked at: products with their costs and policies, and camera stations.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import time
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models.choices import PickStrategy
+from inspection.models.policy_changes import recorded
+from inspection.models.promotion_policy import PromotionPolicy
+from inspection.validators import validate_inner_share, validate_rate, validate_training_settings
+from mltasks.models import RegisteredModel
+from mltasks.vision.serving.escape_guarantee import EscapePromise
+from mltasks.vision.types import Costs, TrainConfig
+
+# What code readers of several makers send when they can't read, and what programs make of no value.
+PLACEHOLDERS = """\
+NOREAD
+NOCODE
+NODATA
+BADREAD
+MISREAD
+READERROR
+UNREADABLE
+ERROR
+ERR
+FAIL
+FAILED
+TIMEOUT
+INVALID
+UNKNOWN
+UNDEFINED
+EMPTY
+NULL
+NONE
+NIL
+N/A
+NAN
+0
+X
+"""
+
+
+class Product(PromotionPolicy):
+    """What a line makes: its registered model, its costs, its escape promise, its routing and its promotion policy."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    registered_model = models.OneToOneField(RegisteredModel, on_delete=models.PROTECT, related_name="product")
+    fn_cost = models.FloatField(_("cost of an escape"), default=5.0, validators=[MinValueValidator(0.001)])
+    fp_cost = models.FloatField(_("cost of a false alarm"), default=1.0, validators=[MinValueValidator(0.001)])
+    review_cost = models.FloatField(_("cost of one review"), default=0.2, validators=[MinValueValidator(0.0)])
+    defect_rate = models.FloatField(
+        _("share of defective parts"),
+        null=True,
+        blank=True,
+        validators=[validate_inner_share],
+        help_text=_("Share of defective parts on the line, such as 0.02; empty: that of the labels."),
+    )
+    # Defaults of the database as well: the program before this migration may still add products.
+    escape_promise = models.FloatField(
+        _("promised escape rate"),
+        default=0.05,
+        db_default=0.05,
+        validators=[validate_rate],
+        help_text=_("At most this share of defective parts passes with nobody looking; 1 promises nothing."),
+    )
+    escape_confidence = models.FloatField(
+        _("confidence of the promise"),
+        default=0.95,
+        db_default=0.95,
+        validators=[validate_inner_share],
+        help_text=_("How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts."),
+    )
+    audit_share = models.FloatField(
+        _("share of sure passes looked at"),
+        default=0.01,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Share of sure PASS parts that a person judges blind, to find escapes."),
+    )
+    fail_audit_share = models.FloatField(
+        _("share of sure failures looked at"),
+        default=0.01,
+        db_default=0.01,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Share of sure FAIL parts that a person judges blind, to find false alarms."),
+    )
+    second_share = models.FloatField(
+        _("share judged by two people"),
+        default=0.05,
+        db_default=0.05,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Share of reviewed parts that a second person judges too, blind; a third settles differences."),
+    )
+    repeat_share = models.FloatField(
+        _("share judged twice by one person"),
+        default=0.02,
+        db_default=0.02,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Share of reviewed parts that come back to the same person after a day, blind."),
+    )
+    pick_strategy = models.CharField(
+        _("order of the review queue"),
+        max_length=20,
+        choices=PickStrategy,
+        default=PickStrategy.EXPECTED_COST,
+        db_default=PickStrategy.EXPECTED_COST,
+        help_text=_("What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn."),
+    )
+    ranked_by = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    retrain_nightly = models.BooleanField(_("retrain at night"), default=True)
+    retrain_at = models.TimeField(
+        _("retrain at"), default=time(2, 0), help_text=_("Local time at which a night's retraining is due.")
+    )
+    training_settings = models.JSONField(
+        _("training settings"),
+        default=dict,
+        blank=True,
+        validators=[validate_training_settings],
+        help_text=_('Overrides of the training defaults, such as {"max_epochs": 20}.'),
+    )
+    placeholder_part_ids = models.TextField(
+        _("part ids that name no part"),
+        blank=True,
+        default=PLACEHOLDERS,
+        db_default=PLACEHOLDERS,
+        help_text=_(
+            "What readers send for a code that they can't read, one a line. Case, spaces and signs don't count; one "
+            "sign, such as 0, stands for any number of it. Parts with such an id are not taken for one part."
+        ),
+    )
+    shared_part_ids = models.JSONField(
+        default=dict,
+        blank=True,
+        db_default={},
+        editable=False,
+        help_text=_("Part ids that too many images share to name a part, each with its share. Counted by the hour."),
+    )
+    min_image_side = models.PositiveSmallIntegerField(
+        _("smallest image side"),
+        blank=True,  # a form without it leaves it as it is
+        default=16,
+        db_default=16,
+        validators=[MinValueValidator(1)],
+        help_text=_("Pixels. An image, or a station's region of interest, with a shorter side is refused."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            *PromotionPolicy.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(fn_cost__gt=0, fp_cost__gt=0, review_cost__gte=0), name="product_costs_are_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(defect_rate__isnull=True) | Q(defect_rate__gt=0, defect_rate__lt=1),
+                name="product_defect_rate_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    escape_promise__gt=0, escape_promise__lte=1, escape_confidence__gt=0, escape_confidence__lt=1
+                ),
+                name="product_escape_promise_can_be_kept",
+            ),
+            models.CheckConstraint(
+                condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(fail_audit_share__gte=0, fail_audit_share__lte=1),
+                name="product_fail_audit_share_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(second_share__gte=0, repeat_share__gte=0, second_share__lte=1 - F("repeat_share")),
+                name="product_judges_a_part_again_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(pick_strategy__in=PickStrategy.values), name="product_pick_strategy_is_known"
+            ),
+        ]
+        triggers = [recorded()]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse costs that are no numbers (NaN passes every comparison, in PostgreSQL too) and a twin by its slug."""
+        super().clean()
+        if self._state.adding:
+            refuse_twin(Product.objects.all(), "slug", self.slug)
+        for name in ("fn_cost", "fp_cost", "review_cost"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValidationError({name: "A cost is a finite number."})
+        if self.min_image_side is None:
+            raise ValidationError({"min_image_side": _("This field is required.")})
+        if self.second_share + self.repeat_share > 1:
+            raise ValidationError(_("The shares judged by two people and twice by one are at most 1 together."))
+
+    @property
+    def costs(self) -> Costs:
+        """The product's costs, from which the thresholds follow."""
+        return Costs(fn=self.fn_cost, fp=self.fp_cost, review=self.review_cost)
+
+    @property
+    def promise(self) -> EscapePromise:
+        """What the product promises of the parts that pass with nobody looking."""
+        return EscapePromise(rate=self.escape_promise, confidence=self.escape_confidence)
+
+    def train_config(self) -> TrainConfig:
+        """The config its next training run starts with."""
+        backbone = {"backbone": settings.BACKBONE, "backbone_weights": settings.BACKBONE_WEIGHTS}
+        promise = {"escape_rate": self.escape_promise, "escape_confidence": self.escape_confidence}
+        line = {**promise, "defect_rate": self.defect_rate, "costs": self.costs}
+        return TrainConfig.from_json({**backbone, **self.training_settings, **line})
+
+
+def refuse_twin(rows: models.QuerySet[Any], field: str, name: str) -> None:
+    """Refuse a new name that differs from another by capitals alone: people and stations would mix them up. Raises
+    ValidationError."""
+    others = rows.filter(**{f"{field}__iexact": name}).exclude(**{field: name})
+    if other := others.values_list(field, flat=True).first():
+        reason = _("There is %(other)s already. Take a name that differs in more than capitals.") % {"other": other}
+        raise ValidationError({field: reason})

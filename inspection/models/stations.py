@@ -1,0 +1,67 @@
+"""Stations and their API keys."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from rest_framework_api_key.models import AbstractAPIKey
+
+from inspection.models.products import (
+    Product,
+    refuse_twin,
+)
+from inspection.validators import validate_roi
+from mltasks.vision.data.bit_depths import DEPTHS
+
+
+class Station(models.Model):
+    """A camera station of a product."""
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stations")
+    name = models.SlugField(max_length=80)
+    roi = models.CharField(
+        _("region of interest"),
+        max_length=40,
+        blank=True,
+        validators=[validate_roi],
+        help_text=_("X,Y,W,H in pixels of the upright image; empty is the whole image."),
+    )
+    bit_depth = models.PositiveSmallIntegerField(
+        _("bit depth"),
+        null=True,
+        blank=True,
+        choices=[(depth, str(depth)) for depth in DEPTHS],
+        help_text=_(
+            "Bits that the camera uses of 16-bit values, where its files do not state them. Empty: settled by the "
+            "images. Changes count from the next image on."
+        ),
+    )
+    urgent = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("People see its parts before others, unless those have waited for a day and more."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["product", "name"]
+        constraints = [models.UniqueConstraint(fields=["product", "name"], name="station_name_once_per_product")]
+
+    def __str__(self) -> str:
+        return f"{self.product.slug}/{self.name}"
+
+    def clean(self) -> None:
+        """Refuse a twin by its name."""
+        super().clean()
+        if self._state.adding and self.product_id:
+            refuse_twin(Station.objects.filter(product=self.product_id), "name", self.name)
+
+
+class StationKey(AbstractAPIKey):
+    """An API key of a station, stored hashed; the key itself is shown once."""
+
+    station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="keys")
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = _("station key")  # type: ignore[assignment]  # that package's own are texts
+        verbose_name_plural = _("station keys")  # type: ignore[assignment]

@@ -1,0 +1,1 @@
+"""Replays: stored parts scored again by another version, with metrics and report."""

@@ -1,0 +1,160 @@
+"""Replay: a candidate scores the line's own history again, off the record, and is held against the champion there.
+
+The parts are chosen when it is asked for. Scores are written batch by batch, each once for a part and a version, so an
+attempt that was killed is gone on with by the next one where its last batch ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from inspection.models import Inspection, InspectionQuerySet, Product, Replay
+from inspection.replay import replay_metrics, rescoring
+from mltasks.models import ModelVersion
+from mltasks.registry import registry
+from mltasks.runs import dispatch
+from mltasks.runs.execution import carry_out
+from mltasks.runs.lease import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.runs.run_reporter import RunReporter
+from mltasks.vision.types import Progress, ProgressCallback, no_progress
+
+DAYS, MOST = 30, 5000
+LONGEST, LARGEST = 3650, 200_000
+
+
+class ReplayRefused(ValueError):  # noqa: N818 - a state of the thing
+    """There is nothing to replay, or it is being done."""
+
+
+def start(
+    candidate: ModelVersion,
+    *,
+    by: User | None = None,
+    days: int = DAYS,
+    most: int = MOST,
+    scope: Replay.Scope = Replay.Scope.HISTORY,
+    hint: bool = True,
+) -> Replay:
+    """Queue a replay of the newest ``most`` decided parts of the last ``days``, the labeled ones before others, and of
+    all of the locked holdout. ``hint`` False leaves it to the caller, who executes it at once.
+
+    Raises ReplayRefused, in words for people.
+    """
+    product = Product.objects.select_related("registered_model").get(registered_model=candidate.model_id)
+    now = registry.champion(candidate.model)
+    champion = now if now and now.pk != candidate.pk else None
+    if not (1 <= days <= LONGEST and 1 <= most <= LARGEST):
+        raise ReplayRefused(
+            _("A replay takes 1 to {most} parts of 1 to {days} days.").format(most=LARGEST, days=LONGEST)
+        )
+    parts = chosen(product, days, most) if scope == Replay.Scope.HISTORY else [*_holdout(product)]
+    if not parts:
+        raise ReplayRefused(_("There is no part to score again: the line sent none in these days, and none is locked."))
+    with transaction.atomic():
+        # The row's lock lets two who ask at once find one another's.
+        ModelVersion.objects.select_for_update(no_key=True).get(pk=candidate.pk)
+        if Replay.objects.unfinished().filter(candidate=candidate).exists():
+            raise ReplayRefused(_("{version} is being replayed already.").format(version=candidate))
+        replay = Replay.objects.create(
+            product=product,
+            candidate=candidate,
+            champion=champion,
+            scope=scope,
+            parts=parts,
+            config={"days": days, "most": most},
+            requested_by=by,
+            stage=gettext_noop("Waiting for a worker"),
+            log=log_line(f"Queued: {len(parts)} parts by {candidate}, beside {champion or 'no champion'}."),
+        )
+        if hint:
+            transaction.on_commit(lambda: dispatch.send(replay.pk, Replay))
+    return replay
+
+
+def retry(replay: Replay) -> None:
+    """Queue a failed replay again; what it scored stays. Raises RunNotAvailable unless it failed."""
+    if not queue_again(replay):
+        raise RunNotAvailable(_("This replay can't be tried again: it did not fail."))
+    transaction.on_commit(lambda: dispatch.send(replay.pk, Replay))
+
+
+def execute(replay: Replay, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None) -> Replay:
+    """Score what is not scored yet, by the candidate and, where another version decided, by the champion; then say what
+    came of it.
+
+    Raises RunNotAvailable when another worker has it, LeaseLost when it was taken away meanwhile, and whatever scoring
+    raised, BundleCorrupt among it, after the replay's row says so.
+    """
+    return carry_out(
+        replay,
+        lease,
+        progress,
+        lambda report: _score(replay, report),
+        lambda reporter, figures: _finish(replay, reporter, figures),
+        lambda: None,  # what was scored is right, whoever asks next
+    )
+
+
+def chosen(product: Product, days: int, most: int) -> list[UUID]:
+    """The parts of a replay of history: ids, each once."""
+    newest = _decided(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
+    labeled = list(newest.filter(person_says__isnull=False)[:most])
+    others = newest.filter(person_says__isnull=True)[: most - len(labeled)]
+    return list(dict.fromkeys([*labeled, *others, *_holdout(product)]))
+
+
+def is_possible(product: Product) -> bool:
+    """Return True if a replay of history would find a part."""
+    return _decided(product, DAYS).exists() or locked(product).exists()
+
+
+def _decided(product: Product, days: int) -> InspectionQuerySet:
+    since = timezone.now() - timedelta(days=days)
+    return Inspection.objects.filter(product=product, state=Inspection.State.DECIDED, received_at__gte=since)
+
+
+def _holdout(product: Product) -> Iterator[UUID]:
+    yield from locked(product).order_by("-received_at", "-id").values_list("pk", flat=True)
+
+
+def locked(product: Product) -> InspectionQuerySet:
+    """The labeled parts that no version learns from."""
+    return Inspection.objects.filter(product=product, holdout=True, person_says__isnull=False)
+
+
+def latest(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:
+    """The newest finished replay of history beside this champion."""
+    over = Replay.objects.over(champion.pk if champion else None).filter(candidate=candidate)
+    return over.light().order_by("-finished_at").first()
+
+
+def _score(replay: Replay, progress: ProgressCallback) -> replay_metrics.Figures:
+    replay.refresh_from_db(fields=["parts"])
+    versions = [replay.candidate, *([replay.champion] if replay.champion else [])]
+    todo = [(version, rescoring.missing(version, replay.parts)) for version in versions]
+    whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
+    known = len(replay.parts) * len(versions) - whole
+    progress(Progress(0.0, f"{whole} scores to make, {known} known: loading the versions"))
+    for version, keys in todo:
+        for scored in rescoring.score_parts(version, keys):
+            done += scored.looked
+            unread += scored.unread
+            progress(Progress(0.98 * done / whole, f"Scoring by version {version.number}"))
+    progress(Progress(0.98, "Holding them against one another"))
+    return replay_metrics.of(replay, unread=unread)
+
+
+def _finish(replay: Replay, reporter: RunReporter, figures: replay_metrics.Figures) -> Replay:
+    said = reporter.unwritten()
+    said["log"] += log_line("Done.")
+    reporter.lease.finish(Replay.State.SUCCEEDED, progress=1.0, stage=gettext_noop("Done"), figures=figures, **said)
+    replay.refresh_from_db()
+    return replay

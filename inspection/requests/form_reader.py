@@ -1,0 +1,171 @@
+"""Multipart forms of stations: known fields only, each once, text in UTF-8, and files under any name."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import Message
+from functools import cache
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest, QueryDict
+from django.http.multipartparser import ChunkIter, InterBoundaryIter, LazyStream
+from django.utils.datastructures import MultiValueDict
+from rest_framework.serializers import FileField, ListField, Serializer
+
+from inspection.refusals import FileTooLarge, InvalidEncoding, InvalidRequest, UnknownField
+from inspection.requests.form_parts import content, field_name, file_name, read_head
+from inspection.requests.form_serializers import refuse_unknown
+
+
+@dataclass(frozen=True, slots=True)
+class FormFields:
+    """Names of the fields that a form may have."""
+
+    files: frozenset[str]
+    texts: frozenset[str]
+    several_files: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all fields."""
+        return self.files | self.texts
+
+
+@cache
+def fields_of(form: type[Serializer[Any]]) -> FormFields:
+    """Return the fields that a serializer declares."""
+    fields = form().fields
+    lists = {name for name, field in fields.items() if isinstance(field, ListField)}
+    files = lists | {name for name, field in fields.items() if isinstance(field, FileField)}
+    return FormFields(frozenset(files), frozenset(set(fields) - files), several_files=bool(lists))
+
+
+class LimitedUpload(FileUploadHandler):
+    """Reader of one form, which stops as soon as its files have more than ``most`` bytes. Files above ``in_memory``
+    bytes lie on disk."""
+
+    def __init__(self, request: HttpRequest, fields: FormFields, most: int, in_memory: int) -> None:
+        super().__init__(request)
+        self.fields, self.most, self.in_memory = fields, most, in_memory
+        self.received = self.text_bytes = self.parts = 0
+        self.unknown: list[str] = []
+        self.texts: QueryDict = QueryDict(mutable=True)
+        self.files: MultiValueDict[str, UploadedFile[bytes]] = MultiValueDict()
+
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: dict[str, Any],
+        content_length: int,
+        boundary: Any,  # bytes, where the stubs say str
+        encoding: str | None = None,
+    ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[bytes]]]:
+        """Return the form's texts and files. Raises FileTooLarge, UnknownField, InvalidEncoding and InvalidRequest."""
+        stream = LazyStream(ChunkIter(input_data, self.chunk_size))
+        try:
+            for part in InterBoundaryIter(stream, b"--" + boundary):
+                self._take(part)
+            refuse_unknown(self.unknown, self.fields.names)
+        except BaseException:
+            for _, files in self.files.lists():
+                for file in files:
+                    file.close()
+            raise
+        self.texts._mutable = False
+        return self.texts, self.files
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        """Count the bytes of all files. Raises FileTooLarge."""
+        self.received += len(raw_data)
+        if self.received > self.most:
+            raise too_large(self.most)
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        """Do nothing: ``handle_raw_input`` makes the files."""
+
+    def _take(self, part: LazyStream) -> None:
+        head = read_head(part)
+        # Before the first boundary and behind the last one anything may stand.
+        if "content-disposition" in head:
+            self._count_part()
+            name = field_name(head)
+            if name in self.fields.files:
+                self._take_file(name, head, part)
+            elif name in self.fields.texts:
+                self._take_text(name, head, part)
+            else:
+                self.unknown.append(name)
+        for _ in part:  # what nothing reads
+            pass
+
+    def _count_part(self) -> None:
+        self.parts += 1
+        most: int | None = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        if most is not None and self.parts > most:
+            raise TooManyFieldsSent("The form has more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS.")
+
+    def _take_file(self, name: str, head: Message, part: LazyStream) -> None:
+        title = file_name(head)
+        if title is None:
+            raise InvalidRequest(
+                f"`{name}` came without a file name. Send it as a file, as curl's -F {name}=@part.jpg."
+            )
+        sent = len(self.files.getlist(name))
+        if sent and not self.fields.several_files:
+            raise InvalidRequest(
+                f"Send one image a request: there is more than one field `{name}`. "
+                "Send several images to /api/v1/inspections/batch/."
+            )
+        if sent >= (settings.DATA_UPLOAD_MAX_NUMBER_FILES or sent + 1):
+            raise TooManyFilesSent("The form has more files than DATA_UPLOAD_MAX_NUMBER_FILES.")
+        self.files.appendlist(name, self._store(title, head.get_content_type(), content(head, part)))
+
+    def _store(self, title: str, content_type: str, chunks: Iterable[bytes]) -> UploadedFile[bytes]:
+        file = tempfile.SpooledTemporaryFile(max_size=self.in_memory, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
+        size = 0
+        try:
+            for chunk in chunks:
+                file.write(self.receive_data_chunk(chunk, size))
+                size += len(chunk)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return UploadedFile(cast(IO[bytes], file), title, content_type, size)
+
+    def _take_text(self, name: str, head: Message, part: LazyStream) -> None:
+        """Read one field's text, which some clients send as a file (``filename="blob"``)."""
+        if name in self.texts:
+            raise InvalidRequest(f"The field `{name}` came more than once. Send it once.")
+        raw = bytearray()
+        for chunk in content(head, part):
+            raw += chunk
+            self.text_bytes += len(chunk)
+            if self.text_bytes > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+                most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+                raise InvalidRequest(f"The texts of the form may have at most {most:,} bytes together.")
+        try:
+            self.texts.appendlist(name, raw.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise InvalidEncoding(
+                f"The field `{name}` is not UTF-8 text. Encode it as UTF-8 and send it again."
+            ) from None
+
+
+def refuse_in_address(query: Iterable[str], fields: FormFields) -> None:
+    """Raise UnknownField for form fields that came in the address, where nothing reads them."""
+    if misplaced := sorted(fields.names.intersection(query)):
+        names = ", ".join(f"`{name}`" for name in misplaced)
+        raise UnknownField(f"Send {names} as a field of the form, not in the address.")
+
+
+def too_large(most: int) -> FileTooLarge:
+    """Return the refusal of files above the limit."""
+    return FileTooLarge(f"What was sent is larger than the {most:,} bytes that are accepted.")

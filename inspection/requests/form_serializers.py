@@ -1,0 +1,101 @@
+"""Serializers of the forms by which stations and clients send images."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from inspection.intake.part_metadata import read_metadata
+from inspection.products.part_identity import part_id_text
+from inspection.refusals import UnknownField
+from inspection.validators import validate_no_formatting, validate_one_line
+from mltasks.api.request_fields import unknown_fields
+
+# Of a batch
+MOST_IMAGES = 64
+PART_ID = [validate_one_line, validate_no_formatting]
+_ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UnknownField for names that are not among the known ones."""
+    if reason := unknown_fields(names, known):
+        raise UnknownField(reason)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any]):
+    """A JSON object in a form field."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Parse it. Raises ValidationError."""
+        # Inside of other JSON: held to the same rules.
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        try:
+            return read_metadata(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        """As it is."""
+        return value
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}], "nullable": True}
+)
+class FormTimeField(serializers.DateTimeField):
+    """Time in a form, where an empty field is one left out."""
+
+
+class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
+    """The form of `POST /predict`."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG, BMP, WebP or TIFF, one frame.")
+
+
+class PartIdField(serializers.CharField):
+    """A part's id: a text, or in JSON an integer."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. Raises ValidationError, also for numbers that lose digits: 1.10 and 1.1 are one number."""
+        if isinstance(data, float):
+            raise serializers.ValidationError("Send it as text: a number would lose zeros.")
+        return part_id_text(super().to_internal_value(data))
+
+
+class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
+    """What may be said of an image's part."""
+
+    part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID)
+    captured_at = FormTimeField(
+        required=False,
+        allow_null=True,
+        help_text="ISO 8601. Send it with its time zone: without one it is read in TIME_ZONE, which is UTC by default.",
+    )
+    metadata = MetadataField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the checked fields. Raises ValidationError, and UnknownField for names that no field has."""
+        if isinstance(data, Mapping):
+            refuse_unknown(data, self.fields)
+        return super().to_internal_value(data)
+
+
+class PartFormSerializer(SaidOfPartSerializer, ImageFormSerializer):
+    """The form of `POST /api/v1/inspections/`."""
+
+
+class BatchFormSerializer(serializers.Serializer[dict[str, Any]]):
+    """The form of `POST /api/v1/inspections/batch/`: the field `file` once for each image."""
+
+    file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=MOST_IMAGES)
+    parts = serializers.CharField(
+        required=False,
+        help_text="A JSON list with one object for each image, in order: part_id, captured_at, metadata; all optional.",
+    )

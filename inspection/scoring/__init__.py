@@ -1,0 +1,1 @@
+"""Scoring of stored parts: lease, recovery, heatmaps, embeddings and near-duplicates."""

@@ -1,0 +1,191 @@
+"""A stored image gets its scores and its verdict, in one write that only the holder of the lease can do."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import Error as DatabaseTrouble
+from django.db import transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from inspection.images import image_files
+from inspection.models import Inspection, Product, Reason, ScoreMaps, Verdict
+from inspection.products import queue_ranking, routing
+from inspection.products.bands import policy_of
+from inspection.products.routing import Decision
+from inspection.scoring import part_embeddings, scoring_lease
+from inspection.scoring.request_timing import DATABASE, DECODE, SCORE, step
+from mltasks.models import ModelVersion
+from mltasks.registry import fallback, registry
+from mltasks.vision.data import decoding
+from mltasks.vision.serving import heatmaps
+from mltasks.vision.types import InputSize, Scores
+
+logger = logging.getLogger(__name__)
+
+ERROR_LENGTH = 2000
+# What a part is decoded for while no version scores
+UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """What will score a product's next part: its version, and what that version sees of an image; None
+    where there is none or it can't be loaded."""
+
+    version: ModelVersion | None
+    size: InputSize | None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What intake has in memory: the image decoded for this champion, and when the request arrived
+    (``time.perf_counter``)."""
+
+    loaded: decoding.Loaded
+    champion: Champion
+    arrived: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What scoring one part came to; ``embedding`` is a point in ``space``, None of versions that draw none."""
+
+    decision: Decision
+    version: ModelVersion | None = None
+    scores: Scores | None = None
+    packed_maps: bytes = b""
+    embedding: NDArray[np.float32] | None = None
+    space: str = ""
+
+
+def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
+    """Score a leased part and write its verdict; after MAX_ATTEMPTS it goes to a person as ``scoring_failed``.
+
+    Whoever lost the lease meanwhile writes nothing; the row is then returned as it is, perhaps still pending. Raises
+    ``django.db.Error`` when the database is away: the part stays pending, and the sweeper comes for it.
+    """
+    while inspection.attempt <= Inspection.MAX_ATTEMPTS:
+        try:
+            with scoring_lease.renewed(inspection):
+                outcome = _outcome(inspection, frame)
+        except DatabaseTrouble:
+            raise
+        except Exception as error:
+            # Whatever a model or a file does, the part must reach a person.
+            logger.exception("Scoring %s failed, attempt %d.", inspection.pk, inspection.attempt)
+            if not _record_failure(inspection, error):
+                return _as_it_is(inspection)
+        else:
+            return _write(inspection, outcome, frame)
+    return _write(inspection, Outcome(routing.SCORING_FAILED), frame)
+
+
+def champion(product: Product) -> Champion:
+    """Look up what will score, so that the image is decoded once and for it."""
+    with step(DATABASE):
+        version = registry.champion(product.registered_model)
+    if version is None:
+        return Champion(None, None)
+    try:
+        with step(SCORE):  # loading it, once a process
+            found = fallback.ready(version)
+        return Champion(found.version, found.scorer.input_size)
+    except Exception:
+        # Only a hint for decoding: scoring meets the same error and records it.
+        logger.debug("%s can't be loaded.", version, exc_info=True)
+        return Champion(version, None)
+
+
+def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
+    product = inspection.product
+    draw = routing.audit_draw(inspection.pk)
+    version = frame.champion.version if frame else registry.champion(product.registered_model)
+    if version is None:
+        with step(DECODE):
+            loaded = frame.loaded if frame else image_files.load_image(inspection, UNSCORED_SIZE)
+        return Outcome(routing.no_model(damaged=bool(loaded.damage)))
+    version, scorer = fallback.ready(version)
+    # The bands are those of the version that scores.
+    policy = policy_of(product, version)
+    with step(DECODE):
+        loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
+        pixels = loaded.array(size)
+    with step(SCORE):
+        scores, found, embedding = scorer.look(pixels)
+        packed = heatmaps.pack(found, loaded.placement(size), size)
+    decision = routing.decide(scores, policy, audit_draw=draw, damaged=bool(loaded.damage))
+    return Outcome(decision, version, scores, packed, embedding, scorer.space)
+
+
+def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> decoding.Loaded:
+    if frame is not None and frame.champion.size == size:
+        return frame.loaded
+    return image_files.load_image(inspection, size)
+
+
+def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Inspection:
+    fields = _decided(outcome) | {
+        "attempt": min(inspection.attempt, Inspection.MAX_ATTEMPTS),
+        "decided_at": timezone.now(),
+        "latency_ms": _latency_ms(inspection, frame),
+    }
+    with step(DATABASE):
+        if outcome.decision.verdict == Verdict.REVIEW:
+            order = queue_ranking.Order(inspection.product)
+            audit = Reason.AUDIT_SAMPLE in outcome.decision.reasons
+            fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores, audit=audit)
+        with transaction.atomic():
+            written = scoring_lease.write(inspection, fields, end=True)
+            if written:
+                _keep_what_was_seen(inspection, outcome)
+    if written:
+        return inspection
+    logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
+    return _as_it_is(inspection)
+
+
+def _keep_what_was_seen(inspection: Inspection, outcome: Outcome) -> None:
+    if outcome.packed_maps:
+        ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
+    if outcome.embedding is not None:
+        part_embeddings.keep(inspection, outcome.space, outcome.embedding)
+
+
+def _decided(outcome: Outcome) -> dict[str, Any]:
+    scores = outcome.scores
+    return {
+        "state": Inspection.State.DECIDED,
+        "verdict": outcome.decision.verdict,
+        "reasons": list(outcome.decision.reasons),
+        "label": outcome.decision.label,
+        "inclusion": outcome.decision.inclusion,
+        "defect_probability": scores and scores.defect_probability,
+        "reconstruction_error": scores and scores.reconstruction_error,
+        "anomaly_threshold": scores and scores.anomaly_threshold,
+        "novel_defect_suspected": scores and scores.novel_defect_suspected,
+        "novelty": scores and scores.novelty,
+        "model_version": outcome.version,
+    }
+
+
+def _latency_ms(inspection: Inspection, frame: Frame | None) -> float:
+    if frame is not None:
+        return (time.perf_counter() - frame.arrived) * 1000
+    return (timezone.now() - inspection.received_at).total_seconds() * 1000
+
+
+def _record_failure(inspection: Inspection, error: Exception) -> bool:
+    """Note why an attempt failed and begin the next one. False when the lease is lost."""
+    words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
+    return scoring_lease.write(inspection, {"scoring_error": words, "attempt": inspection.attempt + 1})
+
+
+def _as_it_is(inspection: Inspection) -> Inspection:
+    inspection.refresh_from_db()
+    return inspection

@@ -1,0 +1,101 @@
+"""Who may write to an unscored part. A lease is a token and an end on its row, both by the database's clock."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from inspection.models import Inspection, InspectionQuerySet, lease_owners
+from mltasks.runs.lease import heartbeat
+
+# Long enough for a cold start of a version on a busy machine; a crash delays a part by this much, unless it is sent
+# again.
+LEASE = timedelta(seconds=30)
+# A scorer renews its lease so often, in seconds, and for so long: what takes longer hangs.
+BEAT, LONGEST = 0.5, 90
+# A scorer of another machine that was silent for so long is gone.
+SILENCE = timedelta(seconds=2.5)
+
+
+def first_lease() -> dict[str, Any]:
+    """Field values of an inspection that is created with its first attempt under way."""
+    return {"attempt": 1, **_lease(uuid.uuid4())}
+
+
+def take(candidates: InspectionQuerySet) -> Inspection | None:
+    """Take one abandoned part of ``candidates`` that nobody else is taking, one attempt further; None without any."""
+    return _take(candidates.abandoned())
+
+
+def take_over(part: Inspection) -> Inspection | None:
+    """Take a part that was sent again, if nobody is scoring it any more; None while somebody is.
+
+    The process that held the lease may have been killed. A process of this machine is looked up; one of another machine
+    is gone when its lease was not renewed for SILENCE. ``part`` is the row as it was read.
+    """
+    candidates = Inspection.objects.filter(pk=part.pk)
+    gone = lease_owners.is_gone(part.lease_owner)
+    if gone:
+        return _take(candidates.awaiting_score().filter(lease_token=part.lease_token))
+    if gone is None:
+        return _take(candidates.awaiting_score().filter(lease_expires_at__lte=Now() + LEASE - SILENCE))
+    return take(candidates)
+
+
+def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) -> bool:
+    """Write fields to a leased part, on its row and on the object, and hold it for another while or ``end`` the lease.
+
+    Returns False when the lease was lost, and changes nothing then. Raises ValueError for a part that nobody leased.
+    """
+    if inspection.lease_token is None:
+        raise ValueError(f"Inspection {inspection.pk} is not leased: nobody may score it.")
+    no_lease = {"lease_token": None, "lease_expires_at": None, "lease_owner": ""}
+    lease = no_lease if end else {"lease_expires_at": Now() + LEASE}
+    held = Inspection.objects.held_with(inspection.lease_token).filter(pk=inspection.pk)
+    if not held.update(**fields, **lease):
+        return False
+    for name, value in (fields | no_lease if end else fields).items():
+        setattr(inspection, name, value)
+    return True
+
+
+def renewed(inspection: Inspection) -> AbstractContextManager[None]:
+    """Renew the lease from a thread while the block runs, so that other machines know that the part is being scored.
+
+    Most parts have their verdict before the first beat, and cost no query here.
+    """
+    held = Inspection.objects.awaiting_score().filter(pk=inspection.pk, lease_token=inspection.lease_token)
+    end = time.monotonic() + LONGEST
+    return heartbeat(
+        f"part {inspection.pk}",
+        lambda: bool(held.update(lease_expires_at=Now() + LEASE)),
+        BEAT,
+        lambda: time.monotonic() < end,
+    )
+
+
+def _take(waiting: InspectionQuerySet) -> Inspection | None:
+    with transaction.atomic():
+        rows = waiting.select_related("product__registered_model", "station")
+        inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
+        if inspection is None:
+            return None
+        lease = _lease(uuid.uuid4())
+        inspection.attempt += 1
+        inspection.lease_token, inspection.lease_owner = lease["lease_token"], lease["lease_owner"]
+        Inspection.objects.filter(pk=inspection.pk).update(attempt=inspection.attempt, **lease)
+    return inspection
+
+
+def _lease(token: uuid.UUID) -> dict[str, Any]:
+    return {
+        "lease_token": token,
+        "lease_expires_at": Now() + LEASE,
+        "lease_owner": lease_owners.this_process(),
+    }

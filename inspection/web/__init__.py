@@ -1,0 +1,1 @@
+"""Pages of replays, challengers and the audit log."""

@@ -1,0 +1,46 @@
+"""The doors to a product's record, and to its versions on the locked holdout."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from inspection.models import Product
+from inspection.promotion import audit_log, holdout_history
+from inspection.replay import replay
+from mltasks.web.access import needs
+from mltasks.web.selection import remember
+
+
+@require_GET
+@needs("mltasks.view_promotion")
+def record(request: HttpRequest, model: str) -> HttpResponse:
+    """Who decided what of versions, costs and policy, newest first."""
+    product = get_object_or_404(Product.objects.select_related("registered_model"), registered_model__name=model)
+    remember(request, product.registered_model)
+    found = audit_log.entries(product, _moment(request.GET.get("before", "")))
+    older = found[-1].at.isoformat() if len(found) == audit_log.PAGE else ""
+    return render(request, "models/record.html", {"product": product, "entries": found, "older": older})
+
+
+@require_GET
+@needs("mltasks.view_modelversion")
+def holdout(request: HttpRequest, model: str) -> HttpResponse:
+    """Each version on the locked holdout."""
+    product = get_object_or_404(Product.objects.select_related("registered_model"), registered_model__name=model)
+    remember(request, product.registered_model)
+    context = {"product": product, "rows": holdout_history.table(product), "locked": replay.locked(product).count()}
+    return render(request, "models/holdout.html", context)
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment of an earlier page; None, the newest, for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if timezone.is_aware(found) else None

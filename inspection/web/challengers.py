@@ -1,0 +1,79 @@
+"""Pages of a challenger: start, follow and end its comparison with the champion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from inspection.models import Challenge
+from inspection.promotion import challenger_report, shadow_scoring
+from inspection.web.replays import (
+    may_look,
+)
+from mltasks.models import ModelVersion
+from mltasks.registry.registry import PERMISSION
+from mltasks.web.access import needs, person
+from mltasks.web.selection import remember, version_of
+
+
+class ChallengeForm(forms.Form):
+    """Which share of the live parts the challenger scores, in percent."""
+
+    share = forms.FloatField(label=_("Share of live parts, in %"), min_value=0.1, max_value=100, initial=100)
+
+
+may_challenge = needs(PERMISSION)
+
+
+@require_GET
+@may_look
+def challenger(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """What a version said of live parts, beside the champion's verdicts."""
+    version = version_of(model, number)
+    remember(request, version.model)
+    return render(request, "models/challenger.html", {**_challenge(version), "form": ChallengeForm()})
+
+
+@require_GET
+@may_look
+def challenger_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """The figures alone: what the page asks for every few seconds."""
+    return render(request, "models/_challenger.html", _challenge(version_of(model, number)))
+
+
+@require_POST
+@may_challenge
+def challenger_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """Let the version score live parts from now on."""
+    version, form = version_of(model, number), ChallengeForm(request.POST)
+    if not form.is_valid():
+        return render(request, "models/challenger.html", {**_challenge(version), "form": form}, status=400)
+    try:
+        shadow_scoring.challenge(version, by=person(request), share=form.cleaned_data["share"] / 100)
+    except shadow_scoring.ChallengeRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("version-challenger", model, number)
+
+
+@require_POST
+@may_challenge
+def challenger_end(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """End the version's challenge; its scores stay."""
+    running = Challenge.objects.running().filter(version=version_of(model, number)).first()
+    if running is None or not shadow_scoring.end(running, by=person(request)):
+        messages.error(request, _("It was over already."))
+    return redirect("version-challenger", model, number)
+
+
+def _challenge(version: ModelVersion) -> dict[str, Any]:
+    of_version = Challenge.objects.filter(version=version).select_related("product", "by", "ended_by")
+    newest = of_version.first()
+    other = Challenge.objects.running().filter(version__model=version.model).exclude(version=version).first()
+    read = challenger_report.read(newest) if newest else None
+    return {"version": version, "challenge": newest, "read": read, "other": other}
