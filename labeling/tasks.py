@@ -7,8 +7,10 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from labeling import comparable, nightly_pruning, rechecking
-from labeling import nightly as nights
+from labeling.datasets import retraining
+from labeling.history import nightly_retention
+from labeling.rechecks import label_rechecks
+from labeling.review import embedding_backfill
 from mltasks.runs import run_recovery
 
 logger = logging.getLogger(__name__)
@@ -17,7 +19,7 @@ logger = logging.getLogger(__name__)
 @shared_task(name="labeling.tasks.nightly")
 def nightly() -> None:
     """Start the retraining that is due."""
-    for run in nights.tick(timezone.now()):
+    for run in retraining.tick(timezone.now()):
         logger.info("Night of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
 
 
@@ -26,20 +28,20 @@ def sweep_runs() -> None:
     """Put right what crashes left of training runs, and offer the labels again that a new version doubts."""
     if count := run_recovery.sweep():
         logger.info("Swept training runs: %d put right", count)
-    if opened := rechecking.sweep():
+    if opened := label_rechecks.sweep():
         logger.info("Offered %d labels again: a new version doubts them", len(opened))
 
 
 @shared_task(name="labeling.tasks.make_comparable")
 def make_comparable() -> None:
     """Give labeled and waiting parts the points that serving could not."""
-    if count := comparable.sweep():
+    if count := embedding_backfill.sweep():
         logger.info("Made %d parts comparable with others", count)
 
 
 @shared_task(name="labeling.tasks.prune")
 def prune() -> None:
     """Remove some of what RETENTION_DAYS allows."""
-    removed, freed = nightly_pruning.tick(timezone.now())
+    removed, freed = nightly_retention.tick(timezone.now())
     if removed or freed.images:
         logger.info("Removed %d old parts, %d images, %.1f MB", removed, freed.images, freed.bytes / 1e6)

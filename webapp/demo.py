@@ -16,9 +16,9 @@ from django.contrib.auth.models import Group, User
 from inspection.models import Product, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station, new_key
-from labeling.importing import import_images
+from labeling.datasets.retraining import retrain
+from labeling.folder_import.label_import import import_images
 from labeling.models import Label
-from labeling.retraining import retrain
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import registry
 from mltasks.vision.drawing.line import labeled_set, write_image_folder

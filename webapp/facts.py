@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product, RemovedParts, Station
 from inspection.products.part_identity import PartIdentities
-from labeling import backlog, history, nightly
+from labeling.datasets import retraining
+from labeling.history import history
+from labeling.queue import queue_stats
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
 
@@ -59,8 +61,8 @@ def days(product: Product) -> list[dict[str, Any]]:
 def waiting(product: Product) -> dict[str, Any]:
     """The review queue: how many, how long the oldest has waited, and what people's labels will teach."""
     return {
-        "number": backlog.waiting(product),
-        "oldest": backlog.oldest_wait(product),
+        "number": queue_stats.waiting(product),
+        "oldest": queue_stats.oldest_wait(product),
         "teaching": history.teaching(product),
     }
 
@@ -117,7 +119,7 @@ def runs(product: Product) -> QuerySet[TrainingRun]:
 
 def next_due(product: Product) -> datetime:
     """When the next night's retraining is due, in local time."""
-    local = timezone.localtime(nightly.last_due(product, timezone.now()))
+    local = timezone.localtime(retraining.last_due(product, timezone.now()))
     return timezone.make_aware(datetime.combine(local.date() + timedelta(days=1), product.retrain_at))
 
 

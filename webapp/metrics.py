@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from inspection.models import Inspection, Product, RemovedParts
-from labeling import backlog
+from labeling.queue import queue_stats
 from mltasks.models import TrainingRun
 from webapp import metrics_files
 
@@ -90,7 +90,7 @@ class LineCollector(Collector):
         oldest = GaugeMetricFamily(
             "second_look_queue_oldest_seconds", "Age of the part that waits longest.", labels=["product"]
         )
-        waiting, waits = backlog.waiting_by_product(), backlog.oldest_waits()
+        waiting, waits = queue_stats.waiting_by_product(), queue_stats.oldest_waits()
         for product, number in waiting.items():
             length.add_metric([products[product]], number)
             oldest.add_metric([products[product]], waits.get(product, timedelta()).total_seconds())

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 from inspection.models import Product
 from inspection.products.blind_parts import blind_parts
 from inspection.web.selection import chosen_product
-from labeling import backlog
-from labeling.rechecks import ADJUDICATE
+from labeling.models.rechecks import ADJUDICATE
+from labeling.queue import queue_stats
 
 THEMES = {"dark", "light"}
 THEME_COOKIE = "theme"
@@ -115,7 +115,7 @@ class Shell:
     @cached_property
     def _waiting(self) -> dict[int, int]:
         user = self._request.user
-        return backlog.waiting_by_product(user if isinstance(user, User) else None)
+        return queue_stats.waiting_by_product(user if isinstance(user, User) else None)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

@@ -20,7 +20,7 @@ handler500 = "webapp.faults.fault"
 
 _api: list[URLPattern | URLResolver] = [
     path("", include("inspection.api.urls")),
-    path("", include("labeling.api_urls")),
+    path("", include("labeling.api.urls")),
     path("models/", include("mltasks.api.urls")),
     path("<path:rest>", UnknownAddress.as_view()),
 ]

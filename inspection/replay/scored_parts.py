@@ -113,7 +113,7 @@ class Learned:
         return not self._taught.locked.isdisjoint(self._names(part))
 
     def _names(self, part: Inspection) -> list[str]:
-        # A group is named as `labeling.datasets.groups` does.
+        # A group is named as `labeling.datasets.datasets.groups` does.
         group = self._identities.group(part)
         return [part.image_sha256, group] if group else [part.image_sha256]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
-import labeling.type_names
+import labeling.models.type_names
 
 
 class Migration(migrations.Migration):
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             model_name="defecttype",
             name="name",
             field=models.CharField(
-                db_index=True, max_length=80, validators=[labeling.type_names.validate_type_name]
+                db_index=True, max_length=80, validators=[labeling.models.type_names.validate_type_name]
             ),
         ),
         migrations.AlterField(

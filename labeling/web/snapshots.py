@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET
 
+from inspection.models import Inspection
+from labeling.review import blinding
+from mltasks.models import DatasetSnapshot, SnapshotItem
+from mltasks.snapshots import snapshot_contents
+from mltasks.snapshots.manifest import FORMATS
 from mltasks.snapshots.snapshot_contents import UNNAMED, Contents
+from mltasks.web.access import needs, person
+from mltasks.web.selection import remember
 
 
 class ItemForm(forms.Form):
@@ -45,3 +59,66 @@ class ItemForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
         field.choices = choices
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item, and the first part that came with its image; None where there is none any more."""
+
+    item: SnapshotItem
+    part: Inspection | None
+
+
+def with_parts(snapshot: DatasetSnapshot, items: Sequence[SnapshotItem]) -> list[Row]:
+    """The items, in their order, each with its part."""
+    images = [item.image_sha256 for item in items]
+    parts = Inspection.objects.filter(product__registered_model=snapshot.model_id, image_sha256__in=images)
+    first = parts.order_by("image_sha256", "received_at", "id").distinct("image_sha256")
+    part_of = {part.image_sha256: part for part in first.only("id", "image_sha256", "part_id", "title")}
+    return [Row(item, part_of.get(item.image_sha256)) for item in items]
+
+
+may_look = needs("mltasks.view_datasetsnapshot")
+
+
+@require_GET
+@may_look
+def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
+    """One snapshot: its facts, and its items, filtered. Images of parts that the person is judging are left out."""
+    found = _snapshot(model, number)
+    remember(request, found.model)
+    hidden = blinding.hidden_images(person(request))
+    contents = snapshot_contents.contents(found)
+    form = ItemForm(request.GET, contents=contents)
+    page = snapshot_contents.page(found, form.wanted, request.GET.get("after", ""), without=hidden)
+    context = {
+        "snapshot": found,
+        "contents": contents,
+        "runs": found.runs.select_related("version").defer("log", "epochs", "version__meta").order_by("pk"),
+        "form": form,
+        "filtered": form.wanted,
+        "page": page,
+        "rows": with_parts(found, page.items),
+        "judging": bool(hidden),
+    }
+    return render(request, "snapshots/detail.html", context)
+
+
+@require_GET
+@may_look
+def manifest(request: HttpRequest, model: str, number: int, form: str) -> HttpResponseBase:
+    """The whole manifest as a file. Nobody gets it who is judging a part: it would tell what people said."""
+    found = _snapshot(model, number)
+    if form not in FORMATS:
+        raise Http404
+    if blinding.hidden_images(person(request)):
+        messages.error(request, _("You are judging parts. A snapshot tells labels: it can be had after your verdict."))
+        return redirect("snapshot", model, number)
+    asked = FORMATS[form]
+    answer = StreamingHttpResponse(asked.pieces(found), content_type=asked.content_type)
+    answer["Content-Disposition"] = f'attachment; filename="{model}-snapshot-{number}.{form}"'
+    return answer
+
+
+def _snapshot(model: str, number: int) -> DatasetSnapshot:
+    return get_object_or_404(DatasetSnapshot.objects.select_related("model"), model__name=model, number=number)

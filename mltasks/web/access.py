@@ -35,3 +35,13 @@ def person(request: HttpRequest) -> User:
 def whole_number(text: str) -> int:
     """Read a row's number from a form; 0, which no row has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+
+
+HEADER = "X-Reviewer"
+
+
+def refuse_stranger(request: HttpRequest) -> None:
+    """Compare whom the page belongs to, where it says so, with who is logged in. Raises PermissionDenied."""
+    belongs_to = request.headers.get(HEADER)
+    if belongs_to and belongs_to != str(request.user.pk):
+        raise PermissionDenied(_("This page belongs to another person than the one who is logged in now."))

@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, CharField
 from django.db.transaction import TransactionManagementError
 
 from inspection.models import Product
-from labeling.prepared_queries import Given, Prepared
+from labeling.queue.prepared_queries import Given, Prepared
 from tests.labeling.conftest import make_product
 
 pytestmark = pytest.mark.django_db

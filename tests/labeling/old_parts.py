@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from inspection.images import image_files
 from inspection.models import Embedding, Fingerprint, Inspection, Product, ScoreMaps, Verdict
-from labeling.pruning import Aim, Batch, prune
+from labeling.history.retention import Aim, Batch, prune
 from tests.labeling.conftest import make_part
 
 AGE = timedelta(days=100)

@@ -10,10 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from inspection.models import Inspection, Product
-from labeling import queue, review
+from labeling.datasets.defect_type_service import add_type, merge_types
 from labeling.models import Claim, DefectType, Label, LabelUndo
-from labeling.skipping import skip
-from labeling.typing_defects import add_type, merge_types
+from labeling.queue import queue
+from labeling.review import review
+from labeling.review.skips import skip
 from tests.labeling.conftest import make_part
 
 

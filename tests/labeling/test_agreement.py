@@ -10,8 +10,10 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from inspection.models import Product
-from labeling import agreement, pace, queue, review
 from labeling.models import Claim, DefectType, Recheck, Review, Skip
+from labeling.queue import queue
+from labeling.rechecks import agreement, review_throughput
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.looks import judged
 
@@ -101,14 +103,14 @@ def test_pace_is_the_median_of_seconds_on_the_screen(product: Product, ada: User
         claim = queue.claim_part(make_part(product), reviewer=ada)
         Claim.objects.filter(pk=claim.pk).update(created_at=Now() - timedelta(seconds=seconds))
         review.resolve(claim, verdict="PASS")
-    (row,) = pace.by_person(product, MONTH)
+    (row,) = review_throughput.by_person(product, MONTH)
     assert (row["reviewer__username"], row["verdicts"], row["today"]) == ("ada", 3, 3)
     assert row["seconds"] == pytest.approx(2, abs=0.5)
     for _ in range(4):  # as the page that measures it has it written
         claim = queue.claim_part(make_part(product), reviewer=ada)
         fields = {"claim": claim, "inspection": claim.inspection, "reviewer": ada, "verdict": "PASS"}
         Review.objects.create(**fields, seconds=90, shown_seconds=0.5)
-    assert pace.by_person(product, MONTH)[0]["seconds"] == 0.5
+    assert review_throughput.by_person(product, MONTH)[0]["seconds"] == 0.5
 
 
 def test_the_page_tells_it_all_and_says_so_when_there_is_nothing(

@@ -12,8 +12,9 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from inspection.models import Inspection, Product, Station, StationKey, Verdict
-from labeling import queue, review
 from labeling.models import DefectType, Label, Review
+from labeling.queue import queue
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_product
 
 CLAIM = "/api/v1/queue/claim/"

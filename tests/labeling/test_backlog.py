@@ -9,10 +9,11 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from inspection.models import Inspection, Product
-from labeling import backlog, review
 from labeling.models import Recheck
-from labeling.rechecking import open_rechecks
-from labeling.skipping import skip
+from labeling.queue import queue_stats
+from labeling.rechecks.label_rechecks import open_rechecks
+from labeling.review import review
+from labeling.review.skips import skip
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.rechecks.doubts import doubting_version, labeled
 from tests.labeling.test_queue import claimed
@@ -28,14 +29,14 @@ def test_it_counts_parts_and_labels_in_doubt(product: Product) -> None:
     other = make_product("tile")
     make_part(product), make_part(product)
     doubt(product), doubt(other)
-    assert (backlog.waiting(), backlog.waiting(product), backlog.waiting(other)) == (4, 3, 1)
-    assert backlog.waiting_by_product() == {product.pk: 3, other.pk: 1}
+    assert (queue_stats.waiting(), queue_stats.waiting(product), queue_stats.waiting(other)) == (4, 3, 1)
+    assert queue_stats.waiting_by_product() == {product.pk: 3, other.pk: 1}
 
 
 def test_an_answered_doubt_waits_no_longer(product: Product, ada: User) -> None:
     opened = doubt(product)
     review.correct(opened.inspection, by=ada, verdict="FAIL")
-    assert (backlog.waiting(product), backlog.waiting_by_product(), backlog.oldest_wait()) == (0, {}, None)
+    assert (queue_stats.waiting(product), queue_stats.waiting_by_product(), queue_stats.oldest_wait()) == (0, {}, None)
 
 
 def test_the_oldest_is_the_longest_waiting_of_both(product: Product) -> None:
@@ -69,7 +70,7 @@ def test_every_place_shows_the_same_number(client: Client, ada: User, product: P
 
 
 def _hours(product: Product | None) -> int:
-    wait = backlog.oldest_wait(product)
+    wait = queue_stats.oldest_wait(product)
     assert wait is not None
     return int(wait / timedelta(hours=1))
 
@@ -77,5 +78,5 @@ def _hours(product: Product | None) -> int:
 def test_what_a_reviewer_skipped_is_left_for_others(product: Product, ada: User, bob: User) -> None:
     make_part(product), make_part(product)
     skip(claimed(ada), reason="cannot_decide")
-    assert backlog.waiting(product, reviewer=ada) == 1
-    assert backlog.waiting(product, reviewer=bob) == backlog.waiting(product) == 2
+    assert queue_stats.waiting(product, reviewer=ada) == 1
+    assert queue_stats.waiting(product, reviewer=bob) == queue_stats.waiting(product) == 2

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product
 from inspection.products import queue_ranking
-from labeling import grouping, queue
 from labeling.models import Claim, Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import near_duplicate_claims, queue
+from labeling.rechecks.label_rechecks import open_rechecks
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.rechecks.doubts import doubting_version, labeled
 from tests.labeling.rechecks.looks import judged
@@ -140,9 +140,9 @@ def test_an_audit_is_judged_alone(product: Product, ada: User) -> None:
     alike = make_part(product, reasons=["low_confidence"], repeat_of=first)
     audit = make_part(product, reasons=["audit_sample"], repeat_of=first)
     claim = queue.claim_part(first, reviewer=ada)
-    assert {held.inspection_id for held in grouping.claim_alike(claim)} == {alike.pk}
+    assert {held.inspection_id for held in near_duplicate_claims.claim_alike(claim)} == {alike.pk}
     queue.claim_part(audit, reviewer=ada)
-    assert grouping.number_alike(audit) == 0
+    assert near_duplicate_claims.number_alike(audit) == 0
 
 
 @pytest.mark.parametrize("strategy", ["expected_cost", "uncertainty", "novelty", "diversity", "random"])

@@ -15,9 +15,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
-from labeling import backlog, queue, review
 from labeling.models import Claim, Label, Review
+from labeling.queue import queue, queue_stats
 from labeling.refusals import ClaimLost
+from labeling.review import review
 from tests.labeling.conftest import make_person, make_product, unsaved_part
 from tests.labeling.threads import at_once
 
@@ -107,7 +108,7 @@ def test_five_thousand_races_leave_no_part_with_two_owners_and_none_stuck(capsys
     assert not owners_at_once()
     assert not Claim.objects.filter(closed_at=None).exists()
     assert not Claim.objects.filter(closed_at__lt=F("created_at")).exists()
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
     settled = Inspection.objects.filter(settled_at__isnull=False)
     assert settled.count() == Label.objects.not_undone().count() == PARTS
     assert set(settled.values_list("pk")) == set(Label.objects.not_undone().values_list("inspection"))

@@ -17,8 +17,8 @@ from PIL import Image
 from inspection.intake import intake
 from inspection.models import Embedding, Inspection, Product
 from inspection.scoring import part_embeddings
-from labeling import comparable, review
 from labeling.models import Label
+from labeling.review import embedding_backfill, review
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision.serving.scorer import Look
 from mltasks.vision.types import InputSize
@@ -42,10 +42,10 @@ class Seeing(Told):
 def scorer(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[Seeing]:
     settings.MEDIA_ROOT = tmp_path
     made = Seeing()
-    monkeypatch.setattr(comparable.serving, "scorer", lambda _: made)
-    comparable._places.clear()
+    monkeypatch.setattr(embedding_backfill.serving, "scorer", lambda _: made)
+    embedding_backfill._places.clear()
     yield made
-    comparable._places.clear()
+    embedding_backfill._places.clear()
 
 
 @pytest.fixture
@@ -84,33 +84,33 @@ def points() -> dict[Any, tuple[str, int | None]]:
 
 def test_imported_parts_get_points_and_what_their_labels_say(champion: ModelVersion, product: Product) -> None:
     bad, good = imported(product, 2), imported(product, 1, "PASS")
-    assert comparable.sweep() == 3
+    assert embedding_backfill.sweep() == 3
     assert points() == {bad[0].pk: ("told", 1), bad[1].pk: ("told", 1), good[0].pk: ("told", 0)}
     assert Embedding.objects.first().vector == pytest.approx(toward(0.5), abs=1e-3)  # type: ignore[union-attr]
-    assert comparable.sweep() == 0
+    assert embedding_backfill.sweep() == 0
 
 
 def test_labeled_parts_come_first_then_the_front_of_the_queue(
     champion: ModelVersion, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparable, "LABELED", 2)
-    monkeypatch.setattr(comparable, "WAITING", 1)
+    monkeypatch.setattr(embedding_backfill, "LABELED", 2)
+    monkeypatch.setattr(embedding_backfill, "WAITING", 1)
     waiting = [make_part(product) for _ in range(2)]
     labeled = imported(product, 3)
-    assert comparable.sweep() == 3
+    assert embedding_backfill.sweep() == 3
     assert set(points()) == {labeled[0].pk, labeled[1].pk, waiting[0].pk}
-    assert comparable.sweep() == 2
+    assert embedding_backfill.sweep() == 2
     assert set(points()) == {part.pk for part in [*labeled, *waiting]}
-    assert comparable.sweep() == 0
+    assert embedding_backfill.sweep() == 0
 
 
 def test_a_new_space_draws_all_labeled_and_waiting_parts_anew(
     champion: ModelVersion, product: Product, scorer: Seeing
 ) -> None:
     labeled, waiting = imported(product, 2), make_part(product)
-    comparable.sweep()
+    embedding_backfill.sweep()
     move(champion, "other")
-    assert comparable.sweep() == 3
+    assert embedding_backfill.sweep() == 3
     assert points() == {labeled[0].pk: ("other", 1), labeled[1].pk: ("other", 1), waiting.pk: ("other", None)}
     assert len(scorer.seen) == 4, "The waiting part has no image here."
 
@@ -119,7 +119,7 @@ def test_an_image_that_is_gone_is_not_tried_again(
     champion: ModelVersion, product: Product, caplog: pytest.LogCaptureFixture
 ) -> None:
     part = make_part(product)
-    assert (comparable.sweep(), comparable.sweep()) == (1, 0)
+    assert (embedding_backfill.sweep(), embedding_backfill.sweep()) == (1, 0)
     assert part_embeddings.is_nowhere(Embedding.objects.get(pk=part.pk))
     assert caplog.text.count(f"{part.pk} can't be compared") == 1
 
@@ -129,7 +129,7 @@ def test_a_label_from_before_the_verdict_is_put_right(champion: ModelVersion, pr
     review.correct(part, by=ada, verdict="FAIL")
     part_embeddings.keep(part, "told", toward(0.1))
     assert points() == {part.pk: ("told", None)}
-    assert comparable.sweep() == 0
+    assert embedding_backfill.sweep() == 0
     assert points() == {part.pk: ("told", 1)}
 
 
@@ -140,15 +140,15 @@ def test_one_products_trouble_costs_no_others(
     broken = make_champion(other, "broken")
     imported(other, 1)
     (part,) = imported(product, 1)
-    sound = comparable.serving.scorer(champion)
+    sound = embedding_backfill.serving.scorer(champion)
 
     def scorer_of(version: ModelVersion) -> Told:
         if version == broken:
             raise RuntimeError("its files are gone")
         return sound  # type: ignore[return-value]
 
-    monkeypatch.setattr(comparable.serving, "scorer", scorer_of)
-    assert comparable.sweep() == 1
+    monkeypatch.setattr(embedding_backfill.serving, "scorer", scorer_of)
+    assert embedding_backfill.sweep() == 1
     assert set(points()) == {part.pk}
     assert "The parts of Tile could not be made comparable" in caplog.text
 
@@ -159,16 +159,16 @@ def test_a_database_that_is_away_is_no_products_trouble(
     def away(*_: Any) -> None:
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(comparable, "_labels_after", away)
+    monkeypatch.setattr(embedding_backfill, "_labels_after", away)
     with pytest.raises(OperationalError):
-        comparable.sweep()
+        embedding_backfill.sweep()
 
 
 def test_products_without_a_version_that_draws_are_left_alone(product: Product, scorer: Seeing) -> None:
     imported(product, 1)
-    assert comparable.sweep() == 0
+    assert embedding_backfill.sweep() == 0
     make_champion(product, "")
-    assert comparable.sweep() == 0
+    assert embedding_backfill.sweep() == 0
     assert scorer.seen == []
 
 
@@ -176,26 +176,26 @@ def test_what_is_behind_is_not_looked_at_again(
     champion: ModelVersion, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     imported(product, 3)
-    comparable.sweep()
-    assert comparable._places[product.pk].label == 0, "Lower numbers may still come."
-    monkeypatch.setattr(comparable, "SETTLED", timedelta(0))
-    comparable.sweep()
-    assert comparable._places[product.pk].label == Label.objects.latest("pk").pk
+    embedding_backfill.sweep()
+    assert embedding_backfill._places[product.pk].label == 0, "Lower numbers may still come."
+    monkeypatch.setattr(embedding_backfill, "SETTLED", timedelta(0))
+    embedding_backfill.sweep()
+    assert embedding_backfill._places[product.pk].label == Label.objects.latest("pk").pk
     with CaptureQueriesContext(connection) as asked:
-        assert comparable.sweep() == 0
+        assert embedding_backfill.sweep() == 0
     assert len(asked) == 4, [one["sql"] for one in asked]
     (late,) = imported(product, 1)
-    assert comparable.sweep() == 1
+    assert embedding_backfill.sweep() == 1
     assert late.pk in points()
 
 
 def test_a_sweep_that_fails_goes_on_where_it_was(
     champion: ModelVersion, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparable, "SETTLED", timedelta(0))
+    monkeypatch.setattr(embedding_backfill, "SETTLED", timedelta(0))
     imported(product, 2)
     keep = part_embeddings.keep
     monkeypatch.setattr(part_embeddings, "keep", lambda *_: 1 / 0)
-    assert comparable.sweep() == 0
+    assert embedding_backfill.sweep() == 0
     monkeypatch.setattr(part_embeddings, "keep", keep)
-    assert comparable.sweep() == 2
+    assert embedding_backfill.sweep() == 2

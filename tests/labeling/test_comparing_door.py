@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inspection.models import Product
-from labeling import queue
+from labeling.queue import queue
 from mltasks.models import EvaluationReport, ModelVersion, Promotion, TrainingRun
 from mltasks.vision.export.learn import Learned
 from tests.labeling.conftest import make_part

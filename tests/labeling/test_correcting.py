@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Product, Verdict
-from labeling import backlog, queue, review
 from labeling.models import DefectType, Label
+from labeling.queue import queue, queue_stats
 from labeling.refusals import ClaimLost, InvalidLabel
+from labeling.review import review
 from tests.labeling.conftest import make_part
 
 
@@ -45,7 +46,7 @@ def test_whoever_holds_the_part_loses_it(product: Product, ada: User, bob: User)
         review.resolve(claim, verdict="PASS")
     claim.refresh_from_db()
     assert claim.closed_at is not None
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
 
 
 def test_it_refuses_an_unknown_defect(product: Product, ada: User) -> None:

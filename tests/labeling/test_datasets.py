@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from inspection.models import Product, Verdict
-from labeling import datasets, review
+from labeling.datasets import datasets
 from labeling.models import DefectType, Label
+from labeling.review import review
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.data.splits import NotEnoughLabels
 from mltasks.vision.types import Roi

@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from inspection.models import Product, Station
-from labeling import review
 from labeling.models import DefectType
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 
 

@@ -15,11 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
-from labeling import grouping, queue, review
-from labeling.models import Claim, Label
-from labeling.rechecks import Recheck
+from labeling.models import Claim, Label, Recheck
+from labeling.queue import near_duplicate_claims, queue
 from labeling.refusals import ClaimLost
-from labeling.skipping import skip
+from labeling.review import review
+from labeling.review.skips import skip
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.test_api import as_person, assert_error
 from tests.labeling.test_queue import claimed, let_expire
@@ -43,8 +43,8 @@ def test_a_group_is_claimed_with_one_of_its_parts(product: Product, ada: User, b
     for part in (parts[0], parts[2]):
         claim = queue.claim_part(part, reviewer=ada)
         expected = [one for one in parts if one != part]
-        assert grouping.number_alike(part) == 3
-        claims = grouping.claim_alike(claim)
+        assert near_duplicate_claims.number_alike(part) == 3
+        claims = near_duplicate_claims.claim_alike(claim)
         assert parts_of(claims) == expected
         assert {one.reviewer for one in claims} == {ada}
         assert claimed(bob).inspection == other
@@ -54,29 +54,29 @@ def test_a_group_is_claimed_with_one_of_its_parts(product: Product, ada: User, b
 def test_each_of_them_gets_its_own_verdict(product: Product, ada: User) -> None:
     parts = run_of(product, 2)
     claim = claimed(ada)
-    for one in [claim, *grouping.claim_alike(claim)]:
+    for one in [claim, *near_duplicate_claims.claim_alike(claim)]:
         review.resolve(one, verdict="PASS")
     assert Label.objects.count() == len(parts)
     assert not queue.claims_held(ada).exists()
 
 
 def test_a_group_is_claimed_once_and_then_renewed(product: Product, ada: User) -> None:
-    run_of(product, grouping.MOST + 6)
+    run_of(product, near_duplicate_claims.MOST + 6)
     claim = claimed(ada)
-    first = grouping.claim_alike(claim)
-    assert len(first) == grouping.MOST
-    again = grouping.claim_alike(claim)
+    first = near_duplicate_claims.claim_alike(claim)
+    assert len(first) == near_duplicate_claims.MOST
+    again = near_duplicate_claims.claim_alike(claim)
     assert again == first
     assert all(new.expires_at > old.expires_at for new, old in zip(again, first, strict=True))
-    assert grouping.number_alike(claim.inspection) == grouping.MOST
+    assert near_duplicate_claims.number_alike(claim.inspection) == near_duplicate_claims.MOST
 
 
 def test_what_the_page_loaded_ahead_is_of_the_group(product: Product, ada: User) -> None:
     parts = run_of(product, 4)
     first = claimed(ada)
     ahead = claimed(ada, excluding=[first.pk])
-    assert grouping.number_alike(first.inspection) == 4
-    claims = grouping.claim_alike(first)
+    assert near_duplicate_claims.number_alike(first.inspection) == 4
+    claims = near_duplicate_claims.claim_alike(first)
     assert parts_of(claims) == parts[1:]
     assert ahead in claims
     assert queue.claims_held(ada).count() == 5
@@ -86,7 +86,7 @@ def test_a_group_over_the_limit_keeps_nobody_from_the_next_part_for_ever(product
     parts = run_of(product, queue.MAX_HELD + 2)
     other = make_part(product)
     first = claimed(ada)
-    held = [first, *grouping.claim_alike(first)]
+    held = [first, *near_duplicate_claims.claim_alike(first)]
     assert len(held) > queue.MAX_HELD
     known = [one.pk for one in held]
     assert queue.claim(reviewer=ada, excluding=known) is None, "Held until they are judged."
@@ -106,7 +106,7 @@ def test_a_group_over_the_limit_keeps_nobody_from_the_next_part_for_ever(product
 
 def test_a_group_whose_page_is_gone_goes_back_to_the_queue(product: Product, ada: User, bob: User) -> None:
     run_of(product, 6)
-    for one in [claim := claimed(ada), *grouping.claim_alike(claim)]:
+    for one in [claim := claimed(ada), *near_duplicate_claims.claim_alike(claim)]:
         let_expire(one)
     taken = [claimed(bob), claimed(ada)]
     assert len({one.inspection_id for one in taken}) == 2
@@ -121,31 +121,31 @@ def test_it_passes_over_what_others_hold_or_settled_and_what_was_skipped(
     review.correct(parts[2], by=bob, verdict="PASS")
     skip(queue.claim_part(parts[3], reviewer=ada), reason="other")
     claim = queue.claim_part(parts[0], reviewer=ada)
-    assert grouping.number_alike(parts[0]) == 1
-    assert parts_of(grouping.claim_alike(claim)) == [parts[4]]
+    assert near_duplicate_claims.number_alike(parts[0]) == 1
+    assert parts_of(near_duplicate_claims.claim_alike(claim)) == [parts[4]]
 
 
 def test_the_first_may_be_settled_long_ago(product: Product, ada: User) -> None:
     first, one, other = run_of(product, 2)
     Inspection.objects.filter(pk=first.pk).update(settled_at=timezone.now())
     claim = queue.claim_part(one, reviewer=ada)
-    assert parts_of(grouping.claim_alike(claim)) == [other]
+    assert parts_of(near_duplicate_claims.claim_alike(claim)) == [other]
 
 
 def test_a_part_without_likes_stands_alone(product: Product, ada: User) -> None:
     make_part(product), make_part(product)
     claim = claimed(ada)
     with CaptureQueriesContext(connection) as asked:
-        assert grouping.number_alike(claim.inspection) == 0
+        assert near_duplicate_claims.number_alike(claim.inspection) == 0
     assert len(asked) == 1
-    assert grouping.claim_alike(claim) == []
+    assert near_duplicate_claims.claim_alike(claim) == []
     # Judged again, blind: alone.
     first, _ = run_of(product, 1)
     label = review.correct(first, by=ada, verdict="FAIL")
     Recheck.objects.create(inspection=first, label=label, given="FAIL", reason=Recheck.Reason.REPEAT)
     again = queue.claim_part(first, reviewer=ada)
-    assert grouping.claim_alike(again) == []
-    assert grouping.number_alike(again.inspection) == 0
+    assert near_duplicate_claims.claim_alike(again) == []
+    assert near_duplicate_claims.number_alike(again.inspection) == 0
 
 
 def test_it_refuses_a_claim_that_is_closed(product: Product, ada: User, bob: User) -> None:
@@ -153,7 +153,7 @@ def test_it_refuses_a_claim_that_is_closed(product: Product, ada: User, bob: Use
     claim = claimed(ada)
     queue.release(claim)
     with pytest.raises(ClaimLost):
-        grouping.claim_alike(claim)
+        near_duplicate_claims.claim_alike(claim)
     assert not Claim.objects.filter(closed_at=None).exists()
 
 
@@ -169,9 +169,9 @@ def test_a_group_is_found_by_index(long_queue: Product, ada: User, repeats: int)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE inspection_inspection, labeling_claim")
     with CaptureQueriesContext(connection) as asked:
-        number = grouping.number_alike(claim.inspection)
-        claims = grouping.claim_alike(claim)
-    assert number == len(claims) == min(repeats, grouping.MOST)
+        number = near_duplicate_claims.number_alike(claim.inspection)
+        claims = near_duplicate_claims.claim_alike(claim)
+    assert number == len(claims) == min(repeats, near_duplicate_claims.MOST)
     looks = [query["sql"] for query in asked if 'repeat_of_id" =' in query["sql"]]
     assert looks
     with connection.cursor() as cursor:
@@ -189,7 +189,7 @@ def test_of_two_reviewers_at_once_each_part_goes_to_one() -> None:
     parts = run_of(product, 12)
     people = [make_person(f"person-{number}") for number in range(4)]
     claims = [queue.claim_part(part, reviewer=person) for part, person in zip(parts, people, strict=False)]
-    steps = [partial(grouping.claim_alike, claim) for claim in claims for _ in range(2)]
+    steps = [partial(near_duplicate_claims.claim_alike, claim) for claim in claims for _ in range(2)]
     groups = at_once(steps)
     held = list(Claim.objects.filter(closed_at=None))
     assert len(held) == len(parts) == len({one.inspection_id for one in held})

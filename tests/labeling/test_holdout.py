@@ -8,7 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inspection.models import Inspection, Product
-from labeling import datasets, history, holdout, queue, review
+from labeling.datasets import datasets, holdout
+from labeling.history import history
+from labeling.queue import queue
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_product
 
 

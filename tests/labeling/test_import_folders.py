@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from inspection.models import Inspection, Product
-from labeling import typing_defects
-from labeling.importing import ImportSummary, import_images
+from labeling.datasets import defect_type_service
+from labeling.folder_import.label_import import ImportSummary, import_images
 from labeling.models import DefectType, Label
-from labeling.type_names import defect_type_of, fold
+from labeling.models.type_names import defect_type_of, fold
 
 
 def draw(path: Path, shade: int) -> Path:
@@ -87,7 +87,7 @@ def test_letters_of_every_script_name_a_type(product: Product, tmp_path: Path, n
     kind = DefectType.objects.get()
     kind.full_clean()
     assert kind.name == name and labels(product) == {"one.png": f"FAIL {name}"}
-    assert typing_defects.add_type(product, name=f"{name} 2").name == f"{name.lower()}-2"
+    assert defect_type_service.add_type(product, name=f"{name} 2").name == f"{name.lower()}-2"
 
 
 def test_names_that_are_equal_after_folding_are_one_type(

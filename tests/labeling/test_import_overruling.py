@@ -11,9 +11,10 @@ from PIL import Image
 
 from inspection.intake import intake
 from inspection.models import Inspection, Product
-from labeling import datasets, review
-from labeling.importing import ImportSummary, import_images
+from labeling.datasets import datasets
+from labeling.folder_import.label_import import ImportSummary, import_images
 from labeling.models import DefectType, Label, Recheck
+from labeling.review import review
 from mltasks.vision.types import DEFECT, GOOD
 from tests.labeling.conftest import make_person
 

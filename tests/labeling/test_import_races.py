@@ -11,9 +11,11 @@ from PIL import Image
 
 from inspection.intake import intake
 from inspection.models import Inspection
-from labeling import datasets, importing, review
-from labeling.importing import import_images
+from labeling.datasets import datasets
+from labeling.folder_import import label_import
+from labeling.folder_import.label_import import import_images
 from labeling.models import DefectType, Label
+from labeling.review import review
 from mltasks.vision.types import DEFECT
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.threads import at_once
@@ -31,7 +33,7 @@ def draw(folder: Path, count: int) -> None:
 def test_a_folder_imported_many_times_at_once_is_one_inspection_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 3)
+    monkeypatch.setattr(label_import, "BATCH", 3)
     product = make_product()
     draw(tmp_path, 24)
     summaries = at_once([partial(import_images, product, tmp_path) for _ in range(4)])

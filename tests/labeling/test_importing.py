@@ -15,10 +15,12 @@ from PIL import Image
 from inspection.intake import intake
 from inspection.models import Inspection, Product
 from inspection.refusals import DiskFull
-from labeling import datasets, importing, review
-from labeling.image_folders import NotAnImageFolder
-from labeling.importing import ImportSummary, import_images
+from labeling.datasets import datasets
+from labeling.folder_import import label_import
+from labeling.folder_import.image_folders import NotAnImageFolder
+from labeling.folder_import.label_import import ImportSummary, import_images
 from labeling.models import DefectType, Label
+from labeling.review import review
 from tests.inspection.pictures import damaged_jpeg, short_jpeg
 from tests.labeling.conftest import make_product
 
@@ -92,7 +94,7 @@ def test_another_product_imports_the_same_files_for_itself(product: Product, fol
 
 
 def test_an_import_that_was_cut_off_goes_on(product: Product, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(label_import, "BATCH", 2)
     receive = intake.receive
 
     def full_at_the_last(image: io.BufferedReader, **fields: object) -> Inspection:

@@ -13,10 +13,12 @@ from rest_framework.test import APIClient
 
 from inspection.models import Inspection, Product
 from inspection.products.stations import create_station
-from labeling import lineage, queue, review
-from labeling.datasets import samples, take_snapshot
+from labeling.datasets.datasets import samples, take_snapshot
+from labeling.datasets.defect_type_service import add_type
+from labeling.history import part_lineage
 from labeling.models import Label
-from labeling.typing_defects import add_type
+from labeling.queue import queue
+from labeling.review import review
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import registry
 from mltasks.snapshots.snapshots import freeze
@@ -140,7 +142,7 @@ def test_what_became_of_a_frozen_label_since_is_told(
     part: Inspection, imported: Label, label: Label, second: ModelVersion, ada: User, manager: User
 ) -> None:
     def since() -> list[str]:
-        return [one["since"] for one in lineage.of(part)["snapshots"]]
+        return [one["since"] for one in part_lineage.of(part)["snapshots"]]
 
     assert since() == ["confirmed", "same", "same"]
     assert "Snapshot 2 holds it as" not in shown(part, ada)
@@ -166,7 +168,7 @@ def test_a_word_that_came_while_it_was_frozen_is_not_taken_for_what_was(
     read = samples(product)
     late = review.correct(part, by=manager, verdict="PASS")
     freeze(product.registered_model, read, PLAIN)
-    newest = lineage.of(part)["snapshots"][-1]
+    newest = part_lineage.of(part)["snapshots"][-1]
     assert (newest["verdict"], newest["label"], newest["since"]) == ("FAIL", label.pk, "corrected")
     assert newest["today"]["id"] == late.pk
 
@@ -213,4 +215,4 @@ def test_it_asks_the_database_little(
 ) -> None:
     known = Inspection.objects.select_related("product__registered_model", "model_version").get(pk=part.pk)
     with django_assert_max_num_queries(7):
-        assert len(lineage.of(known)["snapshots"]) == 3
+        assert len(part_lineage.of(known)["snapshots"]) == 3

@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils import timezone
 
 from inspection.models import Product
-from labeling import nightly, retraining
+from labeling.datasets import retraining
+from labeling.datasets import retraining as nightly
 from labeling.models import Label, LabelUndo
 from mltasks.models import DatasetSnapshot, TrainingRun
 from tests.labeling.conftest import make_product

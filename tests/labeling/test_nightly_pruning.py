@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from inspection.images.image_removal import FOLDERS, Freed
 from inspection.models import Inspection, Product, RemovedParts
-from labeling import nightly_pruning, tasks
-from labeling.nightly_pruning import folder_of, tick
+from labeling import tasks
+from labeling.history import nightly_retention
+from labeling.history.nightly_retention import folder_of, tick
 from tests.labeling.conftest import make_product
 from tests.labeling.old_parts import files, old_part
 from tests.labeling.threads import at_once
@@ -28,7 +29,7 @@ NIGHT = datetime(2026, 11, 26, 1, 1, tzinfo=UTC)
 def own_media(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.RETENTION_DAYS = 90
-    nightly_pruning._reached.clear()
+    nightly_retention._reached.clear()
 
 
 @pytest.mark.django_db
@@ -57,7 +58,7 @@ def test_the_task_removes_what_is_too_old_and_says_so(product: Product, caplog: 
 def test_it_stops_in_time_goes_on_and_gives_each_product_its_turn(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labeling.nightly_pruning.Aim", partial(nightly_pruning.Aim, batch=2))
+    monkeypatch.setattr("labeling.history.nightly_retention.Aim", partial(nightly_retention.Aim, batch=2))
     other = make_product("tile")
     for _ in range(4):
         old_part(product)
@@ -73,10 +74,10 @@ def test_it_stops_in_time_goes_on_and_gives_each_product_its_turn(
 def test_what_is_kept_is_not_looked_at_again_that_night(product: Product) -> None:
     old_part(product, reasons=["audit_sample"])
     now = timezone.now()
-    assert len(list(nightly_pruning._in_turns(now))) == 1
-    assert list(nightly_pruning._in_turns(now)) == []
-    assert len(list(nightly_pruning._in_turns(now + timedelta(days=1)))) == 1
-    assert len(nightly_pruning._reached) == 1
+    assert len(list(nightly_retention._in_turns(now))) == 1
+    assert list(nightly_retention._in_turns(now)) == []
+    assert len(list(nightly_retention._in_turns(now + timedelta(days=1)))) == 1
+    assert len(nightly_retention._reached) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -116,5 +117,5 @@ def _quarters(night: datetime) -> list[datetime]:
 
 def test_beat_goes_by_the_same_hours() -> None:
     schedule = project.CELERY_BEAT_SCHEDULE["prune-at-night"]["schedule"]
-    assert schedule.hour == set(range(nightly_pruning.FIRST_HOUR, nightly_pruning.LAST_HOUR + 1))
+    assert schedule.hour == set(range(nightly_retention.FIRST_HOUR, nightly_retention.LAST_HOUR + 1))
     assert schedule.minute == set(range(60))

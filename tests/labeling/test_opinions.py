@@ -15,7 +15,7 @@ from inspection.intake import intake
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import CannotScore
 from inspection.replay.rescoring import score_with
-from labeling.opinions import ASKED_AT_ONCE, opinions
+from labeling.history.version_predictions import ASKED_AT_ONCE, opinions
 from tests.labeling.conftest import make_product
 from tests.pages.conftest import photos
 from tests.trained import MakeVersion

@@ -17,9 +17,10 @@ from inspection.products import part_identity
 from inspection.products.part_identity import PartIdentities, shares
 from inspection.replay.scored_parts import Learned
 from inspection.tasks import count_part_ids
-from labeling import datasets, holdout, part_id_notes, references
+from labeling.datasets import datasets, holdout, part_id_notes
+from labeling.datasets.pretraining_request import stored_images
 from labeling.models import Label
-from labeling.pretraining import stored_images
+from labeling.review import reference_parts
 from mltasks.models import TrainingRun
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.types import TrainConfig
@@ -128,7 +129,7 @@ def test_each_image_of_a_placeholder_gets_a_lot_of_its_own(db: None, monkeypatch
 def test_parts_with_a_placeholder_are_no_other_images_of_one_part(product: Product) -> None:
     one, other = make_part(product, part_id="NOREAD"), make_part(product, part_id="NOREAD")
     named, same = make_part(product, part_id="A7"), make_part(product, part_id="A7")
-    assert not references._same(one, other) and references._same(named, same)
+    assert not reference_parts._same(one, other) and reference_parts._same(named, same)
     identities = PartIdentities(product)
     assert identities.name(one) != identities.name(other) and identities.name(named) == identities.name(same)
     assert [identities.is_part(f"part {name}") for name in ("A7", "NOREAD")] == [True, False]

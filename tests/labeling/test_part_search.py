@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
-from labeling import history, part_search
+from labeling.history import history, part_search
 from tests.labeling.conftest import make_part, make_product
 
 

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from inspection.models import Inspection, Product
-from labeling import review
 from labeling.models import Label, LabelUndo
+from labeling.review import review
 from tests.labeling.conftest import make_part
 
 

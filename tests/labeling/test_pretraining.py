@@ -17,7 +17,7 @@ from django.urls import reverse
 from redis import Redis
 
 from inspection.models import Inspection, Product
-from labeling.pretraining import pretrain, stored_images
+from labeling.datasets.pretraining_request import pretrain, stored_images
 from mltasks.models import BackboneRun, DatasetSnapshot
 from mltasks.vision.pretrain.pretraining_config import Lesson
 from tests.labeling.conftest import make_part, make_person, make_product

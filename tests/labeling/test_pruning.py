@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from inspection.models import Embedding, Fingerprint, Inspection, Product, RemovedParts, ScoreMaps
 from inspection.products.stations import create_station
-from labeling import pruning, queue, review, skipping
+from labeling.history import retention
 from labeling.models import Claim, DefectExample, DefectType, Label, LabelUndo, Skip
+from labeling.queue import queue
+from labeling.review import review, skips
 from mltasks.models import BackboneRun, DatasetSnapshot, SnapshotItem
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.old_parts import AGE, files, old_part, pruned
@@ -125,7 +127,7 @@ def test_it_keeps_what_went_through_the_queue(product: Product, ada: User) -> No
         if claim.inspection_id == reviewed.pk:
             review.resolve(claim, verdict="PASS")
         else:
-            skipping.skip(claim, reason="other")
+            skips.skip(claim, reason="other")
     assert sum(batch.removed for batch in pruned(product)) == 0
     assert Inspection.objects.filter(pk__in=[reviewed.pk, left.pk]).count() == 2
 
@@ -195,9 +197,9 @@ def test_batches_go_by_age_pass_over_what_is_kept_and_can_be_gone_on_with(produc
     ordered = sorted(parts, key=lambda part: part.pk)
     for part in ordered[:2]:
         correct(part, ada)
-    first = next(iter(pruning.prune(pruning.Aim(product, timezone.now(), batch=3))))
+    first = next(iter(retention.prune(retention.Aim(product, timezone.now(), batch=3))))
     assert (first.looked, first.removed, first.end) == (3, 1, (moment, ordered[2].pk))
-    rest = list(pruning.prune(pruning.Aim(product, timezone.now(), batch=3), first.end))
+    rest = list(retention.prune(retention.Aim(product, timezone.now(), batch=3), first.end))
     assert [(batch.looked, batch.removed) for batch in rest] == [(3, 3), (1, 1)]
     assert set(Inspection.objects.all()) == set(ordered[:2])
     again = pruned(product, batch=3)

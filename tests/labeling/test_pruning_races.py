@@ -25,9 +25,10 @@ from inspection.images.image_removal import FOLDERS, Freed, sweep_folder
 from inspection.intake import intake
 from inspection.models import Inspection, Product, RemovedParts, Station
 from inspection.products.stations import create_station
-from labeling import pruning, review
+from labeling.history import retention
 from labeling.models import Label
 from labeling.refusals import PartRemoved
+from labeling.review import review
 from tests.inspection.pictures import jpeg
 from tests.labeling.old_parts import files, old_part, pruned, sha256_of
 from tests.labeling.threads import at_once
@@ -202,7 +203,7 @@ def test_killed_between_the_rows_and_their_files_the_next_one_removes_the_files(
 def test_it_goes_on_where_it_stopped(product: Product) -> None:
     for _ in range(6):
         old_part(product)
-    steps = pruning.prune(pruning.Aim(product, timezone.now(), batch=2))
+    steps = retention.prune(retention.Aim(product, timezone.now(), batch=2))
     next(steps)
     steps.close()
     assert Inspection.objects.count() == 4

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import backlog, queue
 from labeling.models import Claim
+from labeling.queue import queue, queue_stats
 from labeling.refusals import ClaimLost
 from tests.labeling.conftest import make_part, make_product
 
@@ -140,12 +140,12 @@ def test_it_refuses_a_named_part_that_waits_for_nobody(product: Product, ada: Us
 
 
 def test_it_counts_what_waits_and_how_long(product: Product, ada: User) -> None:
-    assert backlog.oldest_wait() is None
+    assert queue_stats.oldest_wait() is None
     received(make_part(product), 3)
     received(make_part(make_product("case")), 5)
     claimed(ada)
-    assert (backlog.waiting(), backlog.waiting(product)) == (2, 1)
-    wait = backlog.oldest_wait(product)
+    assert (queue_stats.waiting(), queue_stats.waiting(product)) == (2, 1)
+    wait = queue_stats.oldest_wait(product)
     assert wait is not None
     assert timedelta(hours=3) <= wait < timedelta(hours=3, minutes=1)
 

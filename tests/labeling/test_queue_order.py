@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product, Station
 from inspection.products import queue_ranking
-from labeling import queue, review
+from labeling.queue import queue
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.threads import at_once
 

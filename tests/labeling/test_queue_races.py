@@ -9,9 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Inspection
-from labeling import backlog, queue, review
 from labeling.models import Claim, Label
+from labeling.queue import queue, queue_stats
 from labeling.refusals import AlreadyUndone, ClaimLost
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.threads import at_once
 
@@ -51,7 +52,7 @@ def test_the_whole_queue_is_worked_off_without_a_part_seen_twice() -> None:
     seen = [part.pk for parts in at_once([partial(work, person) for person in people]) for part in parts]
     assert len(seen) == len(set(seen)) == 60
     assert Label.objects.count() == 60
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
 
 
 def test_one_reviewer_in_many_tabs_never_holds_more_than_the_limit() -> None:

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inspection.models import Product
-from labeling import backlog, queue
 from labeling.models import Skip
+from labeling.queue import queue, queue_stats
 from tests.labeling.conftest import make_part, make_product
 
 WAITING = 20_000
@@ -44,7 +44,7 @@ def scans(plan: dict[str, Any]) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("of_one_product", [True, False])
 def test_a_claim_reads_one_row_of_a_long_queue(long_queue: Product, ada: User, of_one_product: bool) -> None:
-    assert backlog.waiting() == WAITING + 1
+    assert queue_stats.waiting() == WAITING + 1
     held: list[UUID] = []
     # The part that the rows were made from is the oldest; the next comes after all those of the other product.
     for _ in range(2):

@@ -11,9 +11,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inspection.models import Embedding, Inspection, Product
-from labeling import queue, references, review
 from labeling.models import DefectType, Label, Recheck
-from labeling.references import Compared, most_alike
+from labeling.queue import queue
+from labeling.review import reference_parts, review
+from labeling.review.reference_parts import Compared, most_alike
 from mltasks.models import ModelVersion, TrainingRun
 from tests.inspection.points import parts_at, toward
 
@@ -133,7 +134,7 @@ def test_it_refuses_strangers_viewers_and_parts_that_are_not_there(part: Inspect
 def test_it_marks_nothing_twice(part: Inspection, ada: User) -> None:
     review.correct(part, by=ada, verdict="PASS")
     before = row_version(part)
-    references.mark(part)
+    reference_parts.mark(part)
     assert row_version(part) == before, "An index is not written for nothing."
 
 

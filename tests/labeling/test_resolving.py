@@ -10,9 +10,10 @@ from django.db import Error, transaction
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
-from labeling import backlog, queue, review
 from labeling.models import Claim, DefectType, Label, Review
+from labeling.queue import queue, queue_stats
 from labeling.refusals import ClaimLost, InvalidLabel
+from labeling.review import review
 from tests.labeling.conftest import make_product
 
 
@@ -37,7 +38,7 @@ def test_it_writes_review_and_label_and_settles_the_part(claim: Claim, product: 
     claim.refresh_from_db()
     assert claim.closed_at is not None
     assert claim.inspection.settled_at is not None
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
 
 
 def test_a_verdict_after_the_lease_counts_while_nobody_took_the_part(claim: Claim) -> None:

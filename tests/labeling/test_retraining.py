@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from redis import Redis
 
 from inspection.models import Product
-from labeling.retraining import retrain
+from labeling.datasets.retraining import retrain
 from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
 from mltasks.vision.data.splits import NotEnoughLabels

@@ -12,13 +12,13 @@ from django.db import ProgrammingError, transaction
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
-from labeling import backlog, queue, review
-from labeling.models import Claim, Label, Skip
-from labeling.rechecks import Recheck
+from labeling.history.timeline import timeline
+from labeling.models import Claim, Label, Recheck, Skip
+from labeling.queue import queue, queue_stats
+from labeling.queue.queue_filters import SKIPPED_HOURS
 from labeling.refusals import ClaimLost, InvalidReason
-from labeling.skipping import skip
-from labeling.timeline import timeline
-from labeling.waiting import SKIPPED_HOURS
+from labeling.review import review
+from labeling.review.skips import skip
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.test_queue import claimed, let_expire
 from tests.labeling.threads import at_once
@@ -38,9 +38,9 @@ def test_a_skipped_part_goes_to_others(part: Inspection, ada: User, bob: User) -
     assert claim.closed_at is not None
     assert queue.claim(reviewer=ada) is None
     assert queue.claim(reviewer=ada, product=part.product) is None
-    assert backlog.waiting() == 1
-    assert (backlog.waiting(reviewer=ada), backlog.waiting_by_product(ada)) == (0, {})
-    assert (backlog.waiting(reviewer=bob), backlog.waiting_by_product(bob)) == (1, {part.product_id: 1})
+    assert queue_stats.waiting() == 1
+    assert (queue_stats.waiting(reviewer=ada), queue_stats.waiting_by_product(ada)) == (0, {})
+    assert (queue_stats.waiting(reviewer=bob), queue_stats.waiting_by_product(bob)) == (1, {part.product_id: 1})
     assert claimed(bob).inspection == part
 
 

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inspection.models import Inspection, Product
-from labeling import queue
+from labeling.queue import queue
 from mltasks.models import DatasetSnapshot
 from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.snapshots import freeze

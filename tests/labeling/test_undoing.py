@@ -7,9 +7,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import backlog, queue, review
 from labeling.models import Label, LabelUndo
+from labeling.queue import queue, queue_stats
 from labeling.refusals import AlreadyUndone, ClaimLost, NotStanding
+from labeling.review import review
 from tests.labeling.conftest import make_part
 
 
@@ -35,7 +36,7 @@ def test_the_earlier_label_stands_again_and_the_part_stays_settled(part: Inspect
     second = review.correct(part, by=ada, verdict="FAIL")
     review.undo(second, by=ada)
     assert review.standing_label(part) == first
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
 
 
 def test_a_part_that_passed_does_not_join_the_queue(product: Product, ada: User) -> None:
@@ -43,12 +44,12 @@ def test_a_part_that_passed_does_not_join_the_queue(product: Product, ada: User)
     review.undo(review.correct(part, by=ada, verdict="FAIL"), by=ada)
     part.refresh_from_db()
     assert part.settled_at is None
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
 
 
 def test_a_quality_manager_takes_back_anyones_label(part: Inspection, ada: User, manager: User) -> None:
     review.undo(settled(ada), by=manager)
-    assert backlog.waiting() == 1
+    assert queue_stats.waiting() == 1
 
 
 def test_it_refuses_another_reviewer(part: Inspection, ada: User, bob: User) -> None:

@@ -14,10 +14,10 @@ from playwright.sync_api import Page, Route, expect
 from inspection.models import Product
 from inspection.promotion import shadow_scoring
 from inspection.replay import replay
-from labeling import review
+from labeling.datasets.defect_type_service import add_example, add_type, merge_types
+from labeling.datasets.pretraining_request import pretrain
 from labeling.models import DefectType
-from labeling.pretraining import pretrain
-from labeling.typing_defects import add_example, add_type, merge_types
+from labeling.review import review
 from mltasks.models import TrainingRun
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.pretrain.pretraining_config import Lesson

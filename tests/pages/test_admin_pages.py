@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from labeling import review
+from labeling.review import review
 from tests.browser import Login
 from tests.pages.axe import faults
 from tests.pages.conftest import Receive

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from inspection.models import Inspection, Product
-from labeling import review
 from labeling.models import DefectExample, DefectType, Label
+from labeling.review import review
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from inspection.models import Product
-from labeling import review
-from labeling.datasets import take_snapshot
+from labeling.datasets.datasets import take_snapshot
+from labeling.review import review
 from mltasks.models import TrainingRun
 from mltasks.registry import registry
 from tests.browser import Login, Shoot

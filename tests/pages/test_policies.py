@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 
 from inspection.models import Inspection
 from inspection.products.stations import new_key
-from labeling import review
+from labeling.review import review
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.workbench import press, settle

@@ -15,8 +15,8 @@ from inspection.models import Inspection, Product, Replay, Station
 from inspection.products import products
 from inspection.promotion import shadow_scoring
 from inspection.replay import replay
-from labeling import review
-from labeling.retraining import retrain
+from labeling.datasets.retraining import retrain
+from labeling.review import review
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.training import training
 from mltasks.vision.drawing.line import labeled_set

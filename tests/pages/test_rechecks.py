@@ -7,9 +7,10 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from inspection.models import Inspection, Product
-from labeling import queue_rechecks, review
 from labeling.models import Label, Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import recheck_queue
+from labeling.rechecks.label_rechecks import open_rechecks
+from labeling.review import review
 from tests.browser import Login, Shoot
 from tests.labeling.rechecks.doubts import doubting_version
 from tests.pages.axe import faults
@@ -43,7 +44,7 @@ def doubt(
         part, by=make_person("mia", "quality manager"), verdict="FAIL", defect_type="scratch", comment="Look left"
     )
     (opened,) = open_rechecks(doubting_version(product, label))
-    monkeypatch.setattr(queue_rechecks, "first", lambda _: True)
+    monkeypatch.setattr(recheck_queue, "first", lambda _: True)
     return opened
 
 

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from inspection.models import Product
-from labeling import review
+from labeling.review import review
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
 from tests.trained import MakeVersion

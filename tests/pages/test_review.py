@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from inspection.models import Product
 from labeling.models import Label
-from labeling.review import correct
+from labeling.review.review import correct
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.workbench import VERDICTS, press, settle, verdicts, wait_for_claims

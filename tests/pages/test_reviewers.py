@@ -11,8 +11,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from inspection.models import Inspection, Product
-from labeling import queue
 from labeling.models import Recheck, Skip
+from labeling.queue import queue
 from tests.browser import Login, Shoot
 from tests.labeling.conftest import make_part
 from tests.labeling.rechecks.looks import judged

@@ -11,8 +11,8 @@ from django.test import Client
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from labeling import queue
 from labeling.models import Claim
+from labeling.queue import queue
 from tests.chromium import DESKTOP, PHONE
 from tests.pictures.pages import Page, places
 
@@ -25,7 +25,7 @@ PATIENCE = 60_000  # ms: a machine may be slow, a picture that is taken never wa
 def take(browser: Browser, site: str, page: Page, folder: Path) -> list[Path]:
     """Photograph a page in both sizes. Raises AssertionError when it does not answer or its scripts throw."""
     # Now and then a label in doubt comes before the parts that wait, and both sizes show the same part.
-    with patch("labeling.queue_rechecks.first", return_value=False):
+    with patch("labeling.queue.recheck_queue.first", return_value=False):
         return [_take(browser, site, page, folder / f"{page.name}-{size}.png", size) for size in SIZES]
 
 

@@ -18,10 +18,11 @@ from inspection.models import Inspection, Product, Reason, Replay
 from inspection.products import products
 from inspection.promotion import shadow_scoring
 from inspection.replay import replay
-from labeling import queue, review
-from labeling.importing import import_images
+from labeling.datasets.retraining import retrain
+from labeling.folder_import.label_import import import_images
 from labeling.models import DefectExample, Label
-from labeling.retraining import retrain
+from labeling.queue import queue
+from labeling.review import review
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import registry
 from mltasks.vision.drawing.draw_part import DrawnPart

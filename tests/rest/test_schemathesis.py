@@ -18,7 +18,7 @@ from inspection.intake import intake
 from inspection.models import Inspection, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
-from labeling import queue
+from labeling.queue import queue
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion
 

@@ -12,8 +12,8 @@ from django.apps import apps
 from django.conf import settings
 
 from inspection.models import Inspection
-from labeling import backlog
 from labeling.models import Label, LabelUndo
+from labeling.queue import queue_stats
 from webapp.bench import claims, pages, plans
 from webapp.bench.filling import Line, fill
 from webapp.bench.timing import Timing
@@ -30,7 +30,7 @@ def line() -> Line:
 
 def test_it_fills_what_it_says(line: Line) -> None:
     assert Inspection.objects.count() == 2000
-    assert backlog.waiting() == 100
+    assert queue_stats.waiting() == 100
     settled = Inspection.objects.filter(settled_at__isnull=False).count()
     labels = Label.objects.not_undone()
     assert settled == labels.values("inspection").distinct().count() == labels.count()

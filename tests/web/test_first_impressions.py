@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from inspection.models import Product
-from labeling import review
-from labeling.queue import claim_part
+from labeling.queue.queue import claim_part
+from labeling.review import review
 from mltasks.models import TrainingRun
 from tests.labeling.conftest import make_part, make_person, make_product
 from webapp import credentials

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product
 from inspection.products.products import create_product
-from labeling import queue, review
 from labeling.models import Claim, DefectType, Label
+from labeling.queue import queue
+from labeling.review import review
 from mltasks.models import TrainingRun
 from webapp.groups import make_groups
 
@@ -132,7 +133,7 @@ def test_the_history_filters(client: Client, product: Product, ada: User) -> Non
 def test_the_history_pages_by_keyset_without_a_gap(
     client: Client, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labeling.history.PAGE", 2)
+    monkeypatch.setattr("labeling.history.history.PAGE", 2)
     for number in range(5):
         part(product, part_id=f"P-{number}")
     same = timezone.now()

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
-from labeling.pruning import Aim, prune
+from labeling.history.retention import Aim, prune
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.threads import at_once
 from tests.web.test_pages import person, signed_in

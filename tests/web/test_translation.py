@@ -16,8 +16,9 @@ from pytest_django import Settings
 
 from inspection.models import Product, Reason, Station
 from inspection.products.products import create_product
-from labeling import queue, review
 from labeling.models import DefectType
+from labeling.queue import queue
+from labeling.review import review
 from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun
 from mltasks.reports import model_card
 from mltasks.training import verification, verification_runs

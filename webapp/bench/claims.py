@@ -13,7 +13,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from labeling import queue, review
+from labeling.queue import queue
+from labeling.review import review
 from webapp.bench.filling import Line
 from webapp.bench.pages import logged_in
 from webapp.bench.timing import Timing

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from inspection.models import Inspection
-from labeling.forms import HistoryForm
+from labeling.web.forms import HistoryForm
 from mltasks.vision.benchmarks.printing import Say
 from webapp.bench import plans
 from webapp.bench.filling import Line

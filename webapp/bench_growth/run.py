@@ -15,7 +15,7 @@ from django.db.models.functions import Concat, Left
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
-from labeling.pruning import Aim, prune
+from labeling.history.retention import Aim, prune
 from mltasks.vision.benchmarks.printing import say
 from webapp.bench.filling import fill
 from webapp.bench.rows import DAYS

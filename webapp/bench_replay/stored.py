@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # Django is set up by the site
 def candidate(say: Say) -> ModelVersion:
     """A version that nobody promoted, of another seed."""
     from inspection.models import Product
-    from labeling.retraining import retrain
+    from labeling.datasets.retraining import retrain
     from mltasks.models import TrainingRun
     from mltasks.training import training
 

@@ -110,8 +110,8 @@ def lost(load: Load, images: Sequence[Path]) -> int:
 def _prepared(say: Say) -> dict[str, str]:
     from inspection.products.products import create_product
     from inspection.products.stations import create_station
-    from labeling.importing import import_images
-    from labeling.retraining import retrain
+    from labeling.datasets.retraining import retrain
+    from labeling.folder_import.label_import import import_images
     from mltasks.models import TrainingRun
     from mltasks.registry import registry
     from mltasks.training import training

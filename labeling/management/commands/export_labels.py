@@ -7,14 +7,14 @@ from typing import Any, BinaryIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
-from labeling import exporting
+from labeling.datasets import label_export
 from mltasks.storage import output_files
 
 
 class Command(BaseCommand):
     """Export labels."""
 
-    help = f"Write every labeled image to a CSV: {', '.join(exporting.HEADER)}."
+    help = f"Write every labeled image to a CSV: {', '.join(label_export.HEADER)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product and the file."""
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
         def fill(into: BinaryIO) -> None:
             nonlocal count
-            count = exporting.export_labels(chosen, into)
+            count = label_export.export_labels(chosen, into)
 
         try:
             target, is_stdout = output_files.write(file, f"{product}-labels.csv", fill)

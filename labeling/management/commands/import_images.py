@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from inspection.models import Product
 from inspection.refusals import DiskFull, StoreUnavailable
-from labeling.image_folders import Listing, Names, NotAnImageFolder
-from labeling.importing import ImportSummary, import_listing, list_folder
-from labeling.type_names import fold
+from labeling.folder_import.image_folders import Listing, Names, NotAnImageFolder
+from labeling.folder_import.label_import import ImportSummary, import_listing, list_folder
+from labeling.models.type_names import fold
 from mltasks.text.file_names import printable
 from mltasks.text.storable import visible_text
 

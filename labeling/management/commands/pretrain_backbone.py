@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
-from labeling.pretraining import pretrain
+from labeling.datasets.pretraining_request import pretrain
 from mltasks.models import BackboneRun
 from mltasks.runs import run_recovery
 from mltasks.runs.lease import RunNotAvailable

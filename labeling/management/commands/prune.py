@@ -14,7 +14,7 @@ from tqdm import tqdm
 from inspection.images import image_removal
 from inspection.images.image_removal import FOLDERS, Freed
 from inspection.models import Product
-from labeling.pruning import BATCH, Aim, candidates, prune
+from labeling.history.retention import BATCH, Aim, candidates, prune
 from mltasks.storage.store_errors import StoreAway
 
 MOST_DAYS, MOST_AT_ONCE = 36_500, 10_000

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
-from labeling import part_id_notes
-from labeling.retraining import retrain
+from labeling.datasets import part_id_notes
+from labeling.datasets.retraining import retrain
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.runs.terminal import with_bar
 from mltasks.training import training

@@ -11,15 +11,17 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from inspection.models import Inspection, Product
-from labeling import history, queue, review, type_guide
-from labeling.datasets import samples, standing_labels
-from labeling.exporting import write_csv
-from labeling.forms import types_of
-from labeling.importing import import_images, named
+from labeling.datasets import defect_type_gallery
+from labeling.datasets.datasets import samples, standing_labels
+from labeling.datasets.defect_type_service import add_example, add_type, change_type, merge_types, types_of
+from labeling.datasets.label_export import write_csv
+from labeling.folder_import.label_import import import_images, named
+from labeling.history import history
+from labeling.history.timeline import timeline
 from labeling.models import DefectType, Label
+from labeling.queue import queue
 from labeling.refusals import InvalidDefectType, InvalidLabel
-from labeling.timeline import timeline
-from labeling.typing_defects import add_example, add_type, change_type, merge_types
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.test_api import as_person
 from tests.labeling.test_importing import draw
@@ -51,12 +53,12 @@ def test_the_label_stays_as_it_was_and_counts_for_the_other(cracked: Label, prod
         "scratch",
         "FAIL scratch",
     )
-    (card,) = type_guide.cards(product)
+    (card,) = defect_type_gallery.cards(product)
     assert (card.kind.name, card.number) == ("scratch", 1)
-    (old,) = type_guide.old_names(product)
+    (old,) = defect_type_gallery.old_names(product)
     assert (old.kind.name, old.kind.key, old.number) == ("crack", "", 1)
     assert old.kind.merged_at is not None
-    assert type_guide.newest_parts(card.kind) == [cracked.inspection]
+    assert defect_type_gallery.newest_parts(card.kind) == [cracked.inspection]
 
 
 def test_every_reader_says_the_current_name(cracked: Label, product: Product, ada: User) -> None:
@@ -111,7 +113,7 @@ def test_a_chain_is_flattened(cracked: Label, product: Product, scratch: DefectT
     crack = DefectType.objects.get(name="crack")
     assert crack.merged_into == mark
     assert str(Label.objects.get(pk=cracked.pk)) == "FAIL mark"
-    assert type_guide.card(mark).number == 1
+    assert defect_type_gallery.card(mark).number == 1
 
 
 def test_examples_move_once(product: Product, crack: DefectType, scratch: DefectType, manager: User) -> None:

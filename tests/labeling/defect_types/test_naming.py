@@ -9,12 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Product
-from labeling import review, type_guide
-from labeling.importing import import_images
+from labeling.datasets import defect_type_gallery
+from labeling.datasets.defect_type_service import add_example, add_type, change_type, remove_example
+from labeling.folder_import.label_import import import_images
 from labeling.models import DefectType
 from labeling.refusals import InvalidDefectType
-from labeling.type_forms import DefectTypeForm
-from labeling.typing_defects import add_example, add_type, change_type, remove_example
+from labeling.review import review
+from labeling.web.forms import DefectTypeForm
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.test_importing import draw
 from tests.labeling.threads import at_once
@@ -57,11 +58,11 @@ def test_labels_follow_a_new_name_and_the_old_one_is_understood(product: Product
     change_type(kind, name="fissure", key="2", colour="")
     label.refresh_from_db()
     assert str(label) == "FAIL fissure"
-    assert type_guide.card(kind).number == 2
+    assert defect_type_gallery.card(kind).number == 2
     # A page that was opened before, and the same folder again.
     assert review.correct(part, by=ada, verdict="FAIL", defect_type="crack") == label
     assert import_images(product, tmp_path).already == 1
-    assert [card.kind.name for card in type_guide.old_names(product)] == ["crack"]
+    assert [card.kind.name for card in defect_type_gallery.old_names(product)] == ["crack"]
 
 
 def test_an_old_name_that_no_label_carries_is_free_again(product: Product, ada: User) -> None:
@@ -92,15 +93,15 @@ def test_examples_are_chosen_from_the_parts_labeled_so_last(product: Product, ad
     for part in parts:
         review.correct(part, by=ada, verdict="FAIL", defect_type="dent")
     review.correct(parts[1], by=ada, verdict="PASS")
-    assert type_guide.newest_parts(kind) == [parts[3], parts[2], parts[0]]
+    assert defect_type_gallery.newest_parts(kind) == [parts[3], parts[2], parts[0]]
     first = add_example(kind, parts[2], by=manager)
     assert add_example(kind, parts[2], by=ada) == first
-    assert type_guide.newest_parts(kind) == [parts[3], parts[0]]
-    (card,) = type_guide.cards(product)
+    assert defect_type_gallery.newest_parts(kind) == [parts[3], parts[0]]
+    (card,) = defect_type_gallery.cards(product)
     assert (card.kind, card.number, card.examples) == (kind, 3, [first])
     remove_example(kind, parts[2])
     remove_example(kind, parts[2])
-    assert type_guide.card(kind).examples == []
+    assert defect_type_gallery.card(kind).examples == []
 
 
 def test_it_refuses_another_products_part_as_an_example(product: Product, manager: User) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from inspection.models import Product
-from labeling import queue_rechecks
 from labeling.models import Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import recheck_queue
+from labeling.rechecks.label_rechecks import open_rechecks
 from tests.labeling.rechecks.doubts import doubting_version, labeled
 
 
 @pytest.fixture(autouse=True)
 def waiting_parts_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_rechecks, "first", lambda _: False)
+    monkeypatch.setattr(recheck_queue, "first", lambda _: False)
 
 
 @pytest.fixture

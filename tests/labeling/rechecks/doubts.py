@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from inspection.models import Product
-from labeling import queue
 from labeling.models import Claim, Label
+from labeling.queue import queue
 from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, TrainingRun
 from tests.labeling.conftest import make_part
 

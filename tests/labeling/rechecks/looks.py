@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from inspection.models import Inspection
-from labeling import queue, review
 from labeling.models import Label, Recheck
+from labeling.queue import queue
+from labeling.review import review
 
 
 def judged(part: Inspection, by: User, verdict: str, **words: Any) -> Label:

@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from inspection.models import Product
-from labeling import backlog, queue, review
 from labeling.models import Claim, Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import queue, queue_stats
+from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.refusals import ClaimLost, NotStanding
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person
 from tests.labeling.rechecks.doubts import claimed, doubting_version
 
@@ -72,7 +73,7 @@ def test_a_doubted_label_that_is_taken_back_needs_no_second_look(product: Produc
     (doubt,) = open_rechecks(doubting_version(product, label))
     review.undo(label, by=ada)
     doubt.refresh_from_db()
-    assert (doubt.outcome, Recheck.objects.open().count(), backlog.waiting()) == (Outcome.WITHDRAWN, 0, 1)
+    assert (doubt.outcome, Recheck.objects.open().count(), queue_stats.waiting()) == (Outcome.WITHDRAWN, 0, 1)
 
 
 def test_an_undone_answer_that_was_doubted_itself_leaves_one_open(product: Product, ada: User, doubt: Recheck) -> None:

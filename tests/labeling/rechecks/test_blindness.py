@@ -9,10 +9,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from inspection.models import Inspection, Product
-from labeling import queue
+from labeling.history.timeline import timeline
 from labeling.models import DefectType, Recheck
-from labeling.rechecking import open_rechecks
-from labeling.timeline import timeline
+from labeling.queue import queue
+from labeling.rechecks.label_rechecks import open_rechecks
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.rechecks.doubts import doubting_version, labeled
 from tests.labeling.rechecks.looks import judged, opened

@@ -9,10 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Inspection, Product
-from labeling import backlog, datasets, exporting, history, queue, review
+from labeling.datasets import datasets, label_export
+from labeling.history import history
 from labeling.models import Claim, DefectType, Label, Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import queue, queue_stats
+from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.refusals import ClaimLost, Disputed
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.doubts import doubting_version
 from tests.labeling.rechecks.looks import judged, opened
@@ -74,21 +77,21 @@ def test_only_a_third_person_who_may_gets_it(product: Product, dispute: Recheck,
     own = opened(part)
     for person in (ada, bob, carl):
         assert not dispute.waits_for(person)
-        assert backlog.waiting(reviewer=person) == 0
+        assert queue_stats.waiting(reviewer=person) == 0
         assert queue.claim(reviewer=person) is None
     for person in (mia, max_):
         assert (dispute.waits_for(person), own.waits_for(person)) == (True, False)
         assert list(Recheck.objects.open().for_person(person)) == [dispute]
         with pytest.raises(ClaimLost):
             queue.claim_part(part, reviewer=person)
-    assert backlog.waiting() == 2
+    assert queue_stats.waiting() == 2
 
 
 def test_it_teaches_nothing_until_it_is_settled_and_is_exported(
     dispute: Recheck, product: Product, manager: User
 ) -> None:
     assert (datasets.samples(product), history.teaching(product)) == ([], 0)
-    assert exporting.export_labels(product, io.BytesIO()) == 1
+    assert label_export.export_labels(product, io.BytesIO()) == 1
     review.correct(dispute.inspection, by=manager, verdict="PASS")
     assert ([sample.target for sample in datasets.samples(product)], history.teaching(product)) == ([0], 1)
 
@@ -135,7 +138,7 @@ def test_taking_the_last_word_back_opens_it_again(dispute: Recheck, bob: User, m
     assert opened(dispute.inspection).reason == Reason.SECOND
     review.undo(opened(dispute.inspection).label, by=manager)
     assert not Recheck.objects.open().exists()
-    assert backlog.waiting() == 1
+    assert queue_stats.waiting() == 1
 
 
 def test_the_way_to_two_different_types_is_the_same(product: Product, part: Inspection, ada: User, bob: User) -> None:

@@ -9,9 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from inspection.models import Inspection, Product, Verdict
-from labeling import queue, queue_rechecks, review
 from labeling.models import Label, Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import queue, recheck_queue
+from labeling.rechecks.label_rechecks import open_rechecks
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.doubts import claimed, doubting_version, labeled
 from tests.labeling.threads import at_once
@@ -29,7 +30,7 @@ def test_a_busy_line_does_not_keep_people_from_them(
     product: Product, ada: User, doubt: Recheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_part(product)
-    monkeypatch.setattr(queue_rechecks, "first", lambda _: True)
+    monkeypatch.setattr(recheck_queue, "first", lambda _: True)
     assert claimed(ada).inspection == doubt.inspection
 
 

@@ -12,9 +12,12 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from inspection.models import Product
-from labeling import backlog, rechecking, review, tasks
+from labeling import tasks
 from labeling.models import Label, Recheck
-from labeling.rechecking import open_rechecks
+from labeling.queue import queue_stats
+from labeling.rechecks import label_rechecks
+from labeling.rechecks.label_rechecks import open_rechecks
+from labeling.review import review
 from mltasks.models import EvaluationReport, ModelVersion, TrainingRun
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.doubts import claimed, doubting_version, labeled
@@ -29,7 +32,11 @@ def test_it_lets_the_doubted_parts_wait_again(product: Product, ada: User) -> No
         (labels[0], "FAIL", version, 0.04),
         (labels[1], "PASS", version, 0.04),
     ]
-    assert [claimed(ada).inspection, backlog.waiting(), backlog.waiting(product)] == [labels[0].inspection, 2, 2]
+    assert [claimed(ada).inspection, queue_stats.waiting(), queue_stats.waiting(product)] == [
+        labels[0].inspection,
+        2,
+        2,
+    ]
 
 
 def test_it_opens_nothing_twice(product: Product, ada: User, doubt: Recheck) -> None:
@@ -98,7 +105,7 @@ def test_one_models_trouble_costs_no_other_its_look(product: Product, caplog: py
     version = ModelVersion.objects.create(model=broken.model, number=2, run=_run(broken), bundle="x", sha256="0" * 64)
     EvaluationReport.objects.create(version=version, protocol="", evaluation=report)
     doubting_version(product, labeled(product))
-    assert len(rechecking.sweep()) == 1
+    assert len(label_rechecks.sweep()) == 1
     assert "a-broken-one version 2" in caplog.text
 
 

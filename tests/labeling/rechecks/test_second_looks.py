@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from inspection.models import Inspection, Product
-from labeling import backlog, queue, review
 from labeling.models import Claim, DefectType, Label, Recheck
+from labeling.queue import queue, queue_stats
+from labeling.rechecks.double_review import lot
 from labeling.refusals import ClaimLost
-from labeling.second_looks import lot
+from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.rechecks.looks import judged, opened
 from tests.labeling.threads import at_once
@@ -61,7 +62,7 @@ def test_a_second_person_who_agrees_makes_the_label_double(part: Inspection, ada
     recheck = Recheck.objects.get()
     assert (second.provenance, recheck.outcome, recheck.answer) == ("double", Outcome.CONFIRMED, second)
     assert review.standing_label(part) == second
-    assert (queue.claim(reviewer=ada), queue.claim(reviewer=bob), backlog.waiting()) == (None, None, 0)
+    assert (queue.claim(reviewer=ada), queue.claim(reviewer=bob), queue_stats.waiting()) == (None, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +104,12 @@ def test_the_same_person_judges_it_again_after_a_day(ada: User, bob: User) -> No
     recheck = opened(part)
     assert recheck.reason == Reason.REPEAT
     assert recheck.due_at - recheck.opened_at == timedelta(days=1)
-    assert (queue.claim(reviewer=ada), backlog.waiting(), backlog.oldest_wait()) == (None, 0, None)
+    assert (queue.claim(reviewer=ada), queue_stats.waiting(), queue_stats.oldest_wait()) == (None, 0, None)
     come_due(recheck)
     assert queue.claim(reviewer=bob) is None
-    assert (backlog.waiting(), backlog.waiting(reviewer=ada), backlog.waiting(reviewer=bob)) == (1, 1, 0)
-    assert backlog.waiting_by_product(ada) == {part.product_id: 1}
-    assert backlog.waiting_by_product(bob) == {}
+    assert (queue_stats.waiting(), queue_stats.waiting(reviewer=ada), queue_stats.waiting(reviewer=bob)) == (1, 1, 0)
+    assert queue_stats.waiting_by_product(ada) == {part.product_id: 1}
+    assert queue_stats.waiting_by_product(bob) == {}
     claim = queue.claim(reviewer=ada)
     assert claim is not None and claim.inspection == part
     second = review.resolve(claim, verdict="PASS")
@@ -121,7 +122,7 @@ def test_a_repeat_of_somebody_who_left_waits_for_nobody(ada: User) -> None:
     judged(part, ada, "PASS")
     come_due(opened(part))
     User.objects.filter(pk=ada.pk).update(is_active=False)
-    assert backlog.waiting() == 0
+    assert queue_stats.waiting() == 0
 
 
 def test_taking_the_first_verdict_back_withdraws_the_second_look(part: Inspection, ada: User, bob: User) -> None:

@@ -7,10 +7,10 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from inspection.models import Product
-from labeling import review
+from labeling.history.timeline import timeline
 from labeling.models import Label, Recheck
-from labeling.rechecking import open_rechecks
-from labeling.timeline import timeline
+from labeling.rechecks.label_rechecks import open_rechecks
+from labeling.review import review
 from tests.labeling.conftest import make_part
 from tests.labeling.rechecks.doubts import claimed, doubting_version
 

@@ -16,8 +16,9 @@ from inspection.models import Inspection, PolicyChange, Product, Replay, ScoreMa
 from inspection.products.products import create_product
 from inspection.promotion import shadow_scoring
 from inspection.replay import replay
-from labeling import queue, review
 from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Skip
+from labeling.queue import queue
+from labeling.review import review
 from mltasks.exchange import version_export
 from mltasks.exchange.trust_store import trust
 from mltasks.models import Approval, BackboneRun, ImportedVersion, ModelVersion, Verification, VerifyingRun

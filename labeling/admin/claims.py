@@ -1,0 +1,81 @@
+"""Admin pages of claims and skips.
+
+Claims can be released here; labels, rechecks, skips and defect types have files of their own.
+
+Parts that reviewers would not judge, in the admin: read there, never edited.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+
+from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.models import Inspection
+from labeling.models import Claim, Skip
+from labeling.queue import queue
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
+
+
+@admin.register(Skip)
+class SkipAdmin(ReadOnlyAdmin):
+    """Who skipped which part, and why."""
+
+    list_display = ("part", "reason", "reviewer", "comment", "created_at")
+    list_filter = ("reason", "inspection__product", "reviewer")
+    list_select_related = ("inspection", "reviewer")
+    paginator = EstimatedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    fields = ("inspection", "reason", "reviewer", "comment", "created_at")
+    readonly_fields = ("created_at",)
+
+    @admin.display
+    def part(self, skip: Skip) -> Inspection:
+        """The part."""
+        return skip.inspection
+
+
+@admin.register(Claim)
+class ClaimAdmin(ReadOnlyAdmin):
+    """Who held which part, and who holds one now."""
+
+    list_display = ("part", "reviewer", "status", "created_at", "expires_at", "closed_at")
+    list_filter = (("closed_at", admin.EmptyFieldListFilter), "reviewer", "inspection__product")
+    list_select_related = ("inspection", "reviewer")
+    paginator = EstimatedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    fields = ("inspection", "reviewer", "created_at", "expires_at", "closed_at")
+    actions = ("release",)
+
+    @admin.display
+    def part(self, claim: Claim) -> str:
+        """The part's name."""
+        return str(claim.inspection)
+
+    @admin.display
+    def status(self, claim: Claim) -> SafeString:
+        """Whether it holds the part. Shown by this machine's clock; the queue goes by the database's."""
+        if claim.closed_at is not None:
+            return badge(gettext("closed"), "past")
+        return (
+            badge(gettext("held"), "busy") if claim.expires_at > timezone.now() else badge(gettext("ran out"), "quiet")
+        )
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        """Who may take parts out of others' hands."""
+        return request.user.has_perm("labeling.change_claim")
+
+    @action(description=_("Give the parts back to the queue"), permissions=["release"])
+    def release(self, request: HttpRequest, chosen: QuerySet[Claim]) -> None:
+        """Close the chosen claims."""
+        held = list(chosen.filter(closed_at__isnull=True))
+        for claim in held:
+            queue.release(claim)
+        said = gettext("{number} of the chosen claims were open and are released.")
+        messages.success(request, said.format(number=len(held)))

@@ -1,0 +1,174 @@
+"""Labels, reviews and what was taken back, in the admin: read there, never edited."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+
+from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.admin.inspections import KINDS
+from inspection.models import Inspection, Verdict
+from labeling.datasets import label_export
+from labeling.models import Label, LabelUndo, Recheck, Review
+from labeling.models.defect_types import current_name
+from labeling.refusals import Refusal
+from labeling.review import review
+from labeling.review.blinding import hidden_from
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
+
+
+class SaidOfPart(ReadOnlyAdmin):
+    """What labels and reviews share: a person's word on a part, with its picture."""
+
+    list_per_page = 50
+    list_display_links = ("picture", "part")
+    paginator = EstimatedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("inspection__part_id__exact", "inspection__title__exact", "inspection__image_sha256__exact")
+    search_help_text = _("A whole part id or file name, or the sha256 of an image")
+    readonly_fields: tuple[str, ...] = ("large_picture",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """All but what was said of the parts that this person judges just now."""
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.exclude(inspection__in=hidden_from(cast(User, request.user)))
+
+    @admin.display(description="")
+    def picture(self, said: Label | Review) -> SafeString:
+        """The part's thumbnail."""
+        address = reverse("inspection-thumbnail", args=[said.inspection_id])
+        return format_html('<img class="list-picture" src="{}" loading="lazy" alt="{}">', address, said.inspection)
+
+    @admin.display(description=_("image"))
+    def large_picture(self, said: Label | Review) -> SafeString:
+        """The thumbnail as a link to the part."""
+        picture = reverse("inspection-thumbnail", args=[said.inspection_id])
+        page = reverse("admin:inspection_inspection_change", args=[said.inspection_id])
+        return format_html('<a href="{}"><img src="{}" alt="The part"></a>', page, picture)
+
+    @admin.display
+    def part(self, said: Label | Review) -> str:
+        """The part's name."""
+        return str(said.inspection)
+
+    @admin.display(description=_("verdict"), ordering="verdict")
+    def word(self, said: Label | Review) -> SafeString:
+        """PASS or FAIL with its defect type."""
+        words = f"{said.get_verdict_display()} {current_name(said.defect_type)}".strip()
+        return badge(words, KINDS[Verdict(said.verdict)])
+
+
+@admin.register(Label)
+class LabelAdmin(SaidOfPart):
+    """Every label ever given, and whether it counts."""
+
+    list_display = ("picture", "part", "word", "status", "provenance", "source", "reviewer", "comment", "created_at")
+    list_filter = (
+        "verdict",
+        "provenance",
+        "source",
+        "inspection__product",
+        "defect_type",
+        "reviewer",
+        ("undo", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("inspection", "defect_type__product", "defect_type__merged_into", "reviewer", "undo__by")
+    date_hierarchy = "created_at"
+    fields = (
+        "large_picture",
+        "inspection",
+        "verdict",
+        "defect_type",
+        "status",
+        "provenance",
+        "source",
+        "reviewer",
+        "comment",
+        "created_at",
+    )
+    readonly_fields = ("large_picture", "status", "created_at")
+    actions = ("export", "take_back")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
+        """Labels, each with the one that stands for its part, and why it is judged again where others may know."""
+        newest = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-id")
+        found: QuerySet[Label] = super().get_queryset(request)
+        known = [Recheck.Reason.DOUBTED, Recheck.Reason.DISPUTED]
+        again = Recheck.objects.open().filter(label=OuterRef("pk"), reason__in=known)
+        return found.annotate(standing=Subquery(newest.values("pk")[:1]), again=Subquery(again.values("reason")[:1]))
+
+    @admin.display
+    def status(self, label: Any) -> SafeString:
+        """Whether it counts, in word and shape."""
+        if hasattr(label, "undo"):
+            return badge(gettext("taken back by {person}").format(person=label.undo.by), "past")
+        if label.again:
+            disputed = label.again == Recheck.Reason.DISPUTED
+            return badge(gettext("disputed, teaches nothing yet") if disputed else gettext("counts, in doubt"), "busy")
+        newest = label.standing == label.pk
+        return badge(gettext("counts"), "good") if newest else badge(gettext("a newer one counts"), "quiet")
+
+    def has_undo_permission(self, request: HttpRequest) -> bool:
+        """Who may take others' labels back."""
+        return request.user.has_perm("labeling.undo_any_label")
+
+    @action(description=_("Export as CSV"))
+    def export(self, request: HttpRequest, chosen: QuerySet[Label]) -> HttpResponse:
+        """The chosen labels as a file."""
+        answer = HttpResponse(content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = 'attachment; filename="labels.csv"'
+        label_export.write_csv(
+            cast(Any, answer), chosen.select_related("inspection", "defect_type__merged_into", "reviewer")
+        )
+        return answer
+
+    @action(description=_("Take back"), permissions=["undo"])
+    def take_back(self, request: HttpRequest, chosen: QuerySet[Label]) -> None:
+        """Undo each; those that can't be are named with the reason."""
+        undone, labels = 0, list(chosen.select_related("inspection", "reviewer"))
+        for label in labels:
+            try:
+                review.undo(label, by=cast(User, request.user))
+                undone += 1
+            except (Refusal, PermissionDenied) as refusal:
+                messages.warning(request, f"{label.inspection}: {refusal}")
+        said = gettext("Taken back: {number} of {all}.")
+        messages.success(request, said.format(number=undone, all=len(labels)))
+
+
+@admin.register(Review)
+class ReviewAdmin(SaidOfPart):
+    """What reviewers said in the queue, and how long they took."""
+
+    list_display = ("picture", "part", "word", "reviewer", "seconds", "comment", "created_at")
+    list_filter = ("verdict", "inspection__product", "reviewer")
+    list_select_related = ("inspection", "defect_type__merged_into", "reviewer")
+    fields = ("large_picture", "inspection", "verdict", "defect_type", "reviewer", "comment", "seconds", "created_at")
+    readonly_fields = ("large_picture", "created_at")
+
+
+@admin.register(LabelUndo)
+class LabelUndoAdmin(ReadOnlyAdmin):
+    """Who took which label back."""
+
+    list_display = ("part", "label", "by", "created_at")
+    list_filter = ("by", "label__inspection__product")
+    list_select_related = ("label__inspection", "label__defect_type__merged_into", "by")
+    fields = ("label", "by", "created_at")
+    readonly_fields = ("created_at",)
+
+    @admin.display
+    def part(self, undo: LabelUndo) -> Inspection:
+        """The part it was said of."""
+        return undo.label.inspection

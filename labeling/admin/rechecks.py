@@ -1,0 +1,80 @@
+"""Parts that are judged again, in the admin: which wait, why and for whom, and how the others ended."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import Inspection
+from labeling.models import Recheck
+from labeling.models.rechecks import ADJUDICATE
+from mltasks.admin.read_only import ReadOnlyAdmin, badge
+
+KINDS = {
+    "": "busy",
+    Recheck.Outcome.CONFIRMED: "good",
+    Recheck.Outcome.CHANGED: "bad",
+    Recheck.Outcome.WITHDRAWN: "past",
+}
+
+
+@admin.register(Recheck)
+class RecheckAdmin(ReadOnlyAdmin):
+    """What was judged again and why, and what people said to it."""
+
+    list_display = ("part", "reason", "label", "version", "defect", "status", "answer", "due_at", "closed_at")
+    list_filter = (("closed_at", admin.EmptyFieldListFilter), "reason", "outcome", "given", "inspection__product")
+    list_select_related = (
+        "inspection",
+        "label__defect_type__merged_into",
+        "answer__defect_type__merged_into",
+        "version__model",
+    )
+    fields = (
+        "inspection",
+        "reason",
+        "label",
+        "version",
+        "defect",
+        "status",
+        "answer",
+        "opened_at",
+        "due_at",
+        "closed_at",
+    )
+    readonly_fields = ("defect", "status", "opened_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Recheck]:
+        """Blind looks that are still to come only for those who see how people agree."""
+        found: QuerySet[Recheck] = super().get_queryset(request)
+        if request.user.has_perm(ADJUDICATE):
+            return found
+        return found.exclude(closed_at=None, reason__in=[Recheck.Reason.SECOND, Recheck.Reason.REPEAT])
+
+    def has_view_permission(self, request: HttpRequest, obj: Recheck | None = None) -> bool:
+        """Those who may see labels."""
+        return request.user.has_perm("labeling.view_label")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As above."""
+        return self.has_view_permission(request)
+
+    @admin.display
+    def part(self, doubt: Recheck) -> Inspection:
+        """The part."""
+        return doubt.inspection
+
+    @admin.display(description=_("defect probability"), ordering="probability")
+    def defect(self, doubt: Recheck) -> str:
+        """As percent; a dash where no version is concerned."""
+        return "–" if doubt.probability is None else f"{doubt.probability:.1%}"
+
+    @admin.display(ordering="outcome")
+    def status(self, doubt: Recheck) -> SafeString:
+        """Waiting, or how it ended."""
+        words = doubt.get_outcome_display().lower() if doubt.closed_at else gettext("waits for a person")
+        return badge(words, KINDS[doubt.outcome])

@@ -1,0 +1,79 @@
+"""REST: where an inspection's verdict comes from."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from inspection.api.openapi import INSPECTION_ID
+from inspection.models import Inspection
+from labeling.history import part_lineage
+from labeling.review import blinding
+
+
+class SeesLabels(BasePermission):
+    """People who may view inspections. A station is none: what people say of its parts is not its business."""
+
+    message = "You may not view inspections."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether the person may."""
+        return request.user.has_perm("inspection.view_inspection")
+
+
+class LineageSerializer(serializers.Serializer[Any]):
+    """An inspection's lineage; what is not known is null or empty."""
+
+    inspection = serializers.UUIDField()
+    product = serializers.CharField()
+    image_sha256 = serializers.CharField()
+    blind = serializers.BooleanField(help_text="You judge this part blind: its verdict shows after yours.")
+    verdict = serializers.DictField(allow_null=True, help_text="What was decided.")
+    version = serializers.DictField(
+        allow_null=True,
+        help_text="The version that decided: who had promoted it, and its own lineage.",
+    )
+    hidden = serializers.BooleanField(help_text="You are judging this image: its labels show after your verdict.")
+    disputed = serializers.BooleanField(help_text="Two people differ: it teaches nothing until that is settled.")
+    counts = serializers.DictField(allow_null=True, help_text="The label that counts.")
+    labels = serializers.ListField(
+        child=serializers.DictField(), help_text="All labels of the image, the first one first, and whom each taught."
+    )
+    snapshots = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="What each snapshot holds of the image, and whether that is still what is said of it.",
+    )
+
+
+class InspectionLineage(APIView):
+    """The lineage of one inspection."""
+
+    permission_classes: list[type[BasePermission]] = [IsAuthenticated, SeesLabels]
+
+    @extend_schema(
+        operation_id="inspections_lineage",
+        parameters=[INSPECTION_ID],
+        responses={200: LineageSerializer},
+    )
+    def get(self, request: Request, inspection_id: str) -> Response:
+        """From the verdict over people's labels, the version and its snapshot to the code, libraries, machine and seed;
+        and from each label to the versions that it taught."""
+        try:
+            key = UUID(inspection_id)
+        except ValueError:
+            raise Http404 from None
+        known = Inspection.objects.select_related("product__registered_model", "model_version")
+        found = get_object_or_404(known, pk=key)
+        reader = cast(User, request.user)
+        blind = found.pk in blinding.judged_blind(reader)
+        return Response(part_lineage.of(found, hidden=blinding.hidden_from(reader), blind=blind))

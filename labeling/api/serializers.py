@@ -1,0 +1,169 @@
+"""Claims and labels as clients read them, and what they may send."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from inspection.api.serializers import InspectionSerializer, blinded
+from inspection.models import Inspection, Product, Verdict
+from labeling.models import Claim, Label, LabelUndo, Recheck, Skip
+from labeling.models.defect_types import current_name
+from labeling.queue.near_duplicate_claims import MOST
+from labeling.queue.queue import MAX_HELD
+from labeling.rechecks import recheck_resolution
+from labeling.review import blinding
+from mltasks.api.request_fields import RequestSerializer
+from mltasks.api.text_field import TextField
+
+MAX_COMMENT = 2000
+
+
+class ClaimRequestSerializer(RequestSerializer):
+    """What to claim: the next part of a product or of all, or one part by its id."""
+
+    product = serializers.SlugRelatedField(slug_field="slug", queryset=Product.objects.all(), required=False)
+    inspection = serializers.PrimaryKeyRelatedField(
+        queryset=Inspection.objects.all(), required=False, help_text="This very part, as after an undo."
+    )
+    excluding = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=4 * (MAX_HELD + MOST),
+        help_text="Claims that you show already. Without them what you hold comes back first.",
+    )
+
+
+class WordSerializer(serializers.ModelSerializer[Label]):
+    """What somebody said of a part, without who."""
+
+    verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
+    defect_type = serializers.CharField(source="defect_type.name", default="", read_only=True)
+
+    class Meta:
+        model = Label
+        fields = ("verdict", "defect_type", "comment")
+        read_only_fields = fields
+
+
+class ClaimSerializer(serializers.ModelSerializer[Claim]):
+    """One claim with its part. ``again`` where the part is judged blind: it is an audit or a recheck, which of the two
+    is not told, and what the model says of the part is null. ``dispute`` has the two verdicts that differ, for the
+    person who settles them; it is empty for any other part."""
+
+    claim = serializers.UUIDField(source="pk", read_only=True)
+    inspection = InspectionSerializer(read_only=True)
+    again = serializers.SerializerMethodField()
+    dispute = serializers.SerializerMethodField()
+    _recheck: Recheck | None = None
+
+    class Meta:
+        model = Claim
+        fields = ("claim", "inspection", "expires_at", "again", "dispute")
+        read_only_fields = fields
+
+    def to_representation(self, instance: Claim) -> dict[str, Any]:
+        """The claim, blind where it has to be."""
+        self._recheck = recheck_resolution.open_recheck(instance.inspection)
+        found = super().to_representation(instance)
+        if found["again"]:
+            found["inspection"] = blinded(found["inspection"])
+        return found
+
+    def get_again(self, claim: Claim) -> bool:
+        """Return True if the part is judged without the model."""
+        return blinding.is_blind(claim.inspection, self._recheck)
+
+    @extend_schema_field(WordSerializer(many=True))
+    def get_dispute(self, claim: Claim) -> Any:
+        """The two verdicts, the first one first."""
+        return WordSerializer(recheck_resolution.two_words(self._recheck), many=True).data
+
+
+class VerdictRequestSerializer(RequestSerializer):
+    """A person's word on a part."""
+
+    verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value])
+    defect_type = TextField(
+        required=False, allow_blank=True, default="", help_text="Name of one of the product's defect types, on FAIL."
+    )
+    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+
+
+class SecondsField(serializers.FloatField):
+    """Number of seconds."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number. Raises ValidationError for true and false, which Python counts as 1 and 0, and for what is
+        neither under nor over a limit."""
+        seconds = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
+        if not math.isfinite(seconds):
+            raise serializers.ValidationError("This is no number of seconds.")
+        return seconds
+
+
+class QueueVerdictRequestSerializer(VerdictRequestSerializer):
+    """A person's word on a part that they hold."""
+
+    shown_seconds = SecondsField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=86400,
+        help_text="How long the part was on the reviewer's screen.",
+    )
+
+
+class SkipRequestSerializer(RequestSerializer):
+    """Why a part is not judged."""
+
+    reason = serializers.ChoiceField(Skip.Reason.choices)
+    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+
+
+class SkipSerializer(serializers.ModelSerializer[Skip]):
+    """One part that was skipped."""
+
+    class Meta:
+        model = Skip
+        fields = ("claim", "inspection", "reason", "comment", "created_at")
+        read_only_fields = fields
+
+
+class LabelSerializer(serializers.ModelSerializer[Label]):
+    """One label. ``undone`` once it was taken back."""
+
+    verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
+    defect_type = serializers.SerializerMethodField()
+    reviewer = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+    undone = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Label
+        fields = (
+            "id",
+            "inspection",
+            "verdict",
+            "defect_type",
+            "source",
+            "provenance",
+            "reviewer",
+            "comment",
+            "created_at",
+            "undone",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(str)
+    def get_defect_type(self, label: Label) -> str:
+        """Its name today; empty where none was named."""
+        return current_name(label.defect_type)
+
+    @extend_schema_field(bool)
+    def get_undone(self, label: Label) -> bool:
+        """Whether somebody took it back."""
+        return LabelUndo.objects.filter(label=label).exists()

@@ -1,0 +1,1 @@
+"""Labeled sets: standing labels, holdout, defect types, export, and the runs they start."""

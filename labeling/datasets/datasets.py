@@ -1,0 +1,75 @@
+"""From labels to a dataset: what a product's standing labels teach, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inspection.models import Inspection, Product
+from inspection.products.part_identity import PartIdentities
+from labeling.models import Label, LabelQuerySet, Recheck
+from labeling.models.defect_types import current_name
+from mltasks.models import DatasetSnapshot
+from mltasks.snapshots import snapshots
+from mltasks.storage import object_store
+from mltasks.vision.data.disjoint_sets import DisjointSets
+from mltasks.vision.data.duplicate_groups import file_group
+from mltasks.vision.types import HOLDOUT, Roi, Sample
+
+
+def standing_labels(product: Product) -> LabelQuerySet:
+    """The label that counts for each of the product's parts, with the part, its defect type and its reviewer."""
+    of_product = Label.objects.filter(inspection__product=product)
+    return of_product.standing().select_related("inspection", "defect_type__merged_into", "reviewer")
+
+
+def take_snapshot(product: Product) -> DatasetSnapshot:
+    """Freeze the standing labels. Raises NotEnoughLabels, in words for people, when they can't be trained on."""
+    return snapshots.freeze(product.registered_model, samples(product), product.train_config())
+
+
+def samples(product: Product) -> list[Sample]:
+    """One sample an image. Of two labels of the same bytes the one of the higher rank counts. What two people differ on
+    teaches nothing until it is settled.
+
+    Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image whose part
+    id names no part (`part_identity`) has the group of its own file, and ``snapshots.freeze`` looks what it
+    is like.
+    """
+    disputed = Recheck.objects.disputed().filter(inspection__product=product)
+    labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
+    group_of = groups((label.inspection for label in labels), PartIdentities(product))
+    counting = {label.inspection.image_sha256: label for label in sorted(labels, key=lambda label: label.rank)}
+    return [_sample(label, group_of[sha256]) for sha256, label in counting.items()]
+
+
+def groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
+    """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
+    or without one by its file, so that its name does not depend on the order of the parts."""
+    joined = DisjointSets[str]()
+    files = set()
+    for part in parts:
+        file = file_group(part.image_sha256)
+        files.add(part.image_sha256)
+        # A part id before a file: the group's name says whether its part is known.
+        roots = joined.find(file), joined.find(identities.group(part) or file)
+        joined.join(*sorted(roots, key=_known_first))
+    return {sha256: joined.find(file_group(sha256)) for sha256 in files}
+
+
+def _known_first(group: str) -> tuple[bool, str]:
+    return not group.startswith("part "), group
+
+
+def _sample(label: Label, group: str) -> Sample:
+    part = label.inspection
+    return Sample(
+        name=part.title or part.part_id or str(part.pk),
+        sha256=part.image_sha256,
+        path=object_store.root() / part.image_name,
+        target=label.target,
+        group=group,
+        defect_type=current_name(label.defect_type),
+        roi=Roi.stored(part.roi),
+        bit_depth=part.bit_depth,
+        split=HOLDOUT if part.holdout else "",
+    )

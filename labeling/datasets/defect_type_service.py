@@ -1,0 +1,132 @@
+"""Quality managers name a product's defects: types are added, changed and merged, and shown by example.
+
+Steps on one product's types take turns by the product's row, as imports do.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from inspection.models import Inspection, Product
+from labeling.models import DefectExample, DefectType
+from labeling.models.type_names import defect_type_of
+from labeling.refusals import InvalidDefectType
+
+
+def types_of(product: Product) -> list[DefectType]:
+    """The product's defect types that people may name, those with a key first."""
+    return sorted(product.defect_types.filter(merged_into=None), key=lambda kind: (kind.key == "", kind.key, kind.name))
+
+
+def add_type(product: Product, *, name: str, key: str = "", colour: str = "") -> DefectType:
+    """Add a defect type. The name is made as a folder's is: letters, digits, hyphens and underscores.
+
+    Raises InvalidDefectType, in words for people: a name or key that is taken, or no name, key or colour at all.
+    """
+    with transaction.atomic():
+        _take_turns(product)
+        return _saved(DefectType(product=product, name=_word(name), key=key, colour=colour))
+
+
+def change_type(kind: DefectType, *, name: str, key: str, colour: str) -> DefectType:
+    """Give a type another name, key or colour; its labels follow. Raises as ``add_type``, and for a merged type.
+
+    The old name stays behind as one that counts for the type, so that pages opened before, folders and clients that
+    say it are still understood. Snapshots are copies and keep it.
+    """
+    with transaction.atomic():
+        _take_turns(kind.product)
+        found = _unmerged(kind)
+        before = found.name
+        found.name, found.key, found.colour = _word(name), key, colour
+        _saved(found)
+        if found.name != before:
+            DefectType.objects.create(product=found.product, name=before, merged_into=found, merged_at=Now())
+        return found
+
+
+def merge_types(kind: DefectType, *, into: DefectType) -> DefectType:
+    """Let a type's labels count for another, for good; returns the other. No label is rewritten, examples move over.
+
+    What was merged into ``kind`` before counts for the other, too. The same again changes nothing. Raises
+    InvalidDefectType when either was merged elsewhere, and for the same type or one of another product.
+    """
+    with transaction.atomic():
+        _take_turns(kind.product)
+        target = _unmerged(into)
+        if target.pk == kind.pk or target.product_id != kind.product_id:
+            raise InvalidDefectType(_("A type is merged into another one of the same product."))
+        if DefectType.objects.filter(pk=kind.pk, merged_into=target).exists():
+            return target
+        source = _unmerged(kind)
+        DefectType.objects.filter(merged_into=source).update(merged_into=target)
+        DefectType.objects.filter(pk=source.pk).update(merged_into=target, merged_at=Now(), key="")
+        source.examples.filter(inspection__in=target.examples.values("inspection")).delete()
+        source.examples.update(defect_type=target)
+        return target
+
+
+def add_example(kind: DefectType, part: Inspection, *, by: User) -> DefectExample:
+    """Let a part show what the type looks like; once, however often it is said. Raises InvalidDefectType for a merged
+    type, and for another product's part."""
+    with transaction.atomic():
+        _take_turns(kind.product)
+        found = _unmerged(kind)
+        if part.product_id != found.product_id:
+            raise InvalidDefectType(_("An example is a part of the same product."))
+        return DefectExample.objects.get_or_create(defect_type=found, inspection=part, defaults={"added_by": by})[0]
+
+
+def remove_example(kind: DefectType, part: Inspection) -> None:
+    """Show the part as an example no more."""
+    DefectExample.objects.filter(defect_type=kind, inspection=part).delete()
+
+
+def _take_turns(product: Product) -> None:
+    Product.objects.select_for_update(no_key=True).get(pk=product.pk)
+
+
+def _unmerged(kind: DefectType) -> DefectType:
+    """The type as it is now."""
+    found = DefectType.objects.select_related("product", "merged_into").get(pk=kind.pk)
+    if found.merged_into is not None:
+        said = {"name": found.name, "other": found.merged_into.name}
+        raise InvalidDefectType(_("%(name)s counts as %(other)s now; choose that one.") % said)
+    return found
+
+
+def _word(name: str) -> str:
+    word = defect_type_of(name.strip())
+    if not word:
+        raise InvalidDefectType(_("A name needs letters or digits."))
+    return word
+
+
+def _saved(kind: DefectType) -> DefectType:
+    others = DefectType.objects.filter(product=kind.product).exclude(pk=kind.pk).select_related("merged_into")
+    _free(kind.name, others.filter(name=kind.name).first())
+    holder = others.filter(key=kind.key).first() if kind.key else None
+    if holder is not None:
+        raise InvalidDefectType(_("Key %(key)s belongs to %(name)s.") % {"key": kind.key, "name": holder.name})
+    try:
+        kind.clean_fields()
+    except ValidationError as error:
+        raise InvalidDefectType(" ".join(error.messages)) from error
+    kind.save()
+    return kind
+
+
+def _free(name: str, other: DefectType | None) -> None:
+    """Take the name from an old one that no label carries. Raises InvalidDefectType for any other."""
+    if other is None:
+        return
+    if other.merged_into is None:
+        raise InvalidDefectType(_("There is a type %(name)s already.") % {"name": name})
+    if other.labels.exists():
+        said = {"name": name, "other": other.merged_into.name}
+        raise InvalidDefectType(_("Labels were given as %(name)s, which counts as %(other)s now.") % said)
+    other.delete()

@@ -1,0 +1,66 @@
+"""Labels for other tools: one CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, BinaryIO
+
+from inspection.models import Product
+from labeling.datasets.datasets import standing_labels
+from labeling.models import Label
+from labeling.models.defect_types import current_name
+from mltasks.snapshots.manifest import safe
+
+# New columns go to the end: programs may read the others by their place.
+HEADER = (
+    "name",
+    "sha256",
+    "label",
+    "defect type",
+    "reviewer",
+    "time",
+    "part_id",
+    "inspection_id",
+    "station",
+    "received_at",
+)
+
+
+def export_labels(product: Product, into: BinaryIO) -> int:
+    """Write every labeled image of the product with its standing label, oldest part first; return how many.
+
+    UTF-8, times in ISO 8601. Raises OSError.
+    """
+    standing = standing_labels(product).select_related("inspection__station")
+    labels = sorted(standing, key=lambda label: (label.inspection.received_at, label.pk))
+    text = io.TextIOWrapper(into, encoding="utf-8", newline="")
+    write_csv(text, labels)
+    text.detach()
+    return len(labels)
+
+
+def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
+    """Write the header and one line a label."""
+    writer = csv.writer(file)
+    writer.writerow(HEADER)
+    writer.writerows(rows(labels))
+
+
+def rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
+    """The cells of each label, safe to open in a spreadsheet."""
+    for label in labels:
+        part = label.inspection
+        yield [
+            safe(part.title or part.part_id or str(part.pk)),
+            part.image_sha256,
+            label.verdict,
+            safe(current_name(label.defect_type)),
+            safe(label.reviewer.username if label.reviewer else ""),
+            label.created_at.isoformat(),
+            safe(part.part_id),
+            part.pk,
+            safe(part.station.name if part.station else ""),
+            part.received_at.isoformat(),
+        ]

@@ -1,0 +1,126 @@
+"""Start of trainings: each night by the clock, and by a person.
+
+The night's retraining: each product with new labels, once a night however many beats tick.
+
+Retrain a product: freeze what its people say today, and queue a run on it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from inspection.models import Product
+from labeling.datasets import part_id_notes
+from labeling.datasets.datasets import take_snapshot
+from labeling.models import Label, LabelUndo
+from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
+from mltasks.training import training
+
+PERMISSION = "mltasks.add_trainingrun"
+
+
+def retrain(
+    product: Product,
+    *,
+    trigger: TrainingRun.Trigger,
+    requested_by: User | None = None,
+    night: date | None = None,
+    hint: bool = True,
+) -> TrainingRun:
+    """Take a snapshot of the product's labels and queue a training on it, or do neither.
+
+    ``hint`` False leaves the run to the caller, who executes it at once. Raises NotEnoughLabels, in words for people,
+    and ValueError when the product's training settings can't be used.
+    """
+    config = product.train_config()
+    noted = part_id_notes.notes(product)
+    with transaction.atomic():
+        snapshot = take_snapshot(product)
+        return training.start(
+            snapshot, config, trigger=trigger, requested_by=requested_by, night=night, hint=hint, notes=noted
+        )
+
+
+logger = logging.getLogger(__name__)
+
+
+def tick(now: datetime) -> list[TrainingRun]:
+    """Start the runs that are due at ``now`` and return them, those included that failed for too few labels.
+
+    A product's night is the last time that its ``retrain_at`` passed in local time, so a beat that was down catches up;
+    what was labeled since then waits for the next night.
+    """
+    runs = []
+    for product in Product.objects.filter(retrain_nightly=True).select_related("registered_model"):
+        try:
+            run = _tonight(product, last_due(product, now))
+        except Exception:
+            # One product's trouble must not cost the others their night; the next tick tries it again.
+            logger.exception("The nightly retraining of %s could not start", product.slug)
+            continue
+        if run is not None:
+            runs.append(run)
+    return runs
+
+
+def last_due(product: Product, now: datetime) -> datetime:
+    """The last moment up to ``now`` at which the product's retraining was due."""
+    local = timezone.localtime(now)
+    due = timezone.make_aware(datetime.combine(local.date(), product.retrain_at))
+    if due <= now:
+        return due
+    return timezone.make_aware(datetime.combine(local.date() - timedelta(days=1), product.retrain_at))
+
+
+def _tonight(product: Product, due: datetime) -> TrainingRun | None:
+    night = timezone.localtime(due).date()
+    nights = TrainingRun.objects.filter(model_id=product.registered_model_id, night=night)
+    if nights.exists() or not has_new_labels(product, due):
+        return None
+    with transaction.atomic():
+        # Two beats: the second waits here, then finds the first one's run. The unique constraint stands behind it.
+        RegisteredModel.objects.select_for_update().get(pk=product.registered_model_id)
+        if nights.exists():
+            return None
+        try:
+            return retrain(product, trigger=TrainingRun.Trigger.NIGHTLY, night=night)
+        except ValueError as error:
+            return _refused(product, due, str(error))
+
+
+def has_new_labels(product: Product, due: datetime) -> bool:
+    """Whether anything was labeled or taken back until ``due`` that no training has seen."""
+    model = product.registered_model
+    # A run that failed taught nothing: its labels are new until one succeeds.
+    states = [TrainingRun.State.QUEUED, TrainingRun.State.RUNNING, TrainingRun.State.SUCCEEDED]
+    seen = DatasetSnapshot.objects.filter(model=model, runs__state__in=states)
+    trained = seen.aggregate(at=Max("created_at"))["at"]
+    # A night that was refused for too few labels is not refused again until there is a new one.
+    # A version that came from another plant has learned from none of these labels, and refused nothing.
+    no_snapshot = TrainingRun.objects.filter(model=model, snapshot=None).exclude(trigger=TrainingRun.Trigger.IMPORTED)
+    refused = no_snapshot.aggregate(at=Max("created_at"))["at"]
+    since = max((moment for moment in (trained, refused) if moment), default=None)
+    new = Q(created_at__lte=due) & (Q(created_at__gt=since) if since else Q())
+    labels = Label.objects.filter(new, inspection__product=product)
+    return labels.exists() or LabelUndo.objects.filter(new, label__inspection__product=product).exists()
+
+
+def _refused(product: Product, due: datetime, words: str) -> TrainingRun:
+    """The night's run as a row that says why there was none."""
+    return TrainingRun.objects.create(
+        model=product.registered_model,
+        trigger=TrainingRun.Trigger.NIGHTLY,
+        night=timezone.localtime(due).date(),
+        state=TrainingRun.State.FAILED,
+        stage=gettext_noop("Not started"),
+        error=words,
+        log=f"{words}\n",
+        finished_at=timezone.now(),
+    )

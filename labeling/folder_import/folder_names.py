@@ -1,0 +1,54 @@
+"""Names of class folders: good parts, the unnamed defect, a defect type, or what other programs left behind."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from labeling.models.type_names import fold
+from mltasks.vision.types import GOOD_FOLDERS
+
+UNNAMED_DEFECT = "bad"
+# Written by file managers, network drives and archivers, compared without case. Names that begin with a dot are too.
+LEFTOVERS = frozenset(
+    {
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "@eadir",
+        "__macosx",
+        "#recycle",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+    }
+)
+# Words for good parts in the languages of many plants; "io" is the German i.O.
+_GOOD_WORD = re.compile(
+    "goods?|ok|okay|pass|passed|accept|accepted|normal|flawless|gute?n?|gutteile?|io|fehlerfrei|bon|bonnes?|buenos?|"
+    "buon[oi]|dobr[yýeé]|conforme?|goed|хороши[ей]|хороший|годен|годные|норма|良品?|良好|合格|正常品?|好|양품|정상|합격"
+)
+_NEGATION = re.compile("no|not|non|nicht|keine?|ne|sans|without|ohne|free|frei|un")
+_DEFECT_WORD = re.compile("defect|defects|defective|faults?|faulty|errors?|fehler|defekte?")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def is_leftover(name: str) -> bool:
+    """Return True if another program left a file or folder of this name behind."""
+    return name.startswith(".") or name.casefold() in LEFTOVERS
+
+
+def is_good(name: str, others: Iterable[str] = ()) -> bool:
+    """Return True if the folder holds good parts, by the product's own names or by one of the ``others``."""
+    return fold(name) in {fold(one) for one in (*GOOD_FOLDERS, *others)}
+
+
+def looks_good(name: str) -> bool:
+    """Return True if a reader would take the name for one of good parts: "ok_front", "i.O.", "no_defects"."""
+    spread = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
+    words = _WORD.findall(spread)
+    negated = any(map(_NEGATION.fullmatch, words))
+    if any(map(_DEFECT_WORD.fullmatch, words)):
+        return negated
+    return not negated and any(map(_GOOD_WORD.fullmatch, [*words, "".join(words)]))

@@ -1,0 +1,1 @@
+"""Past parts: browse, search, timeline, lineage and retention."""

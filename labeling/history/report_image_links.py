@@ -1,0 +1,45 @@
+"""Which parts show the images that a version's report speaks of, for those who may see what was said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from inspection.models import Inspection
+from labeling.review import blinding
+from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.reports.held_out_predictions import Said
+from mltasks.reports.version_disagreement import Judged
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """An image with its part: None where none is left, as after an import from elsewhere. ``words`` are in the order of
+    the versions, None of one that was not measured by it. ``hidden`` says that the reader is judging it just now."""
+
+    image: Judged
+    part: Inspection | None
+    words: list[tuple[ModelVersion, Said | None]]
+    hidden: bool
+
+
+def pictured(
+    model: RegisteredModel, images: Sequence[Judged], versions: Sequence[ModelVersion], reader: User
+) -> list[Pictured]:
+    """The images, in their order, each with a part of the model's product: of several with one file, a labeled one."""
+    hashes = [image.sha256 for image in images]
+    parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
+    part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}
+    hidden = blinding.hidden_from(reader) | blinding.judged_blind(reader)
+    found = []
+    for image in images:
+        part = part_of.get(image.sha256)
+        words = [(version, image.said.get(version.number)) for version in versions]
+        found.append(Pictured(image, part, words, part is not None and part.pk in hidden))
+    return found
+
+
+def _labeled_last(part: Inspection) -> tuple[bool, float]:
+    return part.person_says is not None, part.received_at.timestamp()

@@ -1,0 +1,89 @@
+"""Claims on waiting parts, and skipped parts."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import Inspection
+from labeling.models.defect_types import DefectExample as DefectExample
+from labeling.models.defect_types import DefectType as DefectType
+from labeling.models.defect_types import current_name as current_name
+from labeling.models.rechecks import Recheck as Recheck
+from labeling.models.rechecks import RecheckQuerySet as RecheckQuerySet
+
+
+class ClaimQuerySet(models.QuerySet["Claim"]):
+    """Sets of claims in domain words."""
+
+    def open(self) -> Self:
+        """Those that nobody closed; their lease may have run out."""
+        return self.filter(closed_at__isnull=True)
+
+    def close(self) -> int:
+        """Close the open ones and return how many."""
+        return self.open().update(closed_at=Now())
+
+
+class Claim(models.Model):
+    """A reviewer's short lease on one waiting part. Times are the database's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="claims")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="claims")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClaimQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            # Two reviewers never hold one part.
+            models.UniqueConstraint(
+                fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_claim_per_inspection"
+            ),
+        ]
+        indexes = [
+            # What a reviewer holds, however much they held before.
+            models.Index(fields=["reviewer", "created_at"], name="claim_held", condition=Q(closed_at__isnull=True)),
+            # The admin's list.
+            models.Index(fields=["-created_at", "-id"], name="claim_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} holds {self.inspection}"
+
+
+class Skip(models.Model):
+    """A part that a reviewer would not judge, and why. It goes back to the queue, for others. Append-only."""
+
+    class Reason(models.TextChoices):
+        UNCLEAR_IMAGE = "unclear_image", _("The image is unclear")
+        CANNOT_DECIDE = "cannot_decide", _("I can't decide")
+        NOT_A_PART = "not_a_part", _("This is no such part")
+        OTHER = "other", _("Another reason")
+
+    claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="skip")
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="skips")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="skips")
+    reason = models.CharField(max_length=20, choices=Reason)
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        # The queue passes over what its reviewer skipped lately.
+        indexes = [models.Index(fields=["inspection", "reviewer", "-created_at"], name="skip_of_part_by_reviewer")]
+        triggers = [pgtrigger.Protect(name="skip_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} skipped {self.inspection}: {self.get_reason_display()}"

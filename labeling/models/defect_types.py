@@ -1,0 +1,93 @@
+"""The words that people have for a product's defects."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import Inspection, Product
+from labeling.models.type_names import TYPE_NAME_LENGTH, validate_type_name
+
+# Okabe and Ito (2008), without what stands for PASS and FAIL.
+PALETTE = ("#E69F00", "#56B4E9", "#F0E442", "#0072B2", "#CC79A7", "#999999")
+
+
+class DefectType(models.Model):
+    """A kind of defect of a product, as people name it. One that was merged into another says which; labels that were
+    given under its name stay as they are and count for the other."""
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="defect_types")
+    name = models.CharField(max_length=TYPE_NAME_LENGTH, db_index=True, validators=[validate_type_name])
+    key = models.CharField(
+        max_length=1,
+        blank=True,
+        validators=[RegexValidator(r"^[1-9]$", _("A key is one digit from 1 to 9."))],
+        help_text=_("The digit that fails a part with this type in one keystroke."),
+    )
+    colour = models.CharField(
+        max_length=7,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[
+            RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A colour is # and six hexadecimal digits, such as #D55E00."))
+        ],
+        help_text=_("Its mark beside the name, such as #D55E00; empty for one of the palette."),
+    )
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
+    merged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["product", "key", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["product", "name"], name="defect_type_once_per_product"),
+            models.UniqueConstraint(
+                fields=["product", "key"], condition=~Q(key=""), name="defect_type_key_once_per_product"
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True, merged_at__isnull=True)
+                | (Q(merged_into__isnull=False, merged_at__isnull=False, key="") & ~Q(merged_into=F("id"))),
+                name="merged_defect_type_has_no_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def current(self) -> DefectType:
+        """What labels of this type count for: itself, or the one that it was merged into. A chain is flattened by each
+        merge, so it is one step."""
+        return self.merged_into or self
+
+    @property
+    def shown_colour(self) -> str:
+        """Its own colour, or one of the palette by its key. Types without a key may share one: a name stands beside."""
+        return self.colour or PALETTE[(int(self.key or self.pk or 1) - 1) % len(PALETTE)]
+
+
+def current_name(kind: DefectType | None) -> str:
+    """The name that a label's type has today; empty where none was named."""
+    return kind.current.name if kind else ""
+
+
+class DefectExample(models.Model):
+    """A part that shows what a defect type looks like, chosen by a person."""
+
+    defect_type = models.ForeignKey(DefectType, on_delete=models.CASCADE, related_name="examples")
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="+")
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["defect_type", "inspection"], name="example_once_per_defect_type"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.inspection} shows {self.defect_type}"

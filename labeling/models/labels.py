@@ -1,0 +1,186 @@
+"""Reviews and labels, append-only, and their undos.
+
+People look again: claims, reviews, labels. All models of this floor are found here.
+
+`Inspection.person_says`: the verdict of a part's standing label, kept by the database so that no writer forgets it.
+
+The history's filters go by it, and an index has it in the order of arrival. A join to the labels would walk all parts
+to find the few that are labeled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import Inspection, Verdict
+from inspection.models.choices import verdict_word
+from labeling.models.claims import Claim
+from labeling.models.defect_types import DefectExample as DefectExample
+from labeling.models.defect_types import DefectType as DefectType
+from labeling.models.defect_types import current_name as current_name
+from labeling.models.rechecks import Recheck as Recheck
+from labeling.models.rechecks import RecheckQuerySet as RecheckQuerySet
+
+# The newest that nobody took back, as `LabelQuerySet.standing`. Counted, not joined: a join planned while nothing was
+# taken back yet would read all that were, for each label, as long as the plan is kept.
+_KEEP = """
+    part := {part};
+    SELECT label.verdict INTO said FROM labeling_label label
+    WHERE label.inspection_id = part
+        AND (SELECT count(*) FROM labeling_labelundo undone WHERE undone.label_id = label.id) = 0
+    ORDER BY label.created_at DESC, label.id DESC LIMIT 1;
+    UPDATE inspection_inspection SET person_says = said WHERE id = part AND person_says IS DISTINCT FROM said;
+    RETURN NULL;
+"""
+
+
+def says_so(part: str) -> pgtrigger.Trigger:
+    """The trigger that writes what the label says that counts now, after a new row that concerns ``part`` (SQL)."""
+    return pgtrigger.Trigger(
+        name="person_says",
+        operation=pgtrigger.Insert,
+        when=pgtrigger.After,
+        declare=[("part", "uuid"), ("said", "varchar")],
+        func=_KEEP.format(part=part),
+    )
+
+
+class Review(models.Model):
+    """What a person said of one part on one claim. Append-only."""
+
+    claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="review")
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=6, choices=Verdict)
+    defect_type = models.ForeignKey(DefectType, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    comment = models.TextField(blank=True)
+    seconds = models.FloatField(help_text=_("From the claim to the verdict."))
+    shown_seconds = models.FloatField(
+        null=True, blank=True, help_text=_("On the reviewer's screen, as their page measured it.")
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(verdict__in=["PASS", "FAIL"]), name="review_is_pass_or_fail"),
+        ]
+        triggers = [pgtrigger.Protect(name="review_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer}: {self.verdict}"
+
+
+class LabelQuerySet(models.QuerySet["Label"]):
+    """Sets of labels in domain words."""
+
+    def not_undone(self) -> Self:
+        """Labels that nobody took back."""
+        return self.filter(undo__isnull=True)
+
+    def standing(self) -> Self:
+        """The one label that counts for each inspection: the newest that was not undone."""
+        return self.not_undone().order_by("inspection_id", "-created_at", "-id").distinct("inspection_id")
+
+
+class Label(models.Model):
+    """A person's word on a part. Append-only: an undo is a row of its own, not a delete."""
+
+    class Source(models.TextChoices):
+        REVIEW = "review", _("Review")
+        CORRECTION = "correction", _("Correction")
+        IMPORT = "import", _("Imported folder")
+
+    class Provenance(models.TextChoices):
+        SINGLE = "single", _("One person")
+        DOUBLE = "double", _("Two people who agree")
+        ADJUDICATED = "adjudicated", _("Settled by a third person")
+        IMPORTED = "imported", _("Imported")
+        OVERRULED = "overruled", _("Imported over a person's verdict")
+
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="labels")
+    verdict = models.CharField(max_length=6, choices=Verdict)
+    defect_type = models.ForeignKey(DefectType, on_delete=models.PROTECT, null=True, blank=True, related_name="labels")
+    source = models.CharField(max_length=10, choices=Source)
+    provenance = models.CharField(
+        max_length=12,
+        choices=Provenance,
+        default=Provenance.SINGLE,
+        db_default=Provenance.SINGLE,
+        help_text=_("How many people stand behind it."),
+    )
+    review = models.OneToOneField(Review, on_delete=models.PROTECT, null=True, blank=True, related_name="label")
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="labels",
+    )
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = LabelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        permissions = [("undo_any_label", "Can take back another person's label")]
+        constraints = [
+            models.CheckConstraint(condition=Q(verdict__in=["PASS", "FAIL"]), name="label_is_pass_or_fail"),
+            models.CheckConstraint(
+                condition=Q(verdict="FAIL") | Q(defect_type__isnull=True), name="good_part_has_no_defect_type"
+            ),
+        ]
+        indexes = [
+            # The standing label of an inspection is its newest row.
+            models.Index(fields=["inspection", "-created_at", "-id"], name="label_newest_of_inspection"),
+            # What a person labeled today. In the place of the foreign key's own index.
+            models.Index(fields=["reviewer", "-created_at", "-id"], name="label_newest_of_reviewer"),
+            # What is newer than the last snapshot, and the admin's list.
+            models.Index(fields=["-created_at", "-id"], name="label_newest"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            says_so("NEW.inspection_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{verdict_word(self.verdict)} {current_name(self.defect_type)}".strip()
+
+    @property
+    def rank(self) -> tuple[bool, datetime, int]:
+        """Order among labels of the same bytes, the highest counts: an imported folder never outvotes a person, unless
+        somebody overruled that person with a reason; then the newer label comes first."""
+        outvoted = self.source == self.Source.IMPORT and self.provenance != self.Provenance.OVERRULED
+        return not outvoted, self.created_at, self.pk
+
+    @property
+    def target(self) -> int:
+        """0 for a good part, 1 for a defective one."""
+        return int(self.verdict == Verdict.FAIL)
+
+
+class LabelUndo(models.Model):
+    """The row that takes a label back. Append-only."""
+
+    label = models.OneToOneField(Label, on_delete=models.PROTECT, related_name="undo")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="undo_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            says_so("(SELECT inspection_id FROM labeling_label WHERE id = NEW.label_id)"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.by} took back {self.label}"

@@ -1,0 +1,154 @@
+"""Parts that are judged again: labels that a version doubts, blind second looks, and what two people differ on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from inspection.models import Inspection, Verdict
+from mltasks.models import ModelVersion
+
+if TYPE_CHECKING:  # labels are built on this
+    from labeling.models.labels import Label
+
+ADJUDICATE = "labeling.adjudicate"
+
+
+class RecheckQuerySet(models.QuerySet["Recheck"]):
+    """Sets of rechecks in domain words."""
+
+    def open(self) -> Self:
+        """Those that wait for a person."""
+        return self.filter(closed_at__isnull=True)
+
+    def due(self) -> Self:
+        """Those whose time has come. What waits for one person alone is never due once that person is gone."""
+        gone = Q(reason="repeat", label__reviewer__is_active=False)
+        return self.filter(due_at__lte=Now()).exclude(gone)
+
+    def disputed(self) -> Self:
+        """Two verdicts differ, and nobody has settled it yet."""
+        return self.open().filter(reason="disputed")
+
+    def for_person(self, person: User) -> Self:
+        """Those that this person may answer, as ``Recheck.waits_for`` says of one."""
+        return self.answerable(person, settles=person.has_perm(ADJUDICATE))
+
+    def answerable(self, person: User | Combinable, *, settles: bool) -> Self:
+        """The same of a person whose key may still be a part of the query, and of whom this is known."""
+        own = Q(label__reviewer=person)
+        may = Q(reason="doubted") | (Q(reason="second") & ~own) | (Q(reason="repeat") & own)
+        if settles:
+            # The first of the two verdicts is what the disputed label answered.
+            may |= Q(reason="disputed") & ~own & ~Q(label__answers__label__reviewer=person)
+        return self.filter(may)
+
+
+class Recheck(models.Model):
+    """A labeled part that is judged again, and why: by whom it may be follows from the reason.
+
+    The ``answer`` is the label that closed it; taking that one back opens it again.
+    """
+
+    class Reason(models.TextChoices):
+        DOUBTED = "doubted", _("A version disagrees with the label")
+        SECOND = "second", _("A second person judges it, blind")
+        REPEAT = "repeat", _("The same person judges it again, blind")
+        DISPUTED = "disputed", _("Two verdicts differ; a third person settles it")
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed", _("Confirmed")
+        CHANGED = "changed", _("Changed")
+        WITHDRAWN = "withdrawn", _("The label was taken back")
+
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="rechecks")
+    reason = models.CharField(max_length=10, choices=Reason, default=Reason.DOUBTED, db_default=Reason.DOUBTED)
+    label = models.ForeignKey(
+        "labeling.Label",
+        on_delete=models.PROTECT,
+        related_name="rechecks",
+        help_text=_("The label that is judged again."),
+    )
+    given = models.CharField(max_length=6, choices=Verdict, help_text=_("What that label says."))
+    version = models.ForeignKey(
+        ModelVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="rechecks",
+        help_text=_("The version that doubts the label."),
+    )
+    probability = models.FloatField(
+        null=True,
+        blank=True,
+        help_text=_("Of a defect, out of fold: by models that had not learned from the part."),
+    )
+    opened_at = models.DateTimeField(db_default=Now(), editable=False)
+    due_at = models.DateTimeField(db_default=Now(), help_text=_("From when on it is offered."))
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+    answer = models.OneToOneField(
+        "labeling.Label", on_delete=models.PROTECT, null=True, blank=True, related_name="answers"
+    )
+
+    objects = RecheckQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        permissions = [("adjudicate", "Can settle what two people differ on, and see how people agree")]
+        constraints = [
+            # Also the way to what waits: the queue's query is over open rechecks.
+            models.UniqueConstraint(
+                fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_recheck_per_inspection"
+            ),
+            # A person who said it again is not asked once more.
+            models.UniqueConstraint(
+                fields=["inspection", "given"],
+                condition=Q(reason="doubted") & ~Q(outcome="withdrawn"),
+                name="verdict_doubted_once",
+            ),
+            models.UniqueConstraint(
+                fields=["inspection"],
+                condition=Q(reason__in=["second", "repeat"]) & ~Q(outcome="withdrawn"),
+                name="part_judged_again_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason="doubted", version__isnull=False, probability__isnull=False)
+                | Q(reason__in=["second", "repeat", "disputed"], version__isnull=True, probability__isnull=True),
+                name="recheck_has_what_its_reason_needs",
+            ),
+            models.CheckConstraint(condition=Q(given__in=["PASS", "FAIL"]), name="recheck_of_pass_or_fail"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, outcome="", answer__isnull=True)
+                | Q(closed_at__isnull=False, outcome="withdrawn", answer__isnull=True)
+                | Q(closed_at__isnull=False, outcome__in=["confirmed", "changed"], answer__isnull=False),
+                name="recheck_is_open_or_has_an_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.given} of {self.inspection} is judged again"
+
+    def waits_for(self, person: User) -> bool:
+        """Whether this person's verdict answers it: a second look is another's, a repeat one's own, and a dispute is
+        settled by somebody who may and gave neither verdict."""
+        own = self.label.reviewer_id == person.pk
+        match self.reason:
+            case self.Reason.SECOND:
+                return not own
+            case self.Reason.REPEAT:
+                return own
+            case self.Reason.DISPUTED:
+                return not own and self.first_label.reviewer_id != person.pk and person.has_perm(ADJUDICATE)
+        return True
+
+    @property
+    def first_label(self) -> Label:
+        """Of a dispute, the first of the two labels: what the disputed one was to confirm."""
+        return self.label.answers.label

@@ -1,0 +1,1 @@
+"""Review queue: claims, order, queries and statistics."""

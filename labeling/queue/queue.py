@@ -1,0 +1,147 @@
+"""The review queue: who holds which waiting part, and until when. All times are the database's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from inspection.models import Inspection, Product
+from labeling.models import Claim
+from labeling.models.rechecks import ADJUDICATE
+from labeling.queue import queue_queries, recheck_queue
+from labeling.queue.queue_filters import unclaimed
+from labeling.refusals import ClaimLost
+
+CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
+# The part on the screen, three that the page loads ahead, and those whose verdicts are still on their way.
+MAX_HELD = 8
+
+
+def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable[UUID] = ()) -> Claim | None:
+    """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD`` already.
+
+    What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
+    shows already. What they skipped lately is passed over; what two people differ on comes first, for those who may
+    settle it. Two reviewers never get one part: rows are taken by ``FOR UPDATE SKIP LOCKED``, and the database allows
+    one open claim a part.
+    """
+    with transaction.atomic():
+        queue_queries.take_turns(reviewer)
+        # Keys alone: most of what they hold is on their page already.
+        held, any_expired = queue_queries.held(reviewer)
+        if any_expired and close_expired():
+            held, _any = queue_queries.held(reviewer)
+        known = set(excluding)
+        for key, owner in held:
+            if key not in known and (product is None or product.pk == owner):
+                own = claims_held(reviewer).filter(pk=key).first()
+                if own is not None and _renewed(own):
+                    return own
+        if len(held) >= MAX_HELD:
+            return None
+        ways = [_claim_disputed, _claim_waiting, _claim_again]
+        if recheck_queue.first(product):
+            ways = [_claim_disputed, _claim_again, _claim_waiting]
+        for way in ways:
+            made = way(reviewer, product)
+            if made is not None:
+                return made
+        return None
+
+
+def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
+    """Return the reviewer's claim on this very part, as after an undo. Raises ClaimLost when it can't be theirs."""
+    with transaction.atomic():
+        close_expired()
+        own = claims_held(reviewer).filter(inspection=inspection).first()
+        if own is not None and _renewed(own):
+            return own
+        waiting = queue_queries.locking(unclaimed().filter(pk=inspection.pk))
+        again = partial(recheck_queue.this_again, reviewer, inspection)
+        made = _take_next(waiting.first, reviewer) or _take_next(again, reviewer)
+        if made is None:
+            raise ClaimLost(_("This part is with another reviewer, or waits for nobody."))
+        return made
+
+
+def hold(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
+    """The reviewer's claims on these parts, made or renewed, without those that others hold. Lock the parts first."""
+    made = [Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end()) for part in parts]
+    Claim.objects.bulk_create(made, ignore_conflicts=True)
+    held = claims_held(reviewer).filter(inspection__in=[part.pk for part in parts])
+    held.update(expires_at=_lease_end())
+    return list(held.select_related("inspection__station", "inspection__model_version"))
+
+
+def renew(claim: Claim) -> Claim:
+    """Start the lease anew. Raises ClaimLost once the claim is closed."""
+    if not _renewed(claim):
+        raise ClaimLost(_("This claim is closed; claim the next part."))
+    return claim
+
+
+def release(claim: Claim) -> None:
+    """Give the part back to the queue. A claim that is closed already stays as it is."""
+    Claim.objects.filter(pk=claim.pk).close()
+
+
+def close_expired() -> int:
+    """Close the claims whose lease ran out and return how many. One that is in use just now is left alone."""
+    with transaction.atomic(savepoint=False):
+        keys = queue_queries.expired()
+        return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
+
+
+def claims_held(reviewer: User) -> QuerySet[Claim]:
+    """The reviewer's open claims, oldest first."""
+    held = Claim.objects.open().filter(reviewer=reviewer)
+    return held.select_related("inspection__product").order_by("created_at", "pk")
+
+
+def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
+    for wanted in [product] if product else queue_queries.products_in_order(reviewer):
+        made = _take_next(partial(queue_queries.next_waiting, reviewer, wanted), reviewer)
+        if made is not None:
+            made.inspection.product = wanted
+            return made
+    return None
+
+
+def _claim_disputed(reviewer: User, product: Product | None) -> Claim | None:
+    disputed = partial(recheck_queue.next_again, reviewer, product, disputed=True)
+    return _take_next(disputed, reviewer) if reviewer.has_perm(ADJUDICATE) else None
+
+
+def _claim_again(reviewer: User, product: Product | None) -> Claim | None:
+    return _take_next(partial(recheck_queue.next_again, reviewer, product), reviewer)
+
+
+def _take_next(look: Callable[[], Inspection | None], reviewer: User) -> Claim | None:
+    while (part := look()) is not None:
+        made = queue_queries.make_claim(part, reviewer, CLAIM_SECONDS)
+        if made is not None:
+            return made
+        # Another's claim was committed between our look and our lock. The next look sees it.
+    return None
+
+
+def _renewed(claim: Claim) -> bool:
+    # One conditional statement: a claim that a verdict closes at this moment is not renewed.
+    if not Claim.objects.open().filter(pk=claim.pk).update(expires_at=_lease_end()):
+        return False
+    claim.refresh_from_db(fields=["expires_at"])
+    return True
+
+
+def _lease_end() -> Combinable:
+    return Now() + timedelta(seconds=CLAIM_SECONDS)

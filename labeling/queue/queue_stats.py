@@ -1,0 +1,97 @@
+"""How much waits for people, and for how long: parts that were routed to them, and those that are judged again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Least, Now
+
+from inspection.models import Inspection, InspectionQuerySet, Product
+from labeling.models import Recheck, RecheckQuerySet, Skip
+from labeling.models.rechecks import ADJUDICATE
+from labeling.queue.prepared_queries import Prepared
+from labeling.queue.queue_filters import skipped_since
+from labeling.queue.queue_queries import PERSON
+from mltasks.models import RegisteredModel
+
+
+def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
+    """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
+    judge and did not skip lately. What comes back later does not wait yet."""
+    found = waiting_by_product(reviewer)
+    return found.get(product.pk, 0) if product else sum(found.values())
+
+
+def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
+    """The same of every product, by its key. Products for which nothing waits are left out."""
+    found: Counter[int] = Counter()
+    asked = _ALL.rows() if reviewer is None else _all_for(reviewer.has_perm(ADJUDICATE)).rows(person=reviewer.pk)
+    for product, number in asked:
+        found[product] += number
+    return {product: number for product, number in found.items() if number > 0}
+
+
+def busiest_model(reviewer: User) -> RegisteredModel | None:
+    """Return the registered model of the product with most parts waiting for this reviewer; None when none waits."""
+    waiting_of = waiting_by_product(reviewer)
+    if not waiting_of:
+        return None
+    busiest = max(waiting_of, key=lambda key: (waiting_of[key], -key))
+    return RegisteredModel.objects.filter(product=busiest).first()
+
+
+def oldest_wait(product: Product | None = None) -> timedelta | None:
+    """How long the part that waits longest has waited; None when none does."""
+    return max(_waits(product).values(), default=None)
+
+
+def oldest_waits() -> dict[int, timedelta]:
+    """The same of every product for which something waits, by its key."""
+    return _waits(None)
+
+
+def _waits(product: Product | None) -> dict[int, timedelta]:
+    """One look a product into the index `inspection_queue`, which has waiting parts in the order of arrival."""
+    first = _routed().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
+    again = _due().filter(inspection__product=OuterRef("pk")).order_by("due_at")
+    products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
+    heads = products.annotate(
+        since=Least(Subquery(first.values("received_at")[:1]), Subquery(again.values("due_at")[:1])), now=Now()
+    )
+    return {key: now - since for key, since, now in heads.values_list("pk", "since", "now") if since is not None}
+
+
+def _routed() -> InspectionQuerySet:
+    return Inspection.objects.awaiting_review().order_by()
+
+
+def _skipped(reviewer: Combinable) -> InspectionQuerySet:
+    """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
+    lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skipped_since()).values("inspection")
+    return _routed().filter(pk__in=lately)
+
+
+def _due() -> RecheckQuerySet:
+    return Recheck.objects.open().due().order_by()
+
+
+# Every page asks for these: one query, built once a process. A product has a row of each kind, which are summed.
+def _by(column: str, parts: QuerySet[Any, Any], *, sign: int = 1) -> QuerySet[Any, Any]:
+    counted: QuerySet[Any, Any] = parts.values_list(column).annotate(number=sign * Count("pk"))
+    return counted
+
+
+_ALL = Prepared(lambda: _by("product", _routed()).union(_by("inspection__product", _due()), all=True))
+
+
+@cache
+def _all_for(settles: bool) -> Prepared:
+    again = _due().answerable(PERSON, settles=settles)
+    skipped = _by("product", _skipped(PERSON), sign=-1)
+    return Prepared(lambda: _by("product", _routed()).union(_by("inspection__product", again), skipped, all=True))

@@ -1,0 +1,1 @@
+"""Second opinions: double reviews, label issues, agreement, throughput and escape rate."""

@@ -1,0 +1,127 @@
+"""How people agree: blind second looks between reviewers, and repeats of each with themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from inspection.models import Product, Verdict
+from labeling.models import Label, Recheck
+from labeling.rechecks.recheck_resolution import agree, word
+from mltasks.vision.stats.intervals import Estimate
+from mltasks.vision.stats.kappa import kappa
+
+MOST = 24  # rows that a page can show
+Pair = tuple[Label, Label]
+
+
+@dataclass(frozen=True)
+class Between:
+    """How two people agree, or one with themselves (then both are the same). ``agreed`` counts parts on which they said
+    the same verdict and no two different defect types; ``kappa`` is of PASS and FAIL."""
+
+    people: tuple[str, str]
+    parts: int
+    agreed: int
+    kappa: Estimate
+
+    @property
+    def share(self) -> float:
+        """Of the parts, those on which they agreed."""
+        return self.agreed / self.parts
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often the second verdict was this one, and how much of its row that is: ``shade`` from 0 to 3."""
+
+    count: int
+    same: bool
+    shade: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Second verdicts by first ones; ``rows`` has the word of the first and a cell for each of ``words``."""
+
+    words: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+def pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> list[Pair]:
+    """First and second verdict of every part that was judged blind again and answered since then, both from the queue:
+    who corrects a label has read it."""
+    queue = Label.Source.REVIEW
+    answered = Recheck.objects.filter(inspection__product=product, reason=reason, answer__isnull=False)
+    blind = answered.filter(label__source=queue, answer__source=queue)
+    if since is not None:
+        blind = blind.filter(closed_at__gte=Now() - since)
+    people = ("label__reviewer", "answer__reviewer")
+    kinds = ("label__review__defect_type__merged_into", "answer__review__defect_type__merged_into")
+    rows = blind.select_related(*people, *kinds).order_by("closed_at", "pk")
+    return [(row.label, row.answer) for row in rows if row.answer is not None]
+
+
+def overall(found: list[Pair]) -> Between | None:
+    """All pairs together, first against second look; None without any."""
+    return _between(("", ""), found) if found else None
+
+
+def between_people(found: Iterable[Pair]) -> list[Between]:
+    """Each two people who judged the same parts, whoever came first: the ``MOST`` with the most parts."""
+    groups: dict[tuple[str, str], list[Pair]] = {}
+    for first, second in found:
+        ordered = sorted((first, second), key=_name)
+        groups.setdefault((_name(ordered[0]), _name(ordered[1])), []).append((ordered[0], ordered[1]))
+    largest = sorted(groups, key=lambda people: (-len(groups[people]), people))[:MOST]
+    return [_between(people, groups[people]) for people in largest]
+
+
+def confusion(found: Iterable[Pair]) -> Confusion | None:
+    """What the second look said by what the first had said, by defect type; None without any."""
+    counts = Counter((_said(first), _said(second)) for first, second in found)
+    if not counts:
+        return None
+    keys = sorted({key for pair in counts for key in pair})
+    rows = []
+    for key in keys:
+        total = sum(counts[key, other] for other in keys)
+        cells = [Cell(counts[key, other], key == other, _shade(counts[key, other], total)) for other in keys]
+        rows.append((_words(*key), cells))
+    return Confusion([words for words, cells in rows], rows)
+
+
+def _between(people: tuple[str, str], found: list[Pair]) -> Between:
+    agreed = sum(_agreed(first, second) for first, second in found)
+    fails = [(first.verdict == Verdict.FAIL, second.verdict == Verdict.FAIL) for first, second in found]
+    return Between(people, len(found), agreed, kappa([one for one, _ in fails], [other for _, other in fails]))
+
+
+def _agreed(first: Label, second: Label) -> bool:
+    # The label of a second person who named no type has the first one's: agreed either way.
+    return agree(word(first), word(second))
+
+
+def _name(label: Label) -> str:
+    return label.reviewer.username if label.reviewer else ""
+
+
+def _said(label: Label) -> tuple[int, str]:
+    """What the person said, as it sorts: good, then a defect that they didn't name. The label may have kept a name that
+    was given before."""
+    kind = label.review.defect_type if label.review else label.defect_type
+    return label.target, kind.current.name if kind else ""
+
+
+def _words(target: int, kind: str) -> str:
+    return kind or (_("defective, not named") if target else _("good"))
+
+
+def _shade(count: int, total: int) -> int:
+    """Nothing, up to a third, up to two thirds, more."""
+    return min(3, -(-3 * count // total)) if count else 0

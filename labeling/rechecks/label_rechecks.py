@@ -1,0 +1,101 @@
+"""A second look at labels that a new version disagrees with: opened once, answered by a person, never asked twice."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
+
+from inspection.models import Inspection, Product
+from labeling.datasets.datasets import standing_labels
+from labeling.models import Label, Recheck
+from mltasks.models import ModelVersion, RegisteredModel
+
+logger = logging.getLogger(__name__)
+
+MOST = 50  # rechecks that a version may open, and that may be open of a product
+SHARE = 0.05  # of the labels that the version learned from; never less than one
+
+
+def sweep() -> list[Recheck]:
+    """Open what the newest version of each model doubts, of those that learned here, and return what was new. One's
+    trouble costs no other's."""
+    opened = []
+    # What came from another plant has seen none of these labels.
+    newest = ModelVersion.objects.filter(imported=None).order_by("model_id", "-number").distinct("model_id")
+    for version in newest.select_related("model", "run__snapshot"):
+        try:
+            opened += open_rechecks(version)
+        except Exception:
+            logger.exception("The labels that %s doubts could not be offered again", version)
+    return opened
+
+
+def open_rechecks(version: ModelVersion) -> list[Recheck]:
+    """Let the parts whose labels the version's report suspects wait for a person again, the most doubtful first.
+
+    Called again it opens nothing new. Passed over: parts whose label changed since, and verdicts that were doubted
+    before. At most 50, and at most 5 % of the labels that the version learned from.
+    """
+    suspects = _suspects(version)
+    product = Product.objects.filter(registered_model=version.model_id).first()
+    if not suspects or product is None:
+        return []
+    with transaction.atomic():
+        # Two workers: the second waits here, then finds the first one's rows. Constraints stand behind it.
+        RegisteredModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
+        room = _limit(version) - _taken(version, product)
+        opened: list[Recheck] = []
+        for suspect in suspects:
+            if len(opened) >= room:
+                break
+            opened += _opened(version, product, suspect)
+        return opened
+
+
+def _suspects(version: ModelVersion) -> list[dict[str, Any]]:
+    # Only these: the curves of a report are long.
+    reported = ModelVersion.objects.filter(pk=version.pk).annotate(said=KeyTransform("suspects", "report__evaluation"))
+    return reported.values_list("said", flat=True).get() or []
+
+
+def _limit(version: ModelVersion) -> int:
+    snapshot = version.run.snapshot
+    return min(MOST, max(1, int(SHARE * snapshot.total))) if snapshot else 0
+
+
+def _taken(version: ModelVersion, product: Product) -> int:
+    mine = Q(version=version) | Q(closed_at__isnull=True, inspection__product=product)
+    return Recheck.objects.filter(mine, reason=Recheck.Reason.DOUBTED).count()
+
+
+def _opened(version: ModelVersion, product: Product, suspect: dict[str, Any]) -> list[Recheck]:
+    key = _taught(product, suspect)
+    if key is None:
+        return []
+    # As every step on a part: its row is locked before any other of it is read for good or written.
+    part = Inspection.objects.select_for_update(no_key=True).get(pk=key)
+    label = Label.objects.filter(inspection=part).standing().first()
+    if label is None or label.target != suspect["target"] or _asked_before(label):
+        return []
+    made = Recheck(
+        inspection=part, label=label, given=label.verdict, version=version, probability=suspect["probability"]
+    )
+    made.save()
+    return [made]
+
+
+def _taught(product: Product, suspect: dict[str, Any]) -> Any:
+    """The part whose label taught the image, as a snapshot chooses it: that of the highest rank."""
+    labels = standing_labels(product).filter(inspection__image_sha256=suspect["sha256"])
+    counting = max(labels, key=lambda label: label.rank, default=None)
+    return counting.inspection_id if counting else None
+
+
+def _asked_before(label: Label) -> bool:
+    # By a version, or for a second look: an open recheck is always of the label that stands.
+    same = Recheck.objects.filter(inspection=label.inspection_id, given=label.verdict)
+    return same.exclude(outcome=Recheck.Outcome.WITHDRAWN).exists()

@@ -1,0 +1,1 @@
+"""Review steps: resolve, correct, undo and skip; blinding and reference parts."""

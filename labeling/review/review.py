@@ -1,0 +1,229 @@
+"""A person's verdict: written once, never lost, and taken back only by a row of its own."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext as _
+
+from inspection.models import Inspection, Product, Verdict
+from labeling.datasets import holdout
+from labeling.models import Claim, DefectType, Label, LabelUndo, Recheck, Review
+from labeling.queue import queue
+from labeling.rechecks import double_review, recheck_resolution
+from labeling.refusals import AlreadyUndone, ClaimLost, InvalidLabel, NotStanding, PartRemoved
+from labeling.review import reference_parts
+
+
+def resolve(
+    claim: Claim,
+    *,
+    verdict: str,
+    defect_type: DefectType | str | None = None,
+    comment: str = "",
+    shown_seconds: float | None = None,
+) -> Label:
+    """Write the claim owner's verdict: review, label, claim closed and part settled, all or nothing.
+
+    ``shown_seconds`` is how long the part was on their screen, as their page measured it.
+    A lease that ran out still counts while nobody else holds or settled the part: nothing a person did is lost. The
+    same verdict on the same claim again returns the first label. Raises ClaimLost, and InvalidLabel for a verdict
+    that is neither PASS nor FAIL, a good part with a defect type, or an unknown type.
+    """
+    with transaction.atomic():
+        part = _locked(claim.inspection_id)
+        held = Claim.objects.select_for_update(of=("self",)).annotate(now=Now()).get(pk=claim.pk)
+        kind = _defect_type(part.product, verdict, defect_type)
+        earlier = Review.objects.select_related("label").filter(claim=held).first()
+        if earlier is not None:
+            return _replayed(earlier, verdict, kind)
+        check_free(part, held)
+        again = recheck_resolution.open_recheck(part)
+        review = Review.objects.create(
+            claim=held,
+            inspection=part,
+            reviewer=held.reviewer,
+            verdict=verdict,
+            defect_type=kind,
+            comment=comment,
+            seconds=(held.now - held.created_at).total_seconds(),  # type: ignore[attr-defined]  # annotated
+            shown_seconds=shown_seconds,
+        )
+        label = Label.objects.create(
+            inspection=part,
+            verdict=verdict,
+            defect_type=recheck_resolution.kept_type(again, (verdict, kind)),
+            source=Label.Source.REVIEW,
+            provenance=recheck_resolution.provenance(again, (verdict, kind)),
+            review=review,
+            reviewer=held.reviewer,
+            comment=comment,
+        )
+        holdout.draw(part.product, [part])
+        if again is None:
+            double_review.draw(part, label, held.reviewer)
+        else:
+            recheck_resolution.answer(again, label)
+        _settle(part)
+        return label
+
+
+def correct(
+    inspection: Inspection, *, by: User, verdict: str, defect_type: DefectType | str | None = None, comment: str = ""
+) -> Label:
+    """Say what a part is without a claim, as from the history page. Whoever holds the part loses it.
+
+    The same word by the same person again returns the label that stands, unless that one is in doubt: then it is a
+    confirmation. Raises InvalidLabel as ``resolve``, Disputed where two people differ and this one may not settle it,
+    and PartRemoved where retention was faster.
+    """
+    with transaction.atomic():
+        part = _locked(inspection.pk)
+        kind = _defect_type(part.product, verdict, defect_type)
+        standing = standing_label(part)
+        same = (
+            standing
+            and standing.reviewer == by
+            and recheck_resolution.word(standing) == (verdict, kind)
+            and standing.comment == comment
+        )
+        again = recheck_resolution.open_recheck(part)
+        answered = recheck_resolution.answered_by_correction(again, by)
+        if standing and same and answered is None:
+            return standing
+        label = Label.objects.create(
+            inspection=part,
+            verdict=verdict,
+            defect_type=kind,
+            source=Label.Source.CORRECTION,
+            provenance=recheck_resolution.provenance(answered, (verdict, kind)),
+            reviewer=by,
+            comment=comment,
+        )
+        holdout.draw(part.product, [part])
+        if answered is not None:
+            recheck_resolution.answer(answered, label)
+        elif again is not None:
+            recheck_resolution.replace(again, label)
+        _settle(part)
+        return label
+
+
+def overrule(
+    inspection: Inspection, *, verdict: str, defect_type: DefectType | None, reason: str, by: User | None
+) -> Label:
+    """Write an imported label over a person's one, with the reason as its comment. Hold the part's lock.
+
+    Every recheck that is open on the part ends: the verdicts that it asks about count no more.
+    """
+    label = Label.objects.create(
+        inspection=inspection,
+        verdict=verdict,
+        defect_type=defect_type,
+        source=Label.Source.IMPORT,
+        provenance=Label.Provenance.OVERRULED,
+        reviewer=by,
+        comment=reason,
+    )
+    recheck_resolution.withdraw_all(inspection)
+    _settle(inspection)
+    return label
+
+
+def undo(label: Label, *, by: User) -> None:
+    """Take back the standing label; without an earlier one to stand again, the part waits for a person once more.
+
+    Its author may, and who has ``labeling.undo_any_label``. Raises PermissionDenied, AlreadyUndone or NotStanding.
+    """
+    if label.reviewer != by and not by.has_perm("labeling.undo_any_label"):
+        raise PermissionDenied(_("Only its author or a quality manager takes a label back."))
+    with transaction.atomic():
+        part = _locked(label.inspection_id)
+        if LabelUndo.objects.filter(label=label).exists():
+            raise AlreadyUndone(_("This label was taken back already."))
+        if standing_label(part) != label:
+            raise NotStanding(_("A newer label of this part counts; take that one back first."))
+        LabelUndo.objects.create(label=label, by=by)
+        recheck_resolution.take_back(label)
+        reference_parts.mark(part)
+        if standing_label(part) is None:
+            Inspection.objects.filter(pk=part.pk).update(settled_at=None)
+
+
+def undo_and_claim(label: Label, *, by: User) -> Claim:
+    """Take a label back and claim its part in one step: what the reviewer's page fetches ahead can't take it between.
+
+    Raises as ``undo``, and ClaimLost when an earlier label stands again; the label is taken back all the same.
+    """
+    with transaction.atomic():
+        undo(label, by=by)
+        try:
+            return queue.claim_part(label.inspection, reviewer=by)
+        except ClaimLost as lost:
+            refused = lost
+    raise refused
+
+
+def standing_label(inspection: Inspection) -> Label | None:
+    """The label that counts for the part: its newest that nobody took back."""
+    return (
+        Label.objects.filter(inspection=inspection)
+        .standing()
+        .select_related("defect_type__merged_into", "reviewer")
+        .first()
+    )
+
+
+def _locked(key: UUID) -> Inspection:
+    # The part's row is locked before any other, by every step, so steps on one part never wait in a ring.
+    parts = Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product")
+    try:
+        return parts.get(pk=key)
+    except Inspection.DoesNotExist:
+        raise PartRemoved(_("This part is old and was removed.")) from None
+
+
+def check_free(part: Inspection, held: Claim) -> None:
+    """Hold the part's lock. Raises ClaimLost where the claim's owner has no say over the part any more."""
+    # A settled part is free again while it is judged again, for those whom it waits for and who claimed it since.
+    again = Recheck.objects.open().filter(inspection=part, due_at__lte=held.created_at)
+    if part.settled_at is not None and not again.for_person(held.reviewer).exists():
+        raise ClaimLost(_("This part was settled meanwhile."))
+    if Claim.objects.open().filter(inspection=part).exclude(pk=held.pk).exists():
+        raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
+
+
+def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
+    kind_said = earlier.defect_type.current if earlier.defect_type else None
+    if (earlier.verdict, kind_said) != (verdict, kind):
+        said = _("This claim was resolved as {verdict} before; take that label back to change it.")
+        raise ClaimLost(said.format(verdict=earlier.verdict))
+    return earlier.label
+
+
+def _settle(part: Inspection) -> None:
+    Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
+    Claim.objects.filter(inspection=part).close()
+    reference_parts.mark(part)
+
+
+def _defect_type(product: Product, verdict: str, wanted: DefectType | str | None) -> DefectType | None:
+    if verdict not in (Verdict.PASS, Verdict.FAIL):
+        raise InvalidLabel(_("A person's verdict is PASS or FAIL, not {verdict!r}.").format(verdict=verdict))
+    if not wanted:
+        return None
+    if verdict == Verdict.PASS:
+        raise InvalidLabel(_("A good part has no defect type."))
+    name = wanted if isinstance(wanted, str) else wanted.name
+    # A page that was opened before a merge or a new name still sends the old one.
+    kinds = {kind.name: kind.current for kind in product.defect_types.select_related("merged_into")}
+    if name not in kinds:
+        known = ", ".join(sorted({kind.name for kind in kinds.values()})) or _("none yet")
+        said = _("{product} has no defect type {name!r}. Known: {known}.")
+        raise InvalidLabel(said.format(product=product.name, name=name, known=known))
+    return kinds[name]

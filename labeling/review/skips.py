@@ -1,0 +1,40 @@
+"""A part that a reviewer would not judge goes back to the queue, for others, and the reason stays."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from inspection.models import Inspection
+from labeling.models import Claim, Review, Skip
+from labeling.refusals import ClaimLost, InvalidReason
+from labeling.review.review import check_free
+
+
+def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
+    """Write why the claim's owner would not judge the part, and give it back, all or nothing.
+
+    For ``waiting.SKIPPED_HOURS`` the queue offers it to others only; ``queue.claim_part`` takes it back at once. The
+    same reason on the same claim again returns the first row. Raises InvalidReason, and ClaimLost when the claim was
+    resolved or the part went to somebody else.
+    """
+    if reason not in Skip.Reason.values:
+        raise InvalidReason(f"A part is skipped for one of {', '.join(Skip.Reason.values)}, not {reason!r}.")
+    with transaction.atomic():
+        # As every step on a part: its row is locked before any other of it is read for good or written.
+        part = Inspection.objects.select_for_update(no_key=True).get(pk=claim.inspection_id)
+        held = Claim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
+        earlier = Skip.objects.filter(claim=held).first()
+        if earlier is not None:
+            return _replayed(earlier, reason)
+        if Review.objects.filter(claim=held).exists():
+            raise ClaimLost("This claim was resolved before; take that label back first.")
+        check_free(part, held)
+        made = Skip.objects.create(claim=held, inspection=part, reviewer=held.reviewer, reason=reason, comment=comment)
+        Claim.objects.filter(pk=held.pk).close()
+        return made
+
+
+def _replayed(earlier: Skip, reason: str) -> Skip:
+    if earlier.reason != reason:
+        raise ClaimLost(f"This part was skipped as {earlier.reason} before.")
+    return earlier

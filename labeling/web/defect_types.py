@@ -1,0 +1,140 @@
+"""The doors to a product's defect types: the picture guide, and for quality managers each type's page and merge."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from inspection.models import Inspection, Product
+from inspection.web.selection import chosen_product
+from labeling.datasets import defect_type_gallery, defect_type_service
+from labeling.datasets.defect_type_service import types_of
+from labeling.models import DefectType
+from labeling.refusals import Refusal
+from labeling.web.forms import DefectTypeForm
+from mltasks.web.access import needs, person, whole_number
+from mltasks.web.selection import remember
+
+may_look = needs("labeling.view_defecttype")
+may_change = needs("labeling.change_defecttype")
+
+
+@require_GET
+@may_look
+def guide(request: HttpRequest) -> HttpResponse:
+    """The types of the chosen product with their examples."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "types/no_product.html")
+    return _guide(request, product, DefectTypeForm())
+
+
+@require_POST
+@may_change
+def add(request: HttpRequest, product: str) -> HttpResponse:
+    """Add a type to a product."""
+    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    form = DefectTypeForm(request.POST)
+    try:
+        if form.is_valid():
+            kind = defect_type_service.add_type(found, **form.words)
+            messages.success(request, _("Added %(name)s.") % {"name": kind.name})
+            return redirect("defect-types")
+    except Refusal as refusal:
+        form.add_error(None, str(refusal))
+    return _guide(request, found, form)
+
+
+@require_http_methods(["GET", "POST"])
+@may_change
+def change(request: HttpRequest, key: int) -> HttpResponse:
+    """One type: its name, key and colour, its examples, and the way to a merge."""
+    kind = _kind(key)
+    if kind.merged_into is not None:
+        return redirect("defect-type", kind.merged_into.pk)
+    remember(request, kind.product.registered_model)
+    form = DefectTypeForm(request.POST or None, kind=kind)
+    try:
+        if form.is_valid():
+            defect_type_service.change_type(kind, **form.words)
+            messages.success(request, _("Saved."))
+            return redirect("defect-type", key)
+    except Refusal as refusal:
+        form.add_error(None, str(refusal))
+    context = {
+        "product": kind.product,
+        "card": defect_type_gallery.card(kind),
+        "form": form,
+        "parts": defect_type_gallery.newest_parts(kind),
+        "others": [other for other in types_of(kind.product) if other != kind],
+    }
+    return render(request, "types/change.html", context)
+
+
+@require_POST
+@may_change
+def example(request: HttpRequest, key: int) -> HttpResponse:
+    """Show a part as an example, or no more."""
+    kind = _kind(key)
+    try:
+        if "remove" in request.POST:
+            defect_type_service.remove_example(kind, _part(request.POST["remove"]))
+        else:
+            defect_type_service.add_example(kind, _part(request.POST.get("add", "")), by=person(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("defect-type", key)
+
+
+@require_http_methods(["GET", "POST"])
+@may_change
+def merge(request: HttpRequest, key: int) -> HttpResponse:
+    """Say what a merge changes, and do it on a second press."""
+    kind = _kind(key)
+    said = request.POST if request.method == "POST" else request.GET
+    into = get_object_or_404(DefectType, pk=whole_number(said.get("into", "")), product=kind.product)
+    if request.method == "POST":
+        return _merged(request, kind, into)
+    if kind.merged_into is not None or into.merged_into is not None or into == kind:
+        return redirect("defect-type", key)
+    remember(request, kind.product.registered_model)
+    context = {"product": kind.product, "card": defect_type_gallery.card(kind), "into": defect_type_gallery.card(into)}
+    return render(request, "types/merge.html", context)
+
+
+def _merged(request: HttpRequest, kind: DefectType, into: DefectType) -> HttpResponse:
+    try:
+        defect_type_service.merge_types(kind, into=into)
+        messages.success(request, _("%(name)s counts as %(other)s now.") % {"name": kind.name, "other": into.name})
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("defect-types")
+
+
+def _guide(request: HttpRequest, product: Product, form: DefectTypeForm) -> HttpResponse:
+    remember(request, product.registered_model)
+    context: dict[str, Any] = {
+        "product": product,
+        "form": form,
+        "cards": defect_type_gallery.cards(product),
+        "old": defect_type_gallery.old_names(product),
+    }
+    return render(request, "types/guide.html", context)
+
+
+def _kind(key: int) -> DefectType:
+    known = DefectType.objects.select_related("product__registered_model", "merged_into")
+    return get_object_or_404(known, pk=key)
+
+
+def _part(text: str) -> Inspection:
+    try:
+        return get_object_or_404(Inspection, pk=UUID(text))
+    except ValueError:
+        raise Http404 from None

@@ -1,0 +1,53 @@
+"""Buttons that start a training or a pretraining run."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from inspection.models import Product
+from labeling.datasets.pretraining_request import pretrain as start_pretraining
+from labeling.datasets.retraining import PERMISSION as MAY_RETRAIN
+from labeling.datasets.retraining import retrain as start_retraining
+from mltasks.models import BackboneRun, TrainingRun
+from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.web.access import needs, person
+
+
+@require_POST
+@needs(MAY_RETRAIN)
+def retrain(request: HttpRequest, product: str) -> HttpResponse:
+    """Queue a training on today's labels and show its run."""
+    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    waiting = TrainingRun.objects.unfinished().filter(model=found.registered_model_id).first()
+    if waiting is not None:
+        messages.info(request, _("A training is on its way already; its result comes first."))
+        return redirect("run", waiting.pk)
+    try:
+        run = start_retraining(found, trigger=TrainingRun.Trigger.MANUAL, requested_by=person(request))
+    except ValueError as error:
+        messages.error(request, str(error))
+        return redirect("models")
+    return redirect("run", run.pk)
+
+
+@require_POST
+@needs(MAY_RETRAIN)
+def pretrain(request: HttpRequest, product: str) -> HttpResponse:
+    """Queue a lesson of the backbone on the product's stored images and show it."""
+    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).light().first()
+    if waiting is not None:
+        messages.info(request, _("A lesson is on its way already; its result comes first."))
+        return redirect("backbone", waiting.pk)
+    try:
+        run = start_pretraining(found, Lesson(), requested_by=person(request))
+        said = _("Queued: usually {time} on two cores. Trainings wait until it is done.")
+        messages.success(request, said.format(time=Lesson().usually))
+    except ValueError as error:
+        messages.error(request, str(error))
+        return redirect("models")
+    return redirect("backbone", run.pk)

@@ -1,0 +1,213 @@
+"""The workbench's doors: the page, the next part, holding and giving back, undo, and the plain form without scripts."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from inspection.models import Inspection, Product
+from inspection.web.selection import chosen_product
+from labeling.datasets.defect_type_service import types_of
+from labeling.history import history
+from labeling.models import Claim, Label, Skip
+from labeling.models.defect_types import current_name
+from labeling.queue import near_duplicate_claims, queue, queue_stats
+from labeling.rechecks import recheck_resolution
+from labeling.refusals import ClaimLost, Refusal
+from labeling.review import blinding, review
+from labeling.web.forms import VerdictForm
+from labeling.web.workbench_text import texts
+from mltasks.web.access import View, needs, person, refuse_stranger, whole_number
+
+RECENT = 20
+
+
+def may_review(view: View) -> View:
+    """Decorate a door of the workbench: for reviewers, and for the person whom the page was made for."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        refuse_stranger(request)
+        return view(request, *args, **kwargs)
+
+    return needs("labeling.add_review")(guarded)
+
+
+@require_GET
+@may_review
+def workbench(request: HttpRequest) -> HttpResponse:
+    """The page; its parts come by `next_part`."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "review/no_product.html")
+    recent = history.recent_labels(person(request), product, RECENT)
+    context = {
+        "product": product,
+        "types": types_of(product),
+        "state": _state(person(request), product),
+        "recent": [_decision(label) for label in recent],
+        "skip_reasons": Skip.Reason.choices,
+        "texts": texts(),
+    }
+    return render(request, "review/workbench.html", context)
+
+
+@require_POST
+@may_review
+def next_part(request: HttpRequest) -> HttpResponse:
+    """Claim a part of the product on the page and answer it as HTML; 204 when none waits."""
+    product = get_object_or_404(Product, slug=request.POST.get("product", ""))
+    claim = queue.claim(reviewer=person(request), product=product, excluding=_keys(request, "excluding"))
+    return HttpResponse(status=204) if claim is None else _part(request, claim)
+
+
+@require_POST
+@may_review
+def held(request: HttpRequest) -> JsonResponse:
+    """Renew the claims on the page, say which are lost, and how the queue stands."""
+    product = get_object_or_404(Product, slug=request.POST.get("product", ""))
+    lost = []
+    for key in _keys(request, "claim"):
+        try:
+            queue.renew(_own_claim(request, key))
+        except ClaimLost:
+            lost.append(str(key))
+    return JsonResponse({**_state(person(request), product), "lost": lost, "elsewhere": _elsewhere(person(request))})
+
+
+@require_POST
+@may_review
+def release(request: HttpRequest) -> HttpResponse:
+    """Give parts back to the queue."""
+    for key in _keys(request, "claim"):
+        queue.release(_own_claim(request, key))
+    return HttpResponse(status=204)
+
+
+@require_POST
+@may_review
+def alike(request: HttpRequest) -> HttpResponse:
+    """Claim the parts that are near-identical to a claimed one and answer them all as a sheet; 204 when there are
+    none, 409 with the reason in words."""
+    claim = _own_claim(request, _key(request.POST.get("claim", "")))
+    try:
+        found = near_duplicate_claims.claim_alike(claim)
+    except ClaimLost as refusal:
+        return HttpResponse(str(refusal), status=409, content_type="text/plain")
+    if not found:
+        return HttpResponse(status=204)
+    return render(request, "review/_alike.html", {"claim": claim, "claims": [claim, *found]})
+
+
+@require_POST
+@may_review
+def undo(request: HttpRequest) -> HttpResponse:
+    """Take a label back, or a skip, and answer its part, claimed again, as HTML; 409 with the reason in words."""
+    try:
+        claim = _taken_back(request)
+    except Refusal as refusal:
+        return HttpResponse(str(refusal), status=409, content_type="text/plain")
+    return _part(request, claim)
+
+
+def _taken_back(request: HttpRequest) -> Claim:
+    if "inspection" in request.POST:
+        skipped = get_object_or_404(Inspection, pk=_key(request.POST["inspection"]))
+        return queue.claim_part(skipped, reviewer=person(request))
+    labels = Label.objects.select_related("inspection")
+    label = get_object_or_404(labels, pk=whole_number(request.POST.get("label", "")))
+    return review.undo_and_claim(label, by=person(request))
+
+
+@require_http_methods(["GET", "POST"])
+@may_review
+def plain(request: HttpRequest) -> HttpResponse:
+    """One part and a form, for browsers without scripts."""
+    product = chosen_product(request)
+    if product is None:
+        return render(request, "review/no_product.html")
+    if request.method == "POST":
+        return _plain_verdict(request)
+    claim = queue.claim(reviewer=person(request), product=product)
+    offered = _offered(claim) if claim else {}
+    context = {"product": product, "types": types_of(product), **offered, **_state(person(request), product)}
+    return render(request, "review/plain.html", context)
+
+
+def _plain_verdict(request: HttpRequest) -> HttpResponse:
+    form = VerdictForm(request.POST)
+    claim = _own_claim(request, _key(request.POST.get("claim", "")))
+    if not form.is_valid():
+        messages.error(request, _("Choose PASS or FAIL."))
+        return redirect("review-plain")
+    try:
+        label = review.resolve(claim, **form.words)
+        messages.success(request, f"{claim.inspection}: {label}.")
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("review-plain")
+
+
+def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
+    return render(request, "review/_part.html", _offered(claim) | {"product": claim.inspection.product})
+
+
+def _offered(claim: Claim) -> dict[str, Any]:
+    part = claim.inspection
+    recheck = recheck_resolution.open_recheck(part)
+    blind = blinding.is_blind(part, recheck)
+    # The name of a file often says what somebody took the part for: scratch-07.jpg.
+    name = (part.part_id or part.pk) if blind else part
+    # Audits and rechecks look the same: nobody can tell which of them a part is.
+    alike = 0 if blind else near_duplicate_claims.number_alike(part)
+    shown = {"claim": claim, "part": part, "blind": blind, "name": name, "alike": alike}
+    return shown | {"dispute": recheck_resolution.two_words(recheck)}
+
+
+def _state(reviewer: User, product: Product) -> dict[str, int]:
+    return {
+        "left": queue_stats.waiting(product, reviewer=reviewer),
+        "today": history.labeled_today(reviewer, product),
+        "mine": queue.claims_held(reviewer).count(),
+        "teaching": history.teaching(product),
+    }
+
+
+def _elsewhere(reviewer: User) -> dict[str, int]:
+    """Return the number of parts that wait for the reviewer by product, of all products."""
+    waiting = queue_stats.waiting_by_product(reviewer)
+    return {slug: waiting.get(key, 0) for key, slug in Product.objects.values_list("pk", "slug")}
+
+
+def _decision(label: Label) -> dict[str, Any]:
+    part = label.inspection
+    said = {"label": label.pk, "verdict": label.verdict, "defect_type": current_name(label.defect_type)}
+    return said | {"inspection": str(part.pk), "title": str(part)}
+
+
+def _own_claim(request: HttpRequest, key: UUID) -> Claim:
+    claim = get_object_or_404(Claim.objects.select_related("inspection", "reviewer"), pk=key)
+    if claim.reviewer_id != person(request).pk:
+        raise PermissionDenied(_("This claim is another reviewer's."))
+    return claim
+
+
+def _keys(request: HttpRequest, name: str) -> list[UUID]:
+    return [_key(text) for text in request.POST.getlist(name)]
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise PermissionDenied(_("This is no claim of ours.")) from None
