@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from webapp.embedded.postgres import Postgres
-from webapp.embedded.valkey import Valkey
+from webapp.supervisor.postgres import Postgres
+from webapp.supervisor.valkey import Valkey
 
 # In the environment where the PostgreSQL is this module's, and not one that DATABASE_URL named
 OURS = "TESTS_OWN_POSTGRES"

@@ -47,9 +47,9 @@ class SharedBucket:
 
     def at(self, address: str) -> None:
         """Look for the bucket there."""
-        from webapp import stores
+        from webapp.config import storages
 
-        found = stores.in_bucket(self.name, PREFIX, endpoint_url=address, region="us-east-1")
+        found = storages.in_bucket(self.name, PREFIX, endpoint_url=address, region="us-east-1")
         self._settings.STORAGES = {**self._settings.STORAGES, **found}
 
     def another_machine(self) -> None:

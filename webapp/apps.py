@@ -11,7 +11,8 @@ class WebappConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the groups."""
-        from webapp import checks, groups
+        from webapp.bootstrap import groups
+        from webapp.config import settings_checks
 
-        checks.register()
+        settings_checks.register()
         groups.connect()

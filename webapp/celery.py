@@ -6,7 +6,7 @@ import signal
 from celery import Celery
 from celery.signals import worker_process_init
 
-from webapp.tied import tie_to_parent
+from webapp.supervisor.parent_death import tie_to_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 

@@ -1,4 +1,4 @@
-"""Settings, all from the environment. What is unsafe or missing is refused by the checks in `webapp.checks`."""
+"""Settings, all from the environment. `webapp.config.settings_checks` refuses what is unsafe or missing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from webapp import database, languages, stores
-from webapp.admin_theme import UNFOLD as UNFOLD  # django-unfold looks for it here
-from webapp.environment import Environment, cores
-from webapp.running_services import running_services, secret_key
+from webapp.config import database, languages, storages
+from webapp.config.admin_theme import UNFOLD as UNFOLD  # django-unfold looks for it here
+from webapp.config.environment import Environment, cores
+from webapp.config.running_services import running_services, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(BASE_DIR)
@@ -53,14 +53,14 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "webapp.metrics.MeasureMiddleware",
-    "webapp.unstorable.UnstorableMiddleware",
+    "webapp.health.prometheus.MeasureMiddleware",
+    "webapp.server.unstorable.UnstorableMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "webapp.away.AwayMiddleware",
+    "webapp.server.service_unavailable.AwayMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "webapp.policies.NoStoreMiddleware",
+    "webapp.server.security_headers.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
-    "webapp.policies.PolicyMiddleware",
+    "webapp.server.security_headers.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,7 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "webapp.shell.shell",
+                "webapp.dashboard.layout_context.shell",
             ],
         },
     }
@@ -148,9 +148,9 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
     **(
-        stores.in_bucket(S3_BUCKET, S3_PREFIX, endpoint_url=S3_ENDPOINT_URL, region=S3_REGION)
+        storages.in_bucket(S3_BUCKET, S3_PREFIX, endpoint_url=S3_ENDPOINT_URL, region=S3_REGION)
         if MEDIA_STORE == "s3"
-        else stores.on_disk(MEDIA_ROOT, VERSIONS_DIR)
+        else storages.on_disk(MEDIA_ROOT, VERSIONS_DIR)
     ),
 }
 WHITENOISE_USE_FINDERS = True
@@ -245,7 +245,7 @@ AUTH_PASSWORD_VALIDATORS = [
         {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
         for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
     ),
-    {"NAME": "webapp.passwords.VarietyValidator"},
+    {"NAME": "webapp.accounts.passwords.VarietyValidator"},
 ]
 FIRST_ADMIN_USERNAME = env.text("DJANGO_SUPERUSER_USERNAME")
 FIRST_ADMIN_PASSWORD = env.text("DJANGO_SUPERUSER_PASSWORD")
@@ -255,9 +255,9 @@ LOGOUT_REDIRECT_URL = "login"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_HANDLER = "webapp.lockouts.LockoutHandler"
-AXES_USERNAME_CALLABLE = "webapp.lockouts.name_of_login"
-AXES_CLIENT_IP_CALLABLE = "webapp.client_address.lockout_address"
+AXES_HANDLER = "webapp.accounts.lockouts.LockoutHandler"
+AXES_USERNAME_CALLABLE = "webapp.accounts.lockouts.name_of_login"
+AXES_CLIENT_IP_CALLABLE = "webapp.server.client_address.lockout_address"
 # Who logs in takes their failures back, and tries during a lock do not make it longer.
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -278,7 +278,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
-    # `webapp.policies` adds what the admin and the API's page need.
+    # `webapp.server.security_headers` adds what the admin and the API's page need.
     "DIRECTIVES": {
         "default-src": [SELF],
         "img-src": [SELF, "data:", "blob:"],
@@ -342,7 +342,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"one_line": {"()": "webapp.log_filters.WithoutTraceback"}},
+    "filters": {"one_line": {"()": "webapp.config.log_filters.WithoutTraceback"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
     "loggers": {

@@ -10,13 +10,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from inspection.api.unknown_address import UnknownAddress
 from inspection.api.urls import predict_urlpatterns
-from webapp import dashboard, shell
-from webapp.passwords import PasswordPage
-from webapp.policies import STYLES_IN_HTML
+from webapp.accounts.passwords import PasswordPage
+from webapp.dashboard import dashboard, layout_context
+from webapp.server.security_headers import STYLES_IN_HTML
 
-handler400 = "webapp.faults.bad_request"
-handler404 = "webapp.faults.not_found"
-handler500 = "webapp.faults.fault"
+handler400 = "webapp.server.error_handlers.bad_request"
+handler404 = "webapp.server.error_handlers.not_found"
+handler500 = "webapp.server.error_handlers.fault"
 
 _api: list[URLPattern | URLResolver] = [
     path("", include("inspection.api.urls")),
@@ -26,7 +26,7 @@ _api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("", include("webapp.health_urls")),
+    path("", include("webapp.health.urls")),
     path("", dashboard.dashboard, name="dashboard"),
     path("dashboard/facts/", dashboard.four_facts, name="dashboard-facts"),
     path("dashboard/lines/", dashboard.lines, name="dashboard-lines"),
@@ -35,7 +35,7 @@ urlpatterns = [
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", PasswordPage.as_view(), name="password"),
-    path("theme/", shell.set_theme, name="theme"),
+    path("theme/", layout_context.set_theme, name="theme"),
     path("", include("labeling.urls")),
     path("", include("inspection.urls")),
     path("", include("mltasks.urls")),

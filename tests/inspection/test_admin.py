@@ -21,7 +21,7 @@ from inspection.models import Inspection, PolicyChange, Product, Station, Statio
 from inspection.products import queue_ranking
 from inspection.tasks import order_queue
 from tests.inspection.conftest import Receive, Sender
-from webapp.groups import make_groups
+from webapp.bootstrap.groups import make_groups
 
 ISSUE = "inspection_station_issue_key"
 STATION_FORM = {"keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0"}

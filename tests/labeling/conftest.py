@@ -52,7 +52,7 @@ def make_person(name: str, group: str = "reviewer") -> User:
     if not Group.objects.filter(name=group).exists():
         from django.apps import apps
 
-        from webapp.groups import make_groups
+        from webapp.bootstrap.groups import make_groups
 
         make_groups(apps.get_app_config("labeling"))
     person.groups.add(Group.objects.get(name=group))

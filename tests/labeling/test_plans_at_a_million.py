@@ -8,9 +8,9 @@ import pytest
 
 from tests.embedded import OURS
 from tests.magnified import magnify
-from webapp.bench import claims, pages, plans
-from webapp.bench.filling import Line, fill
-from webapp.bench.timing import Timing
+from webapp.benchmarks.queue import claims, pages, plans
+from webapp.benchmarks.queue.filling import Line, fill
+from webapp.benchmarks.queue.timing import Timing
 
 ROWS, TIMES = 20_000, 50
 TABLES = ["inspection_inspection", "labeling_claim", "labeling_review", "labeling_label", "labeling_labelundo"]

@@ -21,7 +21,7 @@ from labeling.review import review, skips
 from mltasks.models import BackboneRun, DatasetSnapshot, SnapshotItem
 from tests.labeling.conftest import make_part, make_person, make_product
 from tests.labeling.old_parts import AGE, files, old_part, pruned
-from webapp.bench import plans
+from webapp.benchmarks.queue import plans
 
 pytestmark = pytest.mark.django_db
 # Two processes must collect the same tests: no moment of its own.

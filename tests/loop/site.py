@@ -18,8 +18,8 @@ import psutil
 import psycopg
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from webapp.embedded.valkey import free_port
-from webapp.running_services import running_services
+from webapp.config.running_services import running_services
+from webapp.supervisor.valkey import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ALL = """

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from tests.loop.site import REPOSITORY, wait_for
-from webapp.embedded.valkey import free_port
+from webapp.supervisor.valkey import free_port
 
 
 class Served:
@@ -32,7 +32,7 @@ class Served:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "gunicorn", "--config", "webapp/gunicorn_conf.py", "webapp.wsgi"]
+        command = [sys.executable, "-m", "gunicorn", "--config", "webapp/server/gunicorn_conf.py", "webapp.wsgi"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log)
         wait_for("the web server", self._answers)

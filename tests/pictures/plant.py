@@ -20,8 +20,8 @@ from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import demo_line
 from mltasks.vision.drawing.plates import PartKind
 from tests.pictures.clock import let_pass
-from webapp import demo
-from webapp.groups import ADMIN, QUALITY_MANAGER, REVIEWER
+from webapp.bootstrap import demo
+from webapp.bootstrap.groups import ADMIN, QUALITY_MANAGER, REVIEWER
 
 # The first by name is what a person sees who has chosen none.
 PRODUCT, HINGE = "case-pc14", "hinge-hc2"

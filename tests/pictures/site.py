@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from webapp.embedded.postgres import Postgres
-from webapp.embedded.valkey import Valkey
+from webapp.supervisor.postgres import Postgres
+from webapp.supervisor.valkey import Valkey
 
 # On the pictures it is early afternoon, whenever they are taken: the early shift's work is done, the late one's begun.
 HOUR = 14

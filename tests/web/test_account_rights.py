@@ -15,7 +15,7 @@ from inspection.products.products import create_product
 from mltasks.models import Approval
 from mltasks.registry import registry
 from tests.trained import MakeVersion
-from webapp.groups import ADMIN, QUALITY_MANAGER, REVIEWER, make_groups
+from webapp.bootstrap.groups import ADMIN, QUALITY_MANAGER, REVIEWER, make_groups
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = "the-password-as-it-was", "another-long-password"

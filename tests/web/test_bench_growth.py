@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import connection
 
 from inspection.models import Embedding, Fingerprint, Inspection, ScoreMaps
-from webapp.bench.filling import Line, fill
-from webapp.bench_growth import partitions, run, sizes, writing
-from webapp.bench_growth.satellites import hang_on
-from webapp.groups import make_groups
+from webapp.benchmarks.growth import partitions, run, sizes, writing
+from webapp.benchmarks.growth.satellites import hang_on
+from webapp.benchmarks.queue.filling import Line, fill
+from webapp.bootstrap.groups import make_groups
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,7 +78,7 @@ def test_months_hold_the_same_parts(line: Line, capsys: pytest.CaptureFixture[st
 
 
 def test_it_refuses_sizes_that_make_no_sense() -> None:
-    command = [sys.executable, "-m", "webapp.bench_growth", "--inspections", "10"]
+    command = [sys.executable, "-m", "webapp.benchmarks.growth", "--inspections", "10"]
     root = Path(settings.BASE_DIR)
     ended = subprocess.run(command, cwd=root, env={**os.environ}, capture_output=True, text=True, check=False)
     assert ended.returncode == 2

@@ -14,10 +14,10 @@ from django.conf import settings
 from inspection.models import Inspection
 from labeling.models import Label, LabelUndo
 from labeling.queue import queue_stats
-from webapp.bench import claims, pages, plans
-from webapp.bench.filling import Line, fill
-from webapp.bench.timing import Timing
-from webapp.groups import make_groups
+from webapp.benchmarks.queue import claims, pages, plans
+from webapp.benchmarks.queue.filling import Line, fill
+from webapp.benchmarks.queue.timing import Timing
+from webapp.bootstrap.groups import make_groups
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,7 +67,7 @@ def test_a_limit_holds_for_the_95th_percentile() -> None:
 
 
 def test_it_refuses_sizes_that_make_no_sense() -> None:
-    command = [sys.executable, "-m", "webapp.bench", "--inspections", "10"]
+    command = [sys.executable, "-m", "webapp.benchmarks.queue", "--inspections", "10"]
     root = Path(settings.BASE_DIR)
     ended = subprocess.run(command, cwd=root, env={**os.environ}, capture_output=True, text=True, check=False)
     assert ended.returncode == 2

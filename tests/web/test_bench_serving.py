@@ -20,10 +20,9 @@ from inspection.intake import intake
 from inspection.models import Inspection
 from inspection.products.stations import create_station
 from tests.labeling.conftest import make_product
-from webapp.bench_serving import ours, parts, plot
-from webapp.bench_serving import soak as soaking
-from webapp.bench_serving.load import Load, post
-from webapp.bench_serving.results import Row
+from webapp.benchmarks.serving import ours, parts, plot, soak
+from webapp.benchmarks.serving.load import Load, post
+from webapp.benchmarks.serving.results import Row
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def test_it_draws_crops_and_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_peer_answers_as_the_seed_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fastapi import UploadFile
 
-    from webapp.bench_serving.peer_app import predict
+    from webapp.benchmarks.serving.peer_app import predict
 
     monkeypatch.setattr(parts, "CROPS", 4)
     image = parts.crops(tmp_path)[0].read_bytes()
@@ -133,13 +132,13 @@ def test_parts_that_are_due_on_time_wait_for_no_answer(server: str, tmp_path: Pa
 def test_a_soak_counts_errors_and_memory(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = tmp_path / "part.jpg"
     image.write_bytes(b"x" * 1000)
-    monkeypatch.setattr(soaking, "LOOK_EVERY", 0.1)
-    found = soaking.soak(server, [image], 1.0, 50, {}, lambda: [psutil.Process()])
+    monkeypatch.setattr(soak, "LOOK_EVERY", 0.1)
+    found = soak.soak(server, [image], 1.0, 50, {}, lambda: [psutil.Process()])
     assert found.rate == 40 and found.errors == found.load.statuses["503"] > 0
     assert len(found.memory) > 5 and all(megabytes > 10 for _, megabytes in found.memory)
     assert "MB an hour" in found.line()
 
-    grows = soaking.Soak(Load(1), 1.0, [(minute * 60.0, 300.0 + minute) for minute in range(60)])
+    grows = soak.Soak(Load(1), 1.0, [(minute * 60.0, 300.0 + minute) for minute in range(60)])
     assert grows.slope == pytest.approx(60.0)
 
 

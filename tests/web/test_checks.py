@@ -8,8 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from mltasks.vision.networks.backbones import BACKBONES
-from webapp import checks
-from webapp.environment import Environment
+from webapp.config import settings_checks
+from webapp.config.environment import Environment
 
 GOOD_KEY = "kR8vQ2mZx7Lw4TnYb9HsJc3Fd6Gp1AeUoXiB5hNq0Wt-SyVz"
 
@@ -21,29 +21,29 @@ def ids(found: list[Any]) -> list[str]:
 
 
 def test_it_accepts_the_settings_of_a_test_run() -> None:
-    checks.refuse_unsafe()
+    settings_checks.refuse_unsafe()
 
 
 @pytest.mark.parametrize("key", ["short", "a" * 60, "django-insecure-kR8vQ2mZx7Lw4TnYb9HsJc3Fd6Gp1AeUoXi"])
 def test_it_refuses_a_weak_secret_key(settings: Settings, key: str) -> None:
     settings.SECRET_KEY = key
-    assert ids(checks.check_secret_key(None)) == ["webapp.E001"]
+    assert ids(settings_checks.check_secret_key(None)) == ["webapp.E001"]
 
 
 def test_it_accepts_a_random_secret_key(settings: Settings) -> None:
     settings.SECRET_KEY = GOOD_KEY
-    assert checks.check_secret_key(None) == []
+    assert settings_checks.check_secret_key(None) == []
 
 
 def test_it_refuses_any_host(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["look.plant.example", "*"]
-    assert ids(checks.check_hosts(None)) == ["webapp.E003"]
+    assert ids(settings_checks.check_hosts(None)) == ["webapp.E003"]
 
 
 def test_it_refuses_debug_for_other_machines(settings: Settings) -> None:
     settings.DEBUG = True
     settings.ALLOWED_HOSTS = ["127.0.0.1", "look.plant.example"]
-    [found] = checks.check_hosts(None)
+    [found] = settings_checks.check_hosts(None)
     assert found.id == "webapp.E004"
     assert "look.plant.example" in found.msg
 
@@ -51,7 +51,7 @@ def test_it_refuses_debug_for_other_machines(settings: Settings) -> None:
 def test_it_accepts_debug_on_loopback(settings: Settings) -> None:
     settings.DEBUG = True
     settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
-    assert checks.check_hosts(None) == []
+    assert settings_checks.check_hosts(None) == []
 
 
 @pytest.mark.parametrize("name", ["VAR", "MEDIA_ROOT"])
@@ -59,14 +59,14 @@ def test_it_refuses_a_folder_that_is_a_file(settings: Settings, tmp_path: Path, 
     file = tmp_path / "file"
     file.touch()
     setattr(settings, name, file / "below")
-    [found] = checks.check_folders(None)
+    [found] = settings_checks.check_folders(None)
     assert found.id == "webapp.E005"
     assert name in found.hint
 
 
 def test_it_accepts_a_folder_that_is_yet_to_be_made(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "new" / "media"
-    assert checks.check_folders(None) == []
+    assert settings_checks.check_folders(None) == []
 
 
 def test_it_accepts_a_bucket_and_asks_for_no_folder_of_images_beside_it(settings: Settings, tmp_path: Path) -> None:
@@ -74,19 +74,19 @@ def test_it_accepts_a_bucket_and_asks_for_no_folder_of_images_beside_it(settings
     file.touch()
     settings.MEDIA_STORE, settings.S3_BUCKET, settings.S3_ENDPOINT_URL = "s3", "look-parts", "http://minio:9000"
     settings.MEDIA_ROOT = file / "below"
-    assert checks.check_store(None) == checks.check_folders(None) == []
+    assert settings_checks.check_store(None) == settings_checks.check_folders(None) == []
 
 
 def test_it_refuses_a_bucket_without_a_name_and_an_address_that_is_none(settings: Settings) -> None:
     settings.MEDIA_STORE, settings.S3_BUCKET, settings.S3_ENDPOINT_URL = "s3", "", "minio:9000"
-    assert ids(checks.check_store(None)) == ["webapp.E009", "webapp.E010"]
+    assert ids(settings_checks.check_store(None)) == ["webapp.E009", "webapp.E010"]
     with pytest.raises(ImproperlyConfigured, match="Set S3_BUCKET to the bucket"):
-        checks.refuse_unsafe()
+        settings_checks.refuse_unsafe()
 
 
 def test_it_refuses_a_bucket_that_nothing_would_be_put_into(settings: Settings) -> None:
     settings.S3_BUCKET = "look-parts"
-    [found] = checks.check_store(None)
+    [found] = settings_checks.check_store(None)
     assert found.id == "webapp.E011"
     assert "MEDIA_STORE=s3" in found.hint
 
@@ -94,17 +94,17 @@ def test_it_refuses_a_bucket_that_nothing_would_be_put_into(settings: Settings) 
 def test_it_refuses_an_unknown_backbone_and_absent_weights(settings: Settings, tmp_path: Path) -> None:
     settings.BACKBONE = "resnet19"
     settings.BACKBONE_WEIGHTS = str(tmp_path / "absent.pth")
-    assert ids(checks.check_backbone(None)) == ["webapp.E006", "webapp.E007"]
+    assert ids(settings_checks.check_backbone(None)) == ["webapp.E006", "webapp.E007"]
 
 
 def test_it_knows_the_backbones_that_there_are() -> None:
-    assert frozenset(BACKBONES) == checks.KNOWN_BACKBONES
+    assert frozenset(BACKBONES) == settings_checks.KNOWN_BACKBONES
 
 
 def test_it_refuses_a_command_on_the_database_when_there_is_none(settings: Settings) -> None:
     settings.DATABASE_FOUND = False
-    assert ids(checks.check_database_is_named(None, databases=["default"])) == ["webapp.E008"]
-    assert checks.check_database_is_named(None, databases=None) == []
+    assert ids(settings_checks.check_database_is_named(None, databases=["default"])) == ["webapp.E008"]
+    assert settings_checks.check_database_is_named(None, databases=None) == []
 
 
 def test_it_refuses_numbers_and_flags_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_it_refuses_numbers_and_flags_that_make_no_sense(monkeypatch: pytest.Mon
 
 def test_it_refuses_what_the_environment_got_wrong(settings: Settings) -> None:
     settings.ENVIRONMENT_PROBLEMS = ["PORT is 'eight'; it must be a whole number from 1 to 65535."]
-    assert ids(checks.check_environment(None)) == ["webapp.E002"]
+    assert ids(settings_checks.check_environment(None)) == ["webapp.E002"]
     with pytest.raises(ImproperlyConfigured, match="PORT is 'eight'"):
-        checks.refuse_unsafe()
+        settings_checks.refuse_unsafe()
 
 
 def test_it_reads_values_that_are_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

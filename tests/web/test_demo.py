@@ -19,8 +19,9 @@ from inspection.models import Inspection, Product, StationKey
 from labeling.models import Label
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
-from webapp import credentials, demo, first_admin
-from webapp.demo_camera import Camera, NotAccepted
+from webapp.bootstrap import demo, first_admin
+from webapp.bootstrap.demo_camera import Camera, NotAccepted
+from webapp.config import credentials
 from webapp.management.commands.demo_line import _next_seed, _pauses
 
 MakeVersion = Callable[..., ModelVersion]

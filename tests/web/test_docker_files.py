@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from webapp.healthcheck import healthy
+from webapp.health.container_check import healthy
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -71,7 +71,7 @@ def test_the_image_copies_only_what_is_there() -> None:
 
 def test_the_example_environment_names_every_variable_that_is_read() -> None:
     read = set()
-    for path in ("settings.py", "gunicorn_conf.py"):
+    for path in ("settings.py", "server/gunicorn_conf.py"):
         text = (ROOT / "webapp" / path).read_text()
         read |= set(re.findall(r'env\.(?:text|words|flag|whole|folder|one_of)\(["\']([A-Z0-9_]+)', text))
     read |= set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))

@@ -17,9 +17,9 @@ import psycopg
 import pytest
 import redis
 
-from webapp.embedded.postgres import Postgres
-from webapp.embedded.server import CouldNotStart
-from webapp.embedded.valkey import Valkey
+from webapp.supervisor.embedded_server import CouldNotStart
+from webapp.supervisor.postgres import Postgres
+from webapp.supervisor.valkey import Valkey
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -128,8 +128,8 @@ def test_a_killed_parent_takes_both_with_it_and_the_next_start_recovers(tmp_path
     script = f"""
         import time
         from pathlib import Path
-        from webapp.embedded.postgres import Postgres
-        from webapp.embedded.valkey import Valkey
+        from webapp.supervisor.postgres import Postgres
+        from webapp.supervisor.valkey import Valkey
         folder = Path({str(tmp_path)!r})
         postgres = Postgres(folder / "pg", folder / "s", folder / "pg.log")
         valkey = Valkey(folder / "valkey", folder / "valkey.log")

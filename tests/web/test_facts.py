@@ -10,7 +10,7 @@ from django.utils import timezone
 from inspection.models import Inspection
 from mltasks.models import ModelVersion, Promotion, TrainingRun
 from tests.labeling.conftest import make_part, make_product
-from webapp import facts
+from webapp.dashboard import dashboard_metrics
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def test_it_names_the_version_that_stands_in() -> None:
     promotion = Promotion.objects.create(model=model, version=versions[1], previous=versions[0], reason="Better.")
 
     def stands_in() -> ModelVersion | None:
-        found = facts.champion(product)
+        found = dashboard_metrics.champion(product)
         assert found is not None
         stand: ModelVersion | None = found["stands_in"]
         return stand

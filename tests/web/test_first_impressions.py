@@ -16,7 +16,7 @@ from labeling.queue.queue import claim_part
 from labeling.review import review
 from mltasks.models import TrainingRun
 from tests.labeling.conftest import make_part, make_person, make_product
-from webapp import credentials
+from webapp.config import credentials
 from webapp.supervisor.console import Console
 from webapp.supervisor.welcome import Welcome
 

@@ -13,8 +13,8 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from tests.web.raw_http import Reader, connect, send_and_read_all
-from webapp.http_channel import Channel
-from webapp.self_probe import SelfProbe
+from webapp.server.http_channel import Channel
+from webapp.server.self_probe import SelfProbe
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -22,8 +22,8 @@ from tests.inspection.pictures import jpeg
 from tests.pages.served import Served
 from tests.web.raw_http import Head, Reader, connect
 from tests.web.test_buffering_worker import key_of, request_of
-from webapp.embedded.postgres import Postgres
-from webapp.embedded.programs import binary
+from webapp.supervisor.embedded_programs import binary
+from webapp.supervisor.postgres import Postgres
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 PAGE = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: sessionid=abcdefgh12345678\r\n\r\n"

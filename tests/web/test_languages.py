@@ -18,8 +18,8 @@ from tests.trained import MakeVersion
 from tests.web.test_pages import part, person, signed_in
 from tests.web.test_translation import EPOCHS
 from tests.web.test_translation import plate as plate
-from webapp import languages
-from webapp.environment import Environment
+from webapp.config import languages
+from webapp.config.environment import Environment
 
 DRAWING = re.compile(r"<svg.*?</svg>", re.DOTALL)
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')

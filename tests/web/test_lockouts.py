@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.test import Client, RequestFactory
 
-from webapp import checks, lockouts
-from webapp.client_address import client_address, lockout_address
+from webapp.accounts import lockouts
+from webapp.config import settings_checks
+from webapp.server.client_address import client_address, lockout_address
 
 HERE, PROXY = "192.0.2.7", "10.0.0.5"
 PASSWORD = "ada-and-a-long-password"
@@ -117,7 +118,7 @@ def test_one_owner_of_many_ipv6_addresses_is_one(settings: Any) -> None:
 @pytest.mark.parametrize("text", ["proxy.plant.example", "10.0.0.300", "0.0.0.0/0", "::/0", "*"])
 def test_it_refuses_proxies_that_are_none(settings: Any, text: str) -> None:
     settings.TRUSTED_PROXIES = [PROXY, text]
-    [found] = checks.check_trusted_proxies(None)
+    [found] = settings_checks.check_trusted_proxies(None)
     assert found.id == "webapp.E013"
     assert text in found.msg and found.hint
 

@@ -15,7 +15,8 @@ from django.test import Client, RequestFactory
 from django.urls import ResolverMatch
 from prometheus_client.mmap_dict import MmapedDict
 
-from webapp import checks, metrics, metrics_files
+from webapp.config import settings_checks
+from webapp.health import metrics_files, prometheus
 
 TOKEN = "zR8vQ2mZx7Lw4TnYb9HsJc3F"
 # Counts requests in a process of its own, as a web process does, and ends.
@@ -78,7 +79,7 @@ def test_with_a_token_nobody_reads_them_without_it(settings: Any, sent: str) -> 
 def test_it_refuses_a_token_that_can_be_guessed(settings: Any) -> None:
     for token, problems in (("secret", 1), ("a" * 40, 1), (TOKEN, 0), ("", 0)):
         settings.METRICS_TOKEN = token
-        assert len(checks.check_metrics_token(None)) == problems
+        assert len(settings_checks.check_metrics_token(None)) == problems
 
 
 @pytest.fixture
@@ -94,19 +95,19 @@ def many_labels(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...
         def observe(self, seconds: float) -> None:
             pass
 
-    monkeypatch.setattr(metrics, "_LATENCY", Latency())
+    monkeypatch.setattr(prometheus, "_LATENCY", Latency())
     yield seen
 
 
 def test_series_are_bounded_whatever_is_asked(many_labels: list[tuple[str, ...]]) -> None:
     status = 0
-    measured = metrics.MeasureMiddleware(lambda _request: HttpResponse(status=status))
+    measured = prometheus.MeasureMiddleware(lambda _request: HttpResponse(status=status))
     for number in range(3_000):
         request = RequestFactory().generic(("GET", "POST", "PURGE", "PUT")[number % 4], "/")
         request.resolver_match = ResolverMatch(lambda: None, (), {}, url_name=f"view-{number % 900}")
         status = 200 + number % 300
         measured(request)
-    assert len(set(many_labels)) <= metrics.MOST_COMBINATIONS + 5
+    assert len(set(many_labels)) <= prometheus.MOST_COMBINATIONS + 5
     assert ("other", "other", "4xx") in many_labels
 
 

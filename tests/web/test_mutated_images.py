@@ -11,8 +11,8 @@ import pytest
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
 from tests.pages.served import Served
-from webapp.bench_mutated.mutations import Mutations
-from webapp.bench_mutated.run import MOST_MEMORY, post_all
+from webapp.benchmarks.mutated.mutations import Mutations
+from webapp.benchmarks.mutated.run import MOST_MEMORY, post_all
 
 IMAGES = 300
 SMALL = {"DATABASE_POOL": "8", "STATION_RATE": "100000/second"}

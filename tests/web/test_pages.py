@@ -20,7 +20,7 @@ from labeling.models import Claim, DefectType, Label
 from labeling.queue import queue
 from labeling.review import review
 from mltasks.models import TrainingRun
-from webapp.groups import make_groups
+from webapp.bootstrap.groups import make_groups
 
 pytestmark = pytest.mark.django_db
 PAGES = ("/", "/review/", "/review/plain/", "/inspections/", "/models/")

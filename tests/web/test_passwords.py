@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from webapp.first_admin import make_first_admin
+from webapp.bootstrap.first_admin import make_first_admin
 
 OLD, NEW = "ada-and-a-long-password", "another-long-password"
 

@@ -17,7 +17,7 @@ from labeling.history.retention import Aim, prune
 from tests.labeling.conftest import make_part, make_product
 from tests.labeling.threads import at_once
 from tests.web.test_pages import person, signed_in
-from webapp import facts
+from webapp.dashboard import dashboard_metrics
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +49,14 @@ def remove(product: Product) -> int:
 def test_counters_and_days_say_the_same_before_and_after(client: Client, remembered: bool) -> None:
     product = make_product()
     aged_parts(product)
-    metrics, days = counter(client), facts.days(product)
+    metrics, days = counter(client), dashboard_metrics.days(product)
     name = 'second_look_inspections_total{product="plate",verdict="PASS"}'
     assert metrics[name] == 12
     assert sum(day["passed"] for day in days) == 12
     assert remove(product) == 10
     if not remembered:
         cache.clear()
-    assert (counter(client), facts.days(product)) == (metrics, days)
+    assert (counter(client), dashboard_metrics.days(product)) == (metrics, days)
     make_part(product, verdict="PASS")
     assert counter(client)[name] == 13
 
@@ -71,7 +71,7 @@ def test_a_counter_never_moves_while_parts_are_removed(client: Client) -> None:
         found = []
         for _ in range(40):
             cache.clear()
-            days = facts.days(product)
+            days = dashboard_metrics.days(product)
             found.append((sum(day["passed"] for day in days), int(sum(counter(Client()).values()))))
         return found
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.loop.site import wait_for
 from tests.pages.served import Served
-from webapp.process_memory import IN_A_ROW, MemoryWatch
+from webapp.server.process_memory import IN_A_ROW, MemoryWatch
 
 CLIENTS, EACH = 4, 30
 

@@ -23,7 +23,7 @@ from mltasks.storage import version_store
 from tests.inspection.pictures import jpeg
 from tests.s3 import SharedBucket
 from tests.trained import MakeVersion
-from webapp import readiness
+from webapp.health import readiness
 
 pytestmark = pytest.mark.django_db
 

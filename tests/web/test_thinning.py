@@ -6,7 +6,7 @@ import math
 import random
 from itertools import pairwise
 
-from webapp.thinning import Point, staircase, straightened, thin
+from webapp.templatetags.line_simplification import Point, staircase, straightened, thin
 
 
 def height(points: list[Point], x: float) -> float:

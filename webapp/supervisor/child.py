@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp.supervisor.console import Console
-from webapp.tied import tied
+from webapp.supervisor.parent_death import tied
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 # Who ran this long was well: its next death is a first one.

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 
-from webapp.tied import SET_CHILD_SUBREAPER, prctl
+from webapp.supervisor.parent_death import SET_CHILD_SUBREAPER, prctl
 
 
 def adopt_orphans() -> None:

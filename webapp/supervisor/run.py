@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from webapp import credentials
-from webapp.embedded.server import CouldNotStart
+from webapp.config import credentials
 from webapp.supervisor import processes
 from webapp.supervisor.child import Child, Program, ended
 from webapp.supervisor.claim import Refused, claim, refuse_busy_port
 from webapp.supervisor.console import Console
+from webapp.supervisor.embedded_server import CouldNotStart
 from webapp.supervisor.plan import SETUP, programs
 from webapp.supervisor.servers import Servers
 from webapp.supervisor.web_watch import WebWatch

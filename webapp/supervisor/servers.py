@@ -8,12 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from webapp.embedded.postgres import Postgres
-from webapp.embedded.server import CouldNotStart, TiedServer
-from webapp.embedded.valkey import Valkey
-from webapp.running_services import forget_services, write_services
+from webapp.config.running_services import forget_services, write_services
 from webapp.supervisor.claim import Refused
 from webapp.supervisor.console import Console
+from webapp.supervisor.embedded_server import CouldNotStart, TiedServer
+from webapp.supervisor.postgres import Postgres
+from webapp.supervisor.valkey import Valkey
 
 # A Unix socket's path has room for 107 bytes, and ".s.PGSQL.5432.lock" comes after the folder.
 _LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")

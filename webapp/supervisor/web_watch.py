@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from webapp.healthcheck import answers
+from webapp.health.container_check import answers
 from webapp.supervisor.child import Child
 
 # A web process ends itself after 30 s without an answer and Gunicorn ends one whose loop stands still after 60: this

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from webapp import credentials
+from webapp.config import credentials
 from webapp.supervisor.console import Console
 
 # The demo makes its people while the web server starts; the banner waits so long for their logins.

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from mltasks.reports.version_report import Reading
 from webapp.templatetags.charts import nice_ceiling
-from webapp.thinning import Point, staircase, straightened, thin
+from webapp.templatetags.line_simplification import Point, staircase, straightened, thin
 
 register = template.Library()
 # A chart in its own units: the axes' box, and right of it the names of the curves.

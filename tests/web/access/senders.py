@@ -13,7 +13,7 @@ from rest_framework.authtoken.models import Token
 from inspection.models import Station
 from inspection.products.stations import new_key, revoke
 from tests.web.access.table import PEOPLE, SENDERS
-from webapp.groups import ADMIN, QUALITY_MANAGER, REVIEWER
+from webapp.bootstrap.groups import ADMIN, QUALITY_MANAGER, REVIEWER
 
 GROUP_OF = {"no-group": "", "reviewer": REVIEWER, "manager": QUALITY_MANAGER, "admin": ADMIN}
 PASSWORD = "a-long-password-of-the-test"

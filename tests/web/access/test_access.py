@@ -20,7 +20,7 @@ from tests.web.access.requests import send
 from tests.web.access.routes import Route, all_routes
 from tests.web.access.senders import Sender
 from tests.web.access.table import SENDERS, TABLES, Row, read_table
-from webapp.groups import make_groups
+from webapp.bootstrap.groups import make_groups
 
 pytestmark = pytest.mark.django_db
 ROWS = [row for table in TABLES for row in read_table(table)]

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from webapp.first_admin import make_first_admin
-from webapp.static_files import collect_if_changed
+from webapp.bootstrap.first_admin import make_first_admin
+from webapp.server.static_files import collect_if_changed
 
 
 class Command(BaseCommand):

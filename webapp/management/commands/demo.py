@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from webapp.demo import make_demo
+from webapp.bootstrap.demo import make_demo
 
 
 class Command(BaseCommand):

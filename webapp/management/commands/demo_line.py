@@ -14,8 +14,8 @@ from django.db import connection
 from inspection.models import Inspection
 from mltasks.models import ModelVersion
 from mltasks.vision.drawing.line import demo_line
-from webapp import demo
-from webapp.demo_camera import Camera, NotAccepted
+from webapp.bootstrap import demo
+from webapp.bootstrap.demo_camera import Camera, NotAccepted
 
 _LOOK_EVERY = 2.0
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from webapp.supervisor.console import Console
+from webapp.supervisor.parent_death import tie_to_parent
 from webapp.supervisor.run import Site, Supervisor
-from webapp.tied import tie_to_parent
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""Accounts: rights, passwords and lockouts after failed logins."""

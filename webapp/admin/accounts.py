@@ -1,0 +1,113 @@
+"""Accounts, groups and API tokens in the admin, so that no form there gives anybody rights above their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authtoken.admin import TokenAdmin as RestTokenAdmin
+from rest_framework.authtoken.models import TokenProxy
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from webapp.accounts import account_rights
+from webapp.admin import lists
+
+for model in (User, Group, TokenProxy):
+    admin.site.unregister(model)
+
+_RIGHTS = ("is_active", "is_staff", "groups")
+_SUPERUSER_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class ForSuperusers(ModelAdmin):
+    """Admin pages that no permission opens: only superusers read and change these rows."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Return True for superusers."""
+        return _is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return True for superusers."""
+        return _is_superuser(request)
+
+    has_change_permission = has_delete_permission = has_view_permission
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return True for superusers."""
+        return _is_superuser(request)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ForSuperusers):
+    """Groups: who changes one changes the rights of all members."""
+
+
+@admin.register(TokenProxy)
+class TokenAdmin(RestTokenAdmin, ForSuperusers):
+    """API tokens: a token speaks in the name of its person."""
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
+    """Accounts. People change accounts whose rights they hold themselves, and never their own rights."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Return the form's sections; superuser status and single permissions only for superusers."""
+        if obj is None:
+            return self.add_fieldsets
+        rights = _SUPERUSER_RIGHTS if _is_superuser(request) else _RIGHTS
+        return (
+            (None, {"fields": ("username", "password")}),
+            (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
+            (_("Permissions"), {"fields": rights}),
+            (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Return the fields to read only: the dates, and on the own account the own rights."""
+        own = obj is not None and obj.pk == request.user.pk and not _is_superuser(request)
+        return ("last_login", "date_joined", *(_RIGHTS if own else ()))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the groups that the person may assign."""
+        if db_field.name == "groups":
+            kwargs["queryset"] = account_rights.assignable_groups(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the groups; groups that the form does not offer stay as they are."""
+        offered = account_rights.assignable_groups(request.user)
+        others = list(form.instance.groups.exclude(pk__in=offered)) if change else []
+        super().save_related(request, form, formsets, change)
+        form.instance.groups.add(*others)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return True if the person may change accounts and this one."""
+        return bool(super().has_change_permission(request, obj)) and _may_change(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return True if the person may delete accounts and this one."""
+        return bool(super().has_delete_permission(request, obj)) and _may_change(request, obj)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_superuser
+
+
+def _may_change(request: HttpRequest, account: User | None) -> bool:
+    return account is None or account_rights.may_change(request.user, account)
+
+
+# The last app's admin: all others are registered by now.
+lists.check_lists()

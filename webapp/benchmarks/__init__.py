@@ -1,0 +1,1 @@
+"""Benchmarks of the running system: intake, queue, growth and replay."""

@@ -1,0 +1,36 @@
+"""`make bench-growth`: a PostgreSQL of its own with so many parts; sizes, writes a second, removals a second."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from webapp.benchmarks.queue.server import own_server
+from webapp.supervisor.embedded_server import CouldNotStart
+
+
+def main() -> int:
+    """Start the server, and only then Django, which reads the address with its settings."""
+    parser = argparse.ArgumentParser(prog="make bench-growth", description=__doc__)
+    parser.add_argument("--inspections", type=int, default=100_000, help="rows of the table (20,000 to 10,000,000)")
+    parser.add_argument("--seconds", type=int, default=20, help="of writing, by one connection and by eight")
+    parser.add_argument("--partitions", action="store_true", help="the table by months instead, beside the whole one")
+    options = parser.parse_args()
+    if not 20_000 <= options.inspections <= 10_000_000 or not 1 <= options.seconds <= 600:
+        parser.error("--inspections is from 20,000 to 10,000,000 and --seconds from 1 to 600")
+    try:
+        with own_server(durable=True):
+            from webapp.benchmarks.growth import partitions, run
+
+            if options.partitions:
+                partitions.compare(options.inspections)
+            else:
+                run.run(options.inspections, options.seconds)
+    except CouldNotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

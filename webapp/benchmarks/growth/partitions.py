@@ -1,0 +1,173 @@
+"""The inspections by months, beside the whole table: what comes in, what is asked, and what a month's end takes.
+
+A partition's unique keys must hold the month's column, so `id` alone and a station's idempotency key are unique within
+a month only, and no other table's key can refer to a part by its id. Here nothing refers to either table.
+"""
+
+# ruff: noqa: S608 - names of our own tables, and nobody's words
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+
+from mltasks.vision.benchmarks.printing import say
+from webapp.benchmarks.queue.filling import fill
+
+REPEATS = 200
+# As the whole table has them; the unique ones with the month's column.
+_COPIES = """
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid), indisunique
+FROM pg_index WHERE indrelid = 'inspection_inspection'::regclass ORDER BY 1
+"""
+_MONTHS = "SELECT to_char(m, 'YYYY_MM'), m, m + interval '1 month' FROM generate_series({first}, {last}, '1 month') m"
+_FIRST = "(SELECT date_trunc('month', min(received_at)) FROM inspection_inspection)"
+_LAST = "(SELECT date_trunc('month', max(received_at)) FROM inspection_inspection)"
+# What stays for ever of a month: all but what passed and nobody labeled.
+_KEPT = "NOT (verdict IS NOT DISTINCT FROM 'PASS' AND state = 'decided' AND person_says IS NULL)"
+
+QUERIES = {
+    "the queue's first": "SELECT id FROM {table} WHERE product_id = 1 AND verdict = 'REVIEW' AND settled_at IS NULL "
+    "ORDER BY coalesce(queue_time, received_at), id LIMIT 1",
+    "history, newest 51": "SELECT * FROM {table} WHERE product_id = 1 ORDER BY received_at DESC, id DESC LIMIT 51",
+    "history, FAIL, 300 days ago": "SELECT * FROM {table} WHERE product_id = 1 AND verdict = 'FAIL' "
+    "AND received_at <= now() - interval '300 days' ORDER BY received_at DESC, id DESC LIMIT 51",
+    "history, labeled and against": "SELECT * FROM {table} WHERE product_id = 1 AND (label = 'PASS' AND person_says = "
+    "'FAIL' OR label = 'FAIL' AND person_says = 'PASS') ORDER BY received_at DESC, id DESC LIMIT 51",
+    "one part by its id": "SELECT * FROM {table} WHERE id = "
+    "(SELECT id FROM sample OFFSET floor(random() * 1000) LIMIT 1)",
+    "parts of one image": "SELECT id FROM {table} WHERE image_sha256 = "
+    "(SELECT image_sha256 FROM sample OFFSET floor(random() * 1000) LIMIT 1)",
+    "waiting, counted": "SELECT count(*) FROM {table} "
+    "WHERE product_id = 1 AND verdict = 'REVIEW' AND settled_at IS NULL",
+}
+
+
+def compare(inspections: int) -> None:
+    """Fill one table, copy it into two, measure both, print."""
+    call_command("migrate", verbosity=0)
+    fill(inspections, max(2000, inspections // 20), 10, say)
+    with connection.cursor() as cursor:
+        _prepare(cursor)
+        for table in ("whole", "parted"):
+            _timed(f"{table}: filled by one statement", lambda: cursor.execute(_fill(table)))  # noqa: B023 - at once
+            cursor.execute(f"VACUUM ANALYZE {table}")
+        for table in ("whole", "parted", "whole", "parted"):
+            _insert_singly(cursor, table)
+        for words, query in QUERIES.items():
+            say(f"{words:<32}" + "".join(f"{t:>8}{_ask(cursor, query, t):8.2f} ms" for t in ("whole", "parted")))
+        _refused(cursor)
+        _end_of_a_month(cursor)
+
+
+def _prepare(cursor: Any) -> None:
+    cursor.execute(
+        "CREATE TABLE sample AS SELECT id, image_sha256 FROM inspection_inspection ORDER BY random() LIMIT 1000"
+    )
+    cursor.execute("CREATE TABLE whole (LIKE inspection_inspection INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+    cursor.execute(
+        "CREATE TABLE parted (LIKE inspection_inspection INCLUDING DEFAULTS INCLUDING CONSTRAINTS) "
+        "PARTITION BY RANGE (received_at)"
+    )
+    cursor.execute(_MONTHS.format(first=_FIRST, last=_LAST))
+    months = cursor.fetchall()
+    for name, first, end in months:
+        cursor.execute(f"CREATE TABLE parted_{name} PARTITION OF parted FOR VALUES FROM (%s) TO (%s)", [first, end])
+    cursor.execute(_COPIES)
+    for name, definition, unique in cursor.fetchall():
+        for table in ("whole", "parted"):
+            copy = definition.replace(name, f"{table}_{name}", 1).replace("public.inspection_inspection", table)
+            if unique and table == "parted":
+                copy = copy.replace(")", ", received_at)", 1)
+            cursor.execute(copy)
+    say(f"{len(months)} months")
+
+
+def _fill(table: str) -> str:
+    return f"INSERT INTO {table} SELECT * FROM inspection_inspection"
+
+
+def _insert_singly(cursor: Any, table: str) -> None:
+    cursor.execute(
+        "SELECT array_agg(id) FROM (SELECT id FROM inspection_inspection WHERE source = 'station' "
+        "ORDER BY random() LIMIT 3000) drawn"
+    )
+    keys = cursor.fetchone()[0]
+    cursor.execute(
+        "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = 'whole'::regclass "
+        "AND attnum > 0 AND attname NOT IN ('id', 'received_at')"
+    )
+    names = cursor.fetchone()[0]
+    cursor.execute(
+        f"PREPARE one_{table} (uuid) AS INSERT INTO {table} (id, received_at, {names}) "
+        f"SELECT gen_random_uuid(), now(), {names} FROM inspection_inspection WHERE id = $1"
+    )
+    begun = time.perf_counter()
+    for key in keys:
+        cursor.execute(f"EXECUTE one_{table} (%s)", [key])
+    taken = time.perf_counter() - begun
+    cursor.execute(f"DEALLOCATE one_{table}")
+    say(f"{table}: {len(keys) / taken:,.0f} rows/s one by one, each committed and synced")
+
+
+def _ask(cursor: Any, query: str, table: str) -> float:
+    """The median in milliseconds."""
+    times = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        cursor.execute(query.format(table=table))
+        cursor.fetchall()
+        times.append(1000 * (time.perf_counter() - begun))
+    return sorted(times)[REPEATS // 2]
+
+
+def _refused(cursor: Any) -> None:
+    """What PostgreSQL says to what the program needs."""
+    for statement in (
+        "ALTER TABLE parted ADD PRIMARY KEY (id)",
+        "CREATE UNIQUE INDEX ON parted (station_id, idempotency_key) WHERE idempotency_key <> ''",
+        "CREATE TABLE hangs_on (part uuid REFERENCES parted (id))",
+    ):
+        try:
+            cursor.execute(statement)
+            say(f"accepted: {statement}")
+        except DatabaseError as error:
+            say(f"refused: {statement}\n    {str(error).splitlines()[0]}")
+
+
+def _end_of_a_month(cursor: Any) -> None:
+    """The second month's parts go, but for those that stay for ever."""
+    cursor.execute(f"SELECT {_FIRST} + interval '1 month', {_FIRST} + interval '2 months'")
+    first, end = cursor.fetchone()
+    within = "received_at >= %s AND received_at < %s"
+    cursor.execute(f"SELECT count(*), count(*) FILTER (WHERE {_KEPT}) FROM whole WHERE {within}", [first, end])
+    say("the month has {:,} parts, of which {:,} stay".format(*cursor.fetchone()))
+    _timed("whole: DELETE", lambda: cursor.execute(f"DELETE FROM whole WHERE {within} AND NOT ({_KEPT})", [first, end]))
+    _timed("whole: VACUUM", lambda: cursor.execute("VACUUM whole"))
+    name = f"parted_{first:%Y_%m}"
+
+    def moved() -> None:
+        cursor.execute("BEGIN")
+        cursor.execute(f"CREATE TABLE moved AS SELECT * FROM {name} WHERE {_KEPT}")
+        cursor.execute(f"ALTER TABLE parted DETACH PARTITION {name}")
+        cursor.execute(f"DROP TABLE {name}")
+        cursor.execute(f"CREATE TABLE {name} PARTITION OF parted FOR VALUES FROM ('{first}') TO ('{end}')")
+        cursor.execute(f"INSERT INTO {name} SELECT * FROM moved")
+        cursor.execute("DROP TABLE moved")
+        cursor.execute("COMMIT")
+
+    _timed("parted: what stays copied, the month dropped, copied back (all of it locked)", moved)
+    counts = f"SELECT (SELECT count(*) FROM whole WHERE {within}), (SELECT count(*) FROM parted WHERE {within})"
+    cursor.execute(counts, [first, end, first, end])
+    say("left of the month: whole {:,}, parted {:,}".format(*cursor.fetchone()))
+
+
+def _timed(words: str, step: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    step()
+    taken = time.monotonic() - begun
+    say(f"{words}: {taken:.2f} s")
+    return taken

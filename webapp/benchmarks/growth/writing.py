@@ -1,0 +1,96 @@
+"""Parts coming in: the row, its verdict, its maps and its point, by the statements of intake and scoring themselves.
+
+No image is decoded, stored or scored: what is measured is PostgreSQL, the disk under its log, and the ORM.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+
+from inspection.images.image_files import StoredImage
+from inspection.intake import intake
+from inspection.models import Inspection, Station
+from inspection.products.routing import Decision
+from inspection.scoring import scoring
+from inspection.scoring.scoring import Outcome
+from mltasks.models import ModelVersion
+from mltasks.vision.data.image_header import ImageHeader
+from mltasks.vision.types import DIMENSIONS, Scores
+from webapp.benchmarks.growth.satellites import MAP_BYTES
+from webapp.benchmarks.queue.server import begin
+
+HEADER = ImageHeader("JPEG", 360, 665)
+SIZE = 43_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many connections wrote so many parts a second, each two transactions; ``ms`` is what one took, ``wal`` its
+    bytes in PostgreSQL's log, ``own`` the share of its time that Python computed."""
+
+    connections: int
+    parts: float
+    ms: float
+    wal: float
+    own: float
+
+
+def rate(connections: int, seconds: int) -> Rate:
+    """Write parts for so long, from as many processes."""
+    before = _wal()
+    with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=begin) as pool:
+        done = list(pool.map(_write_for, [seconds] * connections))
+    count = sum(number for number, _, _ in done)
+    taken, computed = sum(took for _, took, _ in done), sum(own for *_, own in done)
+    parts = sum(number / took for number, took, _ in done)
+    return Rate(connections, parts, 1000 * taken / count, (_wal() - before) / count, computed / taken)
+
+
+def _write_for(seconds: int) -> tuple[int, float, float]:
+    station = Station.objects.select_related("product__registered_model").order_by("pk")[0]
+    version = ModelVersion.objects.filter(model=station.product.registered_model).get()
+    for _ in range(20):
+        _write(station, version)
+    begun, working, number = time.perf_counter(), time.thread_time(), 0
+    while time.perf_counter() - begun < seconds:
+        _write(station, version)
+        number += 1
+    taken = time.perf_counter() - begun
+    connection.close()
+    return number, taken, time.thread_time() - working
+
+
+def _write(station: Station, version: ModelVersion) -> None:
+    sha256 = secrets.token_hex(32)
+    stored = StoredImage(f"images/{sha256[:2]}/{sha256}.jpg", sha256, SIZE)
+    _pretend(Path(settings.MEDIA_ROOT) / stored.name)
+    kind = Inspection.Source.STATION
+    part = intake._Part(station.product, station, None, kind, f"P-{sha256[:8]}", None, {}, sha256[:16], "part.jpg")
+    row = intake._record(part, io.BytesIO(), stored, HEADER)
+    scores = Scores(0.01, 0.001, 0.002, 0.17, novel_defect_suspected=False, novelty=0.4)
+    point = np.random.default_rng(int(sha256[:8], 16)).normal(size=DIMENSIONS).astype(np.float32)
+    seen = Outcome(Decision("PASS", "PASS"), version, scores, secrets.token_bytes(MAP_BYTES), point, "0" * 64)
+    scoring._write(row, seen, None)
+
+
+def _pretend(path: Path) -> None:
+    """A file of the right size that takes no room: intake looks whether it is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(SIZE)
+
+
+def _wal() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,29 @@
+"""``python -m webapp.benchmarks.mutated``: a system of its own in a temporary folder, and so many mutated images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from mltasks.vision.benchmarks.printing import say
+from webapp.benchmarks.mutated.mutations import Mutations
+from webapp.benchmarks.mutated.run import post_all, told
+from webapp.benchmarks.serving import ours
+
+
+def main() -> int:
+    """Post the images and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sl-mutated-") as name, ours.site(Path(name), say) as site:
+        images = Mutations(options.seed)
+        say("posting ...")
+        return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes, say))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""`make bench-queue`: a PostgreSQL of its own in a temporary folder, filled, measured, removed. Exit status 1 when a
+limit is exceeded or a page reads inspections from end to end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from webapp.benchmarks.queue.server import own_server
+from webapp.supervisor.embedded_server import CouldNotStart
+
+
+def main() -> int:
+    """Start the server, and only then Django, which reads the address with its settings."""
+    options = _options()
+    try:
+        with own_server(durable=not options.no_sync):
+            return _run(options)
+    except CouldNotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    from webapp.benchmarks.queue.run import Size, run
+
+    return run(Size(options.inspections, options.waiting, options.reviewers), durable=not options.no_sync)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-queue", description=__doc__)
+    parser.add_argument("--inspections", type=int, default=1_000_000, help="rows of the table (20,000 to 10,000,000)")
+    parser.add_argument("--waiting", type=int, default=None, help="of these wait for a person; by default 5 %%")
+    parser.add_argument("--reviewers", type=int, default=10, help="at once (1 to 50)")
+    parser.add_argument("--no-sync", action="store_true", help="commits that a crash of the machine may lose")
+    found = parser.parse_args()
+    found.waiting = max(2000, found.inspections // 20) if found.waiting is None else found.waiting
+    if not 20_000 <= found.inspections <= 10_000_000 or not 1 <= found.reviewers <= 50:
+        parser.error("--inspections is from 20,000 to 10,000,000 and --reviewers from 1 to 50")
+    # The rounds of fifty reviewers and one alone need 1,900; twelve in a hundred parts are routed to people.
+    if not 2000 <= found.waiting <= found.inspections // 10:
+        parser.error("--waiting is at least 2,000 and at most a tenth of the inspections")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""A line's year as rows: 400 days of parts of two products, most passed, some failed, some seen by people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import Group, User
+from django.db import connection
+
+from inspection.models import Product, Station
+from inspection.products.products import create_product
+from labeling.models import DefectType
+from mltasks.models import ModelVersion, Promotion, TrainingRun
+from mltasks.vision.benchmarks.printing import Say
+from webapp.benchmarks.queue import rows
+from webapp.bootstrap.groups import REVIEWER
+
+BATCH = 100_000
+# The last one has sent next to nothing.
+STATIONS = ("line-1", "line-2", "line-3", "line-4", "line-5", "trial")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was made: the product that is asked for, which has nine tenths of the parts, and who looks at them."""
+
+    product: Product
+    reviewers: list[User]
+    manager: User
+
+
+def fill(inspections: int, waiting: int, reviewers: int, say: Say) -> Line:
+    """Make products, people and rows. The database is new and ours alone: checks of rows that we make are left out."""
+    line = Line(_product("plate"), [_reviewer(f"reviewer-{number}") for number in range(reviewers)], _manager())
+    other = _product("tile")
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute("SELECT setseed(0.5)")
+        cursor.execute("SET session_replication_role = replica")
+        for first in range(1, inspections + 1, BATCH):
+            last = min(first + BATCH - 1, inspections)
+            cursor.execute(rows.parts(line.product, other, first, last, inspections))
+            say(f"{last:,} inspections")
+        cursor.execute(rows.waiting(waiting))
+        say(f"{waiting:,} of them wait")
+        for statement in rows.judged([person.pk for person in line.reviewers]):
+            cursor.execute(statement)
+        say("claims, reviews and labels of the others")
+        cursor.execute("SET session_replication_role = origin")
+        cursor.execute("SET synchronous_commit = on")
+        cursor.execute("VACUUM ANALYZE")
+    return line
+
+
+def _product(slug: str) -> Product:
+    product = create_product(slug, name=slug.title())
+    # Each part once: second looks are few, and would be counted as parts judged twice.
+    Product.objects.filter(pk=product.pk).update(second_share=0, repeat_share=0)
+    for name in STATIONS:
+        Station.objects.create(product=product, name=name)
+    for key, name in enumerate(("scratch", "excess", "crack", "stain"), 1):
+        DefectType.objects.create(product=product, name=name, key=str(key))
+    model = product.registered_model
+    run = TrainingRun.objects.create(model=model, state=TrainingRun.State.SUCCEEDED)
+    fields = {"state": ModelVersion.State.CHAMPION, "bundle": run.bundle_name, "sha256": "0" * 64}
+    version = ModelVersion.objects.create(model=model, number=1, run=run, **fields)
+    Promotion.objects.create(model=model, version=version, reason="The bench's version.")
+    return product
+
+
+def _reviewer(name: str) -> User:
+    person = User.objects.create_user(name)
+    person.groups.add(Group.objects.get(name=REVIEWER))
+    return person
+
+
+def _manager() -> User:
+    return User.objects.create_superuser("manager")

@@ -1,0 +1,161 @@
+"""The steps in turn, on one running site, and what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+import psutil
+
+from mltasks.vision.benchmarks.printing import say
+from webapp.benchmarks.replay import stored
+from webapp.benchmarks.serving import ours, parts
+from webapp.benchmarks.serving.load import post
+
+if TYPE_CHECKING:  # Django is set up by the site
+    from inspection.models import Replay
+    from mltasks.models import ModelVersion
+
+WANTED = 0.8  # of the rate of scoring alone
+ALONE = 400  # parts, before and again after the replay
+KILL_AT = 0.3
+PACE = 2.0  # parts a second: a station
+LONGER = 1.10  # what a station's median may grow by
+WITHIN = 3600.0
+
+
+def run(folder: Path, count: int, seconds: float) -> int:
+    """Measure, print, and say whether it is enough: 0, else 1."""
+    crops = parts.crops(folder / "crops")
+    with ours.site(folder / "site", say) as site:
+        headers = {"Authorization": f"Api-Key {site.keys['crops']}"}
+        post(site.url, crops, 1, 20.0, headers)
+        candidate = stored.candidate(say)
+        stored.fill(count)
+        say(f"{count} parts are stored, decided by the champion")
+        wrong = [*_replayed(candidate, count), *_challenged(site, candidate, crops, headers, seconds)]
+    for words in wrong:
+        say(f"WRONG  {words}")
+    say("FAIL" if wrong else "PASS")
+    return int(bool(wrong))
+
+
+def _replayed(candidate: ModelVersion, count: int) -> list[str]:
+    from inspection.models import Replay, Rescore
+    from inspection.replay import replay
+
+    keys = stored.newest(count)
+    before = _alone(candidate, keys[:ALONE])
+    row = replay.start(candidate, days=replay.LONGEST, most=count)
+    killed = _kill(row, int(KILL_AT * count))
+    kept = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
+    say(f"the replay's process was killed (signal 9) with {len(kept)} parts scored")
+    done = _wait(row)
+    again = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
+    pace = _pace(row, killed)
+    after = _alone(candidate, keys[:ALONE])
+    alone = (before + after) / 2
+    say(f"scoring alone {before:.2f} and {after:.2f} parts/s, the replay {pace:.2f}: {pace / alone:.2f} of it")
+    twice = sum(again.get(key) != pk for key, pk in kept.items())
+    say(f"{done.attempt} attempts, {len(again)} of {len(done.parts)} parts scored, {twice} of the first attempt again")
+    say(next(line for line in done.log.splitlines()[::-1] if "scores to make" in line))
+    wrong = []
+    if pace < WANTED * alone:
+        wrong.append(f"the replay reaches {pace / alone:.2f} of scoring alone, not {WANTED}")
+    if twice or len(again) != len(done.parts) or done.state != Replay.State.SUCCEEDED or done.attempt != 2:
+        wrong.append("the replay did not go on where it was killed")
+    return wrong
+
+
+def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
+    """Parts a second: read, decoded and scored, as many at a time as a replay does, with no row written."""
+    from django.conf import settings
+
+    from inspection.images import image_files
+    from inspection.models import Inspection
+    from mltasks.registry import scorers
+
+    scorer = scorers.batch_scorer(candidate)
+    rows = list(Inspection.objects.filter(pk__in=keys))
+
+    def score(part: Inspection) -> None:
+        scorer.score([image_files.load_image(part, scorer.input_size).array(scorer.input_size)])
+
+    with ThreadPoolExecutor(settings.SCORING_IMAGES) as threads:
+        list(threads.map(score, rows[:16]))
+        begun = time.perf_counter()
+        list(threads.map(score, rows))
+        return len(rows) / (time.perf_counter() - begun)
+
+
+def _kill(row: Replay, at: int) -> float:
+    """Kill the process once so many parts are scored; when, by the clock of the rows."""
+    from django.utils import timezone
+
+    from inspection.models import Rescore
+
+    deadline = time.monotonic() + WITHIN
+    while Rescore.objects.filter(version=row.candidate).count() < at:
+        if time.monotonic() > deadline:
+            raise TimeoutError("The replay does not begin.")
+        time.sleep(0.5)
+    for process in psutil.process_iter(["cmdline"]):
+        if ["execute_replay", str(row.pk)] == (process.info["cmdline"] or [])[2:4]:
+            process.kill()
+    return timezone.now().timestamp()
+
+
+def _wait(row: Replay) -> Replay:
+    deadline = time.monotonic() + WITHIN
+    while True:
+        row.refresh_from_db()
+        if row.finished:
+            return row
+        if time.monotonic() > deadline:
+            raise TimeoutError("The replay does not end.")
+        time.sleep(0.5)
+
+
+def _pace(row: Replay, killed: float) -> float:
+    """Parts a second of the second attempt, from its first batch to its last."""
+    from inspection.models import Rescore
+
+    times = Rescore.objects.filter(version=row.candidate).order_by("created_at").values_list("created_at", flat=True)
+    later = [moment.timestamp() for moment in times if moment.timestamp() > killed]
+    begun = later[0]
+    return sum(moment > begun for moment in later) / (later[-1] - begun)
+
+
+def _challenged(
+    site: ours.Ours, candidate: ModelVersion, crops: Sequence[Path], headers: dict[str, str], seconds: float
+) -> list[str]:
+    """A station's latency by turns without and with a challenger, each four times."""
+    from inspection.models import Rescore
+    from inspection.promotion import shadow_scoring
+
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    scored = Rescore.objects.live().count()
+    for turn in range(8):
+        challenged = turn % 4 in (1, 2)  # without, with, with, without: what drifts falls on both
+        running = shadow_scoring.challenge(candidate, by=None) if challenged else None
+        time.sleep(6.0)  # the worker looks every five seconds
+        load = post(site.url, crops, 2, seconds, headers, rate=PACE)
+        taken[challenged] += load.taken
+        if running is not None:
+            shadow_scoring.end(running, by=None)
+            time.sleep(3.0)
+    middle = {name: float(np.percentile(some, 50)) for name, some in taken.items()}
+    for name, some in taken.items():
+        words, late = "with a challenger" if name else "without", np.percentile(some, 95)
+        say(f"a station at {PACE:.0f} parts/s {words}: p50 {middle[name]:.0f}, p95 {late:.0f} ms, n {len(some)}")
+    scored, longer = Rescore.objects.live().count() - scored, middle[True] / middle[False]
+    say(f"the challenger scored {scored} parts; the station's median is {longer:.2f} times as long")
+    wrong = [] if scored else ["the challenger scored nothing"]
+    if longer > LONGER:
+        wrong.append(f"a station waits {longer:.2f} times as long with a challenger, not {LONGER}")
+    return wrong

@@ -1,0 +1,141 @@
+"""Second Look as `make up` runs it, without the demo: embedded databases, web, workers and beat; a station, and a
+champion that learned from drawn parts at the size that training chooses for them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mltasks.vision.benchmarks.printing import Say
+from webapp.benchmarks.serving import parts
+from webapp.benchmarks.serving.load import Load
+from webapp.benchmarks.serving.processes import python, running
+from webapp.supervisor.valkey import free_port
+
+PRODUCT = "bench"
+# How long it learns changes nothing about what a part costs.
+TRAINING = {
+    "folds": 2,
+    "views": 1,
+    "max_epochs": 1,
+    "dense_epochs": 1,
+    "autoencoder_epochs": 1,
+    "stage_epochs": 1,
+    "stage_labels": 1,
+    "draws_cap": 48,
+    "curve_shares": [],
+}
+GOOD, SCRATCH, EXCESS = 24, 12, 12
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Where it listens, with which key, and its processes. Cameras send crops, or frames to a station that has a
+    region of interest."""
+
+    address: str
+    keys: dict[str, str]
+    supervisor: psutil.Process
+
+    @property
+    def url(self) -> str:
+        """Where parts are posted."""
+        return f"{self.address}/api/v1/inspections/"
+
+    def graph(self) -> Path:
+        """The champion's serving graph."""
+        from mltasks.models import ModelVersion
+        from mltasks.vision.serving.bundle import GRAPH
+
+        return ModelVersion.objects.get(state=ModelVersion.State.CHAMPION).path / GRAPH
+
+    def web_processes(self) -> list[psutil.Process]:
+        """Those that answer requests."""
+        return [one for one in self.supervisor.children(recursive=True) if "webapp.wsgi" in _words(one)]
+
+
+@contextmanager
+def site(folder: Path, say: Say) -> Iterator[Ours]:
+    """Everything up, a champion promoted."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)
+    own = {
+        "PORT": str(port),
+        "VAR": str(folder / "var"),
+        "MEDIA_ROOT": str(folder / "media"),
+        "DEMO": "0",
+        "BACKBONE_WEIGHTS": "shipped",
+        "DJANGO_SETTINGS_MODULE": "webapp.settings",
+        "STATION_RATE": "100000/second",
+        "LOG_LEVEL": "WARNING",
+    }
+    os.environ |= own
+    address = f"http://127.0.0.1:{port}"
+    with running(python("manage.py", "up", "--tied"), folder / "up.log", f"{address}/readyz", own) as supervisor:
+        import django
+
+        django.setup()
+        yield Ours(address, _prepared(say), supervisor)
+
+
+def lost(load: Load, images: Sequence[Path]) -> int:
+    """How many of the answered parts are not in PostgreSQL, or not on disk with the bytes that were sent."""
+    from inspection.images import image_files
+    from inspection.models import Inspection
+
+    sent = [hashlib.sha256(path.read_bytes()).hexdigest() for path in images]
+    known = Inspection.objects.in_bulk([str(answer["id"]) for _, answer in load.answers])
+    rows, gone = {str(key): row for key, row in known.items()}, 0
+    on_disk: dict[str, bool] = {}
+    for number, answer in load.answers:
+        row = rows.get(str(answer["id"]))
+        if row is None or row.image_sha256 != sent[number] or not row.verdict:
+            gone += 1
+            continue
+        if row.image_name not in on_disk:
+            with image_files.open_image(row) as stored:
+                on_disk[row.image_name] = hashlib.sha256(stored.read()).hexdigest() == sent[number]
+        gone += not on_disk[row.image_name]
+    return gone
+
+
+def _prepared(say: Say) -> dict[str, str]:
+    from inspection.products.products import create_product
+    from inspection.products.stations import create_station
+    from labeling.datasets.retraining import retrain
+    from labeling.folder_import.label_import import import_images
+    from mltasks.models import TrainingRun
+    from mltasks.registry import registry
+    from mltasks.training import training
+    from mltasks.vision.drawing.line import labeled_set, write_image_folder
+
+    product = create_product(PRODUCT)
+    product.training_settings = TRAINING
+    product.save(update_fields=["training_settings"])
+    with tempfile.TemporaryDirectory(prefix="sl-bench-") as name:
+        write_image_folder(Path(name), labeled_set(5, good=GOOD, scratch=SCRATCH, excess=EXCESS))
+        import_images(product, Path(name))
+    say("a version learns ...")
+    run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+    version = training.execute(run, lambda _: None)
+    registry.promote(version, by=None, reason="To be timed.")
+    seen = version.meta["input"]
+    say(f"version {version.number} sees {seen['height']} × {seen['width']} pixels")
+    # The part's place in a frame, as whoever sets up the camera draws it.
+    roi = ",".join(map(str, parts.PLACE))
+    return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

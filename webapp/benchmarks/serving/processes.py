@@ -1,0 +1,82 @@
+"""Both servers as processes of their own, and the memory that they take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+BASE = Path(__file__).resolve().parents[3]
+START_WITHIN, STOP_WITHIN, LOOK_EVERY = 180.0, 30.0, 0.2
+
+
+@contextmanager
+def running(command: list[str], log: Path, ready: str, environment: Mapping[str, str]) -> Iterator[psutil.Process]:
+    """The command as a process, from the moment that ``ready`` answers; ended afterwards with all that it started.
+    Raises RuntimeError with the end of its log when it does not come up."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            command, cwd=BASE, env={**os.environ, **environment}, stdout=out, stderr=out
+        )
+    try:
+        _wait(process, log, ready)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def python(*arguments: str) -> list[str]:
+    """A command of this Python."""
+    return [sys.executable, *arguments]
+
+
+class Memory:
+    """The most that any of some processes took while looked at, in megabytes."""
+
+    def __init__(self, find: Callable[[], list[psutil.Process]]) -> None:
+        self.peak = 0.0
+        self._find = find
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_EVERY):
+            for process in self._find():
+                try:
+                    self.peak = max(self.peak, process.memory_info().rss / 2**20)
+                except psutil.Error:
+                    continue  # it ended between the two looks
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:
+    deadline = time.monotonic() + START_WITHIN
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(ready, timeout=10) as answer:  # noqa: S310 - our own address
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.3)
+    raise RuntimeError(f"{' '.join(process.args)} did not come up:\n{log.read_text()[-3000:]}")  # type: ignore[arg-type]

@@ -1,0 +1,91 @@
+"""A long load at a share of what the server can do: parts arrive on time whether or not the last ones are answered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from webapp.benchmarks.serving.load import Load, post
+
+SHARE = 0.8
+# Enough to have a camera ready at each arrival.
+CAMERAS = 16
+LOOK_EVERY = 5.0
+# Caches fill at first; the slope is that of the rest.
+SETTLED = 0.2
+# Megabytes an hour that a process may grow by: some 60 MB until it is replaced by a fresh one.
+FLAT = 30.0
+
+
+@dataclass
+class Soak:
+    """What a long load came to. ``memory`` are (seconds, megabytes of all web processes)."""
+
+    load: Load
+    rate: float
+    memory: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def errors(self) -> int:
+        """Answers that were none."""
+        return sum(number for status, number in self.load.statuses.items() if status not in ("200", "201"))
+
+    @property
+    def slope(self) -> float:
+        """Megabytes an hour, by least squares, after caches have filled."""
+        settled = self.memory[int(SETTLED * len(self.memory)) :]
+        if len(settled) < 2:
+            return 0.0
+        seconds, megabytes = np.array(settled).T
+        return float(np.polyfit(seconds / 3600, megabytes, 1)[0])
+
+    def line(self) -> str:
+        """One line."""
+        load, (first, last) = self.load, (self.memory[0][1], self.memory[-1][1])
+        return (
+            f"soak: {load.seconds / 60:.0f} minutes at {self.rate:.1f} parts/s ({SHARE:.0%} of capacity), "
+            f"{len(load.answers):,} answered, {self.errors} errors, p50 {load.at(50):.0f}, p95 {load.at(95):.0f}, "
+            f"p99 {load.at(99):.0f} ms; web processes {first:.0f} MB, then {last:.0f} MB, {self.slope:+.1f} MB an hour"
+        )
+
+
+def soak(
+    url: str,
+    images: Sequence[Path],
+    seconds: float,
+    capacity: float,
+    headers: dict[str, str],
+    processes: Callable[[], list[psutil.Process]],
+) -> Soak:
+    """Post at SHARE of ``capacity`` parts a second for so long, and watch the processes' memory."""
+    rate, over = SHARE * capacity, threading.Event()
+    found = Soak(Load(CAMERAS), rate)
+    begun = time.monotonic()
+
+    def watch() -> None:
+        while not over.wait(LOOK_EVERY):
+            found.memory.append((time.monotonic() - begun, _megabytes(processes())))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    found.load = post(url, images, CAMERAS, seconds, headers, rate=rate)
+    over.set()
+    watcher.join()
+    found.memory.append((time.monotonic() - begun, _megabytes(processes())))
+    return found
+
+
+def _megabytes(processes: Sequence[psutil.Process]) -> float:
+    total = 0.0
+    for process in processes:
+        try:
+            total += process.memory_info().rss / 2**20
+        except psutil.Error:
+            continue  # it was replaced just now
+    return total

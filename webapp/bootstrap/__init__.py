@@ -1,0 +1,1 @@
+"""First start: groups, first admin and demo."""

@@ -1,0 +1,139 @@
+"""The demo: a product with a labeled set, a trained and promoted version 1, a camera station and two people.
+
+Each step looks first whether it was done, so it goes on where it was stopped and never repeats itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+
+from inspection.models import Product, Station
+from inspection.products.products import create_product
+from inspection.products.stations import create_station, new_key
+from labeling.datasets.retraining import retrain
+from labeling.folder_import.label_import import import_images
+from labeling.models import Label
+from mltasks.models import ModelVersion, TrainingRun
+from mltasks.registry import registry
+from mltasks.vision.drawing.line import labeled_set, write_image_folder
+from webapp.bootstrap.groups import QUALITY_MANAGER, REVIEWER
+from webapp.config import credentials
+from webapp.config.running_services import write_private
+
+Say = Callable[[str], None]
+
+PRODUCT, STATION = "phone-case-demo", "line-1"
+KEY_FILE = "demo_station_key"
+SEED = 1
+GOOD, SCRATCH, EXCESS = 36, 18, 18
+# Large enough to see a scratch, and few steps, for the first start is waited for.
+TRAINING = {
+    "height": 448,
+    "width": 256,
+    "folds": 2,
+    "views": 2,
+    "dense_epochs": 8,
+    "batch_size": 8,
+    "draws_cap": 96,
+    "autoencoder_epochs": 4,
+    "curve_shares": [0.5],
+}
+ESCAPE_PROMISE = 0.1
+_PEOPLE = dict(zip(credentials.DEMO_PEOPLE, (REVIEWER, QUALITY_MANAGER), strict=True))
+_LOOK_EVERY = 1.0
+
+
+def make_demo(say: Say) -> None:
+    """Do what is still to do, up to the promotion of version 1. Tells each step, and in the end the logins."""
+    logins = [
+        f"Log in as {username:<9} password: {_person(username, group)}   ({group})"
+        for username, group in _PEOPLE.items()
+    ]
+    product = _product()
+    _keep_station_key(product)
+    if not Label.objects.filter(inspection__product=product).exists():
+        _import_labeled_set(product, say)
+    if registry.champion(product.registered_model) is None:
+        _promote_first_version(product, say)
+    for login in logins:
+        say(login)
+
+
+def station_key() -> str | None:
+    """Return the demo station's key, or None before the demo was made."""
+    path = settings.VAR / KEY_FILE
+    return path.read_text().strip() if path.exists() else None
+
+
+def _person(username: str, group: str) -> str:
+    """Make a demo user where there is none, and return the password it was made with."""
+    user, made = User.objects.get_or_create(username=username)
+    if made:
+        password = credentials.generate_password()
+        user.set_password(password)
+        user.is_staff = group == QUALITY_MANAGER
+        user.save()
+        credentials.remember(settings.VAR, username, password)
+    user.groups.add(Group.objects.get(name=group))
+    return credentials.remembered(settings.VAR).get(username, "as it was chosen")
+
+
+def _product() -> Product:
+    product = Product.objects.filter(slug=PRODUCT).first()
+    if product is None:
+        product = create_product(PRODUCT, name="Phone case (demo)")
+        product.training_settings = TRAINING
+        # What 36 defective parts can promise; the default of 5 % takes 59.
+        product.escape_promise = ESCAPE_PROMISE
+        product.save(update_fields=["training_settings", "escape_promise"])
+    return product
+
+
+def _keep_station_key(product: Product) -> None:
+    if station_key() is not None:
+        return
+    station = Station.objects.filter(product=product, name=STATION).first()
+    key = new_key(station) if station else create_station(product, STATION)[1]
+    write_private(settings.VAR / KEY_FILE, key)
+
+
+def _import_labeled_set(product: Product, say: Say) -> None:
+    say(f"Drawing {GOOD} good plates, {SCRATCH} with scratches and {EXCESS} with excess material ...")
+    with tempfile.TemporaryDirectory(prefix="second-look-demo-") as folder:
+        write_image_folder(Path(folder), labeled_set(SEED, good=GOOD, scratch=SCRATCH, excess=EXCESS))
+        summary = import_images(product, Path(folder))
+    say(f"Imported {summary.imported} labeled parts")
+
+
+def _promote_first_version(product: Product, say: Say) -> None:
+    version = ModelVersion.objects.filter(model=product.registered_model).order_by("number").first()
+    version = version or _train(product, say)
+    if version is not None:
+        manager = User.objects.get(username="manager")
+        registry.promote(version, by=manager, reason="The demo's first version, so that parts get verdicts at once.")
+        say(f"Version {version.number} is champion: the line's parts now get their verdicts from it")
+
+
+def _train(product: Product, say: Say) -> ModelVersion | None:
+    """Wait for the training that runs, or a new one, by the training worker. None when it failed: the row says why."""
+    unfinished = TrainingRun.objects.filter(model=product.registered_model).unfinished().order_by("created_at")
+    run = unfinished.last() or retrain(product, trigger=TrainingRun.Trigger.COMMAND)
+    told = (-1, "")
+    while not run.finished:
+        # What it is doing, and every tenth of the way; not every image and epoch.
+        news = (int(run.progress * 10), run.stage.split(",")[0])
+        if news != told:
+            say(f"Training version 1: {run.progress:4.0%}  {run.stage}")
+        told = news
+        time.sleep(_LOOK_EVERY)
+        run.refresh_from_db()
+    if run.state == TrainingRun.State.FAILED:
+        say(f"The training failed: {run.error.strip()}\nTry it again on the product's page, or by the next `make up`.")
+        return None
+    return run.version

@@ -1,0 +1,37 @@
+"""The first login of a new installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from webapp.config import credentials
+
+
+def make_first_admin(var: Path, username: str, password: str) -> str:
+    """Make a superuser where there is none, or where none has the given ``username``. Returns what to tell, or "".
+
+    Empty values are made up: ``admin``, and a password that is kept in VAR/credentials. An existing user is left alone.
+    """
+    if User.objects.filter(username=username).exists():
+        return ""
+    if not username and User.objects.filter(is_superuser=True).exists():
+        return ""
+    name, word = username or "admin", password or credentials.generate_password()
+    User.objects.create_superuser(name, password=word)
+    if password:
+        return f"First admin: {name}, with the password of DJANGO_SUPERUSER_PASSWORD{_weakness(password, name)}"
+    credentials.remember(var, name, word)
+    return f"First admin: {name}   password: {word}   (printed this once; kept in {var / credentials.FILE_NAME})"
+
+
+def _weakness(password: str, name: str) -> str:
+    """Return a warning where the password breaks the rules that people's passwords keep, else nothing."""
+    try:
+        validate_password(password, User(username=name))
+    except ValidationError as error:
+        return f". It is weak, change it at /password/: {' '.join(error.messages)}"
+    return ""

@@ -1,0 +1,1 @@
+"""Configuration: environment, database, storages, languages, logging and settings checks."""

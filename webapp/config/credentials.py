@@ -1,0 +1,32 @@
+"""Generated logins: printed at their first start, and kept for the operator's eyes in VAR/credentials."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from webapp.config.running_services import write_private
+
+FILE_NAME = "credentials"
+# Whom the demo makes: their logins are told at each start.
+DEMO_PEOPLE = ("reviewer", "manager")
+
+
+def generate_password() -> str:
+    """Return a password of 96 random bits that can be typed."""
+    return secrets.token_urlsafe(12)
+
+
+def remember(var: Path, username: str, password: str) -> None:
+    """Keep a login, one ``username password`` a line; the file has mode 0600."""
+    kept = remembered(var) | {username: password}
+    write_private(var / FILE_NAME, "".join(f"{name} {word}\n" for name, word in kept.items()))
+
+
+def remembered(var: Path) -> dict[str, str]:
+    """Return the kept passwords by username. They may have been changed since."""
+    try:
+        lines = (var / FILE_NAME).read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return dict(line.split(" ", 1) for line in lines if " " in line)

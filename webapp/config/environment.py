@@ -1,0 +1,68 @@
+"""The environment, read leniently: what can't be understood falls back to its default and is told by a system check.
+
+An exception from the settings would reach people as a traceback; `settings_checks` says the same in one line.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import environ
+
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def cores() -> int:
+    """Processor cores that this process may use: in a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Environment:
+    """Values by name, and what was wrong with them in ``problems``. Also reads the file ``.env`` in ``base``."""
+
+    def __init__(self, base: Path) -> None:
+        self.raw = environ.Env()
+        self.base = base
+        self.problems: list[str] = []
+        environ.Env.read_env(base / ".env")
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a text; an empty one counts as absent."""
+        return str(self.raw.str(name, default="")).strip() or default
+
+    def words(self, name: str, default: list[str]) -> list[str]:
+        """Return texts separated by commas."""
+        return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a truth value: 1, true, yes, on or 0, false, no, off."""
+        said = self.text(name, "1" if default else "0").lower()
+        if said not in _TRUE | _FALSE:
+            self.problems.append(f"{name} is {said!r}; it must be 1 or 0.")
+            return default
+        return said in _TRUE
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number between ``low`` and ``high``, both included."""
+        said = self.text(name, str(default))
+        try:
+            value = int(said)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            self.problems.append(f"{name} is {said!r}; it must be a whole number from {low} to {high}.")
+            return default
+        return value
+
+    def one_of(self, name: str, known: list[str]) -> str:
+        """Return one of the known words, the first by default."""
+        said = self.text(name, known[0]).lower()
+        if said not in known:
+            self.problems.append(f"{name} is {said!r}; it must be {' or '.join(known)}.")
+            return known[0]
+        return said
+
+    def folder(self, name: str, default: str) -> Path:
+        """Return an absolute folder; a relative one is below ``base``."""
+        return (self.base / self.text(name, default)).resolve()

@@ -1,0 +1,174 @@
+"""System checks over the settings: what is unsafe or can't work, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+
+def unusable(networks: Iterable[str]) -> list[str]:
+    """Return the texts that are no address and no network, or that stand for everybody."""
+    return [text for text in networks if not _is_network(text)]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return ip_network(text, strict=False).prefixlen > 0
+    except ValueError:
+        return False
+
+
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
+_SHORTEST_KEY, _SHORTEST_TOKEN, _FEWEST_CHARACTERS = 40, 20, 10
+_PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
+# Kept equal to those of mltasks.vision.networks.backbones, which can't be asked: it imports torch.
+KNOWN_BACKBONES = frozenset({"resnet18"})
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
+_HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
+_WEIGHTS_BY_NAME = frozenset({"auto", "imagenet", "shipped", "random"})
+
+
+def register() -> None:
+    """Register all checks of this file with Django."""
+    for check in _CHECKS:
+        checks.register(check)
+    # Only asked for where a command needs the database: others run before there is one.
+    checks.register(check_database_is_named, checks.Tags.database)
+
+
+def refuse_unsafe() -> None:
+    """Raise ImproperlyConfigured with all errors of this file's checks. For servers, which run no checks themselves."""
+    found = [message for look in _CHECKS for message in look(None)]
+    if found:
+        raise ImproperlyConfigured("\n".join(f"{message.msg} {message.hint}" for message in found))
+
+
+def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse numbers and truth values that can't be understood."""
+    hint = "Correct it in the environment or in .env; .env.example shows all."
+    return [checks.Error(problem, hint=hint, id="webapp.E002") for problem in settings.ENVIRONMENT_PROBLEMS]
+
+
+def check_secret_key(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse a secret key that is short, of few characters, or from an example."""
+    key = settings.SECRET_KEY
+    hint = "Set SECRET_KEY to 50 random characters, or leave it out: one is then made and kept in VAR."
+    if len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS:
+        return [checks.Error("SECRET_KEY is too short to be secret.", hint=hint, id="webapp.E001")]
+    if any(word in key.lower() for word in _PLACEHOLDERS):
+        return [checks.Error("SECRET_KEY is a placeholder.", hint=hint, id="webapp.E001")]
+    return []
+
+
+def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse any host name, and debug pages for other machines."""
+    hosts = settings.ALLOWED_HOSTS
+    if any(host == "*" for host in hosts):
+        hint = "Name the hosts that people use, such as ALLOWED_HOSTS=look.plant.example,127.0.0.1"
+        return [checks.Error("ALLOWED_HOSTS allows every host name.", hint=hint, id="webapp.E003")]
+    others = [host for host in hosts if host not in _LOOPBACK]
+    if settings.DEBUG and others:
+        hint = "Set DEBUG=0: its error pages show the settings to whoever asks."
+        return [checks.Error(f"DEBUG is on while {', '.join(others)} is served.", hint=hint, id="webapp.E004")]
+    return []
+
+
+def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse a token for /metrics that can be guessed."""
+    token = settings.METRICS_TOKEN
+    if not token or (len(token) >= _SHORTEST_TOKEN and len(set(token)) >= _FEWEST_CHARACTERS):
+        return []
+    hint = "Set METRICS_TOKEN to 32 random letters and digits, or leave it out: only this machine reads them then."
+    return [checks.Error("METRICS_TOKEN is too short to be secret.", hint=hint, id="webapp.E012")]
+
+
+def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse proxies that are no addresses, and to believe everybody."""
+    hint = "Set TRUSTED_PROXIES to the addresses or networks of your proxies, such as 10.0.0.5,172.18.0.0/16"
+    return [
+        checks.Error(f"TRUSTED_PROXIES: {text!r} is no address and no network of proxies.", hint=hint, id="webapp.E013")
+        for text in unusable(settings.TRUSTED_PROXIES)
+    ]
+
+
+def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse folders that can't be written."""
+    folders = {"VAR": settings.VAR}
+    if settings.MEDIA_STORE == "local":
+        folders["MEDIA_ROOT"] = settings.MEDIA_ROOT
+    return [
+        checks.Error(
+            f"{name}, {folder}, can't be written.",
+            hint=f"Make it writable for the user who runs this, or name another folder in {name}.",
+            id="webapp.E005",
+        )
+        for name, folder in folders.items()
+        if not _writable(Path(folder))
+    ]
+
+
+def check_backbone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse an unknown network, and weights that are not there."""
+    found: list[checks.CheckMessage] = []
+    if settings.BACKBONE not in KNOWN_BACKBONES:
+        hint = f"Known: {', '.join(sorted(KNOWN_BACKBONES))}."
+        found.append(checks.Error(f"BACKBONE {settings.BACKBONE!r} is unknown.", hint=hint, id="webapp.E006"))
+    weights = settings.BACKBONE_WEIGHTS
+    if weights not in _WEIGHTS_BY_NAME and not Path(weights).is_file():
+        hint = f"Name a file, or one of: {', '.join(sorted(_WEIGHTS_BY_NAME))}."
+        found.append(checks.Error(f"BACKBONE_WEIGHTS: there is no file {weights}.", hint=hint, id="webapp.E007"))
+    return found
+
+
+def check_store(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Refuse a bucket without a name or with an address that is none, and one that nothing would be put into."""
+    found: list[checks.CheckMessage] = []
+    shared = settings.MEDIA_STORE == "s3"
+    if shared and not _BUCKET_NAME.fullmatch(settings.S3_BUCKET):
+        said = f"MEDIA_STORE is s3 and S3_BUCKET, {settings.S3_BUCKET!r}, is no bucket's name."
+        hint = "Set S3_BUCKET to the bucket that keeps images and versions, or MEDIA_STORE=local for this disk."
+        found.append(checks.Error(said, hint=hint, id="webapp.E009"))
+    if shared and settings.S3_ENDPOINT_URL and not _HTTP_ADDRESS.fullmatch(settings.S3_ENDPOINT_URL):
+        said = f"S3_ENDPOINT_URL, {settings.S3_ENDPOINT_URL!r}, is no address."
+        hint = "Set it to the server's, such as http://minio:9000, or leave it out for AWS."
+        found.append(checks.Error(said, hint=hint, id="webapp.E010"))
+    if settings.S3_BUCKET and not shared:
+        hint = "Set MEDIA_STORE=s3 as well to keep images and versions there, or leave S3_BUCKET out."
+        found.append(checks.Error("S3_BUCKET is named and MEDIA_STORE is local.", hint=hint, id="webapp.E011"))
+    return found
+
+
+def check_database_is_named(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Refuse to go on without any database: none named, none running."""
+    if not databases or settings.DATABASE_FOUND:
+        return []
+    hint = "Start the system with `make up`, with the same VAR, or name a PostgreSQL in DATABASE_URL."
+    return [checks.Error(f"No database: nothing runs in {settings.VAR}.", hint=hint, id="webapp.E008")]
+
+
+def _writable(folder: Path) -> bool:
+    """Whether the folder, or else the nearest one above it that exists, can be written."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+_CHECKS = (
+    check_environment,
+    check_secret_key,
+    check_hosts,
+    check_metrics_token,
+    check_trusted_proxies,
+    check_folders,
+    check_backbone,
+    check_store,
+)

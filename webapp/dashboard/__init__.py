@@ -1,0 +1,1 @@
+"""Dashboard page, its metrics, and the layout context of every page."""

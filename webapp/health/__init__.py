@@ -1,0 +1,1 @@
+"""Health of the system: /healthz, /readyz, Prometheus metrics and the container check."""

@@ -1,0 +1,43 @@
+"""Health and metrics: for load balancers, container engines and Prometheus."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from webapp.health import metrics_access
+from webapp.health.prometheus import exposition
+from webapp.health.readiness import OK, readiness
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 while the process lives. Touches nothing else."""
+    return JsonResponse({"status": OK})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when every part is well, else 503 with the failing parts and why."""
+    parts = readiness()
+    failing = sorted(name for name, said in parts.items() if said != OK)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
+    body = {"status": "not ready" if failing else OK, "failing": failing, "parts": parts}
+    return JsonResponse(body, status=status, headers={"Retry-After": "5"} if failing else {})
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer in Prometheus's text format, to who shows METRICS_TOKEN; without such a setting to this machine alone."""
+    if (refused := metrics_access.refusal(request)) is not None:
+        status, reason = refused
+        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+        return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,149 @@
+"""What Prometheus reads: request latencies of all web processes, and the state of the line from the database."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.core.cache import cache
+from django.db.models import Count, Q, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest, multiprocess
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from inspection.models import Inspection, Product, RemovedParts
+from labeling.queue import queue_stats
+from mltasks.models import TrainingRun
+from webapp.health import metrics_files
+
+_LATENCY = Histogram(
+    "second_look_http_request_seconds",
+    "Time from a request's arrival in the application to its answer.",
+    ["method", "view", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# Each combination of labels is 15 lines. Who tries every method at every address must not make more of them for ever.
+MOST_COMBINATIONS = 400
+Labels = tuple[str, str, str]
+
+
+class MeasureMiddleware:
+    """Times every request by its view's name, so that no path or id becomes a label.
+
+    All pages of the admin are one view, and a process keeps at most ``MOST_COMBINATIONS`` of method, view and status.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._known: set[Labels] = set()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, and note how long it took."""
+        begun = time.perf_counter()
+        response = self._get_response(request)
+        _LATENCY.labels(*self._labels(request, response)).observe(time.perf_counter() - begun)
+        return response
+
+    def _labels(self, request: HttpRequest, response: HttpResponse) -> Labels:
+        method = request.method if request.method in _METHODS else "other"
+        labels = (method, _view_of(request), str(response.status_code))
+        if labels not in self._known and len(self._known) >= MOST_COMBINATIONS:
+            return ("other", "other", f"{response.status_code // 100}xx")
+        self._known.add(labels)
+        return labels
+
+
+def _view_of(request: HttpRequest) -> str:
+    match = request.resolver_match
+    if match is None:
+        return "none"
+    return "admin" if match.namespace == "admin" else match.view_name
+
+
+class LineCollector(Collector):
+    """The state of the line, asked from the database at each reading: the same from whichever process answers."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics. Raises OperationalError when the database is away."""
+        products = dict(Product.objects.values_list("pk", "slug"))
+        yield self._inspections(products)
+        yield from self._queue(products)
+        yield self._runs()
+
+    def _inspections(self, products: dict[int, str]) -> Metric:
+        family = CounterMetricFamily(
+            "second_look_inspections", "Inspected parts by the verdict they got.", labels=["product", "verdict"]
+        )
+        for (product, verdict), count in sorted(_decided().items()):
+            family.add_metric([products[product], verdict], count)
+        return family
+
+    def _queue(self, products: dict[int, str]) -> Iterator[Metric]:
+        length = GaugeMetricFamily("second_look_queue_length", "Parts that wait for a person.", labels=["product"])
+        oldest = GaugeMetricFamily(
+            "second_look_queue_oldest_seconds", "Age of the part that waits longest.", labels=["product"]
+        )
+        waiting, waits = queue_stats.waiting_by_product(), queue_stats.oldest_waits()
+        for product, number in waiting.items():
+            length.add_metric([products[product]], number)
+            oldest.add_metric([products[product]], waits.get(product, timedelta()).total_seconds())
+        yield from (length, oldest)
+
+    def _runs(self) -> Metric:
+        family = GaugeMetricFamily("second_look_training_runs", "Training runs by state.", labels=["state"])
+        counted = dict(TrainingRun.objects.order_by().values_list("state").annotate(count=Count("id")))
+        for state in TrainingRun.State.values:
+            family.add_metric([state], counted.get(state, 0))
+        return family
+
+
+def _decided() -> Counter[tuple[int, str]]:
+    """Parts by product and verdict, those included that retention removed. Those from before yesterday are counted once
+    a day and process, as soon as none of them is pending: each process then says the same, and a counter never goes
+    back."""
+    yesterday = timezone.localdate() - timedelta(days=1)
+    border = timezone.make_aware(datetime.combine(yesterday, datetime.min.time()))
+    key, old = f"decided-before-{yesterday}", Q(received_at__lt=border)
+    counted: Counter[tuple[int, str]] | None = cache.get(key)
+    if counted is None:
+        all_decided = not Inspection.objects.filter(old).awaiting_score().exists()
+        counted = _by_verdict(old, Q(day__lt=yesterday))
+        if all_decided:
+            cache.set(key, counted, 2 * 86_400)
+    return counted + _by_verdict(Q(received_at__gte=border), Q(day__gte=yesterday))
+
+
+def _by_verdict(there: Q, removed: Q) -> Counter[tuple[int, str]]:
+    """In one statement: a part that is removed meanwhile is counted once."""
+    parts = Inspection.objects.filter(there, verdict__isnull=False).order_by()
+    rows = parts.values_list("product", "verdict").annotate(number=Count("id"))
+    gone = RemovedParts.objects.filter(removed).values_list("product", "verdict").annotate(number=Sum("number"))
+    found: Counter[tuple[int, str]] = Counter()
+    for product, verdict, number in rows.union(gone, all=True):
+        found[product, str(verdict)] += int(number)
+    return found
+
+
+def exposition() -> bytes:
+    """Return all metrics in Prometheus's text format."""
+    line = CollectorRegistry()
+    line.register(LineCollector())
+    return _processes() + generate_latest(line)
+
+
+def _processes() -> bytes:
+    """Return the sums over all web processes; in a process that is alone its own."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not folder:
+        return generate_latest(REGISTRY)
+    shared = CollectorRegistry()
+    multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    with metrics_files.reading(Path(folder)):
+        return generate_latest(shared)

@@ -1,0 +1,1 @@
+"""HTTP server: worker, channel, middleware, error pages and static files."""

@@ -1,0 +1,63 @@
+"""Gunicorn's settings: the web server of `make up` and of the image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from webapp.config.environment import Environment, cores
+
+_base = Path(__file__).resolve().parents[2]
+_env = Environment(_base)
+
+bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.whole('PORT', 8000, 1, 65535)}"]
+# Two processes: one killed or recycled leaves one that answers. Scoring releases the GIL, so threads share its cores.
+workers = _env.whole("WEB_WORKERS", 2, 1, 64)
+worker_class = "webapp.server.buffering_worker.BufferingWorker"
+# More than `inspection.intake.admission` lets wait for a score, so that people's pages and refusals never wait for one.
+threads = _env.whole("WEB_THREADS", min(256, 32 + cores()), 2, 256)
+# Connections of a process, slow and idle ones too.
+worker_connections = 500
+# No preload: OpenVINO's threads do not survive a fork.
+preload_app = False
+# What a worker is doing when told to stop; `make up` promises ten seconds in all.
+graceful_timeout = 4
+# Seconds after which a process is ended whose loop stands still; half as long, and one whose threads do.
+timeout = _env.whole("WEB_TIMEOUT", 60, 2, 3600)
+# Of a connection on which nothing moves.
+keepalive = 30
+# A fresh process now and then, not all at once.
+max_requests = 20_000
+max_requests_jitter = 4_000
+limit_request_fields = 50
+limit_request_field_size = 8190
+# Heartbeats are files: on a disk that stalls, a healthy worker would look dead.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+control_socket_disable = True
+accesslog = "-" if _env.flag("ACCESS_LOG", False) else None
+forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+
+# The threads share connections: those that score, and some for pages.
+os.environ.setdefault("DATABASE_POOL", str(12 + cores()))
+# Seconds after which a request gives a statement or a lock up and is answered 503; workers have no such bounds.
+os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "10")
+os.environ.setdefault("DATABASE_LOCK_SECONDS", "5")
+
+# Counters of all workers are summed through files in this folder; the workers read it when they import the metrics.
+_metrics = _env.folder("METRICS_DIR", f"{_env.folder('VAR', 'var')}/metrics")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def on_starting(server: Any) -> None:
+    """Begin with no counters: those of an earlier life belong to processes that are gone."""
+    shutil.rmtree(_metrics, ignore_errors=True)
+    _metrics.mkdir(parents=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Add the counters of a worker that ended to those of all that ended before, and remove its files."""
+    from webapp.health import metrics_files
+
+    metrics_files.retire_dead(_metrics)

@@ -1,0 +1,127 @@
+"""Connections of the web server: waitress's channel with its gaps closed.
+
+waitress leaves four cases in which a connection is never closed or its answers get out of step:
+
+1. A request that can't be parsed has no ``path``, which waitress itself reads when it logs an error.
+2. Addresses and lengths that Python refuses (``http://[``, 5,000 digits) raise in the loop that serves everybody.
+3. An answer to HEAD is sent with its body, and a file with any status; the body is then read as the next answer.
+4. A client that stops reading a large answer holds its thread for good.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from waitress.buffers import ReadOnlyFileBasedBuffer
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import BadRequest
+
+from webapp.server.error_handlers import MACHINE_PATHS
+
+TOO_LARGE = 413
+
+
+class Request(HTTPRequestParser):
+    """Request that has a path and a command even when its first line could not be parsed."""
+
+    path = ""
+    command = ""
+
+    def received(self, data: bytes) -> int:
+        """Take bytes of the request; return the number of bytes taken."""
+        try:
+            return int(super().received(data))
+        except ValueError as error:
+            self.error, self.completed = BadRequest(str(error)), True
+            return len(data)
+
+
+class _HeadersOnly:
+    """Channel that passes on the first piece of an answer, its headers, and drops the rest."""
+
+    def __init__(self, channel: Any, *, sent: bool = False) -> None:
+        self._channel, self._sent = channel, sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    def write_soon(self, data: Any) -> int:
+        """Send the headers; close or drop what follows them, and return its length."""
+        if not self._sent:
+            self._sent = True
+            return int(self._channel.write_soon(data))
+        if isinstance(data, ReadOnlyFileBasedBuffer):
+            data.close()
+        return len(data)
+
+
+def _without_body(channel: Any, request: Request) -> Any:
+    return _HeadersOnly(channel) if request.command == "HEAD" else channel
+
+
+class Answer(WSGITask):
+    """Answer of the application: without a body for HEAD, 204 and 304."""
+
+    channel: Any
+
+    def __init__(self, channel: Any, request: Request) -> None:
+        super().__init__(_without_body(channel, request), request)
+
+    def build_response_header(self) -> bytes:
+        """Return the status line and the headers, after which nothing follows where the status allows no body."""
+        if getattr(self.channel.server, "retiring", False):
+            self.set_close_on_finish()
+        if not self.has_body and not isinstance(self.channel, _HeadersOnly):
+            self.channel = _HeadersOnly(self.channel, sent=True)  # the caller sends them itself
+        return bytes(super().build_response_header())
+
+
+class Refused(ErrorTask):
+    """Answer to bytes that never become a request: JSON for the paths of machines."""
+
+    def __init__(self, channel: Any, request: Request) -> None:
+        super().__init__(_without_body(channel, request), request)
+
+    def execute(self) -> None:
+        """Write the answer and end the connection."""
+        if not self.request.path.startswith(MACHINE_PATHS):
+            super().execute()
+            return
+        error = self.request.error
+        code = "file_too_large" if error.code == TOO_LARGE else "invalid_request"
+        body = json.dumps({"code": code, "detail": f"{error.reason}: {error.body}."}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):
+    """Connection that is closed in the end, whatever the client sends, reads or breaks."""
+
+    parser_class = Request
+    task_class = Answer
+    error_task_class = Refused
+
+    def service(self) -> None:
+        """Answer one request; close the connection when that fails in an unforeseen way."""
+        try:
+            super().service()
+        except BaseException:
+            self.cancel()
+            self.server.pull_trigger()
+            raise
+
+    def writable(self) -> bool:
+        """Return True if there is something to send or to close. Gives up a client that stopped reading."""
+        # Fewer bytes than `send_bytes` wait for more of them, not for the client.
+        stuck = self.total_outbufs_len > self.adj.send_bytes
+        if stuck and time.time() - self.last_activity > self.adj.channel_timeout:
+            self.handle_close()  # by itself: the socket never becomes writable
+            return False
+        return bool(super().writable())

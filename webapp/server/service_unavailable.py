@@ -1,0 +1,44 @@
+"""Answers 503 with Retry-After while the database or the store of files is away, instead of a page of traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from mltasks.storage.store_errors import StoreAway
+from webapp.server.error_handlers import asks_for_json
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+class AwayMiddleware:
+    """Turns a lost database or store into a clear, retryable answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503 for a database or a store that can't be reached; leave all else alone."""
+        if isinstance(exception, StoreAway):
+            missing = "store"
+        elif isinstance(exception, OperationalError | InterfaceError):
+            missing = "database"
+        else:
+            return None
+        logger.error("The %s is away: %s", missing, exception)
+        if not asks_for_json(request):
+            return HttpResponse(render_to_string("503.html", {"missing": missing}), status=503, headers=RETRY_AFTER)
+        body = {
+            "code": f"{missing}_unavailable",
+            "detail": f"The {missing} is away. Send it again in a few seconds.",
+        }
+        return JsonResponse(body, status=503, headers=RETRY_AFTER)

