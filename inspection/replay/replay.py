@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from inspection.models import Inspection, InspectionQuerySet, Product, Replay
 from inspection.replay import replay_metrics, rescoring
@@ -22,7 +21,7 @@ from mltasks.models import ModelVersion
 from mltasks.registry import registry
 from mltasks.runs import dispatch
 from mltasks.runs.execution import carry_out
-from mltasks.runs.lease import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.runs.lease import WAITING_STAGE, RunLease, log_line, requeue_or_refuse
 from mltasks.runs.run_reporter import RunReporter
 from mltasks.vision.types import Progress, ProgressCallback, no_progress
 
@@ -71,19 +70,18 @@ def start(
             parts=parts,
             config={"days": days, "most": most},
             requested_by=by,
-            stage=gettext_noop("Waiting for a worker"),
+            stage=WAITING_STAGE,
             log=log_line(f"Queued: {len(parts)} parts by {candidate}, beside {champion or 'no champion'}."),
         )
         if hint:
-            transaction.on_commit(lambda: dispatch.send(replay.pk, Replay))
+            dispatch.enqueue_on_commit(replay)
     return replay
 
 
 def retry(replay: Replay) -> None:
     """Queue a failed replay again; what it scored stays. Raises RunNotAvailable unless it failed."""
-    if not queue_again(replay):
-        raise RunNotAvailable(_("This replay can't be tried again: it did not fail."))
-    transaction.on_commit(lambda: dispatch.send(replay.pk, Replay))
+    requeue_or_refuse(replay, _("This replay can't be tried again: it did not fail."))
+    dispatch.enqueue_on_commit(replay)
 
 
 def execute(replay: Replay, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None) -> Replay:
@@ -153,8 +151,6 @@ def _score(replay: Replay, progress: ProgressCallback) -> replay_metrics.Figures
 
 
 def _finish(replay: Replay, reporter: RunReporter, figures: replay_metrics.Figures) -> Replay:
-    said = reporter.unwritten()
-    said["log"] += log_line("Done.")
-    reporter.lease.finish(Replay.State.SUCCEEDED, progress=1.0, stage=gettext_noop("Done"), figures=figures, **said)
+    reporter.finish("Done.", figures=figures)
     replay.refresh_from_db()
     return replay

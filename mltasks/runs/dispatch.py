@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from celery import current_app
+from django.db import transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
@@ -12,6 +13,11 @@ from mltasks.models import LeasedRun, TrainingRun
 from mltasks.models.runs import runs_of
 
 logger = logging.getLogger(__name__)
+
+
+def enqueue_on_commit(run: LeasedRun) -> None:
+    """Tell a worker of the run once the current transaction commits."""
+    transaction.on_commit(lambda: send(run.pk, type(run)))
 
 
 def send(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:

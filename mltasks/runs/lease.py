@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 # Stage of a run whose process has not reported yet.
 STARTING = gettext_noop("Starting")
+WAITING_STAGE = gettext_noop("Waiting for a worker")
 
 
 class RunNotAvailable(RuntimeError):  # noqa: N818 - a state of the thing
@@ -142,10 +143,15 @@ def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
 
 def queue_again(run: LeasedRun) -> bool:
     """Queue a failed run again, with all its attempts. Returns False when it did not fail."""
-    stage = gettext_noop("Waiting for a worker")
-    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": stage}
+    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": WAITING_STAGE}
     failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
     return bool(failed.update(state=RunState.QUEUED, **again))
+
+
+def requeue_or_refuse(run: LeasedRun, refusal: str) -> None:
+    """Queue a failed run again, with all its attempts. Raises RunNotAvailable(refusal) when it did not fail."""
+    if not queue_again(run):
+        raise RunNotAvailable(refusal)
 
 
 def log_line(words: str) -> str:

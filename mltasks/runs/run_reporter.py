@@ -10,12 +10,15 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
+from django.utils.translation import gettext_noop
 
+from mltasks.models import RunState
 from mltasks.runs.lease import LEASE, LeaseLost, RunLease, heartbeat, log_line
 from mltasks.vision.types import Progress
 
 logger = logging.getLogger(__name__)
 
+DONE_STAGE = gettext_noop("Done")
 WRITE_EVERY = 1.0  # seconds
 HEARTBEAT = LEASE.total_seconds() / 4
 STALLED_AFTER = 1800.0  # seconds without any progress, after which the lease is let go
@@ -59,6 +62,12 @@ class RunReporter:
     def unwritten(self) -> dict[str, Any]:
         """What the last write of the run must still carry."""
         return {"epochs": list(self._epochs), "log": self._log}
+
+    def finish(self, text: str, *, stage: str = DONE_STAGE, **fields: Any) -> None:
+        """Record the run's success, with ``text`` as the last line of its log. Raises LeaseLost."""
+        said = self.unwritten()
+        said["log"] += log_line(text)
+        self.lease.finish(RunState.SUCCEEDED, progress=1.0, stage=stage, **said, **fields)
 
 
 def beating(reporter: RunReporter) -> AbstractContextManager[None]:

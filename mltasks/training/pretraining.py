@@ -15,10 +15,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel, RunState
+from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
 from mltasks.runs import dispatch
 from mltasks.runs.execution import calm_threads, carry_out
-from mltasks.runs.lease import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.runs.lease import WAITING_STAGE, RunLease, RunNotAvailable, log_line, requeue_or_refuse
 from mltasks.runs.run_reporter import RunReporter
 from mltasks.snapshots.snapshots import samples_at_hand
 from mltasks.storage import object_store
@@ -68,14 +68,14 @@ def start(
                 saw_labeled=choice.saw_labeled,
                 labels_missing=labels_missing,
                 requested_by=requested_by,
-                stage=gettext_noop("Waiting for a worker"),
+                stage=WAITING_STAGE,
                 log=log_line(_queued(choice, lesson, labels_missing)) + _unused(config),
             )
     except IntegrityError:
         said = _("A lesson of {product}'s backbone is on its way already.")
         raise LessonRefused(said.format(product=model.name)) from None
     if hint:
-        transaction.on_commit(lambda: dispatch.send(run.pk, BackboneRun))
+        dispatch.enqueue_on_commit(run)
     return run
 
 
@@ -116,15 +116,14 @@ def _unused(config: TrainConfig) -> str:
 def retry(run: BackboneRun, *, hint: bool = True) -> None:
     """Queue a failed lesson again; it goes on from its last checkpoint. Raises RunNotAvailable unless it failed, and
     while another lesson of the model is unfinished."""
+    said = _("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk)
     try:
         with transaction.atomic():
-            again = queue_again(run)
+            requeue_or_refuse(run, said)
     except IntegrityError:
         raise RunNotAvailable(_("Another lesson of this backbone is on its way; its result comes first.")) from None
-    if not again:
-        raise RunNotAvailable(_("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk))
     if hint:
-        transaction.on_commit(lambda: dispatch.send(run.pk, BackboneRun))
+        dispatch.enqueue_on_commit(run)
 
 
 def execute(
@@ -192,18 +191,14 @@ def _finish(run: BackboneRun, reporter: RunReporter, taught: Taught) -> Backbone
         RegisteredModel.objects.select_for_update().get(pk=run.model_id)
         if adopt:
             BackboneRun.objects.adopted().filter(model=run.model_id).update(adopted=False)
-        said = reporter.unwritten()
-        said["log"] += log_line(words)
-        reporter.lease.finish(
-            RunState.SUCCEEDED,
-            progress=1.0,
+        reporter.finish(
+            words,
             stage=gettext_noop("In use") if adopt else gettext_noop("Not in use"),
             file=run.attempt_file,
             sha256=taught.sha256,
             card=taught.card,
             evaluation={**(judgement.to_json() if judgement else {}), "adopt": adopt, "words": words},
             adopted=adopt,
-            **said,
         )
     shutil.rmtree(run.work_dir, ignore_errors=True)  # not before the row: until then another attempt may need it
     return run

@@ -12,12 +12,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun, versions
 from mltasks.runs import dispatch
 from mltasks.runs.execution import calm_threads, carry_out
-from mltasks.runs.lease import RunLease, RunNotAvailable, log_line, queue_again
+from mltasks.runs.lease import WAITING_STAGE, RunLease, RunNotAvailable, log_line, requeue_or_refuse
 from mltasks.runs.run_reporter import RunReporter
 from mltasks.snapshots.snapshots import samples_at_hand
 from mltasks.storage import version_store
@@ -51,7 +50,7 @@ def start(
         trigger=trigger,
         requested_by=requested_by,
         night=night,
-        stage=gettext_noop("Waiting for a worker"),
+        stage=WAITING_STAGE,
         log="".join(
             log_line(line)
             for line in (
@@ -61,16 +60,17 @@ def start(
         ),
     )
     if hint:
-        transaction.on_commit(lambda: dispatch.send(run.pk))
+        dispatch.enqueue_on_commit(run)
     return run
 
 
 def retry(run: TrainingRun) -> None:
     """Queue a failed run again, with all its attempts. Raises RunNotAvailable unless it failed on a snapshot."""
-    if run.snapshot_id is None or not queue_again(run):
-        said = _("Run {number} can't be tried again: it did not fail, or it never had a snapshot.")
-        raise RunNotAvailable(said.format(number=run.pk))
-    transaction.on_commit(lambda: dispatch.send(run.pk))
+    said = _("Run {number} can't be tried again: it did not fail, or it never had a snapshot.").format(number=run.pk)
+    if run.snapshot_id is None:
+        raise RunNotAvailable(said)
+    requeue_or_refuse(run, said)
+    dispatch.enqueue_on_commit(run)
 
 
 def execute(
@@ -120,7 +120,5 @@ def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelV
     """The version's rows and the run's end, in one transaction."""
     with transaction.atomic():
         version = versions.add(run, sha256=learned.sha256, meta=learned.meta, report=learned.report)
-        said = reporter.unwritten()
-        said["log"] += log_line(f"Made {version}.")
-        reporter.lease.finish(TrainingRun.State.SUCCEEDED, progress=1.0, stage=gettext_noop("Done"), **said)
+        reporter.finish(f"Made {version}.")
     return version

@@ -8,12 +8,11 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
-from mltasks.models import ModelVersion, RunState, Verification, VerifyingRun
+from mltasks.models import ModelVersion, Verification, VerifyingRun
 from mltasks.runs import dispatch
 from mltasks.runs.execution import carry_out
-from mltasks.runs.lease import RunLease, log_line
+from mltasks.runs.lease import WAITING_STAGE, RunLease, log_line
 from mltasks.runs.run_reporter import RunReporter
 from mltasks.training import verification as verifying
 from mltasks.training.verification import Finding
@@ -44,13 +43,13 @@ def start(
                 version=version,
                 hashes_only=hashes_only,
                 requested_by=by,
-                stage=gettext_noop("Waiting for a worker"),
+                stage=WAITING_STAGE,
                 log=log_line(f"Queued: {version}, {'by its hashes' if hashes_only else 'and learned again'}."),
             )
     except IntegrityError:
         raise BeingVerified(_("{version} is being verified already.").format(version=version)) from None
     if hint:
-        transaction.on_commit(lambda: dispatch.send(run.pk, VerifyingRun))
+        dispatch.enqueue_on_commit(run)
     return run
 
 
@@ -85,9 +84,5 @@ def _finish(run: VerifyingRun, reporter: RunReporter, found: list[Finding]) -> V
     wrong = ", ".join(one.what for one in found if not one.holds)
     with transaction.atomic():
         verification = verifying.record(run.version, found, by=run.requested_by)
-        said = reporter.unwritten()
-        said["log"] += log_line(f"What does not hold: {wrong}." if wrong else "All holds.")
-        reporter.lease.finish(
-            RunState.SUCCEEDED, progress=1.0, stage=gettext_noop("Done"), verification=verification, **said
-        )
+        reporter.finish(f"What does not hold: {wrong}." if wrong else "All holds.", verification=verification)
     return verification
