@@ -1,55 +1,50 @@
-"""Why an image is not taken. Each refusal has the code that clients see; `api_errors` gives it its status."""
+"""Refusals of requests that send or read inspections."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-
-class Refusal(Exception):  # noqa: N818 - named as the sender sees it
-    """Something was sent that can't be taken now, or not at all. ``retry_after`` is in seconds."""
-
-    code: ClassVar[str]
-
-    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.retry_after = retry_after
+from mltasks.refusals import Refusal
 
 
 class InvalidRequest(Refusal):
     """The request is not as the contract says."""
 
     code = "invalid_request"
+    status = 400
 
 
 class UnknownField(Refusal):
     """A field that the form does not have."""
 
     code = "unknown_field"
+    status = 400
 
 
 class InvalidEncoding(Refusal):
     """A text that is not UTF-8."""
 
     code = "invalid_encoding"
+    status = 400
 
 
 class InvalidImage(Refusal):
     """There is no image in it."""
 
     code = "invalid_image"
+    status = 400
 
 
 class FileTooLarge(Refusal):
     """More bytes than MAX_IMAGE_BYTES."""
 
     code = "file_too_large"
+    status = 413
 
 
 class LengthRequired(Refusal):
     """A body whose length was not said beforehand."""
 
     code = "length_required"
+    status = 411
 
 
 class InProgress(Refusal):
@@ -62,36 +57,42 @@ class IdempotencyMismatch(Refusal):
     """The idempotency key came with another body before."""
 
     code = "idempotency_mismatch"
+    status = 422
 
 
 class UnknownFilter(Refusal):
     """A query parameter that no filter has."""
 
     code = "unknown_filter"
+    status = 400
 
 
 class DiskFull(Refusal):
     """No room for another image."""
 
     code = "disk_full"
+    status = 507
 
 
 class Overloaded(Refusal):
     """More images arrive than can be taken; this one may come again."""
 
     code = "overloaded"
+    status = 503
 
 
 class StoreUnavailable(Refusal):
     """The store that machines share can't be reached: the same can be sent again."""
 
     code = "store_unavailable"
+    status = 503
 
 
 class NoHeatmap(Refusal):
     """Nothing scored this part, so there is nothing to show."""
 
     code = "no_heatmap"
+    status = 404
 
 
 class CannotScore(Refusal):
@@ -104,3 +105,4 @@ class ImageMissing(Refusal):
     """The row is there and its file is not."""
 
     code = "image_missing"
+    status = 404

@@ -1,12 +1,8 @@
-"""Why a person's step can't be done. Each has a stable ``code`` and says in words what happened."""
+"""Refusals of steps that people take on labels. The status is 409 unless a class says otherwise."""
 
 from __future__ import annotations
 
-
-class Refusal(Exception):  # noqa: N818 - the domain's word
-    """A step that was refused; nothing was changed."""
-
-    code = "refused"
+from mltasks.refusals import Refusal
 
 
 class ClaimLost(Refusal):
@@ -25,18 +21,21 @@ class InvalidLabel(Refusal):
     """A verdict or defect type that can't be a label of this part."""
 
     code = "invalid_request"
+    status = 400
 
 
 class InvalidReason(Refusal):
     """No reason that a part may be skipped for."""
 
     code = "invalid_request"
+    status = 400
 
 
 class InvalidDefectType(Refusal):
     """A name, key, colour, example or merge that the product's other types don't allow."""
 
     code = "invalid_request"
+    status = 400
 
 
 class AlreadyUndone(Refusal):

@@ -12,30 +12,17 @@ from rest_framework.response import Response
 
 from inspection.images.local_image_store import is_disk_full
 from inspection.images.s3_image_store import RETRY_AFTER
-from inspection.refusals import DiskFull, Refusal, StoreUnavailable
+from inspection.refusals import DiskFull, FileTooLarge, InvalidRequest, StoreUnavailable
+from mltasks.refusals import Refusal
 from mltasks.storage.store_errors import StoreAway
-from mltasks.vision.data.image_header import ImageError
+from mltasks.vision.data.image_header import ErrorCode, ImageError
 
-STATUS = {
-    "invalid_request": 400,
+IMAGE_STATUS: dict[ErrorCode, int] = {
     "invalid_image": 400,
     "truncated_image": 400,
-    "unknown_field": 400,
     "damaged_image": 400,
-    "unknown_filter": 400,
-    "invalid_encoding": 400,
-    "no_heatmap": 404,
-    "image_missing": 404,
-    "in_progress": 409,
-    "length_required": 411,
-    "file_too_large": 413,
     "too_many_pixels": 413,
     "unsupported_format": 415,
-    "idempotency_mismatch": 422,
-    "overloaded": 503,
-    "database_unavailable": 503,
-    "store_unavailable": 503,
-    "disk_full": 507,
 }
 # DRF's own words for the two that our contract names otherwise.
 OUR_CODES = {"parse_error": "invalid_request", "invalid": "invalid_request"}
@@ -48,12 +35,11 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         exc = DiskFull("The disk is full. The image was not taken.")
     if isinstance(exc, StoreAway):
         exc = StoreUnavailable("The store of files is away. Ask again in a few seconds.", retry_after=RETRY_AFTER)
-    if isinstance(exc, Refusal):
-        return _refused(exc.code, exc.detail, exc.retry_after)
     if isinstance(exc, ImageError):
-        return _refused(exc.code, exc.detail)
-    if reason := _unreadable(exc):
-        return _refused(*reason)
+        return _answer(exc.code, exc.detail, IMAGE_STATUS[exc.code])
+    exc = _unreadable(exc) or exc
+    if isinstance(exc, Refusal):
+        return _refused(exc)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
@@ -70,22 +56,28 @@ def _accepted_bodies(context: Mapping[str, Any]) -> str:
     return f"Send {' or '.join(kinds)}."
 
 
-def _unreadable(exc: Exception) -> tuple[str, str] | None:
-    """Code and detail for a body that Django could not read."""
+def _unreadable(exc: Exception) -> Refusal | None:
+    """Return the refusal of a body that Django could not read; None for any other exception."""
     if isinstance(exc, BadRequest):
-        return "invalid_request", str(exc)
+        return InvalidRequest(str(exc))
     if isinstance(exc, RequestDataTooBig):
-        return "file_too_large", "The body without its files is larger than what is accepted."
+        return FileTooLarge("The body without its files is larger than what is accepted.")
     if isinstance(exc, SuspiciousOperation):
-        return "invalid_request", "The form has too many or too large fields, or is not one."
+        return InvalidRequest("The form has too many or too large fields, or is not one.")
     if isinstance(exc, UnreadablePostError):
-        return "invalid_request", "The body ended before it was complete."
+        return InvalidRequest("The body ended before it was complete.")
     return None
 
 
-def _refused(code: str, detail: str, retry_after: int | None = None) -> Response:
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Response({"code": code, "detail": detail}, status=STATUS[code], headers=headers)
+def _refused(refusal: Refusal) -> Response:
+    if refusal.field:
+        return _of_framework(exceptions.ValidationError({refusal.field: [refusal.detail]}))
+    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    return _answer(refusal.code, refusal.detail, refusal.status, headers)
+
+
+def _answer(code: str, detail: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response({"code": code, "detail": detail}, status=status, headers=headers)
 
 
 def _of_framework(exc: exceptions.APIException) -> Response:

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from inspection.images import image_files
-from inspection.refusals import Refusal
+from mltasks.refusals import Refusal
 from mltasks.vision.data.decoding import Loaded
 
 logger = logging.getLogger(__name__)

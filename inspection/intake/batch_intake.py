@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 
 from inspection.intake.submission import Upload
 from inspection.models import Inspection
-from inspection.refusals import Refusal
+from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
 
 Away = (OperationalError, InterfaceError)
@@ -28,6 +28,7 @@ class NotTried(Refusal):
     """The database went away before this image's turn."""
 
     code = "database_unavailable"
+    status = 503
 
 
 def take_each(uploads: Iterable[Upload], take: Callable[[Upload], Inspection]) -> Iterator[Taken]:

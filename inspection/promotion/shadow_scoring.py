@@ -21,6 +21,7 @@ from inspection.models import Challenge, Inspection, InspectionQuerySet, Product
 from inspection.products.routing import shadow_draw
 from inspection.replay import rescoring
 from mltasks.models import ModelVersion
+from mltasks.refusals import Refusal
 from mltasks.vision.serving.bundle import BundleCorrupt
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ LEASE = timedelta(seconds=120)
 OLDEST = timedelta(days=1)
 
 
-class ChallengeRefused(ValueError):  # noqa: N818 - a state of the thing
+class ChallengeRefused(Refusal):
     """The version can't be challenger now."""
 
 

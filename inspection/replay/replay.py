@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from inspection.models import Inspection, InspectionQuerySet, Product, Replay
 from inspection.replay import replay_metrics, rescoring
 from mltasks.models import ModelVersion
+from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.runs import dispatch
 from mltasks.runs.execution import carry_out
@@ -29,7 +30,7 @@ DAYS, MOST = 30, 5000
 LONGEST, LARGEST = 3650, 200_000
 
 
-class ReplayRefused(ValueError):  # noqa: N818 - a state of the thing
+class ReplayRefused(Refusal):
     """There is nothing to replay, or it is being done."""
 
 

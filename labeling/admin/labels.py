@@ -22,10 +22,10 @@ from inspection.models import Inspection, Verdict
 from labeling.datasets import label_export
 from labeling.models import Label, LabelUndo, Recheck, Review
 from labeling.models.defect_types import current_name
-from labeling.refusals import Refusal
 from labeling.review import review
 from labeling.review.blinding import hidden_from
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.refusals import Refusal
 
 
 class SaidOfPart(ReadOnlyAdmin):

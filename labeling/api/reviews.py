@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,7 +10,6 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,7 +29,6 @@ from labeling.api.serializers import (
 )
 from labeling.models import Claim, Label
 from labeling.queue import near_duplicate_claims, queue
-from labeling.refusals import InvalidLabel, InvalidReason, Refusal
 from labeling.review import review, skips
 from mltasks.web.access import refuse_stranger
 
@@ -49,12 +45,6 @@ class MayReview(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether the person reviews."""
         return request.user.has_perm("labeling.add_review")
-
-
-class Conflict(APIException):
-    """409: the step came too late."""
-
-    status_code = 409
 
 
 class ReviewView(APIView):
@@ -95,8 +85,7 @@ class QueueClaim(ReviewView):
         form.is_valid(raise_exception=True)
         asked = form.validated_data
         if "inspection" in asked:
-            with _refusals():
-                claim: Claim | None = queue.claim_part(asked["inspection"], reviewer=self.reviewer)
+            claim: Claim | None = queue.claim_part(asked["inspection"], reviewer=self.reviewer)
         else:
             known = asked.get("excluding", ())
             claim = queue.claim(reviewer=self.reviewer, product=asked.get("product"), excluding=known)
@@ -117,8 +106,7 @@ class QueueVerdict(ReviewView):
         """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
         another reviewer has the part or settled it."""
         said = _said(request, QueueVerdictRequestSerializer)
-        with _refusals():
-            label = review.resolve(self.own_claim(claim), **said)
+        label = review.resolve(self.own_claim(claim), **said)
         return Response(LabelSerializer(label).data, status=201)
 
 
@@ -137,8 +125,7 @@ class QueueSkip(ReviewView):
         eight hours. The same reason sent again answers with the first skip; 409 `claim_lost` when the claim was
         resolved, or another reviewer has the part or settled it."""
         said = _said(request, SkipRequestSerializer)
-        with _refusals():
-            skipped = skips.skip(self.own_claim(claim), **said)
+        skipped = skips.skip(self.own_claim(claim), **said)
         return Response(SkipSerializer(skipped).data, status=201)
 
 
@@ -155,8 +142,7 @@ class QueueAlike(ReviewView):
     def post(self, request: Request, claim: str) -> Response:
         """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
         verdict of its own. Sent again it renews the same claims. 409 `claim_lost` once the claim is closed."""
-        with _refusals():
-            claims = near_duplicate_claims.claim_alike(self.own_claim(claim))
+        claims = near_duplicate_claims.claim_alike(self.own_claim(claim))
         return Response(ClaimSerializer(claims, many=True).data)
 
 
@@ -172,8 +158,7 @@ class QueueRenew(ReviewView):
     )
     def post(self, request: Request, claim: str) -> Response:
         """Start the claim's two minutes anew; 409 `claim_lost` once it is closed."""
-        with _refusals():
-            renewed = queue.renew(self.own_claim(claim))
+        renewed = queue.renew(self.own_claim(claim))
         return Response(ClaimSerializer(renewed).data)
 
 
@@ -208,8 +193,7 @@ class LabelUndoing(ReviewView):
         label stands. 409 `already_undone` or `not_standing`."""
         known = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
         label = get_object_or_404(known, pk=_number(label_id))
-        with _refusals():
-            review.undo(label, by=self.reviewer)
+        review.undo(label, by=self.reviewer)
         return Response(LabelSerializer(label).data)
 
 
@@ -228,8 +212,7 @@ class InspectionLabel(ReviewView):
         differ on it and you are not the third, who may settle that."""
         said = _said(request, VerdictRequestSerializer)
         inspection = get_object_or_404(Inspection, pk=_uuid(inspection_id))
-        with _refusals():
-            label = review.correct(inspection, by=self.reviewer, **said)
+        label = review.correct(inspection, by=self.reviewer, **said)
         return Response(LabelSerializer(label).data, status=201)
 
 
@@ -238,16 +221,6 @@ def _said(request: Request, serializer: type[Serializer[Any]]) -> dict[str, Any]
     form.is_valid(raise_exception=True)
     said: dict[str, Any] = form.validated_data
     return said
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (InvalidLabel, InvalidReason) as error:
-        raise ValidationError(str(error)) from error
-    except Refusal as error:
-        raise Conflict(str(error), code=error.code) from error
 
 
 def _uuid(text: str) -> UUID:

@@ -13,13 +13,14 @@ from django.db import transaction
 from inspection.images import image_files
 from inspection.intake import intake
 from inspection.models import Inspection, Product, Verdict
-from inspection.refusals import DiskFull, Refusal, StoreUnavailable
+from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.datasets import holdout
 from labeling.folder_import import earlier_labels, folder_bit_depth
 from labeling.folder_import.earlier_labels import EarlierLabels, VerdictPair
 from labeling.folder_import.image_folders import Entry, Listing, Names, Unfit, read_folder
 from labeling.models import DefectType, Label
 from labeling.review import review
+from mltasks.refusals import Refusal
 from mltasks.text.file_names import readable
 from mltasks.vision.data.image_header import ImageError
 

@@ -16,8 +16,8 @@ from inspection.web.selection import chosen_product
 from labeling.datasets import defect_type_gallery, defect_type_service
 from labeling.datasets.defect_type_service import types_of
 from labeling.models import DefectType
-from labeling.refusals import Refusal
 from labeling.web.forms import DefectTypeForm
+from mltasks.refusals import Refusal
 from mltasks.web.access import needs, person, whole_number
 from mltasks.web.selection import remember
 

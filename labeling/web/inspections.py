@@ -30,10 +30,10 @@ from labeling.history.timeline import timeline
 from labeling.history.version_predictions import opinions
 from labeling.models import Label, Recheck
 from labeling.rechecks import recheck_resolution
-from labeling.refusals import Refusal
 from labeling.review import blinding, review
 from labeling.review.reference_parts import most_alike
 from labeling.web.forms import HistoryForm, VerdictForm
+from mltasks.refusals import Refusal
 from mltasks.web.access import needs, person, whole_number
 from mltasks.web.selection import remember
 

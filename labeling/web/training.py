@@ -13,6 +13,7 @@ from labeling.datasets.pretraining_request import pretrain as start_pretraining
 from labeling.datasets.retraining import PERMISSION as MAY_RETRAIN
 from labeling.datasets.retraining import retrain as start_retraining
 from mltasks.models import BackboneRun, TrainingRun
+from mltasks.refusals import Refusal
 from mltasks.vision.pretrain.pretraining_config import Lesson
 from mltasks.web.access import needs, person
 
@@ -47,7 +48,7 @@ def pretrain(request: HttpRequest, product: str) -> HttpResponse:
         run = start_pretraining(found, Lesson(), requested_by=person(request))
         said = _("Queued: usually {time} on two cores. Trainings wait until it is done.")
         messages.success(request, said.format(time=Lesson().usually))
-    except ValueError as error:
+    except (Refusal, ValueError) as error:
         messages.error(request, str(error))
         return redirect("models")
     return redirect("backbone", run.pk)

@@ -23,10 +23,11 @@ from labeling.models import Claim, Label, Skip
 from labeling.models.defect_types import current_name
 from labeling.queue import near_duplicate_claims, queue, queue_stats
 from labeling.rechecks import recheck_resolution
-from labeling.refusals import ClaimLost, Refusal
+from labeling.refusals import ClaimLost
 from labeling.review import blinding, review
 from labeling.web.forms import VerdictForm
 from labeling.web.workbench_text import texts
+from mltasks.refusals import Refusal
 from mltasks.web.access import View, needs, person, refuse_stranger, whole_number
 
 RECENT = 20

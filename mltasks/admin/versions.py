@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from mltasks.admin import report_figures
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
 from mltasks.models import ModelVersion
+from mltasks.refusals import Refusal
 from mltasks.registry import gate, registry
 from mltasks.reports.version_report import Reading
 from mltasks.web.access import whole_number
@@ -131,7 +132,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         try:
             asked = form.cleaned_data
             registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"], override=asked["override"])
-        except (ValueError, PermissionDenied, registry.BundleCorrupt) as error:
+        except (Refusal, PermissionDenied, registry.BundleCorrupt) as error:
             form.add_error(None, str(error))
             return False
         said = gettext("{version} is champion now: the next part is scored by it.")

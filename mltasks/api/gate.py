@@ -7,13 +7,13 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks.api.serializers import GateLineSerializer, PromotionRequestSerializer
-from mltasks.api.versions import CONFLICTS, TAG, Conflict, version_of
+from mltasks.api.versions import TAG, version_of
 from mltasks.models import Approval
 from mltasks.registry import gate, registry
 
@@ -81,10 +81,5 @@ class VersionApprove(APIView):
             raise PermissionDenied("You may not approve versions.")
         asked = ApprovalRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        try:
-            approval = registry.approve(version_of(product, number), by=request.user, **asked.validated_data)
-        except (registry.AlreadyChampion, registry.ChampionChanged) as error:
-            raise Conflict(str(error), code=CONFLICTS[type(error)]) from None
-        except ValueError as error:
-            raise ValidationError({"reason": [str(error)]}) from None
+        approval = registry.approve(version_of(product, number), by=request.user, **asked.validated_data)
         return Response(ApprovalSerializer(approval).data, status=status.HTTP_201_CREATED)

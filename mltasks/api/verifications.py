@@ -7,13 +7,13 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mltasks.api.request_fields import RequestSerializer
-from mltasks.api.versions import TAG, Conflict, version_of
+from mltasks.api.versions import TAG, version_of
 from mltasks.models import Verification, VerifyingRun
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
@@ -90,11 +90,6 @@ class VersionVerify(APIView):
             raise PermissionDenied("You may not have versions verified.")
         asked = VerifyRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        try:
-            run = verification_runs.start(version_of(product, number), by=request.user, **asked.validated_data)
-        except verification_runs.BeingVerified as error:
-            raise Conflict(str(error), code="being_verified") from None
-        except verification_runs.NotLearnable as error:
-            raise ValidationError({"hashes_only": [str(error)]}) from None
+        run = verification_runs.start(version_of(product, number), by=request.user, **asked.validated_data)
         run.refresh_from_db()  # the database set its time
         return Response(VerifyingRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)

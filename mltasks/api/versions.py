@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +29,7 @@ from mltasks.api.serializers import (
     VersionSerializer,
 )
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
+from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.figure_themes import follow_the_theme
 from mltasks.reports.report_files import find_version, report_json, shown_files
@@ -38,19 +39,10 @@ _FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 TAG = ["models"]
 
 
-class Conflict(APIException):
-    """409: the version is champion already, the gate is closed, or its files are not what was trained."""
+class FilesDamaged(Refusal):
+    """The version's files are not what was trained."""
 
-    status_code = status.HTTP_409_CONFLICT
-
-
-CONFLICTS: dict[type[Exception], str] = {
-    registry.AlreadyChampion: "already_champion",
-    registry.ChampionChanged: "champion_changed",
-    registry.GateClosed: "gate_closed",
-    registry.NeverChampion: "never_champion",
-    registry.BundleCorrupt: "bundle_corrupt",
-}
+    code = "bundle_corrupt"
 
 
 class Pages(MomentCursorPagination):
@@ -118,10 +110,8 @@ class _Promoting(APIView):
         asked.is_valid(raise_exception=True)
         try:
             promotion = promote(version_of(*place), by=request.user, **asked.validated_data)
-        except tuple(CONFLICTS) as error:
-            raise Conflict(str(error), code=CONFLICTS[type(error)]) from None
-        except ValueError as error:
-            raise ValidationError({"reason": [str(error)]}) from None
+        except registry.BundleCorrupt as error:
+            raise FilesDamaged(str(error)) from None
         return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
 
 

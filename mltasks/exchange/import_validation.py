@@ -17,12 +17,13 @@ from mltasks.exchange.exchange_archive import Signed
 from mltasks.exchange.export_document import VersionDocument
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.models.trusted_plants import in_groups
+from mltasks.refusals import Refusal
 from mltasks.text import strict_json
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import Scorer
 
 
-class ImportRefused(ValueError):  # noqa: N818 - what happened, as the person reads it
+class ImportRefused(Refusal):
     """The file is not what a trusted plant exported, or can't come in here. Nothing of it was kept."""
 
 

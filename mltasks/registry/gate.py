@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from mltasks.models import ModelVersion
+from mltasks.refusals import Refusal
 
 OVERRIDE = "mltasks.override_gate"
 
@@ -49,8 +50,10 @@ class State(StrEnum):
     NOTHING_ASKED = "nothing_asked"
 
 
-class GateClosed(ValueError):  # noqa: N818 - a state of the thing
+class GateClosed(Refusal):
     """Something that is asked does not hold. ``lines`` are those that fail."""
+
+    code = "gate_closed"
 
     def __init__(self, failing: Sequence[Line]) -> None:
         self.lines = tuple(failing)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from mltasks.models import Approval, ModelVersion, Promotion, RegisteredModel
+from mltasks.refusals import Refusal
 from mltasks.registry import gate
 from mltasks.registry.former_champions import former_champions
 from mltasks.registry.gate import GateClosed
@@ -23,6 +24,7 @@ __all__ = [
     "ChampionChanged",
     "GateClosed",
     "NeverChampion",
+    "ReasonMissing",
     "approve",
     "champion",
     "former_champion",
@@ -34,19 +36,33 @@ __all__ = [
 PERMISSION = "mltasks.promote_modelversion"
 
 
-class AlreadyChampion(ValueError):  # noqa: N818 - a state of the thing
+class AlreadyChampion(Refusal):
     """The version is champion already: there is nothing to change."""
 
+    code = "already_champion"
 
-class ChampionChanged(ValueError):  # noqa: N818 - a state of the thing
+
+class ChampionChanged(Refusal):
     """Another version became champion while the person read the comparison."""
 
+    code = "champion_changed"
 
-class NeverChampion(ValueError):  # noqa: N818 - a state of the thing
+
+class NeverChampion(Refusal):
     """The version never was champion: it can be promoted, not rolled back to."""
+
+    code = "never_champion"
 
     def __init__(self, version: ModelVersion) -> None:
         super().__init__(_("{version} never was champion: look at it and promote it.").format(version=version))
+
+
+class ReasonMissing(Refusal):
+    """Promotions, rollbacks and approvals need a reason."""
+
+    code = "invalid_request"
+    status = 400
+    field = "reason"
 
 
 def champion(model: RegisteredModel) -> ModelVersion | None:
@@ -67,13 +83,13 @@ def promote(
 
     ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do.
     ``override`` says why it shall pass although a line of the product's gate does not hold: on the record for good.
-    Doors check ``PERMISSION`` first. Raises ValueError without a reason, AlreadyChampion, ChampionChanged, GateClosed,
+    Doors check ``PERMISSION`` first. Raises ReasonMissing, AlreadyChampion, ChampionChanged, GateClosed,
     PermissionDenied for an override by somebody who may not, BundleCorrupt when the version's files are not what was
     trained, and StoreAway.
     """
     reason, override = visible_text(reason), visible_text(override)
     if not reason:
-        raise ValueError(_("A promotion needs a reason: say in a few words why this version should score."))
+        raise ReasonMissing(_("A promotion needs a reason: say in a few words why this version should score."))
     if override and by is not None and not by.has_perm(gate.OVERRIDE):
         raise PermissionDenied(_("Only a quality manager may override the promotion policy."))
     # Before the lock: it reads the whole directory, which never changes.
@@ -110,22 +126,22 @@ def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int 
     """Bring a former champion back, by the way that every promotion goes.
 
     The files of the version that it replaces are not read: they may be what is wrong. The gate does not hold it up:
-    the version passed it when it became champion. Raises NeverChampion, ValueError without a reason, and what
+    the version passed it when it became champion. Raises NeverChampion, ReasonMissing, and what
     ``promote`` raises.
     """
     if not version.promotions.exists():
         raise NeverChampion(version)
     if not visible_text(reason):
-        raise ValueError(_("A rollback needs a reason: say in a few words what is wrong with the present champion."))
+        raise ReasonMissing(_("A rollback needs a reason: say in a few words what is wrong with the present champion."))
     return promote(version, by=by, reason=reason, over=over, kind=Promotion.Kind.ROLLBACK)
 
 
 def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = None) -> Approval:
     """Say that a version may take the present champion's place. ``over`` as in ``promote``; doors check ``PERMISSION``
-    first. Raises ValueError without a reason, AlreadyChampion and ChampionChanged."""
+    first. Raises ReasonMissing, AlreadyChampion and ChampionChanged."""
     reason = visible_text(reason)
     if not reason:
-        raise ValueError(_("An approval needs a reason: say in a few words what convinced you."))
+        raise ReasonMissing(_("An approval needs a reason: say in a few words what convinced you."))
     now = champion(version.model)
     if now is not None and now.pk == version.pk:
         raise AlreadyChampion(_("{version} is champion already.").format(version=version))

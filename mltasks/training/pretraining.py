@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
+from mltasks.refusals import Refusal
 from mltasks.runs import dispatch
 from mltasks.runs.execution import calm_threads, carry_out
 from mltasks.runs.lease import WAITING_STAGE, RunLease, RunNotAvailable, log_line, requeue_or_refuse
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from mltasks.vision.pretrain.pretrain import Task, Taught
 
 
-class LessonRefused(ValueError):  # noqa: N818 - a state of the thing, named as the operator sees it
+class LessonRefused(Refusal):
     """The backbone can't be taught now. The message says why."""
 
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from mltasks.models import ModelVersion, Verification, VerifyingRun
+from mltasks.refusals import Refusal
 from mltasks.runs import dispatch
 from mltasks.runs.execution import carry_out
 from mltasks.runs.lease import WAITING_STAGE, RunLease, log_line
@@ -19,12 +20,18 @@ from mltasks.training.verification import Finding
 from mltasks.vision.types import ProgressCallback, no_progress
 
 
-class BeingVerified(ValueError):  # noqa: N818 - a state of the thing
+class BeingVerified(Refusal):
     """A worker has been asked already, and is not done."""
 
+    code = "being_verified"
 
-class NotLearnable(ValueError):  # noqa: N818 - a state of the thing
+
+class NotLearnable(Refusal):
     """What it learned from is not here. Its hashes can be looked at all the same."""
+
+    code = "invalid_request"
+    status = 400
+    field = "hashes_only"
 
 
 def start(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from mltasks.models import ModelVersion, Promotion
+from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.web.access import needs, person
 from mltasks.web.forms import RollbackForm
@@ -52,7 +53,7 @@ def rolled_back(version: ModelVersion, form: RollbackForm, by: User) -> bool:
         return False
     try:
         registry.roll_back(version, by=by, reason=form.cleaned_data["reason"], over=form.cleaned_data["champion"])
-    except (ValueError, registry.BundleCorrupt) as error:
+    except (Refusal, registry.BundleCorrupt) as error:
         form.add_error(None, str(error))
         return False
     return True

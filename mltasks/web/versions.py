@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
+from mltasks.refusals import Refusal
 from mltasks.registry import gate, registry
 from mltasks.reports import model_card, verification_report, version_lineage
 from mltasks.reports.figure_comparison import compare, cost_difference
@@ -114,7 +115,7 @@ def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     try:
         asked = form.cleaned_data
         registry.approve(found, by=person(request), reason=asked["reason"], over=asked["champion"])
-    except ValueError as error:
+    except Refusal as error:
         messages.error(request, str(error))
     return redirect("version-promotion", model, number)
 
@@ -129,7 +130,7 @@ def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) 
             over=asked["champion"],
             override=asked["override"],
         )
-    except (ValueError, PermissionDenied, registry.BundleCorrupt) as error:
+    except (Refusal, PermissionDenied, registry.BundleCorrupt) as error:
         form.add_error(None, str(error))
         return False
     said = _("Version {number} is champion: it scores the next part.")

@@ -69,7 +69,7 @@ def test_only_who_was_champion_is_rolled_back_to(model: RegisteredModel, make_ve
 @pytest.mark.parametrize("nothing", ["  ", "\u200b", "\u00a0\u2060\u202e"])
 def test_it_refuses_without_a_reason(model: RegisteredModel, make_version: MakeVersion, nothing: str) -> None:
     version = make_version(model)
-    with pytest.raises(ValueError, match="needs a reason"):
+    with pytest.raises(registry.ReasonMissing, match="needs a reason"):
         registry.promote(version, by=None, reason=nothing)
     assert registry.champion(model) is None
 

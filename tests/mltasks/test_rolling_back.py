@@ -77,7 +77,7 @@ def test_a_version_that_came_back_by_a_promotion_counts_once(
 
 
 def test_it_refuses_without_a_reason(model: RegisteredModel, versions: list[ModelVersion]) -> None:
-    with pytest.raises(ValueError, match="A rollback needs a reason"):
+    with pytest.raises(registry.ReasonMissing, match="A rollback needs a reason"):
         registry.roll_back(versions[1], by=None, reason="  ")
     assert registry.champion(model) == versions[2]
 

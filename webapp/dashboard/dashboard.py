@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inspection.intake import intake
 from inspection.models import Inspection, Product
-from inspection.refusals import Refusal
 from inspection.web.selection import chosen_product
+from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
 from mltasks.web.access import needs, person
 from webapp.dashboard import dashboard_metrics

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mltasks.management.commands.promote import person
 from mltasks.models import ModelVersion, RegisteredModel
+from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.report_files import find_version
 from mltasks.storage.store_errors import StoreAway
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         version = _version(product, to)
         try:
             done = registry.roll_back(version, by=person(by), reason=reason)
-        except (ValueError, registry.BundleCorrupt, StoreAway) as error:
+        except (Refusal, registry.BundleCorrupt, StoreAway) as error:
             raise CommandError(str(error)) from None
         before = f" in place of version {done.previous.number}" if done.previous else ""
         self.stdout.write(f"Version {version.number} is champion of {product} again{before}.")

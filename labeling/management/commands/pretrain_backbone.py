@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from inspection.models import Product
 from labeling.datasets.pretraining_request import pretrain
 from mltasks.models import BackboneRun
+from mltasks.refusals import Refusal
 from mltasks.runs import run_recovery
 from mltasks.runs.lease import RunNotAvailable
 from mltasks.runs.terminal import with_bar
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             run = self._resumed(wanted, queue) if resume else self._started(wanted, queue, options)
         except Product.DoesNotExist:
             raise CommandError(f"There is no product {product!r}. Make it with create_product.") from None
-        except (ValueError, RunNotAvailable) as error:
+        except (Refusal, ValueError, RunNotAvailable) as error:
             raise CommandError(str(error)) from None
         if queue:
             self.stdout.write(str(run.pk))

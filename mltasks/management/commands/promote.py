@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mltasks.models import ModelVersion
+from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.report_files import find_version
 from mltasks.storage.store_errors import StoreAway
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             promotion = registry.promote(found, by=person(by), reason=reason, override=override)
         except registry.GateClosed as closed:
             raise CommandError(f"{closed}\nTo promote it all the same, say why: --override REASON") from None
-        except (ValueError, PermissionDenied, registry.BundleCorrupt, StoreAway) as error:
+        except (Refusal, PermissionDenied, registry.BundleCorrupt, StoreAway) as error:
             raise CommandError(str(error)) from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
         self.stdout.write(f"Version {version} is champion of {product}{before}.")
