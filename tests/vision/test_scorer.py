@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving import scorer as scorer_module
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer, compile_graph, compile_model
 from mltasks.vision.types import DIMENSIONS, InputSize
@@ -31,6 +32,39 @@ assert 0 <= scorer.score([image])[0].defect_probability <= 1
 assert render_heatmap(image, scorer.maps(image)).startswith(b"\\x89PNG")
 heavy = {"torch", "torchvision", "sklearn", "matplotlib", "django"} & set(sys.modules)
 assert not heavy, heavy
+"""
+
+# The first conversion looks up numpy's version: a pause there lets every other thread come to it too.
+FIRST_INFERENCES = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+import numpy as np
+from mltasks.vision.serving.scorer import Scorer
+
+version_of = np.lib.NumpyVersion
+def slow_version(text):
+    time.sleep(0.2)
+    return version_of(text)
+np.lib.NumpyVersion = slow_version
+
+def infer(scorer):
+    start.wait()
+    return scorer.score([np.zeros((*scorer.input_size[:2], 3), np.uint8)])
+
+def load_and_infer(_):
+    start.wait()
+    return infer(Scorer.load(Path(sys.argv[1]), threads=1))
+
+count = int(sys.argv[3])
+start = Barrier(count)
+with ThreadPoolExecutor(count) as pool:
+    if sys.argv[2] == "shared":
+        scores = list(pool.map(infer, [Scorer.load(Path(sys.argv[1]), threads=1)] * count))
+    else:
+        scores = list(pool.map(load_and_infer, range(count)))
+assert all(one == scores[0] for one in scores)
 """
 
 
@@ -98,6 +132,40 @@ def test_many_threads_get_each_its_own_answer(scorer: Scorer, images: list[NDArr
         found = list(pool.map(lambda image: scorer.score([image])[0], images * 6))
 
     assert found == alone * 6
+
+
+@pytest.mark.parametrize(("loaded", "threads"), [("shared", "8"), ("apart", "2")])
+def test_the_first_inferences_of_a_process_may_come_at_once(learned: Learned, loaded: str, threads: str) -> None:
+    """Threads of a fresh process share a scorer, or load one each; without preparation the process hangs."""
+    command = [sys.executable, "-c", FIRST_INFERENCES, str(learned.bundle_dir), loaded, threads]
+
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_conversion_is_prepared_by_one_thread_before_there_is_a_graph(
+    learned: Learned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    compile_graph_file, tensor = openvino.Core.compile_model, openvino.Tensor
+
+    def compile_model(*args: object) -> object:
+        steps.append("compile")
+        return compile_graph_file(*args)
+
+    def convert(array: NDArray[np.float32]) -> openvino.Tensor:
+        assert scorer_module._conversion_lock.locked()
+        steps.append("convert")
+        return tensor(array)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", compile_model)
+    monkeypatch.setattr(openvino, "Tensor", convert)
+    Scorer.load(learned.bundle_dir, threads=1)
+
+    assert steps == ["convert", "compile"]
 
 
 def test_it_scores_without_torch(learned: Learned) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -26,6 +27,10 @@ PRECISION, HALF = "f32", "bf16"
 # Measured on four versions of 46 to 70 MB of weights: a compiled graph keeps 2.3 to 2.8 times their size, an inference
 # request 130 to 200 bytes for each pixel of the input.
 _GRAPH_PER_WEIGHTS, _REQUEST_PER_PIXEL = 2.8, 256
+
+# OpenVINO prepares its numpy types at the first conversion in a process. Two threads that do it at once hang for ever:
+# one holds the guard of the types and waits for Python's GIL, the other holds the GIL and waits for the guard.
+_conversion_lock = threading.Lock()
 
 # What an image waits for before it is scored
 Turn = Callable[[], AbstractContextManager[object]]
@@ -173,4 +178,15 @@ def compile_model(
     }
     if threads:
         settings |= {"INFERENCE_NUM_THREADS": threads * images, "NUM_STREAMS": images}
+    # Before any thread has a graph to infer with. Costs half a millisecond once in a process, and no memory.
+    with _conversion_lock:
+        _convert_tensor()
     return openvino.Core().compile_model(model, "CPU", settings)
+
+
+def _convert_tensor() -> NDArray[np.float32]:
+    """Convert one number to OpenVINO's tensor and back, as each inference does with its image and its outputs."""
+    import openvino  # late, as above
+
+    converted: NDArray[np.float32] = openvino.Tensor(np.zeros(1, np.float32)).data
+    return converted
