@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # the models are built on this
 import math
 
 import pgtrigger
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +41,7 @@ from inspection.models.replays import Rescore as Rescore
 from inspection.models.stations import Station as Station
 from inspection.models.stations import StationKey as StationKey
 from mltasks.models import ModelVersion
+from mltasks.models.model_fields import optional_user_field
 
 
 class InspectionQuerySet(models.QuerySet["Inspection"]):
@@ -96,9 +96,7 @@ class Inspection(models.Model):
     station = models.ForeignKey(
         Station, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="inspections"
     )
-    uploaded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    uploaded_by = optional_user_field()
     source = models.CharField(max_length=10, choices=Source, default=Source.STATION)
     part_id = models.CharField(max_length=120, blank=True)
     title = models.CharField(max_length=200, blank=True, help_text=_("File name as it was sent."))

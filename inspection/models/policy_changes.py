@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pgtrigger
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import promotion_policy
+from mltasks.models.model_fields import append_only, optional_user_field
 
 # What decides verdicts, what people look at, what the next version learns by, and what it must show.
 RECORDED = (
@@ -65,14 +65,7 @@ class PolicyChange(models.Model):
     product's first values have nothing before them."""
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="policy_changes")
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text=_("Empty: a command or a script."),
-    )
+    by = optional_user_field(_("Empty: a command or a script."))
     reason = models.TextField(blank=True)
     before = models.JSONField()
     after = models.JSONField()
@@ -80,9 +73,7 @@ class PolicyChange(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        triggers = [
-            pgtrigger.Protect(name="policy_change_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)
-        ]
+        triggers = [append_only("policy_change_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.product}: {', '.join(self.after)}"

@@ -21,6 +21,7 @@ from inspection.models.policy_changes import recorded
 from inspection.models.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_training_settings
 from mltasks.models import RegisteredModel
+from mltasks.models.model_fields import share_constraint, share_field
 from mltasks.vision.serving.escape_guarantee import EscapePromise
 from mltasks.vision.types import Costs, TrainConfig
 
@@ -89,25 +90,19 @@ class Product(PromotionPolicy):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of sure PASS parts that a person judges blind, to find escapes."),
     )
-    fail_audit_share = models.FloatField(
+    fail_audit_share = share_field(
         _("share of sure failures looked at"),
         default=0.01,
-        db_default=0.01,
-        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of sure FAIL parts that a person judges blind, to find false alarms."),
     )
-    second_share = models.FloatField(
+    second_share = share_field(
         _("share judged by two people"),
         default=0.05,
-        db_default=0.05,
-        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of reviewed parts that a second person judges too, blind; a third settles differences."),
     )
-    repeat_share = models.FloatField(
+    repeat_share = share_field(
         _("share judged twice by one person"),
         default=0.02,
-        db_default=0.02,
-        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of reviewed parts that come back to the same person after a day, blind."),
     )
     pick_strategy = models.CharField(
@@ -174,13 +169,8 @@ class Product(PromotionPolicy):
                 ),
                 name="product_escape_promise_can_be_kept",
             ),
-            models.CheckConstraint(
-                condition=Q(audit_share__gte=0, audit_share__lte=1), name="product_audit_share_is_a_share"
-            ),
-            models.CheckConstraint(
-                condition=Q(fail_audit_share__gte=0, fail_audit_share__lte=1),
-                name="product_fail_audit_share_is_a_share",
-            ),
+            share_constraint("audit_share", "product_audit_share_is_a_share"),
+            share_constraint("fail_audit_share", "product_fail_audit_share_is_a_share"),
             models.CheckConstraint(
                 condition=Q(second_share__gte=0, repeat_share__gte=0, second_share__lte=1 - F("repeat_share")),
                 name="product_judges_a_part_again_once",

@@ -6,12 +6,12 @@ champion, so nothing of this is asked of it. `inspection.promotion.gate_checks` 
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from inspection.validators import validate_inner_share
+from mltasks.models.model_fields import share_constraint, share_field
 
 HOLDOUT_SHARE = 0.2
 GATE_FIELDS = (
@@ -31,14 +31,13 @@ FIELDS = ("holdout_share", *GATE_FIELDS, "promote_nightly")
 class PromotionPolicy(models.Model):
     """The part of a product that says what its next champion must have shown."""
 
-    holdout_share = models.FloatField(
+    holdout_share = share_field(
         _("share of labels that are locked"),
         default=HOLDOUT_SHARE,
-        db_default=HOLDOUT_SHARE,
-        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
         help_text=_(
             "Drawn by part from the hundredth label on: no version learns from them, each is measured on them."
         ),
+        limit=0.5,
     )
     gate_labels = models.PositiveIntegerField(
         _("least number of labels"),
@@ -102,9 +101,7 @@ class PromotionPolicy(models.Model):
     class Meta:
         abstract = True
         constraints = [
-            models.CheckConstraint(
-                condition=Q(holdout_share__gte=0, holdout_share__lte=0.5), name="product_holdout_share_is_a_share"
-            ),
+            share_constraint("holdout_share", "product_holdout_share_is_a_share", limit=0.5),
             models.CheckConstraint(
                 condition=Q(gate_recall__isnull=True) | Q(gate_recall__gt=0, gate_recall__lt=1),
                 name="product_gate_recall_is_a_share",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Self
 
 import pgtrigger
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inspection.models.choices import Verdict
 from mltasks.models import LeasedRun, LeasedRunQuerySet
+from mltasks.models.model_fields import optional_user_field, share_constraint
 from mltasks.models.runs import UNFINISHED
 
 
@@ -112,7 +112,7 @@ class Replay(LeasedRun):
             models.CheckConstraint(
                 condition=Q(champion__isnull=True) | ~Q(candidate=F("champion")), name="replay_has_two_versions"
             ),
-            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="replay_progress_is_a_share"),
+            share_constraint("progress", "replay_progress_is_a_share"),
         ]
 
     def __str__(self) -> str:
@@ -137,10 +137,8 @@ class Challenge(models.Model):
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="challenges")
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="challenges")
     share = models.FloatField(default=1.0, help_text=_("Share of live parts that it scores, 0 to 1."))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    ended_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    by = optional_user_field()
+    ended_by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(

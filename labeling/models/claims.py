@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Self
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -18,6 +17,7 @@ from labeling.models.defect_types import DefectType as DefectType
 from labeling.models.defect_types import current_name as current_name
 from labeling.models.rechecks import Recheck as Recheck
 from labeling.models.rechecks import RecheckQuerySet as RecheckQuerySet
+from mltasks.models.model_fields import append_only
 
 
 class ClaimQuerySet(models.QuerySet["Claim"]):
@@ -83,7 +83,7 @@ class Skip(models.Model):
         ordering = ["-created_at"]
         # The queue passes over what its reviewer skipped lately.
         indexes = [models.Index(fields=["inspection", "reviewer", "-created_at"], name="skip_of_part_by_reviewer")]
-        triggers = [pgtrigger.Protect(name="skip_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("skip_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.reviewer} skipped {self.inspection}: {self.get_reason_display()}"

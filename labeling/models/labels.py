@@ -28,6 +28,7 @@ from labeling.models.defect_types import DefectType as DefectType
 from labeling.models.defect_types import current_name as current_name
 from labeling.models.rechecks import Recheck as Recheck
 from labeling.models.rechecks import RecheckQuerySet as RecheckQuerySet
+from mltasks.models.model_fields import append_only
 
 # The newest that nobody took back, as `LabelQuerySet.standing`. Counted, not joined: a join planned while nothing was
 # taken back yet would read all that were, for each label, as long as the plan is kept.
@@ -73,7 +74,7 @@ class Review(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(verdict__in=["PASS", "FAIL"]), name="review_is_pass_or_fail"),
         ]
-        triggers = [pgtrigger.Protect(name="review_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("review_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.reviewer}: {self.verdict}"
@@ -148,10 +149,7 @@ class Label(models.Model):
             # What is newer than the last snapshot, and the admin's list.
             models.Index(fields=["-created_at", "-id"], name="label_newest"),
         ]
-        triggers = [
-            pgtrigger.Protect(name="label_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-            says_so("NEW.inspection_id"),
-        ]
+        triggers = [append_only("label_is_append_only"), says_so("NEW.inspection_id")]
 
     def __str__(self) -> str:
         return f"{verdict_word(self.verdict)} {current_name(self.defect_type)}".strip()
@@ -178,7 +176,7 @@ class LabelUndo(models.Model):
 
     class Meta:
         triggers = [
-            pgtrigger.Protect(name="undo_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            append_only("undo_is_append_only"),
             says_so("(SELECT inspection_id FROM labeling_label WHERE id = NEW.label_id)"),
         ]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from mltasks.models.model_fields import append_only, optional_user_field
 from mltasks.models.trusted_plants import in_groups
 
 
@@ -29,17 +28,13 @@ class ImportedVersion(models.Model):
     number = models.PositiveIntegerField(help_text="The version's number over there.")
     good = models.PositiveIntegerField(null=True, help_text="Good images it learned from.")
     defective = models.PositiveIntegerField(null=True, help_text="Defective images it learned from.")
-    imported_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    imported_by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["model", "sha256"], name="version_imported_once_per_model")]
-        triggers = [
-            pgtrigger.Protect(name="imported_version_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)
-        ]
+        triggers = [append_only("imported_version_is_immutable")]
 
     def __str__(self) -> str:
         return _("{product} version {number} of {plant}").format(

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from mltasks.models.model_fields import share_constraint
 from mltasks.models.runs import LeasedRun, LeasedRunQuerySet
 
 
@@ -60,7 +61,7 @@ class BackboneRun(LeasedRun):
                 condition=Q(adopted=False) | (Q(state="succeeded") & ~Q(file="") & ~Q(sha256="")),
                 name="adopted_backbone_has_a_file",
             ),
-            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="backbone_progress_is_a_share"),
+            share_constraint("progress", "backbone_progress_is_a_share"),
         ]
 
     def __str__(self) -> str:

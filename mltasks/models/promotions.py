@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.model_fields import append_only, optional_user_field
 
 
 class Promotion(models.Model):
@@ -24,7 +25,7 @@ class Promotion(models.Model):
         "mltasks.ModelVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PROMOTION, db_default=Kind.PROMOTION)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    by = optional_user_field()
     reason = models.TextField()
     gate = models.JSONField(
         default=list, db_default=[], help_text=_("What the product asked of it, and what held, at that moment.")
@@ -42,7 +43,7 @@ class Promotion(models.Model):
                 condition=Q(previous__isnull=True) | ~Q(version=F("previous")), name="promotion_changes_the_champion"
             ),
         ]
-        triggers = [pgtrigger.Protect(name="promotion_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("promotion_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.version} promoted"
@@ -63,7 +64,7 @@ class Approval(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.CheckConstraint(condition=~Q(reason=""), name="approval_has_a_reason")]
-        triggers = [pgtrigger.Protect(name="approval_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("approval_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.version} approved by {self.by}"
@@ -77,14 +78,12 @@ class Verification(models.Model):
     holds = models.BooleanField()
     learned_again = models.BooleanField(help_text=_("Whether it was learned again from its snapshot."))
     findings = models.JSONField(help_text=_("What was looked at, whether it holds, and what there is to say of it."))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]
-        triggers = [
-            pgtrigger.Protect(name="verification_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)
-        ]
+        triggers = [append_only("verification_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.version} verified"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar, Generic, Self, TypeVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.model_fields import optional_user_field
 
 
 class RunState(models.TextChoices):
@@ -61,9 +62,7 @@ class LeasedRun(models.Model):
         default=uuid.uuid4, unique=True, editable=False, help_text=_("Names its directories on disk.")
     )
     config = models.JSONField(default=dict)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    requested_by = optional_user_field()
     state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -12,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
+from mltasks.models.model_fields import append_only
 from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
 from mltasks.models.promotions import Approval as Approval
 from mltasks.models.promotions import Promotion as Promotion
@@ -48,7 +48,7 @@ class DatasetSnapshot(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["model", "number"], name="snapshot_number_once_per_model")]
-        triggers = [pgtrigger.Protect(name="snapshot_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("snapshot_is_immutable")]
 
     def __str__(self) -> str:
         return gettext("{model} snapshot {number}").format(model=self.model.name, number=self.number)
@@ -86,7 +86,7 @@ class SnapshotItem(models.Model):
         ]
         # Whether any snapshot has this image: retention keeps those, and a part's page names the versions it taught.
         indexes = [models.Index(fields=["image_sha256"], name="snapshot_item_by_image")]
-        triggers = [pgtrigger.Protect(name="snapshot_item_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("snapshot_item_is_immutable")]
 
     def __str__(self) -> str:
         return f"{self.title} ({'defective' if self.target else 'good'})"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
+from mltasks.models.model_fields import share_constraint
 from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
 from mltasks.models.promotions import Approval as Approval
 from mltasks.models.promotions import Promotion as Promotion
@@ -52,7 +53,7 @@ class TrainingRun(LeasedRun):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["model", "night"], name="one_run_per_model_and_night"),
-            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="run_progress_is_a_share"),
+            share_constraint("progress", "run_progress_is_a_share"),
         ]
         indexes = [
             # The sweeper's query: runs that wait, and runs whose worker is gone.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from mltasks.models.model_fields import optional_user_field
 
 
 def in_groups(print_: str) -> str:
@@ -21,9 +22,7 @@ class TrustedPlant(models.Model):
     fingerprint = models.CharField(
         max_length=64, unique=True, help_text=_("As that plant reads it to you, by telephone for example.")
     )
-    added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    added_by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

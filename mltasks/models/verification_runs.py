@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from mltasks.models.model_fields import share_constraint
 from mltasks.models.runs import UNFINISHED, LeasedRun, LeasedRunQuerySet, RunState
 
 
@@ -40,7 +41,7 @@ class VerifyingRun(LeasedRun):
                 | Q(~Q(state=RunState.SUCCEEDED), verification__isnull=True),
                 name="verifying_ends_with_its_verification",
             ),
-            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="verifying_progress_is_a_share"),
+            share_constraint("progress", "verifying_progress_is_a_share"),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Max, Q
@@ -20,6 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
+from mltasks.models.model_fields import append_only
 from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
 from mltasks.models.promotions import Approval as Approval
 from mltasks.models.promotions import Promotion as Promotion
@@ -105,7 +105,7 @@ class EvaluationReport(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        triggers = [pgtrigger.Protect(name="report_is_immutable", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("report_is_immutable")]
 
     def __str__(self) -> str:
         return f"Report of {self.version}"
