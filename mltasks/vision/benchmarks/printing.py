@@ -1,9 +1,9 @@
-"""Printing of all benches: one line at a time, at once."""
+"""Printing of all benches: one line at a time, at once, and the verdict last."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Say = Callable[[str], None]
 
@@ -12,3 +12,11 @@ def say(line: str) -> None:
     """Print one line without delay."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def print_verdict(faults: Sequence[str], summary: str = "") -> int:
+    """Print each fault, then PASS or FAIL. Return the exit status: 0 without a fault, else 1."""
+    for fault in faults:
+        say(f"WRONG  {fault}")
+    say(f"{'FAIL' if faults else 'PASS'}{f': {summary}' if summary else ''}")
+    return int(bool(faults))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.core.management import call_command
 from django.db import connection
 
-from mltasks.vision.benchmarks.printing import say
+from mltasks.vision.benchmarks.printing import print_verdict, say
 from webapp.benchmarks.queue import claims, pages, plans
 from webapp.benchmarks.queue.filling import Line, fill
 from webapp.benchmarks.queue.timing import HEAD, Timing
@@ -70,11 +70,8 @@ def _verdict(timings: list[Timing], full_reads: dict[str, list[str]], parts: lis
     wrong += [f"{address} reads all inspections: {sql[:300]}" for address, found in full_reads.items() for sql in found]
     if len(set(parts)) != len(parts):
         wrong.append("a part was judged twice")
-    for words in wrong:
-        say(f"WRONG  {words}")
     limits = "; ".join(f"{it.name} p95 {it.at(95):.1f} ms" for it in timings if it.limit is not None)
-    say(f"{'FAIL' if wrong else 'PASS'}: {limits}; {'no' if not full_reads else len(full_reads)} page reads all parts")
-    return int(bool(wrong))
+    return print_verdict(wrong, f"{limits}; {'no' if not full_reads else len(full_reads)} page reads all parts")
 
 
 def _since(begun: float) -> str:

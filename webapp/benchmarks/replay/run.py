@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 import psutil
 
-from mltasks.vision.benchmarks.printing import say
+from mltasks.vision.benchmarks.printing import print_verdict, say
 from webapp.benchmarks.replay import stored
 from webapp.benchmarks.serving import ours, parts
 from webapp.benchmarks.serving.load import post
@@ -39,10 +39,7 @@ def run(folder: Path, count: int, seconds: float) -> int:
         stored.fill(count)
         say(f"{count} parts are stored, decided by the champion")
         wrong = [*_replayed(candidate, count), *_challenged(site, candidate, crops, headers, seconds)]
-    for words in wrong:
-        say(f"WRONG  {words}")
-    say("FAIL" if wrong else "PASS")
-    return int(bool(wrong))
+    return print_verdict(wrong)
 
 
 def _replayed(candidate: ModelVersion, count: int) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mltasks.vision.benchmarks.printing import say
+from mltasks.vision.benchmarks.printing import print_verdict, say
 from mltasks.vision.benchmarks.serving_speed.processor_limit import Limit, limit_of
 from webapp.benchmarks.serving import ours, parts
 from webapp.benchmarks.serving.load import post
@@ -110,11 +110,7 @@ def _verdict(rows: list[Row], near: Limit, long: Soak | None) -> int:
         if row.load.steps and row.load.clients == 1:
             spent = ", ".join(f"{name} {np.median(times):.0f}" for name, times in row.load.steps.items())
             say(f"{row.kind}, 1 client, median milliseconds on the server: {spent}")
-    wrong = [*_slow(rows), *_costly(rows, near, long)]
-    for words in wrong:
-        say(f"WRONG  {words}")
-    say("FAIL" if wrong else "PASS")
-    return int(bool(wrong))
+    return print_verdict([*_slow(rows), *_costly(rows, near, long)])
 
 
 def _slow(rows: Sequence[Row]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mltasks.vision.benchmarks.part_folder import read_folder
-from mltasks.vision.benchmarks.printing import say
+from mltasks.vision.benchmarks.printing import print_verdict, say
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import precision
 from mltasks.vision.benchmarks.training.chart import draw
@@ -71,10 +71,7 @@ def verdict(found: Sequence[Outcome], *, on_processor: bool) -> int:
         for number, one in enumerate(found, 1)
         if not one.as_good
     ]
-    for words in wrong:
-        say(f"WRONG  {words}")
-    say("FAIL" if wrong else "PASS")
-    return int(bool(wrong))
+    return print_verdict(wrong)
 
 
 def _one(split: Split, config: TrainConfig, compute: Compute) -> Outcome:
