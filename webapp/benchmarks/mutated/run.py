@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
 
+from mltasks.vision.benchmarks.printing import Say, print_verdict, say
 from webapp.benchmarks.mutated.mutations import Mutations
-from webapp.benchmarks.serving.load import form, form_headers
+from webapp.benchmarks.serving.form_client import FormClient, image_form
+from webapp.benchmarks.serving.processes import Memory, megabytes
 
 CLIENTS = 4
 # So many images are made, then posted: whoever draws beside the server takes the processor that it is measured on.
@@ -25,6 +24,7 @@ AHEAD = 150
 WARM = 6  # whole images of each client before the first that counts
 SLOWEST = 8  # of the answers are listed
 MOST_P99, MOST_MEMORY = 1000.0, 700.0  # milliseconds, megabytes of each web process
+LOOK_EVERY = 1.0  # seconds between looks at the memory
 SETTLE = 6.0  # seconds after the last image
 TIMEOUT = 60
 
@@ -94,18 +94,11 @@ def post_all(
     images: Mutations,
     number: int,
     processes: Callable[[], Sequence[psutil.Process]],
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = lambda _: None,
 ) -> Outcome:
     """Post so many images by CLIENTS clients, and look at the processes' memory each second."""
-    outcome, over = Outcome(before=_megabytes(processes())), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(1.0):
-            outcome.peak = max(outcome.peak, *_megabytes(processes()), 0.0)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    outcome = Outcome(before=megabytes(processes()))
+    with Memory(processes, every=LOOK_EVERY) as memory, ThreadPoolExecutor(CLIENTS) as pool:
         # Each process loads the champion with its first part.
         whole = list(enumerate(map(images.whole, range(WARM))))
         list(pool.map(partial(_client, url, key), [whole] * CLIENTS))
@@ -116,55 +109,28 @@ def post_all(
             for answers in pool.map(partial(_client, url, key), shares):
                 outcome.answers += answers
             say(f"{len(outcome.answers):,} of {number:,}")
-    over.set()
-    watcher.join()
+    outcome.peak = memory.peak
     time.sleep(SETTLE)
-    outcome.after = _megabytes(processes())
+    outcome.after = megabytes(processes())
     return outcome
 
 
 def told(outcome: Outcome) -> int:
     """Print the figures and what is wrong. Return the exit status."""
-    sys.stdout.write(f"{outcome.line()}\n{outcome.slowest()}")
-    wrong = list(outcome.faults())
-    sys.stdout.writelines(f"WRONG  {sentence}\n" for sentence in wrong)
-    sys.stdout.write("FAIL\n" if wrong else "PASS\n")
-    return int(bool(wrong))
+    say(f"{outcome.line()}\n{outcome.slowest()}".rstrip("\n"))
+    return print_verdict(list(outcome.faults()))
 
 
 def _client(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[Answer]:
     """Post these images over one connection, one after the other."""
-    address, answers = urlsplit(url), []
-    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT)
-    for number, image in made:
-        body = form(f"part-{number}", image)
-        begun = time.perf_counter()
-        status, steps = _post(connection, address.path, key, body)
-        answers.append(Answer(1000 * (time.perf_counter() - begun), status, number, len(image), steps))
-    connection.close()
+    answers = []
+    with closing(FormClient(url, {"Authorization": f"Api-Key {key}"}, timeout=TIMEOUT)) as camera:
+        for number, image in made:
+            form = image_form(f"part-{number}", image)
+            begun = time.perf_counter()
+            reply = camera.post(form)
+            answers.append(Answer(1000 * (time.perf_counter() - begun), reply.status, number, len(image), reply.timing))
     return answers
-
-
-def _post(connection: http.client.HTTPConnection, path: str, key: str, body: bytes) -> tuple[int, str]:
-    """Return the status, 0 where no answer came, and the server's account of its steps."""
-    try:
-        connection.request("POST", path, body, form_headers({"Authorization": f"Api-Key {key}"}))
-        with connection.getresponse() as response:
-            response.read()
-            return response.status, response.headers.get("Server-Timing", "")
-    except (OSError, http.client.HTTPException):
-        connection.close()
-        return 0, ""
-
-
-def _megabytes(processes: Sequence[psutil.Process]) -> list[float]:
-    found = []
-    for process in processes:
-        try:
-            found.append(process.memory_info().rss / 2**20)
-        except psutil.Error:
-            continue  # it was replaced just now
-    return found
 
 
 def _rounded(megabytes: Sequence[float]) -> str:

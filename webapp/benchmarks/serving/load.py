@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
-BOUNDARY = "second-look-bench"
+from webapp.benchmarks.serving.form_client import FormClient, Reply, image_form
+
 TIMEOUT = 120
 AWAY = 0.2  # seconds until a client asks again after a server that was not there
 
@@ -60,38 +60,29 @@ def post(
     """Post the images in turn for so long by so many clients, each a thread. With a ``rate`` parts a second are due on
     time, whichever client is free; what a part waits for a client counts."""
     load, numbers, lock = Load(clients), count(), threading.Lock()
-    bodies = [form(path.name, path.read_bytes()) for path in images]
+    bodies = [image_form(path.name, path.read_bytes()) for path in images]
     begun = time.perf_counter()
 
     def client() -> None:
-        address = urlsplit(url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=TIMEOUT)
-        while time.perf_counter() - begun < seconds:
-            at = next(numbers)
-            number, started = at % len(bodies), time.perf_counter()
-            answer, timing = None, ""
-            if rate is not None:
-                due = begun + at / rate
-                time.sleep(max(0.0, due - started))
-                started = due
-            try:
-                connection.request("POST", address.path, bodies[number], form_headers(headers))
-                response = connection.getresponse()
-                content, status = response.read(), str(response.status)
-                timing = response.headers.get("Server-Timing", "")
-                answer = json.loads(content) if response.status in (200, 201) else None
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                status = type(error).__name__
-                connection.close()
-                time.sleep(AWAY)
-            took = 1000 * (time.perf_counter() - started)
-            with lock:
-                load.statuses[status] += 1
-                if answer is not None:
-                    load.taken.append(took)
-                    load.answers.append((number, answer))
-                    load.note_steps(timing)
-        connection.close()
+        with closing(FormClient(url, headers, timeout=TIMEOUT)) as camera:
+            while time.perf_counter() - begun < seconds:
+                at = next(numbers)
+                number, started = at % len(bodies), time.perf_counter()
+                if rate is not None:
+                    due = begun + at / rate
+                    time.sleep(max(0.0, due - started))
+                    started = due
+                reply = camera.post(bodies[number])
+                status, answer = _accepted(reply)
+                took = 1000 * (time.perf_counter() - started)
+                if reply.error:
+                    time.sleep(AWAY)
+                with lock:
+                    load.statuses[status] += 1
+                    if answer is not None:
+                        load.taken.append(took)
+                        load.answers.append((number, answer))
+                        load.note_steps(reply.timing)
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:
@@ -102,15 +93,11 @@ def post(
     return load
 
 
-def form_headers(more: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of a request whose body is a `form`."""
-    return {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **more}
-
-
-def form(name: str, image: bytes) -> bytes:
-    """Return the multipart form of one image, as a camera sends it."""
-    head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
-    )
-    return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
+def _accepted(reply: Reply) -> tuple[str, dict[str, object] | None]:
+    """Return the status or error in words, and the JSON body of an accepted part."""
+    if reply.status not in (200, 201):
+        return reply.error or str(reply.status), None
+    try:
+        return str(reply.status), json.loads(reply.content)
+    except ValueError as error:
+        return type(error).__name__, None

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,13 +43,18 @@ def python(*arguments: str) -> list[str]:
 
 
 class Memory:
-    """The most that any of some processes took while looked at, in megabytes."""
+    """Memory of some processes while a thread looks at it, in megabytes.
 
-    def __init__(self, find: Callable[[], list[psutil.Process]]) -> None:
+    ``peak`` is the most that one process took; ``totals`` are (seconds, what all of them took) of each look.
+    """
+
+    def __init__(self, find: Callable[[], Sequence[psutil.Process]], *, every: float = LOOK_EVERY) -> None:
         self.peak = 0.0
-        self._find = find
+        self.totals: list[tuple[float, float]] = []
+        self._find, self._every = find, every
+        self._begun = time.monotonic()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Memory:
         self._thread.start()
@@ -59,13 +64,26 @@ class Memory:
         self._over.set()
         self._thread.join()
 
-    def _look(self) -> None:
-        while not self._over.wait(LOOK_EVERY):
-            for process in self._find():
-                try:
-                    self.peak = max(self.peak, process.memory_info().rss / 2**20)
-                except psutil.Error:
-                    continue  # it ended between the two looks
+    def look(self) -> None:
+        """Look once."""
+        found = megabytes(self._find())
+        self.peak = max(self.peak, *found, 0.0)
+        self.totals.append((time.monotonic() - self._begun, sum(found)))
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every):
+            self.look()
+
+
+def megabytes(processes: Iterable[psutil.Process]) -> list[float]:
+    """Return the resident memory of each process that still runs."""
+    found = []
+    for process in processes:
+        try:
+            found.append(process.memory_info().rss / 2**20)
+        except psutil.Error:
+            continue  # it ended or was replaced just now
+    return found
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:

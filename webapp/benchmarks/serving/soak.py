@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import psutil
 
 from webapp.benchmarks.serving.load import Load, post
+from webapp.benchmarks.serving.processes import Memory
 
 SHARE = 0.8
 # Enough to have a camera ready at each arrival.
@@ -64,28 +63,8 @@ def soak(
     processes: Callable[[], list[psutil.Process]],
 ) -> Soak:
     """Post at SHARE of ``capacity`` parts a second for so long, and watch the processes' memory."""
-    rate, over = SHARE * capacity, threading.Event()
-    found = Soak(Load(CAMERAS), rate)
-    begun = time.monotonic()
-
-    def watch() -> None:
-        while not over.wait(LOOK_EVERY):
-            found.memory.append((time.monotonic() - begun, _megabytes(processes())))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    found.load = post(url, images, CAMERAS, seconds, headers, rate=rate)
-    over.set()
-    watcher.join()
-    found.memory.append((time.monotonic() - begun, _megabytes(processes())))
-    return found
-
-
-def _megabytes(processes: Sequence[psutil.Process]) -> float:
-    total = 0.0
-    for process in processes:
-        try:
-            total += process.memory_info().rss / 2**20
-        except psutil.Error:
-            continue  # it was replaced just now
-    return total
+    rate = SHARE * capacity
+    with Memory(processes, every=LOOK_EVERY) as memory:
+        load = post(url, images, CAMERAS, seconds, headers, rate=rate)
+    memory.look()
+    return Soak(load, rate, memory.totals)

@@ -1,0 +1,53 @@
+"""HTTP client of the benches: posts images as multipart forms over one connection that it keeps."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+BOUNDARY = "second-look-bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer to one form, with its header Server-Timing. Without an answer: status 0 and the name of the error."""
+
+    status: int
+    content: bytes = b""
+    timing: str = ""
+    error: str = ""
+
+
+class FormClient:
+    """Client of one address, for one thread."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float) -> None:
+        address = urlsplit(url)
+        self._path = address.path
+        self._headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **headers}
+        self._connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=timeout)
+
+    def post(self, form: bytes) -> Reply:
+        """Post a form, read the whole answer and return it. After an error the next form opens a new connection."""
+        try:
+            self._connection.request("POST", self._path, form, self._headers)
+            with self._connection.getresponse() as response:
+                return Reply(response.status, response.read(), response.headers.get("Server-Timing", ""))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            return Reply(0, error=type(error).__name__)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def image_form(name: str, image: bytes) -> bytes:
+    """Return the multipart form of one image, as a camera sends it."""
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
