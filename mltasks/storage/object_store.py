@@ -22,6 +22,7 @@ from django.core.files.storage import storages
 from mltasks.storage import file_cache
 from mltasks.storage.scratch_folders import scratch
 from mltasks.storage.store_errors import StoreAway
+from mltasks.vision.serving.bundle import file_sha256
 
 if TYPE_CHECKING:  # imports boto
     from mltasks.storage.s3_bucket import Bucket
@@ -105,6 +106,13 @@ def patiently(step: Callable[[], T], patience: Sequence[float] | None = None) ->
             logger.warning("%s Trying again in %.0f s.", error, pause)
             time.sleep(pause)
     return step()
+
+
+def publish(name: str, path: Path, patience: Sequence[float] | None = None) -> None:
+    """Put a file into the shared versions, checked by its sha256. Raises StoreAway as ``patiently``."""
+    sha256 = file_sha256(path)
+    with path.open("rb") as file:
+        patiently(lambda: versions().put(name, file, sha256), patience)
 
 
 def withdraw(name: str) -> None:

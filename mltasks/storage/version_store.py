@@ -5,7 +5,6 @@ With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and nothin
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,13 +34,12 @@ def publish(name: str, patience: Sequence[float] | None = None) -> None:
     can fetch it. Raises StoreAway after four minutes of trying, or after the tries that ``patience`` allows."""
     if not object_store.is_shared():
         return
-    with object_store.scratch_for_versions() as folder, (folder / "packed").open("w+b") as file:
-        tar_archive.pack(Path(settings.VERSIONS_DIR) / name, file)
-        size = file.tell()
-        file.seek(0)
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        object_store.patiently(lambda: object_store.versions().put(_object(name), file, sha256), patience)
-    logger.info("Published %s: %.0f MB", name, size / 1e6)
+    with object_store.scratch_for_versions() as folder:
+        packed = folder / "packed"
+        with packed.open("wb") as file:
+            tar_archive.pack(Path(settings.VERSIONS_DIR) / name, file)
+        object_store.publish(_object(name), packed, patience)
+        logger.info("Published %s: %.0f MB", name, packed.stat().st_size / 1e6)
 
 
 def is_published(name: str) -> bool:

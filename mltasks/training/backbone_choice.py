@@ -11,7 +11,6 @@ from django.conf import settings
 from mltasks.models import BackboneRun, RegisteredModel
 from mltasks.storage import object_store
 from mltasks.storage.verified_fetch import fetch
-from mltasks.vision.serving.bundle import file_sha256
 from mltasks.vision.types import TrainConfig
 
 # Between a path and the hash that its file must have
@@ -63,9 +62,5 @@ def weights_at_hand(weights: str) -> str:
 def publish(name: str) -> None:
     """Put the backbone of that name below VERSIONS_DIR into the store, before its row names it. Raises StoreAway after
     four minutes of trying."""
-    if not object_store.is_shared():
-        return
-    path = Path(settings.VERSIONS_DIR) / name
-    sha256 = file_sha256(path)
-    with path.open("rb") as file:
-        object_store.patiently(lambda: object_store.versions().put(name, file, sha256))
+    if object_store.is_shared():
+        object_store.publish(name, Path(settings.VERSIONS_DIR) / name)
