@@ -9,3 +9,13 @@ class LabelingConfig(AppConfig):
     name = "labeling"
     verbose_name = "Labeling"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register which parts a person judges blind, and which model a person's pages show first."""
+        from inspection.products.blind_parts import set_blind_parts
+        from labeling.queue import queue_stats
+        from labeling.review import blinding
+        from mltasks.web.selection import set_first_model
+
+        set_blind_parts(blinding.judged_blind)
+        set_first_model(queue_stats.busiest_model)

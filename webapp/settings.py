@@ -187,13 +187,6 @@ RETENTION_DAYS = env.whole("RETENTION_DAYS", 0, 0, 36_500)
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
 
-# Who says what a product asks of its next champion
-PROMOTION_GATE = "inspection.promotion.gate_checks.lines"
-# Who says of which model a person's pages are at first
-FIRST_MODEL = "labeling.queue.queue_stats.busiest_model"
-# Who says which parts a person judges without seeing what the model says
-BLIND_PARTS = "labeling.review.blinding.judged_blind"
-
 # Celery: a message is only a hint, rows are the truth.
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None

@@ -1,21 +1,28 @@
 """Parts that a person judges blind: what the model says of them is hidden from this person until the verdict.
 
-The floor above knows the claims; the setting ``BLIND_PARTS`` names its function.
+The floor above knows the claims: ``LabelingConfig.ready`` registers the function that reads them with
+``set_blind_parts``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils.module_loading import import_string
+
+BlindParts = Callable[[User], set[UUID]]
+_blind_parts: list[BlindParts] = []
+
+
+def set_blind_parts(find: BlindParts) -> None:
+    """Register the function that finds the parts a person judges blind."""
+    _blind_parts[:] = [find]
 
 
 def blind_parts(user: object) -> set[UUID]:
     """Return the inspections whose model output is hidden from this user; none for a station or a stranger."""
     if not isinstance(user, User):
         return set()
-    return cast(Callable[[User], set[UUID]], import_string(settings.BLIND_PARTS))(user)
+    (find,) = _blind_parts
+    return find(user)

@@ -1,6 +1,7 @@
 """What a product asks of a version before it may score, line by line: every door to a promotion asks here.
 
-What is asked stands on the floor above, beside the product's costs; the setting ``PROMOTION_GATE`` names who answers.
+The criteria belong to the product, on the floor above: ``InspectionConfig.ready`` registers the function that evaluates
+them with ``set_gate``.
 """
 
 from __future__ import annotations
@@ -8,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from mltasks.models import ModelVersion
@@ -61,12 +60,19 @@ class GateClosed(Refusal):
         super().__init__(_("The promotion policy does not let it pass. {said}").format(said=said))
 
 
+GateFunction = Callable[[ModelVersion, ModelVersion | None, User | None], list[Line]]
+_gate_functions: list[GateFunction] = []
+
+
+def set_gate(evaluate: GateFunction) -> None:
+    """Register the function that evaluates every promotion."""
+    _gate_functions[:] = [evaluate]
+
+
 def lines(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> list[Line]:
     """Every line, asked or not, of a promotion over that champion by that person (None: a command or the night)."""
-    answer = cast(
-        Callable[[ModelVersion, ModelVersion | None, User | None], list[Line]], import_string(settings.PROMOTION_GATE)
-    )
-    return answer(version, champion, by)
+    (gate_function,) = _gate_functions
+    return gate_function(version, champion, by)
 
 
 def state(found: Sequence[Line]) -> State:

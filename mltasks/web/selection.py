@@ -8,13 +8,10 @@ The registered model, and so the product, that a person's pages are about: by th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from django.utils.module_loading import import_string
 
 from mltasks.models import ModelVersion, RegisteredModel
 
@@ -25,13 +22,20 @@ def version_of(model: str, number: int) -> ModelVersion:
 
 
 PARAMETER = "product"
+FirstModel = Callable[[User], RegisteredModel | None]
+_first_models: list[FirstModel] = []
+
+
+def set_first_model(choose: FirstModel) -> None:
+    """Register the function that chooses the model a person's pages show first."""
+    _first_models[:] = [choose]
 
 
 def chosen_model(request: HttpRequest) -> RegisteredModel | None:
     """Return the model that ``?product=`` names, else the one of the session; None without any.
 
-    A session that has none begins with the model that ``FIRST_MODEL`` names, else with the first. The choice is
-    remembered for the pages that follow. Raises Http404 for a name of no model.
+    A session that has none begins with the model of the function that ``set_first_model`` registered, else with the
+    first. The choice is remembered for the pages that follow. Raises Http404 for a name of no model.
     """
     if asked := request.GET.get(PARAMETER):
         chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=asked)
@@ -54,6 +58,6 @@ def _remembered(request: HttpRequest) -> RegisteredModel | None:
 
 
 def _first(request: HttpRequest) -> RegisteredModel | None:
-    busiest = cast(Callable[[User], RegisteredModel | None], import_string(settings.FIRST_MODEL))
-    chosen = busiest(request.user) if isinstance(request.user, User) else None
+    (choose,) = _first_models
+    chosen = choose(request.user) if isinstance(request.user, User) else None
     return chosen or RegisteredModel.objects.first()
