@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mltasks.registry.registry.bundle.verify", lambda *_: None)
-    monkeypatch.setattr("mltasks.registry.registry.version_files.at_hand", lambda _: None)
+    monkeypatch.setattr("mltasks.registry.registry.version_store.at_hand", lambda _: None)
     monkeypatch.setattr("mltasks.runs.dispatch.send", lambda *_: True)
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions here are rows alone; `tests/mltasks/test_promoting.py` has real files."""
     monkeypatch.setattr("mltasks.registry.registry.bundle.verify", lambda *_: None)
-    monkeypatch.setattr("mltasks.registry.registry.version_files.at_hand", lambda _: None)
+    monkeypatch.setattr("mltasks.registry.registry.version_store.at_hand", lambda _: None)
 
 
 NOTHING = {"gate_replay": False, "gate_champion_recall": False, "gate_cost": False}
