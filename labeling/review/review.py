@@ -54,7 +54,7 @@ def resolve(
             seconds=(held.now - held.created_at).total_seconds(),  # type: ignore[attr-defined]  # annotated
             shown_seconds=shown_seconds,
         )
-        label = Label.objects.create(
+        label = Label(
             inspection=part,
             verdict=verdict,
             defect_type=recheck_resolution.kept_type(again, (verdict, kind)),
@@ -64,13 +64,7 @@ def resolve(
             reviewer=held.reviewer,
             comment=comment,
         )
-        holdout.draw(part.product, [part])
-        if again is None:
-            double_review.draw(part, label, held.reviewer)
-        else:
-            recheck_resolution.answer(again, label)
-        _settle(part)
-        return label
+        return _record_label(label, answered=again)
 
 
 def correct(
@@ -96,7 +90,7 @@ def correct(
         answered = recheck_resolution.answered_by_correction(again, by)
         if standing and same and answered is None:
             return standing
-        label = Label.objects.create(
+        label = Label(
             inspection=part,
             verdict=verdict,
             defect_type=kind,
@@ -105,13 +99,7 @@ def correct(
             reviewer=by,
             comment=comment,
         )
-        holdout.draw(part.product, [part])
-        if answered is not None:
-            recheck_resolution.answer(answered, label)
-        elif again is not None:
-            recheck_resolution.replace(again, label)
-        _settle(part)
-        return label
+        return _record_label(label, answered=answered, replaced=again)
 
 
 def overrule(
@@ -204,6 +192,27 @@ def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
         said = _("This claim was resolved as {verdict} before; take that label back to change it.")
         raise ClaimLost(said.format(verdict=earlier.verdict))
     return earlier.label
+
+
+def _record_label(label: Label, *, answered: Recheck | None, replaced: Recheck | None = None) -> Label:
+    """Save a person's label and update all that follows from it. Hold the part's lock.
+
+    1. Assign the part to the holdout or not.
+    2. Close the recheck that the label answers, or update the recheck whose label it replaces. Sample a review
+       without a recheck for a second review.
+    3. Mark the part resolved.
+    """
+    label.save(force_insert=True)
+    part = label.inspection
+    holdout.draw(part.product, [part])
+    if answered is not None:
+        recheck_resolution.answer(answered, label)
+    elif replaced is not None:
+        recheck_resolution.replace(replaced, label)
+    elif label.review is not None:
+        double_review.draw(part, label, label.review.reviewer)
+    _settle(part)
+    return label
 
 
 def _settle(part: Inspection) -> None:
