@@ -13,7 +13,7 @@ from inspection.api.inspections import Intake, replay_header
 from inspection.api.openapi import IDEMPOTENCY_REPLAYED, idempotency_key
 from inspection.api.serializers import BatchAnswerSerializer, InspectionSerializer
 from inspection.api.throttles import StationThrottle
-from inspection.intake import batch_intake
+from inspection.intake import batch_intake, intake
 from inspection.requests.batch_uploads import KEY_LENGTH, read_batch
 from inspection.requests.form_serializers import BatchFormSerializer
 from inspection.scoring import request_timing
@@ -36,26 +36,26 @@ class InspectionBatch(Intake):
         error with `code` and `detail`, in the order in which they were sent; a bad image fails alone."""
         with request_timing.noted() as self._taken:
             with request_timing.step(request_timing.RECEIVE):
-                uploads = read_batch(request)
+                submissions = read_batch(request, self.station)
             for throttle in self._asked:
-                throttle.charge(len(uploads) - 1)
-            taken = list(batch_intake.take_each(uploads, self.received))
-        headers = replay_header([one.inspection for one in taken])
-        return Response({"results": [self._answer(one) for one in taken]}, headers=headers)
+                throttle.charge(len(submissions) - 1)
+            results = list(batch_intake.receive_each(submissions, intake.receive))
+        headers = replay_header([result.inspection for result in results])
+        return Response({"results": [self._answer(result) for result in results]}, headers=headers)
 
     def get_throttles(self) -> list[Any]:
         """Those that let this request in: an image of it counts as much as one that comes alone."""
         self._asked = [StationThrottle()]
         return list(self._asked)
 
-    def _answer(self, one: batch_intake.Taken) -> dict[str, Any]:
-        if one.inspection is not None:
-            part = one.inspection
+    def _answer(self, result: batch_intake.BatchResult) -> dict[str, Any]:
+        if result.inspection is not None:
+            part = result.inspection
             shown = InspectionSerializer(part).data
-            return {"file": one.title, "status": 201, "replayed": part.replayed, "inspection": shown}
-        assert one.trouble is not None  # noqa: S101 (one or the other)
-        answer = handle(one.trouble, {})
+            return {"file": result.filename, "status": 201, "replayed": part.replayed, "inspection": shown}
+        assert result.trouble is not None  # noqa: S101 (one or the other)
+        answer = handle(result.trouble, {})
         if answer is None:
-            raise one.trouble
-        said = {"file": one.title, "status": answer.status_code, "error": answer.data}
+            raise result.trouble
+        said = {"file": result.filename, "status": answer.status_code, "error": answer.data}
         return said | ({"retry_after": int(answer["Retry-After"])} if "Retry-After" in answer else {})

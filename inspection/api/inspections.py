@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404, HttpRequest
@@ -25,12 +25,11 @@ from inspection.api.permissions import IsStation, SeesInspections
 from inspection.api.serializers import HistoryFilterSerializer, InspectionSerializer, PredictionSerializer
 from inspection.api.throttles import StationThrottle
 from inspection.intake import admission, intake
-from inspection.intake.submission import Upload
-from inspection.models import Inspection, InspectionQuerySet, Verdict
+from inspection.models import Inspection, InspectionQuerySet, Station, Verdict
 from inspection.products.blind_parts import blind_parts
 from inspection.requests.form_serializers import ImageFormSerializer, PartFormSerializer
 from inspection.requests.parsers import MultiPartParser
-from inspection.requests.uploads import read_upload
+from inspection.requests.uploads import read_submission
 from inspection.scoring import request_timing
 
 AUTHENTICATION = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
@@ -80,24 +79,16 @@ class Intake(APIView):
         return answer
 
     def take(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
-        """Read the upload and hand it to intake. Raises the refusals of both."""
+        """Read the submission and hand it to intake. Raises the refusals of both."""
         with request_timing.noted() as self._taken:
             with request_timing.step(request_timing.RECEIVE):
-                upload = read_upload(request, form)
-            return self.received(upload, arrived=self.arrived)
+                submission = read_submission(request, form, self.station, self.arrived)
+            return intake.receive(submission)
 
-    def received(self, upload: Upload, arrived: float | None = None) -> Inspection:
-        """Hand one image of the station to intake. Raises its refusals."""
-        return intake.receive(
-            upload.image,
-            station=station_of(self.request),
-            part_id=upload.part_id,
-            captured_at=upload.captured_at,
-            metadata=upload.metadata,
-            idempotency_key=upload.idempotency_key,
-            title=upload.title,
-            arrived=arrived,
-        )
+    @property
+    def station(self) -> Station:
+        """Return the station that sent the request: IsStation lets nobody else in."""
+        return cast(Station, station_of(self.request))
 
 
 class InspectionCollection(Intake, ListAPIView[Inspection]):

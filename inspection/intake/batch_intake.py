@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import InterfaceError, OperationalError
 
-from inspection.intake.submission import Upload
+from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
@@ -16,10 +17,10 @@ Away = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of one image of a batch: its inspection, or why there is none."""
+class BatchResult:
+    """Result of one image of a batch: its inspection, or why there is none."""
 
-    title: str
+    filename: str
     inspection: Inspection | None = None
     trouble: Exception | None = None
 
@@ -31,23 +32,27 @@ class NotTried(Refusal):
     status = 503
 
 
-def take_each(uploads: Iterable[Upload], take: Callable[[Upload], Inspection]) -> Iterator[Taken]:
-    """Take one after the other. Refused images are told, never raised; once the database is away no other is tried.
+def receive_each(
+    submissions: Iterable[Submission], receive: Callable[[Submission], Inspection]
+) -> Iterator[BatchResult]:
+    """Receive one after the other. Refused images are told, never raised; once the database is away no other is tried.
 
     Faults of ours are raised: what was taken before is stored, and the same keys give its answers again.
     """
     away = False
-    for upload in uploads:
+    for submission in submissions:
+        name = submission.filename
         if away:
-            yield Taken(upload.title, trouble=not_tried())
+            yield BatchResult(name, trouble=not_tried())
             continue
         try:
-            yield Taken(upload.title, take(upload))
+            # The wait for the images before it is no latency of this one.
+            yield BatchResult(name, receive(replace(submission, arrived=time.perf_counter())))
         except (Refusal, ImageError) as trouble:
-            yield Taken(upload.title, trouble=trouble)
+            yield BatchResult(name, trouble=trouble)
         except Away:
             away = True
-            yield Taken(upload.title, trouble=not_tried())
+            yield BatchResult(name, trouble=not_tried())
 
 
 def not_tried() -> NotTried:

@@ -1,4 +1,4 @@
-"""A multipart request with many images read into uploads, all of them in files: none of it grows the process."""
+"""A multipart request with many images read into submissions, all of them in files: none of it grows the process."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from inspection.intake.part_metadata import METADATA_DEPTH, read_json
-from inspection.intake.submission import Upload
+from inspection.intake.submission import Submission
+from inspection.models import Station
 from inspection.refusals import InvalidRequest
 from inspection.requests.form_serializers import MOST_IMAGES, BatchFormSerializer, SaidOfPartSerializer
-from inspection.requests.uploads import check_length, idempotency_key, read_strictly, upload_of
+from inspection.requests.uploads import build_submission, check_length, idempotency_key, read_strictly
 
 ON_DISK = 1  # byte in memory: files above it lie on disk
 # Room for the image's number behind the key
 KEY_LENGTH = 196
 
 
-def read_batch(request: Request) -> list[Upload]:
+def read_batch(request: Request, station: Station) -> list[Submission]:
     """The images in the order of their fields ``file``, each with what the field ``parts`` says of it. Raises the
     refusals of a request that is no batch; of its images none is looked at yet."""
     key = idempotency_key(request)
@@ -35,7 +36,7 @@ def read_batch(request: Request) -> list[Upload]:
     said = _said(request, len(files))
     # The same batch again: each image finds its own first answer.
     keys = [None if key is None else f"{key}:{number}" for number in range(len(files))]
-    return [upload_of(*one) for one in zip(files, said, keys, strict=True)]
+    return [build_submission(*one, station) for one in zip(files, said, keys, strict=True)]
 
 
 def _said(request: Request, count: int) -> list[Mapping[str, Any]]:

@@ -1,9 +1,10 @@
-"""A multipart request read into an image and what is said of it, never more of it than an image may have."""
+"""A multipart request read into a submission, never more of it than an image may have."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
@@ -11,7 +12,8 @@ from django.core.files.uploadedfile import UploadedFile
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
-from inspection.intake.submission import Upload
+from inspection.intake.submission import Submission
+from inspection.models import Station
 from inspection.refusals import InvalidImage, InvalidRequest, LengthRequired
 from inspection.requests.form_reader import LimitedUpload, fields_of, refuse_in_address, too_large
 from inspection.requests.form_serializers import ImageFormSerializer
@@ -19,15 +21,17 @@ from inspection.requests.form_serializers import ImageFormSerializer
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-def read_upload(request: Request, form_class: type[ImageFormSerializer]) -> Upload:
+def read_submission(
+    request: Request, form_class: type[ImageFormSerializer], station: Station, arrived: float
+) -> Submission:
     """Read the body. Raises the refusals of the contract, before the body is read where its length already says so."""
     key = idempotency_key(request)
     check_length(request, settings.MAX_IMAGE_BYTES)
     read_strictly(request, form_class, settings.MAX_IMAGE_BYTES, settings.FILE_UPLOAD_MAX_MEMORY_SIZE)
     form = form_class(data=request.data)
     form.is_valid(raise_exception=True)
-    said: dict[str, Any] = form.validated_data
-    return upload_of(said["file"], said, key)
+    fields: dict[str, Any] = form.validated_data
+    return replace(build_submission(fields["file"], fields, key, station), arrived=arrived)
 
 
 def read_strictly(request: Request, form_class: type[Serializer[Any]], most: int, in_memory: int) -> None:
@@ -37,15 +41,19 @@ def read_strictly(request: Request, form_class: type[Serializer[Any]], most: int
     request._request.upload_handlers = [LimitedUpload(request._request, fields, most, in_memory)]
 
 
-def upload_of(file: UploadedFile[bytes], said: Mapping[str, Any], key: str | None) -> Upload:
-    """One image with what a checked form says of its part."""
-    return Upload(
+def build_submission(
+    file: UploadedFile[bytes], fields: Mapping[str, Any], key: str | None, station: Station
+) -> Submission:
+    """Return one image of the station with the metadata of a checked form."""
+    return Submission(
         image=cast(BinaryIO, file.file),
-        title=file.name or "",
-        part_id=said.get("part_id", ""),
-        captured_at=said.get("captured_at"),
-        metadata=said.get("metadata", {}),
-        idempotency_key=key,
+        product=station.product,
+        station=station,
+        filename=file.name or "",
+        part_id=fields.get("part_id", ""),
+        captured_at=fields.get("captured_at"),
+        metadata=fields.get("metadata", {}),
+        idempotency_key=key or "",
     )
 
 

@@ -22,6 +22,7 @@ from inspection.scoring import part_embeddings, scoring_lease
 from inspection.scoring.request_timing import DATABASE, DECODE, SCORE, step
 from mltasks.models import ModelVersion
 from mltasks.registry import fallback, registry
+from mltasks.registry.fallback import ServingVersion
 from mltasks.vision.data import decoding
 from mltasks.vision.serving import heatmaps
 from mltasks.vision.types import InputSize, Scores
@@ -34,21 +35,14 @@ UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
-class Champion:
-    """What will score a product's next part: its version, and what that version sees of an image; None
-    where there is none or it can't be loaded."""
+class DecodedImage:
+    """Image that intake decoded for the serving version, and when the request arrived (``time.perf_counter``).
 
-    version: ModelVersion | None
-    size: InputSize | None
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What intake has in memory: the image decoded for this champion, and when the request arrived
-    (``time.perf_counter``)."""
+    ``serving`` is None without a champion, and where its loading failed: then ``score`` loads it once more.
+    """
 
     loaded: decoding.Loaded
-    champion: Champion
+    serving: ServingVersion | None
     arrived: float
 
 
@@ -64,7 +58,7 @@ class Outcome:
     space: str = ""
 
 
-def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
+def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspection:
     """Score a leased part and write its verdict; after MAX_ATTEMPTS it goes to a person as ``scoring_failed``.
 
     Whoever lost the lease meanwhile writes nothing; the row is then returned as it is, perhaps still pending. Raises
@@ -73,7 +67,7 @@ def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
     while inspection.attempt <= Inspection.MAX_ATTEMPTS:
         try:
             with scoring_lease.renewed(inspection):
-                outcome = _outcome(inspection, frame)
+                outcome = _outcome(inspection, decoded)
         except DatabaseTrouble:
             raise
         except Exception as error:
@@ -82,39 +76,48 @@ def score(inspection: Inspection, frame: Frame | None = None) -> Inspection:
             if not _record_failure(inspection, error):
                 return _as_it_is(inspection)
         else:
-            return _write(inspection, outcome, frame)
-    return _write(inspection, Outcome(routing.SCORING_FAILED), frame)
+            return _write(inspection, outcome, decoded)
+    return _write(inspection, Outcome(routing.SCORING_FAILED), decoded)
 
 
-def champion(product: Product) -> Champion:
-    """Look up what will score, so that the image is decoded once and for it."""
-    with step(DATABASE):
-        version = registry.champion(product.registered_model)
-    if version is None:
-        return Champion(None, None)
+def try_load_serving_version(product: Product) -> ServingVersion | None:
+    """Load the version that scores, so that the image is decoded once and for it; None where loading fails.
+
+    Raises ``django.db.Error`` when the database is away.
+    """
     try:
-        with step(SCORE):  # loading it, once a process
-            found = fallback.ready(version)
-        return Champion(found.version, found.scorer.input_size)
+        return _load_serving_version(product)
+    except DatabaseTrouble:
+        raise
     except Exception:
-        # Only a hint for decoding: scoring meets the same error and records it.
-        logger.debug("%s can't be loaded.", version, exc_info=True)
-        return Champion(version, None)
+        # Scoring meets the same error and records it.
+        logger.debug("The champion of %s can't be loaded.", product, exc_info=True)
+        return None
 
 
-def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
+def _load_serving_version(product: Product) -> ServingVersion | None:
+    with step(DATABASE):
+        champion = registry.champion(product.registered_model)
+    if champion is None:
+        return None
+    with step(SCORE):  # loading it, once a process
+        return fallback.load_serving_version(champion)
+
+
+def _outcome(inspection: Inspection, decoded: DecodedImage | None) -> Outcome:
     product = inspection.product
     draw = routing.audit_draw(inspection.pk)
-    version = frame.champion.version if frame else registry.champion(product.registered_model)
-    if version is None:
+    serving = decoded.serving if decoded and decoded.serving else _load_serving_version(product)
+    if serving is None:
         with step(DECODE):
-            loaded = frame.loaded if frame else image_files.load_image(inspection, UNSCORED_SIZE)
+            loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
         return Outcome(routing.no_model(damaged=bool(loaded.damage)))
-    version, scorer = fallback.ready(version)
+    version, scorer = serving
     # The bands are those of the version that scores.
     policy = policy_of(product, version)
     with step(DECODE):
-        loaded, size = _loaded(inspection, frame, scorer.input_size), scorer.input_size
+        size = scorer.input_size
+        loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
         pixels = loaded.array(size)
     with step(SCORE):
         scores, found, embedding = scorer.look(pixels)
@@ -123,17 +126,11 @@ def _outcome(inspection: Inspection, frame: Frame | None) -> Outcome:
     return Outcome(decision, version, scores, packed, embedding, scorer.space)
 
 
-def _loaded(inspection: Inspection, frame: Frame | None, size: InputSize) -> decoding.Loaded:
-    if frame is not None and frame.champion.size == size:
-        return frame.loaded
-    return image_files.load_image(inspection, size)
-
-
-def _write(inspection: Inspection, outcome: Outcome, frame: Frame | None) -> Inspection:
+def _write(inspection: Inspection, outcome: Outcome, decoded: DecodedImage | None) -> Inspection:
     fields = _decided(outcome) | {
         "attempt": min(inspection.attempt, Inspection.MAX_ATTEMPTS),
         "decided_at": timezone.now(),
-        "latency_ms": _latency_ms(inspection, frame),
+        "latency_ms": _latency_ms(inspection, decoded),
     }
     with step(DATABASE):
         if outcome.decision.verdict == Verdict.REVIEW:
@@ -174,9 +171,9 @@ def _decided(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _latency_ms(inspection: Inspection, frame: Frame | None) -> float:
-    if frame is not None:
-        return (time.perf_counter() - frame.arrived) * 1000
+def _latency_ms(inspection: Inspection, decoded: DecodedImage | None) -> float:
+    if decoded is not None:
+        return (time.perf_counter() - decoded.arrived) * 1000
     return (timezone.now() - inspection.received_at).total_seconds() * 1000
 
 

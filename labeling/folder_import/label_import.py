@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from inspection.images import image_files
-from inspection.intake import intake
-from inspection.models import Inspection, Product, Verdict
+from inspection.intake import image_import
+from inspection.intake.submission import Submission
+from inspection.models import Product, Verdict
 from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.datasets import holdout
 from labeling.folder_import import earlier_labels, folder_bit_depth
@@ -233,14 +234,10 @@ def _overrule(batch: _Batch, earlier: EarlierLabels, pair: VerdictPair) -> None:
 def _stored(batch: _Batch, entry: Entry, verdict: str, name: str) -> Label:
     """Store the file and record its part; return the label to write with it."""
     with _opened(entry) as image:
-        part = intake.receive(
-            image,
-            product=batch.run.product,
-            uploaded_by=batch.run.reviewer,
-            source=Inspection.Source.IMPORT,
-            title=readable(entry.path.name),
-            bit_depth=batch.run.summary.bit_depth,
+        submission = Submission(
+            image, batch.run.product, uploaded_by=batch.run.reviewer, filename=readable(entry.path.name)
         )
+        part = image_import.import_image(submission, folder_bit_depth=batch.run.summary.bit_depth)
     return Label(
         inspection=part,
         verdict=verdict,

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 AGAIN_AFTER = 30.0
 
 
-class Ready(NamedTuple):
-    """Who scores, and with what."""
+class ServingVersion(NamedTuple):
+    """Version that scores, with its loaded scorer."""
 
     version: ModelVersion
     scorer: Scorer
@@ -62,18 +62,18 @@ _damaged = _Damaged()
 forget = _damaged.forget
 
 
-def ready(champion: ModelVersion) -> Ready:
+def load_serving_version(champion: ModelVersion) -> ServingVersion:
     """The champion, or where its files are damaged the last champion before it whose files are whole. A version that
     was rolled back from never stands in.
 
     Raises BundleCorrupt, the champion's, when none is, and StoreAway when a bucket has the files that can't be reached.
     """
     try:
-        return Ready(champion, _damaged.scorer(champion))
+        return ServingVersion(champion, _damaged.scorer(champion))
     except BundleCorrupt:
         for former in former_champions(champion.model_id):
             try:
-                return Ready(former, _damaged.scorer(former))
+                return ServingVersion(former, _damaged.scorer(former))
             except BundleCorrupt:
                 continue
         raise

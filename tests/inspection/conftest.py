@@ -15,6 +15,7 @@ from django.test import Client
 
 from inspection.images import thumbnail_queue
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
@@ -83,8 +84,9 @@ def receive(station: Station) -> Receive:
     """Intake without HTTP."""
 
     def call(content: bytes | None = None, **options: Any) -> Inspection:
-        owner = {} if "product" in options else {"station": station}
-        return intake.receive(io.BytesIO(jpeg() if content is None else content), **owner, **options)
+        owner = {} if "product" in options else {"product": station.product, "station": station}
+        image = io.BytesIO(jpeg() if content is None else content)
+        return intake.receive(Submission(image, **owner, **options))
 
     return call
 

@@ -24,20 +24,22 @@ def main(step: str, file: str) -> None:
 
     django.setup()
     from inspection.intake import intake
+    from inspection.intake.submission import Submission
     from inspection.models import Inspection, Station
     from inspection.scoring import scoring, scoring_lease
 
     if step == "while the file is written":
         os.fsync = die
     elif step == "between the file and the row":
-        intake._record = die
+        intake._insert = die
     elif step == "between the row and the score":
         scoring._outcome = die
     elif step == "in the sweeper":
         scoring._outcome = die
         scoring.score(scoring_lease.take(Inspection.objects.all()) or sys.exit("nothing to score"))
     with Path(file).open("rb") as image:
-        intake.receive(image, station=Station.objects.get(), idempotency_key="crash-1")
+        station = Station.objects.get()
+        intake.receive(Submission(image, station.product, station, idempotency_key="crash-1"))
 
 
 if __name__ == "__main__":

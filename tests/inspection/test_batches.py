@@ -85,15 +85,15 @@ def test_the_same_batch_again_finds_its_answers(sender: Sender) -> None:
 
 
 def test_what_follows_a_lost_database_is_told_and_not_tried(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    record, calls = intake._record, []
+    insert, calls = intake._insert, []
 
-    def goes_away(*args: Any) -> Inspection:
+    def goes_away(*args: Any, **fields: Any) -> Inspection:
         calls.append(args)
         if len(calls) == 2:
             raise OperationalError("server closed the connection on host db-7")
-        return record(*args)
+        return insert(*args, **fields)
 
-    monkeypatch.setattr(intake, "_record", goes_away)
+    monkeypatch.setattr(intake, "_insert", goes_away)
     answer = send(sender, three())
 
     results = answer.json()["results"]

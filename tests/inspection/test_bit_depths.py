@@ -132,7 +132,7 @@ def test_fingerprints_are_taken_by_the_same_depth(receive: Receive) -> None:
 def test_a_dashboards_upload_is_read_by_the_widest_of_the_stations(receive: Receive, station: Station) -> None:
     Station.objects.update(bit_depth=12)
 
-    row = receive(frame(12, peak=60), product=station.product, source=Inspection.Source.UPLOAD)
+    row = receive(frame(12, peak=60), product=station.product)
 
     assert row.bit_depth == 12
 

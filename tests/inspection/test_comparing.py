@@ -15,6 +15,8 @@ from django.utils import timezone
 from PIL import Image
 
 from inspection.images import image_files
+from inspection.intake.image_import import import_image
+from inspection.intake.submission import Submission
 from inspection.models import Fingerprint, Inspection, Product
 from inspection.products import queue_ranking
 from inspection.scoring import near_duplicates, score_recovery
@@ -89,7 +91,7 @@ def test_a_part_like_a_settled_one_repeats_it(receive: Receive, product: Product
 
 def test_a_part_like_an_imported_one_repeats_it(receive: Receive, product: Product) -> None:
     for seed in range(10):
-        receive(photo(seed), source=Inspection.Source.IMPORT, product=product)
+        import_image(Submission(io.BytesIO(photo(seed)), product))
     again = receive(photo(3, 1))
     near_duplicates.compare(product)
     assert judged(again) == 1.0

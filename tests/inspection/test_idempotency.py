@@ -10,6 +10,8 @@ import pytest
 from django.db import connection
 
 from inspection.intake import intake
+from inspection.intake.image_import import import_image
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product
 from inspection.products.stations import create_station
 from inspection.scoring import scoring
@@ -75,18 +77,20 @@ def test_it_answers_in_progress_while_the_first_is_scored(
 @pytest.mark.django_db(transaction=True)
 def test_of_two_requests_at_once_one_makes_the_row(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(2, timeout=20)
-    record = intake._record
+    insert = intake._insert
 
-    def record_together(*arguments: Any) -> Inspection:
+    def insert_together(*arguments: Any, **fields: Any) -> Inspection:
         together.wait()  # both have looked, and found no earlier row
-        return record(*arguments)
+        return insert(*arguments, **fields)
 
-    monkeypatch.setattr(intake, "_record", record_together)
+    monkeypatch.setattr(intake, "_insert", insert_together)
     ends: list[str] = []
 
     def send() -> None:
         try:
-            made = intake.receive(io.BytesIO(jpeg()), station=sender.station, idempotency_key="shot-17")
+            station = sender.station
+            submission = Submission(io.BytesIO(jpeg()), station.product, station, idempotency_key="shot-17")
+            made = intake.receive(submission)
             ends.append(str(made.pk))
         except intake.InProgress:
             ends.append("in progress")
@@ -105,8 +109,8 @@ def test_of_two_requests_at_once_one_makes_the_row(sender: Sender, monkeypatch: 
 
 
 def test_an_imported_file_is_one_inspection_of_its_product(receive: Receive, product: Product) -> None:
-    first = receive(product=product, source=Inspection.Source.IMPORT, title="good/1.jpg")
-    second = receive(product=product, source=Inspection.Source.IMPORT, title="good/1.jpg")
+    first = import_image(Submission(io.BytesIO(jpeg()), product, filename="good/1.jpg"))
+    second = import_image(Submission(io.BytesIO(jpeg()), product, filename="good/1.jpg"))
     assert first.pk == second.pk
     assert (first.state, first.verdict, first.source) == ("imported", None, "import")
     assert receive().pk != first.pk, "A station may send an imported part like any other."

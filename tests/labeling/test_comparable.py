@@ -14,7 +14,8 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from inspection.intake import intake
+from inspection.intake.image_import import import_image
+from inspection.intake.submission import Submission
 from inspection.models import Embedding, Inspection, Product
 from inspection.scoring import part_embeddings
 from labeling.models import Label
@@ -72,7 +73,7 @@ def imported(product: Product, count: int, verdict: str = "FAIL") -> list[Inspec
         noise = np.random.default_rng(Inspection.objects.count()).integers(0, 255, (40, 40, 3), np.uint8)
         Image.fromarray(noise).save(stream, "PNG")
         stream.seek(0)
-        parts.append(intake.receive(stream, product=product, source=Inspection.Source.IMPORT, title="a.png"))
+        parts.append(import_image(Submission(stream, product, filename="a.png")))
     source = Label.Source.IMPORT
     Label.objects.bulk_create(Label(inspection=part, verdict=verdict, source=source) for part in parts)
     return parts

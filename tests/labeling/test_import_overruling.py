@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product
 from labeling.datasets import datasets
 from labeling.folder_import.label_import import ImportSummary, import_images
@@ -33,7 +34,7 @@ def image(tmp_path: Path) -> Path:
 def sent(product: Product, image: Path) -> Inspection:
     """The same bytes, as a photo that waits for a person."""
     with image.open("rb") as file:
-        return intake.receive(file, product=product, source=Inspection.Source.UPLOAD, title="photo.png")
+        return intake.receive(Submission(file, product, filename="photo.png"))
 
 
 def run(image: Path, *arguments: str) -> None:
@@ -102,7 +103,7 @@ def test_it_overrules_what_people_said_of_imported_parts_and_of_each_copy(
     import_images(product, image.parents[1])
     imported = Inspection.objects.get()
     with image.open("rb") as file:
-        copy = intake.receive(file, product=product, source=Inspection.Source.UPLOAD, title="copy.png")
+        copy = intake.receive(Submission(file, product, filename="copy.png"))
     for part in (imported, copy):
         review.correct(part, by=ada, verdict="FAIL")
     assert import_images(product, image.parents[1]).already == 1 and targets(product) == [DEFECT]

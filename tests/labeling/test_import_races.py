@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from PIL import Image
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from labeling.datasets import datasets
 from labeling.folder_import import label_import
@@ -60,7 +61,7 @@ def test_a_verdict_and_an_import_at_once_leave_the_persons_word(tmp_path: Path) 
         path = tmp_path / "good" / f"{number}.png"
         Image.new("L", (16, 16), number).save(path)
         with path.open("rb") as image:
-            parts.append(intake.receive(image, product=product, source=Inspection.Source.UPLOAD))
+            parts.append(intake.receive(Submission(image, product)))
     ada = make_person("ada")
 
     def judge() -> None:

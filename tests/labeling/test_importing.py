@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from inspection.intake import intake
+from inspection.intake import image_import
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product
 from inspection.refusals import DiskFull
 from labeling.datasets import datasets
@@ -95,15 +95,15 @@ def test_another_product_imports_the_same_files_for_itself(product: Product, fol
 
 def test_an_import_that_was_cut_off_goes_on(product: Product, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_import, "BATCH", 2)
-    receive = intake.receive
+    import_image = image_import.import_image
 
-    def full_at_the_last(image: io.BufferedReader, **fields: object) -> Inspection:
-        if fields["title"] == "four.png":
+    def full_at_the_last(submission: Submission, *, folder_bit_depth: int) -> Inspection:
+        if submission.filename == "four.png":
             raise DiskFull("The disk is full.")
-        return receive(image, **fields)  # type: ignore[arg-type]
+        return import_image(submission, folder_bit_depth=folder_bit_depth)
 
     with monkeypatch.context() as patch:
-        patch.setattr(intake, "receive", full_at_the_last)
+        patch.setattr(image_import, "import_image", full_at_the_last)
         with pytest.raises(DiskFull):
             import_images(product, folder)
     # The first batch stayed, and of the broken one nothing: no part is without its label.

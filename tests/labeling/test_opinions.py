@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Station
 from inspection.refusals import CannotScore
 from inspection.replay.rescoring import score_with
@@ -30,7 +31,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
 def decided(product: Product, make_version: MakeVersion) -> Inspection:
     make_version(product, champion=True)
     station = Station.objects.create(product=product, name="line-1")
-    part = intake.receive(io.BytesIO(photos()[1]), station=station, part_id="P-1")
+    part = intake.receive(Submission(io.BytesIO(photos()[1]), product, station, part_id="P-1"))
     make_version(product)
     return part
 

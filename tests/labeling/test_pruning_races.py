@@ -23,6 +23,7 @@ from django.utils import timezone
 from inspection.images import image_files, image_locks, image_removal
 from inspection.images.image_removal import FOLDERS, Freed, sweep_folder
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, RemovedParts, Station
 from inspection.products.stations import create_station
 from labeling.history import retention
@@ -48,7 +49,7 @@ def station(product: Product) -> Station:
 
 
 def receive(content: bytes, station: Station) -> Inspection:
-    return intake.receive(io.BytesIO(content), station=station)
+    return intake.receive(Submission(io.BytesIO(content), station.product, station))
 
 
 def sweep_all() -> Freed:
@@ -81,14 +82,14 @@ def test_a_file_removed_between_its_storing_and_its_row_is_stored_again(
     product: Product, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = old_part(product, content=jpeg())
-    record = intake._record
+    insert = intake._insert
 
-    def after_the_pruning(*of_the_part: Any) -> Inspection:
+    def after_the_pruning(*of_the_part: Any, **fields: Any) -> Inspection:
         at_once([partial(pruned, product)])
         assert files(old.image_sha256) == []
-        return record(*of_the_part)
+        return insert(*of_the_part, **fields)
 
-    monkeypatch.setattr(intake, "_record", after_the_pruning)
+    monkeypatch.setattr(intake, "_insert", after_the_pruning)
     part = receive(jpeg(), station)
     assert files(part.image_sha256)[0].read_bytes() == jpeg()
     assert list(Inspection.objects.all()) == [part]

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from labeling.models import DefectType
@@ -73,7 +74,8 @@ def receive(station: Station) -> Receive:
 
     def take(part_id: str, number: int = 0, title: str = "") -> Inspection:
         image = io.BytesIO(photos()[number % 3])
-        return intake.receive(image, station=station, part_id=part_id, title=title or f"{part_id}.jpg")
+        name = title or f"{part_id}.jpg"
+        return intake.receive(Submission(image, station.product, station, filename=name, part_id=part_id))
 
     return take
 

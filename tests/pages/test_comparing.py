@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Station
 from mltasks.models import ModelVersion
 from mltasks.vision.export.learn import Learned
@@ -35,7 +36,8 @@ def three(product: Product, station: Station, learned: Learned) -> list[ModelVer
     second = make_apart(model, learned, {"scratch-09.jpg": 0.1}, champion=True, metrics=better(0.8, 0.1))
     third = make_apart(model, learned, {"good-01.jpg": 0.9}, metrics=better(0.97, 0.02), without="good-02.jpg")
     for number in (0, 8, 9):
-        intake.receive(io.BytesIO(_drawn()[number][1]), station=station, part_id=f"P-{number}")
+        image = io.BytesIO(_drawn()[number][1])
+        intake.receive(Submission(image, station.product, station, part_id=f"P-{number}"))
     return [first, second, third]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Replay, Station
 from inspection.products import products
 from inspection.promotion import shadow_scoring
@@ -50,7 +51,7 @@ def send(station: Station, seed: int, *counts: int) -> list[tuple[Inspection, st
     for number, drawn in enumerate(labeled_set(seed, good=good, scratch=scratch, excess=excess)):
         image = io.BytesIO()
         drawn.image.convert("RGB").resize((180, 330), Image.Resampling.BILINEAR).save(image, "JPEG")
-        part = intake.receive(image, station=station, part_id=f"P-{seed}-{number}")
+        part = intake.receive(Submission(image, station.product, station, part_id=f"P-{seed}-{number}"))
         found.append((part, "PASS" if drawn.kind.value == "good" else "FAIL"))
     return found
 

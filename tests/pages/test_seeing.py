@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Product, ScoreMaps, Station
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
@@ -51,7 +52,7 @@ def marked(page: Page, login: Login, product: Product, make_person: MakePerson, 
     roi = f"{LEFT},{TOP},{part.image.width},{part.image.height}"
     station = Station.objects.create(product=product, name="framed", roi=roi)
     Product.objects.update(review_cost=0)  # a person is asked whatever it says
-    found = intake.receive(io.BytesIO(content.getvalue()), station=station, part_id="P-0")
+    found = intake.receive(Submission(io.BytesIO(content.getvalue()), product, station, part_id="P-0"))
     ScoreMaps.objects.filter(inspection=found).update(packed=packed_maps(part))
     type(found).objects.filter(pk=found.pk).exclude(verdict="REVIEW").delete()
     login(page, make_person("ada"))

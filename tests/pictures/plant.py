@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from PIL import Image
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
@@ -52,12 +53,11 @@ class Plant:
         let_pass(seconds=every)
         image = io.BytesIO()
         part.image.save(image, format="JPEG", quality=92)
+        station = self.stations[number % len(self.stations)]
+        metadata = {"mould": f"PP-GF {number % 4 + 1}", "order": f"26-{4800 + number // 300}"}
+        filename = f"{name}.jpg"
         return intake.receive(
-            image,
-            station=self.stations[number % len(self.stations)],
-            part_id=name,
-            title=f"{name}.jpg",
-            metadata={"mould": f"PP-GF {number % 4 + 1}", "order": f"26-{4800 + number // 300}"},
+            Submission(image, station.product, station, filename=filename, part_id=name, metadata=metadata)
         )
 
     def seen(self, part: Inspection) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
@@ -75,12 +76,12 @@ def run(url: str, folder: Path, authorization: str, part: Inspection, claim: obj
 
 def test_all_checks_hold_for_an_admin(live_server: Any, station: tuple[Station, str], tmp_path: Path) -> None:
     person = User.objects.create_superuser("root")
-    part = intake.receive(io.BytesIO(jpeg()), station=station[0])
+    part = intake.receive(Submission(io.BytesIO(jpeg()), station[0].product, station[0]))
     claim = queue.claim(reviewer=person)
     token = Token.objects.create(user=person).key
     run(live_server.url, tmp_path, f"Token {token}", part, claim.pk if claim else uuid4())
 
 
 def test_all_checks_hold_for_a_station(live_server: Any, station: tuple[Station, str], tmp_path: Path) -> None:
-    part = intake.receive(io.BytesIO(jpeg()), station=station[0])
+    part = intake.receive(Submission(io.BytesIO(jpeg()), station[0].product, station[0]))
     run(live_server.url, tmp_path, f"Api-Key {station[1]}", part, uuid4(), "--include-tag", "inspections")

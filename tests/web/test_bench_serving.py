@@ -17,6 +17,7 @@ from PIL import Image
 
 from inspection.images import image_files
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from inspection.products.stations import create_station
 from tests.labeling.conftest import make_product
@@ -112,7 +113,7 @@ def test_it_sees_a_part_that_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(parts, "CROPS", 4)
     paths = parts.crops(tmp_path)
     station, _ = create_station(make_product(), "line-1")
-    made = [intake.receive(io.BytesIO(path.read_bytes()), station=station) for path in paths]
+    made = [intake.receive(Submission(io.BytesIO(path.read_bytes()), station.product, station)) for path in paths]
     load = Load(1, answers=[(number, {"id": str(one.pk)}) for number, one in enumerate(made)])
     assert ours.lost(load, paths) == 0
     # One file is damaged, one part was answered as another, one row is gone.

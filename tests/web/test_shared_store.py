@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from inspection.images import image_files
 from inspection.intake import intake
-from inspection.models import Inspection
+from inspection.intake.submission import Submission
 from inspection.products.products import create_product
 from mltasks.registry import scorers
 from mltasks.storage import version_store
@@ -100,7 +100,7 @@ def test_an_installation_moves_into_a_bucket(
     settings.MEDIA_STORE = "local"
     product = create_product("phone-case")
     version = make_version(product, champion=True)
-    part = intake.receive(io.BytesIO(jpeg()), product=product, source=Inspection.Source.UPLOAD)
+    part = intake.receive(Submission(io.BytesIO(jpeg()), product))
     settings.MEDIA_STORE = "s3"
     for _ in range(2):
         call_command("fill_store")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO, cast
+
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -10,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from inspection.intake import intake
-from inspection.models import Inspection, Product
+from inspection.intake.submission import Submission
+from inspection.models import Product
 from inspection.web.selection import chosen_product
 from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
@@ -64,7 +67,7 @@ def inspect(request: HttpRequest) -> HttpResponse:
         said = _("{count} photos came, and none was inspected. Send one photo at a time.")
         return _refused(request, said.format(count=len(photos)))
     try:
-        part = _receive(request, product, photos[0])
+        part = intake.receive(_submission(request, product, photos[0]))
     except (ImageError, Refusal) as error:
         return _refused(request, error.detail)
     if not request.headers.get("HX-Request"):
@@ -72,14 +75,9 @@ def inspect(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/_verdict.html", {"part": part, "product": product})
 
 
-def _receive(request: HttpRequest, product: Product, photo: UploadedFile[bytes]) -> Inspection:
-    return intake.receive(
-        photo,  # type: ignore[arg-type]  # Django's stubs know no BinaryIO of it
-        product=product,
-        uploaded_by=person(request),
-        source=Inspection.Source.UPLOAD,
-        title=photo.name or "",
-    )
+def _submission(request: HttpRequest, product: Product, photo: UploadedFile[bytes]) -> Submission:
+    # Django's stubs know no BinaryIO of an uploaded file.
+    return Submission(cast(BinaryIO, photo), product, uploaded_by=person(request), filename=photo.name or "")
 
 
 def _refused(request: HttpRequest, words: str) -> HttpResponse:

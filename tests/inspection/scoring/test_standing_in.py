@@ -46,4 +46,4 @@ def test_a_candidate_never_stands_in(product: Product, make_version: MakeVersion
     part = receive(jpeg(seed=1))
     assert (part.model_version, part.reasons) == (None, ["scoring_failed"])
     with pytest.raises(BundleCorrupt, match=r"meta\.json"):
-        fallback.ready(champion)
+        fallback.load_serving_version(champion)

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 from inspection.intake import intake
+from inspection.intake.submission import Submission
 from inspection.models import Inspection, PolicyChange, Product, Replay, ScoreMaps, Station
 from inspection.products.products import create_product
 from inspection.promotion import shadow_scoring
@@ -63,7 +64,7 @@ def make_plant() -> Plant:
     product.refresh_from_db()
     own = Station.objects.create(product=product, name="line-1")
     senders = make_senders(own, Station.objects.create(product=tile, name="line-9"))
-    stored = intake.receive(io.BytesIO(jpeg()), station=own)
+    stored = intake.receive(Submission(io.BytesIO(jpeg()), product, own))
     _first, champion, candidate = (make_version(product, champion=number < 3) for number in (1, 2, 3))
     part = _scored(stored, champion)
     parts = [make_part(product) for _ in range(7)]

@@ -19,7 +19,8 @@ from django.db import connection
 
 from inspection.images.image_files import StoredImage
 from inspection.intake import intake
-from inspection.models import Inspection, Station
+from inspection.intake.submission import Submission
+from inspection.models import Station
 from inspection.products.routing import Decision
 from inspection.scoring import scoring
 from inspection.scoring.scoring import Outcome
@@ -74,9 +75,15 @@ def _write(station: Station, version: ModelVersion) -> None:
     sha256 = secrets.token_hex(32)
     stored = StoredImage(f"images/{sha256[:2]}/{sha256}.jpg", sha256, SIZE)
     _pretend(Path(settings.MEDIA_ROOT) / stored.name)
-    kind = Inspection.Source.STATION
-    part = intake._Part(station.product, station, None, kind, f"P-{sha256[:8]}", None, {}, sha256[:16], "part.jpg")
-    row = intake._record(part, io.BytesIO(), stored, HEADER)
+    submission = Submission(
+        io.BytesIO(),
+        station.product,
+        station,
+        filename="part.jpg",
+        part_id=f"P-{sha256[:8]}",
+        idempotency_key=sha256[:16],
+    )
+    row = intake._insert(submission, stored, HEADER)
     scores = Scores(0.01, 0.001, 0.002, 0.17, novel_defect_suspected=False, novelty=0.4)
     point = np.random.default_rng(int(sha256[:8], 16)).normal(size=DIMENSIONS).astype(np.float32)
     seen = Outcome(Decision("PASS", "PASS"), version, scores, secrets.token_bytes(MAP_BYTES), point, "0" * 64)

@@ -1,0 +1,74 @@
+"""Steps that ``receive`` and ``import_image`` share: check the file's size, decode the image, insert the row."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from inspection.images import image_files, image_locks
+from inspection.intake.submission import Submission
+from inspection.models import Inspection
+from inspection.refusals import FileTooLarge
+from mltasks.vision.data import decoding
+from mltasks.vision.data.bit_depths import SettleBitDepth
+from mltasks.vision.types import InputSize, Roi
+
+MAX_FILENAME_LENGTH = 200
+
+
+def check_file_size(image: BinaryIO) -> None:
+    """Raise FileTooLarge for an image of more than MAX_IMAGE_BYTES bytes."""
+    size = image.seek(0, 2)
+    image.seek(0)
+    if size > settings.MAX_IMAGE_BYTES:
+        said = _("The file has {size} bytes; at most {most} are accepted.")
+        raise FileTooLarge(said.format(size=f"{size:,}", most=f"{settings.MAX_IMAGE_BYTES:,}"))
+
+
+def decode(submission: Submission, size: InputSize, bit_depth: SettleBitDepth) -> decoding.Loaded:
+    """Decode the image once for the thumbnail and the scorer; every byte is read. Raises ImageError."""
+    limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS, min_side=submission.product.min_image_side)
+    roi = Roi.stored(submission.roi)
+    return decoding.load(submission.image, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
+
+
+def is_sharp_enough(loaded: decoding.Loaded) -> bool:
+    """Return True if a thumbnail of the decoded pixels is as good as one of the file.
+
+    Other thumbnails are drawn when somebody looks.
+    """
+    return max(loaded.pixels.size) >= min(decoding.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
+
+
+def insert(
+    submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
+) -> Inspection:
+    """Insert the row of a stored image, in the caller's transaction. ``fields`` depend on the way in."""
+    image_locks.share(stored.sha256)
+    if not image_files.holds(stored):
+        # Removed a moment ago, with the last part that had the same bytes.
+        image_files.store(submission.image, header.format)
+    inspection = Inspection.objects.create(
+        product=submission.product,
+        station=submission.station,
+        uploaded_by=submission.uploaded_by,
+        part_id=submission.part_id,
+        captured_at=submission.captured_at,
+        metadata=dict(submission.metadata),
+        title=submission.filename.replace("\0", "")[:MAX_FILENAME_LENGTH],
+        roi=submission.roi,
+        idempotency_key=submission.idempotency_key,
+        request_sha256=submission.request_sha256(stored.sha256),
+        image_name=stored.name,
+        image_sha256=stored.sha256,
+        image_bytes=stored.size,
+        image_format=header.format,
+        image_width=header.width,
+        image_height=header.height,
+        **fields,
+    )
+    # The database computed it; read again when somebody asks.
+    del inspection.lease_expires_at
+    return inspection
