@@ -1,45 +1,23 @@
-"""Inspections: one stored image of a part with its verdict.
-
-Sets of inspections in domain words.
-
-Every inspected image with its verdict. All models of this floor are found here.
-"""
+"""Inspections: one stored image of a part with its verdict."""
 
 from __future__ import annotations
 
-import uuid
-from typing import TYPE_CHECKING, Self
-
-from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
-
-from inspection.models.choices import Verdict
-from inspection.models.inspection_constraints import AGAINST, TEACHES
-
-if TYPE_CHECKING:  # the models are built on this
-    pass
 import math
+import uuid
+from typing import Self
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from inspection.models.choices import PickStrategy as PickStrategy
-from inspection.models.choices import Reason as Reason
-from inspection.models.image_descriptors import Embedding as Embedding
-from inspection.models.image_descriptors import Fingerprint as Fingerprint
-from inspection.models.image_descriptors import ScoreMaps as ScoreMaps
-from inspection.models.inspection_constraints import INDEXES, decision_changes
+from inspection.models.choices import Reason, Verdict
+from inspection.models.inspection_constraints import AGAINST, INDEXES, TEACHES, decision_changes
 from inspection.models.lease_owners import NAME_LENGTH
-from inspection.models.policy_changes import PolicyChange as PolicyChange
-from inspection.models.products import Product as Product
-from inspection.models.removed_parts import RemovedParts as RemovedParts
-from inspection.models.replays import Challenge as Challenge
-from inspection.models.replays import Replay as Replay
-from inspection.models.replays import Rescore as Rescore
-from inspection.models.stations import Station as Station
-from inspection.models.stations import StationKey as StationKey
+from inspection.models.products import Product
+from inspection.models.stations import Station
 from mltasks.models import ModelVersion
 from mltasks.models.model_fields import optional_user_field
 

@@ -6,10 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
-from inspection.models.products import (
-    Product,
-    refuse_twin,
-)
+from inspection.models.products import Product, refuse_twin
 from inspection.validators import validate_roi
 from mltasks.vision.data.bit_depths import DEPTHS
 

@@ -12,11 +12,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection
-from labeling.models.defect_types import DefectExample as DefectExample
-from labeling.models.defect_types import DefectType as DefectType
-from labeling.models.defect_types import current_name as current_name
-from labeling.models.rechecks import Recheck as Recheck
-from labeling.models.rechecks import RecheckQuerySet as RecheckQuerySet
 from mltasks.models.model_fields import append_only
 
 

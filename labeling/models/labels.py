@@ -1,7 +1,5 @@
 """Reviews and labels, append-only, and their undos.
 
-People look again: claims, reviews, labels. All models of this floor are found here.
-
 `Inspection.person_says`: the verdict of a part's standing label, kept by the database so that no writer forgets it.
 
 The history's filters go by it, and an index has it in the order of arrival. A join to the labels would walk all parts
@@ -23,11 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from inspection.models import Inspection, Verdict
 from inspection.models.choices import verdict_word
 from labeling.models.claims import Claim
-from labeling.models.defect_types import DefectExample as DefectExample
-from labeling.models.defect_types import DefectType as DefectType
-from labeling.models.defect_types import current_name as current_name
-from labeling.models.rechecks import Recheck as Recheck
-from labeling.models.rechecks import RecheckQuerySet as RecheckQuerySet
+from labeling.models.defect_types import DefectType, current_name
 from mltasks.models.model_fields import append_only
 
 # The newest that nobody took back, as `LabelQuerySet.standing`. Counted, not joined: a join planned while nothing was

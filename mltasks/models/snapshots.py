@@ -10,14 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
 from mltasks.models.model_fields import append_only
-from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
-from mltasks.models.promotions import Approval as Approval
-from mltasks.models.promotions import Promotion as Promotion
-from mltasks.models.promotions import Verification as Verification
-from mltasks.models.trusted_plants import TrustedPlant as TrustedPlant
-from mltasks.models.verification_runs import VerifyingRun as VerifyingRun
 from mltasks.vision.types import Roi, Sample
 
 

@@ -7,19 +7,9 @@ from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
 from mltasks.models.model_fields import share_constraint
-from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
-from mltasks.models.promotions import Approval as Approval
-from mltasks.models.promotions import Promotion as Promotion
-from mltasks.models.promotions import Verification as Verification
 from mltasks.models.runs import LeasedRun, LeasedRunQuerySet
-from mltasks.models.snapshots import (
-    DatasetSnapshot,
-    RegisteredModel,
-)
-from mltasks.models.trusted_plants import TrustedPlant as TrustedPlant
-from mltasks.models.verification_runs import VerifyingRun as VerifyingRun
+from mltasks.models.snapshots import DatasetSnapshot, RegisteredModel
 from mltasks.vision.types import TrainConfig
 
 

@@ -1,9 +1,4 @@
-"""Model versions and their evaluation reports.
-
-What is learned: snapshots, training runs, model versions, reports and promotions.
-
-A version's rows, once its directory is in place.
-"""
+"""Model versions and their evaluation reports."""
 
 from __future__ import annotations
 
@@ -18,20 +13,9 @@ from django.db.models.fields.json import KeyTransform
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mltasks.models.imported_versions import ImportedVersion as ImportedVersion
 from mltasks.models.model_fields import append_only
-from mltasks.models.pretraining_runs import BackboneRun as BackboneRun  # here, too, Django looks for models
-from mltasks.models.promotions import Approval as Approval
-from mltasks.models.promotions import Promotion as Promotion
-from mltasks.models.promotions import Verification as Verification
-from mltasks.models.snapshots import (
-    RegisteredModel,
-)
-from mltasks.models.training_runs import (
-    TrainingRun,
-)
-from mltasks.models.trusted_plants import TrustedPlant as TrustedPlant
-from mltasks.models.verification_runs import VerifyingRun as VerifyingRun
+from mltasks.models.snapshots import RegisteredModel
+from mltasks.models.training_runs import TrainingRun
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
