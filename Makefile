@@ -1,4 +1,4 @@
-# Two commands: `make up` runs everything at http://127.0.0.1:8000, `make test` checks everything.
+# `make up` runs everything at http://127.0.0.1:8000, `make check` answers in minutes, `make test` checks everything.
 # The environment of both is described in README.md.
 
 # The first Python that is new enough, unless one is named: make PYTHON3=/opt/python/bin/python3
@@ -18,17 +18,24 @@ tests_id := $(shell $(PYTHON3) -c "import hashlib;print(hashlib.sha256(open('req
 runtime := .venv/.runtime-$(runtime_id)
 tests := .venv/.tests-$(runtime_id)-$(tests_id)
 
-.PHONY: up test bench-queue bench-serving bench-mutated bench-growth bench-training bench-replay lint messages screenshots clean
+.PHONY: up check test bench-queue bench-serving bench-mutated bench-growth bench-training bench-replay lint messages screenshots clean
 .DEFAULT_GOAL := up
 
 # `exec`: a SIGTERM that make passes on reaches the supervisor itself. `--tied`: it also ends when make is killed.
 up: $(runtime)
 	@exec $(PYTHON) manage.py up --tied
 
-# Three processes: one has the pages, which mostly wait for a browser, one the rest, and the vision floor runs beside.
+# Three processes on two cores, file by file (tests/distribution.py): tests with a browser or a server mostly wait.
 # One thread of torch in each: more would wait for one another's cores.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest --numprocesses=3 --dist=loadfile --durations=15
+
+# What to run before each commit, under four minutes on two cores: all but slow tests and those in a browser.
+check: $(tests) lint
+	$(PYTEST) -m "not slow and not browser"
+
+# Everything. `STRESS=1 make test` repeats races, broken requests and the like as often as the night's run (tests/stress.py).
 test: $(tests) lint
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest --numprocesses=3 --dist=loadscope --durations=15
+	$(PYTEST)
 
 # The queue and the history at a million inspections, on a database of its own: `make bench-queue FLAGS="--inspections 100000"`.
 bench-queue: $(runtime)

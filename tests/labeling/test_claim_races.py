@@ -1,4 +1,4 @@
-"""Five thousand claims by fifty reviewers who all want the same parts: judged, given back, run out, taken back."""
+"""Many claims by fifty reviewers who all want the same parts: judged, given back, run out, taken back."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from labeling.refusals import ClaimLost
 from labeling.review import review
 from tests.labeling.conftest import make_person, make_product, unsaved_part
 from tests.labeling.threads import at_once
+from tests.stress import stress_count
 
-# Some forty seconds on two cores that do nothing else.
+# Full, some forty seconds on two cores that do nothing else.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
-RACES, REVIEWERS, PARTS = 5_000, 50, 1_200
+RACES, REVIEWERS, PARTS = stress_count(500, 5_000), 50, stress_count(120, 1_200)
 
 
 class Reviewer:

@@ -33,9 +33,10 @@ from labeling.review import review
 from tests.inspection.pictures import jpeg
 from tests.labeling.old_parts import files, old_part, pruned, sha256_of
 from tests.labeling.threads import at_once
+from tests.stress import stress_count
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = 25
+ROUNDS = stress_count(8, 25)
 
 
 @pytest.fixture(autouse=True)

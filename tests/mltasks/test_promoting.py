@@ -12,9 +12,10 @@ from django.db import ProgrammingError, connection
 from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.registry import registry
 from mltasks.vision.serving import bundle
+from tests.stress import stress_count
 from tests.trained import MakeVersion, rewrite
 
-RACES, PEOPLE = 1000, 50
+RACES, PEOPLE = stress_count(200, 1000), 50
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Two hundred parts by keyboard through a real server: each label right, and the next part painted at once."""
+"""Many parts by keyboard through a real server: each label right, and the next part painted at once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.served import Served
 from tests.pages.workbench import settle, verdicts
+from tests.stress import stress_count
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-PARTS = 200
+PARTS = stress_count(40, 200)
 KEYS = {"p": "PASS", "f": "FAIL", "1": "FAIL scratch", "2": "FAIL excess"}
 # When Chromium painted each part's image (Element Timing), and when each key went down: both on the page's clock.
 WATCH = """() => {

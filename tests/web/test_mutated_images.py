@@ -11,10 +11,11 @@ import pytest
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
 from tests.pages.served import Served
+from tests.stress import stress_count
 from webapp.benchmarks.mutated.mutations import Mutations
 from webapp.benchmarks.mutated.run import MOST_MEMORY, post_all
 
-IMAGES = 300
+IMAGES = stress_count(100, 300)
 SMALL = {"DATABASE_POOL": "8", "STATION_RATE": "100000/second"}
 
 

@@ -16,6 +16,7 @@ import pytest
 from inspection.models import Inspection
 from tests.inspection.pictures import jpeg
 from tests.pages.served import Served
+from tests.stress import stress_count
 from tests.web.raw_http import connect, open_connections, send_and_read_all
 from tests.web.test_buffering_worker import answer_on, key_of, request_of
 
@@ -59,7 +60,9 @@ WAITING = {
     "half a header": b"GET / HTTP/1.1\r\nHo",
     "nothing": b"",
 }
-REQUESTS = 2000
+REQUESTS = stress_count(400, 2000)
+# Of these so many of each kind that waits
+EACH = stress_count(10, 50)
 
 
 @pytest.fixture
@@ -87,10 +90,10 @@ def test_two_thousand_of_them_leave_the_site_up(server: Served) -> None:
         with closing(connect(server.port)) as connection:
             connection.sendall(data)
 
-    ended = list(itertools.islice(itertools.cycle(ENDED.items()), REQUESTS - 50 * len(WAITING)))
+    ended = list(itertools.islice(itertools.cycle(ENDED.items()), REQUESTS - EACH * len(WAITING)))
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(send, (data for _, data in ended)))
-        list(clients.map(begin, [*WAITING.values()] * 50))
+        list(clients.map(begin, [*WAITING.values()] * EACH))
 
     for (name, _), answer in zip(ended, answers, strict=True):
         # A client that still sends when its connection is closed may read nothing.

@@ -1,0 +1,42 @@
+"""How a run of several processes shares out the tests: file by file, files with slow tests first. A pytest plugin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePosixPath
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+# Folders of this name have one running site for all their files, and go to one process as a whole.
+WHOLE_FOLDERS = {"loop"}
+
+
+def group_of(nodeid: str) -> str:
+    """Return what goes to one process with this test: its file, or its whole folder."""
+    file = PurePosixPath(nodeid.split("::")[0])
+    return str(file.parent if file.parent.name in WHOLE_FOLDERS else file)
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives a process that is done the next file; each has a database, a broker and a browser of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return who runs what; asked only where there are several processes."""
+    # The order of collection holds, not the number of tests in a file.
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Move files with slow tests to the front, so that several processes end together."""
+    if hasattr(config, "workerinput"):
+        slow = Counter(group_of(item.nodeid) for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[group_of(item.nodeid)])

@@ -1,0 +1,41 @@
+"""Which tests go to one process together, and which go first."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.distribution import group_of, pytest_collection_modifyitems
+from tests.stress import FULL, stress_count
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "group"),
+    [
+        ("tests/web/test_health.py::test_it_is_up[a::b]", "tests/web/test_health.py"),
+        ("tests/vision/test_maps.py::test_it_packs", "tests/vision/test_maps.py"),
+        ("tests/loop/test_kill.py::test_it_dies", "tests/loop"),
+        ("tests/whole/loop/test_loop.py::test_it_learns", "tests/whole/loop"),
+    ],
+)
+def test_a_file_stays_whole_and_so_does_a_folder_with_one_site(nodeid: str, group: str) -> None:
+    assert group_of(nodeid) == group
+
+
+def test_files_with_slow_tests_go_first_and_keep_their_order() -> None:
+    class Item:
+        def __init__(self, nodeid: str, slow: bool) -> None:
+            self.nodeid, self._slow = nodeid, slow
+
+        def get_closest_marker(self, name: str) -> object:
+            return self._slow or None
+
+    class Config:
+        workerinput: dict[str, str] = {}
+
+    items = [Item(name, slow) for name, slow in (("a::1", False), ("b::1", False), ("b::2", True), ("c::1", False))]
+    pytest_collection_modifyitems(Config(), items)  # type: ignore[arg-type]
+    assert [item.nodeid for item in items] == ["b::1", "b::2", "a::1", "c::1"]
+
+
+def test_counts_are_full_under_stress_alone() -> None:
+    assert stress_count(2, 9) == (9 if FULL else 2)
