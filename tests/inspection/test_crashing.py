@@ -22,7 +22,7 @@ from inspection.scoring import score_recovery, scoring, scoring_lease
 from tests.inspection.conftest import Sender, error_of
 from tests.inspection.pictures import jpeg
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 Crash = Callable[[str], None]
 
 

@@ -80,32 +80,39 @@ def test_error_codes() -> None:
     check_lines("error_codes.txt", source.error_codes())
 
 
+@pytest.mark.slow
 def test_files_of_a_version(learned: Learned) -> None:
     check_lines("version_files.txt", version.files(learned.bundle_dir))
 
 
+@pytest.mark.slow
 def test_names_of_weights(learned: Learned) -> None:
     check_lines("weights.txt", version.weights(learned.bundle_dir))
 
 
+@pytest.mark.slow
 def test_keys_of_meta_and_report(learned: Learned) -> None:
     check_lines("version_keys.txt", version.json_keys(learned.bundle_dir))
 
 
+@pytest.mark.slow
 def test_seeds_of_a_training(training: tuple[Learned, list[str]]) -> None:
     check_lines("seeds.txt", version.seeds(training[1]))
 
 
+@pytest.mark.slow
 def test_a_version_is_known_by_the_hash_of_its_manifest(learned: Learned) -> None:
     assert learned.sha256 == version.digest(learned.bundle_dir)
 
 
+@pytest.mark.slow
 def test_an_exported_version(champion: Any, tmp_path: Path) -> None:
     archive = tmp_path / "version.slv"
     call_command("export_version", "phone-case", "1", str(archive), stdout=io.StringIO())
     check_lines("exported_version.txt", version.exported(archive))
 
 
+@pytest.mark.slow
 def test_the_manifest_of_a_snapshot(champion: Any, admin_client: Client) -> None:
     answers = [admin_client.get(f"/models/phone-case/snapshot-1/manifest.{form}") for form in ("jsonl", "csv")]
     lines, table = (b"".join(answer.streaming_content) for answer in answers)
@@ -113,6 +120,7 @@ def test_the_manifest_of_a_snapshot(champion: Any, admin_client: Client) -> None
     check_lines("snapshot_manifest.txt", version.masked((lines + table).decode()).splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_metrics_and_steps_of_a_request(answer: Any) -> None:
     assert answer.status_code == 201

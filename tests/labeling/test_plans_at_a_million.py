@@ -16,6 +16,7 @@ ROWS, TIMES = 20_000, 50
 TABLES = ["inspection_inspection", "labeling_claim", "labeling_review", "labeling_label", "labeling_labelundo"]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not os.environ.get(OURS), reason="The files of another server's tables can't be made larger."),
 ]

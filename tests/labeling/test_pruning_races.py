@@ -183,6 +183,7 @@ def test_many_prunings_at_once_remove_each_part_once(product: Product) -> None:
     assert [path for part in parts for path in files(part.image_sha256)] == []
 
 
+@pytest.mark.slow
 def test_killed_between_the_rows_and_their_files_the_next_one_removes_the_files(
     product: Product, settings: Any
 ) -> None:

@@ -15,6 +15,8 @@ from labeling.models import Skip
 from labeling.queue import queue, queue_stats
 from tests.labeling.conftest import make_part, make_product
 
+pytestmark = pytest.mark.slow
+
 WAITING = 20_000
 
 

@@ -65,6 +65,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     return say
 
 
+@pytest.mark.slow
 def test_it_is_used_when_it_is_better(
     model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
 ) -> None:
@@ -88,6 +89,7 @@ def test_it_is_used_when_it_is_better(
     assert second.evaluation["incumbent"] == "current"
 
 
+@pytest.mark.slow
 def test_it_is_kept_but_not_used_when_it_is_not_better(
     model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
 ) -> None:
@@ -100,6 +102,7 @@ def test_it_is_kept_but_not_used_when_it_is_not_better(
     assert backbone_choice.resolve(model, AUTO) == AUTO
 
 
+@pytest.mark.slow
 def test_the_next_training_learns_from_it_and_its_version_says_so(
     model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
 ) -> None:

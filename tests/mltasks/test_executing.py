@@ -41,6 +41,7 @@ def bundles(run: TrainingRun) -> list[Path]:
     return [path for path in (Path(settings.VERSIONS_DIR) / run.model.name).glob("*") if run.key.hex[:8] in path.name]
 
 
+@pytest.mark.slow
 def test_it_makes_a_version_with_its_report(run: TrainingRun) -> None:
     steps: list[Progress] = []
     version = training.execute(run, steps.append)

@@ -133,6 +133,7 @@ def test_many_at_once_leave_one_champion(make_version: MakeVersion) -> None:
     assert [one.previous_id for one in history] == [None, *(one.version_id for one in history[:-1])]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_thousand_races_leave_one_champion_at_each_moment(
     make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,8 @@ from inspection.products.products import create_product
 from inspection.products.stations import create_station
 from tests.inspection.pictures import jpeg
 
+pytestmark = pytest.mark.slow
+
 # A script of a user: only the generated package, the address, the key and two images.
 SCRIPT = """
 import sys

@@ -56,6 +56,7 @@ def found(run: OurRun, seed: SeedRun) -> Outcome:
     return outcome(fake_split(), run, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_both_learn_and_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run(Order(plot=tmp_path / "curve.svg"), TINY)
@@ -68,6 +69,7 @@ def test_both_learn_and_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Average precision by seconds of learning" in words(tmp_path / "curve.svg")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_no_part_is_on_both_sides_and_all_kinds_are_on_each(tmp_path: Path) -> None:
     parts = drawn_parts(tmp_path)
@@ -81,6 +83,7 @@ def test_no_part_is_on_both_sides_and_all_kinds_are_on_each(tmp_path: Path) -> N
     assert len(share_of(parts, 0.5)) == pytest.approx(16, abs=2) and share_of(parts, 1) == parts
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_the_seeds_loop_learns_its_last_stage_alone_and_measuring_takes_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_it_measures_few_labels_beside_the_seeds_recipe(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_it_measures_few_labels_beside_the_seeds_recipe(
     assert said[0].startswith(f"Second Look, repeat 1 of 1: AUROC {ours['AUROC']['mean']:.3f}, average precision ")
 
 
+@pytest.mark.slow
 def test_it_keeps_near_duplicates_together_where_all_types_are_known(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_it_keeps_near_duplicates_together_where_all_types_are_known(
         between(figures["average precision"])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_short_has_said_what_it_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores, out = novelty.scores, io.StringIO()
 
@@ -115,6 +118,7 @@ def test_the_seeds_recipe_is_the_one_it_grew_from() -> None:
     assert (found.head, found.detectors, found.seed, found.max_epochs) == ("pooled", (), 3, 9)
 
 
+@pytest.mark.slow
 def test_it_measures_what_no_label_has_shown(folder: Path, tmp_path: Path) -> None:
     run("novelty", folder, "--json", str(tmp_path / "found.json"))
     found = json.loads((tmp_path / "found.json").read_text())
@@ -128,6 +132,7 @@ def test_it_measures_what_no_label_has_shown(folder: Path, tmp_path: Path) -> No
             between(figure)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_figures(folder: Path, tmp_path: Path) -> None:
     rows = []
     for name in ("one", "other"):
@@ -160,6 +165,7 @@ def test_it_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
         run("phone-cases", tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_it_refuses_an_image_it_cannot_read_and_names_it(tmp_path: Path, folder: Path) -> None:
     for kind in ("good", "scratch"):
         (tmp_path / kind).mkdir()
@@ -171,6 +177,7 @@ def test_it_refuses_an_image_it_cannot_read_and_names_it(tmp_path: Path, folder:
         run("phone-cases", tmp_path)
 
 
+@pytest.mark.slow
 def test_it_refuses_too_few_parts(tmp_path: Path, folder: Path) -> None:
     write_image_folder(tmp_path, small_parts(6, good=4, scratch=2, excess=0))
 

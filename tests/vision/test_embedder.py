@@ -59,6 +59,7 @@ def points(trunk: Trunk, pictures: list[NDArray[np.uint8]]) -> Tensor:
         return torch.cat([embedder(one) for one in seen])
 
 
+@pytest.mark.slow
 @COMPANION
 def test_an_images_near_copy_is_nearest(companion: bool) -> None:
     trunk = trunk_with(companion)
@@ -109,6 +110,7 @@ def test_it_draws_nothing_from_torchs_chance() -> None:
     assert torch.equal(one.weights, other.weights) and torch.equal(one.bias, other.bias)
 
 
+@pytest.mark.slow
 def test_versions_on_the_same_network_share_a_space() -> None:
     @cache
     def trunk(network: nn.Module, companion: bool) -> Trunk:

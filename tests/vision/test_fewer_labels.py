@@ -86,6 +86,7 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
         check_settings(replace(TrainConfig(height=64, width=64), curve_shares=(share,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "below", "parts"), [(CONFIG, 1000, 32), (PLAIN, 10, 104)], ids=["cross-validation", "holdout"]
 )
@@ -110,6 +111,7 @@ def test_the_report_shows_what_labels_bring(tmp_path: Path, recipe: TrainConfig,
     assert trials and not any(step.metrics for step in trials)
 
 
+@pytest.mark.slow
 def test_of_many_all_labels_are_weighed_on_the_folds_that_are_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,12 +39,14 @@ def hashes(directory: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_same_samples_and_config_give_the_same_bytes_in_a_fresh_process(learned: Learned, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", IN_A_FRESH_PROCESS, str(tmp_path)], check=True, cwd=Path(__file__).parents[2])
 
     assert hashes(tmp_path / "bundle") == hashes(learned.bundle_dir)
 
 
+@pytest.mark.slow
 def test_they_give_the_same_bytes_again_in_this_process_and_tell_their_progress(
     learned: Learned, tmp_path: Path
 ) -> None:
@@ -126,6 +128,7 @@ def test_the_weights_are_those_of_all_networks(learned: Learned) -> None:
     assert heads == {*HEADS, *TrainConfig().detectors, "known"}
 
 
+@pytest.mark.slow
 def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
     config = replace(CONFIG, head="pooled", companion="", detectors=(), keep_shape=False)
 
@@ -138,6 +141,7 @@ def test_it_can_still_learn_by_the_recipe_it_grew_from(tmp_path: Path) -> None:
     assert not found.meta["input"]["keep_shape"]
 
 
+@pytest.mark.slow
 def test_a_holdout_is_measured_on_its_test_images_only_and_the_size_is_that_of_the_images(tmp_path: Path) -> None:
     """Two things of one training, which takes its time."""
     samples = labeled_samples(tmp_path / "parts")

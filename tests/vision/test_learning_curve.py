@@ -48,6 +48,7 @@ class Watched:
         monkeypatch.setattr(strategy_curve, "learn_and_ask", learned)
 
 
+@pytest.mark.slow
 def test_it_measures_each_night_of_each_strategy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch)
     found = found_by("learning-curve", folder, "--repeats", "2", **{**SMALL, "nights": 1})
@@ -68,6 +69,7 @@ def test_it_measures_each_night_of_each_strategy(folder: Path, monkeypatch: pyte
     assert len(watched.rounds) == 2 * (1 + 1 + 2)
 
 
+@pytest.mark.slow
 def test_the_locked_parts_never_teach(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch)
     run("learning-curve", folder, **SMALL)
@@ -85,6 +87,7 @@ def test_the_locked_parts_never_teach(folder: Path, monkeypatch: pytest.MonkeyPa
     assert [len(labeled) for _, labeled, _ in watched.rounds[1:]] == [10, 13, 16, 13, 16]
 
 
+@pytest.mark.slow
 def test_other_strategies_can_be_asked(folder: Path) -> None:
     rows = found_by("learning-curve", folder, **{**SMALL, "nights": 1, "strategies": ["novelty"]})["rows"]
 

@@ -87,6 +87,7 @@ def test_eight_bits_that_are_not_faster_are_not_worth_it(settled: Callable[..., 
     assert found.bits == 32 and "of the time on this machine" in found.why
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_real_version_in_eight_bits(
     learned: Learned,

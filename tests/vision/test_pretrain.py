@@ -37,6 +37,7 @@ def run(cache: Path, out: Path) -> str:
     return file_sha256(out)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: Pool, tmp_path: Path) -> None:
     first = run(cache, tmp_path / "first.safetensors")
     again = run(cache, tmp_path / "again.safetensors")
@@ -52,6 +53,7 @@ def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: Pool, tmp_path: P
     assert bool((network.state_dict()["bn1.running_mean"] != 0).any()), "batch norm's statistics are in the file"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: Path) -> None:
     recipe = Recipe(steps=3, batch=2, crop=64, statistics_batches=1, half=False)
     checkpoint = tmp_path / "resume.safetensors"
@@ -72,6 +74,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: P
     assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_teacher_sees(pool: Pool, tmp_path: Path) -> None:
     losses: list[float] = []
     recipe = Recipe(steps=12, batch=4, crop=64, statistics_batches=2, half=False)
@@ -98,6 +101,7 @@ def test_crops_depend_on_their_generator_alone(pool: Pool) -> None:
     assert not torch.equal(views[0], views[2])
 
 
+@pytest.mark.slow
 def test_transfer_is_measured_on_a_folder_of_parts(tmp_path: Path) -> None:
     write_image_folder(tmp_path, small_parts(3, good=6, scratch=3, excess=3))
     paths, targets = read_folder(tmp_path, frozenset())

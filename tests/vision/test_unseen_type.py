@@ -28,6 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_type_left_out_teaches_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learn, calls = unseen_type.learn_and_ask, list[tuple[Any, list[int], list[int]]]()
 

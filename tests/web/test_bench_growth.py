@@ -20,7 +20,7 @@ from webapp.benchmarks.growth.satellites import hang_on
 from webapp.benchmarks.queue.filling import Line, fill
 from webapp.bootstrap.groups import make_groups
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from webapp.benchmarks.queue.filling import Line, fill
 from webapp.benchmarks.queue.timing import Timing
 from webapp.bootstrap.groups import make_groups
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

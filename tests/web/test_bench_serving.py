@@ -87,6 +87,7 @@ def test_it_draws_crops_and_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len({path.read_bytes() for path in found}) == 5
 
 
+@pytest.mark.slow
 def test_the_peer_answers_as_the_seed_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fastapi import UploadFile
 

@@ -21,6 +21,8 @@ from webapp.supervisor.embedded_server import CouldNotStart
 from webapp.supervisor.postgres import Postgres
 from webapp.supervisor.valkey import Valkey
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.apps import apps
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = ["mltasks", "inspection", "labeling", "webapp"]
 
 
+@pytest.mark.slow
 def test_imports_point_down_only() -> None:
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -34,6 +36,7 @@ def test_foreign_keys_point_down_only() -> None:
     assert seen > 10, "This test looks at nothing."
 
 
+@pytest.mark.slow
 def test_no_process_but_a_training_loads_torch() -> None:
     script = (
         "import django, sys; django.setup(); from django.urls import get_resolver; "

@@ -45,6 +45,7 @@ def test_one_password_on_many_names_locks_the_address(ada: User, door: str) -> N
     assert log_in("ada", PASSWORD, door, peer="192.0.2.8") == 302, "Another address is another matter."
 
 
+@pytest.mark.slow
 def test_a_plant_behind_one_address_does_not_lock_itself_out(db: None) -> None:
     for number in range(20):
         name = f"reviewer-{number}"

@@ -71,6 +71,7 @@ def test_readyz_names_a_bucket_that_nobody_made(client: Client, bucket: SharedBu
     assert "There is no bucket look-nobody-made-this" in failing(client)["store"]
 
 
+@pytest.mark.slow
 def test_a_new_machine_is_ready_once_it_has_fetched_the_champion(
     client: Client, bucket: SharedBucket, make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ def test_readyz_names_a_champion_that_the_store_lost(
         assert "The store has no" in failing(client)["champion:phone-case"]
 
 
+@pytest.mark.slow
 def test_an_installation_moves_into_a_bucket(
     client: Client, bucket: SharedBucket, make_version: MakeVersion, settings: Any, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_no_row_is_written_twice() -> None:
     assert sorted(key for key in set(keys) if keys.count(key) > 1) == []
 
 
+@pytest.mark.slow
 def test_each_sender_gets_what_the_tables_say(plant: Plant) -> None:
     routes = all_routes()
     wrong = []
@@ -63,6 +64,7 @@ def test_each_sender_gets_what_the_tables_say(plant: Plant) -> None:
     assert wrong == [], "\n".join(["", *wrong])
 
 
+@pytest.mark.slow
 def test_methods_without_a_row_are_refused(plant: Plant) -> None:
     known = {(row.method, row.route) for row in ROWS}
     wrong = []
