@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404, HttpRequest
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import ListAPIView
@@ -91,6 +91,14 @@ class Intake(APIView):
         return cast(Station, station_of(self.request))
 
 
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="inspections_list",
+        description="Inspections, the newest first. A station sees those of its product.",
+        parameters=[HistoryFilterSerializer],
+        responses={200: InspectionSerializer(many=True)},
+    )
+)
 class InspectionCollection(Intake, ListAPIView[Inspection]):
     """All inspections, and the way in for new ones."""
 
@@ -108,15 +116,6 @@ class InspectionCollection(Intake, ListAPIView[Inspection]):
     def get_serializer_context(self) -> dict[str, Any]:
         """Hide what the model says of parts that the sender judges blind."""
         return {**super().get_serializer_context(), "blind": blind_parts(self.request.user)}
-
-    @extend_schema(
-        operation_id="inspections_list",
-        parameters=[HistoryFilterSerializer],
-        responses={200: InspectionSerializer(many=True)},
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Inspections, the newest first. A station sees those of its product."""
-        return super().get(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="inspections_create",

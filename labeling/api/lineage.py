@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from typing import Any, cast
-from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -17,18 +15,17 @@ from rest_framework.views import APIView
 
 from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
+from labeling.api.review_steps import uuid_of
 from labeling.history import part_lineage
 from labeling.review import blinding
+from mltasks.api.default_permission import HasPermission
 
 
-class SeesLabels(BasePermission):
+class SeesLabels(HasPermission):
     """People who may view inspections. A station is none: what people say of its parts is not its business."""
 
+    permission = "inspection.view_inspection"
     message = "You may not view inspections."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the person may."""
-        return request.user.has_perm("inspection.view_inspection")
 
 
 class LineageSerializer(serializers.Serializer[Any]):
@@ -68,12 +65,8 @@ class InspectionLineage(APIView):
     def get(self, request: Request, inspection_id: str) -> Response:
         """From the verdict over people's labels, the version and its snapshot to the code, libraries, machine and seed;
         and from each label to the versions that it taught."""
-        try:
-            key = UUID(inspection_id)
-        except ValueError:
-            raise Http404 from None
         known = Inspection.objects.select_related("product__registered_model", "model_version")
-        found = get_object_or_404(known, pk=key)
+        found = get_object_or_404(known, pk=uuid_of(inspection_id))
         reader = cast(User, request.user)
         blind = found.pk in blinding.judged_blind(reader)
         return Response(part_lineage.of(found, hidden=blinding.hidden_from(reader), blind=blind))

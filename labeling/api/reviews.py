@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
-from django.contrib.auth.models import User
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
+from labeling.api.review_steps import TAG, ReviewView, claim_step, read_body, uuid_of
 from labeling.api.serializers import (
     ClaimRequestSerializer,
     ClaimSerializer,
@@ -27,47 +23,11 @@ from labeling.api.serializers import (
     SkipSerializer,
     VerdictRequestSerializer,
 )
-from labeling.models import Claim, Label
+from labeling.models import Claim, Label, Skip
 from labeling.queue import near_duplicate_claims, queue
 from labeling.review import review, skips
-from mltasks.web.access import refuse_stranger
 
-CLAIM = OpenApiParameter("claim", OpenApiTypes.UUID, OpenApiParameter.PATH)
 LABEL = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
-_TAG = ["review"]
-
-
-class MayReview(BasePermission):
-    """Reviewers and those above them."""
-
-    message = "You may not review parts."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the person reviews."""
-        return request.user.has_perm("labeling.add_review")
-
-
-class ReviewView(APIView):
-    """What all of them share."""
-
-    permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayReview]
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse strangers, and a page that was made for somebody else."""
-        super().initial(request, *args, **kwargs)
-        refuse_stranger(request)
-
-    @property
-    def reviewer(self) -> User:
-        """Who asks."""
-        return cast(User, self.request.user)
-
-    def own_claim(self, key: str) -> Claim:
-        """The reviewer's claim. Raises Http404, for another's claim too."""
-        own = Claim.objects.filter(reviewer=self.reviewer).select_related(
-            "inspection__product", "inspection__station", "inspection__model_version"
-        )
-        return get_object_or_404(own, pk=_uuid(key))
 
 
 class QueueClaim(ReviewView):
@@ -75,15 +35,13 @@ class QueueClaim(ReviewView):
 
     @extend_schema(
         operation_id="queue_claim",
-        tags=_TAG,
+        tags=TAG,
         request=ClaimRequestSerializer,
         responses={200: ClaimSerializer, 204: OpenApiResponse(description="Nothing to review.")},
     )
     def post(self, request: Request) -> Response:
         """Claim the next waiting part for two minutes. 204 when none waits, or you hold as many as you may."""
-        form = ClaimRequestSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
+        asked = read_body(request, ClaimRequestSerializer)
         if "inspection" in asked:
             claim: Claim | None = queue.claim_part(asked["inspection"], reviewer=self.reviewer)
         else:
@@ -95,87 +53,50 @@ class QueueClaim(ReviewView):
 class QueueVerdict(ReviewView):
     """The way back, with a verdict."""
 
-    @extend_schema(
-        operation_id="queue_verdict",
-        tags=_TAG,
-        parameters=[CLAIM],
-        request=QueueVerdictRequestSerializer,
-        responses={201: LabelSerializer},
-    )
-    def post(self, request: Request, claim: str) -> Response:
+    @claim_step("queue_verdict", QueueVerdictRequestSerializer, {201: LabelSerializer})
+    def post(self, claim: Claim, **asked: Any) -> Label:
         """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
         another reviewer has the part or settled it."""
-        said = _said(request, QueueVerdictRequestSerializer)
-        label = review.resolve(self.own_claim(claim), **said)
-        return Response(LabelSerializer(label).data, status=201)
+        return review.resolve(claim, **asked)
 
 
 class QueueSkip(ReviewView):
     """The way back without a verdict."""
 
-    @extend_schema(
-        operation_id="queue_skip",
-        tags=_TAG,
-        parameters=[CLAIM],
-        request=SkipRequestSerializer,
-        responses={201: SkipSerializer},
-    )
-    def post(self, request: Request, claim: str) -> Response:
+    @claim_step("queue_skip", SkipRequestSerializer, {201: SkipSerializer})
+    def post(self, claim: Claim, **asked: Any) -> Skip:
         """Give the part back with the reason why you don't judge it: it waits for others, and is not offered to you for
         eight hours. The same reason sent again answers with the first skip; 409 `claim_lost` when the claim was
         resolved, or another reviewer has the part or settled it."""
-        said = _said(request, SkipRequestSerializer)
-        skipped = skips.skip(self.own_claim(claim), **said)
-        return Response(SkipSerializer(skipped).data, status=201)
+        return skips.skip(claim, **asked)
 
 
 class QueueAlike(ReviewView):
     """Near-identical parts, to be judged together."""
 
-    @extend_schema(
-        operation_id="queue_alike",
-        tags=_TAG,
-        parameters=[CLAIM],
-        request=None,
-        responses={200: ClaimSerializer(many=True)},
-    )
-    def post(self, request: Request, claim: str) -> Response:
+    @claim_step("queue_alike", None, {200: ClaimSerializer}, many=True)
+    def post(self, claim: Claim) -> list[Claim]:
         """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
         verdict of its own. Sent again it renews the same claims. 409 `claim_lost` once the claim is closed."""
-        claims = near_duplicate_claims.claim_alike(self.own_claim(claim))
-        return Response(ClaimSerializer(claims, many=True).data)
+        return near_duplicate_claims.claim_alike(claim)
 
 
 class QueueRenew(ReviewView):
     """Hold on to a part."""
 
-    @extend_schema(
-        operation_id="queue_renew",
-        tags=_TAG,
-        parameters=[CLAIM],
-        request=None,
-        responses={200: ClaimSerializer},
-    )
-    def post(self, request: Request, claim: str) -> Response:
+    @claim_step("queue_renew", None, {200: ClaimSerializer})
+    def post(self, claim: Claim) -> Claim:
         """Start the claim's two minutes anew; 409 `claim_lost` once it is closed."""
-        renewed = queue.renew(self.own_claim(claim))
-        return Response(ClaimSerializer(renewed).data)
+        return queue.renew(claim)
 
 
 class QueueRelease(ReviewView):
     """Give a part back."""
 
-    @extend_schema(
-        operation_id="queue_release",
-        tags=_TAG,
-        parameters=[CLAIM],
-        request=None,
-        responses={204: OpenApiResponse(description="Given back.")},
-    )
-    def post(self, request: Request, claim: str) -> Response:
+    @claim_step("queue_release", None, {204: OpenApiResponse(description="Given back.")})
+    def post(self, claim: Claim) -> None:
         """Give the part back to the queue; a closed claim stays closed."""
-        queue.release(self.own_claim(claim))
-        return Response(status=204)
+        queue.release(claim)
 
 
 class LabelUndoing(ReviewView):
@@ -183,7 +104,7 @@ class LabelUndoing(ReviewView):
 
     @extend_schema(
         operation_id="labels_undo",
-        tags=_TAG,
+        tags=TAG,
         parameters=[LABEL],
         request=None,
         responses={200: LabelSerializer},
@@ -202,7 +123,7 @@ class InspectionLabel(ReviewView):
 
     @extend_schema(
         operation_id="inspections_label",
-        tags=_TAG,
+        tags=TAG,
         parameters=[INSPECTION_ID],
         request=VerdictRequestSerializer,
         responses={201: LabelSerializer},
@@ -210,24 +131,10 @@ class InspectionLabel(ReviewView):
     def post(self, request: Request, inspection_id: str) -> Response:
         """Correct any part, in the queue or not. Whoever holds it loses the claim. 409 `disputed` where two people
         differ on it and you are not the third, who may settle that."""
-        said = _said(request, VerdictRequestSerializer)
-        inspection = get_object_or_404(Inspection, pk=_uuid(inspection_id))
+        said = read_body(request, VerdictRequestSerializer)
+        inspection = get_object_or_404(Inspection, pk=uuid_of(inspection_id))
         label = review.correct(inspection, by=self.reviewer, **said)
         return Response(LabelSerializer(label).data, status=201)
-
-
-def _said(request: Request, serializer: type[Serializer[Any]]) -> dict[str, Any]:
-    form = serializer(data=request.data)
-    form.is_valid(raise_exception=True)
-    said: dict[str, Any] = form.validated_data
-    return said
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None
 
 
 def _number(text: str) -> int:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.exceptions import PermissionDenied
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mltasks.api.default_permission import HasPermission, SeesVersions
 from mltasks.api.serializers import GateLineSerializer, PromotionRequestSerializer
-from mltasks.api.versions import TAG, version_of
+from mltasks.api.version_steps import VersionStep
+from mltasks.api.versions import TAG
 from mltasks.models import Approval
 from mltasks.registry import gate, registry
+from mltasks.web.selection import version_of
 
 
 class GateSerializer(serializers.Serializer[Any]):
@@ -66,8 +68,18 @@ class VersionGate(APIView):
         return Response(GateSerializer(found).data)
 
 
-class VersionApprove(APIView):
+class MayApprove(HasPermission):
+    """Permission to approve versions: whoever may promote."""
+
+    permission = registry.PERMISSION
+    message = "You may not approve versions."
+
+
+class VersionApprove(VersionStep):
     """A second person's word."""
+
+    permission_classes = [SeesVersions, MayApprove]
+    request_class, answer_class = ApprovalRequestSerializer, ApprovalSerializer
 
     @extend_schema(
         tags=TAG,
@@ -77,9 +89,4 @@ class VersionApprove(APIView):
     )
     def post(self, request: Request, product: str, number: int) -> Response:
         """Approve it, for those who may promote; it counts where somebody else promotes."""
-        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
-            raise PermissionDenied("You may not approve versions.")
-        asked = ApprovalRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        approval = registry.approve(version_of(product, number), by=request.user, **asked.validated_data)
-        return Response(ApprovalSerializer(approval).data, status=status.HTTP_201_CREATED)
+        return self.take(registry.approve, product, number)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from mltasks.api.default_permission import HasPermission, SeesVersions
 from mltasks.api.request_fields import RequestSerializer
-from mltasks.api.versions import TAG, version_of
-from mltasks.models import Verification, VerifyingRun
+from mltasks.api.version_steps import VersionStep
+from mltasks.api.versions import TAG
+from mltasks.models import ModelVersion, Verification, VerifyingRun
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
+from mltasks.web.selection import version_of
 
 PERMISSION = "mltasks.add_trainingrun"
 
@@ -68,8 +68,22 @@ class VerificationStateSerializer(serializers.Serializer[Any]):
     run = VerifyingRunSerializer(allow_null=True, help_text="The newest that a worker was asked for.")
 
 
-class VersionVerify(APIView):
+class MayVerify(HasPermission):
+    """Permission to have versions verified: whoever may train. Reading what was found needs none."""
+
+    permission = PERMISSION
+    message = "You may not have versions verified."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Return True for reading, and if the person has the permission."""
+        return request.method != "POST" or super().has_permission(request, view)
+
+
+class VersionVerify(VersionStep):
     """The verification of one version."""
+
+    permission_classes = [SeesVersions, MayVerify]
+    request_class, answer_class = VerifyRequestSerializer, VerifyingRunSerializer
 
     @extend_schema(tags=TAG, summary="The newest verification of a version", responses=VerificationStateSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
@@ -86,10 +100,10 @@ class VersionVerify(APIView):
     def post(self, request: Request, product: str, number: int) -> Response:
         """Queue a look at its files, its snapshot and its images, and a second training, for those who may train. While
         another one is on its way it is answered 409."""
-        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(PERMISSION):
-            raise PermissionDenied("You may not have versions verified.")
-        asked = VerifyRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        run = verification_runs.start(version_of(product, number), by=request.user, **asked.validated_data)
-        run.refresh_from_db()  # the database set its time
-        return Response(VerifyingRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+        return self.take(_start, product, number, status.HTTP_202_ACCEPTED)
+
+
+def _start(version: ModelVersion, **asked: Any) -> VerifyingRun:
+    run = verification_runs.start(version, **asked)
+    run.refresh_from_db()  # the database set its time
+    return run

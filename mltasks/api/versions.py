@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable
-from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.exceptions import PermissionDenied
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,21 +23,16 @@ from mltasks.api.serializers import (
     RunSerializer,
     VersionSerializer,
 )
-from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
-from mltasks.refusals import Refusal
+from mltasks.api.version_steps import VersionStep
+from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.registry import registry
 from mltasks.reports.figure_themes import follow_the_theme
-from mltasks.reports.report_files import find_version, report_json, shown_files
+from mltasks.reports.report_files import report_json, shown_files
+from mltasks.web.selection import version_of
 
 # A figure is drawn by us, but names in it come from files: it must not run anything even when opened by itself.
 _FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 TAG = ["models"]
-
-
-class FilesDamaged(Refusal):
-    """The version's files are not what was trained."""
-
-    code = "bundle_corrupt"
 
 
 class Pages(MomentCursorPagination):
@@ -52,25 +42,19 @@ class Pages(MomentCursorPagination):
     page_size = 100
 
 
-def version_of(product: str, number: int) -> ModelVersion:
-    """The version of an address. Raises Http404."""
-    try:
-        return find_version(product, number)
-    except ModelVersion.DoesNotExist:
-        raise Http404 from None
-
-
+@extend_schema_view(
+    get=extend_schema(
+        tags=TAG,
+        summary="Versions of a product, newest first",
+        description="The versions of a product with their figures, newest first.",
+    )
+)
 class VersionList(ListAPIView[ModelVersion]):
     """The versions of a product."""
 
     serializer_class = VersionSerializer
     pagination_class = Pages
     queryset = ModelVersion.objects.none()
-
-    @extend_schema(tags=TAG, summary="Versions of a product, newest first")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The versions of a product with their figures, newest first."""
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
         """Those of the product in the address. Raises Http404 for a product there is none of."""
@@ -98,25 +82,10 @@ class VersionReport(APIView):
         return Response(report_json(version_of(product, number)))
 
 
-class _Promoting(APIView):
-    """What both ways to another champion share."""
-
-    def promoted(
-        self, request: Request, promote: Callable[..., Promotion], asked: Any, place: tuple[str, int]
-    ) -> Response:
-        """Take the step, and answer with its row on the record."""
-        if isinstance(request.user, AnonymousUser) or not request.user.has_perm(registry.PERMISSION):
-            raise PermissionDenied("You may not promote versions.")
-        asked.is_valid(raise_exception=True)
-        try:
-            promotion = promote(version_of(*place), by=request.user, **asked.validated_data)
-        except registry.BundleCorrupt as error:
-            raise FilesDamaged(str(error)) from None
-        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
-
-
-class VersionPromote(_Promoting):
+class VersionPromote(VersionStep):
     """Make a version champion."""
+
+    request_class, answer_class = PromotionRequestSerializer, PromotionSerializer
 
     @extend_schema(
         tags=TAG,
@@ -126,12 +95,13 @@ class VersionPromote(_Promoting):
     )
     def post(self, request: Request, product: str, number: int) -> Response:
         """Make the version champion, for those who may. A retired version comes back the same way."""
-        asked = PromotionRequestSerializer(data=request.data)
-        return self.promoted(request, registry.promote, asked, (product, number))
+        return self.take(registry.promote, product, number)
 
 
-class VersionRollback(_Promoting):
+class VersionRollback(VersionStep):
     """Bring a former champion back."""
+
+    request_class, answer_class = RollbackRequestSerializer, PromotionSerializer
 
     @extend_schema(
         tags=TAG,
@@ -141,8 +111,7 @@ class VersionRollback(_Promoting):
     )
     def post(self, request: Request, product: str, number: int) -> Response:
         """Bring a former champion back, for those who may; a version that never was champion is answered 409."""
-        asked = RollbackRequestSerializer(data=request.data)
-        return self.promoted(request, registry.roll_back, asked, (product, number))
+        return self.take(registry.roll_back, product, number)
 
 
 class VersionFile(APIView):
@@ -168,17 +137,19 @@ class VersionFile(APIView):
         return answer
 
 
+@extend_schema_view(
+    get=extend_schema(
+        tags=TAG,
+        summary="Training runs of a product, newest first",
+        description="The runs of a product and how far they are, newest first.",
+    )
+)
 class RunList(ListAPIView[TrainingRun]):
     """The training runs of a product."""
 
     serializer_class = RunSerializer
     pagination_class = Pages
     queryset = TrainingRun.objects.none()
-
-    @extend_schema(tags=TAG, summary="Training runs of a product, newest first")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The runs of a product and how far they are, newest first."""
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
         """Those of the product in the address. Raises Http404 for a product there is none of."""
@@ -188,16 +159,18 @@ class RunList(ListAPIView[TrainingRun]):
         return TrainingRun.objects.filter(model=model).select_related(*related).defer(*heavy)
 
 
+@extend_schema_view(
+    get=extend_schema(
+        tags=TAG,
+        summary="One training run",
+        description="One run with the metrics of each epoch, its log and its settings, live.",
+    )
+)
 class RunDetail(RetrieveAPIView[TrainingRun]):
     """One training run."""
 
     serializer_class = RunDetailSerializer
     queryset = TrainingRun.objects.none()
-
-    @extend_schema(tags=TAG, summary="One training run")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """One run with the metrics of each epoch, its log and its settings, live."""
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
         """Those of the product in the address."""
