@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inspection.models import Product
 from inspection.products.stations import create_station
+from mltasks.management.base_commands import require
 
 
 class Command(BaseCommand):
@@ -25,9 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make it and print its key."""
-        product = Product.objects.filter(slug=options["product"]).first()
-        if product is None:
-            raise CommandError(f"There is no product {options['product']!r}. Make it with create_product.")
+        missing = f"There is no product {options['product']!r}. Make it with create_product."
+        product = require(Product.objects.filter(slug=options["product"]), missing)
         try:
             _, key = create_station(product, options["name"], options["roi"], urgent=options["urgent"])
         except ValidationError as error:

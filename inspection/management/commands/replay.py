@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from inspection.models import Replay
 from inspection.replay import replay
-from mltasks.models import ModelVersion
-from mltasks.reports.report_files import find_version
+from mltasks.management.base_commands import VersionCommand, require_version
 from mltasks.runs.terminal import with_bar
 
 
-class Command(BaseCommand):
+class Command(VersionCommand):
     """Replay history by a candidate."""
 
     help = (
@@ -24,22 +23,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Product, version, the stretch, and whether a worker does it."""
-        parser.add_argument("product", help="slug of the product")
-        parser.add_argument("version", type=int, help="number of the version")
+        super().add_arguments(parser)
         parser.add_argument("--days", type=int, default=replay.DAYS, help="how far back (default %(default)s)")
         parser.add_argument("--most", type=int, default=replay.MOST, help="at most so many (default %(default)s)")
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id's id")
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
         """Replay, in the foreground with a progress bar unless it is queued."""
-        try:
-            candidate = find_version(product, version)
-        except ModelVersion.DoesNotExist:
-            raise CommandError(f"{product!r} has no version {version}.") from None
-        try:
-            run = replay.start(candidate, days=days, most=most, hint=queue)
-        except replay.ReplayRefused as error:
-            raise CommandError(str(error)) from None
+        run = replay.start(require_version(product, version), days=days, most=most, hint=queue)
         self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
 
     def _execute(self, run: Replay) -> Replay:

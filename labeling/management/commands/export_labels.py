@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from inspection.models import Product
 from labeling.datasets import label_export
+from mltasks.management.base_commands import ProductCommand, require
 from mltasks.storage import output_files
 
 
-class Command(BaseCommand):
+class Command(ProductCommand):
     """Export labels."""
 
     help = f"Write every labeled image to a CSV: {', '.join(label_export.HEADER)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product and the file."""
-        parser.add_argument("product", help="slug of the product")
+        super().add_arguments(parser)
         parser.add_argument(
             "file",
             help="replaced where it exists; a folder gets PRODUCT-labels.csv; - is standard output; a device or a pipe "
@@ -27,9 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, product: str, file: str, **options: Any) -> None:
         """Write the labels and say how many there are."""
-        chosen = Product.objects.filter(slug=product).first()
-        if chosen is None:
-            raise CommandError(f"There is no product {product!r}.")
+        chosen = require(Product.objects.filter(slug=product), f"There is no product {product!r}.")
         count = 0
 
         def fill(into: BinaryIO) -> None:

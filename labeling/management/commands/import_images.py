@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from inspection.models import Product
@@ -13,11 +13,12 @@ from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.folder_import.image_folders import Listing, Names, NotAnImageFolder
 from labeling.folder_import.label_import import ImportSummary, import_listing, list_folder
 from labeling.models.type_names import fold
+from mltasks.management.base_commands import ProductCommand, require
 from mltasks.text.file_names import printable
 from mltasks.text.storable import visible_text
 
 
-class Command(BaseCommand):
+class Command(ProductCommand):
     """Import labeled images."""
 
     help = (
@@ -27,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product, the folder, and what its folders stand for."""
-        parser.add_argument("product", help="slug of the product")
+        super().add_arguments(parser)
         parser.add_argument("folder", type=Path)
         parser.add_argument("--skip", default="", metavar="NAME,…", help="folders to leave out, such as raw")
         parser.add_argument("--good", default="", metavar="NAME,…", help="further folders of good parts")
@@ -41,9 +42,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, print what became of it, and fail when a file was refused."""
-        product = Product.objects.filter(slug=options["product"]).first()
-        if product is None:
-            raise CommandError(f"There is no product {options['product']!r}. Make it with create_product.")
+        missing = f"There is no product {options['product']!r}. Make it with create_product."
+        product = require(Product.objects.filter(slug=options["product"]), missing)
         overrule = options["overrule"]
         if overrule is not None and not visible_text(overrule):
             raise CommandError("Say after --overrule why the folder counts more than people: the labels keep it.")

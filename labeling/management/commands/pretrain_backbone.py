@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from inspection.models import Product
 from labeling.datasets.pretraining_request import pretrain
+from mltasks.management.base_commands import ProductCommand, require
 from mltasks.models import BackboneRun
-from mltasks.refusals import Refusal
 from mltasks.runs import run_recovery
 from mltasks.runs.lease import RunNotAvailable
 from mltasks.runs.terminal import with_bar
@@ -32,7 +32,7 @@ OPTIONS = {
 }
 
 
-class Command(BaseCommand):
+class Command(ProductCommand):
     """Stored images teach a backbone; it is used if it measures better."""
 
     help = (
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product, who does it, and the lesson."""
-        parser.add_argument("product", help="slug of the product")
+        super().add_arguments(parser)
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
         parser.add_argument("--resume", action="store_true", help="take up the newest lesson if it failed or stopped")
         for name, words in OPTIONS.items():
@@ -52,12 +52,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, product: str, queue: bool, resume: bool, **options: Any) -> None:
         """Teach, in the foreground with a progress bar unless it is queued."""
+        products = Product.objects.select_related("registered_model").filter(slug=product)
+        wanted = require(products, f"There is no product {product!r}. Make it with create_product.")
         try:
-            wanted = Product.objects.select_related("registered_model").get(slug=product)
             run = self._resumed(wanted, queue) if resume else self._started(wanted, queue, options)
-        except Product.DoesNotExist:
-            raise CommandError(f"There is no product {product!r}. Make it with create_product.") from None
-        except (Refusal, ValueError, RunNotAvailable) as error:
+        except (ValueError, RunNotAvailable) as error:
             raise CommandError(str(error)) from None
         if queue:
             self.stdout.write(str(run.pk))

@@ -15,6 +15,7 @@ from inspection.images import image_removal
 from inspection.images.image_removal import FOLDERS, Freed
 from inspection.models import Product
 from labeling.history.retention import BATCH, Aim, candidates, prune
+from mltasks.management.base_commands import require
 from mltasks.storage.store_errors import StoreAway
 
 MOST_DAYS, MOST_AT_ONCE = 36_500, 10_000
@@ -92,11 +93,8 @@ def _whole(text: str) -> int:
 def _products(slug: str | None) -> list[Product]:
     if slug is None:
         return list(Product.objects.all())
-    product = Product.objects.filter(slug=slug).first()
-    if product is None:
-        known = ", ".join(Product.objects.values_list("slug", flat=True)) or "none yet"
-        raise CommandError(f"There is no product {slug!r}. Known: {known}.")
-    return [product]
+    known = ", ".join(Product.objects.values_list("slug", flat=True)) or "none yet"
+    return [require(Product.objects.filter(slug=slug), f"There is no product {slug!r}. Known: {known}.")]
 
 
 def _said(moment: datetime) -> str:

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from inspection.models import Product
 from labeling.datasets import part_id_notes
 from labeling.datasets.retraining import retrain
+from mltasks.management.base_commands import ProductCommand, require
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.runs.terminal import with_bar
 from mltasks.training import training
 
 
-class Command(BaseCommand):
+class Command(ProductCommand):
     """Snapshot, train, evaluate: a new candidate version."""
 
     help = "Snapshot the labels, train and evaluate a new candidate version. The last line is its number."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product, and whether a worker does it."""
-        parser.add_argument("product", help="slug of the product")
+        super().add_arguments(parser)
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
 
     def handle(self, *args: Any, product: str, queue: bool, **options: Any) -> None:
         """Retrain, in the foreground with a progress bar unless it is queued."""
-        try:
-            wanted = Product.objects.select_related("registered_model").get(slug=product)
-        except Product.DoesNotExist:
-            raise CommandError(f"There is no product {product!r}.") from None
+        products = Product.objects.select_related("registered_model").filter(slug=product)
+        wanted = require(products, f"There is no product {product!r}.")
         for note in part_id_notes.notes(wanted):
             self.stdout.write(note, self.style.WARNING)
         try:

@@ -7,18 +7,15 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from mltasks.exchange import signing, version_export
-from mltasks.models import ModelVersion
+from mltasks.management.base_commands import VersionCommand, require_version
 from mltasks.models.trusted_plants import in_groups
-from mltasks.registry import registry
-from mltasks.reports.report_files import find_version
 from mltasks.storage import output_files
-from mltasks.storage.store_errors import StoreAway
 
 
-class Command(BaseCommand):
+class Command(VersionCommand):
     """Export a version."""
 
     help = (
@@ -26,10 +23,11 @@ class Command(BaseCommand):
         "plant's key. Another plant imports it once it trusts that key: see plant_key."
     )
 
+    refusals = (*VersionCommand.refusals, ImproperlyConfigured)
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Product, version, and where to."""
-        parser.add_argument("product", help="slug of the product")
-        parser.add_argument("version", type=int, help="number of the version")
+        super().add_arguments(parser)
         parser.add_argument(
             "file",
             help="replaced where it exists; a folder gets PRODUCT-vN.slv; - is standard output; a device or a pipe is "
@@ -38,10 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, product: str, version: int, file: str, **options: Any) -> None:
         """Write the file, whole or not at all, and say who signed it."""
-        try:
-            found = find_version(product, version)
-        except ModelVersion.DoesNotExist:
-            raise CommandError(f"{product!r} has no version {version}.") from None
+        found = require_version(product, version)
         size = 0
 
         def fill(into: BinaryIO) -> None:
@@ -52,8 +47,6 @@ class Command(BaseCommand):
         try:
             target, is_stdout = output_files.write(file, version_export.file_name(found), fill, scratch=_scratch())
             signed = signing.fingerprint(signing.own_public_key())
-        except (registry.BundleCorrupt, StoreAway, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{file} can't be written: {error.strerror}.") from None
         # Standard output then holds the version alone.

@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from mltasks.exchange import version_import
+from mltasks.management.base_commands import RefusableCommand, require
 from mltasks.models import RegisteredModel
-from mltasks.storage.store_errors import StoreAway
 
 
-class Command(BaseCommand):
+class Command(RefusableCommand):
     """Import a version."""
 
     help = (
         "Bring in a version that another plant exported, once its signature, its hashes and its report hold. It is a "
         "candidate of the product, whatever it is called over there, and scores when somebody promotes it."
     )
+
+    refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product here, and the file."""
@@ -28,14 +30,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, product: str, file: Path, **options: Any) -> None:
         """Import it. The last line is the version's number."""
-        model = RegisteredModel.objects.filter(name=product).first()
-        if model is None:
-            raise CommandError(f"There is no product {product!r}. Make it with create_product.")
+        missing = f"There is no product {product!r}. Make it with create_product."
+        model = require(RegisteredModel.objects.filter(name=product), missing)
         try:
             with file.open("rb") as opened:
                 version = version_import.import_version(model, opened, by=None)
-        except (version_import.ImportRefused, StoreAway, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{file} can't be imported: {error.strerror or error}.") from None
         self.stderr.write(f"{version} is {version.imported}, a candidate. Compare it on its page, then promote it.")

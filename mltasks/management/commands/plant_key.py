@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
 
 from mltasks.exchange import signing
+from mltasks.management.base_commands import RefusableCommand
 from mltasks.models.trusted_plants import in_groups
 
 
-class Command(BaseCommand):
+class Command(RefusableCommand):
     """Print the plant's public key."""
 
     help = (
@@ -19,11 +19,10 @@ class Command(BaseCommand):
         "standard error, is what you tell them by another way."
     )
 
+    refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """The key to standard output, the fingerprint to standard error."""
-        try:
-            key = signing.own_public_key()
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from None
+        key = signing.own_public_key()
         self.stderr.write(f"Fingerprint: {in_groups(signing.fingerprint(key))}")
         self.stdout.write(key, ending="")

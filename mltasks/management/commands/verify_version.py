@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from mltasks.models import ModelVersion, VerifyingRun
-from mltasks.reports.report_files import find_version
+from mltasks.management.base_commands import VersionCommand, require_version
+from mltasks.models import ModelVersion
 from mltasks.runs.terminal import progress_bar
-from mltasks.storage.store_errors import StoreAway
 from mltasks.training import verification, verification_runs
 from mltasks.training.verification import Finding
 
 
-class Command(BaseCommand):
+class Command(VersionCommand):
     """Verify a version."""
 
     help = (
@@ -25,39 +24,26 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Product, version, and how thoroughly."""
-        parser.add_argument("product", help="slug of the product")
-        parser.add_argument("version", type=int, help="number of the version")
+        super().add_arguments(parser)
         parser.add_argument("--hashes-only", action="store_true", help="learn nothing again")
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its run's id")
 
     def handle(self, *args: Any, product: str, version: int, hashes_only: bool, queue: bool, **options: Any) -> None:
         """Look, and say what holds. The exit status is 1 where anything does not; a worker's findings are on the
         version's page."""
-        try:
-            found = find_version(product, version)
-        except ModelVersion.DoesNotExist:
-            raise CommandError(f"{product!r} has no version {version}.") from None
+        found = require_version(product, version)
         if queue:
-            self.stdout.write(str(self._queued(found, hashes_only).pk))
+            self.stdout.write(str(verification_runs.start(found, hashes_only=hashes_only).pk))
         else:
             self._look(found, hashes_only)
-
-    def _queued(self, version: ModelVersion, hashes_only: bool) -> VerifyingRun:
-        try:
-            return verification_runs.start(version, hashes_only=hashes_only)
-        except (verification_runs.BeingVerified, verification_runs.NotLearnable) as error:
-            raise CommandError(str(error)) from None
 
     def _look(self, found: ModelVersion, hashes_only: bool) -> None:
         seen: list[Finding] = []
         with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
-            try:
-                for one in verification.verify(found, again=not hashes_only, progress=show):
-                    seen.append(one)
-                    with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
-                        self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
-            except StoreAway as error:
-                raise CommandError(str(error)) from None
+            for one in verification.verify(found, again=not hashes_only, progress=show):
+                seen.append(one)
+                with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
+                    self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
         verification.record(found, seen, by=None)
         wrong = sum(not one.holds for one in seen)
         if wrong:

@@ -1,0 +1,74 @@
+"""Base classes of commands: they look up what the arguments name, and end on a refusal with its words."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Model, QuerySet
+
+from mltasks.models import ModelVersion
+from mltasks.refusals import Refusal
+from mltasks.registry import registry
+from mltasks.reports.report_files import find_version
+from mltasks.storage.store_errors import StoreAway
+
+Row = TypeVar("Row", bound=Model)
+
+
+class RefusableCommand(BaseCommand):
+    """Command that ends on an exception of ``refusals`` with its words and exit status 1."""
+
+    refusals: ClassVar[tuple[type[Exception], ...]] = (Refusal, PermissionDenied, registry.BundleCorrupt, StoreAway)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command. Raises CommandError for a refusal."""
+        try:
+            return super().execute(*args, **options)
+        except self.refusals as error:
+            raise CommandError(str(error)) from None
+
+
+class ProductCommand(RefusableCommand):
+    """Command about one product."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the product."""
+        parser.add_argument("product", help="slug of the product")
+
+
+class VersionCommand(ProductCommand):
+    """Command about one version of a product."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare product and version."""
+        super().add_arguments(parser)
+        parser.add_argument("version", type=int, help="number of the version")
+
+
+def require(rows: QuerySet[Row], words: str) -> Row:
+    """Return the first of the rows. Raises CommandError with the words where there is none."""
+    row = rows.first()
+    if row is None:
+        raise CommandError(words)
+    return row
+
+
+def require_version(product: str, number: int) -> ModelVersion:
+    """Return the version with its report, run and snapshot. Raises CommandError where there is none."""
+    try:
+        return find_version(product, number)
+    except ModelVersion.DoesNotExist:
+        raise CommandError(f"{product!r} has no version {number}.") from None
+
+
+def person(username: str) -> User | None:
+    """Return the user of that name who may promote; None for no name. Raises CommandError for anybody else."""
+    if not username:
+        return None
+    user = require(User.objects.filter(username=username), f"There is no user {username!r}.")
+    if not user.has_perm(registry.PERMISSION):
+        raise CommandError(f"{username} may not promote versions.")
+    return user
