@@ -51,6 +51,7 @@ class InProgress(Refusal):
     """The first request with this idempotency key has no answer yet."""
 
     code = "in_progress"
+    status = 409
 
 
 class IdempotencyMismatch(Refusal):

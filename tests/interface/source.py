@@ -71,12 +71,21 @@ def check_ids() -> Iterator[str]:
 
 
 def error_codes() -> Iterator[str]:
-    """Yield error codes: declared, passed or answered as ``code``, or in a table of codes."""
+    """Yield error codes: declared, passed or answered as ``code``, or in a table of codes.
+
+    A code that has a status, beside it in the class or in the table, comes once more with that status.
+    """
     for node in nodes():
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.keyword) and _names(node) & {"code", "default_code"}:
             yield from _codes(node.value)
         elif isinstance(node, ast.Dict):
             yield from _table(node)
+        elif isinstance(node, ast.ClassDef):
+            own = {
+                name: _pattern(one.value) for one in node.body if isinstance(one, ast.Assign) for name in _names(one)
+            }
+            if own.keys() >= {"code", "status"}:
+                yield f"{own['code']} {own['status']}"
 
 
 def _table(node: ast.Dict) -> Iterator[str]:
