@@ -24,6 +24,7 @@ from mltasks.exchange import exchange_archive, signing, trust_store, version_imp
 from mltasks.exchange.import_validation import ImportRefused
 from mltasks.exchange.version_import import import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
+from mltasks.models.trusted_plants import in_groups
 from mltasks.registry import registry, scorers
 from mltasks.runs import run_recovery
 from mltasks.storage import version_store
@@ -62,7 +63,7 @@ def here(version: ModelVersion) -> RegisteredModel:
 def north(version: ModelVersion) -> OtherPlant:
     """Another plant, trusted."""
     plant = OtherPlant()
-    trust_store.trust("North", plant.public_key.encode(), signing.in_groups(plant.fingerprint).upper(), by=None)
+    trust_store.trust("North", plant.public_key.encode(), in_groups(plant.fingerprint).upper(), by=None)
     return plant
 
 
@@ -147,7 +148,7 @@ def test_of_two_imports_at_once_one_comes_in(
 
 def test_an_unknown_key_is_refused_with_its_fingerprint(version: ModelVersion, here: RegisteredModel) -> None:
     south = OtherPlant()
-    with pytest.raises(ImportRefused, match=f"with the key {signing.in_groups(south.fingerprint)}.*Trusted plants"):
+    with pytest.raises(ImportRefused, match=f"with the key {in_groups(south.fingerprint)}.*Trusted plants"):
         import_version(here, south.exported(version), by=None)
     assert_nothing_came(here)
 
@@ -387,7 +388,7 @@ def test_by_commands(version: ModelVersion, here: RegisteredModel, tmp_path: Pat
     file.write_bytes(south.exported(version).getvalue())
     with pytest.raises(CommandError, match="trust_plant"):
         call_command("import_version", "panel", str(file))
-    with pytest.raises(CommandError, match=f"The fingerprint of this key is {signing.in_groups(south.fingerprint)}"):
+    with pytest.raises(CommandError, match=f"The fingerprint of this key is {in_groups(south.fingerprint)}"):
         call_command("trust_plant", "South", str(key))
     call_command("trust_plant", "South", str(key), fingerprint=south.fingerprint, stdout=io.StringIO())
     out = io.StringIO()
@@ -396,7 +397,7 @@ def test_by_commands(version: ModelVersion, here: RegisteredModel, tmp_path: Pat
     with pytest.raises(CommandError, match="no product 'nothing'"):
         call_command("import_version", "nothing", str(file))
     call_command("plant_key", stdout=(own := io.StringIO()), stderr=(told := io.StringIO()))
-    assert signing.in_groups(signing.fingerprint(own.getvalue())) in told.getvalue()
+    assert in_groups(signing.fingerprint(own.getvalue())) in told.getvalue()
     with pytest.raises(CommandError, match="this very plant"):
         key.write_text(own.getvalue())
         call_command("trust_plant", "Us", str(key), fingerprint=signing.fingerprint(own.getvalue()))
