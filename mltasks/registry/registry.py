@@ -96,11 +96,7 @@ def promote(
     bundle.verify(version_store.at_hand(version), version.sha256)
     with transaction.atomic():
         model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-        previous = champion(model)
-        if previous is not None and previous.pk == version.pk:
-            raise AlreadyChampion(_("{version} is champion already.").format(version=version))
-        if over is not None and over != (previous.number if previous else 0):
-            raise ChampionChanged(_("The champion changed while you read. Look at the comparison again, then decide."))
+        previous = _check_current(version, over)
         lines = gate.lines(version, previous, by)
         if kind != Promotion.Kind.ROLLBACK:
             gate.check(lines, override)
@@ -142,12 +138,18 @@ def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = 
     reason = visible_text(reason)
     if not reason:
         raise ReasonMissing(_("An approval needs a reason: say in a few words what convinced you."))
-    now = champion(version.model)
-    if now is not None and now.pk == version.pk:
+    current = _check_current(version, over)
+    return Approval.objects.create(version=version, champion=current, by=by, reason=reason)
+
+
+def _check_current(version: ModelVersion, over: int | None) -> ModelVersion | None:
+    """Return the present champion. Raises AlreadyChampion, and ChampionChanged where it is not number ``over``."""
+    current = champion(version.model)
+    if current is not None and current.pk == version.pk:
         raise AlreadyChampion(_("{version} is champion already.").format(version=version))
-    if over is not None and over != (now.number if now else 0):
+    if over is not None and over != (current.number if current else 0):
         raise ChampionChanged(_("The champion changed while you read. Look at the comparison again, then decide."))
-    return Approval.objects.create(version=version, champion=now, by=by, reason=reason)
+    return current
 
 
 def former_champion(model: RegisteredModel) -> ModelVersion | None:
