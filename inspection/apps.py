@@ -11,8 +11,11 @@ class InspectionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the promotion gate."""
+        """Register the promotion gate and what executes replays."""
         from inspection.promotion import gate_checks
+        from inspection.replay.replay import ReplayExecutor
         from mltasks.registry import gate
+        from mltasks.runs.execution import register
 
         gate.set_gate(gate_checks.lines)
+        register(ReplayExecutor())

@@ -9,3 +9,14 @@ class MltasksConfig(AppConfig):
     name = "mltasks"
     verbose_name = "Models"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what executes each kind of run."""
+        from mltasks.runs.execution import register  # late, as all of these: they import models
+        from mltasks.training.pretraining import PretrainingExecutor
+        from mltasks.training.training import TrainingExecutor
+        from mltasks.training.verification_runs import VerificationExecutor
+
+        register(TrainingExecutor())
+        register(PretrainingExecutor())
+        register(VerificationExecutor())

@@ -21,10 +21,9 @@ from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.runs import dispatch
-from mltasks.runs.execution import carry_out
-from mltasks.runs.lease import WAITING_STAGE, RunLease, log_line, requeue_or_refuse
-from mltasks.runs.run_reporter import RunReporter
-from mltasks.vision.types import Progress, ProgressCallback, no_progress
+from mltasks.runs.execution import Executor, Finish
+from mltasks.runs.lease import WAITING_STAGE, log_line, requeue_or_refuse
+from mltasks.vision.types import Progress, ProgressCallback
 
 DAYS, MOST = 30, 5000
 LONGEST, LARGEST = 3650, 200_000
@@ -85,21 +84,34 @@ def retry(replay: Replay) -> None:
     dispatch.enqueue_on_commit(replay)
 
 
-def execute(replay: Replay, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None) -> Replay:
-    """Score what is not scored yet, by the candidate and, where another version decided, by the champion; then say what
-    came of it.
+class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
+    """Score parts again by the candidate and the champion, and compare the two."""
 
-    Raises RunNotAvailable when another worker has it, LeaseLost when it was taken away meanwhile, and whatever scoring
-    raised, BundleCorrupt among it, after the replay's row says so.
-    """
-    return carry_out(
-        replay,
-        lease,
-        progress,
-        lambda report: _score(replay, report),
-        lambda reporter, figures: _finish(replay, reporter, figures),
-        lambda: None,  # what was scored is right, whoever asks next
-    )
+    run_class = Replay
+
+    def compute(self, run: Replay, progress: ProgressCallback) -> replay_metrics.Figures:
+        """Score what is not scored yet; no failure discards a score. Raises BundleCorrupt."""
+        versions = [run.candidate, *([run.champion] if run.champion else [])]
+        todo = [(version, rescoring.missing(version, run.parts)) for version in versions]
+        whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
+        known = len(run.parts) * len(versions) - whole
+        progress(Progress(0.0, f"{whole} scores to make, {known} known: loading the versions"))
+        for version, keys in todo:
+            for scored in rescoring.score_parts(version, keys):
+                done += scored.looked
+                unread += scored.unread
+                progress(Progress(0.98 * done / whole, f"Scoring by version {version.number}"))
+        progress(Progress(0.98, "Holding them against one another"))
+        return replay_metrics.of(run, unread=unread)
+
+    def record(self, run: Replay, computed: replay_metrics.Figures, finish: Finish) -> Replay:
+        """Write the figures."""
+        finish("Done.", figures=computed)
+        return run
+
+    def describe(self, result: Replay) -> str:
+        """Return how many parts were compared."""
+        return str(result.figures["parts"])
 
 
 def chosen(product: Product, days: int, most: int) -> list[UUID]:
@@ -133,25 +145,3 @@ def latest(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | N
     """The newest finished replay of history beside this champion."""
     over = Replay.objects.over(champion.pk if champion else None).filter(candidate=candidate)
     return over.light().order_by("-finished_at").first()
-
-
-def _score(replay: Replay, progress: ProgressCallback) -> replay_metrics.Figures:
-    replay.refresh_from_db(fields=["parts"])
-    versions = [replay.candidate, *([replay.champion] if replay.champion else [])]
-    todo = [(version, rescoring.missing(version, replay.parts)) for version in versions]
-    whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
-    known = len(replay.parts) * len(versions) - whole
-    progress(Progress(0.0, f"{whole} scores to make, {known} known: loading the versions"))
-    for version, keys in todo:
-        for scored in rescoring.score_parts(version, keys):
-            done += scored.looked
-            unread += scored.unread
-            progress(Progress(0.98 * done / whole, f"Scoring by version {version.number}"))
-    progress(Progress(0.98, "Holding them against one another"))
-    return replay_metrics.of(replay, unread=unread)
-
-
-def _finish(replay: Replay, reporter: RunReporter, figures: replay_metrics.Figures) -> Replay:
-    reporter.finish("Done.", figures=figures)
-    replay.refresh_from_db()
-    return replay

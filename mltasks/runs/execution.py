@@ -1,53 +1,102 @@
-"""Carry out one run in this process: under its lease, with a beating heart, and with its end on its row."""
+"""Execute one run in this process, under its lease and with its end on its row."""
 
 from __future__ import annotations
 
 import logging
 import os
 import traceback
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
+from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from mltasks.models import LeasedRun, RunState
 from mltasks.runs.lease import LeaseLost, RunLease
-from mltasks.runs.run_reporter import RunReporter, beating
+from mltasks.runs.run_reporter import DONE_STAGE, RunReporter, beating
 from mltasks.snapshots.snapshots import SnapshotDamaged
 from mltasks.storage.store_errors import StoreAway, StoredFileDamaged
-from mltasks.vision.types import Progress, ProgressCallback
+from mltasks.vision.types import Progress, ProgressCallback, no_progress
 
 logger = logging.getLogger(__name__)
-Learned = TypeVar("Learned")
-Made = TypeVar("Made")
+RunT = TypeVar("RunT", bound=LeasedRun)
+Computed = TypeVar("Computed")
+Result = TypeVar("Result")
 
 
-def carry_out(
-    run: LeasedRun,
-    lease: RunLease | None,
-    progress: ProgressCallback,
-    learn: Callable[[ProgressCallback], Learned],
-    record: Callable[[RunReporter, Learned], Made],
-    undo: Callable[[], None],
-) -> Made:
-    """Take the run unless a ``lease`` for it is given, let it ``learn``, and ``record`` what it made.
+class Finish(Protocol):
+    """Record the run's success: last log line, stage and fields. Raises LeaseLost."""
 
-    ``undo`` removes what no row knows. Raises RunNotAvailable when another worker has the run, LeaseLost when it was
-    taken away meanwhile, and whatever the learning raised, after the run's row says so.
+    def __call__(self, text: str, *, stage: str = DONE_STAGE, **fields: Any) -> None: ...
+
+
+class Executor(Protocol[RunT, Computed, Result]):
+    """What one kind of run does; lease, heartbeat, progress and failure are ``execute``'s."""
+
+    run_class: type[RunT]
+
+    def compute(self, run: RunT, progress: ProgressCallback) -> Computed:
+        """Do the long work. No transaction is open; may be killed at any time."""
+        ...
+
+    def record(self, run: RunT, computed: Computed, finish: Finish) -> Result:
+        """Write what was computed and call ``finish`` once, in one transaction, already open."""
+        ...
+
+    def describe(self, result: Result) -> str:
+        """Return the line that the run's process prints at its end."""
+        ...
+
+    def discard(self, run: RunT) -> None:
+        """Remove what a failed attempt left and no row names. By default nothing."""
+        return
+
+    def clean_up(self, run: RunT) -> None:
+        """Remove, after the commit, what only another attempt would need. By default nothing."""
+        return
+
+
+_executors: dict[type[LeasedRun], Executor[Any, Any, Any]] = {}
+
+
+def register(executor: Executor[Any, Any, Any]) -> None:
+    """Make known what executes runs of a class; apps call it when they are ready."""
+    _executors[executor.run_class] = executor
+
+
+def executor_of(run_class: type[LeasedRun]) -> Executor[Any, Any, Any]:
+    """Return what executes runs of a class. Raises KeyError when nothing is registered for it."""
+    return _executors[run_class]
+
+
+def execute(
+    executor: Executor[RunT, Computed, Result],
+    run: RunT,
+    progress: ProgressCallback = no_progress,
+    *,
+    lease: RunLease | None = None,
+) -> Result:
+    """Take the run, unless a ``lease`` for it is given, compute, and record the result.
+
+    Raises RunNotAvailable when another worker has the run, LeaseLost when it was taken away meanwhile (nothing is
+    recorded then), and whatever the computation raised, after the run's row says so.
     """
     lease = lease or RunLease.take(run.pk, type(run))
     run.refresh_from_db()
     reporter = RunReporter(lease)
     try:
         with beating(reporter):
-            learned = learn(_both(reporter, progress))
-        return record(reporter, learned)
+            computed = executor.compute(run, _both(reporter, progress))
+        with transaction.atomic():
+            result = executor.record(run, computed, reporter.finish)
     except BaseException as error:
         # Also for Ctrl-C: the run must say that it was stopped.
-        undo()
+        executor.discard(run)
         if not isinstance(error, LeaseLost):
             _fail(lease, reporter, error)
         raise
+    else:
+        executor.clean_up(run)
+        return result
     finally:
         run.refresh_from_db()
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TypeVar, cast
+from typing import IO, cast
 
 from django.core.management.base import CommandError, OutputWrapper
 from tqdm import tqdm
 
-from mltasks.models import LeasedRun
-from mltasks.runs.execution import in_words
+from mltasks.runs.execution import Computed, Executor, Result, RunT, execute, in_words
 from mltasks.runs.lease import LeaseLost, RunNotAvailable
 from mltasks.vision.types import Progress, ProgressCallback
 
 SHAPE = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
-Made = TypeVar("Made")
 
 
-def with_bar(run: LeasedRun, execute: Callable[[ProgressCallback], Made], stderr: OutputWrapper) -> Made:
-    """Execute a run with a progress bar on ``stderr`` and return what it made. Raises CommandError for any failure; the
-    run's row has the traceback."""
+def execute_with_bar(executor: Executor[RunT, Computed, Result], run: RunT, stderr: OutputWrapper) -> Result:
+    """Execute a run with a progress bar on ``stderr``.
+
+    Raises CommandError for any failure; the run's row has the traceback.
+    """
     with progress_bar(stderr) as show:
         try:
-            return execute(show)
+            return execute(executor, run, show)
         except (RunNotAvailable, LeaseLost) as error:
             raise CommandError(str(error)) from None
         except Exception as error:

@@ -18,16 +18,15 @@ from django.utils.translation import gettext_noop
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
 from mltasks.refusals import Refusal
 from mltasks.runs import dispatch
-from mltasks.runs.execution import calm_threads, carry_out
-from mltasks.runs.lease import WAITING_STAGE, RunLease, RunNotAvailable, log_line, requeue_or_refuse
-from mltasks.runs.run_reporter import RunReporter
+from mltasks.runs.execution import Executor, Finish, calm_threads
+from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line, requeue_or_refuse
 from mltasks.snapshots.snapshots import samples_at_hand
 from mltasks.storage import object_store
 from mltasks.training import backbone_choice
 from mltasks.training.backbone_choice import BACKBONE, adopted, weights_of
 from mltasks.training.pretraining_images import Choice, Stored, choose
 from mltasks.vision.pretrain.pretraining_config import Lesson
-from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig
 
 if TYPE_CHECKING:
     from mltasks.vision.pretrain.pretrain import Task, Taught
@@ -127,34 +126,61 @@ def retry(run: BackboneRun, *, hint: bool = True) -> None:
         dispatch.enqueue_on_commit(run)
 
 
-def execute(
-    run: BackboneRun, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None
-) -> BackboneRun:
-    """Take the run, teach the backbone, measure it and adopt it if it is better.
+class PretrainingExecutor(Executor[BackboneRun, "Taught", BackboneRun]):
+    """Teach the backbone, measure it and adopt it if it is better.
 
-    Goes on where a killed attempt was. Raises RunNotAvailable when another worker has the run, LeaseLost when it was
-    taken away meanwhile, and whatever the lesson raised, after the run's row says so.
+    It goes on where a killed attempt was.
     """
-    return carry_out(
-        run,
-        lease,
-        progress,
-        lambda report: _learn(run, report),
-        lambda reporter, taught: _finish(run, reporter, taught),
-        lambda: _remove(run),
-    )
 
+    run_class = BackboneRun
 
-def _learn(run: BackboneRun, progress: ProgressCallback) -> Taught:
-    progress(Progress(0.0, "Loading the learning libraries"))
-    calm_threads()
-    from mltasks.vision.pretrain.pretrain import teach  # late: torch, which only a training process may load
+    def compute(self, run: BackboneRun, progress: ProgressCallback) -> Taught:
+        """Teach, measure, and publish the weights."""
+        progress(Progress(0.0, "Loading the learning libraries"))
+        calm_threads()
+        from mltasks.vision.pretrain.pretrain import teach  # late: torch, which only a training process may load
 
-    files = ((name, sha256) for name, sha256, *_ in run.pictures)
-    with object_store.at_hand(files, object_store.PATIENCE) as root, _samples(run) as samples:
-        taught = teach(_task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
-    backbone_choice.publish(run.attempt_file)
-    return taught
+        files = ((name, sha256) for name, sha256, *_ in run.pictures)
+        with object_store.at_hand(files, object_store.PATIENCE) as root, _samples(run) as samples:
+            taught = teach(_task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
+        backbone_choice.publish(run.attempt_file)
+        return taught
+
+    def record(self, run: BackboneRun, computed: Taught, finish: Finish) -> BackboneRun:
+        """Write the weights and the change of the backbone in use."""
+        judgement = computed.judgement
+        adopt = judgement is not None and judgement.adopt
+        unmeasured = f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
+        text = judgement.words if judgement else unmeasured
+        RegisteredModel.objects.select_for_update().get(pk=run.model_id)
+        if adopt:
+            BackboneRun.objects.adopted().filter(model=run.model_id).update(adopted=False)
+        finish(
+            text,
+            stage=gettext_noop("In use") if adopt else gettext_noop("Not in use"),
+            file=run.attempt_file,
+            sha256=computed.sha256,
+            card=computed.card,
+            evaluation={**(judgement.to_json() if judgement else {}), "adopt": adopt, "words": text},
+            adopted=adopt,
+        )
+        return run
+
+    def describe(self, result: BackboneRun) -> str:
+        """Return the hash of the weights."""
+        return result.sha256
+
+    def discard(self, run: BackboneRun) -> None:
+        """Remove the attempt's file; the work folder stays for the next attempt."""
+        path = Path(settings.VERSIONS_DIR) / run.attempt_file
+        with contextlib.suppress(OSError):
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        object_store.withdraw(run.attempt_file)
+
+    def clean_up(self, run: BackboneRun) -> None:
+        """Remove the work folder."""
+        shutil.rmtree(run.work_dir, ignore_errors=True)
 
 
 def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
@@ -181,34 +207,3 @@ def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> Task:
         incumbent=incumbent,
         work=run.work_dir,
     )
-
-
-def _finish(run: BackboneRun, reporter: RunReporter, taught: Taught) -> BackboneRun:
-    """The run's end and the change of the backbone in use, in one transaction."""
-    judgement = taught.judgement
-    adopt = judgement is not None and judgement.adopt
-    words = judgement.words if judgement else f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
-    with transaction.atomic():
-        RegisteredModel.objects.select_for_update().get(pk=run.model_id)
-        if adopt:
-            BackboneRun.objects.adopted().filter(model=run.model_id).update(adopted=False)
-        reporter.finish(
-            words,
-            stage=gettext_noop("In use") if adopt else gettext_noop("Not in use"),
-            file=run.attempt_file,
-            sha256=taught.sha256,
-            card=taught.card,
-            evaluation={**(judgement.to_json() if judgement else {}), "adopt": adopt, "words": words},
-            adopted=adopt,
-        )
-    shutil.rmtree(run.work_dir, ignore_errors=True)  # not before the row: until then another attempt may need it
-    return run
-
-
-def _remove(run: BackboneRun) -> None:
-    """Remove the attempt's file, which no row names; the work folder stays for the next attempt."""
-    path = Path(settings.VERSIONS_DIR) / run.attempt_file
-    with contextlib.suppress(OSError):
-        path.with_suffix(".json").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-    object_store.withdraw(run.attempt_file)

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun, versions
 from mltasks.runs import dispatch
-from mltasks.runs.execution import calm_threads, carry_out
-from mltasks.runs.lease import WAITING_STAGE, RunLease, RunNotAvailable, log_line, requeue_or_refuse
-from mltasks.runs.run_reporter import RunReporter
+from mltasks.runs.execution import Executor, Finish, calm_threads
+from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line, requeue_or_refuse
 from mltasks.snapshots.snapshots import samples_at_hand
 from mltasks.storage import version_store
 from mltasks.training import backbone_choice
-from mltasks.vision.types import Progress, ProgressCallback, TrainConfig, no_progress
+from mltasks.vision.types import Progress, ProgressCallback, TrainConfig
 
 if TYPE_CHECKING:
     from mltasks.vision.export.learn import Learned
@@ -73,52 +71,41 @@ def retry(run: TrainingRun) -> None:
     dispatch.enqueue_on_commit(run)
 
 
-def execute(
-    run: TrainingRun, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None
-) -> ModelVersion:
-    """Take the run, learn from its snapshot and make its version.
+class TrainingExecutor(Executor[TrainingRun, "Learned", ModelVersion]):
+    """Learn from the run's snapshot and make its version."""
 
-    A ``lease`` taken for this process by its supervisor is used as it is. Raises RunNotAvailable when another worker
-    has the run, LeaseLost when it was taken away meanwhile (no version is left then), and whatever the training raised,
-    StoreAway among it, after the run's row says so.
-    """
-    return carry_out(
-        run,
-        lease,
-        progress,
-        lambda report: _learn(run, report),
-        lambda reporter, learned: _finish(run, reporter, learned),
-        lambda: _remove(run),
-    )
+    run_class = TrainingRun
+
+    def compute(self, run: TrainingRun, progress: ProgressCallback) -> Learned:
+        """Learn, and publish the bundle. Raises StoreAway among others."""
+        if run.snapshot is None:
+            raise ValueError("This run has no snapshot to learn from.")
+        config = backbone_choice.at_hand(run.train_config())
+        progress(Progress(0.0, "Reading the snapshot's images"))
+        with samples_at_hand(run.snapshot) as samples:
+            progress(Progress(0.0, "Loading the learning libraries"))
+            calm_threads()
+            from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
+
+            learned = learn(samples, config, _bundle_dir(run), progress)
+        version_store.publish(run.bundle_name)
+        return learned
+
+    def record(self, run: TrainingRun, computed: Learned, finish: Finish) -> ModelVersion:
+        """Write the version's rows."""
+        version = versions.add(run, sha256=computed.sha256, meta=computed.meta, report=computed.report)
+        finish(f"Made {version}.")
+        return version
+
+    def describe(self, result: ModelVersion) -> str:
+        """Return the version's number."""
+        return str(result.number)
+
+    def discard(self, run: TrainingRun) -> None:
+        """Remove the bundle."""
+        shutil.rmtree(_bundle_dir(run), ignore_errors=True)
+        version_store.withdraw(run.bundle_name)
 
 
 def _bundle_dir(run: TrainingRun) -> Path:
     return Path(settings.VERSIONS_DIR) / run.bundle_name
-
-
-def _remove(run: TrainingRun) -> None:
-    shutil.rmtree(_bundle_dir(run), ignore_errors=True)
-    version_store.withdraw(run.bundle_name)
-
-
-def _learn(run: TrainingRun, progress: ProgressCallback) -> Learned:
-    if run.snapshot is None:
-        raise ValueError("This run has no snapshot to learn from.")
-    config = backbone_choice.at_hand(run.train_config())
-    progress(Progress(0.0, "Reading the snapshot's images"))
-    with samples_at_hand(run.snapshot) as samples:
-        progress(Progress(0.0, "Loading the learning libraries"))
-        calm_threads()
-        from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
-
-        learned = learn(samples, config, _bundle_dir(run), progress)
-    version_store.publish(run.bundle_name)
-    return learned
-
-
-def _finish(run: TrainingRun, reporter: RunReporter, learned: Learned) -> ModelVersion:
-    """The version's rows and the run's end, in one transaction."""
-    with transaction.atomic():
-        version = versions.add(run, sha256=learned.sha256, meta=learned.meta, report=learned.report)
-        reporter.finish(f"Made {version}.")
-    return version

@@ -12,12 +12,11 @@ from django.utils.translation import gettext as _
 from mltasks.models import ModelVersion, Verification, VerifyingRun
 from mltasks.refusals import Refusal
 from mltasks.runs import dispatch
-from mltasks.runs.execution import carry_out
-from mltasks.runs.lease import WAITING_STAGE, RunLease, log_line
-from mltasks.runs.run_reporter import RunReporter
+from mltasks.runs.execution import Executor, Finish
+from mltasks.runs.lease import WAITING_STAGE, log_line
 from mltasks.training import verification as verifying
 from mltasks.training.verification import Finding
-from mltasks.vision.types import ProgressCallback, no_progress
+from mltasks.vision.types import ProgressCallback
 
 
 class BeingVerified(Refusal):
@@ -68,28 +67,22 @@ def why_not_again(version: ModelVersion) -> str:
     return "" if version.run.snapshot_id else _("It can't be learned again: nothing says what it learned from.")
 
 
-def execute(
-    run: VerifyingRun, progress: ProgressCallback = no_progress, *, lease: RunLease | None = None
-) -> Verification:
-    """Take the run, look at its version and write down what was found; what does not hold is no failure of the run.
+class VerificationExecutor(Executor[VerifyingRun, list[Finding], Verification]):
+    """Verify a version and record the findings; a check that fails is no failure of the run."""
 
-    Raises RunNotAvailable when another worker has the run, LeaseLost when it was taken away meanwhile (nothing is
-    written down then), and whatever the look raised, StoreAway among it, after the run's row says so.
-    """
-    return carry_out(
-        run,
-        lease,
-        progress,
-        lambda report: list(verifying.verify(run.version, again=not run.hashes_only, progress=report)),
-        lambda reporter, found: _finish(run, reporter, found),
-        lambda: None,  # a look leaves nothing behind
-    )
+    run_class = VerifyingRun
 
+    def compute(self, run: VerifyingRun, progress: ProgressCallback) -> list[Finding]:
+        """Look. Raises StoreAway among others."""
+        return list(verifying.verify(run.version, again=not run.hashes_only, progress=progress))
 
-def _finish(run: VerifyingRun, reporter: RunReporter, found: list[Finding]) -> Verification:
-    """The verification and the run's end, in one transaction."""
-    wrong = ", ".join(one.what for one in found if not one.holds)
-    with transaction.atomic():
-        verification = verifying.record(run.version, found, by=run.requested_by)
-        reporter.finish(f"What does not hold: {wrong}." if wrong else "All holds.", verification=verification)
-    return verification
+    def record(self, run: VerifyingRun, computed: list[Finding], finish: Finish) -> Verification:
+        """Write the verification."""
+        wrong = ", ".join(one.what for one in computed if not one.holds)
+        verification = verifying.record(run.version, computed, by=run.requested_by)
+        finish(f"What does not hold: {wrong}." if wrong else "All holds.", verification=verification)
+        return verification
+
+    def describe(self, result: Verification) -> str:
+        """Return the number of the verification."""
+        return str(result.pk)

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.runs import run_recovery
+from mltasks.runs.execution import execute
 from mltasks.runs.lease import RunNotAvailable
 from mltasks.storage import backbone_cleanup
 from mltasks.training import backbone_choice, pretraining, training
@@ -70,7 +71,7 @@ def test_it_is_used_when_it_is_better(
     model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
 ) -> None:
     verdict(True)
-    run = pretraining.execute(begin(model, snapshot))
+    run = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
     assert (run.state, run.adopted, run.stage, run.progress) == ("succeeded", True, "In use", 1.0)
     assert run.path.is_file()
     assert run.evaluation["incumbent"] == "shipped"
@@ -82,7 +83,7 @@ def test_it_is_used_when_it_is_better(
     started = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False)
     assert started.config["backbone_weights"] == f"{run.path}#sha256={run.sha256}"
     verdict(True)
-    second = pretraining.execute(begin(model, snapshot))
+    second = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
     assert (second.adopted, backbone_choice.adopted(model)) == (True, second)
     assert second.card["started_from"] == f"{run.path}#sha256={run.sha256}", "It goes on from the one in use."
     assert set(second.evaluation["candidates"]) == {"new", "current", "shipped"}
@@ -94,7 +95,7 @@ def test_it_is_kept_but_not_used_when_it_is_not_better(
     model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
 ) -> None:
     verdict(False)
-    run = pretraining.execute(begin(model, snapshot))
+    run = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
     assert (run.state, run.adopted, run.stage) == ("succeeded", False, "Not in use")
     assert run.path.is_file()
     assert "must lie above 0" in run.evaluation["words"]
@@ -107,8 +108,10 @@ def test_the_next_training_learns_from_it_and_its_version_says_so(
     model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
 ) -> None:
     verdict(True)
-    run = pretraining.execute(begin(model, snapshot))
-    version = training.execute(training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False))
+    run = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
+    version = execute(
+        training.TrainingExecutor(), training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+    )
     assert version.meta["backbone"]["name"] == "plant"
     assert version.meta["backbone"]["sha256"] == run.sha256
 
@@ -116,7 +119,7 @@ def test_the_next_training_learns_from_it_and_its_version_says_so(
         stream.write(b"\x00")
     broken = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False)
     with pytest.raises(WeightsError, match="is damaged"):
-        training.execute(broken)
+        execute(training.TrainingExecutor(), broken)
     assert "Restore it from a backup, teach the backbone anew" in TrainingRun.objects.get(pk=broken.pk).error
 
 
@@ -130,7 +133,7 @@ def test_settings_that_name_their_weights_keep_them(model: RegisteredModel) -> N
 
 
 def test_without_labels_enough_it_is_kept_and_says_what_is_missing(model: RegisteredModel) -> None:
-    run = pretraining.execute(begin(model, None, labels_missing="Label 4 more good parts."))
+    run = execute(pretraining.PretrainingExecutor(), begin(model, None, labels_missing="Label 4 more good parts."))
     assert (run.state, run.adopted) == ("succeeded", False)
     assert run.evaluation["words"] == "Kept, but not measured and so not used. Label 4 more good parts."
     assert run.path.is_file()
@@ -151,7 +154,7 @@ def test_a_failed_lesson_says_why_and_can_be_tried_again(model: RegisteredModel)
     run = begin(model, None)
     BackboneRun.objects.update(pictures=[["gone.jpg", "0" * 64, ""]])
     with pytest.raises(ValueError, match="Only 0 of 1"):
-        pretraining.execute(run)
+        execute(pretraining.PretrainingExecutor(), run)
     assert (run.state, run.error) == ("failed", "Only 0 of 1 stored images could be read. Is MEDIA_ROOT whole?")
     pretraining.retry(run, hint=False)
     with pytest.raises(RunNotAvailable, match="did not fail"):

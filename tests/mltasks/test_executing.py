@@ -17,7 +17,8 @@ from django.contrib.auth.models import User
 
 from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
 from mltasks.registry import registry
-from mltasks.runs import dispatch
+from mltasks.runs import dispatch, run_recovery
+from mltasks.runs.execution import execute, executor_of
 from mltasks.runs.lease import LeaseLost, RunNotAvailable
 from mltasks.snapshots.snapshots import freeze
 from mltasks.training import training
@@ -44,7 +45,7 @@ def bundles(run: TrainingRun) -> list[Path]:
 @pytest.mark.slow
 def test_it_makes_a_version_with_its_report(run: TrainingRun) -> None:
     steps: list[Progress] = []
-    version = training.execute(run, steps.append)
+    version = execute(training.TrainingExecutor(), run, steps.append)
     assert (version.number, version.state) == (1, ModelVersion.State.CANDIDATE)
     assert (run.state, run.progress, run.attempt, run.error) == ("succeeded", 1.0, 1, "")
     assert run.finished_at is not None
@@ -73,13 +74,18 @@ def quick(learned: learn.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_numbers_versions(run: TrainingRun, quick: None) -> None:
     assert run.snapshot is not None
     again = training.start(run.snapshot, run.train_config(), trigger=TrainingRun.Trigger.COMMAND)
-    assert [training.execute(one).number for one in (again, run)] == [1, 2]
+    assert [execute(training.TrainingExecutor(), one).number for one in (again, run)] == [1, 2]
+
+
+def test_each_kind_of_run_has_its_executor() -> None:
+    kinds = run_recovery.kinds()
+    assert [executor_of(kind).run_class for kind in kinds] == kinds
 
 
 def test_it_refuses_a_run_that_is_done(run: TrainingRun) -> None:
     TrainingRun.objects.update(state="succeeded")
     with pytest.raises(RunNotAvailable):
-        training.execute(run)
+        execute(training.TrainingExecutor(), run)
 
 
 def _fail_at_once(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +102,7 @@ def test_a_failed_training_leaves_the_champion_and_says_why(
     champion = make_version(run.model, champion=True)
     _fail_at_once(RuntimeError("the loss exploded"), monkeypatch)
     with pytest.raises(RuntimeError):
-        training.execute(run)
+        execute(training.TrainingExecutor(), run)
     assert (run.state, run.error) == ("failed", "RuntimeError: the loss exploded")
     assert "Traceback" in run.log
     assert "half way" in run.log
@@ -107,14 +113,14 @@ def test_a_failed_training_leaves_the_champion_and_says_why(
 def test_ctrl_c_is_said_in_words(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
     _fail_at_once(KeyboardInterrupt(), monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        training.execute(run)
+        execute(training.TrainingExecutor(), run)
     assert (run.state, run.error) == ("failed", "Stopped by a person.")
 
 
 def test_settings_that_cannot_work_are_said_in_words(run: TrainingRun) -> None:
     TrainingRun.objects.update(config={"max_epoch": 3})
     with pytest.raises(ValueError, match="max_epoch"):
-        training.execute(run)
+        execute(training.TrainingExecutor(), run)
     assert run.error.startswith("Unknown training settings: max_epoch")
 
 
@@ -130,7 +136,7 @@ def test_it_leaves_no_version_when_its_lease_is_lost(
 
     monkeypatch.setattr(learn, "learn", robbed)
     with pytest.raises(LeaseLost):
-        training.execute(run)
+        execute(training.TrainingExecutor(), run)
     assert run.state == "queued"
     assert not ModelVersion.objects.exists()
     assert bundles(run) == []
@@ -140,11 +146,11 @@ def test_a_failed_run_can_be_tried_again(run: TrainingRun, quick: None) -> None:
     with pytest.MonkeyPatch.context() as broken:
         _fail_at_once(OSError("No space left on device"), broken)
         with pytest.raises(OSError, match="No space"):
-            training.execute(run)
+            execute(training.TrainingExecutor(), run)
     training.retry(run)
     run.refresh_from_db()
     assert (run.state, run.attempt) == ("queued", 0)
-    assert training.execute(run).number == 1
+    assert execute(training.TrainingExecutor(), run).number == 1
     with pytest.raises(RunNotAvailable, match="did not fail"):
         training.retry(run)
 

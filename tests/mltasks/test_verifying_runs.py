@@ -21,6 +21,7 @@ from mltasks import tasks
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, Verification, VerifyingRun
 from mltasks.reports import verification_report
 from mltasks.runs import run_recovery
+from mltasks.runs.execution import execute
 from mltasks.runs.lease import LeaseLost, RunLease
 from mltasks.training import verification_runs
 from mltasks.training.verification_runs import BeingVerified, NotLearnable, start
@@ -86,7 +87,7 @@ def test_a_worker_s_process_learns_it_again_bit_for_bit_and_keeps_who_asked(
 
 def test_what_does_not_hold_is_what_was_found_and_no_failure(version: ModelVersion) -> None:
     rewrite(version.path / "model.safetensors", b"others")
-    made = verification_runs.execute(start(version, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(version, hint=False))
     run = VerifyingRun.objects.get()
     assert (made.holds, made.learned_again, made.by) == (False, False, None)
     assert (run.state, run.verification) == ("succeeded", made)
@@ -100,11 +101,11 @@ def test_a_look_that_fails_leaves_no_word_on_the_version(version: ModelVersion) 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verification_runs.execute(run, stopped)
+        execute(verification_runs.VerificationExecutor(), run, stopped)
     assert (run.state, run.error) == ("failed", "Stopped by a person.")
     assert not Verification.objects.exists() and verification_report.read(version).failed
 
-    made = verification_runs.execute(start(version, hashes_only=True, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(version, hashes_only=True, hint=False))
     assert made.holds and not made.learned_again
     assert not verification_report.read(version).failed, "Another try is another run."
 
@@ -114,7 +115,7 @@ def test_who_lost_the_run_writes_nothing_down(version: ModelVersion) -> None:
     lease = RunLease.take(run.pk, VerifyingRun)
     VerifyingRun.objects.update(state="queued")
     with pytest.raises(LeaseLost):
-        verification_runs.execute(run, lease=lease)
+        execute(verification_runs.VerificationExecutor(), run, lease=lease)
     assert not Verification.objects.exists()
 
 
@@ -142,7 +143,7 @@ def test_an_imported_version_is_looked_at_by_its_hashes(version: ModelVersion) -
     came = imported(version)
     with pytest.raises(NotLearnable, match="its images are at North"):
         start(came)
-    made = verification_runs.execute(start(came, hashes_only=True, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(came, hashes_only=True, hint=False))
     assert made.findings[0] == {"what": "files", "holds": True, "words": made.findings[0]["words"]}
     assert not made.learned_again
 
@@ -166,7 +167,7 @@ def test_rest_queues_it_and_tells_what_was_found(manager: APIClient, version: Mo
     again = manager.post(ADDRESS)
     assert (again.status_code, again.json()["code"]) == (409, "being_verified")
 
-    verification_runs.execute(VerifyingRun.objects.get())
+    execute(verification_runs.VerificationExecutor(), VerifyingRun.objects.get())
     said = manager.get(ADDRESS).json()
     assert (said["run"]["id"], said["run"]["state"]) == (asked["id"], "succeeded")
     assert (said["verification"]["holds"], said["verification"]["by"]) == (True, "mia")
@@ -213,7 +214,7 @@ def test_an_imported_version_s_page_offers_its_hashes_alone(version: ModelVersio
 
 
 def test_the_admin_shows_it_and_changes_none(version: ModelVersion) -> None:
-    made = verification_runs.execute(start(version, hashes_only=True, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(version, hashes_only=True, hint=False))
     permissions = ("view_verification", "view_verifyingrun", "view_approval")
     client = Client()
     client.force_login(make_person("ada", *permissions, staff=True), BACKEND)

@@ -20,6 +20,7 @@ from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingR
 from mltasks.registry import registry, scorers
 from mltasks.reports.report_files import shown_files
 from mltasks.runs import run_recovery
+from mltasks.runs.execution import execute
 from mltasks.snapshots.snapshots import freeze
 from mltasks.storage import object_store, tar_archive, version_store
 from mltasks.storage.store_errors import StoreAway, StoredFileDamaged
@@ -162,18 +163,18 @@ def test_a_training_publishes_its_version_before_the_row(
     bucket: SharedBucket, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there: list[list[str]] = []
-    finish = training._finish
+    record = training.TrainingExecutor.record
 
     def watched(*args: Any) -> ModelVersion:
         there.append(bucket.names())
         assert not ModelVersion.objects.exists()
-        return finish(*args)
+        return record(*args)
 
-    monkeypatch.setattr(training, "_finish", watched)
+    monkeypatch.setattr(training.TrainingExecutor, "record", watched)
     run = begin()
     for sample in labeled_samples():
         bucket.write(f"trained/{sample.path.name}", sample.path.read_bytes())
-    made = training.execute(run)
+    made = execute(training.TrainingExecutor(), run)
     assert object_of(made) in there[0]
     bucket.another_machine()
     assert scorers.scorer(made).sha256 == made.sha256
@@ -187,7 +188,7 @@ def test_a_training_that_cannot_publish_makes_no_version(
     monkeypatch.setattr(object_store, "PATIENCE", ())
     bucket.go_away()  # what it learns from lies in this machine's cache
     with pytest.raises(StoreAway):
-        training.execute(run)
+        execute(training.TrainingExecutor(), run)
     assert run.state == "failed"
     assert "can't be reached" in run.error
     assert not ModelVersion.objects.exists()

@@ -19,6 +19,7 @@ from labeling.datasets.pretraining_request import pretrain
 from labeling.models import DefectType
 from labeling.review import review
 from mltasks.models import TrainingRun
+from mltasks.runs.execution import execute
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.pretrain.pretraining_config import Lesson
 from tests.browser import DESKTOP, PHONE, Login
@@ -55,7 +56,7 @@ def pages(
     runs = TrainingRun.objects
     runs.filter(pk=second.run_id).update(state="failed", error="The machine has not enough memory.", stage="Failed")
     runs.filter(pk=doubting.run_id).update(state="running", progress=0.4, stage="fold 1 of 2, epoch 3", epochs=EPOCHS)
-    replay.execute(replay.start(doubting, hint=False))
+    execute(replay.ReplayExecutor(), replay.start(doubting, hint=False))
     shadow_scoring.challenge(second, by=None)
     receive("P-9")
     assert shadow_scoring.sweep() == 1

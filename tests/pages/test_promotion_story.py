@@ -19,6 +19,7 @@ from inspection.replay import replay
 from labeling.datasets.retraining import retrain
 from labeling.review import review
 from mltasks.models import ModelVersion, TrainingRun
+from mltasks.runs.execution import execute
 from mltasks.training import training
 from mltasks.vision.drawing.line import labeled_set
 from tests.browser import Login, Shoot
@@ -62,7 +63,7 @@ def say(parts: list[tuple[Inspection, str]], by: User, *, swapped: bool = False)
 
 
 def train(product: Product) -> ModelVersion:
-    return training.execute(retrain(product, trigger=TrainingRun.Trigger.MANUAL, hint=False))
+    return execute(training.TrainingExecutor(), retrain(product, trigger=TrainingRun.Trigger.MANUAL, hint=False))
 
 
 def replayed(page: Page, number: int) -> None:
@@ -70,7 +71,7 @@ def replayed(page: Page, number: int) -> None:
     page.goto(f"/models/plate/{number}/replay/")
     page.get_by_role("button", name="Start the replay").click()
     expect(page.get_by_text("Waiting for a worker")).to_be_visible()
-    replay.execute(Replay.objects.get(candidate__number=number))
+    execute(replay.ReplayExecutor(), Replay.objects.get(candidate__number=number))
     expect(page.get_by_role("heading", name="What would be otherwise")).to_be_visible()
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from inspection.models import Product
 from mltasks.models import VerifyingRun
+from mltasks.runs.execution import execute
 from mltasks.training import verification_runs
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
@@ -37,7 +38,7 @@ def test_it_is_asked_for_watched_and_read(
     shoot(page, "version-being-verified")
 
     VerifyingRun.objects.update(state="queued", hashes_only=True)
-    verification_runs.execute(VerifyingRun.objects.get())
+    execute(verification_runs.VerificationExecutor(), VerifyingRun.objects.get())
     expect(section).to_contain_text("It is not what it was. Looked at by its hashes alone. Verified by mia,")
     found = section.get_by_role("definition")
     expect(found.nth(0)).to_contain_text("does not hold")

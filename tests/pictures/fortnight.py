@@ -25,6 +25,7 @@ from labeling.queue import queue
 from labeling.review import review
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import registry
+from mltasks.runs.execution import execute
 from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.drawing.plates import PartKind
@@ -165,8 +166,8 @@ def _replayed(plant: Plant) -> None:
     """The newest version over the line's history, and from now on beside the champion."""
     version = ModelVersion.objects.get(model=plant.product.registered_model, number=2)
     for queued in Replay.objects.unfinished():  # a sweep was quicker
-        replay.execute(queued)
-    replay.execute(replay.start(version, by=plant.people[MANAGER], hint=False))
+        execute(replay.ReplayExecutor(), queued)
+    execute(replay.ReplayExecutor(), replay.start(version, by=plant.people[MANAGER], hint=False))
     shadow_scoring.challenge(version, by=plant.people[MANAGER])
     let_pass(hours=9)
 

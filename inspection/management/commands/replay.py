@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from inspection.models import Replay
 from inspection.replay import replay
 from mltasks.management.base_commands import VersionCommand, require_version
-from mltasks.runs.terminal import with_bar
+from mltasks.runs.terminal import execute_with_bar
 
 
 class Command(VersionCommand):
@@ -34,4 +34,4 @@ class Command(VersionCommand):
         self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
 
     def _execute(self, run: Replay) -> Replay:
-        return with_bar(run, lambda progress: replay.execute(run, progress), self.stderr)
+        return execute_with_bar(replay.ReplayExecutor(), run, self.stderr)

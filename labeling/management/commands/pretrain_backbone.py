@@ -12,7 +12,7 @@ from mltasks.management.base_commands import ProductCommand, require
 from mltasks.models import BackboneRun
 from mltasks.runs import run_recovery
 from mltasks.runs.lease import RunNotAvailable
-from mltasks.runs.terminal import with_bar
+from mltasks.runs.terminal import execute_with_bar
 from mltasks.training import pretraining
 from mltasks.vision.pretrain.pretraining_config import Lesson
 
@@ -61,7 +61,7 @@ class Command(ProductCommand):
         if queue:
             self.stdout.write(str(run.pk))
             return
-        with_bar(run, lambda progress: pretraining.execute(run, progress), self.stderr)
+        execute_with_bar(pretraining.PretrainingExecutor(), run, self.stderr)
         self.stdout.write(f"{run}: {run.file}")
         self.stdout.write(str(run.evaluation["words"]))
 

@@ -11,7 +11,7 @@ from labeling.datasets import part_id_notes
 from labeling.datasets.retraining import retrain
 from mltasks.management.base_commands import ProductCommand, require
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.runs.terminal import with_bar
+from mltasks.runs.terminal import execute_with_bar
 from mltasks.training import training
 
 
@@ -39,4 +39,4 @@ class Command(ProductCommand):
         self.stdout.write(str(run.pk if queue else self._execute(run).number))
 
     def _execute(self, run: TrainingRun) -> ModelVersion:
-        return with_bar(run, lambda progress: training.execute(run, progress), self.stderr)
+        return execute_with_bar(training.TrainingExecutor(), run, self.stderr)

@@ -1,4 +1,7 @@
-"""The process of one training: started by its supervisor, and gone with it."""
+"""The process of one run: started by its supervisor, and gone with it.
+
+The other kinds of run have commands that differ in the class of their rows.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ import os
 import signal
 import sys
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks.models import TrainingRun
+from mltasks.models import LeasedRun, TrainingRun
+from mltasks.models.runs import runs_of
+from mltasks.runs.execution import execute, executor_of
 from mltasks.runs.lease import LeaseLost, RunLease, RunNotAvailable
-from mltasks.training import training
 
 _PR_SET_PDEATHSIG = 1
 
@@ -21,6 +25,7 @@ _PR_SET_PDEATHSIG = 1
 class Command(BaseCommand):
     """Execute one run (internal: the training worker calls it)."""
 
+    run_class: ClassVar[type[LeasedRun]] = TrainingRun
     help = "Execute one training run in this process. Workers call it; people use `retrain`."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,16 +38,12 @@ class Command(BaseCommand):
         """Execute the run. The exit code is 1 when it failed; its row says why."""
         if parent is not None:
             die_with(parent)
+        executor, row = executor_of(self.run_class), runs_of(self.run_class).get(pk=run)
         try:
-            made = self.carry_out(run, lease)
+            result = execute(executor, row, lease=RunLease(row.pk, lease, self.run_class) if lease else None)
         except (RunNotAvailable, LeaseLost) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(made)
-
-    def carry_out(self, run: int, token: uuid.UUID | None) -> str:
-        """Execute the run and return what it made: the version's number."""
-        row = TrainingRun.objects.get(pk=run)
-        return str(training.execute(row, lease=RunLease(row.pk, token) if token else None).number)
+        self.stdout.write(executor.describe(result))
 
 
 def die_with(parent: int) -> None:

@@ -11,6 +11,7 @@ from inspection.promotion import auto_promotion
 from inspection.replay import replay
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import registry
+from mltasks.runs.execution import execute
 from tests.inspection.replays.conftest import FAIL, PASS, Part, make_version, replayed
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +69,7 @@ def test_the_locked_holdout_measures_the_first_version(
     ModelVersion.objects.filter(pk=champion.pk).update(state="retired")
     (started,), _ = auto_promotion.sweep()
     assert (started.scope, started.parts) == ("holdout", [locked.pk])
-    done = replay.execute(started)
+    done = execute(replay.ReplayExecutor(), started)
     assert done.figures["holdout"]["candidate"]["recall"]["counted"]["value"] == 0.0
     assert replay.latest(candidate, None) is None, "That is no replay of history."
 

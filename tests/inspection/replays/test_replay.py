@@ -14,6 +14,7 @@ from django.utils import timezone
 from inspection.models import Inspection, Product, Replay, Rescore
 from inspection.replay import replay, rescoring
 from mltasks.models import ModelVersion
+from mltasks.runs.execution import execute
 from mltasks.runs.lease import RunNotAvailable
 from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
@@ -33,7 +34,7 @@ def candidate(product: Product, make_version: MakeVersion, receive: Receive) -> 
 
 def test_it_scores_what_the_candidate_has_not_and_writes_no_verdict(candidate: ModelVersion) -> None:
     before = list(Inspection.objects.order_by("pk").values())
-    done = replay.execute(replay.start(candidate, hint=False))
+    done = execute(replay.ReplayExecutor(), replay.start(candidate, hint=False))
     assert (done.state, done.figures["parts"], done.figures["missing"]) == ("succeeded", 6, 0)
     assert list(Inspection.objects.order_by("pk").values()) == before
     for row in Rescore.objects.select_related("inspection"):
@@ -43,10 +44,10 @@ def test_it_scores_what_the_candidate_has_not_and_writes_no_verdict(candidate: M
 
 
 def test_a_second_replay_scores_nothing_twice(candidate: ModelVersion, receive: Receive) -> None:
-    replay.execute(replay.start(candidate, hint=False))
+    execute(replay.ReplayExecutor(), replay.start(candidate, hint=False))
     first = set(Rescore.objects.values_list("pk", flat=True))
     receive(jpeg(seed=99))
-    done = replay.execute(replay.start(candidate, hint=False))
+    done = execute(replay.ReplayExecutor(), replay.start(candidate, hint=False))
     assert done.figures["parts"] == 7
     assert len(set(Rescore.objects.values_list("pk", flat=True)) - first) == 1
     assert "1 scores to make, 13 known" in done.log
@@ -54,7 +55,11 @@ def test_a_second_replay_scores_nothing_twice(candidate: ModelVersion, receive: 
 
 def test_it_tells_of_each_part_from_the_first_on(candidate: ModelVersion) -> None:
     steps: list[tuple[float, str]] = []
-    replay.execute(replay.start(candidate, hint=False), lambda step: steps.append((step.share, step.stage)))
+    execute(
+        replay.ReplayExecutor(),
+        replay.start(candidate, hint=False),
+        lambda step: steps.append((step.share, step.stage)),
+    )
     assert steps[0] == (0.0, "6 scores to make, 6 known: loading the versions")
     scoring = [share for share, stage in steps if stage == "Scoring by version 2"]
     assert scoring == [pytest.approx(0.98 * number / 6) for number in range(1, 7)]
@@ -79,13 +84,13 @@ def test_it_goes_on_where_a_killed_attempt_ended(candidate: ModelVersion, monkey
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        replay.execute(run, killed)
+        execute(replay.ReplayExecutor(), run, killed)
     kept = set(Rescore.objects.values_list("pk", flat=True))
     assert len(kept) == 4
     run.refresh_from_db()
     assert run.state == "failed"
     replay.retry(run)
-    done = replay.execute(run)
+    done = execute(replay.ReplayExecutor(), run)
     assert (done.state, done.figures["parts"]) == ("succeeded", 6)
     assert kept < set(Rescore.objects.values_list("pk", flat=True)) and Rescore.objects.count() == 6
     assert "2 scores to make, 10 known" in done.log
@@ -97,7 +102,7 @@ def test_images_that_are_gone_are_told(candidate: ModelVersion) -> None:
     lost = Inspection.objects.first()
     assert lost is not None
     Inspection.objects.filter(pk=lost.pk).update(image_name="images/gone.jpg", image_sha256="0" * 64)
-    figures = replay.execute(replay.start(candidate, hint=False)).figures
+    figures = execute(replay.ReplayExecutor(), replay.start(candidate, hint=False)).figures
     assert (figures["parts"], figures["missing"], figures["unread"]) == (5, 1, 1)
 
 
@@ -105,7 +110,7 @@ def test_a_damaged_candidate_fails_and_says_so(candidate: ModelVersion) -> None:
     rewrite(Path(candidate.path) / "serving.bin", b"damaged")
     run = replay.start(candidate, hint=False)
     with pytest.raises(replay.registry.BundleCorrupt):
-        replay.execute(run)
+        execute(replay.ReplayExecutor(), run)
     run.refresh_from_db()
     assert run.state == "failed" and "serving.bin" in run.error
 
@@ -126,7 +131,7 @@ def test_a_part_that_retention_removed_meanwhile_is_passed_over(candidate: Model
     run = replay.start(candidate, hint=False)
     with transaction.atomic():
         Inspection.objects.filter(pk=run.parts[0]).delete()
-    figures = replay.execute(run).figures
+    figures = execute(replay.ReplayExecutor(), run).figures
     assert (figures["parts"], figures["missing"]) == (5, 1)
 
 

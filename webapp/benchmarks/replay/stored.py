@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from mltasks.runs.execution import execute
 from mltasks.vision.benchmarks.printing import Say
 from webapp.benchmarks.serving.ours import PRODUCT
 
@@ -25,7 +26,7 @@ def candidate(say: Say) -> ModelVersion:
     product = Product.objects.get(slug=PRODUCT)
     product.training_settings = {**product.training_settings, "seed": 11}
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, hint=False)
-    return training.execute(run, lambda _: None)
+    return execute(training.TrainingExecutor(), run, lambda _: None)
 
 
 def fill(count: int) -> None:

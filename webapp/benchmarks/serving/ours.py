@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from mltasks.runs.execution import execute
 from mltasks.vision.benchmarks.printing import Say
 from webapp.benchmarks.serving import parts
 from webapp.benchmarks.serving.load import Load
@@ -125,7 +126,7 @@ def _prepared(say: Say) -> dict[str, str]:
         import_images(product, Path(name))
     say("a version learns ...")
     run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, hint=False)
-    version = training.execute(run, lambda _: None)
+    version = execute(training.TrainingExecutor(), run, lambda _: None)
     registry.promote(version, by=None, reason="To be timed.")
     seen = version.meta["input"]
     say(f"version {version.number} sees {seen['height']} × {seen['width']} pixels")
