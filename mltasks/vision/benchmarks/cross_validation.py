@@ -26,8 +26,7 @@ def cross_validated(samples: Sequence[Sample], bench: Bench) -> Table:
     recipe on the same splits."""
     recipes = {"Second Look": bench.config, "the seed's recipe": seed_recipe(bench.config)}
     rows = []
-    for number, (title, recipe) in enumerate(recipes.items()):
-        part = bench.part(number / len(recipes), (number + 1) / len(recipes), title, recipe)
+    for title, part in bench.recipes(recipes):
         parts = look(samples, range(len(samples)), part.part(0, 0.2, "looking at the parts"))
         rows.append(Row.of(title, [_repeat(parts, seed, part) for seed in range(bench.repeats)]))
     words = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mltasks.vision.networks.compute import Compute
@@ -27,6 +27,11 @@ class Bench:
     def part(self, start: float, end: float, name: str = "", config: TrainConfig | None = None) -> Bench:
         """The same bench for a stage of the run, as ``Stage.part``, perhaps with another recipe."""
         return replace(self, stage=self.stage.part(start, end, name), config=config or self.config)
+
+    def recipes(self, configs: Mapping[str, TrainConfig]) -> Iterator[tuple[str, Bench]]:
+        """Yield each recipe's name and its bench: a stage of equal length, with the recipe's settings."""
+        for number, (title, config) in enumerate(configs.items()):
+            yield title, self.part(number / len(configs), (number + 1) / len(configs), title, config)
 
 
 def in_words(title: str, figures: Mapping[str, float]) -> str:

@@ -29,8 +29,7 @@ def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
     ours = replace(bench.config, views=VIEWS)
     recipes = {"Second Look": ours, "the seed's recipe": seed_recipe(ours)}
     rows: list[Row] = []
-    for number, (title, recipe) in enumerate(recipes.items()):
-        part = bench.part(number / len(recipes), (number + 1) / len(recipes), title, recipe)
+    for title, part in bench.recipes(recipes):
         parts = look(samples, range(len(samples)), part.part(0, 0.4, "looking at the parts"))
         runs = [_run(parts, seed, part.part(0.4, 1)) for seed in range(bench.repeats)]
         rows += [Row.of(f"{title}: {name}", [run[name] for run in runs]) for name in runs[0]]
