@@ -8,30 +8,25 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from mltasks.vision.benchmarks.pooled_network import PooledNetwork
 from mltasks.vision.export.openvino_export import WHITE, Serving, export_graph
 from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
-from mltasks.vision.networks.trunk import DEEP, IMAGENET_DEVIATION, IMAGENET_MEAN
+from mltasks.vision.networks.trunk import DEEP
 
 
-class Peer(nn.Module):
+class Peer(PooledNetwork):
     """The recipe with nothing added: uint8 RGB ``[1, H, W, 3]`` to the logit of global average pooling and one linear
     layer ``[1]`` and the reconstruction's error ``[1]`` and map. In place of what it does not have it names these
     again, which costs nothing, so that it is exported as ours is."""
 
     def __init__(self, network: nn.Module, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.network = network
-        self.linear = nn.Linear(DEEP, 1)
+        super().__init__(network, nn.Linear(DEEP, 1))
         self.autoencoder = Autoencoder()
         self.factor = pool_factor(*size)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
-        self.mean: Tensor
-        self.deviation: Tensor
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         rgb = image.permute(0, 3, 1, 2).to(torch.float32) / WHITE
-        logit = self.linear(self.network((rgb - self.mean) / self.deviation)).squeeze(1)
+        logit = self.logits(rgb)
         error, cells = self.autoencoder.errors(shrink(rgb, self.factor))
         return logit, error, cells, cells, error, error, error
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mltasks.vision.benchmarks.pooled_network import PooledNetwork
 from mltasks.vision.benchmarks.training.split import Split
 from mltasks.vision.benchmarks.training.watch import Spent, Watch
 from mltasks.vision.data.augmentation import eval_view, mirrored, train_view
@@ -26,7 +27,7 @@ from mltasks.vision.data.splits import inner_split
 from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
-from mltasks.vision.networks.trunk import DEEP, IMAGENET_DEVIATION, IMAGENET_MEAN
+from mltasks.vision.networks.trunk import DEEP
 from mltasks.vision.training.feature_bank import batches, read_sample
 from mltasks.vision.types import GOOD, Sample, TrainConfig
 
@@ -36,18 +37,12 @@ REBUILDING_EPOCHS, REBUILDING_RATE = 40, 1e-3
 Floats = NDArray[np.float64]
 
 
-class SeedNetwork(nn.Module):
-    """RGB float32 ``[N, 3, 224, 224]`` in [0, 1] to logits ``[N]``."""
+class SeedNetwork(PooledNetwork):
+    """A pooled network that learns its last stage and its linear layer, with dropout before the latter."""
 
     def __init__(self, backbone: nn.Module, dropout: float) -> None:
-        super().__init__()
-        self.backbone = backbone.requires_grad_(False)
+        super().__init__(backbone.requires_grad_(False), nn.Sequential(nn.Dropout(dropout), nn.Linear(DEEP, 1)))
         self.last = backbone.get_submodule("layer4").requires_grad_(True)
-        self.linear = nn.Sequential(nn.Dropout(dropout), nn.Linear(DEEP, 1))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1))
-        self.mean: Tensor
-        self.deviation: Tensor
 
     def learning(self) -> None:
         """Train mode for what learns, eval mode for what is frozen."""
@@ -56,8 +51,7 @@ class SeedNetwork(nn.Module):
         self.linear.train()
 
     def forward(self, rgb: Tensor) -> Tensor:
-        logits: Tensor = self.linear(self.backbone((rgb - self.mean) / self.deviation)).squeeze(1)
-        return logits
+        return self.logits(rgb)
 
 
 @dataclass(frozen=True, slots=True)
