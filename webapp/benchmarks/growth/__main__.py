@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from webapp.benchmarks.queue.server import own_server
-from webapp.supervisor.embedded_server import CouldNotStart
+from webapp.benchmarks.launch import run_on_own_server
 
 
 def main() -> int:
@@ -18,18 +17,17 @@ def main() -> int:
     options = parser.parse_args()
     if not 20_000 <= options.inspections <= 10_000_000 or not 1 <= options.seconds <= 600:
         parser.error("--inspections is from 20,000 to 10,000,000 and --seconds from 1 to 600")
-    try:
-        with own_server(durable=True):
-            from webapp.benchmarks.growth import partitions, run
 
-            if options.partitions:
-                partitions.compare(options.inspections)
-            else:
-                run.run(options.inspections, options.seconds)
-    except CouldNotStart as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    def measure() -> int:
+        from webapp.benchmarks.growth import partitions, run
+
+        if options.partitions:
+            partitions.compare(options.inspections)
+        else:
+            run.run(options.inspections, options.seconds)
+        return 0
+
+    return run_on_own_server(measure, durable=True)
 
 
 if __name__ == "__main__":

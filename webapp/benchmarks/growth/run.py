@@ -78,9 +78,7 @@ def _draw_files(product: Product) -> int:
     for (sha256,) in Inspection.objects.filter(product=product).values_list("image_sha256"):
         name = f"{sha256[:2]}/{sha256}.jpg"
         for path, size in ((root / "images" / name, CROP_BYTES), (root / "thumbs" / name, THUMBNAIL_BYTES)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                file.truncate(size)
+            writing.create_sparse_file(path, size)
             files += 1
     folder = Left("image_sha256", 2)
     name_of = Concat(Value("images/"), folder, Value("/"), "image_sha256", Value(".jpg"), output_field=CharField())

@@ -28,7 +28,7 @@ from mltasks.models import ModelVersion
 from mltasks.vision.data.image_header import ImageHeader
 from mltasks.vision.types import DIMENSIONS, Scores
 from webapp.benchmarks.growth.satellites import MAP_BYTES
-from webapp.benchmarks.queue.server import begin
+from webapp.benchmarks.launch import setup_django
 
 HEADER = ImageHeader("JPEG", 360, 665)
 SIZE = 43_000
@@ -49,7 +49,7 @@ class Rate:
 def rate(connections: int, seconds: int) -> Rate:
     """Write parts for so long, from as many processes."""
     before = _wal()
-    with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=begin) as pool:
+    with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=setup_django) as pool:
         done = list(pool.map(_write_for, [seconds] * connections))
     count = sum(number for number, _, _ in done)
     taken, computed = sum(took for _, took, _ in done), sum(own for *_, own in done)
@@ -74,7 +74,7 @@ def _write_for(seconds: int) -> tuple[int, float, float]:
 def _write(station: Station, version: ModelVersion) -> None:
     sha256 = secrets.token_hex(32)
     stored = StoredImage(f"images/{sha256[:2]}/{sha256}.jpg", sha256, SIZE)
-    _pretend(Path(settings.MEDIA_ROOT) / stored.name)
+    create_sparse_file(Path(settings.MEDIA_ROOT) / stored.name, SIZE)  # intake looks whether the file is there
     submission = Submission(
         io.BytesIO(),
         station.product,
@@ -90,11 +90,11 @@ def _write(station: Station, version: ModelVersion) -> None:
     scoring._write(row, seen, None)
 
 
-def _pretend(path: Path) -> None:
-    """A file of the right size that takes no room: intake looks whether it is there."""
+def create_sparse_file(path: Path, size: int) -> None:
+    """Create a file of that many bytes that takes no room on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        file.truncate(SIZE)
+        file.truncate(size)
 
 
 def _wal() -> int:

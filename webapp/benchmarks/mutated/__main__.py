@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from pathlib import Path
 
 from mltasks.vision.benchmarks.printing import say
+from webapp.benchmarks.launch import temporary_folder
 from webapp.benchmarks.mutated.mutations import Mutations
 from webapp.benchmarks.mutated.run import post_all, told
 from webapp.benchmarks.serving import ours
@@ -19,7 +18,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sl-mutated-") as name, ours.site(Path(name), say) as site:
+    with temporary_folder() as folder, ours.site(folder, say) as site:
         images = Mutations(options.seed)
         say("posting ...")
         return told(post_all(site.url, site.keys["crops"], images, options.images, site.web_processes, say))

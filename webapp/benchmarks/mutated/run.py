@@ -15,7 +15,7 @@ import psutil
 
 from mltasks.vision.benchmarks.printing import Say, print_verdict, say
 from webapp.benchmarks.mutated.mutations import Mutations
-from webapp.benchmarks.serving.form_client import FormClient, image_form
+from webapp.benchmarks.serving.form_client import FormClient, multipart_form
 from webapp.benchmarks.serving.processes import Memory, megabytes
 
 CLIENTS = 4
@@ -126,7 +126,7 @@ def _client(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[Answe
     answers = []
     with closing(FormClient(url, {"Authorization": f"Api-Key {key}"}, timeout=TIMEOUT)) as camera:
         for number, image in made:
-            form = image_form(f"part-{number}", image)
+            form = multipart_form(f"part-{number}", image)
             begun = time.perf_counter()
             reply = camera.post(form)
             answers.append(Answer(1000 * (time.perf_counter() - begun), reply.status, number, len(image), reply.timing))

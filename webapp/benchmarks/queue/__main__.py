@@ -6,25 +6,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from webapp.benchmarks.queue.server import own_server
-from webapp.supervisor.embedded_server import CouldNotStart
+from webapp.benchmarks.launch import run_on_own_server
 
 
 def main() -> int:
     """Start the server, and only then Django, which reads the address with its settings."""
     options = _options()
-    try:
-        with own_server(durable=not options.no_sync):
-            return _run(options)
-    except CouldNotStart as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    durable = not options.no_sync
 
+    def measure() -> int:
+        from webapp.benchmarks.queue.run import Size, run
 
-def _run(options: argparse.Namespace) -> int:
-    from webapp.benchmarks.queue.run import Size, run
+        return run(Size(options.inspections, options.waiting, options.reviewers), durable=durable)
 
-    return run(Size(options.inspections, options.waiting, options.reviewers), durable=not options.no_sync)
+    return run_on_own_server(measure, durable=durable)
 
 
 def _options() -> argparse.Namespace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ def run(folder: Path, count: int, seconds: float) -> int:
     """Measure, print, and say whether it is enough: 0, else 1."""
     crops = parts.crops(folder / "crops")
     with ours.site(folder / "site", say) as site:
-        headers = {"Authorization": f"Api-Key {site.keys['crops']}"}
+        headers = site.headers("crops")
         post(site.url, crops, 1, 20.0, headers)
         candidate = stored.candidate(say)
         stored.fill(count)
@@ -96,11 +96,7 @@ def _kill(row: Replay, at: int) -> float:
 
     from inspection.models import Rescore
 
-    deadline = time.monotonic() + WITHIN
-    while Rescore.objects.filter(version=row.candidate).count() < at:
-        if time.monotonic() > deadline:
-            raise TimeoutError("The replay does not begin.")
-        time.sleep(0.5)
+    _wait_until(lambda: Rescore.objects.filter(version=row.candidate).count() >= at, "The replay does not begin.")
     for process in psutil.process_iter(["cmdline"]):
         if ["execute_replay", str(row.pk)] == (process.info["cmdline"] or [])[2:4]:
             process.kill()
@@ -108,13 +104,19 @@ def _kill(row: Replay, at: int) -> float:
 
 
 def _wait(row: Replay) -> Replay:
-    deadline = time.monotonic() + WITHIN
-    while True:
+    def ended() -> bool:
         row.refresh_from_db()
-        if row.finished:
-            return row
+        return row.finished
+
+    _wait_until(ended, "The replay does not end.")
+    return row
+
+
+def _wait_until(reached: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + WITHIN
+    while not reached():
         if time.monotonic() > deadline:
-            raise TimeoutError("The replay does not end.")
+            raise TimeoutError(otherwise)
         time.sleep(0.5)
 
 

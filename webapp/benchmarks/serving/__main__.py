@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
+
+from webapp.benchmarks.launch import check_range, temporary_folder
 
 
 def main() -> int:
@@ -17,18 +18,14 @@ def main() -> int:
     parser.add_argument("--soak", type=float, default=0.0, help="minutes at 80 %% of capacity afterwards (0 to 600)")
     parser.add_argument("--plot", type=Path, help="an SVG file for the figure")
     options = parser.parse_args()
-    if not 2 <= options.seconds <= 3600:
-        parser.error("--seconds is from 2 to 3600")
-    if not 0 <= options.soak <= 600:
-        parser.error("--soak is from 0 to 600")
+    check_range(parser, "--seconds", options.seconds, 2, 3600)
+    check_range(parser, "--soak", options.soak, 0, 600)
     if options.images and not list(options.images.glob("*.jpg")):
         parser.error(f"{options.images} has no *.jpg")
     from webapp.benchmarks.serving.run import run
 
-    with tempfile.TemporaryDirectory(prefix="sl-bench-", ignore_cleanup_errors=True) as name:
-        # PostgreSQL runs as another user where we are root, and has to reach its socket.
-        Path(name).chmod(0o711)
-        return run(Path(name), options.seconds, options.images, soak=options.soak, plot=options.plot)
+    with temporary_folder() as folder:
+        return run(folder, options.seconds, options.images, soak=options.soak, plot=options.plot)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class FormClient:
         self._connection.close()
 
 
-def image_form(name: str, image: bytes) -> bytes:
+def multipart_form(name: str, image: bytes) -> bytes:
     """Return the multipart form of one image, as a camera sends it."""
     head = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'

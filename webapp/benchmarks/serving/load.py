@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from webapp.benchmarks.serving.form_client import FormClient, Reply, image_form
+from webapp.benchmarks.serving.form_client import FormClient, Reply, multipart_form
 
 TIMEOUT = 120
 AWAY = 0.2  # seconds until a client asks again after a server that was not there
@@ -60,7 +60,7 @@ def post(
     """Post the images in turn for so long by so many clients, each a thread. With a ``rate`` parts a second are due on
     time, whichever client is free; what a part waits for a client counts."""
     load, numbers, lock = Load(clients), count(), threading.Lock()
-    bodies = [image_form(path.name, path.read_bytes()) for path in images]
+    bodies = [multipart_form(path.name, path.read_bytes()) for path in images]
     begun = time.perf_counter()
 
     def client() -> None:

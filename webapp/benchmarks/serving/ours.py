@@ -50,6 +50,10 @@ class Ours:
         """Where parts are posted."""
         return f"{self.address}/api/v1/inspections/"
 
+    def headers(self, kind: str) -> dict[str, str]:
+        """Return the headers of the station that sends images of this kind."""
+        return {"Authorization": f"Api-Key {self.keys[kind]}"}
+
     def graph(self) -> Path:
         """The champion's serving graph."""
         from mltasks.models import ModelVersion

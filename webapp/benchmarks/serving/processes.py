@@ -66,9 +66,9 @@ class Memory:
 
     def look(self) -> None:
         """Look once."""
-        found = megabytes(self._find())
-        self.peak = max(self.peak, *found, 0.0)
-        self.totals.append((time.monotonic() - self._begun, sum(found)))
+        each = megabytes(self._find())
+        self.peak = max(self.peak, *each, 0.0)
+        self.totals.append((time.monotonic() - self._begun, sum(each)))
 
     def _watch(self) -> None:
         while not self._over.wait(self._every):
@@ -77,13 +77,13 @@ class Memory:
 
 def megabytes(processes: Iterable[psutil.Process]) -> list[float]:
     """Return the resident memory of each process that still runs."""
-    found = []
+    resident = []
     for process in processes:
         try:
-            found.append(process.memory_info().rss / 2**20)
+            resident.append(process.memory_info().rss / 2**20)
         except psutil.Error:
             continue  # it ended or was replaced just now
-    return found
+    return resident
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:

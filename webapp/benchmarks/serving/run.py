@@ -41,7 +41,7 @@ def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0,
     long: Soak | None = None
     with ours.site(folder / "ours", say) as site, _peer(folder) as (url, process):
         for kind, paths in kinds.items():
-            headers = {"Authorization": f"Api-Key {site.keys[kind]}"}
+            headers = site.headers(kind)
             post(site.url, paths, 4, WARM, headers)
             post(url, paths, 4, WARM, {})
             for clients in CLIENTS:
@@ -64,9 +64,8 @@ def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0,
 def _soaked(site: ours.Ours, rows: Sequence[Row], paths: Sequence[Path], seconds: float) -> Soak:
     """What the server did with 16 cameras is its capacity."""
     capacity = next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == OURS_AT_MOST)
-    headers = {"Authorization": f"Api-Key {site.keys['crops']}"}
     say(f"soaking for {seconds / 60:.0f} minutes ...")
-    return run_soak(site.url, paths, seconds, capacity, headers, site.web_processes)
+    return run_soak(site.url, paths, seconds, capacity, site.headers("crops"), site.web_processes)
 
 
 def _told(row: Row) -> Row:
@@ -82,10 +81,9 @@ def _killed(site: ours.Ours, paths: Sequence[Path], seconds: float) -> Row:
         for process in site.web_processes():
             process.kill()
 
-    headers = {"Authorization": f"Api-Key {site.keys['crops']}"}
     killer = threading.Thread(target=kill)
     killer.start()
-    load = post(site.url, paths, 4, seconds, headers)
+    load = post(site.url, paths, 4, seconds, site.headers("crops"))
     killer.join()
     return Row("web killed", "crops", load, 0.0, ours.lost(load, paths))
 

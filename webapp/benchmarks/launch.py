@@ -1,0 +1,68 @@
+"""Start of the benches: ranges of options, the temporary folder, and a PostgreSQL of a bench's own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from webapp.supervisor.embedded_server import CouldNotStart
+from webapp.supervisor.postgres import Postgres
+
+
+def check_range(parser: argparse.ArgumentParser, option: str, value: float, lowest: float, highest: float) -> None:
+    """End the command with a message unless the option's value is in the range."""
+    if not lowest <= value <= highest:
+        parser.error(f"{option} is from {lowest:g} to {highest:g}")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder that is removed with its content at the end."""
+    with tempfile.TemporaryDirectory(prefix="sl-bench-", ignore_cleanup_errors=True) as name:
+        # PostgreSQL runs as another user where we are root, and has to reach its socket.
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def run_on_own_server(measure: Callable[[], int], *, durable: bool) -> int:
+    """Start PostgreSQL and Django, measure and return the exit status: 1 when PostgreSQL does not start.
+
+    Modules that need Django are imported by ``measure``. ``durable``: commits are synced, as in production.
+    """
+    try:
+        with _temporary_postgres(durable=durable):
+            return measure()
+    except CouldNotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+@contextmanager
+def _temporary_postgres(*, durable: bool) -> Iterator[None]:
+    with temporary_folder() as folder:
+        postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=durable)
+        try:
+            postgres.start()
+            os.environ |= {
+                "DATABASE_URL": postgres.url,
+                "VAR": str(folder / "var"),
+                "MEDIA_ROOT": str(folder / "media"),
+            }
+            os.environ |= {"DJANGO_SETTINGS_MODULE": "webapp.settings", "LOG_LEVEL": "WARNING", "DEBUG": "0"}
+            (folder / "var" / "static").mkdir(parents=True)
+            setup_django()
+            yield
+        finally:
+            postgres.kill()
+
+
+def setup_django() -> None:
+    """Start Django, here or in a process that was spawned: it reads the server's address with its settings."""
+    import django
+
+    django.setup()
