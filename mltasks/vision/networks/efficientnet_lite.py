@@ -7,7 +7,7 @@ Tan and Le, "EfficientNet", ICML 2019, in its Lite variant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from efficientnet_lite_pytorch import EfficientNet
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mltasks.vision.networks.gradient_descent import Frozen
 
-class LiteMaps(nn.Module):
+
+class LiteMaps(Frozen):
     """Maps RGB ``[N, 3, H, W]`` in [0, 1] to the maps after the blocks ``taps``, in that order. Never learns."""
 
     def __init__(self, name: str, weights: str, taps: Sequence[int]) -> None:
@@ -28,11 +30,6 @@ class LiteMaps(nn.Module):
         self.blocks = nn.ModuleList(network._blocks)
         self.requires_grad_(False)
         self.eval()
-
-    def train(self, mode: bool = True) -> Self:
-        """Stay in eval mode, whatever the module around it does."""
-        del mode
-        return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the maps. The input is scaled as the Lite networks were trained: (byte - 127) / 128."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from mltasks.vision.networks.auxiliary_backbone import Companion, statistics_of
 from mltasks.vision.networks.compact_features import condense, drawn_pictures
+from mltasks.vision.networks.gradient_descent import Frozen
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -36,7 +37,7 @@ class Seen(NamedTuple):
     second_statistics: Tensor = NOTHING
 
 
-class Trunk(nn.Module):
+class Trunk(Frozen):
     """The whole backbone, frozen, and a companion where there is one: RGB float32 ``[N, 3, H, W]`` in [0, 1] to
     ``Seen``."""
 
@@ -57,11 +58,6 @@ class Trunk(nn.Module):
             drawn, fine = self._look(drawn_pictures())
         self.detail = condense(fine)
         self._drawn = drawn.statistics, drawn.second_statistics
-
-    def train(self, mode: bool = True) -> Self:
-        """Stay in eval mode whatever is asked: frozen batch norm must not drift."""
-        del mode
-        return super().train(False)
 
     def forward(self, rgb: Tensor) -> Seen:
         seen, fine = self._look(rgb)

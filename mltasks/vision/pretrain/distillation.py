@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
 from mltasks.vision.networks.compute import Compute, best
+from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
 from mltasks.vision.pretrain.crops import CROP, Views
 from mltasks.vision.pretrain.student import Standard, Student, fit_projections, matching_loss
 from mltasks.vision.pretrain.teacher import Teacher
@@ -153,16 +154,13 @@ def _views(views: Views, recipe: Recipe, step: int, compute: Compute) -> Tensor:
 
 
 def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe: Recipe) -> float:
-    for group in run.optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * _schedule(run.done, recipe)
+    set_learning_rate(run.optimizer, recipe.learning_rate * _schedule(run.done, recipe))
     with run.compute.autocast():
         with torch.no_grad():
             targets = standard(teacher(views))
         own = run.student(views)
     loss = matching_loss(own, targets, recipe.detail)
-    run.optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    run.optimizer.step()
+    gradient_step(run.optimizer, loss)
     value = float(loss.detach())
     if not math.isfinite(value):
         raise FloatingPointError(f"The loss is {value} at step {run.done}: lower the learning rate.")
@@ -174,4 +172,4 @@ def _schedule(step: int, recipe: Recipe) -> float:
     warmup = min(recipe.warmup, recipe.steps // 10)
     if step < warmup:
         return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, recipe.steps - warmup)))
+    return half_cosine(step - warmup, max(1, recipe.steps - warmup))

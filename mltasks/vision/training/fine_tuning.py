@@ -6,7 +6,6 @@ images teach: with hundreds of labels, turned and recoloured views teach less (d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +16,7 @@ from mltasks.vision.data.augmentation import mirrored
 from mltasks.vision.heads.classifier import SecondStageHead
 from mltasks.vision.networks.auxiliary_backbone import Companion
 from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine
 from mltasks.vision.training.feature_bank import Material
 from mltasks.vision.training.fit_dense_head import DECAY, DROPOUT, smoothed_loss
 from mltasks.vision.training.fit_pooled_head import draw
@@ -45,7 +45,7 @@ def train_stage(
     done = 0
     for number, one in enumerate(draws, 1):
         for start in range(0, len(one), config.batch_size):
-            share = min(1.0, (done + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done / steps))
+            share = min(1.0, (done + 1) / WARM_UP) * half_cosine(done, steps)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = share * rate
             _step(head, material, one[start : start + config.batch_size], optimizer, generator)
@@ -68,6 +68,4 @@ def _step(
     with material.compute.autocast(depthwise=True):
         logits, _ = head.judge(maps)
     loss = smoothed_loss(logits, wanted)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+    gradient_step(optimizer, loss)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 from mltasks.vision.data.augmentation import mirrored
 from mltasks.vision.heads.pixel_autoencoder import Autoencoder
 from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
 from mltasks.vision.training.feature_bank import EVALUATION_BATCH, Material, batches
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
@@ -44,9 +44,7 @@ def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage:
     optimizer = torch.optim.Adam(network.parameters(), lr=config.autoencoder_learning_rate, fused=True)
     epochs = epochs_of(len(good), config)
     for number in range(epochs):
-        progress = number / epochs
-        for group in optimizer.param_groups:
-            group["lr"] = config.autoencoder_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        set_learning_rate(optimizer, config.autoencoder_learning_rate * half_cosine(number / epochs, 1))
         draws = _draw(good, config, generator)
         _train_epoch(network, material, draws, optimizer, generator)
         stage.report((number + 1) / epochs, "learning what good parts look like")
@@ -93,6 +91,4 @@ def _train_epoch(
         with compute.autocast():
             drawn = network(rgb)
         loss = F.mse_loss(drawn.float(), rgb)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        gradient_step(optimizer, loss)

@@ -6,13 +6,11 @@ one's training quietly, and the linear one has a single optimum.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,8 +18,9 @@ from torch.nn import functional as F
 from mltasks.vision.evaluation.training_plots import Epoch
 from mltasks.vision.heads.classifier import LearningHead, TextureHead
 from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.networks.gradient_descent import half_cosine, set_learning_rate
 from mltasks.vision.training.feature_bank import Material
-from mltasks.vision.training.fit_pooled_head import draw, scores_of
+from mltasks.vision.training.fit_pooled_head import draw, scores_of, train_epoch
 from mltasks.vision.training.progress import Stage
 
 DROPOUT, DECAY, SMOOTHING = 0.3, 0.05, 0.05
@@ -53,10 +52,10 @@ def train_dense(
     watched = _some(held_out or train)
     curve: list[Epoch] = []
     for number in range(1, config.dense_epochs + 1):
-        rate = config.dense_learning_rate * 0.5 * (1 + math.cos(math.pi * (number - 1) / config.dense_epochs))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        trained = _epoch(head, material, draw(material, train, generator), optimizer, generator)
+        rate = config.dense_learning_rate * half_cosine(number - 1, config.dense_epochs)
+        set_learning_rate(optimizer, rate)
+        draws = draw(material, train, generator)
+        trained = train_epoch(head, material, draws, optimizer, generator, smoothed_loss, head.norms())
         curve.append(Epoch(number, trained, _loss_on(head, material, watched), rate))
         stage.report(number / config.dense_epochs, f"epoch {number}", curve[-1].to_json())
     return head.eval(), curve
@@ -95,31 +94,6 @@ def _standardise(head: LearningHead, material: Material, train: Sequence[int]) -
 
 def _some(indices: Sequence[int]) -> list[int]:
     return list(indices)[:: max(1, len(indices) // LOOKED_AT)]
-
-
-def _epoch(
-    head: LearningHead,
-    material: Material,
-    draws: NDArray[np.int64],
-    optimizer: torch.optim.Optimizer,
-    generator: np.random.Generator,
-) -> float:
-    head.train()
-    bank, size, compute = material.bank, material.config.batch_size, material.compute
-    views = bank.draw(len(draws), generator)
-    total = 0.0
-    for start in range(0, len(draws), size):
-        part = slice(start, start + size)
-        seen = bank.augmented_batch(draws[part], views[part], compute, head.norms())
-        wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device).float()
-        with compute.autocast():
-            logits, _ = head(seen)
-        loss = smoothed_loss(logits, wanted)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.item() * len(wanted)
-    return total / len(draws)
 
 
 def _loss_on(head: LearningHead, material: Material, indices: Sequence[int]) -> float:

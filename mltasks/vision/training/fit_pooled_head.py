@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from torch.nn import functional as F
 from mltasks.vision.evaluation.training_plots import Epoch
 from mltasks.vision.heads.classifier import Head, PooledHead
 from mltasks.vision.networks.compute import derive_seed
+from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import Seen
-from mltasks.vision.training.feature_bank import EVALUATION_BATCH, Material, batches
+from mltasks.vision.training.feature_bank import EVALUATION_BATCH, OF_VIEWS, Material, batches
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 
@@ -48,7 +50,8 @@ def train_head(
     best, best_state = 0, copy.deepcopy(head.state_dict())
     for number in range(1, config.max_epochs + 1):
         rate = float(optimizer.param_groups[0]["lr"])
-        train_loss = _train_epoch(head, material, draw(material, train, generator), optimizer, generator)
+        draws = draw(material, train, generator)
+        train_loss = train_epoch(head, material, draws, optimizer, generator, partial(_loss, config=config))
         loss = validation_loss(head, material, validation)
         plateau.step(loss)
         curve.append(Epoch(number, train_loss, loss, rate))
@@ -70,6 +73,35 @@ def draw(material: Material, train: Sequence[int], generator: np.random.Generato
     wanted = min(config.oversampling * len(indices), config.draws_cap)
     whole = max(1, -(-wanted // config.batch_size)) * config.batch_size
     return generator.choice(indices, size=whole, p=weights / weights.sum())
+
+
+def train_epoch(
+    head: Head,
+    material: Material,
+    draws: NDArray[np.int64],
+    optimizer: torch.optim.Optimizer,
+    generator: np.random.Generator,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    only: Collection[str] = OF_VIEWS,
+) -> float:
+    """Train a head for one epoch on random views of the drawn images, and return the mean loss.
+
+    ``loss_of`` takes logits and targets ``[N]``, both float32; ``only`` names the maps that the head sees.
+    """
+    head.train()
+    bank, size, compute = material.bank, material.config.batch_size, material.compute
+    views = bank.draw(len(draws), generator)
+    total = 0.0
+    for start in range(0, len(draws), size):
+        part = slice(start, start + size)
+        seen = bank.augmented_batch(draws[part], views[part], compute, only)
+        targets = torch.from_numpy(material.targets[draws[part]]).to(compute.device).float()
+        with compute.autocast():
+            logits, _ = head(seen)
+        loss = loss_of(logits.float(), targets)
+        gradient_step(optimizer, loss)
+        total += loss.item() * len(targets)
+    return total / len(draws)
 
 
 def validation_loss(head: PooledHead, material: Material, indices: Sequence[int]) -> float:
@@ -100,31 +132,6 @@ def scores_by(
                 found[name][0].extend(scores.float().tolist())
                 found[name][1].extend(cells.float().flatten(1).amax(1).tolist())
     return found
-
-
-def _train_epoch(
-    head: PooledHead,
-    material: Material,
-    draws: NDArray[np.int64],
-    optimizer: torch.optim.Optimizer,
-    generator: np.random.Generator,
-) -> float:
-    head.train()
-    bank, config, compute = material.bank, material.config, material.compute
-    views = bank.draw(len(draws), generator)
-    total = 0.0
-    for start in range(0, len(draws), config.batch_size):
-        part = slice(start, start + config.batch_size)
-        maps = bank.augmented_batch(draws[part], views[part], compute)
-        wanted = torch.from_numpy(material.targets[draws[part]]).to(compute.device)
-        with compute.autocast():
-            logits, _ = head(maps)
-        loss = _loss(logits.float(), wanted, config)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.item() * len(wanted)
-    return total / len(draws)
 
 
 def _loss(logits: Tensor, targets: Tensor, config: TrainConfig) -> Tensor:

@@ -27,6 +27,7 @@ from mltasks.vision.data.splits import inner_split
 from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
+from mltasks.vision.networks.gradient_descent import gradient_step
 from mltasks.vision.networks.trunk import DEEP
 from mltasks.vision.training.feature_bank import batches, read_sample
 from mltasks.vision.types import GOOD, Sample, TrainConfig
@@ -124,9 +125,7 @@ def _epoch(
     for batch in batches(drawn.tolist(), config.batch_size):
         images = [train_view(read_sample(train[index], config), int(generator.integers(2**53))) for index in batch]
         loss = _loss(network(torch.stack(images).to(compute.device)), targets[list(batch)], config)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        gradient_step(optimizer, loss)
 
 
 def _loss_on(network: SeedNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> float:
@@ -160,7 +159,5 @@ def _rebuild(good: Sequence[Sample], seed: int, config: TrainConfig, compute: Co
                 images = torch.stack([eval_view(read_sample(good[index], config)) for index in batch])
                 rgb = mirrored(shrink(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
                 loss = F.mse_loss(network(rgb), rgb)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                gradient_step(optimizer, loss)
     return watch.spent
