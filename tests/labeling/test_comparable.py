@@ -43,7 +43,7 @@ class Seeing(Told):
 def scorer(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[Seeing]:
     settings.MEDIA_ROOT = tmp_path
     made = Seeing()
-    monkeypatch.setattr(embedding_backfill.serving, "scorer", lambda _: made)
+    monkeypatch.setattr(embedding_backfill.scorers, "scorer", lambda _: made)
     embedding_backfill._places.clear()
     yield made
     embedding_backfill._places.clear()
@@ -141,14 +141,14 @@ def test_one_products_trouble_costs_no_others(
     broken = make_champion(other, "broken")
     imported(other, 1)
     (part,) = imported(product, 1)
-    sound = embedding_backfill.serving.scorer(champion)
+    sound = embedding_backfill.scorers.scorer(champion)
 
     def scorer_of(version: ModelVersion) -> Told:
         if version == broken:
             raise RuntimeError("its files are gone")
         return sound  # type: ignore[return-value]
 
-    monkeypatch.setattr(embedding_backfill.serving, "scorer", scorer_of)
+    monkeypatch.setattr(embedding_backfill.scorers, "scorer", scorer_of)
     assert embedding_backfill.sweep() == 1
     assert set(points()) == {part.pk}
     assert "The parts of Tile could not be made comparable" in caplog.text
