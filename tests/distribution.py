@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 # Folders of this name have one running site for all their files, and go to one process as a whole.
 WHOLE_FOLDERS = {"loop"}
@@ -24,6 +25,11 @@ class ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Give a process more work; one that replaces a dead process gets none before it has collected the tests."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
 
 
 @pytest.hookimpl(optionalhook=True)
