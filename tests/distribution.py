@@ -1,4 +1,4 @@
-"""How a run of several processes shares out the tests: file by file, files with slow tests first. A pytest plugin."""
+"""How a run of several processes shares out the tests: file by file, the longest first. A pytest plugin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+# Seconds of a test that is slow and names none, and of one in a browser
+SLOW, BROWSER = 2, 2
 # Folders of this name have one running site for all their files, and go to one process as a whole.
 WHOLE_FOLDERS = {"loop"}
 
@@ -44,5 +46,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Move files with slow tests to the front, so that several processes end together."""
     if hasattr(config, "workerinput"):
-        slow = Counter(group_of(item.nodeid) for item in items if item.get_closest_marker("slow"))
-        items.sort(key=lambda item: -slow[group_of(item.nodeid)])
+        seconds = Counter[str]()
+        for item in items:
+            seconds[group_of(item.nodeid)] += _seconds(item)
+        items.sort(key=lambda item: -seconds[group_of(item.nodeid)])
+
+
+def _seconds(item: pytest.Item) -> int:
+    slow = item.get_closest_marker("slow")
+    if slow is not None:
+        return int(slow.args[0]) if slow.args else SLOW
+    return BROWSER if item.get_closest_marker("browser") else 0

@@ -23,18 +23,18 @@ def test_a_file_stays_whole_and_so_does_a_folder_with_one_site(nodeid: str, grou
 
 def test_files_with_slow_tests_go_first_and_keep_their_order() -> None:
     class Item:
-        def __init__(self, nodeid: str, slow: bool) -> None:
-            self.nodeid, self._slow = nodeid, slow
+        def __init__(self, nodeid: str, **markers: tuple[int, ...]) -> None:
+            self.nodeid, self._markers = nodeid, markers
 
-        def get_closest_marker(self, name: str) -> object:
-            return self._slow or None
+        def get_closest_marker(self, name: str) -> pytest.Mark | None:
+            return getattr(pytest.mark, name).with_args(*self._markers[name]).mark if name in self._markers else None
 
     class Config:
         workerinput: dict[str, str] = {}
 
-    items = [Item(name, slow) for name, slow in (("a::1", False), ("b::1", False), ("b::2", True), ("c::1", False))]
+    items = [Item("a::1"), Item("b::1"), Item("b::2", slow=(), browser=()), Item("c::1"), Item("d::1", slow=(40,))]
     pytest_collection_modifyitems(Config(), items)  # type: ignore[arg-type]
-    assert [item.nodeid for item in items] == ["b::1", "b::2", "a::1", "c::1"]
+    assert [item.nodeid for item in items] == ["d::1", "b::1", "b::2", "a::1", "c::1"]
 
 
 def test_counts_are_full_under_stress_alone() -> None:

@@ -20,7 +20,7 @@ from tests.inspection.pictures import jpeg
 from tests.s3 import SharedBucket
 from tests.trained import MakeVersion
 
-pytestmark = pytest.mark.usefixtures("bucket")
+pytestmark = [pytest.mark.usefixtures("bucket"), pytest.mark.slow]
 
 
 def files(folder: Any) -> list[Path]:

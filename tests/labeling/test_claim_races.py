@@ -24,7 +24,7 @@ from tests.labeling.threads import at_once
 from tests.stress import stress_count
 
 # Full, some forty seconds on two cores that do nothing else.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow(8), pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
 RACES, REVIEWERS, PARTS = stress_count(500, 5_000), 50, stress_count(120, 1_200)
 
 

@@ -15,7 +15,7 @@ from mltasks.vision.drawing.line import write_image_folder
 from tests.loop.site import Site, wait_for
 from tests.trained import small_parts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(25), pytest.mark.timeout(900)]
 
 PRODUCT = "kill-case"
 SLOW = {

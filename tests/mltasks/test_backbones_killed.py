@@ -20,7 +20,7 @@ from mltasks.training import pretraining
 from tests.mltasks.test_backbones import AUTO, TINY, stored
 from tests.mltasks.test_supervising import wait_for
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(30)]
 
 
 @pytest.fixture

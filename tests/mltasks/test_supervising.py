@@ -28,7 +28,7 @@ from mltasks.snapshots.snapshots import freeze
 from mltasks.training import training
 from tests.trained import PLAIN, labeled_samples
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(10)]
 
 # Long enough to be killed in the middle, whatever the machine.
 SLOW = {**PLAIN.to_json(), "dense_epochs": 5000}

@@ -62,7 +62,7 @@ def imported(version: ModelVersion) -> ModelVersion:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.slow
+@pytest.mark.slow(25)
 def test_a_worker_s_process_learns_it_again_bit_for_bit_and_keeps_who_asked(
     version: ModelVersion, mia: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def pages(
     return {name: address.format(**keys) for name, address in ADDRESSES.items()}
 
 
+@pytest.mark.slow(45)
 def test_no_page_has_a_grave_fault_or_is_too_wide_or_over_its_budget(page: Page, pages: dict[str, str]) -> None:
     found: dict[str, list[str]] = {}
     for name, address in pages.items():

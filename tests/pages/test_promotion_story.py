@@ -75,6 +75,7 @@ def replayed(page: Page, number: int) -> None:
     expect(page.get_by_role("heading", name="What would be otherwise")).to_be_visible()
 
 
+@pytest.mark.slow(50)
 def test_two_candidates_go_their_way(
     page: Page,
     login: Login,

@@ -14,7 +14,7 @@ from tests.pages.conftest import MakePerson, Receive
 from tests.pages.served import Served
 from tests.pages.workbench import press, settle, verdicts, wait_for_claims
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow(15), pytest.mark.django_db(transaction=True)]
 
 AWAY = 10
 

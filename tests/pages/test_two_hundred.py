@@ -16,7 +16,7 @@ from tests.pages.served import Served
 from tests.pages.workbench import settle, verdicts
 from tests.stress import stress_count
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow(15), pytest.mark.django_db(transaction=True)]
 
 PARTS = stress_count(40, 200)
 KEYS = {"p": "PASS", "f": "FAIL", "1": "FAIL scratch", "2": "FAIL excess"}

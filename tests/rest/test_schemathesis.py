@@ -23,7 +23,7 @@ from labeling.queue import queue
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(50), pytest.mark.timeout(900)]
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # About 30 on an idle machine with two cores

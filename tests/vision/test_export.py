@@ -123,6 +123,7 @@ def test_its_maps_are_those_of_torch(
     assert found.anomaly == pytest.approx(np.clip(cells[0].numpy() / (2 * half), 0, 1), abs=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["logit", "novelty", PIXELS, "embedding"])
 def test_an_export_that_scores_otherwise_is_refused(
     learned: Learned, serving: Serving, images: list[NDArray[np.uint8]], part: str
@@ -141,6 +142,7 @@ def test_an_export_that_scores_otherwise_is_refused(
         weight.copy_(before)
 
 
+@pytest.mark.slow
 def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network, _ = load_backbone("resnet18", "random")
@@ -165,6 +167,7 @@ def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> N
     torch.testing.assert_close(logit, 0.5 * apart[0] + 2 * apart[1] - 1)
 
 
+@pytest.mark.slow
 def test_the_graph_says_what_the_detectors_say_together() -> None:
     torch.manual_seed(3)
     heads: dict[str, Head] = {

@@ -39,14 +39,14 @@ def hashes(directory: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 def test_the_same_samples_and_config_give_the_same_bytes_in_a_fresh_process(learned: Learned, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", IN_A_FRESH_PROCESS, str(tmp_path)], check=True, cwd=Path(__file__).parents[2])
 
     assert hashes(tmp_path / "bundle") == hashes(learned.bundle_dir)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_they_give_the_same_bytes_again_in_this_process_and_tell_their_progress(
     learned: Learned, tmp_path: Path
 ) -> None:

@@ -30,9 +30,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     running.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(900)
+@pytest.mark.slow(15)
 def test_they_cost_no_error_and_no_memory(server: Served) -> None:
     key = create_station(create_product("phone-case"), "line-1")[1]
 

@@ -85,6 +85,7 @@ def test_a_new_machine_is_ready_once_it_has_fetched_the_champion(
     assert version.path.is_dir()
 
 
+@pytest.mark.slow
 def test_readyz_names_a_champion_that_the_store_lost(
     client: Client, bucket: SharedBucket, make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from tests.inspection.conftest import Receive
 from tests.inspection.pictures import jpeg
 from tests.trained import MakeVersion, rewrite
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

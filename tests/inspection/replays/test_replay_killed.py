@@ -20,7 +20,7 @@ from tests.mltasks.test_supervising import wait_for
 from tests.trained import MakeVersion
 
 # Its process has the lowest priority: beside other tests it takes long.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(30), pytest.mark.timeout(600)]
 PARTS = 250
 
 

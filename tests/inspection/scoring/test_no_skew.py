@@ -35,6 +35,7 @@ def photo(image_format: str, orientation: int = 1) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("roi", ["", "300,200,900,1000"])
 @pytest.mark.parametrize(
     ("image_format", "orientation"),

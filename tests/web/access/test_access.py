@@ -54,7 +54,7 @@ def test_no_row_is_written_twice() -> None:
     assert sorted(key for key in set(keys) if keys.count(key) > 1) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(35)
 def test_each_sender_gets_what_the_tables_say(plant: Plant) -> None:
     routes = all_routes()
     wrong = []
