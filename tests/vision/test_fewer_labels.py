@@ -92,7 +92,7 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
 )
 def test_the_report_shows_what_labels_bring(tmp_path: Path, recipe: TrainConfig, below: int, parts: int) -> None:
     drawn = draw(parts, tmp_path / "parts")
-    config = replace(recipe, cross_validate_below=below, curve_shares=(0.5,))
+    config = replace(recipe, height=32, width=32, cross_validate_below=below, curve_shares=(0.5,))
     steps: list[Progress] = []
 
     found = learn(drawn, config, tmp_path / "bundle", steps.append)
@@ -117,7 +117,7 @@ def test_of_many_all_labels_are_weighed_on_the_folds_that_are_asked(
 ) -> None:
     monkeypatch.setattr(learning_curve_trials, "ALL_FOLDS_UP_TO", 10)
     monkeypatch.setattr(learning_curve_trials, "FEW_FOLDS", 2)
-    config = replace(PLAIN, folds=3, curve_shares=(0.5,))
+    config = replace(PLAIN, height=32, width=32, folds=3, curve_shares=(0.5,))
 
     found = learn(draw(48, tmp_path / "parts"), config, tmp_path / "bundle")
 
