@@ -18,14 +18,10 @@ from inspection.models import Inspection
 from labeling.api.review_steps import uuid_of
 from labeling.history import part_lineage
 from labeling.review import blinding
-from mltasks.api.default_permission import HasPermission
+from mltasks.api.default_permission import requires
 
-
-class SeesLabels(HasPermission):
-    """People who may view inspections. A station is none: what people say of its parts is not its business."""
-
-    permission = "inspection.view_inspection"
-    message = "You may not view inspections."
+# A station has no permission: what people say of its parts is not its business.
+SeesLabels = requires("inspection.view_inspection", "You may not view inspections.")
 
 
 class LineageSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from inspection.api.openapi import INSPECTION_ID
 from inspection.models import Inspection
-from labeling.api.review_steps import TAG, ReviewView, claim_step, read_body, uuid_of
+from labeling.api.review_steps import TAG, ClaimStep, ReviewView, claim_step, uuid_of
 from labeling.api.serializers import (
     ClaimRequestSerializer,
     ClaimSerializer,
@@ -26,6 +26,7 @@ from labeling.api.serializers import (
 from labeling.models import Claim, Label, Skip
 from labeling.queue import near_duplicate_claims, queue
 from labeling.review import review, skips
+from mltasks.api.steps import read_body, step
 
 LABEL = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 
@@ -50,20 +51,20 @@ class QueueClaim(ReviewView):
         return Response(status=204) if claim is None else Response(ClaimSerializer(claim).data)
 
 
-class QueueVerdict(ReviewView):
+class QueueVerdict(ClaimStep):
     """The way back, with a verdict."""
 
-    @claim_step("queue_verdict", QueueVerdictRequestSerializer, {201: LabelSerializer})
+    @claim_step(QueueVerdictRequestSerializer, {201: LabelSerializer}, operation_id="queue_verdict")
     def post(self, claim: Claim, **asked: Any) -> Label:
         """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
         another reviewer has the part or settled it."""
         return review.resolve(claim, **asked)
 
 
-class QueueSkip(ReviewView):
+class QueueSkip(ClaimStep):
     """The way back without a verdict."""
 
-    @claim_step("queue_skip", SkipRequestSerializer, {201: SkipSerializer})
+    @claim_step(SkipRequestSerializer, {201: SkipSerializer}, operation_id="queue_skip")
     def post(self, claim: Claim, **asked: Any) -> Skip:
         """Give the part back with the reason why you don't judge it: it waits for others, and is not offered to you for
         eight hours. The same reason sent again answers with the first skip; 409 `claim_lost` when the claim was
@@ -71,29 +72,29 @@ class QueueSkip(ReviewView):
         return skips.skip(claim, **asked)
 
 
-class QueueAlike(ReviewView):
+class QueueAlike(ClaimStep):
     """Near-identical parts, to be judged together."""
 
-    @claim_step("queue_alike", None, {200: ClaimSerializer}, many=True)
+    @claim_step(None, {200: ClaimSerializer}, many=True, operation_id="queue_alike")
     def post(self, claim: Claim) -> list[Claim]:
         """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
         verdict of its own. Sent again it renews the same claims. 409 `claim_lost` once the claim is closed."""
         return near_duplicate_claims.claim_alike(claim)
 
 
-class QueueRenew(ReviewView):
+class QueueRenew(ClaimStep):
     """Hold on to a part."""
 
-    @claim_step("queue_renew", None, {200: ClaimSerializer})
+    @claim_step(None, {200: ClaimSerializer}, operation_id="queue_renew")
     def post(self, claim: Claim) -> Claim:
         """Start the claim's two minutes anew; 409 `claim_lost` once it is closed."""
         return queue.renew(claim)
 
 
-class QueueRelease(ReviewView):
+class QueueRelease(ClaimStep):
     """Give a part back."""
 
-    @claim_step("queue_release", None, {204: OpenApiResponse(description="Given back.")})
+    @claim_step(None, {204: OpenApiResponse(description="Given back.")}, operation_id="queue_release")
     def post(self, claim: Claim) -> None:
         """Give the part back to the queue; a closed claim stays closed."""
         queue.release(claim)
@@ -102,39 +103,37 @@ class QueueRelease(ReviewView):
 class LabelUndoing(ReviewView):
     """Take a label back."""
 
-    @extend_schema(
-        operation_id="labels_undo",
-        tags=TAG,
-        parameters=[LABEL],
-        request=None,
-        responses={200: LabelSerializer},
-    )
-    def post(self, request: Request, label_id: str) -> Response:
+    def target(self, *, label_id: str) -> Label:
+        """Return the label of the address. Raises Http404."""
+        known = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
+        return get_object_or_404(known, pk=_number(label_id))
+
+    @step(None, {200: LabelSerializer}, operation_id="labels_undo", tags=TAG, parameters=[LABEL])
+    def post(self, label: Label) -> Label:
         """Take the label that counts back: its author may, and a quality manager. The part waits again when no earlier
         label stands. 409 `already_undone` or `not_standing`."""
-        known = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
-        label = get_object_or_404(known, pk=_number(label_id))
         review.undo(label, by=self.reviewer)
-        return Response(LabelSerializer(label).data)
+        return label
 
 
 class InspectionLabel(ReviewView):
     """Say what a part is without the queue."""
 
-    @extend_schema(
+    def target(self, *, inspection_id: str) -> Inspection:
+        """Return the inspection of the address. Raises Http404."""
+        return get_object_or_404(Inspection, pk=uuid_of(inspection_id))
+
+    @step(
+        VerdictRequestSerializer,
+        {201: LabelSerializer},
         operation_id="inspections_label",
         tags=TAG,
         parameters=[INSPECTION_ID],
-        request=VerdictRequestSerializer,
-        responses={201: LabelSerializer},
     )
-    def post(self, request: Request, inspection_id: str) -> Response:
+    def post(self, inspection: Inspection, **asked: Any) -> Label:
         """Correct any part, in the queue or not. Whoever holds it loses the claim. 409 `disputed` where two people
         differ on it and you are not the third, who may settle that."""
-        said = read_body(request, VerdictRequestSerializer)
-        inspection = get_object_or_404(Inspection, pk=uuid_of(inspection_id))
-        label = review.correct(inspection, by=self.reviewer, **said)
-        return Response(LabelSerializer(label).data, status=201)
+        return review.correct(inspection, by=self.reviewer, **asked)
 
 
 def _number(text: str) -> int:

@@ -1,7 +1,4 @@
-"""Permissions of the REST API that ask for one permission of the person.
-
-``SeesVersions`` is the default: what a view without a permission of its own asks for.
-"""
+"""Permission classes of the REST API that ask for one permission of the person."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from rest_framework.request import Request
 
 
 class HasPermission(BasePermission):
-    """Base of the classes that ask for one permission; ``message`` is what people without it read."""
+    """Base of the classes that ``requires`` returns."""
 
     permission: ClassVar[str]
     message: ClassVar[str]
@@ -22,8 +19,12 @@ class HasPermission(BasePermission):
         return request.user.has_perm(self.permission)
 
 
-class SeesVersions(HasPermission):
-    """Permission to read versions, reports and runs, as the pages below /models/ ask for it. Every group has it."""
+def requires(permission: str, message: str) -> type[HasPermission]:
+    """Return the class that asks for the permission; people without it read the message."""
+    return type("Requires", (HasPermission,), {"permission": permission, "message": message})
 
-    permission = "mltasks.view_modelversion"
-    message = "You may not view model versions. Ask an administrator to add you to a group."
+
+# Default of views without a permission of their own, as the pages below /models/ ask for it. Every group has it.
+SeesVersions = requires(
+    "mltasks.view_modelversion", "You may not view model versions. Ask an administrator to add you to a group."
+)

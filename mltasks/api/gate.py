@@ -11,12 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from mltasks.api.default_permission import HasPermission, SeesVersions
+from mltasks.api.default_permission import SeesVersions, requires
 from mltasks.api.serializers import GateLineSerializer, PromotionRequestSerializer
+from mltasks.api.steps import step
 from mltasks.api.version_steps import VersionStep
 from mltasks.api.versions import TAG
-from mltasks.models import Approval
+from mltasks.models import Approval, ModelVersion
 from mltasks.registry import gate, registry
+from mltasks.web.access import person
 from mltasks.web.selection import version_of
 
 
@@ -68,25 +70,17 @@ class VersionGate(APIView):
         return Response(GateSerializer(found).data)
 
 
-class MayApprove(HasPermission):
-    """Permission to approve versions: whoever may promote."""
-
-    permission = registry.PERMISSION
-    message = "You may not approve versions."
-
-
 class VersionApprove(VersionStep):
     """A second person's word."""
 
-    permission_classes = [SeesVersions, MayApprove]
-    request_class, answer_class = ApprovalRequestSerializer, ApprovalSerializer
+    permission_classes = [SeesVersions, requires(registry.PERMISSION, "You may not approve versions.")]
 
-    @extend_schema(
+    @step(
+        ApprovalRequestSerializer,
+        {201: ApprovalSerializer},
         tags=TAG,
         summary="Approve a version over the present champion",
-        request=ApprovalRequestSerializer,
-        responses={201: ApprovalSerializer},
     )
-    def post(self, request: Request, product: str, number: int) -> Response:
+    def post(self, version: ModelVersion, **asked: Any) -> Approval:
         """Approve it, for those who may promote; it counts where somebody else promotes."""
-        return self.take(registry.approve, product, number)
+        return registry.approve(version, by=person(self.request), **asked)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mltasks.api.default_permission import HasPermission, SeesVersions
+from mltasks.api.default_permission import SeesVersions, requires
 from mltasks.api.request_fields import RequestSerializer
+from mltasks.api.steps import step
 from mltasks.api.version_steps import VersionStep
 from mltasks.api.versions import TAG
 from mltasks.models import ModelVersion, Verification, VerifyingRun
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
+from mltasks.web.access import person
 from mltasks.web.selection import version_of
 
 PERMISSION = "mltasks.add_trainingrun"
@@ -68,22 +70,15 @@ class VerificationStateSerializer(serializers.Serializer[Any]):
     run = VerifyingRunSerializer(allow_null=True, help_text="The newest that a worker was asked for.")
 
 
-class MayVerify(HasPermission):
-    """Permission to have versions verified: whoever may train. Reading what was found needs none."""
-
-    permission = PERMISSION
-    message = "You may not have versions verified."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Return True for reading, and if the person has the permission."""
-        return request.method != "POST" or super().has_permission(request, view)
+MayVerify = requires(PERMISSION, "You may not have versions verified.")
 
 
 class VersionVerify(VersionStep):
     """The verification of one version."""
 
-    permission_classes = [SeesVersions, MayVerify]
-    request_class, answer_class = VerifyRequestSerializer, VerifyingRunSerializer
+    def get_permissions(self) -> list[Any]:
+        """Whoever sees versions reads what was found; only those who may train ask for another look."""
+        return [SeesVersions(), MayVerify()] if self.request.method == "POST" else [SeesVersions()]
 
     @extend_schema(tags=TAG, summary="The newest verification of a version", responses=VerificationStateSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
@@ -91,19 +86,15 @@ class VersionVerify(VersionStep):
         found = verification_report.read(version_of(product, number))
         return Response(VerificationStateSerializer({"verification": found.last, "run": found.run}).data)
 
-    @extend_schema(
+    @step(
+        VerifyRequestSerializer,
+        {202: VerifyingRunSerializer},
         tags=TAG,
         summary="Have a version verified by a worker",
-        request=VerifyRequestSerializer,
-        responses={202: VerifyingRunSerializer},
     )
-    def post(self, request: Request, product: str, number: int) -> Response:
+    def post(self, version: ModelVersion, **asked: Any) -> VerifyingRun:
         """Queue a look at its files, its snapshot and its images, and a second training, for those who may train. While
         another one is on its way it is answered 409."""
-        return self.take(_start, product, number, status.HTTP_202_ACCEPTED)
-
-
-def _start(version: ModelVersion, **asked: Any) -> VerifyingRun:
-    run = verification_runs.start(version, **asked)
-    run.refresh_from_db()  # the database set its time
-    return run
+        run = verification_runs.start(version, by=person(self.request), **asked)
+        run.refresh_from_db()  # the database set its time
+        return run

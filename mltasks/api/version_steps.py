@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
-from mltasks.api.default_permission import HasPermission, SeesVersions
+from mltasks.api.default_permission import SeesVersions, requires
+from mltasks.api.steps import StepView
+from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
-from mltasks.web.access import person
 from mltasks.web.selection import version_of
+
+MayPromote = requires(registry.PERMISSION, "You may not promote versions.")
 
 
 class FilesDamaged(Refusal):
@@ -23,26 +20,15 @@ class FilesDamaged(Refusal):
     code = "bundle_corrupt"
 
 
-class MayPromote(HasPermission):
-    """Permission to promote versions and to roll back."""
+class VersionStep(StepView):
+    """Base of steps on one version."""
 
-    permission = registry.PERMISSION
-    message = "You may not promote versions."
+    permission_classes = [SeesVersions, MayPromote]
 
+    def target(self, *, product: str, number: int) -> ModelVersion:
+        """Return the version of the address. Raises Http404."""
+        return version_of(product, number)
 
-class VersionStep(APIView):
-    """Base of steps on one version. ``request_class`` reads the body, ``answer_class`` shows the row that was made."""
-
-    permission_classes: list[type[BasePermission]] = [SeesVersions, MayPromote]
-    request_class: type[Serializer[Any]]
-    answer_class: type[Serializer[Any]]
-
-    def take(self, step: Callable[..., Any], product: str, number: int, status: int = 201) -> Response:
-        """Take the step and answer with its row. Raises Http404 and what the step raises."""
-        asked = self.request_class(data=self.request.data)
-        asked.is_valid(raise_exception=True)
-        try:
-            row = step(version_of(product, number), by=person(self.request), **asked.validated_data)
-        except registry.BundleCorrupt as error:
-            raise FilesDamaged(str(error)) from None
-        return Response(self.answer_class(row).data, status=status)
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a damaged version as a refusal."""
+        return super().handle_exception(FilesDamaged(str(exc)) if isinstance(exc, registry.BundleCorrupt) else exc)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,11 +24,13 @@ from mltasks.api.serializers import (
     RunSerializer,
     VersionSerializer,
 )
+from mltasks.api.steps import step
 from mltasks.api.version_steps import VersionStep
-from mltasks.models import ModelVersion, RegisteredModel, TrainingRun
+from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.registry import registry
 from mltasks.reports.figure_themes import follow_the_theme
 from mltasks.reports.report_files import report_json, shown_files
+from mltasks.web.access import person
 from mltasks.web.selection import version_of
 
 # A figure is drawn by us, but names in it come from files: it must not run anything even when opened by itself.
@@ -42,15 +45,9 @@ class Pages(MomentCursorPagination):
     page_size = 100
 
 
-@extend_schema_view(
-    get=extend_schema(
-        tags=TAG,
-        summary="Versions of a product, newest first",
-        description="The versions of a product with their figures, newest first.",
-    )
-)
+@extend_schema(tags=TAG, summary="Versions of a product, newest first")
 class VersionList(ListAPIView[ModelVersion]):
-    """The versions of a product."""
+    """The versions of a product with their figures, newest first."""
 
     serializer_class = VersionSerializer
     pagination_class = Pages
@@ -85,33 +82,19 @@ class VersionReport(APIView):
 class VersionPromote(VersionStep):
     """Make a version champion."""
 
-    request_class, answer_class = PromotionRequestSerializer, PromotionSerializer
-
-    @extend_schema(
-        tags=TAG,
-        summary="Make a version champion",
-        request=PromotionRequestSerializer,
-        responses={201: PromotionSerializer},
-    )
-    def post(self, request: Request, product: str, number: int) -> Response:
+    @step(PromotionRequestSerializer, {201: PromotionSerializer}, tags=TAG, summary="Make a version champion")
+    def post(self, version: ModelVersion, **asked: Any) -> Promotion:
         """Make the version champion, for those who may. A retired version comes back the same way."""
-        return self.take(registry.promote, product, number)
+        return registry.promote(version, by=person(self.request), **asked)
 
 
 class VersionRollback(VersionStep):
     """Bring a former champion back."""
 
-    request_class, answer_class = RollbackRequestSerializer, PromotionSerializer
-
-    @extend_schema(
-        tags=TAG,
-        summary="Roll back to a former champion",
-        request=RollbackRequestSerializer,
-        responses={201: PromotionSerializer},
-    )
-    def post(self, request: Request, product: str, number: int) -> Response:
+    @step(RollbackRequestSerializer, {201: PromotionSerializer}, tags=TAG, summary="Roll back to a former champion")
+    def post(self, version: ModelVersion, **asked: Any) -> Promotion:
         """Bring a former champion back, for those who may; a version that never was champion is answered 409."""
-        return self.take(registry.roll_back, product, number)
+        return registry.roll_back(version, by=person(self.request), **asked)
 
 
 class VersionFile(APIView):
@@ -137,15 +120,9 @@ class VersionFile(APIView):
         return answer
 
 
-@extend_schema_view(
-    get=extend_schema(
-        tags=TAG,
-        summary="Training runs of a product, newest first",
-        description="The runs of a product and how far they are, newest first.",
-    )
-)
+@extend_schema(tags=TAG, summary="Training runs of a product, newest first")
 class RunList(ListAPIView[TrainingRun]):
-    """The training runs of a product."""
+    """The runs of a product and how far they are, newest first."""
 
     serializer_class = RunSerializer
     pagination_class = Pages
@@ -159,15 +136,9 @@ class RunList(ListAPIView[TrainingRun]):
         return TrainingRun.objects.filter(model=model).select_related(*related).defer(*heavy)
 
 
-@extend_schema_view(
-    get=extend_schema(
-        tags=TAG,
-        summary="One training run",
-        description="One run with the metrics of each epoch, its log and its settings, live.",
-    )
-)
+@extend_schema(tags=TAG, summary="One training run")
 class RunDetail(RetrieveAPIView[TrainingRun]):
-    """One training run."""
+    """One run with the metrics of each epoch, its log and its settings, live."""
 
     serializer_class = RunDetailSerializer
     queryset = TrainingRun.objects.none()
