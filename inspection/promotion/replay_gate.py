@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from inspection.models import Product, Replay
 from inspection.replay import replay, replay_figures
 from inspection.replay.sample_size import too_few
-from mltasks.admin.report_figures import percent
 from mltasks.models import ModelVersion
 from mltasks.registry.gate import Line
 from mltasks.reports.figure_comparison import clearly_worse
+from mltasks.reports.report_text import percent
 from mltasks.reports.version_report import Reading
 
 

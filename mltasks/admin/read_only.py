@@ -8,6 +8,7 @@ from django.forms import Media
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
 SHAPES = {"good": "●", "bad": "▲", "busy": "◐", "quiet": "○", "past": "◌"}
@@ -41,3 +42,8 @@ class ReadOnlyAdmin(ModelAdmin):
 def badge(words: str, kind: str) -> SafeString:
     """A state as a word, a shape and a colour; ``kind`` is a key of ``SHAPES``."""
     return format_html('<span class="sl-badge sl-{}">{} {}</span>', kind, SHAPES[kind], words)
+
+
+def page_link(address: str) -> SafeString:
+    """Return the link from a row's admin page to the application's page of the row."""
+    return format_html('<a class="sl-link" href="{}">{}</a>', address, gettext("Open its page"))

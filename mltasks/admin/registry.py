@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from unfold.admin import TabularInline
 
 from mltasks.admin.read_only import ReadOnlyAdmin
-from mltasks.admin.training_runs import PERMISSION as MAY_RETRAIN
 from mltasks.models import DatasetSnapshot, Promotion, RegisteredModel, SnapshotItem
 from mltasks.registry import registry
-from mltasks.web.access import whole_number
 
 
 @admin.register(RegisteredModel)
@@ -22,7 +20,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
 
     list_display = ("name", "champion", "versions", "last_run", "created_at")
     search_fields = ("name",)
-    fields = ("name", "created_at")
+    fields = list_display
     change_form_outer_before_template = "admin/mltasks/model.html"
 
     @admin.display
@@ -40,22 +38,6 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
         """The newest run and its state."""
         run = model.runs.defer("log", "epochs").first()
         return f"{run}: {run.get_state_display()}" if run else gettext("none yet")
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The model's page: its champion, its newest versions and runs, and retraining by hand."""
-        model = RegisteredModel.objects.filter(pk=whole_number(object_id)).first()
-        more: dict[str, Any] = {}
-        if model is not None:
-            more = {
-                "champion": registry.champion(model),
-                "versions": model.versions.all()[:10],
-                "runs": model.runs.defer("log", "epochs")[:10],
-                "may_retrain": request.user.has_perm(MAY_RETRAIN),
-            }
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-        return answer
 
 
 class SnapshotItemInline(TabularInline):

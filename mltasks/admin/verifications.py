@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.run_admin import RunAdmin
 from mltasks.models import Approval, Verification, VerifyingRun
 from mltasks.reports.verification_report import titled
-
-_KINDS = {"queued": "quiet", "running": "busy", "succeeded": "good", "failed": "bad"}
 
 
 @admin.register(Verification)
@@ -43,7 +40,7 @@ class VerificationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(VerifyingRun)
-class VerifyingRunAdmin(ReadOnlyAdmin):
+class VerifyingRunAdmin(RunAdmin):
     """Looks that workers were asked for."""
 
     list_display = ("run", "status", "hashes_only", "done", "stage", "attempt", "requested_by", "created_at")
@@ -54,30 +51,10 @@ class VerifyingRunAdmin(ReadOnlyAdmin):
         *("created_at", "started_at", "finished_at"),
     )
 
-    @admin.display(ordering="pk")
-    def run(self, run: VerifyingRun) -> str:
-        """Its name."""
-        return str(run)
-
-    @admin.display(description=_("state"), ordering="state")
-    def status(self, run: VerifyingRun) -> SafeString:
-        """Its state in word, shape and colour."""
-        return badge(run.get_state_display(), _KINDS[run.state])
-
-    @admin.display(description=_("progress"), ordering="progress")
-    def done(self, run: VerifyingRun) -> str:
-        """How far it is."""
-        return f"{int(100 * run.progress)} %"
-
     @admin.display(description=_("log"))
     def said(self, run: VerifyingRun) -> SafeString:
         """Its log, line by line."""
         return format_html('<pre class="sl-log" tabindex="0">{}</pre>', run.log)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[VerifyingRun]:
-        """Lists do without logs."""
-        found: QuerySet[VerifyingRun] = super().get_queryset(request)
-        return found.defer("log", "epochs")
 
 
 @admin.register(Approval)

@@ -73,6 +73,11 @@ def share(value: float) -> str:
     return f"{100 * value:.{digits}f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
 
 
+def percent(share: float) -> str:
+    """Return a share as percent with one decimal, none where the percentage is whole."""
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
 def _interval(estimate: Mapping[str, Any], of: str) -> str:
     low, high = estimate.get("low"), estimate.get("high")
     value = of.format(share=share(estimate["value"]))

@@ -1,6 +1,8 @@
-"""The admin: history to read, runs live, promotion with a comparison and a reason."""
+"""The admin: history to read, and the ways to the pages that promote, roll back and show runs live."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from django.test import Client
@@ -57,31 +59,44 @@ def test_it_lists_and_shows_each_but_changes_none(reader: Client, versions: list
     assert reader.post(reverse(f"admin:mltasks_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
 
 
-def test_a_version_shows_its_report_with_intervals_and_plots(reader: Client, versions: list[ModelVersion]) -> None:
+def test_a_version_leads_to_its_report_and_lists_figures_with_intervals(
+    reader: Client, versions: list[ModelVersion]
+) -> None:
     page = reader.get(reverse("admin:mltasks_modelversion_change", args=[versions[0].pk])).content.decode()
-    assert "Of 8 defective parts it failed" in page
-    assert "95 % interval" in page
-    assert "cross-validation" in page
-    assert "Average precision" in page
-    assert reverse("version-file", args=["plate", 1, "plots/"]) in page
+    report = reverse("version", args=["plate", 1])
+    assert f'href="{report}"' in page
     assert "Promote…" not in page, "Who may not promote is not offered it."
+    assert "cross-validation" in reader.get(report).content.decode()
+    listed = reader.get(reverse("admin:mltasks_modelversion_changelist")).content.decode()
+    figures = re.findall(r"<b>[0-9.]+ %</b> <small>[0-9.]+ % to [0-9.]+ %, <span[^>]*>n = [0-9]+</span>", listed)
+    assert len(figures) == 4, "Average precision and recall of both carry their interval and their count."
 
 
-def test_promotion_shows_both_and_asks_why(manager: Client, versions: list[ModelVersion]) -> None:
+def test_promotion_leads_to_the_page_that_shows_both_and_asks_why(
+    manager: Client, versions: list[ModelVersion]
+) -> None:
     address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
-    page = manager.get(address).content.decode()
+    assert address in manager.get(reverse("admin:mltasks_modelversion_change", args=[versions[1].pk])).content.decode()
+    confirmation = reverse("version-promotion", args=["plate", 2])
+    answer = manager.get(address, follow=True)
+    assert answer.redirect_chain == [(confirmation, 302)]
+    page = answer.content.decode()
     assert "csrfmiddlewaretoken" in page
-    assert "Version 2 (candidate)" in page
-    assert "Version 1 (champion)" in page
+    assert "Promote version 2?" in page
+    assert "Champion, version 1" in page
     assert page.count("n = 8") >= 4, "Each figure of both carries its count."
 
-    without = manager.post(address, {"reason": "  ", "champion": 1})
-    assert without.status_code == 200
+    posted = manager.post(address, {"reason": "Fewer escapes.", "champion": 1})
+    assert (posted.status_code, posted["Location"]) == (302, confirmation)
+    assert registry.champion(versions[0].model) == versions[0], "Only the confirmation page promotes."
+
+    without = manager.post(confirmation, {"reason": "  ", "champion": 1})
+    assert without.status_code == 409
     assert b"This field is required" in without.content
     assert registry.champion(versions[0].model) == versions[0]
 
-    done = manager.post(address, {"reason": "Fewer escapes.", "champion": 1}, follow=True)
-    assert b"is champion now" in done.content
+    done = manager.post(confirmation, {"reason": "Fewer escapes.", "champion": 1}, follow=True)
+    assert b"Version 2 is champion" in done.content
     assert registry.champion(versions[0].model) == versions[1]
     last = Promotion.objects.latest("pk")
     assert (last.by is not None and last.by.username, last.reason) == ("mia", "Fewer escapes.")
@@ -91,7 +106,7 @@ def test_it_refuses_when_the_champion_changed_meanwhile(
     manager: Client, versions: list[ModelVersion], make_version: MakeVersion
 ) -> None:
     third = make_version(versions[0].model, champion=True)
-    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    address = manager.get(reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk]))["Location"]
     page = manager.post(address, {"reason": "Better than version 1.", "champion": 1})
     assert b"The champion changed while you read" in page.content
     assert registry.champion(third.model) == third
@@ -115,26 +130,33 @@ def test_it_refuses_a_promotion_from_another_site(versions: list[ModelVersion]) 
 
 def test_it_says_why_a_broken_version_is_refused(manager: Client, versions: list[ModelVersion]) -> None:
     (versions[1].path / "serving.bin").unlink()
-    address = reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk])
+    address = manager.get(reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk]))["Location"]
     page = manager.post(address, {"reason": "Looks good.", "champion": 1})
     assert b"serving.bin" in page.content
     assert registry.champion(versions[0].model) == versions[0]
 
 
-def test_a_running_run_asks_again_and_a_finished_one_does_not(reader: Client, run: TrainingRun) -> None:
-    address = reverse("admin:mltasks_trainingrun_live", args=[run.pk])
+def test_a_run_leads_to_its_live_page(reader: Client, run: TrainingRun) -> None:
+    address, live = reverse("run", args=[run.pk]), reverse("admin:mltasks_trainingrun_live", args=[run.pk])
     TrainingRun.objects.update(
         state="running", progress=0.4, stage="epoch 7", epochs=[{"stage": "epoch 7", "loss": 0.5}]
     )
-    page = reader.get(address).content.decode()
-    assert f'hx-get="{address}"' in page
-    assert "40 %" in page
+    assert (
+        f'href="{address}"' in reader.get(reverse("admin:mltasks_trainingrun_change", args=[run.pk])).content.decode()
+    )
+    answer = reader.get(live, follow=True)
+    assert answer.redirect_chain == [(address, 302)]
+    page = answer.content.decode()
+    assert f'hx-get="{reverse("run-live", args=[run.pk])}"' in page
+    assert "40 %" in page.replace("\N{NO-BREAK SPACE}", " ")
     assert "epoch 7" in page
     TrainingRun.objects.update(state="failed", error="The disk is full.")
     page = reader.get(address).content.decode()
-    assert "hx-get" not in page
     assert "The disk is full." in page
     assert "Try again" not in page, "Who may not retrain is not offered it."
+    assert (
+        "The disk is full." in reader.get(reverse("admin:mltasks_trainingrun_change", args=[run.pk])).content.decode()
+    )
 
 
 def test_a_failed_run_can_be_tried_again(manager: Client, reader: Client, run: TrainingRun) -> None:
@@ -142,8 +164,8 @@ def test_a_failed_run_can_be_tried_again(manager: Client, reader: Client, run: T
     address = reverse("admin:mltasks_trainingrun_retry", args=[run.pk])
     assert reader.post(address).status_code == 403
     assert manager.get(address).status_code == 405
-    assert b"Try again" in manager.get(reverse("admin:mltasks_trainingrun_change", args=[run.pk])).content
-    assert b"waits for a worker" in manager.post(address, follow=True).content
+    assert b"Try again" in manager.get(reverse("admin:mltasks_trainingrun_live", args=[run.pk]), follow=True).content
+    assert b"Queued again; a worker takes it" in manager.post(address, follow=True).content
     run.refresh_from_db()
     assert (run.state, run.attempt) == ("queued", 0)
     assert b"be tried again: it did not fail" in manager.post(address, follow=True).content

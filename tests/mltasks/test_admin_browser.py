@@ -29,22 +29,23 @@ def test_a_manager_promotes_with_a_reason(
     make_version(model, champion=True)
     candidate = make_version(model)
     login(page, boss)
+    page.goto(live_site + "/admin/")
     page.goto(live_site + reverse("admin:mltasks_modelversion_changelist"))
     shoot(page, "admin-versions")
     page.goto(live_site + reverse("admin:mltasks_modelversion_change", args=[candidate.pk]))
-    figures = page.locator(".sl-plots img")
+    shoot(page, "admin-version")
+    page.get_by_role("link", name="Open its page").click()
+    figures = page.locator("img[src*='/plots/']")
     assert figures.count() >= 4
     for number in range(figures.count()):
         figures.nth(number).scroll_into_view_if_needed()
         loaded = "image => image.decode().then(() => image.naturalWidth > 0)"
         assert figures.nth(number).evaluate(loaded), figures.nth(number).get_attribute("src")
-    page.evaluate("scrollTo(0, 0)")
-    shoot(page, "admin-version")
+    page.goto(live_site + reverse("admin:mltasks_modelversion_change", args=[candidate.pk]))
     page.get_by_role("link", name="Promote…").click()
-    shoot(page, "admin-promote")
     page.get_by_label("Why?").fill("Fewer escapes on the same parts.")
     page.get_by_role("button", name="Promote version 2").click()
-    expect(page.get_by_text("plate version 2 is champion now")).to_be_visible()
+    expect(page.get_by_text("Version 2 is champion: it scores the next part.")).to_be_visible()
     assert registry.champion(model) == candidate
 
 
@@ -61,13 +62,15 @@ def test_a_run_is_watched_while_it_runs(page: Page, login: Login, shoot: Shoot, 
     )
     login(page, boss)
     page.goto(live_site + reverse("admin:mltasks_trainingrun_change", args=[run.pk]))
-    expect(page.locator("#run-live")).to_contain_text("25 %")
     shoot(page, "admin-run")
+    page.get_by_role("link", name="Open its page").click()
+    live = page.locator(".live")
+    expect(live).to_contain_text("25")
     TrainingRun.objects.update(progress=0.5, stage="epoch 2")
-    expect(page.locator("#run-live")).to_contain_text("epoch 2", timeout=8000)
+    expect(live).to_contain_text("epoch 2", timeout=8000)
     TrainingRun.objects.update(state="failed", error="The disk is full.", log="OSError\n")
     expect(page.get_by_role("alert")).to_contain_text("The disk is full.", timeout=8000)
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("waits for a worker")).to_be_visible()
+    expect(page.get_by_text("Queued again; a worker takes it in a moment.")).to_be_visible()
     run.refresh_from_db()
     assert run.state == "queued"

@@ -438,7 +438,6 @@ def test_pages_that_show_versions_cope_with_one_that_came(
         f"/models/run-{came.run_id}/": "1 of 1",
         "/admin/mltasks/modelversion/": "8 good, 8 defective",
         f"/admin/mltasks/modelversion/{came.pk}/change/": "panel version 1",
-        f"/admin/mltasks/modelversion/{came.pk}/promote/": "8 good, 8 defective",
         f"/admin/mltasks/trainingrun/{came.run_id}/change/": "Imported",
         f"/admin/mltasks/importedversion/{came.imported.pk}/change/": "North",
     }

@@ -149,10 +149,11 @@ def test_the_admin_asks_why_too(manager: Client, model: RegisteredModel, version
     champion = manager.get(reverse("admin:mltasks_modelversion_change", args=[versions[2].pk])).content.decode()
     address = reverse("admin:mltasks_modelversion_roll_back", args=[versions[1].pk])
     assert address in champion
-    assert "What is wrong with version 3?" in manager.get(address).content.decode()
-    assert manager.post(address, {"champion": 3}).status_code == 400
-    assert manager.post(address, {"reason": "Worse.", "champion": 1}).status_code == 409
-    done = manager.post(address, {"reason": "Worse.", "champion": 3}, follow=True)
+    confirmation = manager.get(address)["Location"]
+    assert "What is wrong with version 3?" in manager.get(confirmation).content.decode()
+    assert manager.post(confirmation, {"champion": 3}).status_code == 400
+    assert manager.post(confirmation, {"reason": "Worse.", "champion": 1}).status_code == 409
+    done = manager.post(confirmation, {"reason": "Worse.", "champion": 3}, follow=True)
     assert b"scores the next part" in done.content and registry.champion(model) == versions[1]
 
 
