@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from inspection.admin.estimated_paginator import EstimatedPaginator
+from inspection.admin.part_columns import PartColumns
 from inspection.models import Inspection, Reason, Verdict
 from inspection.products.blind_parts import blind_parts
-from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import badge
 
 KINDS = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
 DECISION = ("verdict", "reasons", "label", "defect_probability", "model_version")
@@ -24,7 +24,7 @@ ATTEMPTS = ("state", "attempt", "scoring_error", "lease_expires_at", "idempotenc
 
 
 @admin.register(Inspection)
-class InspectionAdmin(ReadOnlyAdmin):
+class InspectionAdmin(PartColumns):
     """What came in, and what was decided."""
 
     list_display = ("picture", "part", "product", "where", "decision", "why", "probability", "version", "received_at")
@@ -32,8 +32,6 @@ class InspectionAdmin(ReadOnlyAdmin):
     list_filter = ("verdict", "product", "state", "source", "novel_defect_suspected")
     list_select_related = ("product", "station__product", "model_version", "uploaded_by")
     list_per_page = 50
-    paginator = EstimatedPaginator
-    show_facets = admin.ShowFacets.NEVER
     search_fields = ("part_id__exact", "image_sha256__exact")
     search_help_text = _("A whole part id, or the sha256 of an image")
     fieldsets = (
@@ -51,11 +49,9 @@ class InspectionAdmin(ReadOnlyAdmin):
         blind = blind_parts(request.user)
         return parts.exclude(pk__in=blind) if blind else parts
 
-    @admin.display(description="")
-    def picture(self, inspection: Inspection) -> SafeString:
-        """Its thumbnail."""
-        address = reverse("inspection-thumbnail", args=[inspection.pk])
-        return format_html('<img class="list-picture" src="{}" loading="lazy" alt="{}">', address, inspection)
+    def part_of(self, row: Inspection) -> Inspection:
+        """Return the part itself."""
+        return row
 
     @admin.display(description=_("image"))
     def large_picture(self, inspection: Inspection) -> SafeString:
@@ -65,11 +61,6 @@ class InspectionAdmin(ReadOnlyAdmin):
         if inspection.model_version_id is None:
             return shown
         return shown + format_html(' <a href="{}">Heatmap of {}</a>', addresses[2], inspection.model_version)
-
-    @admin.display
-    def part(self, inspection: Inspection) -> str:
-        """Its part id, file name or own id."""
-        return str(inspection)
 
     @admin.display(description=_("from"))
     def where(self, inspection: Inspection) -> str:

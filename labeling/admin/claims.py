@@ -16,47 +16,32 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
-from inspection.admin.estimated_paginator import EstimatedPaginator
-from inspection.models import Inspection
+from inspection.admin.part_columns import PartColumns
 from labeling.models import Claim, Skip
 from labeling.queue import queue
-from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import badge
 
 
 @admin.register(Skip)
-class SkipAdmin(ReadOnlyAdmin):
+class SkipAdmin(PartColumns):
     """Who skipped which part, and why."""
 
     list_display = ("part", "reason", "reviewer", "comment", "created_at")
     list_filter = ("reason", "inspection__product", "reviewer")
     list_select_related = ("inspection", "reviewer")
-    paginator = EstimatedPaginator
-    show_facets = admin.ShowFacets.NEVER
     fields = ("inspection", "reason", "reviewer", "comment", "created_at")
     readonly_fields = ("created_at",)
 
-    @admin.display
-    def part(self, skip: Skip) -> Inspection:
-        """The part."""
-        return skip.inspection
-
 
 @admin.register(Claim)
-class ClaimAdmin(ReadOnlyAdmin):
+class ClaimAdmin(PartColumns):
     """Who held which part, and who holds one now."""
 
     list_display = ("part", "reviewer", "status", "created_at", "expires_at", "closed_at")
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "reviewer", "inspection__product")
     list_select_related = ("inspection", "reviewer")
-    paginator = EstimatedPaginator
-    show_facets = admin.ShowFacets.NEVER
     fields = ("inspection", "reviewer", "created_at", "expires_at", "closed_at")
     actions = ("release",)
-
-    @admin.display
-    def part(self, claim: Claim) -> str:
-        """The part's name."""
-        return str(claim.inspection)
 
     @admin.display
     def status(self, claim: Claim) -> SafeString:

@@ -16,25 +16,23 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
-from inspection.admin.estimated_paginator import EstimatedPaginator
 from inspection.admin.inspections import KINDS
+from inspection.admin.part_columns import PartColumns
 from inspection.models import Inspection, Verdict
 from labeling.datasets import label_export
 from labeling.models import Label, LabelUndo, Recheck, Review
 from labeling.models.defect_types import current_name
 from labeling.review import review
 from labeling.review.blinding import hidden_from
-from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import badge
 from mltasks.refusals import Refusal
 
 
-class SaidOfPart(ReadOnlyAdmin):
+class SaidOfPart(PartColumns):
     """What labels and reviews share: a person's word on a part, with its picture."""
 
     list_per_page = 50
     list_display_links = ("picture", "part")
-    paginator = EstimatedPaginator
-    show_facets = admin.ShowFacets.NEVER
     search_fields = ("inspection__part_id__exact", "inspection__title__exact", "inspection__image_sha256__exact")
     search_help_text = _("A whole part id or file name, or the sha256 of an image")
     readonly_fields: tuple[str, ...] = ("large_picture",)
@@ -44,23 +42,12 @@ class SaidOfPart(ReadOnlyAdmin):
         found: QuerySet[Any] = super().get_queryset(request)
         return found.exclude(inspection__in=hidden_from(cast(User, request.user)))
 
-    @admin.display(description="")
-    def picture(self, said: Label | Review) -> SafeString:
-        """The part's thumbnail."""
-        address = reverse("inspection-thumbnail", args=[said.inspection_id])
-        return format_html('<img class="list-picture" src="{}" loading="lazy" alt="{}">', address, said.inspection)
-
     @admin.display(description=_("image"))
     def large_picture(self, said: Label | Review) -> SafeString:
         """The thumbnail as a link to the part."""
         picture = reverse("inspection-thumbnail", args=[said.inspection_id])
         page = reverse("admin:inspection_inspection_change", args=[said.inspection_id])
         return format_html('<a href="{}"><img src="{}" alt="The part"></a>', page, picture)
-
-    @admin.display
-    def part(self, said: Label | Review) -> str:
-        """The part's name."""
-        return str(said.inspection)
 
     @admin.display(description=_("verdict"), ordering="verdict")
     def word(self, said: Label | Review) -> SafeString:
@@ -159,7 +146,7 @@ class ReviewAdmin(SaidOfPart):
 
 
 @admin.register(LabelUndo)
-class LabelUndoAdmin(ReadOnlyAdmin):
+class LabelUndoAdmin(PartColumns):
     """Who took which label back."""
 
     list_display = ("part", "label", "by", "created_at")
@@ -168,7 +155,6 @@ class LabelUndoAdmin(ReadOnlyAdmin):
     fields = ("label", "by", "created_at")
     readonly_fields = ("created_at",)
 
-    @admin.display
-    def part(self, undo: LabelUndo) -> Inspection:
-        """The part it was said of."""
-        return undo.label.inspection
+    def part_of(self, row: LabelUndo) -> Inspection:
+        """Return the part of the label."""
+        return row.label.inspection

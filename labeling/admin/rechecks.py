@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inspection.models import Inspection
+from inspection.admin.part_columns import PartColumns
 from labeling.models import Recheck
 from labeling.models.rechecks import ADJUDICATE
-from mltasks.admin.read_only import ReadOnlyAdmin, badge
+from mltasks.admin.read_only import badge
 
 KINDS = {
     "": "busy",
@@ -23,7 +23,7 @@ KINDS = {
 
 
 @admin.register(Recheck)
-class RecheckAdmin(ReadOnlyAdmin):
+class RecheckAdmin(PartColumns):
     """What was judged again and why, and what people said to it."""
 
     list_display = ("part", "reason", "label", "version", "defect", "status", "answer", "due_at", "closed_at")
@@ -62,11 +62,6 @@ class RecheckAdmin(ReadOnlyAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         """As above."""
         return self.has_view_permission(request)
-
-    @admin.display
-    def part(self, doubt: Recheck) -> Inspection:
-        """The part."""
-        return doubt.inspection
 
     @admin.display(description=_("defect probability"), ordering="probability")
     def defect(self, doubt: Recheck) -> str:
