@@ -9,17 +9,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
 from inspection.models import Challenge
 from inspection.promotion import challenger_report, shadow_scoring
-from inspection.web.replays import (
-    may_look,
-)
 from mltasks.models import ModelVersion
 from mltasks.registry.registry import PERMISSION
 from mltasks.web.access import needs, person
-from mltasks.web.selection import remember, version_of
+from mltasks.web.live_pages import live_pages
+from mltasks.web.selection import version_of
 
 
 class ChallengeForm(forms.Form):
@@ -31,20 +29,17 @@ class ChallengeForm(forms.Form):
 may_challenge = needs(PERMISSION)
 
 
-@require_GET
-@may_look
-def challenger(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """What a version said of live parts, beside the champion's verdicts."""
-    version = version_of(model, number)
-    remember(request, version.model)
-    return render(request, "models/challenger.html", {**_challenge(version), "form": ChallengeForm()})
+def _challenge(version: ModelVersion) -> dict[str, Any]:
+    of_version = Challenge.objects.filter(version=version).select_related("product", "by", "ended_by")
+    newest = of_version.first()
+    other = Challenge.objects.running().filter(version__model=version.model).exclude(version=version).first()
+    read = challenger_report.read(newest) if newest else None
+    return {"version": version, "challenge": newest, "read": read, "other": other, "form": ChallengeForm()}
 
 
-@require_GET
-@may_look
-def challenger_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """The figures alone: what the page asks for every few seconds."""
-    return render(request, "models/_challenger.html", _challenge(version_of(model, number)))
+challenger, challenger_live = live_pages(
+    version_of, _challenge, page="models/challenger.html", part="models/_challenger.html"
+)
 
 
 @require_POST
@@ -69,11 +64,3 @@ def challenger_end(request: HttpRequest, model: str, number: int) -> HttpRespons
     if running is None or not shadow_scoring.end(running, by=person(request)):
         messages.error(request, _("It was over already."))
     return redirect("version-challenger", model, number)
-
-
-def _challenge(version: ModelVersion) -> dict[str, Any]:
-    of_version = Challenge.objects.filter(version=version).select_related("product", "by", "ended_by")
-    newest = of_version.first()
-    other = Challenge.objects.running().filter(version__model=version.model).exclude(version=version).first()
-    read = challenger_report.read(newest) if newest else None
-    return {"version": version, "challenge": newest, "read": read, "other": other}

@@ -1,9 +1,4 @@
-"""Pages of a replay: start, follow, report and retry.
-
-What people send from the pages of replays and challengers.
-
-The doors to replays and challengers: a version held against the champion on the line's history, and live.
-"""
+"""Pages of a replay: start, follow, report and retry."""
 
 from __future__ import annotations
 
@@ -14,15 +9,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
 from inspection.models import Replay
 from inspection.replay import replay, replay_queue
 from inspection.replay.replay_report import ReplayReading
 from mltasks.models import ModelVersion
-from mltasks.runs.lease import RunNotAvailable
-from mltasks.web.access import needs, person
-from mltasks.web.selection import remember, version_of
+from mltasks.web.access import person
+from mltasks.web.live_pages import live_pages, may_train, retry_view
+from mltasks.web.selection import version_of
 
 
 class ReplayForm(forms.Form):
@@ -32,28 +27,19 @@ class ReplayForm(forms.Form):
     most = forms.IntegerField(label=_("At most parts"), min_value=1, max_value=replay.LARGEST, initial=replay.MOST)
 
 
-may_look = needs("mltasks.view_modelversion")
-may_replay = needs("mltasks.add_trainingrun")
+def _replay(version: ModelVersion) -> dict[str, Any]:
+    of_version = Replay.objects.filter(candidate=version).defer("parts")
+    related = of_version.select_related("candidate", "champion", "product", "requested_by").order_by("-created_at")
+    newest = related.first()
+    read, place = (ReplayReading(newest), replay_queue.place(newest)) if newest else (None, "")
+    return {"version": version, "replay": newest, "read": read, "place": place, "form": ReplayForm()}
 
 
-@require_GET
-@may_look
-def replayed(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """The newest replay of a version, and how to start another."""
-    version = version_of(model, number)
-    remember(request, version.model)
-    return render(request, "models/replay.html", {**_replay(version), "form": ReplayForm()})
-
-
-@require_GET
-@may_look
-def replay_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """The newest replay alone: what its page asks for while it is unfinished."""
-    return render(request, "models/_replay.html", _replay(version_of(model, number)))
+replayed, replay_live = live_pages(version_of, _replay, page="models/replay.html", part="models/_replay.html")
 
 
 @require_POST
-@may_replay
+@may_train
 def replay_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Queue a replay of the version."""
     version, form = version_of(model, number), ReplayForm(request.POST)
@@ -66,21 +52,12 @@ def replay_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     return redirect("version-replay", model, number)
 
 
-@require_POST
-@may_replay
-def replay_retry(request: HttpRequest, pk: int) -> HttpResponse:
-    """Queue a failed replay again; what it scored stays."""
-    found = get_object_or_404(Replay.objects.select_related("candidate__model"), pk=pk)
-    try:
-        replay.retry(found)
-    except RunNotAvailable as error:
-        messages.error(request, str(error))
-    return redirect("version-replay", found.candidate.model.name, found.candidate.number)
+def _of_candidate(pk: int) -> Replay:
+    return get_object_or_404(Replay.objects.select_related("candidate__model"), pk=pk)
 
 
-def _replay(version: ModelVersion) -> dict[str, Any]:
-    of_version = Replay.objects.filter(candidate=version).defer("parts")
-    related = of_version.select_related("candidate", "champion", "product", "requested_by").order_by("-created_at")
-    newest = related.first()
-    read, place = (ReplayReading(newest), replay_queue.place(newest)) if newest else (None, "")
-    return {"version": version, "replay": newest, "read": read, "place": place}
+replay_retry = retry_view(
+    _of_candidate,
+    replay.retry,
+    page=lambda row: ("version-replay", row.candidate.model.name, row.candidate.number),
+)

@@ -11,13 +11,14 @@ from django_htmx.http import reswap
 
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
-from mltasks.web.access import needs, person
+from mltasks.web.access import person
 from mltasks.web.forms import VerifyForm
+from mltasks.web.live_pages import may_look, may_train
 from mltasks.web.selection import version_of
 
 
 @require_POST
-@needs("mltasks.add_trainingrun")
+@may_train
 def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Ask a worker to verify the version; its page says what becomes of it."""
     form = VerifyForm(request.POST)
@@ -32,7 +33,7 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
 
 
 @require_GET
-@needs("mltasks.view_modelversion")
+@may_look
 def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The verification alone: what the version's page asks for while a worker looks."""
     found = version_of(model, number)

@@ -24,11 +24,12 @@ from mltasks.reports.figure_comparison import compare, cost_difference
 from mltasks.reports.version_report import Reading
 from mltasks.web.access import needs, person
 from mltasks.web.forms import ApprovalForm, PromotionForm
+from mltasks.web.live_pages import may_look
 from mltasks.web.selection import chosen_model, remember, version_of
 
 
 @require_GET
-@needs("mltasks.view_modelversion")
+@may_look
 def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The card as an article, to be read and printed."""
     found = version_of(model, number)
@@ -36,7 +37,6 @@ def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     return render(request, "models/card.html", {"card": model_card.of(found)})
 
 
-may_look = needs("mltasks.view_modelversion")
 RUNS_SHOWN = 20
 
 

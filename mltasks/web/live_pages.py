@@ -1,0 +1,68 @@
+"""Pages that show unfinished work live, and the retry of a failed run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.views.decorators.http import require_GET, require_POST
+
+from mltasks.runs.lease import RunNotAvailable
+from mltasks.web.access import View, needs
+from mltasks.web.selection import remember
+
+may_look = needs("mltasks.view_modelversion")
+may_train = needs("mltasks.add_trainingrun")
+
+
+def live_pages(
+    load: Callable[..., Any], context: Callable[[Any], dict[str, Any]], *, page: str, part: str
+) -> tuple[View, View]:
+    """Return the view of a page, and the view of the part that the page reloads while work is unfinished.
+
+    ``load`` gets what the address names and returns the subject, which has a ``model``; ``context`` is of both
+    templates.
+    """
+
+    @require_GET
+    @may_look
+    def whole(request: HttpRequest, **address: Any) -> HttpResponse:
+        subject = load(**address)
+        remember(request, subject.model)
+        return render(request, page, context(subject))
+
+    @require_GET
+    @may_look
+    def live(request: HttpRequest, **address: Any) -> HttpResponse:
+        return render(request, part, context(load(**address)))
+
+    return whole, live
+
+
+def retry_view(
+    load: Callable[..., Any],
+    retry: Callable[[Any], object],
+    *,
+    page: Callable[[Any], tuple[Any, ...]],
+    done: str | Promise = "",
+) -> View:
+    """Return the view that queues a failed run again, says that it is ``done``, and redirects to the run's ``page``."""
+
+    @require_POST
+    @may_train
+    def again(request: HttpRequest, **address: Any) -> HttpResponse:
+        run = load(**address)
+        try:
+            retry(run)
+        except RunNotAvailable as error:
+            messages.error(request, str(error))
+        else:
+            if done:
+                messages.success(request, str(done))
+        return redirect(*page(run))
+
+    return again
