@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -12,10 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from mltasks.models import ModelVersion, Promotion
-from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.web.access import needs, person
-from mltasks.web.forms import RollbackForm
+from mltasks.web.forms import ReasonForm, submit
 from mltasks.web.selection import remember, version_of
 
 
@@ -28,47 +25,23 @@ def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
     if not version.promotions.exists():
         messages.error(request, str(registry.NeverChampion(version)))
         return redirect("version", model, number)
-    form = bound_form(request, version)
-    if request.method == "POST" and rolled_back(version, form, person(request)):
+    form = ReasonForm.of_request(request, registry.champion(version.model))
+    if request.method == "POST" and submit(form, lambda: _roll_back(version, form, person(request))):
         messages.success(request, _("Rolled back: version {number} scores the next part.").format(number=number))
         return redirect("version", model, number)
-    return render(request, "models/roll_back.html", {"form": form, **facts(version)}, status=status_of(form))
+    # 400 for what was typed, 409 for what the registry refused
+    status = 409 if form.non_field_errors() else 400 if form.errors else 200
+    context = {"form": form, "version": version, "champion": registry.champion(version.model), **_history(version)}
+    return render(request, "models/roll_back.html", context, status=status)
 
 
-def bound_form(request: HttpRequest, version: ModelVersion) -> RollbackForm:
-    """Return the form with what was posted, or with the present champion."""
-    champion = registry.champion(version.model)
-    posted = request.POST if request.method == "POST" else None
-    return RollbackForm(posted, initial={"champion": champion.number if champion else 0})
+def _roll_back(version: ModelVersion, form: ReasonForm, by: User) -> None:
+    registry.roll_back(version, by=by, reason=form.cleaned_data["reason"], over=form.cleaned_data["champion"])
 
 
-def status_of(form: RollbackForm) -> int:
-    """Return the status of a page that shows the form: 400 for what was typed, 409 for what the registry refused."""
-    return 409 if form.non_field_errors() else 400 if form.errors else 200
-
-
-def rolled_back(version: ModelVersion, form: RollbackForm, by: User) -> bool:
-    """Roll back by a form. Returns False, and the form says why, where it can't be."""
-    if not form.is_valid():
-        return False
-    try:
-        registry.roll_back(version, by=by, reason=form.cleaned_data["reason"], over=form.cleaned_data["champion"])
-    except (Refusal, registry.BundleCorrupt) as error:
-        form.add_error(None, str(error))
-        return False
-    return True
-
-
-def facts(version: ModelVersion) -> dict[str, Any]:
-    """Return what the page tells of a rollback to a version, read anew.
-
-    ``promotion`` made the version champion last; ``withdrawal`` is the later rollback from it, if there is one.
-    """
+def _history(version: ModelVersion) -> dict[str, Promotion | None]:
+    """Return the promotion that made the version champion last, and the later rollback from it, if there is one."""
     last = version.promotions.select_related("by").first()
     withdrawals = Promotion.objects.filter(previous=version, kind=Promotion.Kind.ROLLBACK).select_related("by")
-    return {
-        "version": version,
-        "champion": registry.champion(version.model),
-        "promotion": last,
-        "withdrawal": withdrawals.filter(created_at__gt=last.created_at).first() if last else None,
-    }
+    withdrawal = withdrawals.filter(created_at__gt=last.created_at).first() if last else None
+    return {"promotion": last, "withdrawal": withdrawal}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from mltasks.reports import model_card, verification_report, version_lineage
 from mltasks.reports.figure_comparison import compare, cost_difference
 from mltasks.reports.version_report import Reading
 from mltasks.web.access import needs, person
-from mltasks.web.forms import ApprovalForm, PromotionForm
+from mltasks.web.forms import PromotionForm, ReasonForm, submit
 from mltasks.web.live_pages import may_look
 from mltasks.web.selection import chosen_model, remember, version_of
 
@@ -83,8 +83,10 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     found = version_of(model, number)
     remember(request, found.model)
     champion = registry.champion(found.model)
-    form = PromotionForm(request.POST or None, initial={"champion": champion.number if champion else 0})
-    if request.method == "POST" and form.is_valid() and _promoted(request, found, form):
+    form = PromotionForm.of_request(request, champion)
+    if request.method == "POST" and submit(form, lambda: _promote(found, form, person(request))):
+        said = _("Version {number} is champion: it scores the next part.")
+        messages.success(request, said.format(number=number))
         return redirect("version", model, number)
     lines = gate.lines(found, champion, person(request))
     read, champion_read = Reading(found), Reading(champion) if champion else None
@@ -108,7 +110,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @needs(registry.PERMISSION)
 def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """A second person's word that a version may take the champion's place."""
-    found, form = version_of(model, number), ApprovalForm(request.POST)
+    found, form = version_of(model, number), ReasonForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))
         return redirect("version-promotion", model, number)
@@ -120,22 +122,9 @@ def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     return redirect("version-promotion", model, number)
 
 
-def _promoted(request: HttpRequest, version: ModelVersion, form: PromotionForm) -> bool:
+def _promote(version: ModelVersion, form: PromotionForm, by: User) -> None:
     asked = form.cleaned_data
-    try:
-        registry.promote(
-            version,
-            by=person(request),
-            reason=asked["reason"],
-            over=asked["champion"],
-            override=asked["override"],
-        )
-    except (Refusal, PermissionDenied, registry.BundleCorrupt) as error:
-        form.add_error(None, str(error))
-        return False
-    said = _("Version {number} is champion: it scores the next part.")
-    messages.success(request, said.format(number=version.number))
-    return True
+    registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"], override=asked["override"])
 
 
 def _rows(model: RegisteredModel) -> dict[str, Any]:
