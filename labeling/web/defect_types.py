@@ -43,7 +43,7 @@ def add(request: HttpRequest, product: str) -> HttpResponse:
     form = DefectTypeForm(request.POST)
     try:
         if form.is_valid():
-            kind = defect_type_service.add_type(found, **form.words)
+            kind = defect_type_service.add_type(found, **form.cleaned_data)
             messages.success(request, _("Added %(name)s.") % {"name": kind.name})
             return redirect("defect-types")
     except Refusal as refusal:
@@ -62,7 +62,7 @@ def change(request: HttpRequest, key: int) -> HttpResponse:
     form = DefectTypeForm(request.POST or None, kind=kind)
     try:
         if form.is_valid():
-            defect_type_service.change_type(kind, **form.words)
+            defect_type_service.change_type(kind, **form.cleaned_data)
             messages.success(request, _("Saved."))
             return redirect("defect-type", key)
     except Refusal as refusal:

@@ -1,24 +1,45 @@
-"""Forms of the history, of verdicts and of defect types.
-
-What people send from the pages, checked before any step is taken.
-
-What a quality manager says of a defect type, checked before any step is taken.
-"""
+"""Forms of the history, of verdicts and of defect types."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Product, Reason, Verdict
 from labeling.models import DefectType
 
 
-class HistoryForm(forms.Form):
-    """The filters of the history, as they stand in the address."""
+class FilterForm(forms.Form):
+    """Filters of a list, as they stand in the address."""
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Return the filters that are set and valid."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+    def set_choices(self, name: str, any_choice: str | Promise, choices: Iterable[tuple[str, Any]]) -> None:
+        """Set the choices of a field; the first one, with an empty value, filters nothing."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
+        field.choices = [("", any_choice), *choices]
+
+
+class SearchField(forms.CharField):
+    """Field for the beginning of a name."""
+
+    def __init__(self, *, placeholder: str | Promise, size: int, **options: Any) -> None:
+        widget = forms.TextInput(attrs={"type": "search", "placeholder": placeholder, "size": size})
+        super().__init__(required=False, strip=True, widget=widget, **options)
+
+
+class HistoryForm(FilterForm):
+    """Filters of the history."""
 
     verdict = forms.ChoiceField(
         required=False,
@@ -59,48 +80,26 @@ class HistoryForm(forms.Form):
             ("against", _("person against model")),
         ],
     )
-    q = forms.CharField(
-        required=False,
-        strip=True,
-        max_length=120,
-        label=_("part id"),
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("part id begins with"), "size": 18}),
-    )
+    q = SearchField(label=_("part id"), placeholder=_("part id begins with"), max_length=120, size=18)
 
     def __init__(self, data: Any, *, product: Product) -> None:
         super().__init__(data)
         stations = list(product.stations.values_list("name", flat=True))
         sources = [("upload", _("dashboard uploads")), ("import", _("imported folders"))]
-        field = self.fields["station"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
-        field.choices = [
-            ("", _("all stations")),
-            *((name, name) for name in stations),
-            *((f":{v}", w) for v, w in sources),
-        ]
-
-    @property
-    def wanted(self) -> dict[str, str]:
-        """The filters that are set and make sense."""
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
+        by_station = ((name, name) for name in stations)
+        self.set_choices("station", _("all stations"), [*by_station, *((f":{v}", w) for v, w in sources)])
 
 
 class VerdictForm(forms.Form):
-    """A person's word on a part."""
+    """A person's verdict; its fields are the arguments of `labeling.review.review.resolve` and `correct`."""
 
     verdict = forms.ChoiceField(choices=[(Verdict.PASS, _("PASS")), (Verdict.FAIL, _("FAIL"))])
     defect_type = forms.CharField(required=False, max_length=80)
     comment = forms.CharField(required=False, max_length=2000, strip=True)
 
-    @property
-    def words(self) -> dict[str, Any]:
-        """Keyword arguments of `labeling.review.review.resolve` and `correct`."""
-        return {name: self.cleaned_data[name] for name in ("verdict", "defect_type", "comment")}
-
 
 class DefectTypeForm(forms.Form):
-    """Name, key and colour. The colour that the palette gives is kept as none of its own."""
+    """Arguments of `labeling.datasets.defect_type_service.add_type`. The palette's color is kept as none."""
 
     name = forms.CharField(max_length=80, strip=True)
     key = forms.ChoiceField(required=False, choices=[("", _("no key")), *((digit, digit) for digit in "123456789")])
@@ -118,8 +117,3 @@ class DefectTypeForm(forms.Form):
         colour: str = self.cleaned_data["colour"]
         kind = self._kind
         return "" if kind and not kind.colour and colour.upper() == kind.shown_colour else colour
-
-    @property
-    def words(self) -> dict[str, str]:
-        """Keyword arguments of `labeling.datasets.defect_type_service.add_type` and `change_type`."""
-        return {name: self.cleaned_data[name] for name in ("name", "key", "colour")}

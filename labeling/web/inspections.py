@@ -134,7 +134,7 @@ def correct(request: HttpRequest, key: UUID) -> HttpResponse:
         messages.error(request, _("Choose PASS or FAIL."))
         return redirect("part", key)
     try:
-        label = review.correct(part, by=person(request), **form.words)
+        label = review.correct(part, by=person(request), **form.cleaned_data)
         messages.success(request, _("Labeled {label}. The next training learns it.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from inspection.models import Inspection
 from labeling.review import blinding
+from labeling.web.forms import FilterForm, SearchField
 from mltasks.models import DatasetSnapshot, SnapshotItem
 from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.manifest import FORMATS
@@ -24,7 +25,7 @@ from mltasks.web.access import needs, person
 from mltasks.web.selection import remember
 
 
-class ItemForm(forms.Form):
+class ItemForm(FilterForm):
     """By split, label, defect type, and what a title or a sha256 begins with."""
 
     split = forms.ChoiceField(required=False, label=_("Split"))
@@ -34,31 +35,13 @@ class ItemForm(forms.Form):
         choices=[("", _("good or defective")), ("PASS", _("PASS")), ("FAIL", _("FAIL"))],
     )
     defect_type = forms.ChoiceField(required=False, label=_("Defect type"))
-    q = forms.CharField(
-        required=False,
-        strip=True,
-        max_length=200,
-        label=_("name or sha256"),
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("name or sha256 begins with"), "size": 26}),
-    )
+    q = SearchField(label=_("name or sha256"), placeholder=_("name or sha256 begins with"), max_length=200, size=26)
 
     def __init__(self, data: Any, *, contents: Contents) -> None:
         super().__init__(data)
-        splits = [(share.name, share.name) for share in contents.splits]
         types = [(name or UNNAMED, name or _("no type named")) for name in contents.defect_types]
-        self._choose("split", [("", _("any split")), *splits])
-        self._choose("defect_type", [("", _("any type")), *types])
-
-    @property
-    def wanted(self) -> dict[str, str]:
-        """The filters that are set and make sense."""
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
-
-    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
-        field.choices = choices
+        self.set_choices("split", _("any split"), [(share.name, share.name) for share in contents.splits])
+        self.set_choices("defect_type", _("any type"), types)
 
 
 @dataclass(frozen=True, slots=True)

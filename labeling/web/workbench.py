@@ -152,7 +152,7 @@ def _plain_verdict(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Choose PASS or FAIL."))
         return redirect("review-plain")
     try:
-        label = review.resolve(claim, **form.words)
+        label = review.resolve(claim, **form.cleaned_data)
         messages.success(request, f"{claim.inspection}: {label}.")
     except Refusal as refusal:
         messages.error(request, str(refusal))

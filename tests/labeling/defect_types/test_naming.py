@@ -78,10 +78,10 @@ def test_the_palette_gives_a_colour_until_one_is_chosen(product: Product) -> Non
     assert kind.shown_colour == "#56B4E9"
     said = {"name": "dent", "key": "2"}
     form = DefectTypeForm({**said, "colour": "#56b4e9"}, kind=kind)
-    assert form.is_valid() and form.words["colour"] == ""
+    assert form.is_valid() and form.cleaned_data["colour"] == ""
     form = DefectTypeForm({**said, "colour": "#123456"}, kind=kind)
-    assert form.is_valid() and form.words["colour"] == "#123456"
-    change_type(kind, **form.words)
+    assert form.is_valid() and form.cleaned_data["colour"] == "#123456"
+    change_type(kind, **form.cleaned_data)
     kind.refresh_from_db()
     assert kind.shown_colour == "#123456"
     assert not DefectTypeForm({**said, "colour": "blue"}, kind=kind).is_valid()
