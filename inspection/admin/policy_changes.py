@@ -9,8 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import PolicyChange
-from inspection.products import policy_text
-from inspection.promotion.audit_log import was
+from inspection.promotion.audit_log import value_changes
 from mltasks.admin.read_only import ReadOnlyAdmin
 
 
@@ -41,9 +40,5 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
     @admin.display(description=_("change"))
     def what(self, change: PolicyChange) -> str:
         """Each value as it was and as it became."""
-        return "; ".join(_said(change, name) for name in sorted(change.after))
-
-
-def _said(change: PolicyChange, name: str) -> str:
-    became, before = policy_text.value(name, change.after[name]), was(change, name)
-    return f"{policy_text.title(name)}: {f'{before} → {became}' if before else became}"
+        changes = value_changes(change)
+        return "; ".join(f"{title}: {f'{was} → {value}' if was else value}" for title, was, value in changes)

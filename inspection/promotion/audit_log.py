@@ -111,17 +111,20 @@ def _challenges(product: Product, before: datetime | None) -> Iterator[Entry]:
 
 
 def _change(row: PolicyChange) -> Entry:
-    changes = tuple(
-        (policy_text.title(name), was(row, name), policy_text.value(name, value))
+    words = _("Costs and policy changed") if row.before else _("The product began, with these values")
+    return Entry(row.created_at, "data", words, _person(row.by), row.reason, changes=value_changes(row))
+
+
+def value_changes(row: PolicyChange) -> tuple[tuple[str, str, str], ...]:
+    """Return each changed value in words: its title, the value before (empty for a product's first), the value now."""
+    return tuple(
+        (
+            policy_text.title(name),
+            policy_text.value(name, row.before[name]) if name in row.before else "",
+            policy_text.value(name, value),
+        )
         for name, value in sorted(row.after.items())
     )
-    words = _("Costs and policy changed") if row.before else _("The product began, with these values")
-    return Entry(row.created_at, "data", words, _person(row.by), row.reason, changes=changes)
-
-
-def was(row: PolicyChange, name: str) -> str:
-    """The value before a change, in words; empty for a product's first."""
-    return policy_text.value(name, row.before[name]) if name in row.before else ""
 
 
 def _person(by: object) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from inspection.models import Challenge, Inspection, Reason, Rescore, Verdict
 from inspection.products.part_identity import PartIdentities
 from inspection.promotion import shadow_scoring
+from inspection.replay import replay_metrics
 from inspection.replay.sample_size import MIN_PARTS, too_few
 from inspection.replay.scored_parts import Judged, Learned, Word
 from mltasks.vision.stats.intervals import Estimate, proportion
-from mltasks.vision.stats.weighted_estimates import mean_difference
 
 MOST = 5000  # the newest parts that a look counts
 SHOWN = 24
@@ -62,7 +62,7 @@ def read(challenge: Challenge) -> ChallengeReading:
         labeled=len(judged),
         new_escapes=sum(one.defective and _passed(one) == (True, False) for one in judged),
         caught_escapes=sum(one.defective and _passed(one) == (False, True) for one in judged),
-        cost=_cost(challenge, judged),
+        cost=replay_metrics.cost(judged, challenge.product.costs, weigh=False),
         differ=differ[:SHOWN],
     )
 
@@ -107,15 +107,3 @@ def _judged(row: Rescore, identities: PartIdentities) -> Judged:
 def _passed(one: Judged) -> tuple[bool, bool]:
     """Whether it passes the challenger, and whether it passed."""
     return one.candidate.verdict == Verdict.PASS, one.champion is not None and one.champion.verdict == Verdict.PASS
-
-
-def _cost(challenge: Challenge, judged: list[Judged]) -> dict[str, Estimate]:
-    costs, parts = challenge.product.costs, [one.part for one in judged]
-    ours = [1000 * one.cost(one.candidate, costs) for one in judged]
-    theirs = [1000 * one.cost(one.champion, costs) for one in judged if one.champion]
-    nothing, even = [0.0] * len(judged), [1.0] * len(judged)
-    return {
-        "candidate": mean_difference(ours, nothing, even, parts),
-        "champion": mean_difference(theirs, nothing, even, parts),
-        "difference": mean_difference(ours, theirs, even, parts),
-    }

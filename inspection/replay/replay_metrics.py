@@ -104,10 +104,13 @@ def _only(some: Sequence[Judged], verdict: str, *, first: bool) -> int:
 def _costs(evidence: Sequence[Judged], costs: Costs) -> dict[str, Any]:
     """Cost of 1000 parts by each, and the candidate's less the champion's: of the line, and as counted."""
     weighed = [one for one in evidence if one.weight is not None]
-    return {"corrected": _cost(weighed, costs, weigh=True), "counted": _cost(evidence, costs, weigh=False)}
+    found = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
+    return {how: {name: estimate.to_json() for name, estimate in estimates.items()} for how, estimates in found.items()}
 
 
-def _cost(some: Sequence[Judged], costs: Costs, *, weigh: bool) -> dict[str, Any]:
+def cost(some: Sequence[Judged], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
+    """Return the cost of 1000 parts by the candidate and, if all parts have a verdict of the champion, by the champion
+    and the difference of the two."""
     weights = [one.weight * one.like if weigh and one.weight else 1.0 for one in some]
     parts, nothing = [one.part for one in some], [0.0] * len(some)
     ours = [1000 * one.cost(one.candidate, costs) for one in some]
@@ -116,7 +119,7 @@ def _cost(some: Sequence[Judged], costs: Costs, *, weigh: bool) -> dict[str, Any
     if theirs and len(theirs) == len(ours):
         found["champion"] = mean_difference(theirs, nothing, weights, parts)
         found["difference"] = mean_difference(ours, theirs, weights, parts)
-    return {name: estimate.to_json() for name, estimate in found.items()}
+    return found
 
 
 def _paired(evidence: Sequence[Judged]) -> dict[str, Any] | None:

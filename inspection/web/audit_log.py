@@ -20,8 +20,7 @@ from mltasks.web.selection import remember
 @needs("mltasks.view_promotion")
 def record(request: HttpRequest, model: str) -> HttpResponse:
     """Who decided what of versions, costs and policy, newest first."""
-    product = get_object_or_404(Product.objects.select_related("registered_model"), registered_model__name=model)
-    remember(request, product.registered_model)
+    product = _product(request, model)
     found = audit_log.entries(product, _moment(request.GET.get("before", "")))
     older = found[-1].at.isoformat() if len(found) == audit_log.PAGE else ""
     return render(request, "models/record.html", {"product": product, "entries": found, "older": older})
@@ -31,10 +30,16 @@ def record(request: HttpRequest, model: str) -> HttpResponse:
 @needs("mltasks.view_modelversion")
 def holdout(request: HttpRequest, model: str) -> HttpResponse:
     """Each version on the locked holdout."""
-    product = get_object_or_404(Product.objects.select_related("registered_model"), registered_model__name=model)
-    remember(request, product.registered_model)
+    product = _product(request, model)
     context = {"product": product, "rows": holdout_history.table(product), "locked": replay.locked(product).count()}
     return render(request, "models/holdout.html", context)
+
+
+def _product(request: HttpRequest, model: str) -> Product:
+    rows = Product.objects.select_related("registered_model")
+    product = get_object_or_404(rows, registered_model__name=model)
+    remember(request, product.registered_model)
+    return product
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,8 +1,9 @@
-"""The product that a person's pages are about."""
+"""Product that a request selects."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 
 from inspection.models import Product
 from mltasks.web.selection import chosen_model
@@ -13,3 +14,8 @@ def chosen_product(request: HttpRequest) -> Product | None:
     model = chosen_model(request)
     found = Product.objects.filter(registered_model=model).select_related("registered_model").first() if model else None
     return found or Product.objects.select_related("registered_model").first()
+
+
+def product_of(slug: str) -> Product:
+    """Return the product that an address or a form names, with its registered model. Raises Http404."""
+    return get_object_or_404(Product.objects.select_related("registered_model"), slug=slug)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inspection.models import Inspection, Product
-from inspection.web.selection import chosen_product
+from inspection.web.selection import chosen_product, product_of
 from labeling.datasets import defect_type_gallery, defect_type_service
 from labeling.datasets.defect_type_service import types_of
 from labeling.models import DefectType
@@ -39,7 +39,7 @@ def guide(request: HttpRequest) -> HttpResponse:
 @may_change
 def add(request: HttpRequest, product: str) -> HttpResponse:
     """Add a type to a product."""
-    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    found = product_of(product)
     form = DefectTypeForm(request.POST)
     try:
         if form.is_valid():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from inspection.models import Product
+from inspection.web.selection import product_of
 from labeling.datasets.pretraining_request import pretrain as start_pretraining
 from labeling.datasets.retraining import PERMISSION as MAY_RETRAIN
 from labeling.datasets.retraining import retrain as start_retraining
@@ -22,7 +22,7 @@ from mltasks.web.access import needs, person
 @needs(MAY_RETRAIN)
 def retrain(request: HttpRequest, product: str) -> HttpResponse:
     """Queue a training on today's labels and show its run."""
-    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    found = product_of(product)
     waiting = TrainingRun.objects.unfinished().filter(model=found.registered_model_id).first()
     if waiting is not None:
         messages.info(request, _("A training is on its way already; its result comes first."))
@@ -39,7 +39,7 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
 @needs(MAY_RETRAIN)
 def pretrain(request: HttpRequest, product: str) -> HttpResponse:
     """Queue a lesson of the backbone on the product's stored images and show it."""
-    found = get_object_or_404(Product.objects.select_related("registered_model"), slug=product)
+    found = product_of(product)
     waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).light().first()
     if waiting is not None:
         messages.info(request, _("A lesson is on its way already; its result comes first."))

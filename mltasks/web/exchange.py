@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from mltasks.exchange import signing, version_export, version_import
-from mltasks.models import ModelVersion, RegisteredModel, TrustedPlant
+from mltasks.models import RegisteredModel, TrustedPlant
 from mltasks.models.trusted_plants import in_groups
 from mltasks.registry import registry
 from mltasks.web.access import needs, person
 from mltasks.web.forms import ImportForm
-from mltasks.web.selection import remember
+from mltasks.web.selection import remember, version_of
 
 # Both ways: who may decide what scores may let the plant's weights out, and others' in.
 may_exchange = needs(registry.PERMISSION)
@@ -27,8 +27,7 @@ may_exchange = needs(registry.PERMISSION)
 @may_exchange
 def export_version(request: HttpRequest, model: str, number: int) -> HttpResponseBase:
     """The version as one signed file."""
-    related = ModelVersion.objects.select_related("model", "report", "run__snapshot", "imported")
-    version = get_object_or_404(related, model__name=model, number=number)
+    version = version_of(model, number)
     try:
         file = version_export.exported(version, by=person(request))
     except registry.BundleCorrupt as error:
