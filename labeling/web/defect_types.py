@@ -31,7 +31,7 @@ def guide(request: HttpRequest) -> HttpResponse:
     """The types of the chosen product with their examples."""
     product = chosen_product(request)
     if product is None:
-        return render(request, "types/no_product.html")
+        return render(request, "no_product.html", {"title": _("Defect types")})
     return _guide(request, product, DefectTypeForm())
 
 

@@ -56,7 +56,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
     """The history, filtered, as a table or as a contact sheet."""
     product = chosen_product(request)
     if product is None:
-        return render(request, "inspections/no_product.html")
+        return render(request, "no_product.html", {"title": _("Inspections")})
     form = HistoryForm(request.GET, product=product)
     look = request.GET.get("look", "table")
     hidden = blinding.hidden_from(person(request))

@@ -24,7 +24,7 @@ def reviewers(request: HttpRequest) -> HttpResponse:
     """How people agree on the chosen product's parts."""
     product = chosen_product(request)
     if product is None:
-        return render(request, "reviewers/no_product.html")
+        return render(request, "no_product.html", {"title": _("Reviewers")})
     asked = request.GET.get("days", "")
     days = asked if asked in DAYS else "30"
     since = None if days == "all" else timedelta(days=int(days))

@@ -50,7 +50,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
     """The page; its parts come by `next_part`."""
     product = chosen_product(request)
     if product is None:
-        return render(request, "review/no_product.html")
+        return render(request, "no_product.html", {"title": _("Review")})
     recent = history.recent_labels(person(request), product, RECENT)
     context = {
         "product": product,
@@ -136,7 +136,7 @@ def plain(request: HttpRequest) -> HttpResponse:
     """One part and a form, for browsers without scripts."""
     product = chosen_product(request)
     if product is None:
-        return render(request, "review/no_product.html")
+        return render(request, "no_product.html", {"title": _("Review")})
     if request.method == "POST":
         return _plain_verdict(request)
     claim = queue.claim(reviewer=person(request), product=product)

@@ -46,7 +46,7 @@ def models(request: HttpRequest) -> HttpResponse:
     """The versions of the chosen model and its runs."""
     model = chosen_model(request)
     if model is None:
-        return render(request, "models/no_product.html")
+        return render(request, "no_product.html", {"title": _("Models")})
     back = {"champion": registry.champion(model), "former": registry.former_champion(model)}
     return render(request, "models/list.html", {**_rows(model), **back})
 

@@ -29,7 +29,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """The page, whole, so that it reads without scripts."""
     product = chosen_product(request)
     if product is None:
-        return render(request, "dashboard/no_product.html")
+        return render(request, "no_product.html", {"title": _("Dashboard")})
     once = {"days": dashboard_metrics.days(product), "part_ids": dashboard_metrics.part_ids(product)}
     return render(request, "dashboard/index.html", {**_facts(product), **_lines(product), **once})
 
