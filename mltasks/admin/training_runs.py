@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
@@ -43,7 +44,7 @@ class TrainingRunAdmin(RunAdmin):
         site = self.admin_site
         return [
             path("<int:pk>/live/", site.admin_view(self.live), name="mltasks_trainingrun_live"),
-            path("<int:pk>/retry/", site.admin_view(runs.retry), name="mltasks_trainingrun_retry"),
+            path("<int:pk>/retry/", site.admin_view(self.retry), name="mltasks_trainingrun_retry"),
             *super().get_urls(),
         ]
 
@@ -52,3 +53,7 @@ class TrainingRunAdmin(RunAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         return redirect("run", pk)
+
+    def retry(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Queue a failed run again, as its page does."""
+        return runs.retry(request, pk=pk)
