@@ -10,10 +10,10 @@ import pytest
 pytest_plugins = [
     "tests.browser",
     "tests.distribution",
-    "tests.flushing",
-    "tests.migrated",
+    "tests.fast_flush",
+    "tests.db_template",
     "tests.s3",
-    "tests.trained",
+    "tests.tiny_model",
 ]
 
 
@@ -41,7 +41,7 @@ def quick_passwords() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def no_audit_by_chance() -> Iterator[None]:
     """Draw no part for audit whose product does not have all of them drawn: one in a hundred sure verdicts is, and a
-    test that expects one would fail as often. tests/inspection/test_routing.py has the draw itself."""
+    test that expects one would fail as often. tests/inspection/products/test_routing.py has the draw itself."""
     from inspection.products import routing
 
     with pytest.MonkeyPatch.context() as patch:

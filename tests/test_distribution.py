@@ -11,8 +11,8 @@ from tests.stress import FULL, stress_count
 @pytest.mark.parametrize(
     ("nodeid", "group"),
     [
-        ("tests/web/test_health.py::test_it_is_up[a::b]", "tests/web/test_health.py"),
-        ("tests/vision/test_maps.py::test_it_packs", "tests/vision/test_maps.py"),
+        ("tests/webapp/health/test_health.py::test_it_is_up[a::b]", "tests/webapp/health/test_health.py"),
+        ("tests/vision/serving/test_heatmaps.py::test_it_packs", "tests/vision/serving/test_heatmaps.py"),
         ("tests/loop/test_kill.py::test_it_dies", "tests/loop"),
         ("tests/whole/loop/test_loop.py::test_it_learns", "tests/whole/loop"),
     ],

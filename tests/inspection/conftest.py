@@ -19,7 +19,7 @@ from inspection.intake.submission import Submission
 from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
-from tests.inspection.pictures import jpeg
+from tests.inspection.sample_images import jpeg
 
 POST_URL = "/api/v1/inspections/"
 Receive = Callable[..., Inspection]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.inspection.conftest import POST_URL, Sender
-from tests.inspection.pictures import jpeg
+from tests.inspection.sample_images import jpeg
 
 BOUNDARY = "----second-look"
 Part = tuple[bytes, bytes]

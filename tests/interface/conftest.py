@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from tests.interface.version_files import hashed_while
-from tests.once import once_for_all
-from tests.trained import CONFIG, MakeVersion, labeled_samples, learned_by
+from tests.shared_fixture import once_for_all
+from tests.tiny_model import CONFIG, MakeVersion, labeled_samples, learned_by
 
 if TYPE_CHECKING:
     from mltasks.vision.learn import Learned

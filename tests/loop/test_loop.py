@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from mltasks.vision.drawing.line import write_image_folder
 from tests.loop.site import ADMIN, Site, wait_for
-from tests.trained import small_parts
+from tests.tiny_model import small_parts
 
 pytestmark = [pytest.mark.slow(25), pytest.mark.timeout(900)]
 

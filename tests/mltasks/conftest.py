@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.snapshots.snapshots import freeze
-from tests.trained import PLAIN, labeled_samples
+from tests.tiny_model import PLAIN, labeled_samples
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from labeling.models import DefectType
 from mltasks.vision.drawing.line import labeled_set
-from tests.pages.served import Served
+from tests.pages.web_server import Served
 from webapp.bootstrap.groups import make_groups
 
 # Two busy cores are slow; a test that passes never waits that long.

@@ -26,8 +26,8 @@ from tests.browser import DESKTOP, PHONE, Login
 from tests.pages.axe import faults
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.every_page import ADDRESSES, NEED_NO_PRODUCT
-from tests.trained import MakeVersion
-from tests.trained import _make as make
+from tests.tiny_model import MakeVersion
+from tests.tiny_model import _make as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 MOST_BYTES = 60_000

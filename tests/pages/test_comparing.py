@@ -14,9 +14,9 @@ from inspection.models import Inspection, Product, Station
 from mltasks.models import ModelVersion
 from mltasks.vision.export.learn import Learned
 from tests.browser import Login, Shoot
+from tests.disagreeing_versions import figure, make_apart
 from tests.pages.conftest import MakePerson
-from tests.trained import _drawn
-from tests.versions_apart import figure, make_apart
+from tests.tiny_model import _drawn
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 COMPARE = "/models/plate/compare/"

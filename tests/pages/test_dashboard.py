@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from inspection.models import Inspection, Product
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive, photos
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

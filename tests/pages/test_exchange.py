@@ -11,10 +11,10 @@ from inspection.models import Product
 from mltasks.exchange import trust_store
 from mltasks.models import RegisteredModel
 from tests.browser import Login, Shoot
-from tests.mltasks.parcels import OtherPlant
-from tests.mltasks.tiny import shrink
+from tests.mltasks.export_archives import OtherPlant
+from tests.mltasks.tiny_version import shrink
 from tests.pages.conftest import MakePerson
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -14,9 +14,9 @@ from labeling.review import review
 from mltasks.models import TrainingRun
 from mltasks.registry import registry
 from tests.browser import Login, Shoot
-from tests.labeling.taught import teach
+from tests.labeling.trainable_labels import teach
 from tests.pages.conftest import MakePerson, Receive
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -19,8 +19,8 @@ from mltasks.vision.serving.bundle import MANIFEST
 from mltasks.vision.stats.intervals import Estimate
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
-from tests.trained import MakeVersion, rewrite
-from tests.trained import _make as make
+from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import _make as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

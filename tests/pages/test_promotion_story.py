@@ -24,7 +24,7 @@ from mltasks.training import training
 from mltasks.vision.drawing.line import labeled_set
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
-from tests.trained import CONFIG, MakeVersion
+from tests.tiny_model import CONFIG, MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # Small, and good enough to tell these parts apart: the backbone that ships, one detector.

@@ -12,11 +12,11 @@ from labeling.queue import recheck_queue
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.review import review
 from tests.browser import Login, Shoot
-from tests.labeling.rechecks.doubts import doubting_version
+from tests.labeling.rechecks.label_issues import doubting_version
 from tests.pages.axe import faults
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.workbench import press, settle, verdicts
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

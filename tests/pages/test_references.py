@@ -10,7 +10,7 @@ from inspection.models import Product
 from labeling.review import review
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

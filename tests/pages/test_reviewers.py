@@ -15,7 +15,7 @@ from labeling.models import Recheck, Skip
 from labeling.queue import queue
 from tests.browser import Login, Shoot
 from tests.labeling.conftest import make_part
-from tests.labeling.rechecks.looks import judged
+from tests.labeling.rechecks.blind_reviews import judged
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.workbench import press, settle
 

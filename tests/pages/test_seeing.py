@@ -13,8 +13,8 @@ from inspection.intake.submission import Submission
 from inspection.models import Product, ScoreMaps, Station
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.seen import defective, packed_maps
-from tests.trained import MakeVersion
+from tests.pages.stored_maps import defective, packed_maps
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

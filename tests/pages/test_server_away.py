@@ -11,7 +11,7 @@ from inspection.models import Product
 from labeling.models import Label, Review
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.served import Served
+from tests.pages.web_server import Served
 from tests.pages.workbench import press, settle, verdicts, wait_for_claims
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow(15), pytest.mark.django_db(transaction=True)]

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from inspection.models import Product
 from tests.browser import Login
 from tests.pages.conftest import MakePerson
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

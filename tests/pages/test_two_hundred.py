@@ -12,7 +12,7 @@ from inspection.models import Product
 from labeling.models import Label
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.served import Served
+from tests.pages.web_server import Served
 from tests.pages.workbench import settle, verdicts
 from tests.stress import stress_count
 

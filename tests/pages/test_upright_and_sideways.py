@@ -12,7 +12,7 @@ from inspection.models import Product
 from labeling.models import DefectType
 from tests.browser import SCREENSHOTS, Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

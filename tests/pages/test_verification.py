@@ -11,7 +11,7 @@ from mltasks.runs.execution import execute
 from mltasks.training import verification_runs
 from tests.browser import Login, Shoot
 from tests.pages.conftest import MakePerson
-from tests.trained import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, rewrite
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -42,16 +42,16 @@ def main() -> None:
 
 
 def _tell_the_fortnight(folder: Path) -> None:
-    from tests.pictures import fortnight
+    from tests.pictures import demo_history
 
     told = folder / "told"
     if not told.exists():
-        fortnight.told(partial(print, flush=True))
+        demo_history.told(partial(print, flush=True))
         told.touch()
 
 
 def _take(executable: str, names: list[str]) -> None:
-    from tests.pictures import darkroom, gallery
+    from tests.pictures import gallery, screenshots
     from tests.pictures.pages import PAGES
 
     gallery.FOLDER.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def _take(executable: str, names: list[str]) -> None:
             if not page.is_there:
                 print(f"{page.name}: not there yet, passed over")
                 continue
-            sizes = [path.stat().st_size // 1024 for path in darkroom.take(browser, address, page, gallery.FOLDER)]
+            sizes = [path.stat().st_size // 1024 for path in screenshots.take(browser, address, page, gallery.FOLDER)]
             print(f"{page.name}: {' and '.join(map(str, sizes))} kB")
         browser.close()
     gallery.GALLERY.write_text(gallery.text())

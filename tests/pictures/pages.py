@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from labeling.models import Label
 from mltasks.models import ModelVersion, TrainingRun
-from tests.pictures.fortnight import LAST_WORD
+from tests.pictures.demo_history import LAST_WORD
 from tests.pictures.plant import HINGE, MANAGER, PRODUCT
 
 REVIEWER = "tomasz"

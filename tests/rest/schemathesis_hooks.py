@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import strategies
 
 from mltasks.text import storable
-from tests.inspection.pictures import jpeg
+from tests.inspection.sample_images import jpeg
 
 # A file is an image.
 schemathesis.openapi.format("binary", strategies.sampled_from([jpeg(1), jpeg(2)]))

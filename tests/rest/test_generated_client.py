@@ -13,7 +13,7 @@ from django.core.management import call_command
 from inspection.models import Inspection
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
-from tests.inspection.pictures import jpeg
+from tests.inspection.sample_images import jpeg
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from inspection.models import Inspection, Station
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
 from labeling.queue import queue
-from tests.inspection.pictures import jpeg
-from tests.trained import MakeVersion
+from tests.inspection.sample_images import jpeg
+from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(50), pytest.mark.timeout(900)]
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from inspection.models import Inspection
 from labeling.models import Claim, Label
 from mltasks.models import ModelVersion
 from tests.labeling.conftest import make_part, make_product
-from tests.trained import MakeVersion
+from tests.tiny_model import MakeVersion
 
 pytestmark = pytest.mark.django_db
 CLAIM = "/api/v1/queue/claim/"

@@ -10,7 +10,7 @@ from mltasks.vision.data.decoding import decode
 from mltasks.vision.export.learn import Learned
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import InputSize
-from tests.trained import CONFIG, learned_by
+from tests.tiny_model import CONFIG, learned_by
 
 
 @pytest.fixture(scope="session")

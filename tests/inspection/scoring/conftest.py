@@ -10,7 +10,7 @@ from inspection.models import Product
 from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import scorers
 from mltasks.vision.types import Scores
-from tests.inspection.scoring.told import Told
+from tests.inspection.scoring.scripted_scorer import Told
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from inspection.replay import rescoring
 from inspection.scoring import score_recovery
 from mltasks.models import ModelVersion
 from tests.inspection.conftest import Receive, Sender, error_of
-from tests.inspection.pictures import damaged_jpeg, jpeg, short_jpeg
-from tests.inspection.scoring.told import scores
+from tests.inspection.sample_images import damaged_jpeg, jpeg, short_jpeg
+from tests.inspection.scoring.scripted_scorer import scores
 
 
 @pytest.mark.parametrize(("probability", "reasons"), [(0.01, []), (0.3, ["low_confidence"]), (0.99, [])])

@@ -18,8 +18,8 @@ from inspection.models import Embedding, Inspection, Product, ScoreMaps
 from inspection.scoring import score_recovery, scoring
 from mltasks.vision.serving.scorer import Look
 from tests.inspection.conftest import Receive
-from tests.inspection.scoring.told import Told, scores
-from tests.trained import MakeVersion, rewrite
+from tests.inspection.scoring.scripted_scorer import Told, scores
+from tests.tiny_model import MakeVersion, rewrite
 
 
 def test_a_failed_attempt_is_tried_again_and_noted(tell: Any, receive: Receive) -> None:

@@ -17,8 +17,8 @@ from mltasks.vision.export.version_weights import read_pixels
 from mltasks.vision.serving.scorer import Look, Scorer
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
-from tests.inspection.pictures import drawn, encoded
-from tests.trained import PLAIN, MakeVersion
+from tests.inspection.sample_images import drawn, encoded
+from tests.tiny_model import PLAIN, MakeVersion
 
 LARGE = (2400, 1800)
 

@@ -12,7 +12,7 @@ from inspection.products.bands import policy_of
 from mltasks.models import ModelVersion
 from mltasks.vision.serving.escape_guarantee import KEPT
 from tests.inspection.conftest import Receive
-from tests.inspection.scoring.told import scores
+from tests.inspection.scoring.scripted_scorer import scores
 from webapp.templatetags.charts import probability_bar
 
 ESCAPES = {"lowest": [0.005, 0.012] + [0.5] * 98, "parts": 100}

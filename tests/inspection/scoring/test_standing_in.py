@@ -10,8 +10,8 @@ from inspection.models import Product
 from mltasks.registry import fallback
 from mltasks.vision.serving.bundle import BundleCorrupt
 from tests.inspection.conftest import Receive
-from tests.inspection.pictures import jpeg
-from tests.trained import MakeVersion, rewrite
+from tests.inspection.sample_images import jpeg
+from tests.tiny_model import MakeVersion, rewrite
 
 pytestmark = pytest.mark.django_db
 

@@ -22,9 +22,9 @@ from mltasks.vision.export.learn import Learned
 from mltasks.vision.serving.heatmaps import enlarge, pack, unpack
 from mltasks.vision.types import Roi, Scores
 from tests.inspection.conftest import Receive
-from tests.inspection.pictures import jpeg
-from tests.inspection.scoring.told import Told, scores
-from tests.trained import MakeVersion
+from tests.inspection.sample_images import jpeg
+from tests.inspection.scoring.scripted_scorer import Told, scores
+from tests.tiny_model import MakeVersion
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from labeling.models import DefectType, Label
 from labeling.queue import queue
 from labeling.refusals import InvalidDefectType, InvalidLabel
 from labeling.review import review
+from tests.labeling.api.test_api import as_person
+from tests.labeling.concurrency import at_once
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.test_api import as_person
-from tests.labeling.test_importing import draw
-from tests.labeling.threads import at_once
+from tests.labeling.folder_import.test_label_import import draw
 
 
 @pytest.fixture

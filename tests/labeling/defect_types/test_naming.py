@@ -16,9 +16,9 @@ from labeling.models import DefectType
 from labeling.refusals import InvalidDefectType
 from labeling.review import review
 from labeling.web.forms import DefectTypeForm
+from tests.labeling.concurrency import at_once
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.test_importing import draw
-from tests.labeling.threads import at_once
+from tests.labeling.folder_import.test_label_import import draw
 
 
 def test_a_name_is_made_as_a_folders_is(product: Product) -> None:

@@ -8,7 +8,7 @@ from inspection.models import Product
 from labeling.models import Recheck
 from labeling.queue import recheck_queue
 from labeling.rechecks.label_rechecks import open_rechecks
-from tests.labeling.rechecks.doubts import doubting_version, labeled
+from tests.labeling.rechecks.label_issues import doubting_version, labeled
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.refusals import ClaimLost, NotStanding
 from labeling.review import review
 from tests.labeling.conftest import make_part, make_person
-from tests.labeling.rechecks.doubts import claimed, doubting_version
+from tests.labeling.rechecks.label_issues import claimed, doubting_version
 
 Outcome = Recheck.Outcome
 

@@ -14,8 +14,8 @@ from labeling.models import DefectType, Recheck
 from labeling.queue import queue
 from labeling.rechecks.label_rechecks import open_rechecks
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.rechecks.doubts import doubting_version, labeled
-from tests.labeling.rechecks.looks import judged, opened
+from tests.labeling.rechecks.blind_reviews import judged, opened
+from tests.labeling.rechecks.label_issues import doubting_version, labeled
 
 SCORES = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
 

@@ -16,10 +16,10 @@ from labeling.queue import queue, queue_stats
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.refusals import ClaimLost, Disputed
 from labeling.review import review
+from tests.labeling.concurrency import at_once
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.rechecks.doubts import doubting_version
-from tests.labeling.rechecks.looks import judged, opened
-from tests.labeling.threads import at_once
+from tests.labeling.rechecks.blind_reviews import judged, opened
+from tests.labeling.rechecks.label_issues import doubting_version
 
 Outcome, Reason = Recheck.Outcome, Recheck.Reason
 

@@ -13,9 +13,9 @@ from labeling.models import Label, Recheck
 from labeling.queue import queue, recheck_queue
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.review import review
+from tests.labeling.concurrency import at_once
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.rechecks.doubts import claimed, doubting_version, labeled
-from tests.labeling.threads import at_once
+from tests.labeling.rechecks.label_issues import claimed, doubting_version, labeled
 
 
 def test_waiting_parts_come_first_and_ones_own_labels_last(product: Product, ada: User) -> None:

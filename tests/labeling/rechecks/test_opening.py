@@ -19,9 +19,9 @@ from labeling.rechecks import label_rechecks
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.review import review
 from mltasks.models import EvaluationReport, ModelVersion, TrainingRun
+from tests.labeling.concurrency import at_once
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.rechecks.doubts import claimed, doubting_version, labeled
-from tests.labeling.threads import at_once
+from tests.labeling.rechecks.label_issues import claimed, doubting_version, labeled
 
 
 def test_it_lets_the_doubted_parts_wait_again(product: Product, ada: User) -> None:

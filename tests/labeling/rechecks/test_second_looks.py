@@ -16,9 +16,9 @@ from labeling.queue import queue, queue_stats
 from labeling.rechecks.double_review import lot
 from labeling.refusals import ClaimLost
 from labeling.review import review
+from tests.labeling.concurrency import at_once
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.rechecks.looks import judged, opened
-from tests.labeling.threads import at_once
+from tests.labeling.rechecks.blind_reviews import judged, opened
 
 Outcome, Reason = Recheck.Outcome, Recheck.Reason
 

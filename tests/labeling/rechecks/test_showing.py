@@ -12,7 +12,7 @@ from labeling.models import Label, Recheck
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.review import review
 from tests.labeling.conftest import make_part
-from tests.labeling.rechecks.doubts import claimed, doubting_version
+from tests.labeling.rechecks.label_issues import claimed, doubting_version
 
 
 def test_the_page_says_that_a_part_is_judged_blind_and_not_why(client: Client, ada: User, product: Product) -> None:

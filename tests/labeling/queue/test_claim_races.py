@@ -1,0 +1,117 @@
+"""Many claims by fifty reviewers who all want the same parts: judged, given back, run out, taken back."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from datetime import timedelta
+from functools import partial
+from itertools import count, pairwise
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from inspection.models import Inspection, Product
+from labeling.models import Claim, Label, Review
+from labeling.queue import queue, queue_stats
+from labeling.refusals import ClaimLost
+from labeling.review import review
+from tests.labeling.concurrency import at_once
+from tests.labeling.conftest import make_person, make_product, unsaved_part
+from tests.stress import stress_count
+
+# Full, some forty seconds on two cores that do nothing else.
+pytestmark = [pytest.mark.slow(8), pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
+RACES, REVIEWERS, PARTS = stress_count(500, 5_000), 50, stress_count(120, 1_200)
+
+
+class Reviewer:
+    """One person, who claims and then does what people do; each by chance, the same at every run."""
+
+    def __init__(self, number: int, product: Product, races: count[int]) -> None:
+        self.person: User = make_person(f"person-{number}")
+        self.done: Counter[str] = Counter()
+        self._product, self._races = product, races
+        self._chance = random.Random(number)
+        self._labels: list[Label] = []
+
+    def work(self) -> None:
+        """Claim until there were enough races, then work off what is left."""
+        while next(self._races) < RACES:
+            self._race()
+        while (claim := queue.claim(reviewer=self.person)) is not None:
+            review.resolve(claim, verdict="PASS")
+            self.done["worked off"] += 1
+
+    def _race(self) -> None:
+        claim = queue.claim(reviewer=self.person, product=self._product)
+        if claim is None:
+            self.done["nothing left"] += 1
+            return
+        self.done["claims"] += 1
+        roll = self._chance.random()
+        if roll < 0.6:
+            queue.release(claim)
+            self.done["given back"] += 1
+        elif roll < 0.75:
+            self._run_out(claim)
+        else:
+            self._judge(claim)
+        if self._labels and self._chance.random() < 0.05:
+            review.undo(self._labels.pop(), by=self.person)
+            self.done["taken back"] += 1
+
+    def _run_out(self, claim: Claim) -> None:
+        """The lease ends while the person still looks; half of them say their verdict all the same."""
+        Claim.objects.filter(pk=claim.pk).update(expires_at=Now() - timedelta(seconds=1))
+        self.done["run out"] += 1
+        if self._chance.random() < 0.5:
+            time.sleep(0.05)
+            self._judge(claim)
+
+    def _judge(self, claim: Claim) -> None:
+        try:
+            self._labels.append(review.resolve(claim, verdict=self._chance.choice(("PASS", "FAIL"))))
+            self.done["judged"] += 1
+        except ClaimLost:
+            self.done["lost to another"] += 1
+
+
+def owners_at_once() -> list[tuple[Claim, Claim]]:
+    """Claims of one part of which the later began before the earlier ended."""
+    claims = list(Claim.objects.order_by("inspection_id", "created_at", "closed_at"))
+    return [
+        (earlier, later)
+        for earlier, later in pairwise(claims)
+        if earlier.inspection_id == later.inspection_id
+        and (earlier.closed_at is None or later.created_at < earlier.closed_at)
+    ]
+
+
+def test_five_thousand_races_leave_no_part_with_two_owners_and_none_stuck(capsys: pytest.CaptureFixture[str]) -> None:
+    product = make_product()
+    Product.objects.update(second_share=0, repeat_share=0)  # a second look would be a second verdict
+    Inspection.objects.bulk_create(unsaved_part(product) for _ in range(PARTS))
+    races = count()
+    people = [Reviewer(number, product, races) for number in range(REVIEWERS)]
+    begun = time.monotonic()
+    at_once([partial(person.work) for person in people])
+    seconds = time.monotonic() - begun
+    done = sum((person.done for person in people), Counter[str]())
+    with capsys.disabled():
+        print(
+            f"\n{RACES} claim races by {REVIEWERS} threads in {seconds:.1f} s ({RACES / seconds:.0f}/s): {dict(done)}"
+        )
+    assert done["claims"] + done["nothing left"] == RACES
+    assert not owners_at_once()
+    assert not Claim.objects.filter(closed_at=None).exists()
+    assert not Claim.objects.filter(closed_at__lt=F("created_at")).exists()
+    assert queue_stats.waiting() == 0
+    settled = Inspection.objects.filter(settled_at__isnull=False)
+    assert settled.count() == Label.objects.not_undone().count() == PARTS
+    assert set(settled.values_list("pk")) == set(Label.objects.not_undone().values_list("inspection"))
+    assert Review.objects.count() == done["judged"] + done["worked off"] == PARTS + done["taken back"]
+    assert not Inspection.objects.filter(~Q(person_says__in=["PASS", "FAIL"])).exists()

@@ -1,0 +1,42 @@
+"""No page and no claim reads all inspections where PostgreSQL plans for a million: the plans of `make bench-queue`."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.embedded import OURS
+from tests.inflated_statistics import magnify
+from webapp.benchmarks.queue import claims, pages, plans
+from webapp.benchmarks.queue.filling import Line, fill
+from webapp.benchmarks.queue.timing import Timing
+
+ROWS, TIMES = 20_000, 50
+TABLES = ["inspection_inspection", "labeling_claim", "labeling_review", "labeling_label", "labeling_labelundo"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not os.environ.get(OURS), reason="The files of another server's tables can't be made larger."),
+]
+
+
+@pytest.fixture
+def line() -> Line:
+    """Rows of a line, which PostgreSQL takes for a million."""
+    filled = fill(ROWS, ROWS // 20, 1, lambda _: None)
+    magnify(TABLES, TIMES)
+    return filled
+
+
+def test_no_page_and_no_claim_reads_all_of_a_million_inspections(line: Line) -> None:
+    """Pairs of filters are the bench's alone: 244 pages take too long here."""
+    visitor = pages.Visitor(line)
+    for name, address in pages.others(line):
+        visitor.visit(Timing(name), [address], 0, told=name not in pages.COUNTING)
+    visitor.visit(Timing("history, one filter"), pages.singles(), 0)
+    assert visitor.full_reads == {}
+    assert plans.full_reads(lambda: claims.one_reviewer(line, 1)) == []
+    # The check itself: no index has file names.
+    assert plans.full_reads(line.product.inspections.filter(title="part-7.jpg").count) != []

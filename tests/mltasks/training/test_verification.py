@@ -1,0 +1,133 @@
+"""A version is held against its rows: each file, each label, each image, and what its snapshot teaches again."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pgtrigger
+import pytest
+from django.core.management import CommandError, call_command
+
+from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, Verification
+from mltasks.storage import object_store
+from mltasks.training import verification
+from mltasks.training.verification import Finding, verify
+from mltasks.vision.export.learn import Learned
+from mltasks.vision.serving import bundle
+from tests.tiny_model import MakeVersion, rewrite
+
+
+@pytest.fixture
+def version(model: RegisteredModel, make_version: MakeVersion) -> ModelVersion:
+    return make_version(model)
+
+
+def said(found: Iterator[Finding]) -> dict[str, Finding]:
+    """Findings by what they are about."""
+    return {one.what: one for one in found}
+
+
+def test_a_changed_byte_of_a_file_is_named(version: ModelVersion) -> None:
+    weights = version.path / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    rewrite(weights, bytes(content))
+
+    found = said(verify(version))
+    assert not found["files"].holds and "model.safetensors" in found["files"].words
+    assert found["snapshot"].holds and found["images"].holds
+    assert "weights" not in found, "What is damaged is not worth learning again."
+
+
+def test_a_changed_label_is_named(version: ModelVersion) -> None:
+    assert version.run.snapshot is not None
+    item = version.run.snapshot.items.order_by("pk")[5]
+    with pgtrigger.ignore("mltasks.SnapshotItem:snapshot_item_is_immutable"):
+        SnapshotItem.objects.filter(pk=item.pk).update(target=1 - item.target)
+
+    found = said(verify(version))
+    assert not found["snapshot"].holds and item.title in found["snapshot"].words
+    assert found["files"].holds and "weights" not in found
+
+
+def test_a_changed_image_is_named(version: ModelVersion) -> None:
+    assert version.run.snapshot is not None
+    item = version.run.snapshot.items.order_by("pk")[3]
+    image = object_store.root() / item.image_name
+    image.write_bytes(image.read_bytes()[:-1] + b"?")
+
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="1 of what was looked at does not hold"):
+        call_command("verify_version", "plate", "1", "--hashes-only", stdout=out, stderr=io.StringIO())
+    assert "holds  files" in out.getvalue() and "WRONG  images" in out.getvalue() and item.title in out.getvalue()
+
+
+@pytest.fixture
+def again(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What a second training comes to, without one: the version itself, unless a test says otherwise. A real one is in
+    `test_verifying_runs`."""
+    report, meta = {"metrics": dict(learned.report["metrics"])}, dict(learned.meta)
+    found = SimpleNamespace(report=report, meta=meta, weights=None)
+
+    def learn(samples: Any, config: Any, folder: Path, progress: Any) -> SimpleNamespace:
+        shutil.copytree(learned.bundle_dir, folder)
+        if found.weights:
+            (folder / bundle.WEIGHTS).write_bytes(found.weights)
+            bundle.write_json(folder / bundle.MANIFEST, bundle.file_hashes(folder))
+        return found
+
+    monkeypatch.setattr(verification, "_learn", learn)
+    return found
+
+
+def test_the_command_tells_each_finding(version: ModelVersion, again: SimpleNamespace) -> None:
+    out = io.StringIO()
+    call_command("verify_version", "plate", "1", stdout=out, stderr=io.StringIO())
+
+    lines = out.getvalue().splitlines()
+    assert [line.split(":")[0] for line in lines[:5]] == [
+        f"holds  {what}" for what in ("files", "snapshot", "images", "weights", "figures")
+    ]
+    assert "bit for bit" in lines[3] and "to the last digit" in lines[4]
+    assert lines[-1] == "plate version 1 is what its rows say."
+    assert Verification.objects.get().learned_again
+
+
+def test_other_weights_by_the_same_code_are_a_fault(version: ModelVersion, again: SimpleNamespace) -> None:
+    again.weights = b"others"
+
+    found = said(verify(version))
+    assert not found["weights"].holds and "differ, on the same machine by the same code" in found["weights"].words
+
+
+def test_another_machine_is_held_to_the_figures(version: ModelVersion, again: SimpleNamespace) -> None:
+    again.weights = b"others"
+    here = again.meta["compute"]["instructions"]
+    again.meta["compute"] = {**again.meta["compute"], "instructions": f"other than {here}"}
+    auroc = again.report["metrics"]["auroc"]
+    again.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.02}
+
+    found = said(verify(version))
+    assert found["weights"].holds and "compute instructions" in found["weights"].words
+    assert found["figures"].holds
+
+    again.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.04}
+    assert not said(verify(version))["figures"].holds
+
+
+def test_the_same_machine_is_held_to_the_last_digit(version: ModelVersion, again: SimpleNamespace) -> None:
+    auroc = again.report["metrics"]["auroc"]
+    again.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 1e-9}
+
+    assert not said(verify(version))["figures"].holds
+
+
+@pytest.mark.django_db
+def test_an_unknown_version_is_told() -> None:
+    with pytest.raises(CommandError, match="has no version 7"):
+        call_command("verify_version", "plate", "7")

@@ -1,0 +1,121 @@
+"""The distillation, end to end on a few tiny pictures: reproducible, resumable, and read back by the backbone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mltasks.vision.drawing.line import write_image_folder
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.pretrain.__main__ import main
+from mltasks.vision.pretrain.crops import crop_batch, views_of
+from mltasks.vision.pretrain.distillation import Recipe, Step, distil
+from mltasks.vision.pretrain.image_pool import Pool, load_pool
+from mltasks.vision.pretrain.student import Student
+from mltasks.vision.pretrain.transfer import features, map_maker, measure, probe, read_folder
+from mltasks.vision.serving.bundle import file_sha256
+from tests.tiny_model import small_parts
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pool")
+
+
+@pytest.fixture(scope="module")
+def pool(cache: Path) -> Pool:
+    return load_pool(cache, seed=5, count=6, side=96, workers=1)
+
+
+def run(cache: Path, out: Path) -> str:
+    sizes = ["--images=6", "--side=96", "--steps=2", "--batch=2", "--crop=64", "--seed=5"]
+    main([*sizes, f"--cache={cache}", f"--out={out}"])
+    return file_sha256(out)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: Pool, tmp_path: Path) -> None:
+    first = run(cache, tmp_path / "first.safetensors")
+    again = run(cache, tmp_path / "again.safetensors")
+
+    assert first == again
+    card = json.loads((tmp_path / "first.json").read_text(encoding="utf-8"))
+    assert (card["sha256"], card["steps_done"], card["recipe"]["seed"]) == (first, 2, 5)
+    assert card["teacher"]["licence"] == "Apache-2.0"
+    assert not list(cache.glob("resume-*")), "a finished run leaves no checkpoint"
+
+    network, source = load_backbone("resnet18", str(tmp_path / "first.safetensors"))
+    assert source.sha256 == first
+    assert bool((network.state_dict()["bn1.running_mean"] != 0).any()), "batch norm's statistics are in the file"
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: Path) -> None:
+    recipe = Recipe(steps=3, batch=2, crop=64, statistics_batches=1, half=False)
+    checkpoint = tmp_path / "resume.safetensors"
+
+    def stop_at_two(step: Step, _: Student) -> None:
+        if step.done == 3:
+            raise KeyboardInterrupt
+
+    def ignore(_: Step, __: Student) -> None:
+        return
+
+    whole = distil(views_of(pool), recipe, tmp_path / "whole.safetensors", report_every=1, report=ignore)
+    with pytest.raises(KeyboardInterrupt):
+        distil(views_of(pool), recipe, checkpoint, report_every=1, report=stop_at_two)
+    resumed = distil(views_of(pool), recipe, checkpoint, report_every=1, report=ignore)
+
+    expected = whole.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
+
+
+@pytest.mark.slow
+def test_it_learns_what_the_teacher_sees(pool: Pool, tmp_path: Path) -> None:
+    losses: list[float] = []
+    recipe = Recipe(steps=12, batch=4, crop=64, statistics_batches=2, half=False)
+    distil(views_of(pool), recipe, tmp_path / "c", report_every=3, report=lambda step, _: losses.append(step.loss))
+
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_the_pool_is_drawn_once(cache: Path, pool: Pool) -> None:
+    said: list[str] = []
+    again = load_pool(cache, seed=5, count=6, side=96, workers=1, report=said.append)
+
+    assert not said
+    assert np.array_equal(again, pool)
+
+
+def test_crops_depend_on_their_generator_alone(pool: Pool) -> None:
+    views = [crop_batch(pool, 3, torch.Generator().manual_seed(seed), 64) for seed in (1, 1, 2)]
+
+    assert views[0].shape == (3, 3, 64, 64)
+    assert float(views[0].min()) >= 0
+    assert float(views[0].max()) <= 1
+    assert torch.equal(views[0], views[1])
+    assert not torch.equal(views[0], views[2])
+
+
+@pytest.mark.slow
+def test_transfer_is_measured_on_a_folder_of_parts(tmp_path: Path) -> None:
+    write_image_folder(tmp_path, small_parts(3, good=6, scratch=3, excess=3))
+    paths, targets = read_folder(tmp_path, frozenset())
+    rows = features(paths, map_maker("random"), 64, 64)
+
+    result = measure("random", probe(rows, targets, repeats=2), targets, resamples=100)
+
+    assert rows.shape == (12, 1024)
+    assert result.parts == 12
+    assert 0 <= result.auroc_interval[0] <= result.auroc <= result.auroc_interval[1] <= 1
+
+
+def test_transfer_refuses_a_folder_without_good_parts(tmp_path: Path) -> None:
+    write_image_folder(tmp_path, small_parts(3, good=0, scratch=2, excess=0))
+
+    with pytest.raises(ValueError, match="at least five good"):
+        read_folder(tmp_path, frozenset())

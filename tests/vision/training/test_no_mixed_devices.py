@@ -1,0 +1,174 @@
+"""Learning elsewhere than on the processor, on machines that have nothing else: no step mixes tensors of two devices.
+
+The other device is torch's `meta`, whose tensors have shapes and no numbers. On a GPU the same mistakes raise.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from mltasks.vision.heads import feature_autoencoder, patch_memory
+from mltasks.vision.heads.classifier import DenseHead, SecondDenseHead
+from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.networks.backbones import load_backbone
+from mltasks.vision.networks.compute import Compute
+from mltasks.vision.networks.trunk import Trunk
+from mltasks.vision.pretrain import distillation
+from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_detectors, fit_pooled_head
+from mltasks.vision.training.feature_bank import Material, see
+from mltasks.vision.training.feature_extractor import eyes_of
+from mltasks.vision.training.progress import Stage
+from mltasks.vision.types import no_progress
+from tests.vision.tiny_dataset import ALL, TINY, four_samples
+
+GOOD, DEFECTIVE = [0, 2], [1, 3]
+PARTS = ["a", "b", "c", "d"]
+STAGE = Stage(no_progress)
+aten = torch.ops.aten
+# What may read from one device and write to another: copies, and rows by indices of the processor's
+CROSSING = (aten._to_copy, aten.to, aten.copy_, aten.index)
+
+
+class Elsewhere(Compute):
+    """Another device than the processor."""
+
+    def autocast(self, *, depthwise: bool = False) -> AbstractContextManager[object]:
+        """`meta` has none."""
+        del depthwise
+        return nullcontext()
+
+
+ELSEWHERE = Elsewhere(torch.device("meta"), half=False)
+
+
+class Mixed(Exception):  # noqa: N818 - what a GPU would refuse
+    """One operation on tensors of two devices."""
+
+
+class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Refuses what a GPU would, and gives zeros to who asks for numbers."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
+        """Called for each of torch's operations."""
+        del types
+        given: Mapping[str, Any] = kwargs or {}
+        # A tensor without dimensions counts as a number.
+        there = [one for one in tree_leaves((args, given)) if isinstance(one, Tensor)]
+        if len({one.device for one in there if one.ndim}) > 1 and func.overloadpacket not in CROSSING:
+            raise Mixed(f"{func}: {[(one.device.type, tuple(one.shape)) for one in there]}")
+        if there and there[0].is_meta:
+            if func.overloadpacket is aten._local_scalar_dense:
+                return 0.0
+            if torch.device("cpu") in (*args, given.get("device")):
+                return torch.zeros(there[0].shape, dtype=given.get("dtype") or there[0].dtype)
+        if func.overloadpacket is aten.copy_ and there[-1].is_meta and not there[0].is_meta:
+            return there[0].zero_()
+        return func(*args, **given)
+
+
+@pytest.fixture(scope="module")
+def companion() -> Companion:
+    return Companion()
+
+
+@pytest.fixture(scope="module")
+def trunk(companion: Companion) -> Trunk:
+    return Trunk(load_backbone("resnet18", "shipped")[0], companion)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory, trunk: Trunk) -> Material:
+    """Four images, seen by the processor; what learns from them is elsewhere."""
+    samples = four_samples(tmp_path_factory.mktemp("parts"))
+    bank = see(samples, set(ALL), trunk, TINY, Compute(torch.device("cpu"), half=False), STAGE)
+    return Material(bank, np.array([0, 1, 0, 1]), TINY, ELSEWHERE)
+
+
+@pytest.fixture
+def one_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No operation mixes devices."""
+    plainly = Tensor.tolist
+    monkeypatch.setattr(Tensor, "tolist", lambda tensor: plainly(tensor.cpu() if tensor.is_meta else tensor))
+    for name in ("Adam", "AdamW"):
+        monkeypatch.setattr(torch.optim, name, partial(_unfused, getattr(torch.optim, name)))
+    with OneDevice():  # type: ignore[no-untyped-call]
+        yield
+
+
+def _unfused(kind: type[torch.optim.Optimizer], *args: Any, **settings: Any) -> torch.optim.Optimizer:
+    """`meta` has no fused steps."""
+    return kind(*args, **{**settings, "fused": False, "foreach": False})
+
+
+def everywhere(network: nn.Module) -> set[str]:
+    """Where the network's numbers are."""
+    return {one.device.type for one in (*network.parameters(), *network.buffers())}
+
+
+@pytest.mark.usefixtures("one_device")
+def test_mixing_is_found() -> None:
+    with pytest.raises(Mixed):
+        torch.nn.functional.linear(torch.ones(2, 3, device="meta"), torch.ones(4, 3))
+
+
+@pytest.mark.usefixtures("one_device")
+@pytest.mark.parametrize("kind", [DenseHead, SecondDenseHead])
+def test_heads_learn(material: Material, kind: type[DenseHead]) -> None:
+    head, _ = fit_dense_head.train_dense(kind, material, ALL, [], 3, STAGE)
+
+    assert everywhere(head) == {"meta"}
+
+
+@pytest.mark.usefixtures("one_device")
+def test_the_companions_blocks_learn(material: Material, companion: Companion) -> None:
+    head = fine_tuning.train_stage(companion, material, ALL, 3, STAGE)
+    fit_pooled_head.scores_of(head, material, ALL)
+
+    assert everywhere(head) == {"meta"}
+
+
+@pytest.mark.usefixtures("one_device")
+def test_the_last_stage_and_the_autoencoder_learn(material: Material, trunk: Trunk) -> None:
+    head = fit_pooled_head.train_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    novelty = fit_autoencoder.train_autoencoder(material, GOOD, 3, STAGE)
+    fit_autoencoder.errors_of(novelty, material, ALL)
+
+    assert everywhere(head) == everywhere(novelty) == {"meta"}
+
+
+@pytest.mark.usefixtures("one_device")
+def test_detectors_learn_and_score(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_autoencoder, "STEPS", 2)
+    monkeypatch.setattr(patch_memory, "MEMORY", 16)
+    monkeypatch.setattr(patch_memory, "KNOWN", 4)
+    heads = fit_detectors.fit_detectors(material, GOOD, DEFECTIVE, PARTS, 3)
+    scores = fit_pooled_head.scores_by(heads, material, ALL)
+
+    assert {place for head in heads.values() for place in everywhere(head)} == {"meta"}
+    assert {name: len(found) for name, (found, _) in scores.items()} == dict.fromkeys(heads, 4)
+
+
+@pytest.mark.usefixtures("one_device")
+def test_a_teacher_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distillation, "best", lambda: ELSEWHERE)
+
+    assert distillation.pace(distillation.Recipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
+
+
+def test_the_trunk_looks(companion: Companion) -> None:
+    trunk = Trunk(load_backbone("resnet18", "shipped")[0], copy.deepcopy(companion))
+    with OneDevice():  # type: ignore[no-untyped-call]
+        seen = eyes_of(trunk, (64, 64), 1, ELSEWHERE).plainly(torch.rand(1, 3, 64, 64))
+
+    assert everywhere(trunk) == {seen.second.device.type} == {"meta"}

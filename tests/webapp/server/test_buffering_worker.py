@@ -1,0 +1,159 @@
+"""The web server as it runs: a slow client holds no thread, refusals are JSON, and what was begun is finished."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inspection.models import Inspection
+from inspection.products.products import create_product
+from inspection.products.stations import create_station
+from tests.inspection.sample_images import jpeg
+from tests.pages.web_server import Served
+
+SLOW = 24
+Start = Callable[..., Served]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts gunicorn with one process of four threads and more environment."""
+    with ExitStack() as ends:
+
+        def started(**environment: str) -> Served:
+            for name, value in {"WEB_WORKERS": "1", "WEB_THREADS": "4", **environment}.items():
+                monkeypatch.setenv(name, value)
+            server = Served(tmp_path / "media", tmp_path / "gunicorn.log")
+            server.start()
+            ends.callback(server.stop)
+            return server
+
+        yield started
+
+
+def request_of(key: str, image: bytes) -> bytes:
+    """A whole POST of one image, as bytes on the wire."""
+    body = (
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="part.jpg"\r\n\r\n'
+        + image
+        + b"\r\n--xyz--\r\n"
+    )
+    head = (
+        "POST /api/v1/inspections/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Authorization: Api-Key {key}\r\nContent-Type: multipart/form-data; boundary=xyz\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def connect(server: Served) -> socket.socket:
+    """A connection to it."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=30)
+
+
+def answer_on(connection: socket.socket) -> tuple[int, dict[str, Any]]:
+    """Read one answer to its end: status and JSON."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    assert response.headers["Content-Type"] == "application/json"
+    found: dict[str, Any] = json.loads(response.read())
+    return response.status, found
+
+
+def key_of() -> str:
+    """A station's key."""
+    return create_station(create_product("phone-case"), "line-1")[1]
+
+
+def test_slow_clients_hold_no_thread_and_are_answered_in_the_end(start: Start) -> None:
+    """Six times as many slow cameras as threads; a quick one is answered at once all the same, and nothing is lost."""
+    key, server = key_of(), start()
+    whole = request_of(key, jpeg())
+    with ExitStack() as open_ones:
+        slow = [open_ones.enter_context(closing(connect(server))) for _ in range(SLOW)]
+        for one in slow:
+            one.sendall(whole[:-200])
+        time.sleep(0.5)
+
+        begun = time.perf_counter()
+        with closing(connect(server)) as quick:
+            quick.sendall(whole)
+            assert answer_on(quick)[0] == 201
+        assert time.perf_counter() - begun < 5
+
+        for one in slow:
+            one.sendall(whole[-200:])
+        answers = [answer_on(one) for one in slow]
+    assert {status for status, _ in answers} == {201}
+    assert Inspection.objects.count() == SLOW + 1
+
+
+def test_a_client_that_reads_slowly_holds_no_thread(start: Start) -> None:
+    server = start()
+    with ExitStack() as open_ones:
+        for _ in range(SLOW):
+            one = open_ones.enter_context(closing(connect(server)))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.sendall(b"GET /static/css/admin.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+        with closing(connect(server)) as quick:
+            quick.settimeout(5)
+            quick.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert b" 200 " in quick.recv(100)
+
+
+def test_what_never_becomes_a_request_is_refused_in_json(start: Start) -> None:
+    server = start()
+    for head, refused in (
+        ("POST /api/v1/inspections/ HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", (413, "file_too_large")),
+        ("POST /predict HTTP/1.1\r\nContent-Length: -5\r\n\r\n", (400, "invalid_request")),
+        ("POST /predict HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", (501, "invalid_request")),
+    ):
+        with closing(connect(server)) as connection:
+            connection.sendall(head.encode())
+            status, body = answer_on(connection)
+        assert (status, body["code"]) == refused and body["detail"], head
+    with closing(connect(server)) as connection:
+        connection.sendall(f"GET /healthz HTTP/1.1\r\nX: {'x' * 500_000}\r\n\r\n".encode())
+        assert b" 431 " in connection.recv(100), "A head without end"
+
+
+def test_who_is_no_proxy_of_ours_cannot_say_that_it_came_by_tls(start: Start) -> None:
+    server = start(HTTPS="1", FORWARDED_ALLOW_IPS="10.9.8.7", ALLOWED_HOSTS="localhost")
+    with closing(connect(server)) as connection:
+        connection.sendall(
+            b"GET /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+        )
+        assert b" 301 " in connection.recv(100)
+
+
+def test_what_was_begun_is_finished_when_it_is_told_to_stop(start: Start) -> None:
+    key, server = key_of(), start()
+    whole = request_of(key, jpeg())
+    answers: list[int] = []
+
+    def post() -> None:
+        with closing(connect(server)) as connection:
+            connection.sendall(whole)
+            answers.append(answer_on(connection)[0])
+
+    clients = [threading.Thread(target=post) for _ in range(6)]
+    for client in clients:
+        client.start()
+    time.sleep(0.3)
+    begun = time.perf_counter()
+    server.stop()
+    assert time.perf_counter() - begun < 8
+    for client in clients:
+        client.join(10)
+
+    assert answers == [201] * 6 and Inspection.objects.count() == 6
