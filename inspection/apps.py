@@ -17,5 +17,5 @@ class InspectionConfig(AppConfig):
         from mltasks.registry import gate
         from mltasks.runs.execution import register
 
-        gate.set_gate(gate_checks.lines)
+        gate.set_gate(gate_checks.evaluate_gate)
         register(ReplayExecutor())

@@ -12,16 +12,16 @@ from mltasks.runs import supervision
 
 
 @shared_task(name="inspection.tasks.sweep")
-def sweep() -> None:
+def recover_scoring() -> None:
     """Score what a crash left."""
-    score_recovery.sweep()
+    score_recovery.recover_scoring()
 
 
 @shared_task(name="inspection.tasks.count_part_ids")
 def count_part_ids() -> None:
     """Count which part ids too many images share to name a part."""
     for product in Product.objects.all():
-        part_identity.note_shared(product)
+        part_identity.save_shared_part_ids(product)
 
 
 @shared_task(name="inspection.tasks.order_queue")
@@ -31,9 +31,9 @@ def order_queue() -> None:
 
 
 @shared_task(name="inspection.tasks.look_at_candidates")
-def look_at_candidates() -> None:
+def run_auto_promotion() -> None:
     """Replay new versions where that is asked, and let a night's version take over where it may."""
-    auto_promotion.sweep()
+    auto_promotion.run()
 
 
 @shared_task(name="inspection.tasks.execute_replay")
@@ -43,6 +43,6 @@ def execute_replay(replay_id: int) -> None:
 
 
 @shared_task(name="inspection.tasks.shadow")
-def shadow() -> None:
+def score_pending_challenges() -> None:
     """Let challengers score the parts that came."""
-    shadow_scoring.sweep()
+    shadow_scoring.score_pending_challenges()

@@ -6,9 +6,9 @@ from inspection.web import audit_log, challengers, replays
 
 urlpatterns = [
     path("models/replay-<int:pk>/retry/", replays.replay_retry, name="replay-retry"),
-    path("models/<slug:model>/holdout/", audit_log.holdout, name="model-holdout"),
-    path("models/<slug:model>/record/", audit_log.record, name="model-record"),
-    path("models/<slug:model>/<int:number>/replay/", replays.replayed, name="version-replay"),
+    path("models/<slug:model>/holdout/", audit_log.holdout_page, name="model-holdout"),
+    path("models/<slug:model>/record/", audit_log.audit_log_page, name="model-record"),
+    path("models/<slug:model>/<int:number>/replay/", replays.replay_page, name="version-replay"),
     path("models/<slug:model>/<int:number>/replay/live/", replays.replay_live, name="replay-live"),
     path("models/<slug:model>/<int:number>/replay/start/", replays.replay_start, name="replay-start"),
     path("models/<slug:model>/<int:number>/challenger/", challengers.challenger, name="version-challenger"),

@@ -12,7 +12,7 @@ from mltasks.vision.types import Roi, TrainConfig
 def validate_one_line(value: str) -> None:
     """Refuse control characters, such as NUL and line ends, in a text of one line."""
     try:
-        storable.check_text(value, storable.CONTROLS_OF_A_LINE)
+        storable.check_text(value, storable.LINE_CONTROLS)
     except ValueError as error:
         raise ValidationError(str(error)) from None
 

@@ -17,5 +17,5 @@ class LabelingConfig(AppConfig):
         from labeling.review import blinding
         from mltasks.web.selection import set_first_model
 
-        set_blind_parts(blinding.judged_blind)
+        set_blind_parts(blinding.parts_judged_blind)
         set_first_model(queue_stats.busiest_model)

@@ -19,29 +19,29 @@ logger = logging.getLogger(__name__)
 @shared_task(name="labeling.tasks.nightly")
 def nightly() -> None:
     """Start the retraining that is due."""
-    for run in retraining.tick(timezone.now()):
+    for run in retraining.start_due_runs(timezone.now()):
         logger.info("Night of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
 
 
 @shared_task(name="labeling.tasks.sweep_runs")
 def sweep_runs() -> None:
     """Put right what crashes left of training runs, and offer the labels again that a new version doubts."""
-    if count := run_recovery.sweep():
+    if count := run_recovery.recover_runs():
         logger.info("Swept training runs: %d put right", count)
-    if opened := label_rechecks.sweep():
+    if opened := label_rechecks.open_label_rechecks():
         logger.info("Offered %d labels again: a new version doubts them", len(opened))
 
 
 @shared_task(name="labeling.tasks.make_comparable")
 def make_comparable() -> None:
     """Give labeled and waiting parts the points that serving could not."""
-    if count := embedding_backfill.sweep():
+    if count := embedding_backfill.backfill_embeddings():
         logger.info("Made %d parts comparable with others", count)
 
 
 @shared_task(name="labeling.tasks.prune")
 def prune() -> None:
     """Remove some of what RETENTION_DAYS allows."""
-    removed, freed = nightly_retention.tick(timezone.now())
+    removed, freed = nightly_retention.prune_nightly(timezone.now())
     if removed or freed.images:
         logger.info("Removed %d old parts, %d images, %.1f MB", removed, freed.images, freed.bytes / 1e6)

@@ -23,7 +23,7 @@ from tests.chromium import PHONE as PHONE
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 Login = Callable[[Page, AbstractUser], None]
-Shoot = Callable[[Page, str], list[Path]]
+TakeScreenshots = Callable[[Page, str], list[Path]]
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +97,7 @@ def login(live_site: str) -> Login:
 
 
 @pytest.fixture
-def shoot() -> Shoot:
+def take_screenshots() -> TakeScreenshots:
     """Return ``shoot(page, name)``: screenshots at desktop and phone size, under tests/screenshots/."""
 
     def take(page: Page, name: str) -> list[Path]:

@@ -29,7 +29,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_passwords() -> Iterator[None]:
+def fast_password_hashing() -> Iterator[None]:
     """Hash passwords once and not a million times, a quarter of a second each; other processes can check them still."""
     from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
@@ -38,12 +38,20 @@ def quick_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Forget what tests before have cached: rows of theirs have the primary keys of rows of this one."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def no_audit_by_chance() -> Iterator[None]:
+def no_random_audits() -> Iterator[None]:
     """Draw no part for audit whose product does not have all of them drawn: one in a hundred sure verdicts is, and a
     test that expects one would fail as often. tests/inspection/products/test_routing.py has the draw itself."""
     from inspection.products import routing
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(routing, "audit_draw", lambda _: 0.999_999)
+        patch.setattr(routing, "audit_sample_value", lambda _: 0.999_999)
         yield

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
-from tests.embedded import OURS
-from tests.shared_fixture import once_for_all
+from tests.embedded import OWN_POSTGRES
+from tests.shared_fixture import make_once
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,9 @@ def django_db_setup(
 ) -> Iterator[None]:
     """An empty test database with all tables, in place of pytest-django's own."""
     # A server of others would keep the copy.
-    several = "PYTEST_XDIST_WORKER" in os.environ and OURS in os.environ
+    several = "PYTEST_XDIST_WORKER" in os.environ and OWN_POSTGRES in os.environ
     with django_db_blocker.unblock():
-        made = _of_several(tmp_path_factory) if several else setup_databases(verbosity=0, interactive=False)
+        made = _database_from_template(tmp_path_factory) if several else setup_databases(verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
         _end_other_sessions()
@@ -43,7 +43,7 @@ def _end_other_sessions() -> None:
         )
 
 
-def _of_several(factory: pytest.TempPathFactory) -> Any:
+def _database_from_template(factory: pytest.TempPathFactory) -> Any:
     """The first process migrates, and keeps a copy that the others begin with."""
     made: list[Any] = []
 
@@ -55,7 +55,7 @@ def _of_several(factory: pytest.TempPathFactory) -> Any:
             cursor.execute(f"CREATE DATABASE {copy} TEMPLATE {first}")
         return copy
 
-    copy = once_for_all(factory, "database", migrate)
+    copy = make_once(factory, "database", migrate)
     if not made:
         connection.settings_dict["TEST"]["TEMPLATE"] = copy
         made.extend(setup_databases(verbosity=0, interactive=False))

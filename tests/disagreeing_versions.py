@@ -10,18 +10,18 @@ from typing import Any
 
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.registry import registry
-from mltasks.vision.export.learn import Learned
+from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import bundle
 from tests.tiny_model import _make as make
-from tests.tiny_model import rewrite
+from tests.tiny_model import replace_file
 
 
-def figure(value: float, reach: float = 0.05) -> dict[str, Any]:
+def make_estimate(value: float, reach: float = 0.05) -> dict[str, Any]:
     """A share of eight parts with an interval of that reach."""
     return {"value": value, "low": value - reach, "high": min(1.0, value + reach), "n": 8, "parts": 8, "method": "hand"}
 
 
-def right_about(learned: Learned) -> list[dict[str, Any]]:
+def correct_predictions(learned: LearnedVersion) -> list[dict[str, Any]]:
     """The session's predictions as they would be if it were right about every image, the surest last."""
     rows: list[dict[str, Any]] = json.loads(json.dumps(learned.report["predictions"]))
     for number, row in enumerate(rows):
@@ -30,36 +30,37 @@ def right_about(learned: Learned) -> list[dict[str, Any]]:
     return rows
 
 
-def make_apart(
+def make_disagreeing_version(
     model: RegisteredModel,
-    learned: Learned,
-    wrong: Mapping[str, float],
+    learned: LearnedVersion,
+    wrong_probabilities: Mapping[str, float],
     *,
     champion: bool = False,
     metrics: Mapping[str, Any] = {},
     without: str = "",
 ) -> ModelVersion:
-    """A version that is right about all images but those in ``wrong``, by name with the probability it gives them; the
+    """A version that is right about all images but those in ``wrong_probabilities``, by name with the probability it
+    gives them; the
     image ``without`` was not measured. ``metrics`` stand in its report in the place of the session's."""
-    rows = [row for row in right_about(learned) if row["name"] != without]
+    rows = [row for row in correct_predictions(learned) if row["name"] != without]
     for row in rows:
-        if row["name"] in wrong:
-            row |= {"defect_probability": wrong[row["name"]], "label": _label(1 - row["target"])}
+        if row["name"] in wrong_probabilities:
+            row |= {"defect_probability": wrong_probabilities[row["name"]], "label": _label(1 - row["target"])}
     report = {**learned.report, "metrics": {**learned.report["metrics"], **metrics}, "predictions": rows}
     version = make(model, replace(learned, report=report), False)
-    _put(version, json.dumps(report).encode())
+    _write_report(version, json.dumps(report).encode())
     if champion:
         registry.promote(version, by=None, reason="The test's champion.", override="The test needs it now.")
     return version
 
 
-def _put(version: ModelVersion, report: bytes) -> None:
+def _write_report(version: ModelVersion, report: bytes) -> None:
     """Give a version another report.json, as if it had been written with it."""
-    rewrite(version.path / bundle.REPORT, report)
+    replace_file(version.path / bundle.REPORT, report)
     manifest = json.loads((version.path / bundle.MANIFEST).read_bytes())
     manifest[bundle.REPORT] = hashlib.sha256(report).hexdigest()
-    rewrite(version.path / bundle.MANIFEST, json.dumps(manifest).encode())
-    version.sha256 = bundle.digest_of(manifest)
+    replace_file(version.path / bundle.MANIFEST, json.dumps(manifest).encode())
+    version.sha256 = bundle.digest_of_hashes(manifest)
     version.save(update_fields=["sha256"])
 
 

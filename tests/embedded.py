@@ -18,9 +18,9 @@ from webapp.supervisor.postgres import Postgres
 from webapp.supervisor.valkey import Valkey
 
 # In the environment where the PostgreSQL is this module's, and not one that DATABASE_URL named
-OURS = "TESTS_OWN_POSTGRES"
+OWN_POSTGRES = "TESTS_OWN_POSTGRES"
 # Reads until this process is gone, by its own end or not, then removes the folder; the servers may still be writing.
-_JANITOR = """
+_CLEANUP_PROGRAM = """
 import pathlib, shutil, sys, time
 sys.stdin.read()
 for _ in range(100):
@@ -34,7 +34,7 @@ for _ in range(100):
 def _start() -> None:
     # A short path below /tmp: a Unix socket's path has room for 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
-    _hire_janitor(folder)
+    _start_cleanup_process(folder)
     os.environ["VAR"] = str(folder / "var")
     os.environ["MEDIA_ROOT"] = str(folder / "media")
     (folder / "var" / "static").mkdir(parents=True)
@@ -45,7 +45,7 @@ def _start() -> None:
         # Nothing of it is needed again: no time spent on an orderly shutdown.
         atexit.register(postgres.kill)
         os.environ["DATABASE_URL"] = postgres.url
-        os.environ[OURS] = "1"
+        os.environ[OWN_POSTGRES] = "1"
     # Of several processes each finds in its environment what the first has started. Each has a database of its own
     # there, but of a broker only one would get what all publish.
     if not os.environ.get("REDIS_URL") or "PYTEST_XDIST_WORKER" in os.environ:
@@ -55,9 +55,9 @@ def _start() -> None:
         os.environ["REDIS_URL"] = valkey.url
 
 
-def _hire_janitor(folder: Path) -> None:
+def _start_cleanup_process(folder: Path) -> None:
     janitor = subprocess.Popen(
-        [sys.executable, "-I", "-c", _JANITOR, str(folder)], stdin=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-I", "-c", _CLEANUP_PROGRAM, str(folder)], stdin=subprocess.PIPE, start_new_session=True
     )
 
     def wait_for_it() -> None:

@@ -17,40 +17,40 @@ Flush = Callable[[TransactionTestCase], None]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_flush() -> Iterator[None]:
+def fast_flush() -> Iterator[None]:
     """Let tests that commit clean up by this module."""
     with pytest.MonkeyPatch.context() as patch:
-        quick = _Quick(TransactionTestCase._fixture_teardown)  # type: ignore[attr-defined]
+        quick = _FastFlush(TransactionTestCase._fixture_teardown)  # type: ignore[attr-defined]
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: quick.flush(case))
         yield
 
 
-class _Quick:
+class _FastFlush:
     """Flushes by ``slow`` at first, and where a test changed what migrations made."""
 
     def __init__(self, slow: Flush) -> None:
-        self._slow = slow
+        self._django_flush = slow
         self._tables: list[str] = []
         self._made: list[tuple[str | None, ...]] = []
 
     def flush(self, case: TransactionTestCase) -> None:
         """Empty the database."""
-        if self._made and _made_by_migrations() == self._made:
-            _empty(self._tables)
+        if self._made and _migration_rows() == self._made:
+            _truncate(self._tables)
             return
-        self._slow(case)
+        self._django_flush(case)
         every = connection.introspection.django_table_names(only_existing=True, include_views=False)
         self._tables = sorted(set(every) - set(MADE_BY_MIGRATIONS))
-        self._made = _made_by_migrations()
+        self._made = _migration_rows()
 
 
-def _made_by_migrations() -> list[tuple[str | None, ...]]:
+def _migration_rows() -> list[tuple[str | None, ...]]:
     """What is in these tables, told in few characters."""
     rows = "SELECT md5(string_agg(one::text, ',' ORDER BY id)) FROM {} AS one"
     return _rows(" UNION ALL ".join(rows.format(_quoted(name)) for name in MADE_BY_MIGRATIONS))
 
 
-def _empty(tables: list[str]) -> None:
+def _truncate(tables: list[str]) -> None:
     one = "(SELECT '{}' FROM {} LIMIT 1)"
     filled = " UNION ALL ".join(one.format(name, _quoted(name)) for name in tables)
     names = [str(name) for (name,) in _rows(filled)]

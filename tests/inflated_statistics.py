@@ -13,7 +13,7 @@ BLOCK = 8192
 SEGMENT = 1 << 30
 
 
-def magnify(tables: list[str], factor: int) -> None:
+def inflate_statistics(tables: list[str], factor: int) -> None:
     """Multiply the size and the row count that the planner sees of these tables and of their indexes.
 
     The planner takes the size from the relation's file and the rows per page from `pg_class`. The file grows by empty

@@ -18,9 +18,9 @@ from django.test import override_settings
 ROOT = Path(__file__).resolve().parent.parent
 CODE = "xx"
 TOOLS = ("xgettext", "msgmerge", "msguniq", "msgen", "msgfmt")
-WIDE = str.maketrans(string.ascii_letters, "".join(chr(ord(letter) + 0xFEE0) for letter in string.ascii_letters))
+FULL_WIDTH = str.maketrans(string.ascii_letters, "".join(chr(ord(letter) + 0xFEE0) for letter in string.ascii_letters))
 # Placeholders, tags and entities stay as they are.
-KEPT = re.compile(r"(%\(\w+\)[sd]|\{[^{}]*\}|<[^<>]*>|&\w+;)")
+PLACEHOLDERS = re.compile(r"(%\(\w+\)[sd]|\{[^{}]*\}|<[^<>]*>|&\w+;)")
 SHOWN = ("title", "aria-label", "alt", "placeholder")
 # What is inside is typed or run, not read.
 UNREAD = {"script", "style", "pre", "code", "kbd"}
@@ -28,10 +28,10 @@ WORD = re.compile(r"[A-Za-z][A-Za-z'’]+")
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\nPlural-Forms: nplurals=2; plural=(n != 1);\\n"\n'
 
 
-def pseudo(text: str) -> str:
+def pseudolocalize(text: str) -> str:
     """The text in full-width letters between brackets."""
-    pieces = KEPT.split(text)
-    return f"⟦{''.join(piece if number % 2 else piece.translate(WIDE) for number, piece in enumerate(pieces))}⟧"
+    pieces = PLACEHOLDERS.split(text)
+    return f"⟦{''.join(piece if number % 2 else piece.translate(FULL_WIDTH) for number, piece in enumerate(pieces))}⟧"
 
 
 def make_catalogue(folder: Path) -> Path:
@@ -61,10 +61,10 @@ def _translated(english: Path) -> str:
     entries = [HEADER]
     for key, text in catalogue.items():
         if isinstance(key, str) and key:
-            entries.append(f"msgid {_quoted(key)}\nmsgstr {_quoted(pseudo(text))}\n")
+            entries.append(f"msgid {_quoted(key)}\nmsgstr {_quoted(pseudolocalize(text))}\n")
         elif isinstance(key, tuple) and key[1] == 0:
             many = catalogue[key[0], 1]
-            forms = f"msgstr[0] {_quoted(pseudo(text))}\nmsgstr[1] {_quoted(pseudo(many))}\n"
+            forms = f"msgstr[0] {_quoted(pseudolocalize(text))}\nmsgstr[1] {_quoted(pseudolocalize(many))}\n"
             entries.append(f"msgid {_quoted(text)}\nmsgid_plural {_quoted(many)}\n{forms}")
     return "\n".join(entries)
 
@@ -73,7 +73,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-class Shown(HTMLParser):
+class ShownText(HTMLParser):
     """Collects what a page shows or reads aloud: text, and the attributes in words."""
 
     def __init__(self) -> None:
@@ -93,8 +93,8 @@ class Shown(HTMLParser):
             self.texts.append(" ".join(data.split()))
 
 
-def shown(page: str) -> list[str]:
+def shown_texts(page: str) -> list[str]:
     """All texts of a page, attributes included."""
-    parser = Shown()
+    parser = ShownText()
     parser.feed(page)
     return parser.texts

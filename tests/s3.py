@@ -42,34 +42,34 @@ class SharedBucket:
         self._client.create_bucket(Bucket=self.name)
         settings.MEDIA_STORE, settings.S3_BUCKET = "s3", self.name
         settings.MEDIA_ROOT = folder / "unused"
-        self.at(address)
-        self.another_machine()
+        self.set_address(address)
+        self.switch_machine()
 
-    def at(self, address: str) -> None:
+    def set_address(self, address: str) -> None:
         """Look for the bucket there."""
         from webapp.config import storages
 
-        found = storages.in_bucket(self.name, PREFIX, endpoint_url=address, region="us-east-1")
+        found = storages.s3_storages(self.name, PREFIX, endpoint_url=address, region="us-east-1")
         self._settings.STORAGES = {**self._settings.STORAGES, **found}
 
-    def another_machine(self) -> None:
+    def switch_machine(self) -> None:
         """Go on as a machine with nothing on its disk."""
         from mltasks.registry import scorers
 
         self._machines += 1
         self._settings.MEDIA_CACHE_DIR = self._folder / f"machine-{self._machines}" / "cache"
         self._settings.VERSIONS_DIR = self._folder / f"machine-{self._machines}" / "versions"
-        scorers._scorers = scorers.ScorerCache(scorers._load, self._settings.SCORER_CACHE_BYTES)
+        scorers._scorers = scorers.ScorerCache(scorers._load_for_serving, self._settings.SCORER_CACHE_BYTES)
 
-    def go_away(self) -> None:
+    def make_unreachable(self) -> None:
         """Nothing answers at the address any more."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.at(f"http://127.0.0.1:{free.getsockname()[1]}")
+            self.set_address(f"http://127.0.0.1:{free.getsockname()[1]}")
 
-    def come_back(self) -> None:
+    def make_reachable(self) -> None:
         """It answers again."""
-        self.at(self._address)
+        self.set_address(self._address)
 
     def names(self) -> list[str]:
         """Of all objects, below the prefix."""
@@ -85,7 +85,7 @@ class SharedBucket:
         """Of the object's bytes."""
         return hashlib.sha256(self.read(name)).hexdigest()
 
-    def changed(self, name: str) -> Any:
+    def last_modified(self, name: str) -> Any:
         """When it was last put."""
         return self._client.head_object(Bucket=self.name, Key=f"{PREFIX}/{name}")["LastModified"]
 

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import pytest
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
-def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
     """Return what one call of ``make`` returned, here or in another process of this run.
 
     ``make`` gets an empty folder that all processes share, for the files of what it returns. Nobody may change these.
@@ -32,5 +32,5 @@ def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Pat
             draft = answer.with_suffix(".draft")
             draft.write_bytes(pickle.dumps(make(folder)))
             draft.rename(answer)
-        found: Made = pickle.loads(answer.read_bytes())  # noqa: S301 (written above)
+        found: T = pickle.loads(answer.read_bytes())  # noqa: S301 (written above)
     return found

@@ -22,11 +22,11 @@ from django.conf import settings
 from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.types import Sample, TrainConfig
-from tests.shared_fixture import once_for_all
+from tests.shared_fixture import make_once
 
 if TYPE_CHECKING:  # Django is not set up yet when pytest loads this plugin
     from mltasks.models import ModelVersion, RegisteredModel
-    from mltasks.vision.export.learn import Learned
+    from mltasks.vision.export.learn import LearnedVersion
 
 CONFIG = TrainConfig(
     height=64,
@@ -48,10 +48,10 @@ CONFIG = TrainConfig(
 )
 # For all that asks no more of a version than that it is one: without the second network and with one detector it learns
 # in half the time, and loads in a third.
-PLAIN = replace(CONFIG, companion="", detectors=("memory",))
+PLAIN_CONFIG = replace(CONFIG, companion="", detectors=("memory",))
 GOOD, SCRATCH, EXCESS = 8, 4, 4
 # Of a drawn part, in pixels: the networks here see 64 × 64
-DRAWN = (144, 256)
+DRAWN_SIZE = (144, 256)
 
 MakeVersion = Callable[..., "ModelVersion"]
 
@@ -59,11 +59,11 @@ MakeVersion = Callable[..., "ModelVersion"]
 def small_parts(seed: int, good: int, scratch: int, excess: int) -> list[DrawnPart]:
     """As many drawn parts as asked for, good ones first, drawn in a quarter of the demo's time."""
     kinds = [PartKind.GOOD] * good + [PartKind.SCRATCH] * scratch + [PartKind.EXCESS] * excess
-    return [draw_part(kind, seed * 1_000 + number, DRAWN) for number, kind in enumerate(kinds)]
+    return [draw_part(kind, seed * 1_000 + number, DRAWN_SIZE) for number, kind in enumerate(kinds)]
 
 
 @functools.cache
-def _drawn() -> list[tuple[str, bytes]]:
+def _drawn_jpegs() -> list[tuple[str, bytes]]:
     """Sixteen drawn parts as (kind, JPEG)."""
     found = []
     for part in small_parts(11, good=GOOD, scratch=SCRATCH, excess=EXCESS):
@@ -81,7 +81,7 @@ def labeled_samples(folder: Path | None = None) -> list[Sample]:
     folder = folder or object_store.root() / "trained"
     folder.mkdir(parents=True, exist_ok=True)
     samples = []
-    for number, (kind, content) in enumerate(_drawn()):
+    for number, (kind, content) in enumerate(_drawn_jpegs()):
         sha256 = hashlib.sha256(content).hexdigest()
         path = folder / f"{sha256}.jpg"
         path.write_bytes(content)
@@ -100,23 +100,23 @@ def labeled_samples(folder: Path | None = None) -> list[Sample]:
 
 
 @pytest.fixture(scope="session")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+def learned(tmp_path_factory: pytest.TempPathFactory) -> LearnedVersion:
     """One real training for all processes of the test run, a few seconds long."""
-    return learned_by(PLAIN, tmp_path_factory, "learned")
+    return train_once(PLAIN_CONFIG, tmp_path_factory, "learned")
 
 
-def learned_by(config: TrainConfig, factory: pytest.TempPathFactory, name: str) -> Learned:
+def train_once(config: TrainConfig, factory: pytest.TempPathFactory, name: str) -> LearnedVersion:
     """What the drawn parts teach by ``config``, once a test run."""
     from mltasks.vision.export.learn import learn  # late: only tests that need a version pay for torch
 
-    def make(folder: Path) -> Learned:
+    def make(folder: Path) -> LearnedVersion:
         return learn(labeled_samples(folder / "parts"), config, folder / "bundle")
 
-    return once_for_all(factory, name, make)
+    return make_once(factory, name, make)
 
 
 @pytest.fixture
-def make_version(learned: Learned, db: None) -> MakeVersion:
+def make_version(learned: LearnedVersion, db: None) -> MakeVersion:
     """Make a version of a registered model (or of a product): its snapshot, run, report and bundle are all real.
 
     ``champion=True`` promotes it.
@@ -128,22 +128,22 @@ def make_version(learned: Learned, db: None) -> MakeVersion:
     return make
 
 
-def rewrite(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Give one version's file another content, and leave the same file of all other versions alone."""
     path.unlink()
     path.write_bytes(content)
 
 
-def _make(model: RegisteredModel, learned: Learned, champion: bool) -> ModelVersion:
+def _make(model: RegisteredModel, learned: LearnedVersion, champion: bool) -> ModelVersion:
     from mltasks.models import EvaluationReport, ModelVersion, TrainingRun
     from mltasks.registry import registry
     from mltasks.snapshots.snapshots import freeze
 
-    snapshot = freeze(model, labeled_samples(), PLAIN)
+    snapshot = freeze(model, labeled_samples(), PLAIN_CONFIG)
     run = TrainingRun.objects.create(
-        model=model, snapshot=snapshot, config=PLAIN.to_json(), state="succeeded", attempt=1, progress=1.0
+        model=model, snapshot=snapshot, config=PLAIN_CONFIG.to_json(), state="succeeded", attempt=1, progress=1.0
     )
-    # Linked, not copied: a bundle is some 100 MB. Whoever damages one goes through `rewrite`.
+    # Linked, not copied: a bundle is some 100 MB. Whoever damages one goes through `replace_file`.
     shutil.copytree(learned.bundle_dir, Path(settings.VERSIONS_DIR) / run.bundle_name, copy_function=os.link)
     version = ModelVersion.objects.create(
         model=model,

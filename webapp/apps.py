@@ -14,5 +14,5 @@ class WebappConfig(AppConfig):
         from webapp.bootstrap import groups
         from webapp.config import settings_checks
 
-        settings_checks.register()
-        groups.connect()
+        settings_checks.register_checks()
+        groups.connect_post_migrate()

@@ -6,7 +6,7 @@ import signal
 from celery import Celery
 from celery.signals import worker_process_init
 
-from webapp.supervisor.parent_death import tie_to_parent
+from webapp.supervisor.parent_death import set_parent_death_signal
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
@@ -16,6 +16,6 @@ app.autodiscover_tasks()
 
 
 @worker_process_init.connect
-def die_with_the_worker(**kwargs: object) -> None:
+def tie_pool_process_to_worker(**kwargs: object) -> None:
     """A pool process must not outlive a worker that was killed, and go on with what is then done a second time."""
-    tie_to_parent(signal.SIGKILL)
+    set_parent_death_signal(signal.SIGKILL)

@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 
 from webapp.config import database, languages, storages
 from webapp.config.admin_theme import UNFOLD as UNFOLD  # django-unfold looks for it here
-from webapp.config.environment import Environment, cores
+from webapp.config.environment import Environment, available_cores
 from webapp.config.running_services import running_services, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,14 +18,14 @@ env = Environment(BASE_DIR)
 ENVIRONMENT_PROBLEMS = env.problems
 
 VAR = env.folder("VAR", "var")
-PORT = env.whole("PORT", 8000, 1, 65535)
+PORT = env.integer("PORT", 8000, 1, 65535)
 DEMO = env.flag("DEMO", True)
 _services = running_services(VAR)
 
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.text("SECRET_KEY") or secret_key(VAR)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "unfold",
@@ -53,14 +53,14 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "webapp.health.prometheus.MeasureMiddleware",
+    "webapp.health.prometheus.RequestLatencyMiddleware",
     "webapp.server.unstorable.UnstorableMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "webapp.server.service_unavailable.AwayMiddleware",
+    "webapp.server.service_unavailable.ServiceUnavailableMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "webapp.server.security_headers.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
-    "webapp.server.security_headers.PolicyMiddleware",
+    "webapp.server.security_headers.AdminCspMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,7 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "webapp.dashboard.layout_context.shell",
+                "webapp.dashboard.layout_context.layout_context",
             ],
         },
     }
@@ -97,16 +97,16 @@ _database: dict[str, Any] = env.raw.db_url_config(
     env.text("DATABASE_URL") or _services.get("database_url", "postgres:///second_look")
 )
 # Connections that a web process's threads share; 0, as in workers, gives each thread its own.
-_pool = env.whole("DATABASE_POOL", 0, 0, 1000)
+_pool = env.integer("DATABASE_POOL", 0, 0, 1000)
 _database |= {
-    "CONN_MAX_AGE": 0 if _pool else env.whole("CONN_MAX_AGE", 60, 0, 86_400),
+    "CONN_MAX_AGE": 0 if _pool else env.integer("CONN_MAX_AGE", 60, 0, 86_400),
     "CONN_HEALTH_CHECKS": True,
     # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
     "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
 }
 # Seconds that a statement and a lock may take on the request path, as gunicorn_conf sets them; 0, as in workers: any.
-_statement_seconds = env.whole("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
-_lock_seconds = env.whole("DATABASE_LOCK_SECONDS", 0, 0, 3600)
+_statement_seconds = env.integer("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
+_lock_seconds = env.integer("DATABASE_LOCK_SECONDS", 0, 0, 3600)
 if _statement_seconds or _lock_seconds:
     _database["OPTIONS"]["options"] = " ".join(
         [
@@ -117,7 +117,7 @@ if _statement_seconds or _lock_seconds:
 if _pool:
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool, "timeout": 5}
     if _statement_seconds:
-        _database["OPTIONS"]["pool"]["connection_class"] = database.bounded(_statement_seconds)
+        _database["OPTIONS"]["pool"]["connection_class"] = database.bounded_connection_class(_statement_seconds)
 DATABASES = {"default": _database}
 BROKER_NAMED = bool(env.text("REDIS_URL"))
 REDIS_URL = env.text("REDIS_URL") or _services.get("redis_url", "redis://127.0.0.1:6379/0")
@@ -129,13 +129,13 @@ VERSIONS_DIR = VAR / "versions"
 # Signs the versions that leave for other plants. Made at first use; machines of one plant share it.
 SIGNING_KEY_FILE = env.folder("SIGNING_KEY_FILE", f"{VAR}/keys/signing.pem")
 # What a bucket keeps for several machines, and how much of it this one has at hand.
-MEDIA_STORE = env.one_of("MEDIA_STORE", ["local", "s3"])
+MEDIA_STORE = env.choice("MEDIA_STORE", ["local", "s3"])
 S3_BUCKET = env.text("S3_BUCKET")
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL")
 S3_REGION = env.text("S3_REGION")
 S3_PREFIX = env.text("S3_PREFIX")
 MEDIA_CACHE_DIR = VAR / "media-cache"
-MEDIA_CACHE_BYTES = env.whole("MEDIA_CACHE_BYTES", 4 << 30, 64 << 20, 1 << 50)
+MEDIA_CACHE_BYTES = env.integer("MEDIA_CACHE_BYTES", 4 << 30, 64 << 20, 1 << 50)
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 STORAGES = {
@@ -148,9 +148,9 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
     **(
-        storages.in_bucket(S3_BUCKET, S3_PREFIX, endpoint_url=S3_ENDPOINT_URL, region=S3_REGION)
+        storages.s3_storages(S3_BUCKET, S3_PREFIX, endpoint_url=S3_ENDPOINT_URL, region=S3_REGION)
         if MEDIA_STORE == "s3"
-        else storages.on_disk(MEDIA_ROOT, VERSIONS_DIR)
+        else storages.local_storages(MEDIA_ROOT, VERSIONS_DIR)
     ),
 }
 WHITENOISE_USE_FINDERS = True
@@ -158,30 +158,30 @@ WHITENOISE_USE_FINDERS = True
 # Scoring
 # A machine scores so many images at a time, each on so many threads; 0: from the number of cores. Any process may use
 # them all, for connections are not spread evenly; `mltasks.registry.host_semaphore` and docs/performance.md say more.
-SCORING_THREADS = env.whole("SCORING_THREADS", 0, 0, 1024) or max(1, cores() // 8)
-SCORING_IMAGES = env.whole("SCORING_IMAGES", 0, 0, 64) or max(1, cores() // SCORING_THREADS)
+SCORING_THREADS = env.integer("SCORING_THREADS", 0, 0, 1024) or max(1, available_cores() // 8)
+SCORING_IMAGES = env.integer("SCORING_IMAGES", 0, 0, 64) or max(1, available_cores() // SCORING_THREADS)
 # Of one process: memory for loaded versions, one of which takes some 200 MB. At least the one used last stays.
-SCORER_CACHE_BYTES = env.whole("SCORER_CACHE_MB", 1024, 0, 1 << 20) << 20
+SCORER_CACHE_BYTES = env.integer("SCORER_CACHE_MB", 1024, 0, 1 << 20) << 20
 # Of a web process: memory beyond its loaded versions at which a fresh process takes its place.
-WEB_MEMORY_BYTES = env.whole("WEB_MEMORY_MB", 1000, 100, 1 << 20) << 20
+WEB_MEMORY_BYTES = env.integer("WEB_MEMORY_MB", 1000, 100, 1 << 20) << 20
 
 # Intake limits
-MAX_IMAGE_BYTES = env.whole("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
-MAX_BATCH_BYTES = max(MAX_IMAGE_BYTES, env.whole("MAX_BATCH_BYTES", 256 * 1024 * 1024, 1024, 1 << 32))
+MAX_IMAGE_BYTES = env.integer("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
+MAX_BATCH_BYTES = max(MAX_IMAGE_BYTES, env.integer("MAX_BATCH_BYTES", 256 * 1024 * 1024, 1024, 1 << 32))
 # Of the file in which a version comes from another plant
-MAX_VERSION_BYTES = env.whole("MAX_VERSION_BYTES", 512 * 1024 * 1024, 1024, 1 << 31)
-MAX_IMAGE_PIXELS = env.whole("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
-MIN_FREE_DISK_BYTES = env.whole("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
+MAX_VERSION_BYTES = env.integer("MAX_VERSION_BYTES", 512 * 1024 * 1024, 1024, 1 << 31)
+MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
+MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
 # Of a web process: images that it takes at once (0: one more than it scores, so that none of its cores waits for a
 # disk), requests that may wait for that, and for how many seconds.
-INTAKE_TURNS = env.whole("INTAKE_TURNS", 0, 0, 64) or SCORING_IMAGES + 1
-INTAKE_WAITING = env.whole("INTAKE_WAITING", 21, 0, 200)
-INTAKE_PATIENCE = env.whole("INTAKE_PATIENCE", 10, 1, 300)
+INTAKE_TURNS = env.integer("INTAKE_TURNS", 0, 0, 64) or SCORING_IMAGES + 1
+INTAKE_WAITING = env.integer("INTAKE_WAITING", 21, 0, 200)
+INTAKE_PATIENCE = env.integer("INTAKE_PATIENCE", 10, 1, 300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # Parts that passed and that nobody ever touched are removed after so many days; 0 keeps everything.
-RETENTION_DAYS = env.whole("RETENTION_DAYS", 0, 0, 36_500)
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36_500)
 
 # Learning
 BACKBONE = env.text("BACKBONE", "resnet18")
@@ -207,10 +207,18 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = env.text("TIME_ZONE", "UTC")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers, too
 CELERY_BEAT_SCHEDULE = {
-    "score-what-a-crash-left": {"task": "inspection.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "score-what-a-crash-left": {
+        "task": "inspection.tasks.sweep",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "count-part-ids": {"task": "inspection.tasks.count_part_ids", "schedule": 3600.0, "options": {"expires": 3600}},
     "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
-    "score-by-challengers": {"task": "inspection.tasks.shadow", "schedule": 5.0, "options": {"expires": 5}},
+    "score-by-challengers": {
+        "task": "inspection.tasks.shadow",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "look-at-candidates": {
         "task": "inspection.tasks.look_at_candidates",
         "schedule": 15.0,
@@ -249,13 +257,13 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_HANDLER = "webapp.accounts.lockouts.LockoutHandler"
-AXES_USERNAME_CALLABLE = "webapp.accounts.lockouts.name_of_login"
+AXES_USERNAME_CALLABLE = "webapp.accounts.lockouts.login_name"
 AXES_CLIENT_IP_CALLABLE = "webapp.server.client_address.lockout_address"
 # Who logs in takes their failures back, and tries during a lock do not make it longer.
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Proxies whose X-Forwarded-For is believed; without them all people behind a proxy have one address.
-TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", [])
+TRUSTED_PROXIES = env.text_list("TRUSTED_PROXIES", [])
 AXES_LOCKOUT_TEMPLATE = "429.html"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -265,7 +273,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, without the proxy
-SECURE_HSTS_SECONDS = env.whole("HSTS_SECONDS", 3600, 0, 63_072_000) if HTTPS else 0
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 3600, 0, 63_072_000) if HTTPS else 0
 # A plant's proxy may serve other names beside this one, so no promise is made for them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -293,16 +301,16 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["mltasks.api.default_permission.SeesVersions"],
+    "DEFAULT_PERMISSION_CLASSES": ["mltasks.api.default_permission.CanViewVersions"],
     "DEFAULT_PARSER_CLASSES": [
         "inspection.requests.parsers.JSONParser",
         "inspection.requests.parsers.FormParser",
         "inspection.requests.parsers.MultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.api.negotiation.Negotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mltasks.api.negotiation.LenientContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "inspection.api.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "inspection.api.errors.handle",
+    "EXCEPTION_HANDLER": "inspection.api.errors.exception_handler",
     "DEFAULT_THROTTLE_RATES": {"station": env.text("STATION_RATE", "100/second")},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -325,8 +333,8 @@ SPECTACULAR_SETTINGS = {
 
 # The reader's language is the browser's, where there is a translation, else the installation's.
 LOCALE_PATHS = [BASE_DIR / "locale"]
-LANGUAGE_CODE = languages.chosen(env, LOCALE_PATHS[0])
-LANGUAGES = languages.offered(LANGUAGE_CODE, LOCALE_PATHS[0])
+LANGUAGE_CODE = languages.configured_language(env, LOCALE_PATHS[0])
+LANGUAGES = languages.available_languages(LANGUAGE_CODE, LOCALE_PATHS[0])
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True

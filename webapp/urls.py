@@ -12,11 +12,11 @@ from inspection.api.unknown_address import UnknownAddress
 from inspection.api.urls import predict_urlpatterns
 from webapp.accounts.passwords import PasswordPage
 from webapp.dashboard import dashboard, layout_context
-from webapp.server.security_headers import STYLES_IN_HTML
+from webapp.server.security_headers import INLINE_STYLES
 
 handler400 = "webapp.server.error_handlers.bad_request"
 handler404 = "webapp.server.error_handlers.not_found"
-handler500 = "webapp.server.error_handlers.fault"
+handler500 = "webapp.server.error_handlers.server_error"
 
 _api: list[URLPattern | URLResolver] = [
     path("", include("inspection.api.urls")),
@@ -28,10 +28,10 @@ _api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", include("webapp.health.urls")),
     path("", dashboard.dashboard, name="dashboard"),
-    path("dashboard/facts/", dashboard.four_facts, name="dashboard-facts"),
-    path("dashboard/lines/", dashboard.lines, name="dashboard-lines"),
-    path("dashboard/days/", dashboard.chart, name="dashboard-days"),
-    path("inspect/", dashboard.inspect, name="inspect"),
+    path("dashboard/facts/", dashboard.summary_cards, name="dashboard-facts"),
+    path("dashboard/lines/", dashboard.stations_and_runs, name="dashboard-lines"),
+    path("dashboard/days/", dashboard.daily_chart, name="dashboard-days"),
+    path("inspect/", dashboard.inspect_photo, name="inspect"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", PasswordPage.as_view(), name="password"),
@@ -45,7 +45,7 @@ urlpatterns = [
     # Its renderer draws one page and no metadata: OPTIONS is answered 405.
     path(
         "api/docs/",
-        csp_update(STYLES_IN_HTML)(SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None)),
+        csp_update(INLINE_STYLES)(SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None)),
         name="docs",
     ),
     path("admin/", admin.site.urls),

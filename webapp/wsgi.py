@@ -7,8 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 application = get_wsgi_application()
 
-from webapp.config.settings_checks import refuse_unsafe  # noqa: E402 (its settings are there only now)
+from webapp.config.settings_checks import require_safe_settings  # noqa: E402 (its settings are there only now)
 from webapp.server.unstorable import Utf8Request  # noqa: E402
 
 application.request_class = Utf8Request
-refuse_unsafe()
+require_safe_settings()

@@ -15,33 +15,59 @@ from inspection.models import Inspection, Reason, Verdict
 from inspection.products.blind_parts import blind_parts
 from mltasks.admin.read_only import badge
 
-KINDS = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
-DECISION = ("verdict", "reasons", "label", "defect_probability", "model_version")
-NOVELTY = ("novel_defect_suspected", "novelty", "likeness", "repeat_of", "reconstruction_error", "anomaly_threshold")
-TIMES = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_time", "settled_at")
-IMAGE = ("image_name", "image_sha256", "image_format", "image_width", "image_height", "image_bytes", "roi", "bit_depth")
-ATTEMPTS = ("state", "attempt", "scoring_error", "lease_expires_at", "idempotency_key")
+VERDICT_BADGES = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
+DECISION_SECTION = ("verdict", "reasons", "label", "defect_probability", "model_version")
+NOVELTY_SECTION = (
+    "novel_defect_suspected",
+    "novelty",
+    "likeness",
+    "repeat_of",
+    "reconstruction_error",
+    "anomaly_threshold",
+)
+TIMES_SECTION = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_time", "settled_at")
+IMAGE_SECTION = (
+    "image_name",
+    "image_sha256",
+    "image_format",
+    "image_width",
+    "image_height",
+    "image_bytes",
+    "roi",
+    "bit_depth",
+)
+SCORING_SECTION = ("state", "attempt", "scoring_error", "lease_expires_at", "idempotency_key")
 
 
 @admin.register(Inspection)
 class InspectionAdmin(PartColumns):
     """What came in, and what was decided."""
 
-    list_display = ("picture", "part", "product", "where", "decision", "why", "probability", "version", "received_at")
-    list_display_links = ("picture", "part")
+    list_display = (
+        "thumbnail",
+        "part",
+        "product",
+        "sender",
+        "verdict_badge",
+        "reason_labels",
+        "probability",
+        "version",
+        "received_at",
+    )
+    list_display_links = ("thumbnail", "part")
     list_filter = ("verdict", "product", "state", "source", "novel_defect_suspected")
     list_select_related = ("product", "station__product", "model_version", "uploaded_by")
     list_per_page = 50
     search_fields = ("part_id__exact", "image_sha256__exact")
     search_help_text = _("A whole part id, or the sha256 of an image")
     fieldsets = (
-        (None, {"fields": ("large_picture", "product", "station", "uploaded_by", "part_id", "title", "metadata")}),
-        (_("Decision"), {"fields": (*DECISION, *NOVELTY)}),
-        (_("Times"), {"fields": TIMES}),
-        (_("Image"), {"fields": IMAGE}),
-        (_("Scoring"), {"fields": ATTEMPTS}),
+        (None, {"fields": ("image_with_heatmap", "product", "station", "uploaded_by", "part_id", "title", "metadata")}),
+        (_("Decision"), {"fields": (*DECISION_SECTION, *NOVELTY_SECTION)}),
+        (_("Times"), {"fields": TIMES_SECTION}),
+        (_("Image"), {"fields": IMAGE_SECTION}),
+        (_("Scoring"), {"fields": SCORING_SECTION}),
     )
-    readonly_fields = ("large_picture",)
+    readonly_fields = ("image_with_heatmap",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Inspection]:
         """All but the parts that this person judges blind just now."""
@@ -54,7 +80,7 @@ class InspectionAdmin(PartColumns):
         return row
 
     @admin.display(description=_("image"))
-    def large_picture(self, inspection: Inspection) -> SafeString:
+    def image_with_heatmap(self, inspection: Inspection) -> SafeString:
         """Its thumbnail, a link to the image, and its heatmap when something scored it."""
         addresses = [reverse(f"inspection-{name}", args=[inspection.pk]) for name in ("image", "thumbnail", "heatmap")]
         shown = format_html('<a href="{}"><img src="{}" alt="The part"></a>', *addresses[:2])
@@ -63,21 +89,21 @@ class InspectionAdmin(PartColumns):
         return shown + format_html(' <a href="{}">Heatmap of {}</a>', addresses[2], inspection.model_version)
 
     @admin.display(description=_("from"))
-    def where(self, inspection: Inspection) -> str:
+    def sender(self, inspection: Inspection) -> str:
         """The station or the person that sent it."""
         sender = inspection.station.name if inspection.station else inspection.uploaded_by
         return str(sender or inspection.get_source_display())
 
     @admin.display(description=_("verdict"))
-    def decision(self, inspection: Inspection) -> SafeString:
+    def verdict_badge(self, inspection: Inspection) -> SafeString:
         """The verdict as a badge; the state while there is none."""
         if inspection.verdict is None:
             return badge(inspection.get_state_display(), "quiet")
         verdict = Verdict(inspection.verdict)
-        return badge(str(verdict.label), KINDS[verdict])
+        return badge(str(verdict.label), VERDICT_BADGES[verdict])
 
     @admin.display(description=_("reasons"))
-    def why(self, inspection: Inspection) -> str:
+    def reason_labels(self, inspection: Inspection) -> str:
         """Its reasons in words."""
         return ", ".join(str(Reason(reason).label) for reason in inspection.reasons)
 

@@ -26,7 +26,7 @@ class PartColumns(ReadOnlyAdmin):
         return part
 
     @admin.display(description="")
-    def picture(self, row: Any) -> SafeString:
+    def thumbnail(self, row: Any) -> SafeString:
         """Return the thumbnail of the part."""
         part = self.part_of(row)
         address = reverse("inspection-thumbnail", args=[part.pk])

@@ -17,10 +17,10 @@ from mltasks.admin.read_only import ReadOnlyAdmin
 class PolicyChangeAdmin(ReadOnlyAdmin):
     """Changes, newest first."""
 
-    list_display = ("created_at", "product", "person", "short", "reason")
+    list_display = ("created_at", "product", "person", "change_summary", "reason")
     list_filter = ("product",)
-    fields = ("product", "person", "what", "reason", "created_at")
-    readonly_fields = ("person", "what")
+    fields = ("product", "person", "changed_values", "reason", "created_at")
+    readonly_fields = ("person", "changed_values")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyChange]:
         """With product and person."""
@@ -33,12 +33,12 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
         return str(change.by or gettext("a command"))
 
     @admin.display(description=_("change"))
-    def short(self, change: PolicyChange) -> str:
+    def change_summary(self, change: PolicyChange) -> str:
         """What changed; of a new product that it began."""
-        return self.what(change) if change.before else gettext("its first values")
+        return self.changed_values(change) if change.before else gettext("its first values")
 
     @admin.display(description=_("change"))
-    def what(self, change: PolicyChange) -> str:
+    def changed_values(self, change: PolicyChange) -> str:
         """Each value as it was and as it became."""
         changes = value_changes(change)
         return "; ".join(f"{title}: {f'{was} → {value}' if was else value}" for title, was, value in changes)

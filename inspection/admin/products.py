@@ -24,7 +24,7 @@ from mltasks.models import RegisteredModel
 from mltasks.registry import registry
 
 # Levels of training settings: lists within one object
-MOST_NESTED = 8
+MAX_JSON_DEPTH = 8
 
 # The library's own keys open nothing here; a list of them would only confuse.
 if admin.site.is_registered(APIKey):
@@ -38,7 +38,7 @@ class StrictJSONField(forms.JSONField):
         """Return the value. Raises ValidationError, in words, for JSON that `read_json` refuses."""
         if isinstance(value, str) and value.strip():
             try:
-                read_json(value.encode("utf-8", "surrogatepass"), MOST_NESTED)
+                read_json(value.encode("utf-8", "surrogatepass"), MAX_JSON_DEPTH)
             except ValueError as error:
                 raise ValidationError(_("Not accepted: %(why)s"), params={"why": error}) from None
         return super().to_python(value)
@@ -71,7 +71,9 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts a
         super()._post_clean()  # type: ignore[misc]  # Django's own hook, which its stubs leave out
         if self.instance.pk is not None and not self.errors:
             try:
-                products.check_reason(products.changed_policy(self.instance), self.cleaned_data.get("reason", ""))
+                products.check_reason(
+                    products.changed_policy_fields(self.instance), self.cleaned_data.get("reason", "")
+                )
             except ValidationError as error:
                 self.add_error(None, error)
 
@@ -88,7 +90,7 @@ class ProductAdmin(ModelAdmin):
     """Products with their costs, policy and training. Their registered model comes with them."""
 
     form = ProductForm
-    list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "escape_promise", "retrain")
+    list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "escape_promise", "retrain_time")
     search_fields = ("name", "slug")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
@@ -143,6 +145,6 @@ class ProductAdmin(ModelAdmin):
         return gettext("version {number}").format(number=version.number) if version else gettext("none yet")
 
     @admin.display(description=_("nightly"))
-    def retrain(self, product: Product) -> str:
+    def retrain_time(self, product: Product) -> str:
         """When it retrains."""
         return product.retrain_at.strftime("%H:%M") if product.retrain_nightly else gettext("off")

@@ -19,7 +19,7 @@ from inspection.products import queue_ranking, stations
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
 
 
-class KeyInline(TabularInline):
+class StationKeyInline(TabularInline):
     """A station's keys. The keys themselves are nowhere: only their hashes are kept."""
 
     model = StationKey
@@ -43,7 +43,7 @@ class StationAdmin(ModelAdmin):
     list_select_related = ("product",)
     search_fields = ("name",)
     fields = ("product", "name", "roi", "bit_depth", "urgent")
-    inlines = (KeyInline,)
+    inlines = (StationKeyInline,)
     actions = ("issue_keys",)
     actions_submit_line = ("issue_key",)
 
@@ -60,13 +60,13 @@ class StationAdmin(ModelAdmin):
         """Save it, and with a new one its first key."""
         if change:
             super().save_model(request, obj, form, change)  # also runs the button beside "Save"
-            queue_ranking.hint()
+            queue_ranking.enqueue_reranking()
         else:
             made, key = stations.create_station(
                 obj.product, obj.name, obj.roi, urgent=obj.urgent, bit_depth=obj.bit_depth
             )
             obj.pk = made.pk
-            self._show_once(request, obj, key)
+            self._show_key_once(request, obj, key)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Its inspections name it."""
@@ -84,16 +84,16 @@ class StationAdmin(ModelAdmin):
     @action(description=_("Issue a new key"), permissions=["issue"])
     def issue_key(self, request: HttpRequest, obj: Station) -> None:
         """Issue a key from the station's page."""
-        self._show_once(request, obj, stations.new_key(obj))
+        self._show_key_once(request, obj, stations.issue_key(obj))
 
     @action(description=_("Issue a new key for each"), permissions=["issue"])
     def issue_keys(self, request: HttpRequest, chosen: QuerySet[Station]) -> None:
         """Issue a key from the list."""
         for station in chosen.select_related("product"):
-            self._show_once(request, station, stations.new_key(station))
+            self._show_key_once(request, station, stations.issue_key(station))
 
     @staticmethod
-    def _show_once(request: HttpRequest, station: Station, key: str) -> None:
+    def _show_key_once(request: HttpRequest, station: Station, key: str) -> None:
         said = gettext("The key of {station} is {key} – copy it now, it can't be shown again.")
         words = said.format(station=station, key=key)
         messages.warning(request, words)
@@ -124,6 +124,6 @@ class StationKeyAdmin(ReadOnlyAdmin):
         """Make the chosen keys useless."""
         revoked = list(chosen.filter(revoked=False))
         for key in revoked:
-            stations.revoke(key)
+            stations.revoke_key(key)
         said = gettext("Revoked {number} of the chosen keys.")
         messages.success(request, said.format(number=len(revoked)))

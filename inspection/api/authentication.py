@@ -13,7 +13,7 @@ from rest_framework_api_key.permissions import KeyParser
 from inspection.models import Station, StationKey
 
 # What the library makes: a prefix of 8 characters and a secret of 32.
-KEY = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
+KEY_PATTERN = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
 
 
 class StationKeyAuthentication(BaseAuthentication):
@@ -26,7 +26,7 @@ class StationKeyAuthentication(BaseAuthentication):
         key = self.parser.get(request._request)
         if key is None:
             return None
-        found = self._found(key)
+        found = self._usable_key(key)
         if found is None or found.has_expired:
             raise AuthenticationFailed("The station key is wrong or was revoked.")
         return AnonymousUser(), found
@@ -36,14 +36,14 @@ class StationKeyAuthentication(BaseAuthentication):
         return KeyParser.keyword
 
     @staticmethod
-    def _found(key: str) -> StationKey | None:
-        if not KEY.fullmatch(key):
+    def _usable_key(key: str) -> StationKey | None:
+        if not KEY_PATTERN.fullmatch(key):
             return None
         usable = StationKey.objects.get_usable_keys().select_related("station__product__registered_model")
         row: StationKey | None = usable.filter(prefix=key.partition(".")[0]).first()
         return row if row is not None and row.is_valid(key) else None
 
 
-def station_of(request: Request) -> Station | None:
+def request_station(request: Request) -> Station | None:
     """The station that sent the request; None when a person did."""
     return request.auth.station if isinstance(request.auth, StationKey) else None

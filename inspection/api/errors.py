@@ -11,10 +11,10 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from inspection.images.local_image_store import is_disk_full
-from inspection.images.s3_image_store import RETRY_AFTER
+from inspection.images.s3_image_store import RETRY_AFTER_SECONDS
 from inspection.refusals import DiskFull, FileTooLarge, InvalidRequest, StoreUnavailable
 from mltasks.refusals import Refusal
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.data.image_header import ErrorCode, ImageError
 
 IMAGE_STATUS: dict[ErrorCode, int] = {
@@ -25,28 +25,30 @@ IMAGE_STATUS: dict[ErrorCode, int] = {
     "unsupported_format": 415,
 }
 # DRF's own words for the two that our contract names otherwise.
-OUR_CODES = {"parse_error": "invalid_request", "invalid": "invalid_request"}
+CODES_BY_DRF_CODE = {"parse_error": "invalid_request", "invalid": "invalid_request"}
 
 
-def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer to an exception of a view. None for a database that is away, which a middleware answers with 503, and
     for a fault of ours, which Django logs and answers with 500."""
     if isinstance(exc, OSError) and is_disk_full(exc):
         exc = DiskFull("The disk is full. The image was not taken.")
-    if isinstance(exc, StoreAway):
-        exc = StoreUnavailable("The store of files is away. Ask again in a few seconds.", retry_after=RETRY_AFTER)
+    if isinstance(exc, StoreUnreachable):
+        exc = StoreUnavailable(
+            "The store of files is away. Ask again in a few seconds.", retry_after=RETRY_AFTER_SECONDS
+        )
     if isinstance(exc, ImageError):
         return _answer(exc.code, exc.detail, IMAGE_STATUS[exc.code])
-    exc = _unreadable(exc) or exc
+    exc = _unreadable_body_error(exc) or exc
     if isinstance(exc, Refusal):
-        return _refused(exc)
+        return _error_response(exc)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
     if isinstance(exc, exceptions.UnsupportedMediaType):
         exc.detail = exceptions.ErrorDetail(f"{exc.detail} {_accepted_bodies(context)}", exc.default_code)
-    return _of_framework(exc) if isinstance(exc, exceptions.APIException) else None
+    return _framework_error_response(exc) if isinstance(exc, exceptions.APIException) else None
 
 
 def _accepted_bodies(context: Mapping[str, Any]) -> str:
@@ -56,7 +58,7 @@ def _accepted_bodies(context: Mapping[str, Any]) -> str:
     return f"Send {' or '.join(kinds)}."
 
 
-def _unreadable(exc: Exception) -> Refusal | None:
+def _unreadable_body_error(exc: Exception) -> Refusal | None:
     """Return the refusal of a body that Django could not read; None for any other exception."""
     if isinstance(exc, BadRequest):
         return InvalidRequest(str(exc))
@@ -69,9 +71,9 @@ def _unreadable(exc: Exception) -> Refusal | None:
     return None
 
 
-def _refused(refusal: Refusal) -> Response:
+def _error_response(refusal: Refusal) -> Response:
     if refusal.field:
-        return _of_framework(exceptions.ValidationError({refusal.field: [refusal.detail]}))
+        return _framework_error_response(exceptions.ValidationError({refusal.field: [refusal.detail]}))
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
     return _answer(refusal.code, refusal.detail, refusal.status, headers)
 
@@ -80,23 +82,23 @@ def _answer(code: str, detail: str, status: int, headers: dict[str, str] | None 
     return Response({"code": code, "detail": detail}, status=status, headers=headers)
 
 
-def _of_framework(exc: exceptions.APIException) -> Response:
+def _framework_error_response(exc: exceptions.APIException) -> Response:
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if (wait := getattr(exc, "wait", None)) is not None:
         headers["Retry-After"] = f"{wait:.0f}"
-    return Response(_body(exc), status=exc.status_code, headers=headers)
+    return Response(_error_body(exc), status=exc.status_code, headers=headers)
 
 
-def _body(exc: exceptions.APIException) -> dict[str, Any]:
+def _error_body(exc: exceptions.APIException) -> dict[str, Any]:
     if isinstance(exc, exceptions.ValidationError):
-        return _validation(exc.detail)
+        return _validation_body(exc.detail)
     code = str(getattr(exc.detail, "code", exc.default_code))
-    return {"code": OUR_CODES.get(code, code), "detail": str(exc.detail)}
+    return {"code": CODES_BY_DRF_CODE.get(code, code), "detail": str(exc.detail)}
 
 
-def _validation(detail: Any) -> dict[str, Any]:
+def _validation_body(detail: Any) -> dict[str, Any]:
     body: dict[str, Any] = {"code": "invalid_request", "detail": " ".join(_sentences(detail))}
     if isinstance(detail, Mapping):
         body["fields"] = detail

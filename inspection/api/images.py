@@ -14,29 +14,29 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from inspection.api.inspections import OneInspection
+from inspection.api.inspections import InspectionView
 from inspection.api.openapi import INSPECTION_ID
 from inspection.images import image_files
 from inspection.models import Inspection
 from inspection.refusals import ImageMissing
 from inspection.scoring import part_heatmaps
 from inspection.scoring.part_heatmaps import KINDS, LAYERS
-from mltasks.vision.serving.heatmaps import DRAWING
+from mltasks.vision.serving.heatmaps import RENDER_REVISION
 
 
-class Picture(OneInspection):
+class ImageView(InspectionView):
     """What the pictures share."""
 
     more_statuses = {"GET": (304, 507)}
 
-    def answer(
-        self, request: Request, etag: str, content_type: str, name: str, opened: Callable[[], BinaryIO]
+    def image_response(
+        self, request: Request, etag: str, content_type: str, name: str, open_file: Callable[[], BinaryIO]
     ) -> HttpResponseBase:
         """Send a picture, or 304 when the client has it. Raises ImageMissing when its file is gone."""
         if (unchanged := get_conditional_response(request._request, etag=f'"{etag}"')) is not None:
             return unchanged
         try:
-            response = FileResponse(opened(), content_type=content_type, filename=name)
+            response = FileResponse(open_file(), content_type=content_type, filename=name)
         except FileNotFoundError:
             raise ImageMissing("The image of this inspection is not on this machine.") from None
         response["ETag"] = f'"{etag}"'
@@ -44,7 +44,7 @@ class Picture(OneInspection):
         return response
 
 
-class InspectionImage(Picture):
+class InspectionImage(ImageView):
     """The image as it was sent."""
 
     @extend_schema(
@@ -55,27 +55,29 @@ class InspectionImage(Picture):
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The image, byte for byte as it was sent; with `for=browser` as an 8-bit PNG if browsers show
         it otherwise than models see it: TIFF, 10 to 14 bits in 16, transparency."""
-        found = self.inspection(inspection_id)
+        found = self.get_inspection(inspection_id)
         reader = request.query_params.get("for")
         if reader not in (None, "browser"):
             raise ValidationError({"for": "browser, or left out."})
-        if reader and not self._shows_as_sent(found):
+        if reader and not self._browser_shows_original(found):
             etag, name = f"{found.image_sha256}-png", f"{found.pk}.png"
-            return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(image_files.as_png(found)))
+            return self.image_response(
+                request, etag, "image/png", name, lambda: io.BytesIO(image_files.render_png(found))
+            )
         name = f"{found.pk}.{image_files.EXTENSIONS[found.image_format]}"
         kind = image_files.CONTENT_TYPES[found.image_format]
-        return self.answer(request, found.image_sha256, kind, name, lambda: image_files.open_image(found))
+        return self.image_response(request, found.image_sha256, kind, name, lambda: image_files.open_image(found))
 
     @staticmethod
-    def _shows_as_sent(found: Inspection) -> bool:
+    def _browser_shows_original(inspection: Inspection) -> bool:
         try:
-            return image_files.shows_as_sent(found)
+            return image_files.browser_shows_original(inspection)
         except FileNotFoundError:
-            # `answer` says so, where it opens the file.
+            # `image_response` says so, where it opens the file.
             return True
 
 
-class InspectionThumbnail(Picture):
+class InspectionThumbnail(ImageView):
     """A small picture for lists."""
 
     @extend_schema(
@@ -85,14 +87,14 @@ class InspectionThumbnail(Picture):
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The whole image, upright, at most 320 pixels a side."""
-        found = self.inspection(inspection_id)
+        found = self.get_inspection(inspection_id)
         etag = f"{found.image_sha256}-thumbnail"
-        return self.answer(
-            request, etag, "image/jpeg", f"{found.pk}.jpg", lambda: image_files.thumbnail(found).open("rb")
+        return self.image_response(
+            request, etag, "image/jpeg", f"{found.pk}.jpg", lambda: image_files.ensure_thumbnail(found).open("rb")
         )
 
 
-class InspectionHeatmap(Picture):
+class InspectionHeatmap(ImageView):
     """Where its verdict comes from."""
 
     @extend_schema(
@@ -103,16 +105,18 @@ class InspectionHeatmap(Picture):
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """The region of interest under the maps of the version that scored it: vermillion is evidence of a defect,
         yellow what the autoencoder could not rebuild."""
-        found = self.scored_inspection(inspection_id)
+        found = self.get_scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "both")
         if kind not in KINDS:
             raise ValidationError({"kind": f"One of {', '.join(KINDS)}."})
-        etag = f"{found.image_sha256}-{_version(found)}-{kind}"
+        etag = f"{found.image_sha256}-{_maps_etag(found)}-{kind}"
         name = f"{found.pk}-{kind}.png"
-        return self.answer(request, etag, "image/png", name, lambda: io.BytesIO(part_heatmaps.draw(found, KINDS[kind])))
+        return self.image_response(
+            request, etag, "image/png", name, lambda: io.BytesIO(part_heatmaps.render_heatmap(found, KINDS[kind]))
+        )
 
 
-class InspectionOverlay(Picture):
+class InspectionOverlay(ImageView):
     """One map alone, to be laid over the image."""
 
     @extend_schema(
@@ -123,17 +127,17 @@ class InspectionOverlay(Picture):
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
         """A transparent picture of one map, to be stretched over the region of interest (`roi`, or the whole upright
         image): the image itself is not in it, and can be shown before it."""
-        found = self.scored_inspection(inspection_id)
+        found = self.get_scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "")
         if kind not in LAYERS:
             raise ValidationError({"kind": f"One of {', '.join(LAYERS)}."})
-        etag = f"{found.image_sha256}-{_version(found)}-over-{kind}"
+        etag = f"{found.image_sha256}-{_maps_etag(found)}-over-{kind}"
         name = f"{found.pk}-over-{kind}.png"
-        return self.answer(
-            request, etag, "image/png", name, lambda: io.BytesIO(part_heatmaps.overlay(found, LAYERS[kind]))
+        return self.image_response(
+            request, etag, "image/png", name, lambda: io.BytesIO(part_heatmaps.render_overlay(found, LAYERS[kind]))
         )
 
 
-def _version(inspection: Inspection) -> str:
+def _maps_etag(inspection: Inspection) -> str:
     version = inspection.model_version.sha256 if inspection.model_version else "none"
-    return f"{version}-{DRAWING}"
+    return f"{version}-{RENDER_REVISION}"

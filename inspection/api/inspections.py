@@ -18,10 +18,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inspection.api.authentication import StationKeyAuthentication, station_of
-from inspection.api.filters import NewestFirst, filtered, visible_to
+from inspection.api.authentication import StationKeyAuthentication, request_station
+from inspection.api.filters import NewestFirstPagination, filter_inspections, visible_inspections
 from inspection.api.openapi import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, INSPECTION_ID
-from inspection.api.permissions import IsStation, SeesInspections
+from inspection.api.permissions import CanViewInspections, IsStation
 from inspection.api.serializers import HistoryFilterSerializer, InspectionSerializer, PredictionSerializer
 from inspection.api.throttles import StationThrottle
 from inspection.intake import admission, intake
@@ -32,38 +32,38 @@ from inspection.requests.parsers import MultiPartParser
 from inspection.requests.uploads import read_submission
 from inspection.scoring import request_timing
 
-AUTHENTICATION = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
+AUTHENTICATION_CLASSES = [StationKeyAuthentication, TokenAuthentication, SessionAuthentication]
 
 
-def replay_header(inspections: Sequence[Inspection | None]) -> dict[str, str]:
+def idempotency_replayed_header(inspections: Sequence[Inspection | None]) -> dict[str, str]:
     """Return the header of an answer whose inspections were all made by an earlier request."""
-    repeated = bool(inspections) and all(part is not None and part.replayed for part in inspections)
+    repeated = bool(inspections) and all(part is not None and part.already_received for part in inspections)
     return {"Idempotency-Replayed": "true"} if repeated else {}
 
 
-class Intake(APIView):
+class IntakeView(APIView):
     """What both ways in share: a station's key, a limit on its rate, and one call."""
 
-    authentication_classes = AUTHENTICATION
+    authentication_classes = AUTHENTICATION_CLASSES
     permission_classes: list[type[BasePermission]] = [IsStation]
     parser_classes = [MultiPartParser]
     throttle_classes = [StationThrottle]
     more_statuses = {"POST": (411, 422, 507)}
     arrived = 0.0
-    _taken: request_timing.StepTimes | None = None
-    _turn: ExitStack
+    _step_seconds: request_timing.StepTimes | None = None
+    _admission_stack: ExitStack
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer; whoever sends an image waits for a turn first, before the database is asked for anything."""
         if request.method != "POST":
             return super().dispatch(request, *args, **kwargs)
-        with ExitStack() as self._turn:
+        with ExitStack() as self._admission_stack:
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where errors become answers: take the turn, then see who asks. Raises Overloaded."""
         if request.method == "POST":
-            self._turn.enter_context(admission.intake.turn())
+            self._admission_stack.enter_context(admission.intake_admission.acquire())
         super().initial(request, *args, **kwargs)
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -74,13 +74,15 @@ class Intake(APIView):
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Say what took how long, where an image was taken."""
         answer = super().finalize_response(request, response, *args, **kwargs)
-        if self._taken is not None:
-            answer["Server-Timing"] = request_timing.header(self._taken, time.perf_counter() - self.arrived)
+        if self._step_seconds is not None:
+            answer["Server-Timing"] = request_timing.server_timing_header(
+                self._step_seconds, time.perf_counter() - self.arrived
+            )
         return answer
 
-    def take(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
+    def receive_image(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
         """Read the submission and hand it to intake. Raises the refusals of both."""
-        with request_timing.noted() as self._taken:
+        with request_timing.record() as self._step_seconds:
             with request_timing.step(request_timing.RECEIVE):
                 submission = read_submission(request, form, self.station, self.arrived)
             return intake.receive(submission)
@@ -88,7 +90,7 @@ class Intake(APIView):
     @property
     def station(self) -> Station:
         """Return the station that sent the request: IsStation lets nobody else in."""
-        return cast(Station, station_of(self.request))
+        return cast(Station, request_station(self.request))
 
 
 @extend_schema_view(
@@ -99,19 +101,21 @@ class Intake(APIView):
         responses={200: InspectionSerializer(many=True)},
     )
 )
-class InspectionCollection(Intake, ListAPIView[Inspection]):
+class InspectionCollection(IntakeView, ListAPIView[Inspection]):
     """All inspections, and the way in for new ones."""
 
     serializer_class = InspectionSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
 
     def get_permissions(self) -> list[Any]:
         """Only stations send; stations and people read."""
-        return [IsStation()] if self.request.method == "POST" else [SeesInspections()]
+        return [IsStation()] if self.request.method == "POST" else [CanViewInspections()]
 
     def get_queryset(self) -> InspectionQuerySet:
         """What the sender may see and asked for."""
-        return filtered(visible_to(self.request), self.request.query_params, blind_parts(self.request.user))
+        return filter_inspections(
+            visible_inspections(self.request), self.request.query_params, blind_parts(self.request.user)
+        )
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Hide what the model says of parts that the sender judges blind."""
@@ -125,11 +129,13 @@ class InspectionCollection(Intake, ListAPIView[Inspection]):
     )
     def post(self, request: Request) -> Response:
         """Store one image of a part durably, score it, and answer with its verdict."""
-        inspection = self.take(request, PartFormSerializer)
-        return Response(InspectionSerializer(inspection).data, status=201, headers=replay_header([inspection]))
+        inspection = self.receive_image(request, PartFormSerializer)
+        return Response(
+            InspectionSerializer(inspection).data, status=201, headers=idempotency_replayed_header([inspection])
+        )
 
 
-class Predict(Intake):
+class Predict(IntakeView):
     """The way in that the seed's clients know."""
 
     @extend_schema(
@@ -144,7 +150,7 @@ class Predict(Intake):
         Where nothing could score the part, the numbers are null and the label is FAIL: a part that nobody judged must
         not pass.
         """
-        inspection = self.take(request, ImageFormSerializer)
+        inspection = self.receive_image(request, ImageFormSerializer)
         return Response(
             {
                 "label": inspection.label or Verdict.FAIL,
@@ -153,35 +159,35 @@ class Predict(Intake):
                 "anomaly_threshold": inspection.anomaly_threshold,
                 "novel_defect_suspected": inspection.novel_defect_suspected,
             },
-            headers=replay_header([inspection]),
+            headers=idempotency_replayed_header([inspection]),
         )
 
 
-class OneInspection(APIView):
+class InspectionView(APIView):
     """What the views of a single inspection share."""
 
-    authentication_classes = AUTHENTICATION
-    permission_classes: list[type[BasePermission]] = [SeesInspections]
+    authentication_classes = AUTHENTICATION_CLASSES
+    permission_classes: list[type[BasePermission]] = [CanViewInspections]
 
-    def inspection(self, inspection_id: str) -> Inspection:
+    def get_inspection(self, inspection_id: str) -> Inspection:
         """The inspection, if the sender may see it. Raises Http404."""
         try:
-            found = visible_to(self.request).filter(pk=UUID(inspection_id)).first()
+            found = visible_inspections(self.request).filter(pk=UUID(inspection_id)).first()
         except ValueError:
             found = None
         if found is None:
             raise Http404
         return found
 
-    def scored_inspection(self, inspection_id: str) -> Inspection:
+    def get_scored_inspection(self, inspection_id: str) -> Inspection:
         """The inspection, if the sender may see what the model says of it. Raises Http404 and PermissionDenied."""
-        shown = self.inspection(inspection_id)
+        shown = self.get_inspection(inspection_id)
         if shown.pk in blind_parts(self.request.user):
             raise PermissionDenied("You judge this part blind: its maps are shown after your verdict.")
         return shown
 
 
-class InspectionDetail(OneInspection):
+class InspectionDetail(InspectionView):
     """One inspection."""
 
     @extend_schema(
@@ -192,4 +198,4 @@ class InspectionDetail(OneInspection):
     def get(self, request: Request, inspection_id: str) -> Response:
         """One inspection with its verdict."""
         context = {"blind": blind_parts(request.user)}
-        return Response(InspectionSerializer(self.inspection(inspection_id), context=context).data)
+        return Response(InspectionSerializer(self.get_inspection(inspection_id), context=context).data)

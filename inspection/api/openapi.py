@@ -20,13 +20,13 @@ from mltasks.api.request_fields import RequestSerializer
 from mltasks.text import storable
 
 
-def idempotency_key(longest: int, description: str) -> OpenApiParameter:
+def idempotency_key_parameter(max_length: int, description: str) -> OpenApiParameter:
     """Describe the header that makes a request repeatable."""
-    text = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[!-~]+$"}
+    text = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": "^[!-~]+$"}
     return OpenApiParameter("Idempotency-Key", text, OpenApiParameter.HEADER, description=description)
 
 
-IDEMPOTENCY_KEY = idempotency_key(200, "Same key and same body: the first answer again.")
+IDEMPOTENCY_KEY = idempotency_key_parameter(200, "Same key and same body: the first answer again.")
 IDEMPOTENCY_REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
     OpenApiTypes.BOOL,
@@ -37,11 +37,11 @@ IDEMPOTENCY_REPLAYED = OpenApiParameter(
 )
 INSPECTION_ID = OpenApiParameter("inspection_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 # What a path's first word below /api/v1/ belongs to, where that is not its own tag.
-_TAGS = {"predict": "inspections", "queue": "review", "labels": "review"}
+_TAG_BY_PATH = {"predict": "inspections", "queue": "review", "labels": "review"}
 _JSON = "application/json"
 # Characters that `storable.check_text` lets pass, as ECMA 262 writes them
-_LINE = r"[^\u0000-\u001f\u007f]"
-_TEXT = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"
+_LINE_CHARACTER = r"[^\u0000-\u001f\u007f]"
+_TEXT_CHARACTER = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"
 
 
 class AutoSchema(openapi.AutoSchema):
@@ -52,7 +52,7 @@ class AutoSchema(openapi.AutoSchema):
     def get_tags(self) -> list[str]:
         """Return the tag of the address, unless the view names its own."""
         first = self.path.removeprefix("/api/v1").strip("/").partition("/")[0]
-        return [_TAGS.get(first, first)]
+        return [_TAG_BY_PATH.get(first, first)]
 
     def get_summary(self) -> str | None:
         """Return the first sentence of the view's description, unless the view names its own."""
@@ -70,7 +70,7 @@ class AutoSchema(openapi.AutoSchema):
             if parameter["schema"] == {"type": "string"} and (
                 parameter["in"] == "query" or parameter["name"] == "path"
             ):
-                parameter["schema"] |= {"pattern": f"^{_LINE}*$"}
+                parameter["schema"] |= {"pattern": f"^{_LINE_CHARACTER}*$"}
         return parameters
 
     def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
@@ -116,10 +116,10 @@ class AutoSchema(openapi.AutoSchema):
 
 def _limits(field: Any) -> dict[str, Any]:
     if isinstance(field, IntegerField):
-        return {"minimum": -storable.LARGEST_INTEGER, "maximum": storable.LARGEST_INTEGER}
+        return {"minimum": -storable.MAX_INTEGER, "maximum": storable.MAX_INTEGER}
     if not isinstance(field, CharField) or any(isinstance(one, RegexValidator) for one in field.validators):
         return {}
-    characters = _LINE if validate_one_line in field.validators else _TEXT
+    characters = _LINE_CHARACTER if validate_one_line in field.validators else _TEXT_CHARACTER
     # A text of spaces alone is blank, too.
     return {
         "pattern": f"^{characters}*$" if field.allow_blank else rf"^{characters}*[^\s\u0000-\u001f\u007f]{characters}*$"

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from inspection.api.authentication import station_of
+from inspection.api.authentication import request_station
 
 
 class IsStation(BasePermission):
@@ -17,14 +17,14 @@ class IsStation(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether a station sent it."""
-        return station_of(request) is not None
+        return request_station(request) is not None
 
 
-class SeesInspections(BasePermission):
+class CanViewInspections(BasePermission):
     """Stations, for their own product, and people who may view inspections."""
 
     message = "You may not view inspections."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether the sender may see any inspections at all."""
-        return station_of(request) is not None or request.user.has_perm("inspection.view_inspection")
+        return request_station(request) is not None or request.user.has_perm("inspection.view_inspection")

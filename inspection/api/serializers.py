@@ -8,24 +8,24 @@ from typing import Any
 from rest_framework import serializers
 
 from inspection.models import Inspection, Reason, Verdict
-from inspection.products.station_bit_depths import widened
+from inspection.products.station_bit_depths import widening_warning
 from inspection.requests.form_serializers import (
     _ZONE_AFTER_SPACE,
-    PART_ID,
+    PART_ID_VALIDATORS,
     PartIdField,
 )
 
-MAX_PAGE = 200
+MAX_PAGE_SIZE = 200
 # The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
-LABELS = [Verdict.PASS.value, Verdict.FAIL.value]
+MODEL_VERDICTS = [Verdict.PASS.value, Verdict.FAIL.value]
 
 # What stays of an inspection for a person who judges it blind; anything else, new fields too, follows from the model.
-SHOWN_BLIND = {"id", "product", "station", "part_id", "image_sha256", "captured_at", "received_at"}
+BLIND_FIELDS = {"id", "product", "station", "part_id", "image_sha256", "captured_at", "received_at"}
 
 
-def blinded(inspection: Mapping[str, Any]) -> dict[str, Any]:
+def hide_model_output(inspection: Mapping[str, Any]) -> dict[str, Any]:
     """Return an inspection's JSON without what the model says: null, and no reasons."""
-    shown = {name: value if name in SHOWN_BLIND else None for name, value in inspection.items()}
+    shown = {name: value if name in BLIND_FIELDS else None for name, value in inspection.items()}
     return shown | {"reasons": []}
 
 
@@ -71,19 +71,19 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
     def get_warnings(self, inspection: Inspection) -> list[str]:
         """Return what the sender should look at: a bit depth that the image widened."""
         before, after = inspection.bit_depth_before, inspection.bit_depth
-        return [] if before is None or after is None else [widened(before, after)]
+        return [] if before is None or after is None else [widening_warning(before, after)]
 
     def to_representation(self, instance: Inspection) -> dict[str, Any]:
         """Return the inspection's fields."""
         fields: dict[str, Any] = super().to_representation(instance)
-        return blinded(fields) if instance.pk in self.context.get("blind", ()) else fields
+        return hide_model_output(fields) if instance.pk in self.context.get("blind", ()) else fields
 
 
 class PredictionSerializer(serializers.Serializer[dict[str, Any]]):
     """The five fields of `POST /predict`. Where nothing could score the part, the numbers are null and the label is
     FAIL: a part that nobody judged must not pass."""
 
-    label = serializers.ChoiceField(LABELS)  # type: ignore[assignment]
+    label = serializers.ChoiceField(MODEL_VERDICTS)  # type: ignore[assignment]
     defect_probability = serializers.FloatField(allow_null=True)
     reconstruction_error = serializers.FloatField(allow_null=True)
     anomaly_threshold = serializers.FloatField(allow_null=True)
@@ -102,7 +102,7 @@ class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
         return {**super().get_fields(), "fields": wrong}
 
 
-class AddressTimeField(serializers.DateTimeField):
+class QueryTimeField(serializers.DateTimeField):
     """Time in an address, where the + of a time zone that was not written %2B arrives as a space."""
 
     def to_internal_value(self, value: Any) -> Any:
@@ -136,8 +136,8 @@ class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
     station = serializers.SlugField(required=False, max_length=80)
     verdict = serializers.ChoiceField(Verdict.choices, required=False)
     reason = serializers.ChoiceField(Reason.choices, required=False)
-    label = serializers.ChoiceField(LABELS, required=False)  # type: ignore[assignment]
-    part_id = PartIdField(required=False, max_length=120, validators=PART_ID)
-    received_after = AddressTimeField(required=False, help_text="This moment or later.")
-    received_before = AddressTimeField(required=False, help_text="Before this moment.")
-    page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE)
+    label = serializers.ChoiceField(MODEL_VERDICTS, required=False)  # type: ignore[assignment]
+    part_id = PartIdField(required=False, max_length=120, validators=PART_ID_VALIDATORS)
+    received_after = QueryTimeField(required=False, help_text="This moment or later.")
+    received_before = QueryTimeField(required=False, help_text="Before this moment.")
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE_SIZE)

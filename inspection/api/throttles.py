@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from inspection.api.authentication import station_of
+from inspection.api.authentication import request_station
 
 
 class StationThrottle(SimpleRateThrottle):
@@ -21,10 +21,10 @@ class StationThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """One count a station; people are not counted."""
-        station = station_of(request)
+        station = request_station(request)
         return None if station is None else f"throttle-station-{station.pk}"
 
-    def charge(self, images: int) -> None:
+    def count_images(self, images: int) -> None:
         """Count so many more images of the request that was just allowed: they are taken, and the next ones wait."""
         if self.key is not None:
             self.history[:0] = [self.now] * images

@@ -23,7 +23,7 @@ class UnknownAddress(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer as the address with a slash at its end does: a redirect would lose the body of a POST."""
-        match = _with_slash(request)
+        match = _match_with_slash(request)
         if match is None:
             return super().dispatch(request, *args, **kwargs)
         request.resolver_match = match
@@ -34,7 +34,7 @@ class UnknownAddress(APIView):
         raise NotFound("There is nothing at this address. /api/docs/ describes all that there are.")
 
 
-def _with_slash(request: HttpRequest) -> ResolverMatch | None:
+def _match_with_slash(request: HttpRequest) -> ResolverMatch | None:
     if request.path_info.endswith("/"):
         return None
     try:

@@ -18,85 +18,90 @@ from django.conf import settings
 from django.db import transaction
 
 from inspection.images import image_files, image_locks
-from inspection.images.image_store import Kept
-from inspection.images.local_image_store import LocalImages
+from inspection.images.image_store import StoredObject
+from inspection.images.local_image_store import LocalImageStore
 from inspection.models import Inspection
 from mltasks.models import SnapshotItem
 from mltasks.storage import object_store
 
 T = TypeVar("T")
 # Images lie in so many folders, by the first byte of their hash.
-FOLDERS = 256
+FOLDER_COUNT = 256
 # Seconds for which a file that no row names is left alone.
-SETTLED = 86_400.0
+MIN_AGE_SECONDS = 86_400.0
 # Images that are locked together: each lock has a place in PostgreSQL's table of locks, which has 6,400.
-AT_ONCE = 100
+LOCK_BATCH_SIZE = 100
 # Files that are looked up together.
-LOOKED_UP = 1000
-_NAME = re.compile(r"[0-9a-f]{64}(\.\d{1,2})?\.[a-z]{3,4}")
+LOOKUP_BATCH_SIZE = 1000
+_NAME_PATTERN = re.compile(r"[0-9a-f]{64}(\.\d{1,2})?\.[a-z]{3,4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Freed:
+class FreedSpace:
     """Images that were removed, and their bytes with those of their thumbnails."""
 
     images: int = 0
     bytes: int = 0
 
-    def __add__(self, other: Freed) -> Freed:
-        return Freed(self.images + other.images, self.bytes + other.bytes)
+    def __add__(self, other: FreedSpace) -> FreedSpace:
+        return FreedSpace(self.images + other.images, self.bytes + other.bytes)
 
 
-def remove_unnamed(names: Mapping[str, str]) -> Freed:
+def remove_unreferenced(names: Mapping[str, str]) -> FreedSpace:
     """Of these images, names by sha256, remove those that no inspection and no snapshot names. One that somebody sends
     just now stays; without a row in the end, it is found in its folder later. Raises OSError
     and StoreAway."""
-    freed = Freed()
-    for some in _some(names, AT_ONCE):
+    freed = FreedSpace()
+    for some in _batches(names, LOCK_BATCH_SIZE):
         with transaction.atomic():
-            free = image_locks.take(some)
-            for sha256 in sorted(set(free) - named(free)):
-                freed += Freed(1, image_files.remove(names[sha256], sha256))
+            free = image_locks.try_lock_exclusive(some)
+            for sha256 in sorted(set(free) - referenced_images(free)):
+                freed += FreedSpace(1, image_files.remove_image(names[sha256], sha256))
     return freed
 
 
-def sweep_folder(number: int, *, dry_run: bool = False) -> Freed:
-    """Remove what no row names from one of the ``FOLDERS``, if it is older than ``SETTLED``; with ``dry_run`` count it.
+def clean_folder(number: int, *, dry_run: bool = False) -> FreedSpace:
+    """Remove what no row names from one of the ``FOLDER_COUNT``, if it is older than ``MIN_AGE_SECONDS``; with
+    ``dry_run`` count it.
     Raises OSError and StoreAway."""
-    freed = Freed()
-    for some in _some(_settled(number), LOOKED_UP):
-        files = {sha256_in(one.name): one for one in some}
-        unnamed = [files[sha256] for sha256 in files.keys() - named(files)]
-        freed += _counted(unnamed) if dry_run else remove_unnamed({sha256_in(one.name): one.name for one in unnamed})
+    freed = FreedSpace()
+    for some in _batches(_old_unreferenced_candidates(number), LOOKUP_BATCH_SIZE):
+        files = {sha256_from_name(one.name): one for one in some}
+        unnamed = [files[sha256] for sha256 in files.keys() - referenced_images(files)]
+        freed += (
+            _count_space(unnamed)
+            if dry_run
+            else remove_unreferenced({sha256_from_name(one.name): one.name for one in unnamed})
+        )
     return freed
 
 
-def named(sha256s: Collection[str]) -> set[str]:
+def referenced_images(sha256s: Collection[str]) -> set[str]:
     """Those of the images that a row names: an inspection, or a snapshot's item."""
     rows = Inspection.objects.filter(image_sha256__in=sha256s).values_list("image_sha256").order_by()
     items = SnapshotItem.objects.filter(image_sha256__in=sha256s).values_list("image_sha256").order_by()
     return {sha256 for (sha256,) in rows.union(items)}
 
 
-def sha256_in(name: str) -> str:
+def sha256_from_name(name: str) -> str:
     """The hash that an image's or thumbnail's name has."""
     return name.rpartition("/")[2].partition(".")[0]
 
 
-def _settled(number: int) -> Iterator[Kept]:
+def _old_unreferenced_candidates(number: int) -> Iterator[StoredObject]:
     """The old images of a folder, and on a machine's own disk its old thumbnails without an image: beside a bucket they
     are in a cache."""
     folder = f"images/{number:02x}"
-    yield from _old(image_files.kept().listing(folder))
+    yield from _older_than_limit(image_files.image_store().list(folder))
     if not object_store.is_shared():
-        thumbnails = LocalImages().listing(f"thumbs/{number:02x}")
-        yield from (one for one in _old(thumbnails) if not _has_image(folder, sha256_in(one.name)))
+        thumbnails = LocalImageStore().list(f"thumbs/{number:02x}")
+        yield from (one for one in _older_than_limit(thumbnails) if not _has_image(folder, sha256_from_name(one.name)))
 
 
-def _old(kept: Iterator[Kept]) -> Iterator[Kept]:
+def _older_than_limit(objects: Iterator[StoredObject]) -> Iterator[StoredObject]:
     """Of a store's listing what it has written itself, long enough ago."""
-    limit = time.time() - SETTLED
-    return (one for one in kept if _NAME.fullmatch(one.name.rpartition("/")[2]) and one.written < limit)
+    limit = time.time() - MIN_AGE_SECONDS
+    return (one for one in objects if _NAME_PATTERN.fullmatch(one.name.rpartition("/")[2]) and one.modified_at < limit)
 
 
 def _has_image(folder: str, sha256: str) -> bool:
@@ -104,13 +109,15 @@ def _has_image(folder: str, sha256: str) -> bool:
     return any((there / f"{sha256}.{ending}").exists() for ending in image_files.EXTENSIONS.values())
 
 
-def _some(things: Iterable[T], number: int) -> Iterator[list[T]]:
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """So many at a time."""
-    rest = iter(things)
-    while some := list(islice(rest, number)):
+    rest = iter(items)
+    while some := list(islice(rest, size)):
         yield some
 
 
-def _counted(unnamed: Sequence[Kept]) -> Freed:
-    thumbnails = (image_files.thumbnail_size(sha256_in(one.name)) for one in unnamed if one.name.startswith("images/"))
-    return Freed(len(unnamed), sum(one.size for one in unnamed) + sum(thumbnails))
+def _count_space(unnamed: Sequence[StoredObject]) -> FreedSpace:
+    thumbnails = (
+        image_files.thumbnail_bytes(sha256_from_name(one.name)) for one in unnamed if one.name.startswith("images/")
+    )
+    return FreedSpace(len(unnamed), sum(one.size for one in unnamed) + sum(thumbnails))

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
 
-class Kept(NamedTuple):
+class StoredObject(NamedTuple):
     """Its name, its size in bytes, and when it was written, in seconds since 1970."""
 
     name: str
     size: int
-    written: float
+    modified_at: float
 
 
-class Images(Protocol):
+class ImageStore(Protocol):
     """Where images are kept for good."""
 
-    def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
+    def put(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
         """Keep the whole stream of ``size`` bytes under the name, unless it is there. What this returns from is never
         lost. Raises a refusal when it can't be kept now."""
 
-    def holds(self, name: str, size: int) -> bool:
+    def exists(self, name: str, size: int) -> bool:
         """Whether it is there with so many bytes. Raises a refusal when that can't be said now."""
 
     def remove(self, name: str) -> int:
         """Remove it, if it is there; return its bytes. Raises OSError and StoreAway."""
 
-    def listing(self, folder: str) -> Iterator[Kept]:
+    def list(self, folder: str) -> Iterator[StoredObject]:
         """All images whose names begin with this folder's. Raises OSError and StoreAway."""

@@ -13,34 +13,34 @@ from typing import BinaryIO
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from inspection.images.image_store import Kept
+from inspection.images.image_store import StoredObject
 from inspection.refusals import DiskFull
 from mltasks.storage import atomic_files, object_store
 
 
-class LocalImages:
+class LocalImageStore:
     """Each image survives a power cut once it is kept."""
 
-    def keep(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
+    def put(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
         """Write the file, unless it is there. Raises DiskFull."""
         root = Path(settings.MEDIA_ROOT)
         path = root / name
-        with room_for(root, size):
+        with require_free_space(root, size):
             # The name is the hash, and files only get their name when whole: a wrong size is damage, and is repaired.
-            if not atomic_files.holds(path, size):
+            if not atomic_files.exists_with_size(path, size):
                 image.seek(0)
                 atomic_files.write(
                     path,
                     lambda draft: shutil.copyfileobj(image, draft, 1 << 20),
-                    drafts=object_store.drafts(),
+                    draft_dir=object_store.draft_dir(),
                     durable=True,
                 )
             # Also when it was there: whoever renamed it a moment ago may not have come this far.
-            atomic_files.sync(path.parent)
+            atomic_files.sync_folder(path.parent)
 
-    def holds(self, name: str, size: int) -> bool:
+    def exists(self, name: str, size: int) -> bool:
         """Whether the file is there."""
-        return atomic_files.holds(Path(settings.MEDIA_ROOT) / name, size)
+        return atomic_files.exists_with_size(Path(settings.MEDIA_ROOT) / name, size)
 
     def remove(self, name: str) -> int:
         """Remove the file. Raises OSError."""
@@ -49,7 +49,7 @@ class LocalImages:
         path.unlink(missing_ok=True)
         return size
 
-    def listing(self, folder: str) -> Iterator[Kept]:
+    def list(self, folder: str) -> Iterator[StoredObject]:
         """The files of a folder, not of those within. Raises OSError."""
         with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as found:
             for entry in found:
@@ -57,11 +57,11 @@ class LocalImages:
                 with suppress(FileNotFoundError):
                     if entry.is_file(follow_symlinks=False):
                         status = entry.stat()
-                        yield Kept(f"{folder}/{entry.name}", status.st_size, status.st_mtime)
+                        yield StoredObject(f"{folder}/{entry.name}", status.st_size, status.st_mtime)
 
 
 @contextmanager
-def room_for(root: Path, size: int) -> Iterator[None]:
+def require_free_space(root: Path, size: int) -> Iterator[None]:
     """Raise DiskFull when the disk would have less than MIN_FREE_DISK_BYTES left, or is full all the same."""
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -11,49 +11,49 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from inspection.images import image_files
 from mltasks.refusals import Refusal
-from mltasks.vision.data.decoding import Loaded
+from mltasks.vision.data.decoding import LoadedImage
 
 logger = logging.getLogger(__name__)
 # Each holds a decoded image.
-WAITING = 4
+MAX_PENDING = 4
 
 
-class Painter:
-    """One thread, at most ``waiting`` images in line."""
+class ThumbnailQueue:
+    """One thread, at most ``max_pending`` images in line."""
 
-    def __init__(self, waiting: int = WAITING) -> None:
-        self._waiting = waiting
+    def __init__(self, max_pending: int = MAX_PENDING) -> None:
+        self._max_pending = max_pending
         self._lock = threading.Lock()
-        self._thread: ThreadPoolExecutor | None = None
-        self._line: set[Future[None]] = set()
+        self._executor: ThreadPoolExecutor | None = None
+        self._pending: set[Future[None]] = set()
 
-    def draw_soon(self, sha256: str, loaded: Loaded, bit_depth: int | None = None) -> None:
+    def submit(self, sha256: str, loaded: LoadedImage, bit_depth: int | None = None) -> None:
         """Draw the image's thumbnail for that bit depth in a while, or leave it where too many wait."""
         with self._lock:
-            if len(self._line) >= self._waiting:
+            if len(self._pending) >= self._max_pending:
                 return
             # Made late: a thread does not survive a fork.
-            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
-            drawn = self._thread.submit(_draw, sha256, loaded, bit_depth)
-            self._line.add(drawn)
+            self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
+            drawn = self._executor.submit(_draw_thumbnail, sha256, loaded, bit_depth)
+            self._pending.add(drawn)
         drawn.add_done_callback(self._forget)
 
-    def finish(self, seconds: float = 10.0) -> None:
+    def drain(self, seconds: float = 10.0) -> None:
         """Wait for what is in line."""
         with self._lock:
-            line = set(self._line)
+            line = set(self._pending)
         wait(line, timeout=seconds)
 
     def _forget(self, drawn: Future[None]) -> None:
         with self._lock:
-            self._line.discard(drawn)
+            self._pending.discard(drawn)
 
 
-def _draw(sha256: str, loaded: Loaded, bit_depth: int | None) -> None:
+def _draw_thumbnail(sha256: str, loaded: LoadedImage, bit_depth: int | None) -> None:
     try:
         image_files.store_thumbnail(sha256, loaded.thumbnail(), bit_depth)
     except (Refusal, OSError):
         logger.warning("The thumbnail of %s is drawn when somebody looks.", sha256[:12], exc_info=True)
 
 
-painter = Painter()
+background_thumbnails = ThumbnailQueue()

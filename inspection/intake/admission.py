@@ -23,53 +23,53 @@ _WAITING = Gauge(
 )
 _REFUSED = Counter("second_look_intake_refused", "Requests with images that were refused because too many waited.")
 # Of the time that a turn takes, what the newest one counts for.
-NEWEST = 0.2
+SMOOTHING_FACTOR = 0.2
 
 
 class Admission:
     """``turns`` requests at once, ``waiting`` more in line, each for at most ``patience`` seconds."""
 
     def __init__(self, turns: int, waiting: int, patience: float) -> None:
-        self._turns, self._places, self._patience = turns, waiting, patience
-        self._free = threading.Semaphore(turns)
+        self._turns, self._max_waiting, self._patience = turns, waiting, patience
+        self._slots = threading.Semaphore(turns)
         self._lock = threading.Lock()
         self._waiting = 0
-        self._usual = 0.2  # seconds a turn takes
+        self._mean_seconds = 0.2  # seconds a turn takes
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Wait for a turn and have it in the block. Raises Overloaded when the line is full, or the wait too long."""
-        if not self._free.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             self._wait()
         begun = time.monotonic()
         try:
             yield
         finally:
-            self._free.release()
+            self._slots.release()
             with self._lock:
-                self._usual += NEWEST * (time.monotonic() - begun - self._usual)
+                self._mean_seconds += SMOOTHING_FACTOR * (time.monotonic() - begun - self._mean_seconds)
 
     def _wait(self) -> None:
         with self._lock:
-            if self._waiting >= self._places:
-                raise self._refusal()
+            if self._waiting >= self._max_waiting:
+                raise self._overloaded()
             self._waiting += 1
         _WAITING.inc()
         try:
-            if not self._free.acquire(timeout=self._patience):
-                raise self._refusal()
+            if not self._slots.acquire(timeout=self._patience):
+                raise self._overloaded()
         finally:
             _WAITING.dec()
             with self._lock:
                 self._waiting -= 1
 
-    def _refusal(self) -> Overloaded:
+    def _overloaded(self) -> Overloaded:
         _REFUSED.inc()
         # When half of the line has had its turn.
-        seconds = round(self._usual * self._waiting / self._turns / 2)
+        seconds = round(self._mean_seconds * self._waiting / self._turns / 2)
         said = _("More images arrive than can be scored. This one was not taken: send it again in {seconds} s.")
         after = min(30, max(1, seconds))
         return Overloaded(said.format(seconds=after), retry_after=after)
 
 
-intake = Admission(settings.INTAKE_TURNS, settings.INTAKE_WAITING, settings.INTAKE_PATIENCE)
+intake_admission = Admission(settings.INTAKE_TURNS, settings.INTAKE_WAITING, settings.INTAKE_PATIENCE)

@@ -13,7 +13,7 @@ from inspection.models import Inspection
 from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
 
-Away = (OperationalError, InterfaceError)
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class BatchResult:
     trouble: Exception | None = None
 
 
-class NotTried(Refusal):
+class NotAttempted(Refusal):
     """The database went away before this image's turn."""
 
     code = "database_unavailable"
@@ -43,18 +43,18 @@ def receive_each(
     for submission in submissions:
         name = submission.filename
         if away:
-            yield BatchResult(name, trouble=not_tried())
+            yield BatchResult(name, trouble=not_attempted())
             continue
         try:
             # The wait for the images before it is no latency of this one.
             yield BatchResult(name, receive(replace(submission, arrived=time.perf_counter())))
         except (Refusal, ImageError) as trouble:
             yield BatchResult(name, trouble=trouble)
-        except Away:
+        except DATABASE_ERRORS:
             away = True
-            yield BatchResult(name, trouble=not_tried())
+            yield BatchResult(name, trouble=not_attempted())
 
 
-def not_tried() -> NotTried:
+def not_attempted() -> NotAttempted:
     """The refusal of all that follows a lost database."""
-    return NotTried("The database is away. Send it again in a few seconds.", retry_after=5)
+    return NotAttempted("The database is away. Send it again in a few seconds.", retry_after=5)

@@ -51,7 +51,7 @@ def _import_new(submission: Submission, folder_bit_depth: int) -> Inspection:
 
 def _find_earlier(submission: Submission) -> Inspection | None:
     """Return the inspection of an earlier import of the same bytes."""
-    sha256 = image_files.sha256_of(submission.image)
+    sha256 = image_files.stream_sha256(submission.image)
     imported = Inspection.objects.filter(product=submission.product, source=Inspection.Source.IMPORT)
     found = imported.filter(image_sha256=sha256)
     return found.select_related("product__registered_model", "station", "model_version").first()

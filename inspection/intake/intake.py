@@ -15,9 +15,9 @@ from inspection.scoring.request_timing import DATABASE, DECODE, STORE, step
 from mltasks.registry.fallback import ServingVersion
 from mltasks.vision.data import decoding
 
-RETRY_AFTER = 1  # second: a score takes a fraction of one
+RETRY_AFTER_SECONDS = 1  # second: a score takes a fraction of one
 # Pixels of a version's input: the step of its finest maps. What is thinner has no place in them.
-LEAST_SEEN = 8
+MIN_INPUT_PIXELS = 8
 
 
 def receive(submission: Submission) -> Inspection:
@@ -34,17 +34,17 @@ def receive(submission: Submission) -> Inspection:
 
 
 def _receive_new(submission: Submission) -> Inspection:
-    serving = scoring.try_load_serving_version(submission.product)
+    serving, loading_failed = scoring.try_load_serving_version(submission.product)
     station = submission.station
     depth = StationBitDepth(station) if station else product_bit_depth(submission.product)
     with step(DECODE):
         size = serving.scorer.input_size if serving else scoring.UNSCORED_SIZE
         loaded = intake_steps.decode(submission, size, depth)
     if serving:
-        _check_seen(loaded, serving)
+        _check_visible_size(loaded, serving)
     with step(STORE):
         stored = image_files.store(submission.image, loaded.header.format)
-    before = depth.before if isinstance(depth, StationBitDepth) else None
+    before = depth.previous_depth if isinstance(depth, StationBitDepth) else None
     try:
         with step(DATABASE):
             inspection = _insert(submission, stored, loaded.header, bit_depth=loaded.bit_depth, bit_depth_before=before)
@@ -55,18 +55,20 @@ def _receive_new(submission: Submission) -> Inspection:
             raise
         return first
     if intake_steps.is_sharp_enough(loaded):
-        thumbnail_queue.painter.draw_soon(stored.sha256, loaded, loaded.bit_depth)
-    return _answered(scoring.score(inspection, scoring.DecodedImage(loaded, serving, submission.arrived)))
+        thumbnail_queue.background_thumbnails.submit(stored.sha256, loaded, loaded.bit_depth)
+    decoded = scoring.DecodedImage(loaded, serving, submission.arrived, loading_failed)
+    return _require_decided(scoring.score(inspection, decoded))
 
 
-def _check_seen(loaded: decoding.Loaded, serving: ServingVersion) -> None:
+def _check_visible_size(loaded: decoding.LoadedImage, serving: ServingVersion) -> None:
     """Refuse an image of which the version would see a strip."""
     seen = loaded.placement(serving.scorer.input_size)
-    if min(seen.width, seen.height) < LEAST_SEEN:
+    if min(seen.width, seen.height) < MIN_INPUT_PIXELS:
         raise decoding.ImageError(
             "invalid_image",
             f"Version {serving.version.number} would see {seen.width} × {seen.height} pixels of the image; "
-            f"{LEAST_SEEN} on each side are needed. Send an image of the part's shape, or set the station's region of "
+            f"{MIN_INPUT_PIXELS} on each side are needed. Send an image of the part's shape, or set the "
+            "station's region of "
             "interest.",
         )
 
@@ -88,7 +90,7 @@ def _insert(
             source=Inspection.Source.STATION if submission.station else Inspection.Source.UPLOAD,
             bit_depth=bit_depth,
             bit_depth_before=bit_depth_before,
-            **scoring_lease.first_lease(),
+            **scoring_lease.first_lease_fields(),
         )
 
 
@@ -101,15 +103,15 @@ def _find_earlier(submission: Submission) -> Inspection | None:
         first = known.filter(station=submission.station, idempotency_key=submission.idempotency_key).first()
     if first is None:
         return None
-    if first.request_sha256 != submission.request_sha256(image_files.sha256_of(submission.image)):
+    if first.request_sha256 != submission.request_sha256(image_files.stream_sha256(submission.image)):
         raise IdempotencyMismatch("This idempotency key came with another image or other fields before.")
     if first.state == Inspection.State.PENDING:
-        first = _answered(_resumed(first))
-    first.replayed = True
+        first = _require_decided(_resume_scoring(first))
+    first.already_received = True
     return first
 
 
-def _resumed(inspection: Inspection) -> Inspection:
+def _resume_scoring(inspection: Inspection) -> Inspection:
     """Score a part whose first request died, or return it as it is while another process scores it."""
     leased = scoring_lease.take_over(inspection)
     if leased is not None:
@@ -118,7 +120,7 @@ def _resumed(inspection: Inspection) -> Inspection:
     return inspection
 
 
-def _answered(inspection: Inspection) -> Inspection:
+def _require_decided(inspection: Inspection) -> Inspection:
     if inspection.state == Inspection.State.PENDING:
-        raise InProgress("The image is stored and is being scored. Ask again soon.", retry_after=RETRY_AFTER)
+        raise InProgress("The image is stored and is being scored. Ask again soon.", retry_after=RETRY_AFTER_SECONDS)
     return inspection

@@ -12,7 +12,7 @@ from inspection.intake.submission import Submission
 from inspection.models import Inspection
 from inspection.refusals import FileTooLarge
 from mltasks.vision.data import decoding
-from mltasks.vision.data.bit_depths import SettleBitDepth
+from mltasks.vision.data.bit_depths import ResolveBitDepth
 from mltasks.vision.types import InputSize, Roi
 
 MAX_FILENAME_LENGTH = 200
@@ -27,14 +27,14 @@ def check_file_size(image: BinaryIO) -> None:
         raise FileTooLarge(said.format(size=f"{size:,}", most=f"{settings.MAX_IMAGE_BYTES:,}"))
 
 
-def decode(submission: Submission, size: InputSize, bit_depth: SettleBitDepth) -> decoding.Loaded:
+def decode(submission: Submission, size: InputSize, bit_depth: ResolveBitDepth) -> decoding.LoadedImage:
     """Decode the image once for the thumbnail and the scorer; every byte is read. Raises ImageError."""
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS, min_side=submission.product.min_image_side)
-    roi = Roi.stored(submission.roi)
+    roi = Roi.from_stored(submission.roi)
     return decoding.load(submission.image, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
 
 
-def is_sharp_enough(loaded: decoding.Loaded) -> bool:
+def is_sharp_enough(loaded: decoding.LoadedImage) -> bool:
     """Return True if a thumbnail of the decoded pixels is as good as one of the file.
 
     Other thumbnails are drawn when somebody looks.
@@ -46,8 +46,8 @@ def insert(
     submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
 ) -> Inspection:
     """Insert the row of a stored image, in the caller's transaction. ``fields`` depend on the way in."""
-    image_locks.share(stored.sha256)
-    if not image_files.holds(stored):
+    image_locks.lock_shared(stored.sha256)
+    if not image_files.exists(stored):
         # Removed a moment ago, with the last part that had the same bytes.
         image_files.store(submission.image, header.format)
     inspection = Inspection.objects.create(

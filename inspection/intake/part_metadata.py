@@ -6,8 +6,8 @@ from typing import Any
 
 from mltasks.text import storable, strict_json
 
-METADATA_BYTES = 16 * 1024
-METADATA_DEPTH = 16
+MAX_METADATA_BYTES = 16 * 1024
+MAX_METADATA_DEPTH = 16
 
 
 def read_metadata(text: str) -> dict[str, Any]:
@@ -17,20 +17,21 @@ def read_metadata(text: str) -> dict[str, Any]:
     ``read_json``.
     """
     raw = text.encode("utf-8", "surrogatepass")
-    if len(raw) > METADATA_BYTES:
-        raise ValueError(f"Metadata may have at most {METADATA_BYTES:,} bytes.")
-    values = read_json(raw, METADATA_DEPTH)
+    if len(raw) > MAX_METADATA_BYTES:
+        raise ValueError(f"Metadata may have at most {MAX_METADATA_BYTES:,} bytes.")
+    values = read_json(raw, MAX_METADATA_DEPTH)
     if not isinstance(values, dict):
         raise ValueError("Metadata must be a JSON object.")
     return values
 
 
-def read_json(raw: bytes, depth: int) -> Any:
+def read_json(raw: bytes, max_depth: int) -> Any:
     """Parse JSON whose meaning no reader can mistake.
 
-    Raises ValueError, with the reason in words, for what is no JSON or nested more than ``depth`` levels deep, names
+    Raises ValueError, with the reason in words, for what is no JSON or nested more than ``max_depth`` levels deep,
+    names
     that an object has twice, NUL characters, lone surrogates, numbers beyond 64 bits, NaN and infinities.
     """
-    values = strict_json.read(raw)
-    storable.check_json(values, depth)
+    values = strict_json.parse(raw)
+    storable.check_json(values, max_depth)
     return values

@@ -15,7 +15,7 @@ class Verdict(models.TextChoices):
     REVIEW = "REVIEW", _("Review")
 
 
-def verdict_word(value: str) -> str:
+def verdict_label(value: str) -> str:
     """A verdict as pages show it, in the reader's language; any other value comes back as it is."""
     words = {"PASS": gettext("PASS"), "FAIL": gettext("FAIL"), "REVIEW": gettext("REVIEW")}
     return words.get(value, value)

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField, HnswIndex
 
-from mltasks.vision.types import DIMENSIONS
+from mltasks.vision.types import EMBEDDING_DIMENSIONS
 
 
 class Embedding(models.Model):
@@ -31,7 +31,7 @@ class Embedding(models.Model):
     space = models.CharField(
         max_length=64, help_text=_("Which network drew it; points of different spaces can't be compared.")
     )
-    vector = HalfVectorField(dimensions=DIMENSIONS)
+    vector = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS)
     target = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("0 for a part labeled good, 1 for one labeled defective.")
     )

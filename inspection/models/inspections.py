@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models.choices import Reason, Verdict
-from inspection.models.inspection_constraints import AGAINST, INDEXES, TEACHES, decision_changes
-from inspection.models.lease_owners import NAME_LENGTH
+from inspection.models.inspection_constraints import INDEXES, MODEL_CONTRADICTED, TRAINABLE, decision_changed
+from inspection.models.lease_owners import MAX_OWNER_LENGTH
 from inspection.models.products import Product
 from inspection.models.stations import Station
 from mltasks.models import ModelVersion
@@ -29,17 +29,17 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
         """The review queue: routed to a person and not settled yet."""
         return self.filter(verdict=Verdict.REVIEW, settled_at__isnull=True)
 
-    def unjudged(self) -> Self:
+    def awaiting_duplicate_check(self) -> Self:
         """In the review queue, and not compared yet with what people see already."""
         return self.awaiting_review().filter(likeness__isnull=True)
 
-    def against_people(self) -> Self:
+    def model_contradicted(self) -> Self:
         """A person said the opposite of the model's own label."""
-        return self.filter(AGAINST)
+        return self.filter(MODEL_CONTRADICTED)
 
-    def teaching(self) -> Self:
+    def trainable(self) -> Self:
         """Labeled and not locked: what a version may learn from."""
-        return self.filter(TEACHES)
+        return self.filter(TRAINABLE)
 
     def awaiting_score(self) -> Self:
         """Stored, and still without a verdict."""
@@ -49,7 +49,7 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
         """Still without a verdict, and the lease of whoever scored them ran out by the database's clock."""
         return self.awaiting_score().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
 
-    def held_with(self, token: uuid.UUID) -> Self:
+    def with_lease_token(self, token: uuid.UUID) -> Self:
         """The unscored inspection whose lease has this token: what a scorer may write to."""
         return self.awaiting_score().filter(lease_token=token)
 
@@ -106,7 +106,7 @@ class Inspection(models.Model):
     )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     lease_owner = models.CharField(
-        max_length=NAME_LENGTH,
+        max_length=MAX_OWNER_LENGTH,
         blank=True,
         default="",
         db_default="",
@@ -167,7 +167,7 @@ class Inspection(models.Model):
     )
 
     # Of one object, never stored: an earlier request with the same idempotency key, or an earlier import, made the row.
-    replayed = False
+    already_received = False
 
     objects = InspectionQuerySet.as_manager()
 
@@ -191,7 +191,7 @@ class Inspection(models.Model):
         ]
         indexes = INDEXES
         triggers = [
-            pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=decision_changes()),
+            pgtrigger.Protect(name="verdict_is_final", operation=pgtrigger.Update, condition=decision_changed()),
         ]
 
     def __str__(self) -> str:

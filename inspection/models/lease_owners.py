@@ -11,35 +11,35 @@ import os
 from functools import cache
 from pathlib import Path
 
-NAME_LENGTH = 120
+MAX_OWNER_LENGTH = 120
 _PROC = Path("/proc")
-_ENDED = {"Z", "X"}  # states of a process that was killed and whose parent has not noticed yet
+_ENDED_STATES = {"Z", "X"}  # states of a process that was killed and whose parent has not noticed yet
 # Places in /proc/PID/stat behind the command's name
-_STATE, _START = 0, 19
+_STATE_FIELD, _START_FIELD = 0, 19
 
 
-def this_process() -> str:
+def current_process() -> str:
     """Return the name of this process, empty where the system tells none."""
-    return _name(os.getpid())
+    return _process_name(os.getpid())
 
 
-def is_gone(owner: str) -> bool | None:
+def has_ended(owner: str) -> bool | None:
     """Return True if the process named ``owner`` ended, False if it runs, and None if this machine can't tell."""
     machine, _, process = owner.rpartition("/")
-    if not process or machine != _machine():
+    if not process or machine != _machine_name():
         return None
     number, _, start = process.partition("@")
-    return _start(int(number)) != start
+    return _start_ticks(int(number)) != start
 
 
 @cache
-def _name(number: int) -> str:
-    machine, start = _machine(), _start(number)
+def _process_name(number: int) -> str:
+    machine, start = _machine_name(), _start_ticks(number)
     return f"{machine}/{number}@{start}" if machine and start else ""
 
 
 @cache
-def _machine() -> str:
+def _machine_name() -> str:
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{(_PROC / 'self/ns/pid').readlink()}"
@@ -47,11 +47,11 @@ def _machine() -> str:
         return ""
 
 
-def _start(number: int) -> str:
+def _start_ticks(number: int) -> str:
     """Return when the process started, empty if there is none."""
     try:
         # The command's name, in parentheses, may hold spaces and parentheses of its own.
         fields = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return ""
-    return "" if fields[_STATE] in _ENDED else fields[_START]
+    return "" if fields[_STATE_FIELD] in _ENDED_STATES else fields[_START_FIELD]

@@ -1,7 +1,7 @@
 """What a product's costs and policy were and what they became: written down by the database itself, for good.
 
 A trigger compares each product's row before and after, so that no door, script or query changes a cost off the record.
-Who and why come from the transaction: ``signed`` says them.
+Who and why come from the transaction: ``policy_change_context`` says them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inspection.models import promotion_policy
 from mltasks.models.model_fields import append_only, optional_user_field
 
 # What decides verdicts, what people look at, what the next version learns by, and what it must show.
-RECORDED = (
+RECORDED_FIELDS = (
     "fn_cost",
     "fp_cost",
     "review_cost",
@@ -34,12 +34,12 @@ RECORDED = (
     "retrain_nightly",
     "retrain_at",
     "training_settings",
-    *promotion_policy.FIELDS,
+    *promotion_policy.PROMOTION_FIELDS,
 )
 # Of PostgreSQL's transaction, read by the trigger.
-BY, REASON = "second_look.by", "second_look.reason"
+BY_SETTING, REASON_SETTING = "second_look.by", "second_look.reason"
 
-_RECORD = """
+_RECORD_SQL = """
     IF TG_OP = 'UPDATE' THEN
         earlier := to_jsonb(OLD);
     END IF;
@@ -79,28 +79,30 @@ class PolicyChange(models.Model):
         return f"{self.product}: {', '.join(self.after)}"
 
 
-def recorded() -> pgtrigger.Trigger:
+def policy_record_trigger() -> pgtrigger.Trigger:
     """The trigger of products that writes each change down, in the transaction that makes it."""
-    fields = ", ".join(f"'{name}'" for name in RECORDED)
+    fields = ", ".join(f"'{name}'" for name in RECORDED_FIELDS)
     return pgtrigger.Trigger(
         name="policy_is_recorded",
         operation=pgtrigger.Insert | pgtrigger.Update,
         when=pgtrigger.After,
         declare=[("earlier", "jsonb := '{}'"), ("was", "jsonb"), ("became", "jsonb")],
-        func=_RECORD.format(fields=fields, by=BY, reason=REASON),
+        func=_RECORD_SQL.format(fields=fields, by=BY_SETTING, reason=REASON_SETTING),
     )
 
 
 @contextmanager
-def signed(by: User | None, reason: str) -> Iterator[None]:
+def policy_change_context(by: User | None, reason: str) -> Iterator[None]:
     """A transaction whose changes of products carry this name and this reason, and no later one's."""
     with transaction.atomic():
-        _sign(str(by.pk) if by else "", reason)
+        _set_change_context(str(by.pk) if by else "", reason)
         yield
         # A transaction around this one goes on. Of one that failed PostgreSQL takes the settings back itself.
-        _sign("", "")
+        _set_change_context("", "")
 
 
-def _sign(by: str, reason: str) -> None:
+def _set_change_context(by: str, reason: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true), set_config(%s, %s, true)", [BY, by, REASON, reason])
+        cursor.execute(
+            "SELECT set_config(%s, %s, true), set_config(%s, %s, true)", [BY_SETTING, by, REASON_SETTING, reason]
+        )

@@ -17,16 +17,16 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models.choices import PickStrategy
-from inspection.models.policy_changes import recorded
+from inspection.models.policy_changes import policy_record_trigger
 from inspection.models.promotion_policy import PromotionPolicy
 from inspection.validators import validate_inner_share, validate_rate, validate_training_settings
 from mltasks.models import RegisteredModel
 from mltasks.models.model_fields import share_constraint, share_field
-from mltasks.vision.serving.escape_guarantee import EscapePromise
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.types import Costs, TrainConfig
 
 # What code readers of several makers send when they can't read, and what programs make of no value.
-PLACEHOLDERS = """\
+PLACEHOLDER_PART_IDS = """\
 NOREAD
 NOCODE
 NODATA
@@ -128,8 +128,8 @@ class Product(PromotionPolicy):
     placeholder_part_ids = models.TextField(
         _("part ids that name no part"),
         blank=True,
-        default=PLACEHOLDERS,
-        db_default=PLACEHOLDERS,
+        default=PLACEHOLDER_PART_IDS,
+        db_default=PLACEHOLDER_PART_IDS,
         help_text=_(
             "What readers send for a code that they can't read, one a line. Case, spaces and signs don't count; one "
             "sign, such as 0, stands for any number of it. Parts with such an id are not taken for one part."
@@ -179,7 +179,7 @@ class Product(PromotionPolicy):
                 condition=Q(pick_strategy__in=PickStrategy.values), name="product_pick_strategy_is_known"
             ),
         ]
-        triggers = [recorded()]
+        triggers = [policy_record_trigger()]
 
     def __str__(self) -> str:
         return self.name
@@ -188,7 +188,7 @@ class Product(PromotionPolicy):
         """Refuse costs that are no numbers (NaN passes every comparison, in PostgreSQL too) and a twin by its slug."""
         super().clean()
         if self._state.adding:
-            refuse_twin(Product.objects.all(), "slug", self.slug)
+            refuse_duplicate_name(Product.objects.all(), "slug", self.slug)
         for name in ("fn_cost", "fp_cost", "review_cost"):
             if not math.isfinite(getattr(self, name)):
                 raise ValidationError({name: "A cost is a finite number."})
@@ -203,9 +203,9 @@ class Product(PromotionPolicy):
         return Costs(fn=self.fn_cost, fp=self.fp_cost, review=self.review_cost)
 
     @property
-    def promise(self) -> EscapePromise:
+    def escape_guarantee(self) -> EscapeRateGuarantee:
         """What the product promises of the parts that pass with nobody looking."""
-        return EscapePromise(rate=self.escape_promise, confidence=self.escape_confidence)
+        return EscapeRateGuarantee(rate=self.escape_promise, confidence=self.escape_confidence)
 
     def train_config(self) -> TrainConfig:
         """The config its next training run starts with."""
@@ -215,7 +215,7 @@ class Product(PromotionPolicy):
         return TrainConfig.from_json({**backbone, **self.training_settings, **line})
 
 
-def refuse_twin(rows: models.QuerySet[Any], field: str, name: str) -> None:
+def refuse_duplicate_name(rows: models.QuerySet[Any], field: str, name: str) -> None:
     """Refuse a new name that differs from another by capitals alone: people and stations would mix them up. Raises
     ValidationError."""
     others = rows.filter(**{f"{field}__iexact": name}).exclude(**{field: name})

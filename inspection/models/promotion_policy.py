@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from inspection.validators import validate_inner_share
 from mltasks.models.model_fields import share_constraint, share_field
 
-HOLDOUT_SHARE = 0.2
+DEFAULT_HOLDOUT_SHARE = 0.2
 GATE_FIELDS = (
     "gate_labels",
     "gate_recall",
@@ -25,7 +25,7 @@ GATE_FIELDS = (
     "gate_second_person",
 )
 # For the record of changes.
-FIELDS = ("holdout_share", *GATE_FIELDS, "promote_nightly")
+PROMOTION_FIELDS = ("holdout_share", *GATE_FIELDS, "promote_nightly")
 
 
 class PromotionPolicy(models.Model):
@@ -33,7 +33,7 @@ class PromotionPolicy(models.Model):
 
     holdout_share = share_field(
         _("share of labels that are locked"),
-        default=HOLDOUT_SHARE,
+        default=DEFAULT_HOLDOUT_SHARE,
         help_text=_(
             "Drawn by part from the hundredth label on: no version learns from them, each is measured on them."
         ),

@@ -31,17 +31,17 @@ class RemovedParts(models.Model):
         return f"{self.number} {self.verdict} of {self.day}"
 
 
-def count_removed(product: int, verdict: Verdict, received: Iterable[datetime]) -> None:
+def record_removed_parts(product_id: int, verdict: Verdict, received_at: Iterable[datetime]) -> None:
     """Note that parts which came at these times are removed now."""
-    days: Counter[date] = Counter(timezone.localdate(moment) for moment in received)
+    days: Counter[date] = Counter(timezone.localdate(moment) for moment in received_at)
     with connection.cursor() as cursor:
         # In the order of days, so that two that remove at once never wait in a ring.
         for day, number in sorted(days.items()):
-            cursor.execute(_ADD, [product, day, verdict, number])
+            cursor.execute(_UPSERT_SQL, [product_id, day, verdict, number])
 
 
 # The ORM's upsert can't add to what is there.
-_ADD = """
+_UPSERT_SQL = """
     INSERT INTO inspection_removedparts AS counted (product_id, day, verdict, number) VALUES (%s, %s, %s, %s)
     ON CONFLICT (product_id, day, verdict) DO UPDATE SET number = counted.number + EXCLUDED.number
 """

@@ -17,15 +17,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models.choices import Verdict
-from mltasks.models import LeasedRun, LeasedRunQuerySet
+from mltasks.models import Run, RunQuerySet
 from mltasks.models.model_fields import optional_user_field, share_constraint
-from mltasks.models.runs import UNFINISHED
+from mltasks.models.runs import UNFINISHED_STATES
 
 
 class RescoreQuerySet(models.QuerySet["Rescore"]):
     """Sets of rescores in domain words."""
 
-    def live(self) -> Self:
+    def by_challengers(self) -> Self:
         """Those of challengers, made beside the champion's verdict."""
         return self.filter(source=Rescore.Source.SHADOW)
 
@@ -63,19 +63,19 @@ class Rescore(models.Model):
         return f"{self.version} on {self.inspection_id}: {self.verdict}"
 
 
-class ReplayQuerySet(LeasedRunQuerySet["Replay"]):
+class ReplayQuerySet(RunQuerySet["Replay"]):
     """Sets of replays in domain words."""
 
-    def over(self, champion_id: int | None) -> Self:
+    def beside_champion(self, champion_id: int | None) -> Self:
         """Finished ones of history beside this champion."""
-        return self.filter(state=LeasedRun.State.SUCCEEDED, scope=Replay.Scope.HISTORY, champion_id=champion_id)
+        return self.filter(state=Run.State.SUCCEEDED, scope=Replay.Scope.HISTORY, champion_id=champion_id)
 
-    def light(self) -> Self:
+    def without_large_fields(self) -> Self:
         """Without what only the run itself needs: its list of parts and its log."""
         return self.defer("parts", "log", "epochs")
 
 
-class Replay(LeasedRun):
+class Replay(Run):
     """A candidate scores a stretch of the line's history again, beside the champion: what would have been otherwise.
 
     ``config`` has the ``days`` and the ``most`` parts that were asked for. ``figures`` are what came of it, by the
@@ -88,7 +88,7 @@ class Replay(LeasedRun):
 
     COMMAND = "execute_replay"
     TASK = "inspection.tasks.execute_replay"
-    WORK = "replay"
+    ACTIVITY = "replay"
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="replays")
     candidate = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="replays")
@@ -107,7 +107,7 @@ class Replay(LeasedRun):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["candidate"], condition=Q(state__in=UNFINISHED), name="one_replay_of_a_version_at_a_time"
+                fields=["candidate"], condition=Q(state__in=UNFINISHED_STATES), name="one_replay_of_a_version_at_a_time"
             ),
             models.CheckConstraint(
                 condition=Q(champion__isnull=True) | ~Q(candidate=F("champion")), name="replay_has_two_versions"
@@ -126,7 +126,7 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         """Those whose version scores live parts now."""
         return self.filter(ended_at__isnull=True)
 
-    def free(self) -> Self:
+    def unleased(self) -> Self:
         """Those of the running ones that no worker scores for, by the database's clock."""
         return self.running().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
 

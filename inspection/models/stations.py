@@ -6,9 +6,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
-from inspection.models.products import Product, refuse_twin
+from inspection.models.products import Product, refuse_duplicate_name
 from inspection.validators import validate_roi
-from mltasks.vision.data.bit_depths import DEPTHS
+from mltasks.vision.data.bit_depths import CAMERA_DEPTHS
 
 
 class Station(models.Model):
@@ -27,7 +27,7 @@ class Station(models.Model):
         _("bit depth"),
         null=True,
         blank=True,
-        choices=[(depth, str(depth)) for depth in DEPTHS],
+        choices=[(depth, str(depth)) for depth in CAMERA_DEPTHS],
         help_text=_(
             "Bits that the camera uses of 16-bit values, where its files do not state them. Empty: settled by the "
             "images. Changes count from the next image on."
@@ -51,7 +51,7 @@ class Station(models.Model):
         """Refuse a twin by its name."""
         super().clean()
         if self._state.adding and self.product_id:
-            refuse_twin(Station.objects.filter(product=self.product_id), "name", self.name)
+            refuse_duplicate_name(Station.objects.filter(product=self.product_id), "name", self.name)
 
 
 class StationKey(AbstractAPIKey):

@@ -10,22 +10,22 @@ from inspection.models import Product
 from inspection.products.routing import RoutingPolicy
 from mltasks.models import ModelVersion
 from mltasks.vision.serving.escape_guarantee import EscapeCurve
-from mltasks.vision.serving.thresholds import Bands, cost_bands, promised_bands
+from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
 
 
-def policy_of(product: Product, version: ModelVersion | None) -> RoutingPolicy:
+def routing_policy(product: Product, version: ModelVersion | None) -> RoutingPolicy:
     """How the product's parts are routed when this version scores them. Takes microseconds."""
-    return RoutingPolicy(bands_of(product, version), product.audit_share, product.fail_audit_share)
+    return RoutingPolicy(product_bands(product, version), product.audit_share, product.fail_audit_share)
 
 
-def bands_of(product: Product, version: ModelVersion | None) -> Bands:
+def product_bands(product: Product, version: ModelVersion | None) -> Bands:
     """Where PASS ends and FAIL begins. Without a version, or with one that was made before escape curves were, by the
     costs alone."""
     if version is None:
         return cost_bands(product.costs)
     bands = cost_bands(product.costs, product.defect_rate, labeled_rate(version.meta))
     curve = escape_curve(version.meta)
-    return bands if curve is None else promised_bands(bands, curve, product.promise)
+    return bands if curve is None else guaranteed_bands(bands, curve, product.escape_guarantee)
 
 
 def escape_curve(meta: Mapping[str, Any]) -> EscapeCurve | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 
-def lot(key: bytes) -> float:
+def hash_uniform(key: bytes) -> float:
     """A number in [0, 1) that follows from the key alone; keys of different purposes begin with different words."""
     digest = hashlib.sha256(key).digest()
     # 53 bits are what a float holds exactly; more would round up to 1.

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
-from inspection.products.hash_sampling import lot
+from inspection.products.hash_sampling import hash_uniform
 from mltasks.vision.serving.thresholds import Bands, cost_bands
 from mltasks.vision.types import Costs, Scores
 
 VerdictName = Literal["PASS", "FAIL", "REVIEW"]
-LabelName = Literal["PASS", "FAIL"]
+ModelVerdictName = Literal["PASS", "FAIL"]
 ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_failed", "audit_sample", "damaged_image"]
 
 
@@ -32,61 +32,62 @@ class Decision:
     chance (0 to 1) that one is asked of such a part: what its label must be weighed by."""
 
     verdict: VerdictName
-    label: LabelName | None
+    model_verdict: ModelVerdictName | None
     reasons: tuple[ReasonName, ...] = ()
-    inclusion: float = 1.0
+    inclusion_probability: float = 1.0
 
 
 NO_MODEL = Decision("REVIEW", None, ("no_model",))
 SCORING_FAILED = Decision("REVIEW", None, ("scoring_failed",))
-DAMAGED: tuple[ReasonName, ...] = ("damaged_image",)
+DAMAGED_IMAGE: tuple[ReasonName, ...] = ("damaged_image",)
 
 
-def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_draw: float, damaged: bool = False) -> Decision:
+def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, damaged: bool = False) -> Decision:
     """Route one part by the bands its product has now.
 
     A person is asked inside the review band, when a novelty detector is over its threshold, however sure the classifier
-    is, when the image file is ``damaged``, and for sure verdicts whose ``audit_draw`` in [0, 1) lies below their audit
+    is, when the image file is ``damaged``, and for sure verdicts whose ``audit_sample_value`` in [0, 1) lies below
+    their audit
     share. Without scores there was no model. Raises ValueError for scores that are no numbers: NaN compares as a sure
     pass.
     """
     if scores is None:
         return no_model(damaged=damaged)
-    _check(scores)
-    label: LabelName = "FAIL" if policy.bands.fails(scores.defect_probability) else "PASS"
-    if doubts := _doubts(scores, policy) + (DAMAGED if damaged else ()):
+    _check_scores(scores)
+    label: ModelVerdictName = "FAIL" if policy.bands.predicts_fail(scores.defect_probability) else "PASS"
+    if doubts := _review_reasons(scores, policy) + (DAMAGED_IMAGE if damaged else ()):
         return Decision("REVIEW", label, doubts)
     share = policy.audit_share if label == "PASS" else policy.fail_audit_share
-    if audit_draw < share:
+    if audit_value < share:
         return Decision("REVIEW", label, ("audit_sample",), share)
     return Decision(label, label, (), share)
 
 
 def no_model(*, damaged: bool = False) -> Decision:
     """Return the decision on a part that no version scored."""
-    return replace(NO_MODEL, reasons=NO_MODEL.reasons + DAMAGED) if damaged else NO_MODEL
+    return replace(NO_MODEL, reasons=NO_MODEL.reasons + DAMAGED_IMAGE) if damaged else NO_MODEL
 
 
-def audit_draw(inspection_id: UUID) -> float:
+def audit_sample_value(inspection_id: UUID) -> float:
     """A number in [0, 1) that follows from the inspection's id alone: a second scoring draws the same lot."""
-    return lot(b"audit:" + inspection_id.bytes)
+    return hash_uniform(b"audit:" + inspection_id.bytes)
 
 
-def shadow_draw(inspection_id: UUID) -> float:
+def shadow_sample_value(inspection_id: UUID) -> float:
     """A number in [0, 1) for whether a challenger scores the part, which has nothing to do with its audit."""
-    return lot(b"shadow:" + inspection_id.bytes)
+    return hash_uniform(b"shadow:" + inspection_id.bytes)
 
 
-def _doubts(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:
+def _review_reasons(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, ...]:
     doubts: list[ReasonName] = []
-    if policy.bands.doubts(scores.defect_probability):
+    if policy.bands.needs_review(scores.defect_probability):
         doubts.append("low_confidence")
     if scores.novel_defect_suspected:
         doubts.append("novel_anomaly")
     return tuple(doubts)
 
 
-def _check(scores: Scores) -> None:
+def _check_scores(scores: Scores) -> None:
     numbers = (scores.defect_probability, scores.reconstruction_error, scores.anomaly_threshold, scores.novelty)
     if not all(math.isfinite(number) for number in numbers) or not 0 <= scores.defect_probability <= 1:
         raise ValueError(f"A part can't be routed by these scores: {scores}")

@@ -9,17 +9,17 @@ from django.db import transaction
 from django.db.models import Max
 
 from inspection.models import Product, Station
-from mltasks.vision.data.bit_depths import SettleBitDepth
+from mltasks.vision.data.bit_depths import ResolveBitDepth
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class StationBitDepth:
-    """Bit depth for one image of a station; ``before`` is the station's narrower one that the image widened."""
+    """Bit depth for one image of a station; ``previous_depth`` is the station's narrower one that the image widened."""
 
     station: Station
-    before: int | None = None
+    previous_depth: int | None = None
 
     def __call__(self, needed: int) -> int:
         """Return the station's bit depth, set or widened first where the image needs more.
@@ -36,12 +36,12 @@ class StationBitDepth:
             locked.bit_depth = needed
             locked.save(update_fields=["bit_depth"])
         if earlier is not None:
-            self.before = earlier
+            self.previous_depth = earlier
             logger.warning("Station %s: an image widened the bit depth from %d to %d.", self.station, earlier, needed)
         return needed
 
 
-def product_bit_depth(product: Product) -> SettleBitDepth:
+def product_bit_depth(product: Product) -> ResolveBitDepth:
     """Return the depth for images that come from no station: the widest of the product's stations, or more."""
 
     def settle(needed: int) -> int:
@@ -51,7 +51,7 @@ def product_bit_depth(product: Product) -> SettleBitDepth:
     return settle
 
 
-def widened(before: int, after: int) -> str:
+def widening_warning(before: int, after: int) -> str:
     """Return the warning about a widened bit depth, for the sender."""
     return (
         f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "

@@ -21,18 +21,18 @@ def create_station(
     try:
         with transaction.atomic():
             station.save()
-            return station, new_key(station)
+            return station, issue_key(station)
     except IntegrityError as error:
         raise ValidationError({"name": f"There is a station {name!r} already."}) from error
 
 
-def new_key(station: Station) -> str:
+def issue_key(station: Station) -> str:
     """Issue another key; older ones stay valid until they are revoked, so that a camera can change over."""
     _, key = StationKey.objects.create_key(station=station, name=str(station)[:50])
     return str(key)
 
 
-def revoke(key: StationKey) -> None:
+def revoke_key(key: StationKey) -> None:
     """Make a key useless at once and for ever."""
     key.revoked = True
     key.save(update_fields=["revoked"])

@@ -16,27 +16,27 @@ from mltasks.registry import registry
 logger = logging.getLogger(__name__)
 
 
-def sweep() -> tuple[list[Replay], list[Promotion]]:
+def run() -> tuple[list[Replay], list[Promotion]]:
     """Start the replays that are missing and promote what may promote itself. Any number may sweep at once; one
     product's trouble costs no other's."""
     started, promoted = [], []
     for product in Product.objects.select_related("registered_model"):
         try:
-            started += start_missing(product)
-            promoted += promote_by_itself(product)
+            started += start_missing_replay(product)
+            promoted += auto_promote(product)
         except Exception:
             logger.exception("The newest version of %s could not be looked at", product)
     return started, promoted
 
 
-def start_missing(product: Product) -> list[Replay]:
+def start_missing_replay(product: Product) -> list[Replay]:
     """Queue the replay that the product's newest version lacks, if there is a part to replay.
 
     A candidate is replayed over the line's history, the locked holdout included, beside the present champion. Where
     there is no champion to hold it against, the locked holdout alone is scored.
     """
-    version = _newest(product)
-    scope = _missing(product, version) if version else None
+    version = _newest_version(product)
+    scope = _missing_replay_scope(product, version) if version else None
     try:
         return [replay.start(version, scope=scope)] if version and scope else []
     except ReplayRefused as refused:
@@ -44,13 +44,13 @@ def start_missing(product: Product) -> list[Replay]:
         return []
 
 
-def promote_by_itself(product: Product) -> list[Promotion]:
+def auto_promote(product: Product) -> list[Promotion]:
     """Promote the newest version where a night's training made it, the policy allows it, and the gate is open."""
-    version = _newest(product)
+    version = _newest_version(product)
     if not product.promote_nightly or version is None or version.state != ModelVersion.State.CANDIDATE:
         return []
     champion = registry.champion(version.model)
-    if version.run.trigger != TrainingRun.Trigger.NIGHTLY or (champion and not replay.latest(version, champion)):
+    if version.run.trigger != TrainingRun.Trigger.NIGHTLY or (champion and not replay.latest_replay(version, champion)):
         return []
     over = champion.number if champion else 0
     why = _("The night's version, promoted by itself: all that the policy asks holds.")
@@ -61,14 +61,14 @@ def promote_by_itself(product: Product) -> list[Promotion]:
         return []
 
 
-def _newest(product: Product) -> ModelVersion | None:
+def _newest_version(product: Product) -> ModelVersion | None:
     of_product = ModelVersion.objects.filter(model=product.registered_model_id)
     return of_product.select_related("model", "run__snapshot").order_by("-number").first()
 
 
-def _missing(product: Product, version: ModelVersion) -> Replay.Scope | None:
+def _missing_replay_scope(product: Product, version: ModelVersion) -> Replay.Scope | None:
     champion = registry.champion(version.model)
     if champion and version.state == ModelVersion.State.CANDIDATE:
         beside = version.replays.filter(scope=Replay.Scope.HISTORY, champion=champion)
         return None if beside.exists() else Replay.Scope.HISTORY
-    return Replay.Scope.HOLDOUT if not version.replays.exists() and replay.locked(product).exists() else None
+    return Replay.Scope.HOLDOUT if not version.replays.exists() and replay.locked_holdout(product).exists() else None

@@ -11,23 +11,23 @@ from mltasks.models import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class HoldoutResult:
     """A version with its figures there (as ``replay_metrics`` has them), how many parts it was measured on, and
     when."""
 
     version: ModelVersion
     figures: dict[str, Any]
-    parts: int
-    at: datetime | None
+    part_count: int
+    measured_at: datetime | None
 
 
-def table(product: Product) -> list[Measured]:
+def load_holdout_results(product: Product) -> list[HoldoutResult]:
     """The measured versions, the newest first. Parts that a version learned from before they were locked are none of
     its own, so the numbers of parts differ."""
-    done = Replay.objects.filter(product=product, state=Replay.State.SUCCEEDED).light()
+    done = Replay.objects.filter(product=product, state=Replay.State.SUCCEEDED).without_large_fields()
     newest = done.order_by("candidate_id", "-finished_at").distinct("candidate_id").select_related("candidate__model")
     found = [
-        Measured(one.candidate, figures, figures["n"], one.finished_at)
+        HoldoutResult(one.candidate, figures, figures["n"], one.finished_at)
         for one in newest
         if (figures := one.figures["holdout"]["candidate"])
     ]

@@ -12,32 +12,32 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Product, Replay
 from inspection.replay import replay, replay_figures
-from inspection.replay.sample_size import too_few
+from inspection.replay.sample_size import too_few_text
 from mltasks.models import ModelVersion
-from mltasks.registry.gate import Line
-from mltasks.reports.figure_comparison import clearly_worse
+from mltasks.registry.gate import GateLine
+from mltasks.reports.figure_comparison import is_clearly_worse
 from mltasks.reports.report_text import percent
-from mltasks.reports.version_report import Reading
+from mltasks.reports.version_report import VersionReport
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ReplayComparison:
     """A version that may take a champion's place, and the newest finished replay of it beside that champion."""
 
     product: Product
     version: ModelVersion
     champion: ModelVersion
-    done: Replay | None
+    replay: Replay | None
 
     @property
-    def parts(self) -> int:
+    def evidence_parts(self) -> int:
         """Judged parts of the replay; 0 without one."""
-        return replay_figures.judged_parts(self.done.figures) if self.done else 0
+        return replay_figures.evidence_part_count(self.replay.figures) if self.replay else 0
 
     @property
-    def enough(self) -> bool:
+    def has_enough_evidence(self) -> bool:
         """True if the replay has enough judged parts for a comparison."""
-        return self.done is not None and replay_figures.is_judged(self.done.figures)
+        return self.replay is not None and replay_figures.has_enough_evidence(self.replay.figures)
 
     @property
     def command(self) -> str:
@@ -45,7 +45,7 @@ class Comparison:
         return f"manage.py replay {self.product.slug} {self.version.number}"
 
 
-def lines(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[Line]:
+def replay_gate_lines(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[GateLine]:
     """Return the lines replay, champion_recall, cost and escapes; of the first champion nothing of this is asked."""
     asked = {
         "replay": (_("Replay"), product.gate_replay),
@@ -55,58 +55,60 @@ def lines(product: Product, version: ModelVersion, champion: ModelVersion | None
     }
     if champion is None:
         words = _("There is no champion yet to compare it with.")
-        return [Line(name, title, False, None, words) for name, (title, _asked) in asked.items()]
-    pair = Comparison(product, version, champion, replay.latest(version, champion))
-    answers = [_replay(pair), _recall(pair), _cost(pair), _escapes(pair)]
-    return [Line(name, *of_line, *answer) for (name, of_line), answer in zip(asked.items(), answers, strict=True)]
+        return [GateLine(name, title, False, None, words) for name, (title, _asked) in asked.items()]
+    pair = ReplayComparison(product, version, champion, replay.latest_replay(version, champion))
+    answers = [_replay_result(pair), _recall_result(pair), _cost_result(pair), _escapes_result(pair)]
+    return [GateLine(name, *of_line, *answer) for (name, of_line), answer in zip(asked.items(), answers, strict=True)]
 
 
-Answer = tuple[bool | None, str]
+LineResult = tuple[bool | None, str]
 
 
-def _replay(pair: Comparison) -> Answer:
-    if pair.done is None:
+def _replay_result(pair: ReplayComparison) -> LineResult:
+    if pair.replay is None:
         words = _("No part of the line's history was scored by it beside version {number}.")
         return False, f"{words.format(number=pair.champion.number)} {_what_to_do(pair)}"
     words = _("{count} parts of the line were scored by it beside version {number}.")
-    return True, words.format(count=pair.done.figures["parts"], number=pair.champion.number)
+    return True, words.format(count=pair.replay.figures["parts"], number=pair.champion.number)
 
 
-def _what_to_do(pair: Comparison) -> str:
-    newest = pair.version.replays.light().order_by("-created_at").first()
+def _what_to_do(pair: ReplayComparison) -> str:
+    newest = pair.version.replays.without_large_fields().order_by("-created_at").first()
     if newest and not newest.finished:
         return _("Its replay is under way, {share} done: wait for its end.").format(share=f"{newest.progress:.0%}")
-    if not replay.is_possible(pair.product):
+    if not replay.has_parts_to_replay(pair.product):
         words = _(
             "There is nothing to replay yet: the line sent no part in the last {days} days, and no label is locked. "
             "Send parts by a station, then replay it first: {command}."
         )
-        return words.format(days=replay.DAYS, command=pair.command)
+        return words.format(days=replay.DEFAULT_DAYS, command=pair.command)
     return _("Replay it first, on its Replay page or by the command: {command}.").format(command=pair.command)
 
 
-def _recall(pair: Comparison) -> Answer:
-    if pair.done is None or not pair.enough:
-        worse = _reported(pair, "recall", more_is_better=True)
-        return (False, worse) if worse else (None, _too_few(pair))
-    if pair.done.figures.get("defective") == 0:
-        return None, _("None of the {parts} judged parts is defective: label defective ones.").format(parts=pair.parts)
-    gained = pair.done.figures["gained"]
+def _recall_result(pair: ReplayComparison) -> LineResult:
+    if pair.replay is None or not pair.has_enough_evidence:
+        worse = _worse_by_report(pair, "recall", more_is_better=True)
+        return (False, worse) if worse else (None, _too_few_text(pair))
+    if pair.replay.figures.get("defective") == 0:
+        return None, _("None of the {parts} judged parts is defective: label defective ones.").format(
+            parts=pair.evidence_parts
+        )
+    gained = pair.replay.figures["gained"]
     new, caught = gained["new_escapes"], gained["caught_escapes"]
     words = _(
         "Of {parts} judged parts it passes {new} defective ones that version {number} did not pass, and does not pass "
         "{caught} that version {number} passed"
-    ).format(parts=pair.parts, new=new, caught=caught, number=pair.champion.number)
+    ).format(parts=pair.evidence_parts, new=new, caught=caught, number=pair.champion.number)
     if new > caught:
         return False, _("{count} more defective parts pass. {words}.").format(count=new - caught, words=words)
     return True, f"{words}."
 
 
-def _cost(pair: Comparison) -> Answer:
-    cost = replay_figures.cost(pair.done.figures) if pair.done else None
+def _cost_result(pair: ReplayComparison) -> LineResult:
+    cost = replay_figures.replay_cost(pair.replay.figures) if pair.replay else None
     if cost is None or not cost.champion or not cost.difference:
-        worse = _reported(pair, "cost_per_1000", more_is_better=False)
-        return (False, worse) if worse else (None, _too_few(pair))
+        worse = _worse_by_report(pair, "cost_per_1000", more_is_better=False)
+        return (False, worse) if worse else (None, _too_few_text(pair))
     words = _("1000 parts cost {ours}, by version {number} {theirs}: {gap} ({low} to {high}), {how}.").format(
         ours=f"{cost.candidate['value']:.0f}",
         number=pair.champion.number,
@@ -119,33 +121,33 @@ def _cost(pair: Comparison) -> Answer:
     return cost.difference["value"] <= 0, words
 
 
-def _escapes(pair: Comparison) -> Answer:
-    if pair.done is None:
+def _escapes_result(pair: ReplayComparison) -> LineResult:
+    if pair.replay is None:
         return None, _("Not known before a replay.")
-    new, most = pair.done.figures["gained"]["new_escapes"], pair.product.gate_escapes
+    new, most = pair.replay.figures["gained"]["new_escapes"], pair.product.gate_escapes
     words = _("Of {count} judged parts it passes {new} defective ones that version {number} did not pass.")
     if most is not None:
         words = _(
             "Of {count} judged parts it passes {new} defective ones that version {number} did not pass; {most} may be."
         )
-    text = words.format(count=pair.parts, new=new, number=pair.champion.number, most=most)
+    text = words.format(count=pair.evidence_parts, new=new, number=pair.champion.number, most=most)
     # An escape that is there is there, however few the parts.
     if new > (most or 0):
         return False, text
-    return (True, text) if pair.enough else (None, _too_few(pair))
+    return (True, text) if pair.has_enough_evidence else (None, _too_few_text(pair))
 
 
-def _too_few(pair: Comparison) -> str:
-    if pair.done is None:
+def _too_few_text(pair: ReplayComparison) -> str:
+    if pair.replay is None:
         return _("Not known before a replay.")
     words = _("Label parts that arrived after both versions were trained, then replay it again: {command}.")
-    return f"{too_few(pair.parts)} {words.format(command=pair.command)}"
+    return f"{too_few_text(pair.evidence_parts)} {words.format(command=pair.command)}"
 
 
-def _reported(pair: Comparison, name: str, *, more_is_better: bool) -> str:
+def _worse_by_report(pair: ReplayComparison, name: str, *, more_is_better: bool) -> str:
     """Return what the reports say of a figure that is clearly worse than the champion's; empty where none is."""
-    ours, theirs = (Reading(version).metrics.get(name) for version in (pair.version, pair.champion))
-    if not ours or not theirs or not clearly_worse(ours, theirs, more_is_better):
+    ours, theirs = (VersionReport(version).metrics.get(name) for version in (pair.version, pair.champion))
+    if not ours or not theirs or not is_clearly_worse(ours, theirs, more_is_better):
         return ""
     gap = ours["value"] - theirs["value"]
     if name == "cost_per_1000":

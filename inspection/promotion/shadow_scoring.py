@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from inspection.models import Challenge, Inspection, InspectionQuerySet, Product, Rescore
-from inspection.products.routing import shadow_draw
+from inspection.products.routing import shadow_sample_value
 from inspection.replay import rescoring
 from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
@@ -27,18 +27,18 @@ from mltasks.vision.serving.bundle import BundleCorrupt
 logger = logging.getLogger(__name__)
 
 # One look of the worker ends some time; the next goes on.
-BATCH, LONGEST = rescoring.BATCH, 60.0  # parts, seconds
+BATCH_SIZE, MAX_SECONDS = rescoring.BATCH_SIZE, 60.0  # parts, seconds
 # Longer than a look with its last batch; one that was killed delays the next by this much.
-LEASE = timedelta(seconds=120)
+LEASE_DURATION = timedelta(seconds=120)
 # What a worker that was away for long leaves out: a challenger is about the line as it is now.
-OLDEST = timedelta(days=1)
+MAX_AGE = timedelta(days=1)
 
 
 class ChallengeRefused(Refusal):
     """The version can't be challenger now."""
 
 
-def challenge(version: ModelVersion, *, by: User | None, share: float = 1.0) -> Challenge:
+def start_challenge(version: ModelVersion, *, by: User | None, share: float = 1.0) -> Challenge:
     """Let a version score live parts beside the champion, all or a share of them, from now on. Raises ChallengeRefused,
     in words for people."""
     if not 0 < share <= 1:
@@ -53,24 +53,24 @@ def challenge(version: ModelVersion, *, by: User | None, share: float = 1.0) -> 
         raise ChallengeRefused(_("Another version is challenger: end that first.")) from None
 
 
-def end(running: Challenge, *, by: User | None) -> bool:
+def end_challenge(challenge: Challenge, *, by: User | None) -> bool:
     """End a challenge; its scores stay. False when it was over already."""
-    return bool(Challenge.objects.running().filter(pk=running.pk).update(ended_at=Now(), ended_by=by))
+    return bool(Challenge.objects.running().filter(pk=challenge.pk).update(ended_at=Now(), ended_by=by))
 
 
-def sweep() -> int:
+def score_pending_challenges() -> int:
     """Score what challengers have not scored yet, newest first, for a minute at most. Returns how many parts were
     looked at. One challenger's trouble costs no other's."""
-    looked, ends = 0, time.monotonic() + LONGEST
+    looked, ends = 0, time.monotonic() + MAX_SECONDS
     for running in Challenge.objects.running().select_related("version", "product"):
         if running.version.state == ModelVersion.State.CHAMPION:
-            end(running, by=None)  # it was promoted: its word is the verdict now
+            end_challenge(running, by=None)  # it was promoted: its word is the verdict now
             continue
         # The worker looks again before the last look has ended: two would score the same parts.
-        if not Challenge.objects.free().filter(pk=running.pk).update(lease_expires_at=Now() + LEASE):
+        if not Challenge.objects.unleased().filter(pk=running.pk).update(lease_expires_at=Now() + LEASE_DURATION):
             continue
         try:
-            looked += _score(running, ends)
+            looked += _score_challenge(running, ends)
         except BundleCorrupt:
             logger.exception("%s can't go on", running)
         finally:
@@ -78,29 +78,33 @@ def sweep() -> int:
     return looked
 
 
-def _score(running: Challenge, ends: float) -> int:
+def _score_challenge(challenge: Challenge, deadline: float) -> int:
     looked, passed_over = 0, set[UUID]()
-    while time.monotonic() < ends and (keys := _due(running, passed_over)):
-        looked += sum(scored.looked for scored in rescoring.score_parts(running.version, keys, Rescore.Source.SHADOW))
-        passed_over |= set(rescoring.missing(running.version, keys))  # without an image: not asked again in this look
+    while time.monotonic() < deadline and (keys := _next_parts(challenge, passed_over)):
+        looked += sum(
+            scored.attempted for scored in rescoring.score_parts(challenge.version, keys, Rescore.Source.SHADOW)
+        )
+        passed_over |= set(
+            rescoring.unscored_parts(challenge.version, keys)
+        )  # without an image: not asked again in this look
     return looked
 
 
-def _due(running: Challenge, passed_over: set[UUID]) -> list[UUID]:
+def _next_parts(challenge: Challenge, skipped_ids: set[UUID]) -> list[UUID]:
     """The next parts: decided since the challenge began, in its share, and not scored by its version."""
-    waiting = waiting_parts(running).exclude(pk__in=passed_over).order_by("-received_at", "-id")
+    waiting = unscored_live_parts(challenge).exclude(pk__in=skipped_ids).order_by("-received_at", "-id")
     found: list[UUID] = []
     for key in waiting.values_list("pk", flat=True).iterator(chunk_size=500):
-        if shadow_draw(key) < running.share:
+        if shadow_sample_value(key) < challenge.share:
             found.append(key)
-        if len(found) == BATCH:
+        if len(found) == BATCH_SIZE:
             break
     return found
 
 
-def waiting_parts(running: Challenge) -> InspectionQuerySet:
+def unscored_live_parts(challenge: Challenge) -> InspectionQuerySet:
     """Decided parts that the challenger has not scored, those outside its share among them."""
-    theirs = Rescore.objects.filter(inspection=OuterRef("pk"), version=running.version)
-    since = Inspection.objects.filter(product=running.product, received_at__gte=running.created_at)
-    decided = since.filter(state=Inspection.State.DECIDED, received_at__gte=Now() - OLDEST)
-    return decided.exclude(model_version=running.version).filter(~Exists(theirs))
+    theirs = Rescore.objects.filter(inspection=OuterRef("pk"), version=challenge.version)
+    since = Inspection.objects.filter(product=challenge.product, received_at__gte=challenge.created_at)
+    decided = since.filter(state=Inspection.State.DECIDED, received_at__gte=Now() - MAX_AGE)
+    return decided.exclude(model_version=challenge.version).filter(~Exists(theirs))

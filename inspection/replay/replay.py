@@ -25,8 +25,8 @@ from mltasks.runs.execution import Executor, Finish
 from mltasks.runs.lease import WAITING_STAGE, log_line, requeue_or_refuse
 from mltasks.vision.types import Progress, ProgressCallback
 
-DAYS, MOST = 30, 5000
-LONGEST, LARGEST = 3650, 200_000
+DEFAULT_DAYS, DEFAULT_MAX_PARTS = 30, 5000
+MAX_DAYS, MAX_PARTS = 3650, 200_000
 
 
 class ReplayRefused(Refusal):
@@ -37,10 +37,10 @@ def start(
     candidate: ModelVersion,
     *,
     by: User | None = None,
-    days: int = DAYS,
-    most: int = MOST,
+    days: int = DEFAULT_DAYS,
+    most: int = DEFAULT_MAX_PARTS,
     scope: Replay.Scope = Replay.Scope.HISTORY,
-    hint: bool = True,
+    enqueue: bool = True,
 ) -> Replay:
     """Queue a replay of the newest ``most`` decided parts of the last ``days``, the labeled ones before others, and of
     all of the locked holdout. ``hint`` False leaves it to the caller, who executes it at once.
@@ -50,11 +50,11 @@ def start(
     product = Product.objects.select_related("registered_model").get(registered_model=candidate.model_id)
     now = registry.champion(candidate.model)
     champion = now if now and now.pk != candidate.pk else None
-    if not (1 <= days <= LONGEST and 1 <= most <= LARGEST):
+    if not (1 <= days <= MAX_DAYS and 1 <= most <= MAX_PARTS):
         raise ReplayRefused(
-            _("A replay takes 1 to {most} parts of 1 to {days} days.").format(most=LARGEST, days=LONGEST)
+            _("A replay takes 1 to {most} parts of 1 to {days} days.").format(most=MAX_PARTS, days=MAX_DAYS)
         )
-    parts = chosen(product, days, most) if scope == Replay.Scope.HISTORY else [*_holdout(product)]
+    parts = choose_parts(product, days, most) if scope == Replay.Scope.HISTORY else [*_holdout_ids(product)]
     if not parts:
         raise ReplayRefused(_("There is no part to score again: the line sent none in these days, and none is locked."))
     with transaction.atomic():
@@ -73,7 +73,7 @@ def start(
             stage=WAITING_STAGE,
             log=log_line(f"Queued: {len(parts)} parts by {candidate}, beside {champion or 'no champion'}."),
         )
-        if hint:
+        if enqueue:
             dispatch.enqueue_on_commit(replay)
     return replay
 
@@ -92,17 +92,17 @@ class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
     def compute(self, run: Replay, progress: ProgressCallback) -> replay_metrics.Figures:
         """Score what is not scored yet; no failure discards a score. Raises BundleCorrupt."""
         versions = [run.candidate, *([run.champion] if run.champion else [])]
-        todo = [(version, rescoring.missing(version, run.parts)) for version in versions]
+        todo = [(version, rescoring.unscored_parts(version, run.parts)) for version in versions]
         whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
         known = len(run.parts) * len(versions) - whole
         progress(Progress(0.0, f"{whole} scores to make, {known} known: loading the versions"))
         for version, keys in todo:
             for scored in rescoring.score_parts(version, keys):
-                done += scored.looked
-                unread += scored.unread
+                done += scored.attempted
+                unread += scored.unreadable
                 progress(Progress(0.98 * done / whole, f"Scoring by version {version.number}"))
         progress(Progress(0.98, "Holding them against one another"))
-        return replay_metrics.of(run, unread=unread)
+        return replay_metrics.compute(run, unread=unread)
 
     def record(self, run: Replay, computed: replay_metrics.Figures, finish: Finish) -> Replay:
         """Write the figures."""
@@ -114,34 +114,34 @@ class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
         return str(result.figures["parts"])
 
 
-def chosen(product: Product, days: int, most: int) -> list[UUID]:
+def choose_parts(product: Product, days: int, most: int) -> list[UUID]:
     """The parts of a replay of history: ids, each once."""
-    newest = _decided(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
+    newest = _decided_parts(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
     labeled = list(newest.filter(person_says__isnull=False)[:most])
     others = newest.filter(person_says__isnull=True)[: most - len(labeled)]
-    return list(dict.fromkeys([*labeled, *others, *_holdout(product)]))
+    return list(dict.fromkeys([*labeled, *others, *_holdout_ids(product)]))
 
 
-def is_possible(product: Product) -> bool:
+def has_parts_to_replay(product: Product) -> bool:
     """Return True if a replay of history would find a part."""
-    return _decided(product, DAYS).exists() or locked(product).exists()
+    return _decided_parts(product, DEFAULT_DAYS).exists() or locked_holdout(product).exists()
 
 
-def _decided(product: Product, days: int) -> InspectionQuerySet:
+def _decided_parts(product: Product, days: int) -> InspectionQuerySet:
     since = timezone.now() - timedelta(days=days)
     return Inspection.objects.filter(product=product, state=Inspection.State.DECIDED, received_at__gte=since)
 
 
-def _holdout(product: Product) -> Iterator[UUID]:
-    yield from locked(product).order_by("-received_at", "-id").values_list("pk", flat=True)
+def _holdout_ids(product: Product) -> Iterator[UUID]:
+    yield from locked_holdout(product).order_by("-received_at", "-id").values_list("pk", flat=True)
 
 
-def locked(product: Product) -> InspectionQuerySet:
+def locked_holdout(product: Product) -> InspectionQuerySet:
     """The labeled parts that no version learns from."""
     return Inspection.objects.filter(product=product, holdout=True, person_says__isnull=False)
 
 
-def latest(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:
+def latest_replay(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:
     """The newest finished replay of history beside this champion."""
-    over = Replay.objects.over(champion.pk if champion else None).filter(candidate=candidate)
-    return over.light().order_by("-finished_at").first()
+    over = Replay.objects.beside_champion(champion.pk if champion else None).filter(candidate=candidate)
+    return over.without_large_fields().order_by("-finished_at").first()

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inspection.replay.sample_size import MIN_PARTS, is_enough
+from inspection.replay.sample_size import MIN_PARTS, has_enough_parts
 
 Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ReplayCost:
     """Cost of 1000 parts as estimates by the candidate and, beside a champion, by it and the difference of the two.
 
     ``corrected`` is True where parts are weighted by one over their chance to be labeled: then it is the line's cost.
@@ -27,21 +27,21 @@ class Cost:
     corrected: bool
 
 
-def judged_parts(figures: Figures) -> int:
+def evidence_part_count(figures: Figures) -> int:
     """Return the number of labeled parts that neither version learned from, several images of one part counted once."""
     return int(figures.get("judged", figures.get("evidence", 0)))
 
 
-def is_judged(figures: Figures) -> bool:
+def has_enough_evidence(figures: Figures) -> bool:
     """Return True if enough judged parts stand behind the comparison of the two versions."""
-    return judged_parts(figures) >= MIN_PARTS
+    return evidence_part_count(figures) >= MIN_PARTS
 
 
-def cost(figures: Figures) -> Cost | None:
+def replay_cost(figures: Figures) -> ReplayCost | None:
     """Return the line's cost, or the cost as counted where too few labeled parts came by chance; None for too few."""
     for name in ("corrected", "counted"):
         estimates = figures.get("cost", {}).get(name, {})
-        if is_enough(estimates.get("candidate")):
+        if has_enough_parts(estimates.get("candidate")):
             pair = estimates.get("champion"), estimates.get("difference")
-            return Cost(estimates["candidate"], *pair, corrected=name == "corrected")
+            return ReplayCost(estimates["candidate"], *pair, corrected=name == "corrected")
     return None

@@ -13,106 +13,106 @@ from typing import Any
 
 from inspection.models import Inspection, Replay, Verdict
 from inspection.replay import scored_parts
-from inspection.replay.scored_parts import Judged, Word
+from inspection.replay.scored_parts import ModelVerdict, ScoredPart
 from mltasks.vision.stats.intervals import Estimate, proportion
 from mltasks.vision.stats.paired_tests import mcnemar
 from mltasks.vision.stats.weighted_estimates import mean_difference, weighted_proportion
 from mltasks.vision.types import Costs
 
 Figures = dict[str, Any]
-SHEET = 240  # parts that the contact sheet can show
+MAX_CHANGED_VERDICTS = 240  # parts that the contact sheet can show
 
 
-def of(replay: Replay, *, unread: int = 0) -> Figures:
+def compute(replay: Replay, *, unread: int = 0) -> Figures:
     """All figures of a replay whose parts are scored, as JSON."""
-    judged = scored_parts.of(replay)
-    evidence = [one for one in judged if one.person and not one.learned]
+    judged = scored_parts.load_scored_parts(replay)
+    evidence = [one for one in judged if one.human_verdict and not one.trained_on]
     costs = replay.product.costs
     return {
         "parts": len(judged),
         "missing": len(replay.parts) - len(judged),
         "unread": unread,
-        "labeled": sum(one.person is not None for one in judged),
-        "learned": sum(one.person is not None and one.learned for one in judged),
+        "labeled": sum(one.human_verdict is not None for one in judged),
+        "learned": sum(one.human_verdict is not None and one.trained_on for one in judged),
         "evidence": len(evidence),
-        "judged": len({one.part for one in evidence}),
-        "defective": len({one.part for one in evidence if one.defective}),
+        "judged": len({one.part_name for one in evidence}),
+        "defective": len({one.part_name for one in evidence if one.defective}),
         "weighed": sum(one.weight is not None for one in evidence),
         "costs": {"fn": costs.fn, "fp": costs.fp, "review": costs.review},
         "matrix": _matrix(judged),
-        "flips": [str(one.key) for one in _worst_first(judged)[:SHEET]],
-        "gained": _gained(evidence),
-        "cost": _costs(evidence, costs),
-        "paired": _paired(evidence),
+        "flips": [str(one.inspection_id) for one in _changed_worst_first(judged)[:MAX_CHANGED_VERDICTS]],
+        "gained": _error_changes(evidence),
+        "cost": _line_costs(evidence, costs),
+        "paired": _paired_test(evidence),
         "review_load": _review_load(replay, judged),
         "holdout": {
-            "candidate": _holdout(judged, lambda one: one.candidate),
-            "champion": _holdout(judged, lambda one: one.champion),
+            "candidate": _holdout_metrics(judged, lambda one: one.candidate),
+            "champion": _holdout_metrics(judged, lambda one: one.champion),
         },
     }
 
 
-def _matrix(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
+def _matrix(scored: Sequence[ScoredPart]) -> dict[str, dict[str, int]]:
     """How many parts have which verdict by the champion (outer) and by the candidate (inner)."""
-    count = Counter((one.champion.verdict, one.candidate.verdict) for one in judged if one.champion)
+    count = Counter((one.champion.verdict, one.candidate.verdict) for one in scored if one.champion)
     names = [str(verdict) for verdict in (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)]
     return {theirs: {ours: count[theirs, ours] for ours in names} for theirs in names}
 
 
-def _worst_first(judged: Sequence[Judged]) -> list[Judged]:
+def _changed_worst_first(scored: Sequence[ScoredPart]) -> list[ScoredPart]:
     """The parts whose verdict would turn: new escapes first, then passes that nobody has looked at, new false alarms,
     and what would go to people; of each the largest steps first."""
 
-    def key(one: Judged) -> tuple[int, float]:
+    def key(one: ScoredPart) -> tuple[int, float]:
         assert one.champion is not None  # noqa: S101 - for the type checker
-        return _harm(one), -abs(one.candidate.probability - one.champion.probability)
+        return _severity_rank(one), -abs(one.candidate.probability - one.champion.probability)
 
-    return sorted((one for one in judged if one.champion and one.champion.verdict != one.candidate.verdict), key=key)
+    return sorted((one for one in scored if one.champion and one.champion.verdict != one.candidate.verdict), key=key)
 
 
-def _harm(one: Judged) -> int:
-    to = one.candidate.verdict
+def _severity_rank(scored_part: ScoredPart) -> int:
+    to = scored_part.candidate.verdict
     if to == Verdict.PASS:
-        return 0 if one.defective else 1 if one.person is None else 4
+        return 0 if scored_part.defective else 1 if scored_part.human_verdict is None else 4
     if to == Verdict.FAIL:
-        return 2 if one.person == Verdict.PASS else 3 if one.person is None else 6
+        return 2 if scored_part.human_verdict == Verdict.PASS else 3 if scored_part.human_verdict is None else 6
     return 5
 
 
-def _gained(evidence: Sequence[Judged]) -> dict[str, int]:
+def _error_changes(evidence: Sequence[ScoredPart]) -> dict[str, int]:
     """Escapes and false alarms that only one of the two makes; parts, not images."""
     escapes = [one for one in evidence if one.defective]
     good = [one for one in evidence if not one.defective]
     return {
-        "new_escapes": _only(escapes, Verdict.PASS, first=True),
-        "caught_escapes": _only(escapes, Verdict.PASS, first=False),
-        "new_alarms": _only(good, Verdict.FAIL, first=True),
-        "spared_alarms": _only(good, Verdict.FAIL, first=False),
+        "new_escapes": _count_one_sided(escapes, Verdict.PASS, by_candidate=True),
+        "caught_escapes": _count_one_sided(escapes, Verdict.PASS, by_candidate=False),
+        "new_alarms": _count_one_sided(good, Verdict.FAIL, by_candidate=True),
+        "spared_alarms": _count_one_sided(good, Verdict.FAIL, by_candidate=False),
     }
 
 
-def _only(some: Sequence[Judged], verdict: str, *, first: bool) -> int:
+def _count_one_sided(scored: Sequence[ScoredPart], verdict: str, *, by_candidate: bool) -> int:
     found = set()
-    for one in some:
+    for one in scored:
         if one.champion is not None:
             said = one.candidate.verdict == verdict, one.champion.verdict == verdict
-            if said == (first, not first):
-                found.add(one.part)
+            if said == (by_candidate, not by_candidate):
+                found.add(one.part_name)
     return len(found)
 
 
-def _costs(evidence: Sequence[Judged], costs: Costs) -> dict[str, Any]:
+def _line_costs(evidence: Sequence[ScoredPart], costs: Costs) -> dict[str, Any]:
     """Cost of 1000 parts by each, and the candidate's less the champion's: of the line, and as counted."""
     weighed = [one for one in evidence if one.weight is not None]
     found = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
     return {how: {name: estimate.to_json() for name, estimate in estimates.items()} for how, estimates in found.items()}
 
 
-def cost(some: Sequence[Judged], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
+def cost(some: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
     """Return the cost of 1000 parts by the candidate and, if all parts have a verdict of the champion, by the champion
     and the difference of the two."""
-    weights = [one.weight * one.like if weigh and one.weight else 1.0 for one in some]
-    parts, nothing = [one.part for one in some], [0.0] * len(some)
+    weights = [one.weight * one.holdout_weight if weigh and one.weight else 1.0 for one in some]
+    parts, nothing = [one.part_name for one in some], [0.0] * len(some)
     ours = [1000 * one.cost(one.candidate, costs) for one in some]
     theirs = [1000 * one.cost(one.champion, costs) for one in some if one.champion]
     found = {"candidate": mean_difference(ours, nothing, weights, parts)}
@@ -122,18 +122,18 @@ def cost(some: Sequence[Judged], costs: Costs, *, weigh: bool) -> dict[str, Esti
     return found
 
 
-def _paired(evidence: Sequence[Judged]) -> dict[str, Any] | None:
+def _paired_test(evidence: Sequence[ScoredPart]) -> dict[str, Any] | None:
     """Whether the two labels, PASS or FAIL, differ from people's by more than chance."""
     both = [one for one in evidence if one.champion]
     if not both:
         return None
-    ours = [one.candidate.label == one.person for one in both]
-    theirs = [one.champion.label == one.person for one in both if one.champion]
-    found = mcnemar(ours, theirs, [one.part for one in both])
+    ours = [one.candidate.model_verdict == one.human_verdict for one in both]
+    theirs = [one.champion.model_verdict == one.human_verdict for one in both if one.champion]
+    found = mcnemar(ours, theirs, [one.part_name for one in both])
     return {"candidate_only": found.first_only, "champion_only": found.second_only, "n": found.n, "p": found.p_value}
 
 
-def _review_load(replay: Replay, judged: Sequence[Judged]) -> dict[str, Any] | None:
+def _review_load(replay: Replay, scored: Sequence[ScoredPart]) -> dict[str, Any] | None:
     """Parts that people would be asked about on a day, by each; None without any part of the line's own."""
     line = Inspection.objects.filter(pk__in=replay.parts, state=Inspection.State.DECIDED)
     times = list(line.order_by("received_at").values_list("received_at", flat=True))
@@ -147,29 +147,37 @@ def _review_load(replay: Replay, judged: Sequence[Judged]) -> dict[str, Any] | N
     totals = {True: everything.filter(person_says__isnull=False).count()}
     totals[False] = everything.count() - totals[True]
     keys = set(line.values_list("pk", flat=True))
-    of_line = [one for one in judged if one.key in keys]
+    of_line = [one for one in scored if one.inspection_id in keys]
     return {
         "days": days,
         "parts": totals[True] + totals[False],
-        "candidate": _asked(of_line, totals, lambda one: one.candidate) / days,
-        "champion": _asked(of_line, totals, lambda one: one.champion) / days if replay.champion else None,
+        "candidate": _review_count(of_line, totals, lambda one: one.candidate) / days,
+        "champion": _review_count(of_line, totals, lambda one: one.champion) / days if replay.champion else None,
     }
 
 
-def _asked(judged: Sequence[Judged], totals: dict[bool, int], word: Callable[[Judged], Word | None]) -> float:
+def _review_count(
+    scored: Sequence[ScoredPart], totals: dict[bool, int], verdict_of: Callable[[ScoredPart], ModelVerdict | None]
+) -> float:
     """How many of all parts a person would be asked about: labeled and other parts each by the share of those scored.
     Labeled ones go before others into a replay, and are the doubtful ones."""
     asked = 0.0
     for labeled, total in totals.items():
-        words = [word(one) for one in judged if (one.person is not None) is labeled]
+        words = [verdict_of(one) for one in scored if (one.human_verdict is not None) is labeled]
         if words:
             asked += total * sum(said is not None and said.verdict == Verdict.REVIEW for said in words) / len(words)
     return asked
 
 
-def _holdout(judged: Sequence[Judged], word: Callable[[Judged], Word | None]) -> dict[str, Any] | None:
+def _holdout_metrics(
+    scored: Sequence[ScoredPart], verdict_of: Callable[[ScoredPart], ModelVerdict | None]
+) -> dict[str, Any] | None:
     """A version's figures on the locked holdout; None without any part of it."""
-    rows = [(one, said) for one in judged if one.holdout and one.person and not one.learned and (said := word(one))]
+    rows = [
+        (one, said)
+        for one in scored
+        if one.holdout and one.human_verdict and not one.trained_on and (said := verdict_of(one))
+    ]
     if not rows:
         return None
     heaviest = max((one.weight or 0.0 for one, _ in rows), default=0.0)
@@ -181,17 +189,22 @@ def _holdout(judged: Sequence[Judged], word: Callable[[Judged], Word | None]) ->
     ):
         some = [(one, said) for one, said in rows if one.defective is defective]
         hits = [said.verdict == verdict if verdict else said.verdict != Verdict.PASS for _, said in some]
-        found[name] = _both_ways([one for one, _ in some], hits, heaviest)
+        found[name] = _corrected_and_counted([one for one, _ in some], hits, heaviest)
     everything = [one for one, _ in rows]
-    found["review_rate"] = _both_ways(everything, [said.verdict == Verdict.REVIEW for _, said in rows], heaviest)
+    found["review_rate"] = _corrected_and_counted(
+        everything, [said.verdict == Verdict.REVIEW for _, said in rows], heaviest
+    )
     return found
 
 
-def _both_ways(some: Sequence[Judged], hits: Sequence[bool], heaviest: float) -> dict[str, Any]:
+def _corrected_and_counted(scored: Sequence[ScoredPart], hits: Sequence[bool], max_weight: float) -> dict[str, Any]:
     """A share of the line, weighed, and as counted among the labels."""
-    pairs = [(one, hit) for one, hit in zip(some, hits, strict=True) if one.weight]
+    pairs = [(one, hit) for one, hit in zip(scored, hits, strict=True) if one.weight]
     corrected: Estimate = weighted_proportion(
-        [hit for _, hit in pairs], [one.weight or 1.0 for one, _ in pairs], [one.part for one, _ in pairs], heaviest
+        [hit for _, hit in pairs],
+        [one.weight or 1.0 for one, _ in pairs],
+        [one.part_name for one, _ in pairs],
+        max_weight,
     )
-    counted = proportion(hits, [one.part for one in some])
+    counted = proportion(hits, [one.part_name for one in scored])
     return {"corrected": corrected.to_json(), "counted": counted.to_json()}

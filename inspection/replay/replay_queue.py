@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from inspection.models import Replay
 from mltasks.models import TrainingRun
 
-NAMED = 2  # runs that the sentence names
+MAX_NAMED_RUNS = 2  # runs that the sentence names
 
 
-def place(replay: Replay) -> str:
+def queue_position_text(replay: Replay) -> str:
     """Return what goes before a waiting replay, or what a running one gives way to; empty where that is nothing.
 
     Replays have the lowest priority of all workers, so a training that runs goes before each of them.
@@ -24,16 +24,16 @@ def place(replay: Replay) -> str:
         return words.format(runs=names[0]) if names else ""
     if replay.finished:
         return ""
-    names += [_("the replay of {version}").format(version=other.candidate) for other in _earlier(replay)]
+    names += [_("the replay of {version}").format(version=other.candidate) for other in _earlier_replays(replay)]
     if not names:
         return _("First in the queue: a worker takes it within seconds.")
-    runs = ", ".join(names[:NAMED])
-    if more := len(names) - NAMED:
+    runs = ", ".join(names[:MAX_NAMED_RUNS])
+    if more := len(names) - MAX_NAMED_RUNS:
         runs = _("{runs} and {more} more").format(runs=runs, more=more) if more > 0 else runs
     return _("{place} in the queue, behind {runs}.").format(place=ordinal(len(names) + 1), runs=runs)
 
 
-def _earlier(replay: Replay) -> list[Replay]:
+def _earlier_replays(replay: Replay) -> list[Replay]:
     before = Q(state=Replay.State.RUNNING) | Q(pk__lt=replay.pk)
-    others = Replay.objects.unfinished().filter(before).exclude(pk=replay.pk).light()
+    others = Replay.objects.unfinished().filter(before).exclude(pk=replay.pk).without_large_fields()
     return list(others.select_related("candidate__model").order_by("pk"))

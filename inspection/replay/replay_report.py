@@ -13,13 +13,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from inspection.models import Inspection, Replay, Verdict
 from inspection.replay import replay_figures
-from inspection.replay.sample_size import MIN_PARTS, too_few
-from inspection.replay.scored_parts import Word, words
+from inspection.replay.sample_size import MIN_PARTS, too_few_text
+from inspection.replay.scored_parts import ModelVerdict, load_model_verdicts
 from mltasks.reports.rate_names import ESCAPE_RATE_OF_PARTS
 
-SHOWN = 60
-ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
-HOLDOUT: tuple[tuple[str, Promise], ...] = (
+MAX_SHOWN = 60
+VERDICT_ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
+HOLDOUT_METRICS: tuple[tuple[str, Promise], ...] = (
     ("recall", gettext_lazy("Recall: defective parts that do not pass")),
     ("escape_rate", ESCAPE_RATE_OF_PARTS),
     ("false_alarm_rate", gettext_lazy("False alarms: good parts that fail")),
@@ -28,16 +28,16 @@ HOLDOUT: tuple[tuple[str, Promise], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class ChangedVerdict:
     """A part whose verdict would turn, with both versions' words."""
 
     part: Inspection
-    champion: Word
-    candidate: Word
+    champion: ModelVerdict
+    candidate: ModelVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HoldoutRow:
     """A figure of the locked holdout: of the line (corrected) and as counted, by both versions."""
 
     title: str
@@ -45,7 +45,7 @@ class Row:
     champion: dict[str, Any] | None
 
 
-class ReplayReading:
+class ReplayReport:
     """One replay with what its page shows."""
 
     def __init__(self, replay: Replay) -> None:
@@ -58,7 +58,7 @@ class ReplayReading:
         return found
 
     @cached_property
-    def flips(self) -> int:
+    def changed_count(self) -> int:
         """How many verdicts would turn."""
         matrix = self.figures.get("matrix", {})
         return sum(count for theirs, row in matrix.items() for ours, count in row.items() if ours != theirs)
@@ -68,13 +68,13 @@ class ReplayReading:
         """By the champion's verdict: the candidate's, how many parts, and whether that is the same."""
         matrix = self.figures.get("matrix", {})
         return [
-            (str(theirs), [(str(ours), matrix[theirs][ours], ours == theirs) for ours in ORDER])
-            for theirs in ORDER
+            (str(theirs), [(str(ours), matrix[theirs][ours], ours == theirs) for ours in VERDICT_ORDER])
+            for theirs in VERDICT_ORDER
             if theirs in matrix
         ]
 
     @property
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """What a manager reads first."""
         figures, champion = self.figures, self.replay.champion
         if champion is None:
@@ -86,18 +86,21 @@ class ReplayReading:
         turned = ngettext(
             "Of {parts} parts version {number} would have decided {flips} otherwise than version {champion}.",
             "Of {parts} parts version {number} would have decided {flips} otherwise than version {champion}.",
-            self.flips,
+            self.changed_count,
         ).format(
-            parts=figures["parts"], number=self.replay.candidate.number, flips=self.flips, champion=champion.number
+            parts=figures["parts"],
+            number=self.replay.candidate.number,
+            flips=self.changed_count,
+            champion=champion.number,
         )
-        return f"{turned} {self._on_labels()}"
+        return f"{turned} {self._labels_summary()}"
 
-    def _on_labels(self) -> str:
-        gained, count = self.figures["gained"], self.judged
+    def _labels_summary(self) -> str:
+        gained, count = self.figures["gained"], self.evidence_parts
         if not count:
             return _("None of them is labeled and new to both versions, so nothing tells which of the two is right.")
-        if self.too_few:
-            return self.too_few
+        if self.too_few_text:
+            return self.too_few_text
         words = _(
             "On {count} labeled parts that neither has learned from it passes {new} defective ones that the champion "
             "stopped, and stops {caught} that the champion passed."
@@ -105,47 +108,51 @@ class ReplayReading:
         return words.format(count=count, new=gained["new_escapes"], caught=gained["caught_escapes"])
 
     @property
-    def judged(self) -> int:
+    def evidence_parts(self) -> int:
         """Labeled parts that neither version learned from."""
-        return replay_figures.judged_parts(self.figures)
+        return replay_figures.evidence_part_count(self.figures)
 
     @property
-    def too_few(self) -> str:
+    def too_few_text(self) -> str:
         """The sentence in place of figures on too few judged parts; empty where they are enough."""
-        return "" if replay_figures.is_judged(self.figures) else too_few(self.judged)
+        return "" if replay_figures.has_enough_evidence(self.figures) else too_few_text(self.evidence_parts)
 
     @property
-    def load_is_known(self) -> bool:
+    def has_review_load(self) -> bool:
         """True if enough parts of the line were scored to tell the review load."""
         return int(self.figures.get("parts", 0)) >= MIN_PARTS
 
     @property
-    def holdout_too_few(self) -> str:
+    def holdout_too_few_text(self) -> str:
         """The sentence in place of the locked holdout's table; empty where it has enough parts."""
         parts = self.figures["holdout"]["candidate"]["review_rate"]["counted"]["parts"]
-        return too_few(parts) if parts < MIN_PARTS else ""
+        return too_few_text(parts) if parts < MIN_PARTS else ""
 
     @cached_property
-    def cost(self) -> replay_figures.Cost | None:
+    def cost(self) -> replay_figures.ReplayCost | None:
         """Cost of 1000 parts: of the line where parts came by chance, else as counted; None for too few parts."""
-        return replay_figures.cost(self.figures)
+        return replay_figures.replay_cost(self.figures)
 
     @property
-    def holdout(self) -> list[Row]:
+    def holdout(self) -> list[HoldoutRow]:
         """Figures of the locked holdout; none where nothing is locked."""
         both = self.figures.get("holdout", {})
         ours, theirs = both.get("candidate"), both.get("champion")
         if not ours:
             return []
-        return [Row(str(title), ours[name], theirs[name] if theirs else None) for name, title in HOLDOUT]
+        return [HoldoutRow(str(title), ours[name], theirs[name] if theirs else None) for name, title in HOLDOUT_METRICS]
 
     @cached_property
-    def turned(self) -> list[Turned]:
+    def changed(self) -> list[ChangedVerdict]:
         """The parts whose verdict would turn, worst first, as many as the page shows."""
-        keys = [UUID(key) for key in self.figures.get("flips", [])[:SHOWN]]
+        keys = [UUID(key) for key in self.figures.get("flips", [])[:MAX_SHOWN]]
         product = self.replay.product
-        ours, theirs = (words(version, product, keys) for version in (self.replay.candidate, self.replay.champion))
+        ours, theirs = (
+            load_model_verdicts(version, product, keys) for version in (self.replay.candidate, self.replay.champion)
+        )
         parts = {part.pk: part for part in Inspection.objects.filter(pk__in=keys)}
         return [
-            Turned(parts[key], theirs[key], ours[key]) for key in keys if key in parts and key in ours and key in theirs
+            ChangedVerdict(parts[key], theirs[key], ours[key])
+            for key in keys
+            if key in parts and key in ours and key in theirs
         ]

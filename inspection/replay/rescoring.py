@@ -14,7 +14,7 @@ from django.db import transaction
 from inspection.images import image_files
 from inspection.models import Inspection, Reason, Rescore
 from inspection.products import routing
-from inspection.products.bands import bands_of
+from inspection.products.bands import product_bands
 from inspection.products.routing import RoutingPolicy
 from inspection.refusals import CannotScore
 from mltasks.models import ModelVersion
@@ -27,15 +27,15 @@ from mltasks.vision.types import Scores
 logger = logging.getLogger(__name__)
 
 # Written together: what a killed worker has to score again at most.
-BATCH = 32
-UNREADABLE = (FileNotFoundError, decoding.ImageError)
+BATCH_SIZE = 32
+UNREADABLE_ERRORS = (FileNotFoundError, decoding.ImageError)
 
 
-class Scored(NamedTuple):
+class ScoringStep(NamedTuple):
     """Parts looked at in one step, and those of them whose image can't be read."""
 
-    looked: int
-    unread: int
+    attempted: int
+    unreadable: int
 
 
 def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
@@ -47,15 +47,15 @@ def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
     if version.model_id != inspection.product.registered_model_id:
         raise CannotScore(f"{version} is no version of {inspection.product}.")
     try:
-        return _scores(scorers.scorer(version), inspection)
+        return _score_image(scorers.get_scorer(version), inspection)
     except BundleCorrupt as error:
         logger.exception("Version %s can't score.", version)
         raise CannotScore(f"Version {version.number} can't be loaded any more.") from error
-    except UNREADABLE as error:
+    except UNREADABLE_ERRORS as error:
         raise CannotScore("The image of this part can't be read any more.") from error
 
 
-def missing(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
+def unscored_parts(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
     """Those of the parts that the version has no score of, in their order: neither decided by it nor rescored."""
     decided = Inspection.objects.filter(pk__in=keys, model_version=version, defect_probability__isnull=False)
     known = set(decided.values_list("pk", flat=True))
@@ -65,7 +65,7 @@ def missing(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
 
 def score_parts(
     version: ModelVersion, keys: Sequence[UUID], source: Rescore.Source = Rescore.Source.REPLAY
-) -> Iterator[Scored]:
+) -> Iterator[ScoringStep]:
     """Score stored parts by a version, as many at a time as the machine has cores for, and yield a step for each part.
 
     Scores are written batch by batch. Parts that were removed meanwhile, or whose image can't be read, are passed over.
@@ -73,46 +73,48 @@ def score_parts(
     """
     if not keys:
         return
-    scorer = scorers.batch_scorer(version)
+    scorer = scorers.get_batch_scorer(version)
     with ThreadPoolExecutor(settings.SCORING_IMAGES, thread_name_prefix="rescore") as threads:
-        for some in (keys[start : start + BATCH] for start in range(0, len(keys), BATCH)):
+        for some in (keys[start : start + BATCH_SIZE] for start in range(0, len(keys), BATCH_SIZE)):
             parts = list(Inspection.objects.filter(pk__in=some).select_related("product"))
             rows = []
-            for part, scores in zip(parts, threads.map(lambda part: _readable(scorer, part), parts), strict=True):
+            for part, scores in zip(
+                parts, threads.map(lambda part: _score_if_readable(scorer, part), parts), strict=True
+            ):
                 if scores:
-                    rows.append(_row(version, part, scores, source))
-                yield Scored(1, 0 if scores else 1)
-            _keep(rows)
+                    rows.append(_rescore(version, part, scores, source))
+                yield ScoringStep(1, 0 if scores else 1)
+            _save_rescores(rows)
             if removed := len(some) - len(parts):
-                yield Scored(removed, 0)
+                yield ScoringStep(removed, 0)
 
 
-def decision(scores: Scores, version: ModelVersion, part: Inspection) -> routing.Decision:
+def decide_by_current_costs(scores: Scores, version: ModelVersion, part: Inspection) -> routing.Decision:
     """What the version's scores come to by what the product costs today; no part is drawn for audit."""
     damaged = Reason.DAMAGED_IMAGE in part.reasons
-    return routing.decide(scores, RoutingPolicy(bands_of(part.product, version)), audit_draw=1.0, damaged=damaged)
+    return routing.decide(scores, RoutingPolicy(product_bands(part.product, version)), audit_value=1.0, damaged=damaged)
 
 
-def _readable(scorer: Scorer, part: Inspection) -> Scores | None:
+def _score_if_readable(scorer: Scorer, part: Inspection) -> Scores | None:
     try:
-        return _scores(scorer, part)
-    except UNREADABLE as error:
+        return _score_image(scorer, part)
+    except UNREADABLE_ERRORS as error:
         logger.warning("The image of %s can't be scored again: %s", part.pk, error)
         return None
 
 
-def _scores(scorer: Scorer, part: Inspection) -> Scores:
-    return scorer.score([image_files.load_image(part, scorer.input_size).array(scorer.input_size)])[0]
+def _score_image(scorer: Scorer, part: Inspection) -> Scores:
+    return scorer.score([image_files.load_image(part, scorer.input_size).to_array(scorer.input_size)])[0]
 
 
-def _row(version: ModelVersion, part: Inspection, scores: Scores, source: Rescore.Source) -> Rescore:
-    decided = decision(scores, version, part)
+def _rescore(version: ModelVersion, part: Inspection, scores: Scores, source: Rescore.Source) -> Rescore:
+    decided = decide_by_current_costs(scores, version, part)
     return Rescore(
         inspection=part,
         version=version,
         source=source,
         verdict=decided.verdict,
-        label=decided.label or "",
+        label=decided.model_verdict or "",
         defect_probability=scores.defect_probability,
         novelty=scores.novelty,
         novel_defect_suspected=scores.novel_defect_suspected,
@@ -120,7 +122,7 @@ def _row(version: ModelVersion, part: Inspection, scores: Scores, source: Rescor
 
 
 @transaction.atomic
-def _keep(rows: Sequence[Rescore]) -> None:
+def _save_rescores(rows: Sequence[Rescore]) -> None:
     """Write the scores of parts that are still there. Whoever scored one first has the word: it is the same."""
     keys = [row.inspection_id for row in rows]
     # Held until the commit, so that retention can't remove a part between this look and the row that refers to it.

@@ -14,12 +14,12 @@ from django.utils.translation import ngettext
 MIN_PARTS = 50
 
 
-def is_enough(estimate: Mapping[str, Any] | None) -> bool:
+def has_enough_parts(estimate: Mapping[str, Any] | None) -> bool:
     """Return True if the estimate (`value`, `parts`, …) is known and rests on at least ``MIN_PARTS`` parts."""
     return bool(estimate) and estimate.get("value") is not None and estimate.get("parts", 0) >= MIN_PARTS  # type: ignore[union-attr]
 
 
-def too_few(parts: int) -> str:
+def too_few_text(parts: int) -> str:
     """Return the sentence that stands in place of a figure on fewer than ``MIN_PARTS`` parts."""
     return ngettext(
         "{parts} judged part is too few to say: at least {least} are needed.",

@@ -15,57 +15,58 @@ from django.http.multipartparser import LazyStream, MultiPartParserError
 
 from inspection.refusals import InvalidRequest
 
-HEAD_BYTES = 4096  # of one part
-UNNAMED = "image"
-_PRIVATE = 0xF700  # and the byte's value: a character that no encoding of names uses
+MAX_HEAD_BYTES = 4096  # of one part
+UNNAMED_FILE = "image"
+_PRIVATE_USE_START = 0xF700  # and the byte's value: a character that no encoding of names uses
 
 
 def read_head(part: LazyStream) -> Message:
     """Read the header lines of a part; a part without any, as before the first boundary, has an empty head."""
-    head, end, rest = part.read(HEAD_BYTES).partition(b"\r\n\r\n")
+    head, end, rest = part.read(MAX_HEAD_BYTES).partition(b"\r\n\r\n")
     if not end:
-        if len(head) == HEAD_BYTES:
-            raise MultiPartParserError(f"the head of a part is longer than {HEAD_BYTES} bytes, or has no CRLF.")
+        if len(head) == MAX_HEAD_BYTES:
+            raise MultiPartParserError(f"the head of a part is longer than {MAX_HEAD_BYTES} bytes, or has no CRLF.")
         return Message()
     part.unget(rest)
-    return HeaderParser().parsestr(_readable(head).lstrip("\r\n"), headersonly=True)
+    return HeaderParser().parsestr(_decode_head(head).lstrip("\r\n"), headersonly=True)
 
 
-def _readable(head: bytes) -> str:
+def _decode_head(head: bytes) -> str:
     """Return UTF-8 as it is; in any other encoding, put a character for private use in the place of each byte that is
-    not ASCII, which ``_shown`` turns into ``\\xfc``. Bytes do not tell which encoding was meant, so none is guessed.
+    not ASCII, which ``_private_use_as_escapes`` turns into ``\\xfc``. Bytes do not tell which encoding was meant, so
+    none is guessed.
     """
     try:
         return head.decode()
     except UnicodeDecodeError:
         # In cp932, Big5 and GBK a backslash after such a byte belongs to the letter.
-        return re.sub(r"[\x80-\xff]\\?", _set_aside, head.decode("latin-1"))
+        return re.sub(r"[\x80-\xff]\\?", _to_private_use, head.decode("latin-1"))
 
 
-def _set_aside(found: re.Match[str]) -> str:
-    return "".join(chr(_PRIVATE + ord(byte)) for byte in found[0])
+def _to_private_use(match: re.Match[str]) -> str:
+    return "".join(chr(_PRIVATE_USE_START + ord(byte)) for byte in match[0])
 
 
-def _shown(text: str) -> str:
-    return re.sub("[\uf700-\uf7ff]", lambda found: f"\\x{ord(found[0]) - _PRIVATE:02x}", text)
+def _private_use_as_escapes(text: str) -> str:
+    return re.sub("[\uf700-\uf7ff]", lambda found: f"\\x{ord(found[0]) - _PRIVATE_USE_START:02x}", text)
 
 
 def field_name(head: Message) -> str:
     """Return the name of the part's field, empty for a part without one."""
-    return _shown(_parameter(head, "name") or "").strip()
+    return _private_use_as_escapes(_disposition_parameter(head, "name") or "").strip()
 
 
 def file_name(head: Message) -> str | None:
     """Return a file's name without its folders and without what can't be printed; None for a part that has none."""
-    title = _parameter(head, "filename")
+    title = _disposition_parameter(head, "filename")
     if title is None or not title.strip():
         return None
-    bare = _shown(re.split(r"[/\\]", html.unescape(title))[-1])
+    bare = _private_use_as_escapes(re.split(r"[/\\]", html.unescape(title))[-1])
     bare = "".join(letter for letter in bare if letter.isprintable())
-    return UNNAMED if bare.strip() in {"", ".", ".."} else bare
+    return UNNAMED_FILE if bare.strip() in {"", ".", ".."} else bare
 
 
-def _parameter(head: Message, name: str) -> str | None:
+def _disposition_parameter(head: Message, name: str) -> str | None:
     try:
         parameters = head.get_params([], "content-disposition")
     except (TypeError, ValueError):  # from Python's reader of continued parameters
@@ -76,11 +77,11 @@ def _parameter(head: Message, name: str) -> str | None:
             try:
                 return collapse_rfc2231_value(value)
             except ValueError:  # from codecs that decode no text, or know no ``errors="replace"``
-                return UNNAMED
+                return UNNAMED_FILE
     return None
 
 
-def content(head: Message, part: LazyStream) -> Iterator[bytes]:
+def read_content(head: Message, part: LazyStream) -> Iterator[bytes]:
     """Yield the part's bytes, decoded where the head says base64. Raises InvalidRequest."""
     if str(head.get("content-transfer-encoding", "")).strip().lower() != "base64":
         yield from part
@@ -89,11 +90,11 @@ def content(head: Message, part: LazyStream) -> Iterator[bytes]:
     for chunk in part:
         text = rest + b"".join(chunk.split())
         rest = text[len(text) // 4 * 4 :]
-        yield _from_base64(text[: len(text) - len(rest)])
-    yield _from_base64(rest)
+        yield _decode_base64(text[: len(text) - len(rest)])
+    yield _decode_base64(rest)
 
 
-def _from_base64(text: bytes) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     try:
         return base64.b64decode(text)
     except binascii.Error:

@@ -19,8 +19,8 @@ from django.utils.datastructures import MultiValueDict
 from rest_framework.serializers import FileField, ListField, Serializer
 
 from inspection.refusals import FileTooLarge, InvalidEncoding, InvalidRequest, UnknownField
-from inspection.requests.form_parts import content, field_name, file_name, read_head
-from inspection.requests.form_serializers import refuse_unknown
+from inspection.requests.form_parts import field_name, file_name, read_content, read_head
+from inspection.requests.form_serializers import refuse_unknown_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class FormFields:
 
 
 @cache
-def fields_of(form: type[Serializer[Any]]) -> FormFields:
+def form_fields(form: type[Serializer[Any]]) -> FormFields:
     """Return the fields that a serializer declares."""
     fields = form().fields
     lists = {name for name, field in fields.items() if isinstance(field, ListField)}
@@ -46,15 +46,16 @@ def fields_of(form: type[Serializer[Any]]) -> FormFields:
     return FormFields(frozenset(files), frozenset(set(fields) - files), several_files=bool(lists))
 
 
-class LimitedUpload(FileUploadHandler):
-    """Reader of one form, which stops as soon as its files have more than ``most`` bytes. Files above ``in_memory``
+class LimitedUploadHandler(FileUploadHandler):
+    """Reader of one form, which stops as soon as its files have more than ``most`` bytes. Files above
+    ``max_memory_bytes``
     bytes lie on disk."""
 
-    def __init__(self, request: HttpRequest, fields: FormFields, most: int, in_memory: int) -> None:
+    def __init__(self, request: HttpRequest, fields: FormFields, max_bytes: int, max_memory_bytes: int) -> None:
         super().__init__(request)
-        self.fields, self.most, self.in_memory = fields, most, in_memory
-        self.received = self.text_bytes = self.parts = 0
-        self.unknown: list[str] = []
+        self.fields, self.max_bytes, self.max_memory_bytes = fields, max_bytes, max_memory_bytes
+        self.received_bytes = self.text_bytes = self.part_count = 0
+        self.unknown_names: list[str] = []
         self.texts: QueryDict = QueryDict(mutable=True)
         self.files: MultiValueDict[str, UploadedFile[bytes]] = MultiValueDict()
 
@@ -70,8 +71,8 @@ class LimitedUpload(FileUploadHandler):
         stream = LazyStream(ChunkIter(input_data, self.chunk_size))
         try:
             for part in InterBoundaryIter(stream, b"--" + boundary):
-                self._take(part)
-            refuse_unknown(self.unknown, self.fields.names)
+                self._read_part(part)
+            refuse_unknown_fields(self.unknown_names, self.fields.names)
         except BaseException:
             for _, files in self.files.lists():
                 for file in files:
@@ -82,36 +83,36 @@ class LimitedUpload(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         """Count the bytes of all files. Raises FileTooLarge."""
-        self.received += len(raw_data)
-        if self.received > self.most:
-            raise too_large(self.most)
+        self.received_bytes += len(raw_data)
+        if self.received_bytes > self.max_bytes:
+            raise file_too_large(self.max_bytes)
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
         """Do nothing: ``handle_raw_input`` makes the files."""
 
-    def _take(self, part: LazyStream) -> None:
+    def _read_part(self, part: LazyStream) -> None:
         head = read_head(part)
         # Before the first boundary and behind the last one anything may stand.
         if "content-disposition" in head:
             self._count_part()
             name = field_name(head)
             if name in self.fields.files:
-                self._take_file(name, head, part)
+                self._read_file(name, head, part)
             elif name in self.fields.texts:
-                self._take_text(name, head, part)
+                self._read_text(name, head, part)
             else:
-                self.unknown.append(name)
+                self.unknown_names.append(name)
         for _ in part:  # what nothing reads
             pass
 
     def _count_part(self) -> None:
-        self.parts += 1
+        self.part_count += 1
         most: int | None = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        if most is not None and self.parts > most:
+        if most is not None and self.part_count > most:
             raise TooManyFieldsSent("The form has more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS.")
 
-    def _take_file(self, name: str, head: Message, part: LazyStream) -> None:
+    def _read_file(self, name: str, head: Message, part: LazyStream) -> None:
         title = file_name(head)
         if title is None:
             raise InvalidRequest(
@@ -125,10 +126,10 @@ class LimitedUpload(FileUploadHandler):
             )
         if sent >= (settings.DATA_UPLOAD_MAX_NUMBER_FILES or sent + 1):
             raise TooManyFilesSent("The form has more files than DATA_UPLOAD_MAX_NUMBER_FILES.")
-        self.files.appendlist(name, self._store(title, head.get_content_type(), content(head, part)))
+        self.files.appendlist(name, self._spool_file(title, head.get_content_type(), read_content(head, part)))
 
-    def _store(self, title: str, content_type: str, chunks: Iterable[bytes]) -> UploadedFile[bytes]:
-        file = tempfile.SpooledTemporaryFile(max_size=self.in_memory, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
+    def _spool_file(self, title: str, content_type: str, chunks: Iterable[bytes]) -> UploadedFile[bytes]:
+        file = tempfile.SpooledTemporaryFile(max_size=self.max_memory_bytes, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
         size = 0
         try:
             for chunk in chunks:
@@ -140,12 +141,12 @@ class LimitedUpload(FileUploadHandler):
         file.seek(0)
         return UploadedFile(cast(IO[bytes], file), title, content_type, size)
 
-    def _take_text(self, name: str, head: Message, part: LazyStream) -> None:
+    def _read_text(self, name: str, head: Message, part: LazyStream) -> None:
         """Read one field's text, which some clients send as a file (``filename="blob"``)."""
         if name in self.texts:
             raise InvalidRequest(f"The field `{name}` came more than once. Send it once.")
         raw = bytearray()
-        for chunk in content(head, part):
+        for chunk in read_content(head, part):
             raw += chunk
             self.text_bytes += len(chunk)
             if self.text_bytes > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
@@ -159,13 +160,13 @@ class LimitedUpload(FileUploadHandler):
             ) from None
 
 
-def refuse_in_address(query: Iterable[str], fields: FormFields) -> None:
+def refuse_query_fields(query: Iterable[str], fields: FormFields) -> None:
     """Raise UnknownField for form fields that came in the address, where nothing reads them."""
     if misplaced := sorted(fields.names.intersection(query)):
         names = ", ".join(f"`{name}`" for name in misplaced)
         raise UnknownField(f"Send {names} as a field of the form, not in the address.")
 
 
-def too_large(most: int) -> FileTooLarge:
+def file_too_large(max_bytes: int) -> FileTooLarge:
     """Return the refusal of files above the limit."""
-    return FileTooLarge(f"What was sent is larger than the {most:,} bytes that are accepted.")
+    return FileTooLarge(f"What was sent is larger than the {max_bytes:,} bytes that are accepted.")

@@ -11,20 +11,20 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from inspection.intake.part_metadata import read_metadata
-from inspection.products.part_identity import part_id_text
+from inspection.products.part_identity import normalize_part_id
 from inspection.refusals import UnknownField
 from inspection.validators import validate_no_formatting, validate_one_line
-from mltasks.api.request_fields import unknown_fields
+from mltasks.api.request_fields import unknown_fields_message
 
 # Of a batch
-MOST_IMAGES = 64
-PART_ID = [validate_one_line, validate_no_formatting]
+MAX_BATCH_IMAGES = 64
+PART_ID_VALIDATORS = [validate_one_line, validate_no_formatting]
 _ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 
-def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown_fields(names: Iterable[str], allowed: Iterable[str]) -> None:
     """Raise UnknownField for names that are not among the known ones."""
-    if reason := unknown_fields(names, known):
+    if reason := unknown_fields_message(names, allowed):
         raise UnknownField(reason)
 
 
@@ -66,13 +66,13 @@ class PartIdField(serializers.CharField):
         """Return the text. Raises ValidationError, also for numbers that lose digits: 1.10 and 1.1 are one number."""
         if isinstance(data, float):
             raise serializers.ValidationError("Send it as text: a number would lose zeros.")
-        return part_id_text(super().to_internal_value(data))
+        return normalize_part_id(super().to_internal_value(data))
 
 
-class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
+class PartFieldsSerializer(serializers.Serializer[dict[str, Any]]):
     """What may be said of an image's part."""
 
-    part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID)
+    part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID_VALIDATORS)
     captured_at = FormTimeField(
         required=False,
         allow_null=True,
@@ -83,18 +83,18 @@ class SaidOfPartSerializer(serializers.Serializer[dict[str, Any]]):
     def to_internal_value(self, data: Any) -> Any:
         """Return the checked fields. Raises ValidationError, and UnknownField for names that no field has."""
         if isinstance(data, Mapping):
-            refuse_unknown(data, self.fields)
+            refuse_unknown_fields(data, self.fields)
         return super().to_internal_value(data)
 
 
-class PartFormSerializer(SaidOfPartSerializer, ImageFormSerializer):
+class PartFormSerializer(PartFieldsSerializer, ImageFormSerializer):
     """The form of `POST /api/v1/inspections/`."""
 
 
 class BatchFormSerializer(serializers.Serializer[dict[str, Any]]):
     """The form of `POST /api/v1/inspections/batch/`: the field `file` once for each image."""
 
-    file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=MOST_IMAGES)
+    file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=MAX_BATCH_IMAGES)
     parts = serializers.CharField(
         required=False,
         help_text="A JSON list with one object for each image, in order: part_id, captured_at, metadata; all optional.",

@@ -15,7 +15,7 @@ from inspection.refusals import FileTooLarge
 from mltasks.text import storable, strict_json
 
 # No request of ours needs more than a few.
-DEEPEST = 16
+MAX_DEPTH = 16
 
 
 class JSONParser(parsers.JSONParser):
@@ -26,10 +26,10 @@ class JSONParser(parsers.JSONParser):
     ) -> Any:
         """Return the value. Raises ParseError and FileTooLarge."""
         # Programs on .NET put the mark of UTF-8 in front; RFC 8259 lets readers pass over it.
-        raw = _all_of(stream).removeprefix(codecs.BOM_UTF8)
+        raw = _read_body(stream).removeprefix(codecs.BOM_UTF8)
         try:
-            value = strict_json.read(raw)
-            storable.check_json(value, DEEPEST, storable.CONTROLS_OF_A_TEXT)
+            value = strict_json.parse(raw)
+            storable.check_json(value, MAX_DEPTH, storable.TEXT_CONTROLS)
         except ValueError as error:
             raise ParseError(f"The body can't be read as JSON: {error}") from None
         return value
@@ -42,7 +42,7 @@ class FormParser(parsers.FormParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the fields. Raises ValidationError and FileTooLarge."""
-        return _checked(QueryDict(_all_of(stream), encoding="utf-8"))
+        return _check_fields(QueryDict(_read_body(stream), encoding="utf-8"))
 
 
 class MultiPartParser(parsers.MultiPartParser):
@@ -55,11 +55,11 @@ class MultiPartParser(parsers.MultiPartParser):
         # Django compares a type as it is written, and types may be written in capitals.
         kind, semicolon, parameters = (media_type or "").partition(";")
         both = super().parse(stream, kind.lower() + semicolon + parameters, parser_context)
-        _checked(both.data)
+        _check_fields(both.data)
         return both
 
 
-def _all_of(stream: IO[Any]) -> bytes:
+def _read_body(stream: IO[Any]) -> bytes:
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     raw: bytes = stream.read(most + 1)
     if len(raw) > most:
@@ -67,7 +67,7 @@ def _all_of(stream: IO[Any]) -> bytes:
     return raw
 
 
-def _checked(fields: QueryDict) -> QueryDict:
+def _check_fields(fields: QueryDict) -> QueryDict:
     try:
         storable.check_fields(fields)
     except storable.UnstorableFieldError as error:

@@ -15,30 +15,30 @@ from rest_framework.serializers import Serializer
 from inspection.intake.submission import Submission
 from inspection.models import Station
 from inspection.refusals import InvalidImage, InvalidRequest, LengthRequired
-from inspection.requests.form_reader import LimitedUpload, fields_of, refuse_in_address, too_large
+from inspection.requests.form_reader import LimitedUploadHandler, file_too_large, form_fields, refuse_query_fields
 from inspection.requests.form_serializers import ImageFormSerializer
 
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+IDEMPOTENCY_KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 def read_submission(
     request: Request, form_class: type[ImageFormSerializer], station: Station, arrived: float
 ) -> Submission:
     """Read the body. Raises the refusals of the contract, before the body is read where its length already says so."""
-    key = idempotency_key(request)
+    key = read_idempotency_key(request)
     check_length(request, settings.MAX_IMAGE_BYTES)
-    read_strictly(request, form_class, settings.MAX_IMAGE_BYTES, settings.FILE_UPLOAD_MAX_MEMORY_SIZE)
+    limit_upload(request, form_class, settings.MAX_IMAGE_BYTES, settings.FILE_UPLOAD_MAX_MEMORY_SIZE)
     form = form_class(data=request.data)
     form.is_valid(raise_exception=True)
     fields: dict[str, Any] = form.validated_data
     return replace(build_submission(fields["file"], fields, key, station), arrived=arrived)
 
 
-def read_strictly(request: Request, form_class: type[Serializer[Any]], most: int, in_memory: int) -> None:
+def limit_upload(request: Request, form_class: type[Serializer[Any]], max_bytes: int, max_memory_bytes: int) -> None:
     """Have the request's body read by a LimitedUpload for the fields of the form. Raises UnknownField."""
-    fields = fields_of(form_class)
-    refuse_in_address(request.query_params, fields)
-    request._request.upload_handlers = [LimitedUpload(request._request, fields, most, in_memory)]
+    fields = form_fields(form_class)
+    refuse_query_fields(request.query_params, fields)
+    request._request.upload_handlers = [LimitedUploadHandler(request._request, fields, max_bytes, max_memory_bytes)]
 
 
 def build_submission(
@@ -57,7 +57,7 @@ def build_submission(
     )
 
 
-def check_length(request: Request, most: int) -> None:
+def check_length(request: Request, max_bytes: int) -> None:
     """Refuse a body by what its head says: without a length, empty, or with files of more than ``most`` bytes."""
     said = request.META.get("CONTENT_LENGTH") or ""
     if not said and request.META.get("HTTP_TRANSFER_ENCODING"):
@@ -66,13 +66,13 @@ def check_length(request: Request, most: int) -> None:
     if length == 0:
         raise InvalidImage("The request has no body. Send the image as the field `file` of a multipart form.")
     # The other fields and the form's own lines may have as much as Django lets them.
-    if length > most + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise too_large(most)
+    if length > max_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise file_too_large(max_bytes)
 
 
-def idempotency_key(request: Request) -> str | None:
+def read_idempotency_key(request: Request) -> str | None:
     """The request's key, None without one. Raises InvalidRequest for one that is none."""
     key: str | None = request.headers.get("Idempotency-Key")
-    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+    if key is not None and not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
         raise InvalidRequest("An Idempotency-Key has 1 to 200 printable ASCII characters and no spaces.")
     return key

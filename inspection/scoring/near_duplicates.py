@@ -23,77 +23,81 @@ from mltasks.vision.types import Roi
 logger = logging.getLogger(__name__)
 
 # A look costs a second or two of one core, however few the parts are. A run of repeats is a matter of minutes.
-AT_ONCE = 64
-KNOWN = 128
+BATCH_SIZE = 64
+MAX_EARLIER_PARTS = 128
 # A texture without marks is like no other.
-BLANK = duplicate_groups.Fingerprint(1, 1, np.zeros((duplicate_groups.SIDE, duplicate_groups.SIDE), np.float16))
+EMPTY_FINGERPRINT = duplicate_groups.Fingerprint(
+    1, 1, np.zeros((duplicate_groups.TEXTURE_SIDE, duplicate_groups.TEXTURE_SIDE), np.float16)
+)
 
 
-def compare(product: Product) -> int:
+def flag_duplicates(product: Product) -> int:
     """Compare the product's oldest unjudged parts with the newest that people see or have seen, and place them anew.
 
-    Returns how many, at most ``AT_ONCE``. Run twice at once it does the same work twice.
+    Returns how many, at most ``BATCH_SIZE``. Run twice at once it does the same work twice.
     """
-    waiting = Inspection.objects.unjudged().filter(product=product)
-    parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:AT_ONCE])
+    waiting = Inspection.objects.awaiting_duplicate_check().filter(product=product)
+    parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:BATCH_SIZE])
     if not parts:
         return 0
-    known = list(_seen(product).select_related("fingerprint").order_by("-received_at")[:KNOWN])[::-1]
-    found = incremental_duplicates.likest_earlier(_fingerprints(known), _fingerprints(parts))
-    firsts = _firsts(known, parts, found)
-    alike = {part.pk: one.likeness for part, one in zip(parts, found, strict=True)}
+    known = list(_earlier_parts(product).select_related("fingerprint").order_by("-received_at")[:MAX_EARLIER_PARTS])[
+        ::-1
+    ]
+    found = incremental_duplicates.best_earlier_match(_load_fingerprints(known), _load_fingerprints(parts))
+    firsts = _first_of_duplicates(known, parts, found)
+    alike = {part.pk: one.similarity for part, one in zip(parts, found, strict=True)}
     with transaction.atomic():
-        held = queue_ranking.locked(product)
-        judged = queue_ranking.placeable(list(alike))
+        held = queue_ranking.lock_product(product)
+        judged = queue_ranking.load_waiting_parts(list(alike))
         for part in judged:
             part.likeness = alike[part.pk]
             part.repeat_of_id = firsts.get(part.pk)
-        queue_ranking.place_all(held, judged, ["likeness", "repeat_of", "queue_time"])
+        queue_ranking.save_sort_keys(held, judged, ["likeness", "repeat_of", "queue_time"])
     return len(parts)
 
 
-def _firsts(
-    known: Sequence[Inspection], parts: Sequence[Inspection], found: Sequence[incremental_duplicates.Likest]
+def _first_of_duplicates(
+    earlier: Sequence[Inspection], parts: Sequence[Inspection], matches: Sequence[incremental_duplicates.BestMatch]
 ) -> dict[UUID, UUID]:
     """Of each part that repeats another the first of its run."""
-    first = [part.repeat_of_id or part.pk for part in known]
-    for part, one in zip(parts, found, strict=True):
-        first.append(part.pk if one.repeats is None else first[one.repeats])
-    own = first[len(known) :]
+    first = [part.repeat_of_id or part.pk for part in earlier]
+    for part, one in zip(parts, matches, strict=True):
+        first.append(part.pk if one.duplicate_of is None else first[one.duplicate_of])
+    own = first[len(earlier) :]
     return {part.pk: key for part, key in zip(parts, own, strict=True) if key != part.pk}
 
 
-def _seen(product: Product) -> InspectionQuerySet:
+def _earlier_parts(product: Product) -> InspectionQuerySet:
     """What people see or have seen, repeats aside: routed to them and compared or settled, or imported with a label."""
     routed = Q(verdict=Verdict.REVIEW) & (Q(likeness__lt=1) | Q(likeness__isnull=True, settled_at__isnull=False))
     return Inspection.objects.filter(routed | Q(state=Inspection.State.IMPORTED), product=product)
 
 
-def _fingerprints(parts: Iterable[Inspection]) -> list[duplicate_groups.Fingerprint]:
+def _load_fingerprints(parts: Iterable[Inspection]) -> list[duplicate_groups.Fingerprint]:
     """Of each part its fingerprint, as it is stored or taken now and stored."""
     found, new = [], []
     for part in parts:
         if hasattr(part, "fingerprint"):
-            found.append(_unpacked(part.fingerprint))
+            found.append(_unpack_fingerprint(part.fingerprint))
             continue
-        taken = _taken(part)
-        found.append(taken or BLANK)
+        taken = _compute_fingerprint(part)
+        found.append(taken or EMPTY_FINGERPRINT)
         if taken is not None:
-            texture = incremental_duplicates.pack(taken.texture)
+            texture = incremental_duplicates.pack_texture(taken.texture)
             new.append(Fingerprint(inspection=part, width=taken.width, height=taken.height, texture=texture))
     Fingerprint.objects.bulk_create(new, ignore_conflicts=True)
     return found
 
 
-def _unpacked(stored: Fingerprint) -> duplicate_groups.Fingerprint:
+def _unpack_fingerprint(stored: Fingerprint) -> duplicate_groups.Fingerprint:
     return duplicate_groups.Fingerprint(
-        stored.width, stored.height, incremental_duplicates.unpack(bytes(stored.texture))
+        stored.width, stored.height, incremental_duplicates.unpack_texture(bytes(stored.texture))
     )
 
 
-def _taken(part: Inspection) -> duplicate_groups.Fingerprint | None:
+def _compute_fingerprint(part: Inspection) -> duplicate_groups.Fingerprint | None:
     """None for an image that can't be read: who reviews the part sees as much."""
-    roi = Roi.stored(part.roi)
+    roi = Roi.from_stored(part.roi)
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     try:
         return duplicate_groups.fingerprint(image_files.image_path(part), roi, limits=limits, bit_depth=part.bit_depth)

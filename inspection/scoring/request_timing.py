@@ -22,18 +22,18 @@ _SECONDS = Histogram(
     ["step"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-_noted: ContextVar[StepTimes | None] = ContextVar("step_times", default=None)
+_current: ContextVar[StepTimes | None] = ContextVar("step_times", default=None)
 
 
 @contextmanager
-def noted() -> Iterator[StepTimes]:
+def record() -> Iterator[StepTimes]:
     """Collect the steps within as seconds by name, and hand them to Prometheus at the end."""
     taken: StepTimes = {}
-    token = _noted.set(taken)
+    token = _current.set(taken)
     try:
         yield taken
     finally:
-        _noted.reset(token)
+        _current.reset(token)
         for name, seconds in taken.items():
             _SECONDS.labels(name).observe(seconds)
 
@@ -41,7 +41,7 @@ def noted() -> Iterator[StepTimes]:
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """One of ``STEPS``; a step that is done twice is their sum."""
-    taken = _noted.get()
+    taken = _current.get()
     if taken is None:
         yield
         return
@@ -52,7 +52,7 @@ def step(name: str) -> Iterator[None]:
         taken[name] = taken.get(name, 0.0) + time.perf_counter() - begun
 
 
-def header(taken: StepTimes, total: float) -> str:
+def server_timing_header(taken: StepTimes, total: float) -> str:
     """The value of `Server-Timing` (W3C), in milliseconds, ``total`` seconds for all."""
     times = [(name, taken[name]) for name in STEPS if name in taken]
     return ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in [*times, ("total", total)])

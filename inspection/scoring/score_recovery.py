@@ -15,19 +15,19 @@ from inspection.scoring import near_duplicates, scoring, scoring_lease
 logger = logging.getLogger(__name__)
 
 # One sweep ends some time, so that a broken model can't hold a worker for ever; the next goes on.
-BATCH = 500
+MAX_PARTS = 500
 # Looks at a product's new parts in one sweep: a long queue is compared over several.
-LOOKS = 2
+MAX_COMPARISONS = 2
 
 
-def sweep() -> int:
+def recover_scoring() -> int:
     """Score every abandoned part; return how many. Any number of sweeps may run at once.
 
     A part whose process was killed at each of MAX_ATTEMPTS is not loaded again: it goes to a person.
     """
     image_files.remove_old_drafts()
     swept = 0
-    while swept < BATCH and (inspection := scoring_lease.take(Inspection.objects.all())) is not None:
+    while swept < MAX_PARTS and (inspection := scoring_lease.take_abandoned(Inspection.objects.all())) is not None:
         scoring.score(inspection)
         swept += 1
     return swept
@@ -50,10 +50,10 @@ def order_queues() -> int:
 
 
 def _order_queue(product: Product) -> int:
-    placed = queue_ranking.rank_anew(product)
-    for _ in range(LOOKS):
-        compared = near_duplicates.compare(product)
+    placed = queue_ranking.rerank(product)
+    for _ in range(MAX_COMPARISONS):
+        compared = near_duplicates.flag_duplicates(product)
         placed += compared
-        if compared < near_duplicates.AT_ONCE:
+        if compared < near_duplicates.BATCH_SIZE:
             break
     return placed

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inspection.images import image_files
 from inspection.models import Inspection, Product, Reason, ScoreMaps, Verdict
 from inspection.products import queue_ranking, routing
-from inspection.products.bands import policy_of
+from inspection.products.bands import routing_policy
 from inspection.products.routing import Decision
 from inspection.scoring import part_embeddings, scoring_lease
 from inspection.scoring.request_timing import DATABASE, DECODE, SCORE, step
@@ -29,7 +29,7 @@ from mltasks.vision.types import InputSize, Scores
 
 logger = logging.getLogger(__name__)
 
-ERROR_LENGTH = 2000
+MAX_ERROR_LENGTH = 2000
 # What a part is decoded for while no version scores
 UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
 
@@ -38,24 +38,26 @@ UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
 class DecodedImage:
     """Image that intake decoded for the serving version, and when the request arrived (``time.perf_counter``).
 
-    ``serving`` is None without a champion, and where its loading failed: then ``score`` loads it once more.
+    ``serving`` is None without a champion. Where ``loading_failed``, ``score`` loads the champion once more.
     """
 
-    loaded: decoding.Loaded
+    loaded: decoding.LoadedImage
     serving: ServingVersion | None
     arrived: float
+    loading_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What scoring one part came to; ``embedding`` is a point in ``space``, None of versions that draw none."""
+class ScoringOutcome:
+    """What scoring one part came to; ``embedding`` is a point in ``embedding_space``, None of versions that draw
+    none."""
 
     decision: Decision
     version: ModelVersion | None = None
     scores: Scores | None = None
     packed_maps: bytes = b""
     embedding: NDArray[np.float32] | None = None
-    space: str = ""
+    embedding_space: str = ""
 
 
 def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspection:
@@ -66,33 +68,33 @@ def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspec
     """
     while inspection.attempt <= Inspection.MAX_ATTEMPTS:
         try:
-            with scoring_lease.renewed(inspection):
-                outcome = _outcome(inspection, decoded)
+            with scoring_lease.renew_in_background(inspection):
+                outcome = _compute_outcome(inspection, decoded)
         except DatabaseTrouble:
             raise
         except Exception as error:
             # Whatever a model or a file does, the part must reach a person.
             logger.exception("Scoring %s failed, attempt %d.", inspection.pk, inspection.attempt)
             if not _record_failure(inspection, error):
-                return _as_it_is(inspection)
+                return _reload(inspection)
         else:
-            return _write(inspection, outcome, decoded)
-    return _write(inspection, Outcome(routing.SCORING_FAILED), decoded)
+            return _write_verdict(inspection, outcome, decoded)
+    return _write_verdict(inspection, ScoringOutcome(routing.SCORING_FAILED), decoded)
 
 
-def try_load_serving_version(product: Product) -> ServingVersion | None:
-    """Load the version that scores, so that the image is decoded once and for it; None where loading fails.
+def try_load_serving_version(product: Product) -> tuple[ServingVersion | None, bool]:
+    """Load the version that scores, so that the image is decoded once and for it; and whether loading failed.
 
     Raises ``django.db.Error`` when the database is away.
     """
     try:
-        return _load_serving_version(product)
+        return _load_serving_version(product), False
     except DatabaseTrouble:
         raise
     except Exception:
         # Scoring meets the same error and records it.
         logger.debug("The champion of %s can't be loaded.", product, exc_info=True)
-        return None
+        return None, True
 
 
 def _load_serving_version(product: Product) -> ServingVersion | None:
@@ -104,64 +106,65 @@ def _load_serving_version(product: Product) -> ServingVersion | None:
         return fallback.load_serving_version(champion)
 
 
-def _outcome(inspection: Inspection, decoded: DecodedImage | None) -> Outcome:
+def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> ScoringOutcome:
     product = inspection.product
-    draw = routing.audit_draw(inspection.pk)
-    serving = decoded.serving if decoded and decoded.serving else _load_serving_version(product)
+    draw = routing.audit_sample_value(inspection.pk)
+    has_loaded = decoded is not None and not decoded.loading_failed
+    serving = decoded.serving if decoded and has_loaded else _load_serving_version(product)
     if serving is None:
         with step(DECODE):
             loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
-        return Outcome(routing.no_model(damaged=bool(loaded.damage)))
+        return ScoringOutcome(routing.no_model(damaged=bool(loaded.damage)))
     version, scorer = serving
     # The bands are those of the version that scores.
-    policy = policy_of(product, version)
+    policy = routing_policy(product, version)
     with step(DECODE):
         size = scorer.input_size
         loaded = decoded.loaded if decoded and decoded.serving else image_files.load_image(inspection, size)
-        pixels = loaded.array(size)
+        pixels = loaded.to_array(size)
     with step(SCORE):
-        scores, found, embedding = scorer.look(pixels)
-        packed = heatmaps.pack(found, loaded.placement(size), size)
-    decision = routing.decide(scores, policy, audit_draw=draw, damaged=bool(loaded.damage))
-    return Outcome(decision, version, scores, packed, embedding, scorer.space)
+        scores, found, embedding = scorer.predict(pixels)
+        packed = heatmaps.encode_heatmaps(found, loaded.placement(size), size)
+    decision = routing.decide(scores, policy, audit_value=draw, damaged=bool(loaded.damage))
+    return ScoringOutcome(decision, version, scores, packed, embedding, scorer.embedding_space)
 
 
-def _write(inspection: Inspection, outcome: Outcome, decoded: DecodedImage | None) -> Inspection:
-    fields = _decided(outcome) | {
+def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: DecodedImage | None) -> Inspection:
+    fields = _decision_fields(outcome) | {
         "attempt": min(inspection.attempt, Inspection.MAX_ATTEMPTS),
         "decided_at": timezone.now(),
         "latency_ms": _latency_ms(inspection, decoded),
     }
     with step(DATABASE):
         if outcome.decision.verdict == Verdict.REVIEW:
-            order = queue_ranking.Order(inspection.product)
+            order = queue_ranking.QueuePriority(inspection.product)
             audit = Reason.AUDIT_SAMPLE in outcome.decision.reasons
-            fields["queue_time"] = order.first_place(inspection, outcome.version, outcome.scores, audit=audit)
+            fields["queue_time"] = order.initial_sort_key(inspection, outcome.version, outcome.scores, audit=audit)
         with transaction.atomic():
             written = scoring_lease.write(inspection, fields, end=True)
             if written:
-                _keep_what_was_seen(inspection, outcome)
+                _save_maps_and_embedding(inspection, outcome)
     if written:
         return inspection
     logger.warning("The lease of %s was lost; its verdict was not written.", inspection.pk)
-    return _as_it_is(inspection)
+    return _reload(inspection)
 
 
-def _keep_what_was_seen(inspection: Inspection, outcome: Outcome) -> None:
+def _save_maps_and_embedding(inspection: Inspection, outcome: ScoringOutcome) -> None:
     if outcome.packed_maps:
         ScoreMaps.objects.create(inspection=inspection, packed=outcome.packed_maps)
     if outcome.embedding is not None:
-        part_embeddings.keep(inspection, outcome.space, outcome.embedding)
+        part_embeddings.save_embedding(inspection, outcome.embedding_space, outcome.embedding)
 
 
-def _decided(outcome: Outcome) -> dict[str, Any]:
+def _decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
     scores = outcome.scores
     return {
         "state": Inspection.State.DECIDED,
         "verdict": outcome.decision.verdict,
         "reasons": list(outcome.decision.reasons),
-        "label": outcome.decision.label,
-        "inclusion": outcome.decision.inclusion,
+        "label": outcome.decision.model_verdict,
+        "inclusion": outcome.decision.inclusion_probability,
         "defect_probability": scores and scores.defect_probability,
         "reconstruction_error": scores and scores.reconstruction_error,
         "anomaly_threshold": scores and scores.anomaly_threshold,
@@ -179,10 +182,10 @@ def _latency_ms(inspection: Inspection, decoded: DecodedImage | None) -> float:
 
 def _record_failure(inspection: Inspection, error: Exception) -> bool:
     """Note why an attempt failed and begin the next one. False when the lease is lost."""
-    words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
+    words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:MAX_ERROR_LENGTH]
     return scoring_lease.write(inspection, {"scoring_error": words, "attempt": inspection.attempt + 1})
 
 
-def _as_it_is(inspection: Inspection) -> Inspection:
+def _reload(inspection: Inspection) -> Inspection:
     inspection.refresh_from_db()
     return inspection

@@ -16,21 +16,21 @@ from mltasks.runs.lease import heartbeat
 
 # Long enough for a cold start of a version on a busy machine; a crash delays a part by this much, unless it is sent
 # again.
-LEASE = timedelta(seconds=30)
+LEASE_DURATION = timedelta(seconds=30)
 # A scorer renews its lease so often, in seconds, and for so long: what takes longer hangs.
-BEAT, LONGEST = 0.5, 90
+RENEW_SECONDS, MAX_RENEW_SECONDS = 0.5, 90
 # A scorer of another machine that was silent for so long is gone.
-SILENCE = timedelta(seconds=2.5)
+MAX_SILENCE = timedelta(seconds=2.5)
 
 
-def first_lease() -> dict[str, Any]:
+def first_lease_fields() -> dict[str, Any]:
     """Field values of an inspection that is created with its first attempt under way."""
-    return {"attempt": 1, **_lease(uuid.uuid4())}
+    return {"attempt": 1, **_lease_fields(uuid.uuid4())}
 
 
-def take(candidates: InspectionQuerySet) -> Inspection | None:
+def take_abandoned(candidates: InspectionQuerySet) -> Inspection | None:
     """Take one abandoned part of ``candidates`` that nobody else is taking, one attempt further; None without any."""
-    return _take(candidates.abandoned())
+    return _take_lease(candidates.abandoned())
 
 
 def take_over(part: Inspection) -> Inspection | None:
@@ -40,12 +40,14 @@ def take_over(part: Inspection) -> Inspection | None:
     is gone when its lease was not renewed for SILENCE. ``part`` is the row as it was read.
     """
     candidates = Inspection.objects.filter(pk=part.pk)
-    gone = lease_owners.is_gone(part.lease_owner)
+    gone = lease_owners.has_ended(part.lease_owner)
     if gone:
-        return _take(candidates.awaiting_score().filter(lease_token=part.lease_token))
+        return _take_lease(candidates.awaiting_score().filter(lease_token=part.lease_token))
     if gone is None:
-        return _take(candidates.awaiting_score().filter(lease_expires_at__lte=Now() + LEASE - SILENCE))
-    return take(candidates)
+        return _take_lease(
+            candidates.awaiting_score().filter(lease_expires_at__lte=Now() + LEASE_DURATION - MAX_SILENCE)
+        )
+    return take_abandoned(candidates)
 
 
 def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) -> bool:
@@ -56,8 +58,8 @@ def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) 
     if inspection.lease_token is None:
         raise ValueError(f"Inspection {inspection.pk} is not leased: nobody may score it.")
     no_lease = {"lease_token": None, "lease_expires_at": None, "lease_owner": ""}
-    lease = no_lease if end else {"lease_expires_at": Now() + LEASE}
-    held = Inspection.objects.held_with(inspection.lease_token).filter(pk=inspection.pk)
+    lease = no_lease if end else {"lease_expires_at": Now() + LEASE_DURATION}
+    held = Inspection.objects.with_lease_token(inspection.lease_token).filter(pk=inspection.pk)
     if not held.update(**fields, **lease):
         return False
     for name, value in (fields | no_lease if end else fields).items():
@@ -65,37 +67,37 @@ def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) 
     return True
 
 
-def renewed(inspection: Inspection) -> AbstractContextManager[None]:
+def renew_in_background(inspection: Inspection) -> AbstractContextManager[None]:
     """Renew the lease from a thread while the block runs, so that other machines know that the part is being scored.
 
     Most parts have their verdict before the first beat, and cost no query here.
     """
     held = Inspection.objects.awaiting_score().filter(pk=inspection.pk, lease_token=inspection.lease_token)
-    end = time.monotonic() + LONGEST
+    end = time.monotonic() + MAX_RENEW_SECONDS
     return heartbeat(
         f"part {inspection.pk}",
-        lambda: bool(held.update(lease_expires_at=Now() + LEASE)),
-        BEAT,
+        lambda: bool(held.update(lease_expires_at=Now() + LEASE_DURATION)),
+        RENEW_SECONDS,
         lambda: time.monotonic() < end,
     )
 
 
-def _take(waiting: InspectionQuerySet) -> Inspection | None:
+def _take_lease(waiting: InspectionQuerySet) -> Inspection | None:
     with transaction.atomic():
         rows = waiting.select_related("product__registered_model", "station")
         inspection = rows.select_for_update(skip_locked=True, of=("self",)).order_by("lease_expires_at").first()
         if inspection is None:
             return None
-        lease = _lease(uuid.uuid4())
+        lease = _lease_fields(uuid.uuid4())
         inspection.attempt += 1
         inspection.lease_token, inspection.lease_owner = lease["lease_token"], lease["lease_owner"]
         Inspection.objects.filter(pk=inspection.pk).update(attempt=inspection.attempt, **lease)
     return inspection
 
 
-def _lease(token: uuid.UUID) -> dict[str, Any]:
+def _lease_fields(token: uuid.UUID) -> dict[str, Any]:
     return {
         "lease_token": token,
-        "lease_expires_at": Now() + LEASE,
-        "lease_owner": lease_owners.this_process(),
+        "lease_expires_at": Now() + LEASE_DURATION,
+        "lease_owner": lease_owners.current_process(),
     }

@@ -12,37 +12,41 @@ from django.views.decorators.http import require_GET
 from inspection.models import Product
 from inspection.promotion import audit_log, holdout_history
 from inspection.replay import replay
-from mltasks.web.access import needs
-from mltasks.web.selection import remember
+from mltasks.web.access import require_permission
+from mltasks.web.selection import remember_choice
 
 
 @require_GET
-@needs("mltasks.view_promotion")
-def record(request: HttpRequest, model: str) -> HttpResponse:
+@require_permission("mltasks.view_promotion")
+def audit_log_page(request: HttpRequest, model: str) -> HttpResponse:
     """Who decided what of versions, costs and policy, newest first."""
     product = _product(request, model)
-    found = audit_log.entries(product, _moment(request.GET.get("before", "")))
-    older = found[-1].at.isoformat() if len(found) == audit_log.PAGE else ""
+    found = audit_log.load_events(product, _parse_moment(request.GET.get("before", "")))
+    older = found[-1].at.isoformat() if len(found) == audit_log.PAGE_SIZE else ""
     return render(request, "models/record.html", {"product": product, "entries": found, "older": older})
 
 
 @require_GET
-@needs("mltasks.view_modelversion")
-def holdout(request: HttpRequest, model: str) -> HttpResponse:
+@require_permission("mltasks.view_modelversion")
+def holdout_page(request: HttpRequest, model: str) -> HttpResponse:
     """Each version on the locked holdout."""
     product = _product(request, model)
-    context = {"product": product, "rows": holdout_history.table(product), "locked": replay.locked(product).count()}
+    context = {
+        "product": product,
+        "rows": holdout_history.load_holdout_results(product),
+        "locked": replay.locked_holdout(product).count(),
+    }
     return render(request, "models/holdout.html", context)
 
 
 def _product(request: HttpRequest, model: str) -> Product:
     rows = Product.objects.select_related("registered_model")
     product = get_object_or_404(rows, registered_model__name=model)
-    remember(request, product.registered_model)
+    remember_choice(request, product.registered_model)
     return product
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_moment(text: str) -> datetime | None:
     """A moment of an earlier page; None, the newest, for anything else."""
     try:
         found = datetime.fromisoformat(text)

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 from inspection.models import Challenge
 from inspection.promotion import challenger_report, shadow_scoring
 from mltasks.models import ModelVersion
-from mltasks.registry.registry import PERMISSION
-from mltasks.web.access import needs, person
+from mltasks.registry.registry import PROMOTE_PERMISSION
+from mltasks.web.access import current_user, require_permission
 from mltasks.web.live_pages import live_pages
-from mltasks.web.selection import version_of
+from mltasks.web.selection import get_version_or_404
 
 
 class ChallengeForm(forms.Form):
@@ -26,19 +26,19 @@ class ChallengeForm(forms.Form):
     share = forms.FloatField(label=_("Share of live parts, in %"), min_value=0.1, max_value=100, initial=100)
 
 
-may_challenge = needs(PERMISSION)
+may_challenge = require_permission(PROMOTE_PERMISSION)
 
 
-def _challenge(version: ModelVersion) -> dict[str, Any]:
+def _challenger_context(version: ModelVersion) -> dict[str, Any]:
     of_version = Challenge.objects.filter(version=version).select_related("product", "by", "ended_by")
     newest = of_version.first()
     other = Challenge.objects.running().filter(version__model=version.model).exclude(version=version).first()
-    read = challenger_report.read(newest) if newest else None
+    read = challenger_report.load_report(newest) if newest else None
     return {"version": version, "challenge": newest, "read": read, "other": other, "form": ChallengeForm()}
 
 
 challenger, challenger_live = live_pages(
-    version_of, _challenge, page="models/challenger.html", part="models/_challenger.html"
+    get_version_or_404, _challenger_context, page="models/challenger.html", part="models/_challenger.html"
 )
 
 
@@ -46,11 +46,11 @@ challenger, challenger_live = live_pages(
 @may_challenge
 def challenger_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Let the version score live parts from now on."""
-    version, form = version_of(model, number), ChallengeForm(request.POST)
+    version, form = get_version_or_404(model, number), ChallengeForm(request.POST)
     if not form.is_valid():
-        return render(request, "models/challenger.html", {**_challenge(version), "form": form}, status=400)
+        return render(request, "models/challenger.html", {**_challenger_context(version), "form": form}, status=400)
     try:
-        shadow_scoring.challenge(version, by=person(request), share=form.cleaned_data["share"] / 100)
+        shadow_scoring.start_challenge(version, by=current_user(request), share=form.cleaned_data["share"] / 100)
     except shadow_scoring.ChallengeRefused as refused:
         messages.error(request, str(refused))
     return redirect("version-challenger", model, number)
@@ -60,7 +60,7 @@ def challenger_start(request: HttpRequest, model: str, number: int) -> HttpRespo
 @may_challenge
 def challenger_end(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """End the version's challenge; its scores stay."""
-    running = Challenge.objects.running().filter(version=version_of(model, number)).first()
-    if running is None or not shadow_scoring.end(running, by=person(request)):
+    running = Challenge.objects.running().filter(version=get_version_or_404(model, number)).first()
+    if running is None or not shadow_scoring.end_challenge(running, by=current_user(request)):
         messages.error(request, _("It was over already."))
     return redirect("version-challenger", model, number)

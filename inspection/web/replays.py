@@ -13,40 +13,44 @@ from django.views.decorators.http import require_POST
 
 from inspection.models import Replay
 from inspection.replay import replay, replay_queue
-from inspection.replay.replay_report import ReplayReading
+from inspection.replay.replay_report import ReplayReport
 from mltasks.models import ModelVersion
-from mltasks.web.access import person
+from mltasks.web.access import current_user
 from mltasks.web.live_pages import live_pages, may_train, retry_view
-from mltasks.web.selection import version_of
+from mltasks.web.selection import get_version_or_404
 
 
 class ReplayForm(forms.Form):
     """How much of the line's history is scored again."""
 
-    days = forms.IntegerField(label=_("Days back"), min_value=1, max_value=replay.LONGEST, initial=replay.DAYS)
-    most = forms.IntegerField(label=_("At most parts"), min_value=1, max_value=replay.LARGEST, initial=replay.MOST)
+    days = forms.IntegerField(label=_("Days back"), min_value=1, max_value=replay.MAX_DAYS, initial=replay.DEFAULT_DAYS)
+    most = forms.IntegerField(
+        label=_("At most parts"), min_value=1, max_value=replay.MAX_PARTS, initial=replay.DEFAULT_MAX_PARTS
+    )
 
 
-def _replay(version: ModelVersion) -> dict[str, Any]:
+def _replay_context(version: ModelVersion) -> dict[str, Any]:
     of_version = Replay.objects.filter(candidate=version).defer("parts")
     related = of_version.select_related("candidate", "champion", "product", "requested_by").order_by("-created_at")
     newest = related.first()
-    read, place = (ReplayReading(newest), replay_queue.place(newest)) if newest else (None, "")
+    read, place = (ReplayReport(newest), replay_queue.queue_position_text(newest)) if newest else (None, "")
     return {"version": version, "replay": newest, "read": read, "place": place, "form": ReplayForm()}
 
 
-replayed, replay_live = live_pages(version_of, _replay, page="models/replay.html", part="models/_replay.html")
+replay_page, replay_live = live_pages(
+    get_version_or_404, _replay_context, page="models/replay.html", part="models/_replay.html"
+)
 
 
 @require_POST
 @may_train
 def replay_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Queue a replay of the version."""
-    version, form = version_of(model, number), ReplayForm(request.POST)
+    version, form = get_version_or_404(model, number), ReplayForm(request.POST)
     if not form.is_valid():
-        return render(request, "models/replay.html", {**_replay(version), "form": form}, status=400)
+        return render(request, "models/replay.html", {**_replay_context(version), "form": form}, status=400)
     try:
-        replay.start(version, by=person(request), **form.cleaned_data)
+        replay.start(version, by=current_user(request), **form.cleaned_data)
     except replay.ReplayRefused as refused:
         messages.error(request, str(refused))
     return redirect("version-replay", model, number)

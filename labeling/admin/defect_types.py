@@ -26,9 +26,13 @@ class DefectTypeAdmin(ModelAdmin):
     fields = ("product", "name", "key", "colour")
 
     @admin.display
-    def status(self, kind: DefectType) -> SafeString:
+    def status(self, defect_type: DefectType) -> SafeString:
         """Whether it is offered, or what it counts as."""
-        return badge(f"counts as {kind.merged_into}", "past") if kind.merged_into else badge("in use", "good")
+        return (
+            badge(f"counts as {defect_type.merged_into}", "past")
+            if defect_type.merged_into
+            else badge("in use", "good")
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: DefectType | None = None) -> tuple[str, ...]:
         """A type stays with its product."""

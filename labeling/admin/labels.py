@@ -16,23 +16,23 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
-from inspection.admin.inspections import KINDS
+from inspection.admin.inspections import VERDICT_BADGES
 from inspection.admin.part_columns import PartColumns
 from inspection.models import Inspection, Verdict
 from labeling.datasets import label_export
 from labeling.models import Label, LabelUndo, Recheck, Review
-from labeling.models.defect_types import current_name
+from labeling.models.defect_types import current_type_name
 from labeling.review import review
-from labeling.review.blinding import hidden_from
+from labeling.review.blinding import parts_hidden_from
 from mltasks.admin.read_only import badge
 from mltasks.refusals import Refusal
 
 
-class SaidOfPart(PartColumns):
+class LabeledPartAdmin(PartColumns):
     """What labels and reviews share: a person's word on a part, with its picture."""
 
     list_per_page = 50
-    list_display_links = ("picture", "part")
+    list_display_links = ("thumbnail", "part")
     search_fields = ("inspection__part_id__exact", "inspection__title__exact", "inspection__image_sha256__exact")
     search_help_text = _("A whole part id or file name, or the sha256 of an image")
     readonly_fields: tuple[str, ...] = ("large_picture",)
@@ -40,27 +40,37 @@ class SaidOfPart(PartColumns):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All but what was said of the parts that this person judges just now."""
         found: QuerySet[Any] = super().get_queryset(request)
-        return found.exclude(inspection__in=hidden_from(cast(User, request.user)))
+        return found.exclude(inspection__in=parts_hidden_from(cast(User, request.user)))
 
     @admin.display(description=_("image"))
-    def large_picture(self, said: Label | Review) -> SafeString:
+    def large_picture(self, row: Label | Review) -> SafeString:
         """The thumbnail as a link to the part."""
-        picture = reverse("inspection-thumbnail", args=[said.inspection_id])
-        page = reverse("admin:inspection_inspection_change", args=[said.inspection_id])
+        picture = reverse("inspection-thumbnail", args=[row.inspection_id])
+        page = reverse("admin:inspection_inspection_change", args=[row.inspection_id])
         return format_html('<a href="{}"><img src="{}" alt="The part"></a>', page, picture)
 
     @admin.display(description=_("verdict"), ordering="verdict")
-    def word(self, said: Label | Review) -> SafeString:
+    def verdict_badge(self, row: Label | Review) -> SafeString:
         """PASS or FAIL with its defect type."""
-        words = f"{said.get_verdict_display()} {current_name(said.defect_type)}".strip()
-        return badge(words, KINDS[Verdict(said.verdict)])
+        words = f"{row.get_verdict_display()} {current_type_name(row.defect_type)}".strip()
+        return badge(words, VERDICT_BADGES[Verdict(row.verdict)])
 
 
 @admin.register(Label)
-class LabelAdmin(SaidOfPart):
+class LabelAdmin(LabeledPartAdmin):
     """Every label ever given, and whether it counts."""
 
-    list_display = ("picture", "part", "word", "status", "provenance", "source", "reviewer", "comment", "created_at")
+    list_display = (
+        "thumbnail",
+        "part",
+        "verdict_badge",
+        "status",
+        "provenance",
+        "source",
+        "reviewer",
+        "comment",
+        "created_at",
+    )
     list_filter = (
         "verdict",
         "provenance",
@@ -135,10 +145,10 @@ class LabelAdmin(SaidOfPart):
 
 
 @admin.register(Review)
-class ReviewAdmin(SaidOfPart):
+class ReviewAdmin(LabeledPartAdmin):
     """What reviewers said in the queue, and how long they took."""
 
-    list_display = ("picture", "part", "word", "reviewer", "seconds", "comment", "created_at")
+    list_display = ("thumbnail", "part", "verdict_badge", "reviewer", "seconds", "comment", "created_at")
     list_filter = ("verdict", "inspection__product", "reviewer")
     list_select_related = ("inspection", "defect_type__merged_into", "reviewer")
     fields = ("large_picture", "inspection", "verdict", "defect_type", "reviewer", "comment", "seconds", "created_at")

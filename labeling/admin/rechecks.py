@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from inspection.admin.part_columns import PartColumns
 from labeling.models import Recheck
-from labeling.models.rechecks import ADJUDICATE
+from labeling.models.rechecks import ADJUDICATE_PERMISSION
 from mltasks.admin.read_only import badge
 
-KINDS = {
+OUTCOME_BADGES = {
     "": "busy",
     Recheck.Outcome.CONFIRMED: "good",
     Recheck.Outcome.CHANGED: "bad",
@@ -26,7 +26,17 @@ KINDS = {
 class RecheckAdmin(PartColumns):
     """What was judged again and why, and what people said to it."""
 
-    list_display = ("part", "reason", "label", "version", "defect", "status", "answer", "due_at", "closed_at")
+    list_display = (
+        "part",
+        "reason",
+        "label",
+        "version",
+        "defect_probability",
+        "status",
+        "answer",
+        "due_at",
+        "closed_at",
+    )
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "reason", "outcome", "given", "inspection__product")
     list_select_related = (
         "inspection",
@@ -39,19 +49,19 @@ class RecheckAdmin(PartColumns):
         "reason",
         "label",
         "version",
-        "defect",
+        "defect_probability",
         "status",
         "answer",
         "opened_at",
         "due_at",
         "closed_at",
     )
-    readonly_fields = ("defect", "status", "opened_at")
+    readonly_fields = ("defect_probability", "status", "opened_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recheck]:
         """Blind looks that are still to come only for those who see how people agree."""
         found: QuerySet[Recheck] = super().get_queryset(request)
-        if request.user.has_perm(ADJUDICATE):
+        if request.user.has_perm(ADJUDICATE_PERMISSION):
             return found
         return found.exclude(closed_at=None, reason__in=[Recheck.Reason.SECOND, Recheck.Reason.REPEAT])
 
@@ -64,12 +74,12 @@ class RecheckAdmin(PartColumns):
         return self.has_view_permission(request)
 
     @admin.display(description=_("defect probability"), ordering="probability")
-    def defect(self, doubt: Recheck) -> str:
+    def defect_probability(self, recheck: Recheck) -> str:
         """As percent; a dash where no version is concerned."""
-        return "–" if doubt.probability is None else f"{doubt.probability:.1%}"
+        return "–" if recheck.probability is None else f"{recheck.probability:.1%}"
 
     @admin.display(ordering="outcome")
-    def status(self, doubt: Recheck) -> SafeString:
+    def status(self, recheck: Recheck) -> SafeString:
         """Waiting, or how it ended."""
-        words = doubt.get_outcome_display().lower() if doubt.closed_at else gettext("waits for a person")
-        return badge(words, KINDS[doubt.outcome])
+        words = recheck.get_outcome_display().lower() if recheck.closed_at else gettext("waits for a person")
+        return badge(words, OUTCOME_BADGES[recheck.outcome])

@@ -21,7 +21,7 @@ from labeling.review import blinding
 from mltasks.api.default_permission import requires
 
 # A station has no permission: what people say of its parts is not its business.
-SeesLabels = requires("inspection.view_inspection", "You may not view inspections.")
+MayViewInspections = requires("inspection.view_inspection", "You may not view inspections.")
 
 
 class LineageSerializer(serializers.Serializer[Any]):
@@ -51,7 +51,7 @@ class LineageSerializer(serializers.Serializer[Any]):
 class InspectionLineage(APIView):
     """The lineage of one inspection."""
 
-    permission_classes: list[type[BasePermission]] = [IsAuthenticated, SeesLabels]
+    permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayViewInspections]
 
     @extend_schema(
         operation_id="inspections_lineage",
@@ -64,5 +64,5 @@ class InspectionLineage(APIView):
         known = Inspection.objects.select_related("product__registered_model", "model_version")
         found = get_object_or_404(known, pk=uuid_of(inspection_id))
         reader = cast(User, request.user)
-        blind = found.pk in blinding.judged_blind(reader)
-        return Response(part_lineage.of(found, hidden=blinding.hidden_from(reader), blind=blind))
+        blind = found.pk in blinding.parts_judged_blind(reader)
+        return Response(part_lineage.build_part_lineage(found, hidden=blinding.parts_hidden_from(reader), blind=blind))

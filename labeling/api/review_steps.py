@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from labeling.models import Claim
 from mltasks.api.default_permission import requires
 from mltasks.api.steps import StepView, step
-from mltasks.web.access import refuse_stranger
+from mltasks.web.access import require_page_owner
 
 MayReview = requires("labeling.add_review", "You may not review parts.")
 CLAIM = OpenApiParameter("claim", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -41,7 +41,7 @@ class ReviewView(StepView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse strangers, and a page that was made for somebody else."""
         super().initial(request, *args, **kwargs)
-        refuse_stranger(request)
+        require_page_owner(request)
 
     @property
     def reviewer(self) -> User:

@@ -28,7 +28,7 @@ from labeling.queue import near_duplicate_claims, queue
 from labeling.review import review, skips
 from mltasks.api.steps import read_body, step
 
-LABEL = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+LABEL_PARAMETER = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 
 
 class QueueClaim(ReviewView):
@@ -72,14 +72,14 @@ class QueueSkip(ClaimStep):
         return skips.skip(claim, **asked)
 
 
-class QueueAlike(ClaimStep):
+class QueueNearDuplicates(ClaimStep):
     """Near-identical parts, to be judged together."""
 
     @claim_step(None, {200: ClaimSerializer}, many=True, operation_id="queue_alike")
     def post(self, claim: Claim) -> list[Claim]:
         """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
         verdict of its own. Sent again it renews the same claims. 409 `claim_lost` once the claim is closed."""
-        return near_duplicate_claims.claim_alike(claim)
+        return near_duplicate_claims.claim_near_duplicates(claim)
 
 
 class QueueRenew(ClaimStep):
@@ -100,15 +100,15 @@ class QueueRelease(ClaimStep):
         queue.release(claim)
 
 
-class LabelUndoing(ReviewView):
+class UndoLabel(ReviewView):
     """Take a label back."""
 
     def target(self, *, label_id: str) -> Label:
         """Return the label of the address. Raises Http404."""
         known = Label.objects.select_related("inspection", "defect_type__merged_into", "reviewer")
-        return get_object_or_404(known, pk=_number(label_id))
+        return get_object_or_404(known, pk=_parse_id(label_id))
 
-    @step(None, {200: LabelSerializer}, operation_id="labels_undo", tags=TAG, parameters=[LABEL])
+    @step(None, {200: LabelSerializer}, operation_id="labels_undo", tags=TAG, parameters=[LABEL_PARAMETER])
     def post(self, label: Label) -> Label:
         """Take the label that counts back: its author may, and a quality manager. The part waits again when no earlier
         label stands. 409 `already_undone` or `not_standing`."""
@@ -136,7 +136,7 @@ class InspectionLabel(ReviewView):
         return review.correct(inspection, by=self.reviewer, **asked)
 
 
-def _number(text: str) -> int:
+def _parse_id(text: str) -> int:
     # Longer than any id, and no more than int() reads.
     if not text.isdecimal() or len(text) > 18:
         raise Http404

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from inspection.api.serializers import InspectionSerializer, blinded
+from inspection.api.serializers import InspectionSerializer, hide_model_output
 from inspection.models import Inspection, Product, Verdict
 from labeling.models import Claim, Label, LabelUndo, Recheck, Skip
-from labeling.models.defect_types import current_name
-from labeling.queue.near_duplicate_claims import MOST
-from labeling.queue.queue import MAX_HELD
+from labeling.models.defect_types import current_type_name
+from labeling.queue.near_duplicate_claims import MAX_NEAR_DUPLICATES
+from labeling.queue.queue import MAX_HELD_CLAIMS
 from labeling.rechecks import recheck_resolution
 from labeling.review import blinding
 from mltasks.api.request_fields import RequestSerializer
 from mltasks.api.text_field import TextField
 
-MAX_COMMENT = 2000
+MAX_COMMENT_LENGTH = 2000
 
 
 class ClaimRequestSerializer(RequestSerializer):
@@ -32,12 +32,13 @@ class ClaimRequestSerializer(RequestSerializer):
     excluding = serializers.ListField(
         child=serializers.UUIDField(),
         required=False,
-        max_length=4 * (MAX_HELD + MOST),
+        max_length=4 * (MAX_HELD_CLAIMS + MAX_NEAR_DUPLICATES),
         help_text="Claims that you show already. Without them what you hold comes back first.",
     )
 
 
-class WordSerializer(serializers.ModelSerializer[Label]):
+@extend_schema_serializer(component_name="Word")
+class VerdictPairItemSerializer(serializers.ModelSerializer[Label]):
     """What somebody said of a part, without who."""
 
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
@@ -67,20 +68,20 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
 
     def to_representation(self, instance: Claim) -> dict[str, Any]:
         """The claim, blind where it has to be."""
-        self._recheck = recheck_resolution.open_recheck(instance.inspection)
+        self._recheck = recheck_resolution.find_open_recheck(instance.inspection)
         found = super().to_representation(instance)
         if found["again"]:
-            found["inspection"] = blinded(found["inspection"])
+            found["inspection"] = hide_model_output(found["inspection"])
         return found
 
     def get_again(self, claim: Claim) -> bool:
         """Return True if the part is judged without the model."""
-        return blinding.is_blind(claim.inspection, self._recheck)
+        return blinding.is_judged_blind(claim.inspection, self._recheck)
 
-    @extend_schema_field(WordSerializer(many=True))
+    @extend_schema_field(VerdictPairItemSerializer(many=True))
     def get_dispute(self, claim: Claim) -> Any:
         """The two verdicts, the first one first."""
-        return WordSerializer(recheck_resolution.two_words(self._recheck), many=True).data
+        return VerdictPairItemSerializer(recheck_resolution.disputed_labels(self._recheck), many=True).data
 
 
 class VerdictRequestSerializer(RequestSerializer):
@@ -90,7 +91,7 @@ class VerdictRequestSerializer(RequestSerializer):
     defect_type = TextField(
         required=False, allow_blank=True, default="", help_text="Name of one of the product's defect types, on FAIL."
     )
-    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT_LENGTH)
 
 
 class SecondsField(serializers.FloatField):
@@ -122,7 +123,7 @@ class SkipRequestSerializer(RequestSerializer):
     """Why a part is not judged."""
 
     reason = serializers.ChoiceField(Skip.Reason.choices)
-    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT)
+    comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT_LENGTH)
 
 
 class SkipSerializer(serializers.ModelSerializer[Skip]):
@@ -161,7 +162,7 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
     @extend_schema_field(str)
     def get_defect_type(self, label: Label) -> str:
         """Its name today; empty where none was named."""
-        return current_name(label.defect_type)
+        return current_type_name(label.defect_type)
 
     @extend_schema_field(bool)
     def get_undone(self, label: Label) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from inspection.models import Inspection, Product
 from inspection.products.part_identity import PartIdentities
 from labeling.models import Label, LabelQuerySet, Recheck
-from labeling.models.defect_types import current_name
+from labeling.models.defect_types import current_type_name
 from mltasks.models import DatasetSnapshot
 from mltasks.snapshots import snapshots
 from mltasks.storage import object_store
@@ -37,12 +37,12 @@ def samples(product: Product) -> list[Sample]:
     """
     disputed = Recheck.objects.disputed().filter(inspection__product=product)
     labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
-    group_of = groups((label.inspection for label in labels), PartIdentities(product))
-    counting = {label.inspection.image_sha256: label for label in sorted(labels, key=lambda label: label.rank)}
-    return [_sample(label, group_of[sha256]) for sha256, label in counting.items()]
+    group_of = part_groups((label.inspection for label in labels), PartIdentities(product))
+    counting = {label.inspection.image_sha256: label for label in sorted(labels, key=lambda label: label.precedence)}
+    return [_make_sample(label, group_of[sha256]) for sha256, label in counting.items()]
 
 
-def groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
+def part_groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
     """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
     or without one by its file, so that its name does not depend on the order of the parts."""
     joined = DisjointSets[str]()
@@ -52,15 +52,15 @@ def groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str,
         files.add(part.image_sha256)
         # A part id before a file: the group's name says whether its part is known.
         roots = joined.find(file), joined.find(identities.group(part) or file)
-        joined.join(*sorted(roots, key=_known_first))
+        joined.join(*sorted(roots, key=_part_id_first))
     return {sha256: joined.find(file_group(sha256)) for sha256 in files}
 
 
-def _known_first(group: str) -> tuple[bool, str]:
+def _part_id_first(group: str) -> tuple[bool, str]:
     return not group.startswith("part "), group
 
 
-def _sample(label: Label, group: str) -> Sample:
+def _make_sample(label: Label, group: str) -> Sample:
     part = label.inspection
     return Sample(
         name=part.title or part.part_id or str(part.pk),
@@ -68,8 +68,8 @@ def _sample(label: Label, group: str) -> Sample:
         path=object_store.root() / part.image_name,
         target=label.target,
         group=group,
-        defect_type=current_name(label.defect_type),
-        roi=Roi.stored(part.roi),
+        defect_type=current_type_name(label.defect_type),
+        roi=Roi.from_stored(part.roi),
         bit_depth=part.bit_depth,
         split=HOLDOUT if part.holdout else "",
     )

@@ -9,68 +9,68 @@ from django.db.models import Count, OuterRef, Q, Subquery
 
 from inspection.models import Inspection, Product
 from labeling.datasets.datasets import standing_labels
-from labeling.datasets.defect_type_service import types_of
+from labeling.datasets.defect_type_service import active_types
 from labeling.models import DefectExample, DefectType, Label
 
-TO_CHOOSE_FROM = 24
+MAX_EXAMPLE_CHOICES = 24
 
 
 @dataclass(frozen=True)
-class Card:
+class DefectTypeCard:
     """A type with the number of labels that count for it, and its examples."""
 
-    kind: DefectType
-    number: int
+    defect_type: DefectType
+    label_count: int
     examples: list[DefectExample]
 
 
-def cards(product: Product) -> list[Card]:
+def load_cards(product: Product) -> list[DefectTypeCard]:
     """The types that people may name, in the order of their keys."""
-    own = labels_by_type(product)
+    own = label_count_by_type(product)
     number = dict(own)
-    for old in merged(product):
+    for old in merged_types(product):
         assert old.merged_into_id is not None  # noqa: S101 - for the type checker
         number[old.merged_into_id] = number.get(old.merged_into_id, 0) + own.get(old.pk, 0)
-    shown = _examples(product)
-    return [Card(kind, number.get(kind.pk, 0), shown.get(kind.pk, [])) for kind in types_of(product)]
+    shown = _examples_by_type(product)
+    return [DefectTypeCard(kind, number.get(kind.pk, 0), shown.get(kind.pk, [])) for kind in active_types(product)]
 
 
-def card(kind: DefectType) -> Card:
+def load_card(defect_type: DefectType) -> DefectTypeCard:
     """The same of one type that people may name."""
-    return next(one for one in cards(kind.product) if one.kind == kind)
+    return next(one for one in load_cards(defect_type.product) if one.defect_type == defect_type)
 
 
-def old_names(product: Product) -> list[Card]:
+def merged_type_cards(product: Product) -> list[DefectTypeCard]:
     """Types that were merged or renamed, the newest first, each with the labels that were given under its name."""
-    own = labels_by_type(product)
-    return [Card(kind, own.get(kind.pk, 0), []) for kind in merged(product)]
+    own = label_count_by_type(product)
+    return [DefectTypeCard(kind, own.get(kind.pk, 0), []) for kind in merged_types(product)]
 
 
-def merged(product: Product) -> Iterable[DefectType]:
+def merged_types(product: Product) -> Iterable[DefectType]:
     """The types that count for another one."""
     old = product.defect_types.filter(merged_into__isnull=False)
     return old.select_related("merged_into").order_by("-merged_at", "name")
 
 
-def labels_by_type(product: Product) -> dict[int, int]:
+def label_count_by_type(product: Product) -> dict[int, int]:
     """Number of labels that count for a part, by the key of the type that they carry."""
     standing = standing_labels(product).select_related(None).values("pk")
     found = Label.objects.filter(pk__in=standing, defect_type__isnull=False)
     return dict(found.order_by().values_list("defect_type").annotate(Count("pk")))
 
 
-def newest_parts(kind: DefectType) -> list[Inspection]:
+def newest_parts_of_type(defect_type: DefectType) -> list[Inspection]:
     """The parts whose label that counts is the newest of this type, without those that are examples already, at most
-    ``TO_CHOOSE_FROM``."""
-    carried = Q(defect_type=kind) | Q(defect_type__merged_into=kind)
+    ``MAX_EXAMPLE_CHOICES``."""
+    carried = Q(defect_type=defect_type) | Q(defect_type__merged_into=defect_type)
     of_part = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-pk")
     labels = Label.objects.filter(carried, pk=Subquery(of_part.values("pk")[:1]))
-    new = labels.exclude(inspection__in=kind.examples.values("inspection"))
-    found = new.select_related("inspection").order_by("-created_at", "-pk")[:TO_CHOOSE_FROM]
+    new = labels.exclude(inspection__in=defect_type.examples.values("inspection"))
+    found = new.select_related("inspection").order_by("-created_at", "-pk")[:MAX_EXAMPLE_CHOICES]
     return [label.inspection for label in found]
 
 
-def _examples(product: Product) -> dict[int, list[DefectExample]]:
+def _examples_by_type(product: Product) -> dict[int, list[DefectExample]]:
     found: dict[int, list[DefectExample]] = {}
     shown = DefectExample.objects.filter(defect_type__product=product)
     for one in shown.select_related("inspection").order_by("created_at", "pk"):

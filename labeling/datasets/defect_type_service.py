@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product
 from labeling.models import DefectExample, DefectType
-from labeling.models.type_names import defect_type_of
+from labeling.models.type_names import normalize_type_name
 from labeling.refusals import InvalidDefectType
 
 
-def types_of(product: Product) -> list[DefectType]:
+def active_types(product: Product) -> list[DefectType]:
     """The product's defect types that people may name, those with a key first."""
     return sorted(product.defect_types.filter(merged_into=None), key=lambda kind: (kind.key == "", kind.key, kind.name))
 
@@ -28,41 +28,41 @@ def add_type(product: Product, *, name: str, key: str = "", colour: str = "") ->
     Raises InvalidDefectType, in words for people: a name or key that is taken, or no name, key or colour at all.
     """
     with transaction.atomic():
-        _take_turns(product)
-        return _saved(DefectType(product=product, name=_word(name), key=key, colour=colour))
+        _lock_product(product)
+        return _validate_and_save(DefectType(product=product, name=_valid_name(name), key=key, colour=colour))
 
 
-def change_type(kind: DefectType, *, name: str, key: str, colour: str) -> DefectType:
+def change_type(defect_type: DefectType, *, name: str, key: str, colour: str) -> DefectType:
     """Give a type another name, key or colour; its labels follow. Raises as ``add_type``, and for a merged type.
 
     The old name stays behind as one that counts for the type, so that pages opened before, folders and clients that
     say it are still understood. Snapshots are copies and keep it.
     """
     with transaction.atomic():
-        _take_turns(kind.product)
-        found = _unmerged(kind)
+        _lock_product(defect_type.product)
+        found = _load_unmerged_type(defect_type)
         before = found.name
-        found.name, found.key, found.colour = _word(name), key, colour
-        _saved(found)
+        found.name, found.key, found.colour = _valid_name(name), key, colour
+        _validate_and_save(found)
         if found.name != before:
             DefectType.objects.create(product=found.product, name=before, merged_into=found, merged_at=Now())
         return found
 
 
-def merge_types(kind: DefectType, *, into: DefectType) -> DefectType:
+def merge_types(defect_type: DefectType, *, into: DefectType) -> DefectType:
     """Let a type's labels count for another, for good; returns the other. No label is rewritten, examples move over.
 
     What was merged into ``kind`` before counts for the other, too. The same again changes nothing. Raises
     InvalidDefectType when either was merged elsewhere, and for the same type or one of another product.
     """
     with transaction.atomic():
-        _take_turns(kind.product)
-        target = _unmerged(into)
-        if target.pk == kind.pk or target.product_id != kind.product_id:
+        _lock_product(defect_type.product)
+        target = _load_unmerged_type(into)
+        if target.pk == defect_type.pk or target.product_id != defect_type.product_id:
             raise InvalidDefectType(_("A type is merged into another one of the same product."))
-        if DefectType.objects.filter(pk=kind.pk, merged_into=target).exists():
+        if DefectType.objects.filter(pk=defect_type.pk, merged_into=target).exists():
             return target
-        source = _unmerged(kind)
+        source = _load_unmerged_type(defect_type)
         DefectType.objects.filter(merged_into=source).update(merged_into=target)
         DefectType.objects.filter(pk=source.pk).update(merged_into=target, merged_at=Now(), key="")
         source.examples.filter(inspection__in=target.examples.values("inspection")).delete()
@@ -70,57 +70,59 @@ def merge_types(kind: DefectType, *, into: DefectType) -> DefectType:
         return target
 
 
-def add_example(kind: DefectType, part: Inspection, *, by: User) -> DefectExample:
+def add_example(defect_type: DefectType, part: Inspection, *, by: User) -> DefectExample:
     """Let a part show what the type looks like; once, however often it is said. Raises InvalidDefectType for a merged
     type, and for another product's part."""
     with transaction.atomic():
-        _take_turns(kind.product)
-        found = _unmerged(kind)
+        _lock_product(defect_type.product)
+        found = _load_unmerged_type(defect_type)
         if part.product_id != found.product_id:
             raise InvalidDefectType(_("An example is a part of the same product."))
         return DefectExample.objects.get_or_create(defect_type=found, inspection=part, defaults={"added_by": by})[0]
 
 
-def remove_example(kind: DefectType, part: Inspection) -> None:
+def remove_example(defect_type: DefectType, part: Inspection) -> None:
     """Show the part as an example no more."""
-    DefectExample.objects.filter(defect_type=kind, inspection=part).delete()
+    DefectExample.objects.filter(defect_type=defect_type, inspection=part).delete()
 
 
-def _take_turns(product: Product) -> None:
+def _lock_product(product: Product) -> None:
     Product.objects.select_for_update(no_key=True).get(pk=product.pk)
 
 
-def _unmerged(kind: DefectType) -> DefectType:
+def _load_unmerged_type(defect_type: DefectType) -> DefectType:
     """The type as it is now."""
-    found = DefectType.objects.select_related("product", "merged_into").get(pk=kind.pk)
+    found = DefectType.objects.select_related("product", "merged_into").get(pk=defect_type.pk)
     if found.merged_into is not None:
         said = {"name": found.name, "other": found.merged_into.name}
         raise InvalidDefectType(_("%(name)s counts as %(other)s now; choose that one.") % said)
     return found
 
 
-def _word(name: str) -> str:
-    word = defect_type_of(name.strip())
+def _valid_name(name: str) -> str:
+    word = normalize_type_name(name.strip())
     if not word:
         raise InvalidDefectType(_("A name needs letters or digits."))
     return word
 
 
-def _saved(kind: DefectType) -> DefectType:
-    others = DefectType.objects.filter(product=kind.product).exclude(pk=kind.pk).select_related("merged_into")
-    _free(kind.name, others.filter(name=kind.name).first())
-    holder = others.filter(key=kind.key).first() if kind.key else None
+def _validate_and_save(defect_type: DefectType) -> DefectType:
+    others = (
+        DefectType.objects.filter(product=defect_type.product).exclude(pk=defect_type.pk).select_related("merged_into")
+    )
+    _release_name(defect_type.name, others.filter(name=defect_type.name).first())
+    holder = others.filter(key=defect_type.key).first() if defect_type.key else None
     if holder is not None:
-        raise InvalidDefectType(_("Key %(key)s belongs to %(name)s.") % {"key": kind.key, "name": holder.name})
+        raise InvalidDefectType(_("Key %(key)s belongs to %(name)s.") % {"key": defect_type.key, "name": holder.name})
     try:
-        kind.clean_fields()
+        defect_type.clean_fields()
     except ValidationError as error:
         raise InvalidDefectType(" ".join(error.messages)) from error
-    kind.save()
-    return kind
+    defect_type.save()
+    return defect_type
 
 
-def _free(name: str, other: DefectType | None) -> None:
+def _release_name(name: str, other: DefectType | None) -> None:
     """Take the name from an old one that no label carries. Raises InvalidDefectType for any other."""
     if other is None:
         return

@@ -17,10 +17,10 @@ from inspection.products.part_identity import PartIdentities
 from labeling.models import Label
 
 # The first labels all teach: a fifth of so few measures nothing, and is missed.
-BEGINS_AT = 100
+MIN_LABELS = 100
 
 
-def draw(product: Product, parts: Sequence[Inspection]) -> None:
+def assign_holdout(product: Product, parts: Sequence[Inspection]) -> None:
     """Draw the lots of parts that have just got their first label, in the transaction that wrote it.
 
     Pictures of one part, by part id or by content, share one lot: that of whichever was labeled first. Parts that have
@@ -30,44 +30,44 @@ def draw(product: Product, parts: Sequence[Inspection]) -> None:
     if not new:
         return
     identities = PartIdentities(product)
-    known = _known(product, new, identities) if _begun(product) else None
+    known = _holdout_by_key(product, new, identities) if _has_enough_labels(product) else None
     for part in new:
-        part.holdout = known is not None and _drawn(product, identities.names(part), known)
+        part.holdout = known is not None and _is_holdout(product, identities.names(part), known)
     for value in (True, False):
         Inspection.objects.filter(pk__in=[part.pk for part in new if part.holdout is value]).update(holdout=value)
 
 
-def _drawn(product: Product, keys: Sequence[str], known: dict[str, bool]) -> bool:
-    found = next((known[key] for key in keys if key in known), None)
-    drawn = lot(product, keys[0]) < product.holdout_share if found is None else found
-    known |= dict.fromkeys(keys, drawn)
+def _is_holdout(product: Product, keys: Sequence[str], holdout_by_key: dict[str, bool]) -> bool:
+    found = next((holdout_by_key[key] for key in keys if key in holdout_by_key), None)
+    drawn = holdout_sample_value(product, keys[0]) < product.holdout_share if found is None else found
+    holdout_by_key |= dict.fromkeys(keys, drawn)
     return drawn
 
 
-def lot(product: Product, key: str) -> float:
+def holdout_sample_value(product: Product, key: str) -> float:
     """A number in [0, 1) that follows from the product and a part's key alone."""
-    return hash_sampling.lot(f"holdout:{product.pk}:{key}".encode())
+    return hash_sampling.hash_uniform(f"holdout:{product.pk}:{key}".encode())
 
 
-def _begun(product: Product) -> bool:
+def _has_enough_labels(product: Product) -> bool:
     if product.holdout_share == 0:
         return False
     # Unordered: the newest of all labeled parts would take 100 ms to find among a million.
     labeled = Inspection.objects.filter(product=product, person_says__isnull=False).order_by()
-    return labeled[: BEGINS_AT + 1].count() > BEGINS_AT
+    return labeled[: MIN_LABELS + 1].count() > MIN_LABELS
 
 
-def _known(product: Product, parts: Sequence[Inspection], identities: PartIdentities) -> dict[str, bool]:
+def _holdout_by_key(product: Product, parts: Sequence[Inspection], identities: PartIdentities) -> dict[str, bool]:
     """The lots of what was labeled before and shows the same as these parts, by key."""
     ids = {identities.part_id(part.part_id) for part in parts} - {""}
     files = {part.image_sha256 for part in parts}
     same = Inspection.objects.filter(Q(part_id__in=ids) | Q(image_sha256__in=files), product=product)
-    before = same.filter(labels__isnull=False).exclude(pk__in=_labeled_first_now(parts))
+    before = same.filter(labels__isnull=False).exclude(pk__in=_first_labeled_now(parts))
     found = before.only("part_id", "image_sha256", "holdout")
     return {key: bool(part.holdout) for part in found for key in identities.names(part)}
 
 
-def _labeled_first_now(parts: Sequence[Inspection]) -> set[UUID]:
+def _first_labeled_now(parts: Sequence[Inspection]) -> set[UUID]:
     """Those of the parts whose one label is the one just written."""
     keys = {part.pk for part in parts}
     labels = Label.objects.filter(inspection__in=keys).order_by().values("inspection").annotate(number=Count("pk"))

@@ -10,11 +10,11 @@ from typing import IO, BinaryIO
 from inspection.models import Product
 from labeling.datasets.datasets import standing_labels
 from labeling.models import Label
-from labeling.models.defect_types import current_name
-from mltasks.snapshots.manifest import safe
+from labeling.models.defect_types import current_type_name
+from mltasks.snapshots.manifest import spreadsheet_safe
 
 # New columns go to the end: programs may read the others by their place.
-HEADER = (
+CSV_HEADER = (
     "name",
     "sha256",
     "label",
@@ -28,14 +28,14 @@ HEADER = (
 )
 
 
-def export_labels(product: Product, into: BinaryIO) -> int:
+def export_labels(product: Product, output: BinaryIO) -> int:
     """Write every labeled image of the product with its standing label, oldest part first; return how many.
 
     UTF-8, times in ISO 8601. Raises OSError.
     """
     standing = standing_labels(product).select_related("inspection__station")
     labels = sorted(standing, key=lambda label: (label.inspection.received_at, label.pk))
-    text = io.TextIOWrapper(into, encoding="utf-8", newline="")
+    text = io.TextIOWrapper(output, encoding="utf-8", newline="")
     write_csv(text, labels)
     text.detach()
     return len(labels)
@@ -44,23 +44,23 @@ def export_labels(product: Product, into: BinaryIO) -> int:
 def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
     """Write the header and one line a label."""
     writer = csv.writer(file)
-    writer.writerow(HEADER)
-    writer.writerows(rows(labels))
+    writer.writerow(CSV_HEADER)
+    writer.writerows(csv_rows(labels))
 
 
-def rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
+def csv_rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
     """The cells of each label, safe to open in a spreadsheet."""
     for label in labels:
         part = label.inspection
         yield [
-            safe(part.title or part.part_id or str(part.pk)),
+            spreadsheet_safe(part.title or part.part_id or str(part.pk)),
             part.image_sha256,
             label.verdict,
-            safe(current_name(label.defect_type)),
-            safe(label.reviewer.username if label.reviewer else ""),
+            spreadsheet_safe(current_type_name(label.defect_type)),
+            spreadsheet_safe(label.reviewer.username if label.reviewer else ""),
             label.created_at.isoformat(),
-            safe(part.part_id),
+            spreadsheet_safe(part.part_id),
             part.pk,
-            safe(part.station.name if part.station else ""),
+            spreadsheet_safe(part.station.name if part.station else ""),
             part.received_at.isoformat(),
         ]

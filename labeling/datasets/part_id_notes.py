@@ -9,25 +9,25 @@ from inspection.products import part_identity
 from inspection.products.part_identity import PartIdentities
 from labeling.datasets.datasets import standing_labels
 
-MOST = 5
-_MEANING = "each image counts as a part of its own, unless it looks like another one"
+MAX_NOTES = 5
+_CONSEQUENCE = "each image counts as a part of its own, unless it looks like another one"
 
 
-def notes(product: Product) -> list[str]:
+def refresh_notes(product: Product) -> list[str]:
     """Count anew which part ids too many images share; return a sentence for each part id of labeled images that names
     no part, the most frequent first."""
     sent = list(standing_labels(product).values_list("inspection__part_id", flat=True))
-    part_identity.note_shared(product, sent)
+    part_identity.save_shared_part_ids(product, sent)
     identities = PartIdentities(product)
     counts = Counter(part_id for part_id in sent if part_id and not identities.part_id(part_id))
-    return [_note(identities, part_id, count, len(sent)) for part_id, count in counts.most_common(MOST)]
+    return [_note(identities, part_id, count, len(sent)) for part_id, count in counts.most_common(MAX_NOTES)]
 
 
 def _note(identities: PartIdentities, part_id: str, count: int, total: int) -> str:
     images = f"{count} of {total} labeled images have the part id {part_id!r}"
     if identities.is_placeholder(part_id):
-        return f"{images}, a placeholder of the code reader: {_MEANING}."
+        return f"{images}, a placeholder of the code reader: {_CONSEQUENCE}."
     return (
-        f"{images}, which too many images share to name a part: {_MEANING}. Correct the reader, or add it to the "
+        f"{images}, which too many images share to name a part: {_CONSEQUENCE}. Correct the reader, or add it to the "
         "product's placeholders."
     )

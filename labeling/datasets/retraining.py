@@ -23,7 +23,7 @@ from labeling.models import Label, LabelUndo
 from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.training import training
 
-PERMISSION = "mltasks.add_trainingrun"
+RETRAIN_PERMISSION = "mltasks.add_trainingrun"
 
 
 def retrain(
@@ -32,7 +32,7 @@ def retrain(
     trigger: TrainingRun.Trigger,
     requested_by: User | None = None,
     night: date | None = None,
-    hint: bool = True,
+    enqueue: bool = True,
 ) -> TrainingRun:
     """Take a snapshot of the product's labels and queue a training on it, or do neither.
 
@@ -40,18 +40,18 @@ def retrain(
     and ValueError when the product's training settings can't be used.
     """
     config = product.train_config()
-    noted = part_id_notes.notes(product)
+    noted = part_id_notes.refresh_notes(product)
     with transaction.atomic():
         snapshot = take_snapshot(product)
         return training.start(
-            snapshot, config, trigger=trigger, requested_by=requested_by, night=night, hint=hint, notes=noted
+            snapshot, config, trigger=trigger, requested_by=requested_by, night=night, enqueue=enqueue, notes=noted
         )
 
 
 logger = logging.getLogger(__name__)
 
 
-def tick(now: datetime) -> list[TrainingRun]:
+def start_due_runs(now: datetime) -> list[TrainingRun]:
     """Start the runs that are due at ``now`` and return them, those included that failed for too few labels.
 
     A product's night is the last time that its ``retrain_at`` passed in local time, so a beat that was down catches up;
@@ -60,7 +60,7 @@ def tick(now: datetime) -> list[TrainingRun]:
     runs = []
     for product in Product.objects.filter(retrain_nightly=True).select_related("registered_model"):
         try:
-            run = _tonight(product, last_due(product, now))
+            run = _start_nightly_run(product, last_due(product, now))
         except Exception:
             # One product's trouble must not cost the others their night; the next tick tries it again.
             logger.exception("The nightly retraining of %s could not start", product.slug)
@@ -79,7 +79,7 @@ def last_due(product: Product, now: datetime) -> datetime:
     return timezone.make_aware(datetime.combine(local.date() - timedelta(days=1), product.retrain_at))
 
 
-def _tonight(product: Product, due: datetime) -> TrainingRun | None:
+def _start_nightly_run(product: Product, due: datetime) -> TrainingRun | None:
     night = timezone.localtime(due).date()
     nights = TrainingRun.objects.filter(model_id=product.registered_model_id, night=night)
     if nights.exists() or not has_new_labels(product, due):
@@ -92,7 +92,7 @@ def _tonight(product: Product, due: datetime) -> TrainingRun | None:
         try:
             return retrain(product, trigger=TrainingRun.Trigger.NIGHTLY, night=night)
         except ValueError as error:
-            return _refused(product, due, str(error))
+            return _record_refused_run(product, due, str(error))
 
 
 def has_new_labels(product: Product, due: datetime) -> bool:
@@ -112,7 +112,7 @@ def has_new_labels(product: Product, due: datetime) -> bool:
     return labels.exists() or LabelUndo.objects.filter(new, label__inspection__product=product).exists()
 
 
-def _refused(product: Product, due: datetime, words: str) -> TrainingRun:
+def _record_refused_run(product: Product, due: datetime, message: str) -> TrainingRun:
     """The night's run as a row that says why there was none."""
     return TrainingRun.objects.create(
         model=product.registered_model,
@@ -120,7 +120,7 @@ def _refused(product: Product, due: datetime, words: str) -> TrainingRun:
         night=timezone.localtime(due).date(),
         state=TrainingRun.State.FAILED,
         stage=gettext_noop("Not started"),
-        error=words,
-        log=f"{words}\n",
+        error=message,
+        log=f"{message}\n",
         finished_at=timezone.now(),
     )

@@ -9,41 +9,46 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product, Verdict
 from labeling.models import Label, Recheck
-from labeling.models.defect_types import current_name
+from labeling.models.defect_types import current_type_name
 
-VerdictPair = tuple[str, str]
+NamedVerdict = tuple[str, str]
 
 
 @dataclass(slots=True)
 class EarlierLabels:
-    """The inspections of one image, locked, and its labels. ``human`` is a person's label that counts, or an import's
-    that overruled one; ``imported`` is a folder's, which a repeated import finds even if somebody took it back."""
+    """The inspections of one image, locked, and its labels. ``human_label`` is a person's label that counts, or an
+    import's
+    that overruled one; ``imported_label`` is a folder's, which a repeated import finds even if somebody took it
+    back."""
 
     inspections: list[Inspection] = field(default_factory=list)
-    human: Label | None = None
-    imported: Label | None = None
+    human_label: Label | None = None
+    imported_label: Label | None = None
     disputed: bool = False
 
-    def allow(self, pair: VerdictPair) -> bool:
+    def allows(self, pair: NamedVerdict) -> bool:
         """Return True if a folder's verdict and type contradict nobody."""
         if self.disputed:
             return False
-        if self.human is not None:
-            return _agree(pair_of(self.human), pair)
-        return self.imported is None or pair_of(self.imported) == pair
+        if self.human_label is not None:
+            return _named_verdicts_agree(named_verdict_of(self.human_label), pair)
+        return self.imported_label is None or named_verdict_of(self.imported_label) == pair
 
-    def in_words(self, folder: str) -> str:
+    def describe_conflict(self, folder: str) -> str:
         """Return what contradicts the folder, and what to do."""
         if self.disputed:
             why = f"Two people differ on this image, which lies in {folder}/ now"
-        elif self.human is not None:
-            at = timezone.localtime(self.human.created_at).date()
-            why = f"{self.human.reviewer or 'An import'} said {self.human} on {at}, and the image lies in {folder}/ now"
+        elif self.human_label is not None:
+            at = timezone.localtime(self.human_label.created_at).date()
+            who = self.human_label.reviewer or "An import"
+            why = f"{who} said {self.human_label} on {at}, and the image lies in {folder}/ now"
         else:
-            return imported_before(pair_of(self.imported) if self.imported else ("", ""), folder)
+            return describe_earlier_import(
+                named_verdict_of(self.imported_label) if self.imported_label else ("", ""), folder
+            )
         return f"{why}. People's verdicts count: move the file, or run it again with --overrule REASON."
 
-    def contradicting(self, pair: VerdictPair) -> Iterator[Inspection]:
+    def conflicting_inspections(self, pair: NamedVerdict) -> Iterator[Inspection]:
         """Yield the inspections whose standing label says otherwise, and one whose import was taken back."""
         standing = Label.objects.filter(inspection__in=self.inspections).standing()
         label_of = {label.inspection_id: label for label in standing.select_related("defect_type__merged_into")}
@@ -52,23 +57,23 @@ class EarlierLabels:
             if label is None:
                 contradicts = part.source == Inspection.Source.IMPORT
             else:
-                contradicts = self.disputed or not _agree(pair_of(label), pair)
+                contradicts = self.disputed or not _named_verdicts_agree(named_verdict_of(label), pair)
             if contradicts:
                 yield part
 
 
-def pair_of(label: Label) -> VerdictPair:
+def named_verdict_of(label: Label) -> NamedVerdict:
     """Return the label's verdict and its type's name today."""
-    return label.verdict, current_name(label.defect_type)
+    return label.verdict, current_type_name(label.defect_type)
 
 
-def imported_before(pair: VerdictPair, folder: str) -> str:
+def describe_earlier_import(pair: NamedVerdict, folder: str) -> str:
     """Return what another folder made of the same image."""
     said = "good" if pair[0] == Verdict.PASS else pair[1] or "defective"
     return f"The same image was imported as {said} before, and lies in {folder}/ now."
 
 
-def lock_and_load(product: Product, sha256s: Sequence[str]) -> dict[str, EarlierLabels]:
+def load_locked_labels(product: Product, sha256s: Sequence[str]) -> dict[str, EarlierLabels]:
     """Lock the product's inspections of these images and return their labels, by sha256.
 
     People's verdicts on them wait until the transaction ends: none comes between reading labels and writing them.
@@ -82,21 +87,21 @@ def lock_and_load(product: Product, sha256s: Sequence[str]) -> dict[str, Earlier
         one.inspections.append(part)
         one.disputed |= part.pk in disputed
     labels = Label.objects.filter(inspection__in=locked).select_related("inspection", "reviewer", "undo")
-    for label in sorted(labels.select_related("defect_type__merged_into"), key=lambda label: label.rank):
-        _add(earlier[label.inspection.image_sha256], label)
+    for label in sorted(labels.select_related("defect_type__merged_into"), key=lambda label: label.precedence):
+        _add_label(earlier[label.inspection.image_sha256], label)
     return earlier
 
 
-def _add(earlier: EarlierLabels, label: Label) -> None:
+def _add_label(earlier: EarlierLabels, label: Label) -> None:
     """Take up a label; the last one of each kind counts."""
     undone = getattr(label, "undo", None) is not None
     overruled = label.provenance == Label.Provenance.OVERRULED
     if label.source == Label.Source.IMPORT and label.inspection.source == Inspection.Source.IMPORT:
-        earlier.imported = label
+        earlier.imported_label = label
     if not undone and (overruled or label.source != Label.Source.IMPORT):
-        earlier.human = label
+        earlier.human_label = label
 
 
-def _agree(first: VerdictPair, second: VerdictPair) -> bool:
+def _named_verdicts_agree(first: NamedVerdict, second: NamedVerdict) -> bool:
     """Return True for the same verdict and not two different types: who names none contradicts no name."""
     return first[0] == second[0] and (not first[1] or not second[1] or first[1] == second[1])

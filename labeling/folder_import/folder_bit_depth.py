@@ -7,12 +7,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from mltasks.vision.data.bit_depths import FULL
+from mltasks.vision.data.bit_depths import FULL_DEPTH
 from mltasks.vision.data.image_facts import needed_bit_depth
 from mltasks.vision.data.image_header import ImageError, Limits
 
 
-def settle(paths: Iterable[Path]) -> int:
+def determine_bit_depth(paths: Iterable[Path]) -> int:
     """Return the bits that the folder's 16-bit images need where the files state none; 0 if there are no such images.
 
     Reads the pixels of such images only. Files that can't be read are left to the import, which names them.
@@ -20,13 +20,13 @@ def settle(paths: Iterable[Path]) -> int:
     limits = Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     settled = 0
     for path in paths:
-        settled = max(settled, _needed(path, limits))
-        if settled == FULL:
+        settled = max(settled, _bit_depth_needed(path, limits))
+        if settled == FULL_DEPTH:
             break
     return settled
 
 
-def _needed(path: Path, limits: Limits) -> int:
+def _bit_depth_needed(path: Path, limits: Limits) -> int:
     try:
         return needed_bit_depth(path, limits=limits) or 0
     except (ImageError, OSError):

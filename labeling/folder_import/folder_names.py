@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from labeling.models.type_names import fold
+from labeling.models.type_names import fold_name
 from mltasks.vision.types import GOOD_FOLDERS
 
-UNNAMED_DEFECT = "bad"
+UNNAMED_DEFECT_FOLDER = "bad"
 # Written by file managers, network drives and archivers, compared without case. Names that begin with a dot are too.
-LEFTOVERS = frozenset(
+LEFTOVER_NAMES = frozenset(
     {
         "thumbs.db",
         "ehthumbs.db",
@@ -36,15 +36,15 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def is_leftover(name: str) -> bool:
     """Return True if another program left a file or folder of this name behind."""
-    return name.startswith(".") or name.casefold() in LEFTOVERS
+    return name.startswith(".") or name.casefold() in LEFTOVER_NAMES
 
 
-def is_good(name: str, others: Iterable[str] = ()) -> bool:
-    """Return True if the folder holds good parts, by the product's own names or by one of the ``others``."""
-    return fold(name) in {fold(one) for one in (*GOOD_FOLDERS, *others)}
+def is_good_folder(name: str, good_names: Iterable[str] = ()) -> bool:
+    """Return True if the folder holds good parts, by the product's own names or by one of the ``good_names``."""
+    return fold_name(name) in {fold_name(one) for one in (*GOOD_FOLDERS, *good_names)}
 
 
-def looks_good(name: str) -> bool:
+def reads_like_good(name: str) -> bool:
     """Return True if a reader would take the name for one of good parts: "ok_front", "i.O.", "no_defects"."""
     spread = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
     words = _WORD.findall(spread)

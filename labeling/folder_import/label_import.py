@@ -17,17 +17,17 @@ from inspection.models import Product, Verdict
 from inspection.refusals import DiskFull, StoreUnavailable
 from labeling.datasets import holdout
 from labeling.folder_import import earlier_labels, folder_bit_depth
-from labeling.folder_import.earlier_labels import EarlierLabels, VerdictPair
-from labeling.folder_import.image_folders import Entry, Listing, Names, Unfit, read_folder
+from labeling.folder_import.earlier_labels import EarlierLabels, NamedVerdict
+from labeling.folder_import.image_folders import FolderListing, FolderNames, ImportEntry, RefusedPath, read_folder
 from labeling.models import DefectType, Label
 from labeling.review import review
 from mltasks.refusals import Refusal
-from mltasks.text.file_names import readable
+from mltasks.text.file_names import readable_filename
 from mltasks.vision.data.image_header import ImageError
 
 ImportProgress = Callable[[int, int], None]
 # Files committed together: a commit waits for the disk, and an import that is cut off loses at most one batch.
-BATCH = 32
+BATCH_SIZE = 32
 LABELED_OTHERWISE = "labeled_otherwise"
 
 
@@ -44,18 +44,18 @@ class ImportSummary:
     without such images."""
 
     imported: int = 0
-    already: int = 0
+    already_imported: int = 0
     overruled: int = 0
     good: int = 0
     defective: int = 0
-    refused: list[Unfit] = field(default_factory=list)
+    refused: list[RefusedPath] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     bit_depth: int = 0
 
     @property
-    def done(self) -> int:
+    def files_done(self) -> int:
         """Files that were looked at or refused."""
-        return self.imported + self.already + self.overruled + len(self.refused)
+        return self.imported + self.already_imported + self.overruled + len(self.refused)
 
     @property
     def labeled_otherwise(self) -> int:
@@ -63,7 +63,7 @@ class ImportSummary:
         return sum(unfit.code == LABELED_OTHERWISE for unfit in self.refused)
 
 
-def list_folder(product: Product, folder: Path, names: Names) -> Listing:
+def list_folder(product: Product, folder: Path, names: FolderNames) -> FolderListing:
     """Return what the folder would be taken for, given the product's defect types. Raises NotAnImageFolder."""
     types = list(product.defect_types.values_list("name", flat=True))
     return read_folder(folder, replace(names, types=types))
@@ -78,12 +78,14 @@ def import_images(
     progress: ImportProgress | None = None,
 ) -> ImportSummary:
     """List a folder in the ImageFolder layout and import it. Raises NotAnImageFolder, and as ``import_listing``."""
-    return import_listing(product, list_folder(product, folder, Names(skip=skip)), reviewer=reviewer, progress=progress)
+    return import_listing(
+        product, list_folder(product, folder, FolderNames(skip=skip)), reviewer=reviewer, progress=progress
+    )
 
 
 def import_listing(
     product: Product,
-    listing: Listing,
+    listing: FolderListing,
     *,
     overrule: str = "",
     reviewer: User | None = None,
@@ -95,21 +97,21 @@ def import_listing(
     simply run again. A file that can't be taken is named in ``refused`` and the rest goes on: so is one that a person
     labeled otherwise, unless ``overrule`` says why the folder counts. Raises DiskFull and StoreUnavailable.
     """
-    depth = folder_bit_depth.settle(entry.path for entry in listing.entries)
+    depth = folder_bit_depth.determine_bit_depth(entry.path for entry in listing.entries)
     summary = ImportSummary(refused=listing.refused, left_out=listing.left_out, bit_depth=depth)
-    run = _Import(product, reviewer, overrule, summary)
+    run = _ImportJob(product, reviewer, overrule, summary)
     total = len(listing.entries) + len(listing.refused)
 
     def tell() -> None:
         if progress:
-            progress(run.summary.done, total)
+            progress(run.summary.files_done, total)
 
-    for start in range(0, len(listing.entries), BATCH):
-        _import_batch(_Batch(run), listing.entries[start : start + BATCH], tell)
+    for start in range(0, len(listing.entries), BATCH_SIZE):
+        _import_batch(_ImportBatch(run), listing.entries[start : start + BATCH_SIZE], tell)
     return run.summary
 
 
-def named(product: Product, name: str) -> DefectType:
+def get_or_create_type(product: Product, name: str) -> DefectType:
     """The product's defect type of this name, or what it was merged into; made with the next free key where it is new.
     Hold the product's lock."""
     taken = set(product.defect_types.values_list("key", flat=True))
@@ -119,130 +121,134 @@ def named(product: Product, name: str) -> DefectType:
 
 
 @dataclass(slots=True)
-class _Import:
-    """One import. ``taken`` is what its own folders say of the images, by sha256: no folder overrules another one."""
+class _ImportJob:
+    """One import. ``folder_verdicts`` is what its own folders say of the images, by sha256: no folder overrules
+    another one."""
 
     product: Product
     reviewer: User | None
     overrule: str
     summary: ImportSummary
-    taken: dict[str, VerdictPair] = field(default_factory=dict)
+    folder_verdicts: dict[str, NamedVerdict] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _Batch:
-    """State of one transaction. ``earlier`` are the images' labels, by sha256; ``names`` what each type's name is
+class _ImportBatch:
+    """State of one transaction. ``earlier`` are the images' labels, by sha256; ``current_type_names`` what each
+    type's name is
     today."""
 
-    run: _Import
+    job: _ImportJob
     earlier: dict[str, EarlierLabels] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    current_type_names: dict[str, str] = field(default_factory=dict)
     types: dict[str, DefectType] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
 
-    def type_of(self, name: str) -> DefectType | None:
+    def get_type(self, name: str) -> DefectType | None:
         """Return the defect type of this name, made where it is new; None for no name."""
         if name and name not in self.types:
-            self.types[name] = named(self.run.product, name)
+            self.types[name] = get_or_create_type(self.job.product, name)
         return self.types.get(name)
 
 
-def _import_batch(batch: _Batch, entries: Sequence[Entry], tell: Callable[[], None]) -> None:
-    product, refused = batch.run.product, batch.run.summary.refused
-    hashed = list(_hashed(batch, entries))
+def _import_batch(batch: _ImportBatch, entries: Sequence[ImportEntry], report_progress: Callable[[], None]) -> None:
+    product, refused = batch.job.product, batch.job.summary.refused
+    hashed = list(_hash_entries(batch, entries))
     with transaction.atomic():
         # Imports of one product take turns, batch by batch: none waits for another's rows in a ring.
         Product.objects.select_for_update(no_key=True).get(pk=product.pk)
         kinds = product.defect_types.select_related("merged_into")
-        batch.names = {kind.name: kind.current.name for kind in kinds}
-        batch.earlier = earlier_labels.lock_and_load(product, [sha256 for _, sha256 in hashed])
+        batch.current_type_names = {kind.name: kind.current.name for kind in kinds}
+        batch.earlier = earlier_labels.load_locked_labels(product, [sha256 for _, sha256 in hashed])
         for entry, sha256 in hashed:
             try:
-                _import(batch, entry, sha256)
+                _import_entry(batch, entry, sha256)
             except (DiskFull, StoreUnavailable):
                 raise
             except (ImageError, Refusal) as error:
-                refused.append(Unfit(entry.name, error.code, error.detail))
-            tell()
+                refused.append(RefusedPath(entry.name, error.code, error.detail))
+            report_progress()
         Label.objects.bulk_create(batch.labels)
-        holdout.draw(product, [label.inspection for label in batch.labels])
+        holdout.assign_holdout(product, [label.inspection for label in batch.labels])
 
 
-def _opened(entry: Entry) -> BinaryIO:
+def _open_image(entry: ImportEntry) -> BinaryIO:
     try:
         return entry.path.open("rb")
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
 
 
-def _hashed(batch: _Batch, entries: Iterable[Entry]) -> Iterable[tuple[Entry, str]]:
+def _hash_entries(batch: _ImportBatch, entries: Iterable[ImportEntry]) -> Iterable[tuple[ImportEntry, str]]:
     for entry in entries:
         try:
-            with _opened(entry) as image:
-                yield entry, image_files.sha256_of(image)
+            with _open_image(entry) as image:
+                yield entry, image_files.stream_sha256(image)
         except (Unreadable, OSError) as error:
-            batch.run.summary.refused.append(Unfit(entry.name, Unreadable.code, str(error)))
+            batch.job.summary.refused.append(RefusedPath(entry.name, Unreadable.code, str(error)))
 
 
-def _import(batch: _Batch, entry: Entry, sha256: str) -> None:
+def _import_entry(batch: _ImportBatch, entry: ImportEntry, sha256: str) -> None:
     """Take one file: store it, pass it over as known, overrule what people said of it, or refuse it."""
-    run = batch.run
-    kind = batch.names.get(entry.defect_type, entry.defect_type)
+    run = batch.job
+    kind = batch.current_type_names.get(entry.defect_type, entry.defect_type)
     pair = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, kind)
     earlier = batch.earlier.get(sha256, EarlierLabels())
-    if run.taken.get(sha256, pair) != pair:
-        _refuse(run, entry, earlier_labels.imported_before(run.taken[sha256], entry.folder))
+    if run.folder_verdicts.get(sha256, pair) != pair:
+        _refuse_entry(run, entry, earlier_labels.describe_earlier_import(run.folder_verdicts[sha256], entry.folder))
         return
-    if sha256 in run.taken or (
-        earlier.imported and earlier_labels.pair_of(earlier.imported) == pair and not run.overrule
+    if sha256 in run.folder_verdicts or (
+        earlier.imported_label and earlier_labels.named_verdict_of(earlier.imported_label) == pair and not run.overrule
     ):
-        run.summary.already += 1
-    elif earlier.human is None and earlier.imported is None and not earlier.disputed:
-        batch.labels.append(_stored(batch, entry, *pair))
+        run.summary.already_imported += 1
+    elif earlier.human_label is None and earlier.imported_label is None and not earlier.disputed:
+        batch.labels.append(_store_part(batch, entry, *pair))
         run.summary.imported += 1
-        _count(run.summary, pair)
-    elif earlier.allow(pair):
-        run.summary.already += 1
+        _count_label(run.summary, pair)
+    elif earlier.allows(pair):
+        run.summary.already_imported += 1
     elif run.overrule:
-        _overrule(batch, earlier, pair)
+        _overrule_labels(batch, earlier, pair)
     else:
-        _refuse(run, entry, earlier.in_words(entry.folder))
+        _refuse_entry(run, entry, earlier.describe_conflict(entry.folder))
         return
-    run.taken[sha256] = pair
+    run.folder_verdicts[sha256] = pair
 
 
-def _refuse(run: _Import, entry: Entry, why: str) -> None:
-    run.summary.refused.append(Unfit(entry.name, LABELED_OTHERWISE, why))
+def _refuse_entry(job: _ImportJob, entry: ImportEntry, detail: str) -> None:
+    job.summary.refused.append(RefusedPath(entry.name, LABELED_OTHERWISE, detail))
 
 
-def _count(summary: ImportSummary, pair: VerdictPair) -> None:
+def _count_label(summary: ImportSummary, pair: NamedVerdict) -> None:
     if pair[0] == Verdict.PASS:
         summary.good += 1
     else:
         summary.defective += 1
 
 
-def _overrule(batch: _Batch, earlier: EarlierLabels, pair: VerdictPair) -> None:
+def _overrule_labels(batch: _ImportBatch, earlier: EarlierLabels, pair: NamedVerdict) -> None:
     """Let the folder's verdict count on every inspection of the image whose label says otherwise."""
-    run = batch.run
-    for part in earlier.contradicting(pair):
-        review.overrule(part, verdict=pair[0], defect_type=batch.type_of(pair[1]), reason=run.overrule, by=run.reviewer)
-    run.summary.overruled += 1
-    _count(run.summary, pair)
-
-
-def _stored(batch: _Batch, entry: Entry, verdict: str, name: str) -> Label:
-    """Store the file and record its part; return the label to write with it."""
-    with _opened(entry) as image:
-        submission = Submission(
-            image, batch.run.product, uploaded_by=batch.run.reviewer, filename=readable(entry.path.name)
+    run = batch.job
+    for part in earlier.conflicting_inspections(pair):
+        review.overrule(
+            part, verdict=pair[0], defect_type=batch.get_type(pair[1]), reason=run.overrule, by=run.reviewer
         )
-        part = image_import.import_image(submission, folder_bit_depth=batch.run.summary.bit_depth)
+    run.summary.overruled += 1
+    _count_label(run.summary, pair)
+
+
+def _store_part(batch: _ImportBatch, entry: ImportEntry, verdict: str, name: str) -> Label:
+    """Store the file and record its part; return the label to write with it."""
+    with _open_image(entry) as image:
+        submission = Submission(
+            image, batch.job.product, uploaded_by=batch.job.reviewer, filename=readable_filename(entry.path.name)
+        )
+        part = image_import.import_image(submission, folder_bit_depth=batch.job.summary.bit_depth)
     return Label(
         inspection=part,
         verdict=verdict,
-        defect_type=batch.type_of(name),
+        defect_type=batch.get_type(name),
         source=Label.Source.IMPORT,
         provenance=Label.Provenance.IMPORTED,
-        reviewer=batch.run.reviewer,
+        reviewer=batch.job.reviewer,
     )

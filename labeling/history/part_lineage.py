@@ -14,49 +14,49 @@ from django.db.models import Q
 
 from inspection.models import Inspection, InspectionQuerySet
 from labeling.history import frozen_labels
-from labeling.history.frozen_labels import Frozen
+from labeling.history.frozen_labels import FrozenLabel
 from labeling.models import Label
-from labeling.models.defect_types import current_name
+from labeling.models.defect_types import current_type_name
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import version_lineage
 
-Facts = dict[str, Any]
+LineageData = dict[str, Any]
 
 
-def of(part: Inspection, *, hidden: Collection[UUID] = (), blind: bool = False) -> Facts:
+def build_part_lineage(part: Inspection, *, hidden: Collection[UUID] = (), blind: bool = False) -> LineageData:
     """The part's lineage; nothing of its labels for somebody from whom the part, or another one with the same image, is
     ``hidden``: not even whether there are any. Nothing of the verdict and its version for somebody who judges the part
     ``blind``."""
     version = None if blind else part.model_version
-    found: Facts = {
+    found: LineageData = {
         "inspection": str(part.pk),
         "product": part.product.registered_model.name,
         "image_sha256": part.image_sha256,
         "blind": blind,
-        "verdict": None if blind else _verdict(part),
-        "version": _version(part, version.pk) if version else None,
-        "hidden": bool(hidden) and _same_image(part).filter(pk__in=hidden).exists(),
+        "verdict": None if blind else _verdict_data(part),
+        "version": _version_data(part, version.pk) if version else None,
+        "hidden": bool(hidden) and _parts_with_same_image(part).filter(pk__in=hidden).exists(),
         "disputed": False,
         "counts": None,
         "labels": [],
         "snapshots": [],
     }
     if not found["hidden"]:
-        labels = frozen_labels.of_image(part)
-        snapshots = frozen_labels.snapshots(part, labels)
-        standing = frozen_labels.standing(labels)
-        found["counts"] = _said(standing) if standing else None
+        labels = frozen_labels.labels_of_image(part)
+        snapshots = frozen_labels.load_frozen_labels(part, labels)
+        standing = frozen_labels.standing_among(labels)
+        found["counts"] = _label_data(standing) if standing else None
         found["disputed"] = standing is not None and frozen_labels.is_disputed(standing)
-        found["labels"] = [_label(label, standing, snapshots) for label in labels]
-        found["snapshots"] = [_snapshot(frozen, standing) for frozen in snapshots]
+        found["labels"] = [_label_with_training(label, standing, snapshots) for label in labels]
+        found["snapshots"] = [_snapshot_data(frozen, standing) for frozen in snapshots]
     return found
 
 
-def _same_image(part: Inspection) -> InspectionQuerySet:
+def _parts_with_same_image(part: Inspection) -> InspectionQuerySet:
     return Inspection.objects.filter(product=part.product_id, image_sha256=part.image_sha256)
 
 
-def _verdict(part: Inspection) -> Facts | None:
+def _verdict_data(part: Inspection) -> LineageData | None:
     if not part.verdict:
         return None
     return {
@@ -69,19 +69,19 @@ def _verdict(part: Inspection) -> Facts | None:
     }
 
 
-def _version(part: Inspection, key: int) -> Facts:
+def _version_data(part: Inspection, key: int) -> LineageData:
     """The version that decided: its lineage, its state now, and the promotion by which it decided then."""
     version = ModelVersion.objects.with_origin().defer("run__log", "run__epochs", "report__evaluation").get(pk=key)
     return {
         "number": version.number,
         "state": version.state,
         "state_words": str(version.get_state_display()),
-        "promotion": _promotion(part, version),
-        "lineage": version_lineage.of(version),
+        "promotion": _promotion_data(part, version),
+        "lineage": version_lineage.build_version_lineage(version),
     }
 
 
-def _promotion(part: Inspection, version: ModelVersion) -> Facts | None:
+def _promotion_data(part: Inspection, version: ModelVersion) -> LineageData | None:
     """Who had made the version champion before it decided, and when another one took its place; None where nobody had,
     as of a part that was scored by hand."""
     then = Promotion.objects.filter(model=version.model_id, created_at__lte=part.decided_at or part.received_at)
@@ -100,13 +100,13 @@ def _promotion(part: Inspection, version: ModelVersion) -> Facts | None:
     }
 
 
-def _said(label: Label) -> Facts:
+def _label_data(label: Label) -> LineageData:
     undo = getattr(label, "undo", None)
     return {
         "id": label.pk,
         "inspection": str(label.inspection_id),
         "verdict": label.verdict,
-        "defect_type": current_name(label.defect_type),
+        "defect_type": current_type_name(label.defect_type),
         "source": label.source,
         "provenance": label.provenance,
         "provenance_words": str(label.get_provenance_display()),
@@ -116,33 +116,36 @@ def _said(label: Label) -> Facts:
     }
 
 
-def _label(label: Label, standing: Label | None, snapshots: list[Frozen]) -> Facts:
+def _label_with_training(label: Label, standing: Label | None, snapshots: list[FrozenLabel]) -> LineageData:
     """A label, whether it is the one that counts, and the snapshots and versions that learned it."""
     taught = [frozen for frozen in snapshots if frozen.label == label]
     return {
-        **_said(label),
+        **_label_data(label),
         "counts": label == standing,
-        "taught": [{"snapshot": one.number, "versions": _versions(one), "split": one.item.split} for one in taught],
+        "taught": [
+            {"snapshot": one.snapshot_number, "versions": _versions_data(one), "split": one.item.split}
+            for one in taught
+        ],
     }
 
 
-def _snapshot(frozen: Frozen, standing: Label | None) -> Facts:
+def _snapshot_data(frozen: FrozenLabel, standing: Label | None) -> LineageData:
     """What a snapshot holds of the image, what it taught, and what is said of the image today."""
     item = frozen.item
     return {
-        "number": frozen.number,
+        "number": frozen.snapshot_number,
         "frozen_at": item.snapshot.created_at,
         "verdict": frozen.verdict,
         "defect_type": item.defect_type,
         "split": item.split,
-        "split_words": frozen.split_words,
+        "split_words": frozen.split_text,
         "group": item.group,
-        "versions": _versions(frozen),
+        "versions": _versions_data(frozen),
         "label": frozen.label.pk if frozen.label else None,
-        "since": frozen.since(standing),
-        "today": _said(standing) if standing else None,
+        "since": frozen.change_since(standing),
+        "today": _label_data(standing) if standing else None,
     }
 
 
-def _versions(frozen: Frozen) -> list[Facts]:
+def _versions_data(frozen: FrozenLabel) -> list[LineageData]:
     return [taught._asdict() for taught in frozen.versions]

@@ -10,34 +10,35 @@ from django.contrib.auth.models import User
 from inspection.models import Inspection
 from labeling.review import blinding
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.reports.held_out_predictions import Said
-from mltasks.reports.version_disagreement import Judged
+from mltasks.reports.held_out_predictions import HeldOutPrediction
+from mltasks.reports.version_disagreement import ComparedImage
 
 
 @dataclass(frozen=True)
-class Pictured:
-    """An image with its part: None where none is left, as after an import from elsewhere. ``words`` are in the order of
+class ReportImageLink:
+    """An image with its part: None where none is left, as after an import from elsewhere. ``predictions`` are in the
+    order of
     the versions, None of one that was not measured by it. ``hidden`` says that the reader is judging it just now."""
 
-    image: Judged
+    image: ComparedImage
     part: Inspection | None
-    words: list[tuple[ModelVersion, Said | None]]
+    predictions: list[tuple[ModelVersion, HeldOutPrediction | None]]
     hidden: bool
 
 
-def pictured(
-    model: RegisteredModel, images: Sequence[Judged], versions: Sequence[ModelVersion], reader: User
-) -> list[Pictured]:
+def link_report_images(
+    model: RegisteredModel, images: Sequence[ComparedImage], versions: Sequence[ModelVersion], reader: User
+) -> list[ReportImageLink]:
     """The images, in their order, each with a part of the model's product: of several with one file, a labeled one."""
     hashes = [image.sha256 for image in images]
     parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
     part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}
-    hidden = blinding.hidden_from(reader) | blinding.judged_blind(reader)
+    hidden = blinding.parts_hidden_from(reader) | blinding.parts_judged_blind(reader)
     found = []
     for image in images:
         part = part_of.get(image.sha256)
-        words = [(version, image.said.get(version.number)) for version in versions]
-        found.append(Pictured(image, part, words, part is not None and part.pk in hidden))
+        words = [(version, image.predictions.get(version.number)) for version in versions]
+        found.append(ReportImageLink(image, part, words, part is not None and part.pk in hidden))
     return found
 
 

@@ -10,33 +10,39 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from inspection.models import Inspection
-from inspection.models.choices import verdict_word
+from inspection.models.choices import verdict_label
 from labeling.models import Claim, DefectType, Label, Recheck, Review, Skip
 from mltasks.models import SnapshotItem
 from mltasks.vision.types import HOLDOUT
 
 
 @dataclass(frozen=True)
-class Event:
+class TimelineEvent:
     """What happened, when, by whom. ``kind`` names its icon."""
 
     at: datetime
     kind: str
-    words: str
+    text: str
     detail: str = ""
     label: Label | None = None
 
 
-def timeline(part: Inspection, *, blind: bool = False, scored: bool = True) -> list[Event]:
+def build_timeline(part: Inspection, *, blind: bool = False, scored: bool = True) -> list[TimelineEvent]:
     """Return all events of the part, oldest first: without what people did for a person who judges the part, and
     without the model's decision unless ``scored``."""
-    events = [*_machine(part, scored=scored)]
+    events = [*_machine_events(part, scored=scored)]
     if not blind:
-        events += [*_claims(part), *_skips(part), *_labels(part), *_rechecks(part), *_snapshots(part)]
+        events += [
+            *_claim_events(part),
+            *_skip_events(part),
+            *_label_events(part),
+            *_recheck_events(part),
+            *_snapshot_events(part),
+        ]
     return sorted(events, key=lambda event: event.at)
 
 
-def _machine(part: Inspection, *, scored: bool) -> Iterator[Event]:
+def _machine_events(part: Inspection, *, scored: bool) -> Iterator[TimelineEvent]:
     origin = {
         Inspection.Source.STATION: _("Received by station {name}").format(name=part.station.name)
         if part.station
@@ -47,108 +53,110 @@ def _machine(part: Inspection, *, scored: bool) -> Iterator[Event]:
         Inspection.Source.IMPORT: _("Received from an imported folder"),
     }
     if part.captured_at:
-        yield Event(part.captured_at, "camera", _("Captured"))
-    yield Event(part.received_at, "upload", origin[Inspection.Source(part.source)], part.title)
+        yield TimelineEvent(part.captured_at, "camera", _("Captured"))
+    yield TimelineEvent(part.received_at, "upload", origin[Inspection.Source(part.source)], part.title)
     if scored and part.decided_at and part.verdict:
         version = part.model_version
         said = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
-        words = said.format(verdict=verdict_word(part.verdict), number=version.number if version else "")
+        words = said.format(verdict=verdict_label(part.verdict), number=version.number if version else "")
         took = part.latency_ms
         after = _("{time} ms after it arrived").format(time=f"{took:.0f}") if took is not None else ""
-        yield Event(part.decided_at, part.verdict.lower(), words, after)
+        yield TimelineEvent(part.decided_at, part.verdict.lower(), words, after)
 
 
-def _claims(part: Inspection) -> Iterator[Event]:
+def _claim_events(part: Inspection) -> Iterator[TimelineEvent]:
     reviews: dict[Any, Review] = {review.claim_id: review for review in part.reviews.select_related("reviewer")}
     for claim in Claim.objects.filter(inspection=part, skip__isnull=True).select_related("reviewer"):
         if claim.pk in reviews:
             continue  # its label tells it
         end = _("given back or run out") if claim.closed_at else _("still open")
-        yield Event(claim.created_at, "look", _("Opened by {person}").format(person=claim.reviewer), end)
+        yield TimelineEvent(claim.created_at, "look", _("Opened by {person}").format(person=claim.reviewer), end)
 
 
-def _skips(part: Inspection) -> Iterator[Event]:
+def _skip_events(part: Inspection) -> Iterator[TimelineEvent]:
     for skip in Skip.objects.filter(inspection=part).select_related("reviewer"):
         why = skip.get_reason_display()
         said = f"{why}: “{skip.comment}”" if skip.comment else why
-        yield Event(skip.created_at, "skip", _("Skipped by {person}").format(person=skip.reviewer), said)
+        yield TimelineEvent(skip.created_at, "skip", _("Skipped by {person}").format(person=skip.reviewer), said)
 
 
-def _labels(part: Inspection) -> Iterator[Event]:
+def _label_events(part: Inspection) -> Iterator[TimelineEvent]:
     rows = Label.objects.filter(inspection=part).select_related(
         "reviewer", "defect_type__merged_into", "undo__by", "review"
     )
     for label in rows:
-        verdict = verdict_word(label.verdict) + (f" ({_named(label.defect_type)})" if label.defect_type else "")
+        verdict = verdict_label(label.verdict) + (f" ({_type_text(label.defect_type)})" if label.defect_type else "")
         took = label.get_source_display().lower()
         if label.review:
             took = _("after {seconds} s").format(seconds=f"{label.review.seconds:.0f}")
         said = f"{took}: “{label.comment}”" if label.comment else took
-        words = _labeled(label).format(verdict=verdict, person=label.reviewer)
-        yield Event(label.created_at, label.verdict.lower(), words, said, label)
+        words = _label_text(label).format(verdict=verdict, person=label.reviewer)
+        yield TimelineEvent(label.created_at, label.verdict.lower(), words, said, label)
         if hasattr(label, "undo"):
             back = _("{verdict} taken back by {person}").format(verdict=verdict, person=label.undo.by)
-            yield Event(label.undo.created_at, "undo", back)
+            yield TimelineEvent(label.undo.created_at, "undo", back)
 
 
-def _labeled(label: Label) -> str:
+def _label_text(label: Label) -> str:
     if label.source == Label.Source.IMPORT:
         return _("Imported as {verdict} by {person}") if label.reviewer else _("Imported as {verdict}")
     return _("Labeled {verdict} by {person}") if label.reviewer else _("Labeled {verdict}")
 
 
-def _named(kind: DefectType) -> str:
-    if kind.merged_into is None:
-        return kind.name
-    return _("{name}, now called {current}").format(name=kind.name, current=kind.current.name)
+def _type_text(defect_type: DefectType) -> str:
+    if defect_type.merged_into is None:
+        return defect_type.name
+    return _("{name}, now called {current}").format(name=defect_type.name, current=defect_type.current.name)
 
 
-def _rechecks(part: Inspection) -> Iterator[Event]:
+def _recheck_events(part: Inspection) -> Iterator[TimelineEvent]:
     rechecks = Recheck.objects.filter(inspection=part).select_related("version")
     for again in rechecks:
         match again.reason:
             case Recheck.Reason.DOUBTED:
-                yield from _doubt(again)
+                yield from _label_issue_events(again)
             case Recheck.Reason.DISPUTED:
-                yield from _dispute(again)
+                yield from _dispute_events(again)
             case _:
-                yield from _second_look(again)
+                yield from _blind_review_events(again)
 
 
-def _doubt(again: Recheck) -> Iterator[Event]:
-    assert again.version is not None and again.probability is not None  # noqa: S101 - for the type checker
+def _label_issue_events(recheck: Recheck) -> Iterator[TimelineEvent]:
+    assert recheck.version is not None and recheck.probability is not None  # noqa: S101 - for the type checker
     said = _("version {number} gives a defect {probability}; a person judges it again").format(
-        number=again.version.number, probability=f"{again.probability:.0%}"
+        number=recheck.version.number, probability=f"{recheck.probability:.0%}"
     )
-    words = _("The model disagrees with this label: {verdict}").format(verdict=verdict_word(again.given))
-    yield Event(again.opened_at, "review", words, said)
-    if again.closed_at:
-        outcome = again.get_outcome_display().lower()
-        yield Event(again.closed_at, "review", _("Judged again: {outcome}").format(outcome=outcome))
+    words = _("The model disagrees with this label: {verdict}").format(verdict=verdict_label(recheck.given))
+    yield TimelineEvent(recheck.opened_at, "review", words, said)
+    if recheck.closed_at:
+        outcome = recheck.get_outcome_display().lower()
+        yield TimelineEvent(recheck.closed_at, "review", _("Judged again: {outcome}").format(outcome=outcome))
 
 
-def _second_look(again: Recheck) -> Iterator[Event]:
+def _blind_review_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     # Told once it is over: whom it waits for must not expect it.
-    if again.closed_at is None or again.outcome == Recheck.Outcome.WITHDRAWN:
+    if recheck.closed_at is None or recheck.outcome == Recheck.Outcome.WITHDRAWN:
         return
-    agreed = again.outcome == Recheck.Outcome.CONFIRMED
-    if again.reason == Recheck.Reason.REPEAT:
+    agreed = recheck.outcome == Recheck.Outcome.CONFIRMED
+    if recheck.reason == Recheck.Reason.REPEAT:
         words = _("The same person said the same again") if agreed else _("The same person judged it differently")
     else:
         words = _("A second person agrees") if agreed else _("A second person differs")
-    yield Event(again.closed_at, "person", words, _("judged blind"))
+    yield TimelineEvent(recheck.closed_at, "person", words, _("judged blind"))
 
 
-def _dispute(again: Recheck) -> Iterator[Event]:
-    yield Event(again.opened_at, "review", _("Two verdicts differ"), _("it teaches nothing until a third settles it"))
-    if again.closed_at is None:
+def _dispute_events(recheck: Recheck) -> Iterator[TimelineEvent]:
+    yield TimelineEvent(
+        recheck.opened_at, "review", _("Two verdicts differ"), _("it teaches nothing until a third settles it")
+    )
+    if recheck.closed_at is None:
         return
-    withdrawn = again.outcome == Recheck.Outcome.WITHDRAWN
+    withdrawn = recheck.outcome == Recheck.Outcome.WITHDRAWN
     words = _("The verdict that differed was taken back") if withdrawn else _("Settled by a third person")
-    yield Event(again.closed_at, "review", words)
+    yield TimelineEvent(recheck.closed_at, "review", words)
 
 
-def _snapshots(part: Inspection) -> Iterator[Event]:
+def _snapshot_events(part: Inspection) -> Iterator[TimelineEvent]:
     model = part.product.registered_model_id
     items = SnapshotItem.objects.filter(snapshot__model=model, image_sha256=part.image_sha256)
     for item in items.select_related("snapshot").prefetch_related("snapshot__runs__version"):
@@ -157,6 +165,6 @@ def _snapshots(part: Inspection) -> Iterator[Event]:
         said = _("as {verdict}, taught {versions}") if numbers else _("as {verdict}, taught no version yet")
         if item.split == HOLDOUT:
             said = _("as {verdict}, locked: it measures versions and teaches none")
-        detail = said.format(verdict=verdict_word("FAIL" if item.target else "PASS"), versions=versions)
+        detail = said.format(verdict=verdict_label("FAIL" if item.target else "PASS"), versions=versions)
         words = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
-        yield Event(item.snapshot.created_at, "data", words, detail)
+        yield TimelineEvent(item.snapshot.created_at, "data", words, detail)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Product
-from labeling.models.type_names import TYPE_NAME_LENGTH, validate_type_name
+from labeling.models.type_names import MAX_TYPE_NAME_LENGTH, validate_type_name
 
 # Okabe and Ito (2008), without what stands for PASS and FAIL.
 PALETTE = ("#E69F00", "#56B4E9", "#F0E442", "#0072B2", "#CC79A7", "#999999")
@@ -21,7 +21,7 @@ class DefectType(models.Model):
     given under its name stay as they are and count for the other."""
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="defect_types")
-    name = models.CharField(max_length=TYPE_NAME_LENGTH, db_index=True, validators=[validate_type_name])
+    name = models.CharField(max_length=MAX_TYPE_NAME_LENGTH, db_index=True, validators=[validate_type_name])
     key = models.CharField(
         max_length=1,
         blank=True,
@@ -65,14 +65,14 @@ class DefectType(models.Model):
         return self.merged_into or self
 
     @property
-    def shown_colour(self) -> str:
+    def display_colour(self) -> str:
         """Its own colour, or one of the palette by its key. Types without a key may share one: a name stands beside."""
         return self.colour or PALETTE[(int(self.key or self.pk or 1) - 1) % len(PALETTE)]
 
 
-def current_name(kind: DefectType | None) -> str:
+def current_type_name(defect_type: DefectType | None) -> str:
     """The name that a label's type has today; empty where none was named."""
-    return kind.current.name if kind else ""
+    return defect_type.current.name if defect_type else ""
 
 
 class DefectExample(models.Model):

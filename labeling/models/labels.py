@@ -19,14 +19,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from inspection.models import Inspection, Verdict
-from inspection.models.choices import verdict_word
+from inspection.models.choices import verdict_label
 from labeling.models.claims import Claim
-from labeling.models.defect_types import DefectType, current_name
+from labeling.models.defect_types import DefectType, current_type_name
 from mltasks.models.model_fields import append_only
 
 # The newest that nobody took back, as `LabelQuerySet.standing`. Counted, not joined: a join planned while nothing was
 # taken back yet would read all that were, for each label, as long as the plan is kept.
-_KEEP = """
+_TRIGGER_BODY = """
     part := {part};
     SELECT label.verdict INTO said FROM labeling_label label
     WHERE label.inspection_id = part
@@ -37,14 +37,14 @@ _KEEP = """
 """
 
 
-def says_so(part: str) -> pgtrigger.Trigger:
+def human_verdict_trigger(part: str) -> pgtrigger.Trigger:
     """The trigger that writes what the label says that counts now, after a new row that concerns ``part`` (SQL)."""
     return pgtrigger.Trigger(
         name="person_says",
         operation=pgtrigger.Insert,
         when=pgtrigger.After,
         declare=[("part", "uuid"), ("said", "varchar")],
-        func=_KEEP.format(part=part),
+        func=_TRIGGER_BODY.format(part=part),
     )
 
 
@@ -143,13 +143,13 @@ class Label(models.Model):
             # What is newer than the last snapshot, and the admin's list.
             models.Index(fields=["-created_at", "-id"], name="label_newest"),
         ]
-        triggers = [append_only("label_is_append_only"), says_so("NEW.inspection_id")]
+        triggers = [append_only("label_is_append_only"), human_verdict_trigger("NEW.inspection_id")]
 
     def __str__(self) -> str:
-        return f"{verdict_word(self.verdict)} {current_name(self.defect_type)}".strip()
+        return f"{verdict_label(self.verdict)} {current_type_name(self.defect_type)}".strip()
 
     @property
-    def rank(self) -> tuple[bool, datetime, int]:
+    def precedence(self) -> tuple[bool, datetime, int]:
         """Order among labels of the same bytes, the highest counts: an imported folder never outvotes a person, unless
         somebody overruled that person with a reason; then the newer label comes first."""
         outvoted = self.source == self.Source.IMPORT and self.provenance != self.Provenance.OVERRULED
@@ -171,7 +171,7 @@ class LabelUndo(models.Model):
     class Meta:
         triggers = [
             append_only("undo_is_append_only"),
-            says_so("(SELECT inspection_id FROM labeling_label WHERE id = NEW.label_id)"),
+            human_verdict_trigger("(SELECT inspection_id FROM labeling_label WHERE id = NEW.label_id)"),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from mltasks.models import ModelVersion
 if TYPE_CHECKING:  # labels are built on this
     from labeling.models.labels import Label
 
-ADJUDICATE = "labeling.adjudicate"
+ADJUDICATE_PERMISSION = "labeling.adjudicate"
 
 
 class RecheckQuerySet(models.QuerySet["Recheck"]):
@@ -36,17 +36,17 @@ class RecheckQuerySet(models.QuerySet["Recheck"]):
         """Two verdicts differ, and nobody has settled it yet."""
         return self.open().filter(reason="disputed")
 
-    def for_person(self, person: User) -> Self:
+    def for_reviewer(self, reviewer: User) -> Self:
         """Those that this person may answer, as ``Recheck.waits_for`` says of one."""
-        return self.answerable(person, settles=person.has_perm(ADJUDICATE))
+        return self.answerable_by(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION))
 
-    def answerable(self, person: User | Combinable, *, settles: bool) -> Self:
+    def answerable_by(self, reviewer: User | Combinable, *, may_adjudicate: bool) -> Self:
         """The same of a person whose key may still be a part of the query, and of whom this is known."""
-        own = Q(label__reviewer=person)
+        own = Q(label__reviewer=reviewer)
         may = Q(reason="doubted") | (Q(reason="second") & ~own) | (Q(reason="repeat") & own)
-        if settles:
+        if may_adjudicate:
             # The first of the two verdicts is what the disputed label answered.
-            may |= Q(reason="disputed") & ~own & ~Q(label__answers__label__reviewer=person)
+            may |= Q(reason="disputed") & ~own & ~Q(label__answers__label__reviewer=reviewer)
         return self.filter(may)
 
 
@@ -135,17 +135,19 @@ class Recheck(models.Model):
     def __str__(self) -> str:
         return f"{self.given} of {self.inspection} is judged again"
 
-    def waits_for(self, person: User) -> bool:
+    def answerable_by(self, reviewer: User) -> bool:
         """Whether this person's verdict answers it: a second look is another's, a repeat one's own, and a dispute is
         settled by somebody who may and gave neither verdict."""
-        own = self.label.reviewer_id == person.pk
+        own = self.label.reviewer_id == reviewer.pk
         match self.reason:
             case self.Reason.SECOND:
                 return not own
             case self.Reason.REPEAT:
                 return own
             case self.Reason.DISPUTED:
-                return not own and self.first_label.reviewer_id != person.pk and person.has_perm(ADJUDICATE)
+                return (
+                    not own and self.first_label.reviewer_id != reviewer.pk and reviewer.has_perm(ADJUDICATE_PERMISSION)
+                )
         return True
 
     @property

@@ -14,7 +14,7 @@ from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 
-class Given(Expression):
+class Param(Expression):
     """The place of a value that is known when the query runs: ``filter(product=Given("product", BigIntegerField()))``.
 
     The SQL is the same for all values, so None finds nothing: ``= NULL`` is never true.
@@ -26,17 +26,17 @@ class Given(Expression):
 
     def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         """A placeholder, and this name in the place of the value."""
-        return "%s", (_Place(self.name),)
+        return "%s", (_Placeholder(self.name),)
 
 
-class _Place(str):
+class _Placeholder(str):
     """The name of a value that is still to come, among the query's other values."""
 
     __slots__ = ()
 
 
-class Prepared:
-    """A query with ``Given`` places. One that locks rows is built, and runs, within a transaction."""
+class PreparedQuery:
+    """A query with ``Param`` places. One that locks rows is built, and runs, within a transaction."""
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
         self._build = build
@@ -45,18 +45,18 @@ class Prepared:
     def _sql(self) -> tuple[str, tuple[Any, ...]]:
         return self._build().query.sql_with_params()
 
-    def bound(self, **given: object) -> tuple[str, list[Any]]:
+    def bind(self, **params: object) -> tuple[str, list[Any]]:
         """SQL and its values, as for ``QuerySet.raw`` of the query's model. Raises KeyError for one not given."""
         sql, values = self._sql
-        return sql, [given[value] if isinstance(value, _Place) else value for value in values]
+        return sql, [params[value] if isinstance(value, _Placeholder) else value for value in values]
 
-    def rows(self, **given: object) -> list[tuple[Any, ...]]:
+    def rows(self, **params: object) -> list[tuple[Any, ...]]:
         """What the query's ``values_list`` finds, as PostgreSQL returns it."""
         with connection.cursor() as cursor:
-            cursor.execute(*self.bound(**given))
+            cursor.execute(*self.bind(**params))
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-    def instance(self, model: type[Model], **given: object) -> Any:
+    def instance(self, model: type[Model], **params: object) -> Any:
         """The first that it finds, of this model; None when there is none."""
-        return next(iter(model._default_manager.raw(*self.bound(**given))), None)
+        return next(iter(model._default_manager.raw(*self.bind(**params))), None)

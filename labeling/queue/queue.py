@@ -17,18 +17,18 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Inspection, Product
 from labeling.models import Claim
-from labeling.models.rechecks import ADJUDICATE
+from labeling.models.rechecks import ADJUDICATE_PERMISSION
 from labeling.queue import queue_queries, recheck_queue
-from labeling.queue.queue_filters import unclaimed
+from labeling.queue.queue_filters import unclaimed_parts
 from labeling.refusals import ClaimLost
 
 CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
 # The part on the screen, three that the page loads ahead, and those whose verdicts are still on their way.
-MAX_HELD = 8
+MAX_HELD_CLAIMS = 8
 
 
 def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable[UUID] = ()) -> Claim | None:
-    """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD`` already.
+    """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD_CLAIMS`` already.
 
     What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
     shows already. What they skipped lately is passed over; what two people differ on comes first, for those who may
@@ -36,22 +36,22 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
     one open claim a part.
     """
     with transaction.atomic():
-        queue_queries.take_turns(reviewer)
+        queue_queries.lock_reviewer(reviewer)
         # Keys alone: most of what they hold is on their page already.
-        held, any_expired = queue_queries.held(reviewer)
-        if any_expired and close_expired():
-            held, _any = queue_queries.held(reviewer)
+        held, any_expired = queue_queries.held_claim_keys(reviewer)
+        if any_expired and close_expired_claims():
+            held, _any = queue_queries.held_claim_keys(reviewer)
         known = set(excluding)
         for key, owner in held:
             if key not in known and (product is None or product.pk == owner):
-                own = claims_held(reviewer).filter(pk=key).first()
-                if own is not None and _renewed(own):
+                own = held_claims(reviewer).filter(pk=key).first()
+                if own is not None and _try_renew(own):
                     return own
-        if len(held) >= MAX_HELD:
+        if len(held) >= MAX_HELD_CLAIMS:
             return None
-        ways = [_claim_disputed, _claim_waiting, _claim_again]
-        if recheck_queue.first(product):
-            ways = [_claim_disputed, _claim_again, _claim_waiting]
+        ways = [_claim_disputed, _claim_waiting, _claim_recheck]
+        if recheck_queue.offer_recheck_first(product):
+            ways = [_claim_disputed, _claim_recheck, _claim_waiting]
         for way in ways:
             made = way(reviewer, product)
             if made is not None:
@@ -62,30 +62,30 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
 def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
     """Return the reviewer's claim on this very part, as after an undo. Raises ClaimLost when it can't be theirs."""
     with transaction.atomic():
-        close_expired()
-        own = claims_held(reviewer).filter(inspection=inspection).first()
-        if own is not None and _renewed(own):
+        close_expired_claims()
+        own = held_claims(reviewer).filter(inspection=inspection).first()
+        if own is not None and _try_renew(own):
             return own
-        waiting = queue_queries.locking(unclaimed().filter(pk=inspection.pk))
-        again = partial(recheck_queue.this_again, reviewer, inspection)
+        waiting = queue_queries.lock_in_queue_order(unclaimed_parts().filter(pk=inspection.pk))
+        again = partial(recheck_queue.recheck_of, reviewer, inspection)
         made = _take_next(waiting.first, reviewer) or _take_next(again, reviewer)
         if made is None:
             raise ClaimLost(_("This part is with another reviewer, or waits for nobody."))
         return made
 
 
-def hold(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
+def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
     """The reviewer's claims on these parts, made or renewed, without those that others hold. Lock the parts first."""
     made = [Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end()) for part in parts]
     Claim.objects.bulk_create(made, ignore_conflicts=True)
-    held = claims_held(reviewer).filter(inspection__in=[part.pk for part in parts])
+    held = held_claims(reviewer).filter(inspection__in=[part.pk for part in parts])
     held.update(expires_at=_lease_end())
     return list(held.select_related("inspection__station", "inspection__model_version"))
 
 
 def renew(claim: Claim) -> Claim:
     """Start the lease anew. Raises ClaimLost once the claim is closed."""
-    if not _renewed(claim):
+    if not _try_renew(claim):
         raise ClaimLost(_("This claim is closed; claim the next part."))
     return claim
 
@@ -95,22 +95,22 @@ def release(claim: Claim) -> None:
     Claim.objects.filter(pk=claim.pk).close()
 
 
-def close_expired() -> int:
+def close_expired_claims() -> int:
     """Close the claims whose lease ran out and return how many. One that is in use just now is left alone."""
     with transaction.atomic(savepoint=False):
-        keys = queue_queries.expired()
+        keys = queue_queries.lock_expired_claims()
         return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
 
 
-def claims_held(reviewer: User) -> QuerySet[Claim]:
+def held_claims(reviewer: User) -> QuerySet[Claim]:
     """The reviewer's open claims, oldest first."""
     held = Claim.objects.open().filter(reviewer=reviewer)
     return held.select_related("inspection__product").order_by("created_at", "pk")
 
 
 def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
-    for wanted in [product] if product else queue_queries.products_in_order(reviewer):
-        made = _take_next(partial(queue_queries.next_waiting, reviewer, wanted), reviewer)
+    for wanted in [product] if product else queue_queries.products_by_queue_rank(reviewer):
+        made = _take_next(partial(queue_queries.next_waiting_part, reviewer, wanted), reviewer)
         if made is not None:
             made.inspection.product = wanted
             return made
@@ -118,24 +118,24 @@ def _claim_waiting(reviewer: User, product: Product | None) -> Claim | None:
 
 
 def _claim_disputed(reviewer: User, product: Product | None) -> Claim | None:
-    disputed = partial(recheck_queue.next_again, reviewer, product, disputed=True)
-    return _take_next(disputed, reviewer) if reviewer.has_perm(ADJUDICATE) else None
+    disputed = partial(recheck_queue.next_recheck, reviewer, product, disputed_only=True)
+    return _take_next(disputed, reviewer) if reviewer.has_perm(ADJUDICATE_PERMISSION) else None
 
 
-def _claim_again(reviewer: User, product: Product | None) -> Claim | None:
-    return _take_next(partial(recheck_queue.next_again, reviewer, product), reviewer)
+def _claim_recheck(reviewer: User, product: Product | None) -> Claim | None:
+    return _take_next(partial(recheck_queue.next_recheck, reviewer, product), reviewer)
 
 
-def _take_next(look: Callable[[], Inspection | None], reviewer: User) -> Claim | None:
-    while (part := look()) is not None:
-        made = queue_queries.make_claim(part, reviewer, CLAIM_SECONDS)
+def _take_next(find_part: Callable[[], Inspection | None], reviewer: User) -> Claim | None:
+    while (part := find_part()) is not None:
+        made = queue_queries.create_claim(part, reviewer, CLAIM_SECONDS)
         if made is not None:
             return made
         # Another's claim was committed between our look and our lock. The next look sees it.
     return None
 
 
-def _renewed(claim: Claim) -> bool:
+def _try_renew(claim: Claim) -> bool:
     # One conditional statement: a claim that a verdict closes at this moment is not renewed.
     if not Claim.objects.open().filter(pk=claim.pk).update(expires_at=_lease_end()):
         return False

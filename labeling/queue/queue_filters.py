@@ -13,32 +13,32 @@ from inspection.models import Inspection, InspectionQuerySet
 from labeling.models import Claim, Skip
 
 # What a reviewer skipped is offered to others only, for about a shift.
-SKIPPED_HOURS = 8
-PLACE = Coalesce("queue_time", "received_at")
+SKIP_HOURS = 8
+QUEUE_SORT_KEY = Coalesce("queue_time", "received_at")
 
 
-def in_order(parts: InspectionQuerySet) -> InspectionQuerySet:
+def in_queue_order(parts: InspectionQuerySet) -> InspectionQuerySet:
     """The order in which people see waiting parts: by place, as the index `inspection_queue_place` has it. A part whose
     place is not known yet stands where it arrived."""
-    return parts.order_by(PLACE, "id")
+    return parts.order_by(QUEUE_SORT_KEY, "id")
 
 
-def unclaimed() -> InspectionQuerySet:
+def unclaimed_parts() -> InspectionQuerySet:
     """Waiting parts that nobody holds."""
-    return Inspection.objects.awaiting_review().filter(~Exists(open_claims("pk")))
+    return Inspection.objects.awaiting_review().filter(~Exists(open_claims_on("pk")))
 
 
-def open_claims(part: str) -> QuerySet[Claim]:
+def open_claims_on(part_column: str) -> QuerySet[Claim]:
     """Claims on the part whose key is in this column of the query around them."""
-    return Claim.objects.open().filter(inspection=OuterRef(part))
+    return Claim.objects.open().filter(inspection=OuterRef(part_column))
 
 
-def not_skipped(reviewer: User | Combinable, part: str = "pk") -> Q:
+def not_skipped_by(reviewer: User | Combinable, part_column: str = "pk") -> Q:
     """Parts that the reviewer did not skip lately. ``part`` is the column with their key."""
-    lately = Skip.objects.filter(inspection=OuterRef(part), reviewer=reviewer, created_at__gt=skipped_since())
+    lately = Skip.objects.filter(inspection=OuterRef(part_column), reviewer=reviewer, created_at__gt=skip_cutoff())
     return ~Q(Exists(lately))
 
 
-def skipped_since() -> Combinable:
+def skip_cutoff() -> Combinable:
     """Since when a skip counts."""
-    return Now() - timedelta(hours=SKIPPED_HOURS)
+    return Now() - timedelta(hours=SKIP_HOURS)

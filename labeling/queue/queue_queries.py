@@ -11,49 +11,49 @@ from django.db.models.functions import Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Claim
-from labeling.queue.prepared_queries import Given, Prepared
-from labeling.queue.queue_filters import PLACE, in_order, not_skipped, unclaimed
+from labeling.queue.prepared_queries import Param, PreparedQuery
+from labeling.queue.queue_filters import QUEUE_SORT_KEY, in_queue_order, not_skipped_by, unclaimed_parts
 
-PERSON = Given("person", BigIntegerField())
-PRODUCT = Given("product", BigIntegerField())
+REVIEWER_PARAM = Param("person", BigIntegerField())
+PRODUCT_PARAM = Param("product", BigIntegerField())
 
 
-def take_turns(reviewer: User) -> None:
+def lock_reviewer(reviewer: User) -> None:
     """Lock the reviewer's row. One reviewer's claims are made one after another, so that two tabs can't hold more than
     the limit."""
-    _TURN.rows(person=reviewer.pk)
+    _LOCK_REVIEWER.rows(person=reviewer.pk)
 
 
-def expired() -> list[UUID]:
+def lock_expired_claims() -> list[UUID]:
     """The claims whose lease ran out, locked. One that is in use just now is left alone."""
-    return [key for (key,) in _EXPIRED.rows()]
+    return [key for (key,) in _EXPIRED_CLAIMS.rows()]
 
 
-def held(reviewer: User) -> tuple[list[tuple[UUID, int]], bool]:
+def held_claim_keys(reviewer: User) -> tuple[list[tuple[UUID, int]], bool]:
     """What the reviewer holds, oldest first, as the claim's key and the product's; and whether anybody's lease ran
     out."""
-    found = _HELD.rows(person=reviewer.pk)
+    found = _HELD_CLAIMS.rows(person=reviewer.pk)
     own = [(claim, product) for claim, product, person, _over in found if person == reviewer.pk]
     return own, any(over for *_, over in found)
 
 
-def next_waiting(reviewer: User, product: Product) -> Inspection | None:
+def next_waiting_part(reviewer: User, product: Product) -> Inspection | None:
     """The product's next waiting part for this reviewer, locked; parts that others hold or lock are passed over."""
-    found: Inspection | None = _NEXT.instance(Inspection, person=reviewer.pk, product=product.pk)
+    found: Inspection | None = _NEXT_WAITING_PART.instance(Inspection, person=reviewer.pk, product=product.pk)
     return found
 
 
-def products_in_order(reviewer: User) -> list[Product]:
+def products_by_queue_rank(reviewer: User) -> list[Product]:
     """Products for which something waits that this reviewer may have, by the place of its first part. The queue's index
     is by product; a few looks into it beat sorting all that waits."""
-    return list(Product.objects.raw(*_PRODUCTS.bound(person=reviewer.pk)))
+    return list(Product.objects.raw(*_PRODUCTS_BY_QUEUE_RANK.bind(person=reviewer.pk)))
 
 
-def make_claim(part: Inspection, reviewer: User, seconds: int) -> Claim | None:
+def create_claim(part: Inspection, reviewer: User, seconds: int) -> Claim | None:
     """A claim on this part; None when another's was committed between the look at the part and its lock."""
     made = Claim(pk=uuid4(), inspection=part, reviewer=reviewer)
     with connection.cursor() as cursor:
-        cursor.execute(_MAKE, [made.pk, part.pk, reviewer.pk, seconds])
+        cursor.execute(_INSERT_CLAIM, [made.pk, part.pk, reviewer.pk, seconds])
         lease = cursor.fetchone()
     if lease is None:
         return None
@@ -63,13 +63,15 @@ def make_claim(part: Inspection, reviewer: User, seconds: int) -> Claim | None:
 
 
 # No key update: rows that refer to the part may still be written meanwhile.
-def locking(parts: InspectionQuerySet) -> InspectionQuerySet:
+def lock_in_queue_order(parts: InspectionQuerySet) -> InspectionQuerySet:
     """The same parts, in order, each locked as it is found."""
-    return in_order(parts).select_for_update(skip_locked=True, of=("self",), no_key=True)
+    return in_queue_order(parts).select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
-_TURN = Prepared(lambda: User.objects.select_for_update(no_key=True).filter(pk=PERSON).values_list("pk"))
-_EXPIRED = Prepared(
+_LOCK_REVIEWER = PreparedQuery(
+    lambda: User.objects.select_for_update(no_key=True).filter(pk=REVIEWER_PARAM).values_list("pk")
+)
+_EXPIRED_CLAIMS = PreparedQuery(
     lambda: (
         Claim.objects.open()
         .filter(expires_at__lte=Now())
@@ -78,21 +80,29 @@ _EXPIRED = Prepared(
         .values_list("pk")
     )
 )
-_OVER = Q(expires_at__lte=Now())
-_HELD = Prepared(
+_LEASE_EXPIRED = Q(expires_at__lte=Now())
+_HELD_CLAIMS = PreparedQuery(
     lambda: (
         Claim.objects.open()
-        .filter(_OVER | Q(reviewer=PERSON))
-        .annotate(over=Case(When(_OVER, then=True), default=False))
+        .filter(_LEASE_EXPIRED | Q(reviewer=REVIEWER_PARAM))
+        .annotate(over=Case(When(_LEASE_EXPIRED, then=True), default=False))
         .order_by("created_at", "pk")
         .values_list("pk", "inspection__product", "reviewer", "over")
     )
 )
-_NEXT = Prepared(lambda: locking(unclaimed().filter(not_skipped(PERSON), product=PRODUCT))[:1])
-_HEAD = Subquery(in_order(unclaimed().filter(not_skipped(PERSON), product=OuterRef("pk"))).values_list(PLACE)[:1])
-_PRODUCTS = Prepared(lambda: Product.objects.annotate(head=_HEAD).filter(head__isnull=False).order_by("head"))
+_NEXT_WAITING_PART = PreparedQuery(
+    lambda: lock_in_queue_order(unclaimed_parts().filter(not_skipped_by(REVIEWER_PARAM), product=PRODUCT_PARAM))[:1]
+)
+_FIRST_SORT_KEY = Subquery(
+    in_queue_order(unclaimed_parts().filter(not_skipped_by(REVIEWER_PARAM), product=OuterRef("pk"))).values_list(
+        QUEUE_SORT_KEY
+    )[:1]
+)
+_PRODUCTS_BY_QUEUE_RANK = PreparedQuery(
+    lambda: Product.objects.annotate(head=_FIRST_SORT_KEY).filter(head__isnull=False).order_by("head")
+)
 # The ORM's `bulk_create(ignore_conflicts=True)` does not tell what it made, nor when.
-_MAKE = """
+_INSERT_CLAIM = """
     INSERT INTO labeling_claim (id, inspection_id, reviewer_id, created_at, expires_at)
     VALUES (%s, %s, %s, statement_timestamp(), statement_timestamp() + make_interval(secs => %s))
     ON CONFLICT DO NOTHING

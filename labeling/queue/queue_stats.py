@@ -14,24 +14,28 @@ from django.db.models.functions import Coalesce, Least, Now
 
 from inspection.models import Inspection, InspectionQuerySet, Product
 from labeling.models import Recheck, RecheckQuerySet, Skip
-from labeling.models.rechecks import ADJUDICATE
-from labeling.queue.prepared_queries import Prepared
-from labeling.queue.queue_filters import skipped_since
-from labeling.queue.queue_queries import PERSON
+from labeling.models.rechecks import ADJUDICATE_PERMISSION
+from labeling.queue.prepared_queries import PreparedQuery
+from labeling.queue.queue_filters import skip_cutoff
+from labeling.queue.queue_queries import REVIEWER_PARAM
 from mltasks.models import RegisteredModel
 
 
-def waiting(product: Product | None = None, *, reviewer: User | None = None) -> int:
+def waiting_count(product: Product | None = None, *, reviewer: User | None = None) -> int:
     """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
     judge and did not skip lately. What comes back later does not wait yet."""
-    found = waiting_by_product(reviewer)
+    found = waiting_count_by_product(reviewer)
     return found.get(product.pk, 0) if product else sum(found.values())
 
 
-def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
+def waiting_count_by_product(reviewer: User | None = None) -> dict[int, int]:
     """The same of every product, by its key. Products for which nothing waits are left out."""
     found: Counter[int] = Counter()
-    asked = _ALL.rows() if reviewer is None else _all_for(reviewer.has_perm(ADJUDICATE)).rows(person=reviewer.pk)
+    asked = (
+        _ALL_WAITING.rows()
+        if reviewer is None
+        else _waiting_for(reviewer.has_perm(ADJUDICATE_PERMISSION)).rows(person=reviewer.pk)
+    )
     for product, number in asked:
         found[product] += number
     return {product: number for product, number in found.items() if number > 0}
@@ -39,27 +43,27 @@ def waiting_by_product(reviewer: User | None = None) -> dict[int, int]:
 
 def busiest_model(reviewer: User) -> RegisteredModel | None:
     """Return the registered model of the product with most parts waiting for this reviewer; None when none waits."""
-    waiting_of = waiting_by_product(reviewer)
+    waiting_of = waiting_count_by_product(reviewer)
     if not waiting_of:
         return None
     busiest = max(waiting_of, key=lambda key: (waiting_of[key], -key))
     return RegisteredModel.objects.filter(product=busiest).first()
 
 
-def oldest_wait(product: Product | None = None) -> timedelta | None:
+def longest_wait(product: Product | None = None) -> timedelta | None:
     """How long the part that waits longest has waited; None when none does."""
-    return max(_waits(product).values(), default=None)
+    return max(_wait_by_product(product).values(), default=None)
 
 
-def oldest_waits() -> dict[int, timedelta]:
+def longest_wait_by_product() -> dict[int, timedelta]:
     """The same of every product for which something waits, by its key."""
-    return _waits(None)
+    return _wait_by_product(None)
 
 
-def _waits(product: Product | None) -> dict[int, timedelta]:
+def _wait_by_product(product: Product | None) -> dict[int, timedelta]:
     """One look a product into the index `inspection_queue`, which has waiting parts in the order of arrival."""
-    first = _routed().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
-    again = _due().filter(inspection__product=OuterRef("pk")).order_by("due_at")
+    first = _waiting_parts().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
+    again = _due_rechecks().filter(inspection__product=OuterRef("pk")).order_by("due_at")
     products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
     heads = products.annotate(
         since=Least(Subquery(first.values("received_at")[:1]), Subquery(again.values("due_at")[:1])), now=Now()
@@ -67,31 +71,35 @@ def _waits(product: Product | None) -> dict[int, timedelta]:
     return {key: now - since for key, since, now in heads.values_list("pk", "since", "now") if since is not None}
 
 
-def _routed() -> InspectionQuerySet:
+def _waiting_parts() -> InspectionQuerySet:
     return Inspection.objects.awaiting_review().order_by()
 
 
-def _skipped(reviewer: Combinable) -> InspectionQuerySet:
+def _recently_skipped(reviewer: Combinable) -> InspectionQuerySet:
     """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
-    lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skipped_since()).values("inspection")
-    return _routed().filter(pk__in=lately)
+    lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skip_cutoff()).values("inspection")
+    return _waiting_parts().filter(pk__in=lately)
 
 
-def _due() -> RecheckQuerySet:
+def _due_rechecks() -> RecheckQuerySet:
     return Recheck.objects.open().due().order_by()
 
 
 # Every page asks for these: one query, built once a process. A product has a row of each kind, which are summed.
-def _by(column: str, parts: QuerySet[Any, Any], *, sign: int = 1) -> QuerySet[Any, Any]:
+def _count_by(column: str, parts: QuerySet[Any, Any], *, sign: int = 1) -> QuerySet[Any, Any]:
     counted: QuerySet[Any, Any] = parts.values_list(column).annotate(number=sign * Count("pk"))
     return counted
 
 
-_ALL = Prepared(lambda: _by("product", _routed()).union(_by("inspection__product", _due()), all=True))
+_ALL_WAITING = PreparedQuery(
+    lambda: _count_by("product", _waiting_parts()).union(_count_by("inspection__product", _due_rechecks()), all=True)
+)
 
 
 @cache
-def _all_for(settles: bool) -> Prepared:
-    again = _due().answerable(PERSON, settles=settles)
-    skipped = _by("product", _skipped(PERSON), sign=-1)
-    return Prepared(lambda: _by("product", _routed()).union(_by("inspection__product", again), skipped, all=True))
+def _waiting_for(may_adjudicate: bool) -> PreparedQuery:
+    again = _due_rechecks().answerable_by(REVIEWER_PARAM, may_adjudicate=may_adjudicate)
+    skipped = _count_by("product", _recently_skipped(REVIEWER_PARAM), sign=-1)
+    return PreparedQuery(
+        lambda: _count_by("product", _waiting_parts()).union(_count_by("inspection__product", again), skipped, all=True)
+    )

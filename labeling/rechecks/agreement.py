@@ -12,20 +12,20 @@ from django.utils.translation import gettext as _
 
 from inspection.models import Product, Verdict
 from labeling.models import Label, Recheck
-from labeling.rechecks.recheck_resolution import agree, word
+from labeling.rechecks.recheck_resolution import verdict_pair, verdicts_agree
 from mltasks.vision.stats.intervals import Estimate
 from mltasks.vision.stats.kappa import kappa
 
-MOST = 24  # rows that a page can show
-Pair = tuple[Label, Label]
+MAX_ROWS = 24  # rows that a page can show
+LabelPair = tuple[Label, Label]
 
 
 @dataclass(frozen=True)
-class Between:
+class ReviewerAgreement:
     """How two people agree, or one with themselves (then both are the same). ``agreed`` counts parts on which they said
     the same verdict and no two different defect types; ``kappa`` is of PASS and FAIL."""
 
-    people: tuple[str, str]
+    reviewers: tuple[str, str]
     parts: int
     agreed: int
     kappa: Estimate
@@ -37,23 +37,23 @@ class Between:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """How often the second verdict was this one, and how much of its row that is: ``shade`` from 0 to 3."""
 
     count: int
-    same: bool
+    agrees: bool
     shade: int
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """Second verdicts by first ones; ``rows`` has the word of the first and a cell for each of ``words``."""
+class ConfusionMatrix:
+    """Second verdicts by first ones; ``rows`` has the word of the first and a cell for each of ``categories``."""
 
-    words: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    categories: list[str]
+    rows: list[tuple[str, list[ConfusionCell]]]
 
 
-def pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> list[Pair]:
+def load_label_pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> list[LabelPair]:
     """First and second verdict of every part that was judged blind again and answered since then, both from the queue:
     who corrects a label has read it."""
     queue = Label.Source.REVIEW
@@ -67,59 +67,61 @@ def pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> 
     return [(row.label, row.answer) for row in rows if row.answer is not None]
 
 
-def overall(found: list[Pair]) -> Between | None:
+def overall_agreement(pairs: list[LabelPair]) -> ReviewerAgreement | None:
     """All pairs together, first against second look; None without any."""
-    return _between(("", ""), found) if found else None
+    return _summarize_agreement(("", ""), pairs) if pairs else None
 
 
-def between_people(found: Iterable[Pair]) -> list[Between]:
-    """Each two people who judged the same parts, whoever came first: the ``MOST`` with the most parts."""
-    groups: dict[tuple[str, str], list[Pair]] = {}
-    for first, second in found:
-        ordered = sorted((first, second), key=_name)
-        groups.setdefault((_name(ordered[0]), _name(ordered[1])), []).append((ordered[0], ordered[1]))
-    largest = sorted(groups, key=lambda people: (-len(groups[people]), people))[:MOST]
-    return [_between(people, groups[people]) for people in largest]
+def agreement_by_reviewer_pair(pairs: Iterable[LabelPair]) -> list[ReviewerAgreement]:
+    """Each two people who judged the same parts, whoever came first: the ``MAX_ROWS`` with the most parts."""
+    groups: dict[tuple[str, str], list[LabelPair]] = {}
+    for first, second in pairs:
+        ordered = sorted((first, second), key=_reviewer_name)
+        groups.setdefault((_reviewer_name(ordered[0]), _reviewer_name(ordered[1])), []).append((ordered[0], ordered[1]))
+    largest = sorted(groups, key=lambda people: (-len(groups[people]), people))[:MAX_ROWS]
+    return [_summarize_agreement(people, groups[people]) for people in largest]
 
 
-def confusion(found: Iterable[Pair]) -> Confusion | None:
+def confusion_matrix(pairs: Iterable[LabelPair]) -> ConfusionMatrix | None:
     """What the second look said by what the first had said, by defect type; None without any."""
-    counts = Counter((_said(first), _said(second)) for first, second in found)
+    counts = Counter((_category(first), _category(second)) for first, second in pairs)
     if not counts:
         return None
     keys = sorted({key for pair in counts for key in pair})
     rows = []
     for key in keys:
         total = sum(counts[key, other] for other in keys)
-        cells = [Cell(counts[key, other], key == other, _shade(counts[key, other], total)) for other in keys]
-        rows.append((_words(*key), cells))
-    return Confusion([words for words, cells in rows], rows)
+        cells = [ConfusionCell(counts[key, other], key == other, _shade(counts[key, other], total)) for other in keys]
+        rows.append((_category_text(*key), cells))
+    return ConfusionMatrix([words for words, cells in rows], rows)
 
 
-def _between(people: tuple[str, str], found: list[Pair]) -> Between:
-    agreed = sum(_agreed(first, second) for first, second in found)
-    fails = [(first.verdict == Verdict.FAIL, second.verdict == Verdict.FAIL) for first, second in found]
-    return Between(people, len(found), agreed, kappa([one for one, _ in fails], [other for _, other in fails]))
+def _summarize_agreement(reviewers: tuple[str, str], pairs: list[LabelPair]) -> ReviewerAgreement:
+    agreed = sum(_labels_agree(first, second) for first, second in pairs)
+    fails = [(first.verdict == Verdict.FAIL, second.verdict == Verdict.FAIL) for first, second in pairs]
+    return ReviewerAgreement(
+        reviewers, len(pairs), agreed, kappa([one for one, _ in fails], [other for _, other in fails])
+    )
 
 
-def _agreed(first: Label, second: Label) -> bool:
+def _labels_agree(first: Label, second: Label) -> bool:
     # The label of a second person who named no type has the first one's: agreed either way.
-    return agree(word(first), word(second))
+    return verdicts_agree(verdict_pair(first), verdict_pair(second))
 
 
-def _name(label: Label) -> str:
+def _reviewer_name(label: Label) -> str:
     return label.reviewer.username if label.reviewer else ""
 
 
-def _said(label: Label) -> tuple[int, str]:
+def _category(label: Label) -> tuple[int, str]:
     """What the person said, as it sorts: good, then a defect that they didn't name. The label may have kept a name that
     was given before."""
     kind = label.review.defect_type if label.review else label.defect_type
     return label.target, kind.current.name if kind else ""
 
 
-def _words(target: int, kind: str) -> str:
-    return kind or (_("defective, not named") if target else _("good"))
+def _category_text(target: int, type_name: str) -> str:
+    return type_name or (_("defective, not named") if target else _("good"))
 
 
 def _shade(count: int, total: int) -> int:

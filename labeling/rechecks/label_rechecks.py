@@ -16,11 +16,11 @@ from mltasks.models import ModelVersion, RegisteredModel
 
 logger = logging.getLogger(__name__)
 
-MOST = 50  # rechecks that a version may open, and that may be open of a product
-SHARE = 0.05  # of the labels that the version learned from; never less than one
+MAX_RECHECKS = 50  # rechecks that a version may open, and that may be open of a product
+MAX_RECHECK_SHARE = 0.05  # of the labels that the version learned from; never less than one
 
 
-def sweep() -> list[Recheck]:
+def open_label_rechecks() -> list[Recheck]:
     """Open what the newest version of each model doubts, of those that learned here, and return what was new. One's
     trouble costs no other's."""
     opened = []
@@ -40,62 +40,60 @@ def open_rechecks(version: ModelVersion) -> list[Recheck]:
     Called again it opens nothing new. Passed over: parts whose label changed since, and verdicts that were doubted
     before. At most 50, and at most 5 % of the labels that the version learned from.
     """
-    suspects = _suspects(version)
+    suspects = _label_issues(version)
     product = Product.objects.filter(registered_model=version.model_id).first()
     if not suspects or product is None:
         return []
     with transaction.atomic():
         # Two workers: the second waits here, then finds the first one's rows. Constraints stand behind it.
         RegisteredModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
-        room = _limit(version) - _taken(version, product)
+        room = _max_rechecks(version) - _counted_rechecks(version, product)
         opened: list[Recheck] = []
         for suspect in suspects:
             if len(opened) >= room:
                 break
-            opened += _opened(version, product, suspect)
+            opened += _open_recheck(version, product, suspect)
         return opened
 
 
-def _suspects(version: ModelVersion) -> list[dict[str, Any]]:
+def _label_issues(version: ModelVersion) -> list[dict[str, Any]]:
     # Only these: the curves of a report are long.
     reported = ModelVersion.objects.filter(pk=version.pk).annotate(said=KeyTransform("suspects", "report__evaluation"))
     return reported.values_list("said", flat=True).get() or []
 
 
-def _limit(version: ModelVersion) -> int:
+def _max_rechecks(version: ModelVersion) -> int:
     snapshot = version.run.snapshot
-    return min(MOST, max(1, int(SHARE * snapshot.total))) if snapshot else 0
+    return min(MAX_RECHECKS, max(1, int(MAX_RECHECK_SHARE * snapshot.total))) if snapshot else 0
 
 
-def _taken(version: ModelVersion, product: Product) -> int:
+def _counted_rechecks(version: ModelVersion, product: Product) -> int:
     mine = Q(version=version) | Q(closed_at__isnull=True, inspection__product=product)
     return Recheck.objects.filter(mine, reason=Recheck.Reason.DOUBTED).count()
 
 
-def _opened(version: ModelVersion, product: Product, suspect: dict[str, Any]) -> list[Recheck]:
-    key = _taught(product, suspect)
+def _open_recheck(version: ModelVersion, product: Product, issue: dict[str, Any]) -> list[Recheck]:
+    key = _trained_part(product, issue)
     if key is None:
         return []
     # As every step on a part: its row is locked before any other of it is read for good or written.
     part = Inspection.objects.select_for_update(no_key=True).get(pk=key)
     label = Label.objects.filter(inspection=part).standing().first()
-    if label is None or label.target != suspect["target"] or _asked_before(label):
+    if label is None or label.target != issue["target"] or _was_rechecked(label):
         return []
-    made = Recheck(
-        inspection=part, label=label, given=label.verdict, version=version, probability=suspect["probability"]
-    )
+    made = Recheck(inspection=part, label=label, given=label.verdict, version=version, probability=issue["probability"])
     made.save()
     return [made]
 
 
-def _taught(product: Product, suspect: dict[str, Any]) -> Any:
+def _trained_part(product: Product, issue: dict[str, Any]) -> Any:
     """The part whose label taught the image, as a snapshot chooses it: that of the highest rank."""
-    labels = standing_labels(product).filter(inspection__image_sha256=suspect["sha256"])
-    counting = max(labels, key=lambda label: label.rank, default=None)
+    labels = standing_labels(product).filter(inspection__image_sha256=issue["sha256"])
+    counting = max(labels, key=lambda label: label.precedence, default=None)
     return counting.inspection_id if counting else None
 
 
-def _asked_before(label: Label) -> bool:
+def _was_rechecked(label: Label) -> bool:
     # By a version, or for a second look: an open recheck is always of the label that stands.
     same = Recheck.objects.filter(inspection=label.inspection_id, given=label.verdict)
     return same.exclude(outcome=Recheck.Outcome.WITHDRAWN).exists()

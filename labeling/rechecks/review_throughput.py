@@ -12,8 +12,8 @@ from django.utils import timezone
 from inspection.models import Product
 from labeling.models import Recheck, Review, Skip
 
-SHOWN = 12
-Rows = TypeVar("Rows", bound=QuerySet[Any])
+MAX_LIST_ROWS = 12
+QuerySetT = TypeVar("QuerySetT", bound=QuerySet[Any])
 
 
 class Median(Aggregate):
@@ -25,11 +25,11 @@ class Median(Aggregate):
     output_field = FloatField()
 
 
-def by_person(product: Product, since: timedelta | None) -> list[Any]:
+def throughput_by_reviewer(product: Product, since: timedelta | None) -> list[Any]:
     """Each reviewer's ``reviewer__username, verdicts, today, seconds``, the busiest first. The median of seconds is
     that of the part on the screen where the page measured it, else from the claim on."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    said = _since(Review.objects.filter(inspection__product=product), since).order_by()
+    said = _created_since(Review.objects.filter(inspection__product=product), since).order_by()
     rows = said.values("reviewer__username").annotate(
         verdicts=Count("pk"),
         today=Count("pk", filter=Q(created_at__gte=midnight)),
@@ -38,18 +38,18 @@ def by_person(product: Product, since: timedelta | None) -> list[Any]:
     return list(rows.order_by("-verdicts", "reviewer__username"))
 
 
-def skips(product: Product, since: timedelta | None) -> QuerySet[Skip]:
+def recent_skips(product: Product, since: timedelta | None) -> QuerySet[Skip]:
     """The parts that people would not judge lately, and why."""
-    found = _since(Skip.objects.filter(inspection__product=product), since)
-    return found.select_related("inspection", "reviewer")[:SHOWN]
+    found = _created_since(Skip.objects.filter(inspection__product=product), since)
+    return found.select_related("inspection", "reviewer")[:MAX_LIST_ROWS]
 
 
-def disputes(product: Product) -> QuerySet[Recheck]:
+def open_disputes(product: Product) -> QuerySet[Recheck]:
     """What waits for somebody to settle it, the longest wait first."""
     waiting = Recheck.objects.disputed().filter(inspection__product=product)
     related = waiting.select_related("inspection", "label__defect_type", "label__answers__label__defect_type")
     return related.order_by("due_at", "pk")
 
 
-def _since(rows: Rows, since: timedelta | None) -> Rows:
+def _created_since(rows: QuerySetT, since: timedelta | None) -> QuerySetT:
     return rows if since is None else rows.filter(created_at__gte=Now() - since)

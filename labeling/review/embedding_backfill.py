@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from inspection.models import Inspection, Product, Verdict
 from inspection.scoring import part_embeddings
 from labeling.models import Label
-from labeling.queue.queue_filters import in_order
+from labeling.queue.queue_filters import in_queue_order
 from labeling.review import reference_parts
 from mltasks.models import ModelVersion
 from mltasks.registry import registry, scorers
@@ -33,35 +33,35 @@ from mltasks.registry import registry, scorers
 logger = logging.getLogger(__name__)
 
 # Points drawn for a product in one sweep, of labeled parts and of waiting ones: some seconds of a core.
-LABELED, WAITING = 24, 8
+LABELED_PER_RUN, WAITING_PER_RUN = 24, 8
 # Labels, and waiting parts, that one sweep looks at.
-WINDOW, FRONT = 2000, 512
+LABEL_WINDOW, QUEUE_WINDOW = 2000, 512
 # A label of a lower number may still be on its way into the database for so long.
-SETTLED = timedelta(minutes=2)
+COMMIT_DELAY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BackfillPosition:
     """How far this process is with a product: all labels up to this one are right in this space."""
 
     space: str
-    label: int
+    last_label_id: int
 
 
 class _Row(NamedTuple):
-    number: int
-    product: int
-    part: UUID
-    said: int
-    target: int | None
+    label_id: int
+    product_id: int
+    inspection_id: UUID
+    label_target: int
+    embedding_target: int | None
     space: str | None
-    old: bool
+    is_committed: bool
 
 
-_places: dict[int, Place] = {}
+_positions: dict[int, BackfillPosition] = {}
 
 
-def sweep() -> int:
+def backfill_embeddings() -> int:
     """Draw the points that are missing, some of each product, labeled parts first; return how many. One product's
     trouble costs no other's. Run twice at once it does the same work twice.
 
@@ -70,7 +70,7 @@ def sweep() -> int:
     drawn = 0
     for product in Product.objects.select_related("registered_model"):
         try:
-            drawn += _sweep(product)
+            drawn += _backfill_product(product)
         except DatabaseTrouble:
             raise
         except Exception:
@@ -78,62 +78,66 @@ def sweep() -> int:
     return drawn
 
 
-def _sweep(product: Product) -> int:
+def _backfill_product(product: Product) -> int:
     version = registry.champion(product.registered_model)
-    if version is None or not version.space:
+    if version is None or not version.embedding_space:
         return 0
-    return _labeled(product, version) + _draw(_waiting(product, version.space), version)
+    return _backfill_labeled_parts(product, version) + _compute_embeddings(
+        _waiting_without_embedding(product, version.embedding_space), version
+    )
 
 
-def _labeled(product: Product, version: ModelVersion) -> int:
+def _backfill_labeled_parts(product: Product, version: ModelVersion) -> int:
     """Put the next labeled parts right, then remember how far that is."""
-    before = _places.get(product.pk)
-    passed = before.label if before and before.space == version.space else 0
+    before = _positions.get(product.pk)
+    passed = before.last_label_id if before and before.space == version.embedding_space else 0
     missing, stale, settled = list[UUID](), list[UUID](), True
-    for row in _labels_after(passed):
-        if row.product == product.pk and row.space != version.space:
-            missing.append(row.part)
-        elif row.product == product.pk and row.target != row.said:
-            stale.append(row.part)
-        if len(missing) > LABELED:
+    for row in _load_label_rows(passed):
+        if row.product_id == product.pk and row.space != version.embedding_space:
+            missing.append(row.inspection_id)
+        elif row.product_id == product.pk and row.embedding_target != row.label_target:
+            stale.append(row.inspection_id)
+        if len(missing) > LABELED_PER_RUN:
             break
-        settled = settled and row.old
-        passed = row.number if settled else passed
-    drawn = _draw(missing[:LABELED], version)
+        settled = settled and row.is_committed
+        passed = row.label_id if settled else passed
+    drawn = _compute_embeddings(missing[:LABELED_PER_RUN], version)
     for key in stale:
-        _put_right(key)
-    _places[product.pk] = Place(version.space, passed)
+        _update_embedding(key)
+    _positions[product.pk] = BackfillPosition(version.embedding_space, passed)
     return drawn
 
 
-def _waiting(product: Product, space: str) -> list[UUID]:
+def _waiting_without_embedding(product: Product, space: str) -> list[UUID]:
     """Of the parts that people see next, the first without a point in the space."""
-    queued = in_order(Inspection.objects.awaiting_review().filter(product=product))
-    front = queued.values_list("pk", "embedding__space")[:FRONT]
-    return [key for key, found in front if found != space][:WAITING]
+    queued = in_queue_order(Inspection.objects.awaiting_review().filter(product=product))
+    front = queued.values_list("pk", "embedding__space")[:QUEUE_WINDOW]
+    return [key for key, found in front if found != space][:WAITING_PER_RUN]
 
 
-def _labels_after(number: int) -> list[_Row]:
-    after = Label.objects.not_undone().filter(pk__gt=number).order_by("pk")
-    rows = after.annotate(old=Q(created_at__lte=Now() - SETTLED)).values_list(
+def _load_label_rows(label_id: int) -> list[_Row]:
+    after = Label.objects.not_undone().filter(pk__gt=label_id).order_by("pk")
+    rows = after.annotate(old=Q(created_at__lte=Now() - COMMIT_DELAY)).values_list(
         *("pk", "inspection__product", "inspection", "verdict"),
         *("inspection__embedding__target", "inspection__embedding__space", "old"),
     )
-    return [_Row(pk, owner, part, int(said == Verdict.FAIL), *rest) for pk, owner, part, said, *rest in rows[:WINDOW]]
+    return [
+        _Row(pk, owner, part, int(said == Verdict.FAIL), *rest) for pk, owner, part, said, *rest in rows[:LABEL_WINDOW]
+    ]
 
 
-def _draw(keys: Iterable[UUID], version: ModelVersion) -> int:
+def _compute_embeddings(keys: Iterable[UUID], version: ModelVersion) -> int:
     parts = Inspection.objects.in_bulk(list(keys))
     for part in parts.values():
         # Before the lock: it takes a tenth of a second, and reviewers must not wait for it.
-        point = part_embeddings.point_of(part, scorers.scorer(version))
-        _put_right(part.pk, point, version.space)
+        point = part_embeddings.compute_embedding(part, scorers.get_scorer(version))
+        _update_embedding(part.pk, point, version.embedding_space)
     return len(parts)
 
 
-def _put_right(key: UUID, point: NDArray[np.float32] | None = None, space: str = "") -> None:
+def _update_embedding(inspection_id: UUID, embedding: NDArray[np.float32] | None = None, space: str = "") -> None:
     with transaction.atomic():
-        part = Inspection.objects.select_for_update(of=("self",), no_key=True).get(pk=key)
-        if point is not None:
-            part_embeddings.keep(part, space, point)
-        reference_parts.mark(part)
+        part = Inspection.objects.select_for_update(of=("self",), no_key=True).get(pk=inspection_id)
+        if embedding is not None:
+            part_embeddings.save_embedding(part, space, embedding)
+        reference_parts.update_embedding_target(part)

@@ -10,18 +10,18 @@ from django.db import transaction
 from inspection.models import Embedding, Inspection
 from inspection.products.part_identity import PartIdentities
 from inspection.scoring import part_embeddings
-from inspection.scoring.similar_parts import nearest
+from inspection.scoring.similar_parts import nearest_labeled
 from labeling.models import DefectType, Label
 from labeling.rechecks import recheck_resolution
 from mltasks.registry import registry
 from mltasks.vision.types import DEFECT, GOOD
 
-COUNT = 3
+MAX_REFERENCES = 3
 # Room for other images of the part itself, which a blind look must not meet.
-SPARE = 5
+EXTRA_NEIGHBOURS = 5
 
 
-class Compared(StrEnum):
+class ComparisonStatus(StrEnum):
     """Whether a part can be compared, and why not."""
 
     YES = "yes"
@@ -32,7 +32,7 @@ class Compared(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferencePart:
     """A labeled part, the label that counts for it, and the cosine of how alike it looks."""
 
     part: Inspection
@@ -46,31 +46,31 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class References:
-    """The most alike first, at most ``COUNT`` each; both empty unless ``compared`` is YES."""
+class ReferenceParts:
+    """The most alike first, at most ``MAX_REFERENCES`` each; both empty unless ``status`` is YES."""
 
-    compared: Compared
-    good: list[Reference] = field(default_factory=list)
-    defective: list[Reference] = field(default_factory=list)
+    status: ComparisonStatus
+    good: list[ReferencePart] = field(default_factory=list)
+    defective: list[ReferencePart] = field(default_factory=list)
 
 
-def most_alike(part: Inspection) -> References:
+def most_similar(part: Inspection) -> ReferenceParts:
     """The labeled parts of the same product that look most like this one, never itself.
 
     While the part waits to be judged again, other images of it are left out too: their labels would tell its own.
     """
     point = Embedding.objects.filter(pk=part.pk).first()
     if point is None:
-        return References(_why_not(part))
-    if part_embeddings.is_nowhere(point):
-        return References(Compared.UNREADABLE)
-    blind = recheck_resolution.open_recheck(part) is not None
+        return ReferenceParts(_status_without_embedding(part))
+    if part_embeddings.has_no_embedding(point):
+        return ReferenceParts(ComparisonStatus.UNREADABLE)
+    blind = recheck_resolution.find_open_recheck(part) is not None
     with transaction.atomic():
-        good, defective = (_references(part, point, target, blind) for target in (GOOD, DEFECT))
-    return References(Compared.YES, good, defective)
+        good, defective = (_find_references(part, point, target, blind) for target in (GOOD, DEFECT))
+    return ReferenceParts(ComparisonStatus.YES, good, defective)
 
 
-def mark(part: Inspection) -> None:
+def update_embedding_target(part: Inspection) -> None:
     """Let the part be found, or no longer, by what its label says now. Whoever writes labels calls it, in the same
     transaction, and holds the part's lock."""
     label = Label.objects.filter(inspection=part).standing().first()
@@ -78,29 +78,29 @@ def mark(part: Inspection) -> None:
     Embedding.objects.filter(pk=part.pk).exclude(target=target).update(target=target)
 
 
-def _why_not(part: Inspection) -> Compared:
+def _status_without_embedding(part: Inspection) -> ComparisonStatus:
     version = registry.champion(part.product.registered_model)
     if version is None:
-        return Compared.NO_VERSION
-    return Compared.NOT_YET if version.space else Compared.OLD_VERSION
+        return ComparisonStatus.NO_VERSION
+    return ComparisonStatus.NOT_YET if version.embedding_space else ComparisonStatus.OLD_VERSION
 
 
-def _references(part: Inspection, point: Embedding, target: int, blind: bool) -> list[Reference]:
-    near = nearest(point, target, COUNT + SPARE if blind else COUNT)
-    labels = {label.inspection_id: label for label in _labels([one.inspection for one in near])}
+def _find_references(part: Inspection, embedding: Embedding, target: int, blind: bool) -> list[ReferencePart]:
+    near = nearest_labeled(embedding, target, MAX_REFERENCES + EXTRA_NEIGHBOURS if blind else MAX_REFERENCES)
+    labels = {label.inspection_id: label for label in _standing_labels([one.inspection for one in near])}
     found = [
-        Reference(one.inspection, labels[one.inspection.pk], one.similarity)
+        ReferencePart(one.inspection, labels[one.inspection.pk], one.similarity)
         for one in near
-        if one.inspection.pk in labels and not (blind and _same(part, one.inspection))
+        if one.inspection.pk in labels and not (blind and _is_same_part(part, one.inspection))
     ]
-    return found[:COUNT]
+    return found[:MAX_REFERENCES]
 
 
-def _labels(parts: list[Inspection]) -> list[Label]:
+def _standing_labels(parts: list[Inspection]) -> list[Label]:
     return list(Label.objects.filter(inspection__in=parts).standing().select_related("defect_type__merged_into"))
 
 
-def _same(part: Inspection, other: Inspection) -> bool:
+def _is_same_part(part: Inspection, other: Inspection) -> bool:
     group = PartIdentities(part.product).group(part)
     same_id = bool(group) and part.part_id == other.part_id
     return same_id or part.image_sha256 == other.image_sha256

@@ -36,14 +36,14 @@ def resolve(
     that is neither PASS nor FAIL, a good part with a defect type, or an unknown type.
     """
     with transaction.atomic():
-        part = _locked(claim.inspection_id)
+        part = _lock_part(claim.inspection_id)
         held = Claim.objects.select_for_update(of=("self",)).annotate(now=Now()).get(pk=claim.pk)
-        kind = _defect_type(part.product, verdict, defect_type)
+        kind = _find_defect_type(part.product, verdict, defect_type)
         earlier = Review.objects.select_related("label").filter(claim=held).first()
         if earlier is not None:
-            return _replayed(earlier, verdict, kind)
-        check_free(part, held)
-        again = recheck_resolution.open_recheck(part)
+            return _earlier_label(earlier, verdict, kind)
+        check_claim_valid(part, held)
+        again = recheck_resolution.find_open_recheck(part)
         review = Review.objects.create(
             claim=held,
             inspection=part,
@@ -57,9 +57,9 @@ def resolve(
         label = Label(
             inspection=part,
             verdict=verdict,
-            defect_type=recheck_resolution.kept_type(again, (verdict, kind)),
+            defect_type=recheck_resolution.resolve_defect_type(again, (verdict, kind)),
             source=Label.Source.REVIEW,
-            provenance=recheck_resolution.provenance(again, (verdict, kind)),
+            provenance=recheck_resolution.label_provenance(again, (verdict, kind)),
             review=review,
             reviewer=held.reviewer,
             comment=comment,
@@ -77,17 +77,17 @@ def correct(
     and PartRemoved where retention was faster.
     """
     with transaction.atomic():
-        part = _locked(inspection.pk)
-        kind = _defect_type(part.product, verdict, defect_type)
+        part = _lock_part(inspection.pk)
+        kind = _find_defect_type(part.product, verdict, defect_type)
         standing = standing_label(part)
         same = (
             standing
             and standing.reviewer == by
-            and recheck_resolution.word(standing) == (verdict, kind)
+            and recheck_resolution.verdict_pair(standing) == (verdict, kind)
             and standing.comment == comment
         )
-        again = recheck_resolution.open_recheck(part)
-        answered = recheck_resolution.answered_by_correction(again, by)
+        again = recheck_resolution.find_open_recheck(part)
+        answered = recheck_resolution.recheck_closed_by_correction(again, by)
         if standing and same and answered is None:
             return standing
         label = Label(
@@ -95,7 +95,7 @@ def correct(
             verdict=verdict,
             defect_type=kind,
             source=Label.Source.CORRECTION,
-            provenance=recheck_resolution.provenance(answered, (verdict, kind)),
+            provenance=recheck_resolution.label_provenance(answered, (verdict, kind)),
             reviewer=by,
             comment=comment,
         )
@@ -118,8 +118,8 @@ def overrule(
         reviewer=by,
         comment=reason,
     )
-    recheck_resolution.withdraw_all(inspection)
-    _settle(inspection)
+    recheck_resolution.withdraw_open_rechecks(inspection)
+    _mark_resolved(inspection)
     return label
 
 
@@ -131,14 +131,14 @@ def undo(label: Label, *, by: User) -> None:
     if label.reviewer != by and not by.has_perm("labeling.undo_any_label"):
         raise PermissionDenied(_("Only its author or a quality manager takes a label back."))
     with transaction.atomic():
-        part = _locked(label.inspection_id)
+        part = _lock_part(label.inspection_id)
         if LabelUndo.objects.filter(label=label).exists():
             raise AlreadyUndone(_("This label was taken back already."))
         if standing_label(part) != label:
             raise NotStanding(_("A newer label of this part counts; take that one back first."))
         LabelUndo.objects.create(label=label, by=by)
-        recheck_resolution.take_back(label)
-        reference_parts.mark(part)
+        recheck_resolution.revert_rechecks(label)
+        reference_parts.update_embedding_target(part)
         if standing_label(part) is None:
             Inspection.objects.filter(pk=part.pk).update(settled_at=None)
 
@@ -167,7 +167,7 @@ def standing_label(inspection: Inspection) -> Label | None:
     )
 
 
-def _locked(key: UUID) -> Inspection:
+def _lock_part(key: UUID) -> Inspection:
     # The part's row is locked before any other, by every step, so steps on one part never wait in a ring.
     parts = Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product")
     try:
@@ -176,19 +176,19 @@ def _locked(key: UUID) -> Inspection:
         raise PartRemoved(_("This part is old and was removed.")) from None
 
 
-def check_free(part: Inspection, held: Claim) -> None:
+def check_claim_valid(part: Inspection, claim: Claim) -> None:
     """Hold the part's lock. Raises ClaimLost where the claim's owner has no say over the part any more."""
     # A settled part is free again while it is judged again, for those whom it waits for and who claimed it since.
-    again = Recheck.objects.open().filter(inspection=part, due_at__lte=held.created_at)
-    if part.settled_at is not None and not again.for_person(held.reviewer).exists():
+    again = Recheck.objects.open().filter(inspection=part, due_at__lte=claim.created_at)
+    if part.settled_at is not None and not again.for_reviewer(claim.reviewer).exists():
         raise ClaimLost(_("This part was settled meanwhile."))
-    if Claim.objects.open().filter(inspection=part).exclude(pk=held.pk).exists():
+    if Claim.objects.open().filter(inspection=part).exclude(pk=claim.pk).exists():
         raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
 
 
-def _replayed(earlier: Review, verdict: str, kind: DefectType | None) -> Label:
+def _earlier_label(earlier: Review, verdict: str, defect_type: DefectType | None) -> Label:
     kind_said = earlier.defect_type.current if earlier.defect_type else None
-    if (earlier.verdict, kind_said) != (verdict, kind):
+    if (earlier.verdict, kind_said) != (verdict, defect_type):
         said = _("This claim was resolved as {verdict} before; take that label back to change it.")
         raise ClaimLost(said.format(verdict=earlier.verdict))
     return earlier.label
@@ -204,31 +204,31 @@ def _record_label(label: Label, *, answered: Recheck | None, replaced: Recheck |
     """
     label.save(force_insert=True)
     part = label.inspection
-    holdout.draw(part.product, [part])
+    holdout.assign_holdout(part.product, [part])
     if answered is not None:
-        recheck_resolution.answer(answered, label)
+        recheck_resolution.close_recheck(answered, label)
     elif replaced is not None:
-        recheck_resolution.replace(replaced, label)
+        recheck_resolution.replace_recheck(replaced, label)
     elif label.review is not None:
-        double_review.draw(part, label, label.review.reviewer)
-    _settle(part)
+        double_review.sample_for_second_review(part, label, label.review.reviewer)
+    _mark_resolved(part)
     return label
 
 
-def _settle(part: Inspection) -> None:
+def _mark_resolved(part: Inspection) -> None:
     Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
     Claim.objects.filter(inspection=part).close()
-    reference_parts.mark(part)
+    reference_parts.update_embedding_target(part)
 
 
-def _defect_type(product: Product, verdict: str, wanted: DefectType | str | None) -> DefectType | None:
+def _find_defect_type(product: Product, verdict: str, requested: DefectType | str | None) -> DefectType | None:
     if verdict not in (Verdict.PASS, Verdict.FAIL):
         raise InvalidLabel(_("A person's verdict is PASS or FAIL, not {verdict!r}.").format(verdict=verdict))
-    if not wanted:
+    if not requested:
         return None
     if verdict == Verdict.PASS:
         raise InvalidLabel(_("A good part has no defect type."))
-    name = wanted if isinstance(wanted, str) else wanted.name
+    name = requested if isinstance(requested, str) else requested.name
     # A page that was opened before a merge or a new name still sends the old one.
     kinds = {kind.name: kind.current for kind in product.defect_types.select_related("merged_into")}
     if name not in kinds:

@@ -7,7 +7,7 @@ from django.db import transaction
 from inspection.models import Inspection
 from labeling.models import Claim, Review, Skip
 from labeling.refusals import ClaimLost, InvalidReason
-from labeling.review.review import check_free
+from labeling.review.review import check_claim_valid
 
 
 def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
@@ -25,16 +25,16 @@ def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
         held = Claim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
         earlier = Skip.objects.filter(claim=held).first()
         if earlier is not None:
-            return _replayed(earlier, reason)
+            return _earlier_skip(earlier, reason)
         if Review.objects.filter(claim=held).exists():
             raise ClaimLost("This claim was resolved before; take that label back first.")
-        check_free(part, held)
+        check_claim_valid(part, held)
         made = Skip.objects.create(claim=held, inspection=part, reviewer=held.reviewer, reason=reason, comment=comment)
         Claim.objects.filter(pk=held.pk).close()
         return made
 
 
-def _replayed(earlier: Skip, reason: str) -> Skip:
+def _earlier_skip(earlier: Skip, reason: str) -> Skip:
     if earlier.reason != reason:
         raise ClaimLost(f"This part was skipped as {earlier.reason} before.")
     return earlier

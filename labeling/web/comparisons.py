@@ -12,61 +12,65 @@ from django.views.decorators.http import require_GET
 
 from inspection.models import Product
 from inspection.products.part_identity import PartIdentities
-from labeling.history.report_image_links import pictured
+from labeling.history.report_image_links import link_report_images
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reports import version_comparison
-from mltasks.reports.version_disagreement import disagreement, every_group
-from mltasks.reports.version_report import Reading
-from mltasks.web.access import needs, person, whole_number
-from mltasks.web.selection import remember
+from mltasks.reports.version_disagreement import always_one_part, find_disagreement
+from mltasks.reports.version_report import VersionReport
+from mltasks.web.access import current_user, parse_row_id, require_permission
+from mltasks.web.selection import remember_choice
 
 # On a page's pictures together: with more versions fewer pictures, so that no page gets heavy.
-WORDS = 40
+MAX_PREDICTIONS = 40
 
 
 @require_GET
-@needs("mltasks.view_modelversion")
+@require_permission("mltasks.view_modelversion")
 def compare(request: HttpRequest, product: str) -> HttpResponse:
     """Two to six versions beside each other; with other numbers, or to choose others, the form that asks for them."""
     model = get_object_or_404(RegisteredModel, name=product)
-    remember(request, model)
-    numbers = [whole_number(text) for text in request.GET.getlist("v")]
-    choice = version_comparison.choose(model, numbers)
+    remember_choice(request, model)
+    numbers = [parse_row_id(text) for text in request.GET.getlist("v")]
+    choice = version_comparison.select_versions(model, numbers)
     if choice.refusal or "choose" in request.GET:
-        return _chooser(request, model, choice, set(numbers))
-    start = whole_number(request.GET.get("start", ""))
-    return render(request, "models/compare.html", {"model": model, "choice": choice} | _beside(request, choice, start))
+        return _version_chooser(request, model, choice, set(numbers))
+    start = parse_row_id(request.GET.get("start", ""))
+    return render(
+        request, "models/compare.html", {"model": model, "choice": choice} | _comparison_context(request, choice, start)
+    )
 
 
-def _beside(request: HttpRequest, choice: version_comparison.Choice, start: int) -> dict[str, Any]:
+def _comparison_context(
+    request: HttpRequest, choice: version_comparison.VersionSelection, start: int
+) -> dict[str, Any]:
     versions = choice.versions
-    readings = [Reading(version) for version in versions]
+    readings = [VersionReport(version) for version in versions]
     product = Product.objects.filter(registered_model=versions[0].model_id).first()
-    found = disagreement(versions, PartIdentities(product).is_part if product else every_group)
-    size = WORDS // len(versions)
-    images = found.differ[start : start + size]
-    since = [str(reading.version.number) for reading in readings if reading.learned_since]
+    found = find_disagreement(versions, PartIdentities(product).names_part if product else always_one_part)
+    size = MAX_PREDICTIONS // len(versions)
+    images = found.differing_images[start : start + size]
+    since = [str(reading.version.number) for reading in readings if reading.trained_on_evaluation_parts]
     return {
         "named": get_text_list([str(version.number) for version in versions], _("and")),
         "readings": readings,
-        "alike": version_comparison.measured_alike(readings),
-        "cost_alike": version_comparison.cost_alike(readings),
-        "measured": [(reading, version_comparison.how_measured(reading)) for reading in readings],
-        "figures": version_comparison.figures(readings),
-        "types": version_comparison.defect_types(readings),
+        "alike": version_comparison.have_same_evaluation(readings),
+        "cost_alike": version_comparison.have_same_costs(readings),
+        "measured": [(reading, version_comparison.evaluation_text(reading)) for reading in readings],
+        "figures": version_comparison.compare_figures(readings),
+        "types": version_comparison.recall_by_defect_type(readings),
         "found": found,
         "learned_since": since,
         "learned_since_words": get_text_list(since, _("and")),
-        "pictures": pictured(versions[0].model, images, versions, person(request)),
+        "pictures": link_report_images(versions[0].model, images, versions, current_user(request)),
         "first": start + 1,
         "last": start + len(images),
         "previous": max(0, start - size) if start else None,
-        "next": start + size if start + size < len(found.differ) else None,
+        "next": start + size if start + size < len(found.differing_images) else None,
     }
 
 
-def _chooser(
-    request: HttpRequest, model: RegisteredModel, choice: version_comparison.Choice, numbers: set[int]
+def _version_chooser(
+    request: HttpRequest, model: RegisteredModel, choice: version_comparison.VersionSelection, numbers: set[int]
 ) -> HttpResponse:
     versions = ModelVersion.objects.filter(model=model).order_by("-number").only("number", "state", "created_at")
     context = {
@@ -74,7 +78,7 @@ def _chooser(
         "choice": choice,
         "versions": versions,
         "chosen": numbers,
-        "most": version_comparison.MOST,
+        "most": version_comparison.MAX_VERSIONS,
         "asked": bool(numbers) and "choose" not in request.GET,
     }
     return render(request, "models/compare_choose.html", context, status=400 if choice.too_many else 200)

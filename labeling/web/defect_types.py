@@ -14,25 +14,25 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from inspection.models import Inspection, Product
 from inspection.web.selection import chosen_product, product_of
 from labeling.datasets import defect_type_gallery, defect_type_service
-from labeling.datasets.defect_type_service import types_of
+from labeling.datasets.defect_type_service import active_types
 from labeling.models import DefectType
 from labeling.web.forms import DefectTypeForm
 from mltasks.refusals import Refusal
-from mltasks.web.access import needs, person, whole_number
-from mltasks.web.selection import remember
+from mltasks.web.access import current_user, parse_row_id, require_permission
+from mltasks.web.selection import remember_choice
 
-may_look = needs("labeling.view_defecttype")
-may_change = needs("labeling.change_defecttype")
+may_view = require_permission("labeling.view_defecttype")
+may_change = require_permission("labeling.change_defecttype")
 
 
 @require_GET
-@may_look
-def guide(request: HttpRequest) -> HttpResponse:
+@may_view
+def gallery(request: HttpRequest) -> HttpResponse:
     """The types of the chosen product with their examples."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Defect types")})
-    return _guide(request, product, DefectTypeForm())
+    return _render_gallery(request, product, DefectTypeForm())
 
 
 @require_POST
@@ -48,18 +48,18 @@ def add(request: HttpRequest, product: str) -> HttpResponse:
             return redirect("defect-types")
     except Refusal as refusal:
         form.add_error(None, str(refusal))
-    return _guide(request, found, form)
+    return _render_gallery(request, found, form)
 
 
 @require_http_methods(["GET", "POST"])
 @may_change
 def change(request: HttpRequest, key: int) -> HttpResponse:
     """One type: its name, key and colour, its examples, and the way to a merge."""
-    kind = _kind(key)
+    kind = _get_defect_type(key)
     if kind.merged_into is not None:
         return redirect("defect-type", kind.merged_into.pk)
-    remember(request, kind.product.registered_model)
-    form = DefectTypeForm(request.POST or None, kind=kind)
+    remember_choice(request, kind.product.registered_model)
+    form = DefectTypeForm(request.POST or None, defect_type=kind)
     try:
         if form.is_valid():
             defect_type_service.change_type(kind, **form.cleaned_data)
@@ -69,24 +69,24 @@ def change(request: HttpRequest, key: int) -> HttpResponse:
         form.add_error(None, str(refusal))
     context = {
         "product": kind.product,
-        "card": defect_type_gallery.card(kind),
+        "card": defect_type_gallery.load_card(kind),
         "form": form,
-        "parts": defect_type_gallery.newest_parts(kind),
-        "others": [other for other in types_of(kind.product) if other != kind],
+        "parts": defect_type_gallery.newest_parts_of_type(kind),
+        "others": [other for other in active_types(kind.product) if other != kind],
     }
     return render(request, "types/change.html", context)
 
 
 @require_POST
 @may_change
-def example(request: HttpRequest, key: int) -> HttpResponse:
+def edit_example(request: HttpRequest, key: int) -> HttpResponse:
     """Show a part as an example, or no more."""
-    kind = _kind(key)
+    kind = _get_defect_type(key)
     try:
         if "remove" in request.POST:
-            defect_type_service.remove_example(kind, _part(request.POST["remove"]))
+            defect_type_service.remove_example(kind, _get_part(request.POST["remove"]))
         else:
-            defect_type_service.add_example(kind, _part(request.POST.get("add", "")), by=person(request))
+            defect_type_service.add_example(kind, _get_part(request.POST.get("add", "")), by=current_user(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("defect-type", key)
@@ -96,44 +96,50 @@ def example(request: HttpRequest, key: int) -> HttpResponse:
 @may_change
 def merge(request: HttpRequest, key: int) -> HttpResponse:
     """Say what a merge changes, and do it on a second press."""
-    kind = _kind(key)
+    kind = _get_defect_type(key)
     said = request.POST if request.method == "POST" else request.GET
-    into = get_object_or_404(DefectType, pk=whole_number(said.get("into", "")), product=kind.product)
+    into = get_object_or_404(DefectType, pk=parse_row_id(said.get("into", "")), product=kind.product)
     if request.method == "POST":
-        return _merged(request, kind, into)
+        return _merge_types(request, kind, into)
     if kind.merged_into is not None or into.merged_into is not None or into == kind:
         return redirect("defect-type", key)
-    remember(request, kind.product.registered_model)
-    context = {"product": kind.product, "card": defect_type_gallery.card(kind), "into": defect_type_gallery.card(into)}
+    remember_choice(request, kind.product.registered_model)
+    context = {
+        "product": kind.product,
+        "card": defect_type_gallery.load_card(kind),
+        "into": defect_type_gallery.load_card(into),
+    }
     return render(request, "types/merge.html", context)
 
 
-def _merged(request: HttpRequest, kind: DefectType, into: DefectType) -> HttpResponse:
+def _merge_types(request: HttpRequest, defect_type: DefectType, into: DefectType) -> HttpResponse:
     try:
-        defect_type_service.merge_types(kind, into=into)
-        messages.success(request, _("%(name)s counts as %(other)s now.") % {"name": kind.name, "other": into.name})
+        defect_type_service.merge_types(defect_type, into=into)
+        messages.success(
+            request, _("%(name)s counts as %(other)s now.") % {"name": defect_type.name, "other": into.name}
+        )
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("defect-types")
 
 
-def _guide(request: HttpRequest, product: Product, form: DefectTypeForm) -> HttpResponse:
-    remember(request, product.registered_model)
+def _render_gallery(request: HttpRequest, product: Product, form: DefectTypeForm) -> HttpResponse:
+    remember_choice(request, product.registered_model)
     context: dict[str, Any] = {
         "product": product,
         "form": form,
-        "cards": defect_type_gallery.cards(product),
-        "old": defect_type_gallery.old_names(product),
+        "cards": defect_type_gallery.load_cards(product),
+        "old": defect_type_gallery.merged_type_cards(product),
     }
     return render(request, "types/guide.html", context)
 
 
-def _kind(key: int) -> DefectType:
+def _get_defect_type(key: int) -> DefectType:
     known = DefectType.objects.select_related("product__registered_model", "merged_into")
     return get_object_or_404(known, pk=key)
 
 
-def _part(text: str) -> Inspection:
+def _get_part(text: str) -> Inspection:
     try:
         return get_object_or_404(Inspection, pk=UUID(text))
     except ValueError:

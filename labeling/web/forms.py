@@ -18,7 +18,7 @@ class FilterForm(forms.Form):
     """Filters of a list, as they stand in the address."""
 
     @property
-    def wanted(self) -> dict[str, str]:
+    def active_filters(self) -> dict[str, str]:
         """Return the filters that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
@@ -107,13 +107,17 @@ class DefectTypeForm(forms.Form):
         required=False, validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Choose a colour such as #D55E00."))]
     )
 
-    def __init__(self, data: Any = None, *, kind: DefectType | None = None) -> None:
-        first = {"name": kind.name, "key": kind.key, "colour": kind.shown_colour} if kind else None
+    def __init__(self, data: Any = None, *, defect_type: DefectType | None = None) -> None:
+        first = (
+            {"name": defect_type.name, "key": defect_type.key, "colour": defect_type.display_colour}
+            if defect_type
+            else None
+        )
         super().__init__(data, initial=first)
-        self._kind = kind
+        self._defect_type = defect_type
 
     def clean_colour(self) -> str:
         """As above."""
         colour: str = self.cleaned_data["colour"]
-        kind = self._kind
-        return "" if kind and not kind.colour and colour.upper() == kind.shown_colour else colour
+        kind = self._defect_type
+        return "" if kind and not kind.colour and colour.upper() == kind.display_colour else colour

@@ -20,38 +20,38 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from inspection.api.filters import TOLD_BY_MODEL
+from inspection.api.filters import MODEL_FILTERS
 from inspection.models import Inspection
 from inspection.refusals import CannotScore
 from inspection.web.selection import chosen_product
-from labeling.datasets.defect_type_service import types_of
+from labeling.datasets.defect_type_service import active_types
 from labeling.history import history, part_lineage
-from labeling.history.timeline import timeline
-from labeling.history.version_predictions import opinions
+from labeling.history.timeline import build_timeline
+from labeling.history.version_predictions import load_version_predictions
 from labeling.models import Label, Recheck
 from labeling.rechecks import recheck_resolution
 from labeling.review import blinding, review
-from labeling.review.reference_parts import most_alike
+from labeling.review.reference_parts import most_similar
 from labeling.web.forms import HistoryForm, VerdictForm
 from mltasks.refusals import Refusal
-from mltasks.web.access import needs, person, whole_number
-from mltasks.web.selection import remember
+from mltasks.web.access import current_user, parse_row_id, require_permission
+from mltasks.web.selection import remember_choice
 
 
 @require_GET
-@needs("labeling.add_review")
+@require_permission("labeling.add_review")
 def references(request: HttpRequest, inspection: UUID) -> HttpResponse:
     """The most alike good and defective labeled parts, with their labels."""
     part = get_object_or_404(Inspection.objects.select_related("product__registered_model"), pk=inspection)
-    return render(request, "review/_references.html", {"found": most_alike(part)})
+    return render(request, "review/_references.html", {"found": most_similar(part)})
 
 
-may_look = needs("inspection.view_inspection")
-LOOKS = ("table", "sheet")
+may_view = require_permission("inspection.view_inspection")
+LAYOUTS = ("table", "sheet")
 
 
 @require_GET
-@may_look
+@may_view
 def inspections(request: HttpRequest) -> HttpResponse:
     """The history, filtered, as a table or as a contact sheet."""
     product = chosen_product(request)
@@ -59,20 +59,22 @@ def inspections(request: HttpRequest) -> HttpResponse:
         return render(request, "no_product.html", {"title": _("Inspections")})
     form = HistoryForm(request.GET, product=product)
     look = request.GET.get("look", "table")
-    hidden = blinding.hidden_from(person(request))
-    page = history.page(product, form.wanted, request.GET.get("before", ""))
-    blind = blinding.judged_blind(person(request))
+    hidden = blinding.parts_hidden_from(current_user(request))
+    page = history.load_page(product, form.active_filters, request.GET.get("before", ""))
+    blind = blinding.parts_judged_blind(current_user(request))
     # A filter would tell what the columns hide.
-    told = (hidden if "label" in form.wanted else set()) | (blind if TOLD_BY_MODEL & set(form.wanted) else set())
+    told = (hidden if "label" in form.active_filters else set()) | (
+        blind if MODEL_FILTERS & set(form.active_filters) else set()
+    )
     page = replace(page, parts=[part for part in page.parts if part.pk not in told])
     context = {
         "product": product,
         "form": form,
-        "filtered": form.wanted,
+        "filtered": form.active_filters,
         "page": page,
         "hidden": hidden,
         "blind": blind,
-        "look": look if look in LOOKS else "table",
+        "look": look if look in LAYOUTS else "table",
         "paged": "before" in request.GET,
         "retention": settings.RETENTION_DAYS,
     }
@@ -80,61 +82,63 @@ def inspections(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@may_look
+@may_view
 def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
     """One part: image, scores, life."""
-    part = _part(key)
-    remember(request, part.product.registered_model)
-    return _life(request, part)
+    part = _get_part(key)
+    remember_choice(request, part.product.registered_model)
+    return _render_part(request, part)
 
 
 @require_POST
-@needs("labeling.add_review")
+@require_permission("labeling.add_review")
 def score(request: HttpRequest, key: UUID) -> HttpResponse:
     """The same page with the scores of the versions asked for; nothing is stored."""
-    part = _part(key)
-    if part.pk in blinding.judged_blind(person(request)):
+    part = _get_part(key)
+    if part.pk in blinding.parts_judged_blind(current_user(request)):
         raise PermissionDenied(_("You judge this part by the image alone. Give your verdict first."))
     try:
-        return _life(request, part, [whole_number(text) for text in request.POST.getlist("version")])
+        return _render_part(request, part, [parse_row_id(text) for text in request.POST.getlist("version")])
     except CannotScore as refusal:
         messages.error(request, refusal.detail)
-        return _life(request, part)
+        return _render_part(request, part)
 
 
-def _life(request: HttpRequest, part: Inspection, asked: Sequence[int] = ()) -> HttpResponse:
-    hidden = blinding.hidden_from(person(request))
-    blind, unscored = part.pk in hidden, part.pk in blinding.judged_blind(person(request))
+def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequence[int] = ()) -> HttpResponse:
+    hidden = blinding.parts_hidden_from(current_user(request))
+    blind, unscored = part.pk in hidden, part.pk in blinding.parts_judged_blind(current_user(request))
     standing = None if blind else review.standing_label(part)
-    again = None if blind else recheck_resolution.open_recheck(part)
+    again = None if blind else recheck_resolution.find_open_recheck(part)
     context = {
         "part": part,
         "product": part.product,
         "standing": standing,
         "blind": blind,
         "unscored": unscored,
-        "dispute": recheck_resolution.two_words(again),
-        "may_say": again is None or again.reason != Recheck.Reason.DISPUTED or again.waits_for(person(request)),
-        "events": timeline(part, blind=blind, scored=not unscored),
-        "lineage": part_lineage.of(part, hidden=hidden, blind=unscored),
-        "opinions": [] if blind or unscored else opinions(part, asked),
-        "types": types_of(part.product),
+        "dispute": recheck_resolution.disputed_labels(again),
+        "may_say": again is None
+        or again.reason != Recheck.Reason.DISPUTED
+        or again.answerable_by(current_user(request)),
+        "events": build_timeline(part, blind=blind, scored=not unscored),
+        "lineage": part_lineage.build_part_lineage(part, hidden=hidden, blind=unscored),
+        "opinions": [] if blind or unscored else load_version_predictions(part, version_numbers),
+        "types": active_types(part.product),
         "may_undo": standing is not None and _may_undo(request, standing),
     }
     return render(request, "inspections/detail.html", context)
 
 
 @require_POST
-@needs("labeling.add_review")
+@require_permission("labeling.add_review")
 def correct(request: HttpRequest, key: UUID) -> HttpResponse:
     """Say what a part is, whatever was said before."""
-    part = _part(key)
+    part = _get_part(key)
     form = VerdictForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Choose PASS or FAIL."))
         return redirect("part", key)
     try:
-        label = review.correct(part, by=person(request), **form.cleaned_data)
+        label = review.correct(part, by=current_user(request), **form.cleaned_data)
         messages.success(request, _("Labeled {label}. The next training learns it.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))
@@ -142,25 +146,25 @@ def correct(request: HttpRequest, key: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs("labeling.add_review")
+@require_permission("labeling.add_review")
 def undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Take back the label that the page showed."""
-    label = get_object_or_404(Label, pk=whole_number(request.POST.get("label", "")), inspection=key)
+    label = get_object_or_404(Label, pk=parse_row_id(request.POST.get("label", "")), inspection=key)
     try:
-        review.undo(label, by=person(request))
+        review.undo(label, by=current_user(request))
         messages.success(request, _("{label} was taken back.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("part", key)
 
 
-def _part(key: UUID) -> Inspection:
-    return get_object_or_404(_parts(), pk=key)
+def _get_part(key: UUID) -> Inspection:
+    return get_object_or_404(_part_queryset(), pk=key)
 
 
-def _parts() -> QuerySet[Inspection]:
+def _part_queryset() -> QuerySet[Inspection]:
     return Inspection.objects.select_related("product__registered_model", "station", "model_version", "uploaded_by")
 
 
 def _may_undo(request: HttpRequest, label: Label) -> bool:
-    return label.reviewer == request.user or person(request).has_perm("labeling.undo_any_label")
+    return label.reviewer == request.user or current_user(request).has_perm("labeling.undo_any_label")

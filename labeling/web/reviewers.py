@@ -11,39 +11,39 @@ from django.views.decorators.http import require_GET
 
 from inspection.web.selection import chosen_product
 from labeling.models import Recheck
-from labeling.models.rechecks import ADJUDICATE
+from labeling.models.rechecks import ADJUDICATE_PERMISSION
 from labeling.rechecks import agreement, review_throughput
-from mltasks.web.access import needs
+from mltasks.web.access import require_permission
 
-DAYS = {"30": _("last 30 days"), "90": _("last 90 days"), "all": _("all days")}
+PERIODS = {"30": _("last 30 days"), "90": _("last 90 days"), "all": _("all days")}
 
 
 @require_GET
-@needs(ADJUDICATE)
+@require_permission(ADJUDICATE_PERMISSION)
 def reviewers(request: HttpRequest) -> HttpResponse:
     """How people agree on the chosen product's parts."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Reviewers")})
     asked = request.GET.get("days", "")
-    days = asked if asked in DAYS else "30"
+    days = asked if asked in PERIODS else "30"
     since = None if days == "all" else timedelta(days=int(days))
-    seconds = agreement.pairs(product, since, Recheck.Reason.SECOND)
-    repeats = agreement.pairs(product, since, Recheck.Reason.REPEAT)
-    disputes = review_throughput.disputes(product)
+    seconds = agreement.load_label_pairs(product, since, Recheck.Reason.SECOND)
+    repeats = agreement.load_label_pairs(product, since, Recheck.Reason.REPEAT)
+    disputes = review_throughput.open_disputes(product)
     context = {
         "product": product,
-        "windows": DAYS.items(),
+        "windows": PERIODS.items(),
         "days": days,
-        "overall": agreement.overall(seconds),
-        "between": agreement.between_people(seconds),
-        "themselves": agreement.between_people(repeats),
-        "confusion": agreement.confusion(seconds),
-        "people": review_throughput.by_person(product, since),
-        "disputes": disputes[: review_throughput.SHOWN],
-        "most": agreement.MOST,
-        "shown": review_throughput.SHOWN,
+        "overall": agreement.overall_agreement(seconds),
+        "between": agreement.agreement_by_reviewer_pair(seconds),
+        "themselves": agreement.agreement_by_reviewer_pair(repeats),
+        "confusion": agreement.confusion_matrix(seconds),
+        "people": review_throughput.throughput_by_reviewer(product, since),
+        "disputes": disputes[: review_throughput.MAX_LIST_ROWS],
+        "most": agreement.MAX_ROWS,
+        "shown": review_throughput.MAX_LIST_ROWS,
         "disputed": disputes.count(),
-        "skips": review_throughput.skips(product, since),
+        "skips": review_throughput.recent_skips(product, since),
     }
     return render(request, "reviewers/index.html", context)

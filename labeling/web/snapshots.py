@@ -20,12 +20,12 @@ from labeling.web.forms import FilterForm, SearchField
 from mltasks.models import DatasetSnapshot, SnapshotItem
 from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.manifest import FORMATS
-from mltasks.snapshots.snapshot_contents import UNNAMED, Contents
-from mltasks.web.access import needs, person
-from mltasks.web.selection import remember
+from mltasks.snapshots.snapshot_contents import UNNAMED_TYPE, SnapshotContents
+from mltasks.web.access import current_user, require_permission
+from mltasks.web.selection import remember_choice
 
 
-class ItemForm(FilterForm):
+class SnapshotItemFilterForm(FilterForm):
     """By split, label, defect type, and what a title or a sha256 begins with."""
 
     split = forms.ChoiceField(required=False, label=_("Split"))
@@ -37,71 +37,71 @@ class ItemForm(FilterForm):
     defect_type = forms.ChoiceField(required=False, label=_("Defect type"))
     q = SearchField(label=_("name or sha256"), placeholder=_("name or sha256 begins with"), max_length=200, size=26)
 
-    def __init__(self, data: Any, *, contents: Contents) -> None:
+    def __init__(self, data: Any, *, contents: SnapshotContents) -> None:
         super().__init__(data)
-        types = [(name or UNNAMED, name or _("no type named")) for name in contents.defect_types]
+        types = [(name or UNNAMED_TYPE, name or _("no type named")) for name in contents.defect_types]
         self.set_choices("split", _("any split"), [(share.name, share.name) for share in contents.splits])
         self.set_choices("defect_type", _("any type"), types)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SnapshotRow:
     """One item, and the first part that came with its image; None where there is none any more."""
 
     item: SnapshotItem
     part: Inspection | None
 
 
-def with_parts(snapshot: DatasetSnapshot, items: Sequence[SnapshotItem]) -> list[Row]:
+def rows_with_parts(snapshot: DatasetSnapshot, items: Sequence[SnapshotItem]) -> list[SnapshotRow]:
     """The items, in their order, each with its part."""
     images = [item.image_sha256 for item in items]
     parts = Inspection.objects.filter(product__registered_model=snapshot.model_id, image_sha256__in=images)
     first = parts.order_by("image_sha256", "received_at", "id").distinct("image_sha256")
     part_of = {part.image_sha256: part for part in first.only("id", "image_sha256", "part_id", "title")}
-    return [Row(item, part_of.get(item.image_sha256)) for item in items]
+    return [SnapshotRow(item, part_of.get(item.image_sha256)) for item in items]
 
 
-may_look = needs("mltasks.view_datasetsnapshot")
+may_view = require_permission("mltasks.view_datasetsnapshot")
 
 
 @require_GET
-@may_look
+@may_view
 def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """One snapshot: its facts, and its items, filtered. Images of parts that the person is judging are left out."""
-    found = _snapshot(model, number)
-    remember(request, found.model)
-    hidden = blinding.hidden_images(person(request))
-    contents = snapshot_contents.contents(found)
-    form = ItemForm(request.GET, contents=contents)
-    page = snapshot_contents.page(found, form.wanted, request.GET.get("after", ""), without=hidden)
+    found = _get_snapshot(model, number)
+    remember_choice(request, found.model)
+    hidden = blinding.images_hidden_from(current_user(request))
+    contents = snapshot_contents.count_contents(found)
+    form = SnapshotItemFilterForm(request.GET, contents=contents)
+    page = snapshot_contents.list_items(found, form.active_filters, request.GET.get("after", ""), excluding=hidden)
     context = {
         "snapshot": found,
         "contents": contents,
         "runs": found.runs.select_related("version").defer("log", "epochs", "version__meta").order_by("pk"),
         "form": form,
-        "filtered": form.wanted,
+        "filtered": form.active_filters,
         "page": page,
-        "rows": with_parts(found, page.items),
+        "rows": rows_with_parts(found, page.items),
         "judging": bool(hidden),
     }
     return render(request, "snapshots/detail.html", context)
 
 
 @require_GET
-@may_look
+@may_view
 def manifest(request: HttpRequest, model: str, number: int, form: str) -> HttpResponseBase:
     """The whole manifest as a file. Nobody gets it who is judging a part: it would tell what people said."""
-    found = _snapshot(model, number)
+    found = _get_snapshot(model, number)
     if form not in FORMATS:
         raise Http404
-    if blinding.hidden_images(person(request)):
+    if blinding.images_hidden_from(current_user(request)):
         messages.error(request, _("You are judging parts. A snapshot tells labels: it can be had after your verdict."))
         return redirect("snapshot", model, number)
     asked = FORMATS[form]
-    answer = StreamingHttpResponse(asked.pieces(found), content_type=asked.content_type)
+    answer = StreamingHttpResponse(asked.chunks(found), content_type=asked.content_type)
     answer["Content-Disposition"] = f'attachment; filename="{model}-snapshot-{number}.{form}"'
     return answer
 
 
-def _snapshot(model: str, number: int) -> DatasetSnapshot:
+def _get_snapshot(model: str, number: int) -> DatasetSnapshot:
     return get_object_or_404(DatasetSnapshot.objects.select_related("model"), model__name=model, number=number)

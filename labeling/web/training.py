@@ -10,16 +10,16 @@ from django.views.decorators.http import require_POST
 
 from inspection.web.selection import product_of
 from labeling.datasets.pretraining_request import pretrain as start_pretraining
-from labeling.datasets.retraining import PERMISSION as MAY_RETRAIN
+from labeling.datasets.retraining import RETRAIN_PERMISSION as MAY_RETRAIN
 from labeling.datasets.retraining import retrain as start_retraining
 from mltasks.models import BackboneRun, TrainingRun
 from mltasks.refusals import Refusal
-from mltasks.vision.pretrain.pretraining_config import Lesson
-from mltasks.web.access import needs, person
+from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
+from mltasks.web.access import current_user, require_permission
 
 
 @require_POST
-@needs(MAY_RETRAIN)
+@require_permission(MAY_RETRAIN)
 def retrain(request: HttpRequest, product: str) -> HttpResponse:
     """Queue a training on today's labels and show its run."""
     found = product_of(product)
@@ -28,7 +28,7 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
         messages.info(request, _("A training is on its way already; its result comes first."))
         return redirect("run", waiting.pk)
     try:
-        run = start_retraining(found, trigger=TrainingRun.Trigger.MANUAL, requested_by=person(request))
+        run = start_retraining(found, trigger=TrainingRun.Trigger.MANUAL, requested_by=current_user(request))
     except ValueError as error:
         messages.error(request, str(error))
         return redirect("models")
@@ -36,18 +36,18 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
 
 
 @require_POST
-@needs(MAY_RETRAIN)
+@require_permission(MAY_RETRAIN)
 def pretrain(request: HttpRequest, product: str) -> HttpResponse:
     """Queue a lesson of the backbone on the product's stored images and show it."""
     found = product_of(product)
-    waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).light().first()
+    waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).without_large_fields().first()
     if waiting is not None:
         messages.info(request, _("A lesson is on its way already; its result comes first."))
         return redirect("backbone", waiting.pk)
     try:
-        run = start_pretraining(found, Lesson(), requested_by=person(request))
+        run = start_pretraining(found, PretrainingConfig(), requested_by=current_user(request))
         said = _("Queued: usually {time} on two cores. Trainings wait until it is done.")
-        messages.success(request, said.format(time=Lesson().usually))
+        messages.success(request, said.format(time=PretrainingConfig().typical_duration))
     except (Refusal, ValueError) as error:
         messages.error(request, str(error))
         return redirect("models")

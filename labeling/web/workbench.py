@@ -17,20 +17,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inspection.models import Inspection, Product
 from inspection.web.selection import chosen_product
-from labeling.datasets.defect_type_service import types_of
+from labeling.datasets.defect_type_service import active_types
 from labeling.history import history
 from labeling.models import Claim, Label, Skip
-from labeling.models.defect_types import current_name
+from labeling.models.defect_types import current_type_name
 from labeling.queue import near_duplicate_claims, queue, queue_stats
 from labeling.rechecks import recheck_resolution
 from labeling.refusals import ClaimLost
 from labeling.review import blinding, review
 from labeling.web.forms import VerdictForm
-from labeling.web.workbench_text import texts
+from labeling.web.workbench_text import workbench_texts
 from mltasks.refusals import Refusal
-from mltasks.web.access import View, needs, person, refuse_stranger, whole_number
+from mltasks.web.access import View, current_user, parse_row_id, require_page_owner, require_permission
 
-RECENT = 20
+MAX_RECENT = 20
 
 
 def may_review(view: View) -> View:
@@ -38,10 +38,10 @@ def may_review(view: View) -> View:
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        refuse_stranger(request)
+        require_page_owner(request)
         return view(request, *args, **kwargs)
 
-    return needs("labeling.add_review")(guarded)
+    return require_permission("labeling.add_review")(guarded)
 
 
 @require_GET
@@ -51,14 +51,14 @@ def workbench(request: HttpRequest) -> HttpResponse:
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Review")})
-    recent = history.recent_labels(person(request), product, RECENT)
+    recent = history.recent_labels(current_user(request), product, MAX_RECENT)
     context = {
         "product": product,
-        "types": types_of(product),
-        "state": _state(person(request), product),
-        "recent": [_decision(label) for label in recent],
+        "types": active_types(product),
+        "state": _queue_state(current_user(request), product),
+        "recent": [_recent_decision(label) for label in recent],
         "skip_reasons": Skip.Reason.choices,
-        "texts": texts(),
+        "texts": workbench_texts(),
     }
     return render(request, "review/workbench.html", context)
 
@@ -68,41 +68,47 @@ def workbench(request: HttpRequest) -> HttpResponse:
 def next_part(request: HttpRequest) -> HttpResponse:
     """Claim a part of the product on the page and answer it as HTML; 204 when none waits."""
     product = get_object_or_404(Product, slug=request.POST.get("product", ""))
-    claim = queue.claim(reviewer=person(request), product=product, excluding=_keys(request, "excluding"))
-    return HttpResponse(status=204) if claim is None else _part(request, claim)
+    claim = queue.claim(reviewer=current_user(request), product=product, excluding=_parse_keys(request, "excluding"))
+    return HttpResponse(status=204) if claim is None else _render_part(request, claim)
 
 
 @require_POST
 @may_review
-def held(request: HttpRequest) -> JsonResponse:
+def renew_claims(request: HttpRequest) -> JsonResponse:
     """Renew the claims on the page, say which are lost, and how the queue stands."""
     product = get_object_or_404(Product, slug=request.POST.get("product", ""))
     lost = []
-    for key in _keys(request, "claim"):
+    for key in _parse_keys(request, "claim"):
         try:
             queue.renew(_own_claim(request, key))
         except ClaimLost:
             lost.append(str(key))
-    return JsonResponse({**_state(person(request), product), "lost": lost, "elsewhere": _elsewhere(person(request))})
+    return JsonResponse(
+        {
+            **_queue_state(current_user(request), product),
+            "lost": lost,
+            "elsewhere": _waiting_by_slug(current_user(request)),
+        }
+    )
 
 
 @require_POST
 @may_review
 def release(request: HttpRequest) -> HttpResponse:
     """Give parts back to the queue."""
-    for key in _keys(request, "claim"):
+    for key in _parse_keys(request, "claim"):
         queue.release(_own_claim(request, key))
     return HttpResponse(status=204)
 
 
 @require_POST
 @may_review
-def alike(request: HttpRequest) -> HttpResponse:
+def near_duplicates(request: HttpRequest) -> HttpResponse:
     """Claim the parts that are near-identical to a claimed one and answer them all as a sheet; 204 when there are
     none, 409 with the reason in words."""
-    claim = _own_claim(request, _key(request.POST.get("claim", "")))
+    claim = _own_claim(request, _parse_key(request.POST.get("claim", "")))
     try:
-        found = near_duplicate_claims.claim_alike(claim)
+        found = near_duplicate_claims.claim_near_duplicates(claim)
     except ClaimLost as refusal:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
     if not found:
@@ -115,39 +121,44 @@ def alike(request: HttpRequest) -> HttpResponse:
 def undo(request: HttpRequest) -> HttpResponse:
     """Take a label back, or a skip, and answer its part, claimed again, as HTML; 409 with the reason in words."""
     try:
-        claim = _taken_back(request)
+        claim = _undo_and_claim(request)
     except Refusal as refusal:
         return HttpResponse(str(refusal), status=409, content_type="text/plain")
-    return _part(request, claim)
+    return _render_part(request, claim)
 
 
-def _taken_back(request: HttpRequest) -> Claim:
+def _undo_and_claim(request: HttpRequest) -> Claim:
     if "inspection" in request.POST:
-        skipped = get_object_or_404(Inspection, pk=_key(request.POST["inspection"]))
-        return queue.claim_part(skipped, reviewer=person(request))
+        skipped = get_object_or_404(Inspection, pk=_parse_key(request.POST["inspection"]))
+        return queue.claim_part(skipped, reviewer=current_user(request))
     labels = Label.objects.select_related("inspection")
-    label = get_object_or_404(labels, pk=whole_number(request.POST.get("label", "")))
-    return review.undo_and_claim(label, by=person(request))
+    label = get_object_or_404(labels, pk=parse_row_id(request.POST.get("label", "")))
+    return review.undo_and_claim(label, by=current_user(request))
 
 
 @require_http_methods(["GET", "POST"])
 @may_review
-def plain(request: HttpRequest) -> HttpResponse:
+def plain_form(request: HttpRequest) -> HttpResponse:
     """One part and a form, for browsers without scripts."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Review")})
     if request.method == "POST":
-        return _plain_verdict(request)
-    claim = queue.claim(reviewer=person(request), product=product)
-    offered = _offered(claim) if claim else {}
-    context = {"product": product, "types": types_of(product), **offered, **_state(person(request), product)}
+        return _save_plain_verdict(request)
+    claim = queue.claim(reviewer=current_user(request), product=product)
+    offered = _part_context(claim) if claim else {}
+    context = {
+        "product": product,
+        "types": active_types(product),
+        **offered,
+        **_queue_state(current_user(request), product),
+    }
     return render(request, "review/plain.html", context)
 
 
-def _plain_verdict(request: HttpRequest) -> HttpResponse:
+def _save_plain_verdict(request: HttpRequest) -> HttpResponse:
     form = VerdictForm(request.POST)
-    claim = _own_claim(request, _key(request.POST.get("claim", "")))
+    claim = _own_claim(request, _parse_key(request.POST.get("claim", "")))
     if not form.is_valid():
         messages.error(request, _("Choose PASS or FAIL."))
         return redirect("review-plain")
@@ -159,55 +170,55 @@ def _plain_verdict(request: HttpRequest) -> HttpResponse:
     return redirect("review-plain")
 
 
-def _part(request: HttpRequest, claim: Claim) -> HttpResponse:
-    return render(request, "review/_part.html", _offered(claim) | {"product": claim.inspection.product})
+def _render_part(request: HttpRequest, claim: Claim) -> HttpResponse:
+    return render(request, "review/_part.html", _part_context(claim) | {"product": claim.inspection.product})
 
 
-def _offered(claim: Claim) -> dict[str, Any]:
+def _part_context(claim: Claim) -> dict[str, Any]:
     part = claim.inspection
-    recheck = recheck_resolution.open_recheck(part)
-    blind = blinding.is_blind(part, recheck)
+    recheck = recheck_resolution.find_open_recheck(part)
+    blind = blinding.is_judged_blind(part, recheck)
     # The name of a file often says what somebody took the part for: scratch-07.jpg.
     name = (part.part_id or part.pk) if blind else part
     # Audits and rechecks look the same: nobody can tell which of them a part is.
-    alike = 0 if blind else near_duplicate_claims.number_alike(part)
+    alike = 0 if blind else near_duplicate_claims.near_duplicate_count(part)
     shown = {"claim": claim, "part": part, "blind": blind, "name": name, "alike": alike}
-    return shown | {"dispute": recheck_resolution.two_words(recheck)}
+    return shown | {"dispute": recheck_resolution.disputed_labels(recheck)}
 
 
-def _state(reviewer: User, product: Product) -> dict[str, int]:
+def _queue_state(reviewer: User, product: Product) -> dict[str, int]:
     return {
-        "left": queue_stats.waiting(product, reviewer=reviewer),
-        "today": history.labeled_today(reviewer, product),
-        "mine": queue.claims_held(reviewer).count(),
-        "teaching": history.teaching(product),
+        "left": queue_stats.waiting_count(product, reviewer=reviewer),
+        "today": history.labeled_today_count(reviewer, product),
+        "mine": queue.held_claims(reviewer).count(),
+        "teaching": history.new_training_part_count(product),
     }
 
 
-def _elsewhere(reviewer: User) -> dict[str, int]:
+def _waiting_by_slug(reviewer: User) -> dict[str, int]:
     """Return the number of parts that wait for the reviewer by product, of all products."""
-    waiting = queue_stats.waiting_by_product(reviewer)
+    waiting = queue_stats.waiting_count_by_product(reviewer)
     return {slug: waiting.get(key, 0) for key, slug in Product.objects.values_list("pk", "slug")}
 
 
-def _decision(label: Label) -> dict[str, Any]:
+def _recent_decision(label: Label) -> dict[str, Any]:
     part = label.inspection
-    said = {"label": label.pk, "verdict": label.verdict, "defect_type": current_name(label.defect_type)}
+    said = {"label": label.pk, "verdict": label.verdict, "defect_type": current_type_name(label.defect_type)}
     return said | {"inspection": str(part.pk), "title": str(part)}
 
 
 def _own_claim(request: HttpRequest, key: UUID) -> Claim:
     claim = get_object_or_404(Claim.objects.select_related("inspection", "reviewer"), pk=key)
-    if claim.reviewer_id != person(request).pk:
+    if claim.reviewer_id != current_user(request).pk:
         raise PermissionDenied(_("This claim is another reviewer's."))
     return claim
 
 
-def _keys(request: HttpRequest, name: str) -> list[UUID]:
-    return [_key(text) for text in request.POST.getlist(name)]
+def _parse_keys(request: HttpRequest, name: str) -> list[UUID]:
+    return [_parse_key(text) for text in request.POST.getlist(name)]
 
 
-def _key(text: str) -> UUID:
+def _parse_key(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 
-def texts() -> dict[str, str]:
+def workbench_texts() -> dict[str, str]:
     """Every text by its name in ``webapp/static/js/review``; what stands in braces is filled in there."""
     return {
         "PASS": _("PASS"),

@@ -40,7 +40,7 @@ class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at 
     def clean_name(self) -> str:
         """A free name."""
         try:
-            return trust_store.checked_name(self.cleaned_data["name"])
+            return trust_store.validate_name(self.cleaned_data["name"])
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
@@ -49,7 +49,7 @@ class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at 
         found: dict[str, Any] = super().clean() or self.cleaned_data
         if {"public_key", "fingerprint"} <= found.keys():
             try:
-                key, print_ = trust_store.checked(found["public_key"].encode(), found["fingerprint"])
+                key, print_ = trust_store.validate_key(found["public_key"].encode(), found["fingerprint"])
                 found |= {"public_key": key, "fingerprint": print_}
             except ValueError as error:
                 self.add_error("fingerprint", str(error))
@@ -61,12 +61,12 @@ class TrustedPlantAdmin(ReadOnlyAdmin):
     """Plants whose versions may come in. A key never changes: another one is another plant."""
 
     form = TrustForm
-    list_display = ("name", "spoken", "added_by", "created_at")
+    list_display = ("name", "fingerprint_text", "added_by", "created_at")
     list_select_related = ("added_by",)
 
     def get_fields(self, request: HttpRequest, obj: TrustedPlant | None = None) -> tuple[str, ...]:
         """A new plant's three, and of a known one also who trusted it."""
-        return ("name", "public_key", "spoken", "added_by", "created_at") if obj else self.form.Meta.fields
+        return ("name", "public_key", "fingerprint_text", "added_by", "created_at") if obj else self.form.Meta.fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Who may trust plants."""
@@ -82,9 +82,9 @@ class TrustedPlantAdmin(ReadOnlyAdmin):
         obj.pk = trust_store.trust(obj.name, obj.public_key.encode(), obj.fingerprint, by=by).pk
 
     @admin.display(description=_("fingerprint"), ordering="fingerprint")
-    def spoken(self, plant: TrustedPlant) -> str:
+    def fingerprint_text(self, plant: TrustedPlant) -> str:
         """In groups."""
-        return plant.spoken
+        return plant.fingerprint_text
 
 
 @admin.register(ImportedVersion)

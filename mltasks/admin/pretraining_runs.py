@@ -20,7 +20,17 @@ class BackboneRunAdmin(RunAdmin):
     """List of pretraining runs; each links to its live page."""
 
     deferred = ("pictures", "log", "epochs")
-    list_display = ("run", "status", "in_use", "done", "stage", "attempt", "result", "created_at", "finished_at")
+    list_display = (
+        "run",
+        "status",
+        "in_use",
+        "progress_bar",
+        "stage",
+        "attempt",
+        "result",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("state", "adopted", "model")
     list_select_related = ("model",)
     fields = (

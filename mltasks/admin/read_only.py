@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
-SHAPES = {"good": "●", "bad": "▲", "busy": "◐", "quiet": "○", "past": "◌"}
+BADGE_SHAPES = {"good": "●", "bad": "▲", "busy": "◐", "quiet": "○", "past": "◌"}
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -39,9 +39,9 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
-def badge(words: str, kind: str) -> SafeString:
-    """A state as a word, a shape and a colour; ``kind`` is a key of ``SHAPES``."""
-    return format_html('<span class="sl-badge sl-{}">{} {}</span>', kind, SHAPES[kind], words)
+def badge(text: str, kind: str) -> SafeString:
+    """A state as a word, a shape and a colour; ``kind`` is a key of ``BADGE_SHAPES``."""
+    return format_html('<span class="sl-badge sl-{}">{} {}</span>', kind, BADGE_SHAPES[kind], text)
 
 
 def page_link(address: str) -> SafeString:

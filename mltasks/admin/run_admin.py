@@ -32,7 +32,7 @@ class RunAdmin(ReadOnlyAdmin):
         return badge(run.get_state_display(), _KINDS[run.state])
 
     @admin.display(description=_("progress"), ordering="progress")
-    def done(self, run: Any) -> SafeString:
+    def progress_bar(self, run: Any) -> SafeString:
         """Return the progress as a bar."""
         percent = int(100 * run.progress)
         return format_html('<progress class="sl-progress" max="1" value="{}">{} %</progress>', run.progress, percent)

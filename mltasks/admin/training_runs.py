@@ -21,7 +21,17 @@ from mltasks.web import runs
 class TrainingRunAdmin(RunAdmin):
     """List of training runs; each links to its live page."""
 
-    list_display = ("run", "status", "done", "stage", "attempt", "trigger", "labels", "created_at", "finished_at")
+    list_display = (
+        "run",
+        "status",
+        "progress_bar",
+        "stage",
+        "attempt",
+        "trigger",
+        "labels",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("state", "trigger", "model")
     list_select_related = ("model", "snapshot")
     fields = (
@@ -56,4 +66,4 @@ class TrainingRunAdmin(RunAdmin):
 
     def retry(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Queue a failed run again, as its page does."""
-        return runs.retry(request, pk=pk)
+        return runs.run_retry(request, pk=pk)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from mltasks.admin.read_only import ReadOnlyAdmin, badge
 from mltasks.admin.run_admin import RunAdmin
 from mltasks.models import Approval, Verification, VerifyingRun
-from mltasks.reports.verification_report import titled
+from mltasks.reports.verification_report import titled_findings
 
 
 @admin.register(Verification)
@@ -22,7 +22,7 @@ class VerificationAdmin(ReadOnlyAdmin):
     list_filter = ("version__model", "holds", "learned_again", "by")
     list_select_related = ("version__model", "by")
     date_hierarchy = "created_at"
-    fields = ("version", "result", "learned_again", "found", "by", "created_at")
+    fields = ("version", "result", "learned_again", "finding_list", "by", "created_at")
 
     @admin.display(description=_("result"), ordering="holds")
     def result(self, row: Verification) -> SafeString:
@@ -30,11 +30,11 @@ class VerificationAdmin(ReadOnlyAdmin):
         return badge(gettext("holds"), "good") if row.holds else badge(gettext("does not hold"), "bad")
 
     @admin.display(description=_("findings"))
-    def found(self, row: Verification) -> SafeString:
+    def finding_list(self, row: Verification) -> SafeString:
         """Each thing that was looked at, with what there is to say of it."""
         lines = (
             (badge(gettext("holds"), "good") if holds else badge(gettext("does not hold"), "bad"), title, words)
-            for title, holds, words in titled(row)
+            for title, holds, words in titled_findings(row)
         )
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{} <b>{}.</b> {}</li>", lines))
 
@@ -43,16 +43,25 @@ class VerificationAdmin(ReadOnlyAdmin):
 class VerifyingRunAdmin(RunAdmin):
     """Looks that workers were asked for."""
 
-    list_display = ("run", "status", "hashes_only", "done", "stage", "attempt", "requested_by", "created_at")
+    list_display = (
+        "run",
+        "status",
+        "hashes_only",
+        "progress_bar",
+        "stage",
+        "attempt",
+        "requested_by",
+        "created_at",
+    )
     list_filter = ("state", "version__model", "hashes_only")
     list_select_related = ("version__model", "requested_by")
     fields = (
-        *("version", "status", "hashes_only", "verification", "error", "said", "requested_by"),
+        *("version", "status", "hashes_only", "verification", "error", "log_text", "requested_by"),
         *("created_at", "started_at", "finished_at"),
     )
 
     @admin.display(description=_("log"))
-    def said(self, run: VerifyingRun) -> SafeString:
+    def log_text(self, run: VerifyingRun) -> SafeString:
         """Its log, line by line."""
         return format_html('<pre class="sl-log" tabindex="0">{}</pre>', run.log)
 

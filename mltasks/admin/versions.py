@@ -19,16 +19,16 @@ from mltasks.admin.read_only import ReadOnlyAdmin, badge
 from mltasks.models import ModelVersion
 from mltasks.registry import registry
 from mltasks.reports.report_text import percent
-from mltasks.reports.version_report import Reading
+from mltasks.reports.version_report import VersionReport
 
-_KINDS = {"candidate": "quiet", "champion": "good", "retired": "past"}
+_STATE_BADGES = {"candidate": "quiet", "champion": "good", "retired": "past"}
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
     """List of versions with figures; each links to its report and to its steps."""
 
-    list_display = ("version", "status", "average_precision", "recall", "labels", "created_at", "promoted")
+    list_display = ("version", "status", "average_precision", "recall", "labels", "created_at", "last_promotion")
     list_filter = ("state", "model")
     change_form_outer_before_template = "admin/mltasks/version.html"
     fields = ("model", "number", "run", "bundle", "sha256", "created_at")
@@ -41,25 +41,25 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("state"), ordering="state")
     def status(self, version: ModelVersion) -> SafeString:
         """Its state in word, shape and colour."""
-        return badge(version.get_state_display(), _KINDS[version.state])
+        return badge(version.get_state_display(), _STATE_BADGES[version.state])
 
     @admin.display(description=_("average precision"))
     def average_precision(self, version: ModelVersion) -> SafeString:
         """Average precision with its interval."""
-        return _cell(version, "average_precision")
+        return _metric_cell(version, "average_precision")
 
     @admin.display(description=_("recall"))
     def recall(self, version: ModelVersion) -> SafeString:
         """Recall with its interval."""
-        return _cell(version, "recall")
+        return _metric_cell(version, "recall")
 
     @admin.display(description=_("labels"))
     def labels(self, version: ModelVersion) -> str:
         """Labeled images behind it."""
-        return Reading(version).labels_in_words or gettext("none")
+        return VersionReport(version).label_counts_text or gettext("none")
 
     @admin.display(description=_("last promoted"))
-    def promoted(self, version: ModelVersion) -> str:
+    def last_promotion(self, version: ModelVersion) -> str:
         """Who made it champion last, and why."""
         last = max(version.promotions.all(), key=lambda one: one.created_at, default=None)
         return f"{last.by or gettext('a command')}: {last.reason[:60]}" if last else gettext("never")
@@ -79,7 +79,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def confirmation(self, request: HttpRequest, pk: int, page: str) -> HttpResponse:
         """Redirect to the page that asks for a reason and takes the step. Raises PermissionDenied."""
-        if not request.user.has_perm(registry.PERMISSION):
+        if not request.user.has_perm(registry.PROMOTE_PERMISSION):
             raise PermissionDenied
         version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=pk)
         return redirect(page, version.model.name, version.number)
@@ -94,7 +94,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return answer
 
 
-def _cell(version: ModelVersion, name: str) -> SafeString:
+def _metric_cell(version: ModelVersion, name: str) -> SafeString:
     """Return a figure of the report with its 95 % interval and its count."""
     estimate = (getattr(version, "metrics", None) or {}).get(name)
     if estimate is None or estimate.get("value") is None:

@@ -10,7 +10,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 
-class MomentCursorPagination(CursorPagination):
+class TimestampCursorPagination(CursorPagination):
     """Pages ordered by a time first. A cursor is a text that anybody can make."""
 
     def decode_cursor(self, request: Request) -> Any:

@@ -25,6 +25,6 @@ def requires(permission: str, message: str) -> type[HasPermission]:
 
 
 # Default of views without a permission of their own, as the pages below /models/ ask for it. Every group has it.
-SeesVersions = requires(
+CanViewVersions = requires(
     "mltasks.view_modelversion", "You may not view model versions. Ask an administrator to add you to a group."
 )

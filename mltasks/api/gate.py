@@ -11,15 +11,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from mltasks.api.default_permission import SeesVersions, requires
+from mltasks.api.default_permission import CanViewVersions, requires
 from mltasks.api.serializers import GateLineSerializer, PromotionRequestSerializer
 from mltasks.api.steps import step
 from mltasks.api.version_steps import VersionStep
-from mltasks.api.versions import TAG
+from mltasks.api.versions import OPENAPI_TAGS
 from mltasks.models import Approval, ModelVersion
 from mltasks.registry import gate, registry
-from mltasks.web.access import person
-from mltasks.web.selection import version_of
+from mltasks.web.access import current_user
+from mltasks.web.selection import get_version_or_404
 
 
 class GateSerializer(serializers.Serializer[Any]):
@@ -54,13 +54,15 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 class VersionGate(APIView):
     """The gate of one version."""
 
-    @extend_schema(tags=TAG, summary="What is asked of a version before it may score", responses=GateSerializer)
+    @extend_schema(
+        tags=OPENAPI_TAGS, summary="What is asked of a version before it may score", responses=GateSerializer
+    )
     def get(self, request: Request, product: str, number: int) -> Response:
         """Each line of the product's promotion policy with what was found, for a promotion by who asks."""
-        version = version_of(product, number)
+        version = get_version_or_404(product, number)
         champion = registry.champion(version.model)
         by = request.user if isinstance(request.user, User) else None
-        lines = gate.lines(version, champion, by)
+        lines = gate.evaluate(version, champion, by)
         found = {
             "open": gate.state(lines) != gate.State.CLOSED,
             "state": gate.state(lines),
@@ -73,14 +75,14 @@ class VersionGate(APIView):
 class VersionApprove(VersionStep):
     """A second person's word."""
 
-    permission_classes = [SeesVersions, requires(registry.PERMISSION, "You may not approve versions.")]
+    permission_classes = [CanViewVersions, requires(registry.PROMOTE_PERMISSION, "You may not approve versions.")]
 
     @step(
         ApprovalRequestSerializer,
         {201: ApprovalSerializer},
-        tags=TAG,
+        tags=OPENAPI_TAGS,
         summary="Approve a version over the present champion",
     )
     def post(self, version: ModelVersion, **asked: Any) -> Approval:
         """Approve it, for those who may promote; it counts where somebody else promotes."""
-        return registry.approve(version, by=person(self.request), **asked)
+        return registry.approve(version, by=current_user(self.request), **asked)

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from mltasks.models import ModelVersion
 from mltasks.reports import model_card
-from mltasks.web.selection import version_of
+from mltasks.web.selection import get_version_or_404
 
 
 class ModelCardSerializer(serializers.Serializer[Any]):
@@ -45,5 +45,5 @@ class VersionCard(APIView):
     @extend_schema(tags=["models"], summary="The model card of a version", responses=ModelCardSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
         """The facts of the card's page, `/models/{product}/{number}/card/`: both are made from them."""
-        found = version_of(product, number)
-        return Response(model_card.of(found))
+        found = get_version_or_404(product, number)
+        return Response(model_card.build_model_card(found))

@@ -9,7 +9,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 
-class Negotiation(DefaultContentNegotiation):
+class LenientContentNegotiation(DefaultContentNegotiation):
     """Choice of the view's first kind where the client accepts none of them (RFC 9110, 12.5.1, allows it), and of no
     reader for a compressed body.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import exceptions, serializers, status
 
-SHOWN_NAMES, SHOWN_LENGTH = 9, 80
+MAX_SHOWN_NAMES, MAX_NAME_LENGTH = 9, 80
 
 
 class UnknownFieldError(exceptions.APIException):
@@ -22,16 +22,16 @@ class RequestSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the checked fields. Raises ValidationError and UnknownFieldError."""
-        if isinstance(data, Mapping) and (reason := unknown_fields(data, self.fields)):
+        if isinstance(data, Mapping) and (reason := unknown_fields_message(data, self.fields)):
             raise UnknownFieldError(reason)
         return super().to_internal_value(data)
 
 
-def unknown_fields(names: Iterable[str], known: Iterable[str]) -> str:
+def unknown_fields_message(names: Iterable[str], known_names: Iterable[str]) -> str:
     """Return the sentence that names the unknown fields and the known ones; empty if all are known."""
-    unknown = set(names).difference(known)
-    return f"Unknown field: {_listed(unknown)}. Known fields: {_listed(known)}." if unknown else ""
+    unknown = set(names).difference(known_names)
+    return f"Unknown field: {_format_names(unknown)}. Known fields: {_format_names(known_names)}." if unknown else ""
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name[:SHOWN_LENGTH]}`" for name in sorted(names)[:SHOWN_NAMES])
+def _format_names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name[:MAX_NAME_LENGTH]}`" for name in sorted(names)[:MAX_SHOWN_NAMES])

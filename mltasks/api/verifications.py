@@ -9,18 +9,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mltasks.api.default_permission import SeesVersions, requires
+from mltasks.api.default_permission import CanViewVersions, requires
 from mltasks.api.request_fields import RequestSerializer
 from mltasks.api.steps import step
 from mltasks.api.version_steps import VersionStep
-from mltasks.api.versions import TAG
+from mltasks.api.versions import OPENAPI_TAGS
 from mltasks.models import ModelVersion, Verification, VerifyingRun
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
-from mltasks.web.access import person
-from mltasks.web.selection import version_of
+from mltasks.web.access import current_user
+from mltasks.web.selection import get_version_or_404
 
-PERMISSION = "mltasks.add_trainingrun"
+TRAIN_PERMISSION = "mltasks.add_trainingrun"
 
 
 class VerifyRequestSerializer(RequestSerializer):
@@ -70,7 +70,7 @@ class VerificationStateSerializer(serializers.Serializer[Any]):
     run = VerifyingRunSerializer(allow_null=True, help_text="The newest that a worker was asked for.")
 
 
-MayVerify = requires(PERMISSION, "You may not have versions verified.")
+MayVerify = requires(TRAIN_PERMISSION, "You may not have versions verified.")
 
 
 class VersionVerify(VersionStep):
@@ -78,23 +78,25 @@ class VersionVerify(VersionStep):
 
     def get_permissions(self) -> list[Any]:
         """Whoever sees versions reads what was found; only those who may train ask for another look."""
-        return [SeesVersions(), MayVerify()] if self.request.method == "POST" else [SeesVersions()]
+        return [CanViewVersions(), MayVerify()] if self.request.method == "POST" else [CanViewVersions()]
 
-    @extend_schema(tags=TAG, summary="The newest verification of a version", responses=VerificationStateSerializer)
+    @extend_schema(
+        tags=OPENAPI_TAGS, summary="The newest verification of a version", responses=VerificationStateSerializer
+    )
     def get(self, request: Request, product: str, number: int) -> Response:
         """What the last look at the version found, and how far the newest run is."""
-        found = verification_report.read(version_of(product, number))
+        found = verification_report.load_report(get_version_or_404(product, number))
         return Response(VerificationStateSerializer({"verification": found.last, "run": found.run}).data)
 
     @step(
         VerifyRequestSerializer,
         {202: VerifyingRunSerializer},
-        tags=TAG,
+        tags=OPENAPI_TAGS,
         summary="Have a version verified by a worker",
     )
     def post(self, version: ModelVersion, **asked: Any) -> VerifyingRun:
         """Queue a look at its files, its snapshot and its images, and a second training, for those who may train. While
         another one is on its way it is answered 409."""
-        run = verification_runs.start(version, by=person(self.request), **asked)
+        run = verification_runs.start(version, by=current_user(self.request), **asked)
         run.refresh_from_db()  # the database set its time
         return run

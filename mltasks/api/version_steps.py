@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rest_framework.response import Response
 
-from mltasks.api.default_permission import SeesVersions, requires
+from mltasks.api.default_permission import CanViewVersions, requires
 from mltasks.api.steps import StepView
 from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
-from mltasks.web.selection import version_of
+from mltasks.web.selection import get_version_or_404
 
-MayPromote = requires(registry.PERMISSION, "You may not promote versions.")
+MayPromote = requires(registry.PROMOTE_PERMISSION, "You may not promote versions.")
 
 
 class FilesDamaged(Refusal):
@@ -23,11 +23,11 @@ class FilesDamaged(Refusal):
 class VersionStep(StepView):
     """Base of steps on one version."""
 
-    permission_classes = [SeesVersions, MayPromote]
+    permission_classes = [CanViewVersions, MayPromote]
 
     def target(self, *, product: str, number: int) -> ModelVersion:
         """Return the version of the address. Raises Http404."""
-        return version_of(product, number)
+        return get_version_or_404(product, number)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer a damaged version as a refusal."""

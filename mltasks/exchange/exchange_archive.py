@@ -16,60 +16,60 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from mltasks.exchange.export_document import MOST_FILES, StoredFile
-from mltasks.exchange.signing import MOST_PEM, SIGNATURE_BYTES
+from mltasks.exchange.export_document import MAX_FILES, FileEntry
+from mltasks.exchange.signing import MAX_PEM_BYTES, SIGNATURE_BYTES
 
 DOCUMENT, SIGNATURE, KEY, FILES = "export.json", "export.sig", "export.pem", "bundle/"
 # Bytes of the document: a hundred thousand labeled images take some 30 MB.
-MOST_DOCUMENT = 64 << 20
-_LIMITS = {DOCUMENT: MOST_DOCUMENT, SIGNATURE: SIGNATURE_BYTES, KEY: MOST_PEM}
-_CHUNK = 1 << 20
+MAX_DOCUMENT_BYTES = 64 << 20
+_MAX_BYTES = {DOCUMENT: MAX_DOCUMENT_BYTES, SIGNATURE: SIGNATURE_BYTES, KEY: MAX_PEM_BYTES}
+_CHUNK_BYTES = 1 << 20
 # Of the ZIP format: the end record, what stands before a name in a file's head and in the directory, the longest name.
-_END, _HEAD, _ENTRY, _NAME = struct.Struct("<4s4H2LH"), 30, 46, 500
-_LARGE_FILE_LOCATOR = b"PK\x06\x07"
+_END_RECORD, _LOCAL_HEADER_BYTES, _DIRECTORY_ENTRY_BYTES, _MAX_NAME_BYTES = struct.Struct("<4s4H2LH"), 30, 46, 500
+_ZIP64_LOCATOR = b"PK\x06\x07"
 
 
-class Signed(NamedTuple):
+class ArchiveHeader(NamedTuple):
     """What comes before the files."""
 
-    document: bytes
+    document_bytes: bytes
     signature: bytes
-    key: bytes
+    public_key_pem: bytes
 
 
-def write(into: BinaryIO, signed: Signed, folder: Path, names: Mapping[str, StoredFile]) -> None:
+def write(into: BinaryIO, header: ArchiveHeader, folder: Path, files: Mapping[str, FileEntry]) -> None:
     """Write a parcel with the folder's files of these names, in pieces of a megabyte."""
     with zipfile.ZipFile(into, "w", zipfile.ZIP_STORED, allowZip64=False) as packed:
-        for name, content in zip((DOCUMENT, SIGNATURE, KEY), signed, strict=True):
+        for name, content in zip((DOCUMENT, SIGNATURE, KEY), header, strict=True):
             packed.writestr(zipfile.ZipInfo(name), content)
-        for name in names:
+        for name in files:
             with (folder / name).open("rb") as file, packed.open(zipfile.ZipInfo(FILES + name), "w") as member:
-                while chunk := file.read(_CHUNK):
+                while chunk := file.read(_CHUNK_BYTES):
                     member.write(chunk)
 
 
 @contextmanager
-def opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+def open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     """The parcel, to read. Raises ValueError, in words, for a file that ``write`` did not write: no ZIP, names that
     come twice, compression, or bytes that belong to nothing. What breaks while it is read is ValueError, too."""
     try:
-        size = _refuse_bloated(file)
+        size = _refuse_large_directory(file)
         with zipfile.ZipFile(file) as packed:
-            _refuse_others(packed, size)
+            _refuse_unaccounted_bytes(packed, size)
             yield packed
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise ValueError(f"it can't be unpacked: {error}") from error
 
 
-def read_signed(packed: zipfile.ZipFile) -> Signed:
+def read_header(packed: zipfile.ZipFile) -> ArchiveHeader:
     """Document, signature and key. Raises ValueError for a missing or oversized one."""
-    return Signed(*(_small(packed, name, limit) for name, limit in _LIMITS.items()))
+    return ArchiveHeader(*(_read_member(packed, name, limit) for name, limit in _MAX_BYTES.items()))
 
 
-def unpack(packed: zipfile.ZipFile, files: Mapping[str, StoredFile], folder: Path) -> None:
+def unpack(packed: zipfile.ZipFile, files: Mapping[str, FileEntry], folder: Path) -> None:
     """Write just these files into a new folder. Raises ValueError for one that is missing, added, or not of its size
     and hash."""
-    there = set(packed.namelist()) - set(_LIMITS)
+    there = set(packed.namelist()) - set(_MAX_BYTES)
     wrong = sorted(there ^ {FILES + name for name in files})
     if wrong:
         raise ValueError(f"{wrong[0]} is {'not among what was signed' if wrong[0] in there else 'missing'}")
@@ -87,13 +87,13 @@ def _copy(packed: zipfile.ZipFile, name: str, path: Path) -> str:
     """Copy one member to a new file; return its hash."""
     found = hashlib.sha256()
     with packed.open(name) as member, path.open("xb") as file:
-        while chunk := member.read(_CHUNK):
+        while chunk := member.read(_CHUNK_BYTES):
             found.update(chunk)
             file.write(chunk)
     return found.hexdigest()
 
 
-def _small(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
+def _read_member(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
     if name not in packed.namelist():
         raise ValueError(f"it has no {name}")
     if packed.getinfo(name).file_size > limit:
@@ -101,31 +101,35 @@ def _small(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return packed.read(name)
 
 
-def _refuse_bloated(file: BinaryIO) -> int:
+def _refuse_large_directory(file: BinaryIO) -> int:
     """The directory is read whole before anything can be asked of it: it must be as small as ours. Returns the file's
     size."""
     size = file.seek(0, 2)
-    file.seek(max(0, size - _END.size - 20))
+    file.seek(max(0, size - _END_RECORD.size - 20))
     tail = file.read()
-    mark, *counts, length, start, comment = _END.unpack(tail[-_END.size :].rjust(_END.size, b"\0"))
-    if mark != b"PK\x05\x06" or comment or _LARGE_FILE_LOCATOR in tail[:20]:
+    mark, *counts, length, start, comment = _END_RECORD.unpack(tail[-_END_RECORD.size :].rjust(_END_RECORD.size, b"\0"))
+    if mark != b"PK\x05\x06" or comment or _ZIP64_LOCATOR in tail[:20]:
         raise ValueError("it is no file that a plant exported, or not the whole of it")
-    if counts[3] > MOST_FILES + len(_LIMITS) or length > counts[3] * (_ENTRY + _NAME) or start + length > size:
+    if (
+        counts[3] > MAX_FILES + len(_MAX_BYTES)
+        or length > counts[3] * (_DIRECTORY_ENTRY_BYTES + _MAX_NAME_BYTES)
+        or start + length > size
+    ):
         raise ValueError("its directory is none of ours")
     file.seek(0)
     return size
 
 
-def _refuse_others(packed: zipfile.ZipFile, size: int) -> None:
+def _refuse_unaccounted_bytes(packed: zipfile.ZipFile, size: int) -> None:
     members, expected = packed.infolist(), 0
     for one in members:
         if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1 or one.file_size != one.compress_size:
             raise ValueError(f"{one.filename[:80]!r} is compressed or encrypted")
         if one.filename != one.orig_filename or one.header_offset != expected:
             raise ValueError(f"there are bytes before {one.filename[:80]!r} that belong to nothing")
-        expected += _HEAD + len(one.filename.encode()) + one.file_size
-    directory = sum(_ENTRY + len(one.filename.encode()) for one in members)
-    if packed.start_dir != expected or expected + directory + _END.size != size:
+        expected += _LOCAL_HEADER_BYTES + len(one.filename.encode()) + one.file_size
+    directory = sum(_DIRECTORY_ENTRY_BYTES + len(one.filename.encode()) for one in members)
+    if packed.start_dir != expected or expected + directory + _END_RECORD.size != size:
         raise ValueError("there are bytes in it that belong to nothing")
     if len(set(packed.namelist())) < len(members):
         raise ValueError("a name comes twice in it")

@@ -18,14 +18,14 @@ from mltasks.vision.serving import bundle
 from mltasks.vision.types import HOLDOUT
 
 FORMAT = 1
-MOST_FILES = 1000
-ITEM = ("title", "image_sha256", "target", "defect_type", "group", "split", "roi")
+MAX_FILES = 1000
+ITEM_KEYS = ("title", "image_sha256", "target", "defect_type", "group", "split", "roi")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,3}")
 T = TypeVar("T")
 
 
-class StoredFile(NamedTuple):
+class FileEntry(NamedTuple):
     """What a file of the version has to be."""
 
     sha256: str
@@ -33,7 +33,7 @@ class StoredFile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LabeledSet:
+class SnapshotSummary:
     """The snapshot that the version learned from, as it was frozen over there."""
 
     number: int
@@ -50,14 +50,14 @@ class VersionDocument:
     number: int
     fingerprint: str
     sha256: str
-    files: Mapping[str, StoredFile]
+    files: Mapping[str, FileEntry]
     protocol: str
     evaluation: Mapping[str, Any]
-    snapshot: LabeledSet | None
+    snapshot: SnapshotSummary | None
     config: Mapping[str, Any]
 
 
-def write(version: ModelVersion, files: Mapping[str, StoredFile], *, exported_by: str) -> bytes:
+def build_document(version: ModelVersion, files: Mapping[str, FileEntry], *, exported_by: str) -> bytes:
     """The document of a version whose directory has these files."""
     said = {
         "format": FORMAT,
@@ -68,75 +68,75 @@ def write(version: ModelVersion, files: Mapping[str, StoredFile], *, exported_by
         "fingerprint": signing.fingerprint(signing.own_public_key()),
         "bundle": {"sha256": version.sha256, "files": {name: one._asdict() for name, one in files.items()}},
         "report": {"protocol": version.report.protocol, "evaluation": version.report.evaluation},
-        "snapshot": _snapshot(version),
+        "snapshot": _snapshot_json(version),
         "config": version.run.config,
     }
     return json.dumps(said, ensure_ascii=False, allow_nan=False, indent=1).encode()
 
 
-def read(raw: bytes) -> VersionDocument:
+def parse_document(raw: bytes) -> VersionDocument:
     """What a document says. Raises ValueError, in words, for one that is not whole, or whose files or snapshot's items
     do not have the hash that it says."""
-    said = strict_json.read(raw)
+    said = strict_json.parse(raw)
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         found = said.get("format") if isinstance(said, dict) else None
         raise ValueError(f"its format is {found!r}, and this program knows {FORMAT}: bring both plants up to date")
-    files, report = _of(said, "bundle", dict), _of(said, "report", dict)
-    stored, sha256 = _files(_of(files, "files", dict)), _sha256(files, "sha256")
-    if bundle.digest_of({name: one.sha256 for name, one in stored.items() if name != bundle.MANIFEST}) != sha256:
+    files, report = _get_typed(said, "bundle", dict), _get_typed(said, "report", dict)
+    stored, sha256 = _parse_files(_get_typed(files, "files", dict)), _get_sha256(files, "sha256")
+    if bundle.digest_of_hashes({name: one.sha256 for name, one in stored.items() if name != bundle.MANIFEST}) != sha256:
         raise ValueError("the digest that it says is not that of its files")
-    evaluation = _of(report, "evaluation", dict)
-    _of(evaluation, "metrics", dict)
+    evaluation = _get_typed(report, "evaluation", dict)
+    _get_typed(evaluation, "metrics", dict)
     return VersionDocument(
-        product=_of(said, "product", str)[:80],
-        number=_count(said, "version"),
-        fingerprint=_sha256(said, "fingerprint"),
+        product=_get_typed(said, "product", str)[:80],
+        number=_get_count(said, "version"),
+        fingerprint=_get_sha256(said, "fingerprint"),
         sha256=sha256,
         files=stored,
-        protocol=_protocol(report),
+        protocol=_parse_protocol(report),
         evaluation=evaluation,
-        snapshot=None if said.get("snapshot") is None else _labeled_set(_of(said, "snapshot", dict)),
-        config=_of(said, "config", dict),
+        snapshot=None if said.get("snapshot") is None else _parse_snapshot(_get_typed(said, "snapshot", dict)),
+        config=_get_typed(said, "config", dict),
     )
 
 
-def _snapshot(version: ModelVersion) -> dict[str, Any] | None:
+def _snapshot_json(version: ModelVersion) -> dict[str, Any] | None:
     """What the version learned from: its own snapshot, or the one that came with it."""
     snapshot, came = version.run.snapshot, getattr(version, "imported", None)
     if snapshot is None:
         carried: dict[str, Any] | None = json.loads(came.document)["snapshot"] if came else None
         return carried
-    items = snapshot.items.order_by("image_sha256").values(*ITEM)
+    items = snapshot.items.order_by("image_sha256").values(*ITEM_KEYS)
     return {"number": snapshot.number, "sha256": snapshot.sha256, "items": list(items)}
 
 
-def _labeled_set(said: Mapping[str, Any]) -> LabeledSet:
-    items = sorted(map(_item, _of(said, "items", list)), key=lambda item: item.image_sha256)
-    sha256 = _sha256(said, "sha256")
+def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
+    items = sorted(map(_parse_item, _get_typed(data, "items", list)), key=lambda item: item.image_sha256)
+    sha256 = _get_sha256(data, "sha256")
     if manifest_sha256(items) != sha256:
         raise ValueError("the items of its snapshot are not those that were frozen: their hash is another one")
     # What is locked taught nothing, there as here.
     taught = [item for item in items if item.split != HOLDOUT]
     defective = sum(item.target for item in taught)
-    return LabeledSet(_count(said, "number"), sha256, len(taught) - defective, defective)
+    return SnapshotSummary(_get_count(data, "number"), sha256, len(taught) - defective, defective)
 
 
-def _item(said: Any) -> SnapshotItem:
-    if not isinstance(said, dict) or sorted(said) != sorted(ITEM) or said["target"] not in (0, 1):
+def _parse_item(data: Any) -> SnapshotItem:
+    if not isinstance(data, dict) or sorted(data) != sorted(ITEM_KEYS) or data["target"] not in (0, 1):
         raise ValueError("an item of its snapshot is none")
-    texts = {name: _of(said, name, str) for name in ITEM if name != "target"}
-    return SnapshotItem(**texts, target=_of(said, "target", int))
+    texts = {name: _get_typed(data, name, str) for name in ITEM_KEYS if name != "target"}
+    return SnapshotItem(**texts, target=_get_typed(data, "target", int))
 
 
-def _protocol(report: Mapping[str, Any]) -> str:
-    words = _of(report, "protocol", str)
-    if _of(_of(report["evaluation"], "protocol", dict), "words", str) != words:
+def _parse_protocol(report: Mapping[str, Any]) -> str:
+    words = _get_typed(report, "protocol", str)
+    if _get_typed(_get_typed(report["evaluation"], "protocol", dict), "words", str) != words:
         raise ValueError("its report was measured by another protocol than it says")
     return words
 
 
-def _files(said: Mapping[str, Any]) -> dict[str, StoredFile]:
-    found = {name: StoredFile(_sha256(one, "sha256"), _count(one, "size")) for name, one in said.items()}
+def _parse_files(data: Mapping[str, Any]) -> dict[str, FileEntry]:
+    found = {name: FileEntry(_get_sha256(one, "sha256"), _get_count(one, "size")) for name, one in data.items()}
     _refuse_odd_names(list(found))
     return found
 
@@ -146,27 +146,27 @@ def _refuse_odd_names(names: Sequence[str]) -> None:
     odd = [name for name in names if not _FILE.fullmatch(name) or name in folders]
     if odd:
         raise ValueError(f"it names a file {odd[0][:80]!r}, which no version has")
-    if len(names) > MOST_FILES or not {bundle.MANIFEST, bundle.META, bundle.REPORT, bundle.GRAPH} <= set(names):
+    if len(names) > MAX_FILES or not {bundle.MANIFEST, bundle.META, bundle.REPORT, bundle.GRAPH} <= set(names):
         raise ValueError("its files are not those of a version")
 
 
-def _of(said: Any, name: str, kind: type[T]) -> T:
+def _get_typed(data: Any, name: str, expected_type: type[T]) -> T:
     """The value of that name. Raises ValueError unless it is of just this type: true is no number."""
-    found = said.get(name) if isinstance(said, dict) else None
-    if type(found) is not kind:
+    found = data.get(name) if isinstance(data, dict) else None
+    if type(found) is not expected_type:
         raise ValueError(f"it does not say `{name}` as it should")
     return found
 
 
-def _count(said: Any, name: str) -> int:
-    found = _of(said, name, int)
+def _get_count(data: Any, name: str) -> int:
+    found = _get_typed(data, name, int)
     if not 0 <= found < 1 << 31:
         raise ValueError(f"its `{name}` is {found}")
     return found
 
 
-def _sha256(said: Any, name: str) -> str:
-    found = _of(said, name, str)
+def _get_sha256(data: Any, name: str) -> str:
+    found = _get_typed(data, name, str)
     if not _SHA256.fullmatch(found):
         raise ValueError(f"its `{name}` is no hash")
     return found

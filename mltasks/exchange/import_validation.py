@@ -13,10 +13,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from mltasks.exchange import exchange_archive, export_document, signing, trust_store, version_export
-from mltasks.exchange.exchange_archive import Signed
+from mltasks.exchange.exchange_archive import ArchiveHeader
 from mltasks.exchange.export_document import VersionDocument
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.refusals import Refusal
 from mltasks.text import strict_json
 from mltasks.vision.serving import bundle
@@ -27,37 +27,37 @@ class ImportRefused(Refusal):
     """The file is not what a trusted plant exported, or can't come in here. Nothing of it was kept."""
 
 
-class Arrival(NamedTuple):
+class ValidatedImport(NamedTuple):
     """A version that was looked at and holds."""
 
-    signed: Signed
-    says: VersionDocument
+    header: ArchiveHeader
+    document: VersionDocument
     plant: str
     public_key: str
     meta: Mapping[str, Any]
 
 
-def look_at(model: RegisteredModel, file: BinaryIO, folder: Path) -> Arrival:
+def validate(model: RegisteredModel, file: BinaryIO, folder: Path) -> ValidatedImport:
     """Unpack the file's version into the folder, once its signature holds, and see that all fits and that it scores.
     Raises ImportRefused, in words for people."""
-    with _in_words(), exchange_archive.opened(file) as packed:
-        signed = exchange_archive.read_signed(packed)
-        plant, public_key = _signer(signed)
-        says = export_document.read(signed.document)
+    with _as_import_refused(), exchange_archive.open_archive(file) as packed:
+        signed = exchange_archive.read_header(packed)
+        plant, public_key = _trusted_signer(signed)
+        says = export_document.parse_document(signed.document_bytes)
         if signing.fingerprint(public_key) != says.fingerprint:
             raise ValueError(_("it was signed with another key than it says"))
-        refuse_twice(model.pk, says.sha256)
+        refuse_duplicate(model.pk, says.sha256)
         _refuse_too_large(says)
         exchange_archive.unpack(packed, says.files, folder)
-        meta = strict_json.read((folder / bundle.META).read_bytes())
-        _refuse_other_report(folder, says)
-    with _in_words():
+        meta = strict_json.parse((folder / bundle.META).read_bytes())
+        _refuse_report_mismatch(folder, says)
+    with _as_import_refused():
         _refuse_unusable(folder, says)
-    return Arrival(signed, says, plant, public_key, meta)
+    return ValidatedImport(signed, says, plant, public_key, meta)
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _as_import_refused() -> Iterator[None]:
     try:
         yield
     except ImportRefused:
@@ -67,51 +67,51 @@ def _in_words() -> Iterator[None]:
         raise ImportRefused(said.format(why=error)) from error
 
 
-def _signer(signed: Signed) -> tuple[str, str]:
-    found = trust_store.signer(signed.document, signed.signature)
+def _trusted_signer(signed: ArchiveHeader) -> tuple[str, str]:
+    found = trust_store.find_signer(signed.document_bytes, signed.signature)
     if found is not None:
         return found
-    key = signing.read_public_key(signed.key)
-    if not signing.is_signed(signed.document, signed.signature, key):
+    key = signing.read_public_key(signed.public_key_pem)
+    if not signing.is_valid_signature(signed.document_bytes, signed.signature, key):
         raise ValueError(_("its signature does not fit what it says, so it was changed on its way"))
     said = _(
         "This file was signed by a plant that is not trusted here, with the key {fingerprint}. Ask the plant that it "
         "comes from for its fingerprint, by telephone for example. Only if it is the same, have an admin trust that "
         "key (Trusted plants in the admin, or `trust_plant`), and import the file again."
     )
-    raise ImportRefused(said.format(fingerprint=in_groups(signing.fingerprint(key))))
+    raise ImportRefused(said.format(fingerprint=format_fingerprint(signing.fingerprint(key))))
 
 
-def refuse_twice(model_id: int, sha256: str, besides: ModelVersion | None = None) -> None:
-    """Raise ImportRefused where the model has a version of these files already, ``besides`` the one in hand."""
+def refuse_duplicate(model_id: int, sha256: str, excluding: ModelVersion | None = None) -> None:
+    """Raise ImportRefused where the model has a version of these files already, ``excluding`` the one in hand."""
     same = ModelVersion.objects.filter(model_id=model_id, sha256=sha256)
-    known = (same.exclude(pk=besides.pk) if besides else same).first()
+    known = (same.exclude(pk=excluding.pk) if excluding else same).first()
     if known is not None:
         raise ImportRefused(_("{version} is this very version: there is nothing to import.").format(version=known))
 
 
-def _refuse_too_large(says: VersionDocument) -> None:
-    size = sum(one.size for one in says.files.values())
+def _refuse_too_large(document: VersionDocument) -> None:
+    size = sum(one.size for one in document.files.values())
     if size > settings.MAX_VERSION_BYTES:
         said = _("The version has {size} MB, and MAX_VERSION_BYTES allows {most} MB.")
-        raise ImportRefused(said.format(size=_mb(size), most=_mb(settings.MAX_VERSION_BYTES)))
+        raise ImportRefused(said.format(size=_megabytes(size), most=_megabytes(settings.MAX_VERSION_BYTES)))
     free = shutil.disk_usage(settings.VERSIONS_DIR).free - settings.MIN_FREE_DISK_BYTES
     if size > free:
         said = _("The version needs {size} MB on this machine's disk, which has {free} MB left for it.")
-        raise ImportRefused(said.format(size=_mb(size), free=_mb(max(0, free))))
+        raise ImportRefused(said.format(size=_megabytes(size), free=_megabytes(max(0, free))))
 
 
-def _refuse_other_report(folder: Path, says: VersionDocument) -> None:
-    strict_json.read((folder / bundle.REPORT).read_bytes())
-    if not version_export.report_holds(folder, says.evaluation):
+def _refuse_report_mismatch(folder: Path, document: VersionDocument) -> None:
+    strict_json.parse((folder / bundle.REPORT).read_bytes())
+    if not version_export.report_matches(folder, document.evaluation):
         raise ValueError(_("its report is not the one in its files"))
 
 
-def _refuse_unusable(folder: Path, says: VersionDocument) -> None:
+def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
     """It must score here, with this machine's libraries, before anybody may promote it. Raises BundleCorrupt when the
     directory's own manifest says otherwise than what was signed."""
     try:
-        scorer = Scorer.load(folder, expected_sha256=says.sha256, threads=settings.SCORING_THREADS)
+        scorer = Scorer.load(folder, expected_sha256=document.sha256, threads=settings.SCORING_THREADS)
         size = scorer.input_size
         (scores,) = scorer.score([np.full((size.height, size.width, 3), 128, np.uint8)])
         holds = bool(np.isfinite([scores.defect_probability, scores.novelty]).all())
@@ -124,5 +124,5 @@ def _refuse_unusable(folder: Path, says: VersionDocument) -> None:
         raise ImportRefused(_("The version is whole, but what it says of a grey image is no number."))
 
 
-def _mb(size: int) -> str:
+def _megabytes(size: int) -> str:
     return f"{size / 1e6:.0f}"

@@ -24,21 +24,21 @@ from django.utils.translation import gettext as _
 from mltasks.storage import atomic_files
 
 # Bytes of a public key's file: a longer one is none.
-MOST_PEM = 1000
+MAX_PEM_BYTES = 1000
 SIGNATURE_BYTES = 64
 
 
 def sign(message: bytes) -> bytes:
     """The plant's signature of the message, 64 bytes. Raises ImproperlyConfigured without a usable key."""
-    return _own_key().sign(message)
+    return _load_or_create_key().sign(message)
 
 
 def own_public_key() -> str:
     """The plant's public key as PEM, for other plants. Raises ImproperlyConfigured without a usable key."""
-    return _pem(_own_key().public_key())
+    return _to_pem(_load_or_create_key().public_key())
 
 
-def is_signed(message: bytes, signature: bytes, public_key: str) -> bool:
+def is_valid_signature(message: bytes, signature: bytes, public_key: str) -> bool:
     """Whether the key, a PEM of ours or of ``read_public_key``, signed exactly this message."""
     try:
         _public_key(public_key.encode()).verify(signature, message)
@@ -49,7 +49,7 @@ def is_signed(message: bytes, signature: bytes, public_key: str) -> bool:
 
 def read_public_key(pem: bytes) -> str:
     """The public key in a file as its one spelling in PEM. Raises ValueError, in words, for anything else."""
-    return _pem(_public_key(pem))
+    return _to_pem(_public_key(pem))
 
 
 def fingerprint(public_key: str) -> str:
@@ -60,7 +60,7 @@ def fingerprint(public_key: str) -> str:
 
 def _public_key(pem: bytes) -> Ed25519PublicKey:
     try:
-        found = load_pem_public_key(pem) if len(pem) <= MOST_PEM else None
+        found = load_pem_public_key(pem) if len(pem) <= MAX_PEM_BYTES else None
     except (ValueError, UnsupportedAlgorithm):
         found = None
     if not isinstance(found, Ed25519PublicKey):
@@ -68,11 +68,11 @@ def _public_key(pem: bytes) -> Ed25519PublicKey:
     return found
 
 
-def _pem(key: Ed25519PublicKey) -> str:
+def _to_pem(key: Ed25519PublicKey) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def _own_key() -> Ed25519PrivateKey:
+def _load_or_create_key() -> Ed25519PrivateKey:
     """The key in SIGNING_KEY_FILE, made and kept (mode 0600) at the first call."""
     path = Path(settings.SIGNING_KEY_FILE)
     try:
@@ -93,7 +93,7 @@ def _make_key(path: Path) -> bytes:
         _write_private(draft, pem)
         # A link fails where a rename would overwrite: of two processes at once, one key wins.
         os.link(draft, path)
-        atomic_files.sync(path.parent)
+        atomic_files.sync_folder(path.parent)
     except FileExistsError:
         pem = path.read_bytes()
     finally:

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from mltasks.exchange import exchange_archive, export_document, signing
-from mltasks.exchange.export_document import StoredFile
+from mltasks.exchange.export_document import FileEntry
 from mltasks.models import ModelVersion
 from mltasks.storage import version_store
 from mltasks.vision.serving import bundle
@@ -21,7 +21,7 @@ from mltasks.vision.serving import bundle
 SUFFIX = ".slv"
 
 
-def file_name(version: ModelVersion) -> str:
+def export_filename(version: ModelVersion) -> str:
     """``PRODUCT-vN.slv``."""
     return f"{version.model.name}-v{version.number}{SUFFIX}"
 
@@ -32,17 +32,19 @@ def export(version: ModelVersion, into: BinaryIO, *, by: User | None) -> None:
     Doors check ``registry.PERMISSION`` first: these are the plant's weights. Raises BundleCorrupt and StoreAway, and
     ImproperlyConfigured without a usable key.
     """
-    folder = version_store.at_hand(version)
+    folder = version_store.ensure_local(version)
     bundle.verify(folder, version.sha256)
-    if not report_holds(folder, version.report.evaluation):
+    if not report_matches(folder, version.report.evaluation):
         raise bundle.BundleCorrupt(_("The report of {version} is not the one in its files.").format(version=version))
-    files = {name: StoredFile(sha256, (folder / name).stat().st_size) for name, sha256 in _hashes(folder).items()}
-    document = export_document.write(version, files, exported_by=by.get_username() if by else "")
+    files = {
+        name: FileEntry(sha256, (folder / name).stat().st_size) for name, sha256 in _manifest_hashes(folder).items()
+    }
+    document = export_document.build_document(version, files, exported_by=by.get_username() if by else "")
     key = signing.own_public_key().encode()
-    exchange_archive.write(into, exchange_archive.Signed(document, signing.sign(document), key), folder, files)
+    exchange_archive.write(into, exchange_archive.ArchiveHeader(document, signing.sign(document), key), folder, files)
 
 
-def exported(version: ModelVersion, *, by: User | None) -> BinaryIO:
+def export_to_temporary_file(version: ModelVersion, *, by: User | None) -> BinaryIO:
     """The same as an open file without a name, at its start, which is gone when it is closed. Raises as ``export``."""
     # Beside the versions: a machine's own temporary folder may be memory.
     folder = Path(settings.VERSIONS_DIR)
@@ -55,14 +57,14 @@ def exported(version: ModelVersion, *, by: User | None) -> BinaryIO:
     return file
 
 
-def report_holds(folder: Path, evaluation: object) -> bool:
+def report_matches(folder: Path, evaluation: object) -> bool:
     """Whether the evaluation is that of the directory's ``report.json``, which also has each image's prediction."""
     found = json.loads((folder / bundle.REPORT).read_text(encoding="utf-8"))
     found.pop("predictions", None)
     return bool(found == json.loads(json.dumps(evaluation)))
 
 
-def _hashes(folder: Path) -> dict[str, str]:
+def _manifest_hashes(folder: Path) -> dict[str, str]:
     """Those of a verified directory, its manifest's own among them."""
     recorded: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
     return {**recorded, bundle.MANIFEST: bundle.file_sha256(folder / bundle.MANIFEST)}

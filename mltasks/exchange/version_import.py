@@ -11,18 +11,18 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-from mltasks.exchange.import_validation import Arrival, look_at, refuse_twice
 from mltasks.exchange.import_validation import ImportRefused as ImportRefused
+from mltasks.exchange.import_validation import ValidatedImport, refuse_duplicate, validate
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, versions
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.runs.lease import LeaseLost, RunLease, log_line
-from mltasks.runs.run_reporter import RunReporter, beating
+from mltasks.runs.run_reporter import RunReporter, keep_lease_alive
 from mltasks.storage import version_store
-from mltasks.storage.scratch_folders import scratch
+from mltasks.storage.scratch_folders import scratch_folder
 from mltasks.vision.serving import bundle
 
 # Seconds between the tries of a bucket that is away: a person waits.
-PATIENCE = (1.0, 2.0)
+RETRY_PAUSES = (1.0, 2.0)
 
 
 def import_version(model: RegisteredModel, file: BinaryIO, *, by: User | None) -> ModelVersion:
@@ -32,30 +32,32 @@ def import_version(model: RegisteredModel, file: BinaryIO, *, by: User | None) -
     Doors check ``registry.PERMISSION`` first. Raises ImportRefused, in words for people, and StoreAway; after any
     error there is no row of it and no file.
     """
-    with scratch(Path(settings.VERSIONS_DIR) / ".importing") as folder:
-        arrival = look_at(model, file, folder / "whole")
-        return _put_in_place(model, arrival, folder / "whole", by)
+    with scratch_folder(Path(settings.VERSIONS_DIR) / ".importing") as folder:
+        arrival = validate(model, file, folder / "whole")
+        return _install(model, arrival, folder / "whole", by)
 
 
-def _put_in_place(model: RegisteredModel, arrival: Arrival, folder: Path, by: User | None) -> ModelVersion:
+def _install(model: RegisteredModel, validated: ValidatedImport, folder: Path, by: User | None) -> ModelVersion:
     """Give the directory its name and the version its rows. Its run comes first: by it the sweep knows what a process
     that is killed here leaves behind."""
-    run, lease = _begin(model, arrival, by)
+    run, lease = _begin_run(model, validated, by)
     try:
-        with beating(RunReporter(lease)):
-            bundle.put_in_place(folder, Path(settings.VERSIONS_DIR) / run.bundle_name, arrival.says.sha256)
-            version_store.publish(run.bundle_name, PATIENCE)
-        version = _record(run, lease, arrival, by)
+        with keep_lease_alive(RunReporter(lease)):
+            bundle.install_atomic(folder, Path(settings.VERSIONS_DIR) / run.bundle_name, validated.document.sha256)
+            version_store.publish(run.bundle_name, RETRY_PAUSES)
+        version = _record(run, lease, validated, by)
     except BaseException:
-        _forget(run, lease)
+        _discard(run, lease)
         raise
     run.refresh_from_db()
     return version
 
 
-def _begin(model: RegisteredModel, arrival: Arrival, by: User | None) -> tuple[TrainingRun, RunLease]:
-    says = arrival.says
-    words = f"{says.product} version {says.number} of {arrival.plant}, signed by {in_groups(says.fingerprint)}."
+def _begin_run(model: RegisteredModel, validated: ValidatedImport, by: User | None) -> tuple[TrainingRun, RunLease]:
+    says = validated.document
+    words = (
+        f"{says.product} version {says.number} of {validated.plant}, signed by {format_fingerprint(says.fingerprint)}."
+    )
     with transaction.atomic():  # so that no worker sees it wait
         run = TrainingRun.objects.create(
             model=model,
@@ -69,21 +71,21 @@ def _begin(model: RegisteredModel, arrival: Arrival, by: User | None) -> tuple[T
     return run, lease
 
 
-def _record(run: TrainingRun, lease: RunLease, arrival: Arrival, by: User | None) -> ModelVersion:
-    says = arrival.says
+def _record(run: TrainingRun, lease: RunLease, validated: ValidatedImport, by: User | None) -> ModelVersion:
+    says = validated.document
     with transaction.atomic():
-        version = versions.add(run, sha256=says.sha256, meta=arrival.meta, report=says.evaluation)
+        version = versions.record_version(run, sha256=says.sha256, meta=validated.meta, report=says.evaluation)
         # Under the model's lock now: of two that come at once the second one sees the first.
-        refuse_twice(run.model_id, says.sha256, besides=version)
+        refuse_duplicate(run.model_id, says.sha256, excluding=version)
         ImportedVersion.objects.create(
             version=version,
             model_id=run.model_id,
             sha256=says.sha256,
-            plant=arrival.plant,
+            plant=validated.plant,
             fingerprint=says.fingerprint,
-            public_key=arrival.public_key,
-            signature=arrival.signed.signature,
-            document=arrival.signed.document.decode(),
+            public_key=validated.public_key,
+            signature=validated.header.signature,
+            document=validated.header.document_bytes.decode(),
             product=says.product,
             number=says.number,
             good=says.snapshot.good if says.snapshot else None,
@@ -96,12 +98,12 @@ def _record(run: TrainingRun, lease: RunLease, arrival: Arrival, by: User | None
     return version
 
 
-def _forget(run: TrainingRun, lease: RunLease) -> None:
+def _discard(run: TrainingRun, lease: RunLease) -> None:
     """Remove what the import left. Files before the row: killed in between, the sweep finds them by it."""
     try:
         lease.finish(TrainingRun.State.FAILED, log="", stage=gettext_noop("Failed"))
     except LeaseLost:
         return  # it came to its end after all, or the sweep has it
     shutil.rmtree(Path(settings.VERSIONS_DIR) / run.bundle_name, ignore_errors=True)
-    version_store.withdraw(run.bundle_name)
+    version_store.unpublish(run.bundle_name)
     TrainingRun.objects.filter(pk=run.pk).delete()

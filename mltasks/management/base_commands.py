@@ -13,7 +13,7 @@ from mltasks.models import ModelVersion
 from mltasks.refusals import Refusal
 from mltasks.registry import registry
 from mltasks.reports.report_files import find_version
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 
 Row = TypeVar("Row", bound=Model)
 
@@ -21,7 +21,12 @@ Row = TypeVar("Row", bound=Model)
 class RefusableCommand(BaseCommand):
     """Command that ends on an exception of ``refusals`` with its words and exit status 1."""
 
-    refusals: ClassVar[tuple[type[Exception], ...]] = (Refusal, PermissionDenied, registry.BundleCorrupt, StoreAway)
+    refusals: ClassVar[tuple[type[Exception], ...]] = (
+        Refusal,
+        PermissionDenied,
+        registry.BundleCorrupt,
+        StoreUnreachable,
+    )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command. Raises CommandError for a refusal."""
@@ -69,6 +74,6 @@ def person(username: str) -> User | None:
     if not username:
         return None
     user = require(User.objects.filter(username=username), f"There is no user {username!r}.")
-    if not user.has_perm(registry.PERMISSION):
+    if not user.has_perm(registry.PROMOTE_PERMISSION):
         raise CommandError(f"{username} may not promote versions.")
     return user

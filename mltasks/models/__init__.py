@@ -5,7 +5,7 @@ from __future__ import annotations
 from mltasks.models.imported_versions import ImportedVersion
 from mltasks.models.pretraining_runs import BackboneRun, BackboneRunQuerySet
 from mltasks.models.promotions import Approval, Promotion, Verification
-from mltasks.models.runs import LeasedRun, LeasedRunQuerySet, RunState
+from mltasks.models.runs import Run, RunQuerySet, RunState
 from mltasks.models.snapshots import DatasetSnapshot, RegisteredModel, SnapshotItem
 from mltasks.models.training_runs import TrainingRun, TrainingRunQuerySet
 from mltasks.models.trusted_plants import TrustedPlant
@@ -19,12 +19,12 @@ __all__ = [
     "DatasetSnapshot",
     "EvaluationReport",
     "ImportedVersion",
-    "LeasedRun",
-    "LeasedRunQuerySet",
     "ModelVersion",
     "ModelVersionQuerySet",
     "Promotion",
     "RegisteredModel",
+    "Run",
+    "RunQuerySet",
     "RunState",
     "SnapshotItem",
     "TrainingRun",

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from mltasks.models.model_fields import append_only, optional_user_field
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 
 
 class ImportedVersion(models.Model):
@@ -42,11 +42,11 @@ class ImportedVersion(models.Model):
         )
 
     @property
-    def labels(self) -> int | None:
+    def label_count(self) -> int | None:
         """How many labels it learned from; None where nothing says so."""
         return None if self.good is None or self.defective is None else self.good + self.defective
 
     @property
-    def spoken(self) -> str:
+    def fingerprint_text(self) -> str:
         """The fingerprint in groups."""
-        return in_groups(self.fingerprint)
+        return format_fingerprint(self.fingerprint)

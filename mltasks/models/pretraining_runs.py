@@ -10,22 +10,22 @@ from django.db import models
 from django.db.models import Q
 
 from mltasks.models.model_fields import share_constraint
-from mltasks.models.runs import LeasedRun, LeasedRunQuerySet
+from mltasks.models.runs import Run, RunQuerySet
 
 
-class BackboneRunQuerySet(LeasedRunQuerySet["BackboneRun"]):
+class BackboneRunQuerySet(RunQuerySet["BackboneRun"]):
     """Sets of backbone runs in domain words."""
 
     def adopted(self) -> Self:
         """Those whose backbone the next trainings start from; one a model at most."""
         return self.filter(adopted=True)
 
-    def light(self) -> Self:
+    def without_large_fields(self) -> Self:
         """Without what only the run itself needs: its list of images, its log and its loss curve."""
         return self.defer("pictures", "log", "epochs")
 
 
-class BackboneRun(LeasedRun):
+class BackboneRun(Run):
     """One lesson of a backbone on a product's stored images: what it learned from, what came of it, whether it is used.
 
     ``config`` holds the lesson, the product's training settings and the weights it starts from and is measured against.
@@ -33,7 +33,7 @@ class BackboneRun(LeasedRun):
 
     COMMAND = "execute_backbone_run"
     TASK = "mltasks.tasks.execute_backbone_run"
-    WORK = "teaching"
+    ACTIVITY = "teaching"
 
     model = models.ForeignKey("mltasks.RegisteredModel", on_delete=models.PROTECT, related_name="backbone_runs")
     snapshot = models.ForeignKey(

@@ -21,11 +21,11 @@ class RunState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
-UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
-R = TypeVar("R", bound="LeasedRun")
+UNFINISHED_STATES = (RunState.QUEUED, RunState.RUNNING)
+RunT = TypeVar("RunT", bound="Run")
 
 
-class LeasedRunQuerySet(models.QuerySet[R], Generic[R]):
+class RunQuerySet(models.QuerySet[RunT], Generic[RunT]):
     """Sets of runs in domain words. All times are the database's."""
 
     def queued(self) -> Self:
@@ -34,18 +34,18 @@ class LeasedRunQuerySet(models.QuerySet[R], Generic[R]):
 
     def unfinished(self) -> Self:
         """Runs that wait or run."""
-        return self.filter(state__in=UNFINISHED)
+        return self.filter(state__in=UNFINISHED_STATES)
 
     def abandoned(self) -> Self:
         """Runs whose worker let its lease run out."""
         return self.filter(state=RunState.RUNNING, lease_expires_at__lt=Now())
 
-    def held_with(self, token: uuid.UUID) -> Self:
+    def with_lease_token(self, token: uuid.UUID) -> Self:
         """The running run whose lease has this token: what a worker may write to."""
         return self.filter(state=RunState.RUNNING, lease_token=token)
 
 
-class LeasedRun(models.Model):
+class Run(models.Model):
     """State, attempt and lease of a run live in its row; a Celery message is only a hint.
 
     ``COMMAND`` is the management command that executes one run in a process of its own, ``TASK`` the Celery task that
@@ -56,7 +56,7 @@ class LeasedRun(models.Model):
     MAX_ATTEMPTS = 3
     COMMAND: ClassVar[str]
     TASK: ClassVar[str]
-    WORK: ClassVar[str]
+    ACTIVITY: ClassVar[str]
 
     key = models.UUIDField(
         default=uuid.uuid4, unique=True, editable=False, help_text=_("Names its directories on disk.")
@@ -88,21 +88,21 @@ class LeasedRun(models.Model):
         return self.state in {RunState.SUCCEEDED, RunState.FAILED}
 
     @property
-    def last_attempt(self) -> bool:
+    def is_last_attempt(self) -> bool:
         """True when the run is not tried again after this attempt."""
-        return self.attempt >= self.most_attempts
+        return self.attempt >= self.max_attempts
 
     @property
-    def most_attempts(self) -> int:
+    def max_attempts(self) -> int:
         """After so many it is not tried again."""
         return self.MAX_ATTEMPTS
 
     @property
-    def work(self) -> str:
+    def activity(self) -> str:
         """What the process does, in a word."""
-        return self.WORK
+        return self.ACTIVITY
 
 
-def runs_of(kind: type[R]) -> LeasedRunQuerySet[R]:
+def runs_of(run_class: type[RunT]) -> RunQuerySet[RunT]:
     """All runs of one kind."""
-    return LeasedRunQuerySet(kind)
+    return RunQuerySet(run_class)

@@ -94,6 +94,6 @@ class SnapshotItem(models.Model):
             group=self.group,
             split=self.split,
             defect_type=self.defect_type,
-            roi=Roi.stored(self.roi),
+            roi=Roi.from_stored(self.roi),
             bit_depth=self.bit_depth,
         )

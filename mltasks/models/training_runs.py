@@ -8,16 +8,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models.model_fields import share_constraint
-from mltasks.models.runs import LeasedRun, LeasedRunQuerySet
+from mltasks.models.runs import Run, RunQuerySet
 from mltasks.models.snapshots import DatasetSnapshot, RegisteredModel
 from mltasks.vision.types import TrainConfig
 
 
-class TrainingRunQuerySet(LeasedRunQuerySet["TrainingRun"]):
+class TrainingRunQuerySet(RunQuerySet["TrainingRun"]):
     """Sets of training runs in domain words. All times are the database's."""
 
 
-class TrainingRun(LeasedRun):
+class TrainingRun(Run):
     """One attempt to learn a new version."""
 
     class Trigger(models.TextChoices):
@@ -28,7 +28,7 @@ class TrainingRun(LeasedRun):
 
     COMMAND = "execute_run"
     TASK = "mltasks.tasks.execute_run"
-    WORK = "training"
+    ACTIVITY = "training"
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
@@ -61,14 +61,14 @@ class TrainingRun(LeasedRun):
         return f"{self.model.name}/run-{self.pk}-{self.attempt}-{self.key.hex[:8]}"
 
     @property
-    def most_attempts(self) -> int:
+    def max_attempts(self) -> int:
         """An import is not tried again by a worker: its file is gone with its process."""
-        return 1 if self.trigger == self.Trigger.IMPORTED else super().most_attempts
+        return 1 if self.trigger == self.Trigger.IMPORTED else super().max_attempts
 
     @property
-    def work(self) -> str:
+    def activity(self) -> str:
         """A training, or an import."""
-        return "import" if self.trigger == self.Trigger.IMPORTED else super().work
+        return "import" if self.trigger == self.Trigger.IMPORTED else super().activity
 
     def train_config(self) -> TrainConfig:
         """Return the run's config. Raises ValueError for unknown settings."""

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from mltasks.models.model_fields import optional_user_field
 
 
-def in_groups(print_: str) -> str:
+def format_fingerprint(fingerprint: str) -> str:
     """A fingerprint as people read it to one another: sixteen groups of four."""
-    return " ".join(print_[at : at + 4] for at in range(0, len(print_), 4))
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
 
 
 class TrustedPlant(models.Model):
@@ -32,6 +32,6 @@ class TrustedPlant(models.Model):
         return self.name
 
     @property
-    def spoken(self) -> str:
+    def fingerprint_text(self) -> str:
         """The fingerprint in groups."""
-        return in_groups(self.fingerprint)
+        return format_fingerprint(self.fingerprint)

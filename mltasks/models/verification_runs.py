@@ -8,19 +8,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models.model_fields import share_constraint
-from mltasks.models.runs import UNFINISHED, LeasedRun, LeasedRunQuerySet, RunState
+from mltasks.models.runs import UNFINISHED_STATES, Run, RunQuerySet, RunState
 
 
-class VerifyingRunQuerySet(LeasedRunQuerySet["VerifyingRun"]):
+class VerifyingRunQuerySet(RunQuerySet["VerifyingRun"]):
     """Sets of verifying runs in domain words."""
 
 
-class VerifyingRun(LeasedRun):
+class VerifyingRun(Run):
     """Somebody asked for a version to be verified; ``verification`` is what a worker found, once it is done."""
 
     COMMAND = "execute_verification"
     TASK = "mltasks.tasks.execute_verification"
-    WORK = "verification"
+    ACTIVITY = "verification"
 
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="verifying_runs")
     hashes_only = models.BooleanField(default=False, help_text=_("Whether it is not learned again."))
@@ -34,7 +34,7 @@ class VerifyingRun(LeasedRun):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["version"], condition=Q(state__in=UNFINISHED), name="one_look_at_a_version_at_a_time"
+                fields=["version"], condition=Q(state__in=UNFINISHED_STATES), name="one_look_at_a_version_at_a_time"
             ),
             models.CheckConstraint(
                 condition=Q(state=RunState.SUCCEEDED, verification__isnull=False)

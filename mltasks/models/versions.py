@@ -75,7 +75,7 @@ class ModelVersion(models.Model):
         return Path(settings.VERSIONS_DIR) / self.bundle
 
     @property
-    def space(self) -> str:
+    def embedding_space(self) -> str:
         """In which its points of parts can be compared; empty of versions that draw none."""
         return str(self.meta.get("embedding", {}).get("space", ""))
 
@@ -100,7 +100,9 @@ class EvaluationReport(models.Model):
         return found
 
 
-def add(run: TrainingRun, *, sha256: str, meta: Mapping[str, Any], report: Mapping[str, Any]) -> ModelVersion:
+def record_version(
+    run: TrainingRun, *, sha256: str, meta: Mapping[str, Any], report: Mapping[str, Any]
+) -> ModelVersion:
     """The version that the run made, a candidate with the model's next number, and its report. Within the transaction
     that ends the run."""
     # The lock makes numbers consecutive however many runs end at once.

@@ -19,7 +19,7 @@ from mltasks.vision.serving.scorer import Scorer
 logger = logging.getLogger(__name__)
 
 # Seconds until files that were damaged are read again: somebody may have brought them back.
-AGAIN_AFTER = 30.0
+RETRY_AFTER = 30.0
 
 
 class ServingVersion(NamedTuple):
@@ -29,37 +29,37 @@ class ServingVersion(NamedTuple):
     scorer: Scorer
 
 
-class _Damaged:
+class _DamagedVersions:
     """Versions whose files were found damaged lately, in this process: reading a hundred megabytes for each part would
     hold up the line."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[tuple[int, str], tuple[float, BundleCorrupt]] = {}
+        self._damaged_at: dict[tuple[int, str], tuple[float, BundleCorrupt]] = {}
 
     def scorer(self, version: ModelVersion) -> Scorer:
         """The version's scorer. Raises BundleCorrupt, also where it was found less than AGAIN_AFTER ago."""
         key = version.pk, version.sha256
         with self._lock:
-            found, error = self._found.get(key, (0.0, None))
-        if error is not None and time.monotonic() - found < AGAIN_AFTER:
+            found, error = self._damaged_at.get(key, (0.0, None))
+        if error is not None and time.monotonic() - found < RETRY_AFTER:
             raise error
         try:
-            return scorers.scorer(version)
+            return scorers.get_scorer(version)
         except BundleCorrupt as corrupt:
             with self._lock:
-                self._found[key] = time.monotonic(), corrupt
+                self._damaged_at[key] = time.monotonic(), corrupt
             logger.exception("%s is damaged and can't score.", version)
             raise
 
     def forget(self) -> None:
         """Look at all of them anew."""
         with self._lock:
-            self._found.clear()
+            self._damaged_at.clear()
 
 
-_damaged = _Damaged()
-forget = _damaged.forget
+_damaged_versions = _DamagedVersions()
+forget_damaged = _damaged_versions.forget
 
 
 def load_serving_version(champion: ModelVersion) -> ServingVersion:
@@ -69,11 +69,11 @@ def load_serving_version(champion: ModelVersion) -> ServingVersion:
     Raises BundleCorrupt, the champion's, when none is, and StoreAway when a bucket has the files that can't be reached.
     """
     try:
-        return ServingVersion(champion, _damaged.scorer(champion))
+        return ServingVersion(champion, _damaged_versions.scorer(champion))
     except BundleCorrupt:
         for former in former_champions(champion.model_id):
             try:
-                return ServingVersion(former, _damaged.scorer(former))
+                return ServingVersion(former, _damaged_versions.scorer(former))
             except BundleCorrupt:
                 continue
         raise

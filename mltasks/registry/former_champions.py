@@ -14,16 +14,16 @@ def former_champions(model_id: int) -> list[ModelVersion]:
     line: list[ModelVersion] = []
     history = Promotion.objects.filter(model=model_id).order_by("pk").select_related("version__model")
     for promotion in history:
-        line = _after(line, promotion)
+        line = _apply_promotion(line, promotion)
     return line[-2::-1]
 
 
-def _after(line: list[ModelVersion], promotion: Promotion) -> list[ModelVersion]:
+def _apply_promotion(champions: list[ModelVersion], promotion: Promotion) -> list[ModelVersion]:
     """Return the champions, the present one last, after one more promotion or rollback."""
     version = promotion.version
     if promotion.kind != Promotion.Kind.ROLLBACK:
-        return [*(one for one in line if one != version), version]
-    if version in line:
-        return line[: line.index(version) + 1]
+        return [*(one for one in champions if one != version), version]
+    if version in champions:
+        return champions[: champions.index(version) + 1]
     # It comes back after people had rolled back from it: the version that it replaces is the one they do not want.
-    return [*line[:-1], version]
+    return [*champions[:-1], version]

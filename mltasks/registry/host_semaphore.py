@@ -17,37 +17,37 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # Seconds between two looks at who is done; scoring an image takes fifty times as long.
-LOOK_EVERY = 0.003
+POLL_SECONDS = 0.003
 
 
-class MachineTurns:
+class HostSemaphore:
     """``count`` turns on this machine, kept in ``folder``; machines that share the folder have turns of their own."""
 
     def __init__(self, folder: Path, count: int) -> None:
         name = socket.gethostname()
-        self._files = [folder / f"{name}-{number}" for number in range(count)]
+        self._lock_files = [folder / f"{name}-{number}" for number in range(count)]
         # In the order in which they came, of one process: no more look at the files than could have a turn.
-        self._first = threading.Semaphore(count)
+        self._process_limit = threading.Semaphore(count)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Wait for a turn and have it in the block. Raises OSError when the folder can't be written."""
-        with self._first:
-            held = self._wait()
+        with self._process_limit:
+            held = self._wait_for_lock()
             try:
                 yield
             finally:
                 os.close(held)
 
-    def _wait(self) -> int:
+    def _wait_for_lock(self) -> int:
         while True:
-            for file in self._files:
-                if (held := _taken(file)) is not None:
+            for file in self._lock_files:
+                if (held := _try_lock(file)) is not None:
                     return held
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)
 
 
-def _taken(file: Path) -> int | None:
+def _try_lock(file: Path) -> int | None:
     """The open file whose lock is ours now; None when it is another's."""
     try:
         held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -18,7 +18,7 @@ from mltasks.vision.serving import bundle
 from mltasks.vision.serving.bundle import BundleCorrupt
 
 __all__ = [
-    "PERMISSION",
+    "PROMOTE_PERMISSION",
     "AlreadyChampion",
     "BundleCorrupt",
     "ChampionChanged",
@@ -27,13 +27,13 @@ __all__ = [
     "ReasonMissing",
     "approve",
     "champion",
-    "former_champion",
     "former_champions",
     "promote",
     "roll_back",
+    "rollback_target",
 ]
 
-PERMISSION = "mltasks.promote_modelversion"
+PROMOTE_PERMISSION = "mltasks.promote_modelversion"
 
 
 class AlreadyChampion(Refusal):
@@ -83,21 +83,21 @@ def promote(
 
     ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do.
     ``override`` says why it shall pass although a line of the product's gate does not hold: on the record for good.
-    Doors check ``PERMISSION`` first. Raises ReasonMissing, AlreadyChampion, ChampionChanged, GateClosed,
+    Doors check ``PROMOTE_PERMISSION`` first. Raises ReasonMissing, AlreadyChampion, ChampionChanged, GateClosed,
     PermissionDenied for an override by somebody who may not, BundleCorrupt when the version's files are not what was
     trained, and StoreAway.
     """
     reason, override = visible_text(reason), visible_text(override)
     if not reason:
         raise ReasonMissing(_("A promotion needs a reason: say in a few words why this version should score."))
-    if override and by is not None and not by.has_perm(gate.OVERRIDE):
+    if override and by is not None and not by.has_perm(gate.OVERRIDE_PERMISSION):
         raise PermissionDenied(_("Only a quality manager may override the promotion policy."))
     # Before the lock: it reads the whole directory, which never changes.
-    bundle.verify(version_store.at_hand(version), version.sha256)
+    bundle.verify(version_store.ensure_local(version), version.sha256)
     with transaction.atomic():
         model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
         previous = _check_current(version, over)
-        lines = gate.lines(version, previous, by)
+        lines = gate.evaluate(version, previous, by)
         if kind != Promotion.Kind.ROLLBACK:
             gate.check(lines, override)
         if previous is not None:
@@ -133,7 +133,8 @@ def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int 
 
 
 def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = None) -> Approval:
-    """Say that a version may take the present champion's place. ``over`` as in ``promote``; doors check ``PERMISSION``
+    """Say that a version may take the present champion's place. ``over`` as in ``promote``; doors check
+    ``PROMOTE_PERMISSION``
     first. Raises ReasonMissing, AlreadyChampion and ChampionChanged."""
     reason = visible_text(reason)
     if not reason:
@@ -152,7 +153,7 @@ def _check_current(version: ModelVersion, over: int | None) -> ModelVersion | No
     return current
 
 
-def former_champion(model: RegisteredModel) -> ModelVersion | None:
+def rollback_target(model: RegisteredModel) -> ModelVersion | None:
     """Return the version that a rollback brings back: the champion before the present one that nobody rolled back
     from; None where there is none."""
     return next(iter(former_champions(model.pk)), None)

@@ -28,19 +28,20 @@ class _Slot:
 class ScorerCache:
     """Scorers by version and hash. Two threads that need one at once load it once.
 
-    Keeps the ``at_least`` last used whatever they take, and more while all together take no more than ``budget`` bytes.
+    Keeps the ``min_entries`` last used whatever they take, and more while all together take no more than
+    ``max_bytes`` bytes.
     """
 
     def __init__(
         self,
         load: Callable[[ModelVersion], Scorer],
-        budget: int = 0,
+        max_bytes: int = 0,
         *,
-        at_least: int = 1,
+        min_entries: int = 1,
         size: Callable[[Scorer], int] = lambda scorer: scorer.memory_bytes,
     ) -> None:
         self._load, self._size = load, size
-        self._budget, self._at_least = budget, at_least
+        self._max_bytes, self._min_entries = max_bytes, min_entries
         self._lock = threading.Lock()
         self._slots: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
 
@@ -54,11 +55,11 @@ class ScorerCache:
                 scorer = self._load(version)
                 slot.scorer, slot.size = scorer, self._size(scorer)
                 _LOADS.inc()
-                self._make_room(key, slot)
+                self._evict(key, slot)
             return slot.scorer
 
     @property
-    def bytes(self) -> int:
+    def total_bytes(self) -> int:
         """Estimated memory of all loaded versions."""
         with self._lock:
             return sum(slot.size for slot in self._slots.values())
@@ -69,13 +70,13 @@ class ScorerCache:
             self._slots.move_to_end(key)
             return slot
 
-    def _make_room(self, key: tuple[int, str], newest: _Slot) -> None:
+    def _evict(self, key: tuple[int, str], newest: _Slot) -> None:
         with self._lock:
             self._slots[key] = newest  # it may have been dropped while it loaded
             self._slots.move_to_end(key)
             loaded = [one for one, slot in self._slots.items() if slot.scorer is not None]
             total = sum(self._slots[one].size for one in loaded)
-            while len(loaded) > self._at_least and total > self._budget:
+            while len(loaded) > self._min_entries and total > self._max_bytes:
                 total -= self._slots.pop(loaded.pop(0)).size
                 _EVICTIONS.inc()
             _VERSIONS.set(len(loaded))

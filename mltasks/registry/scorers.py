@@ -8,42 +8,42 @@ from pathlib import Path
 from django.conf import settings
 
 from mltasks.models import ModelVersion
-from mltasks.registry.host_semaphore import MachineTurns
+from mltasks.registry.host_semaphore import HostSemaphore
 from mltasks.registry.scorer_cache import ScorerCache
 from mltasks.storage import version_store
-from mltasks.vision.serving.scorer import Scorer, Turn
+from mltasks.vision.serving.scorer import AcquireSlot, Scorer
 
 
-def _loaded(version: ModelVersion, turn: Turn) -> Scorer:
+def _load_scorer(version: ModelVersion, acquire_slot: AcquireSlot) -> Scorer:
     return Scorer.load(
-        version_store.at_hand(version),
+        version_store.ensure_local(version),
         expected_sha256=version.sha256,
         threads=settings.SCORING_THREADS,
         images=settings.SCORING_IMAGES,
-        turn=turn,
+        acquire_slot=acquire_slot,
     )
 
 
-def _load(version: ModelVersion) -> Scorer:
-    return _loaded(version, MachineTurns(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).turn)
+def _load_for_serving(version: ModelVersion) -> Scorer:
+    return _load_scorer(version, HostSemaphore(Path(settings.VAR) / "turns", settings.SCORING_IMAGES).acquire)
 
 
 def _load_for_batches(version: ModelVersion) -> Scorer:
     """One that waits for no turn: workers of low priority use it, and give way to serving by that."""
-    return _loaded(version, nullcontext)
+    return _load_scorer(version, nullcontext)
 
 
-_scorers = ScorerCache(_load, settings.SCORER_CACHE_BYTES)
+_scorers = ScorerCache(_load_for_serving, settings.SCORER_CACHE_BYTES)
 # A candidate and a champion at a time.
-_batch_scorers = ScorerCache(_load_for_batches, at_least=2)
+_batch_scorers = ScorerCache(_load_for_batches, min_entries=2)
 
 
 def loaded_bytes() -> int:
     """Return the estimated memory of the versions that this process has loaded to serve."""
-    return _scorers.bytes
+    return _scorers.total_bytes
 
 
-def scorer(version: ModelVersion) -> Scorer:
+def get_scorer(version: ModelVersion) -> Scorer:
     """The version's scorer, loaded and verified by its sha256 at the first call in this process.
 
     Raises BundleCorrupt when its files are missing or not what was trained, and StoreAway when a bucket has them that
@@ -52,6 +52,6 @@ def scorer(version: ModelVersion) -> Scorer:
     return _scorers.get(version)
 
 
-def batch_scorer(version: ModelVersion) -> Scorer:
-    """The version's scorer for many stored parts, in a process that nobody waits for. Raises as ``scorer``."""
+def get_batch_scorer(version: ModelVersion) -> Scorer:
+    """The version's scorer for many stored parts, in a process that nobody waits for. Raises as ``get_scorer``."""
     return _batch_scorers.get(version)

@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from mltasks.models import ModelVersion
 from mltasks.reports.rate_names import MISS_RATE
 from mltasks.reports.version_report import (
-    SAME,
-    Reading,
+    EQUALITY_TOLERANCE,
+    VersionReport,
 )
 
 # What is compared, in the order of what a plant asks first: (name, words, whether more is better).
-COMPARED = (
+COMPARED_METRICS = (
     ("recall", _("Recall: defects it fails"), True),
     ("escape_rate", MISS_RATE, False),
     ("false_alarm_rate", _("False alarms: good parts it fails"), False),
@@ -29,92 +29,101 @@ COMPARED = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure of two versions; ``words`` says what to make of the difference."""
+class FigureComparison:
+    """One figure of two versions; ``title`` says what to make of the difference."""
 
     name: str
-    words: str
+    title: str
     candidate: dict[str, Any] | None
     champion: dict[str, Any] | None
     difference: str
     worse: bool = False
 
 
-def compare(candidate: ModelVersion, champion: ModelVersion | None) -> list[Row]:
+def compare_versions(candidate: ModelVersion, champion: ModelVersion | None) -> list[FigureComparison]:
     """Return the figures of a candidate beside the champion's, those that are worse first, each difference in words
     that respect the intervals."""
-    ours = Reading(candidate).metrics
-    theirs = Reading(champion).metrics if champion else {}
+    ours = VersionReport(candidate).metrics
+    theirs = VersionReport(champion).metrics if champion else {}
     rows = [
-        _row(name, str(words), ours.get(name), theirs.get(name), more)
-        for name, words, more in COMPARED
+        _compare_figure(name, str(words), ours.get(name), theirs.get(name), more)
+        for name, words, more in COMPARED_METRICS
         if name in ours or name in theirs
     ]
     return sorted(rows, key=lambda row: not row.worse)
 
 
-def _row(
-    name: str, words: str, ours: dict[str, Any] | None, theirs: dict[str, Any] | None, more_is_better: bool
-) -> Row:
-    return Row(
-        name, words, ours, theirs, difference(ours, theirs, more_is_better), _is_worse(ours, theirs, more_is_better)
+def _compare_figure(
+    name: str, title: str, estimate: dict[str, Any] | None, baseline: dict[str, Any] | None, more_is_better: bool
+) -> FigureComparison:
+    return FigureComparison(
+        name,
+        title,
+        estimate,
+        baseline,
+        difference_text(estimate, baseline, more_is_better),
+        _is_worse(estimate, baseline, more_is_better),
     )
 
 
-def _is_worse(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None, more_is_better: bool) -> bool:
-    if not _is_known(ours) or not _is_known(theirs):
+def _is_worse(estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool) -> bool:
+    if not _is_measured(estimate) or not _is_measured(baseline):
         return False
-    gap: float = ours["value"] - theirs["value"]
-    return abs(gap) >= SAME and (gap > 0) != more_is_better
+    gap: float = estimate["value"] - baseline["value"]
+    return abs(gap) >= EQUALITY_TOLERANCE and (gap > 0) != more_is_better
 
 
-def cost_difference(candidate: Reading, champion: Reading | None) -> float | None:
+def cost_difference(candidate: VersionReport, champion: VersionReport | None) -> float | None:
     """Return how much more 1000 parts cost by the candidate than by the champion; None where one is not known."""
     if champion is None or candidate.cost is None or champion.cost is None:
         return None
     return candidate.cost[0] - champion.cost[0]
 
 
-def difference(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None, more_is_better: bool) -> str:
+def difference_text(
+    estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool
+) -> str:
     """What to make of the difference of one figure, in words that respect the intervals; empty where one is missing."""
-    if not _is_known(ours) or not _is_known(theirs):
+    if not _is_measured(estimate) or not _is_measured(baseline):
         return ""
-    gap = ours["value"] - theirs["value"]
-    if abs(gap) < SAME:
+    gap = estimate["value"] - baseline["value"]
+    if abs(gap) < EQUALITY_TOLERANCE:
         return gettext("the same")
     better = gettext("{points} points better"), gettext("{points} points better, within what chance explains")
     worse = gettext("{points} points worse"), gettext("{points} points worse, within what chance explains")
-    said = (better if (gap > 0) == more_is_better else worse)[0 if _are_apart(ours, theirs) else 1]
+    said = (better if (gap > 0) == more_is_better else worse)[0 if _intervals_disjoint(estimate, baseline) else 1]
     return said.format(points=f"{abs(gap) * 100:.1f}")
 
 
-def clearly_worse(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None, more_is_better: bool) -> bool:
+def is_clearly_worse(
+    estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool
+) -> bool:
     """Return True if our figure is worse than theirs by more than chance explains: their intervals do not overlap."""
     if (
-        ours is None
-        or theirs is None
-        or None in (ours.get("low"), ours.get("high"), theirs.get("low"), theirs.get("high"))
+        estimate is None
+        or baseline is None
+        or None in (estimate.get("low"), estimate.get("high"), baseline.get("low"), baseline.get("high"))
     ):
         return False
-    return _are_apart(ours, theirs) and (ours["low"] > theirs["high"]) != more_is_better
+    return _intervals_disjoint(estimate, baseline) and (estimate["low"] > baseline["high"]) != more_is_better
 
 
-def stands_out(estimates: Sequence[Mapping[str, Any] | None], more_is_better: bool) -> int | None:
+def index_of_best(estimates: Sequence[Mapping[str, Any] | None], more_is_better: bool) -> int | None:
     """Which of several estimates of one figure is better than all others by more than chance explains; None where none
     is, or where there is no other."""
-    known = [at for at, estimate in enumerate(estimates) if _is_known(estimate)]
+    known = [at for at, estimate in enumerate(estimates) if _is_measured(estimate)]
     if len(known) < 2:
         return None
     values = {at: (estimates[at] or {})["value"] for at in known}
     best = (max if more_is_better else min)(known, key=values.__getitem__)
     others = [estimates[at] for at in known if at != best]
-    return best if all(_are_apart(estimates[best], other) for other in others) else None
+    return best if all(_intervals_disjoint(estimates[best], other) for other in others) else None
 
 
-def _is_known(estimate: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+def _is_measured(estimate: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     return estimate is not None and estimate.get("value") is not None
 
 
-def _are_apart(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None) -> bool:
+def _intervals_disjoint(estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None) -> bool:
     """Whether two intervals have no value in common."""
-    return bool(ours and theirs and (ours["low"] > theirs["high"] or ours["high"] < theirs["low"]))
+    return bool(estimate and baseline and (estimate["low"] > baseline["high"] or estimate["high"] < baseline["low"]))

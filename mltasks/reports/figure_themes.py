@@ -5,7 +5,7 @@ from __future__ import annotations
 from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, LINE, MUTED, NOVELTY, PANEL, PASS_INK, RAISED, REVIEW
 
 # Light colour by stored colour; text and lines keep a contrast of 4.5:1 and 3:1.
-_LIGHT = {
+_LIGHT_COLORS = {
     PANEL: "#ffffff",
     RAISED: "#eaedf1",
     INK: "#14181d",
@@ -19,9 +19,9 @@ _LIGHT_INK = {NOVELTY: "#5f5800", REVIEW: "#12608f"}
 
 
 def _rules() -> str:
-    areas = [_rule(f'[style*="fill: {dark.lower()}"]', "fill", light) for dark, light in _LIGHT.items()]
+    areas = [_rule(f'[style*="fill: {dark.lower()}"]', "fill", light) for dark, light in _LIGHT_COLORS.items()]
     texts = [_rule(f'text[style*="fill: {dark.lower()}"]', "fill", light) for dark, light in _LIGHT_INK.items()]
-    inks = _LIGHT | _LIGHT_INK
+    inks = _LIGHT_COLORS | _LIGHT_INK
     lines = [_rule(f'[style*="stroke: {dark.lower()}"]', "stroke", light) for dark, light in inks.items()]
     return "".join([*areas, *texts, *lines])
 
@@ -33,7 +33,7 @@ def _rule(selector: str, name: str, colour: str) -> str:
 _STYLE = f"<style>@media (prefers-color-scheme: light){{{_rules()}}}</style>".encode()
 
 
-def follow_the_theme(svg: bytes) -> bytes:
+def add_light_theme(svg: bytes) -> bytes:
     """Return the SVG with light colours for pages in the light theme: an image takes its page's ``color-scheme``.
 
     Added when the figure is sent, not when it is drawn: versions made earlier have it too, and no hash changes.

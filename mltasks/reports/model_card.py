@@ -14,55 +14,55 @@ from django.db.models import Q
 
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import model_card_text, report_text, version_lineage
-from mltasks.reports.version_report import FIGURES, Reading
+from mltasks.reports.version_report import METRICS, VersionReport
 from mltasks.snapshots import snapshot_contents
-from mltasks.snapshots.snapshot_contents import Contents
-from mltasks.snapshots.split_names import is_learned_from
+from mltasks.snapshots.snapshot_contents import SnapshotContents
+from mltasks.snapshots.split_names import is_training_split
 
 FORMAT = 1
-AFTER = "Mitchell et al., Model Cards for Model Reporting, FAT* 2019"
+CITATION = "Mitchell et al., Model Cards for Model Reporting, FAT* 2019"
 CONFIDENCE = 0.95
-DRAWN = ("precision_recall", "cost", "calibration", "defect_types")
-Facts = dict[str, Any]
+CARD_PLOTS = ("precision_recall", "cost", "calibration", "defect_types")
+CardSection = dict[str, Any]
 
 
-def of(version: ModelVersion) -> Facts:
+def build_model_card(version: ModelVersion) -> CardSection:
     """The card. Words are in the reader's language, times are datetimes, shares lie in [0, 1]."""
-    read, snapshot = Reading(version), version.run.snapshot
-    contents = snapshot_contents.contents(snapshot) if snapshot else None
+    read, snapshot = VersionReport(version), version.run.snapshot
+    contents = snapshot_contents.count_contents(snapshot) if snapshot else None
     return {
         "format": FORMAT,
-        "after": AFTER,
+        "after": CITATION,
         "product": version.model.name,
         "version": version.number,
         "state": version.state,
         "state_words": str(version.get_state_display()),
         "details": _details(version, read),
         "intended_use": model_card_text.intended_use(version.model.name),
-        "factors": _factors(read.report, contents),
+        "factors": _factors(read.evaluation, contents),
         "metrics": _metrics(read),
         "evaluation_data": _evaluation_data(read),
         "training_data": _training_data(version, contents),
         "analyses": _analyses(read),
         "costs": _costs(read),
-        "caveats": [*read.report.get("warnings", []), *model_card_text.standing_caveats(read.report, contents)],
+        "caveats": [*read.evaluation.get("warnings", []), *model_card_text.general_caveats(read.evaluation, contents)],
         "history": _history(version),
-        "lineage": version_lineage.of(version),
+        "lineage": version_lineage.build_version_lineage(version),
     }
 
 
-def _details(version: ModelVersion, read: Reading) -> Facts:
+def _details(version: ModelVersion, report: VersionReport) -> CardSection:
     run = version.run
     return {
-        "in_a_sentence": read.verdict or read.sentence,
+        "in_a_sentence": report.summary or report.counts_text,
         "made_at": version.created_at,
         "trigger": run.get_trigger_display(),
         "asked_by": run.requested_by.get_username() if run.requested_by else None,
-        "made_of": [{"title": title, "words": words} for title, words in read.made_of],
+        "made_of": [{"title": title, "words": words} for title, words in report.components],
     }
 
 
-def _factors(report: Mapping[str, Any], contents: Contents | None) -> Facts:
+def _factors(report: Mapping[str, Any], contents: SnapshotContents | None) -> CardSection:
     measured: Mapping[str, Any] = report.get("defect_types", {})
     learned = contents.defect_types if contents else {}
     names = sorted({*measured, *(name for name in learned if name)})
@@ -75,26 +75,26 @@ def _factors(report: Mapping[str, Any], contents: Contents | None) -> Facts:
         "regions": [{"region": name or None, "images": count} for name, count in contents.regions.items()]
         if contents
         else [],
-        "not_told_apart": model_card_text.not_told_apart(),
+        "not_told_apart": model_card_text.unmeasured_factors(),
     }
 
 
-def _metrics(read: Reading) -> Facts:
-    protocol = read.report.get("protocol", {})
+def _metrics(report: VersionReport) -> CardSection:
+    protocol = report.evaluation.get("protocol", {})
     return {
         "protocol": protocol.get("words", ""),
         "parts": protocol.get("parts", ""),
         "confidence": CONFIDENCE,
         "figures": [
-            {"name": name, "title": str(title), "words": str(words), **read.metrics[name]}
-            for name, title, words in FIGURES
-            if name in read.metrics
+            {"name": name, "title": str(title), "words": str(words), **report.metrics[name]}
+            for name, title, words in METRICS
+            if name in report.metrics
         ],
     }
 
 
-def _evaluation_data(read: Reading) -> Facts | None:
-    counts, protocol = read.report.get("counts"), read.report.get("protocol", {})
+def _evaluation_data(report: VersionReport) -> CardSection | None:
+    counts, protocol = report.evaluation.get("counts"), report.evaluation.get("protocol", {})
     if not counts:
         return None
     return {
@@ -104,45 +104,47 @@ def _evaluation_data(read: Reading) -> Facts | None:
         "defective": counts.get("defect"),
         "kind": protocol.get("kind"),
         "folds": protocol.get("folds") or None,
-        "learned_from_since": read.learned_since,
+        "learned_from_since": report.trained_on_evaluation_parts,
     }
 
 
-def _training_data(version: ModelVersion, contents: Contents | None) -> Facts | None:
-    facts = version_lineage.snapshot_facts(version.run.snapshot)
+def _training_data(version: ModelVersion, contents: SnapshotContents | None) -> CardSection | None:
+    facts = version_lineage.snapshot_lineage(version.run.snapshot)
     if facts is None or contents is None:
         return None
     splits = [
         {
             "name": share.name,
-            "words": share.words,
+            "words": share.purpose,
             "images": share.images,
             "good": share.good,
             "defective": share.defective,
-            "learned_from": is_learned_from(share.name),
+            "learned_from": is_training_split(share.name),
         }
         for share in contents.splits
     ]
     return {**facts, "parts": contents.parts, "splits": splits}
 
 
-def _analyses(read: Reading) -> Facts:
-    suspects = read.report.get("suspects")
+def _analyses(report: VersionReport) -> CardSection:
+    suspects = report.evaluation.get("suspects")
     return {
-        "confusion": read.report.get("confusion"),
-        "novelty": [{"name": name, "auroc": auroc, "decides": decides} for name, auroc, decides in read.detectors],
-        "chance_calibration_error": read.report.get("chance_calibration_error"),
-        "more_labels": read.more_labels,
+        "confusion": report.evaluation.get("confusion"),
+        "novelty": [
+            {"name": name, "auroc": auroc, "decides": decides} for name, auroc, decides in report.detector_aurocs
+        ],
+        "chance_calibration_error": report.evaluation.get("chance_calibration_error"),
+        "more_labels": report.more_labels_text,
         "labels_in_doubt": None if suspects is None else len(suspects),
         "figures": [
-            {"file": drawn.name, "words": drawn.words, "width": drawn.width, "height": drawn.height}
-            for drawn in (read.drawn[name] for name in DRAWN if name in read.drawn)
+            {"file": drawn.name, "words": drawn.caption, "width": drawn.width, "height": drawn.height}
+            for drawn in (report.plots_by_name[name] for name in CARD_PLOTS if name in report.plots_by_name)
         ],
     }
 
 
-def _costs(read: Reading) -> Facts:
-    report = read.report
+def _costs(version_report: VersionReport) -> CardSection:
+    report = version_report.evaluation
     costs, band, matrix = (report.get(name) or {} for name in ("costs", "review_band", "cost_matrix"))
     promise = report.get("promise")
     return {
@@ -154,14 +156,14 @@ def _costs(read: Reading) -> Facts:
         "fails_from": band.get("high"),
         "bound_by": band.get("binds"),
         "promise": promise,
-        "promise_words": report_text.promised(promise) if promise and promise["rate"] < 1 else "",
-        "per_1000": read.metrics.get("cost_per_1000"),
+        "promise_words": report_text.guarantee_text(promise) if promise and promise["rate"] < 1 else "",
+        "per_1000": version_report.metrics.get("cost_per_1000"),
         "per_1000_if_all_pass": matrix.get("per_1000_if_all_pass"),
         "per_1000_if_all_fail": matrix.get("per_1000_if_all_fail"),
     }
 
 
-def _history(version: ModelVersion) -> list[Facts]:
+def _history(version: ModelVersion) -> list[CardSection]:
     """When it became champion and when another one took its place, the first one first."""
     told = Promotion.objects.filter(Q(version=version) | Q(previous=version))
     return [

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from mltasks.snapshots.snapshot_contents import Contents
+from mltasks.snapshots.snapshot_contents import SnapshotContents
 
 
 def intended_use(product: str) -> dict[str, list[str]]:
@@ -29,14 +29,14 @@ def intended_use(product: str) -> dict[str, list[str]]:
     }
 
 
-def not_told_apart() -> list[str]:
+def unmeasured_factors() -> list[str]:
     """What may matter and that no figure is broken down by."""
     return [
         _("Stations, cameras and shifts: a snapshot keeps an image's region, not its station. Figures are of all."),
     ]
 
 
-def standing_caveats(report: Mapping[str, Any], contents: Contents | None) -> list[str]:
+def general_caveats(report: Mapping[str, Any], contents: SnapshotContents | None) -> list[str]:
     """What holds for every version of this kind, whatever its report warns of."""
     found = [
         _("Labels are what people said. Where they err alike, the version and its figures err with them."),

@@ -8,13 +8,13 @@ from typing import Any
 
 from mltasks.models import ModelVersion
 from mltasks.storage import version_store
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.serving import bundle
 
 logger = logging.getLogger(__name__)
 
 # What a browser may fetch of a version: its figures and its worst mistakes, never the weights.
-SHOWN_FOLDERS = ("plots/", "worst/")
+PUBLIC_FOLDERS = ("plots/", "worst/")
 
 
 def find_version(product: str, number: int) -> ModelVersion:
@@ -31,19 +31,19 @@ def report_json(version: ModelVersion) -> dict[str, Any]:
         "created_at": version.created_at.isoformat(),
         "snapshot": None if snapshot is None else {"number": snapshot.number, "sha256": snapshot.sha256},
         **version.report.evaluation,
-        "files": shown_files(version),
+        "files": public_files(version),
     }
 
 
-def shown_files(version: ModelVersion) -> list[str]:
+def public_files(version: ModelVersion) -> list[str]:
     """Names of the version's figures and pictures, as its manifest lists them; none when its directory is gone, or
     can't be fetched now: the numbers are in the report's row."""
     try:
-        folder = version_store.at_hand(version)
+        folder = version_store.ensure_local(version)
         manifest: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    except (bundle.BundleCorrupt, StoreAway) as error:
+    except (bundle.BundleCorrupt, StoreUnreachable) as error:
         logger.warning("No figures of %s: %s", version, error)
         return []
-    return sorted(name for name in manifest if name.startswith(SHOWN_FOLDERS))
+    return sorted(name for name in manifest if name.startswith(PUBLIC_FOLDERS))

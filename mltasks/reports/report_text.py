@@ -9,29 +9,29 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 # A rise below this, in points of average precision, is no reason to label more.
-HARDLY = 1.0
+MIN_GAIN_POINTS = 1.0
 
 
-def verdict(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> str:
+def summary(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> str:
     """The sentence with its 95 % intervals; empty where no defective part was measured. The promised escape rate ends
     it, where one was asked for: older reports have none."""
     recall, alarms = metrics.get("recall"), metrics.get("false_alarm_rate")
     if not recall or recall["value"] is None:
         return ""
-    defects = _interval(recall, _("{share} of defective parts"))
+    defects = _interval_text(recall, _("{share} of defective parts"))
     found = _("Finds {defects}").format(defects=defects)
     if alarms and alarms["value"] is not None:
-        good = _interval(alarms, _("{share} of good ones"))
+        good = _interval_text(alarms, _("{share} of good ones"))
         found = _("Finds {defects} and fails {good}").format(defects=defects, good=good)
-    return f"{found}; {promised(promise)}." if promise and promise["rate"] < 1 else f"{found}."
+    return f"{found}; {guarantee_text(promise)}." if promise and promise["rate"] < 1 else f"{found}."
 
 
-def promised(promise: Mapping[str, Any]) -> str:
+def guarantee_text(promise: Mapping[str, Any]) -> str:
     """Say whether the promised escape rate holds, and if not, what it lacks."""
-    rate, bound = share(promise["rate"]), share(promise["bound"])
+    rate, bound = format_share(promise["rate"]), format_share(promise["bound"])
     if promise["holds"]:
         said = _("at most {bound} of defects escape, said with {confidence} confidence")
-        return said.format(bound=bound, confidence=share(promise["confidence"]))
+        return said.format(bound=bound, confidence=format_share(promise["confidence"]))
     missing = promise["more_defective_labels_needed"]
     if not missing:
         return _("up to {bound} of defects may escape, more than the {rate} promised").format(bound=bound, rate=rate)
@@ -42,32 +42,32 @@ def promised(promise: Mapping[str, Any]) -> str:
     ).format(rate=rate, missing=missing)
 
 
-def more_labels(points: Sequence[Mapping[str, Any]]) -> str:
+def more_labels_text(points: Sequence[Mapping[str, Any]]) -> str:
     """Whether labels still help, from a learning curve's last two points; empty where there is no curve."""
     if len(points) < 2 or (gain := points[-1]["gain"]) is None or gain["value"] is None:
         return ""
     value, low, high = (100 * gain[name] for name in ("value", "low", "high"))
-    found = _change(points[-2]["labels"], points[-1]["labels"], value, low, high)
-    if high < HARDLY:
+    found = _gain_text(points[-2]["labels"], points[-1]["labels"], value, low, high)
+    if high < MIN_GAIN_POINTS:
         return _("{change}: more labels of the same kinds will hardly help.").format(change=found)
     if low > 0:
         return _("{change}: more labels should help again.").format(change=found)
     return _("{change}: the parts are too few to tell if they helped.").format(change=found)
 
 
-def _change(before: int, after: int, value: float, low: float, high: float) -> str:
+def _gain_text(before: int, after: int, value: float, low: float, high: float) -> str:
     rose = _("From {before} to {after} labels average precision rose by {points} points ({least} to {most})")
     fell = _("From {before} to {after} labels average precision fell by {points} points ({least} to {most})")
     said, least, most = (rose, low, high) if value >= 0 else (fell, -high, -low)
-    ends = {"least": _signed(least), "most": _signed(most)}
+    ends = {"least": _format_signed(least), "most": _format_signed(most)}
     return said.format(before=before, after=after, points=f"{abs(value):.1f}", **ends)
 
 
-def _signed(value: float) -> str:
+def _format_signed(value: float) -> str:
     return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-def share(value: float) -> str:
+def format_share(value: float) -> str:
     """Whole percents from 10 % on, one decimal below."""
     digits = 0 if value >= 0.0995 else 1
     return f"{100 * value:.{digits}f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
@@ -78,9 +78,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
-def _interval(estimate: Mapping[str, Any], of: str) -> str:
+def _interval_text(estimate: Mapping[str, Any], template: str) -> str:
     low, high = estimate.get("low"), estimate.get("high")
-    value = of.format(share=share(estimate["value"]))
+    value = template.format(share=format_share(estimate["value"]))
     if low is None or high is None:
         return value
     ends = {"low": f"{100 * low:.0f}", "high": f"{100 * high:.0f}\N{NO-BREAK SPACE}%"}

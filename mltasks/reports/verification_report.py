@@ -8,10 +8,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import ModelVersion, Verification, VerifyingRun
-from mltasks.training.verification_runs import why_not_again
+from mltasks.training.verification_runs import retrain_blocker
 
-Titled = tuple[str, bool, str]
-TITLES: dict[str, str | Promise] = {
+TitledFinding = tuple[str, bool, str]
+FINDING_TITLES: dict[str, str | Promise] = {
     "files": _("Files"),
     "snapshot": _("Snapshot"),
     "images": _("Images"),
@@ -23,15 +23,16 @@ TITLES: dict[str, str | Promise] = {
 
 
 @dataclass(frozen=True, slots=True)
-class VerificationReading:
+class VerificationReport:
     """``run`` is the newest that a worker was asked for, ``last`` the newest verification, whoever made it, and
-    ``again`` the newest for which the version was learned again. ``only_hashes`` says why it can't be; empty where it
+    ``last_retraining`` the newest for which the version was learned again. ``retrain_blocker`` says why it can't be;
+    empty where it
     can."""
 
     run: VerifyingRun | None
     last: Verification | None
-    again: Verification | None
-    only_hashes: str
+    last_retraining: Verification | None
+    retrain_blocker: str
 
     @property
     def running(self) -> bool:
@@ -46,23 +47,23 @@ class VerificationReading:
         return self.last is None or self.last.created_at < self.run.created_at
 
     @property
-    def findings(self) -> list[Titled]:
+    def findings(self) -> list[TitledFinding]:
         """Those of the last verification."""
-        return titled(self.last) if self.last else []
+        return titled_findings(self.last) if self.last else []
 
 
-def titled(verification: Verification) -> list[Titled]:
+def titled_findings(verification: Verification) -> list[TitledFinding]:
     """Its findings, each as a title, whether it holds, and what there is to say of it."""
     found = verification.findings
-    return [(str(TITLES.get(one["what"], one["what"])), one["holds"], one["words"]) for one in found]
+    return [(str(FINDING_TITLES.get(one["what"], one["what"])), one["holds"], one["words"]) for one in found]
 
 
-def read(version: ModelVersion) -> VerificationReading:
+def load_report(version: ModelVersion) -> VerificationReport:
     """Look at the newest rows, in three queries."""
     verifications = Verification.objects.filter(version=version).select_related("by").order_by("-created_at", "-id")
-    return VerificationReading(
+    return VerificationReport(
         run=VerifyingRun.objects.filter(version=version).select_related("requested_by").defer("epochs").first(),
         last=verifications.first(),
-        again=verifications.filter(learned_again=True).first(),
-        only_hashes=why_not_again(version),
+        last_retraining=verifications.filter(learned_again=True).first(),
+        retrain_blocker=retrain_blocker(version),
     )

@@ -8,10 +8,10 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
-from mltasks.reports.report_text import share
+from mltasks.reports.report_text import format_share
 from mltasks.vision.serving.calibrator import Calibrator
 
-DETECTORS: dict[str, Promise] = {
+DETECTOR_NAMES: dict[str, Promise] = {
     "together": gettext_lazy("Detectors together"),
     "memory": gettext_lazy("Patch memory"),
     "places": gettext_lazy("Strange places"),
@@ -24,25 +24,25 @@ DETECTORS: dict[str, Promise] = {
 }
 
 
-def of(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Title and words of each ingredient that is known."""
     found = {
-        gettext("Input"): _input(meta.get("input", {}), meta.get("export_agreement", {})),
-        gettext("Numbers"): _numbers(meta.get("precision", {})),
-        gettext("Heads"): _heads(meta.get("fusion", {}).get("weights", {})),
-        gettext("Calibration"): _calibration(meta.get("calibration", {})),
-        gettext("Novelty"): detector_words(meta.get("novelty", {}).get("detector", "")),
-        gettext("Code"): _code(meta.get("code", {})),
+        gettext("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
+        gettext("Numbers"): _precision_text(meta.get("precision", {})),
+        gettext("Heads"): _fusion_text(meta.get("fusion", {}).get("weights", {})),
+        gettext("Calibration"): _calibration_text(meta.get("calibration", {})),
+        gettext("Novelty"): detector_name(meta.get("novelty", {}).get("detector", "")),
+        gettext("Code"): _code_text(meta.get("code", {})),
     }
     return [(title, words) for title, words in found.items() if words]
 
 
-def detector_words(name: str) -> str:
+def detector_name(name: str) -> str:
     """A novelty detector's name as people read it."""
-    return str(DETECTORS.get(name, name.capitalize()))
+    return str(DETECTOR_NAMES.get(name, name.capitalize()))
 
 
-def _input(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
+def _input_text(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     if not size:
         return ""
     kept = gettext("{width} × {height} pixels, the part's shape kept")
@@ -54,7 +54,7 @@ def _input(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     return words + gettext("; an image takes {time} ms on the machine that trained it").format(time=f"{took:.0f}")
 
 
-def _code(code: Mapping[str, str]) -> str:
+def _code_text(code: Mapping[str, str]) -> str:
     """The commit where one is known, and the source itself by its hash."""
     if not code:
         return ""
@@ -66,7 +66,7 @@ def _code(code: Mapping[str, str]) -> str:
     )
 
 
-def _numbers(precision: Mapping[str, Any]) -> str:
+def _precision_text(precision: Mapping[str, Any]) -> str:
     """What it serves in, against 32 bits on the same held-out parts."""
     if not precision:
         return ""
@@ -78,7 +78,7 @@ def _numbers(precision: Mapping[str, Any]) -> str:
     )
     return words.format(
         parts=gettext(" and ").join(precision["parts"]),
-        time=share(precision["milliseconds"] / precision["milliseconds_wide"]),
+        time=format_share(precision["milliseconds"] / precision["milliseconds_wide"]),
         images=precision["images"],
         narrow=f"{precision['average_precision']:.3f}",
         wide=f"{precision['average_precision_wide']:.3f}",
@@ -86,28 +86,28 @@ def _numbers(precision: Mapping[str, Any]) -> str:
     )
 
 
-def _heads(weights: Mapping[str, float]) -> str:
+def _fusion_text(weights: Mapping[str, float]) -> str:
     """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
     if len(weights) == 1:
         return gettext("{head}, alone").format(head=next(iter(weights)).capitalize())
-    heard = [f"{_voice(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
-    silent = [_voice(name) for name, weight in weights.items() if weight <= 0]
+    heard = [f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
+    silent = [_head_name(name) for name, weight in weights.items() if weight <= 0]
     if not heard:
         return ""
     words = gettext("Weighted sum of scores: {heads}").format(heads=" + ".join(heard))
     return words + gettext(". Not heard: {heads}").format(heads=", ".join(silent)) if silent else words
 
 
-def _voice(name: str) -> str:
+def _head_name(name: str) -> str:
     if not name.startswith("second_"):
         return name
     return gettext("companion's {head}").format(head=name.removeprefix("second_"))
 
 
-def _calibration(values: Mapping[str, Any]) -> str:
+def _calibration_text(values: Mapping[str, Any]) -> str:
     if not {"slope", "intercept"} <= set(values):
         return ""
     try:
-        return Calibrator.from_json(values).in_words()
+        return Calibrator.from_json(values).describe()
     except ValueError:
         return gettext("By {method}").format(method=values["method"])

@@ -8,19 +8,19 @@ from itertools import combinations
 from pathlib import Path
 
 from mltasks.models import ModelVersion, SnapshotItem
-from mltasks.reports.held_out_predictions import Said, said_by
+from mltasks.reports.held_out_predictions import HeldOutPrediction, load_held_out
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.data.splits import part_keys
 from mltasks.vision.stats.intervals import Estimate, proportion
-from mltasks.vision.stats.paired_tests import Paired, holm, mcnemar
+from mltasks.vision.stats.paired_tests import PairedTest, holm, mcnemar
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
 # A difference that chance would show less often than this is none of chance's.
-SURE = 0.05
+SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
-class Judged:
+class ComparedImage:
     """One image and the words on it by version number. ``target`` and ``defect_type`` are what it was labeled for the
     newest of the versions."""
 
@@ -28,7 +28,7 @@ class Judged:
     name: str
     target: int
     defect_type: str
-    said: Mapping[int, Said]
+    predictions: Mapping[int, HeldOutPrediction]
 
     @property
     def true_label(self) -> str:
@@ -36,30 +36,32 @@ class Judged:
         return "FAIL" if self.target == DEFECT else "PASS"
 
     @property
-    def differ(self) -> bool:
+    def versions_disagree(self) -> bool:
         """Whether one version fails it and another passes it."""
-        return len({said.fails for said in self.said.values()}) > 1
+        return len({said.fails for said in self.predictions.values()}) > 1
 
     @property
     def was_relabeled(self) -> bool:
         """Whether versions learned different labels of it."""
-        return len({said.target for said in self.said.values()}) > 1
+        return len({said.target for said in self.predictions.values()}) > 1
 
     @property
-    def gravity(self) -> tuple[int, float, str]:
+    def severity(self) -> tuple[int, float, str]:
         """Defects that a version passes first, then by how sure the one that is wrong was."""
-        wrong = [abs(self.target - one.probability) for one in self.said.values() if not one.is_right(self.target)]
+        wrong = [
+            abs(self.target - one.probability) for one in self.predictions.values() if not one.is_correct(self.target)
+        ]
         return -self.target, -max(wrong, default=0.0), self.sha256
 
 
 @dataclass(frozen=True)
-class Pair:
+class VersionPair:
     """Two versions on the parts that both judged. ``defects`` of the parts that only one got right are defective;
     ``p_value`` allows for the number of pairs that were looked at (Holm)."""
 
     first: ModelVersion
     second: ModelVersion
-    parts: Paired
+    parts: PairedTest
     first_only_defects: int
     second_only_defects: int
     p_value: float
@@ -67,13 +69,13 @@ class Pair:
     @property
     def better(self) -> ModelVersion | None:
         """The one that is better by more than chance explains."""
-        if self.p_value >= SURE:
+        if self.p_value >= SIGNIFICANCE:
             return None
         return self.first if self.parts.first_only > self.parts.second_only else self.second
 
 
 @dataclass(frozen=True)
-class OnShared:
+class SharedImageRates:
     """One version's rates on the images that all of them judged."""
 
     version: ModelVersion
@@ -83,65 +85,73 @@ class OnShared:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """What versions say of the same images. ``unread`` are those whose predictions can't be read now; ``alone`` counts
-    images that only one of the others judged, ``common`` those that all did. ``differ`` has the worst first."""
+    """What versions say of the same images. ``unreadable_versions`` are those whose predictions can't be read now;
+    ``single_version_count`` counts
+    images that only one of the others judged, ``common_count`` those that all did. ``versions_disagree`` has the
+    worst first."""
 
-    unread: list[ModelVersion]
-    shared: int
-    alone: int
-    relabeled: int
-    differ: list[Judged]
-    pairs: list[Pair]
-    common: int
-    on_common: list[OnShared]
+    unreadable_versions: list[ModelVersion]
+    shared_count: int
+    single_version_count: int
+    relabeled_count: int
+    differing_images: list[ComparedImage]
+    pairs: list[VersionPair]
+    common_count: int
+    common_rates: list[SharedImageRates]
 
     @property
-    def agree(self) -> int:
+    def agreeing_count(self) -> int:
         """Images on which all that judged them say the same."""
-        return self.shared - len(self.differ)
+        return self.shared_count - len(self.differing_images)
 
 
-def every_group(group: str) -> bool:
+def always_one_part(group: str) -> bool:
     """Return True: the group's images show one part."""
     return True
 
 
-def disagreement(versions: Sequence[ModelVersion], is_part: Callable[[str], bool] = every_group) -> Disagreement:
+def find_disagreement(
+    versions: Sequence[ModelVersion], is_part: Callable[[str], bool] = always_one_part
+) -> Disagreement:
     """Hold the versions' words on the same images against each other, as each version's directory has them.
 
     ``is_part`` tells from a group's name if its images show one part: an old snapshot may have grouped by a part id
     that names no part.
     """
-    words = {version: said_by(version) for version in versions}
+    words = {version: load_held_out(version) for version in versions}
     known = {version: said for version, said in words.items() if said is not None}
-    images = _images(known)
-    several = [image for image in images if len(image.said) > 1]
-    common = [image for image in images if len(image.said) == len(known) > 1]
-    part_of = _parts(list(known), several, is_part)
+    images = _compared_images(known)
+    several = [image for image in images if len(image.predictions) > 1]
+    common = [image for image in images if len(image.predictions) == len(known) > 1]
+    part_of = _part_by_image(list(known), several, is_part)
     return Disagreement(
-        unread=[version for version, said in words.items() if said is None],
-        shared=len(several),
-        alone=len(images) - len(several),
-        relabeled=sum(image.was_relabeled for image in several),
-        differ=sorted((image for image in several if image.differ), key=lambda image: image.gravity),
-        pairs=_pairs(list(known), several, part_of),
-        common=len(common),
-        on_common=[_on_shared(version, common, part_of) for version in known] if common else [],
+        unreadable_versions=[version for version, said in words.items() if said is None],
+        shared_count=len(several),
+        single_version_count=len(images) - len(several),
+        relabeled_count=sum(image.was_relabeled for image in several),
+        differing_images=sorted(
+            (image for image in several if image.versions_disagree), key=lambda image: image.severity
+        ),
+        pairs=_compare_pairs(list(known), several, part_of),
+        common_count=len(common),
+        common_rates=[_shared_image_rates(version, common, part_of) for version in known] if common else [],
     )
 
 
-def _images(words: Mapping[ModelVersion, Mapping[str, Said]]) -> list[Judged]:
-    said: dict[str, dict[int, Said]] = {}
-    newest: dict[str, Said] = {}
-    for version in sorted(words, key=lambda one: one.number):
-        for sha256, word in words[version].items():
+def _compared_images(predictions: Mapping[ModelVersion, Mapping[str, HeldOutPrediction]]) -> list[ComparedImage]:
+    said: dict[str, dict[int, HeldOutPrediction]] = {}
+    newest: dict[str, HeldOutPrediction] = {}
+    for version in sorted(predictions, key=lambda one: one.number):
+        for sha256, word in predictions[version].items():
             said.setdefault(sha256, {})[version.number] = word
             newest[sha256] = word
-    return [Judged(sha256, word.name, word.target, word.defect_type, said[sha256]) for sha256, word in newest.items()]
+    return [
+        ComparedImage(sha256, word.name, word.target, word.defect_type, said[sha256]) for sha256, word in newest.items()
+    ]
 
 
-def _parts(
-    versions: Sequence[ModelVersion], images: Sequence[Judged], is_part: Callable[[str], bool]
+def _part_by_image(
+    versions: Sequence[ModelVersion], images: Sequence[ComparedImage], is_part: Callable[[str], bool]
 ) -> dict[str, str]:
     """The part that each image shows: what any of the snapshots has as one part is one."""
     snapshots = {version.run.snapshot_id for version in versions if version.run.snapshot_id}
@@ -152,37 +162,44 @@ def _parts(
     return part_of | dict(zip((one.sha256 for one in samples), part_keys(samples), strict=True))
 
 
-def _pairs(versions: Sequence[ModelVersion], images: Sequence[Judged], part_of: Mapping[str, str]) -> list[Pair]:
-    held = [(one, other, *_held(one, other, images, part_of)) for one, other in combinations(versions, 2)]
+def _compare_pairs(
+    versions: Sequence[ModelVersion], images: Sequence[ComparedImage], part_of: Mapping[str, str]
+) -> list[VersionPair]:
+    held = [(one, other, *_paired_parts(one, other, images, part_of)) for one, other in combinations(versions, 2)]
     held = [row for row in held if row[2].n]
     p_values = holm([paired.p_value for _, _, paired, _ in held])
     return [
-        Pair(one, other, paired, defects.first_only, defects.second_only, p_value)
+        VersionPair(one, other, paired, defects.first_only, defects.second_only, p_value)
         for (one, other, paired, defects), p_value in zip(held, p_values, strict=True)
     ]
 
 
-def _held(
-    one: ModelVersion, other: ModelVersion, images: Sequence[Judged], part_of: Mapping[str, str]
-) -> tuple[Paired, Paired]:
+def _paired_parts(
+    version_a: ModelVersion, version_b: ModelVersion, images: Sequence[ComparedImage], part_of: Mapping[str, str]
+) -> tuple[PairedTest, PairedTest]:
     """All parts that both judged, and the defective ones of them: those with a defective image."""
-    both = [image for image in images if one.number in image.said and other.number in image.said]
+    both = [
+        image for image in images if version_a.number in image.predictions and version_b.number in image.predictions
+    ]
     defective = {part_of[image.sha256] for image in both if image.target == DEFECT}
 
-    def paired(chosen: Sequence[Judged]) -> Paired:
+    def paired(chosen: Sequence[ComparedImage]) -> PairedTest:
         first, second = (
-            [image.said[version.number].is_right(image.target) for image in chosen] for version in (one, other)
+            [image.predictions[version.number].is_correct(image.target) for image in chosen]
+            for version in (version_a, version_b)
         )
         return mcnemar(first, second, [part_of[image.sha256] for image in chosen])
 
     return paired(both), paired([image for image in both if part_of[image.sha256] in defective])
 
 
-def _on_shared(version: ModelVersion, images: Sequence[Judged], part_of: Mapping[str, str]) -> OnShared:
+def _shared_image_rates(
+    version: ModelVersion, images: Sequence[ComparedImage], part_of: Mapping[str, str]
+) -> SharedImageRates:
     def failed(target: int) -> Estimate:
         chosen = [image for image in images if image.target == target]
         return proportion(
-            [image.said[version.number].fails for image in chosen], [part_of[image.sha256] for image in chosen]
+            [image.predictions[version.number].fails for image in chosen], [part_of[image.sha256] for image in chosen]
         )
 
-    return OnShared(version, failed(DEFECT), failed(GOOD))
+    return SharedImageRates(version, failed(DEFECT), failed(GOOD))

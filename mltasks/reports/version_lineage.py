@@ -10,10 +10,10 @@ from typing import Any
 
 from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun
 
-Facts = dict[str, Any]
+LineageData = dict[str, Any]
 
 
-def of(version: ModelVersion) -> Facts:
+def build_version_lineage(version: ModelVersion) -> LineageData:
     """The version's lineage. It reads the run with its person and the snapshot: select them."""
     meta, run = version.meta, version.run
     config = meta.get("config") or run.config
@@ -24,7 +24,7 @@ def of(version: ModelVersion) -> Facts:
             "sha256": version.sha256,
             "made_at": version.created_at,
         },
-        "snapshot": snapshot_facts(run.snapshot),
+        "snapshot": snapshot_lineage(run.snapshot),
         "run": _run(run, meta.get("training", {}).get("seconds")),
         "seed": config.get("seed"),
         "config": dict(sorted(config.items())),
@@ -37,7 +37,7 @@ def of(version: ModelVersion) -> Facts:
     }
 
 
-def snapshot_facts(snapshot: DatasetSnapshot | None) -> Facts | None:
+def snapshot_lineage(snapshot: DatasetSnapshot | None) -> LineageData | None:
     """A snapshot's number, hash, time and counts; None for none."""
     if snapshot is None:
         return None
@@ -51,7 +51,7 @@ def snapshot_facts(snapshot: DatasetSnapshot | None) -> Facts | None:
     }
 
 
-def _run(run: TrainingRun, seconds: float | None) -> Facts:
+def _run(run: TrainingRun, seconds: float | None) -> LineageData:
     return {
         "id": run.pk,
         "attempt": run.attempt,
@@ -64,7 +64,7 @@ def _run(run: TrainingRun, seconds: float | None) -> Facts:
     }
 
 
-def _backbone(meta: Facts, config: Facts) -> Facts:
+def _backbone(meta: LineageData, config: LineageData) -> LineageData:
     """The networks that were there before, and where their weights came from."""
     weights = meta.get("backbone", {})
     return {
@@ -76,5 +76,5 @@ def _backbone(meta: Facts, config: Facts) -> Facts:
     }
 
 
-def _code(code: Facts) -> Facts:
+def _code(code: LineageData) -> LineageData:
     return {"commit": code.get("commit") or None, "sha256": code.get("sha256") or None}

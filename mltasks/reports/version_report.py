@@ -15,7 +15,7 @@ from mltasks.reports import report_files, report_text, version_components
 from mltasks.reports.rate_names import ESCAPE_RATE
 
 # What a report shows of itself: (name, title, what it says).
-FIGURES = (
+METRICS = (
     ("recall", _("Recall"), _("Of the defective parts, those it fails.")),
     ("precision", _("Precision"), _("Of the parts it fails, those that are defective.")),
     ("accuracy", _("Accuracy"), _("Of all parts, those it gets right.")),
@@ -30,8 +30,8 @@ FIGURES = (
     ("novelty_false_alarm_rate", _("Novelty false alarms"), _("Of the good parts, those it calls novel.")),
 )
 # What a page shows first; the others stand in their sections.
-KEY_FIGURES = ("recall", "false_alarm_rate", "routed_escape_rate", "review_rate", "precision", "accuracy")
-PLOT_WORDS = {
+KEY_METRICS = ("recall", "false_alarm_rate", "routed_escape_rate", "review_rate", "precision", "accuracy")
+PLOT_CAPTIONS = {
     "precision_recall": _("Precision and recall at every threshold, the operating point marked"),
     "cost": _("Cost of mistakes per 1000 parts wherever FAIL begins, with its interval and the verdicts' bands"),
     "novelty": _("Novelty scores of good and defective parts over the threshold, and each detector's AUROC"),
@@ -44,29 +44,29 @@ PLOT_WORDS = {
     "training": _("Loss by epoch"),
 }
 # Shares that differ by less are the same at the precision that pages show.
-SAME = 0.0005
-VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
+EQUALITY_TOLERANCE = 0.0005
+SVG_VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 # A head of so many bytes names an SVG's size.
-HEAD = 1000
+SVG_HEAD_BYTES = 1000
 
 
-class Drawn(NamedTuple):
+class PlotFile(NamedTuple):
     """A figure's file below the version, its caption, and its shape in tenths of a point: only the ratio matters."""
 
     name: str
-    words: str
+    caption: str
     width: int
     height: int
 
 
-class Reading:
+class VersionReport:
     """One version with the parts of its report that pages show."""
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
 
     @cached_property
-    def report(self) -> dict[str, Any]:
+    def evaluation(self) -> dict[str, Any]:
         """The evaluation; empty for a version without a report."""
         found = getattr(self.version, "report", None)
         return found.evaluation if found else {}
@@ -75,7 +75,7 @@ class Reading:
     def metrics(self) -> dict[str, Any]:
         """Each figure with its interval: from ``with_metrics()`` where the version came by it, else from its report."""
         found: dict[str, Any] | None = getattr(self.version, "metrics", None)
-        return self.report.get("metrics", {}) if found is None else found
+        return self.evaluation.get("metrics", {}) if found is None else found
 
     @property
     def promotion(self) -> Promotion | None:
@@ -83,7 +83,7 @@ class Reading:
         return next(iter(self.version.promotions.all()), None)
 
     @property
-    def labels(self) -> int | None:
+    def label_count(self) -> int | None:
         """How many labels it learned from, here or at the plant that it came from."""
         learned_from = self.version.run.snapshot
         if learned_from is not None:
@@ -92,71 +92,71 @@ class Reading:
         return came.labels if came else None
 
     @property
-    def labels_in_words(self) -> str:
+    def label_counts_text(self) -> str:
         """The same by what they say; empty where nothing tells."""
         found = self.version.run.snapshot or getattr(self.version, "imported", None)
-        if found is None or self.labels is None:
+        if found is None or self.label_count is None:
             return ""
         return gettext("{good} good, {defective} defective").format(good=found.good, defective=found.defective)
 
     @property
-    def verdict(self) -> str:
+    def summary(self) -> str:
         """What it finds, what it fails by mistake and what may escape, in one sentence with intervals; empty without a
         report."""
-        return report_text.verdict(self.metrics, self.report.get("promise"))
+        return report_text.summary(self.metrics, self.evaluation.get("promise"))
 
     @property
-    def key_figures(self) -> list[tuple[str, str, dict[str, Any]]]:
+    def key_metrics(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Title, meaning and estimate of the figures that a page shows first."""
-        known = {name: (title, words) for name, title, words in FIGURES}
-        return [(*map(str, known[name]), self.metrics[name]) for name in KEY_FIGURES if name in self.metrics]
+        known = {name: (title, words) for name, title, words in METRICS}
+        return [(*map(str, known[name]), self.metrics[name]) for name in KEY_METRICS if name in self.metrics]
 
     @property
-    def detectors(self) -> list[tuple[str, dict[str, Any], bool]]:
+    def detector_aurocs(self) -> list[tuple[str, dict[str, Any], bool]]:
         """Each novelty detector in words with its AUROC, and whether its word counts; none in older reports."""
-        found = self.report.get("novelty", {})
+        found = self.evaluation.get("novelty", {})
         return [
-            (version_components.detector_words(name), auroc, name == found.get("detector"))
+            (version_components.detector_name(name), auroc, name == found.get("detector"))
             for name, auroc in found.get("auroc", {}).items()
         ]
 
     @property
-    def more_labels(self) -> str:
+    def more_labels_text(self) -> str:
         """Whether more labels should help; empty where no learning curve was drawn."""
-        return report_text.more_labels(self.report.get("curves", {}).get("labels", []))
+        return report_text.more_labels_text(self.evaluation.get("curves", {}).get("labels", []))
 
     @property
-    def made_of(self) -> list[tuple[str, str]]:
+    def components(self) -> list[tuple[str, str]]:
         """Title and words of what the version consists of."""
-        return version_components.of(self.version.meta)
+        return version_components.components(self.version.meta)
 
     @property
-    def learned_since(self) -> bool:
+    def trained_on_evaluation_parts(self) -> bool:
         """Whether the version has learned from the parts it is measured by: its siblings had not."""
-        return bool(self.report.get("protocol", {}).get("kind") == "cross-validation")
+        return bool(self.evaluation.get("protocol", {}).get("kind") == "cross-validation")
 
     @property
-    def sentence(self) -> str:
+    def counts_text(self) -> str:
         """The verdict in one sentence, in counts; empty without a report."""
-        counts, wrong = self.report.get("counts"), self.report.get("confusion")
+        counts, wrong = self.evaluation.get("counts"), self.evaluation.get("confusion")
         if not counts or not wrong:
             return ""
         found = ngettext(
             "Of {number} defective part it failed {failed} and let {passed} pass",
             "Of {number} defective parts it failed {failed} and let {passed} pass",
             counts["defect"],
-        ).format(number=counts["defect"], failed=wrong["true_fail"], passed=_number(wrong["escape"]))
+        ).format(number=counts["defect"], failed=wrong["true_fail"], passed=_count_text(wrong["escape"]))
         alarms = ngettext(
             "of {number} good part it failed {failed} by mistake",
             "of {number} good parts it failed {failed} by mistake",
             counts["good"],
-        ).format(number=counts["good"], failed=_number(wrong["false_alarm"]))
+        ).format(number=counts["good"], failed=_count_text(wrong["false_alarm"]))
         return f"{found}; {alarms}."
 
     @property
     def cost(self) -> tuple[float, float, float] | None:
         """Cost of 1000 parts by this version, if all passed, if all failed."""
-        matrix, own = self.report.get("cost_matrix"), self.metrics.get("cost_per_1000", {}).get("value")
+        matrix, own = self.evaluation.get("cost_matrix"), self.metrics.get("cost_per_1000", {}).get("value")
         if not matrix or own is None:
             return None
         return own, matrix["per_1000_if_all_pass"], matrix["per_1000_if_all_fail"]
@@ -165,22 +165,25 @@ class Reading:
     def plots(self) -> list[tuple[str, str]]:
         """File name below the version and caption of each figure."""
         # The worst mistakes have pictures of their own further down.
-        found = (name for name in report_files.shown_files(self.version) if name.startswith("plots/"))
+        found = (name for name in report_files.public_files(self.version) if name.startswith("plots/"))
         names = [name for name in found if "worst" not in name]
-        return [(name, str(PLOT_WORDS.get(_stem(name), _stem(name).replace("_", " ").capitalize()))) for name in names]
+        return [
+            (name, str(PLOT_CAPTIONS.get(_plot_name(name), _plot_name(name).replace("_", " ").capitalize())))
+            for name in names
+        ]
 
     @cached_property
-    def drawn(self) -> dict[str, Drawn]:
+    def plots_by_name(self) -> dict[str, PlotFile]:
         """Each figure by the stem of its name, with the room that it takes."""
-        return {_stem(name): Drawn(name, words, *self._size(name)) for name, words in self.plots}
+        return {_plot_name(name): PlotFile(name, words, *self._plot_size(name)) for name, words in self.plots}
 
     @cached_property
-    def mistakes(self) -> list[dict[str, Any]]:
+    def worst_errors(self) -> list[dict[str, Any]]:
         """The worst mistakes with the file names of their pictures: ``file`` as it is, ``map`` under the version's
         maps; empty where there is none."""
-        files = [name for name in report_files.shown_files(self.version) if name.startswith("worst/")]
+        files = [name for name in report_files.public_files(self.version) if name.startswith("worst/")]
         pictures = [name for name in files if "-map." not in name]
-        rows: list[dict[str, Any]] = self.report.get("worst_mistakes", [])
+        rows: list[dict[str, Any]] = self.evaluation.get("worst_mistakes", [])
         found = []
         for number, row in enumerate(rows):
             name = row.get("file") or (pictures[number] if number < len(pictures) else "")
@@ -188,17 +191,17 @@ class Reading:
             found.append({**row, "file": name, "map": mapped if mapped in files else ""})
         return found
 
-    def _size(self, name: str) -> tuple[int, int]:
+    def _plot_size(self, name: str) -> tuple[int, int]:
         """Width and height of a figure, for the room that a page keeps free for it."""
         try:
             with (self.version.path / name).open("rb") as file:
-                box = VIEW_BOX.search(file.read(HEAD))
+                box = SVG_VIEW_BOX.search(file.read(SVG_HEAD_BYTES))
         except FileNotFoundError:
             box = None
         return (round(10 * float(box[1])), round(10 * float(box[2]))) if box else (3888, 2520)
 
 
-def lessons(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def split_epochs(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """A run's epochs as its trainings, one after another: a new one begins where the epoch number falls back."""
     found: list[list[dict[str, Any]]] = []
     for epoch in epochs:
@@ -208,9 +211,9 @@ def lessons(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return found
 
 
-def _stem(name: str) -> str:
+def _plot_name(name: str) -> str:
     return name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace("-", "_")
 
 
-def _number(number: int) -> str:
+def _count_text(number: int) -> str:
     return gettext("none") if number == 0 else str(number)

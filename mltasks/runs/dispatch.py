@@ -9,24 +9,24 @@ from django.db import transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from mltasks.models import LeasedRun, TrainingRun
+from mltasks.models import Run, TrainingRun
 from mltasks.models.runs import runs_of
 
 logger = logging.getLogger(__name__)
 
 
-def enqueue_on_commit(run: LeasedRun) -> None:
+def enqueue_on_commit(run: Run) -> None:
     """Tell a worker of the run once the current transaction commits."""
-    transaction.on_commit(lambda: send(run.pk, type(run)))
+    transaction.on_commit(lambda: enqueue(run.pk, type(run)))
 
 
-def send(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:
+def enqueue(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
     """Publish the hint and note when. Returns False when the broker is away, which is no error."""
     try:
         # By name: the task's own module stands above this one.
-        current_app.send_task(kind.TASK, args=[run_id], retry=False)
+        current_app.send_task(run_class.TASK, args=[run_id], retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away, run %s waits for the next sweep: %s", run_id, error)
         return False
-    runs_of(kind).filter(pk=run_id).update(hint_sent_at=Now())
+    runs_of(run_class).filter(pk=run_id).update(hint_sent_at=Now())
     return True

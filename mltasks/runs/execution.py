@@ -10,15 +10,15 @@ from typing import Any, Protocol, TypeVar
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-from mltasks.models import LeasedRun, RunState
+from mltasks.models import Run, RunState
 from mltasks.runs.lease import LeaseLost, RunLease
-from mltasks.runs.run_reporter import DONE_STAGE, RunReporter, beating
+from mltasks.runs.run_reporter import DONE_STAGE, RunReporter, keep_lease_alive
 from mltasks.snapshots.snapshots import SnapshotDamaged
-from mltasks.storage.store_errors import StoreAway, StoredFileDamaged
+from mltasks.storage.store_errors import StoredFileDamaged, StoreUnreachable
 from mltasks.vision.types import Progress, ProgressCallback, no_progress
 
 logger = logging.getLogger(__name__)
-RunT = TypeVar("RunT", bound=LeasedRun)
+RunT = TypeVar("RunT", bound=Run)
 Computed = TypeVar("Computed")
 Result = TypeVar("Result")
 
@@ -55,7 +55,7 @@ class Executor(Protocol[RunT, Computed, Result]):
         return
 
 
-_executors: dict[type[LeasedRun], Executor[Any, Any, Any]] = {}
+_executors: dict[type[Run], Executor[Any, Any, Any]] = {}
 
 
 def register(executor: Executor[Any, Any, Any]) -> None:
@@ -63,7 +63,7 @@ def register(executor: Executor[Any, Any, Any]) -> None:
     _executors[executor.run_class] = executor
 
 
-def executor_of(run_class: type[LeasedRun]) -> Executor[Any, Any, Any]:
+def executor_of(run_class: type[Run]) -> Executor[Any, Any, Any]:
     """Return what executes runs of a class. Raises KeyError when nothing is registered for it."""
     return _executors[run_class]
 
@@ -84,15 +84,15 @@ def execute(
     run.refresh_from_db()
     reporter = RunReporter(lease)
     try:
-        with beating(reporter):
-            computed = executor.compute(run, _both(reporter, progress))
+        with keep_lease_alive(reporter):
+            computed = executor.compute(run, _call_both(reporter, progress))
         with transaction.atomic():
             result = executor.record(run, computed, reporter.finish)
     except BaseException as error:
         # Also for Ctrl-C: the run must say that it was stopped.
         executor.discard(run)
         if not isinstance(error, LeaseLost):
-            _fail(lease, reporter, error)
+            _record_failure(lease, reporter, error)
         raise
     else:
         executor.clean_up(run)
@@ -101,7 +101,7 @@ def execute(
         run.refresh_from_db()
 
 
-def calm_threads() -> None:
+def use_passive_omp_waits() -> None:
     """Let torch's threads sleep while they wait for one another; call it before torch is imported, which reads it once.
 
     Spinning, as is their default, takes the cores from the web process and halves the training's own speed on a machine
@@ -110,29 +110,29 @@ def calm_threads() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What a person reads of an error: its message where we wrote it, else its type and message."""
     if isinstance(error, KeyboardInterrupt):
         return "Stopped by a person."
     if isinstance(error, MemoryError):
         return "The machine has not enough memory for this training. Lower batch_size, height or width."
-    if isinstance(error, ValueError | SnapshotDamaged | StoreAway | StoredFileDamaged) and str(error):
+    if isinstance(error, ValueError | SnapshotDamaged | StoreUnreachable | StoredFileDamaged) and str(error):
         return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
-def _fail(lease: RunLease, reporter: RunReporter, error: BaseException) -> None:
-    said = reporter.unwritten()
+def _record_failure(lease: RunLease, reporter: RunReporter, error: BaseException) -> None:
+    said = reporter.unwritten_fields()
     said["log"] += "".join(traceback.format_exception(error))
     try:
-        lease.finish(RunState.FAILED, error=in_words(error), stage=gettext_noop("Failed"), **said)
+        lease.finish(RunState.FAILED, error=describe_error(error), stage=gettext_noop("Failed"), **said)
     except LeaseLost:
         logger.warning("Run %s failed after it was taken away; its row belongs to somebody else.", lease.run_id)
 
 
-def _both(one: ProgressCallback, other: ProgressCallback) -> ProgressCallback:
+def _call_both(first: ProgressCallback, second: ProgressCallback) -> ProgressCallback:
     def report(step: Progress) -> None:
-        one(step)
-        other(step)
+        first(step)
+        second(step)
 
     return report

@@ -17,14 +17,14 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 from django.utils.translation import gettext_noop
 
-from mltasks.models import LeasedRun, LeasedRunQuerySet, RunState, TrainingRun
+from mltasks.models import Run, RunQuerySet, RunState, TrainingRun
 from mltasks.models.runs import runs_of
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
+LEASE_DURATION = timedelta(seconds=60)
 # Stage of a run whose process has not reported yet.
-STARTING = gettext_noop("Starting")
+STARTING_STAGE = gettext_noop("Starting")
 WAITING_STAGE = gettext_noop("Waiting for a worker")
 
 
@@ -42,25 +42,25 @@ class RunLease:
 
     run_id: int
     token: uuid.UUID
-    kind: type[LeasedRun] = TrainingRun
+    run_class: type[Run] = TrainingRun
 
     @classmethod
-    def take(cls, run_id: int, kind: type[LeasedRun] = TrainingRun) -> Self:
+    def take(cls, run_id: int, run_class: type[Run] = TrainingRun) -> Self:
         """Take a waiting run: it is RUNNING then, one attempt further. Raises RunNotAvailable."""
-        lease = cls(run_id, uuid.uuid4(), kind)
+        lease = cls(run_id, uuid.uuid4(), run_class)
         taken = (
-            runs_of(kind)
+            runs_of(run_class)
             .queued()
             .filter(pk=run_id)
             .update(
                 state=RunState.RUNNING,
                 attempt=F("attempt") + 1,
                 lease_token=lease.token,
-                lease_expires_at=Now() + LEASE,
+                lease_expires_at=Now() + LEASE_DURATION,
                 started_at=Now(),
                 finished_at=None,
                 progress=0.0,
-                stage=STARTING,
+                stage=STARTING_STAGE,
                 epochs=[],
                 error="",
             )
@@ -73,12 +73,12 @@ class RunLease:
         """Write fields, append to the log and renew the lease, in one fenced update. Raises LeaseLost."""
         if log:
             fields["log"] = Concat(F("log"), Value(log))
-        if not self.held().update(lease_expires_at=Now() + LEASE, **fields):
+        if not self.held_run().update(lease_expires_at=Now() + LEASE_DURATION, **fields):
             raise LeaseLost(f"Run {self.run_id} is no longer this worker's: its lease ran out or it was taken.")
 
-    def held(self) -> LeasedRunQuerySet[LeasedRun]:
+    def held_run(self) -> RunQuerySet[Run]:
         """The run while this lease holds it; none afterwards."""
-        return runs_of(self.kind).held_with(self.token).filter(pk=self.run_id)
+        return runs_of(self.run_class).with_lease_token(self.token).filter(pk=self.run_id)
 
     def renew(self) -> None:
         """Hold the run for another while. Raises LeaseLost."""
@@ -90,17 +90,17 @@ class RunLease:
 
 
 @contextmanager
-def heartbeat(holder: str, renew: Callable[[], bool], every: float, is_alive: Callable[[], bool]) -> Iterator[None]:
+def heartbeat(holder: str, renew: Callable[[], bool], interval: float, is_alive: Callable[[], bool]) -> Iterator[None]:
     """Renew a lease from a thread while the block runs.
 
-    The thread calls ``renew`` ``every`` so many seconds. It ends when ``renew`` returns False (the lease is lost) or
+    The thread calls ``renew`` ``interval`` so many seconds. It ends when ``renew`` returns False (the lease is lost) or
     ``is_alive`` returns False (the work hangs). ``holder`` names the work in the log.
     """
     stop = threading.Event()
 
     def beat() -> None:
         try:
-            while not stop.wait(every) and is_alive() and _renewed(holder, renew):
+            while not stop.wait(interval) and is_alive() and _try_renew(holder, renew):
                 pass
         finally:
             connection.close()
@@ -114,7 +114,7 @@ def heartbeat(holder: str, renew: Callable[[], bool], every: float, is_alive: Ca
         thread.join()
 
 
-def _renewed(holder: str, renew: Callable[[], bool]) -> bool:
+def _try_renew(holder: str, renew: Callable[[], bool]) -> bool:
     try:
         return renew()
     except (OperationalError, InterfaceError) as error:
@@ -124,36 +124,36 @@ def _renewed(holder: str, renew: Callable[[], bool]) -> bool:
         return True
 
 
-def let_go(run: LeasedRun, token: uuid.UUID, words: str) -> bool:
+def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
     """Record that the attempt that held ``token`` ended without finishing: tried again, or failed after the last.
 
     ``run`` is the row as it was read. Returns False when the run has moved on since, and writes nothing then.
     """
-    if run.last_attempt:
-        after = f"It was the last of {run.most_attempts} attempts." if run.most_attempts > 1 else "Begin it again."
+    if run.is_last_attempt:
+        after = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Begin it again."
         fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
         after = "It will be tried again."
         fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": gettext_noop("Waiting for another attempt")}
-    said = f"{words}, attempt {run.attempt} of {run.most_attempts}. {after}"
-    held = runs_of(type(run)).held_with(token).filter(pk=run.pk, attempt=run.attempt)
+    said = f"{reason}, attempt {run.attempt} of {run.max_attempts}. {after}"
+    held = runs_of(type(run)).with_lease_token(token).filter(pk=run.pk, attempt=run.attempt)
     log = Concat(F("log"), Value(log_line(said)))
     return bool(held.update(error=said, lease_token=None, lease_expires_at=None, log=log, **fields))
 
 
-def queue_again(run: LeasedRun) -> bool:
+def requeue(run: Run) -> bool:
     """Queue a failed run again, with all its attempts. Returns False when it did not fail."""
     again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": WAITING_STAGE}
     failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
     return bool(failed.update(state=RunState.QUEUED, **again))
 
 
-def requeue_or_refuse(run: LeasedRun, refusal: str) -> None:
+def requeue_or_refuse(run: Run, refusal: str) -> None:
     """Queue a failed run again, with all its attempts. Raises RunNotAvailable(refusal) when it did not fail."""
-    if not queue_again(run):
+    if not requeue(run):
         raise RunNotAvailable(refusal)
 
 
-def log_line(words: str) -> str:
+def log_line(text: str) -> str:
     """One line of a run's log, with the local time."""
-    return f"{time.strftime('%H:%M:%S')} {words}\n"
+    return f"{time.strftime('%H:%M:%S')} {text}\n"

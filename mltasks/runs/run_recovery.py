@@ -14,68 +14,67 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from mltasks.models import LeasedRun, ModelVersion, TrainingRun
+from mltasks.models import ModelVersion, Run, TrainingRun
 from mltasks.models.runs import runs_of
 from mltasks.runs import dispatch
-from mltasks.runs.lease import LEASE, let_go
+from mltasks.runs.lease import LEASE_DURATION, release_after_failure
 from mltasks.storage import backbone_cleanup, version_store
 
 logger = logging.getLogger(__name__)
 
 # A run's own hint is on its way for a moment after its commit; a busy worker may take long to come to a hint.
-HINT_GRACE = timedelta(seconds=10)
-HINT_LASTS = timedelta(minutes=2)
+ENQUEUE_GRACE = timedelta(seconds=10)
+ENQUEUE_TIMEOUT = timedelta(minutes=2)
 
-_ATTEMPT = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9a-f]{8})(\.[0-9a-f]+\.partial)?")
+_ATTEMPT_FOLDER = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9a-f]{8})(\.[0-9a-f]+\.partial)?")
 
 
-def kinds() -> list[type[LeasedRun]]:
+def run_classes() -> list[type[Run]]:
     """Every kind of run, of this floor and of those above."""
-    return [model for model in apps.get_models() if issubclass(model, LeasedRun)]
+    return [model for model in apps.get_models() if issubclass(model, Run)]
 
 
-def sweep() -> int:
+def recover_runs() -> int:
     """Do all of it once. Returns how many runs and directories were touched; any number may sweep at once."""
-    return free_abandoned() + send_lost_hints() + clear_up()
+    return release_abandoned() + resend_lost_messages() + remove_orphaned_files()
 
 
-def clear_up() -> int:
+def remove_orphaned_files() -> int:
     """Remove from this machine, and from the store, what no row owns. Returns how many directories and files."""
-    return remove_orphans() + backbone_cleanup.remove_orphans()
+    return remove_orphaned_versions() + backbone_cleanup.remove_orphaned_backbones()
 
 
-def free_abandoned() -> int:
+def release_abandoned() -> int:
     """Queue runs again whose lease ran out, or fail them after their last attempt. Returns how many."""
     freed = 0
-    for kind in kinds():
+    for kind in run_classes():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
             if run.lease_token is not None:
-                words = (
-                    f"The {run.work} stopped answering for {LEASE.seconds} seconds: its worker or its machine went away"
-                )
-                freed += let_go(run, run.lease_token, words)
+                silence = f"The {run.activity} stopped answering for {LEASE_DURATION.seconds} seconds"
+                words = f"{silence}: its worker or its machine went away"
+                freed += release_after_failure(run, run.lease_token, words)
     return freed
 
 
-def send_lost_hints() -> int:
+def resend_lost_messages() -> int:
     """Tell workers again of waiting runs that nobody took. Returns how many hints were sent."""
-    never = Q(hint_sent_at=None, created_at__lt=Now() - HINT_GRACE)
-    long_ago = Q(hint_sent_at__lt=Now() - HINT_LASTS)
+    never = Q(hint_sent_at=None, created_at__lt=Now() - ENQUEUE_GRACE)
+    long_ago = Q(hint_sent_at__lt=Now() - ENQUEUE_TIMEOUT)
     waiting = [
         (pk, kind)
-        for kind in kinds()
+        for kind in run_classes()
         for pk in runs_of(kind).queued().filter(never | long_ago).values_list("pk", flat=True)
     ]
-    return sum(dispatch.send(pk, kind) for pk, kind in waiting)
+    return sum(dispatch.enqueue(pk, kind) for pk, kind in waiting)
 
 
-def remove_orphans() -> int:
+def remove_orphaned_versions() -> int:
     """Remove what attempts that ended without a version left on disk. Returns how many directories.
 
     Only directories of runs that this database knows by their key are touched: another database's versions are not.
     """
     # In this order: a directory listed here whose run is no longer running has its version's row by now, or never will.
-    found = list(_attempts())
+    found = list(_attempt_folders())
     runs = {(run.pk, run.key.hex[:8]): run for run in TrainingRun.objects.filter(pk__in=[pk for _, pk, _, _ in found])}
     owned = set(ModelVersion.objects.values_list("bundle", flat=True))
     removed = 0
@@ -85,15 +84,15 @@ def remove_orphans() -> int:
         if run is None or name in owned or (run.state == run.State.RUNNING and run.attempt == attempt):
             continue
         shutil.rmtree(path, ignore_errors=True)
-        version_store.withdraw(name)
+        version_store.unpublish(name)
         logger.warning("Removed %s: its attempt ended without a version.", name)
         removed += 1
     return removed
 
 
-def _attempts() -> Iterator[tuple[Path, int, int, str]]:
+def _attempt_folders() -> Iterator[tuple[Path, int, int, str]]:
     """Directories of attempts, whole or partial: path, run, attempt and the beginning of the run's key."""
     for path in Path(settings.VERSIONS_DIR).glob("*/*"):
-        named = _ATTEMPT.fullmatch(path.name)
+        named = _ATTEMPT_FOLDER.fullmatch(path.name)
         if named and path.is_dir():
             yield path, int(named["run"]), int(named["attempt"]), named["key"]

@@ -13,15 +13,15 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils.translation import gettext_noop
 
 from mltasks.models import RunState
-from mltasks.runs.lease import LEASE, LeaseLost, RunLease, heartbeat, log_line
+from mltasks.runs.lease import LEASE_DURATION, LeaseLost, RunLease, heartbeat, log_line
 from mltasks.vision.types import Progress
 
 logger = logging.getLogger(__name__)
 
 DONE_STAGE = gettext_noop("Done")
-WRITE_EVERY = 1.0  # seconds
-HEARTBEAT = LEASE.total_seconds() / 4
-STALLED_AFTER = 1800.0  # seconds without any progress, after which the lease is let go
+WRITE_INTERVAL = 1.0  # seconds
+HEARTBEAT_INTERVAL = LEASE_DURATION.total_seconds() / 4
+STALL_TIMEOUT = 1800.0  # seconds without any progress, after which the lease is let go
 
 
 class RunReporter:
@@ -29,7 +29,7 @@ class RunReporter:
 
     def __init__(self, lease: RunLease, clock: Callable[[], float] = time.monotonic) -> None:
         self.lease = lease
-        self.last_heard = clock()
+        self.last_progress_at = clock()
         self._clock = clock
         self._written = -math.inf
         self._stage = ""
@@ -38,20 +38,20 @@ class RunReporter:
 
     def __call__(self, step: Progress) -> None:
         """Take one step; write it when the last write is a second ago."""
-        self.last_heard = self._clock()
+        self.last_progress_at = self._clock()
         if step.metrics:
             self._epochs.append({"stage": step.stage, **{name: _finite(value) for name, value in step.metrics.items()}})
         if step.stage != self._stage or step.metrics:
             self._stage = step.stage
-            self._log += log_line(_words(step))
-        if self._clock() - self._written >= WRITE_EVERY:
+            self._log += log_line(_log_text(step))
+        if self._clock() - self._written >= WRITE_INTERVAL:
             self.flush(step.share)
 
     def flush(self, share: float) -> None:
         """Write what was gathered, or keep it for later while the database is away. Raises LeaseLost."""
         self._written = self._clock()
         try:
-            self.lease.write(progress=min(1.0, max(0.0, share)), stage=self._stage[:200], **self.unwritten())
+            self.lease.write(progress=min(1.0, max(0.0, share)), stage=self._stage[:200], **self.unwritten_fields())
         except (OperationalError, InterfaceError) as error:
             # Hours of training must not end because the database restarts; the lease says whether it was too long.
             logger.warning("Progress of run %s could not be written: %s", self.lease.run_id, error)
@@ -59,18 +59,18 @@ class RunReporter:
         else:
             self._log = ""
 
-    def unwritten(self) -> dict[str, Any]:
+    def unwritten_fields(self) -> dict[str, Any]:
         """What the last write of the run must still carry."""
         return {"epochs": list(self._epochs), "log": self._log}
 
     def finish(self, text: str, *, stage: str = DONE_STAGE, **fields: Any) -> None:
         """Record the run's success, with ``text`` as the last line of its log. Raises LeaseLost."""
-        said = self.unwritten()
+        said = self.unwritten_fields()
         said["log"] += log_line(text)
         self.lease.finish(RunState.SUCCEEDED, progress=1.0, stage=stage, **said, **fields)
 
 
-def beating(reporter: RunReporter) -> AbstractContextManager[None]:
+def keep_lease_alive(reporter: RunReporter) -> AbstractContextManager[None]:
     """Renew the lease from a thread while the block runs: an epoch may take longer than the lease.
 
     A training that reports nothing for half an hour is let go, so that another attempt can begin. A lost lease shows
@@ -86,15 +86,18 @@ def beating(reporter: RunReporter) -> AbstractContextManager[None]:
         return True
 
     return heartbeat(
-        f"run {lease.run_id}", renew, HEARTBEAT, lambda: time.monotonic() - reporter.last_heard < STALLED_AFTER
+        f"run {lease.run_id}",
+        renew,
+        HEARTBEAT_INTERVAL,
+        lambda: time.monotonic() - reporter.last_progress_at < STALL_TIMEOUT,
     )
 
 
-def _words(step: Progress) -> str:
-    return "  ".join([step.stage, *(f"{name} {_short(value)}" for name, value in step.metrics.items())])
+def _log_text(step: Progress) -> str:
+    return "  ".join([step.stage, *(f"{name} {_format_value(value)}" for name, value in step.metrics.items())])
 
 
-def _short(value: float | int | str) -> str:
+def _format_value(value: float | int | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

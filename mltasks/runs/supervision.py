@@ -15,36 +15,36 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
-from mltasks.models import LeasedRun, TrainingRun
+from mltasks.models import Run, TrainingRun
 from mltasks.runs import run_recovery
-from mltasks.runs.lease import LEASE, STARTING, RunLease, RunNotAvailable, let_go
-from mltasks.runs.run_reporter import STALLED_AFTER
+from mltasks.runs.lease import LEASE_DURATION, STARTING_STAGE, RunLease, RunNotAvailable, release_after_failure
+from mltasks.runs.run_reporter import STALL_TIMEOUT
 
-LOOK_EVERY = 5.0  # seconds
-STARTS_WITHIN = timedelta(seconds=STALLED_AFTER)
+POLL_SECONDS = 5.0  # seconds
+START_TIMEOUT = timedelta(seconds=STALL_TIMEOUT)
 _STDERR_TAIL = 4000  # bytes that the run's log keeps of a process that died
 
 
-def supervise(run_id: int, kind: type[LeasedRun] = TrainingRun) -> bool:
+def supervise(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
     """Execute a waiting run in a process of its own and wait for it. Returns False when the run was not waiting.
 
     When the process ends without finishing its run, the run says how and is tried again, or fails after its last
     attempt.
     """
     # The sweep may run on other machines only, and what a killed training left lies on this one.
-    run_recovery.clear_up()
+    run_recovery.remove_orphaned_files()
     try:
-        lease = RunLease.take(run_id, kind)
+        lease = RunLease.take(run_id, run_class)
     except RunNotAvailable:
         return False
     with tempfile.TemporaryFile() as errors:
         code = _watch(_spawn(lease, errors), lease)
-        _tell(lease, code, _tail(errors))
+        _record_exit(lease, code, _read_tail(errors))
     return True
 
 
 def _spawn(lease: RunLease, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "manage.py", lease.kind.COMMAND, str(lease.run_id)]
+    command = [sys.executable, "manage.py", lease.run_class.COMMAND, str(lease.run_id)]
     command += ["--lease", str(lease.token), "--parent", str(os.getpid())]
     # A session of its own: Ctrl-C at the terminal reaches the supervisor, and this process dies with its worker.
     return subprocess.Popen(command, cwd=settings.BASE_DIR, stderr=errors, start_new_session=True)  # noqa: S603
@@ -55,47 +55,47 @@ def _watch(process: subprocess.Popen[bytes], lease: RunLease) -> int:
     worker = os.getppid()
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(timeout=LOOK_EVERY)
+            return process.wait(timeout=POLL_SECONDS)
         if os.getppid() != worker:
             process.kill()
-        elif not _held(lease):
+        elif not _keep_lease(lease):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(timeout=LOOK_EVERY * 6)  # it may be about to end by itself
+                return process.wait(timeout=POLL_SECONDS * 6)  # it may be about to end by itself
             process.kill()
 
 
-def _held(lease: RunLease) -> bool:
+def _keep_lease(lease: RunLease) -> bool:
     """Return True while the run belongs to the lease, and renew the lease while the process starts.
 
     A process of low priority that starts beside a training may need longer than a lease until its own heartbeat begins.
     """
     try:
-        starting = lease.held().filter(stage=STARTING, started_at__gt=Now() - STARTS_WITHIN)
-        return bool(starting.update(lease_expires_at=Now() + LEASE)) or lease.held().exists()
+        starting = lease.held_run().filter(stage=STARTING_STAGE, started_at__gt=Now() - START_TIMEOUT)
+        return bool(starting.update(lease_expires_at=Now() + LEASE_DURATION)) or lease.held_run().exists()
     except (OperationalError, InterfaceError):
         connection.close()  # the next look tries again; the training keeps its work meanwhile
         return True
 
 
-def _tell(lease: RunLease, code: int, tail: str) -> None:
-    run = lease.held().first()
+def _record_exit(lease: RunLease, code: int, tail: str) -> None:
+    run = lease.held_run().first()
     if run is None:  # it finished, or was taken away: the row says so already
         return
     if tail:
         lease.write(log=f"{tail.rstrip()}\n")
-    let_go(run, lease.token, _how(code, run.WORK))
+    release_after_failure(run, lease.token, _exit_text(code, run.ACTIVITY))
 
 
-def _how(code: int, work: str) -> str:
+def _exit_text(code: int, activity: str) -> str:
     """The end of the process in words."""
     if code >= 0:
-        return f"The {work} process ended with exit code {code} before it was done"
+        return f"The {activity} process ended with exit code {code} before it was done"
     name = signal.Signals(-code).name
     why = " (often the kernel, when memory runs out)" if -code == signal.SIGKILL else ""
-    return f"The {work} process was killed by signal {-code}, {name}{why}"
+    return f"The {activity} process was killed by signal {-code}, {name}{why}"
 
 
-def _tail(errors: IO[bytes]) -> str:
+def _read_tail(errors: IO[bytes]) -> str:
     """The end of what the process wrote to stderr; all of it also goes to the worker's own."""
     errors.seek(0)
     said = errors.read().decode(errors="replace")

@@ -9,11 +9,11 @@ from typing import IO, cast
 from django.core.management.base import CommandError, OutputWrapper
 from tqdm import tqdm
 
-from mltasks.runs.execution import Computed, Executor, Result, RunT, execute, in_words
+from mltasks.runs.execution import Computed, Executor, Result, RunT, describe_error, execute
 from mltasks.runs.lease import LeaseLost, RunNotAvailable
 from mltasks.vision.types import Progress, ProgressCallback
 
-SHAPE = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
+BAR_FORMAT = "{percentage:3.0f}%|{bar:30}| {elapsed}<{remaining} {desc}"
 
 
 def execute_with_bar(executor: Executor[RunT, Computed, Result], run: RunT, stderr: OutputWrapper) -> Result:
@@ -27,13 +27,13 @@ def execute_with_bar(executor: Executor[RunT, Computed, Result], run: RunT, stde
         except (RunNotAvailable, LeaseLost) as error:
             raise CommandError(str(error)) from None
         except Exception as error:
-            raise CommandError(f"Run {run.pk} failed. {in_words(error)}") from error
+            raise CommandError(f"Run {run.pk} failed. {describe_error(error)}") from error
 
 
 @contextmanager
 def progress_bar(stderr: OutputWrapper, *, leave: bool = True, disable: bool = False) -> Iterator[ProgressCallback]:
     """A bar on ``stderr`` in the block, moved by the callback. It stays in the terminal unless ``leave`` says not."""
-    with tqdm(total=1.0, bar_format=SHAPE, file=cast(IO[str], stderr), leave=leave, disable=disable) as bar:
+    with tqdm(total=1.0, bar_format=BAR_FORMAT, file=cast(IO[str], stderr), leave=leave, disable=disable) as bar:
 
         def show(step: Progress) -> None:
             bar.set_description_str(step.stage, refresh=False)

@@ -17,55 +17,58 @@ from mltasks.models import DatasetSnapshot, SnapshotItem
 from mltasks.snapshots.snapshots import manifest_line
 
 # A spreadsheet runs a cell that begins so (OWASP, CSV injection); tab and return lead there, too.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
-def safe(text: str) -> str:
+def spreadsheet_safe(text: str) -> str:
     """The text, behind an apostrophe where a spreadsheet would run it."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text
 
 
-_BATCH = 1000
+_BATCH_SIZE = 1000
 HEADER = ("name", "sha256", "label", "defect type", "group", "split", "region", "image")
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ManifestFormat:
     """One form of the manifest: its content type, and its bytes piece by piece."""
 
     content_type: str
-    pieces: Callable[[DatasetSnapshot], Iterator[bytes]]
+    chunks: Callable[[DatasetSnapshot], Iterator[bytes]]
 
 
-def lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
+def jsonl_lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
     """The manifest as it was hashed when it was frozen: the sha256 of these bytes is ``snapshot.sha256``."""
     return map(manifest_line, _items(snapshot))
 
 
-def table(snapshot: DatasetSnapshot) -> Iterator[bytes]:
+def csv_lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
     """A CSV in UTF-8 with a header: one line an image, with its name for people and its place below MEDIA_ROOT."""
-    yield _csv(HEADER)
-    yield from (_csv(_cells(item)) for item in _items(snapshot))
+    yield _csv_line(HEADER)
+    yield from (_csv_line(_cells(item)) for item in _items(snapshot))
 
 
-FORMATS = {"jsonl": Format("application/jsonl", lines), "csv": Format("text/csv; charset=utf-8", table)}
+FORMATS = {
+    "jsonl": ManifestFormat("application/jsonl", jsonl_lines),
+    "csv": ManifestFormat("text/csv; charset=utf-8", csv_lines),
+}
 
 
 def _items(snapshot: DatasetSnapshot) -> Iterator[SnapshotItem]:
     """All items in the order of the hash, a batch at a time: no cursor stays open while somebody downloads slowly."""
     last = ""
-    while batch := list(snapshot.items.filter(image_sha256__gt=last).order_by("image_sha256")[:_BATCH]):
+    while batch := list(snapshot.items.filter(image_sha256__gt=last).order_by("image_sha256")[:_BATCH_SIZE]):
         yield from batch
         last = batch[-1].image_sha256
 
 
 def _cells(item: SnapshotItem) -> Sequence[Any]:
     label = "FAIL" if item.target else "PASS"
-    said = (safe(item.defect_type), safe(item.group), item.split, item.roi, item.image_name)
-    return (safe(item.title), item.image_sha256, label, *said)
+    said = (spreadsheet_safe(item.defect_type), spreadsheet_safe(item.group), item.split, item.roi, item.image_name)
+    return (spreadsheet_safe(item.title), item.image_sha256, label, *said)
 
 
-def _csv(cells: Sequence[Any]) -> bytes:
+def _csv_line(cells: Sequence[Any]) -> bytes:
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
     return line.getvalue().encode()

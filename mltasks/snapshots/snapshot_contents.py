@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 
 from mltasks.models import DatasetSnapshot, SnapshotItem
-from mltasks.snapshots.split_names import split_words
+from mltasks.snapshots.split_names import split_text
 from mltasks.vision.types import DEFECT, GOOD
 
-PAGE = 48
-LABELS = {"PASS": GOOD, "FAIL": DEFECT}
-UNNAMED = "-"  # a defect type that nobody named, as a filter; no type's own name can be this
+PAGE_SIZE = 48
+TARGET_BY_VERDICT = {"PASS": GOOD, "FAIL": DEFECT}
+UNNAMED_TYPE = "-"  # a defect type that nobody named, as a filter; no type's own name can be this
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SplitCounts:
     """Images of one split: its name, what it is for, and how many."""
 
     name: str
-    words: str
+    purpose: str
     good: int
     defective: int
 
@@ -35,11 +35,11 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class SnapshotContents:
     """A snapshot counted: by split, defective images by type (``""`` where none was named), images by region (``""``
     for the whole image), and different parts."""
 
-    splits: list[Share]
+    splits: list[SplitCounts]
     defect_types: dict[str, int]
     regions: dict[str, int]
     parts: int
@@ -50,22 +50,22 @@ class ItemPage:
     """Some items that fit, the number of those before and of all, and where the next page begins; empty at the end."""
 
     items: list[SnapshotItem]
-    before: int
-    fits: int
-    after: str
+    offset: int
+    total: int
+    next_cursor: str
 
     @property
     def first(self) -> int:
         """The place of the first item, counted from 1."""
-        return self.before + 1
+        return self.offset + 1
 
     @property
     def last(self) -> int:
         """The place of the last item."""
-        return self.before + len(self.items)
+        return self.offset + len(self.items)
 
 
-def contents(snapshot: DatasetSnapshot) -> Contents:
+def count_contents(snapshot: DatasetSnapshot) -> SnapshotContents:
     """Count it, in two queries."""
     rows = list(snapshot.items.values("split", "target", "defect_type", "roi").annotate(images=Count("id")).order_by())
     splits, types, regions = Counter[tuple[str, int]](), Counter[str](), Counter[str]()
@@ -75,43 +75,44 @@ def contents(snapshot: DatasetSnapshot) -> Contents:
         if row["target"] == DEFECT:
             types[row["defect_type"]] += row["images"]
     names = sorted({name for name, _ in splits})
-    return Contents(
-        splits=[Share(name, split_words(name), splits[name, GOOD], splits[name, DEFECT]) for name in names],
+    return SnapshotContents(
+        splits=[SplitCounts(name, split_text(name), splits[name, GOOD], splits[name, DEFECT]) for name in names],
         defect_types=dict(sorted(types.items())),
         regions=dict(sorted(regions.items())),
         parts=snapshot.items.aggregate(parts=Count("group", distinct=True))["parts"],
     )
 
 
-def page(
-    snapshot: DatasetSnapshot, wanted: Mapping[str, str], after: str = "", *, without: Collection[str] = ()
+def list_items(
+    snapshot: DatasetSnapshot, filters: Mapping[str, str], cursor: str = "", *, excluding: Collection[str] = ()
 ) -> ItemPage:
-    """The items that fit, from behind the image ``after`` on, which an earlier page named; anything else is the start.
+    """The items that fit, from behind the image ``next_cursor`` on, which an earlier page named; anything else is the
+    start.
 
-    ``wanted`` may have ``split``, ``label`` (PASS or FAIL), ``defect_type`` and ``q``: what a title or a sha256 begins
-    with. Images in ``without`` are left out.
+    ``filters`` may have ``split``, ``label`` (PASS or FAIL), ``defect_type`` and ``q``: what a title or a sha256 begins
+    with. Images in ``excluding`` are left out.
     """
-    fits = _fitting(snapshot, wanted)
-    if without:
-        fits = fits.exclude(image_sha256__in=without)
-    position = after if _SHA256.fullmatch(after) else ""
-    found = list(fits.filter(image_sha256__gt=position).order_by("image_sha256")[: PAGE + 1])
+    fits = _filter_items(snapshot, filters)
+    if excluding:
+        fits = fits.exclude(image_sha256__in=excluding)
+    position = cursor if _SHA256.fullmatch(cursor) else ""
+    found = list(fits.filter(image_sha256__gt=position).order_by("image_sha256")[: PAGE_SIZE + 1])
     return ItemPage(
-        items=found[:PAGE],
-        before=fits.filter(image_sha256__lte=position).count() if position else 0,
-        fits=fits.count(),
-        after=found[PAGE - 1].image_sha256 if len(found) > PAGE else "",
+        items=found[:PAGE_SIZE],
+        offset=fits.filter(image_sha256__lte=position).count() if position else 0,
+        total=fits.count(),
+        next_cursor=found[PAGE_SIZE - 1].image_sha256 if len(found) > PAGE_SIZE else "",
     )
 
 
-def _fitting(snapshot: DatasetSnapshot, wanted: Mapping[str, str]) -> QuerySet[SnapshotItem]:
+def _filter_items(snapshot: DatasetSnapshot, filters: Mapping[str, str]) -> QuerySet[SnapshotItem]:
     fits = snapshot.items.all()
-    if split := wanted.get("split"):
+    if split := filters.get("split"):
         fits = fits.filter(split=split)
-    if label := wanted.get("label"):
-        fits = fits.filter(target=LABELS[label])
-    if kind := wanted.get("defect_type"):
-        fits = fits.filter(defect_type="" if kind == UNNAMED else kind, target=DEFECT)
-    if text := wanted.get("q"):
+    if label := filters.get("label"):
+        fits = fits.filter(target=TARGET_BY_VERDICT[label])
+    if kind := filters.get("defect_type"):
+        fits = fits.filter(defect_type="" if kind == UNNAMED_TYPE else kind, target=DEFECT)
+    if text := filters.get("q"):
         fits = fits.filter(Q(title__istartswith=text) | Q(image_sha256__startswith=text.lower()))
     return fits

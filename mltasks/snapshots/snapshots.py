@@ -20,7 +20,7 @@ from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.types import DEFECT, GOOD, HOLDOUT, Sample, TrainConfig
 
-_BATCH = 1000
+_BATCH_SIZE = 1000
 
 
 class SnapshotDamaged(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
@@ -38,9 +38,9 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     path outside MEDIA_ROOT, and StoreAway.
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
-    _refuse_twins(ordered)
-    _refuse_outsiders(ordered)
-    items = [_item(sample) for sample in _split(_grouped(ordered), config)]
+    _refuse_duplicates(ordered)
+    _refuse_paths_outside(ordered)
+    items = [_to_item(sample) for sample in _assign_splits(_with_groups(ordered), config)]
     count = Counter(item.target for item in items if item.split != HOLDOUT)
     with transaction.atomic():
         # The lock makes numbers consecutive however many freeze at once.
@@ -51,11 +51,11 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
         )
         for item in items:
             item.snapshot = snapshot
-        SnapshotItem.objects.bulk_create(items, batch_size=_BATCH)
+        SnapshotItem.objects.bulk_create(items, batch_size=_BATCH_SIZE)
     return snapshot
 
 
-def _split(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
+def _assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
     """Deal what may be learned from; what shows the same part as a locked sample is locked with it."""
     locked = {sample.group for sample in samples if sample.split == HOLDOUT}
     dealt = {
@@ -65,13 +65,13 @@ def _split(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
 
 
 @contextmanager
-def samples_at_hand(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
+def local_samples(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
     """The snapshot's verified samples, whose images stay on this machine until the block ends.
 
     Raises SnapshotDamaged as ``verified_samples``, and StoreAway when a bucket has them and is away for minutes.
     """
     files = snapshot.items.values_list("image_name", "image_sha256")
-    with object_store.at_hand(files, object_store.PATIENCE) as root:
+    with object_store.local_images(files, object_store.RETRY_PAUSES) as root:
         yield verified_samples(snapshot, root)
 
 
@@ -89,39 +89,39 @@ def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> lis
     return [sample for sample in samples if sample.split != HOLDOUT]
 
 
-def _refuse_twins(samples: Sequence[Sample]) -> None:
+def _refuse_duplicates(samples: Sequence[Sample]) -> None:
     for sha256, count in Counter(sample.sha256 for sample in samples).items():
         if count > 1:
             raise ValueError(f"The image with sha256 {sha256} is {count} times in the set; a snapshot holds it once.")
 
 
-def _grouped(samples: Sequence[Sample]) -> list[Sample]:
+def _with_groups(samples: Sequence[Sample]) -> list[Sample]:
     """The samples with their groups; of those without a part id, and then of all, the images are read."""
     known = [sample.group != file_group(sample.sha256) for sample in samples]
     if all(known):
         return list(samples)
-    names = [_name(sample) for sample in samples]
+    names = [_image_name(sample) for sample in samples]
     files = ((name, sample.sha256) for name, sample in zip(names, samples, strict=True))
-    with object_store.at_hand(files) as root:
+    with object_store.local_images(files) as root:
         readable = [replace(sample, path=root / name) for name, sample in zip(names, samples, strict=True)]
         grouped = group_samples(readable, known)
     return [replace(sample, group=one.group) for sample, one in zip(samples, grouped, strict=True)]
 
 
-def _refuse_outsiders(samples: Sequence[Sample]) -> None:
+def _refuse_paths_outside(samples: Sequence[Sample]) -> None:
     root = object_store.root().resolve()
     for sample in samples:
         if not sample.path.resolve().is_relative_to(root):
             raise ValueError(f"{sample.path} does not lie below MEDIA_ROOT.")
 
 
-def _name(sample: Sample) -> str:
+def _image_name(sample: Sample) -> str:
     return sample.path.resolve().relative_to(object_store.root().resolve()).as_posix()
 
 
-def _item(sample: Sample) -> SnapshotItem:
+def _to_item(sample: Sample) -> SnapshotItem:
     return SnapshotItem(
-        image_name=_name(sample),
+        image_name=_image_name(sample),
         image_sha256=sample.sha256,
         title=sample.name,
         target=sample.target,

@@ -6,8 +6,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-_FOLD = "fold-"
-_WORDS: dict[str, Promise] = {
+_FOLD_PREFIX = "fold-"
+_SPLIT_TEXTS: dict[str, Promise] = {
     "train": gettext_lazy("learned from"),
     "validation": gettext_lazy("never learned from: stopping, calibration and thresholds are chosen by it"),
     "test": gettext_lazy("never learned from, only measured on"),
@@ -15,13 +15,13 @@ _WORDS: dict[str, Promise] = {
 }
 
 
-def split_words(name: str) -> str:
+def split_text(name: str) -> str:
     """What versions do with the images of a split; empty for a name that this program does not know."""
-    if name.startswith(_FOLD):
+    if name.startswith(_FOLD_PREFIX):
         return _("parts of the cross-validation: each is measured by a sibling that had not learned from it")
-    return str(_WORDS.get(name, ""))
+    return str(_SPLIT_TEXTS.get(name, ""))
 
 
-def is_learned_from(name: str) -> bool:
+def is_training_split(name: str) -> bool:
     """Whether the version itself learns from images of the split."""
-    return name == "train" or name.startswith(_FOLD)
+    return name == "train" or name.startswith(_FOLD_PREFIX)

@@ -13,21 +13,21 @@ from mltasks.vision.types import HOLDOUT
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
-    """Names of images (sha256) and of groups that some versions ``learned`` from, and that were ``locked`` away from
+class TrainingExposure:
+    """Names of images (sha256) and of groups that some versions ``trained_on`` from, and that were ``locked`` away from
     them."""
 
-    learned: frozenset[str]
+    trained_on: frozenset[str]
     locked: frozenset[str]
 
 
-def by(versions: Sequence[ModelVersion], names: Collection[str]) -> Taught:
+def exposure_of(versions: Sequence[ModelVersion], names: Collection[str]) -> TrainingExposure:
     """What any of the versions learned from, as far as it has one of these names. Of a version of another plant the
     manifest that came with it tells."""
     learned, locked = set[str](), set[str]()
     for sha256, group, split in _items(versions, names):
         (locked if split == HOLDOUT else learned).update((sha256, group))
-    return Taught(frozenset(learned), frozenset(locked))
+    return TrainingExposure(frozenset(learned), frozenset(locked))
 
 
 def _items(versions: Sequence[ModelVersion], names: Collection[str]) -> Iterator[tuple[str, str, str]]:

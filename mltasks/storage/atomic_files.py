@@ -10,17 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-DRAFT_LIFE = 3600.0
+DRAFT_MAX_AGE = 3600.0
 
 
-def write(path: Path, fill: Callable[[BinaryIO], object], *, drafts: Path, durable: bool) -> None:
+def write(path: Path, fill: Callable[[BinaryIO], object], *, draft_dir: Path, durable: bool) -> None:
     """Let ``fill`` write a draft, then rename it to ``path``. What it raises leaves no file of either name.
 
-    ``drafts`` is a folder of the same filesystem. With ``durable`` the content and the names of new folders survive a
+    ``draft_dir`` is a folder of the same filesystem. With ``durable`` the content and the names of new folders
+    survive a
     power cut; the caller syncs ``path``'s own folder.
     """
-    draft = drafts / f"{secrets.token_hex(8)}.draft"
-    drafts.mkdir(parents=True, exist_ok=True)
+    draft = draft_dir / f"{secrets.token_hex(8)}.draft"
+    draft_dir.mkdir(parents=True, exist_ok=True)
     try:
         with draft.open("xb") as file:
             fill(file)
@@ -33,7 +34,7 @@ def write(path: Path, fill: Callable[[BinaryIO], object], *, drafts: Path, durab
         draft.unlink(missing_ok=True)
 
 
-def holds(path: Path, size: int) -> bool:
+def exists_with_size(path: Path, size: int) -> bool:
     """Whether a file of that size, in bytes, is there."""
     try:
         return path.stat().st_size == size
@@ -41,7 +42,7 @@ def holds(path: Path, size: int) -> bool:
         return False
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -50,11 +51,11 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_old_drafts(drafts: Path) -> int:
+def remove_old_drafts(draft_dir: Path) -> int:
     """Remove the unfinished files that killed processes left behind; return how many."""
-    limit = time.time() - DRAFT_LIFE
+    limit = time.time() - DRAFT_MAX_AGE
     removed = 0
-    for path in drafts.glob("*.draft"):
+    for path in draft_dir.glob("*.draft"):
         # One that has its own name meanwhile is no draft any more.
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < limit:
@@ -68,4 +69,4 @@ def _make_folder(folder: Path) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     for parent in (folder.parent, folder.parent.parent):
-        sync(parent)
+        sync_folder(parent)

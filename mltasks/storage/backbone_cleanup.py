@@ -18,26 +18,28 @@ from mltasks.storage import object_store
 logger = logging.getLogger(__name__)
 
 # A lesson that failed can be taken up again for so long; then its tiles and its checkpoint make room.
-WORK_KEPT = timedelta(days=7)
-_OURS = re.compile(
+WORK_DIR_LIFETIME = timedelta(days=7)
+_FILE_NAME = re.compile(
     r"(backbone-(?P<run>\d+)-(?P<attempt>\d+)-|\.work-(?P<work>\d+)-)(?P<key>[0-9a-f]{8})"
     r"(\.safetensors|\.json|\.safetensors\.\d+\.part)?"
 )
 
 
-def remove_orphans() -> int:
+def remove_orphaned_backbones() -> int:
     """Remove attempts' files that no run names, and work folders of runs that ended. Returns how many.
 
     Only what belongs to runs that this database knows by their key is touched.
     """
     removed = 0
-    found = list(_found())
-    runs = {run.pk: run for run in BackboneRun.objects.filter(pk__in=[pk for _, pk, _, _ in found]).light()}
-    resting = BackboneRun.objects.filter(state=RunState.FAILED, finished_at__gt=Now() - WORK_KEPT)
+    found = list(_list_files())
+    runs = {
+        run.pk: run for run in BackboneRun.objects.filter(pk__in=[pk for _, pk, _, _ in found]).without_large_fields()
+    }
+    resting = BackboneRun.objects.filter(state=RunState.FAILED, finished_at__gt=Now() - WORK_DIR_LIFETIME)
     resumable = set(resting.values_list("pk", flat=True))
     for path, pk, attempt, key in found:
         run = runs.get(pk)
-        if run is None or run.key.hex[:8] != key or _needed(path, attempt, run, run.pk in resumable):
+        if run is None or run.key.hex[:8] != key or _is_needed(path, attempt, run, run.pk in resumable):
             continue
         _remove(path)
         logger.warning("Removed %s: no backbone run needs it.", path.name)
@@ -45,17 +47,17 @@ def remove_orphans() -> int:
     return removed
 
 
-def _needed(path: Path, attempt: int | None, run: BackboneRun, resumable: bool) -> bool:
+def _is_needed(path: Path, attempt: int | None, run: BackboneRun, resumable: bool) -> bool:
     if attempt is None:
         return resumable or not run.finished
     named = run.file and path.stem == Path(run.file).stem
     return bool(named) or (run.state == RunState.RUNNING and run.attempt == attempt)
 
 
-def _found() -> Iterator[tuple[Path, int, int | None, str]]:
+def _list_files() -> Iterator[tuple[Path, int, int | None, str]]:
     """Path, run, attempt (None for a work folder) and the beginning of the run's key."""
     for path in Path(settings.VERSIONS_DIR).glob("*/backbones/*"):
-        if named := _OURS.fullmatch(path.name):
+        if named := _FILE_NAME.fullmatch(path.name):
             attempt = int(named["attempt"]) if named["attempt"] else None
             yield path, int(named["run"] or named["work"]), attempt, named["key"]
 
@@ -65,4 +67,4 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-        object_store.withdraw(path.relative_to(settings.VERSIONS_DIR).as_posix())
+        object_store.unpublish(path.relative_to(settings.VERSIONS_DIR).as_posix())

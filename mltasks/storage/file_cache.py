@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 
 # Below the root, and never removed to make room. One folder for all drafts: on the same filesystem as their places, and
 # one listing finds what a crash left.
-DRAFTS = "images/drafts"
-HELD = "held"
+DRAFT_FOLDER = "images/drafts"
+PINNED_FOLDER = "held"
 # Seconds: what was used so lately may be about to be opened.
-GRACE = 60.0
+RECENT_USE_SECONDS = 60.0
 # Of the limit: what one process writes before it looks, and what is left free afterwards.
-LOOK_SHARE, FREE_SHARE = 1 / 16, 1 / 10
+CHECK_SHARE, FREE_SHARE = 1 / 16, 1 / 10
 _lock = threading.Lock()
-_unseen: dict[Path, int] = {}
+_unaccounted_bytes: dict[Path, int] = {}
 
 
 def root() -> Path:
@@ -47,47 +47,47 @@ def get(name: str, sha256: str, read: Callable[[BinaryIO], None], *, verify: boo
     Raises StoredFileDamaged when what was fetched has another hash, and what ``read`` raises.
     """
     path = root() / name
-    if use(path) and not (verify and file_sha256(path) != sha256):
+    if touch(path) and not (verify and file_sha256(path) != sha256):
         return path
-    fetch(path, sha256, read, drafts=root() / DRAFTS)
-    grew(path.stat().st_size)
+    fetch(path, sha256, read, draft_dir=root() / DRAFT_FOLDER)
+    record_growth(path.stat().st_size)
     return path
 
 
-def use(path: Path) -> bool:
+def touch(path: Path) -> bool:
     """Note that a file is used. False when it is not there."""
     try:
-        if time.time() - path.stat().st_mtime > GRACE / 2:
+        if time.time() - path.stat().st_mtime > RECENT_USE_SECONDS / 2:
             os.utime(path)
     except FileNotFoundError:
         return False
     return True
 
 
-def grew(size: int) -> None:
+def record_growth(size: int) -> None:
     """Tell of so many new bytes; now and then this makes room."""
     with _lock:
         # The first file of a process looks, too: it can't know what is there.
-        unseen = _unseen.get(root(), settings.MEDIA_CACHE_BYTES) + size
-        due = unseen > settings.MEDIA_CACHE_BYTES * LOOK_SHARE
-        _unseen[root()] = 0 if due else unseen
+        unseen = _unaccounted_bytes.get(root(), settings.MEDIA_CACHE_BYTES) + size
+        due = unseen > settings.MEDIA_CACHE_BYTES * CHECK_SHARE
+        _unaccounted_bytes[root()] = 0 if due else unseen
     if due:
-        make_room()
+        evict()
 
 
-def make_room() -> int:
+def evict() -> int:
     """Remove the files used longest ago until the rest is well within the limit; return how many.
 
     The limit shrinks with the disk: MIN_FREE_DISK_BYTES stay free.
     """
-    atomic_files.remove_old_drafts(root() / DRAFTS)
+    atomic_files.remove_old_drafts(root() / DRAFT_FOLDER)
     files = sorted(_files())
     total = sum(size for _, size, _ in files)
     spare = total + shutil.disk_usage(root()).free - settings.MIN_FREE_DISK_BYTES
     limit = min(settings.MEDIA_CACHE_BYTES, spare)
     if total <= limit:
         return 0
-    removed, recent = 0, time.time() - GRACE
+    removed, recent = 0, time.time() - RECENT_USE_SECONDS
     for used, size, path in files:
         if total <= limit * (1 - FREE_SHARE) or used > recent:
             break
@@ -100,7 +100,7 @@ def make_room() -> int:
 
 def _files() -> Iterator[tuple[float, int, Path]]:
     """Last use, size and path of every file that may go."""
-    kept = {str(root() / DRAFTS), str(root() / HELD)}
+    kept = {str(root() / DRAFT_FOLDER), str(root() / PINNED_FOLDER)}
     for folder, below, names in os.walk(root()):
         below[:] = [name for name in below if str(Path(folder, name)) not in kept]
         for name in names:

@@ -20,8 +20,8 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from mltasks.storage import file_cache
-from mltasks.storage.scratch_folders import scratch
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.scratch_folders import scratch_folder
+from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.serving.bundle import file_sha256
 
 if TYPE_CHECKING:  # imports boto
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Seconds between the tries of work that took an hour, or will: four minutes in all, while its heart beats.
-PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0)
-AT_ONCE = 8
+RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0)
+MAX_PARALLEL_FETCHES = 8
 
 
 def is_shared() -> bool:
@@ -45,24 +45,24 @@ def root() -> Path:
     return file_cache.root() if is_shared() else Path(settings.MEDIA_ROOT)
 
 
-def drafts() -> Path:
+def draft_dir() -> Path:
     """Where files below the root lie while they are written."""
-    return root() / file_cache.DRAFTS
+    return root() / file_cache.DRAFT_FOLDER
 
 
-def images() -> Bucket:
+def image_bucket() -> Bucket:
     """The bucket's images, by the names that rows have. Only where the store is shared."""
     return cast("Bucket", storages["media"])
 
 
-def versions() -> Bucket:
+def version_bucket() -> Bucket:
     """The bucket's versions and backbones, by their names below VERSIONS_DIR. Only where the store is shared."""
     return cast("Bucket", storages["versions"])
 
 
-def scratch_for_versions() -> AbstractContextManager[Path]:
+def version_scratch_folder() -> AbstractContextManager[Path]:
     """A folder beside the versions, until the block ends: what is whole there can be renamed into its place."""
-    return scratch(Path(settings.VERSIONS_DIR) / ".fetching")
+    return scratch_folder(Path(settings.VERSIONS_DIR) / ".fetching")
 
 
 def local_path(name: str, sha256: str) -> Path:
@@ -72,64 +72,67 @@ def local_path(name: str, sha256: str) -> Path:
     """
     if not is_shared():
         return Path(settings.MEDIA_ROOT) / name
-    return file_cache.get(name, sha256, partial(images().read, name))
+    return file_cache.get(name, sha256, partial(image_bucket().read, name))
 
 
 @contextmanager
-def at_hand(files: Iterable[tuple[str, str]], patience: Sequence[float] = ()) -> Iterator[Path]:
+def local_images(files: Iterable[tuple[str, str]], pauses: Sequence[float] = ()) -> Iterator[Path]:
     """The folder below which all these images, by name and sha256, lie by their names until the block ends.
 
     Fetched ones are read once to see that they are what was stored, and stay whatever the cache removes meanwhile. One
     that is missing or damaged is left out: whoever reads it finds no file. Raises StoreAway after the tries that
-    ``patience`` allows.
+    ``pauses`` allows.
     """
     if not is_shared():
         yield Path(settings.MEDIA_ROOT)
         return
-    with scratch(file_cache.root() / file_cache.HELD) as folder:
-        pool = ThreadPoolExecutor(AT_ONCE)
+    with scratch_folder(file_cache.root() / file_cache.PINNED_FOLDER) as folder:
+        pool = ThreadPoolExecutor(MAX_PARALLEL_FETCHES)
         try:
-            for _ in pool.map(lambda file: patiently(partial(_hold, folder, *file), patience), dict(files).items()):
+            for _ in pool.map(
+                lambda file: retry_while_unreachable(partial(_pin, folder, *file), pauses), dict(files).items()
+            ):
                 pass
         finally:
             pool.shutdown(cancel_futures=True)
         yield folder
 
 
-def patiently(step: Callable[[], T], patience: Sequence[float] | None = None) -> T:
-    """Take a step, again after each pause while the store is away, by default ``PATIENCE``. Raises StoreAway after the
+def retry_while_unreachable(step: Callable[[], T], pauses: Sequence[float] | None = None) -> T:
+    """Take a step, again after each pause while the store is away, by default ``RETRY_PAUSES``. Raises StoreAway
+    after the
     last."""
-    for pause in PATIENCE if patience is None else patience:
+    for pause in RETRY_PAUSES if pauses is None else pauses:
         try:
             return step()
-        except StoreAway as error:
+        except StoreUnreachable as error:
             logger.warning("%s Trying again in %.0f s.", error, pause)
             time.sleep(pause)
     return step()
 
 
 def publish(name: str, path: Path, patience: Sequence[float] | None = None) -> None:
-    """Put a file into the shared versions, checked by its sha256. Raises StoreAway as ``patiently``."""
+    """Put a file into the shared versions, checked by its sha256. Raises StoreAway as ``retry_while_unreachable``."""
     sha256 = file_sha256(path)
     with path.open("rb") as file:
-        patiently(lambda: versions().put(name, file, sha256), patience)
+        retry_while_unreachable(lambda: version_bucket().put(name, file, sha256), patience)
 
 
-def withdraw(name: str) -> None:
+def unpublish(name: str) -> None:
     """Remove from the shared versions what was published and got no row. A store that is away keeps it, which costs
     its room and no more."""
     if not is_shared():
         return
     try:
-        versions().remove(name)
-    except StoreAway as error:
+        version_bucket().remove(name)
+    except StoreUnreachable as error:
         logger.warning("%s stays in the store, and nothing names it: %s", name, error)
 
 
-def _hold(folder: Path, name: str, sha256: str) -> None:
+def _pin(folder: Path, name: str, sha256: str) -> None:
     """A second name for the cached file: removing the first one leaves it."""
     try:
-        path = file_cache.get(name, sha256, partial(images().read, name), verify=True)
+        path = file_cache.get(name, sha256, partial(image_bucket().read, name), verify=True)
     except FileNotFoundError as error:
         logger.warning("%s", error)
         return

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mltasks.storage import atomic_files
-from mltasks.text.file_names import printable
+from mltasks.text.file_names import printable_filename
 
 Fill = Callable[[BinaryIO], object]
 
@@ -50,7 +50,7 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
         _stream(lambda: os.fdopen(os.dup(STDOUT), "wb"), fill, scratch)
     else:
         _replace(Path(os.path.realpath(path)), old, fill)
-    return printable(str(path)), False
+    return printable_filename(str(path)), False
 
 
 def _open_stream(target: str) -> int | None:
@@ -88,5 +88,5 @@ def _replace(path: Path, old: os.stat_result | None, fill: Fill) -> None:
             os.fchmod(draft.fileno(), stat.S_IMODE(old.st_mode))
         fill(draft)
 
-    atomic_files.write(path, fill_draft, drafts=path.parent, durable=True)
-    atomic_files.sync(path.parent)
+    atomic_files.write(path, fill_draft, draft_dir=path.parent, durable=True)
+    atomic_files.sync_folder(path.parent)

@@ -13,14 +13,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
 
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 
 # Seconds. A station waits for its answer: twice this, then it is told to come back.
-_PATIENT = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
+_REQUEST_CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 # Load balancers ask often and wait little.
-_QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
-_CONNECTIONS = Config(max_pool_connections=32)
-_CHUNK = 1 << 20
+_HEALTH_CHECK_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
+_POOL_CONFIG = Config(max_pool_connections=32)
+_CHUNK_BYTES = 1 << 20
 
 
 class Bucket(S3Storage):
@@ -33,7 +33,7 @@ class Bucket(S3Storage):
     def get_default_settings(self) -> dict[str, Any]:
         """Those of django-storages, with timeouts. Credentials come from boto's own variables."""
         defaults: dict[str, Any] = super().get_default_settings()
-        return defaults | {"client_config": _PATIENT.merge(_CONNECTIONS)}
+        return defaults | {"client_config": _REQUEST_CONFIG.merge(_POOL_CONFIG)}
 
     @cached_property
     def _client(self) -> Any:
@@ -43,9 +43,9 @@ class Bucket(S3Storage):
     @cached_property
     def _quick_client(self) -> Any:
         options = {"region_name": self.region_name, "endpoint_url": self.endpoint_url, "verify": self.verify}
-        return self._create_session().client("s3", config=self.client_config.merge(_QUICK), **options)
+        return self._create_session().client("s3", config=self.client_config.merge(_HEALTH_CHECK_CONFIG), **options)
 
-    def put_once(self, name: str, content: BinaryIO, sha256: str, size: int) -> None:
+    def put_if_absent(self, name: str, content: BinaryIO, sha256: str, size: int) -> None:
         """Put ``size`` bytes under the name, unless an object of that name and size is there."""
         if self.size_of(name) != size:
             self.put(name, content, sha256)
@@ -54,7 +54,7 @@ class Bucket(S3Storage):
         """Put all of the stream under the name. Returns once the server has it whole."""
         content.seek(0)
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        with self._told(name):
+        with self._translate_errors(name):
             self._client.put_object(
                 Bucket=self.bucket_name, Key=self._normalize_name(name), Body=content, ChecksumSHA256=checksum
             )
@@ -62,7 +62,7 @@ class Bucket(S3Storage):
     def size_of(self, name: str) -> int | None:
         """The object's size in bytes; None when there is none."""
         try:
-            with self._told(name):
+            with self._translate_errors(name):
                 head = self._client.head_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
         except FileNotFoundError:
             return None
@@ -70,40 +70,40 @@ class Bucket(S3Storage):
 
     def read(self, name: str, into: BinaryIO) -> None:
         """Write the object's bytes into a file. Raises FileNotFoundError when there is none."""
-        with self._told(name):
+        with self._translate_errors(name):
             found = self._client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
             with closing(found["Body"]) as body:
-                shutil.copyfileobj(body, into, _CHUNK)
+                shutil.copyfileobj(body, into, _CHUNK_BYTES)
 
     def remove(self, name: str) -> None:
         """Remove the object, if there is one."""
-        with self._told(name):
+        with self._translate_errors(name):
             self._client.delete_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
 
-    def listing(self, folder: str) -> Iterator[tuple[str, int, float]]:
+    def list(self, folder: str) -> Iterator[tuple[str, int, float]]:
         """Name, bytes and time of writing (seconds since 1970) of all objects whose names begin so."""
         whole = self._normalize_name(folder)
-        with self._told(folder):
+        with self._translate_errors(folder):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=whole)
             for page in pages:
                 for one in page.get("Contents", ()):
                     name = folder + one["Key"].removeprefix(whole)
                     yield name, int(one["Size"]), one["LastModified"].timestamp()
 
-    def look(self) -> None:
+    def check_reachable(self) -> None:
         """Ask whether the bucket is there and lets this machine in: at most some three seconds."""
         try:
-            with self._told(""):
+            with self._translate_errors(""):
                 self._quick_client.head_bucket(Bucket=self.bucket_name)
         except FileNotFoundError:
-            raise StoreAway(f"There is no bucket {self.bucket_name} at {self._place}.") from None
+            raise StoreUnreachable(f"There is no bucket {self.bucket_name} at {self._endpoint_name}.") from None
 
     @property
-    def _place(self) -> str:
+    def _endpoint_name(self) -> str:
         return self.endpoint_url or "AWS"
 
     @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
+    def _translate_errors(self, name: str) -> Iterator[None]:
         """Say what boto says in our words."""
         try:
             yield
@@ -111,6 +111,10 @@ class Bucket(S3Storage):
             said = error.response["Error"].get("Code", "")
             if said in ("404", "NoSuchKey", "NotFound"):
                 raise FileNotFoundError(f"The bucket {self.bucket_name} has no {name}.") from None
-            raise StoreAway(f"The bucket {self.bucket_name} at {self._place} refused: {error}") from error
+            raise StoreUnreachable(
+                f"The bucket {self.bucket_name} at {self._endpoint_name} refused: {error}"
+            ) from error
         except BotoCoreError as error:
-            raise StoreAway(f"The bucket {self.bucket_name} at {self._place} can't be reached: {error}") from error
+            raise StoreUnreachable(
+                f"The bucket {self.bucket_name} at {self._endpoint_name} can't be reached: {error}"
+            ) from error

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # A folder this young may not have its lock yet.
-SETTLED = 60.0
+MIN_AGE_SECONDS = 60.0
 
 
 @contextmanager
-def scratch(parent: Path) -> Iterator[Path]:
+def scratch_folder(parent: Path) -> Iterator[Path]:
     """An empty folder below ``parent`` until the block ends. Those of killed processes are removed on the way."""
     parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(parent)
@@ -33,7 +33,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    limit = time.time() - SETTLED
+    limit = time.time() - MIN_AGE_SECONDS
     for folder in parent.iterdir():
         try:
             if folder.stat().st_ctime > limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class StoreAway(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
+class StoreUnreachable(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
     """The store can't be reached or refuses this machine. Nothing was changed; the same can be tried again."""
 
 

@@ -14,7 +14,7 @@ from mltasks.vision.serving.bundle import file_sha256
 logger = logging.getLogger(__name__)
 
 
-def fetch(path: Path, sha256: str, read: Callable[[BinaryIO], None], *, drafts: Path, durable: bool = False) -> None:
+def fetch(path: Path, sha256: str, read: Callable[[BinaryIO], None], *, draft_dir: Path, durable: bool = False) -> None:
     """Let ``read`` write the file, check its hash, and give it its name.
 
     Raises StoredFileDamaged when it has another hash, and what ``read`` raises.
@@ -28,4 +28,4 @@ def fetch(path: Path, sha256: str, read: Callable[[BinaryIO], None], *, drafts: 
             logger.error("%s in the store has sha256 %s, not the recorded %s.", path.name, found, sha256)
             raise StoredFileDamaged(f"{path.name} in the store is damaged: restore it from a backup of the bucket.")
 
-    atomic_files.write(path, fill, drafts=drafts, durable=durable)
+    atomic_files.write(path, fill, draft_dir=draft_dir, durable=durable)

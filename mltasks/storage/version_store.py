@@ -18,7 +18,7 @@ from mltasks.vision.serving import bundle
 logger = logging.getLogger(__name__)
 
 
-def at_hand(version: ModelVersion) -> Path:
+def ensure_local(version: ModelVersion) -> Path:
     """The version's directory on this machine, fetched from the store when it is missing; then verified.
 
     Raises BundleCorrupt when the store has no such version, or a damaged one; and StoreAway.
@@ -29,37 +29,37 @@ def at_hand(version: ModelVersion) -> Path:
     return path
 
 
-def publish(name: str, patience: Sequence[float] | None = None) -> None:
+def publish(name: str, pauses: Sequence[float] | None = None) -> None:
     """Put the directory of that name below VERSIONS_DIR into the store. Before its row: a row means that every machine
-    can fetch it. Raises StoreAway after four minutes of trying, or after the tries that ``patience`` allows."""
+    can fetch it. Raises StoreAway after four minutes of trying, or after the tries that ``pauses`` allows."""
     if not object_store.is_shared():
         return
-    with object_store.scratch_for_versions() as folder:
+    with object_store.version_scratch_folder() as folder:
         packed = folder / "packed"
         with packed.open("wb") as file:
             tar_archive.pack(Path(settings.VERSIONS_DIR) / name, file)
-        object_store.publish(_object(name), packed, patience)
+        object_store.publish(_object_name(name), packed, pauses)
         logger.info("Published %s: %.0f MB", name, packed.stat().st_size / 1e6)
 
 
 def is_published(name: str) -> bool:
     """Whether the store has the directory of that name, whole or damaged. Raises StoreAway."""
-    return object_store.versions().size_of(_object(name)) is not None
+    return object_store.version_bucket().size_of(_object_name(name)) is not None
 
 
-def withdraw(name: str) -> None:
+def unpublish(name: str) -> None:
     """Remove what was published under that name and got no row."""
-    object_store.withdraw(_object(name))
+    object_store.unpublish(_object_name(name))
 
 
 def _fetch(version: ModelVersion, path: Path) -> None:
-    name = _object(version.bundle)
-    with object_store.scratch_for_versions() as folder, (folder / "packed").open("w+b") as file:
+    name = _object_name(version.bundle)
+    with object_store.version_scratch_folder() as folder, (folder / "packed").open("w+b") as file:
         try:
-            object_store.versions().read(name, file)
+            object_store.version_bucket().read(name, file)
             file.seek(0)
             tar_archive.unpack(file, folder / "whole")
-            bundle.put_in_place(folder / "whole", path, version.sha256)
+            bundle.install_atomic(folder / "whole", path, version.sha256)
         except FileNotFoundError as error:
             raise bundle.BundleCorrupt(
                 f"The store has no {name}. Restore it from a backup of the bucket, or run `manage.py fill_store` on "
@@ -74,5 +74,5 @@ def _fetch(version: ModelVersion, path: Path) -> None:
     logger.info("Fetched version %d: %s", version.number, name)
 
 
-def _object(name: str) -> str:
+def _object_name(name: str) -> str:
     return f"{name}.tar"

@@ -6,14 +6,14 @@ import os
 import unicodedata
 
 
-def readable(name: str) -> str:
+def readable_filename(name: str) -> str:
     r"""Return a file name as valid text: bytes that are not UTF-8 become ``\xNN``."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def printable(name: str) -> str:
+def printable_filename(name: str) -> str:
     """Return a file name as one line of text that can't steer a terminal."""
     return "".join(
         sign.encode("unicode_escape").decode() if unicodedata.category(sign) == "Cc" else sign
-        for sign in readable(name)
+        for sign in readable_filename(name)
     )

@@ -9,13 +9,13 @@ from typing import Any
 from django.http import QueryDict
 
 # ASCII's control characters; a name or an address is one line, a comment may have several.
-CONTROLS_OF_A_LINE = re.compile(r"[\x00-\x1f\x7f]")
-CONTROLS_OF_A_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+LINE_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+TEXT_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NUL = re.compile(r"\x00")
-_HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _JOINERS = "\u200c\u200d"
 # What every JSON reader holds exactly as an integer is less; beyond 64 bits most fail.
-LARGEST_INTEGER = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 
 
 class UnstorableFieldError(ValueError):
@@ -27,11 +27,11 @@ class UnstorableFieldError(ValueError):
         self.reason = reason
 
 
-def check_text(text: str, controls: re.Pattern[str] = CONTROLS_OF_A_TEXT) -> None:
+def check_text(text: str, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
     """Refuse text with a control character or half of a surrogate pair. Raises ValueError, in words."""
     if character := controls.search(text):
         raise ValueError(f"Control characters can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
-    if character := _HALF_OF_A_PAIR.search(text):
+    if character := _SURROGATE.search(text):
         raise ValueError(f"Half of a surrogate pair can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
 
 
@@ -49,7 +49,7 @@ def check_formatting(text: str) -> None:
             raise ValueError(f"Characters that nobody sees can't be part of it: U+{ord(character):04X}. Leave it out.")
 
 
-def check_fields(fields: QueryDict, controls: re.Pattern[str] = CONTROLS_OF_A_TEXT) -> None:
+def check_fields(fields: QueryDict, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
     """Refuse a field of a form or of a query whose name or one of whose values `check_text` refuses. Raises
     UnstorableFieldError."""
     for name, values in fields.lists():
@@ -72,14 +72,14 @@ def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None
             elif isinstance(one, list):
                 inner += one
             else:
-                _check_plain(one, controls)
+                _check_scalar(one, controls)
         level = inner
     if level:
         raise ValueError(f"JSON may be nested {depth} levels deep.")
 
 
-def _check_plain(value: Any, controls: re.Pattern[str]) -> None:
+def _check_scalar(value: Any, controls: re.Pattern[str]) -> None:
     if isinstance(value, str):
         check_text(value, controls)
-    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise ValueError("Integers must fit into 64 bits.")

@@ -8,51 +8,55 @@ import re
 from typing import Any
 
 # Behind an even number of backslashes, which are characters themselves
-_ZERO = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-_HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
+_NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Python refuses to read longer ones, in words for programmers.
-MOST_DIGITS = 4000
+MAX_DIGITS = 4000
 
 
-def read(raw: bytes) -> Any:
+def parse(raw: bytes) -> Any:
     """The value. Raises ValueError, in words, for what is no UTF-8 or no JSON, says a name twice, holds a number that
     is none (NaN, infinity, 1e999) or a character that a database can't keep, or is nested too deeply."""
     try:
         text = raw.decode("utf-8")
         found = json.loads(
-            text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite, parse_int=_readable
+            text,
+            object_pairs_hook=_refuse_duplicate_names,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_finite,
+            parse_int=_parse_integer,
         )
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     # Escapes that mean no character: a zero byte, half of a pair.
-    if _ZERO.search(text):
+    if _NUL_ESCAPE.search(text):
         raise ValueError("it holds a zero character")
-    if "\\ud" in text.lower() and _HALF_OF_A_PAIR.search(json.dumps(found, ensure_ascii=False)):
+    if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
         raise ValueError("it holds half of a surrogate pair")
     return found
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("it says a name twice")
     return found
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number")
     return value
 
 
-def _readable(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise ValueError(f"an integer has more than {MOST_DIGITS:,} digits")
+def _parse_integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"an integer has more than {MAX_DIGITS:,} digits")
     return int(text)
 
 
-def _no_number(text: str) -> float:
+def _refuse_constant(text: str) -> float:
     raise ValueError(f"{text} is no number")

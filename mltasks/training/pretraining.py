@@ -18,34 +18,34 @@ from django.utils.translation import gettext_noop
 from mltasks.models import BackboneRun, DatasetSnapshot, RegisteredModel
 from mltasks.refusals import Refusal
 from mltasks.runs import dispatch
-from mltasks.runs.execution import Executor, Finish, calm_threads
+from mltasks.runs.execution import Executor, Finish, use_passive_omp_waits
 from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line, requeue_or_refuse
-from mltasks.snapshots.snapshots import samples_at_hand
+from mltasks.snapshots.snapshots import local_samples
 from mltasks.storage import object_store
 from mltasks.training import backbone_choice
-from mltasks.training.backbone_choice import BACKBONE, adopted, weights_of
-from mltasks.training.pretraining_images import Choice, Stored, choose
-from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.training.backbone_choice import PRETRAINABLE_BACKBONE, adopted_run, weights_reference
+from mltasks.training.pretraining_images import ImageSelection, PretrainingImage, select_images
+from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
 from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig
 
 if TYPE_CHECKING:
-    from mltasks.vision.pretrain.pretrain import Task, Taught
+    from mltasks.vision.pretrain.pretrain import PretrainedBackbone, PretrainingTask
 
 
-class LessonRefused(Refusal):
+class PretrainingRefused(Refusal):
     """The backbone can't be taught now. The message says why."""
 
 
 def start(
     model: RegisteredModel,
-    stored: Iterable[Stored],
+    images: Iterable[PretrainingImage],
     config: TrainConfig,
-    lesson: Lesson,
+    pretraining_config: PretrainingConfig,
     *,
     snapshot: DatasetSnapshot | None,
     labels_missing: str = "",
     requested_by: User | None = None,
-    hint: bool = True,
+    enqueue: bool = True,
 ) -> BackboneRun:
     """Freeze the images and queue a lesson on them; a worker hears of it once the transaction commits.
 
@@ -53,67 +53,71 @@ def start(
     the run to the caller, who executes it at once. Raises LessonRefused without images, for another network than
     ResNet18, or while another lesson of the model is unfinished.
     """
-    if config.backbone != BACKBONE:
+    if config.backbone != PRETRAINABLE_BACKBONE:
         said = _("Only {known} can be taught, and the product's network is {other}.")
-        raise LessonRefused(said.format(known=BACKBONE, other=config.backbone))
-    choice = choose(stored, lesson.images, lesson.seed)
+        raise PretrainingRefused(said.format(known=PRETRAINABLE_BACKBONE, other=config.backbone))
+    choice = select_images(images, pretraining_config.images, pretraining_config.seed)
     _refuse_without_images(choice)
     try:
         with transaction.atomic():
             run = BackboneRun.objects.create(
                 model=model,
                 snapshot=snapshot,
-                config=_config(model, config, lesson, choice),
+                config=_run_config(model, config, pretraining_config, choice),
                 pictures=[one.to_json() for one in choice.images],
                 saw_labeled=choice.saw_labeled,
                 labels_missing=labels_missing,
                 requested_by=requested_by,
                 stage=WAITING_STAGE,
-                log=log_line(_queued(choice, lesson, labels_missing)) + _unused(config),
+                log=log_line(_queued_text(choice, pretraining_config, labels_missing)) + _unused_warning(config),
             )
     except IntegrityError:
         said = _("A lesson of {product}'s backbone is on its way already.")
-        raise LessonRefused(said.format(product=model.name)) from None
-    if hint:
+        raise PretrainingRefused(said.format(product=model.name)) from None
+    if enqueue:
         dispatch.enqueue_on_commit(run)
     return run
 
 
-def _refuse_without_images(choice: Choice) -> None:
+def _refuse_without_images(selection: ImageSelection) -> None:
     """Raises LessonRefused without a stored image, and where this machine's disk has lost all that rows name: minutes
     would teach nothing but drawn pictures."""
-    if not choice.images:
+    if not selection.images:
         said = _("There is no stored image to learn from yet: let stations send parts, or run import_images first.")
-        raise LessonRefused(said)
+        raise PretrainingRefused(said)
     root = object_store.root()
-    if not object_store.is_shared() and not any((root / one.name).is_file() for one in choice.images):
+    if not object_store.is_shared() and not any((root / one.name).is_file() for one in selection.images):
         said = _(
             "None of the stored images is on disk below {root}: restore them from a backup, or correct MEDIA_ROOT."
         )
-        raise LessonRefused(said.format(root=root))
+        raise PretrainingRefused(said.format(root=root))
 
 
-def _config(model: RegisteredModel, config: TrainConfig, lesson: Lesson, choice: Choice) -> dict[str, Any]:
+def _run_config(
+    model: RegisteredModel, config: TrainConfig, pretraining_config: PretrainingConfig, selection: ImageSelection
+) -> dict[str, Any]:
     """The weights in use are written down now, so that another attempt starts from the same ones."""
-    current = adopted(model)
-    in_use = weights_of(current) if current else ""
-    images = len(choice.images)
-    return {"lesson": lesson.to_json(), "train": config.to_json(), "current": in_use, "images": images}
+    current = adopted_run(model)
+    in_use = weights_reference(current) if current else ""
+    images = len(selection.images)
+    return {"lesson": pretraining_config.to_json(), "train": config.to_json(), "current": in_use, "images": images}
 
 
-def _queued(choice: Choice, lesson: Lesson, labels_missing: str) -> str:
-    words = f"Queued on {len(choice.images)} stored images: usually {lesson.usually} on two cores."
+def _queued_text(selection: ImageSelection, pretraining_config: PretrainingConfig, labels_missing: str) -> str:
+    words = (
+        f"Queued on {len(selection.images)} stored images: usually {pretraining_config.typical_duration} on two cores."
+    )
     return f"{words} {labels_missing}".rstrip()
 
 
-def _unused(config: TrainConfig) -> str:
+def _unused_warning(config: TrainConfig) -> str:
     if config.backbone_weights == "auto":
         return ""
     named = f"The product's settings name the weights {config.backbone_weights!r}"
     return log_line(f"{named}: trainings use what is taught here only when they say auto.")
 
 
-def retry(run: BackboneRun, *, hint: bool = True) -> None:
+def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
     """Queue a failed lesson again; it goes on from its last checkpoint. Raises RunNotAvailable unless it failed, and
     while another lesson of the model is unfinished."""
     said = _("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk)
@@ -122,11 +126,11 @@ def retry(run: BackboneRun, *, hint: bool = True) -> None:
             requeue_or_refuse(run, said)
     except IntegrityError:
         raise RunNotAvailable(_("Another lesson of this backbone is on its way; its result comes first.")) from None
-    if hint:
+    if enqueue:
         dispatch.enqueue_on_commit(run)
 
 
-class PretrainingExecutor(Executor[BackboneRun, "Taught", BackboneRun]):
+class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRun]):
     """Teach the backbone, measure it and adopt it if it is better.
 
     It goes on where a killed attempt was.
@@ -134,21 +138,25 @@ class PretrainingExecutor(Executor[BackboneRun, "Taught", BackboneRun]):
 
     run_class = BackboneRun
 
-    def compute(self, run: BackboneRun, progress: ProgressCallback) -> Taught:
+    def compute(self, run: BackboneRun, progress: ProgressCallback) -> PretrainedBackbone:
         """Teach, measure, and publish the weights."""
         progress(Progress(0.0, "Loading the learning libraries"))
-        calm_threads()
-        from mltasks.vision.pretrain.pretrain import teach  # late: torch, which only a training process may load
+        use_passive_omp_waits()
+        from mltasks.vision.pretrain.pretrain import (
+            pretrain_backbone,  # late: torch, which only a training process may load
+        )
 
         files = ((name, sha256) for name, sha256, *_ in run.pictures)
-        with object_store.at_hand(files, object_store.PATIENCE) as root, _samples(run) as samples:
-            taught = teach(_task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress)
+        with object_store.local_images(files, object_store.RETRY_PAUSES) as root, _samples(run) as samples:
+            taught = pretrain_backbone(
+                _task(run, root, samples), Path(settings.VERSIONS_DIR) / run.attempt_file, progress
+            )
         backbone_choice.publish(run.attempt_file)
         return taught
 
-    def record(self, run: BackboneRun, computed: Taught, finish: Finish) -> BackboneRun:
+    def record(self, run: BackboneRun, computed: PretrainedBackbone, finish: Finish) -> BackboneRun:
         """Write the weights and the change of the backbone in use."""
-        judgement = computed.judgement
+        judgement = computed.comparison
         adopt = judgement is not None and judgement.adopt
         unmeasured = f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
         text = judgement.words if judgement else unmeasured
@@ -176,7 +184,7 @@ class PretrainingExecutor(Executor[BackboneRun, "Taught", BackboneRun]):
         with contextlib.suppress(OSError):
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-        object_store.withdraw(run.attempt_file)
+        object_store.unpublish(run.attempt_file)
 
     def clean_up(self, run: BackboneRun) -> None:
         """Remove the work folder."""
@@ -184,26 +192,26 @@ class PretrainingExecutor(Executor[BackboneRun, "Taught", BackboneRun]):
 
 
 def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
-    return samples_at_hand(run.snapshot) if run.snapshot else nullcontext([])
+    return local_samples(run.snapshot) if run.snapshot else nullcontext([])
 
 
-def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> Task:
+def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> PretrainingTask:
     """``root`` is the folder that the pictures lie in."""
-    from mltasks.vision.pretrain.pretrain import Task, imagenet_at_hand
+    from mltasks.vision.pretrain.pretrain import PretrainingTask, imagenet_is_cached
 
-    current = backbone_choice.weights_at_hand(run.config["current"])
+    current = backbone_choice.local_weights(run.config["current"])
     rivals = {"shipped": "shipped"}
-    if imagenet_at_hand():
+    if imagenet_is_cached():
         rivals["imagenet"] = "imagenet"
     # What a training would start from without this lesson: the one to beat.
     incumbent = "current" if current else ("imagenet" if "imagenet" in rivals else "shipped")
-    return Task(
-        pictures=[Stored.from_json(picture).picture(root) for picture in run.pictures],
+    return PretrainingTask(
+        images=[PretrainingImage.from_json(picture).as_plant_image(root) for picture in run.pictures],
         samples=samples,
-        lesson=Lesson.from_json(run.config["lesson"]),
+        pretraining=PretrainingConfig.from_json(run.config["lesson"]),
         config=TrainConfig.from_json(run.config["train"]),
         start=current or "shipped",
-        rivals={"current": current, **rivals} if current else rivals,
+        other_weights={"current": current, **rivals} if current else rivals,
         incumbent=incumbent,
-        work=run.work_dir,
+        work_dir=run.work_dir,
     )

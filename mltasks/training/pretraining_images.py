@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from mltasks.vision.pretrain.pretraining_config import Picture
+from mltasks.vision.pretrain.pretraining_config import PlantImage
 from mltasks.vision.types import Roi
 
 # From so many unlabeled images on, the labeled ones are left out: the measurement is cleaner and nothing is missed.
-ENOUGH_UNLABELED = 500
+MIN_UNLABELED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class PretrainingImage:
     """An image below MEDIA_ROOT with its region ``X,Y,W,H`` (or none); ``labeled`` when it or its part has a label."""
 
     name: str
@@ -35,30 +35,30 @@ class Stored:
         """Return the image as a run's list has it."""
         return [self.name, self.sha256, self.roi, self.bit_depth]
 
-    def picture(self, media_root: Path) -> Picture:
+    def as_plant_image(self, media_root: Path) -> PlantImage:
         """The science floor's view of it."""
-        return Picture(media_root / self.name, self.sha256, Roi.stored(self.roi), self.bit_depth)
+        return PlantImage(media_root / self.name, self.sha256, Roi.from_stored(self.roi), self.bit_depth)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ImageSelection:
     """The images of a lesson, and whether labeled ones are among them."""
 
-    images: tuple[Stored, ...]
+    images: tuple[PretrainingImage, ...]
     saw_labeled: bool
 
 
-def choose(stored: Iterable[Stored], count: int, seed: int) -> Choice:
+def select_images(images: Iterable[PretrainingImage], count: int, seed: int) -> ImageSelection:
     """Draw at most ``count`` different images by seed and hash, whatever the order they come in.
 
     Labeled images measure the backbone, so they are left out when the unlabeled ones are as many as wanted, or 500.
     """
-    different = {one.sha256: one for one in stored}
+    different = {one.sha256: one for one in images}
     unlabeled = [one for one in different.values() if not one.labeled]
-    clean = len(unlabeled) >= min(count, ENOUGH_UNLABELED)
-    drawn = sorted(unlabeled if clean else different.values(), key=lambda one: _shuffled(seed, one.sha256))[:count]
-    return Choice(tuple(drawn), saw_labeled=any(one.labeled for one in drawn))
+    clean = len(unlabeled) >= min(count, MIN_UNLABELED)
+    drawn = sorted(unlabeled if clean else different.values(), key=lambda one: _shuffle_key(seed, one.sha256))[:count]
+    return ImageSelection(tuple(drawn), saw_labeled=any(one.labeled for one in drawn))
 
 
-def _shuffled(seed: int, sha256: str) -> str:
+def _shuffle_key(seed: int, sha256: str) -> str:
     return hashlib.sha256(f"{seed}:{sha256}".encode()).hexdigest()

@@ -14,15 +14,15 @@ from django.utils.translation import gettext as _
 
 from mltasks.models import DatasetSnapshot, ModelVersion, TrainingRun, versions
 from mltasks.runs import dispatch
-from mltasks.runs.execution import Executor, Finish, calm_threads
+from mltasks.runs.execution import Executor, Finish, use_passive_omp_waits
 from mltasks.runs.lease import WAITING_STAGE, RunNotAvailable, log_line, requeue_or_refuse
-from mltasks.snapshots.snapshots import samples_at_hand
+from mltasks.snapshots.snapshots import local_samples
 from mltasks.storage import version_store
 from mltasks.training import backbone_choice
 from mltasks.vision.types import Progress, ProgressCallback, TrainConfig
 
 if TYPE_CHECKING:
-    from mltasks.vision.export.learn import Learned
+    from mltasks.vision.export.learn import LearnedVersion
 
 
 def start(
@@ -32,7 +32,7 @@ def start(
     trigger: TrainingRun.Trigger,
     requested_by: User | None = None,
     night: date | None = None,
-    hint: bool = True,
+    enqueue: bool = True,
     notes: Iterable[str] = (),
 ) -> TrainingRun:
     """Queue a run on a snapshot; a worker hears of it once the transaction commits.
@@ -44,7 +44,7 @@ def start(
     run = TrainingRun.objects.create(
         model=snapshot.model,
         snapshot=snapshot,
-        config=backbone_choice.resolve(snapshot.model, config).to_json(),
+        config=backbone_choice.resolve_auto_weights(snapshot.model, config).to_json(),
         trigger=trigger,
         requested_by=requested_by,
         night=night,
@@ -57,7 +57,7 @@ def start(
             )
         ),
     )
-    if hint:
+    if enqueue:
         dispatch.enqueue_on_commit(run)
     return run
 
@@ -71,29 +71,29 @@ def retry(run: TrainingRun) -> None:
     dispatch.enqueue_on_commit(run)
 
 
-class TrainingExecutor(Executor[TrainingRun, "Learned", ModelVersion]):
+class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
     """Learn from the run's snapshot and make its version."""
 
     run_class = TrainingRun
 
-    def compute(self, run: TrainingRun, progress: ProgressCallback) -> Learned:
+    def compute(self, run: TrainingRun, progress: ProgressCallback) -> LearnedVersion:
         """Learn, and publish the bundle. Raises StoreAway among others."""
         if run.snapshot is None:
             raise ValueError("This run has no snapshot to learn from.")
-        config = backbone_choice.at_hand(run.train_config())
+        config = backbone_choice.with_local_weights(run.train_config())
         progress(Progress(0.0, "Reading the snapshot's images"))
-        with samples_at_hand(run.snapshot) as samples:
+        with local_samples(run.snapshot) as samples:
             progress(Progress(0.0, "Loading the learning libraries"))
-            calm_threads()
+            use_passive_omp_waits()
             from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
 
             learned = learn(samples, config, _bundle_dir(run), progress)
         version_store.publish(run.bundle_name)
         return learned
 
-    def record(self, run: TrainingRun, computed: Learned, finish: Finish) -> ModelVersion:
+    def record(self, run: TrainingRun, computed: LearnedVersion, finish: Finish) -> ModelVersion:
         """Write the version's rows."""
-        version = versions.add(run, sha256=computed.sha256, meta=computed.meta, report=computed.report)
+        version = versions.record_version(run, sha256=computed.sha256, meta=computed.meta, report=computed.report)
         finish(f"Made {version}.")
         return version
 
@@ -104,7 +104,7 @@ class TrainingExecutor(Executor[TrainingRun, "Learned", ModelVersion]):
     def discard(self, run: TrainingRun) -> None:
         """Remove the bundle."""
         shutil.rmtree(_bundle_dir(run), ignore_errors=True)
-        version_store.withdraw(run.bundle_name)
+        version_store.unpublish(run.bundle_name)
 
 
 def _bundle_dir(run: TrainingRun) -> Path:

@@ -14,10 +14,10 @@ from django.utils.translation import gettext_noop
 
 from mltasks.exchange import export_document, signing, trust_store
 from mltasks.models import DatasetSnapshot, ImportedVersion, ModelVersion, Verification
-from mltasks.runs.execution import calm_threads
-from mltasks.snapshots.snapshots import SnapshotDamaged, manifest_sha256, samples_at_hand
+from mltasks.runs.execution import use_passive_omp_waits
+from mltasks.snapshots.snapshots import SnapshotDamaged, local_samples, manifest_sha256
 from mltasks.storage import version_store
-from mltasks.storage.scratch_folders import scratch
+from mltasks.storage.scratch_folders import scratch_folder
 from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
 from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
@@ -25,9 +25,9 @@ from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig
 # Between machines the same recipe rounds otherwise: figures may differ by so much.
 TOLERANCE = 0.03
 WEIGHTS = "weights"
-COMPARED = ("average_precision", "auroc", "recall", "false_alarm_rate")
+COMPARED_METRICS = ("average_precision", "auroc", "recall", "false_alarm_rate")
 # What of `meta.json` has to be equal for weights to be equal, bit for bit.
-SAME = ("compute", "libraries", "code")
+ENVIRONMENT_KEYS = ("compute", "libraries", "code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,24 @@ class Finding:
     words: str
 
 
-def verify(version: ModelVersion, *, again: bool = True, progress: ProgressCallback = no_progress) -> Iterator[Finding]:
+def verify(
+    version: ModelVersion, *, retrain: bool = True, progress: ProgressCallback = no_progress
+) -> Iterator[Finding]:
     """Look at a version's files, its snapshot's rows and its images, and learn it again where all of these are whole
-    and ``again`` says so; of an imported one, at its files and at what the other plant signed. One finding after
+    and ``retrain`` says so; of an imported one, at its files and at what the other plant signed. One finding after
     another; none of them is changed by the look. Raises StoreAway."""
     came = getattr(version, "imported", None)
     progress(Progress(0.0, gettext_noop("Reading its files")))
-    found = [_files(version), *(_rows(version) if came is None else _signed(version, came))]
+    found = [_check_files(version), *(_check_snapshot(version) if came is None else _check_signature(version, came))]
     yield from found
     if version.run.snapshot is None:
         return
     progress(Progress(0.0, gettext_noop("Reading its images")))
     try:
-        with samples_at_hand(version.run.snapshot) as samples:
+        with local_samples(version.run.snapshot) as samples:
             yield Finding("images", True, f"All {len(samples)} are what they were when the snapshot was frozen.")
-            if again and all(one.holds for one in found):
-                yield from _learned_again(version, samples, progress)
+            if retrain and all(one.holds for one in found):
+                yield from _check_retraining(version, samples, progress)
     except SnapshotDamaged as error:
         yield Finding("images", False, str(error))
 
@@ -72,15 +74,15 @@ def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | Non
     )
 
 
-def _files(version: ModelVersion) -> Finding:
+def _check_files(version: ModelVersion) -> Finding:
     try:
-        bundle.verify(version_store.at_hand(version), version.sha256)
+        bundle.verify(version_store.ensure_local(version), version.sha256)
     except bundle.BundleCorrupt as error:
         return Finding("files", False, str(error))
     return Finding("files", True, f"All have the sha256 that was recorded, {version.sha256[:12]}… in all.")
 
 
-def _rows(version: ModelVersion) -> Iterator[Finding]:
+def _check_snapshot(version: ModelVersion) -> Iterator[Finding]:
     """The snapshot's rows against the hash that was taken when it was frozen."""
     snapshot = version.run.snapshot
     if snapshot is None:
@@ -94,17 +96,17 @@ def _rows(version: ModelVersion) -> Iterator[Finding]:
     yield Finding("snapshot", False, f"The rows of {snapshot} are not those that were frozen.{named}")
 
 
-def _signed(version: ModelVersion, came: ImportedVersion) -> Iterator[Finding]:
+def _check_signature(version: ModelVersion, imported: ImportedVersion) -> Iterator[Finding]:
     """What the other plant signed, against its signature and against the rows here."""
-    document, by = came.document.encode(), f"{came.plant}, {came.spoken}"
+    document, by = imported.document.encode(), f"{imported.plant}, {imported.fingerprint_text}"
     try:
-        says = export_document.read(document)
-        holds = signing.is_signed(document, bytes(came.signature), came.public_key)
-        holds = holds and signing.fingerprint(came.public_key) == came.fingerprint == says.fingerprint
+        says = export_document.parse_document(document)
+        holds = signing.is_valid_signature(document, bytes(imported.signature), imported.public_key)
+        holds = holds and signing.fingerprint(imported.public_key) == imported.fingerprint == says.fingerprint
     except ValueError as error:
         yield Finding("signature", False, f"What {by} signed can't be read: {error}.")
         return
-    trusted = "" if trust_store.is_trusted(came.fingerprint) else " That key is no longer trusted here."
+    trusted = "" if trust_store.is_trusted(imported.fingerprint) else " That key is no longer trusted here."
     yield Finding("signature", holds, f"It is {'' if holds else 'not '}that of {by}.{trusted}")
     same = (says.sha256, says.evaluation) == (version.sha256, version.report.evaluation)
     yield Finding("report", same, f"Digest and figures are {'' if same else 'not '}those that were signed.")
@@ -113,7 +115,7 @@ def _signed(version: ModelVersion, came: ImportedVersion) -> Iterator[Finding]:
         return
     total = says.snapshot.good + says.snapshot.defective
     yield Finding("snapshot", True, f"The {total} items that were signed are those that were frozen over there.")
-    there = f"its images are at {came.plant}, where `verify_version {came.product} {came.number}` can do it"
+    there = f"its images are at {imported.plant}, where `verify_version {imported.product} {imported.number}` can do it"
     yield Finding("weights", True, f"Not learned again: {there}.")
 
 
@@ -128,43 +130,52 @@ def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[st
     return [title for title, sha256, target in rows if measured.get(sha256, target) != target]
 
 
-def _learned_again(version: ModelVersion, samples: Sequence[Sample], progress: ProgressCallback) -> Iterator[Finding]:
-    config = backbone_choice.at_hand(version.run.train_config())
-    with scratch(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
-        learned = _learn(samples, config, folder / "again", _again(progress))
+def _check_retraining(
+    version: ModelVersion, samples: Sequence[Sample], progress: ProgressCallback
+) -> Iterator[Finding]:
+    config = backbone_choice.with_local_weights(version.run.train_config())
+    with scratch_folder(Path(settings.VERSIONS_DIR) / ".verifying") as folder:
+        learned = _train(samples, config, folder / "again", _as_retraining(progress))
         other = _differences(version.meta, learned.meta)
-        same = _weights(version.path) == _weights(folder / "again")
+        same = _weights_sha256(version.path) == _weights_sha256(folder / "again")
         if not other:
             words = "are those of the version, bit for bit" if same else "differ, on the same machine by the same code"
             yield Finding(WEIGHTS, same, f"Learned again from the snapshot they {words}.")
         else:
             words = "the same all the same" if same else "others, as they may be"
             yield Finding(WEIGHTS, True, f"Not held to the bit, for {', '.join(other)}: they are {words}.")
-        yield _figures(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
+        yield _compare_metrics(version.report.evaluation["metrics"], learned.report["metrics"], exact=not other)
 
 
-def _again(progress: ProgressCallback) -> ProgressCallback:
+def _as_retraining(progress: ProgressCallback) -> ProgressCallback:
     """Tell the second training's steps as such. Its epochs are left out: no version comes of them."""
     return lambda step: progress(Progress(step.share, f"Learning again, {step.stage}"))
 
 
-def _learn(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
-    calm_threads()
+def _train(samples: Sequence[Sample], config: TrainConfig, folder: Path, progress: ProgressCallback) -> Any:
+    use_passive_omp_waits()
     from mltasks.vision.export.learn import learn  # late: torch, which only a training process may load
 
     return learn(samples, config, folder, progress)
 
 
-def _weights(folder: Path) -> str:
+def _weights_sha256(folder: Path) -> str:
     manifest: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
     return manifest[bundle.WEIGHTS]
 
 
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _differences(recorded: Mapping[str, Any], retrained: Mapping[str, Any]) -> list[str]:
     """In words, what of machine, libraries and code is not as it was."""
     # A commit that changed nothing of the science makes the same version.
-    facts = [(name, key) for name in SAME for key in sorted({*was.get(name, {}), *now.get(name, {})} - {"commit"})]
-    pairs = {(name, key): (was.get(name, {}).get(key, "unknown"), now.get(name, {}).get(key)) for name, key in facts}
+    facts = [
+        (name, key)
+        for name in ENVIRONMENT_KEYS
+        for key in sorted({*recorded.get(name, {}), *retrained.get(name, {})} - {"commit"})
+    ]
+    pairs = {
+        (name, key): (recorded.get(name, {}).get(key, "unknown"), retrained.get(name, {}).get(key))
+        for name, key in facts
+    }
     return [
         f"{name} {key} was {before!s:.16} and is {after!s:.16}"
         for (name, key), (before, after) in pairs.items()
@@ -172,8 +183,12 @@ def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _figures(was: Mapping[str, Any], now: Mapping[str, Any], *, exact: bool) -> Finding:
-    values = {name: (was[name]["value"], now[name]["value"]) for name in COMPARED if name in was and name in now}
+def _compare_metrics(recorded: Mapping[str, Any], retrained: Mapping[str, Any], *, exact: bool) -> Finding:
+    values = {
+        name: (recorded[name]["value"], retrained[name]["value"])
+        for name in COMPARED_METRICS
+        if name in recorded and name in retrained
+    }
     apart = {
         name: pair
         for name, pair in values.items()

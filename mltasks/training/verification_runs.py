@@ -19,13 +19,13 @@ from mltasks.training.verification import Finding
 from mltasks.vision.types import ProgressCallback
 
 
-class BeingVerified(Refusal):
+class VerificationInProgress(Refusal):
     """A worker has been asked already, and is not done."""
 
     code = "being_verified"
 
 
-class NotLearnable(Refusal):
+class NotRetrainable(Refusal):
     """What it learned from is not here. Its hashes can be looked at all the same."""
 
     code = "invalid_request"
@@ -34,15 +34,15 @@ class NotLearnable(Refusal):
 
 
 def start(
-    version: ModelVersion, *, by: User | None = None, hashes_only: bool = False, hint: bool = True
+    version: ModelVersion, *, by: User | None = None, hashes_only: bool = False, enqueue: bool = True
 ) -> VerifyingRun:
     """Queue a look at a version; a worker hears of it once the transaction commits. With ``hashes_only`` it is not
     learned again. ``hint`` False leaves the run to the caller, who executes it at once.
 
     Raises NotLearnable and BeingVerified, in words for people.
     """
-    if not hashes_only and (reason := why_not_again(version)):
-        raise NotLearnable(reason)
+    if not hashes_only and (reason := retrain_blocker(version)):
+        raise NotRetrainable(reason)
     try:
         with transaction.atomic():
             run = VerifyingRun.objects.create(
@@ -53,13 +53,13 @@ def start(
                 log=log_line(f"Queued: {version}, {'by its hashes' if hashes_only else 'and learned again'}."),
             )
     except IntegrityError:
-        raise BeingVerified(_("{version} is being verified already.").format(version=version)) from None
-    if hint:
+        raise VerificationInProgress(_("{version} is being verified already.").format(version=version)) from None
+    if enqueue:
         dispatch.enqueue_on_commit(run)
     return run
 
 
-def why_not_again(version: ModelVersion) -> str:
+def retrain_blocker(version: ModelVersion) -> str:
     """Why it can't be learned again here, in words for people; empty where it can."""
     came = getattr(version, "imported", None)
     if came is not None:
@@ -74,7 +74,7 @@ class VerificationExecutor(Executor[VerifyingRun, list[Finding], Verification]):
 
     def compute(self, run: VerifyingRun, progress: ProgressCallback) -> list[Finding]:
         """Look. Raises StoreAway among others."""
-        return list(verifying.verify(run.version, again=not run.hashes_only, progress=progress))
+        return list(verifying.verify(run.version, retrain=not run.hashes_only, progress=progress))
 
     def record(self, run: VerifyingRun, computed: list[Finding], finish: Finish) -> Verification:
         """Write the verification."""

@@ -18,7 +18,7 @@ DEFECT = 1
 # The split of what no version learns from: every version is measured on it.
 HOLDOUT = "holdout"
 # Settings that JSON holds as lists
-LISTS = ("detectors", "curve_shares")
+LIST_SETTINGS = ("detectors", "curve_shares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Roi:
         return cls(x, y, width, height)
 
     @classmethod
-    def stored(cls, text: str) -> Self | None:
+    def from_stored(cls, text: str) -> Self | None:
         """As a row has it: an empty text is the whole image. Raises ValueError as ``parse``."""
         return cls.parse(text) if text else None
 
@@ -150,7 +150,7 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_json`` reads them back."""
-        return {**asdict(self), **{name: list(getattr(self, name)) for name in LISTS}}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in LIST_SETTINGS}}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -161,7 +161,7 @@ class TrainConfig:
             raise ValueError(f"Unknown training settings: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
         costs = values.get("costs", {})
         made = costs if isinstance(costs, Costs) else Costs(**costs)
-        lists = {name: tuple(values[name]) for name in LISTS if name in values}
+        lists = {name: tuple(values[name]) for name in LIST_SETTINGS if name in values}
         return cls(**{**values, **lists, "costs": made})
 
 
@@ -208,9 +208,9 @@ def no_progress(_: Progress) -> None:
     """A callback that reports to nobody."""
 
 
-DIMENSIONS = 256
+EMBEDDING_DIMENSIONS = 256
 # Goes up when the same network would draw other points: those of two recipes can't be compared.
-RECIPE = 1
+EMBEDDING_RECIPE = 1
 
 
 GOOD_FOLDERS = frozenset({"good", "ok", "pass"})

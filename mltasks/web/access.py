@@ -13,35 +13,35 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 View = Callable[..., HttpResponseBase]
-Door = TypeVar("Door", bound=Callable[..., HttpResponseBase])
+ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
 
 
-def needs(permission: str) -> Callable[[Door], Door]:
+def require_permission(permission: str) -> Callable[[ViewT], ViewT]:
     """Decorate a view: the login for strangers, 403 for people without ``permission``."""
 
-    def decorate(view: Door) -> Door:
+    def decorate(view: ViewT) -> ViewT:
         return login_required(permission_required(permission, raise_exception=True)(view))
 
     return decorate
 
 
-def person(request: HttpRequest) -> User:
+def current_user(request: HttpRequest) -> User:
     """Return the signed-in user. Raises PermissionDenied for nobody."""
     if not isinstance(request.user, User):
         raise PermissionDenied(_("Log in first."))
     return request.user
 
 
-def whole_number(text: str) -> int:
+def parse_row_id(text: str) -> int:
     """Read a row's number from a form; 0, which no row has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
 
 
-HEADER = "X-Reviewer"
+REVIEWER_HEADER = "X-Reviewer"
 
 
-def refuse_stranger(request: HttpRequest) -> None:
+def require_page_owner(request: HttpRequest) -> None:
     """Compare whom the page belongs to, where it says so, with who is logged in. Raises PermissionDenied."""
-    belongs_to = request.headers.get(HEADER)
+    belongs_to = request.headers.get(REVIEWER_HEADER)
     if belongs_to and belongs_to != str(request.user.pk):
         raise PermissionDenied(_("This page belongs to another person than the one who is logged in now."))

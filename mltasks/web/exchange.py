@@ -13,28 +13,28 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mltasks.exchange import signing, version_export, version_import
 from mltasks.models import RegisteredModel, TrustedPlant
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.registry import registry
-from mltasks.web.access import needs, person
+from mltasks.web.access import current_user, require_permission
 from mltasks.web.forms import ImportForm
-from mltasks.web.selection import remember, version_of
+from mltasks.web.selection import get_version_or_404, remember_choice
 
 # Both ways: who may decide what scores may let the plant's weights out, and others' in.
-may_exchange = needs(registry.PERMISSION)
+may_exchange = require_permission(registry.PROMOTE_PERMISSION)
 
 
 @require_GET
 @may_exchange
 def export_version(request: HttpRequest, model: str, number: int) -> HttpResponseBase:
     """The version as one signed file."""
-    version = version_of(model, number)
+    version = get_version_or_404(model, number)
     try:
-        file = version_export.exported(version, by=person(request))
+        file = version_export.export_to_temporary_file(version, by=current_user(request))
     except registry.BundleCorrupt as error:
         messages.error(request, str(error))
         return redirect("version", model, number)
     kind = "application/octet-stream"
-    return FileResponse(file, as_attachment=True, filename=version_export.file_name(version), content_type=kind)
+    return FileResponse(file, as_attachment=True, filename=version_export.export_filename(version), content_type=kind)
 
 
 @require_http_methods(["GET", "POST"])
@@ -42,20 +42,20 @@ def export_version(request: HttpRequest, model: str, number: int) -> HttpRespons
 def import_version(request: HttpRequest, model: str) -> HttpResponse:
     """Whose versions may come in, and the form that brings one."""
     found = get_object_or_404(RegisteredModel, name=model)
-    remember(request, found)
+    remember_choice(request, found)
     form = ImportForm(request.POST or None, request.FILES or None)
     if request.method == "GET":
-        return _page(request, found, ImportForm())
+        return _render_page(request, found, ImportForm())
     if form.is_valid():
         try:
-            version = version_import.import_version(found, form.cleaned_data["file"].file, by=person(request))
+            version = version_import.import_version(found, form.cleaned_data["file"].file, by=current_user(request))
         except version_import.ImportRefused as error:
             form.add_error(None, str(error))
         else:
             said = _("{origin} is version {number} here, a candidate. Read its report, then compare it.")
             messages.success(request, said.format(origin=version.imported, number=version.number))
             return redirect("version", model, version.number)
-    return _page(request, found, form, status=400)
+    return _render_page(request, found, form, status=400)
 
 
 @require_GET
@@ -66,12 +66,12 @@ def plant_key(request: HttpRequest) -> HttpResponse:
     return HttpResponse(signing.own_public_key(), content_type="application/x-pem-file", headers=headers)
 
 
-def _page(request: HttpRequest, model: RegisteredModel, form: ImportForm, status: int = 200) -> HttpResponse:
+def _render_page(request: HttpRequest, model: RegisteredModel, form: ImportForm, status: int = 200) -> HttpResponse:
     own = signing.fingerprint(signing.own_public_key())
     context: dict[str, Any] = {
         "model": model,
         "form": form,
-        "own": in_groups(own),
+        "own": format_fingerprint(own),
         "plants": TrustedPlant.objects.select_related("added_by"),
     }
     return render(request, "models/import.html", context, status=status)

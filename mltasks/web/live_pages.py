@@ -12,11 +12,11 @@ from django.utils.functional import Promise
 from django.views.decorators.http import require_GET, require_POST
 
 from mltasks.runs.lease import RunNotAvailable
-from mltasks.web.access import View, needs
-from mltasks.web.selection import remember
+from mltasks.web.access import View, require_permission
+from mltasks.web.selection import remember_choice
 
-may_look = needs("mltasks.view_modelversion")
-may_train = needs("mltasks.add_trainingrun")
+may_look = require_permission("mltasks.view_modelversion")
+may_train = require_permission("mltasks.add_trainingrun")
 
 
 def live_pages(
@@ -32,7 +32,7 @@ def live_pages(
     @may_look
     def whole(request: HttpRequest, **address: Any) -> HttpResponse:
         subject = load(**address)
-        remember(request, subject.model)
+        remember_choice(request, subject.model)
         return render(request, page, context(subject))
 
     @require_GET

@@ -12,7 +12,7 @@ from mltasks.training import pretraining
 from mltasks.web.live_pages import live_pages, retry_view
 
 
-def _run(pk: int) -> BackboneRun:
+def _get_run(pk: int) -> BackboneRun:
     # A list of thousands of images is nothing to read every two seconds.
     rows = BackboneRun.objects.select_related("model", "snapshot", "requested_by").defer("pictures", "epochs")
     return get_object_or_404(rows, pk=pk)
@@ -25,9 +25,11 @@ def _context(run: BackboneRun) -> dict[str, Any]:
     return {"run": run, "reached": reached, "images": run.config.get("images", 0)}
 
 
-backbone, backbone_live = live_pages(_run, _context, page="models/backbone.html", part="models/_backbone.html")
-backbone_retry = retry_view(
-    _run,
+pretraining_run, pretraining_run_live = live_pages(
+    _get_run, _context, page="models/backbone.html", part="models/_backbone.html"
+)
+pretraining_run_retry = retry_view(
+    _get_run,
     pretraining.retry,
     page=lambda run: ("backbone", run.pk),
     done=_("Queued again; it goes on from its last checkpoint."),

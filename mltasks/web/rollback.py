@@ -11,22 +11,22 @@ from django.views.decorators.http import require_http_methods
 
 from mltasks.models import ModelVersion, Promotion
 from mltasks.registry import registry
-from mltasks.web.access import needs, person
+from mltasks.web.access import current_user, require_permission
 from mltasks.web.forms import ReasonForm, submit
-from mltasks.web.selection import remember, version_of
+from mltasks.web.selection import get_version_or_404, remember_choice
 
 
 @require_http_methods(["GET", "POST"])
-@needs(registry.PERMISSION)
+@require_permission(registry.PROMOTE_PERMISSION)
 def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show what a rollback to a former champion changes, and roll back with a reason."""
-    version = version_of(model, number)
-    remember(request, version.model)
+    version = get_version_or_404(model, number)
+    remember_choice(request, version.model)
     if not version.promotions.exists():
         messages.error(request, str(registry.NeverChampion(version)))
         return redirect("version", model, number)
     form = ReasonForm.of_request(request, registry.champion(version.model))
-    if request.method == "POST" and submit(form, lambda: _roll_back(version, form, person(request))):
+    if request.method == "POST" and submit(form, lambda: _roll_back(version, form, current_user(request))):
         messages.success(request, _("Rolled back: version {number} scores the next part.").format(number=number))
         return redirect("version", model, number)
     # 400 for what was typed, 409 for what the registry refused

@@ -16,12 +16,12 @@ from django.shortcuts import get_object_or_404
 from mltasks.models import ModelVersion, RegisteredModel
 
 
-def version_of(model: str, number: int) -> ModelVersion:
+def get_version_or_404(model: str, number: int) -> ModelVersion:
     """The version with its report, its run and where it came from. Raises Http404."""
     return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)
 
 
-PARAMETER = "product"
+PRODUCT_PARAMETER = "product"
 FirstModel = Callable[[User], RegisteredModel | None]
 _first_models: list[FirstModel] = []
 
@@ -37,27 +37,27 @@ def chosen_model(request: HttpRequest) -> RegisteredModel | None:
     A session that has none begins with the model of the function that ``set_first_model`` registered, else with the
     first. The choice is remembered for the pages that follow. Raises Http404 for a name of no model.
     """
-    if asked := request.GET.get(PARAMETER):
+    if asked := request.GET.get(PRODUCT_PARAMETER):
         chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=asked)
     else:
-        chosen = _remembered(request) or _first(request)
+        chosen = _session_model(request) or _default_model(request)
     if chosen is not None:
-        remember(request, chosen)
+        remember_choice(request, chosen)
     return chosen
 
 
-def remember(request: HttpRequest, model: RegisteredModel) -> None:
+def remember_choice(request: HttpRequest, model: RegisteredModel) -> None:
     """Make ``model`` the one that the pages after this one are about."""
-    if request.session.get(PARAMETER) != model.name:
-        request.session[PARAMETER] = model.name
+    if request.session.get(PRODUCT_PARAMETER) != model.name:
+        request.session[PRODUCT_PARAMETER] = model.name
 
 
-def _remembered(request: HttpRequest) -> RegisteredModel | None:
-    name = request.session.get(PARAMETER)
+def _session_model(request: HttpRequest) -> RegisteredModel | None:
+    name = request.session.get(PRODUCT_PARAMETER)
     return RegisteredModel.objects.filter(name=name).first() if name else None
 
 
-def _first(request: HttpRequest) -> RegisteredModel | None:
+def _default_model(request: HttpRequest) -> RegisteredModel | None:
     (choose,) = _first_models
     chosen = choose(request.user) if isinstance(request.user, User) else None
     return chosen or RegisteredModel.objects.first()

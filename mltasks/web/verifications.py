@@ -11,10 +11,10 @@ from django_htmx.http import reswap
 
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
-from mltasks.web.access import person
+from mltasks.web.access import current_user
 from mltasks.web.forms import VerifyForm
 from mltasks.web.live_pages import may_look, may_train
-from mltasks.web.selection import version_of
+from mltasks.web.selection import get_version_or_404
 
 
 @require_POST
@@ -25,8 +25,8 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
     form.is_valid()  # a box is set or not: nothing else can be said
     try:
         hashes_only = form.cleaned_data["hashes_only"]
-        verification_runs.start(version_of(model, number), by=person(request), hashes_only=hashes_only)
-    except (verification_runs.BeingVerified, verification_runs.NotLearnable) as error:
+        verification_runs.start(get_version_or_404(model, number), by=current_user(request), hashes_only=hashes_only)
+    except (verification_runs.VerificationInProgress, verification_runs.NotRetrainable) as error:
         messages.error(request, str(error))
         return redirect("version", model, number)
     return redirect(f"{reverse('version', args=[model, number])}#verification")
@@ -36,8 +36,8 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @may_look
 def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The verification alone: what the version's page asks for while a worker looks."""
-    found = version_of(model, number)
-    checked = verification_report.read(found)
+    found = get_version_or_404(model, number)
+    checked = verification_report.load_report(found)
     answer = render(request, "models/_verification.html", {"version": found, "checked": checked})
     # Once it is done it takes the place of the region that asks, which then asks no more.
     return answer if checked.running else reswap(answer, "outerHTML")

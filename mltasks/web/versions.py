@@ -20,103 +20,103 @@ from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingR
 from mltasks.refusals import Refusal
 from mltasks.registry import gate, registry
 from mltasks.reports import model_card, verification_report, version_lineage
-from mltasks.reports.figure_comparison import compare, cost_difference
-from mltasks.reports.version_report import Reading
-from mltasks.web.access import needs, person
+from mltasks.reports.figure_comparison import compare_versions, cost_difference
+from mltasks.reports.version_report import VersionReport
+from mltasks.web.access import current_user, require_permission
 from mltasks.web.forms import PromotionForm, ReasonForm, submit
 from mltasks.web.live_pages import may_look
-from mltasks.web.selection import chosen_model, remember, version_of
+from mltasks.web.selection import chosen_model, get_version_or_404, remember_choice
 
 
 @require_GET
 @may_look
 def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """The card as an article, to be read and printed."""
-    found = version_of(model, number)
-    remember(request, found.model)
-    return render(request, "models/card.html", {"card": model_card.of(found)})
+    found = get_version_or_404(model, number)
+    remember_choice(request, found.model)
+    return render(request, "models/card.html", {"card": model_card.build_model_card(found)})
 
 
-RUNS_SHOWN = 20
+MAX_SHOWN_RUNS = 20
 
 
 @require_GET
 @may_look
-def models(request: HttpRequest) -> HttpResponse:
+def version_list(request: HttpRequest) -> HttpResponse:
     """The versions of the chosen model and its runs."""
     model = chosen_model(request)
     if model is None:
         return render(request, "no_product.html", {"title": _("Models")})
-    back = {"champion": registry.champion(model), "former": registry.former_champion(model)}
-    return render(request, "models/list.html", {**_rows(model), **back})
+    back = {"champion": registry.champion(model), "former": registry.rollback_target(model)}
+    return render(request, "models/list.html", {**_list_context(model), **back})
 
 
 @require_GET
 @may_look
-def rows(request: HttpRequest, model: str) -> HttpResponse:
+def version_list_live(request: HttpRequest, model: str) -> HttpResponse:
     """Versions and runs alone: what the list asks for every few seconds."""
-    return render(request, "models/_rows.html", _rows(get_object_or_404(RegisteredModel, name=model)))
+    return render(request, "models/_rows.html", _list_context(get_object_or_404(RegisteredModel, name=model)))
 
 
 @require_GET
 @may_look
 def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """One version's report."""
-    found = version_of(model, number)
-    remember(request, found.model)
+    found = get_version_or_404(model, number)
+    remember_choice(request, found.model)
     context = {
         "version": found,
-        "read": Reading(found),
+        "read": VersionReport(found),
         "promotions": found.promotions.select_related("by", "previous"),
         "champion": registry.champion(found.model),
         "former": registry.former_champions(found.model_id),
-        "lineage": version_lineage.of(found),
-        "checked": verification_report.read(found),
+        "lineage": version_lineage.build_version_lineage(found),
+        "checked": verification_report.load_report(found),
     }
     return render(request, "models/version.html", context)
 
 
 @require_http_methods(["GET", "POST"])
-@needs(registry.PERMISSION)
+@require_permission(registry.PROMOTE_PERMISSION)
 def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """What a promotion changes, costs and leaves open; then the promotion itself."""
-    found = version_of(model, number)
-    remember(request, found.model)
+    found = get_version_or_404(model, number)
+    remember_choice(request, found.model)
     champion = registry.champion(found.model)
     form = PromotionForm.of_request(request, champion)
-    if request.method == "POST" and submit(form, lambda: _promote(found, form, person(request))):
+    if request.method == "POST" and submit(form, lambda: _promote(found, form, current_user(request))):
         said = _("Version {number} is champion: it scores the next part.")
         messages.success(request, said.format(number=number))
         return redirect("version", model, number)
-    lines = gate.lines(found, champion, person(request))
-    read, champion_read = Reading(found), Reading(champion) if champion else None
+    lines = gate.evaluate(found, champion, current_user(request))
+    read, champion_read = VersionReport(found), VersionReport(champion) if champion else None
     context = {
         "version": found,
         "champion": champion,
         "read": read,
         "champion_read": champion_read,
-        "rows": compare(found, champion),
+        "rows": compare_versions(found, champion),
         "dearer": cost_difference(read, champion_read),
         "form": form,
         "lines": gate.worst_first(lines),
         "gate": gate.state(lines),
-        "checked": verification_report.read(found),
+        "checked": verification_report.load_report(found),
         "approvals": found.approvals.filter(champion=champion).select_related("by"),
     }
     return render(request, "models/promote.html", context, status=200 if request.method == "GET" else 409)
 
 
 @require_POST
-@needs(registry.PERMISSION)
+@require_permission(registry.PROMOTE_PERMISSION)
 def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """A second person's word that a version may take the champion's place."""
-    found, form = version_of(model, number), ReasonForm(request.POST)
+    found, form = get_version_or_404(model, number), ReasonForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))
         return redirect("version-promotion", model, number)
     try:
         asked = form.cleaned_data
-        registry.approve(found, by=person(request), reason=asked["reason"], over=asked["champion"])
+        registry.approve(found, by=current_user(request), reason=asked["reason"], over=asked["champion"])
     except Refusal as error:
         messages.error(request, str(error))
     return redirect("version-promotion", model, number)
@@ -127,12 +127,14 @@ def _promote(version: ModelVersion, form: PromotionForm, by: User) -> None:
     registry.promote(version, by=by, reason=asked["reason"], over=asked["champion"], override=asked["override"])
 
 
-def _rows(model: RegisteredModel) -> dict[str, Any]:
+def _list_context(model: RegisteredModel) -> dict[str, Any]:
     versions = ModelVersion.objects.filter(model=model).with_metrics()
     runs = TrainingRun.objects.filter(model=model).select_related("version", "snapshot", "requested_by")
     return {
         "model": model,
-        "versions": [Reading(version) for version in versions.prefetch_related("promotions__by")],
-        "runs": runs[:RUNS_SHOWN],
-        "backbones": BackboneRun.objects.filter(model=model).select_related("requested_by").light()[:RUNS_SHOWN],
+        "versions": [VersionReport(version) for version in versions.prefetch_related("promotions__by")],
+        "runs": runs[:MAX_SHOWN_RUNS],
+        "backbones": BackboneRun.objects.filter(model=model)
+        .select_related("requested_by")
+        .without_large_fields()[:MAX_SHOWN_RUNS],
     }

@@ -35,7 +35,7 @@ def own_addresses_and_folders(settings: Any, tmp_path: Path) -> Iterator[None]:
     yield
     cache.clear()
     # Before the next test has folders of its own
-    thumbnail_queue.painter.finish()
+    thumbnail_queue.background_thumbnails.drain()
 
 
 class Sender:

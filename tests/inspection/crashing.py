@@ -33,10 +33,10 @@ def main(step: str, file: str) -> None:
     elif step == "between the file and the row":
         intake._insert = die
     elif step == "between the row and the score":
-        scoring._outcome = die
+        scoring._compute_outcome = die
     elif step == "in the sweeper":
-        scoring._outcome = die
-        scoring.score(scoring_lease.take(Inspection.objects.all()) or sys.exit("nothing to score"))
+        scoring._compute_outcome = die
+        scoring.score(scoring_lease.take_abandoned(Inspection.objects.all()) or sys.exit("nothing to score"))
     with Path(file).open("rb") as image:
         station = Station.objects.get()
         intake.receive(Submission(image, station.product, station, idempotency_key="crash-1"))

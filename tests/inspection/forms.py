@@ -12,23 +12,25 @@ BOUNDARY = "----second-look"
 Part = tuple[bytes, bytes]
 
 
-def text(name: str, value: bytes | str) -> Part:
+def text_field(name: str, value: bytes | str) -> Part:
     """A field."""
     return f'Content-Disposition: form-data; name="{name}"'.encode(), _bytes(value)
 
 
-def blob(name: str, value: bytes | str, filename: bytes = b'filename="blob"', kind: str = "application/json") -> Part:
+def file_field(
+    name: str, value: bytes | str, filename: bytes = b'filename="blob"', kind: str = "application/json"
+) -> Part:
     """A field that comes as a file; ``filename`` is that parameter of its head, as it is."""
     head = f'Content-Disposition: form-data; name="{name}"; '.encode() + filename + f"\r\nContent-Type: {kind}".encode()
     return head, _bytes(value)
 
 
-def image(filename: bytes = b'filename="part.jpg"', content: bytes | None = None, name: str = "file") -> Part:
+def image_field(filename: bytes = b'filename="part.jpg"', content: bytes | None = None, name: str = "file") -> Part:
     """A photo."""
-    return blob(name, jpeg() if content is None else content, filename, "image/jpeg")
+    return file_field(name, jpeg() if content is None else content, filename, "image/jpeg")
 
 
-def post(sender: Sender, *parts: Part, path: str = POST_URL, **headers: str) -> Any:
+def post_form(sender: Sender, *parts: Part, path: str = POST_URL, **headers: str) -> Any:
     """POST the parts as one form, with the station's key."""
     return sender.client.post(
         path,

@@ -19,12 +19,12 @@ from mltasks.vision.drawing.plates import PartKind
 
 
 @cache
-def drawn(seed: int = 1, kind: PartKind = PartKind.GOOD) -> Image.Image:
+def drawn_part(seed: int = 1, kind: PartKind = PartKind.GOOD) -> Image.Image:
     """A part of the demo's line."""
     return draw_part(kind, seed).image
 
 
-def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
+def encode(image: Image.Image, image_format: str, **options: object) -> bytes:
     """The image as a file."""
     out = io.BytesIO()
     image.save(out, image_format, **options)
@@ -33,7 +33,7 @@ def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
 
 def jpeg(seed: int = 1, kind: PartKind = PartKind.GOOD) -> bytes:
     """A part as JPEG; another seed gives other bytes."""
-    return encoded(drawn(seed, kind), "JPEG", quality=90)
+    return encode(drawn_part(seed, kind), "JPEG", quality=90)
 
 
 def cut_jpeg() -> bytes:
@@ -66,7 +66,7 @@ def damaged_jpeg() -> bytes:
 
 def damaged_png() -> bytes:
     """A PNG as long as it should be, with a hole in it."""
-    whole = encoded(drawn(), "PNG")
+    whole = encode(drawn_part(), "PNG")
     return whole[:60] + b"\0" * 40 + whole[100:]
 
 
@@ -84,23 +84,23 @@ def huge_png() -> bytes:
 
 def mpo() -> bytes:
     """A JPEG with a second picture in it."""
-    return encoded(drawn(1), "MPO", save_all=True, append_images=[drawn(2)])
+    return encode(drawn_part(1), "MPO", save_all=True, append_images=[drawn_part(2)])
 
 
 def animated_png() -> bytes:
     """A PNG of two frames."""
-    return encoded(drawn(1), "PNG", save_all=True, append_images=[drawn(2)])
+    return encode(drawn_part(1), "PNG", save_all=True, append_images=[drawn_part(2)])
 
 
 def animated_gif() -> bytes:
     """A format that is not taken at all."""
-    return encoded(drawn(1), "GIF")
+    return encode(drawn_part(1), "GIF")
 
 
 def noise(side: int) -> bytes:
     """A BMP of about 3 · side² bytes."""
     pixels = np.random.default_rng(3).integers(0, 255, (side, side, 3), np.uint8)
-    return encoded(Image.fromarray(pixels), "BMP")
+    return encode(Image.fromarray(pixels), "BMP")
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

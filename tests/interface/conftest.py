@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from tests.interface.version_files import hashed_while
-from tests.shared_fixture import once_for_all
-from tests.tiny_model import CONFIG, MakeVersion, labeled_samples, learned_by
+from tests.shared_fixture import make_once
+from tests.tiny_model import CONFIG, MakeVersion, labeled_samples, train_once
 
 if TYPE_CHECKING:
     from mltasks.vision.learn import Learned
@@ -29,9 +29,9 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Learned, list[st
     """Return a version and the texts that were hashed while it was trained, once a test run."""
 
     def make(folder: Path) -> tuple[Learned, list[str]]:
-        return hashed_while(lambda: learned_by(WHOLE, tmp_path_factory, "learned-interface"))
+        return hashed_while(lambda: train_once(WHOLE, tmp_path_factory, "learned-interface"))
 
-    return once_for_all(tmp_path_factory, "hashed-interface", make)
+    return make_once(tmp_path_factory, "hashed-interface", make)
 
 
 @pytest.fixture(scope="session")

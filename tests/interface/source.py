@@ -15,7 +15,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 
 CHECK_ID = re.compile(r"[a-z]+\.[CDEIW]\d{3}")
-NUMBERS = {"FORMAT", "RECIPE", "REVISION"}  # written beside what they describe; another number means another form
+# Last words of constants that number a form or a recipe: another number means another form
+NUMBERS = {"FORMAT", "RECIPE", "REVISION"}
 CODE = re.compile(r"(\{\}_)?[a-z]+(_[a-z]+)*")
 CLASS = re.compile(r"[A-Z][a-z]\w*")
 WORDS = re.compile(r"[\w{}:, ]+\n?")  # a form with other characters is a page or a request, and is not hashed
@@ -59,7 +60,8 @@ def numbers() -> Iterator[str]:
     """Yield the numbers of forms and recipes."""
     for node in nodes():
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and type(node.value.value) is int:
-            yield from (f"{name} {node.value.value}" for name in _names(node) & NUMBERS)
+            words = {name.rsplit("_")[-1] for name in _names(node)}
+            yield from (f"{word} {node.value.value}" for word in words & NUMBERS)
 
 
 def check_ids() -> Iterator[str]:

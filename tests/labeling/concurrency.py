@@ -12,7 +12,7 @@ from django.db import connection
 R = TypeVar("R")
 
 
-def at_once(steps: list[Callable[[], R]]) -> list[R]:
+def run_concurrently(steps: list[Callable[[], R]]) -> list[R]:
     """Run every step in its own thread and connection, all started together."""
     gate = Barrier(len(steps))
 

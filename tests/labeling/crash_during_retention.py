@@ -15,10 +15,10 @@ def main() -> None:
     django.setup()
     from inspection.images import image_removal
     from inspection.models import Product
-    from tests.labeling.old_parts import pruned
+    from tests.labeling.old_parts import prune_all
 
-    image_removal.remove_unnamed = die
-    pruned(Product.objects.get())
+    image_removal.remove_unreferenced = die
+    prune_all(Product.objects.get())
 
 
 if __name__ == "__main__":

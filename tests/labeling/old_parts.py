@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from inspection.images import image_files
 from inspection.models import Embedding, Fingerprint, Inspection, Product, ScoreMaps, Verdict
-from labeling.history.retention import Aim, Batch, prune
+from labeling.history.retention import RetentionBatch, RetentionScope, prune
 from tests.labeling.conftest import make_part
 
 AGE = timedelta(days=100)
-POINT = [0.0] * 256
+VECTOR = [0.0] * 256
 
 
 def old_part(product: Product, *, content: bytes | None = None, age: timedelta = AGE, **fields: Any) -> Inspection:
@@ -30,25 +30,25 @@ def old_part(product: Product, *, content: bytes | None = None, age: timedelta =
     part = make_part(product, **{"verdict": Verdict.PASS, **image, **fields})
     Inspection.objects.filter(pk=part.pk).update(received_at=timezone.now() - age)
     ScoreMaps.objects.create(inspection=part, packed=b"map")
-    Embedding.objects.create(inspection=part, product=product, space="s", vector=POINT)
+    Embedding.objects.create(inspection=part, product=product, space="s", vector=VECTOR)
     Fingerprint.objects.create(inspection=part, width=1, height=1, texture=b"texture")
     part.refresh_from_db()
     return part
 
 
-def files(sha256: str) -> list[Path]:
+def stored_files(sha256: str) -> list[Path]:
     """What there is of an image below MEDIA_ROOT."""
     return sorted(path for path in Path(settings.MEDIA_ROOT).rglob(f"{sha256}.*") if path.is_file())
 
 
-def aim(product: Product, **options: Any) -> Aim:
+def retention_scope(product: Product, **options: Any) -> RetentionScope:
     """All that is older than three months."""
-    return Aim(product, timezone.now() - timedelta(days=90), **options)
+    return RetentionScope(product, timezone.now() - timedelta(days=90), **options)
 
 
-def pruned(product: Product, **options: Any) -> list[Batch]:
+def prune_all(product: Product, **options: Any) -> list[RetentionBatch]:
     """Remove it to the end."""
-    return list(prune(aim(product, **options)))
+    return list(prune(retention_scope(product, **options)))
 
 
 def sha256_of(content: bytes) -> str:

@@ -14,7 +14,7 @@ from mltasks.vision.types import Sample
 from tests.labeling.conftest import make_part
 from tests.tiny_model import labeled_samples
 
-QUICK = {
+QUICK_CONFIG = {
     "companion": "",
     "detectors": ["memory"],
     "height": 64,
@@ -30,7 +30,9 @@ QUICK = {
 }
 
 
-def teach(product: Product, *, at: datetime | None = None, samples: list[Sample] | None = None) -> list[Label]:
+def label_drawn_parts(
+    product: Product, *, at: datetime | None = None, samples: list[Sample] | None = None
+) -> list[Label]:
     """Label the drawn parts (or ``samples`` of them) for a product, as if ``at`` that moment."""
     return [_label(product, sample, {"created_at": at} if at else {}) for sample in samples or labeled_samples()]
 

@@ -131,7 +131,7 @@ class Site:
         found: list[str] = json.loads(printed.split("printed:")[1])
         return found
 
-    def ask(self, query: LiteralString, *values: Any) -> list[Any]:
+    def query(self, query: LiteralString, *values: Any) -> list[Any]:
         """Run SQL on the site's own database, each value in place of a ``%s``; rows of what it finds."""
         with psycopg.connect(running_services(self.folder / "var")["database_url"], autocommit=True) as connection:
             cursor = connection.execute(query, values)

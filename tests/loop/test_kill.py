@@ -33,7 +33,7 @@ QUICK = SLOW | {"dense_epochs": 1}
 
 
 def _set_training(site: Site, values: dict[str, Any]) -> None:
-    site.ask("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(values), PRODUCT)
+    site.query("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(values), PRODUCT)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,11 @@ def key(site: Site) -> str:
     return made[2].strip()
 
 
-def _processes(site: Site, *words: str) -> list[psutil.Process]:
-    return [process for process in site.processes() if all(word in _line(process) for word in words)]
+def _processes(site: Site, *arguments: str) -> list[psutil.Process]:
+    return [process for process in site.processes() if all(word in _command_line(process) for word in arguments)]
 
 
-def _line(process: psutil.Process) -> str:
+def _command_line(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:  # it ended between the two looks
@@ -65,13 +65,13 @@ def test_a_killed_training_says_so_and_runs_again(site: Site, key: str) -> None:
     site.manage("retrain", PRODUCT, "--queue")
     trainer = wait_for("the training process", lambda: _processes(site, "execute_run"))[0]
     progress = "SELECT progress FROM mltasks_trainingrun WHERE progress > 0"
-    wait_for("progress", lambda: site.ask(progress))
+    wait_for("progress", lambda: site.query(progress))
     # What the second attempt trains on is the same snapshot; only the epochs shrink, to keep the test short.
-    site.ask("UPDATE mltasks_trainingrun SET config = %s WHERE state = 'running'", Jsonb(QUICK))
+    site.query("UPDATE mltasks_trainingrun SET config = %s WHERE state = 'running'", Jsonb(QUICK))
     trainer.kill()
 
-    wait_for("the second attempt's version", lambda: site.ask("SELECT 1 FROM mltasks_modelversion"), 300)
-    [(state, attempt, log)] = site.ask("SELECT state, attempt, log FROM mltasks_trainingrun")
+    wait_for("the second attempt's version", lambda: site.query("SELECT 1 FROM mltasks_modelversion"), 300)
+    [(state, attempt, log)] = site.query("SELECT state, attempt, log FROM mltasks_trainingrun")
     assert (state, attempt) == ("succeeded", 2)
     assert "signal 9" in log
     folders = list((site.folder / "var" / "versions" / PRODUCT).rglob("meta.json"))
@@ -102,17 +102,17 @@ def test_nothing_answered_is_lost_when_the_web_process_is_killed(site: Site, key
         client.join()
 
     assert len(answered) >= 4
-    wait_for("the web process to be back", lambda: site.log.exists() and _back(site))
-    stored = {str(key) for (key,) in site.ask("SELECT id FROM inspection_inspection")}
+    wait_for("the web process to be back", lambda: site.log.exists() and _is_running_again(site))
+    stored = {str(key) for (key,) in site.query("SELECT id FROM inspection_inspection")}
     assert set(answered) <= stored
     pending = "SELECT 1 FROM inspection_inspection WHERE source = 'station' AND state = 'pending'"
-    wait_for("the sweeper to decide what the crash left", lambda: not site.ask(pending), 120)
-    stored_files = site.ask("SELECT image_name, image_sha256 FROM inspection_inspection")
+    wait_for("the sweeper to decide what the crash left", lambda: not site.query(pending), 120)
+    stored_files = site.query("SELECT image_name, image_sha256 FROM inspection_inspection")
     for name, sha256 in stored_files:
         assert hashlib.sha256((site.folder / "media" / name).read_bytes()).hexdigest() == sha256
 
 
-def _back(site: Site) -> bool:
+def _is_running_again(site: Site) -> bool:
     try:
         return site.get("/healthz", token=None).status == 200
     except OSError:

@@ -24,7 +24,7 @@ REVIEWED = 20
 
 
 @pytest.fixture(scope="module")
-def doors(site: Site) -> tuple[str, str]:
+def access_keys(site: Site) -> tuple[str, str]:
     """The key of the product's one station, and a REST token of the first admin; the first labels are imported."""
     folder = site.folder / "labeled"
     write_image_folder(folder, small_parts(1, good=10, scratch=5, excess=5))
@@ -35,7 +35,7 @@ def doors(site: Site) -> tuple[str, str]:
         ("drf_create_token", ADMIN[0]),
     )
     # Reviews cost nothing here, so that asking a person is always cheapest: every part waits for one.
-    site.ask("UPDATE inspection_product SET review_cost = 0 WHERE slug = %s", PRODUCT)
+    site.query("UPDATE inspection_product SET review_cost = 0 WHERE slug = %s", PRODUCT)
     return made[2].strip(), made[3].split()[2]
 
 
@@ -50,7 +50,7 @@ def new_parts(site: Site) -> list[Path]:
 def _train_and_promote(site: Site, token: str, number: int, settings: dict[str, Any], override: str = "") -> None:
     """Hand a training to the worker, wait for its version and promote it over REST; ``override`` is why the gate may be
     passed, which is closed then."""
-    site.ask("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(settings), PRODUCT)
+    site.query("UPDATE inspection_product SET training_settings = %s WHERE slug = %s", Jsonb(settings), PRODUCT)
     site.manage("retrain", PRODUCT, "--queue")
     versions = f"/api/v1/models/{PRODUCT}/versions/"
 
@@ -82,8 +82,8 @@ def _review(site: Site, token: str) -> None:
     assert verdict.status == 201, verdict
 
 
-def test_the_loop_learns_from_what_people_say(site: Site, doors: tuple[str, str], new_parts: list[Path]) -> None:
-    key, token = doors
+def test_the_loop_learns_from_what_people_say(site: Site, access_keys: tuple[str, str], new_parts: list[Path]) -> None:
+    key, token = access_keys
     first = site.send(new_parts[0], key=key, part_id="before-any-model")
     assert (first.status, first.body["verdict"], first.body["reasons"]) == (201, "REVIEW", ["no_model"])
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 
 from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.snapshots.snapshots import freeze
-from tests.tiny_model import PLAIN, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, labeled_samples
 
 
 @pytest.fixture
@@ -19,12 +19,12 @@ def model(db: None) -> RegisteredModel:
 
 @pytest.fixture
 def snapshot(model: RegisteredModel) -> DatasetSnapshot:
-    return freeze(model, labeled_samples(), PLAIN)
+    return freeze(model, labeled_samples(), PLAIN_CONFIG)
 
 
 def make_run(snapshot: DatasetSnapshot, **fields: Any) -> TrainingRun:
     """A waiting run, unless ``fields`` say otherwise."""
-    return TrainingRun.objects.create(model=snapshot.model, snapshot=snapshot, config=PLAIN.to_json(), **fields)
+    return TrainingRun.objects.create(model=snapshot.model, snapshot=snapshot, config=PLAIN_CONFIG.to_json(), **fields)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mltasks.exchange import signing, version_export
 from mltasks.models import ModelVersion
 
-Said = dict[str, Any]
+ArchiveDocument = dict[str, Any]
 Members = dict[str, bytes]
 
 
@@ -29,23 +29,25 @@ class OtherPlant:
         self.public_key = pem.decode()
         self.fingerprint = signing.fingerprint(self.public_key)
 
-    def exported(self, version: ModelVersion, change: Callable[[Said, Members], None] | None = None) -> io.BytesIO:
+    def export(
+        self, version: ModelVersion, change: Callable[[ArchiveDocument, Members], None] | None = None
+    ) -> io.BytesIO:
         """The version as this plant would export it; ``change`` may alter what it says and the files before both are
         signed and packed."""
-        members = members_of(version)
+        members = export_members(version)
         said = json.loads(members["export.json"])
         said["fingerprint"] = self.fingerprint
         if change:
             change(said, members)
-        return self.packed(json.dumps(said).encode(), members)
+        return self.sign_and_pack(json.dumps(said).encode(), members)
 
-    def packed(self, document: bytes, members: Members) -> io.BytesIO:
+    def sign_and_pack(self, document: bytes, members: Members) -> io.BytesIO:
         """A file with this document, signed, and these members."""
         signed = {"export.json": document, "export.sig": self._key.sign(document)}
         return pack({**members, **signed, "export.pem": self.public_key.encode()})
 
 
-def members_of(version: ModelVersion) -> Members:
+def export_members(version: ModelVersion) -> Members:
     """The contents of the version's own export, by name."""
     out = io.BytesIO()
     version_export.export(version, out, by=None)
@@ -63,17 +65,17 @@ def pack(members: Members, compression: int = zipfile.ZIP_STORED) -> io.BytesIO:
     return out
 
 
-def resigned(said: Said, members: Members, name: str, content: bytes) -> None:
+def replace_member(document: ArchiveDocument, members: Members, name: str, content: bytes) -> None:
     """Give a file of the version another content, and let the document say so, digest and manifest included."""
     members[f"bundle/{name}"] = content
-    files = said["bundle"]["files"]
+    files = document["bundle"]["files"]
     files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
     hashes = {one: files[one]["sha256"] for one in files if one != "manifest.json"}
     manifest = json.dumps(hashes).encode()
     members["bundle/manifest.json"] = manifest
     files["manifest.json"] = {"sha256": hashlib.sha256(manifest).hexdigest(), "size": len(manifest)}
     lines = "".join(f"{hashes[one]}  {one}\n" for one in sorted(hashes))
-    said["bundle"]["sha256"] = hashlib.sha256(lines.encode()).hexdigest()
+    document["bundle"]["sha256"] = hashlib.sha256(lines.encode()).hexdigest()
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -9,14 +9,14 @@ import openvino.opset13 as ops
 
 from mltasks.models import ModelVersion
 from mltasks.vision.serving import bundle
-from tests.tiny_model import PLAIN
+from tests.tiny_model import PLAIN_CONFIG
 
-LARGE = ("model.safetensors", "serving.xml", "serving.bin")
+LARGE_FILES = ("model.safetensors", "serving.xml", "serving.bin")
 
 
 def shrink(version: ModelVersion) -> ModelVersion:
     """Give the version's directory a graph that scores an image by its mean, and a few bytes for its weights."""
-    for name in LARGE:
+    for name in LARGE_FILES:
         (version.path / name).unlink()
     # Links to the session's files, which nothing here may change.
     (version.path / bundle.MANIFEST).unlink()
@@ -29,7 +29,7 @@ def shrink(version: ModelVersion) -> ModelVersion:
 
 
 def _graph() -> openvino.Model:
-    image = ops.parameter([1, PLAIN.height, PLAIN.width, 3], name="image", dtype=openvino.Type.u8)
+    image = ops.parameter([1, PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3], name="image", dtype=openvino.Type.u8)
     pixels = ops.divide(ops.convert(image, "f32"), ops.constant(255.0, dtype=openvino.Type.f32))
     mean = ops.reduce_mean(pixels, [1, 2, 3])
     plane = ops.reduce_mean(pixels, [3])

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser import DESKTOP, PHONE
 
-GRAVE = ("serious", "critical")
+SERIOUS_IMPACTS = ("serious", "critical")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Off by default in axe 4, though WCAG 2.2 AA asks for it.
 _RULES = {"target-size": {"enabled": True}}
@@ -19,7 +19,7 @@ _EVERYTHING = {"runOnly": TAGS, "rules": _RULES}
 _RUN = "options => axe.run(document, {...options, resultTypes: ['violations'], elementRef: false})"
 
 
-def faults(page: Page) -> list[str]:
+def violations(page: Page) -> list[str]:
     """Serious and critical findings, each with where and on what. The page is loaded once for all of them.
 
     All rules of WCAG 2.2 AA in the dark theme, wide and narrow; in the light one those about colours.
@@ -32,11 +32,15 @@ def faults(page: Page) -> list[str]:
         for theme, options in (("light", _COLOURS), ("dark", _EVERYTHING)):
             page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
             violations = page.evaluate(_RUN, options)["violations"]
-            found += [f"{size['width']} px, {theme}: {_words(one)}" for one in violations if one["impact"] in GRAVE]
+            found += [
+                f"{size['width']} px, {theme}: {_describe(one)}"
+                for one in violations
+                if one["impact"] in SERIOUS_IMPACTS
+            ]
     page.set_viewport_size(before)
     return found
 
 
-def _words(violation: dict[str, Any]) -> str:
+def _describe(violation: dict[str, Any]) -> str:
     nodes = [f"{node['html'][:160]} ({node['failureSummary'][:200]})" for node in violation["nodes"][:3]]
     return f"{violation['id']}, {len(violation['nodes'])} times: {nodes}"

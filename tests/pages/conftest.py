@@ -21,7 +21,7 @@ from inspection.models import Inspection, Product, Station
 from inspection.products.products import create_product
 from labeling.models import DefectType
 from mltasks.vision.drawing.line import labeled_set
-from tests.pages.web_server import Served
+from tests.pages.web_server import WebServer
 from webapp.bootstrap.groups import make_groups
 
 # Two busy cores are slow; a test that passes never waits that long.
@@ -81,9 +81,9 @@ def receive(station: Station) -> Receive:
 
 
 @pytest.fixture
-def served(settings: Any, tmp_path: Path, transactional_db: None) -> Iterator[Served]:
+def web_server(settings: Any, tmp_path: Path, transactional_db: None) -> Iterator[WebServer]:
     """A real web server on the test's rows and images."""
-    server = Served(Path(settings.MEDIA_ROOT), tmp_path / "gunicorn.log")
+    server = WebServer(Path(settings.MEDIA_ROOT), tmp_path / "gunicorn.log")
     server.start()
     yield server
     server.stop()

@@ -20,10 +20,10 @@ from labeling.models import DefectType
 from labeling.review import review
 from mltasks.models import TrainingRun
 from mltasks.runs.execution import execute
-from mltasks.vision.export.learn import Learned
-from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.vision.export.learn import LearnedVersion
+from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
 from tests.browser import DESKTOP, PHONE, Login
-from tests.pages.axe import faults
+from tests.pages.axe import violations
 from tests.pages.conftest import MakePerson, Receive
 from tests.pages.every_page import ADDRESSES, NEED_NO_PRODUCT
 from tests.tiny_model import MakeVersion
@@ -45,7 +45,7 @@ def pages(
     receive: Receive,
     make_person: MakePerson,
     make_version: MakeVersion,
-    learned: Learned,
+    learned: LearnedVersion,
 ) -> dict[str, str]:
     """The address of every page, by name, with something on each."""
     receive("P-0")
@@ -56,10 +56,10 @@ def pages(
     runs = TrainingRun.objects
     runs.filter(pk=second.run_id).update(state="failed", error="The machine has not enough memory.", stage="Failed")
     runs.filter(pk=doubting.run_id).update(state="running", progress=0.4, stage="fold 1 of 2, epoch 3", epochs=EPOCHS)
-    execute(replay.ReplayExecutor(), replay.start(doubting, hint=False))
-    shadow_scoring.challenge(second, by=None)
+    execute(replay.ReplayExecutor(), replay.start(doubting, enqueue=False))
+    shadow_scoring.start_challenge(second, by=None)
     receive("P-9")
-    assert shadow_scoring.sweep() == 1
+    assert shadow_scoring.score_pending_challenges() == 1
     make_version(product, champion=True)
     person = make_person("mia", "quality manager")
     User.objects.filter(pk=person.pk).update(is_staff=True)
@@ -73,7 +73,7 @@ def pages(
         "run": champion.run_id,
         "failed_run": second.run_id,
         "running_run": doubting.run_id,
-        "lesson": pretrain(product, Lesson(), hint=False).pk,
+        "lesson": pretrain(product, PretrainingConfig(), enqueue=False).pk,
         "kind": excess.pk,
         "other_kind": scratch.pk,
     }
@@ -90,7 +90,7 @@ def test_no_page_has_a_grave_fault_or_is_too_wide_or_over_its_budget(page: Page,
         if name == "review":
             expect(page.locator("#part .part")).to_be_visible()
         heavy = ["over its budget"] if len(response.body()) > MOST_BYTES else []
-        if wrong := [*heavy, *_too_wide(page), *faults(page)]:
+        if wrong := [*heavy, *_too_wide(page), *violations(page)]:
             found[name] = wrong
     assert not found, found
     assert sum(file.stat().st_size for file in JS.rglob("*.js")) < 40_000
@@ -110,25 +110,25 @@ def test_pages_without_a_product_have_no_grave_fault(page: Page, login: Login, m
     found = {}
     for address in NEED_NO_PRODUCT:
         page.goto(address)
-        found[address] = faults(page)
+        found[address] = violations(page)
     assert not any(found.values()), found
 
 
 def test_what_a_stranger_sees_has_no_grave_fault(page: Page) -> None:
     page.goto("/login/?next=/models/")
-    found = {"login": faults(page)}
+    found = {"login": violations(page)}
     page.get_by_label("User name").fill("nobody")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    found["login refused"] = faults(page)
+    found["login refused"] = violations(page)
     page.goto("/no-such-page/")
-    found["404"] = faults(page)
+    found["404"] = violations(page)
     page.route("**/broken/*", _broken)
     for name in ERRORS:
         page.goto(f"/broken/{name}")
         expect(page.get_by_role("heading")).to_be_visible()
-        found[name] = faults(page)
+        found[name] = violations(page)
     assert not any(found.values()), found
 
 

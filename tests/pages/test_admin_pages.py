@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from labeling.review import review
 from tests.browser import Login
-from tests.pages.axe import faults
+from tests.pages.axe import violations
 from tests.pages.conftest import Receive
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -21,5 +21,5 @@ def test_index_and_labels_have_no_grave_fault(page: Page, login: Login, receive:
     found = {}
     for address in ("/admin/", "/admin/labeling/label/"):
         page.goto(address)
-        found[address] = faults(page)
+        found[address] = violations(page)
     assert not any(found.values()), found

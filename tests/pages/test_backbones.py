@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from inspection.models import Product
 from mltasks.models import BackboneRun
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson, Receive
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,7 +26,12 @@ MEASURED = {
 
 
 def test_a_lesson_is_asked_for_watched_and_read(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, receive: Receive
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    receive: Receive,
 ) -> None:
     for number in range(3):
         receive(f"P{number}", number)
@@ -39,11 +44,11 @@ def test_a_lesson_is_asked_for_watched_and_read(
 
     BackboneRun.objects.update(state="running", progress=0.4, stage="learning, step 120 of 400, 9.1 crops/s")
     expect(page.get_by_text("step 120 of 400")).to_be_visible()
-    shoot(page, "backbone-running")
+    take_screenshots(page, "backbone-running")
     done = {"state": "succeeded", "stage": "In use", "file": "plate/x", "sha256": "a" * 64, "adopted": True}
     BackboneRun.objects.update(evaluation=MEASURED, labels_missing="", **done)
     expect(page.get_by_role("heading", name="Which backbone sees the defects best")).to_be_visible()
-    shoot(page, "backbone-used")
+    take_screenshots(page, "backbone-used")
     page.goto("/models/")
     expect(page.get_by_role("link", name=f"Backbone {run.pk}")).to_be_visible()
-    shoot(page, "models-with-backbone")
+    take_screenshots(page, "models-with-backbone")

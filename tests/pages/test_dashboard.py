@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from inspection.models import Inspection, Product
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson, Receive, photos
 from tests.tiny_model import MakeVersion
 
@@ -25,7 +25,7 @@ def photo(tmp_path: Path) -> Path:
 def test_it_gives_a_photo_its_verdict_beside_the_heatmap(
     page: Page,
     login: Login,
-    shoot: Shoot,
+    take_screenshots: TakeScreenshots,
     product: Product,
     make_person: MakePerson,
     make_version: MakeVersion,
@@ -42,7 +42,7 @@ def test_it_gives_a_photo_its_verdict_beside_the_heatmap(
     for picture in result.locator("img").all():
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 0
-    shoot(page, "dashboard")
+    take_screenshots(page, "dashboard")
     assert part.source == Inspection.Source.UPLOAD
     assert part.uploaded_by is not None
     assert part.uploaded_by.username == "ada"
@@ -92,12 +92,14 @@ def test_it_counts_a_new_part_without_a_reload(
     expect(page.locator("#waiting-count")).to_have_text("2 waiting")
 
 
-def test_it_says_what_to_do_in_an_empty_house(page: Page, login: Login, shoot: Shoot, make_person: MakePerson) -> None:
+def test_it_says_what_to_do_in_an_empty_house(
+    page: Page, login: Login, take_screenshots: TakeScreenshots, make_person: MakePerson
+) -> None:
     login(page, make_person("mia", "quality manager"))
     for path in ("/", "/review/", "/inspections/", "/models/"):
         page.goto(path)
         expect(page.get_by_text("create_product phone-case")).to_be_visible()
-    shoot(page, "empty-house")
+    take_screenshots(page, "empty-house")
 
 
 def test_the_theme_stays_chosen(page: Page, login: Login, product: Product, make_person: MakePerson) -> None:

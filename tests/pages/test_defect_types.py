@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from inspection.models import Inspection, Product
 from labeling.models import DefectExample, DefectType, Label
 from labeling.review import review
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson, Receive
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,7 +26,7 @@ def mia(page: Page, login: Login, make_person: MakePerson) -> User:
 
 
 @pytest.fixture
-def scratched(product: Product, receive: Receive, mia: User) -> list[Inspection]:
+def scratched_parts(product: Product, receive: Receive, mia: User) -> list[Inspection]:
     parts = [receive(f"P-{number}", 1) for number in range(5)]
     for part in parts:
         review.correct(part, by=mia, verdict="FAIL", defect_type="scratch")
@@ -34,7 +34,7 @@ def scratched(product: Product, receive: Receive, mia: User) -> list[Inspection]
 
 
 def test_a_type_is_added_shown_by_example_and_renamed(
-    page: Page, shoot: Shoot, mia: User, scratched: list[Inspection]
+    page: Page, take_screenshots: TakeScreenshots, mia: User, scratched_parts: list[Inspection]
 ) -> None:
     page.goto("/defect-types/")
     page.get_by_label("Name", exact=True).fill("deep dent")
@@ -44,10 +44,10 @@ def test_a_type_is_added_shown_by_example_and_renamed(
     expect(page.get_by_role("heading", name="deep-dent")).to_be_visible()
 
     page.get_by_role("link", name="Change scratch").click()
-    for part in scratched[:3]:
+    for part in scratched_parts[:3]:
         page.get_by_role("button", name=f"Add {part.part_id}").click()
         expect(page.get_by_role("button", name=f"Remove {part.part_id}")).to_be_visible()
-    shoot(page, "defect-type")
+    take_screenshots(page, "defect-type")
     page.get_by_role("button", name="Remove P-0").click()
     expect(page.get_by_role("button", name="Add P-0")).to_be_visible()
     assert DefectExample.objects.count() == 2
@@ -61,12 +61,12 @@ def test_a_type_is_added_shown_by_example_and_renamed(
     expect(page.get_by_role("heading", name="score", exact=True)).to_be_visible()
     page.goto("/defect-types/")
     expect(page.get_by_role("row", name=re.compile("scratch score"))).to_be_visible()
-    assert str(Label.objects.filter(inspection=scratched[0]).get()) == "FAIL score"
+    assert str(Label.objects.filter(inspection=scratched_parts[0]).get()) == "FAIL score"
     assert DefectType.objects.get(name="score").colour == "", "The palette's, untouched."
 
 
 def test_a_merge_says_what_changes_before_it_does(
-    page: Page, shoot: Shoot, mia: User, product: Product, scratched: list[Inspection]
+    page: Page, take_screenshots: TakeScreenshots, mia: User, product: Product, scratched_parts: list[Inspection]
 ) -> None:
     kind = DefectType.objects.get(name="scratch")
     page.goto(f"/defect-types/{kind.pk}/")
@@ -74,12 +74,12 @@ def test_a_merge_says_what_changes_before_it_does(
     page.get_by_role("button", name="Look at the merge").click()
     expect(page.get_by_text("5 labels “scratch” will count as “excess”, beside the 0 that do already.")).to_be_visible()
     expect(page.get_by_text("This can't be undone.")).to_be_visible()
-    shoot(page, "defect-type-merge")
+    take_screenshots(page, "defect-type-merge")
     assert kind.merged_into is None
     page.get_by_role("button", name="Merge scratch into excess").click()
     expect(page.get_by_text("scratch counts as excess now.")).to_be_visible()
-    shoot(page, "defect-types-merged")
-    page.goto(f"/inspections/{scratched[0].pk}/")
+    take_screenshots(page, "defect-types-merged")
+    page.goto(f"/inspections/{scratched_parts[0].pk}/")
     expect(page.get_by_text("Labeled FAIL (scratch, now called excess) by mia")).to_be_visible()
     expect(page.locator("#defect_type")).to_have_value("excess")
     page.goto(f"/defect-types/{kind.pk}/")
@@ -87,10 +87,14 @@ def test_a_merge_says_what_changes_before_it_does(
 
 
 def test_reviewers_look_and_change_nothing(
-    page: Page, login: Login, shoot: Shoot, make_person: MakePerson, scratched: list[Inspection]
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    make_person: MakePerson,
+    scratched_parts: list[Inspection],
 ) -> None:
     kind = DefectType.objects.get(name="scratch")
-    for part in scratched:
+    for part in scratched_parts:
         DefectExample.objects.create(defect_type=kind, inspection=part, added_by=make_person(f"m{part.part_id}"))
     login(page, make_person("ada"))
     page.goto("/")
@@ -99,7 +103,7 @@ def test_reviewers_look_and_change_nothing(
     expect(page.get_by_role("link", name="Change")).to_have_count(0)
     expect(page.get_by_role("button", name="Add")).to_have_count(0)
     page.wait_for_function("() => [...document.images].every(one => one.complete)")
-    shoot(page, "defect-types-guide")
+    take_screenshots(page, "defect-types-guide")
     for path in (f"/defect-types/{kind.pk}/", f"/defect-types/{kind.pk}/merge/?into={kind.pk}"):
         answer = page.goto(path)
         assert answer is not None and answer.status == 403

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from inspection.models import Product
 from mltasks.exchange import trust_store
 from mltasks.models import RegisteredModel
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.mltasks.export_archives import OtherPlant
 from tests.mltasks.tiny_version import shrink
 from tests.pages.conftest import MakePerson
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_it_comes_in_once_its_plant_is_trusted(
     page: Page,
     login: Login,
-    shoot: Shoot,
+    take_screenshots: TakeScreenshots,
     product: Product,
     make_person: MakePerson,
     make_version: MakeVersion,
@@ -30,7 +30,7 @@ def test_it_comes_in_once_its_plant_is_trusted(
 ) -> None:
     north = OtherPlant()
     made = shrink(make_version(RegisteredModel.objects.create(name="panel")))
-    (tmp_path / "panel-v1.slv").write_bytes(north.exported(made).getvalue())
+    (tmp_path / "panel-v1.slv").write_bytes(north.export(made).getvalue())
     mia = make_person("mia", "quality manager")
     login(page, mia)
     page.goto("/models/?product=plate")
@@ -38,22 +38,22 @@ def test_it_comes_in_once_its_plant_is_trusted(
     page.get_by_label("File of the other plant").set_input_files(tmp_path / "panel-v1.slv")
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("alert")).to_contain_text("signed by a plant that is not trusted here")
-    shoot(page, "version-import-refused")
+    take_screenshots(page, "version-import-refused")
 
     trust_store.trust("North", north.public_key.encode(), north.fingerprint, by=mia)
     page.goto("/models/plate/import/")
     expect(page.get_by_text("North")).to_be_visible()
-    shoot(page, "version-import")
+    take_screenshots(page, "version-import")
     page.get_by_label("File of the other plant").set_input_files(tmp_path / "panel-v1.slv")
     page.get_by_role("button", name="Import").click()
     expect(page.locator(".note.success")).to_contain_text("panel version 1 of North is version 1 here")
-    shoot(page, "version-imported")
+    take_screenshots(page, "version-imported")
     origin = page.get_by_role("region", name="What it is made of")
     expect(origin).to_contain_text("North: panel, version 1, imported by mia")
     origin.scroll_into_view_if_needed()
-    shoot(page, "version-imported-origin")
+    take_screenshots(page, "version-imported-origin")
     with page.expect_download() as waited:
         page.get_by_role("link", name="Export for another plant").click()
     assert waited.value.suggested_filename == "plate-v1.slv"
     page.goto("/models/")
-    shoot(page, "models-import")
+    take_screenshots(page, "models-import")

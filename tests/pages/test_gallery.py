@@ -14,7 +14,7 @@ MOST_BYTES_TOGETHER = 3_000_000
 
 
 def test_the_gallery_says_what_its_table_says() -> None:
-    assert gallery.GALLERY.read_text() == gallery.text(), "Take the pictures anew: make screenshots"
+    assert gallery.GALLERY.read_text() == gallery.gallery_text(), "Take the pictures anew: make screenshots"
 
 
 def test_each_picture_is_shown_has_its_size_and_is_small() -> None:

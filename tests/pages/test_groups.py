@@ -6,21 +6,23 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from inspection.models import Inspection, Product
-from tests.browser import Login, Shoot
-from tests.pages.axe import faults
+from tests.browser import Login, TakeScreenshots
+from tests.pages.axe import violations
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.workbench import press, settle, verdicts
+from tests.pages.workbench import press_key, standing_verdicts, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-ALIKE = 8
+NEAR_DUPLICATES = 8
 
 
 @pytest.fixture
-def run(page: Page, login: Login, product: Product, receive: Receive, make_person: MakePerson) -> list[Inspection]:
+def near_duplicates(
+    page: Page, login: Login, product: Product, receive: Receive, make_person: MakePerson
+) -> list[Inspection]:
     """Eight shots of one part and another part, and ada at the workbench."""
     Product.objects.update(second_share=0, repeat_share=0)
-    parts = [receive(f"P-{number}") for number in range(ALIKE)]
+    parts = [receive(f"P-{number}") for number in range(NEAR_DUPLICATES)]
     receive("Q-0", 1)
     Inspection.objects.filter(pk__in=[part.pk for part in parts[1:]]).update(repeat_of=parts[0])
     login(page, make_person("ada"))
@@ -29,53 +31,55 @@ def run(page: Page, login: Login, product: Product, receive: Receive, make_perso
     return parts
 
 
-def test_one_key_judges_all_but_those_taken_out(page: Page, shoot: Shoot, run: list[Inspection]) -> None:
+def test_one_key_judges_all_but_those_taken_out(
+    page: Page, take_screenshots: TakeScreenshots, near_duplicates: list[Inspection]
+) -> None:
     expect(page.get_by_role("button", name="7 more look the same")).to_be_visible()
     page.keyboard.press("g")
-    expect(page.locator(".alike > li")).to_have_count(ALIKE)
+    expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
     expect(page.locator("#group-words")).to_contain_text("One key judges all 8")
     page.locator(".alike > li[data-title='P-3'] button").click()
     expect(page.locator("#group-words")).to_contain_text("One key judges all 7")
-    shoot(page, "review-group")
-    assert faults(page) == []
+    take_screenshots(page, "review-group")
+    assert violations(page) == []
     page.keyboard.press("1")
-    settle(page)
-    assert verdicts() == {f"P-{number}": "FAIL scratch" for number in range(ALIKE) if number != 3}
+    wait_until_saved(page)
+    assert standing_verdicts() == {f"P-{number}": "FAIL scratch" for number in range(NEAR_DUPLICATES) if number != 3}
     expect(page.locator("#say")).to_contain_text("FAIL scratch: 7 parts that look the same")
-    left = {press(page, "p"), press(page, "p")}
+    left = {press_key(page, "p"), press_key(page, "p")}
     assert left == {"P-3", "Q-0"}
-    settle(page)
-    assert verdicts()["P-3"] == "PASS"
+    wait_until_saved(page)
+    assert standing_verdicts()["P-3"] == "PASS"
     # Each is a verdict of its own: any of them can be taken back.
     page.keyboard.press("r")
     page.locator("#recent-list li", has_text="P-5").get_by_role("button", name="Undo").click()
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-5")
-    assert "P-5" not in verdicts()
+    assert "P-5" not in standing_verdicts()
 
 
-def test_it_refuses_a_verdict_before_all_were_in_view(page: Page, run: list[Inspection]) -> None:
+def test_it_refuses_a_verdict_before_all_were_in_view(page: Page, near_duplicates: list[Inspection]) -> None:
     page.set_viewport_size({"width": 390, "height": 640})
     page.keyboard.press("g")
-    expect(page.locator(".alike > li")).to_have_count(ALIKE)
+    expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
     expect(page.locator("#group-words")).to_contain_text("Look at every one first")
     page.keyboard.press("f")
     page.wait_for_timeout(300)
-    assert page.locator(".alike > li").count() == ALIKE
-    assert verdicts() == {}
-    for number in range(ALIKE):
+    assert page.locator(".alike > li").count() == NEAR_DUPLICATES
+    assert standing_verdicts() == {}
+    for number in range(NEAR_DUPLICATES):
         page.locator(f".alike > li[data-title='P-{number}']").scroll_into_view_if_needed()
     expect(page.locator("#group-words")).to_contain_text("One key judges all 8")
     page.keyboard.press("f")
-    settle(page)
-    assert verdicts() == {f"P-{number}": "FAIL" for number in range(ALIKE)}
+    wait_until_saved(page)
+    assert standing_verdicts() == {f"P-{number}": "FAIL" for number in range(NEAR_DUPLICATES)}
 
 
-def test_a_group_is_opened_again_one_by_one(page: Page, run: list[Inspection]) -> None:
+def test_a_group_is_opened_again_one_by_one(page: Page, near_duplicates: list[Inspection]) -> None:
     page.keyboard.press("g")
-    expect(page.locator(".alike > li")).to_have_count(ALIKE)
+    expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
     page.keyboard.press("o")
     expect(page.locator(".alike")).to_have_count(0)
-    seen = [press(page, "p") for _ in range(ALIKE + 1)]
-    settle(page)
-    assert sorted(seen) == sorted([*(f"P-{number}" for number in range(ALIKE)), "Q-0"])
-    assert verdicts() == dict.fromkeys(seen, "PASS")
+    seen = [press_key(page, "p") for _ in range(NEAR_DUPLICATES + 1)]
+    wait_until_saved(page)
+    assert sorted(seen) == sorted([*(f"P-{number}" for number in range(NEAR_DUPLICATES)), "Q-0"])
+    assert standing_verdicts() == dict.fromkeys(seen, "PASS")

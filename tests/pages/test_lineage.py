@@ -13,8 +13,8 @@ from labeling.datasets.datasets import take_snapshot
 from labeling.review import review
 from mltasks.models import TrainingRun
 from mltasks.registry import registry
-from tests.browser import Login, Shoot
-from tests.labeling.trainable_labels import teach
+from tests.browser import Login, TakeScreenshots
+from tests.labeling.trainable_labels import label_drawn_parts
 from tests.pages.conftest import MakePerson, Receive
 from tests.tiny_model import MakeVersion
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_a_part_leads_back_to_all_it_rests_on(
     page: Page,
     login: Login,
-    shoot: Shoot,
+    take_screenshots: TakeScreenshots,
     product: Product,
     make_person: MakePerson,
     receive: Receive,
@@ -32,7 +32,7 @@ def test_a_part_leads_back_to_all_it_rests_on(
     tmp_path: Path,
 ) -> None:
     mia, ada = make_person("mia", "quality manager"), make_person("ada")
-    teach(product)
+    label_drawn_parts(product)
     registry.promote(make_version(product), by=mia, reason="Finds every scratch of the first week.")
     part = receive("P-1", 1)
     review.correct(part, by=ada, verdict="FAIL", defect_type="scratch")
@@ -48,7 +48,7 @@ def test_a_part_leads_back_to_all_it_rests_on(
     expect(section).to_contain_text("Champion when it decided: promoted")
     expect(section).to_contain_text("Snapshot 2 holds it as FAIL. It was corrected since: PASS counts now.")
     section.scroll_into_view_if_needed()
-    shoot(page, "part-lineage")
+    take_screenshots(page, "part-lineage")
 
     section.get_by_role("link", name="Snapshot 2").first.click()
     row = page.locator("#items tbody tr")
@@ -63,12 +63,12 @@ def test_a_part_leads_back_to_all_it_rests_on(
     assert download.value.suggested_filename == "plate-snapshot-2.jsonl"
     assert hashlib.sha256(download.value.path().read_bytes()).hexdigest() == snapshot.sha256
     page.goto("/models/plate/snapshot-2/")
-    shoot(page, "snapshot")
+    take_screenshots(page, "snapshot")
 
     page.get_by_role("link", name="Version 2").click()
     page.get_by_role("link", name="Model card").click()
     expect(page.get_by_role("heading", name="plate, version 2")).to_be_visible()
-    shoot(page, "model-card")
+    take_screenshots(page, "model-card")
     page.emulate_media(media="print")
     expect(page.get_by_role("navigation", name="Places")).to_be_hidden()
     expect(page.get_by_role("link", name="Full report")).to_be_hidden()

@@ -13,13 +13,13 @@ from playwright.sync_api import Locator, Page, expect
 from inspection.models import Product
 from mltasks.models import ModelVersion, Promotion, RegisteredModel, TrainingRun
 from mltasks.registry import registry
-from mltasks.vision.evaluation.training_plots import labels
-from mltasks.vision.export.learn import Learned
+from mltasks.vision.evaluation.training_plots import plot_learning_curve
+from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving.bundle import MANIFEST
 from mltasks.vision.stats.intervals import Estimate
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 from tests.tiny_model import _make as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -34,13 +34,18 @@ NEW_FILES = ("plots/cost.svg", "plots/novelty.svg", "plots/defect_types.svg", "-
 
 
 def test_it_reads_like_a_report(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     version = make_version(product, champion=True)
     counts, promise = (version.report.evaluation[name] for name in ("counts", "promise"))
     login(page, make_person("ada"))
     page.goto("/models/")
-    shoot(page, "models")
+    take_screenshots(page, "models")
     page.get_by_role("link", name="Version 1").first.click()
     expect(page.locator(".lead")).to_contain_text("of defective parts")
     expect(page.locator(".lead")).to_contain_text(f"label {promise['more_defective_labels_needed']} more defective")
@@ -48,11 +53,16 @@ def test_it_reads_like_a_report(
     expect(page.get_by_text(version.report.protocol)).to_be_visible()
     assert page.locator("main h2").all_inner_texts() == SECTIONS
     expect(page.get_by_role("link", name="Promote")).to_have_count(0)
-    shoot(page, "version")
+    take_screenshots(page, "version")
 
 
 def test_its_pictures_arrive_where_room_was_kept_for_them(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     version = make_version(product)
     login(page, make_person("ada"))
@@ -62,34 +72,39 @@ def test_its_pictures_arrive_where_room_was_kept_for_them(
     pictures = page.locator("main img").all()
     assert len(pictures) == 5 + 2 * len(version.report.evaluation["worst_mistakes"])
     for picture in pictures:
-        arrived(picture)
+        expect_loaded(picture)
     assert page.evaluate(height) == before
     page.get_by_role("heading", name="Worst mistakes").scroll_into_view_if_needed()
-    shoot(page, "version-mistakes")
+    take_screenshots(page, "version-mistakes")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def arrived(picture: Locator) -> None:
+def expect_loaded(picture: Locator) -> None:
     picture.scroll_into_view_if_needed()
     expect(picture).to_have_js_property("complete", True)
     assert picture.evaluate("image => image.naturalWidth") > 0
 
 
 def test_it_says_whether_more_labels_would_help(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, learned: Learned
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    learned: LearnedVersion,
 ) -> None:
     with_curve(product.registered_model, learned)
     login(page, make_person("ada"))
     page.goto("/models/plate/1/")
     section = page.get_by_role("region", name="Would more labels help?")
     expect(section).to_contain_text("From 672 to 1344 labels average precision rose by 3.6 points")
-    arrived(section.get_by_role("img"))
-    shoot(page, "version-labels")
+    expect_loaded(section.get_by_role("img"))
+    take_screenshots(page, "version-labels")
 
 
 def test_a_report_from_before_opens_without_what_it_lacks(
-    page: Page, login: Login, product: Product, make_person: MakePerson, learned: Learned, transactional_db: None
+    page: Page, login: Login, product: Product, make_person: MakePerson, learned: LearnedVersion, transactional_db: None
 ) -> None:
     old_version(product.registered_model, learned)
     login(page, make_person("ada"))
@@ -102,7 +117,7 @@ def test_a_report_from_before_opens_without_what_it_lacks(
     expect(page.get_by_text("AUROC").first).to_be_visible()
 
 
-def with_curve(model: RegisteredModel, learned: Learned) -> None:
+def with_curve(model: RegisteredModel, learned: LearnedVersion) -> None:
     """A version whose report has a learning curve: the session's own has too few parts for one."""
     report = json.loads(json.dumps(learned.report))
     steps = [(336, 0.80, None), (672, 0.85, 0.05), (1344, 0.886, 0.036)]
@@ -111,18 +126,18 @@ def with_curve(model: RegisteredModel, learned: Learned) -> None:
         for count, value, gain in steps
     ]
     version = make(model, replace(learned, report=report), champion=False)
-    drawing = version.path / "plots" / "labels.svg"
-    labels(drawing, report)
+    drawing = version.path / "plots" / "plot_learning_curve.svg"
+    plot_learning_curve(drawing, report)
     manifest = json.loads((version.path / MANIFEST).read_bytes())
     manifest["plots/labels.svg"] = hashlib.sha256(drawing.read_bytes()).hexdigest()
-    rewrite(version.path / MANIFEST, json.dumps(manifest).encode())
+    replace_file(version.path / MANIFEST, json.dumps(manifest).encode())
 
 
 def _estimate(value: float) -> dict[str, Any]:
     return Estimate(value, value - 0.03, value + 0.03, 1344, 277, "by hand").to_json()
 
 
-def old_version(model: RegisteredModel, learned: Learned) -> ModelVersion:
+def old_version(model: RegisteredModel, learned: LearnedVersion) -> ModelVersion:
     """A version as they were before promises, detectors and maps."""
     report = json.loads(json.dumps(learned.report))
     for name in ("promise", "chance_calibration_error", "novelty", "suspects"):
@@ -135,12 +150,17 @@ def old_version(model: RegisteredModel, learned: Learned) -> ModelVersion:
     version = make(model, replace(learned, report=report, meta=meta), champion=False)
     manifest = json.loads((version.path / MANIFEST).read_bytes())
     kept = {name: digest for name, digest in manifest.items() if not name.endswith(NEW_FILES)}
-    rewrite(version.path / MANIFEST, json.dumps(kept).encode())
+    replace_file(version.path / MANIFEST, json.dumps(kept).encode())
     return version
 
 
 def test_it_promotes_with_a_reason_after_a_comparison(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     make_version(product, champion=True)
     make_version(product)
@@ -148,7 +168,7 @@ def test_it_promotes_with_a_reason_after_a_comparison(
     page.goto("/models/plate/2/")
     page.get_by_role("link", name="Promote").click()
     expect(page.get_by_role("columnheader", name="Champion, version 1")).to_be_visible()
-    shoot(page, "promotion")
+    take_screenshots(page, "promotion")
     page.get_by_label("Why?").fill("Sees scratches better.")
     page.get_by_label("Override").fill("The line has not started.")
     page.get_by_role("button", name="Promote version 2").click()
@@ -163,7 +183,12 @@ def test_it_promotes_with_a_reason_after_a_comparison(
 
 
 def test_it_rolls_back_for_a_reason(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     for _ in range(2):
         make_version(product, champion=True)
@@ -171,27 +196,32 @@ def test_it_rolls_back_for_a_reason(
     page.goto("/models/")
     page.get_by_role("link", name="Roll back to version 1 …").click()
     expect(page.get_by_role("heading", name="Roll back to version 1?")).to_be_visible()
-    shoot(page, "roll-back")
+    take_screenshots(page, "roll-back")
     page.get_by_label("What is wrong with version 2?").fill("Twice the false alarms of last week.")
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.locator(".note.success")).to_contain_text("version 1 scores the next part")
     expect(page.get_by_role("link", name="Roll back")).to_have_count(0)
     page.goto("/models/")
     expect(page.get_by_role("link", name="Roll back")).to_have_count(0)
-    shoot(page, "models-rolled-back")
+    take_screenshots(page, "models-rolled-back")
     last = Promotion.objects.first()
     assert last is not None and last.by is not None
     assert (last.by.username, last.version.number, last.reason) == ("mia", 1, "Twice the false alarms of last week.")
 
 
 def test_it_rolls_back_from_the_champion_s_page(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     for _ in range(2):
         make_version(product, champion=True)
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/plate/2/")
-    shoot(page, "version-champion")
+    take_screenshots(page, "version-champion")
     page.get_by_role("link", name="Roll back to version 1 …").click()
     third = make_version(product, champion=True)
     page.get_by_label("What is wrong with version 2?").fill("Too many alarms.")
@@ -224,7 +254,12 @@ def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
 
 
 def test_it_shows_a_run_live(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     run = make_version(product).run
     rows = TrainingRun.objects.filter(pk=run.pk)
@@ -233,7 +268,7 @@ def test_it_shows_a_run_live(
     login(page, make_person("ada"))
     page.goto(f"/models/run-{run.pk}/")
     expect(page.get_by_text("fold 1 of 2, epoch 3")).to_be_visible()
-    shoot(page, "run")
+    take_screenshots(page, "run")
     rows.update(state="failed", error="The machine has not enough memory.", stage="Failed")
     expect(page.get_by_role("alert")).to_contain_text("not enough memory")
     expect(page.get_by_text("The champion goes on as before.")).to_be_visible()

@@ -10,31 +10,31 @@ from django.test import Client
 from playwright.sync_api import Page, Response, expect
 
 from inspection.models import Inspection
-from inspection.products.stations import new_key
+from inspection.products.stations import issue_key
 from labeling.review import review
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.workbench import press, settle
+from tests.pages.workbench import press_key, wait_until_saved
 
 # The fixture `page` fails a test where the browser says that the policy refused something.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def boss(page: Page, login: Login, transactional_db: None) -> User:
+def superuser(page: Page, login: Login, transactional_db: None) -> User:
     user = User.objects.create_superuser("boss", password="boss-and-her-password")
     login(page, user)
     return user
 
 
-def test_the_admin_works_under_its_policy(page: Page, boss: User, receive: Receive) -> None:
+def test_the_admin_works_under_its_policy(page: Page, superuser: User, receive: Receive) -> None:
     part = receive("P-1")
-    label = review.correct(part, by=boss, verdict="FAIL", defect_type="scratch")
+    label = review.correct(part, by=superuser, verdict="FAIL", defect_type="scratch")
     assert part.station is not None
-    new_key(part.station)
+    issue_key(part.station)
     addresses = ("", f"labeling/label/{label.pk}/change/", f"inspection/product/{part.product_id}/change/")
     addresses += (f"inspection/station/{part.station_id}/change/", "inspection/product/add/", "auth/user/")
-    addresses += (f"auth/user/{boss.pk}/change/", f"auth/user/{boss.pk}/password/", "auth/group/add/")
+    addresses += (f"auth/user/{superuser.pk}/change/", f"auth/user/{superuser.pk}/password/", "auth/group/add/")
     for address in addresses:
         answer = page.goto(f"/admin/{address}")
         assert answer is not None and answer.status == 200
@@ -45,8 +45,8 @@ def test_the_admin_works_under_its_policy(page: Page, boss: User, receive: Recei
     expect(page.locator("#id_slug")).to_have_value("new-plate")
 
 
-def test_an_action_of_the_admin_runs_under_its_policy(page: Page, boss: User, receive: Receive) -> None:
-    review.correct(receive("P-1"), by=boss, verdict="FAIL", defect_type="scratch")
+def test_an_action_of_the_admin_runs_under_its_policy(page: Page, superuser: User, receive: Receive) -> None:
+    review.correct(receive("P-1"), by=superuser, verdict="FAIL", defect_type="scratch")
     page.goto("/admin/labeling/label/")
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").first.select_option("take_back")
@@ -54,7 +54,7 @@ def test_an_action_of_the_admin_runs_under_its_policy(page: Page, boss: User, re
     expect(page.get_by_text("Taken back: 1 of 1.")).to_be_visible()
 
 
-def test_swagger_tries_an_operation_out_under_the_policy(page: Page, boss: User, receive: Receive) -> None:
+def test_swagger_tries_an_operation_out_under_the_policy(page: Page, superuser: User, receive: Receive) -> None:
     receive("P-1")
     page.goto("/api/docs/")
     operation = page.locator("#operations-inspections-inspections_list, [id*=inspections_list]").first
@@ -83,8 +83,8 @@ def test_each_image_of_the_workbench_is_fetched_once_and_not_stored(
     page.goto("/review/")
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
     for _ in parts:
-        press(page, "p")
-    settle(page)
+        press_key(page, "p")
+    wait_until_saved(page)
     assert len(fetched) == len(parts) == Inspection.objects.count()
     assert set(fetched.values()) == {1}, fetched
     assert stored == []

@@ -22,7 +22,7 @@ from mltasks.models import ModelVersion, TrainingRun
 from mltasks.runs.execution import execute
 from mltasks.training import training
 from mltasks.vision.drawing.line import labeled_set
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson
 from tests.tiny_model import CONFIG, MakeVersion
 
@@ -45,7 +45,7 @@ RECIPE = {
 }
 
 
-def send(station: Station, seed: int, *counts: int) -> list[tuple[Inspection, str]]:
+def send_parts(station: Station, seed: int, *counts: int) -> list[tuple[Inspection, str]]:
     """Parts of the demo line that came in at the station, with what they are."""
     good, scratch, excess = counts
     found = []
@@ -57,16 +57,16 @@ def send(station: Station, seed: int, *counts: int) -> list[tuple[Inspection, st
     return found
 
 
-def say(parts: list[tuple[Inspection, str]], by: User, *, swapped: bool = False) -> None:
+def label_parts(parts: list[tuple[Inspection, str]], by: User, *, swapped: bool = False) -> None:
     for part, word in parts:
         review.correct(part, by=by, verdict={"PASS": "FAIL", "FAIL": "PASS"}[word] if swapped else word)
 
 
 def train(product: Product) -> ModelVersion:
-    return execute(training.TrainingExecutor(), retrain(product, trigger=TrainingRun.Trigger.MANUAL, hint=False))
+    return execute(training.TrainingExecutor(), retrain(product, trigger=TrainingRun.Trigger.MANUAL, enqueue=False))
 
 
-def replayed(page: Page, number: int) -> None:
+def replay_on_page(page: Page, number: int) -> None:
     """Ask for a replay on the page, and do what the worker does."""
     page.goto(f"/models/plate/{number}/replay/")
     page.get_by_role("button", name="Start the replay").click()
@@ -79,7 +79,7 @@ def replayed(page: Page, number: int) -> None:
 def test_two_candidates_go_their_way(
     page: Page,
     login: Login,
-    shoot: Shoot,
+    take_screenshots: TakeScreenshots,
     product: Product,
     station: Station,
     make_person: MakePerson,
@@ -94,21 +94,21 @@ def test_two_candidates_go_their_way(
     product.gate_champion_recall, product.gate_escapes = False, 8
     product.training_settings = RECIPE
     products.change(product, by=mia, reason="Costs decide, up to eight new escapes.")
-    taught = send(station, 5, 12, 8, 8)
+    taught = send_parts(station, 5, 12, 8, 8)
     # Somebody took the keys for one another, and a night's training learned it.
-    say(taught, ada, swapped=True)
+    label_parts(taught, ada, swapped=True)
     worse = train(product)
-    say(taught, ada)
+    label_parts(taught, ada)
     better = train(product)
-    since = send(station, 77, 26, 12, 12)
-    say(since, ada)
+    since = send_parts(station, 77, 26, 12, 12)
+    label_parts(since, ada)
 
     login(page, mia)
-    replayed(page, worse.number)
+    replay_on_page(page, worse.number)
     expect(page.locator(".lead")).to_contain_text("On 50 labeled parts that neither has learned from")
-    replayed(page, better.number)
+    replay_on_page(page, better.number)
     expect(page.get_by_text("Left out because one of the two learned from them: 28")).to_be_visible()
-    shoot(page, "replay")
+    take_screenshots(page, "replay")
 
     page.goto(f"/models/plate/{worse.number}/promote/")
     gate = page.locator("section", has=page.get_by_role("heading", name="What is asked of it"))
@@ -116,7 +116,7 @@ def test_two_candidates_go_their_way(
     failing = gate.get_by_role("listitem").filter(has_text="does not hold")
     expect(failing).to_contain_text(["Cost.", "New escapes."])
     expect(gate.get_by_role("listitem").first).to_contain_text("does not hold")
-    shoot(page, "gate-closed")
+    take_screenshots(page, "gate-closed")
     page.get_by_label("Why?").fill("It is new.")
     page.get_by_role("button", name=f"Promote version {worse.number}").click()
     expect(page.get_by_role("alert")).to_contain_text("The promotion policy does not let it pass. Cost")
@@ -130,13 +130,13 @@ def test_two_candidates_go_their_way(
     page.goto(f"/models/plate/{worse.number}/challenger/")
     page.get_by_role("button", name="Start as challenger").click()
     expect(page.get_by_text("It has scored no live part yet.")).to_be_visible()
-    live = send(station, 99, 4, 2, 2)
-    say(live, ada)
+    live = send_parts(station, 99, 4, 2, 2)
+    label_parts(live, ada)
     assert {part.model_version for part, _ in live} == {better}
-    assert shadow_scoring.sweep() == 8
+    assert shadow_scoring.score_pending_challenges() == 8
     expect(page.get_by_text("It has scored 8 live parts, too few to say")).to_be_visible()
     expect(page.get_by_role("heading", name="The newest parts on which they differ")).to_be_visible()
-    shoot(page, "challenger")
+    take_screenshots(page, "challenger")
     page.get_by_role("button", name="End the challenge").click()
     expect(page.get_by_text("The challenge is over.")).to_be_visible()
 
@@ -157,4 +157,4 @@ def test_two_candidates_go_their_way(
         "Costs and policy changed",  # by the fixture: nothing is judged twice by chance
     ]
     page.get_by_text("What was asked, and what held").nth(1).click()
-    shoot(page, "record")
+    take_screenshots(page, "record")

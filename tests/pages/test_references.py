@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from inspection.models import Product
 from labeling.review import review
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson, Receive
 from tests.tiny_model import MakeVersion
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def test_a_parts_page_shows_what_looks_like_it(
     page: Page,
-    shoot: Shoot,
+    take_screenshots: TakeScreenshots,
     login: Login,
     product: Product,
     receive: Receive,
@@ -42,7 +42,7 @@ def test_a_parts_page_shows_what_looks_like_it(
     expect(rows.nth(1)).to_contain_text("scratch")
     page.wait_for_function("() => [...document.querySelectorAll('.likes img')].every(one => one.naturalWidth > 0)")
     page.locator(".likes").scroll_into_view_if_needed()
-    shoot(page, "part-references")
+    take_screenshots(page, "part-references")
     grave = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
     assert not grave, [one["id"] for one in grave]
     with page.context.expect_page() as opened:

@@ -8,28 +8,39 @@ from playwright.sync_api import Browser, Page, Route, expect
 from inspection.models import Product
 from labeling.models import Label
 from labeling.review.review import correct
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.workbench import VERDICTS, press, settle, verdicts, wait_for_claims
+from tests.pages.workbench import VERDICTS, press_key, standing_verdicts, wait_for_claims, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_it_clears_the_queue_with_keys(
-    page: Page, login: Login, shoot: Shoot, product: Product, receive: Receive, make_person: MakePerson
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    receive: Receive,
+    make_person: MakePerson,
 ) -> None:
     for number in range(5):
         receive(f"P-{number}", number)
     login(page, make_person("ada"))
     page.goto("/review/")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
-    shoot(page, "review")
-    assert [press(page, key) for key in "pf12p"] == [f"P-{number}" for number in range(5)]
+    take_screenshots(page, "review")
+    assert [press_key(page, key) for key in "pf12p"] == [f"P-{number}" for number in range(5)]
     expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
     expect(page.locator("#end-words")).to_contain_text("you decided 5: 2 PASS, 3 FAIL (1 scratch, 1 excess)")
-    settle(page)
-    shoot(page, "review-empty")
-    assert verdicts() == {"P-0": "PASS", "P-1": "FAIL", "P-2": "FAIL scratch", "P-3": "FAIL excess", "P-4": "PASS"}
+    wait_until_saved(page)
+    take_screenshots(page, "review-empty")
+    assert standing_verdicts() == {
+        "P-0": "PASS",
+        "P-1": "FAIL",
+        "P-2": "FAIL scratch",
+        "P-3": "FAIL excess",
+        "P-4": "PASS",
+    }
     receive("P-5")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-5")
 
@@ -46,8 +57,8 @@ def test_it_refuses_a_key_pressed_before_the_part_was_seen(
     page.locator("#workbench").evaluate(
         "bench => [1, 2, 3].forEach(() => bench.dispatchEvent(new KeyboardEvent('keydown', {key: 'p', bubbles: true})))"
     )
-    settle(page)
-    assert verdicts() == {"P-0": "PASS"}
+    wait_until_saved(page)
+    assert standing_verdicts() == {"P-0": "PASS"}
 
 
 def test_two_reviewers_never_get_the_same_part(
@@ -61,11 +72,11 @@ def test_two_reviewers_never_get_the_same_part(
     login(other, make_person("bob"))
     page.goto("/review/")
     other.goto("/review/")
-    seen = [press(page, "p"), press(other, "f"), press(page, "p"), press(other, "f")]
-    settle(page)
-    settle(other)
+    seen = [press_key(page, "p"), press_key(other, "f"), press_key(page, "p"), press_key(other, "f")]
+    wait_until_saved(page)
+    wait_until_saved(other)
     assert len(set(seen)) == 4
-    assert sorted(verdicts().values()) == ["FAIL", "FAIL", "PASS", "PASS"]
+    assert sorted(standing_verdicts().values()) == ["FAIL", "FAIL", "PASS", "PASS"]
     context.close()
 
 
@@ -76,18 +87,18 @@ def test_it_takes_a_verdict_back_also_after_a_reload(
     receive("P-1")
     login(page, make_person("ada"))
     page.goto("/review/")
-    press(page, "f")
-    settle(page)
+    press_key(page, "f")
+    wait_until_saved(page)
     page.keyboard.press("u")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
-    assert verdicts() == {}
-    press(page, "p")
-    settle(page)
+    assert standing_verdicts() == {}
+    press_key(page, "p")
+    wait_until_saved(page)
     page.reload()
     expect(page.locator("#last")).to_have_text("PASS · P-0")
     page.keyboard.press("u")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
-    assert verdicts() == {}
+    assert standing_verdicts() == {}
     assert Label.objects.count() == 2  # an undo is a row, not a delete
 
 
@@ -100,14 +111,14 @@ def test_it_saves_all_after_the_network_was_away(
     page.goto("/review/")
     wait_for_claims(page, 3)
     page.route(VERDICTS, lambda route: route.abort())
-    press(page, "p")
-    press(page, "f")
+    press_key(page, "p")
+    press_key(page, "f")
     expect(page.locator("#unsaved")).to_contain_text("2 unsaved")
     expect(page.locator("#unsaved")).to_contain_text("network is away")
-    assert verdicts() == {}
+    assert standing_verdicts() == {}
     page.unroute(VERDICTS)
-    settle(page)
-    assert verdicts() == {"P-0": "PASS", "P-1": "FAIL"}
+    wait_until_saved(page)
+    assert standing_verdicts() == {"P-0": "PASS", "P-1": "FAIL"}
 
 
 def test_it_keeps_unsaved_verdicts_over_a_reload(
@@ -119,13 +130,13 @@ def test_it_keeps_unsaved_verdicts_over_a_reload(
     page.goto("/review/")
     page.route(VERDICTS, lambda route: route.abort())
     page.on("dialog", lambda dialog: dialog.accept())
-    press(page, "p")
+    press_key(page, "p")
     expect(page.locator("#unsaved")).to_contain_text("1 unsaved")
     page.reload()
     expect(page.locator("#last")).to_have_text("PASS · P-0")
     page.unroute(VERDICTS)
-    settle(page)
-    assert verdicts() == {"P-0": "PASS"}
+    wait_until_saved(page)
+    assert standing_verdicts() == {"P-0": "PASS"}
 
 
 def test_a_verdict_that_was_saved_but_never_answered_counts_once(
@@ -140,9 +151,9 @@ def test_a_verdict_that_was_saved_but_never_answered_counts_once(
     login(page, make_person("ada"))
     page.goto("/review/")
     page.route(VERDICTS, swallow, times=1)
-    press(page, "f")
-    settle(page)
-    assert verdicts() == {"P-0": "FAIL"}
+    press_key(page, "f")
+    wait_until_saved(page)
+    assert standing_verdicts() == {"P-0": "FAIL"}
     assert Label.objects.count() == 1
 
 
@@ -156,10 +167,10 @@ def test_it_says_so_and_goes_on_when_a_claim_is_lost(
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
     wait_for_claims(page, 2)
     correct(part, by=make_person("mia", "quality manager"), verdict="PASS")
-    press(page, "f")
+    press_key(page, "f")
     expect(page.locator("#say")).to_contain_text("P-0 was not saved")
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-1")
-    assert verdicts() == {"P-0": "PASS"}
+    assert standing_verdicts() == {"P-0": "PASS"}
 
 
 def test_it_gives_undecided_parts_back_when_the_page_is_left(

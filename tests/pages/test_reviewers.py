@@ -13,11 +13,11 @@ from playwright.sync_api import Page, expect
 from inspection.models import Inspection, Product
 from labeling.models import Recheck, Skip
 from labeling.queue import queue
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.labeling.conftest import make_part
-from tests.labeling.rechecks.blind_reviews import judged
+from tests.labeling.rechecks.blind_reviews import review_part
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.workbench import press, settle
+from tests.pages.workbench import press_key, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 KINDS = [("PASS", ""), ("FAIL", "scratch"), ("FAIL", "excess"), ("FAIL", "")]
@@ -30,18 +30,18 @@ def people(make_person: MakePerson) -> dict[str, User]:
     return made | {"mia": make_person("mia", "quality manager")}
 
 
-def grave(page: Page) -> list[str]:
+def serious_violations(page: Page) -> list[str]:
     """What axe calls serious or critical."""
     violations = Axe().run(page).response["violations"]
     return [one["id"] for one in violations if one["impact"] in ("serious", "critical")]
 
 
-def twice(part: Inspection, first: User, second: User, words: list[tuple[str, str]]) -> None:
-    for person, (verdict, kind) in zip((first, second), words, strict=True):
-        judged(part, person, verdict, defect_type=kind)
+def review_twice(part: Inspection, first: User, second: User, answers: list[tuple[str, str]]) -> None:
+    for person, (verdict, kind) in zip((first, second), answers, strict=True):
+        review_part(part, person, verdict, defect_type=kind)
 
 
-def past(product: Product, people: dict[str, User]) -> None:
+def make_reviews(product: Product, people: dict[str, User]) -> None:
     """Forty parts that two people judged, all settled where they differed, and some that one judged twice."""
     chance = random.Random(3)
     names = ["ada", "bob", "carl"]
@@ -50,25 +50,25 @@ def past(product: Product, people: dict[str, User]) -> None:
         word = chance.choice(KINDS[:3])
         other = chance.choice(KINDS) if chance.random() < 0.15 else word
         part = make_part(product, part_id=f"past-{number}", image_sha256=f"{number:064x}")
-        twice(part, first, second, [word, other])
+        review_twice(part, first, second, [word, other])
         if Recheck.objects.disputed().filter(inspection=part).exists():
-            judged(part, people["mia"], "FAIL")
+            review_part(part, people["mia"], "FAIL")
     Product.objects.update(second_share=0, repeat_share=1)
     for number in range(8):
         part, word = make_part(product, part_id=f"again-{number}"), chance.choice(KINDS[:2])
-        judged(part, people["ada"], word[0])
+        review_part(part, people["ada"], word[0])
         Recheck.objects.open().update(due_at=timezone.now())
-        judged(part, people["ada"], word[0])
+        review_part(part, people["ada"], word[0])
 
 
 @pytest.fixture
-def disputed(product: Product, receive: Receive, people: dict[str, User]) -> Inspection:
+def disputed_part(product: Product, receive: Receive, people: dict[str, User]) -> Inspection:
     """A part with a past around it that two people differ on, and one that was skipped."""
     Product.objects.update(second_share=1)
-    past(product, people)
+    make_reviews(product, people)
     Product.objects.update(second_share=1, repeat_share=0)
     part, skipped = receive("P-7", 1), receive("P-8", 2)
-    twice(part, people["ada"], people["bob"], [("FAIL", "scratch"), ("PASS", "")])
+    review_twice(part, people["ada"], people["bob"], [("FAIL", "scratch"), ("PASS", "")])
     claim = queue.claim_part(skipped, reviewer=people["carl"])
     Skip.objects.create(
         claim=claim, inspection=skipped, reviewer=people["carl"], reason=Skip.Reason.UNCLEAR_IMAGE, comment="blurred"
@@ -78,25 +78,25 @@ def disputed(product: Product, receive: Receive, people: dict[str, User]) -> Ins
 
 
 def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
-    page: Page, shoot: Shoot, login: Login, disputed: Inspection, people: dict[str, User]
+    page: Page, take_screenshots: TakeScreenshots, login: Login, disputed_part: Inspection, people: dict[str, User]
 ) -> None:
     login(page, people["mia"])
     page.goto("/reviewers/")
     expect(page.get_by_role("heading", name="With each other")).to_be_visible()
     expect(page.get_by_role("region", name="Agreement between reviewers, table").locator("tbody tr")).to_have_count(3)
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
-    shoot(page, "reviewers")
+    take_screenshots(page, "reviewers")
     for theme in ("light", "dark"):
         page.evaluate("theme => { document.cookie = `theme=${theme}; path=/` }", theme)
         page.reload()
         page.locator("#confusion-title").scroll_into_view_if_needed()
-        shoot(page, f"reviewers-{theme}")
-        assert grave(page) == []
+        take_screenshots(page, f"reviewers-{theme}")
+        assert serious_violations(page) == []
     assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     page.get_by_role("link", name="Settle").click()
     expect(page.get_by_role("heading", name="Settle what two people differ on")).to_be_visible()
-    shoot(page, "dispute-part")
-    assert grave(page) == []
+    take_screenshots(page, "dispute-part")
+    assert serious_violations(page) == []
     page.get_by_role("button", name="FAIL").click()
     expect(page.get_by_text("Labeled FAIL. The next")).to_be_visible()
     assert not Recheck.objects.disputed().exists()
@@ -105,40 +105,45 @@ def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
 
 
 def test_the_workbench_offers_a_dispute_first_with_both_verdicts(
-    page: Page, shoot: Shoot, login: Login, disputed: Inspection, people: dict[str, User]
+    page: Page, take_screenshots: TakeScreenshots, login: Login, disputed_part: Inspection, people: dict[str, User]
 ) -> None:
     login(page, people["mia"])
     page.goto("/review/")
     expect(page.get_by_text("Two verdicts differ; yours settles it.")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
-    shoot(page, "dispute")
-    assert grave(page) == []
-    assert press(page, "1") == disputed.part_id
-    settle(page)
+    take_screenshots(page, "dispute")
+    assert serious_violations(page) == []
+    assert press_key(page, "1") == disputed_part.part_id
+    wait_until_saved(page)
     assert not Recheck.objects.disputed().exists()
 
 
 def test_a_second_look_is_hidden_on_the_pages_of_whoever_holds_it(
-    page: Page, shoot: Shoot, login: Login, product: Product, receive: Receive, people: dict[str, User]
+    page: Page,
+    take_screenshots: TakeScreenshots,
+    login: Login,
+    product: Product,
+    receive: Receive,
+    people: dict[str, User],
 ) -> None:
     Product.objects.update(second_share=1)
     part = receive("P-9", 1)
-    judged(part, people["ada"], "FAIL", defect_type="scratch")
+    review_part(part, people["ada"], "FAIL", defect_type="scratch")
     queue.claim_part(part, reviewer=people["bob"])
     login(page, people["bob"])
     page.goto(f"/inspections/{part.pk}/")
     expect(page.get_by_text("shows after your verdict").first).to_be_visible()
     assert "ada" not in page.locator("main").inner_html()
-    shoot(page, "second-look-part")
+    take_screenshots(page, "second-look-part")
     page.goto("/inspections/")
     expect(page.get_by_text("shows after your verdict").first).to_be_visible()
 
 
 def test_it_says_in_words_that_there_is_nothing_yet(
-    page: Page, shoot: Shoot, login: Login, product: Product, people: dict[str, User]
+    page: Page, take_screenshots: TakeScreenshots, login: Login, product: Product, people: dict[str, User]
 ) -> None:
     User.objects.filter(username="mia").update(is_staff=True)
     login(page, people["mia"])
     page.goto("/reviewers/?days=all")
     expect(page.get_by_text("No part was judged by two people in this time.")).to_be_visible()
-    shoot(page, "reviewers-empty")
+    take_screenshots(page, "reviewers-empty")

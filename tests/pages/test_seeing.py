@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from inspection.intake import intake
 from inspection.intake.submission import Submission
 from inspection.models import Product, ScoreMaps, Station
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.stored_maps import defective, packed_maps
+from tests.pages.stored_maps import defective_plate, packed_maps
 from tests.tiny_model import MakeVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -41,10 +41,12 @@ BOX = "image => { const box = image.getBoundingClientRect(); return [box.left, b
 
 
 @pytest.fixture
-def marked(page: Page, login: Login, product: Product, make_person: MakePerson, make_version: MakeVersion) -> Page:
+def page_with_heatmap(
+    page: Page, login: Login, product: Product, make_person: MakePerson, make_version: MakeVersion
+) -> Page:
     """The workbench with a part whose defect the stored map shows."""
     make_version(product, champion=True)
-    part = defective()
+    part = defective_plate()
     frame = Image.new("RGB", FRAME, (70, 72, 76))
     frame.paste(part.image, (LEFT, TOP))
     content = io.BytesIO()
@@ -61,10 +63,10 @@ def marked(page: Page, login: Login, product: Product, make_person: MakePerson, 
     return page
 
 
-def defect_on_the_page(page: Page) -> tuple[float, float, float, float]:
+def defect_box(page: Page) -> tuple[float, float, float, float]:
     """Where the drawn defect lies in the window: left, top, right, bottom."""
     left, top, width, height = page.locator(".part-image").evaluate(BOX)
-    box = defective().box
+    box = defective_plate().defect_box
     assert box is not None
     across, down = width / FRAME[0], height / FRAME[1]
     return (
@@ -75,68 +77,72 @@ def defect_on_the_page(page: Page) -> tuple[float, float, float, float]:
     )
 
 
-def assert_it_marks_the_defect(page: Page) -> None:
+def assert_heatmap_marks_defect(page: Page) -> None:
     x, y = page.locator(".overlay[data-kind=anomaly]").evaluate(CENTRE)
-    left, top, right, bottom = defect_on_the_page(page)
+    left, top, right, bottom = defect_box(page)
     assert left <= x <= right, (left, x, right)
     assert top <= y <= bottom, (top, y, bottom)
 
 
-def test_the_overlay_sits_on_the_defect_also_when_zoomed_and_moved(marked: Page, shoot: Shoot) -> None:
-    overlay = marked.locator(".overlay[data-kind=anomaly]")
+def test_the_overlay_sits_on_the_defect_also_when_zoomed_and_moved(
+    page_with_heatmap: Page, take_screenshots: TakeScreenshots
+) -> None:
+    overlay = page_with_heatmap.locator(".overlay[data-kind=anomaly]")
     expect(overlay).to_have_css("opacity", "0")
-    marked.keyboard.press("a")
+    page_with_heatmap.keyboard.press("a")
     expect(overlay).to_have_css("opacity", "1")
-    expect(marked.get_by_role("button", name="Anomaly")).to_have_attribute("aria-pressed", "true")
-    assert_it_marks_the_defect(marked)
-    before = marked.locator(".part-image").evaluate(BOX)
+    expect(page_with_heatmap.get_by_role("button", name="Anomaly")).to_have_attribute("aria-pressed", "true")
+    assert_heatmap_marks_defect(page_with_heatmap)
+    before = page_with_heatmap.locator(".part-image").evaluate(BOX)
     for key in ("+", "+", "ArrowRight", "ArrowDown"):
-        marked.keyboard.press(key)
-    assert marked.locator(".part-image").evaluate(BOX)[2] == pytest.approx(1.96 * before[2], rel=0.01)
-    assert_it_marks_the_defect(marked)
-    marked.keyboard.press("0")
-    assert marked.locator(".part-image").evaluate(BOX) == pytest.approx(before, abs=0.5)
-    shoot(marked, "review-overlay")
-    marked.set_viewport_size({"width": 390, "height": 844})
-    marked.wait_for_timeout(200)
-    assert_it_marks_the_defect(marked)
+        page_with_heatmap.keyboard.press(key)
+    assert page_with_heatmap.locator(".part-image").evaluate(BOX)[2] == pytest.approx(1.96 * before[2], rel=0.01)
+    assert_heatmap_marks_defect(page_with_heatmap)
+    page_with_heatmap.keyboard.press("0")
+    assert page_with_heatmap.locator(".part-image").evaluate(BOX) == pytest.approx(before, abs=0.5)
+    take_screenshots(page_with_heatmap, "review-overlay")
+    page_with_heatmap.set_viewport_size({"width": 390, "height": 844})
+    page_with_heatmap.wait_for_timeout(200)
+    assert_heatmap_marks_defect(page_with_heatmap)
 
 
-def test_the_wheel_keeps_what_is_under_the_mouse_and_dragging_moves_it(marked: Page) -> None:
-    left, top, right, bottom = defect_on_the_page(marked)
-    marked.mouse.move((left + right) / 2, (top + bottom) / 2)
-    marked.mouse.wheel(0, -500)
-    marked.wait_for_timeout(100)
-    after = defect_on_the_page(marked)
+def test_the_wheel_keeps_what_is_under_the_mouse_and_dragging_moves_it(page_with_heatmap: Page) -> None:
+    left, top, right, bottom = defect_box(page_with_heatmap)
+    page_with_heatmap.mouse.move((left + right) / 2, (top + bottom) / 2)
+    page_with_heatmap.mouse.wheel(0, -500)
+    page_with_heatmap.wait_for_timeout(100)
+    after = defect_box(page_with_heatmap)
     assert after[2] - after[0] > 2 * (right - left)
     # A wheel event tells whole pixels, and the zoom enlarges the rest.
     assert (after[0] + after[2]) / 2 == pytest.approx((left + right) / 2, abs=3)
     assert (after[1] + after[3]) / 2 == pytest.approx((top + bottom) / 2, abs=3)
-    marked.mouse.down()
-    marked.mouse.move((left + right) / 2 - 40, (top + bottom) / 2 - 25, steps=4)
-    marked.mouse.up()
-    moved = defect_on_the_page(marked)
+    page_with_heatmap.mouse.down()
+    page_with_heatmap.mouse.move((left + right) / 2 - 40, (top + bottom) / 2 - 25, steps=4)
+    page_with_heatmap.mouse.up()
+    moved = defect_box(page_with_heatmap)
     assert moved[0] - after[0] == pytest.approx(-40, abs=1)
     assert moved[1] - after[1] == pytest.approx(-25, abs=1)
-    marked.mouse.dblclick((left + right) / 2, (top + bottom) / 2)
-    assert defect_on_the_page(marked) == pytest.approx((left, top, right, bottom), abs=1)
+    page_with_heatmap.mouse.dblclick((left + right) / 2, (top + bottom) / 2)
+    assert defect_box(page_with_heatmap) == pytest.approx((left, top, right, bottom), abs=1)
 
 
-def test_light_is_set_by_keys_and_sliders_and_stays_for_the_next_part(marked: Page, receive: Receive) -> None:
-    image = marked.locator(".part-image")
-    marked.keyboard.press("b")
-    marked.keyboard.press("b")
-    marked.keyboard.press("k")
+def test_light_is_set_by_keys_and_sliders_and_stays_for_the_next_part(
+    page_with_heatmap: Page, receive: Receive
+) -> None:
+    image = page_with_heatmap.locator(".part-image")
+    page_with_heatmap.keyboard.press("b")
+    page_with_heatmap.keyboard.press("b")
+    page_with_heatmap.keyboard.press("k")
     expect(image).to_have_css("filter", "brightness(1.2) contrast(1.1)")
-    marked.locator(".light summary").click()
-    expect(marked.get_by_label("Brightness")).to_have_value("1.2")
-    marked.get_by_label("Brightness").fill("2")
+    page_with_heatmap.locator(".light summary").click()
+    expect(page_with_heatmap.get_by_label("Brightness")).to_have_value("1.2")
+    page_with_heatmap.get_by_label("Brightness").fill("2")
     expect(image).to_have_css("filter", "brightness(2) contrast(1.1)")
-    marked.locator(".light summary").click()
+    page_with_heatmap.locator(".light summary").click()
     receive("P-1")
-    marked.locator("#workbench").focus()
-    marked.keyboard.press("p")
-    expect(marked.locator("#part .part")).to_have_attribute("data-title", "P-1")
+    page_with_heatmap.locator("#workbench").focus()
+    page_with_heatmap.keyboard.press("p")
+    expect(page_with_heatmap.locator("#part .part")).to_have_attribute("data-title", "P-1")
     expect(image).to_have_css("filter", "brightness(2) contrast(1.1)")
-    marked.keyboard.press("0")
+    page_with_heatmap.keyboard.press("0")
     expect(image).to_have_css("filter", "none")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from inspection.models import Product
 from tests.browser import PHONE, Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.workbench import settle, verdicts
+from tests.pages.workbench import standing_verdicts, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -55,49 +55,49 @@ def touch(page: Page, *strokes: list[tuple[float, float]]) -> None:
     send("touchEnd", [])
 
 
-def across(start: float, end: float, y: float = 250) -> list[tuple[float, float]]:
+def swipe_path(start: float, end: float, y: float = 250) -> list[tuple[float, float]]:
     """A finger's way in ten steps."""
     return [(start + (end - start) * step / 10, y) for step in range(11)]
 
 
-def shown(page: Page, title: str) -> None:
+def expect_part(page: Page, title: str) -> None:
     expect(page.locator("#part .part")).to_have_attribute("data-title", title)
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
 
 
 def test_swipes_and_buttons_judge(phone: Page) -> None:
-    shown(phone, "P-0")
-    touch(phone, across(120, 300))
-    shown(phone, "P-1")
-    touch(phone, across(300, 120))
-    shown(phone, "P-2")
-    touch(phone, across(200, 250))  # too short a way for a verdict
+    expect_part(phone, "P-0")
+    touch(phone, swipe_path(120, 300))
+    expect_part(phone, "P-1")
+    touch(phone, swipe_path(300, 120))
+    expect_part(phone, "P-2")
+    touch(phone, swipe_path(200, 250))  # too short a way for a verdict
     phone.wait_for_timeout(200)
-    shown(phone, "P-2")
+    expect_part(phone, "P-2")
     phone.get_by_role("button", name="scratch").tap()
-    shown(phone, "P-3")
+    expect_part(phone, "P-3")
     phone.get_by_role("button", name="PASS").tap()
-    shown(phone, "P-4")
-    settle(phone)
-    assert verdicts() == {"P-0": "PASS", "P-1": "FAIL", "P-2": "FAIL scratch", "P-3": "PASS"}
+    expect_part(phone, "P-4")
+    wait_until_saved(phone)
+    assert standing_verdicts() == {"P-0": "PASS", "P-1": "FAIL", "P-2": "FAIL scratch", "P-3": "PASS"}
     phone.get_by_role("button", name="Undo").tap()
-    shown(phone, "P-3")
+    expect_part(phone, "P-3")
 
 
 def test_two_fingers_zoom_and_one_moves_the_part_without_a_verdict(phone: Page) -> None:
-    shown(phone, "P-0")
+    expect_part(phone, "P-0")
     width = "image => image.getBoundingClientRect().width"
     before = phone.locator(".part-image").evaluate(width)
-    touch(phone, across(180, 120), across(210, 270))
+    touch(phone, swipe_path(180, 120), swipe_path(210, 270))
     after = phone.locator(".part-image").evaluate(width)
     assert after > 3 * before
     left = "image => image.getBoundingClientRect().left"
     at = phone.locator(".part-image").evaluate(left)
-    touch(phone, across(120, 300))
+    touch(phone, swipe_path(120, 300))
     assert phone.locator(".part-image").evaluate(left) > at
     phone.wait_for_timeout(300)
-    shown(phone, "P-0")
-    assert verdicts() == {}
+    expect_part(phone, "P-0")
+    assert standing_verdicts() == {}
 
 
 def test_nothing_a_finger_needs_is_too_small_or_out_of_sight(phone: Page) -> None:

@@ -12,8 +12,8 @@ from inspection.models import Product
 from labeling.models import Label
 from tests.browser import Login
 from tests.pages.conftest import MakePerson, Receive
-from tests.pages.web_server import Served
-from tests.pages.workbench import settle, verdicts
+from tests.pages.web_server import WebServer
+from tests.pages.workbench import standing_verdicts, wait_until_saved
 from tests.stress import stress_count
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow(15), pytest.mark.django_db(transaction=True)]
@@ -30,7 +30,7 @@ WATCH = """() => {
 }"""
 
 
-def keys() -> Iterator[str]:
+def key_sequence() -> Iterator[str]:
     """No two alike in a row for long, each of them often."""
     for number in range(PARTS):
         yield "ppf1p2pfp1"[number % 10]
@@ -48,18 +48,18 @@ def test_two_hundred_parts_by_keyboard(
     product: Product,
     receive: Receive,
     make_person: MakePerson,
-    served: Served,
+    web_server: WebServer,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Product.objects.update(second_share=0, repeat_share=0)
     for number in range(PARTS):
         receive(f"P-{number:03}", number)
     login(page, make_person("ada"))
-    page.goto(f"{served.url}/review/")
+    page.goto(f"{web_server.url}/review/")
     page.evaluate(WATCH)
     meant = {}
     part = page.locator("#part .part")
-    for key in keys():
+    for key in key_sequence():
         expect(page.locator("#workbench[data-ready]")).to_be_visible()
         title = str(part.get_attribute("data-title"))
         meant[title] = KEYS[key]
@@ -68,9 +68,9 @@ def test_two_hundred_parts_by_keyboard(
             # On a busy machine the sign that the part is ready may still be the last one's: a second key would be lost.
             expect(page.locator(f'#part .part[data-title="{title}"]')).to_have_count(0)
     expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
-    settle(page)
+    wait_until_saved(page)
     assert len(meant) == PARTS
-    assert verdicts() == meant
+    assert standing_verdicts() == meant
     assert Label.objects.count() == PARTS
 
     taken = milliseconds_to_next(page)

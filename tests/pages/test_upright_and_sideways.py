@@ -24,7 +24,7 @@ BOX = """selector => {
 
 
 @pytest.fixture
-def workbench(
+def open_workbench(
     page: Page, login: Login, product: Product, receive: Receive, make_person: MakePerson, make_version: MakeVersion
 ) -> Callable[[tuple[int, int], str], Page]:
     """Return ``workbench(size, theme)``: an unsure part, in a window of that size."""
@@ -49,15 +49,15 @@ def workbench(
     return show
 
 
-def picture(page: Page, name: str) -> None:
+def save_screenshot(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_upright_the_part_has_half_of_the_screen(workbench: Callable[..., Page], theme: str) -> None:
-    page = workbench(UPRIGHT, theme)
-    picture(page, f"review-upright-{theme}")
+def test_upright_the_part_has_half_of_the_screen(open_workbench: Callable[..., Page], theme: str) -> None:
+    page = open_workbench(UPRIGHT, theme)
+    save_screenshot(page, f"review-upright-{theme}")
     stage = page.evaluate(BOX, ".stage")
     assert stage["height"] >= 0.5 * UPRIGHT[1] and stage["width"] == UPRIGHT[0]
     for name in ("PASS", "FAIL", "Undo", "Skip"):
@@ -66,7 +66,7 @@ def test_upright_the_part_has_half_of_the_screen(workbench: Callable[..., Page],
 
     page.locator(".pull summary").click()
     expect(page.locator(".thinks .facts")).to_be_in_viewport()
-    picture(page, f"review-upright-pulled-{theme}")
+    save_screenshot(page, f"review-upright-pulled-{theme}")
     page.locator(".pull summary").click()
     expect(page.locator(".thinks .facts")).not_to_be_in_viewport()
 
@@ -74,11 +74,11 @@ def test_upright_the_part_has_half_of_the_screen(workbench: Callable[..., Page],
 @pytest.mark.parametrize("size", [SIDEWAYS, SMALL_SIDEWAYS])
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_sideways_the_part_stands_left_at_full_height(
-    workbench: Callable[..., Page], size: tuple[int, int], theme: str
+    open_workbench: Callable[..., Page], size: tuple[int, int], theme: str
 ) -> None:
-    page = workbench(size, theme)
+    page = open_workbench(size, theme)
     page.keyboard.press("h")
-    picture(page, f"review-sideways-{size[0]}-{theme}")
+    save_screenshot(page, f"review-sideways-{size[0]}-{theme}")
     stage, image, tools = (page.evaluate(BOX, one) for one in (".stage", ".part-image", ".tools"))
     assert (stage["top"], stage["height"]) == (0, size[1])
     assert image["height"] >= 0.9 * size[1] and image["right"] <= tools["left"], "No tool lies over the part."
@@ -87,22 +87,22 @@ def test_sideways_the_part_stands_left_at_full_height(
         assert box is not None and box["x"] >= stage["right"] and box["y"] + box["height"] <= size[1]
 
 
-def test_both_maps_together_leave_the_defect_visible(workbench: Callable[..., Page]) -> None:
-    page = workbench((1440, 900))
+def test_both_maps_together_leave_the_defect_visible(open_workbench: Callable[..., Page]) -> None:
+    page = open_workbench((1440, 900))
     opacity = "() => [...document.querySelectorAll('.overlay.shown')].map(one => Number(getComputedStyle(one).opacity))"
     page.keyboard.press("h")
     both = page.evaluate(opacity)
     # The pictures themselves are opaque up to 0.4.
     assert len(both) == 2 and 1 - (1 - 0.4 * both[0]) * (1 - 0.4 * both[1]) <= 0.4
-    picture(page, "review-both-maps")
+    save_screenshot(page, "review-both-maps")
     page.get_by_label("Map strength").fill("0.5")
     assert page.evaluate(opacity) == pytest.approx([one / 2 for one in both])
     page.keyboard.press("h")
     expect(page.locator(".map-strength")).to_be_hidden()
 
 
-def test_a_held_key_peeks(workbench: Callable[..., Page]) -> None:
-    page = workbench((1440, 900))
+def test_a_held_key_peeks(open_workbench: Callable[..., Page]) -> None:
+    page = open_workbench((1440, 900))
     anomaly = page.get_by_role("button", name="Anomaly")
     page.keyboard.down("a")
     expect(anomaly).to_have_attribute("aria-pressed", "true")

@@ -9,24 +9,29 @@ from inspection.models import Product
 from mltasks.models import VerifyingRun
 from mltasks.runs.execution import execute
 from mltasks.training import verification_runs
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.pages.conftest import MakePerson
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_it_is_asked_for_watched_and_read(
-    page: Page, login: Login, shoot: Shoot, product: Product, make_person: MakePerson, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    product: Product,
+    make_person: MakePerson,
+    make_version: MakeVersion,
 ) -> None:
     make_version(product, champion=True)
     version = make_version(product)
-    rewrite(version.path / "plots" / "cost.svg", b"<svg/>")
+    replace_file(version.path / "plots" / "cost.svg", b"<svg/>")
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/plate/2/promote/")
     gate = page.get_by_role("region", name="What is asked of it")
     gate.scroll_into_view_if_needed()
-    shoot(page, "promotion-verify")
+    take_screenshots(page, "promotion-verify")
     gate.get_by_role("button", name="Verify it").click()
 
     section = page.get_by_role("region", name="Verification")
@@ -35,7 +40,7 @@ def test_it_is_asked_for_watched_and_read(
     VerifyingRun.objects.update(state="running", progress=0.4, stage="Learning again, fold 1 of 2, epoch 3")
     expect(section.get_by_text("Being verified: 40 %")).to_be_visible()
     expect(section).to_contain_text("Learning again, fold 1 of 2, epoch 3")
-    shoot(page, "version-being-verified")
+    take_screenshots(page, "version-being-verified")
 
     VerifyingRun.objects.update(state="queued", hashes_only=True)
     execute(verification_runs.VerificationExecutor(), VerifyingRun.objects.get())
@@ -47,4 +52,4 @@ def test_it_is_asked_for_watched_and_read(
     expect(section.get_by_role("button", name="Verify it", exact=True)).to_be_visible()
     assert page.locator("[data-every]").count() == 0, "What is done asks no more."
     section.scroll_into_view_if_needed()
-    shoot(page, "version-verified")
+    take_screenshots(page, "version-verified")

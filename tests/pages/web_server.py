@@ -15,7 +15,7 @@ from tests.loop.site import REPOSITORY, wait_for
 from webapp.supervisor.valkey import free_port
 
 
-class Served:
+class WebServer:
     """Gunicorn with its own settings file, at one address over all its lives."""
 
     def __init__(self, media: Path, log: Path, database: str = "") -> None:
@@ -35,7 +35,7 @@ class Served:
         command = [sys.executable, "-m", "gunicorn", "--config", "webapp/server/gunicorn_conf.py", "webapp.wsgi"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log)
-        wait_for("the web server", self._answers)
+        wait_for("the web server", self._is_ready)
 
     @property
     def pid(self) -> int:
@@ -49,7 +49,7 @@ class Served:
         self._process.terminate()
         self._process.wait(timeout=30)
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()[-4000:]
         try:

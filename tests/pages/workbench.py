@@ -12,7 +12,7 @@ from labeling.models import Claim, Label
 VERDICTS = re.compile(r"/api/v1/queue/.*/verdict/")
 
 
-def press(page: Page, key: str) -> str:
+def press_key(page: Page, key: str) -> str:
     """Press a key on the part shown, wait for the next one, and return the part it was meant for."""
     part = page.locator("#part .part")
     expect(page.locator("#workbench")).to_have_attribute("data-state", "part")
@@ -33,11 +33,11 @@ def wait_for_claims(page: Page, number: int) -> None:
     pytest.fail(f"Never were {number} parts held.")
 
 
-def settle(page: Page) -> None:
+def wait_until_saved(page: Page) -> None:
     """Wait until everything is saved."""
     expect(page.locator("#unsaved")).to_be_hidden()
 
 
-def verdicts() -> dict[str, str]:
+def standing_verdicts() -> dict[str, str]:
     """What stands, by part id."""
     return {label.inspection.part_id: str(label) for label in Label.objects.standing().select_related("inspection")}

@@ -36,26 +36,26 @@ def main() -> None:
     with ExitStack() as stack:
         folder = options.site or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-pictures-")))
         folder.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(site.opened(folder.resolve()))
-        _tell_the_fortnight(folder)
-        _take(executable, options.names)
+        stack.enter_context(site.open_site(folder.resolve()))
+        _make_demo_history(folder)
+        _take_screenshots(executable, options.names)
 
 
-def _tell_the_fortnight(folder: Path) -> None:
+def _make_demo_history(folder: Path) -> None:
     from tests.pictures import demo_history
 
     told = folder / "told"
     if not told.exists():
-        demo_history.told(partial(print, flush=True))
+        demo_history.play(partial(print, flush=True))
         told.touch()
 
 
-def _take(executable: str, names: list[str]) -> None:
+def _take_screenshots(executable: str, names: list[str]) -> None:
     from tests.pictures import gallery, screenshots
     from tests.pictures.pages import PAGES
 
     gallery.FOLDER.mkdir(parents=True, exist_ok=True)
-    with site.served() as address, sync_playwright() as playwright:
+    with site.serve() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         for page in PAGES:
             if names and page.name not in names:
@@ -63,10 +63,13 @@ def _take(executable: str, names: list[str]) -> None:
             if not page.is_there:
                 print(f"{page.name}: not there yet, passed over")
                 continue
-            sizes = [path.stat().st_size // 1024 for path in screenshots.take(browser, address, page, gallery.FOLDER)]
+            sizes = [
+                path.stat().st_size // 1024
+                for path in screenshots.take_screenshots(browser, address, page, gallery.FOLDER)
+            ]
             print(f"{page.name}: {' and '.join(map(str, sizes))} kB")
         browser.close()
-    gallery.GALLERY.write_text(gallery.text())
+    gallery.GALLERY.write_text(gallery.gallery_text())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from django.db.models import DateTimeField, F
 _OURS = ("mltasks", "inspection", "labeling")
 
 
-def let_pass(**time: float) -> None:
+def move_into_past(**time: float) -> None:
     """Move all that has happened so far back by a ``timedelta(**time)``."""
     span = timedelta(**time)
     with transaction.atomic(), connection.cursor() as cursor:

@@ -17,7 +17,7 @@ own: drawn parts, people who review them, and versions that really learned. Text
 """
 
 
-def text() -> str:
+def gallery_text() -> str:
     """The gallery of all pages that were photographed."""
     return "\n".join([_HEAD, *(_entry(page) for page in PAGES if _files(page)[0].exists())])
 

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from labeling.models import Label
 from mltasks.models import ModelVersion, TrainingRun
-from tests.pictures.demo_history import LAST_WORD
+from tests.pictures.demo_history import LAST_COMMENT
 from tests.pictures.plant import HINGE, MANAGER, PRODUCT
 
 REVIEWER = "tomasz"
@@ -39,7 +39,7 @@ class Page:
         return not self.when or self.when in get_resolver().reverse_dict
 
 
-def on_the_part(tab: Tab, key: str = "") -> None:
+def show_part(tab: Tab, key: str = "") -> None:
     """The workbench with its part and what it is compared with, and a key pressed."""
     expect(tab.locator("#workbench[data-ready]")).to_be_visible()
     expect(tab.locator(".references > *")).to_be_visible()
@@ -50,7 +50,7 @@ def on_the_part(tab: Tab, key: str = "") -> None:
         tab.wait_for_function("() => [...document.querySelectorAll('.overlay')].every(one => one.naturalWidth > 0)")
 
 
-def to_the_end(tab: Tab) -> None:
+def skip_all(tab: Tab) -> None:
     """All that waits passes, until nothing does."""
     bench, settled = tab.locator("#workbench"), "[data-state=part][data-ready], [data-state=empty]"
     tab.wait_for_function(_MATCHES, arg=settled)
@@ -61,7 +61,7 @@ def to_the_end(tab: Tab) -> None:
     expect(tab.locator("#say")).to_be_empty()  # the words on the last verdict go by themselves
 
 
-def on_the_group(tab: Tab) -> None:
+def show_group(tab: Tab) -> None:
     """Near-identical parts side by side."""
     expect(tab.locator("#workbench[data-ready]")).to_be_visible()
     expect(tab.locator("#alike")).to_be_visible()
@@ -70,7 +70,7 @@ def on_the_group(tab: Tab) -> None:
     tab.wait_for_function("() => [...document.querySelectorAll('.alike img')].every(one => one.naturalWidth > 0)")
 
 
-def with_map(tab: Tab) -> None:
+def show_heatmap(tab: Tab) -> None:
     """The part's page with its heatmap over it, and the parts that look like it."""
     tab.locator("[data-shows]").first.click()
     expect(tab.locator(".likes, .alike-none")).to_be_visible()
@@ -78,7 +78,7 @@ def with_map(tab: Tab) -> None:
     tab.wait_for_function("() => document.querySelector('.heatmap.shown').naturalWidth > 0")
 
 
-overlay = partial(on_the_part, key="h")
+overlay = partial(show_part, key="h")
 
 PAGES = (
     Page("login", "/login/", "Where everybody begins.", who=""),
@@ -86,13 +86,13 @@ PAGES = (
     Page("dashboard", "/", "A manager's two minutes: today, the queue, the champion, the next training, a fortnight."),
     Page("dashboard-light", "/", "The same in the light theme.", theme="light"),
     Page("review", "/review/", "One part, what the model thinks of it, and one key a verdict.", REVIEWER, overlay),
-    Page("review-light", "/review/", "The same in the light theme.", REVIEWER, on_the_part, "light"),
-    Page("review-group", f"/review/?product={HINGE}", "Near-identical parts, one key.", "jonas", on_the_group),
-    Page("review-done", f"/review/?product={HINGE}", "After the last one, nothing is left.", "mei", to_the_end),
+    Page("review-light", "/review/", "The same in the light theme.", REVIEWER, show_part, "light"),
+    Page("review-group", f"/review/?product={HINGE}", "Near-identical parts, one key.", "jonas", show_group),
+    Page("review-done", f"/review/?product={HINGE}", "After the last one, nothing is left.", "mei", skip_all),
     Page("review-plain", "/review/plain/", "The same work for browsers without scripts.", "jonas"),
     Page("inspections", "/inspections/", "All parts, newest first, filtered by words in one line."),
     Page("contact-sheet", "/inspections/?look=sheet&verdict=FAIL", "The same as pictures: what failed lately."),
-    Page("part", "/inspections/{part}/", "One part's life, from camera to training.", steps=with_map),
+    Page("part", "/inspections/{part}/", "One part's life, from camera to training.", steps=show_heatmap),
     Page("reviewers", "/reviewers/", "How far people agree with each other and with themselves.", when="reviewers"),
     Page("defect-types", "/defect-types/", "The words for defects, with keys and examples.", when="defect-types"),
     Page("models", "/models/", "All versions of a product's model, and the trainings that made them."),
@@ -115,6 +115,6 @@ PAGES = (
 def places() -> dict[str, object]:
     """What stands in the addresses: a part with a rich life, and the run that made the newest version."""
     return {
-        "part": Label.objects.filter(comment=LAST_WORD).earliest("pk").inspection_id,
+        "part": Label.objects.filter(comment=LAST_COMMENT).earliest("pk").inspection_id,
         "run": TrainingRun.objects.get(version=ModelVersion.objects.get(model__name=PRODUCT, number=2)).pk,
     }

@@ -18,7 +18,7 @@ _FIRST, _HOURS = 6, 16
 _SHARES = {"PASS": 0.885, "REVIEW": 0.075, "FAIL": 0.04}
 
 
-def fill(product: Product) -> None:
+def add_past_parts(product: Product) -> None:
     """Add parts that were decided long ago: some 1,300 a working day, fewer on Saturdays, none on Sundays."""
     kinds = _templates(product)
     arrival = Inspection._meta.get_field("received_at")
@@ -26,7 +26,7 @@ def fill(product: Product) -> None:
     with patch.object(arrival, "auto_now_add", False):
         for back in range(DAYS, -1, -1):
             day = timezone.localdate() - timedelta(days=back)
-            rows = [_copy(kinds, moment, next(numbers), back) for moment in _moments(day)]
+            rows = [_copy_part(kinds, moment, next(numbers), back) for moment in _moments(day)]
             Inspection.objects.bulk_create(rows, batch_size=1000)
 
 
@@ -47,7 +47,7 @@ def _moments(day: date) -> Iterator[datetime]:
     return (begin + step * (one + random.random()) for one in range(number))
 
 
-def _copy(kinds: dict[str, list[Inspection]], moment: datetime, number: int, back: int) -> Inspection:
+def _copy_part(kinds: dict[str, list[Inspection]], moment: datetime, number: int, back: int) -> Inspection:
     """One part of a day ``back``; the longer ago, the more the version had to ask."""
     asked = _SHARES["REVIEW"] * (0.8 + 0.09 * back)
     shares = {"PASS": _SHARES["PASS"] - asked, "REVIEW": asked, "FAIL": _SHARES["FAIL"]}

@@ -20,7 +20,7 @@ from labeling.models import DefectType
 from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.line import demo_line
 from mltasks.vision.drawing.plates import PartKind
-from tests.pictures.clock import let_pass
+from tests.pictures.clock import move_into_past
 from webapp.bootstrap import demo
 from webapp.bootstrap.groups import ADMIN, QUALITY_MANAGER, REVIEWER
 
@@ -50,7 +50,7 @@ class Plant:
         number = next(self.numbers)
         name = f"PC14-{number:06d}"
         self.truth[name] = part
-        let_pass(seconds=every)
+        move_into_past(seconds=every)
         image = io.BytesIO()
         part.image.save(image, format="JPEG", quality=92)
         station = self.stations[number % len(self.stations)]
@@ -60,22 +60,22 @@ class Plant:
             Submission(image, station.product, station, filename=filename, part_id=name, metadata=metadata)
         )
 
-    def seen(self, part: Inspection) -> tuple[str, str]:
+    def true_verdict(self, part: Inspection) -> tuple[str, str]:
         """Verdict and defect type that a person with good eyes gives."""
         kind = TYPES.get(self.truth[part.part_id].kind, "")
         return ("FAIL", kind) if kind else ("PASS", "")
 
-    def by_size(self, parts: Iterable[Inspection], *kinds: PartKind) -> list[Inspection]:
+    def sorted_by_size(self, parts: Iterable[Inspection], *kinds: PartKind) -> list[Inspection]:
         """Those of the kinds, the part with the largest defect first."""
         known = [part for part in parts if part.part_id and self.truth[part.part_id].kind in kinds]
         return sorted(known, key=lambda part: -int(self.truth[part.part_id].mask.sum()))
 
 
-def built() -> Plant:
+def build_plant() -> Plant:
     """People, two products, their stations and words for defects."""
     people = {MANAGER: _person(MANAGER, QUALITY_MANAGER, ADMIN)} | {name: _person(name, REVIEWER) for name in REVIEWERS}
     product = create_product(PRODUCT, name="Phone case PC-14", escape_promise=demo.ESCAPE_PROMISE)
-    product.training_settings = demo.TRAINING
+    product.training_settings = demo.TRAINING_SETTINGS
     # More than usual, so that a fortnight's work shows how people agree.
     product.second_share, product.repeat_share = 0.4, 0.15
     product.save()
@@ -87,18 +87,18 @@ def built() -> Plant:
     return Plant(product, hinge, [create_station(product, name)[0] for name in STATIONS], people)
 
 
-def line(seed: int, number: int) -> list[DrawnPart]:
+def next_parts(seed: int, number: int) -> list[DrawnPart]:
     """The next parts of the line: most are good, and a new kind of damage turns up now and then."""
     return [part for part, _ in zip(demo_line(seed), range(number), strict=False)]
 
 
-def scratched(seed: int, number: int) -> list[DrawnPart]:
+def scratched_parts(seed: int, number: int) -> list[DrawnPart]:
     """Parts with scratches, the longest first: some that nobody misses, some that take a second look."""
     drawn = [draw_part(PartKind.SCRATCH, (1 << 30) + seed * 1000 + one) for one in range(number)]
     return sorted(drawn, key=lambda part: -int(part.mask.sum()))
 
 
-def shots_of_one(seed: int) -> list[DrawnPart]:
+def near_duplicate_parts(seed: int) -> list[DrawnPart]:
     """One part that the camera took again and again: near-identical pictures, but for the sensor's noise."""
     one, rng = draw_part(PartKind.NOVEL, (1 << 30) + seed), np.random.default_rng(seed)
     pixels = np.asarray(one.image, dtype=np.float32)

@@ -22,10 +22,10 @@ MOST_BYTES = 145_000
 PATIENCE = 60_000  # ms: a machine may be slow, a picture that is taken never waits that long
 
 
-def take(browser: Browser, site: str, page: Page, folder: Path) -> list[Path]:
+def take_screenshots(browser: Browser, site: str, page: Page, folder: Path) -> list[Path]:
     """Photograph a page in both sizes. Raises AssertionError when it does not answer or its scripts throw."""
     # Now and then a label in doubt comes before the parts that wait, and both sizes show the same part.
-    with patch("labeling.queue.recheck_queue.first", return_value=False):
+    with patch("labeling.queue.recheck_queue.offer_recheck_first", return_value=False):
         return [_take(browser, site, page, folder / f"{page.name}-{size}.png", size) for size in SIZES]
 
 
@@ -49,12 +49,12 @@ def _take(browser: Browser, site: str, page: Page, path: Path, size: str) -> Pat
         page.steps(tab)
     tab.mouse.move(0, 0)
     assert not thrown, f"{page.name}: {thrown}"
-    path.write_bytes(small(tab.screenshot()))
+    path.write_bytes(quantize_png(tab.screenshot()))
     context.close()
     return path
 
 
-def small(png: bytes) -> bytes:
+def quantize_png(png: bytes) -> bytes:
     """A screenshot with a palette of its own colours, as small as a PNG gets."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     found = b""

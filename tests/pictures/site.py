@@ -17,7 +17,7 @@ HOUR = 14
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[None]:
+def open_site(folder: Path) -> Iterator[None]:
     """Servers and Django, ready to use, with everything they keep below ``folder``; goes on with what is there."""
     with ExitStack() as stack:
         postgres = Postgres(folder / "pg", folder / "run", folder / "pg.log", durable=False)
@@ -25,13 +25,13 @@ def opened(folder: Path) -> Iterator[None]:
         for server in (postgres, valkey):
             server.start()
             stack.callback(server.stop)
-        _name_everything(folder, postgres.url, valkey.url)
+        _set_environment(folder, postgres.url, valkey.url)
         _start_django()
         yield
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def serve() -> Iterator[str]:
     """The address of a web server in this process, static files included."""
     from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.test.testcases import LiveServerThread
@@ -48,7 +48,7 @@ def served() -> Iterator[str]:
         server.terminate()
 
 
-def _name_everything(folder: Path, database: str, broker: str) -> None:
+def _set_environment(folder: Path, database: str, broker: str) -> None:
     (folder / "var" / "static").mkdir(parents=True, exist_ok=True)
     (folder / "media").mkdir(exist_ok=True)
     os.environ |= {

@@ -27,7 +27,7 @@ def map_body(context: Any, body: Any) -> Any:
 
 def _is_storable(value: Any) -> bool:
     try:
-        storable.check_json(value, 16, storable.CONTROLS_OF_A_TEXT)
+        storable.check_json(value, 16, storable.TEXT_CONTROLS)
     except ValueError:
         return False
     return True

@@ -22,7 +22,7 @@ TINY = {
 }
 
 
-def run(name: str, data: Path, *arguments: str, out: io.StringIO | None = None, **settings: Any) -> str:
+def run_benchmark(name: str, data: Path, *arguments: str, out: io.StringIO | None = None, **settings: Any) -> str:
     """What the command prints; one repeat, unless the arguments say otherwise."""
     out = out or io.StringIO()
     pairs = [f"--set={key}={json.dumps(value)}" for key, value in {**TINY, **settings}.items()]
@@ -30,14 +30,14 @@ def run(name: str, data: Path, *arguments: str, out: io.StringIO | None = None, 
     return out.getvalue()
 
 
-def found_by(name: str, data: Path, *arguments: str, **settings: Any) -> dict[str, Any]:
+def benchmark_json(name: str, data: Path, *arguments: str, **settings: Any) -> dict[str, Any]:
     """The JSON that the command prints last."""
-    printed = run(name, data, *arguments, **settings)
+    printed = run_benchmark(name, data, *arguments, **settings)
     found: dict[str, Any] = json.loads(printed[printed.index("{\n") :])
     return found
 
 
-def between(figure: dict[str, float]) -> None:
+def assert_is_share(figure: dict[str, float]) -> None:
     """A single run's share, which has no interval."""
     assert figure["runs"] == 1
     assert 0 <= figure["mean"] <= 1

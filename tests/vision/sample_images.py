@@ -20,7 +20,7 @@ def gradient(width: int = 60, height: int = 40) -> Image.Image:
     return Image.fromarray(np.stack([x, y, np.full_like(x, 90)], -1).astype(np.uint8))
 
 
-def saved(image: Image.Image, name: str, **options: Any) -> io.BytesIO:
+def encode(image: Image.Image, name: str, **options: Any) -> io.BytesIO:
     """The image as a file of format ``name`` in memory."""
     out = io.BytesIO()
     image.save(out, name, **options)
@@ -28,7 +28,7 @@ def saved(image: Image.Image, name: str, **options: Any) -> io.BytesIO:
     return out
 
 
-def png_of(width: int, height: int) -> io.BytesIO:
+def make_png(width: int, height: int) -> io.BytesIO:
     """A tiny PNG file that claims any size; its pixels are one compressed run of zeros."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
@@ -53,6 +53,6 @@ def with_preview(image: Image.Image, preview: Image.Image, kind: int = 0x010001)
     return io.BytesIO(bytes(content))
 
 
-def words(path: Path) -> str:
+def svg_text(path: Path) -> str:
     """All text of an SVG; parsing fails when it is no XML."""
     return " ".join(text for text in ElementTree.parse(path).getroot().itertext() if text.strip())  # noqa: S314 - ours

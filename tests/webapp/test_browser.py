@@ -4,17 +4,19 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_it_opens_the_admin_as_a_user_with_its_styles(page: Page, login: Login, shoot: Shoot) -> None:
+def test_it_opens_the_admin_as_a_user_with_its_styles(
+    page: Page, login: Login, take_screenshots: TakeScreenshots
+) -> None:
     login(page, User.objects.create_superuser("ada", password="ada-and-her-password"))
     page.goto("/admin/")
     assert "Log in" not in page.title()
     assert page.locator("body").evaluate("element => getComputedStyle(element).fontFamily") != "Times New Roman"
-    for path in shoot(page, "admin"):
+    for path in take_screenshots(page, "admin"):
         assert path.stat().st_size > 5_000
 
 

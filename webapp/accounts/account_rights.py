@@ -15,7 +15,9 @@ def may_change(editor: User | AnonymousUser, account: User) -> bool:
     """
     if not isinstance(editor, User):
         return False
-    return editor.is_superuser or not (account.is_superuser or _rights_of(account) - editor.get_all_permissions())
+    return editor.is_superuser or not (
+        account.is_superuser or _permission_names(account) - editor.get_all_permissions()
+    )
 
 
 def assignable_groups(editor: User | AnonymousUser) -> QuerySet[Group]:
@@ -29,6 +31,6 @@ def assignable_groups(editor: User | AnonymousUser) -> QuerySet[Group]:
     return groups.filter(name__in=GROUPS).exclude(permissions__in=Permission.objects.exclude(pk__in=own))
 
 
-def _rights_of(account: User) -> set[str]:
+def _permission_names(account: User) -> set[str]:
     rows = Permission.objects.filter(Q(user=account) | Q(group__user=account))
     return {f"{label}.{codename}" for label, codename in rows.values_list("content_type__app_label", "codename")}

@@ -17,17 +17,17 @@ from django.utils.translation import gettext as _
 class VarietyValidator:
     """Rule against passwords of spaces and of one repeated character."""
 
-    FEWEST = 4
+    MIN_CHARACTERS = 4
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raise ValidationError for fewer than four different characters; spaces are none."""
-        if len(set("".join(password.split()))) < self.FEWEST:
+        if len(set("".join(password.split()))) < self.MIN_CHARACTERS:
             raise ValidationError(self.get_help_text(), code="password_too_uniform")
 
     def get_help_text(self) -> str:
         """Return the rule in words."""
         return _("Your password must have at least {number} different characters besides spaces.").format(
-            number=self.FEWEST
+            number=self.MIN_CHARACTERS
         )
 
 

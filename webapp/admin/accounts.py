@@ -25,7 +25,7 @@ _RIGHTS = ("is_active", "is_staff", "groups")
 _SUPERUSER_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
 
-class ForSuperusers(ModelAdmin):
+class SuperuserAdmin(ModelAdmin):
     """Admin pages that no permission opens: only superusers read and change these rows."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -44,12 +44,12 @@ class ForSuperusers(ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ForSuperusers):
+class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):
     """Groups: who changes one changes the rights of all members."""
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(RestTokenAdmin, ForSuperusers):
+class TokenAdmin(RestTokenAdmin, SuperuserAdmin):
     """API tokens: a token speaks in the name of its person."""
 
 
@@ -110,4 +110,4 @@ def _may_change(request: HttpRequest, account: User | None) -> bool:
 
 
 # The last app's admin: all others are registered by now.
-lists.check_lists()
+lists.register_checked_lists()

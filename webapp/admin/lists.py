@@ -17,10 +17,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 
 # Raised for a year of 99999, a regular expression that is none, a range of one value and the like.
-_MEANINGLESS = (ArithmeticError, DataError, FieldError, LookupError, ProgrammingError, TypeError, ValueError)
+_LOOKUP_ERRORS = (ArithmeticError, DataError, FieldError, LookupError, ProgrammingError, TypeError, ValueError)
 
 
-class CheckedLists(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
+class CheckedListMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
     """Mixin of every registered admin: Django itself checks few of the filters that an address may name."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
@@ -43,28 +43,28 @@ class _CheckedChangeList:
     params: dict[str, Any]
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> Any:
-        with self._refused_as_lookups():
+        with self._as_lookup_errors():
             return super().get_queryset(*args, **kwargs)  # type: ignore[misc]
 
     def get_results(self, request: HttpRequest) -> None:
         # The savepoint keeps a transaction usable that may be open.
-        with self._refused_as_lookups(), transaction.atomic():
+        with self._as_lookup_errors(), transaction.atomic():
             super().get_results(request)  # type: ignore[misc]
 
     @contextmanager
-    def _refused_as_lookups(self) -> Iterator[None]:
+    def _as_lookup_errors(self) -> Iterator[None]:
         try:
             yield
-        except _MEANINGLESS as error:
+        except _LOOKUP_ERRORS as error:
             if not self.params:
                 raise
             raise IncorrectLookupParameters(error) from error
 
 
-def check_lists() -> None:
-    """Register every admin anew as one with `CheckedLists`, those of libraries, too."""
+def register_checked_lists() -> None:
+    """Register every admin anew as one with `CheckedListMixin`, those of libraries, too."""
     for model in apps.get_models():
         if admin.site.is_registered(model):
             registered = type(admin.site.get_model_admin(model))
             admin.site.unregister(model)
-            admin.site.register(model, type(registered.__name__, (CheckedLists, registered), {}))
+            admin.site.register(model, type(registered.__name__, (CheckedListMixin, registered), {}))

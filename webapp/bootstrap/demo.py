@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, User
 
 from inspection.models import Product, Station
 from inspection.products.products import create_product
-from inspection.products.stations import create_station, new_key
+from inspection.products.stations import create_station, issue_key
 from labeling.datasets.retraining import retrain
 from labeling.folder_import.label_import import import_images
 from labeling.models import Label
@@ -31,9 +31,9 @@ Say = Callable[[str], None]
 PRODUCT, STATION = "phone-case-demo", "line-1"
 KEY_FILE = "demo_station_key"
 SEED = 1
-GOOD, SCRATCH, EXCESS = 36, 18, 18
+GOOD_COUNT, SCRATCH_COUNT, EXCESS_COUNT = 36, 18, 18
 # Large enough to see a scratch, and few steps, for the first start is waited for.
-TRAINING = {
+TRAINING_SETTINGS = {
     "height": 448,
     "width": 256,
     "folds": 2,
@@ -45,18 +45,18 @@ TRAINING = {
     "curve_shares": [0.5],
 }
 ESCAPE_PROMISE = 0.1
-_PEOPLE = dict(zip(credentials.DEMO_PEOPLE, (REVIEWER, QUALITY_MANAGER), strict=True))
-_LOOK_EVERY = 1.0
+_DEMO_USERS = dict(zip(credentials.DEMO_USERS, (REVIEWER, QUALITY_MANAGER), strict=True))
+_POLL_SECONDS = 1.0
 
 
 def make_demo(say: Say) -> None:
     """Do what is still to do, up to the promotion of version 1. Tells each step, and in the end the logins."""
     logins = [
-        f"Log in as {username:<9} password: {_person(username, group)}   ({group})"
-        for username, group in _PEOPLE.items()
+        f"Log in as {username:<9} password: {_make_user(username, group)}   ({group})"
+        for username, group in _DEMO_USERS.items()
     ]
-    product = _product()
-    _keep_station_key(product)
+    product = _make_product()
+    _save_station_key(product)
     if not Label.objects.filter(inspection__product=product).exists():
         _import_labeled_set(product, say)
     if registry.champion(product.registered_model) is None:
@@ -71,7 +71,7 @@ def station_key() -> str | None:
     return path.read_text().strip() if path.exists() else None
 
 
-def _person(username: str, group: str) -> str:
+def _make_user(username: str, group: str) -> str:
     """Make a demo user where there is none, and return the password it was made with."""
     user, made = User.objects.get_or_create(username=username)
     if made:
@@ -79,34 +79,34 @@ def _person(username: str, group: str) -> str:
         user.set_password(password)
         user.is_staff = group == QUALITY_MANAGER
         user.save()
-        credentials.remember(settings.VAR, username, password)
+        credentials.save_login(settings.VAR, username, password)
     user.groups.add(Group.objects.get(name=group))
-    return credentials.remembered(settings.VAR).get(username, "as it was chosen")
+    return credentials.load_logins(settings.VAR).get(username, "as it was chosen")
 
 
-def _product() -> Product:
+def _make_product() -> Product:
     product = Product.objects.filter(slug=PRODUCT).first()
     if product is None:
         product = create_product(PRODUCT, name="Phone case (demo)")
-        product.training_settings = TRAINING
+        product.training_settings = TRAINING_SETTINGS
         # What 36 defective parts can promise; the default of 5 % takes 59.
         product.escape_promise = ESCAPE_PROMISE
         product.save(update_fields=["training_settings", "escape_promise"])
     return product
 
 
-def _keep_station_key(product: Product) -> None:
+def _save_station_key(product: Product) -> None:
     if station_key() is not None:
         return
     station = Station.objects.filter(product=product, name=STATION).first()
-    key = new_key(station) if station else create_station(product, STATION)[1]
+    key = issue_key(station) if station else create_station(product, STATION)[1]
     write_private(settings.VAR / KEY_FILE, key)
 
 
 def _import_labeled_set(product: Product, say: Say) -> None:
-    say(f"Drawing {GOOD} good plates, {SCRATCH} with scratches and {EXCESS} with excess material ...")
+    say(f"Drawing {GOOD_COUNT} good plates, {SCRATCH_COUNT} with scratches and {EXCESS_COUNT} with excess material ...")
     with tempfile.TemporaryDirectory(prefix="second-look-demo-") as folder:
-        write_image_folder(Path(folder), labeled_set(SEED, good=GOOD, scratch=SCRATCH, excess=EXCESS))
+        write_image_folder(Path(folder), labeled_set(SEED, good=GOOD_COUNT, scratch=SCRATCH_COUNT, excess=EXCESS_COUNT))
         summary = import_images(product, Path(folder))
     say(f"Imported {summary.imported} labeled parts")
 
@@ -131,7 +131,7 @@ def _train(product: Product, say: Say) -> ModelVersion | None:
         if news != told:
             say(f"Training version 1: {run.progress:4.0%}  {run.stage}")
         told = news
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_POLL_SECONDS)
         run.refresh_from_db()
     if run.state == TrainingRun.State.FAILED:
         say(f"The training failed: {run.error.strip()}\nTry it again on the product's page, or by the next `make up`.")

@@ -15,8 +15,13 @@ from typing import Any
 from PIL.Image import Image
 
 _PATH = "/api/v1/inspections/"
-_AGAIN = {HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
-_PAUSE = 2.0
+_RETRY_STATUSES = {
+    HTTPStatus.CONFLICT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_RETRY_SECONDS = 2.0
 
 
 class NotAccepted(RuntimeError):  # noqa: N818 (reads as what happened)
@@ -50,9 +55,9 @@ class Camera:
             status, answer = self._post(body, headers)
             if status == HTTPStatus.CREATED:
                 return answer
-            if status is not None and status not in _AGAIN:
+            if status is not None and status not in _RETRY_STATUSES:
                 raise NotAccepted(f"{status}: {answer.get('detail', answer)}")
-            self.sleep(_PAUSE)
+            self.sleep(_RETRY_SECONDS)
 
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int | None, dict[str, Any]]:
         """Return status and answer; no status when the server can't be reached or broke off."""
@@ -65,10 +70,10 @@ class Camera:
             return None, {}
         finally:
             connection.close()
-        return response.status, _json(text)
+        return response.status, _parse_json(text)
 
 
-def _json(text: str) -> dict[str, Any]:
+def _parse_json(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError:

@@ -23,12 +23,12 @@ def make_first_admin(var: Path, username: str, password: str) -> str:
     name, word = username or "admin", password or credentials.generate_password()
     User.objects.create_superuser(name, password=word)
     if password:
-        return f"First admin: {name}, with the password of DJANGO_SUPERUSER_PASSWORD{_weakness(password, name)}"
-    credentials.remember(var, name, word)
+        return f"First admin: {name}, with the password of DJANGO_SUPERUSER_PASSWORD{_weakness_warning(password, name)}"
+    credentials.save_login(var, name, word)
     return f"First admin: {name}   password: {word}   (printed this once; kept in {var / credentials.FILE_NAME})"
 
 
-def _weakness(password: str, name: str) -> str:
+def _weakness_warning(password: str, name: str) -> str:
     """Return a warning where the password breaks the rules that people's passwords keep, else nothing."""
     try:
         validate_password(password, User(username=name))

@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 REVIEWER, QUALITY_MANAGER, ADMIN = "reviewer", "quality manager", "admin"
-_VIEW = [
+_VIEW_PERMISSIONS = [
     ("inspection", "view_product"),
     ("inspection", "view_station"),
     ("inspection", "view_inspection"),
@@ -29,9 +29,9 @@ _VIEW = [
     ("inspection", "view_replay"),
     ("inspection", "view_challenge"),
 ]
-_REVIEW = [*_VIEW, ("labeling", "add_review"), ("inspection", "add_inspection")]
-_MANAGE = [
-    *_REVIEW,
+_REVIEW_PERMISSIONS = [*_VIEW_PERMISSIONS, ("labeling", "add_review"), ("inspection", "add_inspection")]
+_MANAGE_PERMISSIONS = [
+    *_REVIEW_PERMISSIONS,
     ("inspection", "change_product"),
     ("inspection", "view_policychange"),
     ("labeling", "add_defecttype"),
@@ -46,8 +46,8 @@ _MANAGE = [
     ("mltasks", "view_trustedplant"),
     ("mltasks", "view_importedversion"),
 ]
-_ADMINISTER = [
-    *_MANAGE,
+_ADMIN_PERMISSIONS = [
+    *_MANAGE_PERMISSIONS,
     ("inspection", "add_product"),
     ("inspection", "add_station"),
     ("inspection", "change_station"),
@@ -60,10 +60,10 @@ _ADMINISTER = [
     ("auth", "add_user"),
     ("auth", "change_user"),
 ]
-GROUPS = {REVIEWER: _REVIEW, QUALITY_MANAGER: _MANAGE, ADMIN: _ADMINISTER}
+GROUPS = {REVIEWER: _REVIEW_PERMISSIONS, QUALITY_MANAGER: _MANAGE_PERMISSIONS, ADMIN: _ADMIN_PERMISSIONS}
 
 
-def connect() -> None:
+def connect_post_migrate() -> None:
     """Make the groups after every migration."""
     post_migrate.connect(make_groups, dispatch_uid="webapp.bootstrap.groups")
 

@@ -9,7 +9,7 @@ from webapp.config.running_services import write_private
 
 FILE_NAME = "credentials"
 # Whom the demo makes: their logins are told at each start.
-DEMO_PEOPLE = ("reviewer", "manager")
+DEMO_USERS = ("reviewer", "manager")
 
 
 def generate_password() -> str:
@@ -17,13 +17,13 @@ def generate_password() -> str:
     return secrets.token_urlsafe(12)
 
 
-def remember(var: Path, username: str, password: str) -> None:
+def save_login(var: Path, username: str, password: str) -> None:
     """Keep a login, one ``username password`` a line; the file has mode 0600."""
-    kept = remembered(var) | {username: password}
+    kept = load_logins(var) | {username: password}
     write_private(var / FILE_NAME, "".join(f"{name} {word}\n" for name, word in kept.items()))
 
 
-def remembered(var: Path) -> dict[str, str]:
+def load_logins(var: Path) -> dict[str, str]:
     """Return the kept passwords by username. They may have been changed since."""
     try:
         lines = (var / FILE_NAME).read_text().splitlines()

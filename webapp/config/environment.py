@@ -13,7 +13,7 @@ import environ
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Processor cores that this process may use: in a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -31,7 +31,7 @@ class Environment:
         """Return a text; an empty one counts as absent."""
         return str(self.raw.str(name, default="")).strip() or default
 
-    def words(self, name: str, default: list[str]) -> list[str]:
+    def text_list(self, name: str, default: list[str]) -> list[str]:
         """Return texts separated by commas."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
 
@@ -43,7 +43,7 @@ class Environment:
             return default
         return said in _TRUE
 
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
         """Return a whole number between ``low`` and ``high``, both included."""
         said = self.text(name, str(default))
         try:
@@ -55,12 +55,12 @@ class Environment:
             return default
         return value
 
-    def one_of(self, name: str, known: list[str]) -> str:
+    def choice(self, name: str, choices: list[str]) -> str:
         """Return one of the known words, the first by default."""
-        said = self.text(name, known[0]).lower()
-        if said not in known:
-            self.problems.append(f"{name} is {said!r}; it must be {' or '.join(known)}.")
-            return known[0]
+        said = self.text(name, choices[0]).lower()
+        if said not in choices:
+            self.problems.append(f"{name} is {said!r}; it must be {' or '.join(choices)}.")
+            return choices[0]
         return said
 
     def folder(self, name: str, default: str) -> Path:

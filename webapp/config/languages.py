@@ -11,28 +11,32 @@ from webapp.config.environment import Environment
 ENGLISH = "en-us"
 
 
-def chosen(env: Environment, folder: Path) -> str:
+def configured_language(env: Environment, folder: Path) -> str:
     """The installation's language, LANGUAGE_CODE; English, and a problem in words, for one that nobody knows."""
     code = env.text("LANGUAGE_CODE", ENGLISH).lower().replace("_", "-")
     # A region that has no texts of its own takes those of its language: de-at as de.
-    if code in translated(folder) or code in LANG_INFO or (code.isascii() and code.partition("-")[0] in LANG_INFO):
+    if (
+        code in translated_languages(folder)
+        or code in LANG_INFO
+        or (code.isascii() and code.partition("-")[0] in LANG_INFO)
+    ):
         return code
     env.problems.append(f"LANGUAGE_CODE is {code!r}; it must be a language's code, such as en-us, de or pt-br.")
     return ENGLISH
 
 
-def offered(own: str, folder: Path) -> list[tuple[str, str]]:
+def available_languages(own: str, folder: Path) -> list[tuple[str, str]]:
     """Code and name of every language that a browser can ask for. Django's own texts exist in a hundred more, which
     would mix with our English ones."""
-    codes = {"en", own if own != ENGLISH else "en", *translated(folder)}
-    return [(code, _name(code)) for code in sorted(codes)]
+    codes = {"en", own if own != ENGLISH else "en", *translated_languages(folder)}
+    return [(code, _language_name(code)) for code in sorted(codes)]
 
 
-def translated(folder: Path) -> list[str]:
+def translated_languages(folder: Path) -> list[str]:
     """Codes of the languages that have a compiled translation: ``pt-br`` for ``pt_BR/LC_MESSAGES/django.mo``."""
     return sorted(file.parents[1].name.replace("_", "-").lower() for file in folder.glob("*/LC_MESSAGES/django.mo"))
 
 
-def _name(code: str) -> str:
+def _language_name(code: str) -> str:
     known = LANG_INFO.get(code) or LANG_INFO.get(code.partition("-")[0]) or {}
     return str(known.get("name_local", code))

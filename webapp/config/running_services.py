@@ -27,14 +27,14 @@ def write_services(var: Path, addresses: Mapping[str, str]) -> None:
     write_private(var / FILE_NAME, json.dumps(addresses))
 
 
-def forget_services(var: Path) -> None:
+def remove_services(var: Path) -> None:
     """Note that no embedded service runs."""
     (var / FILE_NAME).unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file with mode 0600 in one step, replacing any before it."""
-    _temporary(path, text).replace(path)
+    _write_temporary(path, text).replace(path)
 
 
 def secret_key(var: Path) -> str:
@@ -54,7 +54,7 @@ def secret_key(var: Path) -> str:
 def _make_secret_key(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = secrets.token_urlsafe(50)
-    temporary = _temporary(path, made)
+    temporary = _write_temporary(path, made)
     try:
         # A link fails where a rename would overwrite: of two processes at once, one key wins.
         os.link(temporary, path)
@@ -65,7 +65,7 @@ def _make_secret_key(path: Path) -> str:
     return made
 
 
-def _temporary(path: Path, text: str) -> Path:
+def _write_temporary(path: Path, text: str) -> Path:
     made = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

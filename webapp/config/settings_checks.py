@@ -14,7 +14,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 
-def unusable(networks: Iterable[str]) -> list[str]:
+def unusable_networks(networks: Iterable[str]) -> list[str]:
     """Return the texts that are no address and no network, or that stand for everybody."""
     return [text for text in networks if not _is_network(text)]
 
@@ -27,24 +27,24 @@ def _is_network(text: str) -> bool:
 
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
-_SHORTEST_KEY, _SHORTEST_TOKEN, _FEWEST_CHARACTERS = 40, 20, 10
+_MIN_KEY_LENGTH, _MIN_TOKEN_LENGTH, _MIN_DISTINCT_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
 # Kept equal to those of mltasks.vision.networks.backbones, which can't be asked: it imports torch.
 KNOWN_BACKBONES = frozenset({"resnet18"})
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
 _HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
-_WEIGHTS_BY_NAME = frozenset({"auto", "imagenet", "shipped", "random"})
+_WEIGHT_NAMES = frozenset({"auto", "imagenet", "shipped", "random"})
 
 
-def register() -> None:
+def register_checks() -> None:
     """Register all checks of this file with Django."""
     for check in _CHECKS:
         checks.register(check)
     # Only asked for where a command needs the database: others run before there is one.
-    checks.register(check_database_is_named, checks.Tags.database)
+    checks.register(check_database_configured, checks.Tags.database)
 
 
-def refuse_unsafe() -> None:
+def require_safe_settings() -> None:
     """Raise ImproperlyConfigured with all errors of this file's checks. For servers, which run no checks themselves."""
     found = [message for look in _CHECKS for message in look(None)]
     if found:
@@ -61,7 +61,7 @@ def check_secret_key(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
     """Refuse a secret key that is short, of few characters, or from an example."""
     key = settings.SECRET_KEY
     hint = "Set SECRET_KEY to 50 random characters, or leave it out: one is then made and kept in VAR."
-    if len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS:
+    if len(key) < _MIN_KEY_LENGTH or len(set(key)) < _MIN_DISTINCT_CHARACTERS:
         return [checks.Error("SECRET_KEY is too short to be secret.", hint=hint, id="webapp.E001")]
     if any(word in key.lower() for word in _PLACEHOLDERS):
         return [checks.Error("SECRET_KEY is a placeholder.", hint=hint, id="webapp.E001")]
@@ -84,7 +84,7 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Refuse a token for /metrics that can be guessed."""
     token = settings.METRICS_TOKEN
-    if not token or (len(token) >= _SHORTEST_TOKEN and len(set(token)) >= _FEWEST_CHARACTERS):
+    if not token or (len(token) >= _MIN_TOKEN_LENGTH and len(set(token)) >= _MIN_DISTINCT_CHARACTERS):
         return []
     hint = "Set METRICS_TOKEN to 32 random letters and digits, or leave it out: only this machine reads them then."
     return [checks.Error("METRICS_TOKEN is too short to be secret.", hint=hint, id="webapp.E012")]
@@ -95,7 +95,7 @@ def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> list[checks.CheckM
     hint = "Set TRUSTED_PROXIES to the addresses or networks of your proxies, such as 10.0.0.5,172.18.0.0/16"
     return [
         checks.Error(f"TRUSTED_PROXIES: {text!r} is no address and no network of proxies.", hint=hint, id="webapp.E013")
-        for text in unusable(settings.TRUSTED_PROXIES)
+        for text in unusable_networks(settings.TRUSTED_PROXIES)
     ]
 
 
@@ -111,7 +111,7 @@ def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             id="webapp.E005",
         )
         for name, folder in folders.items()
-        if not _writable(Path(folder))
+        if not _is_writable(Path(folder))
     ]
 
 
@@ -122,8 +122,8 @@ def check_backbone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
         hint = f"Known: {', '.join(sorted(KNOWN_BACKBONES))}."
         found.append(checks.Error(f"BACKBONE {settings.BACKBONE!r} is unknown.", hint=hint, id="webapp.E006"))
     weights = settings.BACKBONE_WEIGHTS
-    if weights not in _WEIGHTS_BY_NAME and not Path(weights).is_file():
-        hint = f"Name a file, or one of: {', '.join(sorted(_WEIGHTS_BY_NAME))}."
+    if weights not in _WEIGHT_NAMES and not Path(weights).is_file():
+        hint = f"Name a file, or one of: {', '.join(sorted(_WEIGHT_NAMES))}."
         found.append(checks.Error(f"BACKBONE_WEIGHTS: there is no file {weights}.", hint=hint, id="webapp.E007"))
     return found
 
@@ -146,7 +146,7 @@ def check_store(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     return found
 
 
-def check_database_is_named(
+def check_database_configured(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """Refuse to go on without any database: none named, none running."""
@@ -156,7 +156,7 @@ def check_database_is_named(
     return [checks.Error(f"No database: nothing runs in {settings.VAR}.", hint=hint, id="webapp.E008")]
 
 
-def _writable(folder: Path) -> bool:
+def _is_writable(folder: Path) -> bool:
     """Whether the folder, or else the nearest one above it that exists, can be written."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -17,59 +17,59 @@ from inspection.models import Product
 from inspection.web.selection import chosen_product
 from mltasks.refusals import Refusal
 from mltasks.vision.data.image_header import ImageError
-from mltasks.web.access import needs, person
+from mltasks.web.access import current_user, require_permission
 from webapp.dashboard import dashboard_metrics
 
-may_look = needs("inspection.view_inspection")
+may_view = require_permission("inspection.view_inspection")
 
 
 @require_GET
-@may_look
+@may_view
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The page, whole, so that it reads without scripts."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Dashboard")})
-    once = {"days": dashboard_metrics.days(product), "part_ids": dashboard_metrics.part_ids(product)}
-    return render(request, "dashboard/index.html", {**_facts(product), **_lines(product), **once})
+    once = {"days": dashboard_metrics.daily_counts(product), "part_ids": dashboard_metrics.shared_part_ids(product)}
+    return render(request, "dashboard/index.html", {**_summary_context(product), **_activity_context(product), **once})
 
 
 @require_GET
-@may_look
-def four_facts(request: HttpRequest) -> HttpResponse:
+@may_view
+def summary_cards(request: HttpRequest) -> HttpResponse:
     """The first row alone, and the rail's count: what the page asks for every few seconds."""
-    return render(request, "dashboard/_facts.html", {**_facts(_product(request.GET)), "swap": True})
+    return render(request, "dashboard/_facts.html", {**_summary_context(_product(request.GET)), "swap": True})
 
 
 @require_GET
-@may_look
-def lines(request: HttpRequest) -> HttpResponse:
+@may_view
+def stations_and_runs(request: HttpRequest) -> HttpResponse:
     """Stations and trainings alone."""
-    return render(request, "dashboard/_lines.html", _lines(_product(request.GET)))
+    return render(request, "dashboard/_lines.html", _activity_context(_product(request.GET)))
 
 
 @require_GET
-@may_look
-def chart(request: HttpRequest) -> HttpResponse:
+@may_view
+def daily_chart(request: HttpRequest) -> HttpResponse:
     """The fourteen days alone."""
-    return render(request, "dashboard/_days.html", {"days": dashboard_metrics.days(_product(request.GET))})
+    return render(request, "dashboard/_days.html", {"days": dashboard_metrics.daily_counts(_product(request.GET))})
 
 
 @require_POST
-@needs("inspection.add_inspection")
-def inspect(request: HttpRequest) -> HttpResponse:
+@require_permission("inspection.add_inspection")
+def inspect_photo(request: HttpRequest) -> HttpResponse:
     """Inspect one photo: its verdict in place for htmx, its page for browsers without scripts."""
     product = _product(request.POST)
     photos = [*request.FILES.getlist("photo"), *request.FILES.getlist("camera")]
     if not photos:
-        return _refused(request, _("Choose a photo first."))
+        return _refuse(request, _("Choose a photo first."))
     if len(photos) > 1:
         said = _("{count} photos came, and none was inspected. Send one photo at a time.")
-        return _refused(request, said.format(count=len(photos)))
+        return _refuse(request, said.format(count=len(photos)))
     try:
         part = intake.receive(_submission(request, product, photos[0]))
     except (ImageError, Refusal) as error:
-        return _refused(request, error.detail)
+        return _refuse(request, error.detail)
     if not request.headers.get("HX-Request"):
         return redirect("part", part.pk)
     return render(request, "dashboard/_verdict.html", {"part": part, "product": product})
@@ -77,33 +77,33 @@ def inspect(request: HttpRequest) -> HttpResponse:
 
 def _submission(request: HttpRequest, product: Product, photo: UploadedFile[bytes]) -> Submission:
     # Django's stubs know no BinaryIO of an uploaded file.
-    return Submission(cast(BinaryIO, photo), product, uploaded_by=person(request), filename=photo.name or "")
+    return Submission(cast(BinaryIO, photo), product, uploaded_by=current_user(request), filename=photo.name or "")
 
 
-def _refused(request: HttpRequest, words: str) -> HttpResponse:
+def _refuse(request: HttpRequest, text: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
-        return render(request, "dashboard/_refused.html", {"words": words})
-    messages.error(request, words)
+        return render(request, "dashboard/_refused.html", {"words": text})
+    messages.error(request, text)
     return redirect("dashboard")
 
 
-def _facts(product: Product) -> dict[str, object]:
+def _summary_context(product: Product) -> dict[str, object]:
     return {
         "product": product,
-        "today": dashboard_metrics.today(product),
-        "waiting": dashboard_metrics.waiting(product),
-        "champion": dashboard_metrics.champion(product),
-        "training": dashboard_metrics.training(product),
+        "today": dashboard_metrics.counts_today(product),
+        "waiting": dashboard_metrics.queue_summary(product),
+        "champion": dashboard_metrics.champion_summary(product),
+        "training": dashboard_metrics.training_summary(product),
     }
 
 
-def _lines(product: Product) -> dict[str, object]:
+def _activity_context(product: Product) -> dict[str, object]:
     return {
         "product": product,
-        "stations": dashboard_metrics.stations(product),
-        "runs": dashboard_metrics.runs(product),
+        "stations": dashboard_metrics.station_summaries(product),
+        "runs": dashboard_metrics.recent_runs(product),
     }
 
 
-def _product(sent: QueryDict) -> Product:
-    return get_object_or_404(Product.objects.select_related("registered_model"), slug=sent.get("of", ""))
+def _product(query: QueryDict) -> Product:
+    return get_object_or_404(Product.objects.select_related("registered_model"), slug=query.get("of", ""))

@@ -21,17 +21,17 @@ from mltasks.models import ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
 
 DAYS = 14
-RUNS_SHOWN = 5
+MAX_RUNS_SHOWN = 5
 # From this share on a run's pace says how long the rest takes.
-LEAST_PROGRESS = 0.1
+MIN_PROGRESS = 0.1
 # Days that are over hardly change any more; today is counted anew each time.
-PAST_SECONDS = 300
+PAST_DAYS_CACHE_SECONDS = 300
 # What was on its way when a champion changed is decided by then.
-SETTLED = timedelta(minutes=1)
+PROMOTION_GRACE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Counts:
+class VerdictCounts:
     """Parts by verdict."""
 
     passed: int = 0
@@ -44,30 +44,30 @@ class Counts:
         return self.passed + self.review + self.failed
 
 
-def today(product: Product) -> Counts:
+def counts_today(product: Product) -> VerdictCounts:
     """Parts since local midnight, imported folders aside."""
-    return _count(_inspected(product).filter(received_at__gte=_midnight(timezone.localdate())))
+    return _count_verdicts(_inspected(product).filter(received_at__gte=_midnight(timezone.localdate())))
 
 
-def days(product: Product) -> list[dict[str, Any]]:
+def daily_counts(product: Product) -> list[dict[str, Any]]:
     """The last fourteen days, oldest first: ``date, passed, review, failed, promoted``."""
     last = timezone.localdate()
     dates = [last - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    counts = {**_past(product, dates[0], last), last: today(product)}
-    promoted = _promotions(product, dates[0])
-    return [{"date": day, **vars(counts.get(day, Counts())), "promoted": promoted.get(day, [])} for day in dates]
+    counts = {**_past_counts(product, dates[0], last), last: counts_today(product)}
+    promoted = _promotions_by_day(product, dates[0])
+    return [{"date": day, **vars(counts.get(day, VerdictCounts())), "promoted": promoted.get(day, [])} for day in dates]
 
 
-def waiting(product: Product) -> dict[str, Any]:
+def queue_summary(product: Product) -> dict[str, Any]:
     """The review queue: how many, how long the oldest has waited, and what people's labels will teach."""
     return {
-        "number": queue_stats.waiting(product),
-        "oldest": queue_stats.oldest_wait(product),
-        "teaching": history.teaching(product),
+        "number": queue_stats.waiting_count(product),
+        "oldest": queue_stats.longest_wait(product),
+        "teaching": history.new_training_part_count(product),
     }
 
 
-def part_ids(product: Product) -> list[dict[str, Any]]:
+def shared_part_ids(product: Product) -> list[dict[str, Any]]:
     """Part ids that too many images share to name a part: ``part_id, share, named`` (among the placeholders)."""
     identities = PartIdentities(product)
     return [
@@ -76,7 +76,7 @@ def part_ids(product: Product) -> list[dict[str, Any]]:
     ]
 
 
-def champion(product: Product) -> dict[str, Any] | None:
+def champion_summary(product: Product) -> dict[str, Any] | None:
     """The champion with its promotion and its recall; None without one."""
     version = registry.champion(product.registered_model)
     if version is None:
@@ -89,11 +89,11 @@ def champion(product: Product) -> dict[str, Any] | None:
         "promotion": promotion,
         "recall": metrics.get("recall"),
         "candidate": _newer_candidate(version),
-        "stands_in": _standing_in(product, version, promotion),
+        "stands_in": _fallback_version(product, version, promotion),
     }
 
 
-def training(product: Product) -> dict[str, Any]:
+def training_summary(product: Product) -> dict[str, Any]:
     """The run on its way with its time left, the last one that ended, and when the next is due."""
     runs = TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")
     running = runs.filter(pk__in=TrainingRun.objects.unfinished()).first()
@@ -101,29 +101,29 @@ def training(product: Product) -> dict[str, Any]:
         "running": running,
         "left": _time_left(running) if running else None,
         "last": runs.exclude(pk__in=TrainingRun.objects.unfinished()).first(),
-        "due": next_due(product) if product.retrain_nightly else None,
+        "due": next_retraining(product) if product.retrain_nightly else None,
     }
 
 
 def _time_left(run: TrainingRun) -> timedelta | None:
     """Return the time that the rest of a run takes if it goes on as before; None before a tenth is done."""
-    if run.started_at is None or run.progress < LEAST_PROGRESS:
+    if run.started_at is None or run.progress < MIN_PROGRESS:
         return None
     return (timezone.now() - run.started_at) * (1 / run.progress - 1)
 
 
-def runs(product: Product) -> QuerySet[TrainingRun]:
+def recent_runs(product: Product) -> QuerySet[TrainingRun]:
     """The latest trainings."""
-    return TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")[:RUNS_SHOWN]
+    return TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")[:MAX_RUNS_SHOWN]
 
 
-def next_due(product: Product) -> datetime:
+def next_retraining(product: Product) -> datetime:
     """When the next night's retraining is due, in local time."""
     local = timezone.localtime(retraining.last_due(product, timezone.now()))
     return timezone.make_aware(datetime.combine(local.date() + timedelta(days=1), product.retrain_at))
 
 
-def stations(product: Product) -> list[dict[str, Any]]:
+def station_summaries(product: Product) -> list[dict[str, Any]]:
     """Each station with its last part and its parts in the last hour."""
     since = timezone.now() - timedelta(hours=1)
     rows = Inspection.objects.filter(product=product, received_at__gte=since).order_by()
@@ -139,14 +139,14 @@ def _newer_candidate(version: ModelVersion) -> ModelVersion | None:
     return newer.filter(state=ModelVersion.State.CANDIDATE).order_by("-number").first()
 
 
-def _standing_in(product: Product, version: ModelVersion, promotion: Promotion | None) -> ModelVersion | None:
+def _fallback_version(product: Product, version: ModelVersion, promotion: Promotion | None) -> ModelVersion | None:
     """Another version that scored the newest part: the champion's files are damaged on the machine that did. A part
     that was on its way at the promotion is no sign of that."""
     scored = Inspection.objects.filter(product=product, state=Inspection.State.DECIDED)
     last = scored.select_related("model_version").order_by("-received_at").first()
     if last is None or last.model_version in (None, version) or promotion is None or last.decided_at is None:
         return None
-    return last.model_version if last.decided_at > promotion.created_at + SETTLED else None
+    return last.model_version if last.decided_at > promotion.created_at + PROMOTION_GRACE else None
 
 
 def _last_part(station: Station) -> Inspection | None:
@@ -157,25 +157,25 @@ def _inspected(product: Product) -> QuerySet[Inspection]:
     return Inspection.objects.filter(product=product, verdict__isnull=False).exclude(source=Inspection.Source.IMPORT)
 
 
-def _count(parts: QuerySet[Inspection]) -> Counts:
+def _count_verdicts(parts: QuerySet[Inspection]) -> VerdictCounts:
     rows = parts.order_by().values_list("verdict").annotate(number=Count("pk"))
-    return _counts({str(verdict): number for verdict, number in rows})
+    return _verdict_counts({str(verdict): number for verdict, number in rows})
 
 
-def _counts(found: dict[str, int]) -> Counts:
-    return Counts(found.get("PASS", 0), found.get("REVIEW", 0), found.get("FAIL", 0))
+def _verdict_counts(by_verdict: dict[str, int]) -> VerdictCounts:
+    return VerdictCounts(by_verdict.get("PASS", 0), by_verdict.get("REVIEW", 0), by_verdict.get("FAIL", 0))
 
 
-def _past(product: Product, first: date, end: date) -> dict[date, Counts]:
+def _past_counts(product: Product, first: date, end: date) -> dict[date, VerdictCounts]:
     key = f"days-{product.pk}-{first}"
-    found: dict[date, Counts] | None = cache.get(key)
+    found: dict[date, VerdictCounts] | None = cache.get(key)
     if found is None:
         found = _count_days(product, first, end)
-        cache.set(key, found, PAST_SECONDS)
+        cache.set(key, found, PAST_DAYS_CACHE_SECONDS)
     return found
 
 
-def _count_days(product: Product, first: date, end: date) -> dict[date, Counts]:
+def _count_days(product: Product, first: date, end: date) -> dict[date, VerdictCounts]:
     parts = _inspected(product).filter(received_at__gte=_midnight(first), received_at__lt=_midnight(end))
     days_of = parts.order_by().annotate(day=TruncDate("received_at"))
     there = days_of.values_list("day", "verdict").annotate(number=Count("pk"))
@@ -184,10 +184,10 @@ def _count_days(product: Product, first: date, end: date) -> dict[date, Counts]:
     # In one statement: a part that is removed meanwhile is counted once.
     for day, verdict, number in there.union(removed.values_list("day", "verdict", "number"), all=True):
         found.setdefault(day, Counter())[str(verdict)] += number
-    return {day: _counts(dict(counts)) for day, counts in found.items()}
+    return {day: _verdict_counts(dict(counts)) for day, counts in found.items()}
 
 
-def _promotions(product: Product, first: date) -> dict[date, list[int]]:
+def _promotions_by_day(product: Product, first: date) -> dict[date, list[int]]:
     rows = Promotion.objects.filter(model=product.registered_model_id, created_at__gte=_midnight(first))
     found: dict[date, list[int]] = {}
     for promotion in rows.select_related("version").order_by("created_at"):

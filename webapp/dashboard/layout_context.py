@@ -17,42 +17,42 @@ from django.views.decorators.http import require_POST
 from inspection.models import Product
 from inspection.products.blind_parts import blind_parts
 from inspection.web.selection import chosen_product
-from labeling.models.rechecks import ADJUDICATE
+from labeling.models.rechecks import ADJUDICATE_PERMISSION
 from labeling.queue import queue_stats
 
 THEMES = {"dark", "light"}
 THEME_COOKIE = "theme"
-YEAR = 365 * 24 * 3600
+YEAR_SECONDS = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class Place:
+class NavItem:
     """One entry of the rail."""
 
-    word: str
+    title: str
     icon: str
     url: str
-    here: bool
+    is_current: bool
 
 
 @dataclass(frozen=True)
-class Choice:
+class ProductChoice:
     """One product of the switcher, with its waiting parts."""
 
     product: Product
     waiting: int
 
 
-class Shell:
+class Layout:
     """Asked by the templates, so that a page that shows none of it pays for none of it."""
 
-    PLACES = ((gettext_noop("Dashboard"), "dashboard", "dashboard"), (gettext_noop("Review"), "look", "review"))
-    MORE_PLACES = (
+    NAV_ITEMS = ((gettext_noop("Dashboard"), "dashboard", "dashboard"), (gettext_noop("Review"), "look", "review"))
+    MORE_NAV_ITEMS = (
         (gettext_noop("Inspections"), "inspections", "history"),
         (gettext_noop("Defect types"), "tag", "defect-types"),
         (gettext_noop("Models"), "models", "models"),
     )
-    REVIEWERS = (gettext_noop("Reviewers"), "reviewers", "reviewers")
+    REVIEWERS_ITEM = (gettext_noop("Reviewers"), "reviewers", "reviewers")
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -64,25 +64,25 @@ class Shell:
         return asked if asked in THEMES else ""
 
     @cached_property
-    def places(self) -> list[Place]:
+    def sidebar(self) -> list[NavItem]:
         """The rail, the current place marked."""
-        places = [*self.PLACES, *self.MORE_PLACES]
+        places = [*self.NAV_ITEMS, *self.MORE_NAV_ITEMS]
         user = self._request.user
-        if isinstance(user, User) and user.has_perm(ADJUDICATE):
-            places.append(self.REVIEWERS)
+        if isinstance(user, User) and user.has_perm(ADJUDICATE_PERMISSION):
+            places.append(self.REVIEWERS_ITEM)
         if getattr(user, "is_staff", False):
             places.append((gettext_noop("Admin"), "admin", "admin:index"))
-        return [self._place(*place) for place in places]
+        return [self._nav_item(*place) for place in places]
 
-    def _place(self, word: str, icon: str, name: str) -> Place:
+    def _nav_item(self, word: str, icon: str, name: str) -> NavItem:
         url = reverse(name)
         path = self._request.path
-        return Place(gettext(word), icon, url, path == url or (url != "/" and path.startswith(url)))
+        return NavItem(gettext(word), icon, url, path == url or (url != "/" and path.startswith(url)))
 
     @cached_property
-    def section(self) -> str:
+    def section_url(self) -> str:
         """Where another product is looked at: the current place, as one part or version belongs to one product."""
-        here = [place.url for place in self.places if place.here and place.icon != "admin"]
+        here = [place.url for place in self.sidebar if place.is_current and place.icon != "admin"]
         return here[-1] if here else reverse("dashboard")
 
     @cached_property
@@ -96,31 +96,31 @@ class Shell:
         return blind_parts(self._request.user)
 
     @cached_property
-    def choices(self) -> list[Choice]:
+    def product_choices(self) -> list[ProductChoice]:
         """All products with their waiting parts."""
-        waiting = self._waiting
-        return [Choice(product, waiting.get(product.pk, 0)) for product in Product.objects.all()]
+        waiting = self._waiting_by_product
+        return [ProductChoice(product, waiting.get(product.pk, 0)) for product in Product.objects.all()]
 
     @cached_property
-    def elsewhere(self) -> list[Choice]:
+    def other_products(self) -> list[ProductChoice]:
         """The other products with their waiting parts, most first."""
-        others = [choice for choice in self.choices if choice.product != self.product]
+        others = [choice for choice in self.product_choices if choice.product != self.product]
         return sorted(others, key=lambda choice: -choice.waiting)
 
     @cached_property
     def waiting(self) -> int:
         """Parts of the chosen product that wait for this person."""
-        return self._waiting.get(self.product.pk, 0) if self.product else 0
+        return self._waiting_by_product.get(self.product.pk, 0) if self.product else 0
 
     @cached_property
-    def _waiting(self) -> dict[int, int]:
+    def _waiting_by_product(self) -> dict[int, int]:
         user = self._request.user
-        return queue_stats.waiting_by_product(user if isinstance(user, User) else None)
+        return queue_stats.waiting_count_by_product(user if isinstance(user, User) else None)
 
 
-def shell(request: HttpRequest) -> dict[str, Any]:
+def layout_context(request: HttpRequest) -> dict[str, Any]:
     """Template context of the shell."""
-    return {"shell": Shell(request)}
+    return {"shell": Layout(request)}
 
 
 @require_POST
@@ -131,7 +131,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back if safe else reverse("dashboard"))
     theme = request.POST.get("theme", "")
     if theme in THEMES:
-        response.set_cookie(THEME_COOKIE, theme, max_age=YEAR, samesite="Lax", secure=request.is_secure())
+        response.set_cookie(THEME_COOKIE, theme, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
     else:
         response.delete_cookie(THEME_COOKIE)
     return response

@@ -10,12 +10,12 @@ import os
 import sys
 
 
-def healthy(path: str, *, port: int, host: str) -> bool:
+def is_healthy(path: str, *, port: int, host: str) -> bool:
     """Whether ``path`` is answered with 200 on this machine's ``port`` for the site ``host``."""
     return _status(path, port, host) == http.HTTPStatus.OK
 
 
-def answers(path: str, *, port: int, host: str) -> bool:
+def is_answering(path: str, *, port: int, host: str) -> bool:
     """Return True if ``path`` is answered at all, by whatever status."""
     return _status(path, port, host) is not None
 
@@ -33,4 +33,4 @@ def _status(path: str, port: int, host: str) -> int | None:
 
 if __name__ == "__main__":
     first = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".") or "127.0.0.1"
-    sys.exit(0 if healthy(sys.argv[1], port=int(os.environ.get("PORT") or 8000), host=first) else 1)
+    sys.exit(0 if is_healthy(sys.argv[1], port=int(os.environ.get("PORT") or 8000), host=first) else 1)

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from webapp.health import metrics_access
-from webapp.health.prometheus import exposition
-from webapp.health.readiness import OK, readiness
+from webapp.health.prometheus import metrics_text
+from webapp.health.readiness import OK, check_readiness
 
 
 @require_safe
@@ -25,7 +25,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part is well, else 503 with the failing parts and why."""
-    parts = readiness()
+    parts = check_readiness()
     failing = sorted(name for name, said in parts.items() if said != OK)
     status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
     body = {"status": "not ready" if failing else OK, "failing": failing, "parts": parts}
@@ -36,8 +36,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer in Prometheus's text format, to who shows METRICS_TOKEN; without such a setting to this machine alone."""
-    if (refused := metrics_access.refusal(request)) is not None:
+    if (refused := metrics_access.refusal_reason(request)) is not None:
         status, reason = refused
         headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8", headers=headers)
-    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(metrics_text(), content_type=CONTENT_TYPE_LATEST)

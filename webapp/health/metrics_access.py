@@ -8,19 +8,19 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-TOKEN_NEEDED = "Send the METRICS_TOKEN of this installation: Authorization: Bearer TOKEN.\n"  # noqa: S105
-ONLY_HERE = "Metrics are open to this machine alone. To read them from another one, set METRICS_TOKEN.\n"
+TOKEN_REQUIRED = "Send the METRICS_TOKEN of this installation: Authorization: Bearer TOKEN.\n"  # noqa: S105
+LOCAL_ONLY = "Metrics are open to this machine alone. To read them from another one, set METRICS_TOKEN.\n"
 # A proxy on this machine connects from loopback, too; each of these headers says that there is one.
 _FORWARDED = ("FORWARDED", "VIA", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP")
 
 
-def refusal(request: HttpRequest) -> tuple[int, str] | None:
+def refusal_reason(request: HttpRequest) -> tuple[int, str] | None:
     """Return status and reason of a refusal; None if the sender may read the metrics."""
     if settings.METRICS_TOKEN:
         expected = f"Bearer {settings.METRICS_TOKEN}"
         held = constant_time_compare(request.headers.get("Authorization", ""), expected)
-        return None if held else (401, TOKEN_NEEDED)
-    return None if _is_local(request) else (403, ONLY_HERE)
+        return None if held else (401, TOKEN_REQUIRED)
+    return None if _is_local(request) else (403, LOCAL_ONLY)
 
 
 def _is_local(request: HttpRequest) -> bool:

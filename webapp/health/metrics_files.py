@@ -15,29 +15,29 @@ from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
 
-_RETIRED = 0
+_MERGED_PID = 0
 _LOCK = "lock"
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[None]:
+def read_lock(folder: Path) -> Iterator[None]:
     """Keep the files as they are while they are read."""
     with _locked(folder, fcntl.LOCK_SH):
         yield
 
 
-def retire_dead(folder: Path) -> None:
+def merge_ended_processes(folder: Path) -> None:
     """Add the counts of all processes that ended to the files of process 0, and remove their files."""
     with _locked(folder, fcntl.LOCK_EX):
         for path in sorted(folder.glob("*.db")):
             kind, _, number = path.stem.rpartition("_")
-            if number.isdigit() and int(number) != _RETIRED and not _lives(int(number)):
+            if number.isdigit() and int(number) != _MERGED_PID and not _is_running(int(number)):
                 if not kind.startswith("gauge"):  # what a gauge showed ended with its process
-                    _add(path, folder / f"{kind}_{_RETIRED}.db")
+                    _add_file(path, folder / f"{kind}_{_MERGED_PID}.db")
                 path.unlink()
 
 
-def _add(source: Path, target: Path) -> None:
+def _add_file(source: Path, target: Path) -> None:
     """Add each value of one file to that of another."""
     sums = MmapedDict(str(target))  # type: ignore[no-untyped-call]
     try:
@@ -47,7 +47,7 @@ def _add(source: Path, target: Path) -> None:
         sums.close()  # type: ignore[no-untyped-call]
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

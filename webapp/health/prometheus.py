@@ -30,44 +30,44 @@ _LATENCY = Histogram(
 )
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Each combination of labels is 15 lines. Who tries every method at every address must not make more of them for ever.
-MOST_COMBINATIONS = 400
-Labels = tuple[str, str, str]
+MAX_LABEL_SETS = 400
+MetricLabels = tuple[str, str, str]
 
 
-class MeasureMiddleware:
+class RequestLatencyMiddleware:
     """Times every request by its view's name, so that no path or id becomes a label.
 
-    All pages of the admin are one view, and a process keeps at most ``MOST_COMBINATIONS`` of method, view and status.
+    All pages of the admin are one view, and a process keeps at most ``MAX_LABEL_SETS`` of method, view and status.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
-        self._known: set[Labels] = set()
+        self._label_sets: set[MetricLabels] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, and note how long it took."""
         begun = time.perf_counter()
         response = self._get_response(request)
-        _LATENCY.labels(*self._labels(request, response)).observe(time.perf_counter() - begun)
+        _LATENCY.labels(*self._metric_labels(request, response)).observe(time.perf_counter() - begun)
         return response
 
-    def _labels(self, request: HttpRequest, response: HttpResponse) -> Labels:
+    def _metric_labels(self, request: HttpRequest, response: HttpResponse) -> MetricLabels:
         method = request.method if request.method in _METHODS else "other"
-        labels = (method, _view_of(request), str(response.status_code))
-        if labels not in self._known and len(self._known) >= MOST_COMBINATIONS:
+        labels = (method, _view_name(request), str(response.status_code))
+        if labels not in self._label_sets and len(self._label_sets) >= MAX_LABEL_SETS:
             return ("other", "other", f"{response.status_code // 100}xx")
-        self._known.add(labels)
+        self._label_sets.add(labels)
         return labels
 
 
-def _view_of(request: HttpRequest) -> str:
+def _view_name(request: HttpRequest) -> str:
     match = request.resolver_match
     if match is None:
         return "none"
     return "admin" if match.namespace == "admin" else match.view_name
 
 
-class LineCollector(Collector):
+class PlantCollector(Collector):
     """The state of the line, asked from the database at each reading: the same from whichever process answers."""
 
     def collect(self) -> Iterator[Metric]:
@@ -81,7 +81,7 @@ class LineCollector(Collector):
         family = CounterMetricFamily(
             "second_look_inspections", "Inspected parts by the verdict they got.", labels=["product", "verdict"]
         )
-        for (product, verdict), count in sorted(_decided().items()):
+        for (product, verdict), count in sorted(_decided_counts().items()):
             family.add_metric([products[product], verdict], count)
         return family
 
@@ -90,7 +90,7 @@ class LineCollector(Collector):
         oldest = GaugeMetricFamily(
             "second_look_queue_oldest_seconds", "Age of the part that waits longest.", labels=["product"]
         )
-        waiting, waits = queue_stats.waiting_by_product(), queue_stats.oldest_waits()
+        waiting, waits = queue_stats.waiting_count_by_product(), queue_stats.longest_wait_by_product()
         for product, number in waiting.items():
             length.add_metric([products[product]], number)
             oldest.add_metric([products[product]], waits.get(product, timedelta()).total_seconds())
@@ -104,7 +104,7 @@ class LineCollector(Collector):
         return family
 
 
-def _decided() -> Counter[tuple[int, str]]:
+def _decided_counts() -> Counter[tuple[int, str]]:
     """Parts by product and verdict, those included that retention removed. Those from before yesterday are counted once
     a day and process, as soon as none of them is pending: each process then says the same, and a counter never goes
     back."""
@@ -114,15 +114,15 @@ def _decided() -> Counter[tuple[int, str]]:
     counted: Counter[tuple[int, str]] | None = cache.get(key)
     if counted is None:
         all_decided = not Inspection.objects.filter(old).awaiting_score().exists()
-        counted = _by_verdict(old, Q(day__lt=yesterday))
+        counted = _count_by_verdict(old, Q(day__lt=yesterday))
         if all_decided:
             cache.set(key, counted, 2 * 86_400)
-    return counted + _by_verdict(Q(received_at__gte=border), Q(day__gte=yesterday))
+    return counted + _count_by_verdict(Q(received_at__gte=border), Q(day__gte=yesterday))
 
 
-def _by_verdict(there: Q, removed: Q) -> Counter[tuple[int, str]]:
+def _count_by_verdict(inspections: Q, removed: Q) -> Counter[tuple[int, str]]:
     """In one statement: a part that is removed meanwhile is counted once."""
-    parts = Inspection.objects.filter(there, verdict__isnull=False).order_by()
+    parts = Inspection.objects.filter(inspections, verdict__isnull=False).order_by()
     rows = parts.values_list("product", "verdict").annotate(number=Count("id"))
     gone = RemovedParts.objects.filter(removed).values_list("product", "verdict").annotate(number=Sum("number"))
     found: Counter[tuple[int, str]] = Counter()
@@ -131,19 +131,19 @@ def _by_verdict(there: Q, removed: Q) -> Counter[tuple[int, str]]:
     return found
 
 
-def exposition() -> bytes:
+def metrics_text() -> bytes:
     """Return all metrics in Prometheus's text format."""
     line = CollectorRegistry()
-    line.register(LineCollector())
-    return _processes() + generate_latest(line)
+    line.register(PlantCollector())
+    return _process_metrics() + generate_latest(line)
 
 
-def _processes() -> bytes:
+def _process_metrics() -> bytes:
     """Return the sums over all web processes; in a process that is alone its own."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
         return generate_latest(REGISTRY)
     shared = CollectorRegistry()
     multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-    with metrics_files.reading(Path(folder)):
+    with metrics_files.read_lock(Path(folder)):
         return generate_latest(shared)

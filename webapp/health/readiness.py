@@ -16,27 +16,27 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from mltasks.models import ModelVersion
 from mltasks.storage import object_store, version_store
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.serving import bundle
 
 OK = "ok"
 # Directory, digest and file times of bundles that were whole: hashing 100 MB at every probe would be a load of its own.
-_verified: dict[Path, tuple[str, frozenset[tuple[str, int, int]]]] = {}
+_verified_bundles: dict[Path, tuple[str, frozenset[tuple[str, int, int]]]] = {}
 # Seconds that a probe waits for a version that this machine lacks; the fetch goes on after it.
-FETCH_WAIT = 0.3
+FETCH_WAIT_SECONDS = 0.3
 _fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetch-version")
 _fetches: dict[int, Future[Path]] = {}
 _lock = threading.Lock()
 
 
-def readiness() -> dict[str, str]:
+def check_readiness() -> dict[str, str]:
     """Return every part with ``ok`` or what is wrong: ``database``, ``disk``, ``store`` where machines share one, and
     ``champion:<name>`` for each."""
-    found = {"database": _said(_look_at_database), "disk": _said(_look_at_disk)}
+    found = {"database": _status(_check_database), "disk": _status(_check_disk)}
     if object_store.is_shared():
-        found["store"] = _said(_look_at_store)
+        found["store"] = _status(_check_store)
     if found["database"] == OK:
-        found |= dict(_champions())
+        found |= dict(_check_champions())
     return found
 
 
@@ -44,15 +44,15 @@ class _NotReady(Exception):  # noqa: N818 (what it says)
     """The message says which part and why."""
 
 
-def _said(look: Callable[[], None]) -> str:
+def _status(check: Callable[[], None]) -> str:
     try:
-        look()
+        check()
     except _NotReady as error:
         return str(error)
     return OK
 
 
-def _look_at_database() -> None:
+def _check_database() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -60,7 +60,7 @@ def _look_at_database() -> None:
         raise _NotReady(f"no answer: {str(error).splitlines()[0]}") from error
 
 
-def _look_at_disk() -> None:
+def _check_disk() -> None:
     folders = [settings.VAR] if object_store.is_shared() else [settings.MEDIA_ROOT, settings.VAR]
     for folder in folders:
         try:
@@ -72,27 +72,27 @@ def _look_at_disk() -> None:
             raise _NotReady(f"{folder} has {free >> 20} MiB left, needed are {settings.MIN_FREE_DISK_BYTES >> 20} MiB")
 
 
-def _look_at_store() -> None:
+def _check_store() -> None:
     try:
-        object_store.images().look()
-    except StoreAway as error:
+        object_store.image_bucket().check_reachable()
+    except StoreUnreachable as error:
         raise _NotReady(str(error)) from error
 
 
-def _champions() -> Iterator[tuple[str, str]]:
+def _check_champions() -> Iterator[tuple[str, str]]:
     champions = ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model")
     for version in champions:
-        yield f"champion:{version.model.name}", _said(partial(_look_at_bundle, version))
+        yield f"champion:{version.model.name}", _status(partial(_check_bundle, version))
 
 
-def _look_at_bundle(version: ModelVersion) -> None:
+def _check_bundle(version: ModelVersion) -> None:
     if object_store.is_shared() and not version.path.is_dir():
         _fetch(version)
     try:
         seen = (version.sha256, _file_times(version.path))
-        if _verified.get(version.path) != seen:
+        if _verified_bundles.get(version.path) != seen:
             bundle.verify(version.path, version.sha256)
-            _verified[version.path] = seen
+            _verified_bundles[version.path] = seen
     except (bundle.BundleCorrupt, OSError) as error:
         raise _NotReady(f"version {version.number}: {error}") from error
 
@@ -101,10 +101,10 @@ def _fetch(version: ModelVersion) -> None:
     """Have the version fetched in the background, and say so: probes have a few seconds, and it may take longer."""
     with _lock:
         if version.pk not in _fetches:
-            _fetches[version.pk] = _fetcher.submit(version_store.at_hand, version)
+            _fetches[version.pk] = _fetcher.submit(version_store.ensure_local, version)
         begun = _fetches[version.pk]
     try:
-        error = begun.exception(timeout=FETCH_WAIT)
+        error = begun.exception(timeout=FETCH_WAIT_SECONDS)
     except TimeoutError:
         raise _NotReady(f"version {version.number} is being fetched from the store") from None
     with _lock:

@@ -18,14 +18,14 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from webapp.server.http_channel import Channel
-from webapp.server.process_memory import MemoryWatch, settle_allocator
+from webapp.server.process_memory import MemoryWatch, configure_allocator
 from webapp.server.self_probe import PROBE_PORT, SelfProbe
 
 LOOP_SECONDS = 0.5
 # How long a process that retires waits for the next requests of its connections
-SEE_OFF = 10.0
+DRAIN_SECONDS = 10.0
 # Bodies and answers above this wait in a file.
-IN_MEMORY_BYTES = 512 * 1024
+MAX_MEMORY_BYTES = 512 * 1024
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 
@@ -38,14 +38,14 @@ class BufferingWorker(Worker):
         from mltasks.registry import scorers  # late: Gunicorn's parent imports this file, and sets up no Django
 
         connections: dict[int, Any] = {}
-        self._began_at = time.monotonic()  # of the newest request
+        self._last_request_at = time.monotonic()  # of the newest request
         self._retiring = False
-        settle_allocator()
+        configure_allocator()
         # The loop accepts in its own time; a second process may have been faster.
         for listener in self.sockets:
             listener.setblocking(False)
         server = create_server(
-            self._answer,
+            self._handle_request,
             map=connections,
             sockets=[listener.sock for listener in self.sockets],
             threads=self.cfg.threads,
@@ -55,10 +55,10 @@ class BufferingWorker(Worker):
             max_request_header_size=self.cfg.limit_request_fields * self.cfg.limit_request_field_size,
             max_request_body_size=max(settings.MAX_BATCH_BYTES, settings.MAX_VERSION_BYTES)
             + settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
-            inbuf_overflow=IN_MEMORY_BYTES,
-            outbuf_overflow=IN_MEMORY_BYTES,
+            inbuf_overflow=MAX_MEMORY_BYTES,
+            outbuf_overflow=MAX_MEMORY_BYTES,
             recv_bytes=64 * 1024,
-            # Which proxies are believed is decided in `_answer`, by FORWARDED_ALLOW_IPS.
+            # Which proxies are believed is decided in `_handle_request`, by FORWARDED_ALLOW_IPS.
             clear_untrusted_proxy_headers=False,
             log_socket_errors=False,
             ident=None,
@@ -72,15 +72,15 @@ class BufferingWorker(Worker):
         memory = MemoryWatch(settings.WEB_MEMORY_BYTES)
         while self.alive and not self._retiring:
             self.notify()
-            self._end_if_silent(probe)
+            self._exit_if_unresponsive(probe)
             if memory.is_over(scorers.loaded_bytes()):
-                self._retire(f"takes {memory.taken >> 20} MB")
+                self._retire(f"takes {memory.resident_bytes >> 20} MB")
             if self.ppid != os.getppid():
                 self.log.info("The parent is gone: %s ends.", self)
                 break
             wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=connections, count=1)
         _stop_accepting(connections)
-        self._see_off(connections)
+        self._drain(connections)
         self._finish(server, connections)
 
     def _retire(self, reason: str) -> None:
@@ -88,19 +88,19 @@ class BufferingWorker(Worker):
         self.log.info("%s %s; it answers what it has begun, and another takes its place.", self, reason)
         self._retiring = True
 
-    def _see_off(self, connections: dict[int, Any]) -> None:
+    def _drain(self, connections: dict[int, Any]) -> None:
         """Retire in order: each connection ends after its next answer, which says so, or after SEE_OFF seconds."""
-        end = time.monotonic() + SEE_OFF
+        end = time.monotonic() + DRAIN_SECONDS
         while self._retiring and self.alive and time.monotonic() < end and any(map(_is_channel, connections.values())):
             self.notify()
             wasyncore.loop(timeout=0.05, use_poll=True, map=connections, count=1)
 
-    def _end_if_silent(self, probe: SelfProbe) -> None:
+    def _exit_if_unresponsive(self, probe: SelfProbe) -> None:
         """End this process at once when it answers nothing any more, for the parent to start another.
 
         A process that is only busy begins to answer other requests meanwhile. ``self.timeout`` is half of WEB_TIMEOUT.
         """
-        if min(probe.silent_for(), time.monotonic() - self._began_at) < self.timeout:
+        if min(probe.unanswered_seconds(), time.monotonic() - self._last_request_at) < self.timeout:
             return
         self.log.critical("%s answered nothing for %.0f s. It ends; where its threads are:", self, self.timeout)
         faulthandler.dump_traceback(all_threads=True)
@@ -108,18 +108,18 @@ class BufferingWorker(Worker):
 
     def _finish(self, server: Any, connections: dict[int, Any]) -> None:
         end = time.monotonic() + self.cfg.graceful_timeout
-        while time.monotonic() < end and any(map(_busy, list(connections.values()))):
+        while time.monotonic() < end and any(map(_is_busy, list(connections.values()))):
             self.notify()
             wasyncore.loop(timeout=0.05, use_poll=True, map=connections, count=1)
         server.task_dispatcher.shutdown(timeout=0)
         wasyncore.close_all(connections)
 
-    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Call the application, count, and log if that is asked for."""
         if not {environ["REMOTE_ADDR"], "*"} & set(self.cfg.forwarded_allow_ips):
             # Who is no proxy of ours can't say that a request came by TLS.
             environ.pop("HTTP_X_FORWARDED_PROTO", None)
-        self._began_at = time.monotonic()
+        self._last_request_at = time.monotonic()
         began, application = time.perf_counter(), self.wsgi
         if environ["REMOTE_PORT"] == PROBE_PORT:
             probed: Iterable[bytes] = application(environ, start_response)
@@ -141,7 +141,7 @@ class BufferingWorker(Worker):
         return logged
 
 
-def _busy(connection: Any) -> bool:
+def _is_busy(connection: Any) -> bool:
     """Return True if a request of this connection is being received or answered, or its answer sent."""
     return _is_channel(connection) and bool(
         connection.requests or connection.request is not None or connection.total_outbufs_len

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
 # A household or a machine in a data center owns all addresses of a /64.
-_PREFIX_OF_ONE_OWNER = 64
+_IPV6_OWNER_PREFIX = 64
 
 
 def client_address(request: HttpRequest) -> Address | None:
@@ -18,10 +18,10 @@ def client_address(request: HttpRequest) -> Address | None:
     The header is read from the right, because proxies append: the first address that is no trusted proxy counts, and
     whatever the sender itself wrote stands further left. Return None where the connection has no address.
     """
-    found = _parsed(request.META.get("REMOTE_ADDR", ""))
+    found = _parse_address(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    while found is not None and forwarded and is_trusted(found):
-        earlier = _parsed(forwarded.pop())
+    while found is not None and forwarded and is_trusted_proxy(found):
+        earlier = _parse_address(forwarded.pop())
         if earlier is None:
             break
         found = earlier
@@ -32,16 +32,16 @@ def lockout_address(request: HttpRequest) -> str | None:
     """Return the address that failed logins count for (AXES_CLIENT_IP_CALLABLE): of IPv6 the network of one owner."""
     found = client_address(request)
     if isinstance(found, IPv6Address):
-        return str(ip_network((found, _PREFIX_OF_ONE_OWNER), strict=False).network_address)
+        return str(ip_network((found, _IPV6_OWNER_PREFIX), strict=False).network_address)
     return str(found) if found else None
 
 
-def is_trusted(address: Address) -> bool:
+def is_trusted_proxy(address: Address) -> bool:
     """Return True if the address is one of TRUSTED_PROXIES."""
     return any(address in ip_network(text, strict=False) for text in settings.TRUSTED_PROXIES)
 
 
-def _parsed(text: str) -> Address | None:
+def _parse_address(text: str) -> Address | None:
     try:
         found = ip_address(text.strip())
     except ValueError:

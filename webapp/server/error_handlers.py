@@ -10,22 +10,23 @@ from django.http.request import split_domain_port
 from django.template.loader import render_to_string
 from django.urls import is_valid_path
 from django.utils.translation import gettext
-from django.views.defaults import page_not_found, server_error
+from django.views.defaults import page_not_found
+from django.views.defaults import server_error as django_server_error
 
-MACHINE_PATHS = ("/api/", "/predict")
+API_PATHS = ("/api/", "/predict")
 
 
-def asks_for_json(request: HttpRequest) -> bool:
+def expects_json(request: HttpRequest) -> bool:
     """Whether a machine asked: the REST API and the seed's endpoint answer JSON always."""
-    return request.path.startswith(MACHINE_PATHS)
+    return request.path.startswith(API_PATHS)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler400``: what is wrong with the request, where the reason was written for its sender."""
     code, reason = "invalid_request", str(exception) if isinstance(exception, BadRequest) else ""
     if isinstance(exception, DisallowedHost):
-        code, reason = "unknown_host", _unknown_host(request)
-    if not asks_for_json(request):
+        code, reason = "unknown_host", _unknown_host_text(request)
+    if not expects_json(request):
         page = render_to_string("400.html", {"reason": reason})
         return HttpResponse(page, status=HTTPStatus.BAD_REQUEST)
     body = {"code": code, "detail": reason or "The request could not be read."}
@@ -34,12 +35,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler404``: a page, or for machines JSON with the address that was meant."""
-    if not asks_for_json(request):
+    if not expects_json(request):
         return page_not_found(request, exception)
-    return JsonResponse({"code": "not_found", "detail": _nothing_here(request)}, status=HTTPStatus.NOT_FOUND)
+    return JsonResponse({"code": "not_found", "detail": _not_found_text(request)}, status=HTTPStatus.NOT_FOUND)
 
 
-def _unknown_host(request: HttpRequest) -> str:
+def _unknown_host_text(request: HttpRequest) -> str:
     name, _port = split_domain_port(request.META.get("HTTP_HOST", ""))
     if not name:
         return gettext("The Host header of the request is not the name of a server.")
@@ -47,7 +48,7 @@ def _unknown_host(request: HttpRequest) -> str:
     return said.format(name=name[:255])
 
 
-def _nothing_here(request: HttpRequest) -> str:
+def _not_found_text(request: HttpRequest) -> str:
     bare = request.path_info.rstrip("/")
     for other in (bare, f"{bare}/"):
         if other != request.path_info and is_valid_path(other):
@@ -55,8 +56,8 @@ def _nothing_here(request: HttpRequest) -> str:
     return "There is nothing at this address. /api/docs/ describes all that there are."
 
 
-def fault(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's ``handler500``; the traceback is in the log."""
-    if not asks_for_json(request):
-        return server_error(request)
+    if not expects_json(request):
+        return django_server_error(request)
     return JsonResponse({"code": "error", "detail": "A fault of ours; it was written to the log."}, status=500)

@@ -7,17 +7,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from webapp.config.environment import Environment, cores
+from webapp.config.environment import Environment, available_cores
 
 _base = Path(__file__).resolve().parents[2]
 _env = Environment(_base)
 
-bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.whole('PORT', 8000, 1, 65535)}"]
+bind = [f"{_env.text('BIND', '127.0.0.1')}:{_env.integer('PORT', 8000, 1, 65535)}"]
 # Two processes: one killed or recycled leaves one that answers. Scoring releases the GIL, so threads share its cores.
-workers = _env.whole("WEB_WORKERS", 2, 1, 64)
+workers = _env.integer("WEB_WORKERS", 2, 1, 64)
 worker_class = "webapp.server.buffering_worker.BufferingWorker"
 # More than `inspection.intake.admission` lets wait for a score, so that people's pages and refusals never wait for one.
-threads = _env.whole("WEB_THREADS", min(256, 32 + cores()), 2, 256)
+threads = _env.integer("WEB_THREADS", min(256, 32 + available_cores()), 2, 256)
 # Connections of a process, slow and idle ones too.
 worker_connections = 500
 # No preload: OpenVINO's threads do not survive a fork.
@@ -25,7 +25,7 @@ preload_app = False
 # What a worker is doing when told to stop; `make up` promises ten seconds in all.
 graceful_timeout = 4
 # Seconds after which a process is ended whose loop stands still; half as long, and one whose threads do.
-timeout = _env.whole("WEB_TIMEOUT", 60, 2, 3600)
+timeout = _env.integer("WEB_TIMEOUT", 60, 2, 3600)
 # Of a connection on which nothing moves.
 keepalive = 30
 # A fresh process now and then, not all at once.
@@ -40,7 +40,7 @@ accesslog = "-" if _env.flag("ACCESS_LOG", False) else None
 forwarded_allow_ips = _env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 # The threads share connections: those that score, and some for pages.
-os.environ.setdefault("DATABASE_POOL", str(12 + cores()))
+os.environ.setdefault("DATABASE_POOL", str(12 + available_cores()))
 # Seconds after which a request gives a statement or a lock up and is answered 503; workers have no such bounds.
 os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "10")
 os.environ.setdefault("DATABASE_LOCK_SECONDS", "5")
@@ -60,4 +60,4 @@ def child_exit(server: Any, worker: Any) -> None:
     """Add the counters of a worker that ended to those of all that ended before, and remove its files."""
     from webapp.health import metrics_files
 
-    metrics_files.retire_dead(_metrics)
+    metrics_files.merge_ended_processes(_metrics)

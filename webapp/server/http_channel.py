@@ -20,12 +20,12 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
-from webapp.server.error_handlers import MACHINE_PATHS
+from webapp.server.error_handlers import API_PATHS
 
-TOO_LARGE = 413
+HTTP_TOO_LARGE = 413
 
 
-class Request(HTTPRequestParser):
+class ParsedRequest(HTTPRequestParser):
     """Request that has a path and a command even when its first line could not be parsed."""
 
     path = ""
@@ -59,16 +59,16 @@ class _HeadersOnly:
         return len(data)
 
 
-def _without_body(channel: Any, request: Request) -> Any:
+def _without_body(channel: Any, request: ParsedRequest) -> Any:
     return _HeadersOnly(channel) if request.command == "HEAD" else channel
 
 
-class Answer(WSGITask):
+class ApplicationTask(WSGITask):
     """Answer of the application: without a body for HEAD, 204 and 304."""
 
     channel: Any
 
-    def __init__(self, channel: Any, request: Request) -> None:
+    def __init__(self, channel: Any, request: ParsedRequest) -> None:
         super().__init__(_without_body(channel, request), request)
 
     def build_response_header(self) -> bytes:
@@ -80,19 +80,19 @@ class Answer(WSGITask):
         return bytes(super().build_response_header())
 
 
-class Refused(ErrorTask):
+class RejectionTask(ErrorTask):
     """Answer to bytes that never become a request: JSON for the paths of machines."""
 
-    def __init__(self, channel: Any, request: Request) -> None:
+    def __init__(self, channel: Any, request: ParsedRequest) -> None:
         super().__init__(_without_body(channel, request), request)
 
     def execute(self) -> None:
         """Write the answer and end the connection."""
-        if not self.request.path.startswith(MACHINE_PATHS):
+        if not self.request.path.startswith(API_PATHS):
             super().execute()
             return
         error = self.request.error
-        code = "file_too_large" if error.code == TOO_LARGE else "invalid_request"
+        code = "file_too_large" if error.code == HTTP_TOO_LARGE else "invalid_request"
         body = json.dumps({"code": code, "detail": f"{error.reason}: {error.body}."}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
@@ -104,9 +104,9 @@ class Refused(ErrorTask):
 class Channel(HTTPChannel):
     """Connection that is closed in the end, whatever the client sends, reads or breaks."""
 
-    parser_class = Request
-    task_class = Answer
-    error_task_class = Refused
+    parser_class = ParsedRequest
+    task_class = ApplicationTask
+    error_task_class = RejectionTask
 
     def service(self) -> None:
         """Answer one request; close the connection when that fails in an unforeseen way."""

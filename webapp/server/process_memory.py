@@ -15,10 +15,10 @@ import psutil
 # Of mallopt, in glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 MMAP_BYTES, TRIM_BYTES, ARENAS = 4 << 20, 16 << 20, 2
-EVERY, IN_A_ROW = 5.0, 3
+CHECK_SECONDS, MAX_CHECKS_OVER = 5.0, 3
 
 
-def settle_allocator() -> None:
+def configure_allocator() -> None:
     """Set the allocator of this process. Does nothing where the C library is not glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
@@ -30,19 +30,19 @@ def settle_allocator() -> None:
 class MemoryWatch:
     """Looks from time to time whether this process takes more than ``limit`` bytes beyond what it keeps on purpose."""
 
-    def __init__(self, limit: int, *, every: float = EVERY) -> None:
-        self._limit, self._every = limit, every
+    def __init__(self, limit: int, *, check_seconds: float = CHECK_SECONDS) -> None:
+        self._limit, self._check_seconds = limit, check_seconds
         self._process = psutil.Process()
-        self._due, self._over = time.monotonic() + every, 0
-        self.taken = 0
+        self._next_check_at, self._checks_over = time.monotonic() + check_seconds, 0
+        self.resident_bytes = 0
 
-    def is_over(self, kept: int) -> bool:
+    def is_over(self, loaded_bytes: int) -> bool:
         """Return True when IN_A_ROW looks in a row were over the limit: one huge image is no reason. ``kept`` are the
         bytes of loaded versions, which a fresh process would load again."""
         now = time.monotonic()
-        if now < self._due:
+        if now < self._next_check_at:
             return False
-        self._due = now + self._every
-        self.taken = self._process.memory_info().rss
-        self._over = self._over + 1 if self.taken - kept > self._limit else 0
-        return self._over >= IN_A_ROW
+        self._next_check_at = now + self._check_seconds
+        self.resident_bytes = self._process.memory_info().rss
+        self._checks_over = self._checks_over + 1 if self.resident_bytes - loaded_bytes > self._limit else 0
+        return self._checks_over >= MAX_CHECKS_OVER

@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 # Themes and widgets of libraries set styles in their HTML. No inline script runs anywhere.
-STYLES_IN_HTML = {"style-src": [UNSAFE_INLINE]}
+INLINE_STYLES = {"style-src": [UNSAFE_INLINE]}
 # The themed admin drives its widgets with Alpine, which evaluates the expressions in its attributes.
-ADMIN_POLICY = {**STYLES_IN_HTML, "script-src": [UNSAFE_EVAL]}
+ADMIN_CSP = {**INLINE_STYLES, "script-src": [UNSAFE_EVAL]}
 
 
-class PolicyMiddleware:
+class AdminCspMiddleware:
     """Widens the content security policy for the admin, and for nothing else."""
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -24,7 +24,7 @@ class PolicyMiddleware:
         """Answer; django-csp reads the update when it writes the header."""
         response = self._get_response(request)
         if request.path.startswith("/admin/"):
-            response._csp_update = ADMIN_POLICY  # type: ignore[attr-defined]
+            response._csp_update = ADMIN_CSP  # type: ignore[attr-defined]
         return response
 
 

@@ -9,45 +9,47 @@ from typing import Any
 from webapp.server.http_channel import Channel
 
 # No real connection comes from port 0: requests from it are neither counted nor logged.
-ADDRESS = ("127.0.0.1", 0)
-PROBE_PORT = str(ADDRESS[1])
-EVERY = 5.0
+PROBE_ADDRESS = ("127.0.0.1", 0)
+PROBE_PORT = str(PROBE_ADDRESS[1])
+PROBE_SECONDS = 5.0
 
 
 class SelfProbe:
     """One request at a time, over a socket pair that the process's own loop and threads serve like any connection."""
 
-    def __init__(self, server: Any, connections: dict[int, Any], host: str, *, every: float = EVERY) -> None:
-        self._server, self._connections, self._every = server, connections, every
+    def __init__(
+        self, server: Any, connections: dict[int, Any], host: str, *, probe_seconds: float = PROBE_SECONDS
+    ) -> None:
+        self._server, self._connections, self._probe_seconds = server, connections, probe_seconds
         self._request = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-        self._ours: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._sent_at = time.monotonic()
 
-    def silent_for(self) -> float:
+    def unanswered_seconds(self) -> float:
         """Send and receive what is due. Return for how many seconds a request has waited for its answer; else 0."""
         now = time.monotonic()
-        if self._ours is None:
-            if now - self._sent_at >= self._every:
+        if self._socket is None:
+            if now - self._sent_at >= self._probe_seconds:
                 self._send(now)
             return 0.0
-        if self._answered(self._ours):
-            self._ours.close()
-            self._ours = None
+        if self._has_answer(self._socket):
+            self._socket.close()
+            self._socket = None
             return 0.0
         return now - self._sent_at
 
     def _send(self, now: float) -> None:
-        self._ours, theirs = socket.socketpair()
-        self._ours.setblocking(False)
-        Channel(self._server, theirs, ADDRESS, self._server.adj, map=self._connections)
-        self._ours.sendall(self._request)
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        Channel(self._server, theirs, PROBE_ADDRESS, self._server.adj, map=self._connections)
+        self._socket.sendall(self._request)
         self._sent_at = now
 
     @staticmethod
-    def _answered(ours: socket.socket) -> bool:
+    def _has_answer(connection: socket.socket) -> bool:
         """Return True if any answer came. A closed connection is one, too: the loop that closed it lives."""
         try:
-            ours.recv(1024)
+            connection.recv(1024)
         except BlockingIOError:
             return False
         return True

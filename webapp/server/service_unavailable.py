@@ -9,14 +9,14 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from mltasks.storage.store_errors import StoreAway
-from webapp.server.error_handlers import asks_for_json
+from mltasks.storage.store_errors import StoreUnreachable
+from webapp.server.error_handlers import expects_json
 
 logger = logging.getLogger(__name__)
-RETRY_AFTER = {"Retry-After": "5"}
+RETRY_AFTER_HEADER = {"Retry-After": "5"}
 
 
-class AwayMiddleware:
+class ServiceUnavailableMiddleware:
     """Turns a lost database or store into a clear, retryable answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -28,17 +28,19 @@ class AwayMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 for a database or a store that can't be reached; leave all else alone."""
-        if isinstance(exception, StoreAway):
+        if isinstance(exception, StoreUnreachable):
             missing = "store"
         elif isinstance(exception, OperationalError | InterfaceError):
             missing = "database"
         else:
             return None
         logger.error("The %s is away: %s", missing, exception)
-        if not asks_for_json(request):
-            return HttpResponse(render_to_string("503.html", {"missing": missing}), status=503, headers=RETRY_AFTER)
+        if not expects_json(request):
+            return HttpResponse(
+                render_to_string("503.html", {"missing": missing}), status=503, headers=RETRY_AFTER_HEADER
+            )
         body = {
             "code": f"{missing}_unavailable",
             "detail": f"The {missing} is away. Send it again in a few seconds.",
         }
-        return JsonResponse(body, status=503, headers=RETRY_AFTER)
+        return JsonResponse(body, status=503, headers=RETRY_AFTER_HEADER)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
-_STAMP = "collected.sha256"
+_STAMP_FILE = "collected.sha256"
 
 
 def collect_if_changed() -> bool:
@@ -21,10 +21,10 @@ def collect_if_changed() -> bool:
     root = Path(settings.STATIC_ROOT)
     root.mkdir(parents=True, exist_ok=True)
     found = _fingerprint()
-    if (root / _STAMP).exists() and (root / _STAMP).read_text() == found:
+    if (root / _STAMP_FILE).exists() and (root / _STAMP_FILE).read_text() == found:
         return False
     call_command("collectstatic", interactive=False, verbosity=0)
-    (root / _STAMP).write_text(found)
+    (root / _STAMP_FILE).write_text(found)
     return True
 
 

@@ -17,9 +17,9 @@ from mltasks.text import storable
 from webapp.server.error_handlers import bad_request
 
 # A tab is allowed in a header.
-_CONTROLS_OF_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HEADER_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # By Python's names for them. What else a Content-Type may name is no text (base64), or hides characters (utf-7).
-CHARSETS = {"utf-8", "ascii"}
+ACCEPTED_CHARSETS = {"utf-8", "ascii"}
 
 
 class Utf8Request(WSGIRequest):
@@ -51,18 +51,18 @@ class UnstorableMiddleware:
 
 def _check_head(request: HttpRequest) -> None:
     _check_charset(request)
-    storable.check_text(request.path, storable.CONTROLS_OF_A_LINE)
+    storable.check_text(request.path, storable.LINE_CONTROLS)
     _check_query_is_utf8(request)
-    storable.check_fields(request.GET, storable.CONTROLS_OF_A_LINE)
+    storable.check_fields(request.GET, storable.LINE_CONTROLS)
     for name, value in request.META.items():
         if name.startswith("HTTP_"):
-            storable.check_text(value, _CONTROLS_OF_A_HEADER)
+            storable.check_text(value, _HEADER_CONTROLS)
 
 
 def _check_charset(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8")
     try:
-        known = codecs.lookup(charset).name in CHARSETS
+        known = codecs.lookup(charset).name in ACCEPTED_CHARSETS
     except (LookupError, ValueError):
         known = False
     if not known:
@@ -79,10 +79,10 @@ def _check_query_is_utf8(request: HttpRequest) -> None:
 
 def _drop_credentials(request: HttpRequest) -> None:
     """Leave out a key or a cookie that can't be stored. Other programs on this host set cookies, too."""
-    if _CONTROLS_OF_A_HEADER.search(request.META.get("HTTP_AUTHORIZATION", "")):
+    if _HEADER_CONTROLS.search(request.META.get("HTTP_AUTHORIZATION", "")):
         del request.META["HTTP_AUTHORIZATION"]
     for name, value in list(request.COOKIES.items()):
-        if storable.CONTROLS_OF_A_LINE.search(value):
+        if storable.LINE_CONTROLS.search(value):
             del request.COOKIES[name]
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp.supervisor.console import Console
-from webapp.supervisor.parent_death import tied
+from webapp.supervisor.parent_death import parent_death_command
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 30.0
 # Who ran this long was well: its next death is a first one.
-_WELL_AFTER = 60.0
+_STABLE_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     done: bool = False
     started_at: float = 0.0
-    _due: float | None = None
-    _pause: float = field(default=_FIRST_PAUSE)
+    _restart_at: float | None = None
+    _pause: float = field(default=_FIRST_PAUSE_SECONDS)
 
     @property
     def running(self) -> bool:
@@ -62,9 +62,9 @@ class Child:
 
     def start(self) -> None:
         """Start the process, in a session of its own, and pass its output on. Call it from the main thread."""
-        self.started_at, self._due = time.monotonic(), None
+        self.started_at, self._restart_at = time.monotonic(), None
         self.process = subprocess.Popen(  # noqa: S603 (our own command line)
-            tied(self.program.command, self.program.death_signal, nice=self.program.nice),
+            parent_death_command(self.program.command, self.program.death_signal, nice=self.program.nice),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -72,7 +72,7 @@ class Child:
             env={**self.environment, **self.program.environment},
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, args=[self.process], daemon=True).start()
+        threading.Thread(target=self._forward_output, args=[self.process], daemon=True).start()
 
     def kill(self) -> None:
         """Kill the process and all of its group."""
@@ -80,34 +80,34 @@ class Child:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
-    def keep_up(self) -> None:
+    def restart_if_dead(self) -> None:
         """Start it again when it has died, after a pause that doubles with each death in a row."""
         if self.process is None or self.running or self.done:
             return
-        if self._due is None:
-            self._mourn(self.process)
-        elif time.monotonic() >= self._due:
+        if self._restart_at is None:
+            self._handle_exit(self.process)
+        elif time.monotonic() >= self._restart_at:
             self.start()
 
-    def _mourn(self, process: subprocess.Popen[bytes]) -> None:
+    def _handle_exit(self, process: subprocess.Popen[bytes]) -> None:
         self.kill()  # what it left in its group must not compete with its successor
         if self.program.once and process.returncode == 0:
             self.done = True
             return
         now = time.monotonic()
-        self._pause = _FIRST_PAUSE if now - self.started_at > _WELL_AFTER else self._pause
-        self._due = now + self._pause
-        self.console.say(f"{self.program.name} {ended(process.returncode)}; it starts again in {self._pause:.0f} s")
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._pause = _FIRST_PAUSE_SECONDS if now - self.started_at > _STABLE_AFTER_SECONDS else self._pause
+        self._restart_at = now + self._pause
+        self.console.say(f"{self.program.name} {exit_text(process.returncode)}; it starts again in {self._pause:.0f} s")
+        self._pause = min(2 * self._pause, _MAX_PAUSE_SECONDS)
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+    def _forward_output(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None  # noqa: S101 (opened as a pipe above)
         with process.stdout as output:
             for line in output:
                 self.console.say(line.decode(errors="replace").rstrip(), self.program.name)
 
 
-def ended(code: int | None) -> str:
+def exit_text(code: int | None) -> str:
     """Say in words how a process ended."""
     if code is not None and code < 0:
         return f"was killed by {signal.Signals(-code).name}"

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Refused(RuntimeError):  # noqa: N818 (reads as what happened)
+class StartRefused(RuntimeError):  # noqa: N818 (reads as what happened)
     """Starting here would harm a running system. The message says what to do."""
 
 
 @contextmanager
-def claim(var: Path) -> Iterator[None]:
+def lock_var_folder(var: Path) -> Iterator[None]:
     """Hold the VAR folder for this process; the kernel lets go of it however the process ends. Raises Refused."""
     var.mkdir(parents=True, exist_ok=True)
     with (var / "supervisor.lock").open("a+") as file:
@@ -24,7 +24,7 @@ def claim(var: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            raise Refused(
+            raise StartRefused(
                 f"{var} is in use by {holder}. Stop that one first, or choose another folder: make up VAR=..."
             ) from None
         file.truncate(0)
@@ -42,10 +42,10 @@ def refuse_busy_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise Refused(
-                f"Port {port} of 127.0.0.1 can't be used ({reason}). Choose another: make up PORT={_another(port)}"
+            raise StartRefused(
+                f"Port {port} of 127.0.0.1 can't be used ({reason}). Choose another: make up PORT={_other_port(port)}"
             ) from None
 
 
-def _another(port: int) -> int:
+def _other_port(port: int) -> int:
     return port + 1 if 1024 <= port < 65535 else 8001

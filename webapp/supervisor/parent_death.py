@@ -13,12 +13,14 @@ import signal
 import sys
 from collections.abc import Sequence
 
-SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-_SET_KEEP_CAPS, _CAP_AMBIENT, _AMBIENT_RAISE = 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 8, 47, 2
 _CAP_DAC_OVERRIDE, _CAP_VERSION_3 = 1, 0x20080522  # linux/capability.h
 
 
-def tied(command: Sequence[str], death_signal: signal.Signals, user: str = "", *, nice: int = 0) -> list[str]:
+def parent_death_command(
+    command: Sequence[str], death_signal: signal.Signals, user: str = "", *, nice: int = 0
+) -> list[str]:
     """Return the command line that runs ``command`` tied to this process, as ``user`` when one is named, and so much
     nicer than this one (0 to 19): it gives way to processes of a higher priority.
 
@@ -27,24 +29,24 @@ def tied(command: Sequence[str], death_signal: signal.Signals, user: str = "", *
     return [sys.executable, "-I", __file__, str(os.getpid()), str(int(death_signal)), str(nice), user, *command]
 
 
-def tie_to_parent(death_signal: signal.Signals) -> None:
+def set_parent_death_signal(death_signal: signal.Signals) -> None:
     """Ask the kernel for this signal when the process that started this one dies. Linux only."""
     if sys.platform == "linux":
-        prctl(SET_DEATH_SIGNAL, death_signal)
+        prctl(PR_SET_PDEATHSIG, death_signal)
 
 
-def become(parent: int, death_signal: int, nice: int, user: str, command: Sequence[str]) -> None:
+def exec_with_parent_death(parent: int, death_signal: int, nice: int, user: str, command: Sequence[str]) -> None:
     """Tie this process to ``parent`` and become ``command``. Exits when the parent is already gone."""
     os.nice(nice)
     if user:
-        _become_user(user)
-    tie_to_parent(signal.Signals(death_signal))  # after the change of user, which clears it
+        _switch_user(user)
+    set_parent_death_signal(signal.Signals(death_signal))  # after the change of user, which clears it
     if os.getppid() != parent:
         sys.exit(f"{command[0]}: the process that wanted it is gone")
     os.execv(command[0], list(command))  # noqa: S606 (no shell wanted)
 
 
-def _become_user(name: str) -> None:
+def _switch_user(name: str) -> None:
     """Go from root to ``name``, keeping the one capability to pass folders that only root may enter.
 
     PostgreSQL refuses user id 0. Everything else of an installation that root runs stays with root, in folders
@@ -54,7 +56,7 @@ def _become_user(name: str) -> None:
 
     entry = pwd.getpwnam(name)
     if sys.platform == "linux":
-        prctl(_SET_KEEP_CAPS, 1)
+        prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
     os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
@@ -71,7 +73,7 @@ def _keep_capability(number: int) -> None:
     mask = 1 << number
     sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low word, high word
     if libc.capset(header, sets) == 0:
-        prctl(_CAP_AMBIENT, _AMBIENT_RAISE, number)
+        prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number)
 
 
 def prctl(option: int, *values: int) -> None:
@@ -85,4 +87,4 @@ def prctl(option: int, *values: int) -> None:
 
 
 if __name__ == "__main__":
-    become(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5:])
+    exec_with_parent_death(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5:])

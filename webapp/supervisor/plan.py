@@ -10,7 +10,7 @@ from webapp.supervisor.child import Program
 
 _MANAGE = (sys.executable, "manage.py")
 # Celery warns root because of pickled messages; ours are JSON, and nothing else is accepted.
-_QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
+_QUIET_ENVIRONMENT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 _CELERY = (sys.executable, "-m", "celery", "--quiet", "--app", "webapp")
 
 SETUP = Program("setup", (*_MANAGE, "bootstrap"), once=True, environment={"STATIC_HASHED": "1"})
@@ -39,4 +39,4 @@ def _worker(queue: str, *, concurrency: int = 1, nice: int = 0) -> Program:
         *("--concurrency", str(concurrency), "--without-gossip", "--without-mingle"),
     )
     # Told to stop it would first finish its task, minutes of training; what it was doing is in the task's row.
-    return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL, environment=_QUIET, nice=nice)
+    return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL, environment=_QUIET_ENVIRONMENT, nice=nice)

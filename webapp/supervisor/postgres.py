@@ -17,19 +17,19 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from webapp.supervisor.embedded_programs import MOVE, binary
-from webapp.supervisor.embedded_server import CouldNotStart, TiedServer, end_leftover, read_pid
-from webapp.supervisor.parent_death import tied
+from webapp.supervisor.embedded_programs import MOVE_HINT, program_path
+from webapp.supervisor.embedded_server import CouldNotStart, EmbeddedServer, end_leftover_process, read_pid
+from webapp.supervisor.parent_death import parent_death_command
 
 DATABASE = "second_look"
 # PostgreSQL refuses to run as root; this user is everywhere, and owns nothing.
 _UNPRIVILEGED = "nobody"
 _OPTIONS = {"listen_addresses": "", "max_connections": "100", "shared_buffers": "128MB", "log_min_messages": "warning"}
 # For tests: the data need not survive the machine.
-_THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class Postgres(TiedServer):
+class Postgres(EmbeddedServer):
     """One PostgreSQL with its data in ``folder``, listening on a Unix socket in ``sockets`` alone."""
 
     name = "PostgreSQL"
@@ -53,13 +53,13 @@ class Postgres(TiedServer):
         """
         self._clear_leftovers()
         self._make_folder()
-        own(self.sockets)
-        options = {**_OPTIONS, "unix_socket_directories": f'"{self.sockets}"'} | ({} if self.durable else _THROWAWAY)
+        make_private_folder(self.sockets)
+        options = {**_OPTIONS, "unix_socket_directories": f'"{self.sockets}"'} | ({} if self.durable else _NOT_DURABLE)
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [str(_program("postgres")), "-D", str(self.folder), *settings]
         self._launch(command, self.folder, unprivileged_user())
         # After a crash of the machine it replays its log before it answers.
-        self._await(self._answers, 60.0)
+        self._wait_until_ready(self._answers, 60.0)
 
     def _make_folder(self) -> None:
         """Run initdb beside the folder and rename: a killed first start leaves nothing half made."""
@@ -68,7 +68,7 @@ class Postgres(TiedServer):
         half_made = self.folder.with_name(f"{self.folder.name}.new")
         shutil.rmtree(half_made, ignore_errors=True)
         half_made.mkdir(parents=True, mode=0o700)
-        own(half_made)
+        make_private_folder(half_made)
         command = [
             *(str(_program("initdb")), "-D", str(half_made), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
             # Sorts alike on every machine, whatever locales it has.
@@ -76,10 +76,13 @@ class Postgres(TiedServer):
             *([] if self.durable else ["--no-sync"]),
         ]
         made = subprocess.run(  # noqa: S603 (our own command line)
-            tied(command, signal.SIGKILL, unprivileged_user()), capture_output=True, text=True, check=False
+            parent_death_command(command, signal.SIGKILL, unprivileged_user()),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if made.returncode != 0:
-            hint = f"\nAs root, PostgreSQL runs as {_UNPRIVILEGED}. {MOVE}" if unprivileged_user() else ""
+            hint = f"\nAs root, PostgreSQL runs as {_UNPRIVILEGED}. {MOVE_HINT}" if unprivileged_user() else ""
             raise CouldNotStart(f"initdb failed in {half_made}:\n{made.stdout}{made.stderr}{hint}")
         half_made.rename(self.folder)
 
@@ -90,7 +93,7 @@ class Postgres(TiedServer):
         a container. The caller holds the folder's lock, so no other supervisor runs one.
         """
         pid_file = self.folder / "postmaster.pid"
-        end_leftover(read_pid(pid_file), "postgres", str(self.folder), self.stop_signals)
+        end_leftover_process(read_pid(pid_file), "postgres", str(self.folder), self.stop_signals)
         pid_file.unlink(missing_ok=True)
 
     def _answers(self) -> bool:
@@ -105,7 +108,7 @@ class Postgres(TiedServer):
 
 
 def _program(name: str) -> Path:
-    return binary(name, other_user=bool(unprivileged_user()))
+    return program_path(name, other_user=bool(unprivileged_user()))
 
 
 def unprivileged_user() -> str:
@@ -113,7 +116,7 @@ def unprivileged_user() -> str:
     return _UNPRIVILEGED if os.geteuid() == 0 else ""
 
 
-def own(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
     """Make ``folder``, for PostgreSQL's user alone."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)

@@ -11,13 +11,13 @@ from contextlib import suppress
 
 import psutil
 
-from webapp.supervisor.parent_death import SET_CHILD_SUBREAPER, prctl
+from webapp.supervisor.parent_death import PR_SET_CHILD_SUBREAPER, prctl
 
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent dies, so that none gets lost. Linux only."""
     if sys.platform == "linux":
-        prctl(SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap_adopted(own: Set[int]) -> None:
@@ -30,35 +30,35 @@ def reap_adopted(own: Set[int]) -> None:
             os.waitpid(found.si_pid, 0)
 
 
-def end_all(*, keep: Set[int], patience: float, hurry: Callable[[], bool]) -> list[str]:
+def end_all(*, keep: Set[int], patience: float, kill_now: Callable[[], bool]) -> list[str]:
     """End every descendant but those of ``keep`` and theirs: SIGTERM, then after ``patience`` seconds SIGKILL.
 
     The SIGTERM goes to the leaders of sessions, each of which stops its own workers in its own way.
-    ``hurry`` says whether to kill at once. Returns the names of those that had to be killed.
+    ``kill_now`` says whether to kill at once. Returns the names of those that had to be killed.
     """
     deadline = time.monotonic() + patience
-    _signal(_leaders(_living(keep)), signal.SIGTERM)
-    while _living(keep) and time.monotonic() < deadline and not hurry():
+    _signal(_leaders(_living_descendants(keep)), signal.SIGTERM)
+    while _living_descendants(keep) and time.monotonic() < deadline and not kill_now():
         time.sleep(0.05)
-    stragglers = [_name(process) for process in _living(keep)]
+    stragglers = [_name(process) for process in _living_descendants(keep)]
     # Again and again: one that is killed may have started another meanwhile.
-    while left := _living(keep):
+    while left := _living_descendants(keep):
         _signal(left, signal.SIGKILL)
         time.sleep(0.02)
     reap_adopted(keep)
     return stragglers
 
 
-def _living(keep: Set[int]) -> list[psutil.Process]:
+def _living_descendants(keep: Set[int]) -> list[psutil.Process]:
     here = psutil.Process()
     kept = {process.pid for pid in keep for process in _with_descendants(pid)}
     return [process for process in here.children(recursive=True) if process.pid not in kept and _alive(process)]
 
 
-def _leaders(found: list[psutil.Process]) -> list[psutil.Process]:
+def _leaders(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that lead their session, and those whose leader is gone or is not ours."""
-    pids = {process.pid for process in found}
-    return [process for process in found if _session(process) == process.pid or _session(process) not in pids]
+    pids = {process.pid for process in processes}
+    return [process for process in processes if _session(process) == process.pid or _session(process) not in pids]
 
 
 def _session(process: psutil.Process) -> int | None:
@@ -80,8 +80,8 @@ def _alive(process: psutil.Process) -> bool:
     return False
 
 
-def _signal(found: list[psutil.Process], number: signal.Signals) -> None:
-    for process in found:
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
 

@@ -12,8 +12,8 @@ from types import FrameType
 
 from webapp.config import credentials
 from webapp.supervisor import processes
-from webapp.supervisor.child import Child, Program, ended
-from webapp.supervisor.claim import Refused, claim, refuse_busy_port
+from webapp.supervisor.child import Child, Program, exit_text
+from webapp.supervisor.claim import StartRefused, lock_var_folder, refuse_busy_port
 from webapp.supervisor.console import Console
 from webapp.supervisor.embedded_server import CouldNotStart
 from webapp.supervisor.plan import SETUP, programs
@@ -21,10 +21,10 @@ from webapp.supervisor.servers import Servers
 from webapp.supervisor.web_watch import WebWatch
 from webapp.supervisor.welcome import Welcome
 
-_LOOK_EVERY = 0.2
+_POLL_SECONDS = 0.2
 # Programs get this long, then SIGKILL; the database needs up to three seconds more. Ten are promised, and on a machine
 # that is busy with other things all of it takes longer.
-_PATIENCE = 5.0
+_STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,20 @@ class Supervisor:
 
     def __init__(self, site: Site, console: Console) -> None:
         self._site, self._console = site, console
-        self._told_to_stop = 0
+        self._stop_requests = 0
         self._children: list[Child] = []
 
     def run(self) -> int:
         """Run until SIGINT, SIGTERM or SIGHUP; a second one ends all at once. Returns the exit status."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
-                signal.signal(number, self._stop_requested)
+                signal.signal(number, self._count_stop_request)
         processes.adopt_orphans()
         try:
-            with claim(self._site.var):
+            with lock_var_folder(self._site.var):
                 refuse_busy_port(self._site.port)
                 return self._run()
-        except Refused as error:
+        except StartRefused as error:
             self._console.say(str(error))
             return 1
 
@@ -69,42 +69,42 @@ class Supervisor:
         servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
         # A site is not ready while its folder for images is missing, and the first image may be long in coming.
         site.media.mkdir(parents=True, exist_ok=True)
-        told = credentials.remembered(site.var)
+        told = credentials.load_logins(site.var)
         try:
             servers.start()
-            if not self._told_to_stop and self._set_up():
+            if not self._stop_requests and self._set_up():
                 self._watch(servers, told)
                 return 0
         except CouldNotStart as error:
             self._console.say(str(error))
         finally:
             self._stop(servers)
-        return 0 if self._told_to_stop else 1
+        return 0 if self._stop_requests else 1
 
     def _set_up(self) -> bool:
         """Migrate, collect static files and make the first admin. False when it failed or was interrupted."""
         child = self._child(SETUP)
         child.start()
-        while child.running and not self._told_to_stop:
+        while child.running and not self._stop_requests:
             time.sleep(0.05)
         if child.exit_code:
-            self._console.say(f"The setup {ended(child.exit_code)}: see its lines above. Nothing else was started.")
+            self._console.say(f"The setup {exit_text(child.exit_code)}: see its lines above. Nothing else was started.")
         return child.exit_code == 0
 
-    def _watch(self, servers: Servers, told: Collection[str]) -> None:
+    def _watch(self, servers: Servers, printed_logins: Collection[str]) -> None:
         children = [self._child(program) for program in programs(demo=self._site.demo)]
         for child in children:
             child.start()
-        demo = credentials.DEMO_PEOPLE if self._site.demo else ()
-        welcome = Welcome(self._site.port, self._site.var, self._console, told=told, demo=demo)
+        demo = credentials.DEMO_USERS if self._site.demo else ()
+        welcome = Welcome(self._site.port, self._site.var, self._console, printed_logins=printed_logins, demo=demo)
         web = WebWatch(children[0], self._site.port, self._site.host)
-        while not self._told_to_stop:
-            time.sleep(_LOOK_EVERY)
-            welcome.look()
-            web.look()
-            servers.keep_up()
+        while not self._stop_requests:
+            time.sleep(_POLL_SECONDS)
+            welcome.print_when_ready()
+            web.check()
+            servers.restart_if_dead()
             for child in self._children:
-                child.keep_up()
+                child.restart_if_dead()
             processes.reap_adopted(servers.pids() | {child.process.pid for child in self._children if child.process})
         web.stop()
 
@@ -119,11 +119,13 @@ class Supervisor:
     def _stop(self, servers: Servers) -> None:
         begun = time.monotonic()
         self._console.say("Stopping ...")
-        stragglers = processes.end_all(keep=servers.pids(), patience=_PATIENCE, hurry=lambda: self._told_to_stop > 1)
+        stragglers = processes.end_all(
+            keep=servers.pids(), patience=_STOP_SECONDS, kill_now=lambda: self._stop_requests > 1
+        )
         if stragglers:
             self._console.say(f"Killed what did not stop: {', '.join(stragglers)}")
-        servers.stop(at_once=self._told_to_stop > 1)
+        servers.stop(at_once=self._stop_requests > 1)
         self._console.say(f"Stopped in {time.monotonic() - begun:.1f} s. All data are kept in {self._site.var}.")
 
-    def _stop_requested(self, number: int, frame: FrameType | None) -> None:
-        self._told_to_stop += 1
+    def _count_stop_request(self, number: int, frame: FrameType | None) -> None:
+        self._stop_requests += 1

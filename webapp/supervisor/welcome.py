@@ -11,7 +11,7 @@ from webapp.config import credentials
 from webapp.supervisor.console import Console
 
 # The demo makes its people while the web server starts; the banner waits so long for their logins.
-PATIENCE_S = 15.0
+LOGIN_WAIT_SECONDS = 15.0
 
 
 class Welcome:
@@ -21,21 +21,27 @@ class Welcome:
     """
 
     def __init__(
-        self, port: int, var: Path, console: Console, *, told: Collection[str] = (), demo: Collection[str] = ()
+        self,
+        port: int,
+        var: Path,
+        console: Console,
+        *,
+        printed_logins: Collection[str] = (),
+        demo: Collection[str] = (),
     ) -> None:
         self._port, self._var, self._console = port, var, console
-        self._told, self._demo = set(told), set(demo)
+        self._printed_logins, self._demo = set(printed_logins), set(demo)
         self._begun = time.monotonic()
         self._answered: float | None = None
         self._done = False
 
-    def look(self) -> None:
+    def print_when_ready(self) -> None:
         """Print the banner when the web server answers and the demo's people are there."""
         if self._done or (self._answered is None and not self._answers()):
             return
         self._answered = self._answered or time.monotonic()
-        kept = credentials.remembered(self._var)
-        if self._demo - set(kept) and time.monotonic() - self._answered < PATIENCE_S:
+        kept = credentials.load_logins(self._var)
+        if self._demo - set(kept) and time.monotonic() - self._answered < LOGIN_WAIT_SECONDS:
             return
         self._done = True
         self._console.say(self._banner(kept))
@@ -45,13 +51,13 @@ class Welcome:
         lines = [
             f"\nSecond Look is up after {time.monotonic() - self._begun:.0f} s:  {site}/",
             f"  review {site}/review/   models {site}/models/   admin {site}/admin/   API {site}/api/docs/",
-            *(f"  log in as {name:<9} password: {word}" for name, word in kept.items() if self._tells(name)),
+            *(f"  log in as {name:<9} password: {word}" for name, word in kept.items() if self._shows(name)),
             f"  All logins: {self._var / credentials.FILE_NAME}. Ctrl-C stops everything and keeps all data.\n",
         ]
         return "\n".join(lines)
 
-    def _tells(self, name: str) -> bool:
-        return name in self._demo or name not in self._told
+    def _shows(self, name: str) -> bool:
+        return name in self._demo or name not in self._printed_logins
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=0.5)

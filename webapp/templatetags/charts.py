@@ -10,9 +10,9 @@ from django import template
 from django.utils.translation import gettext as _
 
 from inspection.models import Product
-from inspection.models.choices import verdict_word
-from inspection.products.bands import bands_of
-from inspection.replay.sample_size import is_enough
+from inspection.models.choices import verdict_label
+from inspection.products.bands import product_bands
+from inspection.replay.sample_size import has_enough_parts
 from mltasks.models import ModelVersion
 from mltasks.vision.stats.intervals import Estimate
 
@@ -23,8 +23,8 @@ register = template.Library()
 def probability_bar(product: Product, version: ModelVersion | None, probability: float | None) -> dict[str, Any]:
     """The PASS, REVIEW and FAIL bands in force for a version's probabilities, with the part's mark; positions in
     percent."""
-    bands = bands_of(product, version)
-    return _bands(bands.low, bands.high, bands.fails_from, probability)
+    bands = product_bands(product, version)
+    return _bands(bands.low, bands.high, bands.fail_threshold, probability)
 
 
 @register.inclusion_tag("parts/probability.html")
@@ -42,22 +42,22 @@ def _bands(low: float, high: float, fails_from: float, probability: float | None
         ],
         "low": low,
         "high": high,
-        "words": _band_words(low, high),
+        "words": _band_labels(low, high),
         "threshold": round(fails_from * 100, 2),
         "probability": probability,
         "mark": None if probability is None else round(min(max(probability, 0.0), 1.0) * 100, 2),
     }
 
 
-def _band_words(low: float, high: float) -> list[dict[str, Any]]:
+def _band_labels(low: float, high: float) -> list[dict[str, Any]]:
     """PASS and FAIL at the ends, REVIEW in the middle of its band where there is room between them."""
     words: list[dict[str, Any]] = [
-        {"word": verdict_word("PASS"), "x": 0.0, "anchor": "start"},
-        {"word": verdict_word("FAIL"), "x": 100.0, "anchor": "end"},
+        {"word": verdict_label("PASS"), "x": 0.0, "anchor": "start"},
+        {"word": verdict_label("FAIL"), "x": 100.0, "anchor": "end"},
     ]
     if high > low:
         middle = min(max(50 * (low + high), 30.0), 70.0)
-        words.append({"word": verdict_word("REVIEW"), "x": round(middle, 2), "anchor": "middle"})
+        words.append({"word": verdict_label("REVIEW"), "x": round(middle, 2), "anchor": "middle"})
     return words
 
 
@@ -89,14 +89,14 @@ def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]
 
 
 @register.inclusion_tag("parts/interval.html")
-def judged_interval(metric: Mapping[str, Any] | None) -> dict[str, Any]:
+def evidence_interval(metric: Mapping[str, Any] | None) -> dict[str, Any]:
     """A metric on judged parts with its interval; on too few of them a sentence in its place."""
-    if metric and metric.get("value") is not None and not is_enough(metric):
+    if metric and metric.get("value") is not None and not has_enough_parts(metric):
         return {"few": _("too few to say"), "parts": metric.get("parts", 0)}
     return interval(metric)
 
 
-KAPPA_LEAST = -0.2  # where the bar begins; words tell what lies below
+KAPPA_MIN = -0.2  # where the bar begins; words tell what lies below
 
 
 @register.inclusion_tag("parts/kappa.html")
@@ -106,16 +106,16 @@ def kappa_bar(estimate: Estimate) -> dict[str, Any]:
     if value is None or low is None or high is None:
         return {"value": None}
     marks = {"dot": value, "from": low, "to": high, "chance": 0.0}
-    return {"value": value, "low": low, "high": high} | {name: _along(at) for name, at in marks.items()}
+    return {"value": value, "low": low, "high": high} | {name: _kappa_position(at) for name, at in marks.items()}
 
 
-def _along(kappa: float) -> float:
+def _kappa_position(kappa: float) -> float:
     """Percent of the bar's width."""
-    return round(100 * (max(kappa, KAPPA_LEAST) - KAPPA_LEAST) / (1 - KAPPA_LEAST), 2)
+    return round(100 * (max(kappa, KAPPA_MIN) - KAPPA_MIN) / (1 - KAPPA_MIN), 2)
 
 
 @register.inclusion_tag("parts/shares.html")
-def shares(passed: int, review: int, failed: int) -> dict[str, Any]:
+def verdict_shares(passed: int, review: int, failed: int) -> dict[str, Any]:
     """Three counts as one bar in words and lengths."""
     total = passed + review + failed
     bands: list[dict[str, Any]] = []

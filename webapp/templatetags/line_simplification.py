@@ -9,38 +9,39 @@ from math import hypot
 Point = tuple[float, float]
 
 
-def thin(points: Sequence[Point], column: float) -> list[Point]:
+def downsample(points: Sequence[Point], column_width: float) -> list[Point]:
     """Of each column, so wide, the first, last, lowest and highest point: drawn in columns as wide, the line through
     them is the line through all (M4: Jugel et al., VLDB 2014). ``points`` ascend in x."""
     found: list[Point] = []
-    for _, group in groupby(points, key=lambda point: point[0] // column):
-        found += _ends(list(group))
+    for _, group in groupby(points, key=lambda point: point[0] // column_width):
+        found += _extremes(list(group))
     return found
 
 
-def _ends(members: Sequence[Point]) -> Iterable[Point]:
+def _extremes(members: Sequence[Point]) -> Iterable[Point]:
     order = range(len(members))
     kept = {0, len(members) - 1}
     kept |= {min(order, key=lambda at: members[at][1]), max(order, key=lambda at: members[at][1])}
     return (members[at] for at in sorted(kept))
 
 
-def straightened(points: Sequence[Point], within: float) -> list[Point]:
-    """The fewest of the points, roughly, through which a line passes no point farther off than ``within`` (Ramer 1972;
+def simplify_line(points: Sequence[Point], tolerance: float) -> list[Point]:
+    """The fewest of the points, roughly, through which a line passes no point farther off than ``tolerance`` (Ramer
+    1972;
     Douglas and Peucker 1973)."""
     kept = {0, len(points) - 1}
     stretches = [(0, len(points) - 1)]
     while stretches:
         begin, end = stretches.pop()
-        off = {at: _off(points, begin, end, at) for at in range(begin + 1, end)}
+        off = {at: _distance_to_segment(points, begin, end, at) for at in range(begin + 1, end)}
         farthest = max(off, key=off.__getitem__, default=None)
-        if farthest is not None and off[farthest] > within:
+        if farthest is not None and off[farthest] > tolerance:
             kept.add(farthest)
             stretches += [(begin, farthest), (farthest, end)]
     return [points[at] for at in sorted(kept)] if points else []
 
 
-def _off(points: Sequence[Point], begin: int, end: int, at: int) -> float:
+def _distance_to_segment(points: Sequence[Point], begin: int, end: int, at: int) -> float:
     """How far a point is from the stretch between two others."""
     (ax, ay), (bx, by), (x, y) = points[begin], points[end], points[at]
     length = (bx - ax) ** 2 + (by - ay) ** 2
@@ -49,7 +50,7 @@ def _off(points: Sequence[Point], begin: int, end: int, at: int) -> float:
     return hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay))
 
 
-def staircase(levels: Sequence[Point]) -> list[Point]:
+def step_line(levels: Sequence[Point]) -> list[Point]:
     """The corners of a line that has each level's height up to its x, from x = 0 on: precision by recall."""
     corners: list[Point] = []
     left = 0.0

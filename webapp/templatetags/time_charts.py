@@ -14,81 +14,87 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from mltasks.reports.version_report import Reading
+from mltasks.reports.version_report import VersionReport
 from webapp.templatetags.charts import nice_ceiling
 from webapp.templatetags.ui_tags import percent
 
 register = template.Library()
 # Across, in thousandths of the panels' width: half of it is shared out evenly, so that no two versions lie on one
 # another, and half by the time between them.
-LONG, EDGE, EVEN = 1000.0, 24.0, 0.5
+AXIS_LENGTH, AXIS_MARGIN, EVEN_SPACING_WEIGHT = 1000.0, 24.0, 0.5
 # Down, in pixels: a panel of a figure, the panel of labels
-TALL, LOW = 88, 48
+PANEL_HEIGHT, LOW_PANEL_HEIGHT = 88, 48
 # A version's number or count needs so much of the width on a screen and on a phone, a day so much on both.
-APART = {"wide": 60.0, "narrow": 170.0}
-DAYS_APART = 320.0
+MIN_LABEL_GAP = {"wide": 60.0, "narrow": 170.0}
+MIN_DATE_GAP = 320.0
 # With more versions than this a finger or a mouse can't point at one.
-POINTED_AT = 40
-FIGURES = (("recall", _("Recall")), ("average_precision", _("Average precision")))
+MAX_HOVER_VERSIONS = 40
+METRICS = (("recall", _("Recall")), ("average_precision", _("Average precision")))
 
 
 @dataclass(frozen=True)
-class Clock:
+class TimeAxis:
     """Where a moment lies across: at the versions' places, and evenly by time between two."""
 
-    moments: Sequence[float]
-    places: Sequence[float]
+    timestamps: Sequence[float]
+    positions: Sequence[float]
 
-    def place(self, moment: datetime) -> float:
+    def position(self, moment: datetime) -> float:
         """Before the first version its place, after the last one the right edge."""
         seconds = moment.timestamp()
-        after = bisect_right(self.moments, seconds)
+        after = bisect_right(self.timestamps, seconds)
         if after == 0:
-            return self.places[0]
-        if after == len(self.moments):
-            return self.places[-1]
-        begin, end = self.moments[after - 1], self.moments[after]
+            return self.positions[0]
+        if after == len(self.timestamps):
+            return self.positions[-1]
+        begin, end = self.timestamps[after - 1], self.timestamps[after]
         share = (seconds - begin) / (end - begin)
-        return self.places[after - 1] + share * (self.places[after] - self.places[after - 1])
+        return self.positions[after - 1] + share * (self.positions[after] - self.positions[after - 1])
 
 
 @register.inclusion_tag("parts/over_time.html")
-def over_time(readings: Sequence[Reading]) -> dict[str, Any]:
+def over_time(reports: Sequence[VersionReport]) -> dict[str, Any]:
     """The versions by when they were made, each with recall and average precision on their intervals and its labels."""
-    versions = sorted(readings, key=lambda reading: (reading.version.created_at, reading.version.number))
+    versions = sorted(reports, key=lambda reading: (reading.version.created_at, reading.version.number))
     if len(versions) < 2:
         return {"versions": versions}
-    clock = _clock([reading.version.created_at for reading in versions])
+    clock = _time_axis([reading.version.created_at for reading in versions])
     return {
         "versions": versions,
-        "panels": [_panel(name, str(title), versions, clock) for name, title in FIGURES],
+        "panels": [_panel(name, str(title), versions, clock) for name, title in METRICS],
         "bars": _bars(versions, clock),
-        "named": [_named(width, versions, clock) for width in APART],
-        "reigns": _reigns(versions, clock),
-        "days": _days(versions, clock),
-        "pointed_at": _pointed_at(versions, clock) if len(versions) <= POINTED_AT else [],
-        "tall": TALL,
-        "low": LOW,
+        "named": [_version_labels(width, versions, clock) for width in MIN_LABEL_GAP],
+        "reigns": _champion_periods(versions, clock),
+        "days": _date_labels(versions, clock),
+        "pointed_at": _hover_areas(versions, clock) if len(versions) <= MAX_HOVER_VERSIONS else [],
+        "tall": PANEL_HEIGHT,
+        "low": LOW_PANEL_HEIGHT,
         "heavy": "few" if len(versions) <= 20 else "some" if len(versions) <= 60 else "many",
     }
 
 
-def _clock(made: Sequence[datetime]) -> Clock:
-    moments = [moment.timestamp() for moment in made]
-    span, room = moments[-1] - moments[0], LONG - 2 * EDGE
+def _time_axis(created_at: Sequence[datetime]) -> TimeAxis:
+    moments = [moment.timestamp() for moment in created_at]
+    span, room = moments[-1] - moments[0], AXIS_LENGTH - 2 * AXIS_MARGIN
     step = room / (len(moments) - 1)
     by_time = [(moment - moments[0]) / span * room if span else at * step for at, moment in enumerate(moments)]
-    return Clock(moments, [EDGE + EVEN * at * step + (1 - EVEN) * far for at, far in enumerate(by_time)])
+    return TimeAxis(
+        moments,
+        [
+            AXIS_MARGIN + EVEN_SPACING_WEIGHT * at * step + (1 - EVEN_SPACING_WEIGHT) * far
+            for at, far in enumerate(by_time)
+        ],
+    )
 
 
-def _panel(name: str, title: str, versions: Sequence[Reading], clock: Clock) -> dict[str, Any]:
+def _panel(name: str, title: str, versions: Sequence[VersionReport], axis: TimeAxis) -> dict[str, Any]:
     """Intervals and values as paths: hundreds of versions are as few elements as two."""
-    known = [(x, one, reading.metrics.get(name)) for x, one, reading in _placed(versions, clock)]
+    known = [(x, one, reading.metrics.get(name)) for x, one, reading in _positioned(versions, axis)]
     measured = [(x, one, found) for x, one, found in known if found and found.get("value") is not None]
     floor = _floor(min((found["low"] for _, _, found in measured), default=0.0))
 
     def y(share: float) -> float:
-        return round(TALL * (1 - (share - floor) / (1 - floor)), 1)
+        return round(PANEL_HEIGHT * (1 - (share - floor) / (1 - floor)), 1)
 
     return {
         "title": title,
@@ -99,9 +105,9 @@ def _panel(name: str, title: str, versions: Sequence[Reading], clock: Clock) -> 
     }
 
 
-def _placed(versions: Sequence[Reading], clock: Clock) -> Iterable[tuple[float, bool, Reading]]:
+def _positioned(versions: Sequence[VersionReport], axis: TimeAxis) -> Iterable[tuple[float, bool, VersionReport]]:
     """Place, whether it ever was champion, and the version."""
-    return ((x, one.promotion is not None, one) for x, one in zip(clock.places, versions, strict=True))
+    return ((x, one.promotion is not None, one) for x, one in zip(axis.positions, versions, strict=True))
 
 
 def _dots(places: Iterable[tuple[float, float]]) -> str:
@@ -114,88 +120,91 @@ def _floor(least: float) -> float:
     return min(0.5, int(10 * max(0.0, least)) / 10)
 
 
-def _bars(versions: Sequence[Reading], clock: Clock) -> str:
-    places = zip(clock.places, _tall(versions), strict=True)
-    return "".join(f"M{x:.0f} {LOW}V{LOW - height:g}" for x, height in places if height)
+def _bars(versions: Sequence[VersionReport], axis: TimeAxis) -> str:
+    places = zip(axis.positions, _bar_heights(versions), strict=True)
+    return "".join(f"M{x:.0f} {LOW_PANEL_HEIGHT}V{LOW_PANEL_HEIGHT - height:g}" for x, height in places if height)
 
 
-def _tall(versions: Sequence[Reading]) -> list[float]:
+def _bar_heights(versions: Sequence[VersionReport]) -> list[float]:
     """The height of each version's bar of labels; 0 where nobody knows how many."""
-    top = nice_ceiling(max(reading.labels or 0 for reading in versions))
-    return [round(LOW * (reading.labels or 0) / top, 1) for reading in versions]
+    top = nice_ceiling(max(reading.label_count or 0 for reading in versions))
+    return [round(LOW_PANEL_HEIGHT * (reading.label_count or 0) / top, 1) for reading in versions]
 
 
-def _named(width: str, versions: Sequence[Reading], clock: Clock) -> dict[str, Any]:
+def _version_labels(width: str, versions: Sequence[VersionReport], axis: TimeAxis) -> dict[str, Any]:
     """The versions that have room for their number and their count of labels on a window that is ``width``."""
-    tall = _tall(versions)
+    tall = _bar_heights(versions)
     named = [
         {
-            "x": _percent(clock.places[at]),
+            "x": _percent(axis.positions[at]),
             "number": versions[at].version.number,
-            "labels": versions[at].labels,
-            "y": round(LOW - tall[at] + 11),
+            "labels": versions[at].label_count,
+            "y": round(LOW_PANEL_HEIGHT - tall[at] + 11),
         }
-        for at in _apart(clock.places, APART[width])
+        for at in _spaced_out(axis.positions, MIN_LABEL_GAP[width])
     ]
     return {"width": width, "versions": named}
 
 
-def _reigns(versions: Sequence[Reading], clock: Clock) -> list[dict[str, Any]]:
+def _champion_periods(versions: Sequence[VersionReport], axis: TimeAxis) -> list[dict[str, Any]]:
     """Who was champion from when to when, as stretches of the width; named where there is room."""
     promotions = (promotion for reading in versions for promotion in reading.version.promotions.all())
     number_of = {reading.version.pk: reading.version.number for reading in versions}
     promoted = sorted((one.created_at, number_of[one.version_id]) for one in promotions)
-    ends = [clock.place(moment) for moment, _ in promoted[1:]] + [LONG]
+    ends = [axis.position(moment) for moment, _ in promoted[1:]] + [AXIS_LENGTH]
     found = []
     for (moment, number), end in zip(promoted, ends, strict=True):
-        begin = clock.place(moment)
-        named = end - begin >= APART["narrow"]
+        begin = axis.position(moment)
+        named = end - begin >= MIN_LABEL_GAP["narrow"]
         reign = {"x": _percent(begin), "width": _percent(end - begin), "middle": _percent((begin + end) / 2)}
         found.append({**reign, "number": number, "named": named, "moment": moment})
     return found
 
 
-def _days(versions: Sequence[Reading], clock: Clock) -> list[tuple[float, str, str]]:
+def _date_labels(versions: Sequence[VersionReport], axis: TimeAxis) -> list[tuple[float, str, str]]:
     """Place, anchor and date of some versions: the first and the last, and those between that have room."""
     made = [timezone.localtime(reading.version.created_at) for reading in versions]
     wording = "j M Y" if made[0].year != made[-1].year else "j M"
     found = []
-    for at in _apart(clock.places, DAYS_APART):
+    for at in _spaced_out(axis.positions, MIN_DATE_GAP):
         anchor = "end" if at == len(made) - 1 else "start" if at == 0 else "middle"
-        x = LONG if anchor == "end" else 0.0 if anchor == "start" else clock.places[at]
+        x = AXIS_LENGTH if anchor == "end" else 0.0 if anchor == "start" else axis.positions[at]
         found.append((_percent(x), anchor, format_date(made[at], wording)))
     return found
 
 
-def _apart(places: Sequence[float], least: float) -> list[int]:
+def _spaced_out(positions: Sequence[float], min_gap: float) -> list[int]:
     """Positions of as many as have room, the last always among them, then the first, then from the left on."""
-    last = len(places) - 1
-    kept = [0] if places[last] - places[0] >= least else []
+    last = len(positions) - 1
+    kept = [0] if positions[last] - positions[0] >= min_gap else []
     for at in range(1, last):
-        if places[at] - places[kept[-1] if kept else last] >= least and places[last] - places[at] >= least:
+        if (
+            positions[at] - positions[kept[-1] if kept else last] >= min_gap
+            and positions[last] - positions[at] >= min_gap
+        ):
             kept.append(at)
     return [*kept, last]
 
 
-def _pointed_at(versions: Sequence[Reading], clock: Clock) -> list[dict[str, Any]]:
+def _hover_areas(versions: Sequence[VersionReport], axis: TimeAxis) -> list[dict[str, Any]]:
     """A stretch of the width for each version, with its figures as a title."""
-    middles = [(a + b) / 2 for a, b in zip(clock.places, clock.places[1:], strict=False)]
-    edges = [0.0, *middles, LONG]
+    middles = [(a + b) / 2 for a, b in zip(axis.positions, axis.positions[1:], strict=False)]
+    edges = [0.0, *middles, AXIS_LENGTH]
     return [
-        {"words": _words(reading), "x": _percent(begin), "width": _percent(end - begin)}
+        {"words": _hover_text(reading), "x": _percent(begin), "width": _percent(end - begin)}
         for reading, begin, end in zip(versions, edges, edges[1:], strict=False)
     ]
 
 
-def _words(reading: Reading) -> str:
+def _hover_text(report: VersionReport) -> str:
     said = gettext("Version {number}, {day}: recall {recall}, average precision {precision}, {labels} labels")
-    shares = [percent((reading.metrics.get(name) or {}).get("value")) for name, _ in FIGURES]
+    shares = [percent((report.metrics.get(name) or {}).get("value")) for name, _ in METRICS]
     return said.format(
-        number=reading.version.number,
-        day=format_date(timezone.localtime(reading.version.created_at), "j M Y H:i"),
+        number=report.version.number,
+        day=format_date(timezone.localtime(report.version.created_at), "j M Y H:i"),
         recall=shares[0],
         precision=shares[1],
-        labels="–" if reading.labels is None else reading.labels,
+        labels="–" if report.label_count is None else report.label_count,
     )
 
 

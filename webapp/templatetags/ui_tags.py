@@ -47,14 +47,14 @@ def verdict(value: str | None, size: str = "") -> SafeString:
     if not value:
         none = _("no verdict yet")
         return format_html('<span class="verdict none {}">{}{}</span>', size, icon("pending"), none)
-    word = verdict_word(value)
+    word = verdict_label(value)
     return format_html('<span class="verdict {} {}">{}{}</span>', value.lower(), size, icon(value.lower()), word)
 
 
 @register.filter
-def verdict_word(value: str) -> str:
+def verdict_label(value: str) -> str:
     """A verdict's word in the reader's language."""
-    return choices.verdict_word(value)
+    return choices.verdict_label(value)
 
 
 @register.simple_tag
@@ -69,8 +69,8 @@ def version_state(version: ModelVersion) -> SafeString:
     return _badge(version.state, str(version.get_state_display()))
 
 
-def _badge(state: str, word: str) -> SafeString:
-    return format_html('<span class="badge {}">{}{}</span>', state, icon(_STATE_ICONS[state]), word)
+def _badge(state: str, text: str) -> SafeString:
+    return format_html('<span class="badge {}">{}{}</span>', state, icon(_STATE_ICONS[state]), text)
 
 
 @register.simple_tag
@@ -78,7 +78,7 @@ def swatch(kind: DefectType) -> SafeString:
     """A defect type's colour; its name always stands beside."""
     return format_html(
         '<svg class="swatch" viewBox="0 0 16 16" aria-hidden="true"><rect width="16" height="16" fill="{}"/></svg>',
-        kind.shown_colour,
+        kind.display_colour,
     )
 
 
@@ -113,7 +113,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 @register.filter
-def signed(value: float | None) -> str:
+def signed_number(value: float | None) -> str:
     """A difference as a whole number with its sign; a dash for none."""
     return "–" if value is None else f"{value:+.0f}".replace("-", "−")
 
@@ -121,11 +121,11 @@ def signed(value: float | None) -> str:
 @register.filter
 def share(value: float) -> str:
     """A share in [0, 1] as percent in running words: no decimals from 10 % on, at most one below."""
-    return report_text.share(value)
+    return report_text.format_share(value)
 
 
 @register.filter
-def item(values: Mapping[str, Any], name: str) -> Any:
+def get_item(values: Mapping[str, Any], name: str) -> Any:
     """The entry of that name, or None."""
     return values.get(name)
 
@@ -137,7 +137,7 @@ def as_json(value: Any) -> str:
 
 
 @register.filter
-def span(value: timedelta | float | None) -> str:
+def duration(value: timedelta | float | None) -> str:
     """A length of time in its largest sensible unit, such as ``5 minutes``."""
     if value is None:
         return "–"
@@ -158,7 +158,7 @@ def ago(moment: datetime | None) -> str:
     if moment is None:
         return _("never")
     passed = timezone.now() - moment
-    return _("just now") if passed < timedelta(seconds=5) else _("{time} ago").format(time=span(passed))
+    return _("just now") if passed < timedelta(seconds=5) else _("{time} ago").format(time=duration(passed))
 
 
 @register.filter
@@ -188,52 +188,52 @@ def moment(value: datetime | None, *, dated: bool = False) -> SafeString:
 
 
 @register.filter
-def reasons(inspection: Inspection) -> list[str]:
+def reason_texts(inspection: Inspection) -> list[str]:
     """Why a part goes to a person, each reason as a sentence with its figure."""
-    return [_REASON_WORDS[reason](inspection) for reason in inspection.reasons if reason in _REASON_WORDS]
+    return [_REASON_TEXTS[reason](inspection) for reason in inspection.reasons if reason in _REASON_TEXTS]
 
 
-def _unsure(inspection: Inspection) -> str:
+def _low_confidence_text(inspection: Inspection) -> str:
     said = _("The model is unsure: {probability} is too much to pass and too little to fail.")
     return said.format(probability=percent(inspection.defect_probability))
 
 
-def _novel(inspection: Inspection) -> str:
-    ratio = novelty(inspection)
+def _novel_anomaly_text(inspection: Inspection) -> str:
+    ratio = novelty_ratio(inspection)
     if ratio is None or ratio <= 1:
         return _("Unlike any labeled part.")
     return _("Unlike any labeled part: {ratio} times the novelty threshold.").format(ratio=f"{ratio:.2g}")
 
 
-def _no_model(inspection: Inspection) -> str:
+def _no_model_text(inspection: Inspection) -> str:
     return _("No champion yet: only people can decide, and their labels teach the first version.")
 
 
-def _failed(inspection: Inspection) -> str:
+def _scoring_failed_text(inspection: Inspection) -> str:
     why = inspection.scoring_error.strip().splitlines()
     return _("Could not be scored: {why}.").format(why=why[-1]) if why else _("Could not be scored.")
 
 
-def _audit(inspection: Inspection) -> str:
+def _audit_sample_text(inspection: Inspection) -> str:
     said = _("Drawn by chance for audit: the model was sure of {verdict}.")
-    return said.format(verdict=verdict_word(inspection.label or ""))
+    return said.format(verdict=verdict_label(inspection.label or ""))
 
 
-def _damaged(inspection: Inspection) -> str:
+def _damaged_image_text(inspection: Inspection) -> str:
     return _("The image file is damaged: a part of the picture may be missing or wrong. Look at the part itself.")
 
 
-_REASON_WORDS: dict[str, Callable[[Inspection], str]] = {
-    Reason.LOW_CONFIDENCE: _unsure,
-    Reason.NOVEL_ANOMALY: _novel,
-    Reason.NO_MODEL: _no_model,
-    Reason.SCORING_FAILED: _failed,
-    Reason.AUDIT_SAMPLE: _audit,
-    Reason.DAMAGED_IMAGE: _damaged,
+_REASON_TEXTS: dict[str, Callable[[Inspection], str]] = {
+    Reason.LOW_CONFIDENCE: _low_confidence_text,
+    Reason.NOVEL_ANOMALY: _novel_anomaly_text,
+    Reason.NO_MODEL: _no_model_text,
+    Reason.SCORING_FAILED: _scoring_failed_text,
+    Reason.AUDIT_SAMPLE: _audit_sample_text,
+    Reason.DAMAGED_IMAGE: _damaged_image_text,
 }
 
 
 @register.filter
-def novelty(inspection: Inspection) -> float | None:
+def novelty_ratio(inspection: Inspection) -> float | None:
     """How unlike anything labeled, as a multiple of the threshold; None without scores."""
     return inspection.novelty_ratio

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from inspection.models import PickStrategy
 from inspection.products.products import create_product
 
-SETTINGS = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy")
+OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "pick_strategy")
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Make it and say so."""
         try:
-            product = create_product(options["slug"], **{name: options[name] for name in SETTINGS})
+            product = create_product(options["slug"], **{name: options[name] for name in OPTION_NAMES})
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(f"Product {product.slug} is there.")

@@ -24,13 +24,15 @@ class Command(VersionCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Product, version, the stretch, and whether a worker does it."""
         super().add_arguments(parser)
-        parser.add_argument("--days", type=int, default=replay.DAYS, help="how far back (default %(default)s)")
-        parser.add_argument("--most", type=int, default=replay.MOST, help="at most so many (default %(default)s)")
+        parser.add_argument("--days", type=int, default=replay.DEFAULT_DAYS, help="how far back (default %(default)s)")
+        parser.add_argument(
+            "--most", type=int, default=replay.DEFAULT_MAX_PARTS, help="at most so many (default %(default)s)"
+        )
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id's id")
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
         """Replay, in the foreground with a progress bar unless it is queued."""
-        run = replay.start(require_version(product, version), days=days, most=most, hint=queue)
+        run = replay.start(require_version(product, version), days=days, most=most, enqueue=queue)
         self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
 
     def _execute(self, run: Replay) -> Replay:

@@ -35,7 +35,7 @@ def _version(product: str, number: int | None) -> ModelVersion:
     if number is not None:
         return require_version(product, number)
     model = require(RegisteredModel.objects.filter(name=product), f"There is no product {product!r}.")
-    former = registry.former_champion(model)
+    former = registry.rollback_target(model)
     if former is None:
         raise CommandError(f"{product!r} has no former champion to roll back to.")
     return former

@@ -15,7 +15,7 @@ from mltasks.storage import output_files
 class Command(ProductCommand):
     """Export labels."""
 
-    help = f"Write every labeled image to a CSV: {', '.join(label_export.HEADER)}."
+    help = f"Write every labeled image to a CSV: {', '.join(label_export.CSV_HEADER)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The product and the file."""

@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from inspection.models import Product
 from inspection.refusals import DiskFull, StoreUnavailable
-from labeling.folder_import.image_folders import Listing, Names, NotAnImageFolder
+from labeling.folder_import.image_folders import FolderListing, FolderNames, NotAnImageFolder
 from labeling.folder_import.label_import import ImportSummary, import_listing, list_folder
-from labeling.models.type_names import fold
+from labeling.models.type_names import fold_name
 from mltasks.management.base_commands import ProductCommand, require
-from mltasks.text.file_names import printable
+from mltasks.text.file_names import printable_filename
 from mltasks.text.storable import visible_text
 
 
@@ -48,7 +48,7 @@ class Command(ProductCommand):
         if overrule is not None and not visible_text(overrule):
             raise CommandError("Say after --overrule why the folder counts more than people: the labels keep it.")
         try:
-            listing = self._listed(product, options)
+            listing = self._list_folder(product, options)
             if options["dry_run"]:
                 self._end_dry_run(product, listing)
                 return
@@ -61,21 +61,21 @@ class Command(ProductCommand):
             raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
         self._report(product, listing, summary)
 
-    def _listed(self, product: Product, options: dict[str, Any]) -> Listing:
+    def _list_folder(self, product: Product, options: dict[str, Any]) -> FolderListing:
         """List the folder, and print what each class folder is taken for."""
-        skip, good, defects = (_names(options[name]) for name in ("skip", "good", "defect"))
-        listing = list_folder(product, options["folder"], Names(skip=skip, good=good, defects=defects))
+        skip, good, defects = (_split_names(options[name]) for name in ("skip", "good", "defect"))
+        listing = list_folder(product, options["folder"], FolderNames(skip=skip, good=good, defects=defects))
         self._print_folders(listing)
-        there = {fold(folder.name) for folder in listing.folders}
-        for name in sorted(name for name in good | defects if fold(name) not in there):
-            self.stderr.write(f"There is no folder {printable(name)}/ to take as you said.")
+        there = {fold_name(folder.name) for folder in listing.folders}
+        for name in sorted(name for name in good | defects if fold_name(name) not in there):
+            self.stderr.write(f"There is no folder {printable_filename(name)}/ to take as you said.")
         return listing
 
-    def _print_folders(self, listing: Listing) -> None:
+    def _print_folders(self, listing: FolderListing) -> None:
         for folder in listing.folders:
             self.stdout.write(f"{folder}, {folder.images} {'file' if folder.images == 1 else 'files'}")
 
-    def _import(self, product: Product, listing: Listing, overrule: str) -> ImportSummary:
+    def _import(self, product: Product, listing: FolderListing, overrule: str) -> ImportSummary:
         with tqdm(unit="image", desc="Importing", mininterval=0.5) as bar:
 
             def show(done: int, total: int) -> None:
@@ -84,34 +84,34 @@ class Command(ProductCommand):
 
             return import_listing(product, listing, overrule=overrule, progress=show)
 
-    def _end_dry_run(self, product: Product, listing: Listing) -> None:
-        self._print_unfit(listing)
+    def _end_dry_run(self, product: Product, listing: FolderListing) -> None:
+        self._print_refused(listing)
         good = sum(folder.images for folder in listing.folders if folder.good)
         words = f"{product.slug}: {good} good, {len(listing.entries) - good} defective. Nothing was imported"
         if listing.refused:
             raise CommandError(f"{words}, {len(listing.refused)} would be refused: see above.")
         self.stdout.write(f"{words}.")
 
-    def _print_unfit(self, listing: Listing) -> None:
+    def _print_refused(self, listing: FolderListing) -> None:
         for unfit in listing.refused:
-            self.stderr.write(f"refused {printable(unfit.name)}: {unfit.code}: {unfit.detail}")
+            self.stderr.write(f"refused {printable_filename(unfit.name)}: {unfit.code}: {unfit.detail}")
         if listing.left_out:
-            self.stdout.write(f"left out: {', '.join(map(printable, listing.left_out))}")
+            self.stdout.write(f"left out: {', '.join(map(printable_filename, listing.left_out))}")
 
-    def _report(self, product: Product, listing: Listing, summary: ImportSummary) -> None:
-        self._print_unfit(listing)
+    def _report(self, product: Product, listing: FolderListing, summary: ImportSummary) -> None:
+        self._print_refused(listing)
         self._print_folders(listing)
         if summary.overruled:
             self.stdout.write(f"{summary.overruled} overruled: people had labeled them otherwise.")
         if summary.bit_depth:
             self.stdout.write(f"16-bit images that state no range were read as {summary.bit_depth} bits.")
         self.stdout.write(f"{summary.good} good and {summary.defective} defective.")
-        words = f"{product.slug}: {summary.imported} imported, {summary.already} there already"
+        words = f"{product.slug}: {summary.imported} imported, {summary.already_imported} there already"
         if summary.refused:
             otherwise = f", {summary.labeled_otherwise} of them labeled_otherwise" if summary.labeled_otherwise else ""
             raise CommandError(f"{words}, {len(summary.refused)} refused{otherwise}: see above.")
         self.stdout.write(f"{words}, none refused.")
 
 
-def _names(text: str) -> set[str]:
+def _split_names(text: str) -> set[str]:
     return {name.strip() for name in text.split(",") if name.strip()}

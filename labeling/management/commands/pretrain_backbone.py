@@ -14,7 +14,7 @@ from mltasks.runs import run_recovery
 from mltasks.runs.lease import RunNotAvailable
 from mltasks.runs.terminal import execute_with_bar
 from mltasks.training import pretraining
-from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
 
 OPTIONS = {
     "steps": "optimizer steps",
@@ -46,7 +46,7 @@ class Command(ProductCommand):
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
         parser.add_argument("--resume", action="store_true", help="take up the newest lesson if it failed or stopped")
         for name, words in OPTIONS.items():
-            default = getattr(Lesson(), name)
+            default = getattr(PretrainingConfig(), name)
             flag = f"--{name.replace('_', '-')}"
             parser.add_argument(flag, type=type(default), default=default, help=f"{words} (default {default})")
 
@@ -55,7 +55,7 @@ class Command(ProductCommand):
         products = Product.objects.select_related("registered_model").filter(slug=product)
         wanted = require(products, f"There is no product {product!r}. Make it with create_product.")
         try:
-            run = self._resumed(wanted, queue) if resume else self._started(wanted, queue, options)
+            run = self._resume(wanted, queue) if resume else self._start(wanted, queue, options)
         except (ValueError, RunNotAvailable) as error:
             raise CommandError(str(error)) from None
         if queue:
@@ -65,20 +65,20 @@ class Command(ProductCommand):
         self.stdout.write(f"{run}: {run.file}")
         self.stdout.write(str(run.evaluation["words"]))
 
-    def _started(self, product: Product, queue: bool, options: dict[str, Any]) -> BackboneRun:
-        lesson = Lesson(**{name: options[name] for name in OPTIONS})
-        run = pretrain(product, lesson, hint=queue)
+    def _start(self, product: Product, queue: bool, options: dict[str, Any]) -> BackboneRun:
+        lesson = PretrainingConfig(**{name: options[name] for name in OPTIONS})
+        run = pretrain(product, lesson, enqueue=queue)
         self.stdout.write(
             f"Run {run.pk}: {len(run.pictures)} stored images, {lesson.steps * lesson.batch} crops, usually "
-            f"{lesson.usually} on two cores.",
+            f"{lesson.typical_duration} on two cores.",
             self.style.NOTICE,
         )
         if run.labels_missing:
             self.stdout.write(f"It can't be measured, and so not be used, yet. {run.labels_missing}")
         return run
 
-    def _resumed(self, product: Product, queue: bool) -> BackboneRun:
-        run_recovery.free_abandoned()  # a killed one waits from here on
+    def _resume(self, product: Product, queue: bool) -> BackboneRun:
+        run_recovery.release_abandoned()  # a killed one waits from here on
         run = BackboneRun.objects.filter(model=product.registered_model).first()
         if run is None:
             raise RunNotAvailable("There is no lesson to resume.")
@@ -87,6 +87,6 @@ class Command(ProductCommand):
                 f"Run {run.pk} is running, or was killed less than a minute ago: wait, and try again."
             )
         if run.state != run.State.QUEUED:
-            pretraining.retry(run, hint=queue)
+            pretraining.retry(run, enqueue=queue)
             run.refresh_from_db()
         return run

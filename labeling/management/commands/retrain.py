@@ -29,10 +29,10 @@ class Command(ProductCommand):
         """Retrain, in the foreground with a progress bar unless it is queued."""
         products = Product.objects.select_related("registered_model").filter(slug=product)
         wanted = require(products, f"There is no product {product!r}.")
-        for note in part_id_notes.notes(wanted):
+        for note in part_id_notes.refresh_notes(wanted):
             self.stdout.write(note, self.style.WARNING)
         try:
-            run = retrain(wanted, trigger=TrainingRun.Trigger.COMMAND, hint=queue)
+            run = retrain(wanted, trigger=TrainingRun.Trigger.COMMAND, enqueue=queue)
         except ValueError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Run {run.pk} on {run.snapshot}", self.style.NOTICE)

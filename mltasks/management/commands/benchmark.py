@@ -16,7 +16,9 @@ from tqdm import tqdm
 
 from mltasks.vision.types import Progress
 
-NAMES = "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation or serving-graph"
+PROTOCOL_NAMES = (
+    "phone-cases, all-types-known, novelty, leave-one-type-out, learning-curve, localisation or serving-graph"
+)
 
 
 class Command(BaseCommand):
@@ -26,7 +28,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help=NAMES)
+        parser.add_argument("name", help=PROTOCOL_NAMES)
         parser.add_argument("--data", type=Path, required=True, help="ImageFolder layout: good/ and a folder a kind")
         parser.add_argument("--masks", type=Path, help="for localisation: the defects' masks, KIND/STEM.png")
         parser.add_argument("--repeats", type=int, help="repeats, seeds, folds or rounds, as the protocol has them")
@@ -37,9 +39,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        from mltasks.vision.benchmarks.charts import draw
-        from mltasks.vision.benchmarks.protocol import in_words  # late: torch
-        from mltasks.vision.benchmarks.protocols import PROTOCOLS, Order, run
+        from mltasks.vision.benchmarks.charts import write_table_chart
+        from mltasks.vision.benchmarks.protocol import format_row  # late: torch
+        from mltasks.vision.benchmarks.protocols import PROTOCOLS, ProtocolOptions, run_protocol
 
         if options["name"] not in PROTOCOLS:
             raise CommandError(f"Unknown protocol {options['name']!r}. Known: {', '.join(PROTOCOLS)}.")
@@ -53,13 +55,13 @@ class Command(BaseCommand):
             def tell(title: str, figures: Mapping[str, float]) -> None:
                 # Flushed: a run that is killed has still said what it found.
                 with tqdm.external_write_mode():
-                    self.stdout.write(f"[{time.monotonic() - started:.0f} s] {in_words(title, figures)}")
+                    self.stdout.write(f"[{time.monotonic() - started:.0f} s] {format_row(title, figures)}")
                     self.stdout.flush()
 
             settings = _settings(options["set"])
-            order = Order(options["name"], options["data"], settings, options["repeats"], options["masks"])
+            order = ProtocolOptions(options["name"], options["data"], settings, options["repeats"], options["masks"])
             try:
-                table = run(order, show, tell)
+                table = run_protocol(order, show, tell)
             except ValueError as error:
                 raise CommandError(str(error)) from error
         found = {"name": options["name"], "seconds": round(time.monotonic() - started, 1), **table.to_json()}
@@ -69,7 +71,7 @@ class Command(BaseCommand):
         if options["json"]:
             options["json"].write_text(text + "\n", encoding="utf-8")
         if options["plot"]:
-            draw(options["plot"], options["name"].replace("-", " ").capitalize(), table)
+            write_table_chart(options["plot"], options["name"].replace("-", " ").capitalize(), table)
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mltasks.models import LeasedRun, TrainingRun
+from mltasks.models import Run, TrainingRun
 from mltasks.models.runs import runs_of
 from mltasks.runs.execution import execute, executor_of
 from mltasks.runs.lease import LeaseLost, RunLease, RunNotAvailable
@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG = 1
 class Command(BaseCommand):
     """Execute one run (internal: the training worker calls it)."""
 
-    run_class: ClassVar[type[LeasedRun]] = TrainingRun
+    run_class: ClassVar[type[Run]] = TrainingRun
     help = "Execute one training run in this process. Workers call it; people use `retrain`."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, run: int, lease: uuid.UUID | None, parent: int | None, **options: Any) -> None:
         """Execute the run. The exit code is 1 when it failed; its row says why."""
         if parent is not None:
-            die_with(parent)
+            set_parent_death_signal(parent)
         executor, row = executor_of(self.run_class), runs_of(self.run_class).get(pk=run)
         try:
             result = execute(executor, row, lease=RunLease(row.pk, lease, self.run_class) if lease else None)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(executor.describe(result))
 
 
-def die_with(parent: int) -> None:
+def set_parent_death_signal(parent: int) -> None:
     """Have the kernel kill this process when ``parent`` dies, so that no training outlives its worker."""
     if sys.platform == "linux":  # elsewhere an orphan runs on until its lease is taken
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

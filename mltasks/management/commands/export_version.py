@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from mltasks.exchange import signing, version_export
 from mltasks.management.base_commands import VersionCommand, require_version
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.storage import output_files
 
 
@@ -45,13 +45,15 @@ class Command(VersionCommand):
             size = into.seek(0, 2)
 
         try:
-            target, is_stdout = output_files.write(file, version_export.file_name(found), fill, scratch=_scratch())
+            target, is_stdout = output_files.write(
+                file, version_export.export_filename(found), fill, scratch=_scratch()
+            )
             signed = signing.fingerprint(signing.own_public_key())
         except OSError as error:
             raise CommandError(f"{file} can't be written: {error.strerror}.") from None
         # Standard output then holds the version alone.
         to = self.stderr if is_stdout else self.stdout
-        to.write(f"{target}: {size / 1e6:.0f} MB, signed by {in_groups(signed)}", str)
+        to.write(f"{target}: {size / 1e6:.0f} MB, signed by {format_fingerprint(signed)}", str)
 
 
 def _scratch() -> Path:

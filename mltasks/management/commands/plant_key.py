@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mltasks.exchange import signing
 from mltasks.management.base_commands import RefusableCommand
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 
 
 class Command(RefusableCommand):
@@ -24,5 +24,5 @@ class Command(RefusableCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """The key to standard output, the fingerprint to standard error."""
         key = signing.own_public_key()
-        self.stderr.write(f"Fingerprint: {in_groups(signing.fingerprint(key))}")
+        self.stderr.write(f"Fingerprint: {format_fingerprint(signing.fingerprint(key))}")
         self.stdout.write(key, ending="")

@@ -35,17 +35,17 @@ class Command(VersionCommand):
         if queue:
             self.stdout.write(str(verification_runs.start(found, hashes_only=hashes_only).pk))
         else:
-            self._look(found, hashes_only)
+            self._verify(found, hashes_only)
 
-    def _look(self, found: ModelVersion, hashes_only: bool) -> None:
+    def _verify(self, version: ModelVersion, hashes_only: bool) -> None:
         seen: list[Finding] = []
         with progress_bar(self.stderr, leave=False, disable=hashes_only) as show:
-            for one in verification.verify(found, again=not hashes_only, progress=show):
+            for one in verification.verify(version, retrain=not hashes_only, progress=show):
                 seen.append(one)
                 with tqdm.external_write_mode(file=cast(IO[str], self.stderr)):
                     self.stdout.write(f"{'holds' if one.holds else 'WRONG'}  {one.what}: {one.words}")
-        verification.record(found, seen, by=None)
+        verification.record(version, seen, by=None)
         wrong = sum(not one.holds for one in seen)
         if wrong:
-            raise CommandError(f"{found} is not what it was: {wrong} of what was looked at does not hold.")
-        self.stdout.write(f"{found} is what its rows say.")
+            raise CommandError(f"{version} is not what it was: {wrong} of what was looked at does not hold.")
+        self.stdout.write(f"{version} is what its rows say.")

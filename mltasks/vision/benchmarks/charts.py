@@ -9,37 +9,37 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from mltasks.vision.benchmarks.repeated_figures import Figure, Row, Share, Table
+from mltasks.vision.benchmarks.repeated_figures import Proportion, Row, RunMean, Table
 from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, LINE, MUTED, PASS_INK, REVIEW
-from mltasks.vision.evaluation.plot_style import corner, figure, share_axis
+from mltasks.vision.evaluation.plot_style import corner_text, percent_axis, svg_figure
 
-COLOURS = (REVIEW, FAIL_INK, PASS_INK, INK)
+COLORS = (REVIEW, FAIL_INK, PASS_INK, INK)
 # Rows that are compared figure by figure, how far apart their dots are, and the lines that one drawing holds
-SIDE_BY_SIDE, APART, MOST_LINES = 2, 0.3, 30
+SIDE_BY_SIDE_ROWS, DOT_SPACING, MAX_LINES = 2, 0.3, 30
 # In inches: the width, what is around the lines, and a line
-WIDTH, AROUND, LINE_HEIGHT = 7.2, 1.3, 0.3
-NIGHT = re.compile(r"(\d+) labels$")
+WIDTH, MARGIN_INCHES, LINE_HEIGHT = 7.2, 1.3, 0.3
+NIGHT_PATTERN = re.compile(r"(\d+) labels$")
 
 
-class Line(NamedTuple):
+class Dot(NamedTuple):
     """One dot with its interval: on which line, in which colour."""
 
-    at: float
-    colour: str
-    found: Figure | Share
+    position: float
+    color: str
+    figure: RunMean | Proportion
 
 
-def draw(path: Path, title: str, table: Table) -> None:
+def write_table_chart(path: Path, title: str, table: Table) -> None:
     """Write the figure as an SVG. What lies above 1, a time or a count, stays in the table."""
-    nights = [row for row in table.rows if all(NIGHT.search(name) for name in row.figures)]
+    nights = [row for row in table.rows if all(NIGHT_PATTERN.search(name) for name in row.figures)]
     if nights:
         _curves(path, title, table, nights)
         return
     rows = [row for row in (_shares(row) for row in table.rows) if row.figures]
-    if len(rows) == SIDE_BY_SIDE and set(rows[0].figures) & set(rows[1].figures):
+    if len(rows) == SIDE_BY_SIDE_ROWS and set(rows[0].figures) & set(rows[1].figures):
         _side_by_side(path, title, rows)
     else:
-        _one_below_another(path, title, rows)
+        _stacked(path, title, rows)
 
 
 def _shares(row: Row) -> Row:
@@ -50,34 +50,34 @@ def _side_by_side(path: Path, title: str, rows: Sequence[Row]) -> None:
     """A line for each figure, a colour for each row."""
     names = list(dict.fromkeys(name for row in rows for name in row.figures))
     lines = [
-        Line(names.index(name) + APART * (number - 0.5), COLOURS[number], one)
+        Dot(names.index(name) + DOT_SPACING * (number - 0.5), COLORS[number], one)
         for number, row in enumerate(rows)
         for name, one in row.figures.items()
     ]
-    with figure(path, title, _size(len(names) + len(rows))) as axes:
+    with svg_figure(path, title, _size(len(names) + len(rows))) as axes:
         _dots(axes, title, names, lines)
         # The rows' names stand on lines of their own below.
         axes.set_ylim(len(names) - 0.5 + len(rows), -0.6)
         for number, row in enumerate(rows):
-            axes.text(0, len(names) + number, row.title, color=COLOURS[number], va="center")
+            axes.text(0, len(names) + number, row.title, color=COLORS[number], va="center")
 
 
-def _one_below_another(path: Path, title: str, rows: Sequence[Row]) -> None:
+def _stacked(path: Path, title: str, rows: Sequence[Row]) -> None:
     """A line for each row's figure; where that is too many, for its first."""
     every = [(f"{row.title}, {name}", one) for row in rows for name, one in row.figures.items()]
-    if len(every) > MOST_LINES:
+    if len(every) > MAX_LINES:
         every = [(row.title, next(iter(row.figures.values()))) for row in rows]
-    with figure(path, title, _size(len(every))) as axes:
-        lines = [Line(at, REVIEW, one) for at, (_, one) in enumerate(every)]
+    with svg_figure(path, title, _size(len(every))) as axes:
+        lines = [Dot(at, REVIEW, one) for at, (_, one) in enumerate(every)]
         _dots(axes, title, [name for name, _ in every], lines)
 
 
-def _dots(axes: Axes, title: str, names: Sequence[str], lines: Sequence[Line]) -> None:
+def _dots(axes: Axes, title: str, names: Sequence[str], lines: Sequence[Dot]) -> None:
     # Above the names too: they take half of the width.
     axes.set_title("")
     if (drawing := axes.get_figure(root=True)) is not None:
         drawing.suptitle(title, x=0.02, ha="left", fontsize=12)
-    share_axis(axes, "Share, with its 95 % interval")
+    percent_axis(axes, "Share, with its 95 % interval")
     for at, colour, one in lines:
         if one.mean is None or one.low is None or one.high is None:
             continue
@@ -92,16 +92,16 @@ def _dots(axes: Axes, title: str, names: Sequence[str], lines: Sequence[Line]) -
 
 def _curves(path: Path, title: str, table: Table, nights: Sequence[Row]) -> None:
     """A curve for each strategy over the labels, and what all labels give as a level."""
-    with figure(path, title, (WIDTH, 4.0)) as axes:
+    with svg_figure(path, title, (WIDTH, 4.0)) as axes:
         axes.set(xlabel="Labels", ylabel="Average precision")
         for number, row in enumerate(nights):
-            x = [int(found[1]) for name in row.figures if (found := NIGHT.search(name))]
-            ones, colour = list(row.figures.values()), COLOURS[number % len(COLOURS)]
+            x = [int(found[1]) for name in row.figures if (found := NIGHT_PATTERN.search(name))]
+            ones, colour = list(row.figures.values()), COLORS[number % len(COLORS)]
             axes.fill_between(
                 x, [one.low or 0.0 for one in ones], [one.high or 0.0 for one in ones], color=colour, alpha=0.15, lw=0
             )
             axes.plot(x, [one.mean or 0.0 for one in ones], color=colour, marker="o", markersize=4)
-            corner(axes, row.title, colour, line=len(nights) - 1 - number + 8)
+            corner_text(axes, row.title, colour, line=len(nights) - 1 - number + 8)
         for row in table.rows:
             if row.title == "all labels" and (best := row.figures["average precision"].mean) is not None:
                 axes.axhline(best, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
@@ -109,4 +109,4 @@ def _curves(path: Path, title: str, table: Table, nights: Sequence[Row]) -> None
 
 
 def _size(lines: int) -> tuple[float, float]:
-    return WIDTH, AROUND + LINE_HEIGHT * lines
+    return WIDTH, MARGIN_INCHES + LINE_HEIGHT * lines

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.benchmarks.part_folder import Parts, look
+from mltasks.vision.benchmarks.part_folder import PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
-from mltasks.vision.benchmarks.repeated_figures import Row, Table, area
-from mltasks.vision.calibration.detector_ensemble import fit_together
-from mltasks.vision.calibration.operating_point import with_together
-from mltasks.vision.data.splits import deal, part_keys, parts_of
+from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value
+from mltasks.vision.calibration.detector_ensemble import fit_ensemble
+from mltasks.vision.calibration.operating_point import with_ensemble
+from mltasks.vision.data.splits import assign_parts, collect_parts, part_keys
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.training.feature_bank import Material
-from mltasks.vision.training.fit_autoencoder import errors_of, train_autoencoder
+from mltasks.vision.training.feature_bank import TrainingData
+from mltasks.vision.training.fit_autoencoder import reconstruction_errors, train_pixel_autoencoder
 from mltasks.vision.training.fit_detectors import fit_detectors
-from mltasks.vision.training.fit_pooled_head import scores_by
+from mltasks.vision.training.fit_pooled_head import score_heads
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import GOOD, Sample
 
@@ -25,15 +25,15 @@ TRAIN_SHARE = 0.8
 Floats = NDArray[np.float64]
 
 
-def novelty(random: Sequence[Sample], grouped: Sequence[Sample], bench: Bench) -> Table:
+def measure_novelty(ungrouped: Sequence[Sample], grouped: Sequence[Sample], bench: Bench) -> Table:
     """Train on 80 % of the good parts; test on the rest and all defects. The same images twice: each its own part as
     published figures have it, and near-duplicates kept together, which is the truth."""
-    parts = look(grouped, (), bench.part(0, 0.4, "looking at the parts"))
+    parts = prepare_parts(grouped, (), bench.for_substage(0, 0.4, "looking at the parts"))
     rows: list[Row] = []
-    for name, samples in (("grouped", grouped), ("random", random)):
+    for name, samples in (("grouped", grouped), ("random", ungrouped)):
         runs = [_run(parts, samples, seed, bench, name) for seed in range(bench.repeats)]
-        rows += [Row.of(f"{name}: {detector}", [run[detector] for run in runs]) for detector in runs[0]]
-    size = parts.lesson.material.config
+        rows += [Row.from_runs(f"{name}: {detector}", [run[detector] for run in runs]) for detector in runs[0]]
+    size = parts.context.data.config
     words = (
         f"Trained on {TRAIN_SHARE:.0%} of the good parts only, tested on the rest and every defect; AUROC by image, "
         f"{bench.repeats} seeds, {len(grouped)} images at {size.height} × {size.width}. `grouped` keeps "
@@ -42,17 +42,19 @@ def novelty(random: Sequence[Sample], grouped: Sequence[Sample], bench: Bench) -
     return Table(words, rows)
 
 
-def _run(parts: Parts, samples: Sequence[Sample], seed: int, bench: Bench, how: str) -> dict[str, dict[str, float]]:
-    bench.stage.report(0.4 + 0.6 * seed / bench.repeats, f"{how}, seed {seed + 1} of {bench.repeats}")
+def _run(
+    parts: PreparedParts, samples: Sequence[Sample], seed: int, bench: Bench, grouping: str
+) -> dict[str, dict[str, float]]:
+    bench.stage.report(0.4 + 0.6 * seed / bench.repeats, f"{grouping}, seed {seed + 1} of {bench.repeats}")
     train, test = split_good(samples, range(len(samples)), seed)
     asked = [*test, *np.flatnonzero(parts.targets != GOOD).tolist()]
     lesson = parts.with_seed(seed)
     settling = split_good(samples, train, derive_seed(seed, "settling"))
-    found = scores(lesson.material, part_keys(samples), settling, asked, seed)
+    found = detector_scores(lesson.data, part_keys(samples), settling, asked, seed)
     kinds = parts.kinds[asked]
-    areas = {name: by_type(values, kinds) for name, values in found.items()}
+    areas = {name: auroc_by_type(values, kinds) for name, values in found.items()}
     for name, figures in areas.items():
-        bench.tell(f"{how}: {name}, seed {seed + 1} of {bench.repeats}", figures)
+        bench.report_row(f"{grouping}: {name}, seed {seed + 1} of {bench.repeats}", figures)
     return areas
 
 
@@ -60,43 +62,43 @@ def split_good(samples: Sequence[Sample], indices: Sequence[int], seed: int) -> 
     """The good ones among the indices: four fifths to learn from and a fifth to test on, by group."""
     good = [index for index in indices if samples[index].target == GOOD]
     shares = {"train": TRAIN_SHARE, "test": 1 - TRAIN_SHARE}
-    split_of = deal(parts_of([samples[index] for index in good]), shares, seed)
+    split_of = assign_parts(collect_parts([samples[index] for index in good]), shares, seed)
     side = {index: split_of[samples[index].sha256, samples[index].group] for index in good}
     return [at for at in good if side[at] == "train"], [at for at in good if side[at] == "test"]
 
 
-def scores(
-    material: Material,
+def detector_scores(
+    data: TrainingData,
     parts: Sequence[str],
-    settling: tuple[Sequence[int], Sequence[int]],
-    asked: Sequence[int],
+    calibration_split: tuple[Sequence[int], Sequence[int]],
+    test: Sequence[int],
     seed: int,
 ) -> dict[str, Floats]:
-    """Scores of the images ``asked`` by each detector fitted to good ones, by all together, and by pixels. What good
-    parts score is learned from the second side of ``settling``, which a first fit leaves out."""
-    rest, left_out = settling
-    levels = _asked(material, parts, rest, left_out, derive_seed(seed, "levels"))
-    together = fit_together(levels)
+    """Scores of the images ``test`` by each detector fitted to good ones, by all together, and by pixels. What good
+    parts score is learned from the second side of ``calibration_split``, which a first fit leaves out."""
+    rest, left_out = calibration_split
+    levels = _fit_and_score(data, parts, rest, left_out, derive_seed(seed, "levels"))
+    together = fit_ensemble(levels)
     train = [*rest, *left_out]
-    first = _asked(material, parts, train, asked, seed)
-    found = {name: np.array(values) for name, values in with_together(first, together).items()}
-    autoencoder = train_autoencoder(material, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
-    found["pixels"] = np.array([error.mean for error in errors_of(autoencoder, material, asked)])
+    first = _fit_and_score(data, parts, train, test, seed)
+    found = {name: np.array(values) for name, values in with_ensemble(first, together).items()}
+    autoencoder = train_pixel_autoencoder(data, train, derive_seed(seed, "pixels"), Stage(lambda _: None))
+    found["pixels"] = np.array([error.mean for error in reconstruction_errors(autoencoder, data, test)])
     return found
 
 
-def _asked(
-    material: Material, parts: Sequence[str], train: Sequence[int], asked: Sequence[int], seed: int
+def _fit_and_score(
+    data: TrainingData, parts: Sequence[str], train: Sequence[int], test: Sequence[int], seed: int
 ) -> dict[str, list[float]]:
-    heads = fit_detectors(material, train, (), parts, seed)
-    return {name: scores for name, (scores, _) in scores_by(heads, material, asked).items()}
+    heads = fit_detectors(data, train, (), parts, seed)
+    return {name: scores for name, (scores, _) in score_heads(heads, data, test).items()}
 
 
-def by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:
+def auroc_by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:
     """AUROC of all defects and of each type against the good ones."""
     good = kinds == ""
-    found = {"all types": area(values, (~good).astype(np.int64))}
+    found = {"all types": auroc_value(values, (~good).astype(np.int64))}
     for kind in sorted(set(kinds[~good].tolist())):
         chosen = good | (kinds == kind)
-        found[kind] = area(values[chosen], (kinds[chosen] == kind).astype(np.int64))
+        found[kind] = auroc_value(values[chosen], (kinds[chosen] == kind).astype(np.int64))
     return found

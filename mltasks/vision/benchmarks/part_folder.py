@@ -16,32 +16,32 @@ from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.data.duplicate_groups import file_group, group_samples
 from mltasks.vision.networks.backbones import WeightsSource, load_backbone
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.networks.input_size import settle
-from mltasks.vision.training.feature_bank import Material, see
-from mltasks.vision.training.fit import check_settings, trunk_of
-from mltasks.vision.training.folds import Lesson
+from mltasks.vision.networks.input_size import resolve_input_size
+from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.fit import build_trunk, check_config
+from mltasks.vision.training.folds import TrainingContext
 from mltasks.vision.types import DEFECT, GOOD, GOOD_FOLDERS, IMAGE_SUFFIXES, Sample, TrainConfig
 
-SKIPPED = frozenset({"raw"})
+SKIPPED_FOLDERS = frozenset({"raw"})
 
 
-class NoParts(ValueError):  # noqa: N818 - what was found
+class NoPartsError(ValueError):
     """The folder holds nothing to measure on. The message says what it should hold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Samples with what the trunk sees of them; ``lesson`` is what a round of training takes, ``weights`` where the
+class PreparedParts:
+    """Samples with what the trunk sees of them; ``context`` is what a round of training takes, ``weights`` where the
     trunk's came from."""
 
     samples: list[Sample]
-    lesson: Lesson
+    context: TrainingContext
     weights: WeightsSource
 
     @property
     def targets(self) -> NDArray[np.int64]:
         """0 good, 1 defect, ``[n]``."""
-        return self.lesson.material.targets
+        return self.context.data.targets
 
     @property
     def kinds(self) -> NDArray[np.str_]:
@@ -53,9 +53,9 @@ class Parts:
         """The part that each image shows, ``[n]``."""
         return np.array([sample.group for sample in self.samples])
 
-    def with_seed(self, seed: int) -> Lesson:
+    def with_seed(self, seed: int) -> TrainingContext:
         """The same parts under another seed: other draws, the same views."""
-        return self.lesson.by(replace(self.lesson.material.config, seed=seed))
+        return self.context.with_config(replace(self.context.data.config, seed=seed))
 
 
 def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
@@ -64,32 +64,32 @@ def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
     found = []
     for path in sorted(directory.glob("*/*")):
         folder = path.parent.name
-        if path.suffix.lower() not in IMAGE_SUFFIXES or folder in SKIPPED:
+        if path.suffix.lower() not in IMAGE_SUFFIXES or folder in SKIPPED_FOLDERS:
             continue
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         good = folder.lower() in GOOD_FOLDERS
         sample = Sample(f"{folder}/{path.name}", sha256, path, GOOD if good else DEFECT, file_group(sha256))
         found.append(replace(sample, defect_type="" if good else folder))
     if len({sample.target for sample in found}) < 2:
-        raise NoParts(f"{directory} needs images in folders by kind: good, and at least one kind of defect.")
+        raise NoPartsError(f"{directory} needs images in folders by kind: good, and at least one kind of defect.")
     found.sort(key=lambda sample: (sample.sha256, sample.name))
     return group_samples(found, [False] * len(found)) if grouped else found
 
 
-def seed_recipe(config: TrainConfig) -> TrainConfig:
+def baseline_recipe(config: TrainConfig) -> TrainConfig:
     """The recipe the project grew from: the part squashed to a square, global average pooling, pixels rebuilt."""
     return replace(config, height=224, width=224, keep_shape=False, head="pooled", companion="", detectors=())
 
 
-def look(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) -> Parts:
+def prepare_parts(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) -> PreparedParts:
     """Decode all samples and run the trunk over them, and over random views of those in ``augmented``: once for all
     that a protocol trains on them."""
-    config = settle(bench.config, samples)
-    check_settings(config)
+    config = resolve_input_size(bench.config, samples)
+    check_config(config)
     torch.manual_seed(derive_seed(config.seed, "backbone"))
     network, weights = load_backbone(config.backbone, config.backbone_weights)
-    trunk = trunk_of(network, config)
-    bank = see(samples, augmented, trunk, config, bench.compute, bench.stage)
-    material = Material(bank, np.array([sample.target for sample in samples]), config, bench.compute)
+    trunk = build_trunk(network, config)
+    bank = build_feature_bank(samples, augmented, trunk, config, bench.compute, bench.stage)
+    material = TrainingData(bank, np.array([sample.target for sample in samples]), config, bench.compute)
     layer4: nn.Module = network.get_submodule("layer4")
-    return Parts(list(samples), Lesson(samples, material, trunk, layer4), weights)
+    return PreparedParts(list(samples), TrainingContext(samples, material, trunk, layer4), weights)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print one line without delay."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -17,6 +17,6 @@ def say(line: str) -> None:
 def print_verdict(faults: Sequence[str], summary: str = "") -> int:
     """Print each fault, then PASS or FAIL. Return the exit status: 0 without a fault, else 1."""
     for fault in faults:
-        say(f"WRONG  {fault}")
-    say(f"{'FAIL' if faults else 'PASS'}{f': {summary}' if summary else ''}")
+        print_line(f"WRONG  {fault}")
+    print_line(f"{'FAIL' if faults else 'PASS'}{f': {summary}' if summary else ''}")
     return int(bool(faults))

@@ -10,7 +10,7 @@ from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 
 # Told of each row as soon as it is measured: what it is of, and its figures by name.
-Tell = Callable[[str, Mapping[str, float]], None]
+ReportRow = Callable[[str, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class Bench:
     compute: Compute
     repeats: int
     stage: Stage
-    tell: Tell
+    report_row: ReportRow
 
-    def part(self, start: float, end: float, name: str = "", config: TrainConfig | None = None) -> Bench:
+    def for_substage(self, start: float, end: float, name: str = "", config: TrainConfig | None = None) -> Bench:
         """The same bench for a stage of the run, as ``Stage.part``, perhaps with another recipe."""
-        return replace(self, stage=self.stage.part(start, end, name), config=config or self.config)
+        return replace(self, stage=self.stage.substage(start, end, name), config=config or self.config)
 
     def recipes(self, configs: Mapping[str, TrainConfig]) -> Iterator[tuple[str, Bench]]:
         """Yield each recipe's name and its bench: a stage of equal length, with the recipe's settings."""
         for number, (title, config) in enumerate(configs.items()):
-            yield title, self.part(number / len(configs), (number + 1) / len(configs), title, config)
+            yield title, self.for_substage(number / len(configs), (number + 1) / len(configs), title, config)
 
 
-def in_words(title: str, figures: Mapping[str, float]) -> str:
+def format_row(title: str, figures: Mapping[str, float]) -> str:
     """A finished row as one line."""
     return f"{title}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items())

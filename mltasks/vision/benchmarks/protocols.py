@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mltasks.vision.benchmarks.active_learning.label_arrivals import Asking
-from mltasks.vision.benchmarks.active_learning.strategy_curve import learning_curve
-from mltasks.vision.benchmarks.cross_validation import cross_validated
-from mltasks.vision.benchmarks.localisation import localisation
-from mltasks.vision.benchmarks.novelty import novelty
+from mltasks.vision.benchmarks.active_learning.label_arrivals import LabelingPlan
+from mltasks.vision.benchmarks.active_learning.strategy_curve import measure_strategies
+from mltasks.vision.benchmarks.cross_validation import measure_cross_validation
+from mltasks.vision.benchmarks.localisation import measure_localization
+from mltasks.vision.benchmarks.novelty import measure_novelty
 from mltasks.vision.benchmarks.part_folder import read_folder
-from mltasks.vision.benchmarks.protocol import Bench, Tell
+from mltasks.vision.benchmarks.protocol import Bench, ReportRow
 from mltasks.vision.benchmarks.repeated_figures import Table
-from mltasks.vision.benchmarks.serving_speed.image_speed import serving_graph
+from mltasks.vision.benchmarks.serving_speed.image_speed import measure_serving_graph
 from mltasks.vision.benchmarks.unseen_type import leave_one_type_out
 from mltasks.vision.networks.compute import reproducible
 from mltasks.vision.training.progress import Stage
@@ -32,11 +32,11 @@ REPEATS = {
 }
 PROTOCOLS = tuple(REPEATS)
 # Each image its own part: the protocol for few parts, and one that measures no ranking.
-UNGROUPED = ("phone-cases", "serving-graph")
+UNGROUPED_PROTOCOLS = ("phone-cases", "serving-graph")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ProtocolOptions:
     """One of ``PROTOCOLS`` on a folder of parts; ``masks`` is the folder of their defects' masks, for localisation.
     ``settings`` change the training config, or how a learning curve asks; ``repeats`` the protocol's own number."""
 
@@ -47,31 +47,31 @@ class Order:
     masks: Path | None = None
 
 
-def run(order: Order, progress: ProgressCallback, tell: Tell) -> Table:
+def run_protocol(options: ProtocolOptions, progress: ProgressCallback, report_row: ReportRow) -> Table:
     """Measure. ``tell`` hears of each row when it is finished. Raises ValueError (NoParts among them) for a folder or
     settings that can't work, KeyError for an unknown name."""
-    curve = order.name == "learning-curve"
-    asking, rest = Asking.taken_from(order.settings) if curve else (Asking(), order.settings)
+    curve = options.name == "learning-curve"
+    asking, rest = LabelingPlan.from_settings(options.settings) if curve else (LabelingPlan(), options.settings)
     config = TrainConfig.from_json(rest)
-    count = REPEATS[order.name] if order.repeats is None else order.repeats
+    count = REPEATS[options.name] if options.repeats is None else options.repeats
     if count < 1:
         raise ValueError(f"A protocol is repeated 1 time or more, not {count}.")
     with reproducible(config.threads) as compute:
-        return _measure(order, asking, Bench(config, compute, count, Stage(progress), tell))
+        return _measure(options, asking, Bench(config, compute, count, Stage(progress), report_row))
 
 
-def _measure(order: Order, asking: Asking, bench: Bench) -> Table:
+def _measure(options: ProtocolOptions, plan: LabelingPlan, bench: Bench) -> Table:
     bench.stage.report(0, "reading the folder")
-    samples = read_folder(order.data, grouped=order.name not in UNGROUPED)
-    match order.name:
+    samples = read_folder(options.data, grouped=options.name not in UNGROUPED_PROTOCOLS)
+    match options.name:
         case "phone-cases" | "all-types-known":
-            return cross_validated(samples, bench)
+            return measure_cross_validation(samples, bench)
         case "leave-one-type-out":
             return leave_one_type_out(samples, bench)
         case "learning-curve":
-            return learning_curve(samples, asking, bench)
+            return measure_strategies(samples, plan, bench)
         case "localisation":
-            return localisation(samples, order.masks, bench)
+            return measure_localization(samples, options.masks, bench)
         case "serving-graph":
-            return serving_graph(samples, bench)
-    return novelty(read_folder(order.data, grouped=False), samples, bench)
+            return measure_serving_graph(samples, bench)
+    return measure_novelty(read_folder(options.data, grouped=False), samples, bench)

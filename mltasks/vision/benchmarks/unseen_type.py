@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mltasks.vision.benchmarks.active_learning.one_round import Answers, doubt, learn_and_ask
-from mltasks.vision.benchmarks.part_folder import NoParts, Parts, look, seed_recipe
+from mltasks.vision.benchmarks.active_learning.one_round import FoldScores, review_score, train_and_score
+from mltasks.vision.benchmarks.part_folder import NoPartsError, PreparedParts, baseline_recipe, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
-from mltasks.vision.benchmarks.repeated_figures import Row, Table, area, precision
-from mltasks.vision.data.splits import two_sides
+from mltasks.vision.benchmarks.repeated_figures import Row, Table, auroc_value, average_precision_value
+from mltasks.vision.data.splits import split_in_two
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.stats.metrics import calibration_error
 from mltasks.vision.training.progress import Stage
@@ -25,14 +25,14 @@ def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
     """Learn from good parts and all defect types but one, tested on that type against held-out good parts; and from all
     types, tested on all. Near-duplicates stay together. Ours and the seed's recipe on the same splits."""
     if len(kinds := {sample.defect_type for sample in samples if sample.target == DEFECT}) < 2:
-        raise NoParts(f"To leave one type of defect out there must be two or more, not only {', '.join(kinds)}.")
+        raise NoPartsError(f"To leave one type of defect out there must be two or more, not only {', '.join(kinds)}.")
     ours = replace(bench.config, views=VIEWS)
-    recipes = {"Second Look": ours, "the seed's recipe": seed_recipe(ours)}
+    recipes = {"Second Look": ours, "the seed's recipe": baseline_recipe(ours)}
     rows: list[Row] = []
     for title, part in bench.recipes(recipes):
-        parts = look(samples, range(len(samples)), part.part(0, 0.4, "looking at the parts"))
-        runs = [_run(parts, seed, part.part(0.4, 1)) for seed in range(bench.repeats)]
-        rows += [Row.of(f"{title}: {name}", [run[name] for run in runs]) for name in runs[0]]
+        parts = prepare_parts(samples, range(len(samples)), part.for_substage(0, 0.4, "looking at the parts"))
+        runs = [_run(parts, seed, part.for_substage(0.4, 1)) for seed in range(bench.repeats)]
+        rows += [Row.from_runs(f"{title}: {name}", [run[name] for run in runs]) for name in runs[0]]
     words = (
         f"{len(samples)} images in {len({sample.group for sample in samples})} groups of near-duplicates kept "
         f"together, 80 % to learn from (a fifth of them to weigh, calibrate and set thresholds), {bench.repeats} seeds."
@@ -40,44 +40,46 @@ def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
     return Table(words, rows)
 
 
-def _run(parts: Parts, seed: int, bench: Bench) -> dict[str, Mapping[str, float]]:
+def _run(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, Mapping[str, float]]:
     everything = range(len(parts.samples))
-    learn, test = two_sides(parts.samples, everything, SHARES, derive_seed(seed, "test"))
+    learn, test = split_in_two(parts.samples, everything, SHARES, derive_seed(seed, "test"))
     kinds = sorted(set(parts.kinds.tolist()) - {""})
     found: dict[str, Mapping[str, float]] = {}
     left_out: dict[str, float] = {}
     for number, kind in enumerate(["", *kinds]):
         at, step = (seed + number / (len(kinds) + 1)) / bench.repeats, 1 / bench.repeats / (len(kinds) + 1)
-        part = bench.part(at, at + step, f"seed {seed + 1}, {kind or 'all types known'}")
+        part = bench.for_substage(at, at + step, f"seed {seed + 1}, {kind or 'all types known'}")
         if not kind:
-            figures = known(learn_and_ask(parts, learn, test, seed, part.stage), parts.targets[test])
-            found["all types known"] = figures
+            figures = all_types_metrics(train_and_score(parts, learn, test, seed, part.stage), parts.targets[test])
+            found["all types all_types_metrics"] = figures
         else:
-            left_out[kind] = _unseen(parts, learn, test, kind, seed, part.stage)
+            left_out[kind] = _unseen_type_auroc(parts, learn, test, kind, seed, part.stage)
             figures = {"AUROC of the type never seen": left_out[kind]}
-        part.tell(part.stage.name, figures)
+        part.report_row(part.stage.name, figures)
     mean = float(np.mean(list(left_out.values())))
     found["one type never seen (AUROC)"] = {"mean over types": mean, **left_out}
     return found
 
 
-def _unseen(parts: Parts, learn: Sequence[int], test: Sequence[int], kind: str, seed: int, stage: Stage) -> float:
+def _unseen_type_auroc(
+    parts: PreparedParts, learn: Sequence[int], test: Sequence[int], kind: str, seed: int, stage: Stage
+) -> float:
     """AUROC of the unseen type, all of its images, against good parts of the test side."""
     labeled = [index for index in learn if parts.kinds[index] != kind]
     seen = {parts.groups[index] for index in labeled}
     asked = [index for index in test if parts.targets[index] == GOOD]
     asked += [index for index, name in enumerate(parts.kinds) if name == kind and parts.groups[index] not in seen]
     targets = parts.targets[asked]
-    return area(doubt(learn_and_ask(parts, labeled, asked, seed, stage), targets == GOOD), targets)
+    return auroc_value(review_score(train_and_score(parts, labeled, asked, seed, stage), targets == GOOD), targets)
 
 
-def known(found: Answers, targets: np.ndarray) -> dict[str, float]:
+def all_types_metrics(scores: FoldScores, targets: np.ndarray) -> dict[str, float]:
     """Figures of a classifier that knew every type."""
-    error = calibration_error(found.probabilities, targets, np.ones((1, len(targets))))
+    error = calibration_error(scores.probabilities, targets, np.ones((1, len(targets))))
     return {
-        "average precision": precision(found.logits, targets),
-        "AUROC": area(found.logits, targets),
+        "average precision": average_precision_value(scores.logits, targets),
+        "AUROC": auroc_value(scores.logits, targets),
         "calibration error": float(error[0]),
-        "recall at 1/6": float((found.probabilities[targets == DEFECT] >= 1 / 6).mean()),
-        "false alarms at 1/6": float((found.probabilities[targets != DEFECT] >= 1 / 6).mean()),
+        "recall at 1/6": float((scores.probabilities[targets == DEFECT] >= 1 / 6).mean()),
+        "false alarms at 1/6": float((scores.probabilities[targets != DEFECT] >= 1 / 6).mean()),
     }

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-PENALTY = 1.0
+L2_PENALTY = 1.0
 Floats = NDArray[np.float64]
 
 
@@ -46,21 +46,21 @@ def fit_fusion(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) ->
     if len(names) == 1:
         return Fusion({names[0]: 1.0}, 0.0)
     mean, spread = x.mean(0), np.maximum(x.std(0), 1e-9)
-    found = _least_loss((x - mean) / spread, y)
+    found = _minimize_loss((x - mean) / spread, y)
     weights = found[:-1] / spread
     return Fusion(
         {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(found[-1] - weights @ mean)
     )
 
 
-def _least_loss(x: Floats, y: Floats) -> Floats:
+def _minimize_loss(x: Floats, y: Floats) -> Floats:
     balance = np.where(y == 1, 0.5 / y.sum(), 0.5 / (len(y) - y.sum())) * len(y)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         z = x @ weights[:-1] + weights[-1]
         slope = balance * (1 / (1 + np.exp(-np.clip(z, -60, 60))) - y)
-        value = float((balance * (np.logaddexp(0, z) - y * z)).sum() + PENALTY * (weights[:-1] ** 2).sum())
-        return value, np.append(x.T @ slope + 2 * PENALTY * weights[:-1], slope.sum())
+        value = float((balance * (np.logaddexp(0, z) - y * z)).sum() + L2_PENALTY * (weights[:-1] ** 2).sum())
+        return value, np.append(x.T @ slope + 2 * L2_PENALTY * weights[:-1], slope.sum())
 
     count = x.shape[1]
     bounds = [(0.0, None)] * count + [(None, None)]

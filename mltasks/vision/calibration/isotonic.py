@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 # Labels a step: fewer make a map that follows single parts, and so steep that rounding would move a probability.
-STEP = 10
+MIN_STEP_LABELS = 10
 
 
-def knots(logits: Floats, targets: Floats) -> list[list[float]]:
+def fit_knots(logits: Floats, targets: Floats) -> list[list[float]]:
     """Knots [logit, log-odds], both strictly ascending, of the rising map that fits best (Zadrozny and Elkan,
     "Transforming classifier scores into accurate multiclass probability estimates", KDD 2002).
 
@@ -19,17 +19,17 @@ def knots(logits: Floats, targets: Floats) -> list[list[float]]:
     has. Smoothing can turn neighbours round, so they are pooled once more after it.
     """
     counts, defects, sums = _steps(logits, targets)
-    levels = pool(defects / counts, counts)
+    levels = pool_adjacent_violators(defects / counts, counts)
     counts, defects, sums = _sums(levels, counts, defects, sums)
     shares = (defects + 2 * targets.mean()) / (counts + 2)
-    levels = pool(shares, counts)
+    levels = pool_adjacent_violators(shares, counts)
     counts, weighted, sums = _sums(levels, counts, counts * shares, sums)
     shares = weighted / counts
     found: list[list[float]] = np.stack([sums / counts, np.log(shares / (1 - shares))], axis=1).tolist()
     return found
 
 
-def pool(values: Floats, weights: Floats) -> NDArray[np.intp]:
+def pool_adjacent_violators(values: Floats, weights: Floats) -> NDArray[np.intp]:
     """The pool, numbered from 0, of each value when adjacent violators are pooled (Ayer et al. 1955): the pools'
     weighted means rise strictly."""
     pools: list[tuple[float, float, int]] = []
@@ -44,7 +44,7 @@ def pool(values: Floats, weights: Floats) -> NDArray[np.intp]:
 def _steps(logits: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
     """Labels, defects and summed logits of each step, in ascending order of logits."""
     _, level, many = np.unique(logits, return_inverse=True, return_counts=True)
-    _, step = np.unique((np.cumsum(many) - many) // STEP, return_inverse=True)
+    _, step = np.unique((np.cumsum(many) - many) // MIN_STEP_LABELS, return_inverse=True)
     return _sums(step[level], np.ones(len(logits)), targets, logits)
 
 

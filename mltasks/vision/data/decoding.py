@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from mltasks.vision.data.bit_depths import SettleBitDepth, depth_of, to_8_bits, wide_of, with_raw_mode
+from mltasks.vision.data.bit_depths import ResolveBitDepth, detect_wide_format, resolve_depth, to_8_bits, with_raw_mode
 from mltasks.vision.data.image_header import (
-    DAMAGE,
+    DECODER_ERRORS,
     DEFAULT_LIMITS,
     ImageError,
     ImageHeader,
     Limits,
-    header_of,
+    header_from_image,
     inspect_header,
     open_single_frame,
 )
@@ -31,14 +31,24 @@ from mltasks.vision.data.jpeg_decode import decode_jpeg
 from mltasks.vision.data.pixel_layouts import to_rgb
 from mltasks.vision.types import InputSize, Placement, Roi
 
-__all__ = ["ImageError", "ImageHeader", "Limits", "Loaded", "decode", "inspect_header", "load", "place", "thumbnail"]
+__all__ = [
+    "ImageError",
+    "ImageHeader",
+    "Limits",
+    "LoadedImage",
+    "decode",
+    "fit_placement",
+    "inspect_header",
+    "load",
+    "thumbnail",
+]
 
 RgbImage = NDArray[np.uint8]
 Source = BinaryIO | Path
 
 THUMBNAIL_SIDE = 320
 # EXIF orientation to what makes the image upright
-UPRIGHT = {
+UPRIGHT_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -47,11 +57,11 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SIDEWAYS = (5, 6, 7, 8)
+SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedImage:
     """An image decoded once, upright and RGB, perhaps at reduced scale.
 
     ``width`` and ``height`` are those of the upright image at full resolution; ``box`` is the region of interest in
@@ -67,7 +77,7 @@ class Loaded:
     damage: str = ""
     bit_depth: int | None = None
 
-    def array(self, size: InputSize | None = None) -> RgbImage:
+    def to_array(self, size: InputSize | None = None) -> RgbImage:
         """The region as uint8 ``[height, width, 3]``, as large as fits into ``size`` by antialiased bilinear filtering
         and mirrored at its edges to fill it; without ``size``, as decoded."""
         if size is None:
@@ -75,16 +85,16 @@ class Loaded:
             return np.array(self.pixels.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
         inside = self.placement(size)
         small = self.pixels.resize((inside.width, inside.height), Image.Resampling.BILINEAR, box=self.box)
-        return _mirrored(np.array(small), inside, size)
+        return _pad_mirrored(np.array(small), inside, size)
 
     def placement(self, size: InputSize) -> Placement:
         """Where the region lies in an input of that size."""
-        return place(self.box[2] - self.box[0], self.box[3] - self.box[1], size)
+        return fit_placement(self.box[2] - self.box[0], self.box[3] - self.box[1], size)
 
     def thumbnail(self, max_side: int = THUMBNAIL_SIDE) -> bytes:
         """The whole upright image as a JPEG of at most ``max_side`` pixels a side; never enlarged."""
         side = min(max_side, max(self.pixels.size))
-        inside = place(*self.pixels.size, InputSize(side, side))
+        inside = fit_placement(*self.pixels.size, InputSize(side, side))
         # Averaged by whole factors down to twice the size first: quicker, and as good to look at.
         small = self.pixels.resize((inside.width, inside.height), Image.Resampling.BILINEAR, reducing_gap=2.0)
         out = io.BytesIO()
@@ -92,7 +102,7 @@ class Loaded:
         return out.getvalue()
 
 
-def place(width: float, height: float, size: InputSize) -> Placement:
+def fit_placement(width: float, height: float, size: InputSize) -> Placement:
     """The largest placement of a region of that shape in the middle of an input; all of it without ``keep_shape``."""
     size = InputSize(*size)
     if not size.keep_shape:
@@ -103,7 +113,7 @@ def place(width: float, height: float, size: InputSize) -> Placement:
     return Placement((size.width - across) // 2, (size.height - down) // 2, across, down)
 
 
-def _mirrored(small: RgbImage, inside: Placement, size: InputSize) -> RgbImage:
+def _pad_mirrored(small: RgbImage, inside: Placement, size: InputSize) -> RgbImage:
     # A mirror's texture is the part's own: no edge of a frame for the network to find.
     below = size[0] - inside.top - inside.height
     after = size[1] - inside.left - inside.width
@@ -118,8 +128,8 @@ def load(
     roi: Roi | None = None,
     size: InputSize | None = None,
     limits: Limits = DEFAULT_LIMITS,
-    bit_depth: int | SettleBitDepth | None = None,
-) -> Loaded:
+    bit_depth: int | ResolveBitDepth | None = None,
+) -> LoadedImage:
     """Decode once for all uses, a JPEG at the smallest scale that still covers what ``size`` shows of the region. Every
     byte of the image is read, so a cut file never passes.
 
@@ -130,19 +140,19 @@ def load(
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         try:
-            return _load(stream, _View(roi, size, limits, bit_depth))
+            return _load(stream, _ReadOptions(roi, size, limits, bit_depth))
         finally:
             stream.seek(0)
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _ReadOptions:
     """Options for reading one image."""
 
     roi: Roi | None
     size: InputSize | None
     limits: Limits
-    bit_depth: int | SettleBitDepth | None
+    bit_depth: int | ResolveBitDepth | None
 
     def region(self, upright: tuple[int, int]) -> Roi:
         """Return the region inside of the upright image. Raises ImageError where it is outside or too small."""
@@ -166,7 +176,7 @@ def decode(
 ) -> RgbImage:
     """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), fitted into
     ``size``. Training and serving both call this. Raises as ``load``."""
-    return load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth).array(size)
+    return load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth).to_array(size)
 
 
 def thumbnail(
@@ -187,32 +197,34 @@ def region_size(source: Source, roi: Roi | None = None) -> tuple[int, int]:
     return region.width, region.height
 
 
-def _load(stream: BinaryIO, view: _View) -> Loaded:
-    with open_single_frame(stream, view.limits) as image:
-        header = header_of(image)
+def _load(stream: BinaryIO, options: _ReadOptions) -> LoadedImage:
+    with open_single_frame(stream, options.limits) as image:
+        header = header_from_image(image)
         if header.format == "JPEG":
-            return _load_jpeg(stream, image, header, view)
-        wide = wide_of(image, stream)
+            return _load_jpeg(stream, image, header, options)
+        wide = detect_wide_format(image, stream)
         image.load()
         # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
         orientation = _orientation(image)
-        upright = image.size[::-1] if orientation in SIDEWAYS else image.size
-        region = view.region(upright)
-        depth = wide and depth_of(image, wide, view.bit_depth)
+        upright = image.size[::-1] if orientation in SIDEWAYS_ORIENTATIONS else image.size
+        region = options.region(upright)
+        depth = wide and resolve_depth(image, wide, options.bit_depth)
         narrow = to_8_bits(image, wide, depth, partial(_decode_again, stream, header)) if wide and depth else image
-    pixels = _turned(to_rgb(narrow), orientation)
-    return _loaded(header, pixels, upright, region, bit_depth=depth)
+    pixels = _transpose_upright(to_rgb(narrow), orientation)
+    return _loaded_image(header, pixels, upright, region, bit_depth=depth)
 
 
-def _load_jpeg(stream: BinaryIO, image: Image.Image, header: ImageHeader, view: _View) -> Loaded:
+def _load_jpeg(stream: BinaryIO, image: Image.Image, header: ImageHeader, options: _ReadOptions) -> LoadedImage:
     orientation = _orientation(image)
-    upright = (image.height, image.width) if orientation in SIDEWAYS else image.size
-    region = view.region(upright)
-    if view.size is not None:
-        _draft(image, upright, orientation in SIDEWAYS, region, view.size)
+    upright = (image.height, image.width) if orientation in SIDEWAYS_ORIENTATIONS else image.size
+    region = options.region(upright)
+    if options.size is not None:
+        _set_draft_scale(image, upright, orientation in SIDEWAYS_ORIENTATIONS, region, options.size)
     stream.seek(0)
-    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), view.limits)
-    return _loaded(header, _turned(to_rgb(decoded.pixels), orientation), upright, region, decoded.damage)
+    decoded = decode_jpeg(image, stream.read(), (header.width, header.height), options.limits)
+    return _loaded_image(
+        header, _transpose_upright(to_rgb(decoded.pixels), orientation), upright, region, decoded.damage
+    )
 
 
 def _decode_again(stream: BinaryIO, header: ImageHeader, raw_mode: str) -> Image.Image:
@@ -221,25 +233,27 @@ def _decode_again(stream: BinaryIO, header: ImageHeader, raw_mode: str) -> Image
         return image.copy()
 
 
-def _loaded(
+def _loaded_image(
     header: ImageHeader,
     pixels: Image.Image,
     full: tuple[int, int],
     region: Roi,
     damage: str = "",
     bit_depth: int | None = None,
-) -> Loaded:
+) -> LoadedImage:
     box = _scaled(region, pixels.width / full[0], pixels.height / full[1])
     width, height = full
-    return Loaded(header, width, height, pixels, box, damage, bit_depth)
+    return LoadedImage(header, width, height, pixels, box, damage, bit_depth)
 
 
-def _turned(pixels: Image.Image, orientation: int) -> Image.Image:
-    return pixels.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else pixels
+def _transpose_upright(pixels: Image.Image, orientation: int) -> Image.Image:
+    return pixels.transpose(UPRIGHT_TRANSPOSE[orientation]) if orientation in UPRIGHT_TRANSPOSE else pixels
 
 
-def _draft(image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: InputSize) -> None:
-    inside = place(region.width, region.height, size)
+def _set_draft_scale(
+    image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: InputSize
+) -> None:
+    inside = fit_placement(region.width, region.height, size)
     # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least so many pixels over the region.
     width = -(-upright[0] * inside.width // region.width)
     height = -(-upright[1] * inside.height // region.height)
@@ -269,6 +283,6 @@ def _scaled(region: Roi, across: float, down: float) -> tuple[float, float, floa
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except DAMAGE:
+    except DECODER_ERRORS:
         # Damaged metadata does not make the pixels unreadable: the part is inspected as it was stored.
         return 1

@@ -16,15 +16,15 @@ from PIL import Image
 
 from mltasks.vision.data.decoding import Source, load
 from mltasks.vision.data.disjoint_sets import DisjointSets
-from mltasks.vision.data.duplicate_pairs import MIN_IMAGES, alike_pairs
+from mltasks.vision.data.duplicate_pairs import MIN_IMAGES, near_duplicate_pairs
 from mltasks.vision.data.image_header import DEFAULT_LIMITS, ImageError, Limits
 from mltasks.vision.types import InputSize, Roi, Sample
 
-SIDE = 64
+TEXTURE_SIDE = 64
 # The reach of the local mean and contrast that are taken out, in pixels of the thumbnail: exposure and shading vanish.
-REACH = 2.0
+BLUR_SIGMA = 2.0
 # Contrasts below a grey level are the camera's noise and not the part.
-NOISE = 1.0
+CONTRAST_FLOOR = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,10 @@ class Fingerprint:
     texture: NDArray[np.float16]
 
     def __post_init__(self) -> None:
-        if self.texture.shape != (SIDE, SIDE) or not np.isfinite(self.texture).all():
-            raise ValueError(f"A fingerprint's texture is {SIDE} x {SIDE} finite numbers, not {self.texture.shape}.")
+        if self.texture.shape != (TEXTURE_SIDE, TEXTURE_SIDE) or not np.isfinite(self.texture).all():
+            raise ValueError(
+                f"A fingerprint's texture is {TEXTURE_SIDE} x {TEXTURE_SIDE} finite numbers, not {self.texture.shape}."
+            )
         if min(self.width, self.height) < 1:
             raise ValueError(f"A fingerprint's size is positive, not {self.width} x {self.height}.")
 
@@ -47,12 +49,12 @@ def fingerprint(
     source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS, bit_depth: int | None = None
 ) -> Fingerprint:
     """Read one image. Raises as ``images.load``: ImageError, or OSError when a path can't be opened."""
-    size = InputSize(SIDE, SIDE, keep_shape=False)
+    size = InputSize(TEXTURE_SIDE, TEXTURE_SIDE, keep_shape=False)
     loaded = load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
     left, top, right, bottom = loaded.box
     grey = loaded.pixels.convert("L").crop((int(left), int(top), -int(-right // 1), -int(-bottom // 1)))
     # Floating point before the resize: a dark part's whole relief is a few grey levels.
-    small = grey.convert("F").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    small = grey.convert("F").resize((TEXTURE_SIDE, TEXTURE_SIDE), Image.Resampling.BILINEAR)
     return Fingerprint(
         width=max(1, round((right - left) * loaded.width / loaded.pixels.width)),
         height=max(1, round((bottom - top) * loaded.height / loaded.pixels.height)),
@@ -60,7 +62,7 @@ def fingerprint(
     )
 
 
-def group_by_likeness(fingerprints: Sequence[Fingerprint]) -> list[int]:
+def group_near_duplicates(fingerprints: Sequence[Fingerprint]) -> list[int]:
     """One number an image, the same for near-duplicates and what they link; counted from 0 by first appearance.
 
     Who is grouped with whom does not depend on the order. Fewer than eight images are never grouped.
@@ -72,7 +74,7 @@ def group_by_likeness(fingerprints: Sequence[Fingerprint]) -> list[int]:
     order = sorted(range(count), key=lambda at: _sort_key(fingerprints[at]))
     ranked = [fingerprints[at] for at in order]
     textures = np.stack([one.texture for one in ranked])
-    pairs = alike_pairs(textures, np.array([(one.width, one.height) for one in ranked]))
+    pairs = near_duplicate_pairs(textures, np.array([(one.width, one.height) for one in ranked]))
     joined = DisjointSets[int]()
     for one, other in pairs:
         joined.join(joined.find(order[other]), joined.find(order[one]))
@@ -98,7 +100,7 @@ def group_samples(samples: Sequence[Sample], has_part_id: Sequence[bool]) -> lis
         return list(samples)
     read = [(at, found) for at, sample in enumerate(samples) if (found := _fingerprint_or_none(sample))]
     likes: dict[int, list[int]] = {}
-    for (at, _), number in zip(read, group_by_likeness([found for _, found in read]), strict=True):
+    for (at, _), number in zip(read, group_near_duplicates([found for _, found in read]), strict=True):
         likes.setdefault(number, []).append(at)
     group_of: dict[int, str] = {}
     for members in likes.values():
@@ -119,13 +121,13 @@ def _fingerprint_or_none(sample: Sample) -> Fingerprint | None:
 
 def _texture(grey: NDArray[np.float32]) -> NDArray[np.float16]:
     """Local mean and contrast taken out of ``[side, side]`` grey levels (Jarrett et al., 2009, there for networks)."""
-    steps = np.arange(SIDE, dtype=np.float32)
-    blur = np.exp(-((steps[:, None] - steps) ** 2) / (2 * REACH**2))
+    steps = np.arange(TEXTURE_SIDE, dtype=np.float32)
+    blur = np.exp(-((steps[:, None] - steps) ** 2) / (2 * BLUR_SIGMA**2))
     blur /= blur.sum(1, keepdims=True)
     detail = grey - blur @ grey @ blur.T
-    contrast = np.sqrt(blur @ (detail * detail) @ blur.T) + NOISE
+    contrast = np.sqrt(blur @ (detail * detail) @ blur.T) + CONTRAST_FLOOR
     return np.asarray(detail / contrast, dtype=np.float16)
 
 
-def _sort_key(one: Fingerprint) -> tuple[int, int, bytes]:
-    return one.width, one.height, one.texture.tobytes()
+def _sort_key(fingerprint: Fingerprint) -> tuple[int, int, bytes]:
+    return fingerprint.width, fingerprint.height, fingerprint.texture.tobytes()

@@ -17,70 +17,70 @@ Floats = NDArray[np.float32]
 Pairs = NDArray[np.int64]
 
 # A part's crop may differ by this between two shots: pixels, or a share of the side.
-SIZE_PIXELS, SIZE_SHARE = 12, 0.10
+SIZE_TOLERANCE_PIXELS, SIZE_TOLERANCE_SHARE = 12, 0.10
 # Correlation of what is the images' own, at the best shift, and its distance to 1 as a share of the backdrop's. From
 # 0.7 on different plates of one fixture begin to merge; at 0.6 a tenth of the repeats more is missed.
-LIKENESS, CONTRAST = 0.35, 0.64
+MIN_SIMILARITY, MAX_DISTANCE_RATIO = 0.35, 0.64
 # What is looked at again: each image's nearest, by the halved textures; how many rivals; shifts in pixels (5 %).
-NEIGHBOURS, COARSE_LIKENESS, RIVALS, SHIFT = 8, 0.15, 2, 3
+MAX_NEIGHBORS, MIN_COARSE_SIMILARITY, BACKDROP_IMAGES, MAX_SHIFT = 8, 0.15, 2, 3
 # Light and pose are few components. In a small population each part is one itself, so it loses fewer.
-COMPONENTS, IMAGES_PER_COMPONENT, COMPONENT_SAMPLE = 8, 25, 800
+MAX_COMPONENTS, IMAGES_PER_COMPONENT, COMPONENT_SAMPLE = 8, 25, 800
 # Correlation of whole pictures with their station's mean: 0.64 and more in two fixtures, half of it among tiles.
-SAME_FIXTURE, FIXTURE_IMAGES, LEADERS = 0.6, 30, 1000
+FIXTURE_CORRELATION, MIN_FIXTURE_IMAGES, MAX_LEADERS = 0.6, 30, 1000
 MIN_IMAGES = 8
 _BLOCK = 256
 
 
-def alike_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
+def near_duplicate_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Positions (lower, higher) of near-duplicates among ``[n, side, side]`` textures of ``[n, 2]`` pixels."""
     found: list[tuple[int, int]] = []
-    for members in populations(textures):
+    for members in fixture_populations(textures):
         # Fewer don't show what they have in common and what is their own.
         if len(members) >= MIN_IMAGES:
-            pairs = members[_alike_in_population(textures[members], sizes[members])]
+            pairs = members[_pairs_in_population(textures[members], sizes[members])]
             found += [(int(one), int(other)) for one, other in pairs]
     return found
 
 
-def populations(textures: Textures) -> list[NDArray[np.int64]]:
+def fixture_populations(textures: Textures) -> list[NDArray[np.int64]]:
     """Divide positions into what was taken in one fixture each, of 30 images or more, and all the rest: what is common
     to one station's images is not common to another's. A rare fixture would else look like many shots of one part."""
-    halved = coarse(textures)
+    halved = coarse_vectors(textures)
     free = np.ones(len(halved), dtype=bool)
     found = []
-    for leader in range(0, len(halved), -(-len(halved) // LEADERS)):
-        like = free & (halved @ halved[leader] > SAME_FIXTURE)
+    for leader in range(0, len(halved), -(-len(halved) // MAX_LEADERS)):
+        like = free & (halved @ halved[leader] > FIXTURE_CORRELATION)
         if free[leader] and like.any():
-            like = free & (halved @ _unit(halved[like].mean(0)[None])[0] > SAME_FIXTURE)
-            if like.sum() >= FIXTURE_IMAGES:
+            like = free & (halved @ _unit_rows(halved[like].mean(0)[None])[0] > FIXTURE_CORRELATION)
+            if like.sum() >= MIN_FIXTURE_IMAGES:
                 found.append(np.flatnonzero(like))
                 free &= ~like
     return [*found, np.flatnonzero(free)]
 
 
-def _alike_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
-    own = own_textures(textures)
-    near, rivals = _neighbours(coarse(own), sizes)
-    likeness = aligned_likeness(own, near)
-    backdrop = aligned_likeness(own, rivals).reshape(len(own), -1).max(1)
+def _pairs_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
+    own = residual_textures(textures)
+    near, rivals = _candidate_pairs(coarse_vectors(own), sizes)
+    likeness = aligned_similarity(own, near)
+    backdrop = aligned_similarity(own, rivals).reshape(len(own), -1).max(1)
     room = 1 - np.maximum(backdrop[near[:, 0]], backdrop[near[:, 1]])
-    alike: Pairs = near[(likeness > LIKENESS) & (1 - likeness < CONTRAST * room)]
+    alike: Pairs = near[(likeness > MIN_SIMILARITY) & (1 - likeness < MAX_DISTANCE_RATIO * room)]
     return alike
 
 
-def own_textures(textures: Textures) -> Textures:
+def residual_textures(textures: Textures) -> Textures:
     """What each texture has that the population has not, the same shape."""
-    return apart_from(textures, *shared_look(textures))
+    return subtract_common(textures, *common_components(textures))
 
 
-def shared_look(textures: Textures) -> tuple[Floats, Floats]:
+def common_components(textures: Textures) -> tuple[Floats, Floats]:
     """What a population has in common: its mean picture, and an orthonormal basis of how its pictures vary."""
     count, side, _ = textures.shape
     mean = textures.mean(0, dtype=np.float32)
     shared = _tangents(mean)
     sample = textures[:: -(-count // COMPONENT_SAMPLE)].reshape(-1, side * side).astype(np.float32)
-    rest = _without(sample - mean.ravel(), shared)
-    components = min(COMPONENTS, round(count / IMAGES_PER_COMPONENT))
+    rest = _project_out(sample - mean.ravel(), shared)
+    components = min(MAX_COMPONENTS, round(count / IMAGES_PER_COMPONENT))
     if components:
         _, vectors = np.linalg.eigh(rest @ rest.T)
         leading, _ = np.linalg.qr(rest.T @ vectors[:, -components:])
@@ -88,53 +88,54 @@ def shared_look(textures: Textures) -> tuple[Floats, Floats]:
     return mean, shared
 
 
-def apart_from(textures: Textures, mean: Floats, shared: Floats) -> Textures:
+def subtract_common(textures: Textures, mean: Floats, components: Floats) -> Textures:
     """What is left of each texture without the look that a population shares, the same shape."""
     own = np.empty_like(textures)
     for rows in _blocks(len(textures)):
         flat = textures[rows].reshape(-1, mean.size).astype(np.float32) - mean.ravel()
-        own[rows] = _without(flat, shared).reshape(-1, *mean.shape)
+        own[rows] = _project_out(flat, components).reshape(-1, *mean.shape)
     return own
 
 
-def aligned_likeness(own: Textures, pairs: Pairs) -> Floats:
+def aligned_similarity(residuals: Textures, pairs: Pairs) -> Floats:
     """Correlation in [-1, 1] of each pair at the best of the shifts by up to three pixels either way."""
     best = np.full(len(pairs), -1, dtype=np.float32)
-    inner = slice(SHIFT, own.shape[1] - SHIFT)
+    inner = slice(MAX_SHIFT, residuals.shape[1] - MAX_SHIFT)
     for rows in _blocks(len(pairs)):
-        fixed = _unit(own[pairs[rows, 0], inner, inner])
-        moved = own[pairs[rows, 1]].astype(np.float32)
-        for window in _windows(own.shape[1]):
-            np.maximum(best[rows], np.einsum("ij,ij->i", fixed, _unit(moved[:, *window])), out=best[rows])
+        fixed = _unit_rows(residuals[pairs[rows, 0], inner, inner])
+        moved = residuals[pairs[rows, 1]].astype(np.float32)
+        for window in _windows(residuals.shape[1]):
+            np.maximum(best[rows], np.einsum("ij,ij->i", fixed, _unit_rows(moved[:, *window])), out=best[rows])
     return best
 
 
-def coarse(textures: Textures) -> Floats:
+def coarse_vectors(textures: Textures) -> Floats:
     """Halved by averaging, as unit vectors ``[n, side² / 4]``."""
     count, side, _ = textures.shape
     found = np.empty((count, side * side // 4), dtype=np.float32)
     for rows in _blocks(count):
         halves = textures[rows].astype(np.float32).reshape(-1, side // 2, 2, side // 2, 2)
-        found[rows] = _unit(halves.mean((2, 4)))
+        found[rows] = _unit_rows(halves.mean((2, 4)))
     return found
 
 
-def _neighbours(halved: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
-    """Candidate pairs (lower, higher), and for each image ``RIVALS`` pairs with images beyond any likely group."""
+def _candidate_pairs(halved: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
+    """Candidate pairs (lower, higher), and for each image ``BACKDROP_IMAGES`` pairs with images beyond any likely
+    group."""
     count = len(halved)
     # Duplicates themselves must not become the backdrop: it lies further off where there are more images.
-    rank = min(5 + count // 20, count - 1 - RIVALS)
+    rank = min(5 + count // 20, count - 1 - BACKDROP_IMAGES)
     near: list[Pairs] = []
     rivals: list[Pairs] = []
     for rows in _blocks(count):
         likeness = halved[rows] @ halved.T
         at = np.arange(count)[rows]
         likeness[np.arange(len(at)), at] = -2
-        ranks = list(range(rank, rank + RIVALS))
-        rivals.append(_pairs(at, np.argpartition(-likeness, ranks, axis=1)[:, rank : rank + RIVALS]))
+        ranks = list(range(rank, rank + BACKDROP_IMAGES))
+        rivals.append(_pairs(at, np.argpartition(-likeness, ranks, axis=1)[:, rank : rank + BACKDROP_IMAGES]))
         likeness[~same_size(sizes[rows], sizes)] = -2
-        nearest = np.argpartition(-likeness, min(NEIGHBOURS, count - 1), axis=1)[:, :NEIGHBOURS]
-        enough = np.take_along_axis(likeness, nearest, axis=1) > COARSE_LIKENESS
+        nearest = np.argpartition(-likeness, min(MAX_NEIGHBORS, count - 1), axis=1)[:, :MAX_NEIGHBORS]
+        enough = np.take_along_axis(likeness, nearest, axis=1) > MIN_COARSE_SIMILARITY
         near.append(_pairs(at, nearest)[enough.ravel()])
     return np.unique(np.sort(np.concatenate(near), axis=1), axis=0), np.concatenate(rivals)
 
@@ -143,11 +144,11 @@ def _pairs(at: NDArray[np.int64], others: NDArray[np.int64]) -> Pairs:
     return np.stack([np.repeat(at, others.shape[1]), others.ravel()], axis=1)
 
 
-def same_size(some: NDArray[np.int64], every: NDArray[np.int64]) -> NDArray[np.bool_]:
+def same_size(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of two lists' images, ``[n, 2]`` and ``[m, 2]`` pixels, may show one part: ``[n, m]``."""
-    close = np.ones((len(some), len(every)), dtype=bool)
-    for one, other in zip(some.T.astype(np.float32), every.T.astype(np.float32), strict=True):
-        allowed = np.maximum(SIZE_PIXELS, SIZE_SHARE * np.maximum(one[:, None], other))
+    close = np.ones((len(first), len(second)), dtype=bool)
+    for one, other in zip(first.T.astype(np.float32), second.T.astype(np.float32), strict=True):
+        allowed = np.maximum(SIZE_TOLERANCE_PIXELS, SIZE_TOLERANCE_SHARE * np.maximum(one[:, None], other))
         close &= np.abs(one[:, None] - other) <= allowed
     return close
 
@@ -165,18 +166,18 @@ def _tangents(mean: Floats) -> Floats:
     return np.asarray(basis, dtype=np.float32)
 
 
-def _without(flat: Floats, shared: Floats) -> Floats:
-    return np.asarray(flat - (flat @ shared) @ shared.T, dtype=np.float32)
+def _project_out(flat: Floats, components: Floats) -> Floats:
+    return np.asarray(flat - (flat @ components) @ components.T, dtype=np.float32)
 
 
 def _windows(side: int) -> Iterator[tuple[slice, slice]]:
-    inner = side - 2 * SHIFT
-    for top in range(2 * SHIFT + 1):
-        for left in range(2 * SHIFT + 1):
+    inner = side - 2 * MAX_SHIFT
+    for top in range(2 * MAX_SHIFT + 1):
+        for left in range(2 * MAX_SHIFT + 1):
             yield slice(top, top + inner), slice(left, left + inner)
 
 
-def _unit(pictures: NDArray[np.floating]) -> Floats:
+def _unit_rows(pictures: NDArray[np.floating]) -> Floats:
     """Pictures ``[n, h, w]`` as rows of mean 0 and length 1; a picture without any contrast becomes zeros."""
     rows = pictures.reshape(len(pictures), -1).astype(np.float32)
     rows -= rows.mean(1, keepdims=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mltasks.vision.data.bit_depths import wide_of
+from mltasks.vision.data.bit_depths import detect_wide_format
 from mltasks.vision.data.decoding import load
 from mltasks.vision.data.image_header import DEFAULT_LIMITS, Limits, open_single_frame
-from mltasks.vision.data.pixel_layouts import ALPHA
+from mltasks.vision.data.pixel_layouts import ALPHA_MODES
 
 
 def is_transparent(path: Path) -> bool:
     """Return True if the file has a channel or a color for transparency, read from its header. Raises as ``load``."""
     with path.open("rb") as stream, open_single_frame(stream, Limits(max_pixels=sys.maxsize)) as image:
-        return image.mode in ALPHA or "transparency" in image.info
+        return image.mode in ALPHA_MODES or "transparency" in image.info
 
 
 def needed_bit_depth(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> int | None:
@@ -28,7 +28,7 @@ def needed_bit_depth(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> int | No
 
     with path.open("rb") as stream:
         with open_single_frame(stream, limits) as image:
-            if wide_of(image, stream) is None:
+            if detect_wide_format(image, stream) is None:
                 return None
         load(stream, limits=limits, bit_depth=note)
     return needed[0] if needed else None

@@ -27,7 +27,7 @@ MODES = frozenset(
     {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B", "I;16N"}
 )
 # All that Pillow and its plugins were seen to raise on damaged files, besides their own errors.
-DAMAGE = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -50,8 +50,8 @@ TiffImagePlugin.OPEN_INFO[(b"MM", 0, (1,), 1, (16,), ())] = ("I;16B", "I;16B")
 # Brands of the files that telephones write (ISO 23008-12), with what to do instead of sending them.
 PHONE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC"}
 PHONE_BRANDS |= {b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF", b"avis": "AVIF"}
-WAY_OUT = "Export it as JPEG or PNG and send that"
-CAMERA_SETTING = "or set the camera to JPEG (iPhone: Settings, Camera, Formats, Most Compatible)"
+EXPORT_HINT = "Export it as JPEG or PNG and send that"
+CAMERA_HINT = "or set the camera to JPEG (iPhone: Settings, Camera, Formats, Most Compatible)"
 WEBP_HEAD = 30
 MP_ENTRIES = 0xB002
 # ISO 21496-1, Adobe's and Apple's
@@ -59,8 +59,8 @@ GAIN_MAP_MARKS = (b"urn:iso:std:iso:ts:21496", b"hdrgm:", b"HDRGainMap")
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes that exist
 # TIFF 6.0, section 8 and 19: what a page is beside the first, and how its numbers are to be read
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, SAMPLE_FORMAT = 254, 255, 339
-REDUCED_OR_MASK, OLD_REDUCED, SIGNED = 0b101, 2, 2
-MOST_PAGES = 16
+REDUCED_OR_MASK, OLD_REDUCED_COPY, SIGNED_INTEGER = 0b101, 2, 2
+MAX_PAGES = 16
 FIRST_MARKER = 0xC0  # of JPEG's segments with a length
 
 
@@ -101,7 +101,7 @@ def inspect_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageHe
     """
     try:
         with open_single_frame(stream, limits) as image:
-            return header_of(image)
+            return header_from_image(image)
     finally:
         stream.seek(0)
 
@@ -109,23 +109,26 @@ def inspect_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageHe
 @contextmanager
 def open_single_frame(stream: BinaryIO, limits: Limits) -> Iterator[Image.Image]:
     """Open an image whose header passes all checks, pixels not yet read. Raises ImageError as ``inspect_header``."""
-    name = sniff(stream)
+    name = detect_format(stream)
     if name == "WEBP":
         # Pillow's plugin gives the whole canvas its memory on opening, so the size is checked before.
         check_pixels(*webp_size(stream), limits)
-    with reading(stream, name), Image.open(stream, formats=[name, "MPO"] if name == "JPEG" else [name]) as image:
+    with (
+        translate_decoder_errors(stream, name),
+        Image.open(stream, formats=[name, "MPO"] if name == "JPEG" else [name]) as image,
+    ):
         check_pixels(*image.size, limits)
         check_layout(image, name)
         yield image
 
 
-def header_of(image: Image.Image) -> ImageHeader:
+def header_from_image(image: Image.Image) -> ImageHeader:
     """Return the header of an opened image; a JPEG with previews or a gain map is a JPEG."""
     name = str(image.format)
     return ImageHeader("JPEG" if name == "MPO" else name, *image.size)
 
 
-def sniff(stream: BinaryIO) -> str:
+def detect_format(stream: BinaryIO) -> str:
     """Return the format the first bytes promise. Raises ImageError for an empty file and for all other formats."""
     stream.seek(0)
     head = stream.read(WEBP_HEAD)
@@ -138,8 +141,8 @@ def sniff(stream: BinaryIO) -> str:
         if head.startswith(magic):
             return name
     if phone := PHONE_BRANDS.get(head[8:12] if head[4:8] == b"ftyp" else b""):
-        raise ImageError("unsupported_format", f"{phone} files are not accepted. {WAY_OUT}, {CAMERA_SETTING}.")
-    raise ImageError("unsupported_format", f"The file is not a JPEG, PNG, BMP, WebP or TIFF image. {WAY_OUT}.")
+        raise ImageError("unsupported_format", f"{phone} files are not accepted. {EXPORT_HINT}, {CAMERA_HINT}.")
+    raise ImageError("unsupported_format", f"The file is not a JPEG, PNG, BMP, WebP or TIFF image. {EXPORT_HINT}.")
 
 
 def check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -152,9 +155,9 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 def check_layout(image: Image.Image, name: str) -> None:
     """Raise ImageError unless there is one picture in exactly the promised format and a known pixel layout."""
-    if not _is_one_picture(image) and (image.format != name or _is_animated(image) or _has_second_frame(image)):
+    if not _is_single_image(image) and (image.format != name or _is_animated(image) or _has_second_frame(image)):
         raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
-    if image.mode not in MODES or SIGNED in _numbers(image, SAMPLE_FORMAT):
+    if image.mode not in MODES or SIGNED_INTEGER in _numbers(image, SAMPLE_FORMAT):
         kind = image.mode if image.mode not in MODES else "signed integer"
         detail = f"Pixels of kind {kind} are not accepted; save as 8 or 16 bits without sign."
         raise ImageError("unsupported_format", detail)
@@ -178,30 +181,30 @@ def webp_size(stream: BinaryIO) -> tuple[int, int]:
 
 
 @contextmanager
-def reading(stream: BinaryIO, name: str) -> Iterator[None]:
+def translate_decoder_errors(stream: BinaryIO, name: str) -> Iterator[None]:
     """Turn whatever Pillow raises while it reads a ``name`` file into an ImageError."""
     try:
         yield
     except ImageError:
         raise
-    except DAMAGE as error:
-        if ends_early(stream, name, _says_truncated(error)):
+    except DECODER_ERRORS as error:
+        if is_truncated(stream, name, _says_truncated(error)):
             raise ImageError("truncated_image", f"The {name} file ends before the image does.") from error
         raise ImageError("invalid_image", f"The file begins like {name} but can't be read: it is damaged.") from error
 
 
-def ends_early(stream: BinaryIO, name: str, said: bool) -> bool:
+def is_truncated(stream: BinaryIO, name: str, reported: bool) -> bool:
     """Whether the file is shorter than its own structure says (only asked once reading has failed); ``said``: the
     reader's error called it truncated."""
     stream.seek(0)
     data = stream.read()
     if name == "JPEG":
-        return said or _jpeg_ends_early(data)
+        return reported or _jpeg_ends_early(data)
     if name == "PNG":
-        return data[12:16] == b"IHDR" and (said or _png_ends_early(data))
+        return data[12:16] == b"IHDR" and (reported or _png_ends_early(data))
     if name == "BMP":
-        return said and int.from_bytes(data[14:18], "little") in BMP_HEADERS
-    return said or (name == "WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8)
+        return reported and int.from_bytes(data[14:18], "little") in BMP_HEADERS
+    return reported or (name == "WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8)
 
 
 def _jpeg_ends_early(data: bytes) -> bool:
@@ -224,7 +227,7 @@ def _png_ends_early(data: bytes) -> bool:
     return True
 
 
-def _is_one_picture(image: Image.Image) -> bool:
+def _is_single_image(image: Image.Image) -> bool:
     """Return True if all further frames of a camera's JPEG are auxiliary by the JPEG's own index (CIPA DC-007)."""
     if not isinstance(image, MpoImagePlugin.MpoImageFile) or image.mpinfo is None:
         return False
@@ -258,7 +261,7 @@ def _has_second_frame(image: Image.Image) -> bool:
     """Return True if there is a further picture. A TIFF's smaller copies and masks of the first are none."""
     # Few steps; `n_frames` would walk every page of a hostile TIFF.
     try:
-        for frame in range(1, MOST_PAGES + 1):
+        for frame in range(1, MAX_PAGES + 1):
             image.seek(frame)
             if not _is_auxiliary_page(image):
                 return True
@@ -271,7 +274,7 @@ def _has_second_frame(image: Image.Image) -> bool:
 
 def _is_auxiliary_page(image: Image.Image) -> bool:
     kinds = (*_numbers(image, NEW_SUBFILE_TYPE), 0)
-    return bool(kinds[0] & REDUCED_OR_MASK) or OLD_REDUCED in _numbers(image, SUBFILE_TYPE)
+    return bool(kinds[0] & REDUCED_OR_MASK) or OLD_REDUCED_COPY in _numbers(image, SUBFILE_TYPE)
 
 
 def _numbers(image: Image.Image, tag: int) -> tuple[int, ...]:

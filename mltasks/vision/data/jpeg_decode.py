@@ -20,10 +20,10 @@ from mltasks.vision.data.jpeg_scans import Scans, check_scans, read_scans
 LAYOUTS = {"RGB": "RGB", "L": "GRAY"}
 # Warnings about the image data. Others, such as an unknown JFIF revision, leave the pixels whole.
 DAMAGE_WARNINGS = ("Corrupt JPEG data", "Inconsistent progression", "Premature end")
-ENDS_EARLY = "premature end of data segment"
+PREMATURE_END = "premature end of data segment"
 SCANS_MISSING = "Scans are missing"
 # A decoder that lost its place in changed bits runs out of data up to 3 units early (measured on 2,400 files).
-FEW_UNITS = 4
+MAX_LOST_UNITS = 4
 CMYK = "CMYK"
 
 
@@ -71,7 +71,7 @@ def _damage(data: bytes, layout: str, scans: Scans, warning: str) -> str:
     """Return the warning if it is about the image data. Raises ImageError where the data ends before the image."""
     if not warning.startswith(DAMAGE_WARNINGS):
         return ""
-    if ENDS_EARLY in warning and _is_short(data, layout, scans):
+    if PREMATURE_END in warning and _is_short(data, layout, scans):
         raise ImageError("truncated_image", "The JPEG file ends before the image does.")
     return warning
 
@@ -79,7 +79,7 @@ def _damage(data: bytes, layout: str, scans: Scans, warning: str) -> str:
 def _is_short(data: bytes, layout: str, scans: Scans) -> bool:
     """Return True if the last scan lacks more than changed bits explain."""
     if scans.count <= 1:
-        return _units_missing(data, layout, scans.sampling) > FEW_UNITS
+        return _units_missing(data, layout, scans.sampling) > MAX_LOST_UNITS
     try:
         simplejpeg.decode_jpeg(data[: scans.last] + b"\xff\xd9", layout, min_width=1, min_height=1)
     except ValueError:

@@ -11,7 +11,7 @@ from mltasks.vision.data.image_header import ImageError, Limits
 # A scan may cost a whole pass over the image and take 73 bytes. Encoders write 10 to 18.
 MAX_SCANS = 100
 # At the limit of pixels; smaller images may have more scans, up to MAX_SCANS.
-FULL_SIZE_SCANS = 20
+MAX_SCANS_AT_LIMIT = 20
 MAX_SEGMENTS = 10_000
 COEFFICIENTS = 64
 SOS, EOI = 0xDA, 0xD9
@@ -57,7 +57,7 @@ def read_scans(data: bytes) -> Scans:
 def check_scans(scans: Scans, width: int, height: int, limits: Limits) -> None:
     """Refuse a JPEG whose scans cost too much to decode. Raises ImageError ``too_many_pixels``."""
     pixels = max(1, width * height)
-    most = min(MAX_SCANS, max(FULL_SIZE_SCANS, FULL_SIZE_SCANS * limits.max_pixels // pixels))
+    most = min(MAX_SCANS, max(MAX_SCANS_AT_LIMIT, MAX_SCANS_AT_LIMIT * limits.max_pixels // pixels))
     if scans.count > most:
         raise ImageError(
             "too_many_pixels",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mltasks.vision.data.disjoint_sets import DisjointSets
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-MIN_GROUPS = 4
+MIN_PARTS_PER_CLASS = 4
 HOLDOUT_SHARES: Mapping[str, float] = {"train": 0.64, "validation": 0.16, "test": 0.20}
 INNER_SHARES: Mapping[str, float] = {"train": 0.80, "validation": 0.20}
 
@@ -26,7 +26,9 @@ class NotEnoughLabels(ValueError):  # noqa: N818 - the domain's word, and what p
             for count, word in ((good_missing, "good"), (defect_missing, "defective"))
             if count
         ]
-        super().__init__(f"Training needs {MIN_GROUPS} different parts of each class: label {' and '.join(wanted)}.")
+        super().__init__(
+            f"Training needs {MIN_PARTS_PER_CLASS} different parts of each class: label {' and '.join(wanted)}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Part:
         return max(sample.target for sample in self.samples)
 
     @property
-    def kind(self) -> tuple[int, str]:
+    def stratum(self) -> tuple[int, str]:
         """The stratum: class and defect type."""
         return self.target, max(sample.defect_type for sample in self.samples)
 
@@ -54,28 +56,28 @@ def assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample
     Stratified by class and defect type. Samples of one group, or with identical files, never straddle. Depends on the
     seed, not on the order of the samples. Raises NotEnoughLabels.
     """
-    parts = parts_of(samples)
-    smallest = check_enough(parts)
+    parts = collect_parts(samples)
+    smallest = check_class_counts(parts)
     if len(samples) < config.cross_validate_below:
         count = max(2, min(config.folds, smallest))
         shares: Mapping[str, float] = {f"fold-{index}": 1 / count for index in range(count)}
     else:
         shares = HOLDOUT_SHARES
-    split_of = deal(parts, shares, config.seed)
+    split_of = assign_parts(parts, shares, config.seed)
     return [replace(sample, split=split_of[sample.sha256, sample.group]) for sample in samples]
 
 
 def inner_split(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
     """Positions of the training samples to learn from and of those to stop early on (80 and 20 %, by part)."""
-    return two_sides(samples, range(len(samples)), INNER_SHARES, seed)
+    return split_in_two(samples, range(len(samples)), INNER_SHARES, seed)
 
 
-def two_sides(
+def split_in_two(
     samples: Sequence[Sample], indices: Sequence[int], shares: Mapping[str, float], seed: int
 ) -> tuple[list[int], list[int]]:
     """Deal some of the samples, by index, to two sides by the parts they show, stratified; ``shares`` names the sides
     in order."""
-    split_of = deal(parts_of([samples[index] for index in indices]), shares, seed)
+    split_of = assign_parts(collect_parts([samples[index] for index in indices]), shares, seed)
     first, second = shares
     found: dict[str, list[int]] = {first: [], second: []}
     for index in indices:
@@ -85,19 +87,19 @@ def two_sides(
 
 def part_keys(samples: Sequence[Sample]) -> list[str]:
     """The part that each sample shows, as one name for all samples that must stay together."""
-    key_of = {(one.sha256, one.group): part.key for part in parts_of(samples) for one in part.samples}
+    key_of = {(one.sha256, one.group): part.key for part in collect_parts(samples) for one in part.samples}
     return [key_of[sample.sha256, sample.group] for sample in samples]
 
 
-def check_enough(parts: Sequence[Part]) -> int:
+def check_class_counts(parts: Sequence[Part]) -> int:
     """Return how many parts the rarer class has. Raises NotEnoughLabels below four."""
     count = Counter(part.target for part in parts)
-    if min(count[GOOD], count[DEFECT]) < MIN_GROUPS:
-        raise NotEnoughLabels(max(0, MIN_GROUPS - count[GOOD]), max(0, MIN_GROUPS - count[DEFECT]))
+    if min(count[GOOD], count[DEFECT]) < MIN_PARTS_PER_CLASS:
+        raise NotEnoughLabels(max(0, MIN_PARTS_PER_CLASS - count[GOOD]), max(0, MIN_PARTS_PER_CLASS - count[DEFECT]))
     return min(count[GOOD], count[DEFECT])
 
 
-def parts_of(samples: Sequence[Sample]) -> list[Part]:
+def collect_parts(samples: Sequence[Sample]) -> list[Part]:
     """Collect samples into parts: the same group, or the same file under two groups, is one part."""
     joined = DisjointSets[str]()
     for sample in samples:
@@ -109,16 +111,16 @@ def parts_of(samples: Sequence[Sample]) -> list[Part]:
     return [Part(min(one.sha256 + one.group for one in group), tuple(group)) for group in members.values()]
 
 
-def deal(parts: Sequence[Part], shares: Mapping[str, float], seed: int) -> dict[tuple[str, str], str]:
+def assign_parts(parts: Sequence[Part], shares: Mapping[str, float], seed: int) -> dict[tuple[str, str], str]:
     """Deal parts to splits, each to where its kind and its class are furthest below their share; large parts first.
     Returns the split by (sha256, group)."""
     split_of: dict[tuple[str, str], str] = {}
     totals: Counter[object] = Counter()
     have: Counter[tuple[str, object]] = Counter()
     for part in parts:
-        totals.update({part.kind: len(part.samples), part.target: len(part.samples)})
-    for part in sorted(parts, key=lambda part: (-len(part.samples), _shuffled(seed, part.key))):
-        marks: tuple[object, object] = (part.kind, part.target)
+        totals.update({part.stratum: len(part.samples), part.target: len(part.samples)})
+    for part in sorted(parts, key=lambda part: (-len(part.samples), _hash_order(seed, part.key))):
+        marks: tuple[object, object] = (part.stratum, part.target)
 
         def shortfall(split: str, marks: tuple[object, object] = marks) -> float:
             return sum(shares[split] - have[split, mark] / totals[mark] for mark in marks)
@@ -129,5 +131,5 @@ def deal(parts: Sequence[Part], shares: Mapping[str, float], seed: int) -> dict[
     return split_of
 
 
-def _shuffled(seed: int, key: str) -> str:
+def _hash_order(seed: int, key: str) -> str:
     return hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from mltasks.vision.drawing.fields import (
     Field,
+    as_field,
     bezier,
-    blurred,
-    field,
-    ramp,
+    gaussian_blur,
     rounded_box,
     smooth_noise,
+    smoothstep,
     spectral_noise,
     stroke,
     vector,
@@ -47,7 +47,7 @@ def _scratch(plate: Plate) -> Field:
         centre = middle + side * strand * rng.uniform(0.015, 0.05) + along * rng.normal(0, 0.06)
         curve = bezier(centre - along * reach, centre + bend, centre + along * reach)
         damage = np.maximum(damage, _strand(plate, curve, severity))
-    hole = ramp(rounded_box(plate.x, plate.y, CAMERA, CAMERA_HALF, 0.07), 0.0, -0.03)
+    hole = smoothstep(rounded_box(plate.x, plate.y, CAMERA, CAMERA_HALF, 0.07), 0.0, -0.03)
     return _engrave(plate, damage * plate.body * (1 - hole), severity)
 
 
@@ -76,7 +76,7 @@ def _string(plate: Plate) -> Field:
     start = vector(rng.uniform(-0.75, 0.75), rng.uniform(-1.5, 1.5))
     heading, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.0)
     end = start + length * vector(np.cos(heading), np.sin(heading))
-    control = field((start + end) / 2 + rng.normal(0, 0.16, 2).astype(np.float32))
+    control = as_field((start + end) / 2 + rng.normal(0, 0.16, 2).astype(np.float32))
     curve = bezier(start, control, end)
     taper = np.linspace(1.0, 0.35, len(curve))
     width = plate.scale / 128 * rng.uniform(1.8, 3.2)
@@ -101,18 +101,18 @@ def _flash(plate: Plate) -> Field:
 def _blob(plate: Plate, place: tuple[float, float], radius: float, ragged: float = 0.2) -> Field:
     distance = np.hypot(plate.x - place[0], plate.y - place[1])
     edge = radius * (1 + ragged * 0.6 * smooth_noise(plate.rng, plate.shape, (28, 16)))
-    return ramp(distance - edge, 1.2 / plate.scale, -1.2 / plate.scale)
+    return smoothstep(distance - edge, 1.2 / plate.scale, -1.2 / plate.scale)
 
 
 def _pile_up(plate: Plate, heap: Field, tone: float) -> Field:
     rng = plate.rng
-    crown = blurred(heap, 0.022 * plate.scale) * heap
+    crown = gaussian_blur(heap, 0.022 * plate.scale) * heap
     wavy = 1 + 0.12 * spectral_noise(rng, plate.shape, 1.7)
     plate.height += plate.scale * 0.055 * crown * wavy
     plate.tone *= 1 + heap * tone * rng.uniform(0.7, 1.3)
     plate.gloss *= 1 + 1.8 * heap
     # Material may stick out over the belt, but a string that hangs in the air would look wrong: it ends at the rim.
-    plate.body = np.maximum(plate.body, heap * (blurred(plate.body, 0.03 * plate.scale) > 0.2))
+    plate.body = np.maximum(plate.body, heap * (gaussian_blur(plate.body, 0.03 * plate.scale) > 0.2))
     return heap
 
 
@@ -125,14 +125,14 @@ def _broken_corner(plate: Plate) -> Field:
     cut = np.abs(plate.x - corner[0]) / reach_x + np.abs(plate.y - corner[1]) / reach_y - 1
     cut += 0.08 * spectral_noise(rng, plate.shape, 1.7)
     inside = plate.body.copy()
-    lost = ramp(cut, 0.5 / (plate.scale * reach_x), -0.5 / (plate.scale * reach_x))
-    lip = ramp(cut, 0.09, 0.0) * (1 - lost)
+    lost = smoothstep(cut, 0.5 / (plate.scale * reach_x), -0.5 / (plate.scale * reach_x))
+    lip = smoothstep(cut, 0.09, 0.0) * (1 - lost)
     plate.tone *= 1 + 0.9 * lip
-    plate.height -= plate.scale * 0.03 * ramp(cut, 0.08, 0.0)
+    plate.height -= plate.scale * 0.03 * smoothstep(cut, 0.08, 0.0)
     plate.body *= 1 - lost
     start = corner + inward * vector(reach_x, reach_y) * vector(0.55, 0.5)
     crack = _crack(plate, start, inward)
-    return field(np.maximum(np.maximum(lost, lip), crack) * inside)
+    return as_field(np.maximum(np.maximum(lost, lip), crack) * inside)
 
 
 def _crack(plate: Plate, start: Field, inward: Field) -> Field:

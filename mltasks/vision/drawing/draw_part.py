@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mltasks.vision.drawing.defects import add_defect
-from mltasks.vision.drawing.plates import PartKind, compose, expose, mould
+from mltasks.vision.drawing.plates import PartKind, compose, expose, mold
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class DrawnPart:
     seed: int
 
     @property
-    def box(self) -> tuple[int, int, int, int] | None:
+    def defect_box(self) -> tuple[int, int, int, int] | None:
         """The defect's left, top, right, bottom in pixels, right and bottom excluded; None when good."""
         rows, columns = np.nonzero(self.mask)
         if not rows.size:
@@ -36,7 +36,7 @@ def draw_part(kind: PartKind, seed: int, size: tuple[int, int] = (288, 512)) -> 
     if min(size) < 96:
         raise ValueError(f"A part needs at least 96 x 96 pixels, not {size[0]} x {size[1]}.")
     rng = np.random.default_rng([seed, list(PartKind).index(kind)])
-    plate = mould(rng, size)
+    plate = mold(rng, size)
     defect_type, mask = add_defect(plate, kind)
     picture = expose(rng, compose(plate))
     return DrawnPart(picture, kind, defect_type, mask, seed)

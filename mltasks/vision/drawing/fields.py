@@ -13,7 +13,7 @@ Point = tuple[float, float]
 _OVERSAMPLING = 4
 
 
-def field(values: ArrayLike) -> Field:
+def as_field(values: ArrayLike) -> Field:
     """Return values as float32, without a copy where they are."""
     return np.asarray(values, dtype=np.float32)
 
@@ -51,16 +51,16 @@ def rounded_box(x: Field, y: Field, centre: Point, half: Point, radius: float) -
     outside_y = np.abs(y - centre[1]) - (half[1] - radius)
     corner = np.hypot(np.maximum(outside_x, 0), np.maximum(outside_y, 0))
     inner = np.minimum(np.maximum(outside_x, outside_y), 0)
-    return field(corner + inner - radius)
+    return as_field(corner + inner - radius)
 
 
-def ramp(values: Field, start: float, end: float) -> Field:
+def smoothstep(values: Field, start: float, end: float) -> Field:
     """Return a smooth step from 0 at ``start`` to 1 at ``end``; ``end`` may lie below ``start``."""
     share = np.clip((values - start) / (end - start), 0, 1)
-    return field(share * share * (3 - 2 * share))
+    return as_field(share * share * (3 - 2 * share))
 
 
-def blurred(values: Field, radius: float) -> Field:
+def gaussian_blur(values: Field, radius: float) -> Field:
     """Return values in [0, 1] blurred by a Gaussian of ``radius`` pixels, in 256 steps."""
     picture = Image.fromarray(np.clip(values * 255, 0, 255).astype(np.uint8))
     return coverage(picture.filter(ImageFilter.GaussianBlur(radius)))

@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mltasks.vision.drawing.fields import (
     Field,
-    blurred,
+    as_field,
     coverage,
-    field,
-    ramp,
+    gaussian_blur,
     rounded_box,
     smooth_noise,
+    smoothstep,
     spectral_noise,
     vector,
 )
@@ -73,7 +73,7 @@ class Plate:
         return np.stack([x * self.scale + left, y * self.scale + top], axis=1).astype(np.float32)
 
 
-def mould(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
+def mold(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
     """Return a good plate in a picture of ``size`` (width, height), not yet lit."""
     width, height = size
     scale = min(0.455 * width / PLATE_HALF[0], 0.468 * height / PLATE_HALF[1]) * rng.uniform(0.985, 1.01)
@@ -85,7 +85,7 @@ def mould(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
     y = (down * cosine - across * sine).astype(np.float32)
     outline = rounded_box(x, y, (0, 0), PLATE_HALF, 0.1)
     empty = np.zeros_like(x)
-    plate = Plate(rng, x, y, scale, pose, empty, empty + 1, empty + 1, ramp(outline, 0.5 / scale, -0.5 / scale))
+    plate = Plate(rng, x, y, scale, pose, empty, empty + 1, empty + 1, smoothstep(outline, 0.5 / scale, -0.5 / scale))
     _add_relief(plate, outline)
     _add_surface(plate)
     return plate
@@ -93,19 +93,19 @@ def mould(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
 
 def _add_relief(plate: Plate, outline: Field) -> None:
     depth = plate.scale * 0.045
-    plate.height += depth * (ramp(outline, 0.0, -0.035) - 0.8 * ramp(outline, -0.06, -0.1))
+    plate.height += depth * (smoothstep(outline, 0.0, -0.035) - 0.8 * smoothstep(outline, -0.06, -0.1))
     pad = rounded_box(plate.x, plate.y, PAD, PAD_HALF, 0.1)
-    plate.height += depth * (0.5 * ramp(pad, 0.05, 0.015) - 0.9 * ramp(pad, -0.02, -0.075))
+    plate.height += depth * (0.5 * smoothstep(pad, 0.05, 0.015) - 0.9 * smoothstep(pad, -0.02, -0.075))
     camera = rounded_box(plate.x, plate.y, CAMERA, CAMERA_HALF, 0.07)
-    plate.height += depth * (0.8 * ramp(camera, 0.045, 0.01) - 2.4 * ramp(camera, -0.01, -0.06))
-    plate.tone *= 1 - 0.62 * ramp(camera, -0.03, -0.05)
+    plate.height += depth * (0.8 * smoothstep(camera, 0.045, 0.01) - 2.4 * smoothstep(camera, -0.01, -0.06))
+    plate.tone *= 1 - 0.62 * smoothstep(camera, -0.03, -0.05)
     for boss_x, boss_y in ((-0.76, -1.55), (0.76, -1.55), (-0.76, 1.55), (0.76, 1.55)):
         distance = np.hypot(plate.x - boss_x, plate.y - boss_y)
-        plate.height += depth * (0.7 * ramp(distance, 0.085, 0.06) - 1.3 * ramp(distance, 0.045, 0.03))
-        plate.tone *= 1 - 0.5 * ramp(distance, 0.045, 0.03)
+        plate.height += depth * (0.7 * smoothstep(distance, 0.085, 0.06) - 1.3 * smoothstep(distance, 0.045, 0.03))
+        plate.tone *= 1 - 0.5 * smoothstep(distance, 0.045, 0.03)
     for rib_y in (0.98, 1.1, 1.22):
         plate.height += (
-            depth * 0.5 * ramp(rounded_box(plate.x, plate.y, (0, rib_y), (0.34, 0.014), 0.014), 0.02, -0.008)
+            depth * 0.5 * smoothstep(rounded_box(plate.x, plate.y, (0, rib_y), (0.34, 0.014), 0.014), 0.02, -0.008)
         )
     plate.height += depth * 0.28 * _cavity_number(plate)
 
@@ -117,7 +117,7 @@ def _cavity_number(plate: Plate) -> Field:
     place = plate.to_pixels(vector(0.0, 1.48)[None])[0]
     text = f"PP-GF  {plate.rng.integers(1, 5)}"
     ImageDraw.Draw(picture).text((float(place[0]), float(place[1])), text, fill=255, font=font, anchor="mm")
-    return blurred(coverage(picture), 0.6)
+    return gaussian_blur(coverage(picture), 0.6)
 
 
 def _add_surface(plate: Plate) -> None:
@@ -127,7 +127,7 @@ def _add_surface(plate: Plate) -> None:
     plate.tone *= 1 + 0.035 * smooth_noise(rng, shape, (7, 4)) + 0.02 * spectral_noise(rng, shape, 1.1, stretch=0.25)
     gate = np.hypot(plate.x - rng.normal(0, 0.1), (plate.y - 1.0) * 0.8)
     plate.tone *= 1 + rng.uniform(0.02, 0.07) * np.exp(-gate * 1.6)
-    pad = ramp(rounded_box(plate.x, plate.y, PAD, PAD_HALF, 0.1), -0.05, -0.09)
+    pad = smoothstep(rounded_box(plate.x, plate.y, PAD, PAD_HALF, 0.1), -0.05, -0.09)
     swirl = spectral_noise(rng, shape, 1.7)
     plate.tone *= 1 + pad * (rng.uniform(-0.08, 0.1) + rng.uniform(0.02, 0.12) * np.tanh(2 * swirl) * 0.6)
     plate.gloss *= 1 + 0.6 * pad
@@ -139,7 +139,7 @@ def _add_dust(plate: Plate) -> None:
     dust = np.zeros(plate.shape, dtype=np.float32)
     count = int(rng.poisson(7))
     dust[rng.integers(0, height, count), rng.integers(0, width, count)] = rng.uniform(0.3, 1, count)
-    plate.tone *= 1 + 3.2 * blurred(dust, 0.6)
+    plate.tone *= 1 + 3.2 * gaussian_blur(dust, 0.6)
 
 
 def compose(plate: Plate) -> Field:
@@ -157,7 +157,7 @@ def compose(plate: Plate) -> Field:
     light = plate.tone * falloff * (0.06 + 0.2 * np.clip(facing, 0, 1)) + 0.085 * plate.gloss * mirror**22
     tint = vector(1.03, 1.0, 0.985) * (1 + rng.normal(0, 0.006, 3).astype(np.float32))
     plastic = light[..., None] * tint
-    return field(_belt(plate) * (1 - plate.body[..., None]) + plastic * plate.body[..., None])
+    return as_field(_belt(plate) * (1 - plate.body[..., None]) + plastic * plate.body[..., None])
 
 
 def _belt(plate: Plate) -> Field:
@@ -165,17 +165,17 @@ def _belt(plate: Plate) -> Field:
     rows, columns = np.indices(shape, dtype=np.float32)
     weave = 0.012 * np.sin(rows * 2.1 + rng.uniform(0, 6)) * np.sin(columns * 2.1)
     wear = 0.03 * spectral_noise(rng, shape, 1.0, stretch=5.0) + 0.02 * smooth_noise(rng, shape, (4, 3))
-    shadow = blurred(
+    shadow = gaussian_blur(
         np.roll(plate.body, (int(0.035 * plate.scale), int(0.025 * plate.scale)), (0, 1)), 0.03 * plate.scale
     )
     tone = (0.66 + weave + wear) * (1 - 0.6 * shadow)
-    return field(tone[..., None] * vector(0.97, 1.0, 1.0))
+    return as_field(tone[..., None] * vector(0.97, 1.0, 1.0))
 
 
 def expose(rng: np.random.Generator, light: Field) -> Image.Image:
     """The camera: exposure, a slightly soft lens, shot and read noise, JPEG."""
     exposed = np.clip(light * rng.normal(1.0, 0.025), 0, 1)
-    soft = np.stack([blurred(exposed[..., channel], 0.45) for channel in range(3)], axis=-1)
+    soft = np.stack([gaussian_blur(exposed[..., channel], 0.45) for channel in range(3)], axis=-1)
     grey = rng.standard_normal(light.shape[:2], dtype=np.float32)[..., None]
     colour = rng.standard_normal(light.shape, dtype=np.float32)
     noisy = soft + (0.004 + 0.010 * np.sqrt(soft)) * (0.8 * grey + 0.6 * colour)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.fields import Field, bezier, coverage, smooth_noise, stroke, vector
 from mltasks.vision.drawing.plates import PartKind
-from mltasks.vision.drawing.textures import Rng, textured
+from mltasks.vision.drawing.textures import Rng, draw_texture
 
 _GLYPHS = "ABCDEFGHKLMNPRSTUVXYZabdeghkmnqrstwxyz0123456789+-/#%&()=<>*"
 # Plates are one picture in eight: the demo's parts are among what the weights will see, but not all of it.
@@ -23,11 +23,11 @@ def draw_picture(seed: int, index: int, side: int = 256) -> NDArray[np.uint8]:
     rng = np.random.default_rng([seed, index])
     if rng.random() < _PLATE_SHARE:
         return _plate_view(rng, side)
-    picture = _layered(rng, side) if rng.random() < 0.6 else textured(rng, side)
+    picture = _layered(rng, side) if rng.random() < 0.6 else draw_texture(rng, side)
     for _ in range(int(rng.poisson(1.6))):
         add_mark = _MARKS[int(rng.integers(len(_MARKS)))]
         picture = add_mark(rng, picture)
-    return _lit(rng, picture)
+    return _expose_scene(rng, picture)
 
 
 def _plate_view(rng: Rng, side: int) -> NDArray[np.uint8]:
@@ -37,7 +37,7 @@ def _plate_view(rng: Rng, side: int) -> NDArray[np.uint8]:
     if rng.random() < 0.3:
         return np.asarray(part.image.resize((side, side), Image.Resampling.BILINEAR))
     height = int(rng.integers(288, 420))
-    _, top, _, bottom = part.box or (0, 0, part.image.width, part.image.height)
+    _, top, _, bottom = part.defect_box or (0, 0, part.image.width, part.image.height)
     middle_y = int(rng.uniform(top, bottom))
     start = int(np.clip(middle_y - height * rng.uniform(0.2, 0.8), 0, part.image.height - height))
     view = part.image.crop((0, start, part.image.width, start + height))
@@ -46,8 +46,8 @@ def _plate_view(rng: Rng, side: int) -> NDArray[np.uint8]:
 
 def _layered(rng: Rng, side: int) -> Field:
     """Dead leaves: textured shapes of sizes by a power law, each covering part of those below."""
-    picture = textured(rng, side)
-    fills = [textured(rng, side) for _ in range(3)]
+    picture = draw_texture(rng, side)
+    fills = [draw_texture(rng, side) for _ in range(3)]
     for _ in range(int(rng.integers(3, 26))):
         cover = _shape(rng, side)[..., None]
         fill = fills[int(rng.integers(3))] if rng.random() < 0.5 else rng.uniform(0, 1, 3).astype(np.float32)
@@ -81,7 +81,7 @@ def _shape(rng: Rng, side: int) -> Field:
     return coverage(canvas.reduce(2))
 
 
-def _mix(rng: Rng, picture: Field, cover: Field) -> Field:
+def _blend(rng: Rng, picture: Field, cover: Field) -> Field:
     ink = rng.uniform(0, 1, 3) if rng.random() < 0.3 else np.full(3, rng.choice([0.02, 0.15, 0.8, 0.97]))
     opacity = cover[..., None] * rng.uniform(0.25, 1.0)
     return (picture * (1 - opacity) + ink.astype(np.float32) * opacity).astype(np.float32)
@@ -99,7 +99,7 @@ def _add_scratches(rng: Rng, picture: Field) -> Field:
         curve = bezier(place - along, place + bend, place + along)
         inks = np.clip(0.8 + 0.5 * smooth_noise(rng, (1, 48), (1, 8))[0], 0, 1)
         cover = np.maximum(cover, stroke((side, side), curve, [rng.uniform(0.5, 2.5)] * 48, inks.tolist()))
-    return _mix(rng, picture, cover)
+    return _blend(rng, picture, cover)
 
 
 def _add_lines(rng: Rng, picture: Field) -> Field:
@@ -110,7 +110,7 @@ def _add_lines(rng: Rng, picture: Field) -> Field:
     walk = np.cumsum(np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0) * rng.uniform(0.3, 1.2) * side / steps
     points = (walk + rng.uniform(0.1, 0.9, 2) * side).astype(np.float32)
     taper = np.linspace(1, rng.uniform(0.2, 1), steps) * rng.uniform(0.6, 5)
-    return _mix(rng, picture, stroke((side, side), points, taper.tolist(), [1.0] * steps))
+    return _blend(rng, picture, stroke((side, side), points, taper.tolist(), [1.0] * steps))
 
 
 def _add_blobs(rng: Rng, picture: Field) -> Field:
@@ -123,7 +123,7 @@ def _add_blobs(rng: Rng, picture: Field) -> Field:
         radius = side * 0.015 * (1 - rng.random()) ** -0.9
         distance = np.hypot(rows - rng.uniform(0, side), columns - rng.uniform(0, side))
         cover = np.maximum(cover, np.clip((radius * (1 + 0.35 * rough) - distance) / rng.choice([1, 1, 6]), 0, 1))
-    return _mix(rng, picture, cover)
+    return _blend(rng, picture, cover)
 
 
 def _add_text(rng: Rng, picture: Field) -> Field:
@@ -135,10 +135,10 @@ def _add_text(rng: Rng, picture: Field) -> Field:
         font = ImageFont.load_default(size=float(rng.uniform(9, 90)))
         pen.text(tuple(rng.uniform(-0.1, 0.8, 2) * side), text, fill=255, font=font)
     turned = canvas.rotate(float(rng.choice([0, rng.uniform(0, 360)])), Image.Resampling.BILINEAR)
-    return _mix(rng, picture, coverage(turned))
+    return _blend(rng, picture, coverage(turned))
 
 
-def _lit(rng: Rng, picture: Field) -> NDArray[np.uint8]:
+def _expose_scene(rng: Rng, picture: Field) -> NDArray[np.uint8]:
     """Uneven light, exposure, and the noise of a sensor."""
     side = picture.shape[0]
     light = 1 + rng.uniform(0, 0.3) * smooth_noise(rng, (side, side), (2, 3))

@@ -1,6 +1,7 @@
 """Surfaces to learn from: grey fields of many spectra and structures, and the colours laid over them.
 
-Every surface is a function ``(rng, side) -> Field`` of shape (side, side) and free range; ``colour`` turns it into RGB.
+Every surface is a function ``(rng, side) -> Field`` of shape (side, side) and free range; ``colorize`` turns it into
+RGB.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mltasks.vision.drawing.fields import Field, field, smooth_noise, spectral_noise
+from mltasks.vision.drawing.fields import Field, as_field, smooth_noise, spectral_noise
 
 Rng = np.random.Generator
 Surface = Callable[[Rng, int], Field]
@@ -38,7 +39,7 @@ def brushed(rng: Rng, side: int) -> Field:
     lines = spectral_noise(rng, (side, side), rng.uniform(0.3, 0.9), rng.uniform(15, 60))
     if rng.random() < 0.5:
         lines = lines.T
-    return field(lines + rng.uniform(0.5, 3) * smooth_noise(rng, (side, side), (3, 3)))
+    return as_field(lines + rng.uniform(0.5, 3) * smooth_noise(rng, (side, side), (3, 3)))
 
 
 def stripes(rng: Rng, side: int) -> Field:
@@ -47,14 +48,14 @@ def stripes(rng: Rng, side: int) -> Field:
     wave = np.sin(x * rng.uniform(4, 90) + rng.uniform(0, 6))
     if rng.random() < 0.4:
         wave = wave * np.sin(y * rng.uniform(4, 90))
-    return field(np.tanh(wave * rng.choice([0.5, 2, 20]) + rng.uniform(-0.5, 0.5)))
+    return as_field(np.tanh(wave * rng.choice([0.5, 2, 20]) + rng.uniform(-0.5, 0.5)))
 
 
 def wood(rng: Rng, side: int) -> Field:
     """Rings cut lengthwise, with pores."""
     x, y = coordinates(rng, side, rng.uniform(0.02, 0.15))
     rings = np.hypot(x + rng.uniform(-1, 1), y * rng.uniform(0.05, 0.4)) * rng.uniform(10, 60)
-    return field(np.sin(rings) + 0.4 * spectral_noise(rng, (side, side), 0.6, rng.uniform(0.05, 0.2)))
+    return as_field(np.sin(rings) + 0.4 * spectral_noise(rng, (side, side), 0.6, rng.uniform(0.05, 0.2)))
 
 
 def weave(rng: Rng, side: int) -> Field:
@@ -63,7 +64,7 @@ def weave(rng: Rng, side: int) -> Field:
     pitch = rng.uniform(15, 110)
     over = np.sin(x * pitch) * np.sin(y * pitch) > 0
     threads = np.where(over, np.abs(np.sin(x * pitch)), np.abs(np.sin(y * pitch)))
-    return field(threads * 2 + rng.uniform(0.1, 0.6) * spectral_noise(rng, (side, side), 0.6))
+    return as_field(threads * 2 + rng.uniform(0.1, 0.6) * spectral_noise(rng, (side, side), 0.6))
 
 
 def cells(rng: Rng, side: int) -> Field:
@@ -74,17 +75,17 @@ def cells(rng: Rng, side: int) -> Field:
     nearest = np.partition(distances, 1, axis=0)[:2]
     choice = rng.integers(3)
     if choice == 0:
-        return field(nearest[0])
+        return as_field(nearest[0])
     if choice == 1:
-        return field(np.tanh((nearest[1] - nearest[0]) * rng.uniform(5, 60)))
-    return field(rng.standard_normal(len(seeds)).astype(np.float32)[np.argmin(distances, axis=0)])
+        return as_field(np.tanh((nearest[1] - nearest[0]) * rng.uniform(5, 60)))
+    return as_field(rng.standard_normal(len(seeds)).astype(np.float32)[np.argmin(distances, axis=0)])
 
 
 def concrete(rng: Rng, side: int) -> Field:
     """Cast stone: mist and grain, with pits and pebbles of many sizes."""
     base = spectral_noise(rng, (side, side), 1.3) + 0.5 * spectral_noise(rng, (side, side), 0.3)
     lumps = spectral_noise(rng, (side, side), rng.uniform(0.7, 1.4))
-    return field(base + rng.choice([-3, 2]) * (lumps > rng.uniform(1.2, 2.4)))
+    return as_field(base + rng.choice([-3, 2]) * (lumps > rng.uniform(1.2, 2.4)))
 
 
 def relief(rng: Rng, side: int) -> Field:
@@ -93,37 +94,37 @@ def relief(rng: Rng, side: int) -> Field:
     slope_y, slope_x = np.gradient(height)
     angle = rng.uniform(0, 2 * np.pi)
     lit = slope_x * np.cos(angle) + slope_y * np.sin(angle)
-    return field(np.tanh(lit / max(float(lit.std()), 1e-6)))
+    return as_field(np.tanh(lit / max(float(lit.std()), 1e-6)))
 
 
 def gradient(rng: Rng, side: int) -> Field:
     """A plain ramp or a soft spot, with little grain."""
     x, y = coordinates(rng, side)
     soft = x if rng.random() < 0.5 else np.hypot(x - rng.uniform(-1, 1), y - rng.uniform(-1, 1))
-    return field(soft + rng.uniform(0, 0.1) * spectral_noise(rng, (side, side), 0.5))
+    return as_field(soft + rng.uniform(0, 0.1) * spectral_noise(rng, (side, side), 0.5))
 
 
 # relief draws one of the others, so it stands last.
 SURFACES: list[Surface] = [clouds, brushed, stripes, wood, weave, cells, concrete, gradient, relief]
 
 
-def any_surface(rng: Rng, side: int) -> Field:
+def random_surface(rng: Rng, side: int) -> Field:
     """Return a surface of a random kind, scaled to [0, 1] by its own 2nd and 98th percentile."""
     raw = SURFACES[int(rng.integers(len(SURFACES)))](rng, side)
     low, high = np.percentile(raw[::4, ::4], [2, 98])
-    return field(np.clip((raw - low) / max(float(high - low), 1e-6), 0, 1))
+    return as_field(np.clip((raw - low) / max(float(high - low), 1e-6), 0, 1))
 
 
-def colour(rng: Rng, grey: Field) -> Field:
+def colorize(rng: Rng, grey: Field) -> Field:
     """Lay (H, W) in [0, 1] on a random ramp of two to four colours, often a dull one. Returns (H, W, 3) in [0, 1]."""
     stops = rng.uniform(0, 1, (int(rng.integers(2, 5)), 3))
     dull = rng.choice([0.0, 0.1, 0.3, 1.0])
     stops = stops * dull + stops.mean(axis=1, keepdims=True) * (1 - dull)
     place = np.linspace(0, 1, len(stops))
     tables = [np.interp(np.linspace(0, 1, 256), place, stops[:, channel]) for channel in range(3)]
-    return field(np.stack(tables, axis=-1).astype(np.float32)[(grey * 255).astype(np.uint8)])
+    return as_field(np.stack(tables, axis=-1).astype(np.float32)[(grey * 255).astype(np.uint8)])
 
 
-def textured(rng: Rng, side: int) -> Field:
+def draw_texture(rng: Rng, side: int) -> Field:
     """Return a coloured surface, (side, side, 3) in [0, 1]."""
-    return colour(rng, any_surface(rng, side))
+    return colorize(rng, random_surface(rng, side))

@@ -12,8 +12,8 @@ from mltasks.vision.serving.thresholds import DecisionCosts, cost_threshold
 from mltasks.vision.stats.intervals import Estimate, proportion, weighted_sum
 from mltasks.vision.types import DEFECT
 
-STEPS = 100
-PER = 1000
+THRESHOLD_STEPS = 100
+PARTS_UNIT = 1000
 
 
 def cost_curve(
@@ -34,15 +34,15 @@ def cost_curve(
         return []
     share = float(defect.mean()) if defect_rate is None else defect_rate
     rows = []
-    for threshold in sorted({*(step / STEPS for step in range(STEPS + 1)), cost_threshold(costs)}):
+    for threshold in sorted({*(step / THRESHOLD_STEPS for step in range(THRESHOLD_STEPS + 1)), cost_threshold(costs)}):
         misses, alarms = _rate(p < threshold, defect, parts), _rate(p >= threshold, ~defect, parts)
-        terms = [(PER * costs.fn * share, misses), (PER * costs.fp * (1 - share), alarms)]
+        terms = [(PARTS_UNIT * costs.fn * share, misses), (PARTS_UNIT * costs.fp * (1 - share), alarms)]
         rows.append(_row(threshold, weighted_sum(terms, len(p), len(set(parts)))))
     return rows
 
 
-def _rate(hits: NDArray[np.bool_], among: NDArray[np.bool_], parts: Sequence[str]) -> Estimate:
-    return proportion(hits[among].tolist(), list(compress(parts, among)))
+def _rate(hits: NDArray[np.bool_], members: NDArray[np.bool_], parts: Sequence[str]) -> Estimate:
+    return proportion(hits[members].tolist(), list(compress(parts, members)))
 
 
 def _row(threshold: float, cost: Estimate) -> dict[str, float]:

@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.evaluation.label_issues import suspected_errors
-from mltasks.vision.evaluation.learning_curve import LabelPoint
-from mltasks.vision.evaluation.predictions import Prediction, Protocol
-from mltasks.vision.evaluation.report_warnings import warnings_of
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
-from mltasks.vision.serving.thresholds import Bands, cost_bands, promised_bands
+from mltasks.vision.evaluation.label_issues import detect_label_issues
+from mltasks.vision.evaluation.learning_curve import LearningCurvePoint
+from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
+from mltasks.vision.evaluation.report_warnings import report_warnings
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
 from mltasks.vision.stats.intervals import Estimate, PartBootstrap, proportion, weighted_sum
 from mltasks.vision.stats.metrics import auroc, average_precision, calibration_error, chance_calibration_error
 from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
 
-WORST = 12
-STANDARD_PROMISE = EscapePromise()
+MAX_WORST_ERRORS = 12
+DEFAULT_GUARANTEE = EscapeRateGuarantee()
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Every figure of a report. Rates are shares in [0, 1]; costs are in the unit of ``costs``. ``detectors`` holds the
-    AUROC of each novelty detector, ``escapes`` what the promise rests on (None where no defect was measured), and
-    ``labels`` the learning curve (empty where none was drawn)."""
+    AUROC of each novelty detector, ``escape_curve`` what the promise rests on (None where no defect was measured), and
+    ``learning_curve`` the learning curve (empty where none was drawn)."""
 
-    protocol: Protocol
+    protocol: EvaluationProtocol
     costs: Costs
     thresholds: Thresholds
     predictions: list[Prediction]
@@ -39,39 +39,40 @@ class Evaluation:
     confusion: dict[str, int]
     total_cost: float
     bands: Bands
-    promise: EscapePromise
+    guarantee: EscapeRateGuarantee
     defect_rate: float | None
-    escapes: EscapeCurve | None
-    labels: list[LabelPoint]
+    escape_curve: EscapeCurve | None
+    learning_curve: list[LearningCurvePoint]
     chance_calibration_error: float
-    suspects: list[dict[str, Any]]
+    label_issues: list[dict[str, Any]]
     warnings: list[str]
 
     @property
-    def mistakes(self) -> list[Prediction]:
+    def worst_errors(self) -> list[Prediction]:
         """Up to twelve predictions on the wrong side of the threshold, the most certain first."""
-        wrong = [one for one in self.predictions if self.fails(one) != (one.target == DEFECT)]
-        return sorted(wrong, key=lambda one: (-abs(one.target - one.probability), one.name))[:WORST]
+        wrong = [one for one in self.predictions if self.predicts_fail(one) != (one.target == DEFECT)]
+        return sorted(wrong, key=lambda one: (-abs(one.target - one.probability), one.name))[:MAX_WORST_ERRORS]
 
-    def fails(self, one: Prediction) -> bool:
+    def predicts_fail(self, prediction: Prediction) -> bool:
         """The version's label of a prediction at its operating point."""
-        return one.probability >= self.thresholds.defect_probability
+        return prediction.probability >= self.thresholds.defect_probability
 
 
 def evaluate(
     predictions: Sequence[Prediction],
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     costs: Costs,
     thresholds: Thresholds,
     *,
     weights: str = "",
-    promise: EscapePromise = STANDARD_PROMISE,
+    guarantee: EscapeRateGuarantee = DEFAULT_GUARANTEE,
     defect_rate: float | None = None,
-    escapes: EscapeCurve | None = None,
-    labels: Sequence[LabelPoint] = (),
+    escape_curve: EscapeCurve | None = None,
+    learning_curve: Sequence[LearningCurvePoint] = (),
 ) -> Evaluation:
     """Measure predictions of held-out parts. ``weights`` names where the backbone's came from, for the warnings;
-    ``escapes`` is the curve that serving will route by, ``labels`` the learning curve. Raises ValueError without any
+    ``escape_curve`` is the curve that serving will route by, ``learning_curve`` the learning curve. Raises ValueError
+    without any
     prediction."""
     if not predictions:
         raise ValueError("There is nothing to measure on.")
@@ -87,10 +88,10 @@ def evaluate(
     bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), protocol.seed)
     metrics = {**_rates(rows, fails, targets), **_rankings(rows, targets, bootstrap)}
     metrics["cost_per_1000"] = _cost_per_1000(metrics, rows, costs)
-    bands = cost_bands(costs, defect_rate, _share(targets))
-    if escapes is not None:
-        bands = promised_bands(bands, escapes, promise)
-    metrics |= _routed(rows, targets, bands)
+    bands = cost_bands(costs, defect_rate, _defect_share(targets))
+    if escape_curve is not None:
+        bands = guaranteed_bands(bands, escape_curve, guarantee)
+    metrics |= _routing_rates(rows, targets, bands)
     types = _defect_types(rows, fails)
     return Evaluation(
         protocol=protocol,
@@ -103,15 +104,15 @@ def evaluate(
         confusion=confusion,
         total_cost=confusion["escape"] * costs.fn + confusion["false_alarm"] * costs.fp,
         bands=bands,
-        promise=promise,
+        guarantee=guarantee,
         defect_rate=defect_rate,
-        escapes=escapes,
-        labels=list(labels),
+        escape_curve=escape_curve,
+        learning_curve=list(learning_curve),
         chance_calibration_error=chance_calibration_error(
             np.array([one.probability for one in rows]), [one.part for one in rows], protocol.seed
         ),
-        suspects=_suspects(rows),
-        warnings=warnings_of(rows, confusion, weights),
+        label_issues=_label_issues(rows),
+        warnings=report_warnings(rows, confusion, weights),
     )
 
 
@@ -136,7 +137,7 @@ def _rates(rows: Sequence[Prediction], fails: NDArray[np.bool_], targets: NDArra
 def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
     probabilities = np.array([one.probability for one in rows])
     # A fold's detector has its own scale; its threshold, from the other folds, makes the folds comparable.
-    novelty = np.array([one.strangeness for one in rows])
+    novelty = np.array([one.good_part_novelty for one in rows])
     return {
         "average_precision": bootstrap.estimate(lambda w: average_precision(probabilities, targets, w)),
         "auroc": bootstrap.estimate(lambda w: auroc(probabilities, targets, w)),
@@ -153,8 +154,8 @@ def _detectors(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap
     return found
 
 
-def _suspects(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
-    found = suspected_errors(
+def _label_issues(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
+    found = detect_label_issues(
         [one.probability for one in rows],
         [one.target for one in rows],
         names=[one.name for one in rows],
@@ -164,7 +165,7 @@ def _suspects(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
     return [one.to_json() for one in found]
 
 
-def _share(targets: NDArray[np.int64]) -> float | None:
+def _defect_share(targets: NDArray[np.int64]) -> float | None:
     share = float((targets == DEFECT).mean())
     return share if 0 < share < 1 else None
 
@@ -178,13 +179,13 @@ def _cost_per_1000(metrics: dict[str, Estimate], rows: Sequence[Prediction], cos
     return weighted_sum(terms, len(rows), len({one.part for one in rows}))
 
 
-def _routed(rows: Sequence[Prediction], targets: NDArray[np.int64], bands: Bands) -> dict[str, Estimate]:
+def _routing_rates(rows: Sequence[Prediction], targets: NDArray[np.int64], bands: Bands) -> dict[str, Estimate]:
     """What happens on the line: how many parts a person sees, and how many defects pass with nobody looking."""
     passed = [one.probability <= bands.low and not one.novel for one in rows]
     defects: list[int] = np.flatnonzero(targets == DEFECT).tolist()
     return {
         "review_rate": proportion(
-            [bands.doubts(one.probability) or one.novel for one in rows], [one.part for one in rows]
+            [bands.needs_review(one.probability) or one.novel for one in rows], [one.part for one in rows]
         ),
         "routed_escape_rate": proportion([passed[at] for at in defects], [rows[at].part for at in defects]),
     }

@@ -23,7 +23,7 @@ CLASSES = (GOOD, DEFECT)
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class LabelIssue:
     """A label in doubt. ``given`` and ``likely`` are 0 (good) or 1 (defect); ``self_confidence`` is the probability of
     the given label and ``probability`` that of a defect, both in [0, 1]. ``rank`` counts parts from 1, the most
     doubtful first: images of one part share it."""
@@ -46,14 +46,14 @@ class Suspect:
         return {"sha256": self.sha256, "name": self.name, "target": self.given, "probability": self.probability}
 
 
-def suspected_errors(
+def detect_label_issues(
     probabilities: Sequence[float] | NDArray[np.float64],
     targets: Sequence[int] | NDArray[np.int64],
     *,
     names: Sequence[str],
     sha256s: Sequence[str],
     parts: Sequence[str],
-) -> list[Suspect]:
+) -> list[LabelIssue]:
     """Return the labels in doubt, the most doubtful part first and its images together, the most doubtful first.
 
     ``probabilities`` [n] of a defect, calibrated and out of fold; ``targets`` [n] the labels given, 0 or 1; ``parts``
@@ -65,7 +65,7 @@ def suspected_errors(
     shown = {target: {part for part, label in zip(parts, given, strict=True) if label == target} for target in CLASSES}
     if min(len(found) for found in shown.values()) < MIN_PARTS:
         return []
-    found = _doubtful(likely, given)
+    found = _issue_positions(likely, given)
     confidence = np.where(given == DEFECT, likely, 1.0 - likely)
     least: dict[str, float] = {}
     for index in found:
@@ -73,7 +73,7 @@ def suspected_errors(
     ranks = {part: rank for rank, part in enumerate(sorted(least, key=lambda part: (least[part], part)), start=1)}
     found.sort(key=lambda index: (ranks[parts[index]], confidence[index], sha256s[index]))
     return [
-        Suspect(
+        LabelIssue(
             name=names[index],
             sha256=sha256s[index],
             part=parts[index],
@@ -86,7 +86,7 @@ def suspected_errors(
     ]
 
 
-def _doubtful(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> list[int]:
+def _issue_positions(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> list[int]:
     # Late: it loads scikit-learn and pandas, which only a training process may.
     from cleanlab.filter import find_label_issues  # type: ignore[import-untyped]
 

@@ -17,42 +17,42 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the recipe says of held-out parts when it has so many labels: ``labels`` counts images."""
+class CurvePrediction:
+    """What the recipe says of held-out parts when it has so many labels: ``label_count`` counts images."""
 
-    labels: int
+    label_count: int
     predictions: list[Prediction]
 
 
 @dataclass(frozen=True, slots=True)
-class LabelPoint:
+class LearningCurvePoint:
     """Average precision with so many labels, and by how much it exceeds that of the point before (None of the first).
     Both intervals are bootstraps over the measured parts; that other labels might have been drawn is not in them."""
 
-    labels: int
+    label_count: int
     average_precision: Estimate
     gain: Estimate | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
         gain = self.gain.to_json() if self.gain else None
-        return {"labels": self.labels, "average_precision": self.average_precision.to_json(), "gain": gain}
+        return {"labels": self.label_count, "average_precision": self.average_precision.to_json(), "gain": gain}
 
 
-def label_curve(asked: Sequence[Asked], seed: int) -> list[LabelPoint]:
+def learning_curve(curve_predictions: Sequence[CurvePrediction], seed: int) -> list[LearningCurvePoint]:
     """A point for each, in their order; all say something of the same parts."""
-    if not asked:
+    if not curve_predictions:
         return []
-    rows = [_in_order(one.predictions) for one in asked]
+    rows = [_in_order(one.predictions) for one in curve_predictions]
     targets = np.array([one.target for one in rows[0]])
     bootstrap = PartBootstrap([one.part for one in rows[0]], targets.tolist(), seed)
     scores = [np.array([one.probability for one in some]) for some in rows]
-    points: list[LabelPoint] = []
-    for number, one in enumerate(asked):
+    points: list[LearningCurvePoint] = []
+    for number, one in enumerate(curve_predictions):
         here = scores[number]
         found = bootstrap.estimate(lambda w, here=here: average_precision(here, targets, w))  # type: ignore[misc]
         gain = _gain(bootstrap, scores[number - 1], here, targets) if number else None
-        points.append(LabelPoint(one.labels, found, gain))
+        points.append(LearningCurvePoint(one.label_count, found, gain))
     return points
 
 

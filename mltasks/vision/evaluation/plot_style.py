@@ -50,9 +50,9 @@ STYLE: Any = {
 
 
 @contextmanager
-def figure(path: Path, title: str, size: tuple[float, float] = SIZE, *, strip: bool = False) -> Iterator[Axes]:
+def svg_figure(path: Path, title: str, size: tuple[float, float] = SIZE, *, strip: bool = False) -> Iterator[Axes]:
     """Draw one figure in the block; it is written as an SVG with its text as text, the same bytes every time. ``strip``
-    leaves room above for ``band_strip``."""
+    leaves room above for ``draw_band_strip``."""
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.16, h_pad=0.16))
         axes = drawing.add_subplot()
@@ -61,22 +61,22 @@ def figure(path: Path, title: str, size: tuple[float, float] = SIZE, *, strip: b
         drawing.savefig(path, format="svg", metadata={"Date": None, "Title": title.replace("\n", ": ")})
 
 
-def shares(axes: Axes, *, across: str, up: str) -> None:
+def percent_axes(axes: Axes, *, x_label: str, y_label: str) -> None:
     """Both axes from 0 to 100 percent."""
     ticks = [0, 0.25, 0.5, 0.75, 1]
     words = ["0", "25", "50", "75", "100 %"]
-    axes.set(xlim=(-0.01, 1.02), ylim=(-0.01, 1.04), xticks=ticks, yticks=ticks, xlabel=across, ylabel=up)
+    axes.set(xlim=(-0.01, 1.02), ylim=(-0.01, 1.04), xticks=ticks, yticks=ticks, xlabel=x_label, ylabel=y_label)
     axes.set_xticklabels(words)
     axes.set_yticklabels(words)
 
 
-def share_axis(axes: Axes, across: str) -> None:
+def percent_axis(axes: Axes, x_label: str) -> None:
     """The horizontal axis from 0 to 100 percent; the vertical one is left to the figure."""
-    axes.set(xlim=(-0.01, 1.01), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel=across)
+    axes.set(xlim=(-0.01, 1.01), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel=x_label)
     axes.set_xticklabels(["0", "25", "50", "75", "100 %"])
 
 
-def band_strip(axes: Axes, low: float, high: float) -> None:
+def draw_band_strip(axes: Axes, low: float, high: float) -> None:
     """PASS, REVIEW and FAIL as a strip along the top of a share axis, their words above it."""
     across = axes.get_xaxis_transform()
     for start, end, colour in ((0.0, low, PASS), (low, high, REVIEW), (high, 1.0, FAIL)):
@@ -92,13 +92,13 @@ def band_strip(axes: Axes, low: float, high: float) -> None:
         axes.text(x, 1.01, word, transform=across, color=ink, ha=side, va="bottom")
 
 
-def corner(axes: Axes, words: str, colour: str, *, line: int, left: bool = False) -> None:
+def corner_text(axes: Axes, text: str, color: str, *, line: int, left: bool = False) -> None:
     """Words in an upper corner, line by line."""
     x, side = (0.02, "left") if left else (0.99, "right")
-    axes.text(x, 0.99 - LINE_HEIGHT * line, words, transform=axes.transAxes, color=colour, ha=side, va="top")
+    axes.text(x, 0.99 - LINE_HEIGHT * line, text, transform=axes.transAxes, color=color, ha=side, va="top")
 
 
-def logarithmic(axes: Axes) -> None:
+def log_y_axis(axes: Axes) -> None:
     """A logarithmic vertical axis with ticks at 1, 2 and 5 of each decade, in plain numbers."""
     axes.set_yscale("log")
     axes.margins(y=0.12)
@@ -107,7 +107,7 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def ratios(axes: Axes) -> None:
+def ratio_axis(axes: Axes) -> None:
     """A logarithmic horizontal axis of multiples, in plain numbers."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -115,6 +115,6 @@ def ratios(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def whole_numbers(axis: Axis) -> None:
+def integer_ticks(axis: Axis) -> None:
     """Ticks at whole numbers only: epochs and parts have no halves."""
     axis.set_major_locator(MaxNLocator(integer=True))

@@ -14,7 +14,7 @@ from mltasks.vision.types import Roi
 class Prediction:
     """One held-out image. ``probability`` is calibrated and all thresholds taken without its own fold; ``split`` is the
     fold or ``test``. ``detectors`` holds each novelty detector's score over its threshold, ``detector`` the one whose
-    word counts; ``known``, of a part that fails, is that of the memory that holds labeled defects too."""
+    word counts; ``labeled_novelty``, of a part that fails, is that of the memory that holds labeled defects too."""
 
     name: str
     sha256: str
@@ -30,18 +30,18 @@ class Prediction:
     anomaly_threshold: float
     detector: str
     detectors: Mapping[str, float]
-    known: float | None = None
+    labeled_novelty: float | None = None
     bit_depth: int | None = None
 
     @property
-    def strangeness(self) -> float:
+    def good_part_novelty(self) -> float:
         """How unlike good parts: the deciding detector's score over its threshold."""
         return self.detectors[self.detector]
 
     @property
     def novelty(self) -> float:
         """How unlike anything labeled, above 1 is novel: of a part that fails, held against labeled defects too."""
-        return self.strangeness if self.known is None else self.known
+        return self.good_part_novelty if self.labeled_novelty is None else self.labeled_novelty
 
     @property
     def novel(self) -> bool:
@@ -50,7 +50,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class EvaluationProtocol:
     """How the predictions came about: ``folds`` is 0 for a holdout."""
 
     kind: Literal["cross-validation", "holdout"]
@@ -60,7 +60,7 @@ class Protocol:
     test: int
     seed: int
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """One sentence for the report."""
         if self.kind == "holdout":
             return (

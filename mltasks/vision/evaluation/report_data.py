@@ -11,15 +11,15 @@ from mltasks.vision.stats.intervals import proportion
 from mltasks.vision.types import DEFECT, GOOD
 
 CALIBRATION_BINS = 10
-BIN_MIN = 5
+MIN_BIN_IMAGES = 5
 ERROR_BINS = 30
-SMALLEST_RATIO = 0.01
+MIN_RATIO = 0.01
 
 
 def calibration_bins(predictions: Sequence[Prediction]) -> list[dict[str, float | int | None]]:
     """Predicted against observed share of defects, in up to ten bins of equally many images (at least five each)."""
     ordered = sorted(predictions, key=lambda one: one.probability)
-    count = max(1, min(CALIBRATION_BINS, len(ordered) // BIN_MIN))
+    count = max(1, min(CALIBRATION_BINS, len(ordered) // MIN_BIN_IMAGES))
     bins = []
     for chunk in np.array_split(np.arange(len(ordered)), count):
         members = [ordered[index] for index in chunk]
@@ -50,7 +50,7 @@ def error_histogram(predictions: Sequence[Prediction], threshold: float) -> dict
 def novelty_histogram(predictions: Sequence[Prediction]) -> dict[str, list[float] | list[int]]:
     """The deciding detector's scores over their thresholds, of good and defective parts on common edges, each a step
     of the same ratio: above 1 is novel. Less than a hundredth counts as that."""
-    values = np.maximum([one.strangeness for one in predictions], SMALLEST_RATIO)
+    values = np.maximum([one.good_part_novelty for one in predictions], MIN_RATIO)
     targets = np.array([one.target for one in predictions])
     edges = np.geomspace(min(float(values.min()), 0.8) * 0.98, max(float(values.max()), 1.25) * 1.02, ERROR_BINS + 1)
     good, _ = np.histogram(values[targets == GOOD], edges)

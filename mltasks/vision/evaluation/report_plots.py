@@ -10,48 +10,54 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from mltasks.vision.evaluation.plot_colors import FAIL, FAIL_INK, INK, MUTED, PASS, RAISED, REVIEW
-from mltasks.vision.evaluation.plot_style import SIZE, figure, share_axis, shares
-from mltasks.vision.evaluation.score_plots import calibration, cost, novelty, reconstruction_error
-from mltasks.vision.evaluation.training_plots import Curves, labels, training, watched_training
+from mltasks.vision.evaluation.plot_style import SIZE, percent_axes, percent_axis, svg_figure
+from mltasks.vision.evaluation.score_plots import plot_calibration, plot_cost, plot_novelty, plot_reconstruction_error
+from mltasks.vision.evaluation.training_plots import (
+    Curves,
+    plot_learning_curve,
+    plot_monitored_loss,
+    plot_training_loss,
+)
 
 Report = Mapping[str, Any]
 # Height of a figure with one row a defect type, in inches: what is around the rows, and a row
-AROUND, ROW = 1.5, 0.42
+MARGIN_INCHES, ROW_INCHES = 1.5, 0.42
 
 
-def write_plots(folder: Path, report: Report, curves: Curves, *, chosen: bool = True) -> None:
-    """Write every figure as an SVG into ``folder``, from ``report_of`` and the rounds' training curves. ``chosen`` is
+def write_plots(folder: Path, report: Report, curves: Curves, *, early_stopped: bool = True) -> None:
+    """Write every figure as an SVG into ``folder``, from ``report_of`` and the rounds' training curves.
+    ``early_stopped`` is
     whether a training kept the epoch of least loss."""
     folder.mkdir()
-    precision_recall(folder / "precision_recall.svg", report)
-    confusion(folder / "confusion.svg", report)
-    cost(folder / "cost.svg", report)
-    calibration(folder / "calibration.svg", report)
-    novelty(folder / "novelty.svg", report)
-    reconstruction_error(folder / "reconstruction_error.svg", report)
+    plot_precision_recall(folder / "precision_recall.svg", report)
+    plot_confusion(folder / "confusion.svg", report)
+    plot_cost(folder / "cost.svg", report)
+    plot_calibration(folder / "calibration.svg", report)
+    plot_novelty(folder / "novelty.svg", report)
+    plot_reconstruction_error(folder / "reconstruction_error.svg", report)
     if report["defect_types"]:
-        defect_types(folder / "defect_types.svg", report)
+        plot_defect_types(folder / "defect_types.svg", report)
     if report["curves"]["labels"]:
-        labels(folder / "labels.svg", report)
-    (training if chosen else watched_training)(folder / "training.svg", curves)
+        plot_learning_curve(folder / "labels.svg", report)
+    (plot_training_loss if early_stopped else plot_monitored_loss)(folder / "training.svg", curves)
 
 
-def precision_recall(path: Path, report: Report) -> None:
+def plot_precision_recall(path: Path, report: Report) -> None:
     """The curve over all thresholds, and where the costs put the version."""
     points = report["curves"]["precision_recall"]
-    with figure(path, "Precision by recall (share of parts)") as axes:
-        shares(axes, across="Recall: defective parts that FAIL", up="Precision: right among FAIL")
+    with svg_figure(path, "Precision by recall (share of parts)") as axes:
+        percent_axes(axes, x_label="Recall: defective parts that FAIL", y_label="Precision: right among FAIL")
         if not points:
             axes.text(0.5, 0.5, "No defective part was measured", color=MUTED, ha="center")
             return
         recall, precision = [0.0, *(p[0] for p in points)], [points[0][1], *(p[1] for p in points)]
         axes.step(recall, precision, where="pre", color=REVIEW)
         axes.fill_between(recall, precision, step="pre", color=REVIEW, alpha=0.10, linewidth=0)
-        axes.text(0.02, 0.05, f"Average precision {_estimate(report, 'average_precision')}", color=INK)
-        _operating_point(axes, report["metrics"])
+        axes.text(0.02, 0.05, f"Average precision {_format_estimate(report, 'average_precision')}", color=INK)
+        _plot_operating_point(axes, report["metrics"])
 
 
-def _operating_point(axes: Axes, metrics: Mapping[str, Any]) -> None:
+def _plot_operating_point(axes: Axes, metrics: Mapping[str, Any]) -> None:
     recall, precision = metrics["recall"], metrics["precision"]
     if recall["value"] is None or precision["value"] is None:
         axes.text(0.02, 0.14, "At these costs no part fails", color=MUTED)
@@ -72,7 +78,7 @@ def _operating_point(axes: Axes, metrics: Mapping[str, Any]) -> None:
     )
 
 
-def confusion(path: Path, report: Report) -> None:
+def plot_confusion(path: Path, report: Report) -> None:
     """Counts of right and wrong labels, what each wrong one costs, and the total."""
     counts, costs = report["confusion"], report["costs"]
     cells = [
@@ -81,7 +87,7 @@ def confusion(path: Path, report: Report) -> None:
         (0, 0, "escape", f"missed, {costs['fn']:g} each", FAIL),
         (1, 0, "true_fail", "right", PASS),
     ]
-    with figure(path, f"Labels by truth (parts); cost {report['cost_matrix']['total']:g} in all") as axes:
+    with svg_figure(path, f"Labels by truth (parts); cost {report['cost_matrix']['total']:g} in all") as axes:
         for x, y, name, words, colour in cells:
             wrong = colour == FAIL and counts[name] > 0
             face = FAIL if wrong else (PASS if colour == PASS else RAISED)
@@ -95,27 +101,29 @@ def confusion(path: Path, report: Report) -> None:
         axes.spines[:].set_visible(False)
 
 
-def defect_types(path: Path, report: Report) -> None:
+def plot_defect_types(path: Path, report: Report) -> None:
     """Recall of each defect type with its interval and counts, one row a type."""
     rows = list(report["defect_types"].items())
-    with figure(path, "Recall by defect type (share that FAIL)", (SIZE[0], AROUND + ROW * len(rows))) as axes:
-        share_axis(axes, "Defective parts of the type that FAIL, 95 % interval")
+    with svg_figure(
+        path, "Recall by defect type (share that FAIL)", (SIZE[0], MARGIN_INCHES + ROW_INCHES * len(rows))
+    ) as axes:
+        percent_axis(axes, "Defective parts of the type that FAIL, 95 % interval")
         for y, (_, found) in enumerate(rows):
             axes.plot([found["low"], found["high"]], [y, y], color=MUTED, linewidth=3)
             axes.plot(found["value"], y, "o", color=INK, markersize=7, clip_on=False)
             hits = round(found["value"] * found["n"])
             axes.text(1.04, y, f"{hits} of {found['n']}", color=INK, va="center", clip_on=False)
         axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
-        axes.set_yticklabels([_short(name) for name, _ in rows])
+        axes.set_yticklabels([_shorten(name) for name, _ in rows])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     return name if len(name) <= 18 else name[:17] + "…"
 
 
-def _estimate(report: Report, name: str) -> str:
+def _format_estimate(report: Report, name: str) -> str:
     found = report["metrics"][name]
     if found["value"] is None:
         return "not measurable"

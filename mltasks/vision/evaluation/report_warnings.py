@@ -8,28 +8,28 @@ from collections.abc import Mapping, Sequence
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.types import DEFECT, GOOD
 
-FEW_PARTS = 30
-FEW_OF_A_TYPE = 5
+MIN_PARTS_PER_CLASS = 30
+MIN_PARTS_PER_TYPE = 5
 
 
-def warnings_of(predictions: Sequence[Prediction], confusion: Mapping[str, int], weights: str) -> list[str]:
+def report_warnings(predictions: Sequence[Prediction], confusion: Mapping[str, int], weights: str) -> list[str]:
     """Sentences, the most important first; empty when there is nothing to say."""
     return [
-        *_weights(weights),
-        *_one_sided(confusion),
-        *_perfect(predictions),
-        *_counts(predictions),
-        *_types(predictions),
+        *_weights_warnings(weights),
+        *_one_sided_warnings(confusion),
+        *_separation_warnings(predictions),
+        *_count_warnings(predictions),
+        *_type_warnings(predictions),
     ]
 
 
-def _weights(weights: str) -> list[str]:
+def _weights_warnings(weights: str) -> list[str]:
     if weights == "random":
         return ["Trained from random weights: nothing was learned elsewhere before. Expect little."]
     return []
 
 
-def _one_sided(confusion: Mapping[str, int]) -> list[str]:
+def _one_sided_warnings(confusion: Mapping[str, int]) -> list[str]:
     if not confusion["true_pass"] + confusion["escape"]:
         return ["At these costs every part would FAIL: the version can't tell good parts surely enough to pass any."]
     if not confusion["true_fail"] + confusion["false_alarm"]:
@@ -37,7 +37,7 @@ def _one_sided(confusion: Mapping[str, int]) -> list[str]:
     return []
 
 
-def _perfect(predictions: Sequence[Prediction]) -> list[str]:
+def _separation_warnings(predictions: Sequence[Prediction]) -> list[str]:
     good = [one.probability for one in predictions if one.target == GOOD]
     defective = [one.probability for one in predictions if one.target == DEFECT]
     if good and defective and max(good) < min(defective):
@@ -45,21 +45,21 @@ def _perfect(predictions: Sequence[Prediction]) -> list[str]:
     return []
 
 
-def _counts(predictions: Sequence[Prediction]) -> list[str]:
+def _count_warnings(predictions: Sequence[Prediction]) -> list[str]:
     found = []
     for target, word in ((GOOD, "good"), (DEFECT, "defective")):
         parts = len({one.part for one in predictions if one.target == target})
         if parts == 0:
             found.append(f"No {word} part was measured: the figures that need one are missing.")
-        elif parts < FEW_PARTS:
+        elif parts < MIN_PARTS_PER_CLASS:
             found.append(f"Only {parts} {word} parts were measured: read each figure as its interval.")
     return found
 
 
-def _types(predictions: Sequence[Prediction]) -> list[str]:
+def _type_warnings(predictions: Sequence[Prediction]) -> list[str]:
     defects = [one for one in predictions if one.target == DEFECT]
     named = Counter(one.defect_type for one in defects if one.defect_type)
     if defects and not named:
         return ["No defect has a type: recall can't be told apart by kind of defect."]
-    few = [f"{name} ({count})" for name, count in sorted(named.items()) if count < FEW_OF_A_TYPE]
+    few = [f"{name} ({count})" for name, count in sorted(named.items()) if count < MIN_PARTS_PER_TYPE]
     return [f"Defect types with hardly any example: {', '.join(few)}."] if few else []

@@ -13,17 +13,17 @@ from mltasks.vision.evaluation.plot_colors import FAIL, FAIL_INK, INK, LINE, MUT
 from mltasks.vision.evaluation.plot_style import (
     LINE_HEIGHT,
     SIZE,
-    band_strip,
-    corner,
-    figure,
-    ratios,
-    share_axis,
-    shares,
-    whole_numbers,
+    corner_text,
+    draw_band_strip,
+    integer_ticks,
+    percent_axes,
+    percent_axis,
+    ratio_axis,
+    svg_figure,
 )
 
 Report = Mapping[str, Any]
-THOUSAND = 1000
+PER_MILLE = 1000
 DETECTOR_NAMES = {
     "memory": "patch memory",
     "second_memory": "auxiliary patch memory",
@@ -39,11 +39,11 @@ DETECTOR_NAMES = {
 LINE_INCHES = 0.17
 
 
-def cost(path: Path, report: Report) -> None:
+def plot_cost(path: Path, report: Report) -> None:
     """What mistakes cost per 1000 parts wherever FAIL begins, with its interval and where the version stands."""
     rows = report["curves"]["cost"]
-    with figure(path, "Cost of mistakes per 1000 parts if nobody looks", strip=True) as axes:
-        share_axis(axes, "Defect probability from which a part FAILs")
+    with svg_figure(path, "Cost of mistakes per 1000 parts if nobody looks", strip=True) as axes:
+        percent_axis(axes, "Defect probability from which a part FAILs")
         if not rows:
             axes.text(0.5, 0.5, "It takes good and defective parts", color=MUTED, ha="center")
             return
@@ -52,11 +52,11 @@ def cost(path: Path, report: Report) -> None:
         axes.step(x, y, where="post", color=REVIEW)
         # A quarter of the height is kept for strip and words.
         axes.set_ylim(0, 1.34 * max(high))
-        band_strip(axes, report["review_band"]["low"], report["review_band"]["high"])
-        _cost_point(axes, rows, report["thresholds"]["defect_probability"])
+        draw_band_strip(axes, report["review_band"]["low"], report["review_band"]["high"])
+        _plot_cost_point(axes, rows, report["thresholds"]["defect_probability"])
 
 
-def _cost_point(axes: Axes, rows: Sequence[Mapping[str, float]], threshold: float) -> None:
+def _plot_cost_point(axes: Axes, rows: Sequence[Mapping[str, float]], threshold: float) -> None:
     here = min(rows, key=lambda row: abs(row["threshold"] - threshold))
     axes.axvline(threshold, ymax=0.94, color=FAIL_INK, linewidth=1, linestyle=(0, (3, 3)))
     axes.plot(threshold, here["cost"], "o", color=FAIL_INK, markersize=7)
@@ -66,14 +66,14 @@ def _cost_point(axes: Axes, rows: Sequence[Mapping[str, float]], threshold: floa
     axes.text(x, top, words.replace("%", " %"), color=FAIL_INK, ha="right" if right else "left", va="top")
 
 
-def calibration(path: Path, report: Report) -> None:
+def plot_calibration(path: Path, report: Report) -> None:
     """Predicted probability against the share of defects observed, the bands of the verdicts above."""
-    with figure(path, _calibration_title(report), strip=True) as axes:
-        shares(axes, across="Predicted probability of a defect", up="Observed share of defects")
+    with svg_figure(path, _calibration_title(report), strip=True) as axes:
+        percent_axes(axes, x_label="Predicted probability of a defect", y_label="Observed share of defects")
         axes.set_ylim(-0.01, 1.16)
         axes.plot([0, 1], [0, 1], color=LINE, linewidth=1, linestyle=(0, (4, 3)))
         axes.text(0.56, 0.5, "perfect", color=MUTED, va="top")
-        band_strip(axes, report["review_band"]["low"], report["review_band"]["high"])
+        draw_band_strip(axes, report["review_band"]["low"], report["review_band"]["high"])
         threshold = report["thresholds"]["defect_probability"]
         axes.axvline(threshold, ymax=0.93, color=FAIL_INK, linewidth=1, linestyle=(0, (3, 3)))
         right = threshold > 0.5
@@ -93,19 +93,19 @@ def _calibration_title(report: Report) -> str:
     return f"Expected calibration error {100 * found['value']:.1f} %\nChance alone would give {100 * chance:.1f} %"
 
 
-def novelty(path: Path, report: Report) -> None:
+def plot_novelty(path: Path, report: Report) -> None:
     """The deciding detector's scores over its threshold, and how well each detector ranks defects."""
     data, result = report["curves"]["novelty"], report["novelty"]
-    ranking = _ranking(result["auroc"])
+    ranking = _ranking_lines(result["auroc"])
     size = (SIZE[0], SIZE[1] + LINE_INCHES * len(ranking))
-    with figure(path, f"Novelty by the {_detector_name(result['detector'])} (parts per bin)", size) as axes:
+    with svg_figure(path, f"Novelty by the {_detector_name(result['detector'])} (parts per bin)", size) as axes:
         # Under the axis: beside the bars so many lines would leave no room for the bars.
         axes.set_xlabel("\n".join(["Score over threshold: a part is novel above 1 ×", *ranking]), fontsize=9.5)
-        ratios(axes)
-        _histogram(axes, data, data["edges"], 1.0, "novel above 1 ×")
+        ratio_axis(axes)
+        _plot_histogram(axes, data, data["edges"], 1.0, "novel above 1 ×")
 
 
-def _ranking(auroc: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _ranking_lines(auroc: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return lines that name two detectors each with their AUROC, the best first."""
     order = sorted(auroc, key=lambda name: -(auroc[name]["value"] or 0))
     values = ["–" if auroc[name]["value"] is None else f"{auroc[name]['value']:.3f}" for name in order]
@@ -118,15 +118,15 @@ def _detector_name(key: str) -> str:
     return DETECTOR_NAMES.get(key, key)
 
 
-def reconstruction_error(path: Path, report: Report) -> None:
+def plot_reconstruction_error(path: Path, report: Report) -> None:
     """Errors of good and defective parts, and the threshold above which a part is novel."""
-    data, threshold = report["curves"]["reconstruction_error"], THOUSAND * report["thresholds"]["anomaly"]
-    edges = [THOUSAND * edge for edge in data["edges"]]
-    with figure(path, "Reconstruction error (squared, × 10⁻³; parts per bin)") as axes:
-        _histogram(axes, data, edges, threshold, f"novel above {threshold:.3g}")
+    data, threshold = report["curves"]["reconstruction_error"], PER_MILLE * report["thresholds"]["anomaly"]
+    edges = [PER_MILLE * edge for edge in data["edges"]]
+    with svg_figure(path, "Reconstruction error (squared, × 10⁻³; parts per bin)") as axes:
+        _plot_histogram(axes, data, edges, threshold, f"novel above {threshold:.3g}")
 
 
-def _histogram(axes: Axes, data: Mapping[str, Any], edges: Sequence[float], threshold: float, words: str) -> None:
+def _plot_histogram(axes: Axes, data: Mapping[str, Any], edges: Sequence[float], threshold: float, label: str) -> None:
     """Draw two histograms and a threshold; two lines in the corner away from the threshold count the parts."""
     for name, area, ink in (("good", PASS, PASS_INK), ("defect", FAIL, FAIL_INK)):
         axes.stairs(data[name], edges, color=area, fill=True, alpha=0.4, linewidth=0)
@@ -138,10 +138,10 @@ def _histogram(axes: Axes, data: Mapping[str, Any], edges: Sequence[float], thre
     beside = counts[:half] if far else counts[half:]
     top = max(1.22 * max(1, *counts), max(beside) / (1 - 3 * LINE_HEIGHT))
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top))
-    whole_numbers(axes.yaxis)
+    integer_ticks(axes.yaxis)
     axes.axvline(threshold, color=NOVELTY, linewidth=1.4)
     side: Literal["left", "right"] = "right" if far else "left"
     aside = (-4 if far else 4, 0)
-    axes.annotate(words, (threshold, top), xytext=aside, textcoords="offset points", color=NOVELTY, ha=side, va="top")
-    corner(axes, f"good, n={sum(data['good'])}", PASS_INK, line=1, left=far)
-    corner(axes, f"defective, n={sum(data['defect'])}", FAIL_INK, line=2, left=far)
+    axes.annotate(label, (threshold, top), xytext=aside, textcoords="offset points", color=NOVELTY, ha=side, va="top")
+    corner_text(axes, f"good, n={sum(data['good'])}", PASS_INK, line=1, left=far)
+    corner_text(axes, f"defective, n={sum(data['defect'])}", FAIL_INK, line=2, left=far)

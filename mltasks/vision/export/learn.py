@@ -14,29 +14,29 @@ import openvino
 
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
-from mltasks.vision.evaluation.learning_curve import label_curve
-from mltasks.vision.evaluation.report import report_of
+from mltasks.vision.evaluation.learning_curve import learning_curve
+from mltasks.vision.evaluation.report import build_report
 from mltasks.vision.evaluation.report_plots import write_plots
-from mltasks.vision.evaluation.worst_errors import write_maps, write_pictures, write_sheet
+from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
 from mltasks.vision.export.openvino_export import OUTPUTS
-from mltasks.vision.export.source_version import source_code
-from mltasks.vision.export.version_weights import OnDisk, write_networks
+from mltasks.vision.export.source_version import source_version
+from mltasks.vision.export.version_weights import ExportedWeights, write_networks
 from mltasks.vision.networks.compute import reproducible
-from mltasks.vision.networks.embedder import space_of
-from mltasks.vision.networks.input_size import settle
+from mltasks.vision.networks.embedder import embedding_space
+from mltasks.vision.networks.input_size import resolve_input_size
 from mltasks.vision.serving import bundle
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
 from mltasks.vision.serving.scorer import Scorer
-from mltasks.vision.training.fit import Fitted, fit
+from mltasks.vision.training.fit import FittedVersion, fit
 from mltasks.vision.training.progress import Stage
-from mltasks.vision.types import DIMENSIONS, ProgressCallback, Sample, TrainConfig, no_progress
+from mltasks.vision.types import EMBEDDING_DIMENSIONS, ProgressCallback, Sample, TrainConfig, no_progress
 
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "numpy", "pillow", "safetensors")
-FORMAT = 2
+META_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedVersion:
     """A version on disk: its directory, that directory's digest, its evaluation, and what its ``report.json`` and
     ``meta.json`` say."""
 
@@ -49,7 +49,7 @@ class Learned:
 
 def learn(
     samples: Sequence[Sample], config: TrainConfig, out_dir: Path, progress: ProgressCallback = no_progress
-) -> Learned:
+) -> LearnedVersion:
     """Split (unless the samples carry their splits), train, evaluate, export and write one directory ``out_dir``.
 
     Raises NotEnoughLabels, UnreadableSample (naming the image), ExportMismatch, ValueError for settings that can't
@@ -63,9 +63,9 @@ def learn(
     ready = list(samples) if samples and all(sample.split for sample in samples) else assign_splits(samples, config)
     # The order in which a database gives its rows must not change the weights.
     ready.sort(key=lambda sample: (sample.sha256, sample.name))
-    config = settle(config, ready)
+    config = resolve_input_size(config, ready)
     with reproducible(config.threads) as compute:
-        fitted = fit(ready, config, compute, whole.part(0, 0.95))
+        fitted = fit(ready, config, compute, whole.substage(0, 0.95))
         whole.report(0.95, "measuring")
         evaluation = evaluate(
             fitted.predictions,
@@ -73,10 +73,10 @@ def learn(
             config.costs,
             fitted.thresholds,
             weights=fitted.weights.name,
-            promise=EscapePromise(config.escape_rate, config.escape_confidence),
+            guarantee=EscapeRateGuarantee(config.escape_rate, config.escape_confidence),
             defect_rate=config.defect_rate,
-            escapes=escapes_of(fitted),
-            labels=label_curve(fitted.asked, config.seed),
+            escape_curve=build_escape_curve(fitted),
+            learning_curve=learning_curve(fitted.curve_predictions, config.seed),
         )
         whole.report(0.97, "writing the version")
         learned = write_version(fitted, evaluation, ready, out_dir, started)
@@ -85,46 +85,48 @@ def learn(
 
 
 def write_version(
-    fitted: Fitted, evaluation: Evaluation, samples: Sequence[Sample], out_dir: Path, started: float
-) -> Learned:
+    fitted: FittedVersion, evaluation: Evaluation, samples: Sequence[Sample], out_dir: Path, started: float
+) -> LearnedVersion:
     """Write the directory, whole or not at all. Raises ExportMismatch; ``started`` is on the monotonic clock."""
-    report, meta = report_of(evaluation), dict[str, Any]()
+    report, meta = build_report(evaluation), dict[str, Any]()
 
     def fill(draft: Path) -> None:
         networks = write_networks(fitted, samples, draft)
-        meta.update(meta_of(fitted, samples, networks, time.monotonic() - started))
+        meta.update(build_meta(fitted, samples, networks, time.monotonic() - started))
         bundle.write_json(draft / bundle.META, meta)
         bundle.write_json(draft / bundle.REPORT, report)
         write_figures(draft, fitted, evaluation, report, networks.graph)
 
-    return Learned(out_dir, bundle.write_whole(out_dir, fill), evaluation, report, meta)
+    return LearnedVersion(out_dir, bundle.write_atomic(out_dir, fill), evaluation, report, meta)
 
 
-def escapes_of(fitted: Fitted) -> EscapeCurve:
+def build_escape_curve(fitted: FittedVersion) -> EscapeCurve:
     """What the promise about escapes rests on: held-out logits through the calibration that serves. In
     cross-validation they are those of the version's siblings."""
     rows = fitted.predictions
-    probabilities = fitted.setting.calibrator.probability([one.logit for one in rows]).tolist()
-    return EscapeCurve.of(probabilities, [one.target for one in rows], [one.part for one in rows])
+    probabilities = fitted.operating_point.calibrator.probability([one.logit for one in rows]).tolist()
+    return EscapeCurve.from_images(probabilities, [one.target for one in rows], [one.part for one in rows])
 
 
 def write_figures(
-    draft: Path, fitted: Fitted, evaluation: Evaluation, report: dict[str, Any], graph: openvino.CompiledModel
+    draft: Path, fitted: FittedVersion, evaluation: Evaluation, report: dict[str, Any], graph: openvino.CompiledModel
 ) -> None:
     """Write the plots, and the worst mistakes as pictures, beside each what the version's ``graph`` sees in it."""
     chosen = fitted.config.head != "dense"
-    write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.rounds.items()}, chosen=chosen)
-    write_pictures(draft / "worst", evaluation.mistakes)
-    if evaluation.mistakes:
-        write_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.mistakes)
-        write_maps(draft / "worst", evaluation.mistakes, Scorer(graph, bundle.read_meta(draft), ""))
+    write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.folds.items()}, early_stopped=chosen)
+    write_error_images(draft / "worst", evaluation.worst_errors)
+    if evaluation.worst_errors:
+        write_contact_sheet(draft / "plots" / "worst_mistakes.jpg", evaluation.worst_errors)
+        write_error_heatmaps(draft / "worst", evaluation.worst_errors, Scorer(graph, bundle.read_meta(draft), ""))
 
 
-def meta_of(fitted: Fitted, samples: Sequence[Sample], networks: OnDisk, seconds: float) -> dict[str, Any]:
+def build_meta(
+    fitted: FittedVersion, samples: Sequence[Sample], networks: ExportedWeights, seconds: float
+) -> dict[str, Any]:
     """What scoring needs, and where the version comes from."""
-    config, setting = fitted.config, fitted.setting
+    config, setting = fitted.config, fitted.operating_point
     return {
-        "format": FORMAT,
+        "format": META_FORMAT,
         "input": {
             "height": config.height,
             "width": config.width,
@@ -139,32 +141,32 @@ def meta_of(fitted: Fitted, samples: Sequence[Sample], networks: OnDisk, seconds
         "novelty": {
             "detector": setting.detector,
             "threshold": setting.thresholds[setting.detector],
-            "known_threshold": setting.known_threshold,
-            "together": {name: list(level) for name, level in setting.together.levels.items()}
-            if setting.together
+            "known_threshold": setting.labeled_novelty_threshold,
+            "together": {name: list(level) for name, level in setting.ensemble.log_scores.items()}
+            if setting.ensemble
             else {},
             "map_scales": setting.map_scales,
         },
         "anomaly_map_scale": setting.map_scale,
         "embedding": {
-            "space": space_of(fitted.trunk, config.height, config.width, keep_shape=config.keep_shape),
-            "dimensions": DIMENSIONS,
+            "space": embedding_space(fitted.trunk, config.height, config.width, keep_shape=config.keep_shape),
+            "dimensions": EMBEDDING_DIMENSIONS,
         },
-        "escapes": escapes_of(fitted).to_json(),
+        "escapes": build_escape_curve(fitted).to_json(),
         "config": config.to_json(),
         "backbone": {"name": config.backbone, **asdict(fitted.weights)},
         "training": {
             "images": len(samples),
             "good": sum(sample.target == 0 for sample in samples),
             "defect": sum(sample.target == 1 for sample in samples),
-            "protocol": fitted.protocol.in_words(),
+            "protocol": fitted.protocol.describe(),
             "views": fitted.views,
-            "best_epochs": {name: one.best_epoch for name, one in fitted.rounds.items()},
+            "best_epochs": {name: one.best_epoch for name, one in fitted.folds.items()},
             "seconds": round(seconds, 1),
         },
         "compute": {**fitted.compute, "machine": platform.machine(), "python": platform.python_version()},
         "libraries": {name: version(name) for name in LIBRARIES},
-        "code": source_code(),
+        "code": source_version(),
         "export_agreement": networks.agreement.to_json(),
         "precision": networks.precision.to_json(),
     }

@@ -16,16 +16,16 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from mltasks.vision.export.quantization import BACKBONE, PARTS, narrowed
+from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
 from mltasks.vision.serving.calibrator import Calibrator
-from mltasks.vision.serving.scorer import EMBEDDING, ERROR, KNOWN, LOGIT, NOVELTY, compile_model
+from mltasks.vision.serving.scorer import EMBEDDING, ERROR, LABELED_NOVELTY, LOGIT, NOVELTY, compile_model
 from mltasks.vision.stats.metrics import average_precision
 
-CALIBRATED_ON, TRIED_ON = 32, 64
+CALIBRATION_IMAGES, TEST_IMAGES = 32, 64
 # Points of average precision in [0, 1], calibrated probability, relative to the threshold, cosine distance
-MOST_LOST, MOST_SHIFT, MOST_STRANGER, MOST_APART = 0.005, 0.05, 0.05, 0.01
+MAX_PRECISION_LOSS, MAX_PROBABILITY_SHIFT, MAX_NOVELTY_SHIFT, MAX_EMBEDDING_DISTANCE = 0.005, 0.05, 0.05, 0.01
 # Less is not worth another set of numbers.
-WORTH = 0.9
+MAX_TIME_RATIO = 0.9
 
 Pixels = NDArray[np.uint8]
 
@@ -40,15 +40,15 @@ class HeldOutPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class NoveltyThresholds:
     """Thresholds that novelty and the memory of all that is known are held against."""
 
-    novel: float
-    known: float
+    novelty: float
+    labeled_novelty: float
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
+class PrecisionChoice:
     """What a version serves in and why. ``bits`` is 8, in ``parts`` of it, or 32; the rest compares both on ``images``:
     average precision of held-out answers in either, the largest shifts of the calibrated probability, of novelty over
     its threshold and of a part's place (cosine distance), the medians in milliseconds on one thread. All 0 where
@@ -71,29 +71,33 @@ class Precision:
         return {**asdict(self), "parts": list(self.parts)}
 
 
-def asked_for() -> Precision:
+def configured_precision() -> PrecisionChoice:
     """32 bits without a trial, because the training's settings say so."""
-    return Precision(32, "Asked for.")
+    return PrecisionChoice(32, "Asked for.")
 
 
-def settle_precision(
-    graph: Path, images: Sequence[Pixels], parts: Sequence[HeldOutPart], levels: Levels, calibrator: Calibrator
-) -> Precision:
+def choose_precision(
+    graph: Path,
+    images: Sequence[Pixels],
+    parts: Sequence[HeldOutPart],
+    thresholds: NoveltyThresholds,
+    calibrator: Calibrator,
+) -> PrecisionChoice:
     """Try the written graph in 8 bits (ranges from ``images``), first in all that may be, then in the backbone alone,
     and replace it where that is faster on this machine and as good on ``parts``; else it stays as it is."""
-    found = Precision(32, "It has no wide convolutions.")
-    for kinds in (PARTS, (BACKBONE,)):
-        narrow = narrowed(graph, images, kinds)
+    found = PrecisionChoice(32, "It has no wide convolutions.")
+    for kinds in (QUANTIZABLE, (BACKBONE,)):
+        narrow = quantize(graph, images, kinds)
         if narrow is None:
             continue
-        found = _compared(graph, narrow, parts, levels, calibrator)
+        found = _compare_graphs(graph, narrow, parts, thresholds, calibrator)
         if found.bits == 8:
-            _replace(graph, narrow)
+            _replace_graph(graph, narrow)
             return replace(found, parts=kinds)
     return found
 
 
-def _replace(graph: Path, model: openvino.Model) -> None:
+def _replace_graph(graph: Path, model: openvino.Model) -> None:
     # Not written over: the model in hand still reads its weights from the file.
     new = graph.with_name("narrow.xml")
     openvino.save_model(model, new, compress_to_fp16=False)
@@ -101,24 +105,34 @@ def _replace(graph: Path, model: openvino.Model) -> None:
     new.replace(graph)
 
 
-def _compared(
-    graph: Path, narrow: openvino.Model, parts: Sequence[HeldOutPart], levels: Levels, calibrator: Calibrator
-) -> Precision:
+def _compare_graphs(
+    graph: Path,
+    quantized: openvino.Model,
+    parts: Sequence[HeldOutPart],
+    thresholds: NoveltyThresholds,
+    calibrator: Calibrator,
+) -> PrecisionChoice:
     pixels = [one.pixels for one in parts]
-    wide, few, times = _scored_in_turn(graph, narrow, pixels)
+    wide, few, times = _score_alternating(graph, quantized, pixels)
     shift = few[LOGIT] - wide[LOGIT]
     logits = np.array([one.logit for one in parts])
     targets = np.array([one.target for one in parts], np.int64)
-    before, after = (float(average_precision(said, targets, _ones(said))[0]) for said in (logits, logits + shift))
+    before, after = (
+        float(average_precision(said, targets, _unit_weights(said))[0]) for said in (logits, logits + shift)
+    )
     stranger = max(
         float((np.abs(few[at] - wide[at]) / np.maximum(wide[at], level)).max())
-        for at, level in ((NOVELTY, levels.novel), (KNOWN, levels.known), (ERROR, float(wide[ERROR].max())))
+        for at, level in (
+            (NOVELTY, thresholds.novelty),
+            (LABELED_NOVELTY, thresholds.labeled_novelty),
+            (ERROR, float(wide[ERROR].max())),
+        )
     )
     moved = float(np.abs(calibrator.probability(logits + shift) - calibrator.probability(logits)).max())
     apart = float((1 - (few[EMBEDDING] * wide[EMBEDDING]).sum(-1)).max())
     slow, quick = np.median(times, axis=0)
-    why = _why_not(before - after, moved, stranger, apart, quick / slow)
-    return Precision(
+    why = _rejection_reason(before - after, moved, stranger, apart, quick / slow)
+    return PrecisionChoice(
         32 if why else 8,
         why or "Faster here, and as good.",
         (),
@@ -128,25 +142,36 @@ def _compared(
     )
 
 
-def _why_not(lost: float, moved: float, stranger: float, apart: float, share: float) -> str:
+def _rejection_reason(
+    precision_loss: float, probability_shift: float, novelty_shift: float, embedding_distance: float, time_ratio: float
+) -> str:
     """Empty where 8 bits will do. Written so that NaN never will."""
-    if not lost <= MOST_LOST:
-        return f"8 bits lose {100 * lost:.2f} points of average precision; {100 * MOST_LOST:g} are tolerated."
-    if not (moved <= MOST_SHIFT and stranger <= MOST_STRANGER and apart <= MOST_APART):
+    if not precision_loss <= MAX_PRECISION_LOSS:
         return (
-            f"8 bits move probabilities by {moved:.3f}, novelty by {stranger:.3f} of its threshold and places by "
-            f"{apart:.4f}; {MOST_SHIFT:g}, {MOST_STRANGER:g} and {MOST_APART:g} are tolerated."
+            f"8 bits lose {100 * precision_loss:.2f} points of average precision; "
+            f"{100 * MAX_PRECISION_LOSS:g} are tolerated."
         )
-    if not share <= WORTH:
-        return f"8 bits take {share:.0%} of the time on this machine; {WORTH:.0%} would be worth it."
+    if not (
+        probability_shift <= MAX_PROBABILITY_SHIFT
+        and novelty_shift <= MAX_NOVELTY_SHIFT
+        and embedding_distance <= MAX_EMBEDDING_DISTANCE
+    ):
+        return (
+            f"8 bits move probabilities by {probability_shift:.3f}, novelty by {novelty_shift:.3f} of its "
+            "threshold and places by "
+            f"{embedding_distance:.4f}; {MAX_PROBABILITY_SHIFT:g}, {MAX_NOVELTY_SHIFT:g} and "
+            f"{MAX_EMBEDDING_DISTANCE:g} are tolerated."
+        )
+    if not time_ratio <= MAX_TIME_RATIO:
+        return f"8 bits take {time_ratio:.0%} of the time on this machine; {MAX_TIME_RATIO:.0%} would be worth it."
     return ""
 
 
-def _scored_in_turn(
-    graph: Path, narrow: openvino.Model, images: Sequence[Pixels]
+def _score_alternating(
+    graph: Path, quantized: openvino.Model, images: Sequence[Pixels]
 ) -> tuple[dict[int, NDArray[np.float64]], dict[int, NDArray[np.float64]], NDArray[np.float64]]:
     """Each graph's outputs by number, an image a row, and seconds ``[images, 2]``."""
-    requests = [compile_model(one, 1).create_infer_request() for one in (graph, narrow)]
+    requests = [compile_model(one, 1).create_infer_request() for one in (graph, quantized)]
     found: list[dict[int, list[NDArray[np.float64]]]] = [{}, {}]
     times = np.zeros((len(images), 2))
     for row, image in enumerate(images):
@@ -154,12 +179,12 @@ def _scored_in_turn(
             started = time.perf_counter()
             request.infer([image[None]])
             times[row, column] = 1000 * (time.perf_counter() - started)
-            for at in (LOGIT, ERROR, NOVELTY, KNOWN, EMBEDDING):
+            for at in (LOGIT, ERROR, NOVELTY, LABELED_NOVELTY, EMBEDDING):
                 said = np.array(request.get_output_tensor(at).data, np.float64)
                 found[column].setdefault(at, []).append(said.squeeze())
     wide, few = ({at: np.stack(values) for at, values in one.items()} for one in found)
     return wide, few, times
 
 
-def _ones(like: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit_weights(like: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ones((1, len(like)))

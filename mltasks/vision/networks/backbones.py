@@ -17,22 +17,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, ensure
+from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, fetch_hub_file
 from mltasks.vision.networks.torchvision_ops import models
 from mltasks.vision.serving.bundle import file_sha256
 
 WEIGHTS_DIR = Path(__file__).parents[1] / "weights"
-SHORT_TRY_S = 5.0
-PATIENT_TRY_S = 300.0
+AUTO_TIMEOUT_S = 5.0
+IMAGENET_TIMEOUT_S = 300.0
 # Between a path and the hash that its file must have
-PINNED = "#sha256="
+HASH_SUFFIX = "#sha256="
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
     """Where a backbone's weights came from, for ``meta.json`` and the report.
 
-    ``name`` is ``imagenet``, ``shipped``, ``plant``, ``file`` or ``random``; ``sha256`` is that of the file (empty for
+    ``name`` is ``imagenet``, ``shipped_file``, ``plant``, ``file`` or ``random``; ``sha256`` is that of the file
+    (empty for
     random); ``location`` its path or address; ``note`` says in a sentence what they are and why these.
     """
 
@@ -50,9 +51,9 @@ class WeightsError(ValueError):
 class Backbone:
     """A network of the registry: its maker (no head), its file at torch hub and the file that ships."""
 
-    make: Callable[[], nn.Module]
-    hub: HubFile
-    shipped: str
+    build: Callable[[], nn.Module]
+    hub_file: HubFile
+    shipped_file: str
 
 
 def _resnet18() -> nn.Module:
@@ -63,9 +64,9 @@ def _resnet18() -> nn.Module:
 
 BACKBONES: dict[str, Backbone] = {
     "resnet18": Backbone(
-        make=_resnet18,
-        hub=HubFile(models.ResNet18_Weights.IMAGENET1K_V1.url, "f37072fd"),
-        shipped="resnet18-drawn.safetensors",
+        build=_resnet18,
+        hub_file=HubFile(models.ResNet18_Weights.IMAGENET1K_V1.url, "f37072fd"),
+        shipped_file="resnet18-drawn.safetensors",
     ),
 }
 
@@ -74,7 +75,8 @@ def load_backbone(name: str, weights: str = "auto") -> tuple[nn.Module, WeightsS
     """Return a network in eval mode whose head is an identity, and where its weights came from.
 
     ``resnet18`` maps float32 ``(N, 3, H, W)``, normalised by ImageNet's mean and deviation, to ``(N, 512)``.
-    ``weights``: ``auto``, ``imagenet``, ``shipped``, ``random`` (drawn from torch's global generator) or the path of a
+    ``weights``: ``auto``, ``imagenet``, ``shipped_file``, ``random`` (drawn from torch's global generator) or the
+    path of a
     state dict, ``.safetensors`` or ``.pth``. A path that ends in ``#sha256=…`` names a backbone taught on a plant's own
     images, and its file must have that hash. Raises ValueError for an unknown name, WeightsError (a ValueError) for
     weights that don't fit or don't match their hash, FileNotFoundError for an absent file.
@@ -89,50 +91,50 @@ def load_backbone(name: str, weights: str = "auto") -> tuple[nn.Module, WeightsS
 
 def _auto(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
     try:
-        return _from_hub(backbone, SHORT_TRY_S, insist=False)
+        return _from_hub(backbone, AUTO_TIMEOUT_S, retry_failed=False)
     except HubUnreachableError as why:
-        return _shipped(backbone, because=f" ImageNet weights were out of reach: {why}.")
+        return _shipped(backbone, note_suffix=f" ImageNet weights were out of reach: {why}.")
 
 
 def _imagenet(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
     try:
-        return _from_hub(backbone, PATIENT_TRY_S, insist=True)
+        return _from_hub(backbone, IMAGENET_TIMEOUT_S, retry_failed=True)
     except HubUnreachableError as why:
         raise WeightsError(
-            f"No ImageNet weights: {why}. Put {backbone.hub.url} at {backbone.hub.path}, "
+            f"No ImageNet weights: {why}. Put {backbone.hub_file.url} at {backbone.hub_file.path}, "
             "or set BACKBONE_WEIGHTS to auto or shipped."
         ) from why
 
 
-def _from_hub(backbone: Backbone, timeout_s: float, *, insist: bool) -> tuple[nn.Module, WeightsSource]:
-    path = ensure(backbone.hub, timeout_s, insist=insist)
+def _from_hub(backbone: Backbone, timeout_s: float, *, retry_failed: bool) -> tuple[nn.Module, WeightsSource]:
+    path = fetch_hub_file(backbone.hub_file, timeout_s, retry_failed=retry_failed)
     digest = file_sha256(path)
-    if not digest.startswith(backbone.hub.sha256_prefix):
+    if not digest.startswith(backbone.hub_file.sha256_prefix):
         raise WeightsError(
-            f"{path} is damaged: its sha256 starts with {digest[:8]}, not {backbone.hub.sha256_prefix}. Delete it."
+            f"{path} is damaged: its sha256 starts with {digest[:8]}, not {backbone.hub_file.sha256_prefix}. Delete it."
         )
     network = _load(backbone, path)
     return network, WeightsSource("imagenet", digest, str(path), "torchvision's ImageNet-1k weights.")
 
 
-def _shipped(backbone: Backbone, because: str = "") -> tuple[nn.Module, WeightsSource]:
-    path = WEIGHTS_DIR / backbone.shipped
+def _shipped(backbone: Backbone, note_suffix: str = "") -> tuple[nn.Module, WeightsSource]:
+    path = WEIGHTS_DIR / backbone.shipped_file
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing. Make it with: python -m mltasks.vision.pretrain")
     digest = file_sha256(path)
     expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
     if digest != expected:
         raise WeightsError(f"{path} is damaged: its sha256 is {digest}, its card says {expected}. Check it out again.")
-    note = "The project's own weights, distilled on drawn images, no ImageNet file." + because
+    note = "The project's own weights, distilled on drawn images, no ImageNet file." + note_suffix
     return _load(backbone, path), WeightsSource("shipped", digest, str(path), note)
 
 
 def _random(backbone: Backbone) -> tuple[nn.Module, WeightsSource]:
-    return backbone.make(), WeightsSource("random", "", "", "Random weights: nothing was learned before this run.")
+    return backbone.build(), WeightsSource("random", "", "", "Random weights: nothing was learned before this run.")
 
 
-def _from_file(backbone: Backbone, named: Path) -> tuple[nn.Module, WeightsSource]:
-    text, _, expected = str(named).partition(PINNED)
+def _from_file(backbone: Backbone, location: Path) -> tuple[nn.Module, WeightsSource]:
+    text, _, expected = str(location).partition(HASH_SUFFIX)
     path = Path(text)
     if not path.is_file():
         raise FileNotFoundError(
@@ -149,16 +151,16 @@ def _from_file(backbone: Backbone, named: Path) -> tuple[nn.Module, WeightsSourc
 
 
 def _load(backbone: Backbone, path: Path) -> nn.Module:
-    network = backbone.make()
+    network = backbone.build()
     state = {key: value for key, value in _read_state(path).items() if not key.startswith("fc.")}
     try:
         # Files from before torch 0.4.1 lack the counters of seen batches, which nothing reads in eval mode.
         missing, unexpected = network.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        raise WeightsError(_misfit(path, str(error).splitlines()[-1].strip())) from error
+        raise WeightsError(_mismatch_message(path, str(error).splitlines()[-1].strip())) from error
     missing = [key for key in missing if not key.endswith("num_batches_tracked")]
     if missing or unexpected:
-        raise WeightsError(_misfit(path, f"missing {missing[:3]}, unexpected {unexpected[:3]}"))
+        raise WeightsError(_mismatch_message(path, f"missing {missing[:3]}, unexpected {unexpected[:3]}"))
     return network
 
 
@@ -169,14 +171,14 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise WeightsError(_misfit(path, f"unreadable ({type(error).__name__})")) from error
+        raise WeightsError(_mismatch_message(path, f"unreadable ({type(error).__name__})")) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(_misfit(path, "it holds more than tensors by name"))
+        raise WeightsError(_mismatch_message(path, "it holds more than tensors by name"))
     return state
 
 
-def _misfit(path: Path, why: str) -> str:
+def _mismatch_message(path: Path, reason: str) -> str:
     return (
-        f"{path} doesn't hold this backbone's weights: {why}. "
+        f"{path} doesn't hold this backbone's weights: {reason}. "
         "Name a state dict of torchvision's network of the same name, or use auto or shipped."
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 # Dimensions of maps: number, channels, height, width
-MAPS = 4
+MAP_DIMENSIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Compute:
         enabled = self.half and not (depthwise and self.device.type == "cpu")
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def place(self, module: nn.Module) -> None:
+    def move_module(self, module: nn.Module) -> None:
         """Move a network to the device, channels last: convolutions are faster so, on processors too."""
         module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def fetch(self, stored: Tensor) -> Tensor:
+    def to_device(self, stored: Tensor) -> Tensor:
         """Stored numbers on the device in 32 bits; maps ``[n, channels, h, w]`` channels last, as networks are placed:
         turned here once, in half the bytes, and not by each convolution, forwards and backwards."""
         found = stored.to(self.device)
-        return (found.contiguous(memory_format=torch.channels_last) if found.ndim == MAPS else found).float()
+        return (found.contiguous(memory_format=torch.channels_last) if found.ndim == MAP_DIMENSIONS else found).float()
 
     def describe(self) -> dict[str, str | int]:
         """Facts for ``meta.json``: bit-for-bit repeatability holds where these are equal."""
@@ -52,7 +52,7 @@ class Compute:
 def reproducible(threads: int) -> Iterator[Compute]:
     """Deterministic algorithms and a fixed number of threads (0: torch's default) while the block runs; the process's
     own settings and random state come back afterwards."""
-    compute = best()
+    compute = select_compute()
     if compute.device.type == "cuda":
         # cuBLAS is deterministic only with a fixed workspace, which it reads once.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -74,7 +74,7 @@ def reproducible(threads: int) -> Iterator[Compute]:
         torch.backends.cudnn.benchmark = before[2]
 
 
-def best() -> Compute:
+def select_compute() -> Compute:
     """The device that learning takes by itself: a GPU where there is one."""
     cuda = torch.cuda.is_available()
     return Compute(torch.device("cuda" if cuda else "cpu"), half=cuda or fast_bfloat16())

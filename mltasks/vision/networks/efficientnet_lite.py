@@ -18,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mltasks.vision.networks.gradient_descent import Frozen
 
 
-class LiteMaps(Frozen):
+class EfficientNetLiteMaps(Frozen):
     """Maps RGB ``[N, 3, H, W]`` in [0, 1] to the maps after the blocks ``taps``, in that order. Never learns."""
 
     def __init__(self, name: str, weights: str, taps: Sequence[int]) -> None:
@@ -41,7 +41,7 @@ class LiteMaps(Frozen):
                 maps.append(x)
         return maps
 
-    def folded(self, first: int, count: int) -> nn.Sequential:
+    def trainable_copy(self, first: int, count: int) -> nn.Sequential:
         """A copy of ``count`` blocks from ``first`` on that may learn: it maps what comes out of the block before."""
         return nn.Sequential(*(FoldedBlock(block) for block in self.blocks[first : first + count]))
 
@@ -53,7 +53,7 @@ class FoldedBlock(nn.Module):
     def __init__(self, block: Any) -> None:
         super().__init__()
         self.expand = fuse_conv_bn_eval(block._expand_conv, block._bn0)
-        self.depthwise = _padding_itself(fuse_conv_bn_eval(block._depthwise_conv, block._bn1))
+        self.depthwise = _with_native_padding(fuse_conv_bn_eval(block._depthwise_conv, block._bn1))
         self.project = fuse_conv_bn_eval(block._project_conv, block._bn2)
         self.residual = self.depthwise.stride[0] == 1 and self.expand.in_channels == self.project.out_channels
         self.requires_grad_(True)
@@ -63,7 +63,7 @@ class FoldedBlock(nn.Module):
         return found + maps if self.residual else found
 
 
-def _padding_itself(convolution: Any) -> Any:
+def _with_native_padding(convolution: Any) -> Any:
     """The convolution without the package's layer that pads for it, which costs a copy; as it is where that pads one
     side more than the other."""
     left, right, top, bottom = convolution.static_padding.padding

@@ -14,9 +14,9 @@ import torch
 
 from mltasks.vision.serving.bundle import file_sha256
 
-REMEMBER_FAILURE_S = 24 * 3600.0
+FAILURE_MEMORY_S = 24 * 3600.0
 _CHUNK = 1 << 20
-_failed_here: set[Path] = set()
+_failed_paths: set[Path] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,15 @@ class _Transfer:
             Path(name).unlink(missing_ok=True)
 
 
-def ensure(file: HubFile, timeout_s: float, *, insist: bool = False) -> Path:
+def fetch_hub_file(file: HubFile, timeout_s: float, *, retry_failed: bool = False) -> Path:
     """Return the cached file's path, downloading it first where it is absent.
 
-    A failed try is remembered, in the process and for a day in the cache, and is not repeated unless ``insist``.
+    A failed try is remembered, in the process and for a day in the cache, and is not repeated unless ``retry_failed``.
     Never takes longer than about ``timeout_s`` seconds. Raises HubUnreachableError.
     """
     if file.path.is_file():
         return file.path
-    if not insist and _failed_lately(file):
+    if not retry_failed and _failed_lately(file):
         raise HubUnreachableError("an earlier download failed")
     transfer = _Transfer(file, timeout_s)
     thread = threading.Thread(target=transfer.run, name="hub-download", daemon=True)
@@ -97,13 +97,13 @@ def ensure(file: HubFile, timeout_s: float, *, insist: bool = False) -> Path:
 
 
 def _failed_lately(file: HubFile) -> bool:
-    if file.path in _failed_here:
+    if file.path in _failed_paths:
         return True
-    return file.marker.is_file() and time.time() - file.marker.stat().st_mtime < REMEMBER_FAILURE_S
+    return file.marker.is_file() and time.time() - file.marker.stat().st_mtime < FAILURE_MEMORY_S
 
 
 def _remember_failure(file: HubFile) -> None:
-    _failed_here.add(file.path)
+    _failed_paths.add(file.path)
     try:
         file.marker.parent.mkdir(parents=True, exist_ok=True)
         file.marker.touch()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 
-def traced(module: nn.Module, example: Tensor) -> openvino.Model:
+def trace_to_openvino(module: nn.Module, example: Tensor) -> openvino.Model:
     """The graph of a network that has learned all it will (its weights ask for no gradient any more), its one input of
     the example's shape and type for good."""
     module.cpu().eval().requires_grad_(False)

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 
 from mltasks.vision.networks.backbones import BACKBONES, WEIGHTS_DIR
-from mltasks.vision.pretrain.card import facts_of, write_weights
-from mltasks.vision.pretrain.crops import CROP, views_of
-from mltasks.vision.pretrain.distillation import BATCH, Recipe, Step, distil
+from mltasks.vision.pretrain.card import drawn_card, write_weights
+from mltasks.vision.pretrain.crops import CROP, pool_views
+from mltasks.vision.pretrain.distillation import BATCH, DistillationRecipe, DistillationStep, distill
 from mltasks.vision.pretrain.image_pool import drawing_sha256, load_pool
 from mltasks.vision.pretrain.student import Student
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     steps = options.steps or options.crops // options.batch
-    recipe = Recipe(
+    recipe = DistillationRecipe(
         steps=steps,
         seed=options.seed,
         batch=options.batch,
@@ -37,25 +37,25 @@ def main(arguments: list[str] | None = None) -> None:
         detail=options.detail,
         half=not options.float32,
     )
-    pool = load_pool(options.cache, options.seed, options.images, options.side, os.cpu_count() or 1, _say)
+    pool = load_pool(options.cache, options.seed, options.images, options.side, os.cpu_count() or 1, _print_line)
 
-    def report(step: Step, student: Student) -> None:
-        _say(f"step {step.done}/{steps}  loss {step.loss:.4f}  {step.crops_per_s:.1f} crops/s")
+    def report(step: DistillationStep, student: Student) -> None:
+        _print_line(f"step {step.done}/{steps}  loss {step.loss:.4f}  {step.crops_per_s:.1f} crops/s")
         if step.done == steps or step.done % options.save_every == 0:
-            facts = facts_of(recipe, pool, step.done, step.loss)
+            facts = drawn_card(recipe, pool, step.done, step.loss)
             digest = write_weights(student.network, options.out, facts)
-            _say(f"wrote {options.out}, sha256 {digest}")
+            _print_line(f"wrote {options.out}, sha256 {digest}")
 
     checkpoint = options.cache / f"resume-{_identity(recipe, options)}.safetensors"
-    distil(views_of(pool), recipe, checkpoint, report_every=min(options.report_every, steps), report=report)
+    distill(pool_views(pool), recipe, checkpoint, report_every=min(options.report_every, steps), report=report)
     checkpoint.unlink()
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     print(line, flush=True)
 
 
-def _identity(recipe: Recipe, options: argparse.Namespace) -> str:
+def _identity(recipe: DistillationRecipe, options: argparse.Namespace) -> str:
     """Runs of another recipe, pool or thread count never take up this one's checkpoint."""
     parts = [asdict(recipe), options.images, options.side, options.threads, drawing_sha256()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--detail", type=float, default=0.0, help="weight of the loss at stride 4 (%(default)s)")
     parser.add_argument("--float32", action="store_true", help="for processors without bfloat16: no emulation")
     parser.add_argument("--threads", type=int, default=1, help="part of the recipe: sums differ with it (%(default)s)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped)
+    parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / BACKBONES["resnet18"].shipped_file)
     parser.add_argument(
         "--cache", type=Path, default=Path("var/pretrain"), help="for pictures and checkpoint (%(default)s)"
     )

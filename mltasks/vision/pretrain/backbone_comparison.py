@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.data.splits import check_enough, part_keys, parts_of
+from mltasks.vision.data.splits import check_class_counts, collect_parts, part_keys
 from mltasks.vision.networks.backbones import WeightsSource, load_backbone
-from mltasks.vision.pretrain.linear_probe import Floats, features, out_of_fold, thinned
+from mltasks.vision.pretrain.linear_probe import Floats, out_of_fold_probabilities, pooled_features, subsample_parts
 from mltasks.vision.stats.intervals import Estimate, PartBootstrap
 from mltasks.vision.stats.metrics import average_precision
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Sample, TrainConfig
 
-NEW = "new"
+NEW_BACKBONE = "new"
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What each candidate reached, and whether the new one is used: the rule is ``better``.
+class BackboneComparison:
+    """What each candidate reached, and whether the new one is used: the rule is ``decide_adoption``.
 
     ``candidates`` are average precisions with 95 % intervals, ``difference`` is the new one's to the incumbent's,
     paired over parts; ``sources`` say which weights each candidate had.
@@ -48,34 +48,36 @@ class Judgement:
         return asdict(self)
 
 
-def judge(
+def compare_backbones(
     samples: Sequence[Sample],
     config: TrainConfig,
     candidates: Mapping[str, str],
     incumbent: str,
     *,
     repeats: int,
-    most: int,
+    max_images: int,
     stage: Stage,
-) -> Judgement:
+) -> BackboneComparison:
     """Measure each candidate (its name to what ``load_backbone`` takes) on at most ``most`` labeled images.
 
     ``new`` must be among them. Raises NotEnoughLabels, WeightsError for weights that can't be used, and ValueError
     naming an image that can't be read.
     """
-    chosen = thinned(samples, most, config.seed)
-    check_enough(parts_of(chosen))
+    chosen = subsample_parts(samples, max_images, config.seed)
+    check_class_counts(collect_parts(chosen))
     targets = np.array([sample.target for sample in chosen])
     scores, sources = dict[str, Floats](), dict[str, WeightsSource]()
     for number, (name, weights) in enumerate(candidates.items()):
-        part = stage.part(number / len(candidates), (number + 1) / len(candidates), f"measuring the {name} backbone")
+        part = stage.substage(
+            number / len(candidates), (number + 1) / len(candidates), f"measuring the {name} backbone"
+        )
         network, sources[name] = load_backbone("resnet18", weights)
-        rows = features(network, chosen, config, part)
-        scores[name] = out_of_fold(rows, chosen, repeats, config.seed)
-    return better(scores, targets, part_keys(chosen), incumbent, sources, seed=config.seed)
+        rows = pooled_features(network, chosen, config, part)
+        scores[name] = out_of_fold_probabilities(rows, chosen, repeats, config.seed)
+    return decide_adoption(scores, targets, part_keys(chosen), incumbent, sources, seed=config.seed)
 
 
-def better(
+def decide_adoption(
     scores: Mapping[str, Floats],
     targets: NDArray[np.int64],
     parts: Sequence[str],
@@ -83,7 +85,7 @@ def better(
     sources: Mapping[str, WeightsSource] | None = None,
     *,
     seed: int = 7,
-) -> Judgement:
+) -> BackboneComparison:
     """Compare out-of-fold scores (repeats, n) of candidates, ``new`` and ``incumbent`` among them.
 
     The rule: the new backbone is used when the 95 % interval of its paired difference to the incumbent lies above 0,
@@ -97,31 +99,32 @@ def better(
         return mean
 
     found = {name: bootstrap.estimate(lambda weights, name=name: reached(name, weights)) for name in scores}  # type: ignore[misc]
-    gain = bootstrap.estimate(lambda weights: reached(NEW, weights) - reached(incumbent, weights))
+    gain = bootstrap.estimate(lambda weights: reached(NEW_BACKBONE, weights) - reached(incumbent, weights))
     best = max(found, key=lambda name: found[name].value or 0.0)
     surely = gain.low is not None and gain.low > 0
-    return Judgement(
+    return BackboneComparison(
         incumbent=incumbent,
         candidates=found,
         difference=gain,
-        adopt=surely and found[NEW].value == found[best].value,
-        words=_words(found, gain, incumbent, best, surely=surely),
+        adopt=surely and found[NEW_BACKBONE].value == found[best].value,
+        words=_describe(found, gain, incumbent, best, surely=surely),
         images=len(targets),
         parts=bootstrap.parts,
-        repeats=len(scores[NEW]),
+        repeats=len(scores[NEW_BACKBONE]),
         sources=dict(sources or {}),
     )
 
 
-def _words(found: Mapping[str, Estimate], gain: Estimate, incumbent: str, best: str, *, surely: bool) -> str:
+def _describe(estimates: Mapping[str, Estimate], gain: Estimate, incumbent: str, best: str, *, surely: bool) -> str:
     if gain.value is None or gain.low is None or gain.high is None:
         return "Not used: there was nothing to measure."
     said = (
-        f"Average precision {found[NEW].value:.3f} against {found[incumbent].value:.3f} of the {incumbent} backbone, "
+        f"Average precision {estimates[NEW_BACKBONE].value:.3f} against {estimates[incumbent].value:.3f} "
+        f"of the {incumbent} backbone, "
         f"difference {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
     )
     if not surely:
         return f"Not used: {said}. It must lie above 0."
-    if found[NEW].value != found[best].value:
-        return f"Not used: {said}, but the {best} backbone reaches {found[best].value:.3f}."
+    if estimates[NEW_BACKBONE].value != estimates[best].value:
+        return f"Not used: {said}, but the {best} backbone reaches {estimates[best].value:.3f}."
     return f"Used from the next training on: {said}."

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mltasks.vision.pretrain.distillation import Recipe
-from mltasks.vision.pretrain.image_pool import Pool, pool_sha256
+from mltasks.vision.pretrain.distillation import DistillationRecipe
+from mltasks.vision.pretrain.image_pool import ImagePool, pool_sha256
 from mltasks.vision.pretrain.teacher import teacher_card
 from mltasks.vision.serving.bundle import file_sha256
 
@@ -31,14 +31,14 @@ def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
     save_file({name: _stored(value) for name, value in network.state_dict().items()}, unfinished)
     unfinished.chmod(0o644)
     digest, size = file_sha256(unfinished), unfinished.stat().st_size
-    _settle(unfinished, path)
+    _rename_synced(unfinished, path)
     card = json.dumps({"file": path.name, "sha256": digest, "bytes": size, **facts}, indent=2) + "\n"
     unfinished.write_text(card, encoding="utf-8")
-    _settle(unfinished, path.with_suffix(".json"))
+    _rename_synced(unfinished, path.with_suffix(".json"))
     return digest
 
 
-def _settle(unfinished: Path, path: Path) -> None:
+def _rename_synced(unfinished: Path, path: Path) -> None:
     """Give a whole file its name, so that a power cut leaves the old one or the new one."""
     with unfinished.open("rb") as stream:
         os.fsync(stream.fileno())
@@ -55,16 +55,16 @@ def _stored(value: Tensor) -> Tensor:
     return value.detach().to(torch.float16 if half else value.dtype).contiguous()
 
 
-def facts_of(recipe: Recipe, pool: Pool, done: int, loss: float) -> dict[str, Any]:
+def drawn_card(recipe: DistillationRecipe, pool: ImagePool, done: int, loss: float) -> dict[str, Any]:
     """Return what the card says of a run on drawn pictures: everything needed to make the same file again."""
     return {
         "images": f"{len(pool)} of {pool.shape[1]} x {pool.shape[2]} px, all drawn by mltasks.vision.drawing",
         "images_sha256": pool_sha256(pool),
-        **method_of(recipe, done, loss),
+        **distillation_card(recipe, done, loss),
     }
 
 
-def method_of(recipe: Recipe, done: int, loss: float) -> dict[str, Any]:
+def distillation_card(recipe: DistillationRecipe, done: int, loss: float) -> dict[str, Any]:
     """Return what the card says of a distillation, whatever it was made on."""
     return {
         "network": "torchvision resnet18 without fc",

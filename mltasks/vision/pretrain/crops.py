@@ -10,33 +10,33 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.pretrain.image_pool import Pool
+from mltasks.vision.pretrain.image_pool import ImagePool
 
 CROP = 160
 # Zoom of a crop against the picture's own pixels.
-_ZOOM = (0.75, 1.6)
+_ZOOM_RANGE = (0.75, 1.6)
 
 # (batch, generator, size) to float32 (batch, 3, size, size) in [0, 1]
-Views = Callable[[int, Generator, int], Tensor]
+ViewSource = Callable[[int, Generator, int], Tensor]
 
 
-def views_of(pool: Pool) -> Views:
+def pool_views(pool: ImagePool) -> ViewSource:
     """Views of one pool."""
     return lambda batch, generator, size: crop_batch(pool, batch, generator, size)
 
 
-def blended(own: Pool, drawn: Pool, drawn_share: float) -> Views:
-    """Batches of two pools; ``drawn_share`` of each, rounded, is from ``drawn``."""
+def mixed_views(plant: ImagePool, drawn_pool: ImagePool, drawn_share: float) -> ViewSource:
+    """Batches of two pools; ``drawn_share`` of each, rounded, is from ``drawn_pool``."""
 
     def views(batch: int, generator: Generator, size: int) -> Tensor:
         of_drawn = round(batch * drawn_share)
-        counts = ((own, batch - of_drawn), (drawn, of_drawn))
+        counts = ((plant, batch - of_drawn), (drawn_pool, of_drawn))
         return torch.cat([crop_batch(pool, count, generator, size) for pool, count in counts if count])
 
     return views
 
 
-def crop_batch(pool: Pool, batch: int, generator: Generator, size: int = CROP) -> Tensor:
+def crop_batch(pool: ImagePool, batch: int, generator: Generator, size: int = CROP) -> Tensor:
     """Return float32 (batch, 3, size, size) in [0, 1]: turned, flipped, zoomed crops with jittered colours."""
     picks = torch.randint(len(pool), (batch,), generator=generator).numpy()
     pictures = torch.from_numpy(np.stack([pool[index] for index in picks])).permute(0, 3, 1, 2).float() / 255
@@ -51,7 +51,7 @@ def _uniform(generator: Generator, count: int, low: float, high: float) -> Tenso
 
 def _placements(batch: int, side: int, size: int, generator: Generator) -> Tensor:
     """(batch, 2, 3) maps from crop to picture: zoom, a turn of up to 15°, flips, and a shift."""
-    zoom = torch.exp(_uniform(generator, batch, math.log(_ZOOM[0]), math.log(_ZOOM[1])))
+    zoom = torch.exp(_uniform(generator, batch, math.log(_ZOOM_RANGE[0]), math.log(_ZOOM_RANGE[1])))
     reach = (size / side / zoom).clamp(max=1.0)
     turn = _uniform(generator, batch, -math.pi / 12, math.pi / 12)
     flips = torch.randint(2, (2, batch), generator=generator) * 2.0 - 1.0

@@ -18,17 +18,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
-from mltasks.vision.networks.compute import Compute, best
+from mltasks.vision.networks.compute import Compute, select_compute
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
-from mltasks.vision.pretrain.crops import CROP, Views
-from mltasks.vision.pretrain.student import Standard, Student, fit_projections, matching_loss
+from mltasks.vision.pretrain.crops import CROP, ViewSource
+from mltasks.vision.pretrain.student import Student, TeacherStandardize, distillation_loss, fit_projections
 from mltasks.vision.pretrain.teacher import Teacher
 
 BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DistillationRecipe:
     """All that shapes the weights besides the pool. The same recipe, pool, device and thread count give the same bytes.
 
     ``init`` is what ``load_backbone`` takes, ``detail`` the weight of the loss at stride 4; ``half`` computes in
@@ -49,7 +49,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DistillationStep:
     """One report: steps done, the mean loss since the last report, crops per second since the start."""
 
     done: int
@@ -93,13 +93,13 @@ class _Run:
         return True
 
 
-def distil(
-    views: Views,
-    recipe: Recipe,
+def distill(
+    views: ViewSource,
+    recipe: DistillationRecipe,
     checkpoint: Path,
     *,
     report_every: int = 50,
-    report: Callable[[Step, Student], None],
+    report: Callable[[DistillationStep, Student], None],
 ) -> Student:
     """Train a student, on a GPU where there is one, and return it in eval mode on the processor. Goes on from
     ``checkpoint`` if it exists; writes it every report."""
@@ -107,7 +107,7 @@ def distil(
     teacher, run = _begin(recipe)
     resumed = run.resume(checkpoint)
     batches = [_views(views, recipe, -1 - n, run.compute) for n in range(recipe.statistics_batches)]
-    standard = Standard(teacher, batches)
+    standard = TeacherStandardize(teacher, batches)
     if not resumed and recipe.init != "random":
         fit_projections(run.student, teacher, standard, batches)
     started, first, losses = time.monotonic(), run.done, list[float]()
@@ -116,18 +116,18 @@ def distil(
         run.done += 1
         if run.done % report_every == 0 or run.done == recipe.steps:
             speed = (run.done - first) * recipe.batch / (time.monotonic() - started)
-            report(Step(run.done, sum(losses) / len(losses), speed), run.student)
+            report(DistillationStep(run.done, sum(losses) / len(losses), speed), run.student)
             run.save(checkpoint)
             losses.clear()
     return run.student.cpu().eval()
 
 
-def pace(recipe: Recipe, steps: int = 2) -> float:
+def measure_speed(recipe: DistillationRecipe, steps: int = 2) -> float:
     """Measure on noise how many crops a second this machine learns from; a few seconds long."""
     with torch.random.fork_rng():
         teacher, run = _begin(replace(recipe, init="random"))
-        noise = run.compute.fetch(torch.rand(recipe.batch, 3, recipe.crop, recipe.crop))
-        standard = Standard(teacher, [noise])
+        noise = run.compute.to_device(torch.rand(recipe.batch, 3, recipe.crop, recipe.crop))
+        standard = TeacherStandardize(teacher, [noise])
         _step(run, teacher, standard, noise, recipe)  # the first one also allocates
         started = time.monotonic()
         for _ in range(steps):
@@ -135,31 +135,33 @@ def pace(recipe: Recipe, steps: int = 2) -> float:
         return steps * recipe.batch / (time.monotonic() - started)
 
 
-def _begin(recipe: Recipe) -> tuple[Teacher, _Run]:
-    detail, compute = recipe.detail > 0, replace(best(), half=recipe.half)
+def _begin(recipe: DistillationRecipe) -> tuple[Teacher, _Run]:
+    detail, compute = recipe.detail > 0, replace(select_compute(), half=recipe.half)
     teacher, student = Teacher(detail=detail), Student(recipe.init, detail=detail)
     for network in (teacher, student):
-        compute.place(network)
+        compute.move_module(network)
     return teacher, _Run(student, _optimizer(student, recipe), compute)
 
 
-def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+def _optimizer(student: Student, recipe: DistillationRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def _views(views: Views, recipe: Recipe, step: int, compute: Compute) -> Tensor:
+def _views(views: ViewSource, recipe: DistillationRecipe, step: int, compute: Compute) -> Tensor:
     # The generator depends on the step alone, so that a resumed run sees what an unbroken one would have seen.
     generator = Generator().manual_seed(recipe.seed * 1_000_003 + step + recipe.statistics_batches)
-    return compute.fetch(views(recipe.batch, generator, recipe.crop))
+    return compute.to_device(views(recipe.batch, generator, recipe.crop))
 
 
-def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe: Recipe) -> float:
+def _step(
+    run: _Run, teacher: Teacher, standard: TeacherStandardize, views: Tensor, recipe: DistillationRecipe
+) -> float:
     set_learning_rate(run.optimizer, recipe.learning_rate * _schedule(run.done, recipe))
     with run.compute.autocast():
         with torch.no_grad():
             targets = standard(teacher(views))
         own = run.student(views)
-    loss = matching_loss(own, targets, recipe.detail)
+    loss = distillation_loss(own, targets, recipe.detail)
     gradient_step(run.optimizer, loss)
     value = float(loss.detach())
     if not math.isfinite(value):
@@ -167,7 +169,7 @@ def _step(run: _Run, teacher: Teacher, standard: Standard, views: Tensor, recipe
     return value
 
 
-def _schedule(step: int, recipe: Recipe) -> float:
+def _schedule(step: int, recipe: DistillationRecipe) -> float:
     """A linear warm-up, then half a cosine down to zero. Returns the share of the learning rate."""
     warmup = min(recipe.warmup, recipe.steps // 10)
     if step < warmup:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mltasks.vision import drawing
 from mltasks.vision.drawing.scenes import draw_picture
 
-Pool = NDArray[np.uint8]
+ImagePool = NDArray[np.uint8]
 _CHUNK = 16
 _REPORT_EVERY = 100
 
@@ -30,7 +30,7 @@ def drawing_sha256() -> str:
     return digest.hexdigest()
 
 
-def pool_sha256(pool: Pool) -> str:
+def pool_sha256(pool: ImagePool) -> str:
     """Return the sha256 of all pixels, in order."""
     digest = hashlib.sha256()
     for picture in pool:
@@ -40,7 +40,7 @@ def pool_sha256(pool: Pool) -> str:
 
 def load_pool(
     cache: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None] = print
-) -> Pool:
+) -> ImagePool:
     """Return ``count`` RGB pictures as uint8 (count, side, side, 3), drawing them first where the cache lacks them.
 
     The pictures depend on seed, count's prefix, side and the drawing code alone, not on ``workers``; 0 draws them in
@@ -48,13 +48,13 @@ def load_pool(
     """
     path = cache / f"pool-{drawing_sha256()[:12]}-{seed}-{count}-{side}.npy"
     if not path.is_file():
-        _draw(path, seed, count, side, workers, report)
-    pool: Pool = np.load(path, mmap_mode="r", allow_pickle=False)
+        _draw_pool(path, seed, count, side, workers, report)
+    pool: ImagePool = np.load(path, mmap_mode="r", allow_pickle=False)
     return pool
 
 
 @contextmanager
-def _mapping(workers: int) -> Iterator[Callable[..., Iterable[Pool]]]:
+def _mapper(workers: int) -> Iterator[Callable[..., Iterable[ImagePool]]]:
     if not workers:
         yield map
         return
@@ -63,12 +63,12 @@ def _mapping(workers: int) -> Iterator[Callable[..., Iterable[Pool]]]:
         yield partial(processes.map, chunksize=_CHUNK)
 
 
-def _draw(path: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None]) -> None:
+def _draw_pool(path: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     pictures = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, side, side, 3))
     draw = partial(draw_picture, seed, side=side)
-    with _mapping(workers) as mapped:
+    with _mapper(workers) as mapped:
         for index, picture in enumerate(mapped(draw, range(count))):
             pictures[index] = picture
             if (index + 1) % _REPORT_EVERY == 0 or index + 1 == count:

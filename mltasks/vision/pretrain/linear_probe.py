@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mltasks.vision.data.decoding import decode
 from mltasks.vision.data.image_header import ImageError
-from mltasks.vision.data.splits import Part, check_enough, deal, parts_of
+from mltasks.vision.data.splits import Part, assign_parts, check_class_counts, collect_parts
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.pretrain.student import normalised, stage_maps
+from mltasks.vision.pretrain.student import normalize_imagenet, stage_maps
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, InputSize, Sample, TrainConfig
 
@@ -24,27 +24,27 @@ Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
 
-def thinned(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
+def subsample_parts(samples: Sequence[Sample], max_images: int, seed: int) -> list[Sample]:
     """About ``most`` samples at most: whole parts, half of them of the rarer class as far as it has them. In the order
     of their hashes, so that the database's order changes nothing."""
     classes: dict[int, list[Part]] = {GOOD: [], DEFECT: []}
-    for part in sorted(parts_of(samples), key=lambda part: derive_seed(seed, "thinning", part.key)):
+    for part in sorted(collect_parts(samples), key=lambda part: derive_seed(seed, "thinning", part.key)):
         classes[part.target].append(part)
     rarer, other = sorted(classes.values(), key=len)
-    kept = _up_to(rarer, most // 2)
-    kept += _up_to(other, most - len(kept))
+    kept = _take_parts(rarer, max_images // 2)
+    kept += _take_parts(other, max_images - len(kept))
     return sorted(kept, key=lambda sample: (sample.sha256, sample.name))
 
 
-def _up_to(parts: Sequence[Part], most: int) -> list[Sample]:
+def _take_parts(parts: Sequence[Part], max_images: int) -> list[Sample]:
     kept: list[Sample] = []
     for part in parts:
-        if len(kept) < most:
+        if len(kept) < max_images:
             kept.extend(part.samples)
     return kept
 
 
-def features(network: torch.nn.Module, samples: Sequence[Sample], config: TrainConfig, stage: Stage) -> Features:
+def pooled_features(network: torch.nn.Module, samples: Sequence[Sample], config: TrainConfig, stage: Stage) -> Features:
     """Return (n, 1792): mean and maximum of layer2, layer3 and layer4, each image at the config's height and width."""
     rows = []
     for number, sample in enumerate(samples, start=1):
@@ -56,7 +56,7 @@ def features(network: torch.nn.Module, samples: Sequence[Sample], config: TrainC
 
 def _pooled(network: torch.nn.Module, image: torch.Tensor) -> Features:
     with torch.inference_mode():
-        maps = stage_maps(network, normalised(image))[1:]
+        maps = stage_maps(network, normalize_imagenet(image))[1:]
         row = torch.cat([pooled for one in maps for pooled in (one.mean((2, 3)), one.amax((2, 3)))], 1)
     values: Features = row[0].float().numpy()
     return values
@@ -71,16 +71,16 @@ def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 
 
-def out_of_fold(rows: Features, samples: Sequence[Sample], repeats: int, seed: int) -> Floats:
+def out_of_fold_probabilities(rows: Features, samples: Sequence[Sample], repeats: int, seed: int) -> Floats:
     """Return (repeats, n) probabilities of a defect, each from a model that never saw the part. Raises
     NotEnoughLabels."""
-    parts = parts_of(samples)
-    count = min(FOLDS, check_enough(parts))
+    parts = collect_parts(samples)
+    count = min(FOLDS, check_class_counts(parts))
     shares = {f"fold-{index}": 1 / count for index in range(count)}
     targets = np.array([sample.target for sample in samples])
     result = np.zeros((repeats, len(samples)))
     for repeat in range(repeats):
-        split_of = deal(parts, shares, derive_seed(seed, "judging", repeat))
+        split_of = assign_parts(parts, shares, derive_seed(seed, "judging", repeat))
         fold = np.array([split_of[sample.sha256, sample.group] for sample in samples])
         for name in shares:
             held = fold == name

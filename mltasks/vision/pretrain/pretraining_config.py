@@ -10,17 +10,17 @@ from typing import Any, Self
 from mltasks.vision.types import Roi
 
 # Measured on two busy cores without bfloat16; only for what is said before anything was measured.
-USUAL_CROPS_PER_S = 9.0
+TYPICAL_CROPS_PER_S = 9.0
 
 
-def duration(crops: int, crops_per_s: float) -> str:
+def format_duration(crops: int, crops_per_s: float) -> str:
     """The time that so many crops take, in words."""
     minutes = crops / crops_per_s / 60
     return f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PlantImage:
     """A stored image, labeled or not: its file, its hash, the region that counts and its camera's bit depth."""
 
     path: Path
@@ -30,7 +30,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class PretrainingConfig:
     """All that shapes a plant's backbone besides its images. Defaults suit two slow cores: about half an hour.
 
     ``crop`` and ``side`` are pixels: of a view, and of the tile kept of each image. ``drawn_share`` of each batch shows
@@ -66,9 +66,9 @@ class Lesson:
             raise ValueError("drawn_share lies in [0, 1), learning_rate above 0, detail at 0 or above.")
 
     @property
-    def usually(self) -> str:
+    def typical_duration(self) -> str:
         """How long it usually takes to teach, in words; measuring comes on top."""
-        return duration(self.steps * self.batch, USUAL_CROPS_PER_S)
+        return format_duration(self.steps * self.batch, TYPICAL_CROPS_PER_S)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_json`` reads them back."""

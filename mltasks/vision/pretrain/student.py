@@ -17,7 +17,7 @@ _WIDTHS = (64, 128, 256, 512)
 _RIDGE = 1e-3
 
 
-def normalised(images: Tensor) -> Tensor:
+def normalize_imagenet(images: Tensor) -> Tensor:
     """Scale (N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as torchvision's networks expect."""
     mean, deviation = (torch.tensor(one, device=images.device).view(1, 3, 1, 1) for one in (_MEAN, _DEVIATION))
     return (images - mean) / deviation
@@ -39,18 +39,18 @@ class Student(nn.Module):
         self.projections = nn.ModuleList(nn.Conv2d(own, teachers, 1) for own, teachers in pairs)
 
     @property
-    def convolutions(self) -> list[nn.Conv2d]:
+    def projection_convolutions(self) -> list[nn.Conv2d]:
         """The projections, in the order of the stages."""
         return [one for one in self.projections if isinstance(one, nn.Conv2d)]
 
-    def stages(self, images: Tensor) -> list[Tensor]:
+    def matched_maps(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in [0, 1] to the network's own maps of the matched stages."""
-        maps = stage_maps(self.network, normalised(images))
+        maps = stage_maps(self.network, normalize_imagenet(images))
         return maps[-len(self.matched) :]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in [0, 1] to maps shaped like the teacher's."""
-        return [project(x) for x, project in zip(self.stages(images), self.projections, strict=True)]
+        return [project(x) for x, project in zip(self.matched_maps(images), self.projections, strict=True)]
 
 
 def stage_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
@@ -66,7 +66,7 @@ def stage_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
     return maps
 
 
-class Standard(nn.Module):
+class TeacherStandardize(nn.Module):
     """Standardizes the teacher's maps per channel, by means and deviations measured once."""
 
     def __init__(self, teacher: Teacher, batches: list[Tensor]) -> None:
@@ -86,24 +86,24 @@ def _measure(teacher: Teacher, batches: list[Tensor]) -> list[tuple[Tensor, Tens
 
 
 @torch.no_grad()
-def fit_projections(student: Student, teacher: Teacher, standard: Standard, batches: list[Tensor]) -> None:
+def fit_projections(student: Student, teacher: Teacher, standard: TeacherStandardize, batches: list[Tensor]) -> None:
     """Set the projections to the least-squares map from the student's stages to the teacher's, by ridge regression.
 
     A network that has learned something already would lose it under random projections: their first gradients are
     noise. The head before the body: Kumar et al., "Fine-Tuning can Distort Pretrained Features" (ICLR 2022).
     """
-    sums = [_Sums(project) for project in student.convolutions]
+    sums = [_NormalEquations(project) for project in student.projection_convolutions]
     for images in batches:
-        for one, own, target in zip(sums, student.stages(images), standard(teacher(images)), strict=True):
+        for one, own, target in zip(sums, student.matched_maps(images), standard(teacher(images)), strict=True):
             one.add(own, target)
-    for project, one in zip(student.convolutions, sums, strict=True):
+    for project, one in zip(student.projection_convolutions, sums, strict=True):
         solution = one.solve().float()
         project.weight.copy_(solution[:-1].T[:, :, None, None])
         if project.bias is not None:
             project.bias.copy_(solution[-1])
 
 
-class _Sums:
+class _NormalEquations:
     """The normal equations of one projection, its bias last, in double precision."""
 
     def __init__(self, project: nn.Conv2d) -> None:
@@ -124,7 +124,7 @@ class _Sums:
         return solution
 
 
-def matching_loss(own: list[Tensor], targets: list[Tensor], detail: float = 0.0) -> Tensor:
+def distillation_loss(own: list[Tensor], targets: list[Tensor], detail: float = 0.0) -> Tensor:
     """Return the sum over strides 8 to 32 of the mean smooth L1 distance, plus ``detail`` times the mean cosine
     distance per position of the maps at stride 4, which must come first then."""
     pairs = list(zip(own, targets, strict=True))

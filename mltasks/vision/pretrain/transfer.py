@@ -24,13 +24,13 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.pretrain.student import normalised
+from mltasks.vision.pretrain.student import normalize_imagenet
 from mltasks.vision.pretrain.teacher import Teacher
 from mltasks.vision.types import GOOD_FOLDERS, IMAGE_SUFFIXES
 
 _RESAMPLES = 2000
 
-MapMaker = Callable[[Tensor], Tensor]
+MapFunction = Callable[[Tensor], Tensor]
 Floats = NDArray[np.float64]
 
 
@@ -56,7 +56,7 @@ def read_folder(directory: Path, skip: frozenset[str]) -> tuple[list[Path], NDAr
     return paths, targets
 
 
-def map_maker(weights: str) -> MapMaker:
+def last_map_function(weights: str) -> MapFunction:
     """Return what turns (1, 3, H, W) in [0, 1] into a last map: the ``teacher``'s, or a ResNet18's by its weights."""
     if weights == "teacher":
         teacher = Teacher()
@@ -64,10 +64,10 @@ def map_maker(weights: str) -> MapMaker:
     torch.manual_seed(0)  # for weights=random
     network, _ = load_backbone("resnet18", weights)
     body = torch.nn.Sequential(*list(network.children())[:-2])
-    return lambda image: body(normalised(image))
+    return lambda image: body(normalize_imagenet(image))
 
 
-def features(paths: list[Path], maps: MapMaker, height: int, width: int) -> NDArray[np.float32]:
+def pooled_features(paths: list[Path], maps: MapFunction, height: int, width: int) -> NDArray[np.float32]:
     """Return (n, 2 × channels): the mean and the maximum of each image's last map."""
     with torch.no_grad():
         rows = [_pooled(maps(_read(path, height, width))) for path in paths]
@@ -79,7 +79,7 @@ def probe(rows: NDArray[np.float32], targets: NDArray[np.int64], repeats: int) -
     return np.stack([_out_of_fold(rows, targets, seed) for seed in range(repeats)])
 
 
-def measure(weights: str, probabilities: Floats, targets: NDArray[np.int64], resamples: int = _RESAMPLES) -> Transfer:
+def summarize(weights: str, probabilities: Floats, targets: NDArray[np.int64], resamples: int = _RESAMPLES) -> Transfer:
     """Sum up out-of-fold probabilities of shape (repeats, n)."""
     rng = np.random.default_rng(0)
     groups = [np.flatnonzero(targets == target) for target in (0, 1)]
@@ -126,8 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     paths, targets = read_folder(options.directory, frozenset(options.skip.split(",")))
     for weights in options.weights.split(","):
-        rows = features(paths, map_maker(weights), options.height, options.width)
-        print(json.dumps(asdict(measure(weights, probe(rows, targets, options.repeats), targets))), flush=True)
+        rows = pooled_features(paths, last_map_function(weights), options.height, options.width)
+        print(json.dumps(asdict(summarize(weights, probe(rows, targets, options.repeats), targets))), flush=True)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class BundleCorrupt(RuntimeError):  # noqa: N818 - a state of the thing, named a
     """A version's directory is incomplete or not the one that was written."""
 
 
-def write_whole(directory: Path, fill: Callable[[Path], None]) -> str:
+def write_atomic(directory: Path, fill: Callable[[Path], None]) -> str:
     """Let ``fill`` write into a hidden directory beside, then put it in place in one step; return its digest.
 
     A crash or an error at any moment leaves no directory of that name. Raises FileExistsError when there is one already
@@ -50,7 +50,7 @@ def write_whole(directory: Path, fill: Callable[[Path], None]) -> str:
     return digest(directory)
 
 
-def put_in_place(draft: Path, directory: Path, expected_sha256: str) -> None:
+def install_atomic(draft: Path, directory: Path, expected_sha256: str) -> None:
     """Give a copy of a version its directory's name in one step, once it is sure that it is that version. A directory
     that another process put there meanwhile stays.
 
@@ -69,10 +69,10 @@ def put_in_place(draft: Path, directory: Path, expected_sha256: str) -> None:
 
 def digest(directory: Path) -> str:
     """The version's sha256: over the sorted names and hashes of all its files, read anew from disk."""
-    return digest_of(file_hashes(directory))
+    return digest_of_hashes(file_hashes(directory))
 
 
-def digest_of(hashes: Mapping[str, str]) -> str:
+def digest_of_hashes(hashes: Mapping[str, str]) -> str:
     """The digest that a directory with these file hashes has."""
     lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
     return hashlib.sha256(lines.encode()).hexdigest()
@@ -89,7 +89,7 @@ def verify(directory: Path, expected_sha256: str | None = None) -> str:
     changed = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
     if changed:
         raise BundleCorrupt(f"{directory} is not as it was written: {', '.join(changed)}")
-    actual = digest_of(found)
+    actual = digest_of_hashes(found)
     if expected_sha256 not in (None, actual):
         raise BundleCorrupt(f"{directory} has sha256 {actual}, not the expected {expected_sha256}")
     return actual

@@ -35,10 +35,10 @@ class Calibrator:
     def probability(self, logits: ArrayLike) -> NDArray[np.float64]:
         """Calibrated defect probabilities strictly inside (0, 1) of logits of any shape."""
         x = np.asarray(logits, np.float64)
-        sure = sigmoid(self._along_knots(x) if self.knots else self.slope * x + self.intercept)
+        sure = sigmoid(self._interpolate(x) if self.knots else self.slope * x + self.intercept)
         return self.lapse + (1 - 2 * self.lapse) * sure
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """One sentence for the report."""
         if not self.log_losses:
             return f"{self.method.capitalize()} scaling; there were too few labeled parts to compare methods."
@@ -65,7 +65,7 @@ class Calibrator:
         lapse = float(values.get("lapse", 0.0))
         return cls(float(values["slope"]), float(values["intercept"]), method, knots, losses, lapse)
 
-    def _along_knots(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _interpolate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         at, odds = np.array(self.knots).T
         beyond = np.minimum(x - at[0], 0) + np.maximum(x - at[-1], 0)
         found: NDArray[np.float64] = np.interp(x, at, odds) + self.slope * beyond

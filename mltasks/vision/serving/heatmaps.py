@@ -19,19 +19,19 @@ Kind = Literal["both"] | Layer
 VERMILLION = (213, 94, 0)
 YELLOW = (240, 228, 66)
 # Opacity of the loudest place of a map, and of both maps together: the defect stays visible under its own map.
-MOST_OPAQUE = 0.4
+MAX_OPACITY = 0.4
 # Raised when the drawing changes, so that no browser shows a picture of before.
-DRAWING = 2
+RENDER_REVISION = 2
 # Below this a map is silent: half transparent haze over a good part would read as a finding.
-QUIET = 0.35
+MIN_VISIBLE = 0.35
 # Cells a side of stored maps: as fine as the evidence is at the usual sizes.
-PACKED = 48
+STORED_CELLS = 48
 # Pixels of an overlay's longer side: smooth when it is enlarged over the part, and a few kilobytes.
 OVERLAY_SIDE = 384
 
 
 @dataclass(frozen=True, slots=True)
-class Maps:
+class Heatmaps:
     """Two coarse maps over the region of interest, float32 in [0, 1], each with its own ``[height, width]``.
 
     ``evidence``: the calibrated defect probability that each cell alone would give (class activation mapping, Zhou et
@@ -41,34 +41,34 @@ class Maps:
     evidence: FloatMap
     anomaly: FloatMap
 
-    def within(self, inside: Placement, size: InputSize) -> Maps:
+    def crop_to(self, inside: Placement, size: InputSize) -> Heatmaps:
         """What lies over the region itself, of maps over a whole input, at the input's resolution."""
-        return Maps(_cut(self.evidence, inside, size), _cut(self.anomaly, inside, size))
+        return Heatmaps(_crop(self.evidence, inside, size), _crop(self.anomaly, inside, size))
 
 
-def render_heatmap(image: NDArray[np.uint8], maps: Maps, kind: Kind = "both") -> bytes:
+def render_heatmap(image: NDArray[np.uint8], maps: Heatmaps, kind: Kind = "both") -> bytes:
     """Lay evidence (vermillion) and anomaly (yellow) over an RGB image ``[H, W, 3]`` of the region of interest.
 
-    Return a PNG of the image's size. The maps cover at most ``MOST_OPAQUE`` of any pixel, both together too.
+    Return a PNG of the image's size. The maps cover at most ``MAX_OPACITY`` of any pixel, both together too.
     """
     height, width = image.shape[:2]
     layers = [layer for name, layer in _layers(maps).items() if kind in ("both", name)]
-    loud = np.stack([loudness(enlarge(values, height, width)) for values, _ in layers])[..., None]
+    loud = np.stack([opacity(upscale(values, height, width)) for values, _ in layers])[..., None]
     colours = np.array([colour for _, colour in layers], np.float32)[:, None, None]
     mixed = (loud * colours).sum(0) / np.maximum(loud.sum(0), 1e-6)
-    alpha = MOST_OPAQUE * loud.max(0)
+    alpha = MAX_OPACITY * loud.max(0)
     canvas = image.astype(np.float32) * (1 - alpha) + mixed * alpha
     out = io.BytesIO()
     Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8)).save(out, "PNG")
     return out.getvalue()
 
 
-def render_overlay(maps: Maps, kind: Layer) -> bytes:
-    """Return one map alone as a PNG of its colour, to be laid over the region: opacity up to ``MOST_OPAQUE``."""
+def render_overlay(maps: Heatmaps, kind: Layer) -> bytes:
+    """Return one map alone as a PNG of its colour, to be laid over the region: opacity up to ``MAX_OPACITY``."""
     values, colour = _layers(maps)[kind]
     scale = OVERLAY_SIDE / max(values.shape)
     height, width = (max(1, round(side * scale)) for side in values.shape)
-    alpha = np.clip(255 * MOST_OPAQUE * loudness(enlarge(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
+    alpha = np.clip(255 * MAX_OPACITY * opacity(upscale(values, height, width)) + 0.5, 0, 255).astype(np.uint8)
     picture = Image.new("RGB", (width, height), colour)
     picture.putalpha(Image.fromarray(alpha))
     out = io.BytesIO()
@@ -76,30 +76,30 @@ def render_overlay(maps: Maps, kind: Layer) -> bytes:
     return out.getvalue()
 
 
-def pack(maps: Maps, inside: Placement, size: InputSize) -> bytes:
+def encode_heatmaps(maps: Heatmaps, inside: Placement, size: InputSize) -> bytes:
     """The part of both maps over the region, at most PACKED cells a side and in 256 steps, as one small PNG: evidence
-    is its grey, anomaly its alpha. ``unpack`` reads it."""
-    scale = min(1.0, PACKED / max(inside.width, inside.height))
+    is its grey, anomaly its alpha. ``decode_heatmaps`` reads it."""
+    scale = min(1.0, STORED_CELLS / max(inside.width, inside.height))
     cells = (max(1, round(inside.width * scale)), max(1, round(inside.height * scale)))
-    layers = [_packed(values, inside, size, cells) for values in (maps.evidence, maps.anomaly)]
+    layers = [_encoded_layer(values, inside, size, cells) for values in (maps.evidence, maps.anomaly)]
     out = io.BytesIO()
     Image.merge("LA", layers).save(out, "PNG")
     return out.getvalue()
 
 
-def unpack(packed: bytes) -> Maps:
+def decode_heatmaps(packed: bytes) -> Heatmaps:
     """Both maps over the region, in [0, 1]."""
     with Image.open(io.BytesIO(packed), formats=["PNG"]) as picture:
         both = (np.asarray(picture.convert("LA")) / 255).astype(np.float32)
-    return Maps(both[..., 0], both[..., 1])
+    return Heatmaps(both[..., 0], both[..., 1])
 
 
-def _layers(maps: Maps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:
+def _layers(maps: Heatmaps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:
     """Return map and colour by name."""
     return {"anomaly": (maps.anomaly, YELLOW), "evidence": (maps.evidence, VERMILLION)}
 
 
-def _packed(values: FloatMap, inside: Placement, size: InputSize, cells: tuple[int, int]) -> Image.Image:
+def _encoded_layer(values: FloatMap, inside: Placement, size: InputSize, cells: tuple[int, int]) -> Image.Image:
     down, across = values.shape[0] / size.height, values.shape[1] / size.width
     box = (
         inside.left * across,
@@ -111,18 +111,18 @@ def _packed(values: FloatMap, inside: Placement, size: InputSize, cells: tuple[i
     return Image.fromarray(np.clip(np.asarray(small) * 255 + 0.5, 0, 255).astype(np.uint8))
 
 
-def _cut(values: FloatMap, inside: Placement, size: InputSize) -> FloatMap:
-    whole = enlarge(values, size[0], size[1])
+def _crop(values: FloatMap, inside: Placement, size: InputSize) -> FloatMap:
+    whole = upscale(values, size[0], size[1])
     return whole[inside.top : inside.top + inside.height, inside.left : inside.left + inside.width]
 
 
-def enlarge(values: FloatMap, height: int, width: int) -> FloatMap:
+def upscale(values: FloatMap, height: int, width: int) -> FloatMap:
     """Resize a map by smooth interpolation, values kept in [0, 1]."""
     smooth = Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(smooth, np.float32), 0.0, 1.0)
 
 
-def loudness(values: FloatMap) -> FloatMap:
+def opacity(values: FloatMap) -> FloatMap:
     """Opacity in [0, 1]: nothing up to the quiet level, then rising to 1."""
-    loud: FloatMap = np.clip((values - QUIET) / (1 - QUIET), 0.0, 1.0).astype(np.float32)
+    loud: FloatMap = np.clip((values - MIN_VISIBLE) / (1 - MIN_VISIBLE), 0.0, 1.0).astype(np.float32)
     return loud

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
-from mltasks.vision.serving.heatmaps import FloatMap, Maps
+from mltasks.vision.serving.heatmaps import FloatMap, Heatmaps
 from mltasks.vision.types import InputSize, Scores, Thresholds
 
 if TYPE_CHECKING:
     import openvino
 
-LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, KNOWN, EMBEDDING = range(7)
+LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, LABELED_NOVELTY, EMBEDDING = range(7)
 # bf16 would be OpenVINO's own choice on some processors and would move the scores away from the checked ones.
-PRECISION, HALF = "f32", "bf16"
+FP32, BF16 = "f32", "bf16"
 
 # Measured on four versions of 46 to 70 MB of weights: a compiled graph keeps 2.3 to 2.8 times their size, an inference
 # request 130 to 200 bytes for each pixel of the input.
@@ -33,15 +33,15 @@ _GRAPH_PER_WEIGHTS, _REQUEST_PER_PIXEL = 2.8, 256
 _conversion_lock = threading.Lock()
 
 # What an image waits for before it is scored
-Turn = Callable[[], AbstractContextManager[object]]
+AcquireSlot = Callable[[], AbstractContextManager[object]]
 
 
-class Look(NamedTuple):
+class ScoredImage(NamedTuple):
     """What one pass tells of an image. ``embedding`` is a point of length 1, float32 ``[256]``, in the scorer's
-    ``space``; None of versions that were made before points were."""
+    ``embedding_space``; None of versions that were made before points were."""
 
     scores: Scores
-    maps: Maps
+    maps: Heatmaps
     embedding: NDArray[np.float32] | None
 
 
@@ -54,7 +54,7 @@ class Scorer:
     memory_bytes = 0
 
     def __init__(
-        self, model: openvino.CompiledModel, meta: dict[str, Any], sha256: str, turn: Turn = nullcontext
+        self, model: openvino.CompiledModel, meta: dict[str, Any], sha256: str, acquire_slot: AcquireSlot = nullcontext
     ) -> None:
         self.meta = meta
         self.sha256 = sha256
@@ -65,10 +65,10 @@ class Scorer:
         self.thresholds = Thresholds(**meta["thresholds"])
         self.calibrator = Calibrator.from_json(meta["calibration"])
         # Which network draws the points, at which size; empty where none does.
-        self.space: str = meta.get("embedding", {}).get("space", "")
+        self.embedding_space: str = meta.get("embedding", {}).get("space", "")
         self._anomaly_scale = float(meta["anomaly_map_scale"])
         self._model = model
-        self._turn = turn
+        self._acquire_slot = acquire_slot
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     @classmethod
@@ -79,7 +79,7 @@ class Scorer:
         expected_sha256: str | None = None,
         threads: int = 0,
         images: int = 1,
-        turn: Turn = nullcontext,
+        acquire_slot: AcquireSlot = nullcontext,
     ) -> Self:
         """Verify the directory's hash and compile its graph for the CPU: for so many ``images`` at a time, each on so
         many ``threads`` (0: OpenVINO's choice). Each image is scored within a ``turn``.
@@ -88,7 +88,7 @@ class Scorer:
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
         graph = compile_graph(bundle_dir / bundle.GRAPH, threads, images)
-        scorer = cls(graph, bundle.read_meta(bundle_dir), sha256, turn)
+        scorer = cls(graph, bundle.read_meta(bundle_dir), sha256, acquire_slot)
         weights = (bundle_dir / bundle.GRAPH).with_suffix(".bin").stat().st_size
         pixels = scorer.input_size.height * scorer.input_size.width
         scorer.memory_bytes = round(_GRAPH_PER_WEIGHTS * weights) + images * _REQUEST_PER_PIXEL * pixels
@@ -99,24 +99,26 @@ class Scorer:
         Raises ValueError for any other shape or type."""
         return [self._scores(self._infer(image)) for image in images]
 
-    def maps(self, image: NDArray[np.uint8]) -> Maps:
+    def maps(self, image: NDArray[np.uint8]) -> Heatmaps:
         """Where the scores of one image come from. Raises as ``score``."""
         return self._maps(self._infer(image))
 
-    def look(self, image: NDArray[np.uint8]) -> Look:
+    def predict(self, image: NDArray[np.uint8]) -> ScoredImage:
         """Scores, maps and embedding of one image from one pass. Raises as ``score``."""
         outputs = self._infer(image)
-        return Look(self._scores(outputs), self._maps(outputs), outputs[EMBEDDING] if self.space else None)
+        return ScoredImage(
+            self._scores(outputs), self._maps(outputs), outputs[EMBEDDING] if self.embedding_space else None
+        )
 
-    def _maps(self, outputs: list[FloatMap]) -> Maps:
+    def _maps(self, outputs: list[FloatMap]) -> Heatmaps:
         evidence = self.calibrator.probability(outputs[EVIDENCE])
         anomaly = np.clip(outputs[ANOMALY] / (2 * self._anomaly_scale), 0, 1)
-        return Maps(evidence.astype(np.float32), anomaly.astype(np.float32))
+        return Heatmaps(evidence.astype(np.float32), anomaly.astype(np.float32))
 
     def _scores(self, outputs: list[FloatMap]) -> Scores:
         error = float(outputs[ERROR])
         probability = float(self.calibrator.probability(outputs[LOGIT]))
-        novelty = self._novelty_of(outputs, error, probability)
+        novelty = self._novelty_ratio(outputs, error, probability)
         return Scores(
             defect_probability=probability,
             reconstruction_error=error,
@@ -126,21 +128,21 @@ class Scorer:
             novelty=novelty,
         )
 
-    def _novelty_of(self, outputs: list[FloatMap], error: float, probability: float) -> float:
+    def _novelty_ratio(self, outputs: list[FloatMap], error: float, probability: float) -> float:
         """How unlike anything labeled: a part that passes is held against good parts, one that fails against labeled
         defects too."""
         if not self._novelty:
             return error / self.thresholds.anomaly
         known_threshold = self._novelty.get("known_threshold")
         if known_threshold and probability >= self.thresholds.defect_probability:
-            return float(outputs[KNOWN]) / float(known_threshold)
+            return float(outputs[LABELED_NOVELTY]) / float(known_threshold)
         return float(outputs[NOVELTY]) / float(self._novelty["threshold"])
 
     def _infer(self, image: NDArray[np.uint8]) -> list[FloatMap]:
         wanted = (self.input_size.height, self.input_size.width, 3)
         if image.dtype != np.uint8 or image.shape != wanted:
             raise ValueError(f"This version scores uint8 images {wanted}, not {image.dtype} {image.shape}.")
-        with self._turn(), self._request() as request:
+        with self._acquire_slot(), self._request() as request:
             request.infer([np.ascontiguousarray(image)[None]])
             # Copies: the request's own tensors change with its next image.
             return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
@@ -172,7 +174,7 @@ def compile_model(
 
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": HALF if half else PRECISION,
+        "INFERENCE_PRECISION_HINT": BF16 if half else FP32,
         # Bound to cores, the threads of two web processes would share the first ones and leave the others idle.
         "ENABLE_CPU_PINNING": False,
     }

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
 
 
 class DecisionCosts(Protocol):
@@ -47,7 +47,7 @@ def review_band(costs: DecisionCosts) -> tuple[float, float]:
     return low, high
 
 
-def as_labeled(probability: float, defect_rate: float, labeled_rate: float) -> float:
+def to_label_prior(probability: float, defect_rate: float, labeled_rate: float) -> float:
     """The probability that a version calibrated on labels with a share ``labeled_rate`` of defects states where a line
     with a share ``defect_rate`` means ``probability``.
 
@@ -64,25 +64,26 @@ def as_labeled(probability: float, defect_rate: float, labeled_rate: float) -> f
 @dataclass(frozen=True, slots=True)
 class Bands:
     """PASS up to ``low``, FAIL from ``high`` on, both ends included, a person strictly between; the model's own label
-    is FAIL from ``fails_from`` on. low <= fails_from <= high.
+    is FAIL from ``fail_threshold`` on. low <= fails_from <= high.
 
-    ``binds`` says what keeps ``low`` where it is: the costs, the escape promise, or too few defective labels for it.
-    ``promise_holds`` is None where no promise can be judged: the version has no escape curve.
+    ``low_limited_by`` says what keeps ``low`` where it is: the costs, the escape promise, or too few defective labels
+    for it.
+    ``guarantee_holds`` is None where no promise can be judged: the version has no escape curve.
     """
 
     low: float
     high: float
-    fails_from: float
-    binds: Literal["costs", "promise", "labels"] = "costs"
-    promise_holds: bool | None = None
+    fail_threshold: float
+    low_limited_by: Literal["costs", "promise", "labels"] = "costs"
+    guarantee_holds: bool | None = None
 
-    def doubts(self, probability: float) -> bool:
+    def needs_review(self, probability: float) -> bool:
         """Whether a person is asked about a calibrated defect probability."""
         return self.low < probability < self.high
 
-    def fails(self, probability: float) -> bool:
+    def predicts_fail(self, probability: float) -> bool:
         """The model's own label of a calibrated defect probability."""
-        return probability >= self.fails_from
+        return probability >= self.fail_threshold
 
 
 def cost_bands(costs: DecisionCosts, defect_rate: float | None = None, labeled_rate: float | None = None) -> Bands:
@@ -91,21 +92,21 @@ def cost_bands(costs: DecisionCosts, defect_rate: float | None = None, labeled_r
     low, high = review_band(costs)
     ends = [low, cost_threshold(costs), high]
     if defect_rate is not None and labeled_rate is not None:
-        ends = [as_labeled(end, defect_rate, labeled_rate) for end in ends]
+        ends = [to_label_prior(end, defect_rate, labeled_rate) for end in ends]
     # The order survives the shift, but for rounding.
     return Bands(min(ends[:2]), max(ends[1:]), ends[1])
 
 
-def promised_bands(bands: Bands, curve: EscapeCurve, promise: EscapePromise) -> Bands:
+def guaranteed_bands(bands: Bands, curve: EscapeCurve, guarantee: EscapeRateGuarantee) -> Bands:
     """Bands of costs whose PASS ends where the promise does, if that is lower.
 
     With too few defective labels no threshold keeps the promise. Then parts pass below half the lowest probability that
     any defective part has had, and more go to people, whose labels are what the promise lacks.
     """
-    kept = curve.pass_below(promise)
-    below = curve.cautious_below if kept is None else kept
+    kept = curve.pass_threshold(guarantee)
+    below = curve.fallback_threshold if kept is None else kept
     # A probability equal to the promised threshold does not pass.
     low = math.nextafter(below, 0.0)
     if bands.low <= low:
-        return Bands(bands.low, bands.high, bands.fails_from, "costs", kept is not None)
-    return Bands(low, bands.high, bands.fails_from, "labels" if kept is None else "promise", kept is not None)
+        return Bands(bands.low, bands.high, bands.fail_threshold, "costs", kept is not None)
+    return Bands(low, bands.high, bands.fail_threshold, "labels" if kept is None else "promise", kept is not None)

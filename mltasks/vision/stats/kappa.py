@@ -9,10 +9,10 @@ import numpy as np
 
 from mltasks.vision.stats.intervals import Estimate, Floats
 
-DRAWS = 10_000
+POSTERIOR_DRAWS = 10_000
 SEED = 0
-METHOD = f"posterior under Jeffreys' priors, {DRAWS} draws, seed {SEED}"
-PRIOR = 0.5
+METHOD = f"posterior under Jeffreys' priors, {POSTERIOR_DRAWS} draws, seed {SEED}"
+JEFFREYS_PRIOR = 0.5
 
 
 def kappa(first: Sequence[bool], second: Sequence[bool]) -> Estimate:
@@ -37,10 +37,10 @@ def kappa(first: Sequence[bool], second: Sequence[bool]) -> Estimate:
 
 def _posterior(counts: Floats) -> Floats:
     """Draws of the four shares ``[DRAWS, 4]``: both yes, only the first, only the second, both no."""
-    both, one, other, none = counts + PRIOR
+    both, one, other, none = counts + JEFFREYS_PRIOR
     generator = np.random.default_rng(SEED)
-    differ = generator.beta(one + other - PRIOR, both + none - PRIOR, DRAWS)
-    who, what = generator.beta(one, other, DRAWS), generator.beta(both, none, DRAWS)
+    differ = generator.beta(one + other - JEFFREYS_PRIOR, both + none - JEFFREYS_PRIOR, POSTERIOR_DRAWS)
+    who, what = generator.beta(one, other, POSTERIOR_DRAWS), generator.beta(both, none, POSTERIOR_DRAWS)
     return np.stack([(1 - differ) * what, differ * who, differ * (1 - who), (1 - differ) * (1 - what)], axis=-1)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-BINS, DRAWS = 10, 1000
+CALIBRATION_BINS, CHANCE_DRAWS = 10, 1000
 
 
 def auroc(scores: Floats, targets: Ints, weights: Floats) -> Floats:
@@ -21,7 +21,7 @@ def auroc(scores: Floats, targets: Ints, weights: Floats) -> Floats:
     return _divide(pairs, positive.sum(axis=1) * negative.sum(axis=1))
 
 
-def auroc_deviation(area: float, defects: int, good: int) -> float:
+def auroc_standard_error(area: float, defects: int, good: int) -> float:
     """The standard error of an area under the ROC curve from so many defective and good parts (Hanley and McNeil,
     Radiology 143, 1982)."""
     both_above, both_below = area / (2 - area), 2 * area**2 / (1 + area)
@@ -52,7 +52,7 @@ def precision_recall_curve(scores: Floats, targets: Ints) -> list[tuple[float, f
     ]
 
 
-def calibration_error(probabilities: Floats, targets: Ints, weights: Floats, bins: int = BINS) -> Floats:
+def calibration_error(probabilities: Floats, targets: Ints, weights: Floats, bins: int = CALIBRATION_BINS) -> Floats:
     """Expected calibration error for each row of ``weights`` ``[b, n]``, in [0, 1]: how far stated probability and
     observed share of defects lie apart on average, over bins of equally many images (Naeini, Cooper and Hauskrecht,
     AAAI 2015; Guo et al., ICML 2017). NaN without any weight.
@@ -69,8 +69,8 @@ def chance_calibration_error(probabilities: Floats, parts: Sequence[str], seed: 
     1000 draws of outcomes that follow them (Bröcker and Smith, Weather and Forecasting 22, 2007). Images of one part
     share their luck."""
     part = np.unique(np.asarray(parts), return_inverse=True)[1]
-    luck = np.random.default_rng(seed).random((DRAWS, part.max() + 1))[:, part]
-    gap = ((luck < probabilities) - probabilities) @ _bins(probabilities, BINS)
+    luck = np.random.default_rng(seed).random((CHANCE_DRAWS, part.max() + 1))[:, part]
+    gap = ((luck < probabilities) - probabilities) @ _bins(probabilities, CALIBRATION_BINS)
     return float(np.abs(gap).sum(axis=1).mean() / len(probabilities))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedTest:
     """Parts that only the first got right, and only the second, of ``n`` parts that both judged. ``p_value`` is the
     chance that two equally good versions differ so much; 1 where they differ on none."""
 
@@ -17,12 +17,12 @@ class Paired:
     p_value: float
 
     @property
-    def apart(self) -> int:
+    def discordant(self) -> int:
         """On how many parts one of the two was right and the other wrong."""
         return self.first_only + self.second_only
 
 
-def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Sequence[str]) -> Paired:
+def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Sequence[str]) -> PairedTest:
     """McNemar's test in its mid-p form, two-sided (Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13,
     2013: nearly the power of the asymptotic test, and of thousands of cases they tried it hardly ever went over its
     level).
@@ -37,13 +37,13 @@ def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Se
         second[part] = second.get(part, True) and other
     first_only = sum(first[part] and not second[part] for part in first)
     second_only = sum(second[part] and not first[part] for part in first)
-    return Paired(first_only, second_only, len(first), _mid_p(first_only, second_only))
+    return PairedTest(first_only, second_only, len(first), _mid_p(first_only, second_only))
 
 
-def _mid_p(one: int, other: int) -> float:
+def _mid_p(first_only: int, second_only: int) -> float:
     """The chance that so many fair coins fall more unevenly than this, and half the chance of just as unevenly; 1
     without any coin. In whole numbers, so that nothing underflows, and without SciPy, which no web process loads."""
-    coins, fewer = one + other, min(one, other)
+    coins, fewer = first_only + second_only, min(first_only, second_only)
     if not coins:
         return 1.0
     ways, below = 1, 0  # to have `fewer` heads, and to have less
@@ -51,7 +51,7 @@ def _mid_p(one: int, other: int) -> float:
         below += ways
         ways = ways * (coins - heads) // (heads + 1)
     # An uneven split has its mirror image, an even one is its own.
-    return (4 * below + (ways if one == other else 2 * ways)) / (1 << (coins + 1))
+    return (4 * below + (ways if first_only == second_only else 2 * ways)) / (1 << (coins + 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -25,12 +25,12 @@ Interval = tuple[float, float, float]  # value, low, high
 
 
 def weighted_proportion(
-    hits: Sequence[bool], weights: Sequence[float], parts: Sequence[str], heaviest: float = 0.0
+    hits: Sequence[bool], weights: Sequence[float], parts: Sequence[str], max_weight: float = 0.0
 ) -> Estimate:
     """The share of true values in what the images stand for, each for ``weights`` (above 0) of them, with a 95 %
     interval.
 
-    Images of one part are one draw. ``heaviest`` is the largest weight that any part of the whole sample has, others
+    Images of one part are one draw. ``max_weight`` is the largest weight that any part of the whole sample has, others
     than these among them: where audits of sure passes found no defect, the next one might have, and would have stood
     for so many. Intervals that look at the drawn weights alone are far too sure of that (see the tests). Raises
     ValueError for a weight of 0 or less.
@@ -44,7 +44,7 @@ def weighted_proportion(
     size = np.bincount(part)
     # Of several images of a part each tells a share of what the part does.
     hit, missed = (_by_part(part, heavy * one) / size for one in (true, 1 - true))
-    most = max(heaviest, float(heavy.max()))
+    most = max(max_weight, float(heavy.max()))
     share = float(hit.sum() / (hit.sum() + missed.sum()))
     low, high = _share(_total(hit, most), _total(missed, most))
     return Estimate(share, min(share, low), max(share, high), len(hits), len(size), METHOD)
@@ -67,14 +67,14 @@ def mean_difference(
     return Estimate(value, min(value, float(low)), max(value, float(high)), len(heavy), len(mass), method)
 
 
-_RESAMPLES, _AT_ONCE = 2000, 100
+_RESAMPLES, _BATCH = 2000, 100
 
 
 def _resampled(gap: Floats, mass: Floats) -> Floats:
     generator, count = np.random.default_rng(0), len(mass)
     found = []
-    for _ in range(_RESAMPLES // _AT_ONCE):
-        drawn = generator.integers(0, count, size=(_AT_ONCE, count))
+    for _ in range(_RESAMPLES // _BATCH):
+        drawn = generator.integers(0, count, size=(_BATCH, count))
         found.append(gap[drawn].sum(axis=1) / mass[drawn].sum(axis=1))
     return np.concatenate(found)
 
@@ -83,14 +83,14 @@ def _by_part(part: NDArray[np.intp], values: Floats) -> Floats:
     return np.bincount(part, values).astype(float)
 
 
-def _total(weights: Floats, heaviest: float) -> Interval:
+def _total(weights: Floats, max_weight: float) -> Interval:
     """A weighted count with its interval: between what was counted and that with one more, of the heaviest, there is
     no telling, so each has half a say."""
     from scipy.optimize import brentq  # late: half a second and 50 MB, and only workers measure
     from scipy.special import gammainc, gammaincinv
 
     value, variance = float(weights.sum()), float((weights**2).sum())
-    more, wider = value + heaviest, variance + heaviest**2
+    more, wider = value + max_weight, variance + max_weight**2
 
     def below(x: float) -> float:
         less = gammainc(value**2 / variance, x * value / variance) if value else 1.0

@@ -19,26 +19,34 @@ from torch import Tensor
 from mltasks.vision.data.augmentation import eval_view, train_view
 from mltasks.vision.data.decoding import decode
 from mltasks.vision.data.image_header import ImageError
-from mltasks.vision.heads.pixel_autoencoder import pool_factor, shrink
-from mltasks.vision.networks.auxiliary_backbone import SECOND, SECOND_STATISTICS
-from mltasks.vision.networks.compact_features import DETAIL
+from mltasks.vision.heads.pixel_autoencoder import average_pool, pool_factor
+from mltasks.vision.networks.auxiliary_backbone import AUX_STATISTICS_SIZE, AUX_STRIDE16_CHANNELS
+from mltasks.vision.networks.compact_features import COMPACT_CHANNELS
 from mltasks.vision.networks.compute import Compute, derive_seed
-from mltasks.vision.networks.trunk import DEEP, FINE, MIDDLE, NOTHING, STATISTICS, Seen, Trunk
-from mltasks.vision.training.feature_extractor import eyes_of
+from mltasks.vision.networks.trunk import (
+    EMPTY,
+    LAYER2_CHANNELS,
+    LAYER3_CHANNELS,
+    LAYER4_CHANNELS,
+    STATISTICS_SIZE,
+    FeatureMaps,
+    Trunk,
+)
+from mltasks.vision.training.feature_extractor import build_extractor
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import InputSize, Sample, TrainConfig
 
-DENSE, GRID, COARSE = 8, 16, 32
-IN_MEMORY_BYTES = 1_500_000_000
-ON_DISK_BYTES = 6_000_000_000
+COMPACT_STRIDE, LAYER3_STRIDE, LAYER4_STRIDE = 8, 16, 32
+MAX_MEMORY_BYTES = 1_500_000_000
+MAX_DISK_BYTES = 6_000_000_000
 # A million pixels take a slow pair of cores about 1.4 s.
 MAX_PIXELS = 400_000_000
 # A single view of each image is worse than none: all is learned from images as nobody will show them.
-LEAST_VIEWS = 2
-REPORTS = 40
+MIN_VIEWS = 2
+PROGRESS_REPORTS = 40
 EVALUATION_BATCH = 64
 # What is kept of augmented views
-OF_VIEWS = ("middle", "deep", "statistics", "second", "second_statistics")
+AUGMENTED_FIELDS = ("layer3", "layer4", "statistics", "aux_maps", "aux_statistics")
 HalfArray = NDArray[np.float16]
 FloatArray = NDArray[np.float32]
 
@@ -48,70 +56,77 @@ class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the acc
 
 
 @dataclass(frozen=True, slots=True)
-class Maps:
+class StoredFeatures:
     """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics. Empty is what
     nobody needs: fine maps and detail of augmented views, and all that is the companion's without one."""
 
-    fine: HalfArray
-    middle: HalfArray
-    deep: HalfArray
+    layer2: HalfArray
+    layer3: HalfArray
+    layer4: HalfArray
     statistics: FloatArray
-    detail: HalfArray
-    second: HalfArray
-    second_statistics: FloatArray
+    compact: HalfArray
+    aux_maps: HalfArray
+    aux_statistics: FloatArray
 
     @classmethod
-    def empty(cls, count: int, height: int, width: int, *, fine: bool, second: bool) -> Self:
+    def allocate(cls, count: int, height: int, width: int, *, novelty_fields: bool, auxiliary: bool) -> Self:
         """Room for ``count`` images of an input size; ``fine`` maps and detail only where novelty detectors need them,
-        the ``second`` ones only with a companion."""
-        dense, grid, coarse = ((height // stride, width // stride) for stride in (DENSE, GRID, COARSE))
+        the ``aux_maps`` ones only with a companion."""
+        dense, grid, coarse = (
+            (height // stride, width // stride) for stride in (COMPACT_STRIDE, LAYER3_STRIDE, LAYER4_STRIDE)
+        )
         return cls(
-            fine=_array((count if fine else 0, FINE, *grid)),
-            middle=_array((count, MIDDLE, *grid)),
-            deep=_array((count, DEEP, *coarse)),
-            statistics=np.zeros((count, STATISTICS), np.float32),
-            detail=_array((count if fine else 0, DETAIL, *dense)),
-            second=_array((count if second else 0, SECOND, *grid)),
-            second_statistics=np.zeros((count if second else 0, SECOND_STATISTICS), np.float32),
+            layer2=_array((count if novelty_fields else 0, LAYER2_CHANNELS, *grid)),
+            layer3=_array((count, LAYER3_CHANNELS, *grid)),
+            layer4=_array((count, LAYER4_CHANNELS, *coarse)),
+            statistics=np.zeros((count, STATISTICS_SIZE), np.float32),
+            compact=_array((count if novelty_fields else 0, COMPACT_CHANNELS, *dense)),
+            aux_maps=_array((count if auxiliary else 0, AUX_STRIDE16_CHANNELS, *grid)),
+            aux_statistics=np.zeros((count if auxiliary else 0, AUX_STATISTICS_SIZE), np.float32),
         )
 
-    def put(self, at: slice, seen: Seen) -> None:
+    def store(self, at: slice, features: FeatureMaps) -> None:
         """Store what was seen of consecutive images."""
-        if len(self.fine):
-            self.fine[at] = seen.fine.half().cpu().numpy()
-            self.detail[at] = seen.detail.half().cpu().numpy()
-        self.middle[at] = seen.middle.half().cpu().numpy()
-        self.deep[at] = seen.deep.half().cpu().numpy()
-        self.statistics[at] = seen.statistics.float().cpu().numpy()
-        if len(self.second):
-            self.second[at] = seen.second.half().cpu().numpy()
-        if len(self.second_statistics):
-            self.second_statistics[at] = seen.second_statistics.float().cpu().numpy()
+        if len(self.layer2):
+            self.layer2[at] = features.layer2.half().cpu().numpy()
+            self.compact[at] = features.compact.half().cpu().numpy()
+        self.layer3[at] = features.layer3.half().cpu().numpy()
+        self.layer4[at] = features.layer4.half().cpu().numpy()
+        self.statistics[at] = features.statistics.float().cpu().numpy()
+        if len(self.aux_maps):
+            self.aux_maps[at] = features.aux_maps.half().cpu().numpy()
+        if len(self.aux_statistics):
+            self.aux_statistics[at] = features.aux_statistics.float().cpu().numpy()
 
-    def take(self, rows: NDArray[np.int64], compute: Compute, only: Collection[str] = Seen._fields) -> Seen:
+    def fetch(
+        self, rows: NDArray[np.int64], compute: Compute, fields: Collection[str] = FeatureMaps._fields
+    ) -> FeatureMaps:
         """What was seen of these images, in 32 bits: what ``only`` names, and nothing where there is nothing."""
-        kept = {name: getattr(self, name) for name in Seen._fields}
-        wanted = {name: one for name, one in kept.items() if name in only and len(one)}
-        found = {name: compute.fetch(torch.from_numpy(one[rows])) for name, one in wanted.items()}
-        return Seen(*(found.get(name, NOTHING) for name in Seen._fields))
+        kept = {name: getattr(self, name) for name in FeatureMaps._fields}
+        wanted = {name: one for name, one in kept.items() if name in fields and len(one)}
+        found = {name: compute.to_device(torch.from_numpy(one[rows])) for name, one in wanted.items()}
+        return FeatureMaps(*(found.get(name, EMPTY) for name in FeatureMaps._fields))
 
 
 @dataclass(frozen=True, slots=True)
-class TrunkViews:
+class FeatureBank:
     """``clean``: the images as they are; ``augmented``: ``views`` random views of each in training, those of one image
-    one after another from ``row`` × views on; ``small`` ``[n, 3, H/f, W/f]`` in [0, 1] is what the autoencoder sees."""
+    one after another from ``row`` × views on; ``autoencoder_images`` ``[n, 3, H/f, W/f]`` in [0, 1] is what the
+    autoencoder sees."""
 
-    clean: Maps
-    augmented: Maps
-    small: HalfArray
-    row: NDArray[np.int64]
+    clean: StoredFeatures
+    augmented: StoredFeatures
+    autoencoder_images: HalfArray
+    first_view_row: NDArray[np.int64]
     views: int
 
-    def clean_batch(self, indices: Sequence[int], compute: Compute, only: Collection[str] = Seen._fields) -> Seen:
+    def clean_batch(
+        self, indices: Sequence[int], compute: Compute, fields: Collection[str] = FeatureMaps._fields
+    ) -> FeatureMaps:
         """What the trunk sees of the images as they are; of that, what ``only`` names."""
-        return self.clean.take(np.asarray(indices, np.int64), compute, only)
+        return self.clean.fetch(np.asarray(indices, np.int64), compute, fields)
 
-    def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    def sample_views(self, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
         """So many views at random, for ``augmented_batch``."""
         return generator.integers(max(1, self.views), size=count)
 
@@ -120,80 +135,82 @@ class TrunkViews:
         indices: NDArray[np.int64],
         views: NDArray[np.int64],
         compute: Compute,
-        only: Collection[str] = OF_VIEWS,
-    ) -> Seen:
+        fields: Collection[str] = AUGMENTED_FIELDS,
+    ) -> FeatureMaps:
         """What it sees of one view of each image, without fine maps and detail; of the images as they are where there
         are no views. Of that, what ``only`` names."""
         if not self.views:
-            return self.clean.take(indices, compute, only)
-        return self.augmented.take(self.row[indices] * self.views + views, compute, only)
+            return self.clean.fetch(indices, compute, fields)
+        return self.augmented.fetch(self.first_view_row[indices] * self.views + views, compute, fields)
 
-    def small_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
+    def autoencoder_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
         """The autoencoder's images, float32 ``[N, 3, H/f, W/f]``."""
-        return compute.fetch(torch.from_numpy(self.small[np.asarray(indices)]))
+        return compute.to_device(torch.from_numpy(self.autoencoder_images[np.asarray(indices)]))
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TrainingData:
     """What every training of a run works on: the views, the targets ``[n]`` (0 good, 1 defect), how and where."""
 
-    bank: TrunkViews
+    bank: FeatureBank
     targets: NDArray[np.int64]
     config: TrainConfig
     compute: Compute
 
 
-def see(
+def build_feature_bank(
     samples: Sequence[Sample],
     augmented: Collection[int],
     trunk: Trunk,
     config: TrainConfig,
     compute: Compute,
     stage: Stage,
-) -> TrunkViews:
+) -> FeatureBank:
     """Decode every sample once and run the trunk over it and, for the indices in ``augmented``, over its views.
     Raises UnreadableSample."""
     size = (config.height, config.width)
-    views = views_of(len(augmented), config)
+    views = views_per_image(len(augmented), config)
     factor = pool_factor(*size)
-    bank = TrunkViews(
-        clean=Maps.empty(len(samples), *size, fine=True, second=bool(config.companion)),
-        augmented=Maps.empty(len(augmented) * views, *size, fine=False, second=bool(config.companion)),
-        small=_array((len(samples), 3, config.height // factor, config.width // factor)),
-        row=np.full(len(samples), -1, np.int64),
+    bank = FeatureBank(
+        clean=StoredFeatures.allocate(len(samples), *size, novelty_fields=True, auxiliary=bool(config.companion)),
+        augmented=StoredFeatures.allocate(
+            len(augmented) * views, *size, novelty_fields=False, auxiliary=bool(config.companion)
+        ),
+        autoencoder_images=_array((len(samples), 3, config.height // factor, config.width // factor)),
+        first_view_row=np.full(len(samples), -1, np.int64),
         views=views,
     )
-    bank.row[sorted(augmented)] = np.arange(len(augmented))
-    eyes = eyes_of(trunk, size, len(samples) + len(augmented) * views, compute)
-    every = -(-len(samples) // REPORTS)
+    bank.first_view_row[sorted(augmented)] = np.arange(len(augmented))
+    eyes = build_extractor(trunk, size, len(samples) + len(augmented) * views, compute)
+    every = -(-len(samples) // PROGRESS_REPORTS)
     for index, sample in enumerate(samples):
         image = read_sample(sample, config)
         plain = eval_view(image).unsqueeze(0)
-        bank.small[index] = shrink(plain, factor)[0].half().numpy()
-        bank.clean.put(slice(index, index + 1), eyes.plainly(plain))
-        if views and bank.row[index] >= 0:
+        bank.autoencoder_images[index] = average_pool(plain, factor)[0].half().numpy()
+        bank.clean.store(slice(index, index + 1), eyes.fp32(plain))
+        if views and bank.first_view_row[index] >= 0:
             seeds = (derive_seed(config.seed, "view", sample.sha256, view) for view in range(views))
             batch = torch.stack([train_view(image, seed) for seed in seeds])
-            first = int(bank.row[index]) * views
-            bank.augmented.put(slice(first, first + views), eyes.roughly(batch))
+            first = int(bank.first_view_row[index]) * views
+            bank.augmented.store(slice(first, first + views), eyes.bf16(batch))
         if index % every == 0 or index + 1 == len(samples):
             stage.report((index + 1) / len(samples), f"image {index + 1} of {len(samples)}")
     return bank
 
 
-def views_of(images: int, config: TrainConfig) -> int:
+def views_per_image(images: int, config: TrainConfig) -> int:
     """How many views each of so many images gets at the config's size."""
     pixels = config.height * config.width
-    on_grid = MIDDLE + (SECOND if config.companion else 0)
-    each = 2 * (on_grid * pixels // GRID**2 + DEEP * pixels // COARSE**2)
-    return view_count(images, each, config.views, pixels)
+    on_grid = LAYER3_CHANNELS + (AUX_STRIDE16_CHANNELS if config.companion else 0)
+    each = 2 * (on_grid * pixels // LAYER3_STRIDE**2 + LAYER4_CHANNELS * pixels // LAYER4_STRIDE**2)
+    return affordable_views(images, each, config.views, pixels)
 
 
-def view_count(images: int, bytes_each: int, wanted: int, pixels_each: int) -> int:
+def affordable_views(images: int, bytes_each: int, requested: int, pixels_each: int) -> int:
     """How many views each of so many images gets: as many as wanted, fewer where time or disk would run away, and none
     rather than one instead of more."""
-    affordable = min(MAX_PIXELS // max(1, images * pixels_each), ON_DISK_BYTES // max(1, images * bytes_each))
-    return wanted if wanted <= affordable else affordable if affordable >= LEAST_VIEWS else 0
+    affordable = min(MAX_PIXELS // max(1, images * pixels_each), MAX_DISK_BYTES // max(1, images * bytes_each))
+    return requested if requested <= affordable else affordable if affordable >= MIN_VIEWS else 0
 
 
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
@@ -214,7 +231,7 @@ def batches(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 def _array(shape: tuple[int, ...]) -> HalfArray:
     size = int(np.prod(shape)) * 2
-    if size <= IN_MEMORY_BYTES:
+    if size <= MAX_MEMORY_BYTES:
         return np.zeros(shape, np.float16)
     # The file has no name from here on: it goes with the process, however that ends.
     with tempfile.TemporaryFile(prefix="second-look-views-") as file:

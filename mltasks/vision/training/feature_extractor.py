@@ -11,32 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from mltasks.vision.networks.compute import Compute
-from mltasks.vision.networks.tracing import traced
-from mltasks.vision.networks.trunk import NOTHING, Seen, Trunk
+from mltasks.vision.networks.tracing import trace_to_openvino
+from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
 from mltasks.vision.serving.scorer import compile_model
 
 # RGB float32 [N, 3, H, W] in [0, 1] to what the trunk sees of it
-See = Callable[[Tensor], Seen]
+Extract = Callable[[Tensor], FeatureMaps]
 # Compiling takes seconds, which so many pixels save.
-PAYS_FROM = 8_000_000
+MIN_COMPILED_PIXELS = 8_000_000
 
 
-class Eyes(NamedTuple):
-    """What looks at images ``plainly``, in 32 bits, and what may do so ``roughly``, in bfloat16 where that is fast."""
+class FeatureExtractor(NamedTuple):
+    """What looks at images ``fp32``, in 32 bits, and what may do so ``bf16``, in bfloat16 where that is fast."""
 
-    plainly: See
-    roughly: See
+    fp32: Extract
+    bf16: Extract
 
 
-def eyes_of(trunk: Trunk, size: tuple[int, int], images: int, compute: Compute) -> Eyes:
+def build_extractor(trunk: Trunk, size: tuple[int, int], images: int, compute: Compute) -> FeatureExtractor:
     """What looks at so many images of one ``size`` (height, width) through the trunk: OpenVINO where there is only a
     processor and enough to see, else torch. They differ by rounding; the same call on the same machine sees the same,
     bit for bit."""
-    if compute.device.type == "cpu" and images * size[0] * size[1] >= PAYS_FROM:
-        plainly = _compiled(trunk, size, half=False)
-        return Eyes(plainly, _compiled(trunk, size, half=True) if compute.half else plainly)
-    compute.place(trunk)
-    return Eyes(*(partial(_through_torch, trunk, compute, half) for half in (False, compute.half)))
+    if compute.device.type == "cpu" and images * size[0] * size[1] >= MIN_COMPILED_PIXELS:
+        plainly = _openvino_extractor(trunk, size, half=False)
+        return FeatureExtractor(plainly, _openvino_extractor(trunk, size, half=True) if compute.half else plainly)
+    compute.move_module(trunk)
+    return FeatureExtractor(*(partial(_extract_with_torch, trunk, compute, half) for half in (False, compute.half)))
 
 
 class _Outputs(nn.Module):
@@ -47,25 +47,25 @@ class _Outputs(nn.Module):
         self.trunk = trunk
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        return tuple(one for one in self.trunk(rgb) if one is not NOTHING)
+        return tuple(one for one in self.trunk(rgb) if one is not EMPTY)
 
 
-def _compiled(trunk: Trunk, size: tuple[int, int], *, half: bool) -> See:
-    model = traced(_Outputs(trunk), torch.zeros((1, 3, *size)))
+def _openvino_extractor(trunk: Trunk, size: tuple[int, int], *, half: bool) -> Extract:
+    model = trace_to_openvino(_Outputs(trunk), torch.zeros((1, 3, *size)))
     request = compile_model(model, torch.get_num_threads(), half=half).create_infer_request()
 
-    def see(rgb: Tensor) -> Seen:
+    def see(rgb: Tensor) -> FeatureMaps:
         found: list[list[Tensor]] = []
         for image in torch.split(rgb, 1):
             request.infer([image.contiguous().numpy()])
             # Copies: the request's own tensors change with its next image.
             found.append([torch.from_numpy(one.data.copy()) for one in request.output_tensors])
-        return Seen(*(torch.cat(maps) for maps in zip(*found, strict=True)))
+        return FeatureMaps(*(torch.cat(maps) for maps in zip(*found, strict=True)))
 
     return see
 
 
-def _through_torch(trunk: Trunk, compute: Compute, half: bool, rgb: Tensor) -> Seen:
+def _extract_with_torch(trunk: Trunk, compute: Compute, half: bool, rgb: Tensor) -> FeatureMaps:
     with torch.inference_mode(), replace(compute, half=half).autocast():
-        seen: Seen = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
+        seen: FeatureMaps = trunk(rgb.to(compute.device, memory_format=torch.channels_last))
     return seen

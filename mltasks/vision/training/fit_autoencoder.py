@@ -10,65 +10,68 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from mltasks.vision.data.augmentation import mirrored
-from mltasks.vision.heads.pixel_autoencoder import Autoencoder
+from mltasks.vision.data.augmentation import random_flip
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step, half_cosine, set_learning_rate
-from mltasks.vision.training.feature_bank import EVALUATION_BATCH, Material, batches
+from mltasks.vision.training.feature_bank import EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 
 # A small set is drawn several times an epoch, or 16 epochs of 13 parts would be 16 steps.
 MIN_DRAWS = 128
 # Of a large set fewer epochs do, as long as there are more steps than tens of parts get (2,048 draws).
-MOST_DRAWS = 4_096
+MAX_DRAWS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
+class ReconstructionError:
     """Of one image: its mean squared error, and that of its worst cell."""
 
     mean: float
     worst_cell: float
 
 
-def train_autoencoder(material: Material, good: Sequence[int], seed: int, stage: Stage) -> Autoencoder:
-    """Train on the good parts' indices for ``epochs_of`` their number with random flips; the learning rate falls along
+def train_pixel_autoencoder(data: TrainingData, good: Sequence[int], seed: int, stage: Stage) -> PixelAutoencoder:
+    """Train on the good parts' indices for ``epoch_count`` their number with random flips; the learning rate falls
+    along
     a cosine, so that the end is quiet without a validation set. Returns the network in eval mode; the same arguments
     give the same weights."""
-    config = material.config
+    config = data.config
     torch.manual_seed(derive_seed(seed, "autoencoder"))
     generator = np.random.default_rng(derive_seed(seed, "autoencoder draws"))
-    network = Autoencoder()
-    material.compute.place(network)
+    network = PixelAutoencoder()
+    data.compute.move_module(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.autoencoder_learning_rate, fused=True)
-    epochs = epochs_of(len(good), config)
+    epochs = epoch_count(len(good), config)
     for number in range(epochs):
         set_learning_rate(optimizer, config.autoencoder_learning_rate * half_cosine(number / epochs, 1))
-        draws = _draw(good, config, generator)
-        _train_epoch(network, material, draws, optimizer, generator)
+        draws = _sample_epoch(good, config, generator)
+        _train_epoch(network, data, draws, optimizer, generator)
         stage.report((number + 1) / epochs, "learning what good parts look like")
     return network.eval()
 
 
-def epochs_of(good: int, config: TrainConfig) -> int:
+def epoch_count(good: int, config: TrainConfig) -> int:
     """How many epochs of so many good parts: the config's, fewer of many."""
-    return max(1, min(config.autoencoder_epochs, MOST_DRAWS // min(max(good, MIN_DRAWS), config.draws_cap)))
+    return max(1, min(config.autoencoder_epochs, MAX_DRAWS // min(max(good, MIN_DRAWS), config.draws_cap)))
 
 
-def errors_of(network: Autoencoder, material: Material, indices: Sequence[int]) -> list[Errors]:
+def reconstruction_errors(
+    network: PixelAutoencoder, data: TrainingData, indices: Sequence[int]
+) -> list[ReconstructionError]:
     """Reconstruction errors of images as they are, in 32 bits."""
     network.eval()
-    found: list[Errors] = []
+    found: list[ReconstructionError] = []
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
-            means, cells = network.errors(material.bank.small_batch(batch, material.compute))
+            means, cells = network.errors(data.bank.autoencoder_batch(batch, data.compute))
             worst = cells.flatten(1).amax(dim=1)
-            found += [Errors(*pair) for pair in zip(means.tolist(), worst.tolist(), strict=True)]
+            found += [ReconstructionError(*pair) for pair in zip(means.tolist(), worst.tolist(), strict=True)]
     return found
 
 
-def _draw(good: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> NDArray[np.int64]:
+def _sample_epoch(good: Sequence[int], config: TrainConfig, generator: np.random.Generator) -> NDArray[np.int64]:
     indices = np.asarray(good)
     if len(indices) >= MIN_DRAWS:
         return generator.permutation(indices)[: config.draws_cap]
@@ -77,17 +80,17 @@ def _draw(good: Sequence[int], config: TrainConfig, generator: np.random.Generat
 
 
 def _train_epoch(
-    network: Autoencoder,
-    material: Material,
+    network: PixelAutoencoder,
+    data: TrainingData,
     draws: NDArray[np.int64],
     optimizer: torch.optim.Optimizer,
     generator: np.random.Generator,
 ) -> None:
     network.train()
-    config, compute = material.config, material.compute
+    config, compute = data.config, data.compute
     for start in range(0, len(draws), config.batch_size):
-        rgb = material.bank.small_batch(list(draws[start : start + config.batch_size]), compute)
-        rgb = mirrored(rgb, generator)
+        rgb = data.bank.autoencoder_batch(list(draws[start : start + config.batch_size]), compute)
+        rgb = random_flip(rgb, generator)
         with compute.autocast():
             drawn = network(rgb)
         loss = F.mse_loss(drawn.float(), rgb)

@@ -17,8 +17,8 @@ from mltasks.vision.evaluation.training_plots import Epoch
 from mltasks.vision.heads.classifier import Head, PooledHead
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
-from mltasks.vision.networks.trunk import Seen
-from mltasks.vision.training.feature_bank import EVALUATION_BATCH, OF_VIEWS, Material, batches
+from mltasks.vision.networks.trunk import FeatureMaps
+from mltasks.vision.training.feature_bank import AUGMENTED_FIELDS, EVALUATION_BATCH, TrainingData, batches
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 
@@ -26,7 +26,7 @@ PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedHead:
+class TrainedPooledHead:
     """A head with the weights of its best epoch, and how it got there."""
 
     head: PooledHead
@@ -34,25 +34,25 @@ class TrainedHead:
     best_epoch: int
 
 
-def train_head(
-    layer4: nn.Module, material: Material, train: Sequence[int], validation: Sequence[int], seed: int, stage: Stage
-) -> TrainedHead:
+def train_pooled_head(
+    layer4: nn.Module, data: TrainingData, train: Sequence[int], validation: Sequence[int], seed: int, stage: Stage
+) -> TrainedPooledHead:
     """Train on the indices in ``train``; stop when the loss on ``validation`` has not improved for
     ``config.patience`` epochs, and keep the best epoch's weights. The same arguments give the same weights."""
-    config = material.config
+    config = data.config
     torch.manual_seed(derive_seed(seed, "head"))
     generator = np.random.default_rng(derive_seed(seed, "draws"))
     head = PooledHead(layer4, config.dropout)
-    material.compute.place(head)
+    data.compute.move_module(head)
     optimizer = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
     curve: list[Epoch] = []
     best, best_state = 0, copy.deepcopy(head.state_dict())
     for number in range(1, config.max_epochs + 1):
         rate = float(optimizer.param_groups[0]["lr"])
-        draws = draw(material, train, generator)
-        train_loss = train_epoch(head, material, draws, optimizer, generator, partial(_loss, config=config))
-        loss = validation_loss(head, material, validation)
+        draws = sample_epoch(data, train, generator)
+        train_loss = train_epoch(head, data, draws, optimizer, generator, partial(_loss, config=config))
+        loss = validation_loss(head, data, validation)
         plateau.step(loss)
         curve.append(Epoch(number, train_loss, loss, rate))
         if number == 1 or loss < curve[best - 1].validation_loss:
@@ -61,15 +61,15 @@ def train_head(
         if number - best >= config.patience:
             break
     head.load_state_dict(best_state)
-    return TrainedHead(head.eval(), curve, best)
+    return TrainedPooledHead(head.eval(), curve, best)
 
 
-def draw(material: Material, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:
+def sample_epoch(data: TrainingData, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:
     """Indices of one epoch: ``oversampling`` × the training set, at most ``draws_cap``, both classes equally likely;
     whole batches."""
-    config, indices = material.config, np.asarray(train)
-    counts = np.bincount(material.targets[indices], minlength=2)
-    weights = 1.0 / counts[material.targets[indices]]
+    config, indices = data.config, np.asarray(train)
+    counts = np.bincount(data.targets[indices], minlength=2)
+    weights = 1.0 / counts[data.targets[indices]]
     wanted = min(config.oversampling * len(indices), config.draws_cap)
     whole = max(1, -(-wanted // config.batch_size)) * config.batch_size
     return generator.choice(indices, size=whole, p=weights / weights.sum())
@@ -77,12 +77,12 @@ def draw(material: Material, train: Sequence[int], generator: np.random.Generato
 
 def train_epoch(
     head: Head,
-    material: Material,
+    material: TrainingData,
     draws: NDArray[np.int64],
     optimizer: torch.optim.Optimizer,
     generator: np.random.Generator,
     loss_of: Callable[[Tensor, Tensor], Tensor],
-    only: Collection[str] = OF_VIEWS,
+    only: Collection[str] = AUGMENTED_FIELDS,
 ) -> float:
     """Train a head for one epoch on random views of the drawn images, and return the mean loss.
 
@@ -90,7 +90,7 @@ def train_epoch(
     """
     head.train()
     bank, size, compute = material.bank, material.config.batch_size, material.compute
-    views = bank.draw(len(draws), generator)
+    views = bank.sample_views(len(draws), generator)
     total = 0.0
     for start in range(0, len(draws), size):
         part = slice(start, start + size)
@@ -104,29 +104,29 @@ def train_epoch(
     return total / len(draws)
 
 
-def validation_loss(head: PooledHead, material: Material, indices: Sequence[int]) -> float:
+def validation_loss(head: PooledHead, data: TrainingData, indices: Sequence[int]) -> float:
     """The training loss on images as they are."""
-    with material.compute.autocast():
-        logits, _ = scores_of(head, material, indices)
-    return float(_loss(torch.tensor(logits), torch.from_numpy(material.targets[np.asarray(indices)]), material.config))
+    with data.compute.autocast():
+        logits, _ = score_head(head, data, indices)
+    return float(_loss(torch.tensor(logits), torch.from_numpy(data.targets[np.asarray(indices)]), data.config))
 
 
-def scores_of(
-    head: Head, material: Material, indices: Sequence[int], only: Collection[str] = Seen._fields
+def score_head(
+    head: Head, data: TrainingData, indices: Sequence[int], fields: Collection[str] = FeatureMaps._fields
 ) -> tuple[list[float], list[float]]:
     """A head's score and its highest cell for images as they are, in the precision of the caller's block (32 bits by
     default); ``only`` names what it looks at, where that is known."""
-    return scores_by({"": head}, material, indices, only)[""]
+    return score_heads({"": head}, data, indices, fields)[""]
 
 
-def scores_by(
-    heads: Mapping[str, Head], material: Material, indices: Sequence[int], only: Collection[str] = Seen._fields
+def score_heads(
+    heads: Mapping[str, Head], data: TrainingData, indices: Sequence[int], fields: Collection[str] = FeatureMaps._fields
 ) -> dict[str, tuple[list[float], list[float]]]:
     """The same of several heads by name: what was seen of the images is fetched once for all of them."""
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):
-            seen = material.bank.clean_batch(batch, material.compute, only)
+            seen = data.bank.clean_batch(batch, data.compute, fields)
             for name, head in heads.items():
                 scores, cells = head.eval()(seen)
                 found[name][0].extend(scores.float().tolist())

@@ -10,50 +10,50 @@ from torch import nn
 
 from mltasks.vision.data.splits import inner_split, part_keys
 from mltasks.vision.evaluation.training_plots import Epoch
-from mltasks.vision.heads.classifier import DenseHead, Head, SecondDenseHead
-from mltasks.vision.heads.pixel_autoencoder import Autoencoder
+from mltasks.vision.heads.classifier import AuxiliaryDenseHead, DenseHead, Head
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.networks.trunk import Trunk
-from mltasks.vision.training.feature_bank import Material
-from mltasks.vision.training.fine_tuning import train_stage
-from mltasks.vision.training.fit_autoencoder import Errors, errors_of, train_autoencoder
-from mltasks.vision.training.fit_dense_head import fit_texture, train_dense
+from mltasks.vision.training.feature_bank import TrainingData
+from mltasks.vision.training.fine_tuning import fine_tune_blocks
+from mltasks.vision.training.fit_autoencoder import ReconstructionError, reconstruction_errors, train_pixel_autoencoder
+from mltasks.vision.training.fit_dense_head import fit_statistics_head, train_dense
 from mltasks.vision.training.fit_detectors import fit_detectors
-from mltasks.vision.training.fit_pooled_head import scores_by, train_head
+from mltasks.vision.training.fit_pooled_head import score_heads, train_pooled_head
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 # Of a round's time the share that each kind of classifier takes, and of what is left that of the detectors
 CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.2
-COMPANION, LEARNS = "by the companion", "the companion learns"
+AUX_TITLE, FINE_TUNING_TITLE = "by the companion", "the companion learns"
 # The round that leaves nothing out
-FINAL, LAST = "final", "final training on all parts"
+FINAL, FINAL_TITLE = "final", "final training on all parts"
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingContext:
     """What all rounds of a run share: the samples, the material, the frozen trunk and the last stage to start from."""
 
     samples: Sequence[Sample]
-    material: Material
+    data: TrainingData
     trunk: Trunk
     layer4: nn.Module
 
-    def by(self, config: TrainConfig) -> Self:
+    def with_config(self, config: TrainConfig) -> Self:
         """The same, taught by another config."""
-        return replace(self, material=replace(self.material, config=config))
+        return replace(self, data=replace(self.data, config=config))
 
-    def for_labels(self, count: int) -> Self:
+    def for_label_count(self, count: int) -> Self:
         """The same for a training of so many labels: from few, no part of a network learns. All rounds that are weighed
         together ask this with one number, for they need the same voices."""
-        config = self.material.config
+        config = self.data.config
         if count >= config.stage_labels or not config.stage_epochs:
             return self
-        return self.by(replace(config, stage_epochs=0))
+        return self.with_config(replace(config, stage_epochs=0))
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class FoldModels:
     """The heads that classify, by name, with the training curve and the epoch that was kept."""
 
     heads: dict[str, Head]
@@ -62,99 +62,107 @@ class Taught:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Fold:
     """All networks, the training curve, and what they say of the held-out indices, in that order: each head's and
     detector's ``scores`` and highest cells (``peaks``) by name, and the autoencoder's ``errors``."""
 
     heads: dict[str, Head]
-    autoencoder: Autoencoder
+    autoencoder: PixelAutoencoder
     held_out: list[int]
     scores: dict[str, list[float]]
     peaks: dict[str, list[float]]
-    errors: list[Errors]
+    errors: list[ReconstructionError]
     curve: list[Epoch]
     best_epoch: int
 
 
-def train_round(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Round:
-    """Teach the classifier from the indices ``inside``, and the detectors and the autoencoder from the good ones among
+def train_fold(
+    context: TrainingContext, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
+) -> Fold:
+    """Teach the classifier from the indices ``train``, and the detectors and the autoencoder from the good ones among
     them; then ask all about ``held_out``, which nothing was chosen by."""
-    share = CLASSIFIER_SHARE[lesson.material.config.head]
-    taught = teach(lesson, inside, held_out, seed, stage.part(0, share))
-    return complete(lesson, taught, inside, held_out, seed, stage.part(share, 1))
+    share = CLASSIFIER_SHARE[context.data.config.head]
+    taught = train_classifiers(context, train, held_out, seed, stage.substage(0, share))
+    return complete_fold(context, taught, train, held_out, seed, stage.substage(share, 1))
 
 
-def complete(
-    lesson: Lesson, taught: Taught, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
-) -> Round:
-    """The round around heads that were taught from the indices ``inside``: detectors, the autoencoder, and what all say
+def complete_fold(
+    context: TrainingContext, models: FoldModels, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
+) -> Fold:
+    """The round around heads that were taught from the indices ``train``: detectors, the autoencoder, and what all say
     of ``held_out``."""
-    material = lesson.material
-    good = [index for index in inside if material.targets[index] == GOOD]
-    defects = [index for index in inside if material.targets[index] == DEFECT]
+    material = context.data
+    good = [index for index in train if material.targets[index] == GOOD]
+    defects = [index for index in train if material.targets[index] == DEFECT]
     stage.report(0, "remembering good parts")
-    heads = {**taught.heads, **fit_detectors(material, good, defects, part_keys(lesson.samples), seed)}
-    autoencoder = train_autoencoder(material, good, seed, stage.part(DETECTORS_SHARE, 1))
-    asked = scores_by(heads, material, held_out)
-    return Round(
+    heads = {**models.heads, **fit_detectors(material, good, defects, part_keys(context.samples), seed)}
+    autoencoder = train_pixel_autoencoder(material, good, seed, stage.substage(DETECTORS_SHARE, 1))
+    asked = score_heads(heads, material, held_out)
+    return Fold(
         heads=heads,
         autoencoder=autoencoder,
         held_out=list(held_out),
         scores={name: scores for name, (scores, _) in asked.items()},
         peaks={name: peaks for name, (_, peaks) in asked.items()},
-        errors=errors_of(autoencoder, material, held_out),
-        curve=taught.curve,
-        best_epoch=taught.best_epoch,
+        errors=reconstruction_errors(autoencoder, material, held_out),
+        curve=models.curve,
+        best_epoch=models.best_epoch,
     )
 
 
-def rounds_without(
-    lesson: Lesson, names: Sequence[str], stage: Stage, known: Collection[int] | None = None
-) -> dict[str, Round]:
+def train_folds(
+    context: TrainingContext, names: Sequence[str], stage: Stage, labeled: Collection[int] | None = None
+) -> dict[str, Fold]:
     """A round without each of the named splits, asked about it; without ``FINAL``, which no sample carries, on all.
-    Learned from the images ``known`` alone, where they are given."""
-    lesson = lesson.for_labels(len(lesson.samples if known is None else known))
-    seed = lesson.material.config.seed
-    purpose = () if known is None else (len(known),)
-    rounds: dict[str, Round] = {}
+    Learned from the images ``labeled`` alone, where they are given."""
+    context = context.for_label_count(len(context.samples if labeled is None else labeled))
+    seed = context.data.config.seed
+    purpose = () if labeled is None else (len(labeled),)
+    rounds: dict[str, Fold] = {}
     for number, name in enumerate(names):
         inside = [
             index
-            for index, sample in enumerate(lesson.samples)
-            if sample.split != name and (known is None or index in known)
+            for index, sample in enumerate(context.samples)
+            if sample.split != name and (labeled is None or index in labeled)
         ]
-        title = f"fold {number + 1} of {len(names) - (FINAL in names)}" if name != FINAL else LAST
-        part = stage.part(number / len(names), (number + 1) / len(names), title)
-        outside = of_split(lesson.samples, name)
-        rounds[name] = train_round(lesson, inside, outside, derive_seed(seed, name, *purpose), part)
+        title = f"fold {number + 1} of {len(names) - (FINAL in names)}" if name != FINAL else FINAL_TITLE
+        part = stage.substage(number / len(names), (number + 1) / len(names), title)
+        outside = split_indices(context.samples, name)
+        rounds[name] = train_fold(context, inside, outside, derive_seed(seed, name, *purpose), part)
     return rounds
 
 
-def of_split(samples: Sequence[Sample], split: str, known: Collection[int] | None = None) -> list[int]:
-    """The indices of a split's images; of those ``known`` alone, where they are given."""
+def split_indices(samples: Sequence[Sample], split: str, labeled: Collection[int] | None = None) -> list[int]:
+    """The indices of a split's images; of those ``labeled`` alone, where they are given."""
     return [
-        index for index, sample in enumerate(samples) if sample.split == split and (known is None or index in known)
+        index for index, sample in enumerate(samples) if sample.split == split and (labeled is None or index in labeled)
     ]
 
 
-def teach(lesson: Lesson, inside: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage) -> Taught:
-    """Teach the heads that classify from the indices ``inside``; ``held_out`` is only watched. The same arguments give
+def train_classifiers(
+    context: TrainingContext, train_indices: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
+) -> FoldModels:
+    """Teach the heads that classify from the indices ``train``; ``held_out`` is only watched. The same arguments give
     the same weights."""
-    material = lesson.material
+    material = context.data
     if material.config.head == "dense":
-        companion = lesson.trunk.companion
+        companion = context.trunk.companion
         ends = (0.6, 1.0) if companion is None or not material.config.stage_epochs else (0.2, 0.35)
-        dense, curve = train_dense(DenseHead, material, inside, held_out, seed, stage.part(0, ends[0]))
-        heads: dict[str, Head] = {"dense": dense, "texture": fit_texture(material, inside)}
+        dense, curve = train_dense(DenseHead, material, train_indices, held_out, seed, stage.substage(0, ends[0]))
+        heads: dict[str, Head] = {"dense": dense, "texture": fit_statistics_head(material, train_indices)}
         if companion is not None:
-            second, _ = train_dense(SecondDenseHead, material, inside, held_out, seed, stage.part(*ends, COMPANION))
+            second, _ = train_dense(
+                AuxiliaryDenseHead, material, train_indices, held_out, seed, stage.substage(*ends, AUX_TITLE)
+            )
             heads["second_dense"] = second
-            heads["second_texture"] = fit_texture(material, inside, "second_statistics")
+            heads["second_texture"] = fit_statistics_head(material, train_indices, "aux_statistics")
             if material.config.stage_epochs:
-                heads["second_stage"] = train_stage(companion, material, inside, seed, stage.part(ends[1], 1, LEARNS))
-        return Taught(heads, curve, len(curve))
+                heads["second_stage"] = fine_tune_blocks(
+                    companion, material, train_indices, seed, stage.substage(ends[1], 1, FINE_TUNING_TITLE)
+                )
+        return FoldModels(heads, curve, len(curve))
     # The recipe of old stops early, by a fifth of what it may learn from.
-    train, validation = inner_split([lesson.samples[index] for index in inside], derive_seed(seed, "inner"))
-    pick = [[inside[position] for position in positions] for positions in (train, validation)]
-    found = train_head(lesson.layer4, material, pick[0], pick[1], seed, stage)
-    return Taught({"pooled": found.head}, found.curve, found.best_epoch)
+    train, validation = inner_split([context.samples[index] for index in train_indices], derive_seed(seed, "inner"))
+    pick = [[train_indices[position] for position in positions] for positions in (train, validation)]
+    found = train_pooled_head(context.layer4, material, pick[0], pick[1], seed, stage)
+    return FoldModels({"pooled": found.head}, found.curve, found.best_epoch)

@@ -13,101 +13,101 @@ from math import floor
 
 import numpy as np
 
-from mltasks.vision.data.splits import MIN_GROUPS, parts_of
-from mltasks.vision.evaluation.learning_curve import Asked
+from mltasks.vision.data.splits import MIN_PARTS_PER_CLASS, collect_parts
+from mltasks.vision.evaluation.learning_curve import CurvePrediction
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.networks.compute import derive_seed
-from mltasks.vision.training.folds import Lesson, Round, of_split, rounds_without
-from mltasks.vision.training.out_of_fold import ask_held_out, cross_fit
+from mltasks.vision.training.folds import Fold, TrainingContext, split_indices, train_folds
+from mltasks.vision.training.out_of_fold import cross_fit, predict_holdout
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
 # Of more images only so many folds are asked, and of still more only the largest share is tried: there the curve costs
 # a quarter of the time, and is sure enough.
-ALL_FOLDS_UP_TO, FEW_FOLDS = 500, 3
-ALL_SHARES_UP_TO = 1000
+ALL_FOLDS_MAX_IMAGES, REDUCED_FOLDS = 500, 3
+ALL_SHARES_MAX_IMAGES = 1000
 # The pixel autoencoder has no say in a ranking.
-PIXEL_EPOCHS = 1
+MAX_AUTOENCODER_EPOCHS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """The images whose labels are known, as indices, and the folds to ask about; none of a holdout."""
 
-    known: frozenset[int]
+    labeled: frozenset[int]
     folds: tuple[str, ...]
 
     @property
-    def rounds(self) -> int:
+    def fold_count(self) -> int:
         """How many trainings it takes."""
         return len(self.folds) or 1
 
 
-def planned(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
+def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
     """A trial for each of the config's shares, of samples whose splits are set; the fewest labels first, all of which
     the next has too. A share that leaves some training or weighing fewer than four parts of a kind is left out."""
     folds = sorted({sample.split for sample in samples if sample.split.startswith("fold-")})
-    asked = tuple(folds if len(samples) <= ALL_FOLDS_UP_TO else folds[:FEW_FOLDS])
+    asked = tuple(folds if len(samples) <= ALL_FOLDS_MAX_IMAGES else folds[:REDUCED_FOLDS])
     known = [index for index, sample in enumerate(samples) if sample.split != "test"]
     trials: list[Trial] = []
     before = 1.0
     shares = sorted(config.curve_shares, reverse=True)
-    for share in shares if len(samples) <= ALL_SHARES_UP_TO else shares[:1]:
+    for share in shares if len(samples) <= ALL_SHARES_MAX_IMAGES else shares[:1]:
         ratio, before = share / before, share
         seed = derive_seed(config.seed, f"{share} of the labels")
-        known = _some(samples, known, ratio, seed)
+        known = _subsample_parts(samples, known, ratio, seed)
         trial = Trial(frozenset(known), asked)
-        if all(_enough([samples[index] for index in side]) for side in _sides(trial, samples)):
+        if all(_has_enough_parts([samples[index] for index in side]) for side in _training_sets(trial, samples)):
             trials.append(trial)
     return trials[::-1]
 
 
-def light(config: TrainConfig) -> TrainConfig:
+def trial_config(config: TrainConfig) -> TrainConfig:
     """The config that a trial trains by."""
-    return replace(config, autoencoder_epochs=min(config.autoencoder_epochs, PIXEL_EPOCHS))
+    return replace(config, autoencoder_epochs=min(config.autoencoder_epochs, MAX_AUTOENCODER_EPOCHS))
 
 
-def try_fewer(
+def run_trials(
     trials: Sequence[Trial],
-    lesson: Lesson,
-    rounds: Mapping[str, Round],
+    context: TrainingContext,
+    folds: Mapping[str, Fold],
     predictions: Sequence[Prediction],
     stage: Stage,
-) -> list[Asked]:
+) -> list[CurvePrediction]:
     """What is said of the same parts with each trial's labels, and last with all of them: by the version's own
-    ``rounds``, weighed on the same folds as a trial's are, or in its own ``predictions`` where all folds are asked.
+    ``fold_count``, weighed on the same folds as a trial's are, or in its own ``predictions`` where all folds are asked.
     Empty without trials."""
     if not trials:
         return []
     everything = list(predictions)
-    if 0 < len(trials[0].folds) < len({sample.split for sample in lesson.samples}):
-        everything = cross_fit({fold: rounds[fold] for fold in trials[0].folds}, lesson)
-    labels = sum(sample.split != "test" for sample in lesson.samples)
-    steps = [stage.part(number / len(trials), (number + 1) / len(trials)) for number in range(len(trials))]
-    fewer = [_attempt(trial, lesson, step) for trial, step in zip(trials, steps, strict=True)]
-    return [*fewer, Asked(labels, everything)]
+    if 0 < len(trials[0].folds) < len({sample.split for sample in context.samples}):
+        everything = cross_fit({fold: folds[fold] for fold in trials[0].folds}, context)
+    labels = sum(sample.split != "test" for sample in context.samples)
+    steps = [stage.substage(number / len(trials), (number + 1) / len(trials)) for number in range(len(trials))]
+    fewer = [_run_trial(trial, context, step) for trial, step in zip(trials, steps, strict=True)]
+    return [*fewer, CurvePrediction(labels, everything)]
 
 
-def _attempt(trial: Trial, lesson: Lesson, stage: Stage) -> Asked:
+def _run_trial(trial: Trial, context: TrainingContext, stage: Stage) -> CurvePrediction:
     """Train by the trial's labels alone, and ask about the parts that measure."""
-    lesson = lesson.by(light(lesson.material.config))
-    stage = stage.part(0, 1, f"with {len(trial.known)} labels")
+    context = context.with_config(trial_config(context.data.config))
+    stage = stage.substage(0, 1, f"with {len(trial.labeled)} labels")
     if trial.folds:
-        rounds = rounds_without(lesson, trial.folds, stage, trial.known)
-        predictions = cross_fit(rounds, lesson, trial.known)
+        rounds = train_folds(context, trial.folds, stage, trial.labeled)
+        predictions = cross_fit(rounds, context, trial.labeled)
     else:
-        _, _, predictions = ask_held_out(lesson, stage, trial.known)
-    return Asked(len(trial.known), predictions)
+        _, _, predictions = predict_holdout(context, stage, trial.labeled)
+    return CurvePrediction(len(trial.labeled), predictions)
 
 
-def _some(samples: Sequence[Sample], indices: Sequence[int], share: float, seed: int) -> list[int]:
+def _subsample_parts(samples: Sequence[Sample], indices: Sequence[int], share: float, seed: int) -> list[int]:
     """A share of the parts of each class, spread evenly over types and splits (systematic sampling: Madow and Madow,
     Annals of Mathematical Statistics 15, 1944)."""
-    parts = parts_of([samples[index] for index in indices])
+    parts = collect_parts([samples[index] for index in indices])
     mixed = np.random.default_rng(seed).permutation(len(parts)).tolist()
     known: set[tuple[str, str]] = set()
     for target in (GOOD, DEFECT):
-        rows = [(part.kind, part.samples[0].split, at, part) for at, part in zip(mixed, parts, strict=True)]
+        rows = [(part.stratum, part.samples[0].split, at, part) for at, part in zip(mixed, parts, strict=True)]
         ordered = sorted((row for row in rows if row[-1].target == target), key=lambda row: row[:-1])
         for number, (*_, part) in enumerate(ordered):
             if floor((number + 1) * share + 0.5) > floor(number * share + 0.5):
@@ -115,15 +115,15 @@ def _some(samples: Sequence[Sample], indices: Sequence[int], share: float, seed:
     return [index for index in indices if (samples[index].sha256, samples[index].group) in known]
 
 
-def _sides(trial: Trial, samples: Sequence[Sample]) -> Iterable[list[int]]:
+def _training_sets(trial: Trial, samples: Sequence[Sample]) -> Iterable[list[int]]:
     """All that some training learns from, and all that something is weighed on."""
     if not trial.folds:
-        yield from (of_split(samples, split, trial.known) for split in ("train", "validation"))
+        yield from (split_indices(samples, split, trial.labeled) for split in ("train", "validation"))
     for fold in trial.folds:
-        yield [index for index in trial.known if samples[index].split != fold]
-        yield [index for index in trial.known if samples[index].split in trial.folds and samples[index].split != fold]
+        yield [index for index in trial.labeled if samples[index].split != fold]
+        yield [index for index in trial.labeled if samples[index].split in trial.folds and samples[index].split != fold]
 
 
-def _enough(samples: Sequence[Sample]) -> bool:
-    count = Counter(part.target for part in parts_of(samples))
-    return min(count[GOOD], count[DEFECT]) >= MIN_GROUPS
+def _has_enough_parts(samples: Sequence[Sample]) -> bool:
+    count = Counter(part.target for part in collect_parts(samples))
+    return min(count[GOOD], count[DEFECT]) >= MIN_PARTS_PER_CLASS

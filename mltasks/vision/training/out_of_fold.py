@@ -5,43 +5,51 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from mltasks.vision.calibration.operating_point import KNOWN, PIXELS, HeldOut, Setting, settle
+from mltasks.vision.calibration.operating_point import (
+    LABELED_MEMORY,
+    PIXEL_AUTOENCODER,
+    HeldOutScores,
+    OperatingPoint,
+    fit_operating_point,
+)
 from mltasks.vision.data.splits import part_keys
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.serving.thresholds import cost_threshold, review_band
-from mltasks.vision.training.fit_detectors import wanted
-from mltasks.vision.training.folds import Lesson, Round, of_split, train_round
+from mltasks.vision.training.fit_detectors import enabled_detectors
+from mltasks.vision.training.folds import Fold, TrainingContext, split_indices, train_fold
 from mltasks.vision.training.progress import Stage
 
 
-def held_out_of(rounds: Sequence[Round], lesson: Lesson) -> HeldOut:
+def collect_held_out(folds: Sequence[Fold], context: TrainingContext) -> HeldOutScores:
     """What several rounds say of the parts that each had not learned from, as one set."""
-    indices = [index for one in rounds for index in one.held_out]
-    names = list(rounds[0].scores)
-    keys = part_keys(lesson.samples)
-    scores = {name: [value for one in rounds for value in one.scores[name]] for name in names}
-    peaks = {name: [value for one in rounds for value in one.peaks[name]] for name in names}
-    scores[PIXELS] = [error.mean for one in rounds for error in one.errors]
-    peaks[PIXELS] = [error.worst_cell for one in rounds for error in one.errors]
-    targets = [int(lesson.material.targets[index]) for index in indices]
-    return HeldOut(scores, peaks, targets, [keys[index] for index in indices])
+    indices = [index for one in folds for index in one.held_out]
+    names = list(folds[0].scores)
+    keys = part_keys(context.samples)
+    scores = {name: [value for one in folds for value in one.scores[name]] for name in names}
+    peaks = {name: [value for one in folds for value in one.peaks[name]] for name in names}
+    scores[PIXEL_AUTOENCODER] = [error.mean for one in folds for error in one.errors]
+    peaks[PIXEL_AUTOENCODER] = [error.worst_cell for one in folds for error in one.errors]
+    targets = [int(context.data.targets[index]) for index in indices]
+    return HeldOutScores(scores, peaks, targets, [keys[index] for index in indices])
 
 
-def setting_of(rounds: Sequence[Round], lesson: Lesson) -> Setting:
+def operating_point_of(folds: Sequence[Fold], context: TrainingContext) -> OperatingPoint:
     """The weights, calibration, thresholds and deciding detector that these rounds' held-out answers give."""
-    config = lesson.material.config
+    config = context.data.config
     least, _ = review_band(config.costs)
-    return settle(held_out_of(rounds, lesson), wanted(config), config.novelty_quantile, config.seed, least)
+    return fit_operating_point(
+        collect_held_out(folds, context), enabled_detectors(config), config.novelty_quantile, config.seed, least
+    )
 
 
-def predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:
+def predict_fold(context: TrainingContext, fold: Fold, operating_point: OperatingPoint) -> list[Prediction]:
     """What a round says of its held-out images, decided by a setting, in their order."""
-    found = held_out_of([one], lesson)
-    logits = setting.fusion.logits(found.scores)
-    probabilities = setting.calibrator.probability(logits)
-    novelty = setting.novelty(found.scores)
-    fails_from = cost_threshold(lesson.material.config.costs)
+    found = collect_held_out([fold], context)
+    logits = operating_point.fusion.logits(found.scores)
+    probabilities = operating_point.calibrator.probability(logits)
+    novelty = operating_point.novelty(found.scores)
+    fails_from = cost_threshold(context.data.config.costs)
     return [
         Prediction(
             name=sample.name,
@@ -55,54 +63,56 @@ def predict(lesson: Lesson, one: Round, setting: Setting) -> list[Prediction]:
             split=sample.split,
             logit=float(logits[at]),
             probability=float(probabilities[at]),
-            reconstruction_error=found.scores[PIXELS][at],
-            anomaly_threshold=setting.thresholds[PIXELS],
-            detector=setting.detector,
+            reconstruction_error=found.scores[PIXEL_AUTOENCODER][at],
+            anomaly_threshold=operating_point.thresholds[PIXEL_AUTOENCODER],
+            detector=operating_point.detector,
             detectors={name: values[at] for name, values in novelty.items()},
-            known=found.scores[KNOWN][at] / setting.known_threshold
-            if setting.known_threshold and probabilities[at] >= fails_from
+            labeled_novelty=found.scores[LABELED_MEMORY][at] / operating_point.labeled_novelty_threshold
+            if operating_point.labeled_novelty_threshold and probabilities[at] >= fails_from
             else None,
         )
-        for at, sample in enumerate(lesson.samples[index] for index in one.held_out)
+        for at, sample in enumerate(context.samples[index] for index in fold.held_out)
     ]
 
 
-def cross_fit(rounds: Mapping[str, Round], lesson: Lesson, known: Collection[int] | None = None) -> list[Prediction]:
+def cross_fit(
+    folds: Mapping[str, Fold], context: TrainingContext, labeled: Collection[int] | None = None
+) -> list[Prediction]:
     """What rounds by fold say of the folds they left out. What decides about a fold comes from the answers about the
-    other folds; of these, where ``known`` is given, only about the images whose labels are known."""
+    other folds; of these, where ``labeled`` is given, only about the images whose labels are known."""
     predictions: list[Prediction] = []
-    for name, one in rounds.items():
-        others = [_about(other, known) for also, other in rounds.items() if also != name]
-        predictions += predict(lesson, one, setting_of(others, lesson))
+    for name, one in folds.items():
+        others = [_restrict_to_labeled(other, labeled) for also, other in folds.items() if also != name]
+        predictions += predict_fold(context, one, operating_point_of(others, context))
     return predictions
 
 
-def ask_held_out(
-    lesson: Lesson, stage: Stage, known: Collection[int] | None = None
-) -> tuple[Round, Setting, list[Prediction]]:
-    """Train on ``train``, weigh, calibrate and set thresholds on ``validation``, both of the images ``known`` alone
+def predict_holdout(
+    context: TrainingContext, stage: Stage, labeled: Collection[int] | None = None
+) -> tuple[Fold, OperatingPoint, list[Prediction]]:
+    """Train on ``train``, weigh, calibrate and set thresholds on ``validation``, both of the images ``labeled`` alone
     where they are given; and what is said of ``test``."""
-    train, validation = (of_split(lesson.samples, split, known) for split in ("train", "validation"))
-    asked, seen = [*validation, *of_split(lesson.samples, "test")], len(validation)
-    purpose = () if known is None else (len(known),)
-    seed = derive_seed(lesson.material.config.seed, "holdout", *purpose)
-    one = train_round(lesson.for_labels(len(train)), train, asked, seed, stage)
-    setting = setting_of([only(one, range(seen))], lesson)
-    return one, setting, predict(lesson, only(one, range(seen, len(asked))), setting)
+    train, validation = (split_indices(context.samples, split, labeled) for split in ("train", "validation"))
+    asked, seen = [*validation, *split_indices(context.samples, "test")], len(validation)
+    purpose = () if labeled is None else (len(labeled),)
+    seed = derive_seed(context.data.config.seed, "holdout", *purpose)
+    one = train_fold(context.for_label_count(len(train)), train, asked, seed, stage)
+    setting = operating_point_of([select_held_out(one, range(seen))], context)
+    return one, setting, predict_fold(context, select_held_out(one, range(seen, len(asked))), setting)
 
 
-def _about(one: Round, known: Collection[int] | None) -> Round:
-    if known is None:
-        return one
-    return only(one, [at for at, index in enumerate(one.held_out) if index in known])
+def _restrict_to_labeled(fold: Fold, labeled: Collection[int] | None) -> Fold:
+    if labeled is None:
+        return fold
+    return select_held_out(fold, [at for at, index in enumerate(fold.held_out) if index in labeled])
 
 
-def only(one: Round, positions: Sequence[int]) -> Round:
+def select_held_out(fold: Fold, positions: Sequence[int]) -> Fold:
     """A round's answers about some of its held-out images."""
     return replace(
-        one,
-        held_out=[one.held_out[at] for at in positions],
-        scores={name: [values[at] for at in positions] for name, values in one.scores.items()},
-        peaks={name: [values[at] for at in positions] for name, values in one.peaks.items()},
-        errors=[one.errors[at] for at in positions],
+        fold,
+        held_out=[fold.held_out[at] for at in positions],
+        scores={name: [values[at] for at in positions] for name, values in fold.scores.items()},
+        peaks={name: [values[at] for at in positions] for name, values in fold.peaks.items()},
+        errors=[fold.errors[at] for at in positions],
     )

@@ -24,7 +24,7 @@ class Stage:
         words = ", ".join(text for text in (self.name, detail) if text)
         self.callback(Progress(self._at(share), words, metrics or {}))
 
-    def part(self, start: float, end: float, name: str = "") -> Stage:
+    def substage(self, start: float, end: float, name: str = "") -> Stage:
         """A stage within this one, from ``start`` to ``end`` of it."""
         words = ", ".join(text for text in (self.name, name) if text)
         return Stage(self.callback, words, self._at(start), self._at(end))

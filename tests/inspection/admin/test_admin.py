@@ -16,7 +16,7 @@ from rest_framework_api_key.models import APIKey
 
 from inspection.admin import estimated_paginator
 from inspection.admin.estimated_paginator import EstimatedPaginator
-from inspection.api.authentication import KEY
+from inspection.api.authentication import KEY_PATTERN
 from inspection.models import Inspection, PolicyChange, Product, Station, StationKey
 from inspection.products import queue_ranking
 from inspection.tasks import order_queue
@@ -42,7 +42,7 @@ def logged_in(group: str) -> Client:
 
 
 @pytest.fixture
-def boss(db: None) -> Client:
+def admin_client(db: None) -> Client:
     return logged_in("admin")
 
 
@@ -55,14 +55,14 @@ def product_form(**fields: str) -> dict[str, str]:
     return {"name": "Plate", "slug": "plate", "retrain_at": "02:00", "training_settings": "{}"} | costs | fields
 
 
-def key_in(page: Any) -> str:
-    found = re.search(KEY.pattern, page.content.decode())
+def shown_key(page: Any) -> str:
+    found = re.search(KEY_PATTERN.pattern, page.content.decode())
     assert found, page.content.decode()[:2000]
     return found[0]
 
 
-def test_a_new_product_has_its_registered_model(boss: Client) -> None:
-    response = boss.post("/admin/inspection/product/add/", product_form())
+def test_a_new_product_has_its_registered_model(admin_client: Client) -> None:
+    response = admin_client.post("/admin/inspection/product/add/", product_form())
     assert response.status_code == 302, response.context["adminform"].form.errors
     assert Product.objects.get().registered_model.name == "plate"
 
@@ -77,29 +77,32 @@ def test_a_new_product_has_its_registered_model(boss: Client) -> None:
         {"training_settings": '{"epoch": 1}'},
     ],
 )
-def test_it_refuses_a_product_that_can_not_be(wrong: dict[str, str], boss: Client, product: Product) -> None:
-    response = boss.post("/admin/inspection/product/add/", product_form(**wrong))
+def test_it_refuses_a_product_that_can_not_be(wrong: dict[str, str], admin_client: Client, product: Product) -> None:
+    response = admin_client.post("/admin/inspection/product/add/", product_form(**wrong))
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == list(wrong)
     assert Product.objects.count() == 1
 
 
-def test_a_product_keeps_its_slug(boss: Client, product: Product) -> None:
-    boss.post(
+def test_a_product_keeps_its_slug(admin_client: Client, product: Product) -> None:
+    admin_client.post(
         f"/admin/inspection/product/{product.pk}/change/", product_form(slug="other", fn_cost="9", reason="A recall.")
     )
     product.refresh_from_db()
     assert (product.slug, product.fn_cost) == ("phone-case", 9)
 
 
-def test_costs_change_with_a_reason_and_a_name(boss: Client, product: Product) -> None:
+def test_costs_change_with_a_reason_and_a_name(admin_client: Client, product: Product) -> None:
     address = f"/admin/inspection/product/{product.pk}/change/"
-    refused = boss.post(address, product_form(fn_cost="9", retrain_nightly="on"))
+    refused = admin_client.post(address, product_form(fn_cost="9", retrain_nightly="on"))
     assert list(refused.context["adminform"].form.errors) == ["reason"]
     product.refresh_from_db()
     assert product.fn_cost == 5
 
-    assert boss.post(address, product_form(fn_cost="9", reason="A recall.", retrain_nightly="on")).status_code == 302
+    assert (
+        admin_client.post(address, product_form(fn_cost="9", reason="A recall.", retrain_nightly="on")).status_code
+        == 302
+    )
     change = PolicyChange.objects.first()
     assert change is not None and change.by is not None
     assert (change.by.username, change.reason, change.before, change.after) == (
@@ -108,14 +111,14 @@ def test_costs_change_with_a_reason_and_a_name(boss: Client, product: Product) -
         {"fn_cost": 5},
         {"fn_cost": 9},
     )
-    seen = boss.get("/admin/inspection/policychange/").content.decode()
+    seen = admin_client.get("/admin/inspection/policychange/").content.decode()
     assert "cost of an escape: 5 → 9" in seen
-    assert boss.get("/admin/inspection/policychange/add/").status_code == 403
+    assert admin_client.get("/admin/inspection/policychange/add/").status_code == 403
 
 
-def test_a_name_changes_without_a_reason(boss: Client, product: Product) -> None:
+def test_a_name_changes_without_a_reason(admin_client: Client, product: Product) -> None:
     form = product_form(name="Phone case, black", retrain_nightly="on")
-    assert boss.post(f"/admin/inspection/product/{product.pk}/change/", form).status_code == 302
+    assert admin_client.post(f"/admin/inspection/product/{product.pk}/change/", form).status_code == 302
     assert PolicyChange.objects.count() == 1, "That of the new product."
 
 
@@ -123,24 +126,24 @@ def test_a_name_changes_without_a_reason(boss: Client, product: Product) -> None
     "text",
     ["[" * 50_000, '{"a": ' * 5_000 + "1" + "}" * 5_000, '{"seed": ' + "9" * 5_000 + "}", '{"seed": NaN}', "{"],
 )
-def test_it_refuses_training_settings_that_no_database_keeps(boss: Client, product: Product, text: str) -> None:
+def test_it_refuses_training_settings_that_no_database_keeps(admin_client: Client, product: Product, text: str) -> None:
     form = product_form(training_settings=text, reason="A try.", retrain_nightly="on")
-    answer = boss.post(f"/admin/inspection/product/{product.pk}/change/", form)
+    answer = admin_client.post(f"/admin/inspection/product/{product.pk}/change/", form)
     assert answer.status_code == 200 and "training_settings" in answer.context["adminform"].form.errors
     product.refresh_from_db()
     assert product.training_settings == {}
 
 
 def test_another_order_of_the_queue_sends_a_worker(
-    boss: Client, product: Product, receive: Receive, django_capture_on_commit_callbacks: Any
+    admin_client: Client, product: Product, receive: Receive, django_capture_on_commit_callbacks: Any
 ) -> None:
     part = receive()
     with django_capture_on_commit_callbacks() as sent:
-        boss.post(
+        admin_client.post(
             f"/admin/inspection/product/{product.pk}/change/",
             product_form(pick_strategy="random", reason="To compare."),
         )
-    assert sent == [queue_ranking._send]
+    assert sent == [queue_ranking._send_task]
     order_queue()
     part.refresh_from_db()
     assert part.queue_time is not None
@@ -148,11 +151,11 @@ def test_another_order_of_the_queue_sends_a_worker(
 
 
 def test_a_station_becomes_urgent(
-    boss: Client, station: Station, receive: Receive, django_capture_on_commit_callbacks: Any
+    admin_client: Client, station: Station, receive: Receive, django_capture_on_commit_callbacks: Any
 ) -> None:
     part = receive()
     with django_capture_on_commit_callbacks(execute=True):
-        boss.post(f"/admin/inspection/station/{station.pk}/change/", STATION_FORM | {"roi": "", "urgent": "on"})
+        admin_client.post(f"/admin/inspection/station/{station.pk}/change/", STATION_FORM | {"roi": "", "urgent": "on"})
     station.refresh_from_db()
     assert station.urgent
     order_queue()
@@ -160,39 +163,39 @@ def test_a_station_becomes_urgent(
     assert part.queue_time == part.received_at - timedelta(days=3)
 
 
-def test_a_new_station_may_be_urgent(boss: Client, product: Product) -> None:
+def test_a_new_station_may_be_urgent(admin_client: Client, product: Product) -> None:
     form = STATION_FORM | {"product": str(product.pk), "name": "line-5", "roi": "", "urgent": "on"}
-    boss.post("/admin/inspection/station/add/", form)
+    admin_client.post("/admin/inspection/station/add/", form)
     assert Station.objects.get().urgent
 
 
-def test_a_new_stations_key_is_shown_once_and_works(boss: Client, product: Product) -> None:
+def test_a_new_stations_key_is_shown_once_and_works(admin_client: Client, product: Product) -> None:
     form = STATION_FORM | {"product": str(product.pk), "name": "line-5", "roi": ""}
-    page = boss.post("/admin/inspection/station/add/", form, follow=True)
-    sender = Sender(Station.objects.get(), key_in(page))
+    page = admin_client.post("/admin/inspection/station/add/", form, follow=True)
+    sender = Sender(Station.objects.get(), shown_key(page))
     assert sender.send().status_code == 201
-    again = boss.get("/admin/inspection/station/")
-    assert not re.search(KEY.pattern, again.content.decode())
+    again = admin_client.get("/admin/inspection/station/")
+    assert not re.search(KEY_PATTERN.pattern, again.content.decode())
 
 
-def test_another_key_is_issued_from_the_stations_page(boss: Client, station: Station) -> None:
+def test_another_key_is_issued_from_the_stations_page(admin_client: Client, station: Station) -> None:
     address = f"/admin/inspection/station/{station.pk}/change/"
-    assert f'name="{ISSUE}"' in boss.get(address).content.decode()
-    assert ISSUE not in boss.get("/admin/inspection/station/add/").content.decode()
-    page = boss.post(address, STATION_FORM | {"roi": "", ISSUE: "1"}, follow=True)
-    assert Sender(station, key_in(page)).send().status_code == 201
+    assert f'name="{ISSUE}"' in admin_client.get(address).content.decode()
+    assert ISSUE not in admin_client.get("/admin/inspection/station/add/").content.decode()
+    page = admin_client.post(address, STATION_FORM | {"roi": "", ISSUE: "1"}, follow=True)
+    assert Sender(station, shown_key(page)).send().status_code == 201
     assert StationKey.objects.filter(revoked=False).count() == 2
 
 
-def test_keys_are_issued_from_the_list(boss: Client, station: Station) -> None:
+def test_keys_are_issued_from_the_list(admin_client: Client, station: Station) -> None:
     chosen = {"action": "issue_keys", "_selected_action": [str(station.pk)]}
-    page = boss.post("/admin/inspection/station/", chosen, follow=True)
-    assert Sender(station, key_in(page)).send().status_code == 201
+    page = admin_client.post("/admin/inspection/station/", chosen, follow=True)
+    assert Sender(station, shown_key(page)).send().status_code == 201
 
 
-def test_a_revoked_key_opens_nothing(boss: Client, sender: Sender) -> None:
+def test_a_revoked_key_opens_nothing(admin_client: Client, sender: Sender) -> None:
     chosen = {"action": "revoke", "_selected_action": [str(StationKey.objects.get().pk)]}
-    page = boss.post("/admin/inspection/stationkey/", chosen, follow=True)
+    page = admin_client.post("/admin/inspection/stationkey/", chosen, follow=True)
     assert "Revoked 1 of the chosen keys" in page.content.decode()
     assert sender.send().status_code == 401
 
@@ -207,22 +210,22 @@ def test_a_reviewer_can_neither_issue_nor_revoke(sender: Sender) -> None:
     assert StationKey.objects.count() == 1
 
 
-def test_inspections_are_listed_with_picture_verdict_and_reasons(boss: Client, receive: Receive) -> None:
+def test_inspections_are_listed_with_picture_verdict_and_reasons(admin_client: Client, receive: Receive) -> None:
     row = receive(part_id="P-77")
-    page = boss.get("/admin/inspection/inspection/").content.decode()
+    page = admin_client.get("/admin/inspection/inspection/").content.decode()
     for words in (f"/api/v1/inspections/{row.pk}/thumbnail/", "P-77", "Review", "No champion yet"):
         assert words in page
-    found = boss.get("/admin/inspection/inspection/", {"q": "P-77", "verdict__exact": "REVIEW"})
+    found = admin_client.get("/admin/inspection/inspection/", {"q": "P-77", "verdict__exact": "REVIEW"})
     assert found.context["cl"].result_count == 1
 
 
-def test_an_inspection_can_only_be_read(boss: Client, receive: Receive) -> None:
+def test_an_inspection_can_only_be_read(admin_client: Client, receive: Receive) -> None:
     row = receive()
     address = f"/admin/inspection/inspection/{row.pk}/"
-    assert boss.get(f"{address}change/").status_code == 200
-    assert boss.post(f"{address}change/", {"part_id": "changed"}).status_code == 403
-    assert boss.post(f"{address}delete/", {"post": "yes"}).status_code == 403
-    assert boss.get("/admin/inspection/inspection/add/").status_code == 403
+    assert admin_client.get(f"{address}change/").status_code == 200
+    assert admin_client.post(f"{address}change/", {"part_id": "changed"}).status_code == 403
+    assert admin_client.post(f"{address}delete/", {"post": "yes"}).status_code == 403
+    assert admin_client.get("/admin/inspection/inspection/add/").status_code == 403
 
 
 def test_the_librarys_own_keys_are_not_there() -> None:
@@ -236,6 +239,6 @@ def test_long_lists_are_estimated(receive: Receive, product: Product, monkeypatc
         cursor.execute("ANALYZE inspection_inspection")
     rows = Inspection.objects.order_by("pk")
     assert EstimatedPaginator(rows, 2).count == 4
-    monkeypatch.setattr(estimated_paginator, "COUNTED", 3)
+    monkeypatch.setattr(estimated_paginator, "MAX_EXACT_COUNT", 3)
     assert EstimatedPaginator(rows, 2).count >= 3
     assert EstimatedPaginator(rows.filter(product=product), 2).count == 3

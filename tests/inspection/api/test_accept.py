@@ -8,7 +8,7 @@ from django.test import Client
 
 from inspection.models import Inspection
 from tests.inspection.conftest import Sender
-from tests.inspection.forms import image, post
+from tests.inspection.forms import image_field, post_form
 from tests.labeling.conftest import make_part, make_product
 
 ODD = ["", "text/html", "application/xml", "image/png", ";;;", "*/*;q=0"]
@@ -17,7 +17,7 @@ ODD = ["", "text/html", "application/xml", "image/png", ";;;", "*/*;q=0"]
 @pytest.mark.parametrize("accept", ODD)
 @pytest.mark.parametrize("path", ["/api/v1/inspections/", "/api/v1/inspections/batch/", "/predict"])
 def test_it_takes_a_part_whatever_the_station_accepts(sender: Sender, path: str, accept: str) -> None:
-    answer = post(sender, image(), path=path, Accept=accept)
+    answer = post_form(sender, image_field(), path=path, Accept=accept)
     assert answer.status_code in (200, 201) and answer["Content-Type"] == "application/json", answer.content
     assert Inspection.objects.count() == 1
 

@@ -19,7 +19,7 @@ from tests.inspection.conftest import POST_URL, Sender, error_of
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def make(product: Product, number: int, **fields: Any) -> Inspection:
+def make_inspection(product: Product, number: int, **fields: Any) -> Inspection:
     defaults: dict[str, Any] = {
         "image_name": "images/none.jpg",
         "image_sha256": f"{number:064}",
@@ -37,37 +37,37 @@ def make(product: Product, number: int, **fields: Any) -> Inspection:
     return made
 
 
-def numbers(response: Any) -> list[int]:
+def shown_numbers(response: Any) -> list[int]:
     assert response.status_code == 200, response.content
     return [int(row["part_id"][2:]) for row in response.json()["results"]]
 
 
 @pytest.fixture
-def filled(sender: Sender, product: Product) -> Sender:
+def filled_history(sender: Sender, product: Product) -> Sender:
     other = create_product("other-case")
     line_2, _ = create_station(product, "line-2")
-    make(product, 1, station=sender.station)
-    make(product, 2, station=line_2, verdict="FAIL", label="FAIL")
-    make(product, 3, verdict="REVIEW", label="FAIL", reasons=["low_confidence", "novel_anomaly"])
-    make(product, 4, verdict="REVIEW", label=None, reasons=["no_model"])
-    make(other, 5)
+    make_inspection(product, 1, station=sender.station)
+    make_inspection(product, 2, station=line_2, verdict="FAIL", label="FAIL")
+    make_inspection(product, 3, verdict="REVIEW", label="FAIL", reasons=["low_confidence", "novel_anomaly"])
+    make_inspection(product, 4, verdict="REVIEW", label=None, reasons=["no_model"])
+    make_inspection(other, 5)
     return sender
 
 
-def test_a_station_sees_its_own_product_newest_first(filled: Sender) -> None:
-    assert numbers(filled.get(POST_URL)) == [4, 3, 2, 1]
+def test_a_station_sees_its_own_product_newest_first(filled_history: Sender) -> None:
+    assert shown_numbers(filled_history.get(POST_URL)) == [4, 3, 2, 1]
 
 
-def test_a_person_who_may_view_sees_all(filled: Sender, viewer: Client) -> None:
-    assert numbers(viewer.get(POST_URL)) == [5, 4, 3, 2, 1]
+def test_a_person_who_may_view_sees_all(filled_history: Sender, viewer: Client) -> None:
+    assert shown_numbers(viewer.get(POST_URL)) == [5, 4, 3, 2, 1]
 
 
-def test_a_script_shows_a_token(filled: Sender, viewer: Client) -> None:
+def test_a_script_shows_a_token(filled_history: Sender, viewer: Client) -> None:
     token = Token.objects.create(user=User.objects.get())
-    assert numbers(Client().get(POST_URL, headers={"Authorization": f"Token {token.key}"})) == [5, 4, 3, 2, 1]
+    assert shown_numbers(Client().get(POST_URL, headers={"Authorization": f"Token {token.key}"})) == [5, 4, 3, 2, 1]
 
 
-def test_it_refuses_a_person_without_the_permission_and_nobody(filled: Sender) -> None:
+def test_it_refuses_a_person_without_the_permission_and_nobody(filled_history: Sender) -> None:
     client = Client()
     assert error_of(client.get(POST_URL)) == (401, "not_authenticated")
     client.force_login(User.objects.create_user("nobody"))
@@ -90,17 +90,17 @@ def test_it_refuses_a_person_without_the_permission_and_nobody(filled: Sender) -
         ({"verdict": "REVIEW", "label": "FAIL", "received_after": "2026-03-01T00:00:00Z"}, [3]),
     ],
 )
-def test_it_filters(query: dict[str, str], expected: list[int], filled: Sender, viewer: Client) -> None:
-    assert numbers(viewer.get(POST_URL, query)) == expected
+def test_it_filters(query: dict[str, str], expected: list[int], filled_history: Sender, viewer: Client) -> None:
+    assert shown_numbers(viewer.get(POST_URL, query)) == expected
 
 
-def test_a_station_can_not_filter_its_way_to_another_product(filled: Sender) -> None:
-    assert numbers(filled.get(POST_URL, data={"product": "other-case"})) == []
+def test_a_station_can_not_filter_its_way_to_another_product(filled_history: Sender) -> None:
+    assert shown_numbers(filled_history.get(POST_URL, data={"product": "other-case"})) == []
 
 
 @pytest.mark.parametrize("name", ["colour", "verdict__in", "id", "offset"])
-def test_it_refuses_an_unknown_filter(name: str, filled: Sender) -> None:
-    assert error_of(filled.get(POST_URL, data={name: "x"})) == (400, "unknown_filter")
+def test_it_refuses_an_unknown_filter(name: str, filled_history: Sender) -> None:
+    assert error_of(filled_history.get(POST_URL, data={name: "x"})) == (400, "unknown_filter")
 
 
 @pytest.mark.parametrize(
@@ -124,41 +124,41 @@ def test_it_refuses_an_unknown_filter(name: str, filled: Sender) -> None:
         ("cursor", b64encode(b"p=2026-01-01+00%3A00%3A00&o=-1").decode()),
     ],
 )
-def test_it_refuses_a_bad_value(name: str, value: str, filled: Sender) -> None:
-    response = filled.get(POST_URL, data={name: value})
+def test_it_refuses_a_bad_value(name: str, value: str, filled_history: Sender) -> None:
+    response = filled_history.get(POST_URL, data={name: value})
     assert error_of(response) == (400, "invalid_request")
     assert name in response.json()["fields"]
 
 
-def test_it_refuses_a_filter_given_twice(filled: Sender) -> None:
-    assert error_of(filled.get(f"{POST_URL}?verdict=PASS&verdict=FAIL")) == (400, "invalid_request")
+def test_it_refuses_a_filter_given_twice(filled_history: Sender) -> None:
+    assert error_of(filled_history.get(f"{POST_URL}?verdict=PASS&verdict=FAIL")) == (400, "invalid_request")
 
 
-def test_pages_stay_true_while_new_parts_arrive(filled: Sender, product: Product) -> None:
-    first = filled.get(POST_URL, data={"page_size": 2})
-    assert numbers(first) == [4, 3]
-    make(product, 9)
-    second = filled.get(first.json()["next"])
-    assert numbers(second) == [2, 1]
+def test_pages_stay_true_while_new_parts_arrive(filled_history: Sender, product: Product) -> None:
+    first = filled_history.get(POST_URL, data={"page_size": 2})
+    assert shown_numbers(first) == [4, 3]
+    make_inspection(product, 9)
+    second = filled_history.get(first.json()["next"])
+    assert shown_numbers(second) == [2, 1]
     assert second.json()["next"] is None
-    assert numbers(filled.get(second.json()["previous"])) == [4, 3]
+    assert shown_numbers(filled_history.get(second.json()["previous"])) == [4, 3]
 
 
-def test_a_page_takes_few_queries(filled: Sender, django_assert_max_num_queries: Any) -> None:
+def test_a_page_takes_few_queries(filled_history: Sender, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(2):  # the key, and the page
-        filled.get(POST_URL)
+        filled_history.get(POST_URL)
 
 
-def test_it_shows_one(filled: Sender) -> None:
+def test_it_shows_one(filled_history: Sender) -> None:
     row = Inspection.objects.get(part_id="P-2")
-    body = filled.get(f"{POST_URL}{row.pk}/").json()
+    body = filled_history.get(f"{POST_URL}{row.pk}/").json()
     assert (body["id"], body["station"], body["verdict"]) == (str(row.pk), "line-2", "FAIL")
 
 
 @pytest.mark.parametrize("below", ["", "image/", "thumbnail/", "heatmap/"])
-def test_it_refuses_to_show_another_products(below: str, filled: Sender) -> None:
+def test_it_refuses_to_show_another_products(below: str, filled_history: Sender) -> None:
     row = Inspection.objects.get(part_id="P-5")
-    assert error_of(filled.get(f"{POST_URL}{row.pk}/{below}")) == (404, "not_found")
+    assert error_of(filled_history.get(f"{POST_URL}{row.pk}/{below}")) == (404, "not_found")
 
 
 def test_taking_a_part_takes_few_queries(sender: Sender, django_assert_max_num_queries: Any) -> None:
@@ -169,11 +169,11 @@ def test_taking_a_part_takes_few_queries(sender: Sender, django_assert_max_num_q
 
 
 @pytest.mark.parametrize("name", ["9f1c6a52-6c0e-4f0b-9a57-0d5f2f4f7a10", "7", "nonsense"])
-def test_it_refuses_to_show_what_is_not_there(name: str, filled: Sender) -> None:
-    assert error_of(filled.get(f"{POST_URL}{name}/")) == (404, "not_found")
+def test_it_refuses_to_show_what_is_not_there(name: str, filled_history: Sender) -> None:
+    assert error_of(filled_history.get(f"{POST_URL}{name}/")) == (404, "not_found")
 
 
 @pytest.mark.parametrize("address", [f"{POST_URL}%00/", f"{POST_URL}?part_id=a%00b"])
-def test_it_refuses_control_characters_in_an_address(address: str, filled: Sender) -> None:
-    answer = filled.get(address)
+def test_it_refuses_control_characters_in_an_address(address: str, filled_history: Sender) -> None:
+    answer = filled_history.get(address)
     assert error_of(answer) == (400, "invalid_request") and "U+0000" in answer.json()["detail"]

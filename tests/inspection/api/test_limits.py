@@ -22,12 +22,12 @@ from tests.inspection.conftest import POST_URL, Sender, error_of
 
 
 @pytest.fixture
-def two_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def two_requests_per_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttles.StationThrottle, "THROTTLE_RATES", {"station": "2/minute"})
 
 
 def test_it_refuses_a_station_that_sends_too_much(
-    sender: Sender, product: Product, two_a_minute: None, viewer: Any
+    sender: Sender, product: Product, two_requests_per_minute: None, viewer: Any
 ) -> None:
     assert [sender.send().status_code for _ in range(2)] == [201, 201]
     response = sender.send()
@@ -65,7 +65,7 @@ def test_it_refuses_when_there_is_no_room_for_the_upload(sender: Sender, monkeyp
     def full(*_: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(uploads.LimitedUpload, "receive_data_chunk", full)
+    monkeypatch.setattr(uploads.LimitedUploadHandler, "receive_data_chunk", full)
     assert error_of(sender.send()) == (507, "disk_full")
 
 

@@ -10,13 +10,13 @@ from inspection.products.part_identity import PartIdentities
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
 from tests.inspection.conftest import POST_URL, Sender, error_of
-from tests.inspection.forms import image, post, text
+from tests.inspection.forms import image_field, post_form, text_field
 
 COMPOSED, APART = "Pr\u00fcf-1", "Pru\u0308f-1"
 
 
 def test_it_stores_one_part_id_for_two_encodings(sender: Sender) -> None:
-    answers = [post(sender, image(), text("part_id", sent)) for sent in (COMPOSED, APART)]
+    answers = [post_form(sender, image_field(), text_field("part_id", sent)) for sent in (COMPOSED, APART)]
     assert [answer.json()["part_id"] for answer in answers] == [COMPOSED, COMPOSED]
     for sent in (COMPOSED, APART):
         found = sender.client.get(POST_URL, {"part_id": sent}, headers=sender.headers).json()["results"]
@@ -25,7 +25,7 @@ def test_it_stores_one_part_id_for_two_encodings(sender: Sender) -> None:
 
 def test_it_joins_parts_that_were_stored_in_two_encodings(sender: Sender) -> None:
     for sent in ("A-1", "A-2"):
-        post(sender, image(), text("part_id", sent))
+        post_form(sender, image_field(), text_field("part_id", sent))
     Inspection.objects.filter(part_id="A-1").update(part_id=COMPOSED)
     Inspection.objects.filter(part_id="A-2").update(part_id=APART)
     identities = PartIdentities(Product.objects.get())
@@ -34,13 +34,16 @@ def test_it_joins_parts_that_were_stored_in_two_encodings(sender: Sender) -> Non
 
 @pytest.mark.parametrize("hidden", ["A-1\u200b", "\u202eA-1", "A\u00ad-1", "A-1\u2060"])
 def test_it_refuses_characters_that_nobody_sees(sender: Sender, hidden: str) -> None:
-    answer = post(sender, image(), text("part_id", hidden))
+    answer = post_form(sender, image_field(), text_field("part_id", hidden))
     assert error_of(answer) == (400, "invalid_request") and "U+" in answer.json()["detail"]
     assert not Inspection.objects.exists()
 
 
 def test_it_takes_joiners_that_spell_words(sender: Sender) -> None:
-    assert post(sender, image(), text("part_id", "\u0645\u06cc\u200c\u0634\u0648\u062f")).status_code == 201
+    assert (
+        post_form(sender, image_field(), text_field("part_id", "\u0645\u06cc\u200c\u0634\u0648\u062f")).status_code
+        == 201
+    )
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from inspection.images import image_files
 from inspection.models import Inspection, Product, Station
 from mltasks.vision.drawing.plates import PartKind
 from tests.inspection.conftest import POST_URL, Sender, error_of
-from tests.inspection.sample_images import drawn, encoded, jpeg
+from tests.inspection.sample_images import drawn_part, encode, jpeg
 from tests.tiny_model import MakeVersion
 
 
@@ -22,7 +22,7 @@ def url(sender: Sender) -> str:
     return f"{POST_URL}{sender.send().json()['id']}/"
 
 
-def picture(response: Any) -> Image.Image:
+def read_image(response: Any) -> Image.Image:
     assert response.status_code == 200, response.content
     return Image.open(io.BytesIO(b"".join(response.streaming_content)))
 
@@ -45,23 +45,23 @@ def test_a_client_that_has_it_gets_no_second_copy(below: str, sender: Sender, ur
 
 
 def test_a_browser_gets_a_tiff_as_png_and_others_the_tiff(sender: Sender) -> None:
-    content = encoded(drawn(), "TIFF")
+    content = encode(drawn_part(), "TIFF")
     url = f"{POST_URL}{sender.send(content).json()['id']}/image/"
-    assert picture(sender.get(url)).format == "TIFF"
-    shown = picture(sender.get(f"{url}?for=browser"))
+    assert read_image(sender.get(url)).format == "TIFF"
+    shown = read_image(sender.get(f"{url}?for=browser"))
     assert shown.format == "PNG"
-    assert np.array_equal(np.asarray(shown), np.asarray(drawn()))
+    assert np.array_equal(np.asarray(shown), np.asarray(drawn_part()))
     jpeg_url = f"{POST_URL}{sender.send().json()['id']}/image/?for=browser"
-    assert picture(sender.get(jpeg_url)).format == "JPEG"
+    assert read_image(sender.get(jpeg_url)).format == "JPEG"
 
 
 @pytest.mark.parametrize("accept", ["image/*", "image/avif,image/webp", "text/html"])
 def test_it_is_shown_whatever_the_browser_prefers(accept: str, sender: Sender, url: str) -> None:
-    assert picture(sender.get(f"{url}image/", headers={"Accept": accept})).format == "JPEG"
+    assert read_image(sender.get(f"{url}image/", headers={"Accept": accept})).format == "JPEG"
 
 
 def test_the_thumbnail_is_small_and_whole(sender: Sender, url: str) -> None:
-    small, large = picture(sender.get(f"{url}thumbnail/")), drawn()
+    small, large = read_image(sender.get(f"{url}thumbnail/")), drawn_part()
     assert max(small.size) <= 320
     assert small.width / small.height == pytest.approx(large.width / large.height, abs=0.02)
 
@@ -70,8 +70,8 @@ def test_a_version_that_wants_small_images_does_not_blur_the_thumbnail(
     sender: Sender, product: Product, make_version: MakeVersion
 ) -> None:
     make_version(product, champion=True)  # 64 × 64: a JPEG is decoded at a fraction of its size for it
-    content = encoded(drawn().resize((1000, 1600)), "JPEG")
-    small = picture(sender.get(f"{POST_URL}{sender.send(content).json()['id']}/thumbnail/"))
+    content = encode(drawn_part().resize((1000, 1600)), "JPEG")
+    small = read_image(sender.get(f"{POST_URL}{sender.send(content).json()['id']}/thumbnail/"))
     assert small.size == (200, 320)
 
 
@@ -89,13 +89,13 @@ def test_the_heatmap_lies_over_the_stations_region(
 ) -> None:
     make_version(product, champion=True)
     Station.objects.update(roi="20,30,160,120")
-    content = encoded(drawn(7, PartKind.EXCESS), "PNG")
+    content = encode(drawn_part(7, PartKind.EXCESS), "PNG")
     url = f"{POST_URL}{sender.send(content).json()['id']}/heatmap/"
-    shown = picture(sender.get(url))
+    shown = read_image(sender.get(url))
     assert (shown.format, shown.size) == ("PNG", (160, 120))
-    both, evidence, anomaly = (np.asarray(picture(sender.get(f"{url}?kind={kind}"))) for kind in KINDS)
+    both, evidence, anomaly = (np.asarray(read_image(sender.get(f"{url}?kind={kind}"))) for kind in KINDS)
     assert np.array_equal(np.asarray(shown), both)
-    region = np.asarray(drawn(7, PartKind.EXCESS).crop((20, 30, 180, 150)))
+    region = np.asarray(drawn_part(7, PartKind.EXCESS).crop((20, 30, 180, 150)))
     changed = [np.any(layer != region, axis=2).mean() for layer in (evidence, anomaly)]
     assert max(changed) > 0, "At least one map must say something of a part with excess material."
     assert error_of(sender.get(f"{url}?kind=magic")) == (400, "invalid_request")

@@ -18,12 +18,12 @@ from inspection.images import image_files, thumbnail_queue
 from inspection.models import Inspection
 from inspection.refusals import DiskFull
 from mltasks.storage import atomic_files, object_store
-from mltasks.vision.data.decoding import Loaded
+from mltasks.vision.data.decoding import LoadedImage
 from tests.inspection.conftest import Receive, Sender, error_of
 from tests.inspection.sample_images import jpeg
 
 
-def files(settings: Any, below: str = "images") -> list[Path]:
+def list_files(settings: Any, below: str = "images") -> list[Path]:
     return [path for path in (Path(settings.MEDIA_ROOT) / below).rglob("*") if path.is_file()]
 
 
@@ -34,25 +34,25 @@ def store(content: bytes = b"some bytes") -> image_files.StoredImage:
 def test_it_names_a_file_by_its_content(settings: Any) -> None:
     stored = store()
     assert stored.name == f"images/{stored.sha256[:2]}/{stored.sha256}.png"
-    assert stored.sha256 == image_files.sha256_of(io.BytesIO(b"some bytes"))
-    assert [path.read_bytes() for path in files(settings)] == [b"some bytes"]
+    assert stored.sha256 == image_files.stream_sha256(io.BytesIO(b"some bytes"))
+    assert [path.read_bytes() for path in list_files(settings)] == [b"some bytes"]
     assert stored.size == 10
 
 
 def test_the_same_bytes_are_not_written_again(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store()
-    before = files(settings)[0].stat()
+    before = list_files(settings)[0].stat()
     monkeypatch.setattr(atomic_files, "write", lambda *_, **__: pytest.fail("It wrote the file again."))
     store()
-    after = files(settings)[0].stat()
+    after = list_files(settings)[0].stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
 def test_it_repairs_a_file_that_lost_bytes(settings: Any) -> None:
     store()
-    files(settings)[0].write_bytes(b"some")
+    list_files(settings)[0].write_bytes(b"some")
     store()
-    assert [path.read_bytes() for path in files(settings)] == [b"some bytes"]
+    assert [path.read_bytes() for path in list_files(settings)] == [b"some bytes"]
 
 
 def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
@@ -83,7 +83,7 @@ def test_a_failed_write_leaves_nothing(settings: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(shutil, "copyfileobj", fail)
     with pytest.raises(OSError, match="broken"):
         store()
-    assert files(settings) == []
+    assert list_files(settings) == []
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -96,7 +96,7 @@ def test_it_refuses_when_the_disk_fills_while_it_writes(
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(DiskFull):
         store()
-    assert files(settings) == []
+    assert list_files(settings) == []
 
 
 def test_it_refuses_when_too_little_room_is_left(
@@ -106,46 +106,46 @@ def test_it_refuses_when_too_little_room_is_left(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     assert error_of(sender.send()) == (507, "disk_full")
     assert not Inspection.objects.exists()
-    assert files(settings) == []
+    assert list_files(settings) == []
 
 
 def test_it_removes_what_killed_processes_left(settings: Any) -> None:
     store()
-    drafts = object_store.drafts()
+    drafts = object_store.draft_dir()
     old, young = drafts / "old.draft", drafts / "young.draft"
     for path in (old, young):
         path.write_bytes(b"half")
     (drafts / "gone.draft").symlink_to("what was renamed after the folder was listed")
-    hours_ago = time.time() - 2 * atomic_files.DRAFT_LIFE
+    hours_ago = time.time() - 2 * atomic_files.DRAFT_MAX_AGE
     os.utime(old, (hours_ago, hours_ago))
     assert image_files.remove_old_drafts() == 1
     assert young.exists()
-    assert len(files(settings)) == 2
+    assert len(list_files(settings)) == 2
 
 
 def test_a_second_upload_stores_no_second_file(receive: Receive, settings: Any) -> None:
     first, second = receive(), receive()
     assert first.pk != second.pk
     assert first.image_name == second.image_name
-    thumbnail_queue.painter.finish()
-    assert len(files(settings)) == 1
-    assert len(files(settings, "thumbs")) == 1
+    thumbnail_queue.background_thumbnails.drain()
+    assert len(list_files(settings)) == 1
+    assert len(list_files(settings, "thumbs")) == 1
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])
 def test_a_thumbnail_is_drawn_again(damage: Any, receive: Receive) -> None:
     inspection = receive()
-    path = image_files.thumbnail(inspection)
+    path = image_files.ensure_thumbnail(inspection)
     drawn = path.read_bytes()
     damage(path)
-    assert image_files.thumbnail(inspection) == path
+    assert image_files.ensure_thumbnail(inspection) == path
     assert len(path.read_bytes()) > len(drawn) // 2
 
 
 def test_a_thumbnail_is_drawn_behind_the_answer(receive: Receive, settings: Any) -> None:
     receive()
-    thumbnail_queue.painter.finish()
-    [drawn] = files(settings, "thumbs")
+    thumbnail_queue.background_thumbnails.drain()
+    [drawn] = list_files(settings, "thumbs")
     assert drawn.stat().st_size > 500
 
 
@@ -159,13 +159,13 @@ def test_thumbnails_never_pile_up(settings: Any) -> None:
             goes_on.wait(10)
             return b"jpeg"
 
-    painter = thumbnail_queue.Painter(waiting=3)
+    painter = thumbnail_queue.ThumbnailQueue(max_pending=3)
     for number in range(10):
-        painter.draw_soon(f"{number:064}", cast(Loaded, Slow()))
+        painter.submit(f"{number:064}", cast(LoadedImage, Slow()))
     assert begun.wait(10)
     goes_on.set()
-    painter.finish()
-    assert len(files(settings, "thumbs")) == 3
+    painter.drain()
+    assert len(list_files(settings, "thumbs")) == 3
 
 
 def test_a_thumbnail_that_cannot_be_drawn_costs_nothing_else(
@@ -176,6 +176,6 @@ def test_a_thumbnail_that_cannot_be_drawn_costs_nothing_else(
 
     monkeypatch.setattr(image_files, "store_thumbnail", full)
     assert receive().state == "decided"
-    thumbnail_queue.painter.finish()
+    thumbnail_queue.background_thumbnails.drain()
     monkeypatch.undo()
     assert receive().state == "decided"

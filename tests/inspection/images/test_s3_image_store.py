@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from inspection.images import image_files, image_locks, image_removal, thumbnail_queue
-from inspection.images.image_removal import Freed
+from inspection.images.image_removal import FreedSpace
 from inspection.intake import intake
 from inspection.models import Inspection, Product, Verdict
 from inspection.refusals import DiskFull
@@ -23,7 +23,7 @@ from tests.tiny_model import MakeVersion
 pytestmark = [pytest.mark.usefixtures("bucket"), pytest.mark.slow]
 
 
-def files(folder: Any) -> list[Path]:
+def list_files(folder: Any) -> list[Path]:
     return [path for path in Path(folder).rglob("*") if path.is_file()]
 
 
@@ -50,19 +50,19 @@ def test_an_image_is_in_the_bucket_before_its_row(
 
 def test_only_its_thumbnail_lies_on_the_machine_that_took_it(sender: Sender, settings: Any) -> None:
     sender.send()
-    thumbnail_queue.painter.finish()
-    assert [path.parent.parent.name for path in files(settings.MEDIA_CACHE_DIR)] == ["thumbs"]
-    assert not files(settings.MEDIA_ROOT)
+    thumbnail_queue.background_thumbnails.drain()
+    assert [path.parent.parent.name for path in list_files(settings.MEDIA_CACHE_DIR)] == ["thumbs"]
+    assert not list_files(settings.MEDIA_ROOT)
 
 
 def test_another_machine_shows_it(sender: Sender, bucket: SharedBucket, settings: Any) -> None:
     url = f"{POST_URL}{sender.send().json()['id']}/"
-    bucket.another_machine()
+    bucket.switch_machine()
     assert content_of(sender.get(f"{url}image/")) == jpeg()
     assert content_of(sender.get(f"{url}thumbnail/")).startswith(b"\xff\xd8")
-    cached = sorted(path.parent.parent.name for path in files(settings.MEDIA_CACHE_DIR))
+    cached = sorted(path.parent.parent.name for path in list_files(settings.MEDIA_CACHE_DIR))
     assert cached == ["images", "thumbs"]
-    bucket.go_away()
+    bucket.make_unreachable()
     assert content_of(sender.get(f"{url}image/")) == jpeg(), "It is fetched once."
 
 
@@ -71,7 +71,7 @@ def test_another_machine_scores_with_a_version_it_had_to_fetch(
 ) -> None:
     version = make_version(product, champion=True)
     version_store.publish(version.bundle)
-    bucket.another_machine()
+    bucket.switch_machine()
     assert not version.path.exists()
     body = sender.send().json()
     assert body["model_version"] == version.number
@@ -93,28 +93,28 @@ def test_the_same_bytes_are_put_once_and_a_cut_object_again(bucket: SharedBucket
 def test_a_lost_or_damaged_object_is_no_image(damage: Any, sender: Sender, bucket: SharedBucket, settings: Any) -> None:
     url = f"{POST_URL}{sender.send().json()['id']}/"
     damage(bucket, Inspection.objects.get().image_name)
-    bucket.another_machine()
+    bucket.switch_machine()
     assert error_of(sender.get(f"{url}image/")) == (404, "image_missing")
     assert error_of(sender.get(f"{url}thumbnail/")) == (404, "image_missing")
-    assert not files(settings.MEDIA_CACHE_DIR), "What is damaged is never kept."
+    assert not list_files(settings.MEDIA_CACHE_DIR), "What is damaged is never kept."
 
 
 def test_a_store_that_is_away_takes_nothing_and_says_when_to_come_back(sender: Sender, bucket: SharedBucket) -> None:
     key = {"Idempotency-Key": "shot-1"}
-    bucket.go_away()
+    bucket.make_unreachable()
     response = sender.send(headers=key)
     assert error_of(response) == (503, "store_unavailable")
     assert response["Retry-After"] == "5"
     assert not Inspection.objects.exists()
-    bucket.come_back()
+    bucket.make_reachable()
     assert sender.send(headers=key).status_code == 201
     assert Inspection.objects.get().image_name in bucket.names()
 
 
 def test_reading_from_a_store_that_is_away_can_be_tried_again(sender: Sender, bucket: SharedBucket) -> None:
     url = f"{POST_URL}{sender.send().json()['id']}/"
-    bucket.another_machine()
-    bucket.go_away()
+    bucket.switch_machine()
+    bucket.make_unreachable()
     response = sender.get(f"{url}image/")
     assert error_of(response) == (503, "store_unavailable")
     assert response["Retry-After"] == "5"
@@ -122,7 +122,7 @@ def test_reading_from_a_store_that_is_away_can_be_tried_again(sender: Sender, bu
 
 def test_a_bucket_that_nobody_made_takes_nothing(sender: Sender, bucket: SharedBucket) -> None:
     bucket.name = "look-nobody-made-this"
-    bucket.come_back()
+    bucket.make_reachable()
     assert error_of(sender.send()) == (503, "store_unavailable")
     assert not Inspection.objects.exists()
 
@@ -131,7 +131,7 @@ def test_a_full_cache_refuses_no_image(sender: Sender, settings: Any) -> None:
     settings.MIN_FREE_DISK_BYTES = 1 << 60
     assert sender.send().status_code == 201
     with pytest.raises(DiskFull):
-        image_files.thumbnail(Inspection.objects.get())
+        image_files.ensure_thumbnail(Inspection.objects.get())
 
 
 def test_what_no_row_names_leaves_the_bucket(
@@ -142,23 +142,23 @@ def test_what_no_row_names_leaves_the_bucket(
     bucket.write(orphan, b"12345")
     bucket.write("images/ab/notes.txt", b"not ours")
 
-    assert image_removal.sweep_folder(0xAB) == Freed(), "It may be on its way into the database."
-    monkeypatch.setattr(image_removal, "SETTLED", -60.0)
-    assert image_removal.sweep_folder(0xAB, dry_run=True) == Freed(1, 5)
-    swept = sum((image_removal.sweep_folder(number) for number in range(image_removal.FOLDERS)), Freed())
+    assert image_removal.clean_folder(0xAB) == FreedSpace(), "It may be on its way into the database."
+    monkeypatch.setattr(image_removal, "MIN_AGE_SECONDS", -60.0)
+    assert image_removal.clean_folder(0xAB, dry_run=True) == FreedSpace(1, 5)
+    swept = sum((image_removal.clean_folder(number) for number in range(image_removal.FOLDER_COUNT)), FreedSpace())
 
-    assert swept == Freed(1, 5) and sorted(bucket.names()) == sorted([named, "images/ab/notes.txt"])
+    assert swept == FreedSpace(1, 5) and sorted(bucket.names()) == sorted([named, "images/ab/notes.txt"])
 
 
 def test_an_image_removed_a_moment_ago_is_put_again(
     sender: Sender, bucket: SharedBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    share = image_locks.share
+    share = image_locks.lock_shared
 
     def after_a_removal(sha256: str) -> None:
         share(sha256)
         bucket.remove(f"images/{sha256[:2]}/{sha256}.jpg")
 
-    monkeypatch.setattr(image_locks, "share", after_a_removal)
+    monkeypatch.setattr(image_locks, "lock_shared", after_a_removal)
     assert sender.send().status_code == 201
     assert bucket.sha256(Inspection.objects.get().image_name) == hashlib.sha256(jpeg()).hexdigest()

@@ -17,19 +17,19 @@ from inspection.refusals import Overloaded
 from tests.inspection.conftest import Sender, error_of
 
 
-def wait_until(ready: threading.Event | object, said: str) -> None:
+def wait_until(ready: threading.Event | object, message: str) -> None:
     """Until the event is set."""
-    assert isinstance(ready, threading.Event) and ready.wait(10), said
+    assert isinstance(ready, threading.Event) and ready.wait(10), message
 
 
 def test_a_turn_is_waited_for() -> None:
     house, entered, order = Admission(1, 1, patience=10), threading.Event(), list[str]()
 
     def second() -> None:
-        with house.turn():
+        with house.acquire():
             order.append("second")
 
-    with house.turn():
+    with house.acquire():
         other = threading.Thread(target=lambda: (entered.set(), second()))
         other.start()
         wait_until(entered, "The second never came.")
@@ -42,37 +42,37 @@ def test_a_turn_is_waited_for() -> None:
 
 def test_a_full_line_is_refused_at_once_and_a_long_wait_later() -> None:
     house = Admission(1, 0, patience=10)
-    with house.turn(), pytest.raises(Overloaded) as full, house.turn():
+    with house.acquire(), pytest.raises(Overloaded) as full, house.acquire():
         pass
     assert 1 <= (full.value.retry_after or 0) <= 30
 
     impatient = Admission(1, 1, patience=0.05)
-    with impatient.turn(), pytest.raises(Overloaded), impatient.turn():
+    with impatient.acquire(), pytest.raises(Overloaded), impatient.acquire():
         pass
-    with impatient.turn():
+    with impatient.acquire():
         pass
 
 
 def test_a_turn_that_fails_is_given_back() -> None:
     house = Admission(1, 0, patience=0)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), house.turn():
+        with pytest.raises(ZeroDivisionError), house.acquire():
             raise ZeroDivisionError
 
 
 @pytest.fixture
-def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitStack]:
+def busy_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitStack]:
     """A process whose only turn is taken, with no place to wait."""
     house = Admission(1, 0, patience=0)
-    monkeypatch.setattr(admission, "intake", house)
+    monkeypatch.setattr(admission, "intake_admission", house)
     with ExitStack() as held:
-        held.enter_context(house.turn())
+        held.enter_context(house.acquire())
         yield held
 
 
 @pytest.mark.parametrize("path", ["/api/v1/inspections/", "/api/v1/inspections/batch/", "/predict"])
 def test_an_image_too_many_is_answered_503_before_the_database_is_asked(
-    sender: Sender, busy: ExitStack, path: str, django_assert_num_queries: object
+    sender: Sender, busy_process: ExitStack, path: str, django_assert_num_queries: object
 ) -> None:
     asked: list[str] = []
     with connection.execute_wrapper(lambda run, sql, *rest: (asked.append(sql), run(sql, *rest))[1]):
@@ -83,12 +83,12 @@ def test_an_image_too_many_is_answered_503_before_the_database_is_asked(
     assert not Inspection.objects.exists()
 
 
-def test_who_reads_never_waits(sender: Sender, busy: ExitStack) -> None:
+def test_who_reads_never_waits(sender: Sender, busy_process: ExitStack) -> None:
     assert sender.get("/api/v1/inspections/").status_code == 200
 
 
 def test_turns_come_back_after_refusals_of_all_kinds(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "intake", Admission(1, 0, patience=0))
+    monkeypatch.setattr(admission, "intake_admission", Admission(1, 0, patience=0))
     assert error_of(sender.send(b"no image")) == (415, "unsupported_format")
     assert sender.client.post("/api/v1/inspections/").status_code == 401
     assert [sender.send().status_code for _ in range(2)] == [201, 201]

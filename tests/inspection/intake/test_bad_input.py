@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from inspection.models import Inspection, StationKey
-from inspection.products.stations import revoke
+from inspection.products.stations import revoke_key
 from inspection.requests import uploads
 from tests.inspection import sample_images
 from tests.inspection.conftest import POST_URL, Sender, error_of
@@ -94,14 +94,14 @@ def test_it_stops_reading_a_file_that_grows_too_large(
 ) -> None:
     settings.MAX_IMAGE_BYTES = 200_000
     most = 0
-    count = uploads.LimitedUpload.receive_data_chunk
+    count = uploads.LimitedUploadHandler.receive_data_chunk
 
     def watch(self: uploads.LimitedUpload, raw_data: bytes, start: int) -> bytes:
         nonlocal most
         most = max(most, start + len(raw_data))
         return count(self, raw_data, start)
 
-    monkeypatch.setattr(uploads.LimitedUpload, "receive_data_chunk", watch)
+    monkeypatch.setattr(uploads.LimitedUploadHandler, "receive_data_chunk", watch)
     content = sample_images.noise(600)
     assert len(content) > 1_000_000
     assert error_of(sender.send(content)) == (413, "file_too_large")
@@ -175,7 +175,7 @@ def test_it_refuses_a_right_prefix_with_a_wrong_secret(sender: Sender) -> None:
 
 
 def test_it_refuses_a_revoked_key(sender: Sender) -> None:
-    revoke(StationKey.objects.get())
+    revoke_key(StationKey.objects.get())
     assert error_of(sender.send()) == (401, "authentication_failed")
 
 

@@ -18,40 +18,40 @@ from inspection.products.station_bit_depths import StationBitDepth
 from inspection.scoring import near_duplicates, score_recovery
 from mltasks.vision.data.decoding import decode
 from tests.inspection.conftest import Receive, Sender
-from tests.inspection.sample_images import drawn, encoded
-from tests.inspection.scoring.conftest import tell as tell
-from tests.inspection.scoring.scripted_scorer import Told, scores
+from tests.inspection.sample_images import drawn_part, encode
+from tests.inspection.scoring.conftest import make_scripted_champion as make_scripted_champion
+from tests.inspection.scoring.scripted_scorer import ScriptedScorer, scores
 
 
 def frame(bits: int, image_format: str = "PNG", peak: int = 255) -> bytes:
     """A part as a camera of so many bits writes it, in 16; its brightest value is ``peak`` of 255."""
-    grey = np.asarray(drawn().convert("L")).astype(np.uint32)
+    grey = np.asarray(drawn_part().convert("L")).astype(np.uint32)
     grey = grey * peak // grey.max()
-    return encoded(Image.fromarray((grey << (bits - 8)).astype(np.uint16)), image_format)
+    return encode(Image.fromarray((grey << (bits - 8)).astype(np.uint16)), image_format)
 
 
-def as_eight_bits(size: Any = None) -> np.ndarray:
-    grey = np.asarray(drawn().convert("L")).astype(np.uint32)
-    return decode(io.BytesIO(encoded(Image.fromarray((grey * 255 // grey.max()).astype(np.uint8)), "PNG")), size=size)
+def eight_bit_pixels(size: Any = None) -> np.ndarray:
+    grey = np.asarray(drawn_part().convert("L")).astype(np.uint32)
+    return decode(io.BytesIO(encode(Image.fromarray((grey * 255 // grey.max()).astype(np.uint8)), "PNG")), size=size)
 
 
 def thumbnail_of(row: Inspection) -> np.ndarray:
-    thumbnail_queue.painter.finish()
-    return np.asarray(Image.open(image_files.thumbnail(row)))
+    thumbnail_queue.background_thumbnails.drain()
+    return np.asarray(Image.open(image_files.ensure_thumbnail(row)))
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
 def test_a_camera_of_few_bits_is_as_bright_as_one_of_eight(
-    bits: int, image_format: str, tell: Any, sender: Sender
+    bits: int, image_format: str, make_scripted_champion: Any, sender: Sender
 ) -> None:
-    scorer = tell(scores(0.01))
+    scorer = make_scripted_champion(scores(0.01))
 
     body = sender.send(frame(bits, image_format)).json()
 
     assert (body["bit_depth"], body["warnings"]) == (bits, [])
     assert Station.objects.get().bit_depth == bits
-    assert np.abs(scorer.seen[0].astype(int) - as_eight_bits(Told.input_size)).max() <= 1
+    assert np.abs(scorer.images[0].astype(int) - eight_bit_pixels(ScriptedScorer.input_size)).max() <= 1
     assert thumbnail_of(Inspection.objects.get()).max() > 240
 
 
@@ -77,8 +77,8 @@ def test_images_of_eight_bits_have_none(sender: Sender) -> None:
 
 
 def test_what_a_file_states_counts_and_settles_nothing(sender: Sender) -> None:
-    values = (np.asarray(drawn().convert("L")).astype(np.uint16) << 4) >> 3
-    stated = encoded(Image.fromarray(values), "TIFF", tiffinfo={281: 4095})
+    values = (np.asarray(drawn_part().convert("L")).astype(np.uint16) << 4) >> 3
+    stated = encode(Image.fromarray(values), "TIFF", tiffinfo={281: 4095})
 
     assert sender.send(stated).json()["bit_depth"] == 12
     assert Station.objects.get().bit_depth is None
@@ -103,27 +103,32 @@ def test_the_same_bytes_have_a_thumbnail_for_each_depth_and_all_are_removed(send
         thumbnail_of(row)
     assert len(list(settings.MEDIA_ROOT.rglob("thumbs/*/*.jpg"))) == 2
 
-    freed = image_files.remove(row.image_name, row.image_sha256)
+    freed = image_files.remove_image(row.image_name, row.image_sha256)
 
     assert freed > row.image_bytes
     assert not list(settings.MEDIA_ROOT.rglob("*.*"))
 
 
-def test_a_part_that_a_crash_left_behind_is_read_by_its_own_depth(tell: Any, receive: Receive) -> None:
-    scorer = tell(scores(0.01), scores(0.01))
+def test_a_part_that_a_crash_left_behind_is_read_by_its_own_depth(
+    make_scripted_champion: Any, receive: Receive
+) -> None:
+    scorer = make_scripted_champion(scores(0.01), scores(0.01))
     row = receive(frame(12))
     Station.objects.update(bit_depth=14)
     names = ("image_name", "image_sha256", "image_format", "image_width", "image_height", "image_bytes", "bit_depth")
     Inspection.objects.create(product=row.product, station=row.station, **{name: getattr(row, name) for name in names})
 
-    assert score_recovery.sweep() == 1
+    assert score_recovery.recover_scoring() == 1
 
-    assert np.array_equal(scorer.seen[0], scorer.seen[1])
+    assert np.array_equal(scorer.images[0], scorer.images[1])
 
 
 def test_fingerprints_are_taken_by_the_same_depth(receive: Receive) -> None:
     row = receive(frame(12))
-    taken, plain = near_duplicates._taken(row), near_duplicates._taken(receive(encoded(drawn().convert("L"), "PNG")))
+    taken, plain = (
+        near_duplicates._compute_fingerprint(row),
+        near_duplicates._compute_fingerprint(receive(encode(drawn_part().convert("L"), "PNG"))),
+    )
 
     assert taken is not None and plain is not None
     assert np.abs(taken.texture.astype(float) - plain.texture.astype(float)).mean() < 0.1
@@ -139,11 +144,11 @@ def test_a_dashboards_upload_is_read_by_the_widest_of_the_stations(receive: Rece
 
 def test_browsers_get_eight_bits(receive: Receive, sender: Sender) -> None:
     row = receive(frame(12))
-    clear = drawn().copy()
+    clear = drawn_part().copy()
     clear.putalpha(0)
-    transparent = receive(encoded(clear, "PNG"))
+    transparent = receive(encode(clear, "PNG"))
 
-    for part, shown in ((row, as_eight_bits()), (transparent, np.asarray(drawn()))):
+    for part, shown in ((row, eight_bit_pixels()), (transparent, np.asarray(drawn_part()))):
         answer = sender.get(f"/api/v1/inspections/{part.pk}/image/?for=browser")
         image = Image.open(io.BytesIO(b"".join(answer.streaming_content)))
         assert (image.format, image.mode) == ("PNG", "RGB")

@@ -82,9 +82,9 @@ def test_killed_before_the_score_the_sweeper_decides(crash: Crash) -> None:
     crash("between the row and the score")
     row = Inspection.objects.get()
     assert (row.state, row.attempt, row.verdict) == ("pending", 1, None)
-    assert score_recovery.sweep() == 0, "The lease is still alive: somebody may be at it."
+    assert score_recovery.recover_scoring() == 0, "The lease is still alive: somebody may be at it."
     expire()
-    assert score_recovery.sweep() == 1
+    assert score_recovery.recover_scoring() == 1
     row.refresh_from_db()
     assert (row.state, row.attempt, row.verdict, row.reasons) == ("decided", 2, "REVIEW", ["no_model"])
     assert row.latency_ms is not None
@@ -107,10 +107,10 @@ def test_killed_on_another_machine_the_same_request_again_takes_the_part_over_wi
 ) -> None:
     crash("between the row and the score")
     # As another machine sees it, which can't look the process up: just after its last sign of life, and 2.5 s later.
-    Inspection.objects.update(lease_owner="other/1@1", lease_expires_at=Now() + scoring_lease.LEASE)
+    Inspection.objects.update(lease_owner="other/1@1", lease_expires_at=Now() + scoring_lease.LEASE_DURATION)
     waiting = sender.send(headers={"Idempotency-Key": "crash-1"})
     assert error_of(waiting) == (409, "in_progress") and waiting["Retry-After"] == "1"
-    Inspection.objects.update(lease_expires_at=Now() + scoring_lease.LEASE - timedelta(seconds=2.5))
+    Inspection.objects.update(lease_expires_at=Now() + scoring_lease.LEASE_DURATION - timedelta(seconds=2.5))
     answer = sender.send(headers={"Idempotency-Key": "crash-1"})
     assert (answer.status_code, Inspection.objects.get().attempt) == (201, 2)
 
@@ -125,8 +125,8 @@ def test_killed_three_times_it_goes_to_a_person_unloaded(
     row = Inspection.objects.get()
     assert (row.state, row.attempt) == ("pending", 3)
     expire()
-    monkeypatch.setattr(scoring, "_outcome", lambda *_: pytest.fail("It loaded a part that kills processes."))
-    assert score_recovery.sweep() == 1
+    monkeypatch.setattr(scoring, "_compute_outcome", lambda *_: pytest.fail("It loaded a part that kills processes."))
+    assert score_recovery.recover_scoring() == 1
     row.refresh_from_db()
     assert (row.state, row.attempt, row.verdict, row.reasons) == ("decided", 3, "REVIEW", ["scoring_failed"])
     assert (row.label, row.defect_probability, row.model_version) == (None, None, None)

@@ -61,13 +61,13 @@ def test_keys_belong_to_their_station(sender: Sender, product: Product) -> None:
 def test_it_answers_in_progress_while_the_first_is_scored(
     sender: Sender, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome, inner = scoring._outcome, []
+    outcome, inner = scoring._compute_outcome, []
 
-    def ask_meanwhile(*arguments: Any) -> scoring.Outcome:
+    def ask_meanwhile(*arguments: Any) -> scoring.ScoringOutcome:
         inner.append(sender.send(headers=KEY))
         return outcome(*arguments)
 
-    monkeypatch.setattr(scoring, "_outcome", ask_meanwhile)
+    monkeypatch.setattr(scoring, "_compute_outcome", ask_meanwhile)
     assert sender.send(headers=KEY).status_code == 201
     [waiting] = inner
     assert error_of(waiting) == (409, "in_progress")

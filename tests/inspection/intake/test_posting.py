@@ -14,7 +14,7 @@ from PIL import Image
 from inspection.models import Inspection, Product
 from mltasks.vision.drawing.plates import PartKind
 from tests.inspection.conftest import Sender
-from tests.inspection.sample_images import drawn, encoded, jpeg
+from tests.inspection.sample_images import drawn_part, encode, jpeg
 from tests.tiny_model import MakeVersion
 
 FIELDS = [
@@ -41,7 +41,7 @@ def test_it_stores_a_part_and_sends_it_to_a_person_while_there_is_no_model(sende
     assert row.latency_ms is not None
     assert row.latency_ms > 0
     assert (row.image_format, row.image_bytes, row.state) == ("JPEG", len(jpeg()), "decided")
-    assert (row.image_width, row.image_height) == drawn().size
+    assert (row.image_width, row.image_height) == drawn_part().size
     stored = Path(settings.MEDIA_ROOT) / row.image_name
     assert stored.read_bytes() == jpeg()
     assert stored.parent.name == row.image_sha256[:2]
@@ -73,7 +73,7 @@ def test_the_next_part_is_scored_by_the_version_promoted_meanwhile(
 
 @pytest.mark.parametrize("image_format", ["PNG", "BMP", "WEBP", "TIFF"])
 def test_it_takes_every_format_of_the_contract(sender: Sender, image_format: str) -> None:
-    content = encoded(drawn(), image_format)
+    content = encode(drawn_part(), image_format)
     body = sender.send(content).json()
     row = Inspection.objects.get(pk=body["id"])
     assert row.image_format == image_format
@@ -85,7 +85,7 @@ def test_it_takes_every_format_of_the_contract(sender: Sender, image_format: str
 def test_a_rotated_photo_is_stored_as_sent_and_its_thumbnail_is_upright(sender: Sender) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    content = encoded(drawn().resize((400, 200)), "JPEG", exif=exif)
+    content = encode(drawn_part().resize((400, 200)), "JPEG", exif=exif)
     body = sender.send(content).json()
     thumbnail = sender.get(f"/api/v1/inspections/{body['id']}/thumbnail/")
     upright = Image.open(io.BytesIO(b"".join(thumbnail.streaming_content)))

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import ProgrammingError, connection, transaction
 
 from inspection.models import PolicyChange, Product
-from inspection.models.policy_changes import RECORDED, signed
+from inspection.models.policy_changes import RECORDED_FIELDS, policy_change_context
 from inspection.products import products
 
 
@@ -17,7 +17,7 @@ def manager(db: None) -> User:
     return User.objects.create_user("meike")
 
 
-def last() -> PolicyChange:
+def newest_change() -> PolicyChange:
     """The newest change."""
     found = PolicyChange.objects.first()
     assert found is not None
@@ -25,10 +25,10 @@ def last() -> PolicyChange:
 
 
 def test_a_new_product_begins_its_record(product: Product) -> None:
-    first = last()
+    first = newest_change()
 
     assert (first.product, first.by, first.before) == (product, None, {})
-    assert set(first.after) == set(RECORDED)
+    assert set(first.after) == set(RECORDED_FIELDS)
     assert (first.after["fn_cost"], first.after["training_settings"]) == (5, {})
 
 
@@ -36,7 +36,7 @@ def test_a_change_says_who_why_and_what(product: Product, manager: User) -> None
     product.fn_cost, product.defect_rate, product.name = 8, 0.02, "Case"
     products.change(product, by=manager, reason=" A customer found three. ")
 
-    change = last()
+    change = newest_change()
     assert (change.by, change.reason) == (manager, "A customer found three.")
     assert change.before == {"fn_cost": 5, "defect_rate": None}
     assert change.after == {"fn_cost": 8, "defect_rate": 0.02}
@@ -74,7 +74,7 @@ def test_a_signature_ends_with_its_change(product: Product, manager: User) -> No
         product.fn_cost = 6
         products.change(product, by=manager, reason="Mine.")
         Product.objects.update(fn_cost=7)
-        with pytest.raises(ZeroDivisionError), signed(manager, "Never."):
+        with pytest.raises(ZeroDivisionError), policy_change_context(manager, "Never."):
             raise ZeroDivisionError
         Product.objects.update(fn_cost=8)
 
@@ -86,7 +86,7 @@ def test_a_signature_ends_with_its_change(product: Product, manager: User) -> No
 
 
 def test_a_change_that_fails_leaves_no_record(product: Product, manager: User) -> None:
-    with pytest.raises(ZeroDivisionError), signed(manager, "Never."):
+    with pytest.raises(ZeroDivisionError), policy_change_context(manager, "Never."):
         Product.objects.update(fn_cost=7)
         raise ZeroDivisionError
 

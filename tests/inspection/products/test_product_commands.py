@@ -10,12 +10,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from inspection.api.authentication import KEY
+from inspection.api.authentication import KEY_PATTERN
 from inspection.models import Product, Station, StationKey
 from inspection.products.products import create_product
-from inspection.products.stations import create_station, new_key, revoke
+from inspection.products.stations import create_station, issue_key, revoke_key
 from mltasks.models import RegisteredModel
-from mltasks.vision.serving.escape_guarantee import EscapePromise
+from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from tests.inspection.conftest import Sender
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +38,8 @@ def test_it_takes_the_lines_share_of_defects_and_the_promise() -> None:
     run("create_product", "plate")
     run("create_product", "tile", "--defect-rate", "0.02", "--escape-promise", "0.01")
     plate, tile = Product.objects.order_by("slug")
-    assert (plate.defect_rate, plate.promise) == (None, EscapePromise(0.05, 0.95))
-    assert (tile.defect_rate, tile.promise) == (0.02, EscapePromise(0.01, 0.95))
+    assert (plate.defect_rate, plate.escape_guarantee) == (None, EscapeRateGuarantee(0.05, 0.95))
+    assert (tile.defect_rate, tile.escape_guarantee) == (0.02, EscapeRateGuarantee(0.01, 0.95))
 
 
 def test_it_takes_the_order_of_the_review_queue() -> None:
@@ -101,7 +101,7 @@ def test_it_refuses_costs_that_are_none(cost: float) -> None:
 
 def test_it_makes_a_station_and_prints_its_key_alone(product: Product) -> None:
     printed = run("create_station", product.slug, "line-9", "--roi", "10,20,300,400")
-    assert KEY.fullmatch(printed.removesuffix("\n"))
+    assert KEY_PATTERN.fullmatch(printed.removesuffix("\n"))
     station = Station.objects.get()
     assert (station.name, station.roi) == ("line-9", "10,20,300,400")
     assert Sender(station, printed.strip()).send().status_code in {201, 400}
@@ -137,8 +137,8 @@ def test_it_refuses_a_station_that_can_not_be(arguments: list[str], words: str, 
 
 
 def test_keys_change_over_without_a_gap(sender: Sender) -> None:
-    old, fresh = StationKey.objects.get(), new_key(sender.station)
+    old, fresh = StationKey.objects.get(), issue_key(sender.station)
     assert sender.send().status_code == 201
-    revoke(old)
+    revoke_key(old)
     assert sender.send().status_code == 401
     assert Sender(sender.station, fresh).send().status_code == 201

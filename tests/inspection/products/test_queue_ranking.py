@@ -19,21 +19,21 @@ from mltasks.models import ModelVersion, TrainingRun
 from mltasks.vision.benchmarks.active_learning import pool_selection
 from mltasks.vision.types import Scores
 from tests.inspection.conftest import Receive
-from tests.inspection.scoring.scripted_scorer import Told
+from tests.inspection.scoring.scripted_scorer import ScriptedScorer
 from tests.labeling.conftest import make_part
 
 DAY = timedelta(days=1)
 ARRIVED = datetime(2026, 5, 4, 12, tzinfo=timezone.get_default_timezone())
 
 
-def waiting(product: Product, probability: float | None = 0.1, hours: float = 0, **fields: Any) -> Inspection:
+def make_waiting_part(product: Product, probability: float | None = 0.1, hours: float = 0, **fields: Any) -> Inspection:
     """A waiting part that arrived some hours after noon."""
     part = make_part(product, defect_probability=probability, novelty=None if probability is None else 0.5, **fields)
     Inspection.objects.filter(pk=part.pk).update(received_at=ARRIVED + timedelta(hours=hours))
     return part
 
 
-def places(*parts: Inspection) -> list[float]:
+def days_before_arrival(*parts: Inspection) -> list[float]:
     """How many days before its arrival each part stands."""
     found = []
     for part in parts:
@@ -44,7 +44,7 @@ def places(*parts: Inspection) -> list[float]:
 
 
 @pytest.fixture
-def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
+def make_scripted_champion(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give the product a champion that says one thing of each part."""
     run = TrainingRun.objects.create(model=product.registered_model, state="succeeded")
     ModelVersion.objects.create(
@@ -53,7 +53,7 @@ def tell(product: Product, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def told(probability: float, novelty: float = 0.5) -> None:
         scores = Scores(probability, 0.002, 0.003, 0.5, novelty > 1, novelty)
-        monkeypatch.setattr("mltasks.registry.scorers.scorer", lambda _: Told(scores))
+        monkeypatch.setattr("mltasks.registry.scorers.get_scorer", lambda _: ScriptedScorer(scores))
 
     return told
 
@@ -63,35 +63,39 @@ def test_the_default_is_that_of_picking(product: Product) -> None:
     assert product.pick_strategy == pool_selection.DEFAULT_STRATEGY
 
 
-def test_a_part_that_goes_to_a_person_gets_its_place_at_once(tell: Any, receive: Receive) -> None:
-    tell(1 / 6)
-    assert places(receive()) == [pytest.approx(0.5)]
-    tell(0.1)
-    assert places(receive()) == [pytest.approx(5 / 14)]
-    tell(0.0, novelty=4.0)
-    assert places(receive()) == [pytest.approx(0.75)]
+def test_a_part_that_goes_to_a_person_gets_its_place_at_once(make_scripted_champion: Any, receive: Receive) -> None:
+    make_scripted_champion(1 / 6)
+    assert days_before_arrival(receive()) == [pytest.approx(0.5)]
+    make_scripted_champion(0.1)
+    assert days_before_arrival(receive()) == [pytest.approx(5 / 14)]
+    make_scripted_champion(0.0, novelty=4.0)
+    assert days_before_arrival(receive()) == [pytest.approx(0.75)]
 
 
 def test_without_a_model_a_look_is_worth_the_most(receive: Receive) -> None:
-    assert places(receive()) == [1.0]
+    assert days_before_arrival(receive()) == [1.0]
 
 
-def test_a_part_that_goes_to_nobody_gets_no_place(tell: Any, receive: Receive, product: Product) -> None:
+def test_a_part_that_goes_to_nobody_gets_no_place(
+    make_scripted_champion: Any, receive: Receive, product: Product
+) -> None:
     Product.objects.update(audit_share=0)
-    tell(0.95)
+    make_scripted_champion(0.95)
     part = receive()
     assert (part.verdict, part.queue_time) == ("FAIL", None)
 
 
-def test_a_novelty_that_is_no_number_does_not_keep_a_part_from_people(tell: Any, receive: Receive) -> None:
-    tell(0.1, novelty=float("nan"))
-    assert places(receive()) == [1.0]
+def test_a_novelty_that_is_no_number_does_not_keep_a_part_from_people(
+    make_scripted_champion: Any, receive: Receive
+) -> None:
+    make_scripted_champion(0.1, novelty=float("nan"))
+    assert days_before_arrival(receive()) == [1.0]
 
 
 def test_an_urgent_stations_parts_come_two_days_earlier(station: Station, receive: Receive) -> None:
     Station.objects.update(urgent=True)
     station.refresh_from_db()
-    assert places(receive()) == [3.0]
+    assert days_before_arrival(receive()) == [3.0]
 
 
 def test_the_lines_share_of_defects_moves_the_turn(product: Product) -> None:
@@ -100,115 +104,118 @@ def test_the_lines_share_of_defects_moves_the_turn(product: Product) -> None:
         model=product.registered_model, number=1, run=run, meta={"training": {"good": 50, "defect": 50}}
     )
     Product.objects.update(defect_rate=0.01)
-    doubtful, sure = waiting(product, 0.95, model_version=version), waiting(product, 1 / 6, model_version=version)
-    queue_ranking.rank_anew(product)
-    assert places(doubtful, sure) == [pytest.approx(0.5, abs=0.05), pytest.approx(0.01, abs=0.005)]
+    doubtful, sure = (
+        make_waiting_part(product, 0.95, model_version=version),
+        make_waiting_part(product, 1 / 6, model_version=version),
+    )
+    queue_ranking.rerank(product)
+    assert days_before_arrival(doubtful, sure) == [pytest.approx(0.5, abs=0.05), pytest.approx(0.01, abs=0.005)]
 
 
 def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
-    sure, doubtful = waiting(product, 0.001), waiting(product, 1 / 6)
-    settled = waiting(product, settled_at=timezone.now())
-    assert queue_ranking.rank_anew(product) == 2
-    assert places(sure, doubtful) == [pytest.approx(0.005, abs=1e-4), pytest.approx(0.5)]
+    sure, doubtful = make_waiting_part(product, 0.001), make_waiting_part(product, 1 / 6)
+    settled = make_waiting_part(product, settled_at=timezone.now())
+    assert queue_ranking.rerank(product) == 2
+    assert days_before_arrival(sure, doubtful) == [pytest.approx(0.005, abs=1e-4), pytest.approx(0.5)]
     product.pick_strategy = "novelty"
     products.change(product, by=None, reason="Novel parts first.")
-    assert queue_ranking.rank_anew(product) == 2
-    assert places(sure, doubtful) == [pytest.approx(1 / 3)] * 2
+    assert queue_ranking.rerank(product) == 2
+    assert days_before_arrival(sure, doubtful) == [pytest.approx(1 / 3)] * 2
     settled.refresh_from_db()
     assert settled.queue_time is None
 
 
 @pytest.mark.parametrize("changes", [{"fn_cost": 50}, {"defect_rate": 0.1}, {"pick_strategy": "random"}])
 def test_it_follows_what_places_depend_on_and_nothing_else(product: Product, changes: dict[str, Any]) -> None:
-    waiting(product)
-    assert queue_ranking.rank_anew(product) == 1
+    make_waiting_part(product)
+    assert queue_ranking.rerank(product) == 1
     Product.objects.update(name="Another", audit_share=0.5)
-    assert queue_ranking.rank_anew(product) == 0
+    assert queue_ranking.rerank(product) == 0
     Product.objects.update(**changes)
-    assert queue_ranking.rank_anew(product) == 1
+    assert queue_ranking.rerank(product) == 1
 
 
 def test_what_waits_is_ranked_anew_by_a_program_that_ranks_otherwise(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting(product)
-    queue_ranking.rank_anew(product)
+    make_waiting_part(product)
+    queue_ranking.rerank(product)
     monkeypatch.setattr(queue_ranking, "REVISION", queue_ranking.REVISION + 1)
-    assert [queue_ranking.rank_anew(product), queue_ranking.rank_anew(product)] == [1, 0]
+    assert [queue_ranking.rerank(product), queue_ranking.rerank(product)] == [1, 0]
 
 
 def test_a_station_that_becomes_urgent_moves_what_waits(product: Product, station: Station) -> None:
-    hurried, other = waiting(product, station=station), waiting(product)
-    queue_ranking.rank_anew(product)
-    before = places(hurried, other)
+    hurried, other = make_waiting_part(product, station=station), make_waiting_part(product)
+    queue_ranking.rerank(product)
+    before = days_before_arrival(hurried, other)
     station.urgent = True
     station.save()
-    queue_ranking.rank_anew(product)
-    assert places(hurried, other) == [before[0] + 2, before[1]]
+    queue_ranking.rerank(product)
+    assert days_before_arrival(hurried, other) == [before[0] + 2, before[1]]
 
 
 def test_chance_draws_a_part_the_same_lot_again(product: Product) -> None:
     Product.objects.update(pick_strategy="random")
-    parts = [waiting(product) for _ in range(5)]
-    queue_ranking.rank_anew(product)
-    first = places(*parts)
+    parts = [make_waiting_part(product) for _ in range(5)]
+    queue_ranking.rerank(product)
+    first = days_before_arrival(*parts)
     Product.objects.update(ranked_by="")
-    queue_ranking.rank_anew(product)
-    assert places(*parts) == first
+    queue_ranking.rerank(product)
+    assert days_before_arrival(*parts) == first
     assert len(set(first)) == 5
 
 
 def test_many_parts_are_ranked_in_batches(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_ranking, "BATCH", 2)
-    parts = [waiting(product, hours=number) for number in range(5)]
-    assert queue_ranking.rank_anew(product) == 5
-    assert places(*parts) == [pytest.approx(5 / 14)] * 5
+    monkeypatch.setattr(queue_ranking, "BATCH_SIZE", 2)
+    parts = [make_waiting_part(product, hours=number) for number in range(5)]
+    assert queue_ranking.rerank(product) == 5
+    assert days_before_arrival(*parts) == [pytest.approx(5 / 14)] * 5
 
 
 def test_a_change_during_the_ranking_is_ranked_next(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = waiting(product)
-    place_all = queue_ranking.place_all
+    part = make_waiting_part(product)
+    place_all = queue_ranking.save_sort_keys
 
     def changed_meanwhile(*arguments: Any) -> None:
         place_all(*arguments)
         Product.objects.update(pick_strategy="novelty")
 
-    monkeypatch.setattr(queue_ranking, "place_all", changed_meanwhile)
-    queue_ranking.rank_anew(product)
+    monkeypatch.setattr(queue_ranking, "save_sort_keys", changed_meanwhile)
+    queue_ranking.rerank(product)
     monkeypatch.undo()
-    assert queue_ranking.rank_anew(product) == 1
-    assert places(part) == [pytest.approx(1 / 3)]
+    assert queue_ranking.rerank(product) == 1
+    assert days_before_arrival(part) == [pytest.approx(1 / 3)]
 
 
 def test_a_change_saved_from_an_old_form_is_ranked(product: Product) -> None:
-    waiting(product)
-    queue_ranking.rank_anew(product)
+    make_waiting_part(product)
+    queue_ranking.rerank(product)
     form = Product.objects.get()
     Product.objects.update(pick_strategy="novelty")
-    queue_ranking.rank_anew(product)
+    queue_ranking.rerank(product)
     products.change(form, by=None, reason="An old form.")
-    assert queue_ranking.rank_anew(product) == 1
+    assert queue_ranking.rerank(product) == 1
 
 
 def test_the_sweep_goes_on_past_a_products_trouble(
     product: Product, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    part = waiting(products.create_product("tile"))
-    rank_anew = queue_ranking.rank_anew
+    part = make_waiting_part(products.create_product("tile"))
+    rank_anew = queue_ranking.rerank
 
     def broken(found: Product) -> int:
         if found == product:
             raise RuntimeError("no luck")
         return rank_anew(found)
 
-    monkeypatch.setattr(queue_ranking, "rank_anew", broken)
+    monkeypatch.setattr(queue_ranking, "rerank", broken)
     assert score_recovery.order_queues() > 0
-    assert places(part) == [pytest.approx(5 / 14)]
+    assert days_before_arrival(part) == [pytest.approx(5 / 14)]
     assert "The queue of Phone case could not be ordered" in caplog.text
 
 
 def test_the_hint_names_the_task() -> None:
-    assert order_queue.name == queue_ranking.TASK
+    assert order_queue.name == queue_ranking.ORDER_QUEUE_TASK
 
 
 def test_it_refuses_an_unknown_strategy(product: Product) -> None:

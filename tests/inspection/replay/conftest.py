@@ -17,8 +17,8 @@ from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, SnapshotIte
 from mltasks.registry import registry
 
 # By the default costs parts pass up to 0.04, fail from 0.8 on, and are labeled FAIL from 1/6 on.
-PASS, DOUBT, FAIL = 0.01, 0.5, 0.95
-Part = Callable[..., Inspection]
+PASS, UNSURE, FAIL = 0.01, 0.5, 0.95
+MakePart = Callable[..., Inspection]
 
 
 def make_version(product: Product, state: str = "candidate", *, labels: int = 20) -> ModelVersion:
@@ -43,7 +43,7 @@ def candidate(champion: ModelVersion, product: Product) -> ModelVersion:
 
 
 @pytest.fixture
-def part(product: Product, champion: ModelVersion, candidate: ModelVersion) -> Part:
+def make_decided_part(product: Product, champion: ModelVersion, candidate: ModelVersion) -> MakePart:
     """Make a decided part: the champion's probability, the candidate's (None: not scored), and what people say."""
 
     def make(theirs: float, ours: float | None, person: str | None = None, **fields: Any) -> Inspection:
@@ -56,16 +56,18 @@ def part(product: Product, champion: ModelVersion, candidate: ModelVersion) -> P
             product=product, model_version=champion, person_says=person, **{**defaults, **fields}
         )
         if ours is not None:
-            rescore(candidate, found, ours)
+            make_rescore(candidate, found, ours)
         return found
 
     return make
 
 
-def rescore(version: ModelVersion, part: Inspection, probability: float, source: str = "replay") -> Rescore:
+def make_rescore(
+    version: ModelVersion, make_decided_part: Inspection, probability: float, source: str = "replay"
+) -> Rescore:
     verdict = "PASS" if probability <= 0.04 else "FAIL" if probability >= 0.8 else "REVIEW"
     return Rescore.objects.create(
-        inspection=part,
+        inspection=make_decided_part,
         version=version,
         source=source,
         verdict=verdict,
@@ -76,20 +78,22 @@ def rescore(version: ModelVersion, part: Inspection, probability: float, source:
     )
 
 
-def taught(version: ModelVersion, part: Inspection, split: str = "fold-0", group: str = "") -> None:
+def add_to_snapshot(
+    version: ModelVersion, make_decided_part: Inspection, split: str = "fold-0", group: str = ""
+) -> None:
     """Note that the version's snapshot holds the part."""
     SnapshotItem.objects.create(
         snapshot=version.run.snapshot,
-        image_name=part.image_name,
-        image_sha256=part.image_sha256,
-        title=str(part),
-        target=int(part.person_says == "FAIL"),
-        group=group or part.image_sha256,
+        image_name=make_decided_part.image_name,
+        image_sha256=make_decided_part.image_sha256,
+        title=str(make_decided_part),
+        target=int(make_decided_part.person_says == "FAIL"),
+        group=group or make_decided_part.image_sha256,
         split=split,
     )
 
 
-def replayed(candidate: ModelVersion, *parts: Inspection, **fields: Any) -> Replay:
+def make_finished_replay(candidate: ModelVersion, *parts: Inspection, **fields: Any) -> Replay:
     """A finished replay of these parts, all of which are scored."""
     product = Product.objects.get(registered_model=candidate.model_id)
     row = Replay.objects.create(
@@ -99,7 +103,7 @@ def replayed(candidate: ModelVersion, *parts: Inspection, **fields: Any) -> Repl
         parts=[part.pk for part in parts],
         **fields,
     )
-    row.figures = replay_metrics.of(row)
+    row.figures = replay_metrics.compute(row)
     row.state, row.finished_at = Replay.State.SUCCEEDED, timezone.now()
     row.save()
     return row

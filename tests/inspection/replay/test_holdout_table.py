@@ -7,26 +7,38 @@ import pytest
 from inspection.models import Product
 from inspection.promotion import holdout_history
 from mltasks.models import ModelVersion
-from tests.inspection.replay.conftest import FAIL, PASS, Part, make_version, replayed, rescore, taught
+from tests.inspection.replay.conftest import (
+    FAIL,
+    PASS,
+    MakePart,
+    add_to_snapshot,
+    make_finished_replay,
+    make_rescore,
+    make_version,
+)
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_newest_measurement_of_each_version_counts(product: Product, part: Part, candidate: ModelVersion) -> None:
-    assert holdout_history.table(product) == []
-    first, second = (part(PASS, FAIL, "FAIL", holdout=True) for _ in range(2))
-    replayed(candidate, first)
-    replayed(candidate, first, second)
+def test_the_newest_measurement_of_each_version_counts(
+    product: Product, make_decided_part: MakePart, candidate: ModelVersion
+) -> None:
+    assert holdout_history.load_holdout_results(product) == []
+    first, second = (make_decided_part(PASS, FAIL, "FAIL", holdout=True) for _ in range(2))
+    make_finished_replay(candidate, first)
+    make_finished_replay(candidate, first, second)
     newer = make_version(product)
     for one in (first, second):
-        rescore(newer, one, PASS)
-    taught(newer, second)
-    replayed(newer, first, second)
-    later, earlier = holdout_history.table(product)
-    assert (later.version, later.parts, later.figures["recall"]["counted"]["value"]) == (newer, 1, 0.0)
-    assert (earlier.version, earlier.parts, earlier.figures["recall"]["counted"]["value"]) == (candidate, 2, 1.0)
+        make_rescore(newer, one, PASS)
+    add_to_snapshot(newer, second)
+    make_finished_replay(newer, first, second)
+    later, earlier = holdout_history.load_holdout_results(product)
+    assert (later.version, later.part_count, later.figures["recall"]["counted"]["value"]) == (newer, 1, 0.0)
+    assert (earlier.version, earlier.part_count, earlier.figures["recall"]["counted"]["value"]) == (candidate, 2, 1.0)
 
 
-def test_a_replay_without_locked_parts_is_no_measurement(product: Product, part: Part, candidate: ModelVersion) -> None:
-    replayed(candidate, part(PASS, PASS))
-    assert holdout_history.table(product) == []
+def test_a_replay_without_locked_parts_is_no_measurement(
+    product: Product, make_decided_part: MakePart, candidate: ModelVersion
+) -> None:
+    make_finished_replay(candidate, make_decided_part(PASS, PASS))
+    assert holdout_history.load_holdout_results(product) == []

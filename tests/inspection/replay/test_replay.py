@@ -18,7 +18,7 @@ from mltasks.runs.execution import execute
 from mltasks.runs.lease import RunNotAvailable
 from tests.inspection.conftest import Receive
 from tests.inspection.sample_images import jpeg
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -34,7 +34,7 @@ def candidate(product: Product, make_version: MakeVersion, receive: Receive) -> 
 
 def test_it_scores_what_the_candidate_has_not_and_writes_no_verdict(candidate: ModelVersion) -> None:
     before = list(Inspection.objects.order_by("pk").values())
-    done = execute(replay.ReplayExecutor(), replay.start(candidate, hint=False))
+    done = execute(replay.ReplayExecutor(), replay.start(candidate, enqueue=False))
     assert (done.state, done.figures["parts"], done.figures["missing"]) == ("succeeded", 6, 0)
     assert list(Inspection.objects.order_by("pk").values()) == before
     for row in Rescore.objects.select_related("inspection"):
@@ -44,10 +44,10 @@ def test_it_scores_what_the_candidate_has_not_and_writes_no_verdict(candidate: M
 
 
 def test_a_second_replay_scores_nothing_twice(candidate: ModelVersion, receive: Receive) -> None:
-    execute(replay.ReplayExecutor(), replay.start(candidate, hint=False))
+    execute(replay.ReplayExecutor(), replay.start(candidate, enqueue=False))
     first = set(Rescore.objects.values_list("pk", flat=True))
     receive(jpeg(seed=99))
-    done = execute(replay.ReplayExecutor(), replay.start(candidate, hint=False))
+    done = execute(replay.ReplayExecutor(), replay.start(candidate, enqueue=False))
     assert done.figures["parts"] == 7
     assert len(set(Rescore.objects.values_list("pk", flat=True)) - first) == 1
     assert "1 scores to make, 13 known" in done.log
@@ -57,7 +57,7 @@ def test_it_tells_of_each_part_from_the_first_on(candidate: ModelVersion) -> Non
     steps: list[tuple[float, str]] = []
     execute(
         replay.ReplayExecutor(),
-        replay.start(candidate, hint=False),
+        replay.start(candidate, enqueue=False),
         lambda step: steps.append((step.share, step.stage)),
     )
     assert steps[0] == (0.0, "6 scores to make, 6 known: loading the versions")
@@ -71,13 +71,13 @@ def test_it_takes_the_newest_and_the_labeled_before_others(candidate: ModelVersi
     Inspection.objects.filter(pk=parts[5].pk).update(
         person_says="FAIL", holdout=True, received_at=timezone.now() - timedelta(days=400)
     )
-    chosen = replay.chosen(product, days=30, most=3)
+    chosen = replay.choose_parts(product, days=30, most=3)
     assert chosen == [parts[4].pk, parts[0].pk, parts[1].pk, parts[5].pk], "The locked part whatever its age."
 
 
 def test_it_goes_on_where_a_killed_attempt_ended(candidate: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rescoring, "BATCH", 2)
-    run = replay.start(candidate, hint=False)
+    monkeypatch.setattr(rescoring, "BATCH_SIZE", 2)
+    run = replay.start(candidate, enqueue=False)
 
     def killed(step: object) -> None:
         if Rescore.objects.count() >= 4:
@@ -102,13 +102,13 @@ def test_images_that_are_gone_are_told(candidate: ModelVersion) -> None:
     lost = Inspection.objects.first()
     assert lost is not None
     Inspection.objects.filter(pk=lost.pk).update(image_name="images/gone.jpg", image_sha256="0" * 64)
-    figures = execute(replay.ReplayExecutor(), replay.start(candidate, hint=False)).figures
+    figures = execute(replay.ReplayExecutor(), replay.start(candidate, enqueue=False)).figures
     assert (figures["parts"], figures["missing"], figures["unread"]) == (5, 1, 1)
 
 
 def test_a_damaged_candidate_fails_and_says_so(candidate: ModelVersion) -> None:
-    rewrite(Path(candidate.path) / "serving.bin", b"damaged")
-    run = replay.start(candidate, hint=False)
+    replace_file(Path(candidate.path) / "serving.bin", b"damaged")
+    run = replay.start(candidate, enqueue=False)
     with pytest.raises(replay.registry.BundleCorrupt):
         execute(replay.ReplayExecutor(), run)
     run.refresh_from_db()
@@ -118,7 +118,7 @@ def test_a_damaged_candidate_fails_and_says_so(candidate: ModelVersion) -> None:
 def test_what_can_not_be_replayed_is_refused(candidate: ModelVersion, product: Product) -> None:
     with pytest.raises(replay.ReplayRefused, match="1 to"):
         replay.start(candidate, days=0)
-    replay.start(candidate, hint=False)
+    replay.start(candidate, enqueue=False)
     with pytest.raises(replay.ReplayRefused, match="already"):
         replay.start(candidate)
     Inspection.objects.update(received_at=timezone.now() - timedelta(days=60))
@@ -128,7 +128,7 @@ def test_what_can_not_be_replayed_is_refused(candidate: ModelVersion, product: P
 
 
 def test_a_part_that_retention_removed_meanwhile_is_passed_over(candidate: ModelVersion) -> None:
-    run = replay.start(candidate, hint=False)
+    run = replay.start(candidate, enqueue=False)
     with transaction.atomic():
         Inspection.objects.filter(pk=run.parts[0]).delete()
     figures = execute(replay.ReplayExecutor(), run).figures

@@ -40,7 +40,7 @@ def run(product: Product, make_version: MakeVersion, receive: Receive, monkeypat
         row.pk = uuid.uuid4()
         rows.append(row)
     Inspection.objects.bulk_create(rows)
-    return replay.start(make_version(product), hint=False)
+    return replay.start(make_version(product), enqueue=False)
 
 
 def _supervise(run: Replay) -> None:

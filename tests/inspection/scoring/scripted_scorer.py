@@ -5,30 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mltasks.vision.serving.heatmaps import Maps
-from mltasks.vision.serving.scorer import Look
-from mltasks.vision.types import DIMENSIONS, InputSize, Scores
+from mltasks.vision.serving.heatmaps import Heatmaps
+from mltasks.vision.serving.scorer import ScoredImage
+from mltasks.vision.types import EMBEDDING_DIMENSIONS, InputSize, Scores
 
 
-class Told:
+class ScriptedScorer:
     """A scorer that says what it is told: for routing and transitions only, the science has its own tests."""
 
     input_size = InputSize(64, 48)
-    maps = Maps(np.eye(4, 3, dtype=np.float32), np.zeros((16, 12), np.float32))
+    maps = Heatmaps(np.eye(4, 3, dtype=np.float32), np.zeros((16, 12), np.float32))
 
-    space = "told"
-    point = np.eye(1, DIMENSIONS, dtype=np.float32)[0]
+    embedding_space = "told"
+    embedding = np.eye(1, EMBEDDING_DIMENSIONS, dtype=np.float32)[0]
 
     def __init__(self, *answers: Scores | Exception) -> None:
         self.answers = list(answers)
-        self.seen: list[NDArray[np.uint8]] = []
+        self.images: list[NDArray[np.uint8]] = []
 
-    def look(self, picture: NDArray[np.uint8]) -> Look:
-        self.seen.append(picture)
+    def predict(self, picture: NDArray[np.uint8]) -> ScoredImage:
+        self.images.append(picture)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return Look(answer, self.maps, self.point if self.space else None)
+        return ScoredImage(answer, self.maps, self.embedding if self.embedding_space else None)
 
 
 def scores(probability: float, novel: bool = False) -> Scores:

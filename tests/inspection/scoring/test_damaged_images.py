@@ -17,9 +17,9 @@ from tests.inspection.scoring.scripted_scorer import scores
 
 @pytest.mark.parametrize(("probability", "reasons"), [(0.01, []), (0.3, ["low_confidence"]), (0.99, [])])
 def test_a_damaged_image_goes_to_a_person_with_its_scores(
-    probability: float, reasons: list[str], tell: Any, sender: Sender
+    probability: float, reasons: list[str], make_scripted_champion: Any, sender: Sender
 ) -> None:
-    tell(scores(probability))
+    make_scripted_champion(scores(probability))
 
     answer = sender.send(damaged_jpeg())
 
@@ -31,14 +31,14 @@ def test_a_damaged_image_goes_to_a_person_with_its_scores(
     assert sender.client.get("/api/v1/inspections/", {"reason": "damaged_image"}, headers=sender.headers).json()
 
 
-def test_a_whole_image_does_not(tell: Any, receive: Receive) -> None:
-    tell(scores(0.01))
+def test_a_whole_image_does_not(make_scripted_champion: Any, receive: Receive) -> None:
+    make_scripted_champion(scores(0.01))
 
     assert receive(jpeg()).reasons == []
 
 
-def test_it_refuses_a_short_scan_with_an_end_marker(tell: Any, sender: Sender) -> None:
-    tell(scores(0.01))
+def test_it_refuses_a_short_scan_with_an_end_marker(make_scripted_champion: Any, sender: Sender) -> None:
+    make_scripted_champion(scores(0.01))
 
     assert error_of(sender.send(short_jpeg())) == (400, "truncated_image")
     assert not Inspection.objects.exists()
@@ -49,23 +49,25 @@ def test_without_a_model_the_damage_is_told_too(receive: Receive) -> None:
 
 
 @pytest.mark.parametrize("champion", [True, False])
-def test_a_part_that_a_crash_left_behind_is_routed_alike(champion: bool, tell: Any, receive: Receive) -> None:
+def test_a_part_that_a_crash_left_behind_is_routed_alike(
+    champion: bool, make_scripted_champion: Any, receive: Receive
+) -> None:
     if champion:
-        tell(scores(0.01), scores(0.01))
+        make_scripted_champion(scores(0.01), scores(0.01))
     row = receive(damaged_jpeg())
     stored = ("image_name", "image_sha256", "image_format", "roi", "image_width", "image_height", "image_bytes")
     left = Inspection.objects.create(product=row.product, **{name: getattr(row, name) for name in stored})
 
-    assert score_recovery.sweep() == 1
+    assert score_recovery.recover_scoring() == 1
 
     left.refresh_from_db()
     assert (left.verdict, left.reasons) == (row.verdict, row.reasons)
 
 
-def test_a_replay_sends_it_to_a_person_as_well(tell: Any, receive: Receive) -> None:
-    tell(scores(0.01))
+def test_a_replay_sends_it_to_a_person_as_well(make_scripted_champion: Any, receive: Receive) -> None:
+    make_scripted_champion(scores(0.01))
     row = receive(damaged_jpeg())
 
-    decision = rescoring.decision(scores(0.01), ModelVersion.objects.get(), row)
+    decision = rescoring.decide_by_current_costs(scores(0.01), ModelVersion.objects.get(), row)
 
     assert (decision.verdict, decision.reasons) == ("REVIEW", ("damaged_image",))

@@ -22,7 +22,7 @@ from inspection.products import queue_ranking
 from inspection.scoring import near_duplicates, score_recovery
 from mltasks.vision.drawing.fields import smooth_noise, spectral_noise
 from tests.inspection.conftest import Receive
-from tests.labeling.concurrency import at_once
+from tests.labeling.concurrency import run_concurrently
 
 
 @functools.cache
@@ -37,11 +37,11 @@ def photo(seed: int, shot: int = 0) -> bytes:
     return out.getvalue()
 
 
-def in_order(product: Product) -> list[Inspection]:
+def in_queue_order(product: Product) -> list[Inspection]:
     return list(Inspection.objects.filter(product=product).awaiting_review().order_by("queue_time", "id"))
 
 
-def judged(part: Inspection) -> float:
+def similarity_of(part: Inspection) -> float:
     part.refresh_from_db()
     assert part.likeness is not None
     return part.likeness
@@ -51,26 +51,26 @@ def test_a_run_of_shots_of_one_part_goes_behind_the_others(receive: Receive, pro
     first = receive(photo(0))
     again = [receive(photo(0, shot)) for shot in range(1, 4)]
     others = [receive(photo(seed)) for seed in range(1, 10)]
-    assert in_order(product) == [first, *again, *others]
-    assert near_duplicates.compare(product) == 13
-    assert [judged(part) for part in again] == [1.0] * 3
-    assert all(judged(part) < 0.5 for part in [first, *others])
-    assert in_order(product)[-3:] == again
+    assert in_queue_order(product) == [first, *again, *others]
+    assert near_duplicates.flag_duplicates(product) == 13
+    assert [similarity_of(part) for part in again] == [1.0] * 3
+    assert all(similarity_of(part) < 0.5 for part in [first, *others])
+    assert in_queue_order(product)[-3:] == again
     assert {part.queue_time for part in again} != {None}
     for part in again:
         part.refresh_from_db()
         assert part.queue_time == part.received_at, "At its turn, and no later."
-    assert near_duplicates.compare(product) == 0
+    assert near_duplicates.flag_duplicates(product) == 0
 
 
 def test_a_repeat_knows_the_first_of_its_run(receive: Receive, product: Product) -> None:
     first = receive(photo(0))
     again = [receive(photo(0, shot)) for shot in range(1, 4)]
     others = [receive(photo(seed)) for seed in range(1, 10)]
-    near_duplicates.compare(product)
+    near_duplicates.flag_duplicates(product)
     later = receive(photo(0, 4))
     other = receive(photo(5, 1))
-    near_duplicates.compare(product)
+    near_duplicates.flag_duplicates(product)
     for part in [first, *again, *others, later, other]:
         part.refresh_from_db()
     assert {part.repeat_of for part in [*again, later]} == {first}
@@ -83,32 +83,32 @@ def test_a_part_like_a_settled_one_repeats_it(receive: Receive, product: Product
         receive(photo(seed))
     Inspection.objects.update(settled_at=timezone.now())
     again, new = receive(photo(3, 1)), receive(photo(70))
-    assert near_duplicates.compare(product) == 2
-    assert judged(again) == 1.0
+    assert near_duplicates.flag_duplicates(product) == 2
+    assert similarity_of(again) == 1.0
     assert again.repeat_of is not None and again.repeat_of.settled_at is not None
-    assert judged(new) < 0.5
+    assert similarity_of(new) < 0.5
 
 
 def test_a_part_like_an_imported_one_repeats_it(receive: Receive, product: Product) -> None:
     for seed in range(10):
         import_image(Submission(io.BytesIO(photo(seed)), product))
     again = receive(photo(3, 1))
-    near_duplicates.compare(product)
-    assert judged(again) == 1.0
+    near_duplicates.flag_duplicates(product)
+    assert similarity_of(again) == 1.0
 
 
 def test_images_are_read_once(receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(9):
         receive(photo(seed))
-    near_duplicates.compare(product)
+    near_duplicates.flag_duplicates(product)
     assert Fingerprint.objects.count() == 9
     late = receive(photo(5, 1))
     read: list[Inspection] = []
-    taken = near_duplicates._taken
-    monkeypatch.setattr(near_duplicates, "_taken", lambda part: read.append(part) or taken(part))
-    near_duplicates.compare(product)
+    taken = near_duplicates._compute_fingerprint
+    monkeypatch.setattr(near_duplicates, "_compute_fingerprint", lambda part: read.append(part) or taken(part))
+    near_duplicates.flag_duplicates(product)
     assert read == [late]
-    assert judged(late) == 1.0
+    assert similarity_of(late) == 1.0
 
 
 def test_an_image_that_is_gone_is_like_nothing(
@@ -116,8 +116,8 @@ def test_an_image_that_is_gone_is_like_nothing(
 ) -> None:
     parts = [receive(photo(seed)) for seed in range(9)]
     image_files.image_path(parts[4]).unlink()
-    assert near_duplicates.compare(product) == 9
-    assert judged(parts[4]) < 0.1
+    assert near_duplicates.flag_duplicates(product) == 9
+    assert similarity_of(parts[4]) < 0.1
     assert f"No fingerprint of {parts[4].pk}" in caplog.text
 
 
@@ -130,49 +130,49 @@ def test_products_are_not_compared_with_each_other(receive: Receive, product: Pr
     score_recovery.order_queues()
     part = receive(photo(3, 1))
     score_recovery.order_queues()
-    assert judged(part) == 0.0
+    assert similarity_of(part) == 0.0
 
 
 def test_a_long_queue_is_compared_over_several_looks(
     receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(near_duplicates, "AT_ONCE", 4)
-    monkeypatch.setattr(score_recovery, "LOOKS", 2)
+    monkeypatch.setattr(near_duplicates, "BATCH_SIZE", 4)
+    monkeypatch.setattr(score_recovery, "MAX_COMPARISONS", 2)
     parts = [receive(photo(seed)) for seed in range(10)]
     late = receive(photo(9, 1))
     score_recovery.order_queues()
-    assert [part.pk for part in Inspection.objects.unjudged().order_by("received_at")] == [
+    assert [part.pk for part in Inspection.objects.awaiting_duplicate_check().order_by("received_at")] == [
         parts[8].pk,
         parts[9].pk,
         late.pk,
     ]
     score_recovery.order_queues()
-    assert judged(late) == 1.0
-    assert not Inspection.objects.unjudged().exists()
+    assert similarity_of(late) == 1.0
+    assert not Inspection.objects.awaiting_duplicate_check().exists()
 
 
 def test_a_verdict_given_meanwhile_is_left_alone(
     receive: Receive, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = [receive(photo(seed)) for seed in range(9)]
-    placeable = queue_ranking.placeable
+    placeable = queue_ranking.load_waiting_parts
 
     def settled_first(keys: list[object]) -> list[Inspection]:
         Inspection.objects.filter(pk=parts[0].pk).update(settled_at=timezone.now())
         return placeable(keys)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(queue_ranking, "placeable", settled_first)
-    near_duplicates.compare(product)
+    monkeypatch.setattr(queue_ranking, "load_waiting_parts", settled_first)
+    near_duplicates.flag_duplicates(product)
     parts[0].refresh_from_db()
     assert parts[0].likeness is None
-    assert judged(parts[1]) < 0.5
+    assert similarity_of(parts[1]) < 0.5
 
 
 def test_nothing_new_costs_one_look_into_an_index(receive: Receive, product: Product) -> None:
     receive(photo(1))
     score_recovery.order_queues()
     with CaptureQueriesContext(connection) as asked:
-        assert near_duplicates.compare(product) == 0
+        assert near_duplicates.flag_duplicates(product) == 0
     assert len(asked) == 1
 
 
@@ -181,11 +181,11 @@ def test_workers_at_once_leave_one_order(receive: Receive, product: Product) -> 
     for seed in range(12):
         receive(photo(seed))
     again = receive(photo(2, 1))
-    at_once([partial(score_recovery.order_queues) for _ in range(3)])
-    assert judged(again) == 1.0
-    assert in_order(product)[-1] == again
+    run_concurrently([partial(score_recovery.order_queues) for _ in range(3)])
+    assert similarity_of(again) == 1.0
+    assert in_queue_order(product)[-1] == again
     product.refresh_from_db()
-    assert product.ranked_by == queue_ranking.ranking_of(product)
+    assert product.ranked_by == queue_ranking.ranking_fingerprint(product)
     assert Fingerprint.objects.count() == 13
 
 
@@ -195,13 +195,13 @@ def test_the_strategy_that_was_chosen_last_wins(receive: Receive, product: Produ
 
     def choose() -> int:
         Product.objects.update(pick_strategy="diversity")
-        return queue_ranking.rank_anew(product)
+        return queue_ranking.rerank(product)
 
-    at_once(
+    run_concurrently(
         [
-            partial(near_duplicates.compare, product),
+            partial(near_duplicates.flag_duplicates, product),
             choose,
-            partial(queue_ranking.rank_anew, product),
+            partial(queue_ranking.rerank, product),
             score_recovery.order_queues,
         ]
     )

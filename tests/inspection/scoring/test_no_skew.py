@@ -14,20 +14,20 @@ from PIL import Image
 from inspection.models import Inspection, Product
 from inspection.products.stations import create_station
 from mltasks.vision.export.version_weights import read_pixels
-from mltasks.vision.serving.scorer import Look, Scorer
+from mltasks.vision.serving.scorer import ScoredImage, Scorer
 from mltasks.vision.types import Roi, Sample
 from tests.inspection.conftest import Sender
-from tests.inspection.sample_images import drawn, encoded
-from tests.tiny_model import PLAIN, MakeVersion
+from tests.inspection.sample_images import drawn_part, encode
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion
 
 LARGE = (2400, 1800)
 
 
 def photo(image_format: str, orientation: int = 1) -> bytes:
     """A camera's large frame of a part, lying on its side where the tag says so."""
-    frame = drawn().resize(LARGE)
+    frame = drawn_part().resize(LARGE)
     if image_format == "PNG of 12 bits":
-        return encoded(Image.fromarray(np.asarray(frame.convert("L")).astype(np.uint16) << 4), "PNG")
+        return encode(Image.fromarray(np.asarray(frame.convert("L")).astype(np.uint16) << 4), "PNG")
     exif = Image.Exif()
     exif[0x0112] = orientation
     out = io.BytesIO()
@@ -51,20 +51,20 @@ def test_serving_and_training_see_the_same_bytes(
 ) -> None:
     make_version(product, champion=True)
     seen: list[NDArray[np.uint8]] = []
-    look = Scorer.look
+    look = Scorer.predict
 
-    def watched(self: Scorer, image: NDArray[np.uint8]) -> Look:
+    def watched(self: Scorer, image: NDArray[np.uint8]) -> ScoredImage:
         seen.append(image.copy())
         return look(self, image)
 
-    monkeypatch.setattr(Scorer, "look", watched)
+    monkeypatch.setattr(Scorer, "predict", watched)
     answer = Sender(*create_station(product, "line-7", roi)).send(photo(image_format, orientation))
 
     assert answer.status_code == 201, answer.content
     row = Inspection.objects.get()
     path = Path(settings.MEDIA_ROOT) / row.image_name
-    sample = Sample("it", row.image_sha256, path, 0, "it", roi=Roi.stored(row.roi), bit_depth=row.bit_depth)
-    learned_from = read_pixels(sample, PLAIN)
+    sample = Sample("it", row.image_sha256, path, 0, "it", roi=Roi.from_stored(row.roi), bit_depth=row.bit_depth)
+    learned_from = read_pixels(sample, PLAIN_CONFIG)
     [asked] = seen
-    assert asked.shape == (PLAIN.height, PLAIN.width, 3) and asked.std() > 1
+    assert asked.shape == (PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3) and asked.std() > 1
     assert asked.tobytes() == learned_from.tobytes()

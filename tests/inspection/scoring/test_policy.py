@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from inspection.models import Product
-from inspection.products.bands import policy_of
+from inspection.products.bands import routing_policy
 from mltasks.models import ModelVersion
-from mltasks.vision.serving.escape_guarantee import KEPT
+from mltasks.vision.serving.escape_guarantee import MAX_STORED_PROBABILITIES
 from tests.inspection.conftest import Receive
 from tests.inspection.scoring.scripted_scorer import scores
 from webapp.templatetags.charts import probability_bar
@@ -18,10 +18,10 @@ from webapp.templatetags.charts import probability_bar
 ESCAPES = {"lowest": [0.005, 0.012] + [0.5] * 98, "parts": 100}
 
 
-def test_it_uses_the_costs_the_product_has_now(tell: Any, receive: Receive, product: Product) -> None:
+def test_it_uses_the_costs_the_product_has_now(make_scripted_champion: Any, receive: Receive, product: Product) -> None:
     product.review_cost, product.fn_cost, product.audit_share = 10, 99, 0
     product.save()
-    tell(scores(0.02))
+    make_scripted_champion(scores(0.02))
     assert receive(product=product).verdict == "FAIL"
 
 
@@ -36,53 +36,69 @@ def test_it_uses_the_costs_the_product_has_now(tell: Any, receive: Receive, prod
     ],
 )
 def test_it_keeps_the_products_promise(
-    meta: dict[str, Any], probability: float, verdict: str, tell: Any, receive: Receive, product: Product
+    meta: dict[str, Any],
+    probability: float,
+    verdict: str,
+    make_scripted_champion: Any,
+    receive: Receive,
+    product: Product,
 ) -> None:
     product.audit_share = 0
     product.save()
     ModelVersion.objects.update(meta=meta)
-    tell(scores(probability))
+    make_scripted_champion(scores(probability))
     assert receive(product=product).verdict == verdict
 
 
-def test_a_product_that_promises_nothing_passes_by_costs(tell: Any, receive: Receive, product: Product) -> None:
+def test_a_product_that_promises_nothing_passes_by_costs(
+    make_scripted_champion: Any, receive: Receive, product: Product
+) -> None:
     product.audit_share, product.escape_promise = 0, 1
     product.save()
     ModelVersion.objects.update(meta={"escapes": ESCAPES})
-    tell(scores(0.039))
+    make_scripted_champion(scores(0.039))
     assert receive(product=product).verdict == "PASS"
 
 
-def test_the_lines_own_share_of_defects_moves_the_bands(tell: Any, receive: Receive, product: Product) -> None:
+def test_the_lines_own_share_of_defects_moves_the_bands(
+    make_scripted_champion: Any, receive: Receive, product: Product
+) -> None:
     product.audit_share, product.defect_rate = 0, 0.01
     product.save()
     ModelVersion.objects.update(meta={"training": {"good": 50, "defect": 50}})
-    tell(scores(0.5))
+    make_scripted_champion(scores(0.5))
     row = receive(product=product)
     # Of labels half defective 0.5 is what 1 % is on the line: below the 4 % from which a look pays.
     assert (row.verdict, row.label, row.defect_probability) == ("PASS", "PASS", 0.5)
 
 
-def test_pages_draw_the_bands_that_route(tell: Any, product: Product) -> None:
+def test_pages_draw_the_bands_that_route(make_scripted_champion: Any, product: Product) -> None:
     ModelVersion.objects.update(meta={"escapes": ESCAPES})
     version = ModelVersion.objects.get()
-    bands = policy_of(product, version).bands
+    bands = routing_policy(product, version).bands
     drawn = probability_bar(product, version, 0.02)
     assert (drawn["low"], drawn["high"]) == (bands.low, bands.high) == (pytest.approx(0.012), pytest.approx(0.8))
     assert probability_bar(product, None, None)["low"] == pytest.approx(0.04)
 
 
-def test_the_policy_takes_microseconds(tell: Any, product: Product) -> None:
-    version = ModelVersion(meta={"escapes": {"lowest": [n / KEPT for n in range(KEPT)], "parts": 9000}})
-    policy_of(product, version)
-    best = min(timeit.repeat(lambda: policy_of(product, version), number=20, repeat=5)) / 20
+def test_the_policy_takes_microseconds(make_scripted_champion: Any, product: Product) -> None:
+    version = ModelVersion(
+        meta={
+            "escapes": {
+                "lowest": [n / MAX_STORED_PROBABILITIES for n in range(MAX_STORED_PROBABILITIES)],
+                "parts": 9000,
+            }
+        }
+    )
+    routing_policy(product, version)
+    best = min(timeit.repeat(lambda: routing_policy(product, version), number=20, repeat=5)) / 20
     print(f"{best * 1e6:.0f} microseconds")
     assert best < 1e-3
 
 
-def test_audits_take_the_share_of_sure_passes(tell: Any, receive: Receive, product: Product) -> None:
+def test_audits_take_the_share_of_sure_passes(make_scripted_champion: Any, receive: Receive, product: Product) -> None:
     product.audit_share = 1
     product.save()
-    tell(scores(0.01))
+    make_scripted_champion(scores(0.01))
     row = receive(product=product)
     assert (row.verdict, row.label, row.reasons) == ("REVIEW", "PASS", ["audit_sample"])

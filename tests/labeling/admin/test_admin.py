@@ -19,7 +19,7 @@ from tests.labeling.conftest import make_part
 
 
 @pytest.fixture
-def desk(manager: User, client: Client) -> Client:
+def admin_client(manager: User, client: Client) -> Client:
     """A browser with a quality manager before it."""
     manager.is_staff = True
     manager.save()
@@ -36,15 +36,15 @@ def label(part: Inspection, ada: User) -> Label:
     return review.resolve(claim, verdict="FAIL", defect_type="scratch", comment="=left")
 
 
-def act(desk: Client, model: str, action: str, *keys: object) -> str:
+def run_action(admin_client: Client, model: str, action: str, *keys: object) -> str:
     address = reverse(f"admin:labeling_{model}_changelist")
-    answer = desk.post(address, {"action": action, "_selected_action": [str(key) for key in keys]}, follow=True)
+    answer = admin_client.post(address, {"action": action, "_selected_action": [str(key) for key in keys]}, follow=True)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
 @pytest.mark.parametrize("model", ["label", "review", "claim", "labelundo", "defecttype", "skip"])
-def test_lists_and_pages_open(desk: Client, label: Label, manager: User, model: str) -> None:
+def test_lists_and_pages_open(admin_client: Client, label: Label, manager: User, model: str) -> None:
     review.undo(label, by=manager)
     rows = {
         "skip": skip(queue.claim_part(label.inspection, reviewer=manager), reason="other"),
@@ -54,61 +54,61 @@ def test_lists_and_pages_open(desk: Client, label: Label, manager: User, model: 
         "labelundo": LabelUndo.objects.get(),
         "defecttype": label.defect_type,
     }
-    listed = desk.get(reverse(f"admin:labeling_{model}_changelist"))
+    listed = admin_client.get(reverse(f"admin:labeling_{model}_changelist"))
     assert listed.status_code == 200
     row = rows[model]
     assert row is not None
     address = reverse(f"admin:labeling_{model}_change", args=[row.pk])
     assert address in listed.content.decode()
-    assert desk.get(address).status_code == 200
+    assert admin_client.get(address).status_code == 200
 
 
-def test_the_list_of_labels_says_which_counts(desk: Client, label: Label, ada: User) -> None:
+def test_the_list_of_labels_says_which_counts(admin_client: Client, label: Label, ada: User) -> None:
     newer = review.correct(label.inspection, by=ada, verdict="PASS")
-    listed = desk.get(reverse("admin:labeling_label_changelist")).content.decode()
+    listed = admin_client.get(reverse("admin:labeling_label_changelist")).content.decode()
     assert reverse("inspection-thumbnail", args=[label.inspection_id]) in listed
     assert ("counts" in listed, "a newer one counts" in listed) == (True, True)
     review.undo(newer, by=ada)
-    listed = desk.get(reverse("admin:labeling_label_changelist")).content.decode()
+    listed = admin_client.get(reverse("admin:labeling_label_changelist")).content.decode()
     assert "taken back by ada" in listed
     assert "a newer one counts" not in listed
 
 
 def test_the_list_of_labels_asks_the_database_as_often_for_many(
-    desk: Client, product: Product, ada: User, django_assert_max_num_queries: object
+    admin_client: Client, product: Product, ada: User, django_assert_max_num_queries: object
 ) -> None:
     for _ in range(20):
         review.correct(make_part(product), by=ada, verdict="FAIL")
     with django_assert_max_num_queries(25):  # type: ignore[operator]
-        assert desk.get(reverse("admin:labeling_label_changelist")).status_code == 200
+        assert admin_client.get(reverse("admin:labeling_label_changelist")).status_code == 200
 
 
-def test_labels_are_exported(desk: Client, label: Label) -> None:
-    text = act(desk, "label", "export", label.pk)
+def test_labels_are_exported(admin_client: Client, label: Label) -> None:
+    text = run_action(admin_client, "label", "export", label.pk)
     header, line = text.splitlines()
     assert header.startswith("name,sha256,label,defect type,reviewer,time,part_id,inspection_id,")
     assert label.inspection.image_sha256 in line
     assert ",FAIL,scratch,ada," in line
 
 
-def test_a_manager_takes_labels_back(desk: Client, label: Label) -> None:
-    assert "Taken back: 1 of 1." in act(desk, "label", "take_back", label.pk)
+def test_a_manager_takes_labels_back(admin_client: Client, label: Label) -> None:
+    assert "Taken back: 1 of 1." in run_action(admin_client, "label", "take_back", label.pk)
     assert LabelUndo.objects.get().label == label
-    assert "taken back already" in act(desk, "label", "take_back", label.pk)
+    assert "taken back already" in run_action(admin_client, "label", "take_back", label.pk)
 
 
-def test_a_manager_gives_parts_back_to_the_queue(desk: Client, part: Inspection, ada: User, bob: User) -> None:
+def test_a_manager_gives_parts_back_to_the_queue(admin_client: Client, part: Inspection, ada: User, bob: User) -> None:
     claim = queue.claim(reviewer=ada)
     assert claim is not None
-    act(desk, "claim", "release", claim.pk)
+    run_action(admin_client, "claim", "release", claim.pk)
     assert queue.claim(reviewer=bob) is not None
 
 
-def test_it_refuses_both_to_a_reviewer(desk: Client, manager: User, label: Label) -> None:
+def test_it_refuses_both_to_a_reviewer(admin_client: Client, manager: User, label: Label) -> None:
     manager.groups.set([*label.reviewer.groups.all()])  # type: ignore[union-attr]
-    act(desk, "label", "take_back", label.pk)
+    run_action(admin_client, "label", "take_back", label.pk)
     assert not LabelUndo.objects.exists()
-    listed = desk.get(reverse("admin:labeling_claim_changelist")).content.decode()
+    listed = admin_client.get(reverse("admin:labeling_claim_changelist")).content.decode()
     assert "Give the parts back" not in listed
 
 
@@ -125,41 +125,48 @@ def test_it_refuses_to_add_or_delete_history(client: Client, admin_user: User, l
     assert client.post(reverse(f"admin:labeling_{model}_change", args=[row.pk]), {"verdict": "PASS"}).status_code == 403
 
 
-def test_defect_types_are_edited(desk: Client, product: Product) -> None:
+def test_defect_types_are_edited(admin_client: Client, product: Product) -> None:
     said = {"product": product.pk, "name": "dent", "key": "3"}
-    assert desk.post(reverse("admin:labeling_defecttype_add"), said).status_code == 302
+    assert admin_client.post(reverse("admin:labeling_defecttype_add"), said).status_code == 302
     dent = DefectType.objects.get()
     change = reverse("admin:labeling_defecttype_change", args=[dent.pk])
-    assert desk.post(change, {"name": "deep-dent", "key": ""}).status_code == 302
+    assert admin_client.post(change, {"name": "deep-dent", "key": ""}).status_code == 302
     dent.refresh_from_db()
     assert (dent.name, dent.key) == ("deep-dent", "")
-    assert desk.post(change, {"name": "dent", "key": "x"}).status_code == 200
+    assert admin_client.post(change, {"name": "dent", "key": "x"}).status_code == 200
 
 
-def test_a_type_that_labels_carry_is_renamed_as_on_its_page(desk: Client, label: Label) -> None:
+def test_a_type_that_labels_carry_is_renamed_as_on_its_page(admin_client: Client, label: Label) -> None:
     kind = label.defect_type
     assert kind is not None
-    desk.post(reverse("admin:labeling_defecttype_change", args=[kind.pk]), {"name": "other", "key": "2"})
+    admin_client.post(reverse("admin:labeling_defecttype_change", args=[kind.pk]), {"name": "other", "key": "2"})
     kind.refresh_from_db()
     assert (kind.name, kind.key) == ("other", "2")
     assert DefectType.objects.get(name="scratch").current == kind
 
 
-def test_it_refuses_to_delete_a_type_that_labels_carry_and_to_change_a_merged_one(desk: Client, label: Label) -> None:
+def test_it_refuses_to_delete_a_type_that_labels_carry_and_to_change_a_merged_one(
+    admin_client: Client, label: Label
+) -> None:
     kind = label.defect_type
     assert kind is not None
-    assert desk.post(reverse("admin:labeling_defecttype_delete", args=[kind.pk]), {"post": "yes"}).status_code == 403
+    assert (
+        admin_client.post(reverse("admin:labeling_defecttype_delete", args=[kind.pk]), {"post": "yes"}).status_code
+        == 403
+    )
     merge_types(kind, into=add_type(kind.product, name="dent"))
     change = reverse("admin:labeling_defecttype_change", args=[kind.pk])
-    assert desk.get(change).status_code == 200
-    assert desk.post(change, {"name": "other", "key": ""}).status_code == 403
-    assert "counts as dent" in desk.get(reverse("admin:labeling_defecttype_changelist")).content.decode()
+    assert admin_client.get(change).status_code == 200
+    assert admin_client.post(change, {"name": "other", "key": ""}).status_code == 403
+    assert "counts as dent" in admin_client.get(reverse("admin:labeling_defecttype_changelist")).content.decode()
 
 
-def test_it_says_what_only_the_lock_refuses(desk: Client, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_says_what_only_the_lock_refuses(
+    admin_client: Client, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_type(product, name="dent", key="3")
     monkeypatch.setattr(DefectType, "validate_constraints", Mock())
     said = {"product": product.pk, "name": "hole", "key": "3"}
-    answer = desk.post(reverse("admin:labeling_defecttype_add"), said, follow=True)
+    answer = admin_client.post(reverse("admin:labeling_defecttype_add"), said, follow=True)
     assert "Key 3 belongs to dent." in answer.content.decode()
     assert DefectType.objects.count() == 1

@@ -20,20 +20,20 @@ from tests.labeling.conftest import make_part, make_product
 CLAIM = "/api/v1/queue/claim/"
 
 
-def as_person(person: User | None) -> APIClient:
+def client_of(user: User | None) -> APIClient:
     client = APIClient()
-    if person is not None:
-        client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=person)[0].key}")
+    if user is not None:
+        client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=user)[0].key}")
     return client
 
 
 @pytest.fixture
 def client(ada: User) -> APIClient:
-    return as_person(ada)
+    return client_of(ada)
 
 
-def claimed(client: APIClient, **asked: Any) -> dict[str, Any]:
-    answer = client.post(CLAIM, asked)
+def claim_json(client: APIClient, **payload: Any) -> dict[str, Any]:
+    answer = client.post(CLAIM, payload)
     assert answer.status_code == 200
     body: dict[str, Any] = answer.json()
     return body
@@ -46,14 +46,14 @@ def assert_error(answer: Any, status: int, code: str) -> None:
 
 
 def test_a_claim_names_the_part_and_the_end_of_the_lease(client: APIClient, part: Inspection) -> None:
-    body = claimed(client, product="plate")
+    body = claim_json(client, product="plate")
     assert set(body) == {"claim", "inspection", "expires_at", "again", "dispute"}
     assert (body["inspection"]["id"], body["inspection"]["verdict"]) == (str(part.pk), "REVIEW")
     assert body["inspection"]["image_sha256"] == part.image_sha256
 
 
 def test_without_a_product_all_products_count(client: APIClient, part: Inspection) -> None:
-    assert claimed(client)["inspection"]["product"] == "plate"
+    assert claim_json(client)["inspection"]["product"] == "plate"
 
 
 def test_an_empty_queue_is_no_content(client: APIClient, product: Product) -> None:
@@ -63,15 +63,15 @@ def test_an_empty_queue_is_no_content(client: APIClient, product: Product) -> No
 
 def test_a_page_names_the_claims_it_shows(client: APIClient, product: Product) -> None:
     make_part(product), make_part(product)
-    first = claimed(client)
-    assert claimed(client) | {"expires_at": ""} == first | {"expires_at": ""}
-    assert claimed(client, excluding=[first["claim"]])["claim"] != first["claim"]
+    first = claim_json(client)
+    assert claim_json(client) | {"expires_at": ""} == first | {"expires_at": ""}
+    assert claim_json(client, excluding=[first["claim"]])["claim"] != first["claim"]
 
 
 def test_one_part_can_be_asked_for(client: APIClient, product: Product) -> None:
     make_part(product)
     wanted = make_part(product)
-    assert claimed(client, inspection=str(wanted.pk))["inspection"]["id"] == str(wanted.pk)
+    assert claim_json(client, inspection=str(wanted.pk))["inspection"]["id"] == str(wanted.pk)
 
 
 def test_it_refuses_a_part_that_another_holds(client: APIClient, part: Inspection, bob: User) -> None:
@@ -88,7 +88,7 @@ def test_it_refuses_a_claim_that_makes_no_sense(client: APIClient, part: Inspect
 
 def test_a_verdict_becomes_a_label(client: APIClient, part: Inspection) -> None:
     DefectType.objects.create(product=part.product, name="scratch")
-    claim = claimed(client)["claim"]
+    claim = claim_json(client)["claim"]
     said = {"verdict": "FAIL", "defect_type": "scratch", "comment": "left edge"}
     answer = client.post(f"/api/v1/queue/{claim}/verdict/", said)
     assert answer.status_code == 201
@@ -106,7 +106,7 @@ def test_a_verdict_becomes_a_label(client: APIClient, part: Inspection) -> None:
 
 
 def test_the_same_verdict_sent_again_answers_the_same(client: APIClient, part: Inspection) -> None:
-    address = f"/api/v1/queue/{claimed(client)['claim']}/verdict/"
+    address = f"/api/v1/queue/{claim_json(client)['claim']}/verdict/"
     first, again = (client.post(address, {"verdict": "PASS", "defect_type": "", "comment": ""}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
@@ -114,7 +114,7 @@ def test_the_same_verdict_sent_again_answers_the_same(client: APIClient, part: I
 
 
 def test_it_refuses_a_verdict_on_a_part_that_was_settled(client: APIClient, part: Inspection, bob: User) -> None:
-    claim = claimed(client)["claim"]
+    claim = claim_json(client)["claim"]
     review.correct(part, by=bob, verdict="FAIL")
     assert_error(client.post(f"/api/v1/queue/{claim}/verdict/", {"verdict": "PASS"}), 409, "claim_lost")
 
@@ -132,7 +132,7 @@ def test_it_refuses_a_verdict_on_a_part_that_was_settled(client: APIClient, part
 )
 def test_it_refuses_what_is_no_verdict(client: APIClient, part: Inspection, said: dict[str, str]) -> None:
     DefectType.objects.create(product=part.product, name="scratch")
-    claim = claimed(client)["claim"]
+    claim = claim_json(client)["claim"]
     assert_error(client.post(f"/api/v1/queue/{claim}/verdict/", said), 400, "invalid_request")
     assert_error(client.post(f"/api/v1/inspections/{part.pk}/label/", said), 400, "invalid_request")
     assert not Label.objects.exists()
@@ -149,7 +149,7 @@ def test_it_knows_no_claims_of_others(client: APIClient, part: Inspection, bob: 
 
 
 def test_a_part_is_skipped_with_a_reason(client: APIClient, part: Inspection) -> None:
-    claim = claimed(client)["claim"]
+    claim = claim_json(client)["claim"]
     address = f"/api/v1/queue/{claim}/skip/"
     for said in ({}, {"reason": "lunch"}, {"reason": "other", "comment": "x" * 2001}):
         assert_error(client.post(address, said), 400, "invalid_request")
@@ -166,11 +166,11 @@ def test_a_part_is_skipped_with_a_reason(client: APIClient, part: Inspection) ->
     }
     assert_error(client.post(address, {"reason": "other"}), 409, "claim_lost")
     assert client.post(CLAIM).status_code == 204
-    assert claimed(client, inspection=str(part.pk))["inspection"]["id"] == str(part.pk)
+    assert claim_json(client, inspection=str(part.pk))["inspection"]["id"] == str(part.pk)
 
 
 def test_a_verdict_may_say_how_long_the_part_was_on_the_screen(client: APIClient, part: Inspection) -> None:
-    address = f"/api/v1/queue/{claimed(client)['claim']}/verdict/"
+    address = f"/api/v1/queue/{claim_json(client)['claim']}/verdict/"
     for wrong in (-1, 86401, "nan", "inf", "long", True, False):
         assert_error(client.post(address, {"verdict": "PASS", "shown_seconds": wrong}), 400, "invalid_request")
     first, again = (client.post(address, {"verdict": "PASS", "shown_seconds": shown}) for shown in (2.5, 3))
@@ -179,7 +179,7 @@ def test_a_verdict_may_say_how_long_the_part_was_on_the_screen(client: APIClient
 
 
 def test_renewing_and_releasing(client: APIClient, part: Inspection, bob: User) -> None:
-    body = claimed(client)
+    body = claim_json(client)
     renewed = client.post(f"/api/v1/queue/{body['claim']}/renew/")
     assert renewed.status_code == 200
     assert renewed.json()["expires_at"] > body["expires_at"]
@@ -190,11 +190,11 @@ def test_renewing_and_releasing(client: APIClient, part: Inspection, bob: User) 
 
 
 def test_an_undo_brings_the_part_back(client: APIClient, part: Inspection) -> None:
-    claim = claimed(client)["claim"]
+    claim = claim_json(client)["claim"]
     label = client.post(f"/api/v1/queue/{claim}/verdict/", {"verdict": "PASS"}).json()
     answer = client.post(f"/api/v1/labels/{label['id']}/undo/")
     assert (answer.status_code, answer.json()) == (200, label | {"undone": True})
-    assert claimed(client)["inspection"]["id"] == str(part.pk)
+    assert claim_json(client)["inspection"]["id"] == str(part.pk)
     assert_error(client.post(f"/api/v1/labels/{label['id']}/undo/"), 409, "already_undone")
 
 
@@ -202,7 +202,7 @@ def test_it_refuses_to_undo_what_others_said(client: APIClient, part: Inspection
     label = review.correct(part, by=bob, verdict="FAIL")
     address = f"/api/v1/labels/{label.pk}/undo/"
     assert_error(client.post(address), 403, "permission_denied")
-    assert as_person(manager).post(address).status_code == 200
+    assert client_of(manager).post(address).status_code == 200
 
 
 def test_it_refuses_to_undo_what_does_not_count(client: APIClient, part: Inspection, ada: User) -> None:
@@ -235,7 +235,7 @@ def test_it_refuses_people_who_do_not_review(part: Inspection, ada: User) -> Non
     found = addresses(part, ada)
     ada.groups.clear()
     for address in found:
-        assert_error(as_person(ada).post(address, {"verdict": "PASS"}), 403, "permission_denied")
+        assert_error(client_of(ada).post(address, {"verdict": "PASS"}), 403, "permission_denied")
 
 
 def test_it_refuses_strangers_and_stations(part: Inspection, ada: User) -> None:
@@ -244,7 +244,7 @@ def test_it_refuses_strangers_and_stations(part: Inspection, ada: User) -> None:
     machine = APIClient()
     machine.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
     for address in addresses(part, ada):
-        for stranger in (as_person(None), machine):
+        for stranger in (client_of(None), machine):
             assert_error(stranger.post(address, {"verdict": "PASS"}), 401, "not_authenticated")
 
 

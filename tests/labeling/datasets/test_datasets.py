@@ -20,19 +20,19 @@ from mltasks.vision.types import Roi
 from tests.labeling.conftest import make_part, make_product
 
 
-def labeled(product: Product, verdict: str = "PASS", **fields: object) -> Label:
+def make_label(product: Product, verdict: str = "PASS", **fields: object) -> Label:
     return Label.objects.create(
         inspection=make_part(product, verdict=Verdict.PASS, **fields), verdict=verdict, source=Label.Source.IMPORT
     )
 
 
 def test_only_the_standing_labels_of_the_product_count(product: Product, ada: User) -> None:
-    kept = labeled(product)
+    kept = make_label(product)
     part = make_part(product)
     review.correct(part, by=ada, verdict="PASS")
     corrected = review.correct(part, by=ada, verdict="FAIL")
     review.undo(review.correct(make_part(product), by=ada, verdict="FAIL"), by=ada)
-    labeled(make_product("case"))
+    make_label(make_product("case"))
     assert set(datasets.standing_labels(product)) == {kept, corrected}
 
 
@@ -47,15 +47,15 @@ def test_a_sample_carries_what_training_needs(product: Product, ada: User) -> No
 
 
 def test_of_two_labels_of_one_image_the_newer_counts(product: Product) -> None:
-    first = labeled(product, "PASS", title="old.jpg")
-    second = labeled(product, "FAIL", title="new.jpg", image_sha256=first.inspection.image_sha256)
+    first = make_label(product, "PASS", title="old.jpg")
+    second = make_label(product, "FAIL", title="new.jpg", image_sha256=first.inspection.image_sha256)
     assert [sample.name for sample in datasets.samples(product)] == ["new.jpg"]
     assert second.created_at >= first.created_at
 
 
 def test_the_age_of_the_label_decides_and_not_that_of_the_part(product: Product) -> None:
     old_part = make_part(product, title="old.jpg", image_sha256="a" * 64)
-    labeled(product, "FAIL", title="new.jpg", image_sha256="a" * 64)
+    make_label(product, "FAIL", title="new.jpg", image_sha256="a" * 64)
     Label.objects.create(
         inspection=old_part,
         verdict="PASS",
@@ -66,14 +66,14 @@ def test_the_age_of_the_label_decides_and_not_that_of_the_part(product: Product)
 
 
 def test_images_of_one_part_share_a_group(product: Product) -> None:
-    labeled(product, title="one", part_id="A7")
-    labeled(product, title="two", part_id="A7")
+    make_label(product, title="one", part_id="A7")
+    make_label(product, title="two", part_id="A7")
     # The same bytes under two part ids: both parts' images belong together.
-    labeled(product, title="three", part_id="B1", image_sha256="b" * 64)
-    labeled(product, title="three again", part_id="A7", image_sha256="b" * 64)
-    labeled(product, title="four", part_id="B1")
-    labeled(product, title="alone")
-    labeled(product, title="alone too")
+    make_label(product, title="three", part_id="B1", image_sha256="b" * 64)
+    make_label(product, title="three again", part_id="A7", image_sha256="b" * 64)
+    make_label(product, title="four", part_id="B1")
+    make_label(product, title="alone")
+    make_label(product, title="alone too")
     group = {sample.name: sample.group for sample in datasets.samples(product)}
     assert len({group[name] for name in ("one", "two", "three again", "four")}) == 1
     assert len(set(group.values())) == 3
@@ -84,9 +84,9 @@ def test_images_of_one_part_share_a_group(product: Product) -> None:
 
 def test_a_snapshot_freezes_the_samples(product: Product) -> None:
     for number in range(6):
-        labeled(product, "PASS", title=f"good-{number}", part_id=f"G{number // 2}")
-        labeled(product, "PASS", title=f"fine-{number}")
-        labeled(product, "FAIL", title=f"bad-{number}")
+        make_label(product, "PASS", title=f"good-{number}", part_id=f"G{number // 2}")
+        make_label(product, "PASS", title=f"fine-{number}")
+        make_label(product, "FAIL", title=f"bad-{number}")
     snapshot = datasets.take_snapshot(product)
     assert (snapshot.good, snapshot.defective, snapshot.number) == (12, 6, 1)
     assert snapshot.model == product.registered_model
@@ -95,6 +95,6 @@ def test_a_snapshot_freezes_the_samples(product: Product) -> None:
 
 
 def test_it_refuses_a_snapshot_of_too_few_labels(product: Product) -> None:
-    labeled(product)
+    make_label(product)
     with pytest.raises(NotEnoughLabels, match="label 3 more good parts and 4 more defective parts"):
         datasets.take_snapshot(product)

@@ -17,7 +17,7 @@ from labeling.review import review
 from tests.labeling.conftest import make_part, make_person, make_product
 
 
-def exported(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -36,7 +36,7 @@ def test_every_labeled_image_is_a_line(
     path = tmp_path / "labels.csv"
     call_command("export_labels", "plate", str(path))
     assert "2 labels" in capsys.readouterr().out
-    lines = exported(path)
+    lines = read_csv(path)
     appended = ["part_id", "inspection_id", "station", "received_at"]
     assert list(lines[0]) == ["name", "sha256", "label", "defect type", "reviewer", "time", *appended]
     assert datetime.fromisoformat(lines[0].pop("time")) == label.created_at
@@ -60,7 +60,7 @@ def test_every_labeled_image_is_a_line(
 def test_no_cell_is_a_formula(product: Product, tmp_path: Path, title: str) -> None:
     review.correct(make_part(product, title=title, part_id=title), by=make_person("@home"), verdict="PASS")
     call_command("export_labels", "plate", str(tmp_path / "labels.csv"))
-    line = exported(tmp_path / "labels.csv")[0]
+    line = read_csv(tmp_path / "labels.csv")[0]
     assert (line["name"], line["part_id"], line["reviewer"]) == (f"'{title}", f"'{title}", "'@home")
 
 
@@ -68,7 +68,7 @@ def test_stations_that_send_one_name_get_lines_of_their_own(product: Product, ad
     for _ in range(3):
         review.correct(make_part(product, title="image.jpg", image_sha256="a" * 64), by=ada, verdict="PASS")
     call_command("export_labels", "plate", str(tmp_path))
-    lines = exported(tmp_path / "plate-labels.csv")
+    lines = read_csv(tmp_path / "plate-labels.csv")
     assert len({line["inspection_id"] for line in lines}) == len({line["received_at"] for line in lines}) == 3
 
 

@@ -14,8 +14,8 @@ from django.test import Client
 
 from inspection.models import Inspection, Product
 from inspection.products import part_identity
-from inspection.products.part_identity import PartIdentities, shares
-from inspection.replay.scored_parts import Learned
+from inspection.products.part_identity import PartIdentities, find_shared_part_ids
+from inspection.replay.scored_parts import ExposureCheck
 from inspection.tasks import count_part_ids
 from labeling.datasets import datasets, holdout, part_id_notes
 from labeling.datasets.pretraining_request import stored_images
@@ -88,7 +88,7 @@ def test_a_product_names_its_own(product: Product) -> None:
     ],
 )
 def test_ids_that_too_many_images_share_are_found(part_ids: dict[str, int], shared: dict[str, float]) -> None:
-    assert shares(Counter(part_ids).elements(), PartIdentities(Product()).is_placeholder) == shared
+    assert find_shared_part_ids(Counter(part_ids).elements(), PartIdentities(Product()).is_placeholder) == shared
 
 
 def test_a_placeholder_joins_no_labels(product: Product) -> None:
@@ -115,26 +115,26 @@ def test_an_id_that_most_parts_share_joins_none_once_it_was_counted(product: Pro
 
 
 def test_each_image_of_a_placeholder_gets_a_lot_of_its_own(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holdout, "BEGINS_AT", 0)
+    monkeypatch.setattr(holdout, "MIN_LABELS", 0)
     product = make_product(holdout_share=0.5)
     label_all(product, ["P-0"])
-    holdout.draw(product, label_all(product, ["NOREAD"] * 40))
+    holdout.assign_holdout(product, label_all(product, ["NOREAD"] * 40))
     locked = Inspection.objects.filter(part_id="NOREAD", holdout=True).count()
     assert 8 <= locked <= 32
     parts = label_all(product, ["P-1"] * 6)
-    holdout.draw(product, parts)
+    holdout.assign_holdout(product, parts)
     assert len(set(Inspection.objects.filter(part_id="P-1").values_list("holdout", flat=True))) == 1
 
 
 def test_parts_with_a_placeholder_are_no_other_images_of_one_part(product: Product) -> None:
     one, other = make_part(product, part_id="NOREAD"), make_part(product, part_id="NOREAD")
     named, same = make_part(product, part_id="A7"), make_part(product, part_id="A7")
-    assert not reference_parts._same(one, other) and reference_parts._same(named, same)
+    assert not reference_parts._is_same_part(one, other) and reference_parts._is_same_part(named, same)
     identities = PartIdentities(product)
     assert identities.name(one) != identities.name(other) and identities.name(named) == identities.name(same)
-    assert [identities.is_part(f"part {name}") for name in ("A7", "NOREAD")] == [True, False]
-    assert identities.is_part(f"file {one.image_sha256}")
-    assert Learned([], [one], identities)._names(one) == [one.image_sha256]
+    assert [identities.names_part(f"part {name}") for name in ("A7", "NOREAD")] == [True, False]
+    assert identities.names_part(f"file {one.image_sha256}")
+    assert ExposureCheck([], [one], identities)._exposure_names(one) == [one.image_sha256]
 
 
 def test_an_unlabeled_image_with_a_placeholder_is_unlabeled_for_pretraining(product: Product) -> None:
@@ -147,7 +147,7 @@ def test_an_unlabeled_image_with_a_placeholder_is_unlabeled_for_pretraining(prod
 
 def test_a_retraining_says_which_ids_name_no_part(product: Product) -> None:
     label_all(product, ["NOREAD"] * 3 + ["4711"] * 9 + ["A7"])
-    assert part_id_notes.notes(product) == [
+    assert part_id_notes.refresh_notes(product) == [
         "9 of 13 labeled images have the part id '4711', which too many images share to name a part: each image counts "
         "as a part of its own, unless it looks like another one. Correct the reader, or add it to the product's "
         "placeholders.",
@@ -174,7 +174,7 @@ def test_the_dashboard_suggests_them(product: Product, client: Client, manager: 
 
 def test_counting_leaves_a_product_alone_where_nothing_changed(product: Product) -> None:
     label_all(product, [f"P{number}" for number in range(20)])
-    part_identity.note_shared(product)
+    part_identity.save_shared_part_ids(product)
     assert product.shared_part_ids == {}
 
 

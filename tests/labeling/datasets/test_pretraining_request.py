@@ -19,22 +19,22 @@ from redis import Redis
 from inspection.models import Inspection, Product
 from labeling.datasets.pretraining_request import pretrain, stored_images
 from mltasks.models import BackboneRun, DatasetSnapshot
-from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.trainable_labels import QUICK, teach
+from tests.labeling.trainable_labels import QUICK_CONFIG, label_drawn_parts
 from tests.tiny_model import labeled_samples
 
 SMALL = ["--steps=1", "--batch=2", "--crop=64", "--images=6", "--drawn=2", "--threads=1"]
 
 
-def call(*arguments: str) -> list[str]:
+def command_lines(*arguments: str) -> list[str]:
     """The lines that a command prints."""
     out = io.StringIO()
     call_command(*arguments, stdout=out, stderr=io.StringIO())
     return out.getvalue().splitlines()
 
 
-def store(product: Product, count: int) -> None:
+def store_parts(product: Product, count: int) -> None:
     """Unlabeled parts whose images are on disk."""
     for sample in labeled_samples()[:count]:
         name = str(sample.path.relative_to(Path(settings.MEDIA_ROOT)))
@@ -42,7 +42,7 @@ def store(product: Product, count: int) -> None:
 
 
 def test_it_learns_from_every_stored_image_and_knows_the_labeled_ones(product: Product) -> None:
-    label = teach(product)[0]
+    label = label_drawn_parts(product)[0]
     Inspection.objects.filter(pk=label.inspection_id).update(part_id="P1")
     make_part(product, part_id="P1", image_sha256="a" * 64, roi="1,2,3,4")
     make_part(product, part_id="P2", image_sha256="b" * 64)
@@ -55,8 +55,8 @@ def test_it_learns_from_every_stored_image_and_knows_the_labeled_ones(product: P
 
 
 def test_it_freezes_images_and_labels_and_queues_a_lesson(product: Product, ada: User) -> None:
-    teach(product)
-    run = pretrain(product, Lesson(), requested_by=ada)
+    label_drawn_parts(product)
+    run = pretrain(product, PretrainingConfig(), requested_by=ada)
     assert (run.state, run.requested_by, run.labels_missing, run.saw_labeled) == ("queued", ada, "", True)
     assert run.snapshot is not None
     assert len(run.pictures) == run.config["images"] == run.snapshot.total == 16
@@ -64,8 +64,8 @@ def test_it_freezes_images_and_labels_and_queues_a_lesson(product: Product, ada:
 
 
 def test_too_few_labels_are_said_and_still_teach(product: Product) -> None:
-    store(product, 3)
-    run = pretrain(product, Lesson())
+    store_parts(product, 3)
+    run = pretrain(product, PretrainingConfig())
     assert run.snapshot is None
     assert run.labels_missing.endswith("label 4 more good parts and 4 more defective parts.")
     assert not DatasetSnapshot.objects.exists()
@@ -74,9 +74,9 @@ def test_too_few_labels_are_said_and_still_teach(product: Product) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_command_teaches_and_its_last_line_says_what_came_of_it() -> None:
     product = make_product()
-    Product.objects.update(training_settings=QUICK)
-    store(product, 8)
-    lines = call("pretrain_backbone", "plate", *SMALL)
+    Product.objects.update(training_settings=QUICK_CONFIG)
+    store_parts(product, 8)
+    lines = command_lines("pretrain_backbone", "plate", *SMALL)
     run = BackboneRun.objects.get()
     assert lines[0] == f"Run {run.pk}: 6 stored images, 2 crops, usually about a minute on two cores."
     assert lines[-1].startswith("Kept, but not measured and so not used. Training needs 4 different parts")
@@ -89,22 +89,22 @@ def test_the_command_hands_it_to_a_worker_and_takes_up_a_killed_one() -> None:
     broker = Redis.from_url(settings.REDIS_URL)
     broker.delete("training")
     product = make_product()
-    Product.objects.update(training_settings=QUICK)
-    store(product, 8)
-    lines = call("pretrain_backbone", "plate", "--queue", *SMALL)
+    Product.objects.update(training_settings=QUICK_CONFIG)
+    store_parts(product, 8)
+    lines = command_lines("pretrain_backbone", "plate", "--queue", *SMALL)
     run = BackboneRun.objects.get()
     assert lines[-1] == str(run.pk)
     assert (run.state, broker.llen("training")) == ("queued", 1)
     broker.delete("training")
     with pytest.raises(CommandError, match="on its way already"):
-        call("pretrain_backbone", "plate", *SMALL)
+        command_lines("pretrain_backbone", "plate", *SMALL)
     # As a killed process leaves it.
     BackboneRun.objects.update(state="running", attempt=1, lease_token=run.key, lease_expires_at=Now())
     BackboneRun.objects.update(lease_expires_at=Now() + timedelta(seconds=60))
     with pytest.raises(CommandError, match="was killed less than a minute ago"):
-        call("pretrain_backbone", "plate", "--resume")
+        command_lines("pretrain_backbone", "plate", "--resume")
     BackboneRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert call("pretrain_backbone", "plate", "--resume")[-1].startswith("Kept, but not measured")
+    assert command_lines("pretrain_backbone", "plate", "--resume")[-1].startswith("Kept, but not measured")
     run.refresh_from_db()
     assert (run.state, run.attempt) == ("succeeded", 2)
 
@@ -117,18 +117,18 @@ def test_the_command_refuses_in_words(product: Product) -> None:
         (["plate", "--resume"], "no lesson to resume"),
     ):
         with pytest.raises(CommandError, match=words):
-            call("pretrain_backbone", *arguments)
+            command_lines("pretrain_backbone", *arguments)
 
 
 def test_it_refuses_at_once_when_no_image_is_on_disk(product: Product) -> None:
     make_part(product)
     with pytest.raises(CommandError, match="None of the stored images is on disk"):
-        call("pretrain_backbone", "plate")
+        command_lines("pretrain_backbone", "plate")
     assert not BackboneRun.objects.exists()
 
 
 def test_the_page_starts_one_lesson_and_shows_it(client: Client, product: Product, manager: User) -> None:
-    store(product, 3)
+    store_parts(product, 3)
     client.force_login(manager)
     page = client.get("/models/?product=plate").content.decode()
     assert reverse("pretrain", args=["plate"]) in page

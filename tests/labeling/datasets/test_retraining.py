@@ -18,11 +18,11 @@ from mltasks.models import DatasetSnapshot, ModelVersion, Promotion, TrainingRun
 from mltasks.registry import registry
 from mltasks.vision.data.splits import NotEnoughLabels
 from tests.labeling.conftest import make_person, make_product
-from tests.labeling.trainable_labels import QUICK, teach
+from tests.labeling.trainable_labels import QUICK_CONFIG, label_drawn_parts
 from tests.tiny_model import MakeVersion
 
 
-def _call(*arguments: str) -> list[str]:
+def _command_lines(*arguments: str) -> list[str]:
     """The lines that a command prints."""
     out = io.StringIO()
     call_command(*arguments, stdout=out, stderr=io.StringIO())
@@ -30,7 +30,7 @@ def _call(*arguments: str) -> list[str]:
 
 
 def test_it_freezes_the_labels_and_queues_a_run(product: Product, ada: User) -> None:
-    teach(product)
+    label_drawn_parts(product)
     Product.objects.update(training_settings={"max_epochs": 3}, fn_cost=7)
     product.refresh_from_db()
     run = retrain(product, trigger=TrainingRun.Trigger.MANUAL, requested_by=ada)
@@ -49,7 +49,7 @@ def test_it_refuses_too_few_labels_and_leaves_nothing(product: Product) -> None:
 
 
 def test_it_refuses_settings_that_cannot_work_and_leaves_nothing(product: Product) -> None:
-    teach(product)
+    label_drawn_parts(product)
     product.training_settings = {"max_epoch": 3}
     with pytest.raises(ValueError, match="max_epoch"):
         retrain(product, trigger=TrainingRun.Trigger.MANUAL)
@@ -59,15 +59,15 @@ def test_it_refuses_settings_that_cannot_work_and_leaves_nothing(product: Produc
 @pytest.mark.django_db(transaction=True)
 def test_the_command_trains_and_its_last_line_is_the_version() -> None:
     product = make_product()
-    Product.objects.update(training_settings=QUICK)
-    teach(product)
-    lines = _call("retrain", "plate")
+    Product.objects.update(training_settings=QUICK_CONFIG)
+    label_drawn_parts(product)
+    lines = _command_lines("retrain", "plate")
     assert lines[-1] == "1"
     version = ModelVersion.objects.get()
     assert version.run.trigger == "command"
     assert (version.run.state, version.run.hint_sent_at) == ("succeeded", None), "No worker was told of it."
 
-    printed = json.loads("\n".join(_call("evaluate", "plate", "1")))
+    printed = json.loads("\n".join(_command_lines("evaluate", "plate", "1")))
     assert printed["version"] == 1
     assert printed["metrics"]["recall"]["n"] == 8
 
@@ -76,8 +76,8 @@ def test_the_command_trains_and_its_last_line_is_the_version() -> None:
 def test_the_command_hands_it_to_a_worker() -> None:
     broker = Redis.from_url(settings.REDIS_URL)
     broker.delete("training")
-    teach(make_product())
-    lines = _call("retrain", "plate", "--queue")
+    label_drawn_parts(make_product())
+    lines = _command_lines("retrain", "plate", "--queue")
     run = TrainingRun.objects.get()
     assert lines[-1] == str(run.pk)
     assert run.state == "queued"
@@ -94,18 +94,18 @@ def test_the_commands_refuse_in_words(product: Product) -> None:
         (["evaluate", "plate", "1"], "'plate' has no version 1"),
     ):
         with pytest.raises(CommandError, match=words):
-            _call(*arguments)
+            _command_lines(*arguments)
 
 
 def test_the_command_promotes_as_the_admin_does(product: Product, make_version: MakeVersion) -> None:
     first, second = make_version(product), make_version(product)
     make_person("mia", "quality manager")
     make_person("rob", "reviewer")
-    assert _call("promote", "plate", "1", "--reason", "First.") == ["Version 1 is champion of plate."]
+    assert _command_lines("promote", "plate", "1", "--reason", "First.") == ["Version 1 is champion of plate."]
     with pytest.raises(CommandError, match=r"Replay: .*nothing to replay yet.* Send parts .*\n.*--override REASON"):
-        _call("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
+        _command_lines("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
     promote = ("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
-    (said,) = _call(*promote, "--override", "The line has not started.")
+    (said,) = _command_lines(*promote, "--override", "The line has not started.")
     assert said == "Version 2 is champion of plate in place of version 1."
     by = Promotion.objects.latest("pk").by
     assert by is not None
@@ -118,6 +118,6 @@ def test_the_command_promotes_as_the_admin_does(product: Product, make_version: 
         (["--reason", "x", "--by", "nobody"], "no user 'nobody'"),
     ):
         with pytest.raises(CommandError, match=words):
-            _call("promote", "plate", "2", *arguments)
+            _command_lines("promote", "plate", "2", *arguments)
     assert registry.champion(product.registered_model) == second
     assert first != second

@@ -13,19 +13,19 @@ from django.db import IntegrityError, transaction
 from inspection.models import Inspection, Product
 from labeling.datasets import defect_type_gallery
 from labeling.datasets.datasets import samples, standing_labels
-from labeling.datasets.defect_type_service import add_example, add_type, change_type, merge_types, types_of
+from labeling.datasets.defect_type_service import active_types, add_example, add_type, change_type, merge_types
 from labeling.datasets.label_export import write_csv
-from labeling.folder_import.label_import import import_images, named
+from labeling.folder_import.label_import import get_or_create_type, import_images
 from labeling.history import history
-from labeling.history.timeline import timeline
+from labeling.history.timeline import build_timeline
 from labeling.models import DefectType, Label
 from labeling.queue import queue
 from labeling.refusals import InvalidDefectType, InvalidLabel
 from labeling.review import review
-from tests.labeling.api.test_api import as_person
-from tests.labeling.concurrency import at_once
+from tests.labeling.api.test_api import client_of
+from tests.labeling.concurrency import run_concurrently
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.folder_import.test_label_import import draw
+from tests.labeling.folder_import.test_label_import import draw_image
 
 
 @pytest.fixture
@@ -39,50 +39,50 @@ def scratch(product: Product) -> DefectType:
 
 
 @pytest.fixture
-def cracked(part: Inspection, crack: DefectType, scratch: DefectType, ada: User) -> Label:
+def crack_label(part: Inspection, crack: DefectType, scratch: DefectType, ada: User) -> Label:
     """A label that was given as crack before crack was merged into scratch."""
     label = review.correct(part, by=ada, verdict="FAIL", defect_type="crack")
     assert merge_types(crack, into=scratch) == scratch
     return Label.objects.get(pk=label.pk)
 
 
-def test_the_label_stays_as_it_was_and_counts_for_the_other(cracked: Label, product: Product) -> None:
-    assert cracked.defect_type is not None
-    assert (cracked.defect_type.name, cracked.defect_type.current.name, str(cracked)) == (
+def test_the_label_stays_as_it_was_and_counts_for_the_other(crack_label: Label, product: Product) -> None:
+    assert crack_label.defect_type is not None
+    assert (crack_label.defect_type.name, crack_label.defect_type.current.name, str(crack_label)) == (
         "crack",
         "scratch",
         "FAIL scratch",
     )
-    (card,) = defect_type_gallery.cards(product)
-    assert (card.kind.name, card.number) == ("scratch", 1)
-    (old,) = defect_type_gallery.old_names(product)
-    assert (old.kind.name, old.kind.key, old.number) == ("crack", "", 1)
-    assert old.kind.merged_at is not None
-    assert defect_type_gallery.newest_parts(card.kind) == [cracked.inspection]
+    (card,) = defect_type_gallery.load_cards(product)
+    assert (card.defect_type.name, card.label_count) == ("scratch", 1)
+    (old,) = defect_type_gallery.merged_type_cards(product)
+    assert (old.defect_type.name, old.defect_type.key, old.label_count) == ("crack", "", 1)
+    assert old.defect_type.merged_at is not None
+    assert defect_type_gallery.newest_parts_of_type(card.defect_type) == [crack_label.inspection]
 
 
-def test_every_reader_says_the_current_name(cracked: Label, product: Product, ada: User) -> None:
+def test_every_reader_says_the_current_name(crack_label: Label, product: Product, ada: User) -> None:
     assert [sample.defect_type for sample in samples(product)] == ["scratch"]
     out = io.StringIO()
     write_csv(out, standing_labels(product))
     assert ",FAIL,scratch,ada," in out.getvalue()
-    (shown,) = history.page(product, {}).parts
+    (shown,) = history.load_page(product, {}).parts
     assert shown.person_names == "scratch"  # type: ignore[attr-defined]
-    assert [kind.name for kind in types_of(product)] == ["scratch"]
-    words = [event.words for event in timeline(cracked.inspection)]
+    assert [kind.name for kind in active_types(product)] == ["scratch"]
+    words = [event.text for event in build_timeline(crack_label.inspection)]
     assert "Labeled FAIL (crack, now called scratch) by ada" in words
-    answer = as_person(ada).post(f"/api/v1/labels/{cracked.pk}/undo/")
+    answer = client_of(ada).post(f"/api/v1/labels/{crack_label.pk}/undo/")
     assert answer.json()["defect_type"] == "scratch"
 
 
-def test_the_old_name_is_understood(cracked: Label, product: Product, scratch: DefectType, ada: User) -> None:
-    same = review.correct(cracked.inspection, by=ada, verdict="FAIL", defect_type="scratch")
-    assert same == cracked, "The same word by the same person."
+def test_the_old_name_is_understood(crack_label: Label, product: Product, scratch: DefectType, ada: User) -> None:
+    same = review.correct(crack_label.inspection, by=ada, verdict="FAIL", defect_type="scratch")
+    assert same == crack_label, "The same word by the same person."
     newer = review.correct(make_part(product), by=ada, verdict="FAIL", defect_type="crack")
     assert newer.defect_type == scratch
-    assert named(product, "crack") == scratch
+    assert get_or_create_type(product, "crack") == scratch
     with pytest.raises(InvalidLabel, match=r"Known: scratch\."):
-        review.correct(cracked.inspection, by=ada, verdict="FAIL", defect_type="dent")
+        review.correct(crack_label.inspection, by=ada, verdict="FAIL", defect_type="dent")
 
 
 def test_a_verdict_sent_again_after_the_merge_is_the_same(
@@ -96,24 +96,24 @@ def test_a_verdict_sent_again_after_the_merge_is_the_same(
 
 
 def test_a_folder_of_the_old_name_is_known(product: Product, tmp_path: Path, scratch: DefectType) -> None:
-    draw(tmp_path / "crack" / "one.png", 1)
+    draw_image(tmp_path / "crack" / "one.png", 1)
     import_images(product, tmp_path)
     merge_types(DefectType.objects.get(name="crack"), into=scratch)
-    draw(tmp_path / "crack" / "two.png", 2)
+    draw_image(tmp_path / "crack" / "two.png", 2)
     summary = import_images(product, tmp_path)
-    assert (summary.already, summary.imported, summary.refused) == (1, 1, [])
+    assert (summary.already_imported, summary.imported, summary.refused) == (1, 1, [])
     assert set(Label.objects.values_list("defect_type__name", flat=True)) == {"crack", "scratch"}
     again = import_images(product, tmp_path)
-    assert (again.already, again.refused) == (2, [])
+    assert (again.already_imported, again.refused) == (2, [])
 
 
-def test_a_chain_is_flattened(cracked: Label, product: Product, scratch: DefectType) -> None:
+def test_a_chain_is_flattened(crack_label: Label, product: Product, scratch: DefectType) -> None:
     mark = add_type(product, name="mark")
     merge_types(scratch, into=mark)
     crack = DefectType.objects.get(name="crack")
     assert crack.merged_into == mark
-    assert str(Label.objects.get(pk=cracked.pk)) == "FAIL mark"
-    assert defect_type_gallery.card(mark).number == 1
+    assert str(Label.objects.get(pk=crack_label.pk)) == "FAIL mark"
+    assert defect_type_gallery.load_card(mark).label_count == 1
 
 
 def test_examples_move_once(product: Product, crack: DefectType, scratch: DefectType, manager: User) -> None:
@@ -125,7 +125,7 @@ def test_examples_move_once(product: Product, crack: DefectType, scratch: Defect
     assert not crack.examples.exists()
 
 
-def test_the_same_merge_again_changes_nothing(cracked: Label, crack: DefectType, scratch: DefectType) -> None:
+def test_the_same_merge_again_changes_nothing(crack_label: Label, crack: DefectType, scratch: DefectType) -> None:
     crack.refresh_from_db()
     before = crack.merged_at
     assert merge_types(crack, into=scratch) == scratch
@@ -134,7 +134,7 @@ def test_the_same_merge_again_changes_nothing(cracked: Label, crack: DefectType,
 
 
 def test_it_refuses_merges_that_make_no_sense(
-    cracked: Label, product: Product, crack: DefectType, scratch: DefectType, manager: User
+    crack_label: Label, product: Product, crack: DefectType, scratch: DefectType, manager: User
 ) -> None:
     dent = add_type(product, name="dent")
     other = add_type(make_product("case"), name="hole")
@@ -144,12 +144,12 @@ def test_it_refuses_merges_that_make_no_sense(
     with pytest.raises(InvalidDefectType, match="crack counts as scratch now"):
         change_type(crack, name="rift", key="", colour="")
     with pytest.raises(InvalidDefectType, match="crack counts as scratch now"):
-        add_example(crack, cracked.inspection, by=manager)
+        add_example(crack, crack_label.inspection, by=manager)
     with pytest.raises(InvalidDefectType, match="Labels were given as crack"):
         add_type(product, name="crack")
 
 
-def test_the_database_refuses_a_key_for_a_merged_type(cracked: Label, crack: DefectType) -> None:
+def test_the_database_refuses_a_key_for_a_merged_type(crack_label: Label, crack: DefectType) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         DefectType.objects.filter(pk=crack.pk).update(key="5")
 
@@ -165,7 +165,7 @@ def test_merges_at_once_leave_no_chain_and_no_ring() -> None:
         except InvalidDefectType:
             return
 
-    at_once([partial(merged, kind, into) for kind in kinds for into in kinds if kind != into])
+    run_concurrently([partial(merged, kind, into) for kind in kinds for into in kinds if kind != into])
     left = DefectType.objects.filter(merged_into=None)
     assert left.count() == 1
     assert {kind.current for kind in DefectType.objects.all()} == set(left)

@@ -18,13 +18,13 @@ from labeling.folder_import.label_import import import_images
 from labeling.models import DefectType, Label
 from labeling.review import review
 from mltasks.vision.types import DEFECT
-from tests.labeling.concurrency import at_once
+from tests.labeling.concurrency import run_concurrently
 from tests.labeling.conftest import make_part, make_person, make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def draw(folder: Path, count: int) -> None:
+def draw_images(folder: Path, count: int) -> None:
     for number in range(count):
         kind = folder / ("good" if number % 2 else f"kind-{number % 6}")
         kind.mkdir(parents=True, exist_ok=True)
@@ -34,12 +34,12 @@ def draw(folder: Path, count: int) -> None:
 def test_a_folder_imported_many_times_at_once_is_one_inspection_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(label_import, "BATCH", 3)
+    monkeypatch.setattr(label_import, "BATCH_SIZE", 3)
     product = make_product()
-    draw(tmp_path, 24)
-    summaries = at_once([partial(import_images, product, tmp_path) for _ in range(4)])
+    draw_images(tmp_path, 24)
+    summaries = run_concurrently([partial(import_images, product, tmp_path) for _ in range(4)])
     assert sum(summary.imported for summary in summaries) == 24
-    assert all(summary.done == 24 and not summary.refused for summary in summaries)
+    assert all(summary.files_done == 24 and not summary.refused for summary in summaries)
     assert Inspection.objects.count() == Label.objects.count() == 24
     keys = list(DefectType.objects.values_list("key", flat=True))
     assert sorted(keys) == ["1", "2", "3"]
@@ -68,5 +68,5 @@ def test_a_verdict_and_an_import_at_once_leave_the_persons_word(tmp_path: Path) 
         for part in parts:
             review.correct(part, by=ada, verdict="FAIL")
 
-    at_once([judge, partial(import_images, product, tmp_path), partial(import_images, product, tmp_path)])
+    run_concurrently([judge, partial(import_images, product, tmp_path), partial(import_images, product, tmp_path)])
     assert [sample.target for sample in datasets.samples(product)] == [DEFECT] * 12

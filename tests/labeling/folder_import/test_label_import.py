@@ -25,7 +25,7 @@ from tests.inspection.sample_images import damaged_jpeg, short_jpeg
 from tests.labeling.conftest import make_product
 
 
-def draw(path: Path, shade: int) -> Path:
+def draw_image(path: Path, shade: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (48, 32), (shade, 90, 120)).save(path)
     return path
@@ -33,10 +33,10 @@ def draw(path: Path, shade: int) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw(tmp_path / "good" / "one.png", 1)
-    draw(tmp_path / "good" / "two.jpg", 2)
-    draw(tmp_path / "bad" / "three.png", 3)
-    draw(tmp_path / "scratch" / "four.png", 4)
+    draw_image(tmp_path / "good" / "one.png", 1)
+    draw_image(tmp_path / "good" / "two.jpg", 2)
+    draw_image(tmp_path / "bad" / "three.png", 3)
+    draw_image(tmp_path / "scratch" / "four.png", 4)
     return tmp_path
 
 
@@ -44,13 +44,13 @@ def labels_of(product: Product) -> dict[str, str]:
     return {label.inspection.title: str(label) for label in Label.objects.filter(inspection__product=product)}
 
 
-def refused(summary: ImportSummary) -> dict[str, str]:
+def refused_codes(summary: ImportSummary) -> dict[str, str]:
     return {unfit.name: unfit.code for unfit in summary.refused}
 
 
 def test_folders_say_what_the_images_show(product: Product, folder: Path, ada: User) -> None:
     summary = import_images(product, folder, reviewer=ada)
-    assert (summary.imported, summary.already, summary.refused) == (4, 0, [])
+    assert (summary.imported, summary.already_imported, summary.refused) == (4, 0, [])
     assert labels_of(product) == {"one.png": "PASS", "two.jpg": "PASS", "three.png": "FAIL", "four.png": "FAIL scratch"}
     part = Inspection.objects.get(title="one.png")
     assert (part.state, part.source, part.verdict) == ("imported", "import", None)
@@ -61,7 +61,7 @@ def test_folders_say_what_the_images_show(product: Product, folder: Path, ada: U
 
 @pytest.mark.parametrize("name", ["good", "ok", "pass", "OK"])
 def test_good_has_three_names(product: Product, tmp_path: Path, name: str) -> None:
-    draw(tmp_path / name / "one.png", 1)
+    draw_image(tmp_path / name / "one.png", 1)
     import_images(product, tmp_path)
     assert labels_of(product) == {"one.png": "PASS"}
 
@@ -69,7 +69,7 @@ def test_good_has_three_names(product: Product, tmp_path: Path, name: str) -> No
 def test_new_defect_types_keep_their_name_and_get_a_key(product: Product, tmp_path: Path) -> None:
     DefectType.objects.create(product=product, name="dent", key="1")
     for number, name in enumerate(("Edge_Chip", "oil stain!", "dent")):
-        draw(tmp_path / name / "one.png", number)
+        draw_image(tmp_path / name / "one.png", number)
     import_images(product, tmp_path)
     assert dict(product.defect_types.values_list("name", "key")) == {"Edge_Chip": "2", "oil-stain": "3", "dent": "1"}
 
@@ -77,14 +77,14 @@ def test_new_defect_types_keep_their_name_and_get_a_key(product: Product, tmp_pa
 def test_the_same_folder_twice_is_one_inspection_a_file(product: Product, folder: Path) -> None:
     import_images(product, folder)
     again = import_images(product, folder)
-    assert (again.imported, again.already, again.refused) == (0, 4, [])
+    assert (again.imported, again.already_imported, again.refused) == (0, 4, [])
     assert Inspection.objects.count() == Label.objects.count() == 4
 
 
 def test_the_same_bytes_under_another_name_are_one_inspection(product: Product, folder: Path) -> None:
     (folder / "good" / "copy.png").write_bytes((folder / "good" / "one.png").read_bytes())
     summary = import_images(product, folder)
-    assert (summary.imported, summary.already) == (4, 1)
+    assert (summary.imported, summary.already_imported) == (4, 1)
 
 
 def test_another_product_imports_the_same_files_for_itself(product: Product, folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_another_product_imports_the_same_files_for_itself(product: Product, fol
 
 
 def test_an_import_that_was_cut_off_goes_on(product: Product, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_import, "BATCH", 2)
+    monkeypatch.setattr(label_import, "BATCH_SIZE", 2)
     import_image = image_import.import_image
 
     def full_at_the_last(submission: Submission, *, folder_bit_depth: int) -> Inspection:
@@ -110,14 +110,14 @@ def test_an_import_that_was_cut_off_goes_on(product: Product, folder: Path, monk
     assert labels_of(product) == {"three.png": "FAIL", "one.png": "PASS"}
     assert Inspection.objects.count() == 2
     again = import_images(product, folder)
-    assert (again.imported, again.already) == (2, 2)
+    assert (again.imported, again.already_imported) == (2, 2)
 
 
 def test_what_people_said_since_then_stays(product: Product, folder: Path, ada: User) -> None:
     import_images(product, folder)
     part = Inspection.objects.get(title="one.png")
     corrected = review.correct(part, by=ada, verdict="FAIL")
-    assert import_images(product, folder).already == 4
+    assert import_images(product, folder).already_imported == 4
     assert review.standing_label(part) == corrected
 
 
@@ -125,7 +125,7 @@ def test_it_refuses_the_same_bytes_under_another_label(product: Product, folder:
     (folder / "scratch" / "again.png").write_bytes((folder / "good" / "one.png").read_bytes())
     first = import_images(product, folder)
     again = import_images(product, folder)
-    assert refused(first) == refused(again) == {"scratch/again.png": "labeled_otherwise"}
+    assert refused_codes(first) == refused_codes(again) == {"scratch/again.png": "labeled_otherwise"}
     assert "imported as good before, and lies in scratch/ now" in again.refused[0].detail
     assert labels_of(product)["one.png"] == "PASS"
 
@@ -137,7 +137,7 @@ def test_it_refuses_what_is_no_image_and_imports_the_rest(product: Product, fold
     (folder / "good" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     summary = import_images(product, folder)
     assert summary.imported == 4
-    assert refused(summary) == {
+    assert refused_codes(summary) == {
         "good/cut.jpg": "truncated_image",
         "good/empty.png": "invalid_image",
         "good/text.jpg": "unsupported_format",
@@ -145,10 +145,10 @@ def test_it_refuses_what_is_no_image_and_imports_the_rest(product: Product, fold
 
 
 def test_it_refuses_folders_in_folders_and_images_without_a_class(product: Product, folder: Path) -> None:
-    draw(folder / "good" / "more" / "deep.png", 9)
-    draw(folder / "loose.png", 10)
-    draw(folder / "!!!" / "odd.png", 11)
-    assert refused(import_images(product, folder)) == {
+    draw_image(folder / "good" / "more" / "deep.png", 9)
+    draw_image(folder / "loose.png", 10)
+    draw_image(folder / "!!!" / "odd.png", 11)
+    assert refused_codes(import_images(product, folder)) == {
         "good/more/": "nested_folder",
         "loose.png": "no_label",
         "!!!/": "invalid_defect_type",
@@ -156,7 +156,7 @@ def test_it_refuses_folders_in_folders_and_images_without_a_class(product: Produ
 
 
 def test_it_says_what_it_left_out(product: Product, folder: Path) -> None:
-    draw(folder / "raw" / "frame.png", 12)
+    draw_image(folder / "raw" / "frame.png", 12)
     (folder / ".DS_Store").touch()
     (folder / "good" / ".thumbs").touch()
     (folder / "README.md").touch()
@@ -181,7 +181,7 @@ def test_it_tells_how_far_it_is(product: Product, folder: Path) -> None:
 
 
 def test_the_command_prints_a_summary(product: Product, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    draw(folder / "raw" / "frame.png", 12)
+    draw_image(folder / "raw" / "frame.png", 12)
     call_command("import_images", "plate", str(folder), "--skip", "raw,other")
     printed = capsys.readouterr()
     assert "plate: 4 imported, 0 there already, none refused." in printed.out
@@ -212,7 +212,7 @@ def test_it_refuses_a_damaged_file_by_name(product: Product, folder: Path) -> No
 
     summary = import_images(product, folder)
 
-    assert refused(summary) == {"good/damaged.jpg": "damaged_image", "good/short.jpg": "truncated_image"}
+    assert refused_codes(summary) == {"good/damaged.jpg": "damaged_image", "good/short.jpg": "truncated_image"}
     assert summary.imported == 4
     assert not Inspection.objects.filter(title__in=["damaged.jpg", "short.jpg"]).exists()
 
@@ -222,7 +222,7 @@ def test_a_folder_of_few_bits_is_read_by_one_depth(product: Product, tmp_path: P
         path = tmp_path / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(np.linspace(0, peak, 32 * 32).reshape(32, 32).astype(np.uint16)).save(path)
-    draw(tmp_path / "good" / "eight.png", 7)
+    draw_image(tmp_path / "good" / "eight.png", 7)
 
     summary = import_images(product, tmp_path)
 

@@ -13,14 +13,14 @@ import pytest
 from django.conf import settings as project
 from django.utils import timezone
 
-from inspection.images.image_removal import FOLDERS, Freed
+from inspection.images.image_removal import FOLDER_COUNT, FreedSpace
 from inspection.models import Inspection, Product, RemovedParts
 from labeling import tasks
 from labeling.history import nightly_retention
-from labeling.history.nightly_retention import folder_of, tick
-from tests.labeling.concurrency import at_once
+from labeling.history.nightly_retention import prune_nightly, scheduled_folder
+from tests.labeling.concurrency import run_concurrently
 from tests.labeling.conftest import make_product
-from tests.labeling.old_parts import files, old_part
+from tests.labeling.old_parts import old_part, stored_files
 
 NIGHT = datetime(2026, 11, 26, 1, 1, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ NIGHT = datetime(2026, 11, 26, 1, 1, tzinfo=UTC)
 def own_media(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.RETENTION_DAYS = 90
-    nightly_retention._reached.clear()
+    nightly_retention._positions.clear()
 
 
 @pytest.mark.django_db
@@ -37,7 +37,7 @@ def test_by_default_everything_is_kept(product: Product, settings: Any) -> None:
     assert project.RETENTION_DAYS == 90
     settings.RETENTION_DAYS = 0
     old_part(product)
-    assert tick(timezone.now()) == (0, Freed())
+    assert prune_nightly(timezone.now()) == (0, FreedSpace())
     tasks.prune()
     assert Inspection.objects.exists()
 
@@ -58,15 +58,17 @@ def test_the_task_removes_what_is_too_old_and_says_so(product: Product, caplog: 
 def test_it_stops_in_time_goes_on_and_gives_each_product_its_turn(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labeling.history.nightly_retention.Aim", partial(nightly_retention.Aim, batch=2))
+    monkeypatch.setattr(
+        "labeling.history.nightly_retention.RetentionScope", partial(nightly_retention.RetentionScope, batch_size=2)
+    )
     other = make_product("tile")
     for _ in range(4):
         old_part(product)
         old_part(other)
     now = timezone.now()
-    assert tick(now, seconds=0)[0] == 2
+    assert prune_nightly(now, time_budget=0)[0] == 2
     assert product.inspections.count() == 2, "One batch, whatever the time: else nothing would ever be done."
-    assert tick(now)[0] == 6
+    assert prune_nightly(now)[0] == 6
     assert not Inspection.objects.exists()
 
 
@@ -74,17 +76,17 @@ def test_it_stops_in_time_goes_on_and_gives_each_product_its_turn(
 def test_what_is_kept_is_not_looked_at_again_that_night(product: Product) -> None:
     old_part(product, reasons=["audit_sample"])
     now = timezone.now()
-    assert len(list(nightly_retention._in_turns(now))) == 1
-    assert list(nightly_retention._in_turns(now)) == []
-    assert len(list(nightly_retention._in_turns(now + timedelta(days=1)))) == 1
-    assert len(nightly_retention._reached) == 1
+    assert len(list(nightly_retention._round_robin_batches(now))) == 1
+    assert list(nightly_retention._round_robin_batches(now)) == []
+    assert len(list(nightly_retention._round_robin_batches(now + timedelta(days=1)))) == 1
+    assert len(nightly_retention._positions) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_beats_do_no_harm(product: Product) -> None:
     for _ in range(10):
         old_part(product)
-    found = at_once([partial(tick, timezone.now()) for _ in range(3)])
+    found = run_concurrently([partial(prune_nightly, timezone.now()) for _ in range(3)])
     assert sum(removed for removed, _ in found) == 10
     assert RemovedParts.objects.get().number == 10
 
@@ -93,8 +95,8 @@ def test_each_folder_has_its_turn_in_a_fortnight_of_nights(settings: Any) -> Non
     minutes = [
         NIGHT.replace(minute=0) + timedelta(days=day, minutes=minute) for day in range(14) for minute in range(1440)
     ]
-    turns = [folder for minute in minutes if (folder := folder_of(minute)) is not None]
-    assert set(turns) == set(range(FOLDERS))
+    turns = [folder for minute in minutes if (folder := scheduled_folder(minute)) is not None]
+    assert set(turns) == set(range(FOLDER_COUNT))
     assert len(turns) == 14 * 20
 
 
@@ -102,13 +104,13 @@ def test_each_folder_has_its_turn_in_a_fortnight_of_nights(settings: Any) -> Non
 def test_the_folder_whose_turn_it_is_loses_what_nothing_names(product: Product) -> None:
     part = old_part(product)
     Inspection.objects.filter(pk=part.pk).delete()
-    for path in files(part.image_sha256):
+    for path in stored_files(part.image_sha256):
         os.utime(path, (0, 0))
-    turns = {folder_of(minute): minute for day in range(14) for minute in _quarters(NIGHT + timedelta(days=day))}
+    turns = {scheduled_folder(minute): minute for day in range(14) for minute in _quarters(NIGHT + timedelta(days=day))}
     number = int(part.image_sha256[:2], 16)
-    assert tick(turns[(number + 1) % FOLDERS]) == (0, Freed())
-    assert tick(turns[number])[1].images == 1
-    assert files(part.image_sha256) == []
+    assert prune_nightly(turns[(number + 1) % FOLDER_COUNT]) == (0, FreedSpace())
+    assert prune_nightly(turns[number])[1].images == 1
+    assert stored_files(part.image_sha256) == []
 
 
 def _quarters(night: datetime) -> list[datetime]:

@@ -23,9 +23,9 @@ from mltasks.models import ModelVersion, TrainingRun
 from mltasks.registry import registry
 from mltasks.snapshots.snapshots import freeze
 from tests.labeling.conftest import make_part
-from tests.labeling.rechecks.blind_reviews import judged
-from tests.labeling.trainable_labels import teach
-from tests.tiny_model import PLAIN, MakeVersion
+from tests.labeling.rechecks.blind_reviews import review_part
+from tests.labeling.trainable_labels import label_drawn_parts
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion
 
 SCORES = {"label": "PASS", "defect_probability": 0.14, "reconstruction_error": 0.5, "anomaly_threshold": 1.0}
 
@@ -36,14 +36,14 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def imported(product: Product) -> Label:
+def imported_label(product: Product) -> Label:
     """The label of a drawn scratch, among those of all drawn parts."""
     add_type(product, name="scratch", key="1")
-    return next(label for label in teach(product) if label.inspection.title.startswith("scratch"))
+    return next(label for label in label_drawn_parts(product) if label.inspection.title.startswith("scratch"))
 
 
 @pytest.fixture
-def first(product: Product, imported: Label, make_version: MakeVersion, manager: User) -> ModelVersion:
+def first_version(product: Product, imported_label: Label, make_version: MakeVersion, manager: User) -> ModelVersion:
     """Version 1, champion, which learned the drawn parts from snapshot 1."""
     version = make_version(product)
     registry.promote(version, by=manager, reason="The first one.")
@@ -51,15 +51,15 @@ def first(product: Product, imported: Label, make_version: MakeVersion, manager:
 
 
 @pytest.fixture
-def part(product: Product, imported: Label, first: ModelVersion) -> Inspection:
+def part(product: Product, imported_label: Label, first_version: ModelVersion) -> Inspection:
     """The scratch again, as a camera sent it and version 1 decided it."""
-    image = imported.inspection
+    image = imported_label.inspection
     return make_part(
         product,
         image_name=image.image_name,
         image_sha256=image.image_sha256,
         title="again.jpg",
-        model_version=first,
+        model_version=first_version,
         decided_at=timezone.now(),
         **SCORES,
     )
@@ -68,11 +68,11 @@ def part(product: Product, imported: Label, first: ModelVersion) -> Inspection:
 @pytest.fixture
 def label(part: Inspection, ada: User) -> Label:
     """What ada said of it."""
-    return judged(part, ada, "FAIL", defect_type="scratch")
+    return review_part(part, ada, "FAIL", defect_type="scratch")
 
 
 @pytest.fixture
-def second(product: Product, label: Label, make_version: MakeVersion, manager: User) -> ModelVersion:
+def second_version(product: Product, label: Label, make_version: MakeVersion, manager: User) -> ModelVersion:
     """Version 2, which learned ada's label from snapshot 2 and took the place of version 1."""
     snapshot = take_snapshot(product)
     version = make_version(product)
@@ -81,14 +81,14 @@ def second(product: Product, label: Label, make_version: MakeVersion, manager: U
     return version
 
 
-def told(part: Inspection, person: User) -> dict[str, Any]:
+def lineage_json(part: Inspection, person: User) -> dict[str, Any]:
     client = APIClient()
     client.force_authenticate(person)
     found: dict[str, Any] = client.get(f"/api/v1/inspections/{part.pk}/lineage/").json()
     return found
 
 
-def shown(part: Inspection, person: User) -> str:
+def lineage_html(part: Inspection, person: User) -> str:
     """The section of the part's page."""
     client = Client()
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
@@ -97,9 +97,9 @@ def shown(part: Inspection, person: User) -> str:
 
 
 def test_the_chain_leads_from_the_verdict_to_the_seed(
-    part: Inspection, first: ModelVersion, second: ModelVersion, ada: User
+    part: Inspection, first_version: ModelVersion, second_version: ModelVersion, ada: User
 ) -> None:
-    found = told(part, ada)
+    found = lineage_json(part, ada)
     assert (found["verdict"]["verdict"], found["verdict"]["defect_probability"]) == ("REVIEW", 0.14)
     assert (found["counts"]["verdict"], found["counts"]["defect_type"], found["counts"]["by"]) == (
         "FAIL",
@@ -111,27 +111,27 @@ def test_the_chain_leads_from_the_verdict_to_the_seed(
     then = version["promotion"]
     assert (then["by"], then["reason"], then["was_champion"]) == ("mia", "The first one.", True)
     assert then["replaced_by"] == 2
-    origin, snapshot = version["lineage"], first.run.snapshot
+    origin, snapshot = version["lineage"], first_version.run.snapshot
     assert snapshot is not None
     assert origin["snapshot"]["sha256"] == snapshot.sha256
-    assert (origin["seed"], origin["code"]) == (PLAIN.seed, first.meta["code"])
-    section = shown(part, ada)
-    places = ("1/", "1/card/", "snapshot-1/", f"run-{first.run_id}/", "snapshot-2/", "2/")
+    assert (origin["seed"], origin["code"]) == (PLAIN_CONFIG.seed, first_version.meta["code"])
+    section = lineage_html(part, ada)
+    places = ("1/", "1/card/", "snapshot-1/", f"run-{first_version.run_id}/", "snapshot-2/", "2/")
     for place in places:
         assert f"/models/{'' if place.startswith('run') else 'plate/'}{place}" in section
-    assert "by mia" in section and snapshot.sha256 in section and f"seed {PLAIN.seed}" in section
+    assert "by mia" in section and snapshot.sha256 in section and f"seed {PLAIN_CONFIG.seed}" in section
 
 
 def test_each_label_names_the_versions_it_taught(
-    part: Inspection, imported: Label, label: Label, second: ModelVersion, ada: User
+    part: Inspection, imported_label: Label, label: Label, second_version: ModelVersion, ada: User
 ) -> None:
-    found = told(part, ada)
+    found = lineage_json(part, ada)
     taught = {
         one["id"]: [(snap["snapshot"], [v["number"] for v in snap["versions"]]) for snap in one["taught"]]
         for one in found["labels"]
     }
     # Snapshot 3 came from the drawn parts themselves, as `make_version` takes it, and taught nothing.
-    assert taught == {imported.pk: [(1, [1])], label.pk: [(2, [2]), (3, [])]}
+    assert taught == {imported_label.pk: [(1, [1])], label.pk: [(2, [2]), (3, [])]}
     assert [one["counts"] for one in found["labels"]] == [False, True]
     frozen = {one["number"]: one for one in found["snapshots"]}
     assert (frozen[2]["verdict"], frozen[2]["defect_type"], frozen[2]["since"]) == ("FAIL", "scratch", "same")
@@ -139,16 +139,16 @@ def test_each_label_names_the_versions_it_taught(
 
 
 def test_what_became_of_a_frozen_label_since_is_told(
-    part: Inspection, imported: Label, label: Label, second: ModelVersion, ada: User, manager: User
+    part: Inspection, imported_label: Label, label: Label, second_version: ModelVersion, ada: User, manager: User
 ) -> None:
     def since() -> list[str]:
-        return [one["since"] for one in part_lineage.of(part)["snapshots"]]
+        return [one["since"] for one in part_lineage.build_part_lineage(part)["snapshots"]]
 
     assert since() == ["confirmed", "same", "same"]
-    assert "Snapshot 2 holds it as" not in shown(part, ada)
+    assert "Snapshot 2 holds it as" not in lineage_html(part, ada)
     corrected = review.correct(part, by=manager, verdict="PASS")
     assert since() == ["corrected"] * 3
-    section = shown(part, ada)
+    section = lineage_html(part, ada)
     assert "Snapshot 2 holds it as FAIL. It was corrected since: PASS counts now." in section
     assert 'Learned so by <a href="/models/plate/2/">' in section
     review.undo(corrected, by=manager)
@@ -156,10 +156,10 @@ def test_what_became_of_a_frozen_label_since_is_told(
     add_type(part.product, name="dent", key="2")
     dent = review.correct(part, by=manager, verdict="FAIL", defect_type="dent")
     assert since() == ["type"] * 3
-    for one in (dent, label, imported):
+    for one in (dent, label, imported_label):
         review.undo(one, by=manager)
     assert since() == ["withdrawn"] * 3
-    assert "That label was taken back since, and none stands." in shown(part, ada)
+    assert "That label was taken back since, and none stands." in lineage_html(part, ada)
 
 
 def test_a_word_that_came_while_it_was_frozen_is_not_taken_for_what_was(
@@ -167,27 +167,27 @@ def test_a_word_that_came_while_it_was_frozen_is_not_taken_for_what_was(
 ) -> None:
     read = samples(product)
     late = review.correct(part, by=manager, verdict="PASS")
-    freeze(product.registered_model, read, PLAIN)
-    newest = part_lineage.of(part)["snapshots"][-1]
+    freeze(product.registered_model, read, PLAIN_CONFIG)
+    newest = part_lineage.build_part_lineage(part)["snapshots"][-1]
     assert (newest["verdict"], newest["label"], newest["since"]) == ("FAIL", label.pk, "corrected")
     assert newest["today"]["id"] == late.pk
 
 
 def test_who_judges_the_image_reads_nothing_of_its_labels(
-    part: Inspection, imported: Label, second: ModelVersion, ada: User, bob: User
+    part: Inspection, imported_label: Label, second_version: ModelVersion, ada: User, bob: User
 ) -> None:
-    assert told(part, bob)["labels"]
+    assert lineage_json(part, bob)["labels"]
     twin = make_part(part.product, image_sha256=part.image_sha256, image_name=part.image_name)
     queue.claim_part(twin, reviewer=bob)
-    for one in (part, imported.inspection):
-        found = told(one, bob)
+    for one in (part, imported_label.inspection):
+        found = lineage_json(one, bob)
         assert found["hidden"] is True
         assert (found["counts"], found["labels"], found["snapshots"]) == (None, [], [])
-        section = shown(one, bob)
+        section = lineage_html(one, bob)
         assert "shows after your verdict" in section
         assert "FAIL" not in section and "scratch" not in section and "labels taught" not in section
-    assert told(part, bob)["version"]["number"] == 1, "a version is no label"
-    assert told(part, ada)["labels"], "others read on"
+    assert lineage_json(part, bob)["version"]["number"] == 1, "a version is no label"
+    assert lineage_json(part, ada)["labels"], "others read on"
 
 
 def test_doors_refuse_strangers_and_stations(part: Inspection, product: Product, ada: User) -> None:
@@ -205,14 +205,14 @@ def test_doors_refuse_strangers_and_stations(part: Inspection, product: Product,
 
 def test_a_part_without_version_or_label_has_a_lineage(product: Product, ada: User) -> None:
     part = make_part(product, reasons=["no_model"])
-    found = told(part, ada)
+    found = lineage_json(part, ada)
     assert (found["version"], found["counts"], found["snapshots"]) == (None, None, [])
-    assert "Nobody has labeled it." in shown(part, ada)
+    assert "Nobody has labeled it." in lineage_html(part, ada)
 
 
 def test_it_asks_the_database_little(
-    part: Inspection, second: ModelVersion, django_assert_max_num_queries: Any
+    part: Inspection, second_version: ModelVersion, django_assert_max_num_queries: Any
 ) -> None:
     known = Inspection.objects.select_related("product__registered_model", "model_version").get(pk=part.pk)
     with django_assert_max_num_queries(7):
-        assert len(part_lineage.of(known)["snapshots"]) == 3
+        assert len(part_lineage.build_part_lineage(known)["snapshots"]) == 3

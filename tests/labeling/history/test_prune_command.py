@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from inspection.models import Inspection, Product
 from tests.labeling.conftest import make_product
-from tests.labeling.old_parts import files, old_part
+from tests.labeling.old_parts import old_part, stored_files
 
 pytestmark = pytest.mark.django_db
 
@@ -52,17 +52,17 @@ def test_a_dry_run_says_so_and_removes_nothing(product: Product) -> None:
     part = old_part(product)
     lost = old_part(product)
     Inspection.objects.filter(pk=lost.pk).delete()
-    for path in files(lost.image_sha256):
+    for path in stored_files(lost.image_sha256):
         os.utime(path, (0, 0))
     said = prune("--older-than", "90d", "--dry-run")
     assert "1 of 1 parts that passed before" in said
     assert "would be removed, 0 kept; 1 images (0.0 MB) would be removed." in said
     assert "Files that nothing named for a day: 1 images (0.0 MB) would be removed." in said
     assert Inspection.objects.get() == part
-    assert len(files(part.image_sha256)) == len(files(lost.image_sha256)) == 2
+    assert len(stored_files(part.image_sha256)) == len(stored_files(lost.image_sha256)) == 2
     prune("--older-than", "90d")
     assert not Inspection.objects.exists()
-    assert files(part.image_sha256) == files(lost.image_sha256) == []
+    assert stored_files(part.image_sha256) == stored_files(lost.image_sha256) == []
 
 
 def test_the_retention_of_the_environment_is_the_default(product: Product, settings: Any) -> None:
@@ -106,7 +106,7 @@ def test_it_refuses_what_makes_no_sense(product: Product, arguments: list[str], 
 
 def test_a_file_that_cannot_be_removed_is_named(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     part = old_part(product)
-    path = files(part.image_sha256)[0]
+    path = stored_files(part.image_sha256)[0]
 
     def refuse(self: Path, *, missing_ok: bool = False) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(self))

@@ -20,7 +20,7 @@ from labeling.queue import queue
 from labeling.review import review, skips
 from mltasks.models import BackboneRun, DatasetSnapshot, SnapshotItem
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.old_parts import AGE, files, old_part, pruned
+from tests.labeling.old_parts import AGE, old_part, prune_all, stored_files
 from webapp.benchmarks.queue import plans
 
 pytestmark = pytest.mark.django_db
@@ -38,11 +38,11 @@ def correct(part: Inspection, by: User, verdict: str = "FAIL") -> Label:
     return review.correct(part, by=by, verdict=verdict)
 
 
-def undone(part: Inspection, by: User) -> None:
+def undo_label(part: Inspection, by: User) -> None:
     review.undo(correct(part, by), by=by)
 
 
-def snapshot(part: Inspection, by: User) -> None:
+def make_snapshot(part: Inspection, by: User) -> None:
     frozen = DatasetSnapshot.objects.create(
         model=part.product.registered_model, number=1, sha256="0" * 64, good=1, defective=0
     )
@@ -51,49 +51,59 @@ def snapshot(part: Inspection, by: User) -> None:
     )
 
 
-def disputed(part: Inspection, by: User) -> None:
+def dispute_label(part: Inspection, by: User) -> None:
     correct(part, by, "PASS")
     correct(part, make_person("zoe"), "FAIL")
 
 
-def an_example(part: Inspection, by: User) -> None:
+def make_example(part: Inspection, by: User) -> None:
     kind = DefectType.objects.create(product=part.product, name="scratch")
     DefectExample.objects.create(defect_type=kind, inspection=part, added_by=by)
 
 
-def claimed(part: Inspection, by: User) -> Claim:
+def make_claim(part: Inspection, by: User) -> Claim:
     now = timezone.now()
     return Claim.objects.create(inspection=part, reviewer=by, created_at=now, expires_at=now)
 
 
-def skipped(part: Inspection, by: User) -> None:
-    claim = claimed(part, by)
+def make_skip(part: Inspection, by: User) -> None:
+    claim = make_claim(part, by)
     Claim.objects.filter(pk=claim.pk).close()
     Skip.objects.create(claim=claim, inspection=part, reviewer=by, reason=Skip.Reason.OTHER)
 
 
-def repeated(part: Inspection, by: User) -> None:
+def make_near_duplicate(part: Inspection, by: User) -> None:
     make_part(part.product, repeat_of=part)
 
 
-def a_lesson(part: Inspection, by: User) -> None:
+def make_pretraining_run(part: Inspection, by: User) -> None:
     BackboneRun.objects.create(model=part.product.registered_model, pictures=[[part.image_name, part.image_sha256, ""]])
 
 
 @pytest.mark.parametrize(
     "touch",
-    [correct, undone, snapshot, disputed, an_example, claimed, skipped, repeated, a_lesson],
+    [
+        correct,
+        undo_label,
+        make_snapshot,
+        dispute_label,
+        make_example,
+        make_claim,
+        make_skip,
+        make_near_duplicate,
+        make_pretraining_run,
+    ],
     ids=lambda touch: touch.__name__,
 )
 def test_it_keeps_what_anybody_or_anything_touched(product: Product, ada: User, touch: Touch) -> None:
     kept, gone = old_part(product), old_part(product)
     touch(kept, ada)
-    batch = pruned(product)[0]
-    assert (batch.looked, batch.removed) == (2, 1)
+    batch = prune_all(product)[0]
+    assert (batch.parts_examined, batch.parts_removed) == (2, 1)
     assert Inspection.objects.filter(pk=kept.pk).exists()
     assert not Inspection.objects.filter(pk=gone.pk).exists()
-    assert len(files(kept.image_sha256)) == 2
-    assert files(gone.image_sha256) == []
+    assert len(stored_files(kept.image_sha256)) == 2
+    assert stored_files(gone.image_sha256) == []
     assert ScoreMaps.objects.filter(inspection=kept).exists()
 
 
@@ -114,9 +124,9 @@ def test_it_keeps_what_anybody_or_anything_touched(product: Product, ada: User, 
 )
 def test_it_keeps_all_but_old_parts_that_passed(product: Product, fields: dict[str, Any]) -> None:
     part = old_part(product, **fields)
-    assert sum(batch.removed for batch in pruned(product)) == 0
+    assert sum(batch.parts_removed for batch in prune_all(product)) == 0
     assert Inspection.objects.filter(pk=part.pk).exists()
-    assert len(files(part.image_sha256)) == 2
+    assert len(stored_files(part.image_sha256)) == 2
 
 
 def test_it_keeps_what_went_through_the_queue(product: Product, ada: User) -> None:
@@ -128,21 +138,21 @@ def test_it_keeps_what_went_through_the_queue(product: Product, ada: User) -> No
             review.resolve(claim, verdict="PASS")
         else:
             skips.skip(claim, reason="other")
-    assert sum(batch.removed for batch in pruned(product)) == 0
+    assert sum(batch.parts_removed for batch in prune_all(product)) == 0
     assert Inspection.objects.filter(pk__in=[reviewed.pk, left.pk]).count() == 2
 
 
 def test_it_keeps_the_last_part_of_each_station(product: Product) -> None:
     station, _key = create_station(product, "line-1")
     parts = [old_part(product, station=station, age=AGE + timedelta(days=days)) for days in range(3)]
-    assert sum(batch.removed for batch in pruned(product)) == 2
+    assert sum(batch.parts_removed for batch in prune_all(product)) == 2
     assert list(product.inspections.all()) == parts[:1]
 
 
 def test_it_removes_all_that_hangs_on_a_part_and_claims_that_ended(product: Product, ada: User) -> None:
     part = old_part(product)
-    Claim.objects.filter(pk=claimed(part, ada).pk).close()
-    assert [batch.removed for batch in pruned(product)] == [1]
+    Claim.objects.filter(pk=make_claim(part, ada).pk).close()
+    assert [batch.parts_removed for batch in prune_all(product)] == [1]
     for model in (Inspection, ScoreMaps, Embedding, Fingerprint, Claim):
         assert not model._default_manager.exists(), model
     removed = RemovedParts.objects.get()
@@ -152,41 +162,43 @@ def test_it_removes_all_that_hangs_on_a_part_and_claims_that_ended(product: Prod
 
 def test_it_leaves_an_image_that_another_part_names(product: Product) -> None:
     gone, young = old_part(product, content=b"same"), old_part(product, content=b"same", age=timedelta())
-    assert pruned(product)[0].freed.images == 0
+    assert prune_all(product)[0].freed.images == 0
     assert list(Inspection.objects.all()) == [young]
-    assert len(files(gone.image_sha256)) == 2
+    assert len(stored_files(gone.image_sha256)) == 2
 
 
 def test_it_leaves_an_image_that_a_snapshot_of_another_product_names(product: Product, ada: User) -> None:
     other = make_product("tile")
     twin = old_part(other, content=b"same", verdict="REVIEW")
-    snapshot(twin, ada)
-    assert [batch.removed for batch in pruned(product)] == []
-    assert len(files(twin.image_sha256)) == 2
+    make_snapshot(twin, ada)
+    assert [batch.parts_removed for batch in prune_all(product)] == []
+    assert len(stored_files(twin.image_sha256)) == 2
 
 
 def test_it_says_what_it_freed(product: Product) -> None:
     old_part(product, content=b"12345")
-    freed = pruned(product)[0].freed
+    freed = prune_all(product)[0].freed
     assert (freed.images, freed.bytes) == (1, 5 + len(b"thumbnail of 12345"))
 
 
 def test_it_touches_no_other_product(product: Product) -> None:
     other = old_part(make_product("tile"))
     old_part(product)
-    assert sum(batch.removed for batch in pruned(product)) == 1
+    assert sum(batch.parts_removed for batch in prune_all(product)) == 1
     assert list(Inspection.objects.all()) == [other]
 
 
 def test_a_dry_run_counts_the_same_and_changes_nothing(product: Product, ada: User) -> None:
     parts = [old_part(product) for _ in range(5)]
     correct(parts[0], ada)
-    dry = pruned(product, dry_run=True)
-    assert [(batch.looked, batch.removed, batch.freed.images, batch.freed.bytes) for batch in dry] == [(5, 4, 4, 64)]
+    dry = prune_all(product, dry_run=True)
+    assert [(batch.parts_examined, batch.parts_removed, batch.freed.images, batch.freed.bytes) for batch in dry] == [
+        (5, 4, 4, 64)
+    ]
     assert Inspection.objects.count() == 5
-    assert all(len(files(part.image_sha256)) == 2 for part in parts)
+    assert all(len(stored_files(part.image_sha256)) == 2 for part in parts)
     assert not RemovedParts.objects.exists()
-    assert [(batch.looked, batch.removed) for batch in pruned(product)] == [(5, 4)]
+    assert [(batch.parts_examined, batch.parts_removed) for batch in prune_all(product)] == [(5, 4)]
 
 
 def test_batches_go_by_age_pass_over_what_is_kept_and_can_be_gone_on_with(product: Product, ada: User) -> None:
@@ -197,13 +209,13 @@ def test_batches_go_by_age_pass_over_what_is_kept_and_can_be_gone_on_with(produc
     ordered = sorted(parts, key=lambda part: part.pk)
     for part in ordered[:2]:
         correct(part, ada)
-    first = next(iter(retention.prune(retention.Aim(product, timezone.now(), batch=3))))
-    assert (first.looked, first.removed, first.end) == (3, 1, (moment, ordered[2].pk))
-    rest = list(retention.prune(retention.Aim(product, timezone.now(), batch=3), first.end))
-    assert [(batch.looked, batch.removed) for batch in rest] == [(3, 3), (1, 1)]
+    first = next(iter(retention.prune(retention.RetentionScope(product, timezone.now(), batch_size=3))))
+    assert (first.parts_examined, first.parts_removed, first.end_position) == (3, 1, (moment, ordered[2].pk))
+    rest = list(retention.prune(retention.RetentionScope(product, timezone.now(), batch_size=3), first.end_position))
+    assert [(batch.parts_examined, batch.parts_removed) for batch in rest] == [(3, 3), (1, 1)]
     assert set(Inspection.objects.all()) == set(ordered[:2])
-    again = pruned(product, batch=3)
-    assert [(batch.looked, batch.removed) for batch in again] == [(2, 0)]
+    again = prune_all(product, batch_size=3)
+    assert [(batch.parts_examined, batch.parts_removed) for batch in again] == [(2, 0)]
 
 
 def test_the_database_refuses_to_remove_a_part_that_a_label_names(product: Product, ada: User) -> None:
@@ -224,5 +236,5 @@ def test_each_step_has_an_index_of_the_parts_to_go_by(product: Product) -> None:
     with connection.cursor() as cursor:
         # So few are read as a whole by choice; this way only where there is no other.
         cursor.execute("SET LOCAL enable_seqscan = off")
-    assert plans.full_reads(lambda: pruned(product, batch=2)) == []
-    assert plans.full_reads(lambda: Inspection.objects.filter(title="").exists()) != []
+    assert plans.sequential_scans(lambda: prune_all(product, batch_size=2)) == []
+    assert plans.sequential_scans(lambda: Inspection.objects.filter(title="").exists()) != []

@@ -19,7 +19,7 @@ from labeling.models import Claim, Label, Review
 from labeling.queue import queue, queue_stats
 from labeling.refusals import ClaimLost
 from labeling.review import review
-from tests.labeling.concurrency import at_once
+from tests.labeling.concurrency import run_concurrently
 from tests.labeling.conftest import make_person, make_product, unsaved_part
 from tests.stress import stress_count
 
@@ -41,12 +41,12 @@ class Reviewer:
     def work(self) -> None:
         """Claim until there were enough races, then work off what is left."""
         while next(self._races) < RACES:
-            self._race()
+            self._claim_once()
         while (claim := queue.claim(reviewer=self.person)) is not None:
             review.resolve(claim, verdict="PASS")
             self.done["worked off"] += 1
 
-    def _race(self) -> None:
+    def _claim_once(self) -> None:
         claim = queue.claim(reviewer=self.person, product=self._product)
         if claim is None:
             self.done["nothing left"] += 1
@@ -57,14 +57,14 @@ class Reviewer:
             queue.release(claim)
             self.done["given back"] += 1
         elif roll < 0.75:
-            self._run_out(claim)
+            self._let_claim_expire(claim)
         else:
             self._judge(claim)
         if self._labels and self._chance.random() < 0.05:
             review.undo(self._labels.pop(), by=self.person)
             self.done["taken back"] += 1
 
-    def _run_out(self, claim: Claim) -> None:
+    def _let_claim_expire(self, claim: Claim) -> None:
         """The lease ends while the person still looks; half of them say their verdict all the same."""
         Claim.objects.filter(pk=claim.pk).update(expires_at=Now() - timedelta(seconds=1))
         self.done["run out"] += 1
@@ -98,7 +98,7 @@ def test_five_thousand_races_leave_no_part_with_two_owners_and_none_stuck(capsys
     races = count()
     people = [Reviewer(number, product, races) for number in range(REVIEWERS)]
     begun = time.monotonic()
-    at_once([partial(person.work) for person in people])
+    run_concurrently([partial(person.work) for person in people])
     seconds = time.monotonic() - begun
     done = sum((person.done for person in people), Counter[str]())
     with capsys.disabled():
@@ -109,7 +109,7 @@ def test_five_thousand_races_leave_no_part_with_two_owners_and_none_stuck(capsys
     assert not owners_at_once()
     assert not Claim.objects.filter(closed_at=None).exists()
     assert not Claim.objects.filter(closed_at__lt=F("created_at")).exists()
-    assert queue_stats.waiting() == 0
+    assert queue_stats.waiting_count() == 0
     settled = Inspection.objects.filter(settled_at__isnull=False)
     assert settled.count() == Label.objects.not_undone().count() == PARTS
     assert set(settled.values_list("pk")) == set(Label.objects.not_undone().values_list("inspection"))

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from tests.embedded import OURS
-from tests.inflated_statistics import magnify
+from tests.embedded import OWN_POSTGRES
+from tests.inflated_statistics import inflate_statistics
 from webapp.benchmarks.queue import claims, pages, plans
-from webapp.benchmarks.queue.filling import Line, fill
+from webapp.benchmarks.queue.filling import BenchData, fill
 from webapp.benchmarks.queue.timing import Timing
 
 ROWS, TIMES = 20_000, 50
@@ -18,25 +18,27 @@ TABLES = ["inspection_inspection", "labeling_claim", "labeling_review", "labelin
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not os.environ.get(OURS), reason="The files of another server's tables can't be made larger."),
+    pytest.mark.skipif(
+        not os.environ.get(OWN_POSTGRES), reason="The files of another server's tables can't be made larger."
+    ),
 ]
 
 
 @pytest.fixture
-def line() -> Line:
+def line() -> BenchData:
     """Rows of a line, which PostgreSQL takes for a million."""
     filled = fill(ROWS, ROWS // 20, 1, lambda _: None)
-    magnify(TABLES, TIMES)
+    inflate_statistics(TABLES, TIMES)
     return filled
 
 
-def test_no_page_and_no_claim_reads_all_of_a_million_inspections(line: Line) -> None:
+def test_no_page_and_no_claim_reads_all_of_a_million_inspections(line: BenchData) -> None:
     """Pairs of filters are the bench's alone: 244 pages take too long here."""
-    visitor = pages.Visitor(line)
-    for name, address in pages.others(line):
-        visitor.visit(Timing(name), [address], 0, told=name not in pages.COUNTING)
-    visitor.visit(Timing("history, one filter"), pages.singles(), 0)
-    assert visitor.full_reads == {}
-    assert plans.full_reads(lambda: claims.one_reviewer(line, 1)) == []
+    visitor = pages.PageVisitor(line)
+    for name, address in pages.other_pages(line):
+        visitor.visit(Timing(name), [address], 0, report_scans=name not in pages.COUNTING_PAGES)
+    visitor.visit(Timing("history, one filter"), pages.single_filter_urls(), 0)
+    assert visitor.sequential_scans == {}
+    assert plans.sequential_scans(lambda: claims.time_one_reviewer(line, 1)) == []
     # The check itself: no index has file names.
-    assert plans.full_reads(line.product.inspections.filter(title="part-7.jpg").count) != []
+    assert plans.sequential_scans(line.product.inspections.filter(title="part-7.jpg").count) != []

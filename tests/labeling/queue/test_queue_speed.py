@@ -46,7 +46,7 @@ def scans(plan: dict[str, Any]) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("of_one_product", [True, False])
 def test_a_claim_reads_one_row_of_a_long_queue(long_queue: Product, ada: User, of_one_product: bool) -> None:
-    assert queue_stats.waiting() == WAITING + 1
+    assert queue_stats.waiting_count() == WAITING + 1
     held: list[UUID] = []
     # The part that the rows were made from is the oldest; the next comes after all those of the other product.
     for _ in range(2):

@@ -15,12 +15,12 @@ from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.review import review
 from labeling.review.skips import skip
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.queue.test_queue import claimed
-from tests.labeling.rechecks.label_issues import doubting_version, labeled
+from tests.labeling.queue.test_queue import claim_next
+from tests.labeling.rechecks.label_issues import make_imported_label, make_version_with_label_issues
 
 
-def doubt(product: Product, hours_ago: float = 0) -> Recheck:
-    (opened,) = open_rechecks(doubting_version(product, labeled(product)))
+def open_recheck(product: Product, hours_ago: float = 0) -> Recheck:
+    (opened,) = open_rechecks(make_version_with_label_issues(product, make_imported_label(product)))
     Recheck.objects.filter(pk=opened.pk).update(due_at=Now() - timedelta(hours=hours_ago))
     return opened
 
@@ -28,24 +28,32 @@ def doubt(product: Product, hours_ago: float = 0) -> Recheck:
 def test_it_counts_parts_and_labels_in_doubt(product: Product) -> None:
     other = make_product("tile")
     make_part(product), make_part(product)
-    doubt(product), doubt(other)
-    assert (queue_stats.waiting(), queue_stats.waiting(product), queue_stats.waiting(other)) == (4, 3, 1)
-    assert queue_stats.waiting_by_product() == {product.pk: 3, other.pk: 1}
+    open_recheck(product), open_recheck(other)
+    assert (queue_stats.waiting_count(), queue_stats.waiting_count(product), queue_stats.waiting_count(other)) == (
+        4,
+        3,
+        1,
+    )
+    assert queue_stats.waiting_count_by_product() == {product.pk: 3, other.pk: 1}
 
 
 def test_an_answered_doubt_waits_no_longer(product: Product, ada: User) -> None:
-    opened = doubt(product)
+    opened = open_recheck(product)
     review.correct(opened.inspection, by=ada, verdict="FAIL")
-    assert (queue_stats.waiting(product), queue_stats.waiting_by_product(), queue_stats.oldest_wait()) == (0, {}, None)
+    assert (queue_stats.waiting_count(product), queue_stats.waiting_count_by_product(), queue_stats.longest_wait()) == (
+        0,
+        {},
+        None,
+    )
 
 
 def test_the_oldest_is_the_longest_waiting_of_both(product: Product) -> None:
     part = make_part(product)
     Inspection.objects.filter(pk=part.pk).update(received_at=Now() - timedelta(hours=2))
-    doubt(product, 1)
-    assert _hours(product) == 2
-    doubt(make_product("tile"), 5)
-    assert (_hours(product), _hours(None)) == (2, 5)
+    open_recheck(product, 1)
+    assert _longest_wait_hours(product) == 2
+    open_recheck(make_product("tile"), 5)
+    assert (_longest_wait_hours(product), _longest_wait_hours(None)) == (2, 5)
 
 
 def test_a_part_moved_ahead_does_not_look_older(product: Product) -> None:
@@ -53,12 +61,12 @@ def test_a_part_moved_ahead_does_not_look_older(product: Product) -> None:
     Inspection.objects.filter(pk=part.pk).update(
         received_at=Now() - timedelta(hours=2), queue_time=Now() - timedelta(hours=50)
     )
-    assert _hours(product) == 2
+    assert _longest_wait_hours(product) == 2
 
 
 def test_every_place_shows_the_same_number(client: Client, ada: User, product: Product) -> None:
     make_part(product), make_product("tile")
-    doubt(product)
+    open_recheck(product)
     client.force_login(ada)
     page = client.get("/").content.decode()
     assert '<p class="figure-number">2</p>' in page
@@ -69,14 +77,14 @@ def test_every_place_shows_the_same_number(client: Client, ada: User, product: P
     assert f'second_look_queue_length{{product="{product.slug}"}} 2.0' in metrics
 
 
-def _hours(product: Product | None) -> int:
-    wait = queue_stats.oldest_wait(product)
+def _longest_wait_hours(product: Product | None) -> int:
+    wait = queue_stats.longest_wait(product)
     assert wait is not None
     return int(wait / timedelta(hours=1))
 
 
 def test_what_a_reviewer_skipped_is_left_for_others(product: Product, ada: User, bob: User) -> None:
     make_part(product), make_part(product)
-    skip(claimed(ada), reason="cannot_decide")
-    assert queue_stats.waiting(product, reviewer=ada) == 1
-    assert queue_stats.waiting(product, reviewer=bob) == queue_stats.waiting(product) == 2
+    skip(claim_next(ada), reason="cannot_decide")
+    assert queue_stats.waiting_count(product, reviewer=ada) == 1
+    assert queue_stats.waiting_count(product, reviewer=bob) == queue_stats.waiting_count(product) == 2

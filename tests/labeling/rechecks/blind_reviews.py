@@ -12,11 +12,11 @@ from labeling.queue import queue
 from labeling.review import review
 
 
-def judged(part: Inspection, by: User, verdict: str, **words: Any) -> Label:
+def review_part(part: Inspection, by: User, verdict: str, **answer: Any) -> Label:
     """The person's verdict from the queue."""
-    return review.resolve(queue.claim_part(part, reviewer=by), verdict=verdict, **words)
+    return review.resolve(queue.claim_part(part, reviewer=by), verdict=verdict, **answer)
 
 
-def opened(part: Inspection) -> Recheck:
+def open_recheck_of(part: Inspection) -> Recheck:
     """The part's one open recheck."""
     return Recheck.objects.open().get(inspection=part)

@@ -8,16 +8,16 @@ from inspection.models import Product
 from labeling.models import Recheck
 from labeling.queue import recheck_queue
 from labeling.rechecks.label_rechecks import open_rechecks
-from tests.labeling.rechecks.label_issues import doubting_version, labeled
+from tests.labeling.rechecks.label_issues import make_imported_label, make_version_with_label_issues
 
 
 @pytest.fixture(autouse=True)
 def waiting_parts_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recheck_queue, "first", lambda _: False)
+    monkeypatch.setattr(recheck_queue, "offer_recheck_first", lambda _: False)
 
 
 @pytest.fixture
-def doubt(product: Product) -> Recheck:
+def label_issue_recheck(product: Product) -> Recheck:
     """An open recheck of an imported FAIL."""
-    (made,) = open_rechecks(doubting_version(product, labeled(product)))
+    (made,) = open_rechecks(make_version_with_label_issues(product, make_imported_label(product)))
     return made

@@ -13,13 +13,13 @@ from mltasks.models import DatasetSnapshot, EvaluationReport, ModelVersion, Trai
 from tests.labeling.conftest import make_part
 
 
-def labeled(product: Product, by: User | None = None, verdict: str = "FAIL", **fields: Any) -> Label:
+def make_imported_label(product: Product, by: User | None = None, verdict: str = "FAIL", **fields: Any) -> Label:
     """An imported part with its label."""
     part = make_part(product, state="imported", source="import", verdict=None, **fields)
     return Label.objects.create(inspection=part, verdict=verdict, source=Label.Source.IMPORT, reviewer=by)
 
 
-def doubting_version(product: Product, *doubted: Label, labels: int = 1000) -> ModelVersion:
+def make_version_with_label_issues(product: Product, *doubted: Label, labels: int = 1000) -> ModelVersion:
     """A version whose report doubts these labels, the most doubtful first."""
     model = product.registered_model
     number = model.versions.count() + 1
@@ -34,7 +34,7 @@ def doubting_version(product: Product, *doubted: Label, labels: int = 1000) -> M
     return version
 
 
-def claimed(reviewer: User) -> Claim:
+def claim_next(reviewer: User) -> Claim:
     found = queue.claim(reviewer=reviewer)
     assert found is not None
     return found

@@ -9,13 +9,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from inspection.models import Inspection, Product
-from labeling.history.timeline import timeline
+from labeling.history.timeline import build_timeline
 from labeling.models import DefectType, Recheck
 from labeling.queue import queue
 from labeling.rechecks.label_rechecks import open_rechecks
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.rechecks.blind_reviews import judged, opened
-from tests.labeling.rechecks.label_issues import doubting_version, labeled
+from tests.labeling.rechecks.blind_reviews import open_recheck_of, review_part
+from tests.labeling.rechecks.label_issues import make_imported_label, make_version_with_label_issues
 
 SCORES = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
 
@@ -34,9 +34,9 @@ def part(product: Product) -> Inspection:
     return make_part(product, title="scratch-07.jpg", reasons=["low_confidence"], **SCORES)
 
 
-def shown(client: Client, person: User, product: Product) -> str:
+def workbench_html(client: Client, user: User, product: Product) -> str:
     """The workbench's part, without what differs from claim to claim."""
-    client.force_login(person)
+    client.force_login(user)
     page = client.post("/review/next/", {"product": product.slug}).content.decode()
     return re.sub(r"heat-[0-9a-f-]{36}|data-claim=\S+|<time.*?</time>, [^<]*", "", page)
 
@@ -44,10 +44,10 @@ def shown(client: Client, person: User, product: Product) -> str:
 def test_the_second_person_judges_by_the_image_alone(
     client: Client, product: Product, part: Inspection, ada: User, bob: User
 ) -> None:
-    before = shown(client, ada, product)
+    before = workbench_html(client, ada, product)
     assert "unsure" in before and "4.3" in before
-    judged(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
-    after = shown(client, bob, product)
+    review_part(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
+    after = workbench_html(client, bob, product)
     assert "Judge by the image alone" in after
     assert not any(told in after for told in ("unsure", "4.3", "FAIL", "scratch", "by the edge"))
     claim = client.post("/api/v1/queue/claim/", {"product": product.slug}, "application/json").json()
@@ -57,7 +57,7 @@ def test_the_second_person_judges_by_the_image_alone(
 def test_pages_tell_nothing_while_one_holds_the_part(
     client: Client, part: Inspection, ada: User, bob: User, manager: User
 ) -> None:
-    judged(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
+    review_part(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
     queue.claim_part(part, reviewer=bob)
     client.force_login(bob)
     page = client.get(f"/inspections/{part.pk}/").content.decode()
@@ -70,7 +70,7 @@ def test_pages_tell_nothing_while_one_holds_the_part(
     assert str(part.pk) not in client.get("/inspections/?label=FAIL").content.decode()
     client.force_login(manager)
     assert "by the edge" in client.get(f"/inspections/{part.pk}/").content.decode()
-    judged(part, bob, "PASS")
+    review_part(part, bob, "PASS")
     client.force_login(bob)
     assert "by the edge" in client.get(f"/inspections/{part.pk}/").content.decode()
 
@@ -80,7 +80,7 @@ def test_an_audit_that_is_judged_for_the_first_time_looks_the_same(
 ) -> None:
     fresh = make_part(product, title="scratch-07.jpg", reasons=["audit_sample"], **SCORES)
     queue.claim_part(fresh, reviewer=bob)
-    judged(part, ada, "FAIL")
+    review_part(part, ada, "FAIL")
     queue.claim_part(part, reviewer=bob)
     client.force_login(bob)
     pages = [client.get(f"/inspections/{one.pk}/").content.decode() for one in (fresh, part)]
@@ -92,34 +92,34 @@ def test_an_audit_that_is_judged_for_the_first_time_looks_the_same(
 def test_the_admin_hides_it_too(client: Client, part: Inspection, ada: User, bob: User) -> None:
     bob.is_staff = True
     bob.save()
-    judged(part, ada, "FAIL")
+    review_part(part, ada, "FAIL")
     client.force_login(bob)
     assert "waits for a person" not in client.get("/admin/labeling/recheck/").content.decode()
-    assert "field-word" in client.get("/admin/labeling/label/").content.decode()
+    assert "field-verdict_badge" in client.get("/admin/labeling/label/").content.decode()
     queue.claim_part(part, reviewer=bob)
     for kind in ("label", "review"):
-        assert "field-word" not in client.get(f"/admin/labeling/{kind}/").content.decode()
+        assert "field-verdict_badge" not in client.get(f"/admin/labeling/{kind}/").content.decode()
     bob.user_permissions.add(Permission.objects.get(codename="adjudicate"))
     assert "waits for a person" in client.get("/admin/labeling/recheck/").content.decode()
 
 
 def test_a_life_tells_of_second_looks_once_they_are_over(part: Inspection, ada: User, bob: User, manager: User) -> None:
     def told() -> list[str]:
-        return [event.words for event in timeline(part)]
+        return [event.text for event in build_timeline(part)]
 
-    judged(part, ada, "FAIL")
+    review_part(part, ada, "FAIL")
     assert not any("second person" in words for words in told())
-    judged(part, bob, "PASS")
+    review_part(part, bob, "PASS")
     assert {"A second person differs", "Two verdicts differ"} <= set(told())
-    judged(part, manager, "PASS")
+    review_part(part, manager, "PASS")
     assert told()[-1] == "Settled by a third person"
 
 
 def test_who_settles_it_reads_both_verdicts_and_no_names(
     client: Client, product: Product, part: Inspection, ada: User, bob: User, manager: User
 ) -> None:
-    judged(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
-    judged(part, bob, "PASS", comment="only dust")
+    review_part(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
+    review_part(part, bob, "PASS", comment="only dust")
     client.force_login(manager)
     page = client.post("/review/next/", {"product": product.slug}).content.decode()
     plain = client.get("/review/plain/").content.decode()
@@ -140,8 +140,8 @@ def test_who_settles_it_reads_both_verdicts_and_no_names(
 def test_the_others_read_that_it_waits_for_somebody_else(
     client: Client, part: Inspection, ada: User, bob: User
 ) -> None:
-    judged(part, ada, "FAIL")
-    judged(part, bob, "PASS")
+    review_part(part, ada, "FAIL")
+    review_part(part, bob, "PASS")
     client.force_login(ada)
     page = client.get(f"/inspections/{part.pk}/").content.decode()
     assert "teaches nothing until" in page
@@ -153,8 +153,8 @@ def test_the_others_read_that_it_waits_for_somebody_else(
 
 
 def test_a_claim_of_a_label_in_doubt_is_blind_for_scripts_too(client: Client, product: Product, ada: User) -> None:
-    label = labeled(product, **SCORES)
-    open_rechecks(doubting_version(product, label))
+    label = make_imported_label(product, **SCORES)
+    open_rechecks(make_version_with_label_issues(product, label))
     client.force_login(ada)
     claim = client.post("/api/v1/queue/claim/", {"product": product.slug}, "application/json").json()
     part = claim["inspection"]
@@ -166,9 +166,9 @@ def test_a_claim_of_a_label_in_doubt_is_blind_for_scripts_too(client: Client, pr
 
 
 def test_the_label_list_says_how_labels_came_to_be(client: Client, part: Inspection, ada: User, bob: User) -> None:
-    judged(part, ada, "FAIL")
-    judged(part, bob, "PASS")
+    review_part(part, ada, "FAIL")
+    review_part(part, bob, "PASS")
     client.force_login(User.objects.create_superuser("root"))
     assert "disputed, teaches nothing yet" in client.get("/admin/labeling/label/?provenance=single").content.decode()
-    assert opened(part).reason == "disputed"
+    assert open_recheck_of(part).reason == "disputed"
     assert "Two verdicts differ" in client.get("/admin/labeling/recheck/?reason=disputed").content.decode()

@@ -16,10 +16,10 @@ from labeling.queue import queue, queue_stats
 from labeling.rechecks.label_rechecks import open_rechecks
 from labeling.refusals import ClaimLost, Disputed
 from labeling.review import review
-from tests.labeling.concurrency import at_once
+from tests.labeling.concurrency import run_concurrently
 from tests.labeling.conftest import make_part, make_person, make_product
-from tests.labeling.rechecks.blind_reviews import judged, opened
-from tests.labeling.rechecks.label_issues import doubting_version
+from tests.labeling.rechecks.blind_reviews import open_recheck_of, review_part
+from tests.labeling.rechecks.label_issues import make_version_with_label_issues
 
 Outcome, Reason = Recheck.Outcome, Recheck.Reason
 
@@ -33,9 +33,9 @@ def product(db: None) -> Product:
 @pytest.fixture
 def dispute(part: Inspection, ada: User, bob: User) -> Recheck:
     """Ada failed the part, Bob passed it."""
-    judged(part, ada, "FAIL", comment="a crack on the left")
-    judged(part, bob, "PASS")
-    return opened(part)
+    review_part(part, ada, "FAIL", comment="a crack on the left")
+    review_part(part, bob, "PASS")
+    return open_recheck_of(part)
 
 
 def test_it_opens_with_the_verdict_that_differs(dispute: Recheck, ada: User, bob: User) -> None:
@@ -47,11 +47,11 @@ def test_it_opens_with_the_verdict_that_differs(dispute: Recheck, ada: User, bob
 
 def test_a_repeat_that_differs_opens_one_too(ada: User, manager: User) -> None:
     part = make_part(make_product("again", repeat_share=1))
-    judged(part, ada, "FAIL")
+    review_part(part, ada, "FAIL")
     Recheck.objects.update(due_at="2020-01-01T00:00Z")
-    judged(part, ada, "PASS")
-    assert opened(part).reason == Reason.DISPUTED
-    assert judged(part, manager, "PASS").provenance == "adjudicated"
+    review_part(part, ada, "PASS")
+    assert open_recheck_of(part).reason == Reason.DISPUTED
+    assert review_part(part, manager, "PASS").provenance == "adjudicated"
 
 
 def test_who_may_settle_it_gets_it_before_all_that_waits(
@@ -72,28 +72,31 @@ def test_who_may_settle_it_gets_it_before_all_that_waits(
 def test_only_a_third_person_who_may_gets_it(product: Product, dispute: Recheck, ada: User, bob: User) -> None:
     carl, mia, max_ = make_person("carl"), make_person("mia", "quality manager"), make_person("max", "quality manager")
     part = make_part(product)
-    judged(part, mia, "FAIL")
-    judged(part, max_, "PASS")
-    own = opened(part)
+    review_part(part, mia, "FAIL")
+    review_part(part, max_, "PASS")
+    own = open_recheck_of(part)
     for person in (ada, bob, carl):
-        assert not dispute.waits_for(person)
-        assert queue_stats.waiting(reviewer=person) == 0
+        assert not dispute.answerable_by(person)
+        assert queue_stats.waiting_count(reviewer=person) == 0
         assert queue.claim(reviewer=person) is None
     for person in (mia, max_):
-        assert (dispute.waits_for(person), own.waits_for(person)) == (True, False)
-        assert list(Recheck.objects.open().for_person(person)) == [dispute]
+        assert (dispute.answerable_by(person), own.answerable_by(person)) == (True, False)
+        assert list(Recheck.objects.open().for_reviewer(person)) == [dispute]
         with pytest.raises(ClaimLost):
             queue.claim_part(part, reviewer=person)
-    assert queue_stats.waiting() == 2
+    assert queue_stats.waiting_count() == 2
 
 
 def test_it_teaches_nothing_until_it_is_settled_and_is_exported(
     dispute: Recheck, product: Product, manager: User
 ) -> None:
-    assert (datasets.samples(product), history.teaching(product)) == ([], 0)
+    assert (datasets.samples(product), history.new_training_part_count(product)) == ([], 0)
     assert label_export.export_labels(product, io.BytesIO()) == 1
     review.correct(dispute.inspection, by=manager, verdict="PASS")
-    assert ([sample.target for sample in datasets.samples(product)], history.teaching(product)) == ([0], 1)
+    assert ([sample.target for sample in datasets.samples(product)], history.new_training_part_count(product)) == (
+        [0],
+        1,
+    )
 
 
 def test_a_correction_by_a_third_person_settles_it(dispute: Recheck, manager: User) -> None:
@@ -107,7 +110,7 @@ def test_it_refuses_a_correction_by_anybody_else(dispute: Recheck, name: str) ->
     person = User.objects.filter(username=name).first() or make_person(name)
     with pytest.raises(Disputed, match="Two people differ"):
         review.correct(dispute.inspection, by=person, verdict="PASS")
-    assert opened(dispute.inspection) == dispute
+    assert open_recheck_of(dispute.inspection) == dispute
     assert review.standing_label(dispute.inspection) == dispute.label
 
 
@@ -116,7 +119,7 @@ def test_taking_the_second_verdict_back_withdraws_it(dispute: Recheck, ada: User
     claim = review.undo_and_claim(dispute.label, by=bob)
     dispute.refresh_from_db()
     assert dispute.outcome == Outcome.WITHDRAWN
-    assert opened(dispute.inspection).reason == Reason.SECOND
+    assert open_recheck_of(dispute.inspection).reason == Reason.SECOND
     with pytest.raises(ClaimLost):  # the manager has read both verdicts
         review.resolve(held, verdict="FAIL")
     assert review.resolve(claim, verdict="FAIL").provenance == "double"
@@ -131,27 +134,27 @@ def test_it_refuses_the_manager_even_when_nobody_claimed_it_since(dispute: Reche
 
 
 def test_taking_the_last_word_back_opens_it_again(dispute: Recheck, bob: User, manager: User) -> None:
-    label = judged(dispute.inspection, manager, "FAIL")
+    label = review_part(dispute.inspection, manager, "FAIL")
     review.undo(label, by=manager)
-    assert opened(dispute.inspection) == dispute
+    assert open_recheck_of(dispute.inspection) == dispute
     review.undo(dispute.label, by=bob)
-    assert opened(dispute.inspection).reason == Reason.SECOND
-    review.undo(opened(dispute.inspection).label, by=manager)
+    assert open_recheck_of(dispute.inspection).reason == Reason.SECOND
+    review.undo(open_recheck_of(dispute.inspection).label, by=manager)
     assert not Recheck.objects.open().exists()
-    assert queue_stats.waiting() == 1
+    assert queue_stats.waiting_count() == 1
 
 
 def test_the_way_to_two_different_types_is_the_same(product: Product, part: Inspection, ada: User, bob: User) -> None:
     for name in ("scratch", "dent"):
         DefectType.objects.create(product=product, name=name)
-    judged(part, ada, "FAIL", defect_type="scratch")
-    label = judged(part, bob, "FAIL", defect_type="dent")
-    assert (opened(part).reason, label.provenance) == (Reason.DISPUTED, "single")
+    review_part(part, ada, "FAIL", defect_type="scratch")
+    label = review_part(part, bob, "FAIL", defect_type="dent")
+    assert (open_recheck_of(part).reason, label.provenance) == (Reason.DISPUTED, "single")
 
 
 def test_a_version_doubts_no_part_that_people_judge_again(product: Product, dispute: Recheck, ada: User) -> None:
-    label = judged(make_part(product), ada, "FAIL")
-    assert open_rechecks(doubting_version(product, dispute.label, label)) == []
+    label = review_part(make_part(product), ada, "FAIL")
+    assert open_rechecks(make_version_with_label_issues(product, dispute.label, label)) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -159,8 +162,8 @@ def test_people_at_once_settle_each_once() -> None:
     product, ada, bob = make_product(second_share=1), make_person("ada"), make_person("bob")
     for _ in range(8):
         part = make_part(product)
-        judged(part, ada, "FAIL")
-        judged(part, bob, "PASS")
+        review_part(part, ada, "FAIL")
+        review_part(part, bob, "PASS")
     managers = [make_person(f"manager-{number}", "quality manager") for number in range(5)]
 
     def work(person: User) -> list[Inspection]:
@@ -169,7 +172,7 @@ def test_people_at_once_settle_each_once() -> None:
             seen.append(review.resolve(claim, verdict="FAIL").inspection)
         return seen
 
-    seen = [part.pk for parts in at_once([partial(work, person) for person in managers]) for part in parts]
+    seen = [part.pk for parts in run_concurrently([partial(work, person) for person in managers]) for part in parts]
     assert len(seen) == len(set(seen)) == 8
     assert Label.objects.filter(provenance="adjudicated").count() == 8
     assert not Claim.objects.filter(closed_at=None).exists()
@@ -178,8 +181,8 @@ def test_people_at_once_settle_each_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_two_last_words_at_once_one_stands() -> None:
     part, ada, bob = make_part(make_product(second_share=1)), make_person("ada"), make_person("bob")
-    judged(part, ada, "FAIL")
-    judged(part, bob, "PASS")
+    review_part(part, ada, "FAIL")
+    review_part(part, bob, "PASS")
     mia, max_ = make_person("mia", "quality manager"), make_person("max", "quality manager")
     claim = queue.claim_part(part, reviewer=mia)
 
@@ -189,7 +192,7 @@ def test_of_two_last_words_at_once_one_stands() -> None:
         except ClaimLost:
             return None
 
-    at_once([claimed, partial(review.correct, part, by=max_, verdict="PASS")])
+    run_concurrently([claimed, partial(review.correct, part, by=max_, verdict="PASS")])
     settled = Recheck.objects.get(reason=Reason.DISPUTED)
     assert settled.answer is not None and settled.answer.provenance == "adjudicated"
     assert not Recheck.objects.open().exists()

@@ -16,9 +16,9 @@ from labeling.models import Claim, Recheck
 from labeling.queue import near_duplicate_claims, queue
 from labeling.rechecks.label_rechecks import open_rechecks
 from tests.labeling.conftest import make_part, make_product
-from tests.labeling.rechecks.blind_reviews import judged
-from tests.labeling.rechecks.label_issues import doubting_version, labeled
-from tests.labeling.rechecks.test_blindness import shown
+from tests.labeling.rechecks.blind_reviews import review_part
+from tests.labeling.rechecks.label_issues import make_imported_label, make_version_with_label_issues
+from tests.labeling.rechecks.test_blindness import workbench_html
 
 SURE_PASS = {"label": "PASS", "defect_probability": 0.00317}
 SURE_FAIL = {"label": "FAIL", "defect_probability": 0.98713}
@@ -27,21 +27,21 @@ TELLS = ("0.3 %", "98.7", "0.43 ×", "own label", "unsure", "sure of", "audit", 
 
 
 @pytest.fixture(params=[SURE_PASS, SURE_FAIL], ids=["sure PASS", "sure FAIL"])
-def audit(request: pytest.FixtureRequest, product: Product) -> Inspection:
+def audited_part(request: pytest.FixtureRequest, product: Product) -> Inspection:
     """A part of which the model was sure, drawn for audit."""
     decided = timezone.now()
     return make_part(product, part_id="P-1", title="part.jpg", decided_at=decided, **SCORES, **request.param)
 
 
-def rest(client: Client, path: str, **query: str) -> Any:
+def get_json(client: Client, path: str, **query: str) -> Any:
     return client.get(f"/api/v1/inspections/{path}", query)
 
 
-def test_the_claim_has_nothing_of_the_model(client: Client, ada: User, audit: Inspection) -> None:
+def test_the_claim_has_nothing_of_the_model(client: Client, ada: User, audited_part: Inspection) -> None:
     client.force_login(ada)
     claim = client.post("/api/v1/queue/claim/", {"product": "plate"}, "application/json").json()
     renewed = client.post(f"/api/v1/queue/{claim['claim']}/renew/").json()
-    for answer in (claim, renewed, {"inspection": rest(client, f"{audit.pk}/").json()}):
+    for answer in (claim, renewed, {"inspection": get_json(client, f"{audited_part.pk}/").json()}):
         part = answer["inspection"]
         known = {name for name, value in part.items() if value not in (None, [])}
         assert known == {"id", "product", "part_id", "image_sha256", "received_at"}
@@ -49,10 +49,12 @@ def test_the_claim_has_nothing_of_the_model(client: Client, ada: User, audit: In
     assert claim["again"] is True
     verdict = client.post(f"/api/v1/queue/{claim['claim']}/verdict/", {"verdict": "FAIL"}, "application/json")
     assert verdict.status_code == 201
-    assert rest(client, f"{audit.pk}/").json()["reasons"] == ["audit_sample"]
+    assert get_json(client, f"{audited_part.pk}/").json()["reasons"] == ["audit_sample"]
 
 
-def test_the_workbench_and_the_plain_form_show_the_image_alone(client: Client, ada: User, audit: Inspection) -> None:
+def test_the_workbench_and_the_plain_form_show_the_image_alone(
+    client: Client, ada: User, audited_part: Inspection
+) -> None:
     client.force_login(ada)
     fragment = client.post("/review/next/", {"product": "plate"}).content.decode()
     assert 'data-label=""' in fragment and "data-blind" in fragment
@@ -60,65 +62,71 @@ def test_the_workbench_and_the_plain_form_show_the_image_alone(client: Client, a
     plain = plain[plain.index('class="detail"') :]
     for page in (fragment, plain):
         assert "Judge by the image alone" in page
-        assert [words for words in TELLS if words in without_keys(page, audit)] == []
+        assert [words for words in TELLS if words in without_keys(page, audited_part)] == []
 
 
-def test_its_page_and_the_history_tell_nothing_until_the_verdict(client: Client, ada: User, audit: Inspection) -> None:
+def test_its_page_and_the_history_tell_nothing_until_the_verdict(
+    client: Client, ada: User, audited_part: Inspection
+) -> None:
     client.force_login(ada)
-    queue.claim_part(audit, reviewer=ada)
-    page = client.get(f"/inspections/{audit.pk}/").content.decode()
-    page = without_keys(page[page.index("<main") :], audit)
+    queue.claim_part(audited_part, reviewer=ada)
+    page = client.get(f"/inspections/{audited_part.pk}/").content.decode()
+    page = without_keys(page[page.index("<main") :], audited_part)
     assert [words for words in (*TELLS, "verdict review", "Decided") if words in page] == []
     for look in ("table", "sheet"):
         listed = client.get("/inspections/", {"look": look}).content.decode()
-        listed = without_keys(listed[listed.index("<main") : listed.index('class="pages"')], audit)
+        listed = without_keys(listed[listed.index("<main") : listed.index('class="pages"')], audited_part)
         assert "shows after your verdict" in listed
         assert [words for words in ("0.3 %", "98.7", "0.43 ×", "verdict review") if words in listed] == []
-    assert client.post(f"/inspections/{audit.pk}/score/", {"version": "1"}).status_code == 403
-    queue.release(Claim.objects.get(inspection=audit))
-    judged(audit, ada, "PASS")
-    own = client.get(f"/inspections/{audit.pk}/").content.decode()
-    assert f"Drawn by chance for audit: the model was sure of {audit.label}." in own
+    assert client.post(f"/inspections/{audited_part.pk}/score/", {"version": "1"}).status_code == 403
+    queue.release(Claim.objects.get(inspection=audited_part))
+    review_part(audited_part, ada, "PASS")
+    own = client.get(f"/inspections/{audited_part.pk}/").content.decode()
+    assert f"Drawn by chance for audit: the model was sure of {audited_part.label}." in own
     assert "own label" in own
 
 
-def test_addresses_of_its_maps_and_its_lineage_keep_back_too(client: Client, ada: User, audit: Inspection) -> None:
+def test_addresses_of_its_maps_and_its_lineage_keep_back_too(
+    client: Client, ada: User, audited_part: Inspection
+) -> None:
     client.force_login(ada)
-    queue.claim_part(audit, reviewer=ada)
+    queue.claim_part(audited_part, reviewer=ada)
     for kind in ("heatmap/", "overlay/?kind=evidence", "overlay/?kind=anomaly"):
-        refused = client.get(f"/api/v1/inspections/{audit.pk}/{kind}")
+        refused = client.get(f"/api/v1/inspections/{audited_part.pk}/{kind}")
         assert (refused.status_code, "after your verdict" in refused.json()["detail"]) == (403, True)
-    lineage = rest(client, f"{audit.pk}/lineage/").json()
+    lineage = get_json(client, f"{audited_part.pk}/lineage/").json()
     assert (lineage["blind"], lineage["verdict"], lineage["version"]) == (True, None, None)
 
 
-def test_no_filter_finds_it_by_what_the_model_said(client: Client, ada: User, bob: User, audit: Inspection) -> None:
+def test_no_filter_finds_it_by_what_the_model_said(
+    client: Client, ada: User, bob: User, audited_part: Inspection
+) -> None:
     client.force_login(ada)
-    queue.claim_part(audit, reviewer=ada)
-    filters = [{"reason": "audit_sample"}, {"label": str(audit.label)}, {"verdict": "REVIEW"}]
+    queue.claim_part(audited_part, reviewer=ada)
+    filters = [{"reason": "audit_sample"}, {"label": str(audited_part.label)}, {"verdict": "REVIEW"}]
     for query in filters:
-        assert rest(client, "", **query).json()["results"] == []
-    assert str(audit.pk) not in client.get("/inspections/", {"reason": "audit_sample"}).content.decode()
+        assert get_json(client, "", **query).json()["results"] == []
+    assert str(audited_part.pk) not in client.get("/inspections/", {"reason": "audit_sample"}).content.decode()
     client.force_login(bob)
-    assert len(rest(client, "", reason="audit_sample").json()["results"]) == 1
+    assert len(get_json(client, "", reason="audit_sample").json()["results"]) == 1
 
 
-def test_the_admin_keeps_it_back(client: Client, ada: User, audit: Inspection) -> None:
+def test_the_admin_keeps_it_back(client: Client, ada: User, audited_part: Inspection) -> None:
     root = User.objects.create_superuser("root")
     client.force_login(root)
-    assert str(audit.pk) in client.get("/admin/inspection/inspection/").content.decode()
-    queue.claim_part(audit, reviewer=root)
-    assert str(audit.pk) not in client.get("/admin/inspection/inspection/").content.decode()
+    assert str(audited_part.pk) in client.get("/admin/inspection/inspection/").content.decode()
+    queue.claim_part(audited_part, reviewer=root)
+    assert str(audited_part.pk) not in client.get("/admin/inspection/inspection/").content.decode()
 
 
 def test_an_audit_and_every_recheck_look_the_same(client: Client, ada: User, bob: User, manager: User) -> None:
     """By the workbench: an audit, a label in doubt, a second look, each of a product of its own."""
     audited, doubted, second = (make_product(slug) for slug in ("audited", "doubted", "second"))
     make_part(audited, part_id="P-1", **SCORES, **SURE_PASS)
-    open_rechecks(doubting_version(doubted, labeled(doubted, by=bob, part_id="P-1")))
+    open_rechecks(make_version_with_label_issues(doubted, make_imported_label(doubted, by=bob, part_id="P-1")))
     Product.objects.filter(pk=second.pk).update(second_share=1)
-    judged(make_part(second, part_id="P-1", reasons=["low_confidence"], **SURE_PASS), bob, "FAIL")
-    pages = [shown(client, ada, product) for product in (audited, doubted, second)]
+    review_part(make_part(second, part_id="P-1", reasons=["low_confidence"], **SURE_PASS), bob, "FAIL")
+    pages = [workbench_html(client, ada, product) for product in (audited, doubted, second)]
     plain = [page.replace("Imported folder", "Camera station") for page in pages]
     keys = Inspection.objects.values_list("pk", "image_name")
     for key, image in keys:
@@ -140,9 +148,9 @@ def test_an_audit_is_judged_alone(product: Product, ada: User) -> None:
     alike = make_part(product, reasons=["low_confidence"], repeat_of=first)
     audit = make_part(product, reasons=["audit_sample"], repeat_of=first)
     claim = queue.claim_part(first, reviewer=ada)
-    assert {held.inspection_id for held in near_duplicate_claims.claim_alike(claim)} == {alike.pk}
+    assert {held.inspection_id for held in near_duplicate_claims.claim_near_duplicates(claim)} == {alike.pk}
     queue.claim_part(audit, reviewer=ada)
-    assert near_duplicate_claims.number_alike(audit) == 0
+    assert near_duplicate_claims.near_duplicate_count(audit) == 0
 
 
 @pytest.mark.parametrize("strategy", ["expected_cost", "uncertainty", "novelty", "diversity", "random"])
@@ -156,7 +164,7 @@ def test_audits_stand_mixed_among_ordinary_parts(product: Product, strategy: str
         label = "FAIL" if probability > 0.17 else "PASS"
         part = make_part(product, reasons=[reason], label=label, defect_probability=probability, novelty=0.5)
         Inspection.objects.filter(pk=part.pk).update(received_at=start + timedelta(minutes=minute))
-    queue_ranking.rank_anew(product)
+    queue_ranking.rerank(product)
     order = [part.reasons[0] for part in Inspection.objects.order_by("queue_time", "pk")]
     places = [place for place, reason in enumerate(order) if reason == "audit_sample"]
     assert len(places) == 20
@@ -168,7 +176,7 @@ def test_audits_stand_mixed_among_ordinary_parts(product: Product, strategy: str
 def test_a_second_look_at_an_audit_is_blind_too(client: Client, product: Product, ada: User, bob: User) -> None:
     Product.objects.filter(pk=product.pk).update(second_share=1)
     part = make_part(product, **SCORES, **SURE_PASS)
-    judged(part, ada, "FAIL")
+    review_part(part, ada, "FAIL")
     assert Recheck.objects.open().get(inspection=part).reason == "second"
     client.force_login(bob)
     claim = client.post("/api/v1/queue/claim/", {"product": "plate"}, "application/json").json()

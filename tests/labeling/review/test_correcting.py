@@ -46,7 +46,7 @@ def test_whoever_holds_the_part_loses_it(product: Product, ada: User, bob: User)
         review.resolve(claim, verdict="PASS")
     claim.refresh_from_db()
     assert claim.closed_at is not None
-    assert queue_stats.waiting() == 0
+    assert queue_stats.waiting_count() == 0
 
 
 def test_it_refuses_an_unknown_defect(product: Product, ada: User) -> None:

@@ -21,32 +21,32 @@ from inspection.scoring import part_embeddings
 from labeling.models import Label
 from labeling.review import embedding_backfill, review
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.vision.serving.scorer import Look
+from mltasks.vision.serving.scorer import ScoredImage
 from mltasks.vision.types import InputSize
-from tests.inspection.embeddings import toward
-from tests.inspection.scoring.scripted_scorer import Told, scores
+from tests.inspection.embeddings import unit_vector
+from tests.inspection.scoring.scripted_scorer import ScriptedScorer, scores
 from tests.labeling.conftest import make_part, make_product
 
 
-class Seeing(Told):
+class FixedEmbeddingScorer(ScriptedScorer):
     """A scorer that sees every part at the same point, and counts them."""
 
     input_size = InputSize(32, 32)
-    point = toward(0.5)
+    embedding = unit_vector(0.5)
 
-    def look(self, picture: Any) -> Look:
+    def predict(self, picture: Any) -> ScoredImage:
         self.answers = [scores(0.5)]
-        return super().look(picture)
+        return super().predict(picture)
 
 
 @pytest.fixture(autouse=True)
-def scorer(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[Seeing]:
+def scorer(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[FixedEmbeddingScorer]:
     settings.MEDIA_ROOT = tmp_path
-    made = Seeing()
-    monkeypatch.setattr(embedding_backfill.scorers, "scorer", lambda _: made)
-    embedding_backfill._places.clear()
+    made = FixedEmbeddingScorer()
+    monkeypatch.setattr(embedding_backfill.scorers, "get_scorer", lambda _: made)
+    embedding_backfill._positions.clear()
     yield made
-    embedding_backfill._places.clear()
+    embedding_backfill._positions.clear()
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def make_champion(product: Product, space: str = "told") -> ModelVersion:
     return ModelVersion.objects.create(model=model, meta={"embedding": {"space": space}}, **fields)
 
 
-def move(version: ModelVersion, space: str) -> None:
+def set_embedding_space(version: ModelVersion, space: str) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(meta={"embedding": {"space": space}})
 
 
-def imported(product: Product, count: int, verdict: str = "FAIL") -> list[Inspection]:
+def make_labeled_parts(product: Product, count: int, verdict: str = "FAIL") -> list[Inspection]:
     """Labeled parts that serving never saw."""
     parts = []
     for _ in range(count):
@@ -79,59 +79,59 @@ def imported(product: Product, count: int, verdict: str = "FAIL") -> list[Inspec
     return parts
 
 
-def points() -> dict[Any, tuple[str, int | None]]:
+def embeddings() -> dict[Any, tuple[str, int | None]]:
     return {row.pk: (row.space, row.target) for row in Embedding.objects.all()}
 
 
 def test_imported_parts_get_points_and_what_their_labels_say(champion: ModelVersion, product: Product) -> None:
-    bad, good = imported(product, 2), imported(product, 1, "PASS")
-    assert embedding_backfill.sweep() == 3
-    assert points() == {bad[0].pk: ("told", 1), bad[1].pk: ("told", 1), good[0].pk: ("told", 0)}
-    assert Embedding.objects.first().vector == pytest.approx(toward(0.5), abs=1e-3)  # type: ignore[union-attr]
-    assert embedding_backfill.sweep() == 0
+    bad, good = make_labeled_parts(product, 2), make_labeled_parts(product, 1, "PASS")
+    assert embedding_backfill.backfill_embeddings() == 3
+    assert embeddings() == {bad[0].pk: ("told", 1), bad[1].pk: ("told", 1), good[0].pk: ("told", 0)}
+    assert Embedding.objects.first().vector == pytest.approx(unit_vector(0.5), abs=1e-3)  # type: ignore[union-attr]
+    assert embedding_backfill.backfill_embeddings() == 0
 
 
 def test_labeled_parts_come_first_then_the_front_of_the_queue(
     champion: ModelVersion, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_backfill, "LABELED", 2)
-    monkeypatch.setattr(embedding_backfill, "WAITING", 1)
+    monkeypatch.setattr(embedding_backfill, "LABELED_PER_RUN", 2)
+    monkeypatch.setattr(embedding_backfill, "WAITING_PER_RUN", 1)
     waiting = [make_part(product) for _ in range(2)]
-    labeled = imported(product, 3)
-    assert embedding_backfill.sweep() == 3
-    assert set(points()) == {labeled[0].pk, labeled[1].pk, waiting[0].pk}
-    assert embedding_backfill.sweep() == 2
-    assert set(points()) == {part.pk for part in [*labeled, *waiting]}
-    assert embedding_backfill.sweep() == 0
+    labeled = make_labeled_parts(product, 3)
+    assert embedding_backfill.backfill_embeddings() == 3
+    assert set(embeddings()) == {labeled[0].pk, labeled[1].pk, waiting[0].pk}
+    assert embedding_backfill.backfill_embeddings() == 2
+    assert set(embeddings()) == {part.pk for part in [*labeled, *waiting]}
+    assert embedding_backfill.backfill_embeddings() == 0
 
 
 def test_a_new_space_draws_all_labeled_and_waiting_parts_anew(
-    champion: ModelVersion, product: Product, scorer: Seeing
+    champion: ModelVersion, product: Product, scorer: FixedEmbeddingScorer
 ) -> None:
-    labeled, waiting = imported(product, 2), make_part(product)
-    embedding_backfill.sweep()
-    move(champion, "other")
-    assert embedding_backfill.sweep() == 3
-    assert points() == {labeled[0].pk: ("other", 1), labeled[1].pk: ("other", 1), waiting.pk: ("other", None)}
-    assert len(scorer.seen) == 4, "The waiting part has no image here."
+    labeled, waiting = make_labeled_parts(product, 2), make_part(product)
+    embedding_backfill.backfill_embeddings()
+    set_embedding_space(champion, "other")
+    assert embedding_backfill.backfill_embeddings() == 3
+    assert embeddings() == {labeled[0].pk: ("other", 1), labeled[1].pk: ("other", 1), waiting.pk: ("other", None)}
+    assert len(scorer.images) == 4, "The waiting part has no image here."
 
 
 def test_an_image_that_is_gone_is_not_tried_again(
     champion: ModelVersion, product: Product, caplog: pytest.LogCaptureFixture
 ) -> None:
     part = make_part(product)
-    assert (embedding_backfill.sweep(), embedding_backfill.sweep()) == (1, 0)
-    assert part_embeddings.is_nowhere(Embedding.objects.get(pk=part.pk))
+    assert (embedding_backfill.backfill_embeddings(), embedding_backfill.backfill_embeddings()) == (1, 0)
+    assert part_embeddings.has_no_embedding(Embedding.objects.get(pk=part.pk))
     assert caplog.text.count(f"{part.pk} can't be compared") == 1
 
 
 def test_a_label_from_before_the_verdict_is_put_right(champion: ModelVersion, product: Product, ada: User) -> None:
     part = make_part(product)
     review.correct(part, by=ada, verdict="FAIL")
-    part_embeddings.keep(part, "told", toward(0.1))
-    assert points() == {part.pk: ("told", None)}
-    assert embedding_backfill.sweep() == 0
-    assert points() == {part.pk: ("told", 1)}
+    part_embeddings.save_embedding(part, "told", unit_vector(0.1))
+    assert embeddings() == {part.pk: ("told", None)}
+    assert embedding_backfill.backfill_embeddings() == 0
+    assert embeddings() == {part.pk: ("told", 1)}
 
 
 def test_one_products_trouble_costs_no_others(
@@ -139,18 +139,18 @@ def test_one_products_trouble_costs_no_others(
 ) -> None:
     other = make_product("tile")
     broken = make_champion(other, "broken")
-    imported(other, 1)
-    (part,) = imported(product, 1)
-    sound = embedding_backfill.scorers.scorer(champion)
+    make_labeled_parts(other, 1)
+    (part,) = make_labeled_parts(product, 1)
+    sound = embedding_backfill.scorers.get_scorer(champion)
 
-    def scorer_of(version: ModelVersion) -> Told:
+    def scorer_of(version: ModelVersion) -> ScriptedScorer:
         if version == broken:
             raise RuntimeError("its files are gone")
         return sound  # type: ignore[return-value]
 
-    monkeypatch.setattr(embedding_backfill.scorers, "scorer", scorer_of)
-    assert embedding_backfill.sweep() == 1
-    assert set(points()) == {part.pk}
+    monkeypatch.setattr(embedding_backfill.scorers, "get_scorer", scorer_of)
+    assert embedding_backfill.backfill_embeddings() == 1
+    assert set(embeddings()) == {part.pk}
     assert "The parts of Tile could not be made comparable" in caplog.text
 
 
@@ -160,43 +160,43 @@ def test_a_database_that_is_away_is_no_products_trouble(
     def away(*_: Any) -> None:
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(embedding_backfill, "_labels_after", away)
+    monkeypatch.setattr(embedding_backfill, "_load_label_rows", away)
     with pytest.raises(OperationalError):
-        embedding_backfill.sweep()
+        embedding_backfill.backfill_embeddings()
 
 
-def test_products_without_a_version_that_draws_are_left_alone(product: Product, scorer: Seeing) -> None:
-    imported(product, 1)
-    assert embedding_backfill.sweep() == 0
+def test_products_without_a_version_that_draws_are_left_alone(product: Product, scorer: FixedEmbeddingScorer) -> None:
+    make_labeled_parts(product, 1)
+    assert embedding_backfill.backfill_embeddings() == 0
     make_champion(product, "")
-    assert embedding_backfill.sweep() == 0
-    assert scorer.seen == []
+    assert embedding_backfill.backfill_embeddings() == 0
+    assert scorer.images == []
 
 
 def test_what_is_behind_is_not_looked_at_again(
     champion: ModelVersion, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    imported(product, 3)
-    embedding_backfill.sweep()
-    assert embedding_backfill._places[product.pk].label == 0, "Lower numbers may still come."
-    monkeypatch.setattr(embedding_backfill, "SETTLED", timedelta(0))
-    embedding_backfill.sweep()
-    assert embedding_backfill._places[product.pk].label == Label.objects.latest("pk").pk
+    make_labeled_parts(product, 3)
+    embedding_backfill.backfill_embeddings()
+    assert embedding_backfill._positions[product.pk].last_label_id == 0, "Lower numbers may still come."
+    monkeypatch.setattr(embedding_backfill, "COMMIT_DELAY", timedelta(0))
+    embedding_backfill.backfill_embeddings()
+    assert embedding_backfill._positions[product.pk].last_label_id == Label.objects.latest("pk").pk
     with CaptureQueriesContext(connection) as asked:
-        assert embedding_backfill.sweep() == 0
+        assert embedding_backfill.backfill_embeddings() == 0
     assert len(asked) == 4, [one["sql"] for one in asked]
-    (late,) = imported(product, 1)
-    assert embedding_backfill.sweep() == 1
-    assert late.pk in points()
+    (late,) = make_labeled_parts(product, 1)
+    assert embedding_backfill.backfill_embeddings() == 1
+    assert late.pk in embeddings()
 
 
 def test_a_sweep_that_fails_goes_on_where_it_was(
     champion: ModelVersion, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_backfill, "SETTLED", timedelta(0))
-    imported(product, 2)
-    keep = part_embeddings.keep
-    monkeypatch.setattr(part_embeddings, "keep", lambda *_: 1 / 0)
-    assert embedding_backfill.sweep() == 0
-    monkeypatch.setattr(part_embeddings, "keep", keep)
-    assert embedding_backfill.sweep() == 2
+    monkeypatch.setattr(embedding_backfill, "COMMIT_DELAY", timedelta(0))
+    make_labeled_parts(product, 2)
+    keep = part_embeddings.save_embedding
+    monkeypatch.setattr(part_embeddings, "save_embedding", lambda *_: 1 / 0)
+    assert embedding_backfill.backfill_embeddings() == 0
+    monkeypatch.setattr(part_embeddings, "save_embedding", keep)
+    assert embedding_backfill.backfill_embeddings() == 2

@@ -14,26 +14,26 @@ from labeling.review import review
 from tests.labeling.conftest import make_part
 
 
-def said(part: Inspection) -> str | None:
+def human_verdict(part: Inspection) -> str | None:
     return Inspection.objects.get(pk=part.pk).person_says
 
 
 def test_it_follows_labels_corrections_and_undos(part: Inspection, ada: User, bob: User) -> None:
-    assert said(part) is None
+    assert human_verdict(part) is None
     first = review.correct(part, by=ada, verdict="FAIL")
-    assert said(part) == "FAIL"
+    assert human_verdict(part) == "FAIL"
     second = review.correct(part, by=bob, verdict="PASS")
-    assert said(part) == "PASS"
+    assert human_verdict(part) == "PASS"
     review.undo(second, by=bob)
-    assert said(part) == "FAIL"
+    assert human_verdict(part) == "FAIL"
     review.undo(first, by=ada)
-    assert said(part) is None
+    assert human_verdict(part) is None
 
 
 def test_labels_written_at_once_count_too(product: Product) -> None:
     parts = [make_part(product) for _ in range(3)]
     Label.objects.bulk_create(Label(inspection=part, verdict="PASS", source="import") for part in parts)
-    assert [said(part) for part in parts] == ["PASS"] * 3
+    assert [human_verdict(part) for part in parts] == ["PASS"] * 3
 
 
 def test_an_older_label_does_not_overrule_a_newer_one(part: Inspection, ada: User) -> None:
@@ -41,7 +41,7 @@ def test_an_older_label_does_not_overrule_a_newer_one(part: Inspection, ada: Use
     Label.objects.create(
         inspection=part, verdict="PASS", source="import", created_at=newer.created_at.replace(year=2020)
     )
-    assert said(part) == "FAIL"
+    assert human_verdict(part) == "FAIL"
 
 
 @pytest.mark.parametrize("undone", [False, True])
@@ -53,4 +53,4 @@ def test_labels_from_before_are_found(part: Inspection, ada: User, undone: bool)
     Inspection.objects.update(person_says=None)
     with connection.cursor() as cursor:
         cursor.execute(import_module("labeling.migrations.0004_what_people_say").FILL)
-    assert said(part) == ("PASS" if undone else "FAIL")
+    assert human_verdict(part) == ("PASS" if undone else "FAIL")

@@ -38,12 +38,12 @@ def test_it_writes_review_and_label_and_settles_the_part(claim: Claim, product: 
     claim.refresh_from_db()
     assert claim.closed_at is not None
     assert claim.inspection.settled_at is not None
-    assert queue_stats.waiting() == 0
+    assert queue_stats.waiting_count() == 0
 
 
 def test_a_verdict_after_the_lease_counts_while_nobody_took_the_part(claim: Claim) -> None:
     expire(claim)
-    queue.close_expired()
+    queue.close_expired_claims()
     assert review.resolve(claim, verdict="PASS").verdict == "PASS"
 
 

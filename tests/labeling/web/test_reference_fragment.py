@@ -11,8 +11,8 @@ from django.test import Client
 from inspection.models import Product
 from labeling.queue import queue
 from mltasks.models import EvaluationReport, ModelVersion, Promotion, TrainingRun
-from mltasks.vision.export.learn import Learned
-from tests.disagreeing_versions import figure, make_apart
+from mltasks.vision.export.learn import LearnedVersion
+from tests.disagreeing_versions import make_disagreeing_version, make_estimate
 from tests.labeling.conftest import make_part
 from tests.tiny_model import MakeVersion
 
@@ -20,18 +20,18 @@ COMPARE = "/models/plate/compare/"
 
 
 @pytest.fixture
-def ada_looks(client: Client, ada: User) -> Client:
+def ada_client(client: Client, ada: User) -> Client:
     client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
     return client
 
 
-def add_nights(one: ModelVersion, number: int) -> None:
+def add_nightly_versions(base_version: ModelVersion, number: int) -> None:
     """So many more versions, one a night, some promoted: rows alone, which is all that lists read."""
-    begin, model, snapshot = datetime(2025, 3, 1, 2, tzinfo=UTC), one.model, one.run.snapshot
+    begin, model, snapshot = datetime(2025, 3, 1, 2, tzinfo=UTC), base_version.model, base_version.run.snapshot
     runs = TrainingRun.objects.bulk_create([TrainingRun(model=model, snapshot=snapshot) for _ in range(number)])
     versions = ModelVersion.objects.bulk_create(
         [
-            ModelVersion(model=model, number=one.number + night, run=run, bundle="none", state="retired")
+            ModelVersion(model=model, number=base_version.number + night, run=run, bundle="none", state="retired")
             for night, run in enumerate(runs, 1)
         ]
     )
@@ -39,7 +39,9 @@ def add_nights(one: ModelVersion, number: int) -> None:
         ModelVersion.objects.filter(pk=version.pk).update(created_at=begin + timedelta(days=night))
     EvaluationReport.objects.bulk_create(
         [
-            EvaluationReport(version=version, protocol="", evaluation={"metrics": {"recall": figure(0.6 + at / 1000)}})
+            EvaluationReport(
+                version=version, protocol="", evaluation={"metrics": {"recall": make_estimate(0.6 + at / 1000)}}
+            )
             for at, version in enumerate(versions)
         ]
     )
@@ -50,12 +52,12 @@ def add_nights(one: ModelVersion, number: int) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 200])
 def test_versions_over_time_weigh_little_however_many_there_are(
-    ada_looks: Client, product: Product, make_version: MakeVersion, number: int
+    ada_client: Client, product: Product, make_version: MakeVersion, number: int
 ) -> None:
     first = make_version(product)
     if number > 1:
-        add_nights(first, number - 1)
-    page = ada_looks.get("/models/").content.decode()
+        add_nightly_versions(first, number - 1)
+    page = ada_client.get("/models/").content.decode()
     if number == 1:
         assert "One version so far." in page
         assert "Compare the marked" not in page
@@ -70,9 +72,9 @@ def test_versions_over_time_weigh_little_however_many_there_are(
 
 
 def test_numbers_of_no_version_are_answered_in_words(
-    ada_looks: Client, product: Product, make_version: MakeVersion
+    ada_client: Client, product: Product, make_version: MakeVersion
 ) -> None:
-    add_nights(make_version(product), 7)
+    add_nightly_versions(make_version(product), 7)
     answers = {
         "": (200, "Choose 2 to 6 versions"),
         "?v=1": (200, "Choose at least two versions."),
@@ -85,7 +87,7 @@ def test_numbers_of_no_version_are_answered_in_words(
         "?v=" + "&v=".join(map(str, range(1, 8))): (400, "Choose at most 6"),
     }
     for query, (status, words) in answers.items():
-        response = ada_looks.get(COMPARE + query)
+        response = ada_client.get(COMPARE + query)
         assert (response.status_code, words in response.content.decode()) == (status, True), query
 
 
@@ -99,22 +101,22 @@ def test_strangers_and_people_without_the_permission_do_not_pass(client: Client,
 
 
 def test_six_versions_stay_within_the_budget_and_hide_what_the_reader_is_judging(
-    ada_looks: Client, ada: User, product: Product, learned: Learned
+    ada_client: Client, ada: User, product: Product, learned: LearnedVersion
 ) -> None:
     rows = learned.report["predictions"]
     for _ in range(3):
-        make_apart(product.registered_model, learned, {})
-        make_apart(product.registered_model, learned, {row["name"]: 0.99 - row["target"] for row in rows})
+        make_disagreeing_version(product.registered_model, learned, {})
+        make_disagreeing_version(product.registered_model, learned, {row["name"]: 0.99 - row["target"] for row in rows})
     for row in rows:
         make_part(product, image_sha256=row["sha256"], title=row["name"])
     query = f"{COMPARE}?" + "&".join(f"v={number}" for number in range(1, 7))
-    page = ada_looks.get(query).content
+    page = ada_client.get(query).content
     assert len(page) < 60_000
     assert page.count(b"/thumbnail/") == 6
     assert b"1 to 6 of 16" in page
     assert b"shows after your verdict" not in page
-    second = ada_looks.get(f"{query}&start=12").content
+    second = ada_client.get(f"{query}&start=12").content
     assert (second.count(b"/thumbnail/"), b"13 to 16 of 16" in second) == (4, True)
     shown = next(row for row in rows if f'title="{row["name"]}"'.encode() in page)
     queue.claim_part(product.inspections.get(title=shown["name"]), reviewer=ada)
-    assert ada_looks.get(query).content.count(b"shows after your verdict") == 1
+    assert ada_client.get(query).content.count(b"shows after your verdict") == 1

@@ -21,8 +21,8 @@ from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.snapshots import freeze
 from mltasks.vision.types import Roi
 from tests.labeling.conftest import make_part
-from tests.labeling.trainable_labels import teach
-from tests.tiny_model import GOOD, PLAIN, MakeVersion, labeled_samples
+from tests.labeling.trainable_labels import label_drawn_parts
+from tests.tiny_model import GOOD, PLAIN_CONFIG, MakeVersion, labeled_samples
 
 ADDRESS = "/models/plate/snapshot-1/"
 
@@ -35,10 +35,10 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
 @pytest.fixture
 def snapshot(product: Product) -> DatasetSnapshot:
     """Of the drawn parts, each of which somebody labeled; one has a name that a spreadsheet would run."""
-    teach(product)
+    label_drawn_parts(product)
     first, *others = labeled_samples()
     named = replace(first, name="=cmd|' /C calc'!A0", roi=Roi(1, 2, 30, 40))
-    return freeze(product.registered_model, [named, *others], PLAIN)
+    return freeze(product.registered_model, [named, *others], PLAIN_CONFIG)
 
 
 @pytest.fixture
@@ -47,21 +47,21 @@ def reader(client: Client, ada: User) -> Client:
     return client
 
 
-def names(client: Client, query: str = "") -> list[str]:
+def shown_names(client: Client, query: str = "") -> list[str]:
     """Titles of all rows that the page shows."""
     return [row.item.title for row in client.get(f"{ADDRESS}?{query}").context["rows"]]
 
 
-def body(client: Client, form: str) -> bytes:
+def manifest_bytes(client: Client, form: str) -> bytes:
     return b"".join(client.get(f"{ADDRESS}manifest.{form}").streaming_content)  # type: ignore[attr-defined]
 
 
 def test_the_manifest_hashes_to_what_was_frozen(
     reader: Client, snapshot: DatasetSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mltasks.snapshots.manifest._BATCH", 5)
-    assert hashlib.sha256(body(reader, "jsonl")).hexdigest() == snapshot.sha256
-    rows = list(csv.DictReader(io.StringIO(body(reader, "csv").decode(), newline="")))
+    monkeypatch.setattr("mltasks.snapshots.manifest._BATCH_SIZE", 5)
+    assert hashlib.sha256(manifest_bytes(reader, "jsonl")).hexdigest() == snapshot.sha256
+    rows = list(csv.DictReader(io.StringIO(manifest_bytes(reader, "csv").decode(), newline="")))
     assert [row["sha256"] for row in rows] == sorted(sample.sha256 for sample in labeled_samples())
     assert sum(row["label"] == "PASS" for row in rows) == GOOD
     run_by_no_sheet = next(row for row in rows if row["region"])
@@ -71,35 +71,35 @@ def test_the_manifest_hashes_to_what_was_frozen(
 def test_it_walks_all_items_page_by_page(
     reader: Client, snapshot: DatasetSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_contents, "PAGE", 5)
-    seen, query = names(reader), "after="
+    monkeypatch.setattr(snapshot_contents, "PAGE_SIZE", 5)
+    seen, query = shown_names(reader), "after="
     places = []
     while query:
         page = reader.get(f"{ADDRESS}?{query}").context["page"]
-        places.append((page.first, page.last, page.fits))
-        query = f"after={page.after}" if page.after else ""
-        seen += names(reader, query) if query else []
+        places.append((page.first, page.last, page.total))
+        query = f"after={page.next_cursor}" if page.next_cursor else ""
+        seen += shown_names(reader, query) if query else []
     assert places == [(1, 5, 16), (6, 10, 16), (11, 15, 16), (16, 16, 16)]
     assert sorted(seen) == sorted(snapshot.items.values_list("title", flat=True))
-    assert names(reader, "after=nonsense") == names(reader)
+    assert shown_names(reader, "after=nonsense") == shown_names(reader)
 
 
 def test_it_filters(reader: Client, snapshot: DatasetSnapshot) -> None:
-    assert len(names(reader, "label=PASS")) == GOOD
-    assert {name[:7] for name in names(reader, "defect_type=scratch")} == {"scratch"}
-    halves = [set(names(reader, f"split=fold-{number}")) for number in (0, 1)]
+    assert len(shown_names(reader, "label=PASS")) == GOOD
+    assert {name[:7] for name in shown_names(reader, "defect_type=scratch")} == {"scratch"}
+    halves = [set(shown_names(reader, f"split=fold-{number}")) for number in (0, 1)]
     assert not halves[0] & halves[1] and len(halves[0] | halves[1]) == 16
     some = snapshot.items.latest("pk")
-    assert names(reader, f"q={some.image_sha256[:20].upper()}") == [some.title]
-    assert names(reader, f"q={some.title[:6]}&label=PASS") in ([], names(reader, f"q={some.title[:6]}"))
-    assert len(names(reader, "split=nonsense&label=none")) == 16, "what makes no sense filters nothing"
+    assert shown_names(reader, f"q={some.image_sha256[:20].upper()}") == [some.title]
+    assert shown_names(reader, f"q={some.title[:6]}&label=PASS") in ([], shown_names(reader, f"q={some.title[:6]}"))
+    assert len(shown_names(reader, "split=nonsense&label=none")) == 16, "what makes no sense filters nothing"
     assert "No image fits" in reader.get(f"{ADDRESS}?q=none-such").content.decode()
 
 
 def test_it_tells_what_it_taught_and_leads_to_the_parts(
     reader: Client, product: Product, make_version: MakeVersion, django_assert_max_num_queries: Any
 ) -> None:
-    teach(product)
+    label_drawn_parts(product)
     make_version(product, champion=True)
     with django_assert_max_num_queries(19):
         text = reader.get(ADDRESS).content.decode()
@@ -113,13 +113,13 @@ def test_images_of_parts_that_one_judges_are_left_out(
     item = snapshot.items.filter(target=1).earliest("pk")
     part = make_part(Product.objects.get(), image_sha256=item.image_sha256)
     queue.claim_part(part, reviewer=ada)
-    assert item.title not in names(reader) and len(names(reader)) == 15
+    assert item.title not in shown_names(reader) and len(shown_names(reader)) == 15
     assert "left out until your verdict" in reader.get(ADDRESS).content.decode()
     refused = reader.get(f"{ADDRESS}manifest.csv", follow=True)
     assert refused.redirect_chain == [(ADDRESS, 302)]
     assert "it can be had after your verdict" in refused.content.decode()
     reader.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
-    assert item.title in names(reader)
+    assert item.title in shown_names(reader)
 
 
 def test_doors_refuse_what_is_not_there_or_not_theirs(

@@ -10,30 +10,35 @@ from playwright.sync_api import Page, expect
 from mltasks.models import RegisteredModel, TrainingRun
 from mltasks.registry import registry
 from mltasks.snapshots.snapshots import freeze
-from tests.browser import Login, Shoot
+from tests.browser import Login, TakeScreenshots
 from tests.mltasks.conftest import make_run
-from tests.tiny_model import PLAIN, MakeVersion, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion, labeled_samples
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def boss() -> User:
+def superuser() -> User:
     return User.objects.create_superuser("boss", password="a-long-password")
 
 
 def test_a_manager_promotes_with_a_reason(
-    page: Page, login: Login, shoot: Shoot, live_site: str, boss: User, make_version: MakeVersion
+    page: Page,
+    login: Login,
+    take_screenshots: TakeScreenshots,
+    live_site: str,
+    superuser: User,
+    make_version: MakeVersion,
 ) -> None:
     model = RegisteredModel.objects.create(name="plate")
     make_version(model, champion=True)
     candidate = make_version(model)
-    login(page, boss)
+    login(page, superuser)
     page.goto(live_site + "/admin/")
     page.goto(live_site + reverse("admin:mltasks_modelversion_changelist"))
-    shoot(page, "admin-versions")
+    take_screenshots(page, "admin-versions")
     page.goto(live_site + reverse("admin:mltasks_modelversion_change", args=[candidate.pk]))
-    shoot(page, "admin-version")
+    take_screenshots(page, "admin-version")
     page.get_by_role("link", name="Open its page").click()
     figures = page.locator("img[src*='/plots/']")
     assert figures.count() >= 4
@@ -49,20 +54,22 @@ def test_a_manager_promotes_with_a_reason(
     assert registry.champion(model) == candidate
 
 
-def test_a_run_is_watched_while_it_runs(page: Page, login: Login, shoot: Shoot, live_site: str, boss: User) -> None:
+def test_a_run_is_watched_while_it_runs(
+    page: Page, login: Login, take_screenshots: TakeScreenshots, live_site: str, superuser: User
+) -> None:
     model = RegisteredModel.objects.create(name="plate")
     epochs = [{"stage": "fold 1 of 2, epoch 1", "loss": 0.52, "recall": 0.5}]
     run = make_run(
-        freeze(model, labeled_samples(), PLAIN),
+        freeze(model, labeled_samples(), PLAIN_CONFIG),
         state="running",
         attempt=1,
         progress=0.25,
         stage="epoch 1",
         epochs=epochs,
     )
-    login(page, boss)
+    login(page, superuser)
     page.goto(live_site + reverse("admin:mltasks_trainingrun_change", args=[run.pk]))
-    shoot(page, "admin-run")
+    take_screenshots(page, "admin-run")
     page.get_by_role("link", name="Open its page").click()
     live = page.locator(".live")
     expect(live).to_contain_text("25")

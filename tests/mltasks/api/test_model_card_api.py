@@ -17,7 +17,7 @@ from mltasks.models import EvaluationReport, ModelVersion, RegisteredModel, Trai
 from mltasks.registry import registry
 from mltasks.reports import model_card
 from tests.mltasks.conftest import make_person
-from tests.tiny_model import EXCESS, GOOD, PLAIN, SCRATCH, MakeVersion
+from tests.tiny_model import EXCESS, GOOD, PLAIN_CONFIG, SCRATCH, MakeVersion
 
 ADDRESS = "/api/v1/models/plate/versions/{}/card/"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -37,7 +37,7 @@ def reader(db: None, client: Client) -> Client:
     return client
 
 
-def article(page: str) -> str:
+def article_text(page: str) -> str:
     """What the article says, without its markup. Times stand there as a reader's clock has them."""
     text = page[page.index("<article") : page.index("</article>")]
     # Unescaped last: an apostrophe is written as the number 27.
@@ -56,7 +56,7 @@ def values(facts: Any) -> Iterator[Any]:
         yield facts
 
 
-def sayable(facts: Any) -> set[str]:
+def printable_numbers(facts: Any) -> set[str]:
     """Every number of the facts in each way that a page may write it."""
     found: set[str] = set()
     for value in values(facts):
@@ -74,10 +74,10 @@ def test_each_number_of_the_page_is_in_the_json(
     make_version(model, champion=True)
     registry.promote(make_version(model), by=make_person("mia"), reason="Better by 7 points.")
     facts = api.get(ADDRESS.format(1)).json()
-    page = article(reader.get("/models/plate/1/card/").content.decode())
+    page = article_text(reader.get("/models/plate/1/card/").content.decode())
     said = NUMBER.findall(page)
     assert len(said) > 150
-    assert sorted(set(said) - sayable(facts)) == []
+    assert sorted(set(said) - printable_numbers(facts)) == []
     # The page says what was measured, and by which protocol.
     recall = next(one for one in facts["metrics"]["figures"] if one["name"] == "recall")
     assert f"{100 * recall['value']:.1f}\N{NO-BREAK SPACE}%" in page
@@ -97,7 +97,7 @@ def test_it_tells_the_whole_lineage_and_history(
     assert snapshot is not None
     assert origin["version"]["sha256"] == version.sha256
     assert (origin["snapshot"]["number"], origin["snapshot"]["sha256"]) == (1, snapshot.sha256)
-    assert (origin["seed"], origin["config"], origin["asked"]) == (PLAIN.seed, version.meta["config"], {})
+    assert (origin["seed"], origin["config"], origin["asked"]) == (PLAIN_CONFIG.seed, version.meta["config"], {})
     assert (origin["code"], origin["libraries"]) == (version.meta["code"], version.meta["libraries"])
     assert {**origin["machine"], "python": origin["python"]} == version.meta["compute"]
     assert (origin["run"]["id"], origin["run"]["attempt"]) == (version.run_id, 1)
@@ -131,7 +131,7 @@ def test_a_version_from_elsewhere_or_of_old_says_what_it_lacks(
         page = reader.get(f"/models/plate/{number}/card/").content.decode()
         assert "Nothing here says what it learned from." in page
         assert reader.get(f"/models/plate/{number}/").status_code == 200
-    assert "not recorded" in article(page)
+    assert "not recorded" in article_text(page)
 
 
 def test_it_asks_the_database_little(
@@ -139,7 +139,7 @@ def test_it_asks_the_database_little(
 ) -> None:
     version = make_version(model, champion=True)
     with django_assert_max_num_queries(4):
-        json.dumps(model_card.of(ModelVersion.objects.with_origin().get(pk=version.pk)), default=str)
+        json.dumps(model_card.build_model_card(ModelVersion.objects.with_origin().get(pk=version.pk)), default=str)
 
 
 def test_strangers_and_unknown_versions(client: Client, reader: Client, model: RegisteredModel) -> None:

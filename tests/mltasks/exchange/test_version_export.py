@@ -17,11 +17,11 @@ from django.test import Client
 
 from mltasks.exchange import signing, version_export
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
 from tests.mltasks.tiny_version import shrink
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_a_broken_key_is_told_and_never_replaced(key_file: Path) -> None:
 def test_openssl_alone_can_check_the_signature(version: ModelVersion, tmp_path: Path) -> None:
     call_command("export_version", "plate", "1", str(tmp_path), stdout=(out := io.StringIO()))
     path = tmp_path / "plate-v1.slv"
-    assert in_groups(signing.fingerprint(signing.own_public_key())) in out.getvalue()
+    assert format_fingerprint(signing.fingerprint(signing.own_public_key())) in out.getvalue()
     with zipfile.ZipFile(path) as opened:
         assert not [one for one in opened.infolist() if one.compress_type != zipfile.ZIP_STORED]
         assert not [name for name in opened.namelist() if name.endswith((".pkl", ".pickle", ".pt", ".pth"))]
@@ -88,7 +88,7 @@ def test_standard_output_holds_the_version_alone(
 
 
 def test_a_damaged_version_does_not_leave(version: ModelVersion, tmp_path: Path) -> None:
-    rewrite(version.path / "model.safetensors", b"damaged")
+    replace_file(version.path / "model.safetensors", b"damaged")
     with pytest.raises(CommandError, match=r"model\.safetensors"):
         call_command("export_version", "plate", "1", str(tmp_path / "out.slv"))
     assert not [path for path in tmp_path.iterdir() if path.is_file()]
@@ -111,6 +111,6 @@ def test_it_is_downloaded_whole_by_who_may_promote(version: ModelVersion, client
 
 def test_the_file_on_its_way_has_no_name_that_a_crash_could_leave(version: ModelVersion, tmp_path: Path) -> None:
     before = sorted((tmp_path / "versions").rglob("*"))
-    with version_export.exported(version, by=None) as file:
+    with version_export.export_to_temporary_file(version, by=None) as file:
         assert file.read(2) == b"PK"
         assert sorted((tmp_path / "versions").rglob("*")) == before

@@ -24,21 +24,29 @@ from mltasks.exchange import exchange_archive, signing, trust_store, version_imp
 from mltasks.exchange.import_validation import ImportRefused
 from mltasks.exchange.version_import import import_version
 from mltasks.models import ImportedVersion, ModelVersion, RegisteredModel, TrainingRun, TrustedPlant
-from mltasks.models.trusted_plants import in_groups
+from mltasks.models.trusted_plants import format_fingerprint
 from mltasks.registry import registry, scorers
 from mltasks.runs import run_recovery
 from mltasks.storage import version_store
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.text import strict_json
 from mltasks.training.verification import record, verify
 from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
-from tests.mltasks.export_archives import Members, OtherPlant, Said, files_below, members_of, pack, resigned
+from tests.mltasks.export_archives import (
+    ArchiveDocument,
+    Members,
+    OtherPlant,
+    export_members,
+    files_below,
+    pack,
+    replace_member,
+)
 from tests.mltasks.tiny_version import shrink
 from tests.s3 import SharedBucket
-from tests.tiny_model import PLAIN, MakeVersion, rewrite
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion, replace_file
 
-GREY = np.full((PLAIN.height, PLAIN.width, 3), 100, np.uint8)
+GREY = np.full((PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3), 100, np.uint8)
 
 
 @pytest.fixture(autouse=True)
@@ -54,32 +62,32 @@ def version(own_folders: None, model: RegisteredModel, make_version: MakeVersion
 
 
 @pytest.fixture
-def here(version: ModelVersion) -> RegisteredModel:
+def local_model(version: ModelVersion) -> RegisteredModel:
     """The product that it is to serve, called otherwise here."""
     return RegisteredModel.objects.create(name="panel")
 
 
 @pytest.fixture
-def north(version: ModelVersion) -> OtherPlant:
+def other_plant(version: ModelVersion) -> OtherPlant:
     """Another plant, trusted."""
     plant = OtherPlant()
-    trust_store.trust("North", plant.public_key.encode(), in_groups(plant.fingerprint).upper(), by=None)
+    trust_store.trust("North", plant.public_key.encode(), format_fingerprint(plant.fingerprint).upper(), by=None)
     return plant
 
 
-def assert_nothing_came(here: RegisteredModel) -> None:
-    assert not here.versions.exists() and not here.runs.exists() and not ImportedVersion.objects.exists()
+def assert_nothing_imported(local_model: RegisteredModel) -> None:
+    assert not local_model.versions.exists() and not local_model.runs.exists() and not ImportedVersion.objects.exists()
     below = Path(configured.VERSIONS_DIR)
-    assert not files_below(below / here.name) and not files_below(below / ".importing")
+    assert not files_below(below / local_model.name) and not files_below(below / ".importing")
 
 
 def test_it_arrives_as_a_candidate_that_scores_the_same(
-    version: ModelVersion, here: RegisteredModel, north: OtherPlant, make_version: MakeVersion
+    version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant, make_version: MakeVersion
 ) -> None:
     version = make_version(version.model)  # as trainings make them
     version.report.refresh_from_db()
     mia = make_person("mia", "promote_modelversion")
-    came = import_version(here, north.exported(version), by=mia)
+    came = import_version(local_model, other_plant.export(version), by=mia)
 
     assert (came.number, came.state, came.sha256, came.meta) == (1, "candidate", version.sha256, version.meta)
     assert (came.run.trigger, came.run.state, came.run.snapshot, came.run.requested_by) == (
@@ -88,48 +96,50 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
     )
     assert came.run.config == version.run.config
     assert (came.report.protocol, came.report.evaluation) == (version.report.protocol, version.report.evaluation)
-    assert scorers.scorer(came).score([GREY]) == scorers.scorer(version).score([GREY])
+    assert scorers.get_scorer(came).score([GREY]) == scorers.get_scorer(version).score([GREY])
 
     row = came.imported
-    assert (row.plant, row.fingerprint, row.product, row.number) == ("North", north.fingerprint, "plate", 2)
+    assert (row.plant, row.fingerprint, row.product, row.number) == ("North", other_plant.fingerprint, "plate", 2)
     assert (row.good, row.defective, row.imported_by) == (8, 8, mia)
-    assert signing.is_signed(row.document.encode(), bytes(row.signature), north.public_key)
+    assert signing.is_valid_signature(row.document.encode(), bytes(row.signature), other_plant.public_key)
     found = list(verify(came))
     assert {one.what: one.holds for one in found} == dict.fromkeys(
         ("files", "signature", "report", "snapshot", "weights"), True
     )
     assert not record(came, found, by=mia).learned_again, "Its images are not here."
     assert registry.promote(came, by=mia, reason="Good enough to start.").version == came
-    assert run_recovery.remove_orphans() == 0 and not files_below(Path(configured.VERSIONS_DIR) / ".importing")
+    assert run_recovery.remove_orphaned_versions() == 0 and not files_below(
+        Path(configured.VERSIONS_DIR) / ".importing"
+    )
     with pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():
         ImportedVersion.objects.update(plant="South")
 
 
-def test_it_comes_in_once(version: ModelVersion, here: RegisteredModel, north: OtherPlant) -> None:
-    import_version(here, north.exported(version), by=None)
+def test_it_comes_in_once(version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant) -> None:
+    import_version(local_model, other_plant.export(version), by=None)
     with pytest.raises(ImportRefused, match="panel version 1 is this very version"):
-        import_version(here, north.exported(version), by=None)
+        import_version(local_model, other_plant.export(version), by=None)
     with pytest.raises(ImportRefused, match="plate version 1 is this very version"):
-        import_version(version.model, north.exported(version), by=None)
-    assert here.versions.count() == here.runs.count() == 1
+        import_version(version.model, other_plant.export(version), by=None)
+    assert local_model.versions.count() == local_model.runs.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_imports_at_once_one_comes_in(
-    version: ModelVersion, here: RegisteredModel, north: OtherPlant, monkeypatch: pytest.MonkeyPatch
+    version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, said = north.exported(version).getvalue(), []
-    both_are_in_place, begin = threading.Barrier(2), version_import._begin
+    whole, said = other_plant.export(version).getvalue(), []
+    both_are_in_place, begin = threading.Barrier(2), version_import._begin_run
 
     def begin_together(*args: Any) -> Any:
         both_are_in_place.wait(60)
         return begin(*args)
 
-    monkeypatch.setattr(version_import, "_begin", begin_together)
+    monkeypatch.setattr(version_import, "_begin_run", begin_together)
 
     def come() -> None:
         try:
-            said.append(str(import_version(here, io.BytesIO(whole), by=None).number))
+            said.append(str(import_version(local_model, io.BytesIO(whole), by=None).number))
         except ImportRefused as error:
             said.append(str(error))
         finally:
@@ -141,25 +151,25 @@ def test_of_two_imports_at_once_one_comes_in(
     for thread in threads:
         thread.join()
     assert sorted(said) == ["1", "panel version 1 is this very version: there is nothing to import."]
-    assert here.versions.count() == here.runs.count() == 1
+    assert local_model.versions.count() == local_model.runs.count() == 1
     (kept,) = (Path(configured.VERSIONS_DIR) / "panel").iterdir()
-    assert kept == here.versions.get().path
+    assert kept == local_model.versions.get().path
 
 
-def test_an_unknown_key_is_refused_with_its_fingerprint(version: ModelVersion, here: RegisteredModel) -> None:
+def test_an_unknown_key_is_refused_with_its_fingerprint(version: ModelVersion, local_model: RegisteredModel) -> None:
     south = OtherPlant()
-    with pytest.raises(ImportRefused, match=f"with the key {in_groups(south.fingerprint)}.*Trusted plants"):
-        import_version(here, south.exported(version), by=None)
-    assert_nothing_came(here)
+    with pytest.raises(ImportRefused, match=f"with the key {format_fingerprint(south.fingerprint)}.*Trusted plants"):
+        import_version(local_model, south.export(version), by=None)
+    assert_nothing_imported(local_model)
 
 
-def test_trust_that_ended_is_none(version: ModelVersion, here: RegisteredModel, north: OtherPlant) -> None:
-    came = import_version(here, north.exported(version), by=None)
+def test_trust_that_ended_is_none(version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant) -> None:
+    came = import_version(local_model, other_plant.export(version), by=None)
     TrustedPlant.objects.all().delete()
     signature = next(one for one in verify(came) if one.what == "signature")
     assert signature.holds and signature.words.endswith("That key is no longer trusted here.")
     with pytest.raises(ImportRefused, match="not trusted here"):
-        import_version(RegisteredModel.objects.create(name="third"), north.exported(version), by=None)
+        import_version(RegisteredModel.objects.create(name="third"), other_plant.export(version), by=None)
 
 
 # What somebody on the way can do, who has no key: (what it is, how the members change, what is said)
@@ -181,16 +191,16 @@ ON_THE_WAY: list[tuple[str, Callable[[Members], Members | None], str]] = [
 
 @pytest.mark.parametrize(("change", "words"), [one[1:] for one in ON_THE_WAY], ids=[one[0] for one in ON_THE_WAY])
 def test_what_was_changed_on_the_way_is_refused(
-    change: Callable[[Members], None], words: str, version: ModelVersion, here: RegisteredModel
+    change: Callable[[Members], None], words: str, version: ModelVersion, local_model: RegisteredModel
 ) -> None:
-    members = members_of(version)
+    members = export_members(version)
     change(members)
     with pytest.raises(ImportRefused, match=words):
-        import_version(here, pack(members), by=None)
-    assert_nothing_came(here)
+        import_version(local_model, pack(members), by=None)
+    assert_nothing_imported(local_model)
 
 
-def _twice(members: Members) -> bytes:
+def _duplicate_member(members: Members) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as made:
         for name, content in [*members.items(), ("bundle/meta.json", b"{}")]:
@@ -198,14 +208,14 @@ def _twice(members: Members) -> bytes:
     return out.getvalue()
 
 
-def _noted(members: Members) -> bytes:
+def _with_comment(members: Members) -> bytes:
     out = pack(members)
     with zipfile.ZipFile(out, "a") as made:
         made.comment = b"a note"
     return out.getvalue()
 
 
-def _swollen(members: Members) -> bytes:
+def _with_many_names(members: Members) -> bytes:
     """A directory of ten thousand names."""
     return pack({**members, **{f"{number:05}": b"" for number in range(10_000)}}).getvalue()
 
@@ -215,49 +225,49 @@ FILES: list[tuple[str, Callable[[Members], bytes], str]] = [
     ("empty", lambda _: b"", "no file that a plant exported"),
     ("half of it", lambda of: pack(of).getvalue()[:-1000], "no file that a plant exported"),
     ("compressed", lambda of: pack(of, zipfile.ZIP_DEFLATED).getvalue(), "is compressed"),
-    ("a name twice", _twice, "a name comes twice"),
+    ("a name twice", _duplicate_member, "a name comes twice"),
     ("bytes before", lambda of: b"#!/bin/sh\n" + pack(of).getvalue(), "belong to nothing"),
     ("bytes behind", lambda of: pack(of).getvalue() + b"more", "no file that a plant exported"),
-    ("a note", _noted, "no file that a plant exported"),
-    ("a huge directory", _swollen, "its directory is none of ours"),
+    ("a note", _with_comment, "no file that a plant exported"),
+    ("a huge directory", _with_many_names, "its directory is none of ours"),
 ]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize(("make", "words"), [one[1:] for one in FILES], ids=[one[0] for one in FILES])
 def test_a_file_that_no_plant_wrote_is_refused(
-    make: Callable[[Members], bytes], words: str, version: ModelVersion, here: RegisteredModel
+    make: Callable[[Members], bytes], words: str, version: ModelVersion, local_model: RegisteredModel
 ) -> None:
     with pytest.raises(ImportRefused, match=words):
-        import_version(here, io.BytesIO(make(members_of(version))), by=None)
-    assert_nothing_came(here)
+        import_version(local_model, io.BytesIO(make(export_members(version))), by=None)
+    assert_nothing_imported(local_model)
 
 
-def _item(said: Said, members: Members) -> None:
-    said["snapshot"]["items"][0]["target"] = 1 - said["snapshot"]["items"][0]["target"]
+def _item(document: ArchiveDocument, members: Members) -> None:
+    document["snapshot"]["items"][0]["target"] = 1 - document["snapshot"]["items"][0]["target"]
 
 
-def _report(said: Said, members: Members) -> None:
-    said["report"]["evaluation"]["metrics"]["recall"]["value"] = 0.123
+def _report(document: ArchiveDocument, members: Members) -> None:
+    document["report"]["evaluation"]["metrics"]["recall"]["value"] = 0.123
 
 
-def _rename(said: Said, members: Members, to: str) -> None:
-    files = said["bundle"]["files"]
+def _rename(document: ArchiveDocument, members: Members, to: str) -> None:
+    files = document["bundle"]["files"]
     members[f"bundle/{to}"] = members.pop("bundle/plots/cost.svg")
     files[to] = files.pop("plots/cost.svg")
 
 
-def _meta(said: Said, members: Members, more: str) -> None:
-    resigned(said, members, "meta.json", members["bundle/meta.json"].rstrip()[:-1] + f", {more}}}".encode())
+def _meta(document: ArchiveDocument, members: Members, more: str) -> None:
+    replace_member(document, members, "meta.json", members["bundle/meta.json"].rstrip()[:-1] + f", {more}}}".encode())
 
 
-def _manifest(said: Said, members: Members) -> None:
+def _manifest(document: ArchiveDocument, members: Members) -> None:
     members["bundle/manifest.json"] = b"{}"
-    said["bundle"]["files"]["manifest.json"] = {"sha256": hashlib.sha256(b"{}").hexdigest(), "size": 2}
+    document["bundle"]["files"]["manifest.json"] = {"sha256": hashlib.sha256(b"{}").hexdigest(), "size": 2}
 
 
 # What a plant can do that is trusted, and older, newer, careless or taken over.
-BY_A_PLANT: list[tuple[str, Callable[[Said, Members], Any], str]] = [
+BY_A_PLANT: list[tuple[str, Callable[[ArchiveDocument, Members], Any], str]] = [
     ("a newer format", lambda said, _: said.update(format=2), "its format is 2, and this program knows 1"),
     ("another digest", lambda said, _: said["bundle"].update(sha256="0" * 64), "is not that of its files"),
     ("a digest that is none", lambda said, _: said["bundle"].update(sha256="../.."), "is no hash"),
@@ -279,23 +289,27 @@ BY_A_PLANT: list[tuple[str, Callable[[Said, Members], Any], str]] = [
     ("a zero character", lambda said, _: said["config"].update(note="\0"), "a zero character"),
     ("half a character", lambda said, _: said["config"].update(note="\ud800"), "can't be imported"),
     ("a name said twice", lambda said, of: _meta(said, of, '"format": 2'), "says a name twice"),
-    ("no graph", lambda said, of: resigned(said, of, "serving.xml", b"<net/>"), "does not score here"),
-    ("no thresholds", lambda said, of: resigned(said, of, "meta.json", b"{}"), r"does not score here \(KeyError"),
+    ("no graph", lambda said, of: replace_member(said, of, "serving.xml", b"<net/>"), "does not score here"),
+    ("no thresholds", lambda said, of: replace_member(said, of, "meta.json", b"{}"), r"does not score here \(KeyError"),
 ]
 
 
 @pytest.mark.parametrize(("change", "words"), [one[1:] for one in BY_A_PLANT], ids=[one[0] for one in BY_A_PLANT])
 def test_what_does_not_hold_is_refused_whoever_signed_it(
-    change: Callable[[Said, Members], None], words: str, version: ModelVersion, here: RegisteredModel, north: OtherPlant
+    change: Callable[[ArchiveDocument, Members], None],
+    words: str,
+    version: ModelVersion,
+    local_model: RegisteredModel,
+    other_plant: OtherPlant,
 ) -> None:
     with pytest.raises(ImportRefused, match=words):
-        import_version(here, north.exported(version, change), by=None)
-    assert_nothing_came(here)
+        import_version(local_model, other_plant.export(version, change), by=None)
+    assert_nothing_imported(local_model)
 
 
-def test_flipped_bits_anywhere_are_refused_in_words(version: ModelVersion, here: RegisteredModel) -> None:
+def test_flipped_bits_anywhere_are_refused_in_words(version: ModelVersion, local_model: RegisteredModel) -> None:
     """Of the heads and the directory, where nothing is hashed, a flip may also mean nothing."""
-    whole = pack(members_of(version)).getvalue()
+    whole = pack(export_members(version)).getvalue()
     chance = random.Random(7)
     with zipfile.ZipFile(io.BytesIO(whole)) as opened:
         start = opened.start_dir
@@ -303,109 +317,109 @@ def test_flipped_bits_anywhere_are_refused_in_words(version: ModelVersion, here:
         at = chance.randrange(start, len(whole))
         broken = whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :]
         try:
-            with exchange_archive.opened(io.BytesIO(broken)) as packed:
-                exchange_archive.read_signed(packed)
+            with exchange_archive.open_archive(io.BytesIO(broken)) as packed:
+                exchange_archive.read_header(packed)
         except ValueError:
             continue
 
 
 def test_json_that_is_too_deep_is_refused() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
-        strict_json.read(b"[" * 100_000)
+        strict_json.parse(b"[" * 100_000)
 
 
 def test_what_is_too_large_is_refused_before_it_is_unpacked(
-    version: ModelVersion, here: RegisteredModel, settings: Any
+    version: ModelVersion, local_model: RegisteredModel, settings: Any
 ) -> None:
     settings.MAX_VERSION_BYTES = 10_000
     with pytest.raises(ImportRefused, match="MAX_VERSION_BYTES allows 0 MB"):
-        import_version(here, pack(members_of(version)), by=None)
+        import_version(local_model, pack(export_members(version)), by=None)
     settings.MAX_VERSION_BYTES, settings.MIN_FREE_DISK_BYTES = 1 << 30, 1 << 60
     with pytest.raises(ImportRefused, match="on this machine's disk, which has 0 MB left"):
-        import_version(here, pack(members_of(version)), by=None)
-    assert_nothing_came(here)
+        import_version(local_model, pack(export_members(version)), by=None)
+    assert_nothing_imported(local_model)
 
 
 def test_beside_a_bucket_it_is_published_before_its_row(
-    bucket: SharedBucket, version: ModelVersion, here: RegisteredModel, monkeypatch: pytest.MonkeyPatch
+    bucket: SharedBucket, version: ModelVersion, local_model: RegisteredModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version_store.publish(version.bundle)
-    whole = pack(members_of(version)).getvalue()
-    monkeypatch.setattr(version_import, "PATIENCE", ())
-    bucket.go_away()
-    with pytest.raises(StoreAway):
-        import_version(here, io.BytesIO(whole), by=None)
-    assert_nothing_came(here)
-    bucket.come_back()
-    came = import_version(here, io.BytesIO(whole), by=None)
-    bucket.another_machine()
-    bundle.verify(version_store.at_hand(came), version.sha256)
+    whole = pack(export_members(version)).getvalue()
+    monkeypatch.setattr(version_import, "RETRY_PAUSES", ())
+    bucket.make_unreachable()
+    with pytest.raises(StoreUnreachable):
+        import_version(local_model, io.BytesIO(whole), by=None)
+    assert_nothing_imported(local_model)
+    bucket.make_reachable()
+    came = import_version(local_model, io.BytesIO(whole), by=None)
+    bucket.switch_machine()
+    bundle.verify(version_store.ensure_local(came), version.sha256)
 
 
 def test_what_a_killed_import_leaves_is_swept(
-    version: ModelVersion, here: RegisteredModel, monkeypatch: pytest.MonkeyPatch
+    version: ModelVersion, local_model: RegisteredModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between the directory's name and the rows: nothing is cleared up, and the lease runs out."""
-    monkeypatch.setattr(version_import, "_forget", lambda *_: None)
+    monkeypatch.setattr(version_import, "_discard", lambda *_: None)
     monkeypatch.setattr(version_import, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        import_version(here, pack(members_of(version)), by=None)
-    run = here.runs.get()
+        import_version(local_model, pack(export_members(version)), by=None)
+    run = local_model.runs.get()
     left = Path(configured.VERSIONS_DIR) / run.bundle_name
-    assert left.is_dir() and run_recovery.sweep() == 0, "It may still be at work."
+    assert left.is_dir() and run_recovery.recover_runs() == 0, "It may still be at work."
     TrainingRun.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert run_recovery.sweep() == 2
+    assert run_recovery.recover_runs() == 2
     run.refresh_from_db()
     assert run.state == "failed" and run.error.startswith("The import stopped answering for 60 seconds")
     assert "Begin it again." in run.error and not left.exists()
 
 
 def test_a_row_that_was_changed_behind_the_triggers_is_found(
-    version: ModelVersion, here: RegisteredModel, north: OtherPlant
+    version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant
 ) -> None:
-    came = import_version(here, north.exported(version), by=None)
+    came = import_version(local_model, other_plant.export(version), by=None)
     came.imported.document = came.imported.document.replace('"version": 1', '"version": 2')
     found = {one.what: one for one in verify(came)}
     assert not found["signature"].holds and found["files"].holds
-    rewrite(came.path / "report.json", b"{}")
+    replace_file(came.path / "report.json", b"{}")
     assert not next(one for one in verify(came) if one.what == "files").holds
 
 
 def test_what_came_from_one_plant_goes_on_to_another(
-    version: ModelVersion, here: RegisteredModel, north: OtherPlant
+    version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant
 ) -> None:
-    came = import_version(here, north.exported(version), by=None)
+    came = import_version(local_model, other_plant.export(version), by=None)
     third = RegisteredModel.objects.create(name="third")
-    again = import_version(third, pack(members_of(came)), by=None)
+    again = import_version(third, pack(export_members(came)), by=None)
     assert (again.imported.plant, again.imported.product) == (trust_store.THIS_PLANT, "panel")
     assert again.imported.good == came.imported.good == 8
 
 
-def test_by_commands(version: ModelVersion, here: RegisteredModel, tmp_path: Path) -> None:
+def test_by_commands(version: ModelVersion, local_model: RegisteredModel, tmp_path: Path) -> None:
     south, key = OtherPlant(), tmp_path / "south.pem"
     key.write_text(south.public_key)
     file = tmp_path / "plate-v1.slv"
-    file.write_bytes(south.exported(version).getvalue())
+    file.write_bytes(south.export(version).getvalue())
     with pytest.raises(CommandError, match="trust_plant"):
         call_command("import_version", "panel", str(file))
-    with pytest.raises(CommandError, match=f"The fingerprint of this key is {in_groups(south.fingerprint)}"):
+    with pytest.raises(CommandError, match=f"The fingerprint of this key is {format_fingerprint(south.fingerprint)}"):
         call_command("trust_plant", "South", str(key))
     call_command("trust_plant", "South", str(key), fingerprint=south.fingerprint, stdout=io.StringIO())
     out = io.StringIO()
     call_command("import_version", "panel", str(file), stdout=out, stderr=io.StringIO())
-    assert out.getvalue() == "1\n" and here.versions.get().imported.plant == "South"
+    assert out.getvalue() == "1\n" and local_model.versions.get().imported.plant == "South"
     with pytest.raises(CommandError, match="no product 'nothing'"):
         call_command("import_version", "nothing", str(file))
     call_command("plant_key", stdout=(own := io.StringIO()), stderr=(told := io.StringIO()))
-    assert in_groups(signing.fingerprint(own.getvalue())) in told.getvalue()
+    assert format_fingerprint(signing.fingerprint(own.getvalue())) in told.getvalue()
     with pytest.raises(CommandError, match="this very plant"):
         key.write_text(own.getvalue())
         call_command("trust_plant", "Us", str(key), fingerprint=signing.fingerprint(own.getvalue()))
 
 
-def test_by_its_page_for_who_may_promote(version: ModelVersion, here: RegisteredModel, client: Client) -> None:
+def test_by_its_page_for_who_may_promote(version: ModelVersion, local_model: RegisteredModel, client: Client) -> None:
     address = "/models/panel/import/"
-    whole = members_of(version)
+    whole = export_members(version)
 
     def post(file: io.BytesIO) -> Any:
         file.name = "plate-v1.slv"
@@ -418,9 +432,9 @@ def test_by_its_page_for_who_may_promote(version: ModelVersion, here: Registered
     refused = post(pack({**whole, "bundle/extra": b"x"}))
     assert refused.status_code == 400 and "is not among what was signed" in refused.content.decode()
     assert client.post(address).status_code == 400
-    assert_nothing_came(here)
+    assert_nothing_imported(local_model)
     assert post(pack(whole)).headers["Location"] == "/models/panel/1/"
-    assert here.versions.get().imported.imported_by.username == "mia"
+    assert local_model.versions.get().imported.imported_by.username == "mia"
     page = client.get("/models/panel/1/").content.decode()
     assert "Came from" in page and "Labels in doubt" not in page
     answer = client.get("/api/v1/models/panel/versions/1/").json()
@@ -428,9 +442,9 @@ def test_by_its_page_for_who_may_promote(version: ModelVersion, here: Registered
 
 
 def test_pages_that_show_versions_cope_with_one_that_came(
-    version: ModelVersion, here: RegisteredModel, north: OtherPlant, admin_client: Client
+    version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant, admin_client: Client
 ) -> None:
-    came = import_version(here, north.exported(version), by=None)
+    came = import_version(local_model, other_plant.export(version), by=None)
     pages = {
         "/models/?product=panel": ">16</td>",
         "/models/panel/1/": "8 good and 8 defective images of North",
@@ -457,6 +471,6 @@ def test_admins_trust_and_end_it_by_the_admin(version: ModelVersion, client: Cli
     plant = TrustedPlant.objects.get()
     assert (plant.name, plant.fingerprint, plant.added_by) == ("South", south.fingerprint, boss)
     one = f"/admin/mltasks/trustedplant/{plant.pk}/"
-    assert plant.spoken in client.get(f"{one}change/").content.decode()
+    assert plant.fingerprint_text in client.get(f"{one}change/").content.decode()
     client.post(f"{one}delete/", {"post": "yes"})
     assert not TrustedPlant.objects.exists()

@@ -8,13 +8,13 @@ import threading
 import time
 from pathlib import Path
 
-from mltasks.registry.host_semaphore import MachineTurns
+from mltasks.registry.host_semaphore import HostSemaphore
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from mltasks.registry.host_semaphore import MachineTurns
-with MachineTurns(Path(sys.argv[1]), 1).turn():
+from mltasks.registry.host_semaphore import HostSemaphore
+with HostSemaphore(Path(sys.argv[1]), 1).acquire():
     print("mine", flush=True)
     time.sleep(60)
 """
@@ -22,12 +22,12 @@ with MachineTurns(Path(sys.argv[1]), 1).turn():
 
 def test_no_more_than_so_many_at_once_of_two_processes_kinds(tmp_path: Path) -> None:
     """Two objects stand for two processes: the kernel tells open files apart, not processes."""
-    houses = [MachineTurns(tmp_path / "turns", 2) for _ in range(2)]
+    houses = [HostSemaphore(tmp_path / "turns", 2) for _ in range(2)]
     lock, inside, most = threading.Lock(), [0], [0]
 
-    def work(house: MachineTurns) -> None:
+    def work(house: HostSemaphore) -> None:
         for _ in range(10):
-            with house.turn():
+            with house.acquire():
                 with lock:
                     inside[0] += 1
                     most[0] = max(most[0], inside[0])
@@ -52,7 +52,7 @@ def test_a_killed_process_gives_its_turn_back(tmp_path: Path) -> None:
         had = threading.Event()
 
         def wait() -> None:
-            with MachineTurns(tmp_path, 1).turn():
+            with HostSemaphore(tmp_path, 1).acquire():
                 had.set()
 
         waiting = threading.Thread(target=wait)
@@ -64,10 +64,10 @@ def test_a_killed_process_gives_its_turn_back(tmp_path: Path) -> None:
 
 
 def test_a_turn_that_fails_is_given_back(tmp_path: Path) -> None:
-    house = MachineTurns(tmp_path, 1)
+    house = HostSemaphore(tmp_path, 1)
     for _ in range(3):
         try:
-            with house.turn():
+            with house.acquire():
                 raise ZeroDivisionError
         except ZeroDivisionError:
             continue

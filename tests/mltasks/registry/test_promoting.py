@@ -13,7 +13,7 @@ from mltasks.models import ModelVersion, Promotion, RegisteredModel
 from mltasks.registry import registry
 from mltasks.vision.serving import bundle
 from tests.stress import stress_count
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 
 RACES, PEOPLE = stress_count(200, 1000), 50
 
@@ -47,7 +47,7 @@ def test_a_former_champion_comes_back_though_the_newer_ones_files_are_gone(
     model: RegisteredModel, make_version: MakeVersion
 ) -> None:
     first, second = make_version(model, champion=True), make_version(model, champion=True)
-    assert registry.former_champion(model) == first
+    assert registry.rollback_target(model) == first
     (second.path / "model.safetensors").unlink()
 
     back = registry.roll_back(first, by=None, reason="It can't be read.", over=2)
@@ -60,9 +60,9 @@ def test_a_former_champion_comes_back_though_the_newer_ones_files_are_gone(
 
 
 def test_only_who_was_champion_is_rolled_back_to(model: RegisteredModel, make_version: MakeVersion) -> None:
-    assert registry.former_champion(model) is None
+    assert registry.rollback_target(model) is None
     make_version(model, champion=True)
-    assert registry.former_champion(model) is None
+    assert registry.rollback_target(model) is None
     with pytest.raises(registry.NeverChampion, match="never was champion"):
         registry.roll_back(make_version(model), by=None, reason="It looks better.")
 
@@ -96,7 +96,7 @@ def test_it_refuses_when_the_champion_is_not_the_one_compared_with(
 def test_it_refuses_a_bundle_that_changed(model: RegisteredModel, make_version: MakeVersion) -> None:
     champion, version = make_version(model, champion=True), make_version(model)
     weights = version.path / "model.safetensors"
-    rewrite(weights, weights.read_bytes()[:-1] + b"?")
+    replace_file(weights, weights.read_bytes()[:-1] + b"?")
     with pytest.raises(registry.BundleCorrupt, match=r"model\.safetensors"):
         registry.promote(version, by=None, reason="Never mind the file.")
     assert registry.champion(model) == champion

@@ -45,36 +45,36 @@ def promote(version: ModelVersion) -> None:
     registry.promote(version, by=None, reason="Better again.", override="In this test.")
 
 
-def former(model: RegisteredModel) -> list[int]:
+def former_champions(model: RegisteredModel) -> list[int]:
     return [version.number for version in registry.former_champions(model.pk)]
 
 
 def test_it_never_offers_what_was_rolled_back_from(model: RegisteredModel, versions: list[ModelVersion]) -> None:
     first, second, third = versions
-    assert former(model) == [2, 1]
+    assert former_champions(model) == [2, 1]
     roll_back(second)
-    assert registry.former_champion(model) == first, "Not the third, which is what was wrong."
+    assert registry.rollback_target(model) == first, "Not the third, which is what was wrong."
     roll_back(first)
-    assert registry.former_champion(model) is None
+    assert registry.rollback_target(model) is None
     promote(third)
-    assert former(model) == [1], "Promoted again by the gate it is a champion like any other."
+    assert former_champions(model) == [1], "Promoted again by the gate it is a champion like any other."
     promote(second)
-    assert former(model) == [3, 1]
+    assert former_champions(model) == [3, 1]
 
 
 def test_a_rollback_over_several_withdraws_them_all(model: RegisteredModel, versions: list[ModelVersion]) -> None:
     first, _, third = versions
     roll_back(first)
-    assert former(model) == []
+    assert former_champions(model) == []
     roll_back(third)
-    assert former(model) == [], "The first was what people did not want this time."
+    assert former_champions(model) == [], "The first was what people did not want this time."
 
 
 def test_a_version_that_came_back_by_a_promotion_counts_once(
     model: RegisteredModel, versions: list[ModelVersion]
 ) -> None:
     promote(versions[0])
-    assert former(model) == [3, 2]
+    assert former_champions(model) == [3, 2]
 
 
 def test_it_refuses_without_a_reason(model: RegisteredModel, versions: list[ModelVersion]) -> None:

@@ -16,14 +16,14 @@ from prometheus_client import REGISTRY
 from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.registry import registry, scorers
 from mltasks.vision.serving.scorer import Scorer
-from tests.tiny_model import PLAIN, MakeVersion, rewrite
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion, replace_file
 
 
 def test_it_loads_once_and_scores(model: RegisteredModel, make_version: MakeVersion) -> None:
     version = make_version(model)
-    scorer = scorers.scorer(version)
-    assert scorers.scorer(ModelVersion.objects.get()) is scorer
-    image = np.full((PLAIN.height, PLAIN.width, 3), 60, np.uint8)
+    scorer = scorers.get_scorer(version)
+    assert scorers.get_scorer(ModelVersion.objects.get()) is scorer
+    image = np.full((PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3), 60, np.uint8)
     (scores,) = scorer.score([image])
     assert 0 <= scores.defect_probability <= 1
     assert scores.reconstruction_error > 0
@@ -35,7 +35,7 @@ def test_a_promotion_changes_the_next_scorer(model: RegisteredModel, make_versio
     def next_scorer() -> Scorer:
         champion = registry.champion(model)
         assert champion is not None
-        return scorers.scorer(champion)
+        return scorers.get_scorer(champion)
 
     before = next_scorer()
     registry.promote(second, by=None, reason="Newer.")
@@ -48,12 +48,12 @@ def test_it_refuses_files_that_changed_and_recovers(model: RegisteredModel, make
     version = make_version(model)
     graph = version.path / "serving.bin"
     content = graph.read_bytes()
-    rewrite(graph, content[:-1])
+    replace_file(graph, content[:-1])
     for _ in range(2):
         with pytest.raises(registry.BundleCorrupt, match=r"serving\.bin"):
-            scorers.scorer(version)
-    rewrite(graph, content)
-    assert scorers.scorer(version).sha256 == version.sha256
+            scorers.get_scorer(version)
+    replace_file(graph, content)
+    assert scorers.get_scorer(version).sha256 == version.sha256
 
 
 def test_threads_that_need_one_at_once_load_it_once() -> None:
@@ -84,10 +84,10 @@ def loads_of(keys: Sequence[int], budget: int, at_least: int = 1) -> list[int]:
         loads.append(version.pk)
         return version.pk  # type: ignore[return-value]
 
-    cache = scorers.ScorerCache(load, budget, at_least=at_least, size=lambda scorer: scorer)  # type: ignore[arg-type,return-value]
+    cache = scorers.ScorerCache(load, budget, min_entries=at_least, size=lambda scorer: scorer)  # type: ignore[arg-type,return-value]
     for key in keys:
         cache.get(ModelVersion(pk=key, sha256="a"))
-    assert cache.bytes <= max(budget, *keys) if at_least == 1 else True
+    assert cache.total_bytes <= max(budget, *keys) if at_least == 1 else True
     return loads
 
 

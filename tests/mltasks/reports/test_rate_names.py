@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from inspection.replay.replay_report import HOLDOUT
+from inspection.replay.replay_report import HOLDOUT_METRICS
 from mltasks.models import ModelVersion
-from mltasks.reports.figure_comparison import COMPARED
-from mltasks.reports.version_report import FIGURES
+from mltasks.reports.figure_comparison import COMPARED_METRICS
+from mltasks.reports.version_report import METRICS
 from tests.labeling.conftest import make_person, make_product
 from tests.tiny_model import MakeVersion
 
 
 def test_the_miss_rate_and_the_escape_rate_are_named_apart() -> None:
-    compared = {name: str(title) for name, title, _more in COMPARED}
-    figures = {name: f"{title}: {words}" for name, title, words in FIGURES}
+    compared = {name: str(title) for name, title, _more in COMPARED_METRICS}
+    figures = {name: f"{title}: {words}" for name, title, words in METRICS}
     assert compared["escape_rate"] == "Miss rate of the model alone: defective parts that its own label passes"
     assert figures["routed_escape_rate"] == "Escape rate: Of the defective parts, those that pass with nobody looking."
-    assert str(dict(HOLDOUT)["escape_rate"]) == "Escape rate: defective parts that pass with nobody looking"
+    assert str(dict(HOLDOUT_METRICS)["escape_rate"]) == "Escape rate: defective parts that pass with nobody looking"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mltasks.reports import version_components
 def test_who_speaks_and_who_is_not_heard() -> None:
     weights = {"dense": 0.5, "second_dense": 1.25, "second_memory": 0.0, "whole": 0.0}
 
-    [(title, words)] = version_components.of({"fusion": {"weights": weights, "bias": 0.1}})
+    [(title, words)] = version_components.components({"fusion": {"weights": weights, "bias": 0.1}})
     assert title == "Heads"
     assert (
         words == "Weighted sum of scores: dense × 0.5 + companion's dense × 1.2. Not heard: companion's memory, whole"
@@ -22,24 +22,24 @@ def test_who_speaks_and_who_is_not_heard() -> None:
 def test_a_size_says_what_it_costs_in_time() -> None:
     size = {"width": 352, "height": 672, "keep_shape": True}
 
-    [(_, words)] = version_components.of({"input": size, "export_agreement": {"milliseconds": 171.4}})
+    [(_, words)] = version_components.components({"input": size, "export_agreement": {"milliseconds": 171.4}})
     assert words == "352 × 672 pixels, the part's shape kept; an image takes 171 ms on the machine that trained it"
-    assert dict(version_components.of({"input": size}))["Input"] == "352 × 672 pixels, the part's shape kept"
+    assert dict(version_components.components({"input": size}))["Input"] == "352 × 672 pixels, the part's shape kept"
 
 
 def test_every_detector_has_a_name_that_people_read() -> None:
-    assert version_components.detector_words("second_whole") == "Whole part of the companion"
-    assert version_components.detector_words("together") == "Detectors together"
-    assert version_components.detector_words("another") == "Another"
+    assert version_components.detector_name("second_whole") == "Whole part of the companion"
+    assert version_components.detector_name("together") == "Detectors together"
+    assert version_components.detector_name("another") == "Another"
 
 
 @pytest.mark.parametrize("meta", [{}, {"fusion": {"weights": {}}}, {"calibration": {"slope": 1.0}}])
 def test_what_an_older_version_lacks_is_left_out(meta: dict[str, Any]) -> None:
-    assert version_components.of(meta) == []
+    assert version_components.components(meta) == []
 
 
 def test_a_calibration_of_later_versions_is_named() -> None:
-    found = dict(version_components.of({"calibration": {"slope": 1.0, "intercept": 0.0, "method": "beta"}}))
+    found = dict(version_components.components({"calibration": {"slope": 1.0, "intercept": 0.0, "method": "beta"}}))
 
     assert found == {"Calibration": "By beta"}
 
@@ -48,4 +48,6 @@ def test_a_calibration_of_later_versions_is_named() -> None:
     ("commit", "words"), [("0123456789abcdef", "commit 0123456789ab, source feedbeefcafe"), ("", "source feedbeefcafe")]
 )
 def test_the_code_that_made_it_is_named(commit: str, words: str) -> None:
-    assert version_components.of({"code": {"sha256": "feedbeefcafe0000", "commit": commit}}) == [("Code", words)]
+    assert version_components.components({"code": {"sha256": "feedbeefcafe0000", "commit": commit}}) == [
+        ("Code", words)
+    ]

@@ -25,7 +25,7 @@ from mltasks.training import training
 from mltasks.vision.export import learn
 from mltasks.vision.serving import bundle
 from mltasks.vision.types import Progress
-from tests.tiny_model import PLAIN, MakeVersion, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion, labeled_samples
 
 # The heartbeat has a connection of its own, which must see the run.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,10 +34,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def run() -> Iterator[TrainingRun]:
     model = RegisteredModel.objects.create(name="plate")
-    yield training.start(freeze(model, labeled_samples(), PLAIN), PLAIN, trigger=TrainingRun.Trigger.COMMAND)
+    yield training.start(
+        freeze(model, labeled_samples(), PLAIN_CONFIG), PLAIN_CONFIG, trigger=TrainingRun.Trigger.COMMAND
+    )
 
 
-def bundles(run: TrainingRun) -> list[Path]:
+def version_files(run: TrainingRun) -> list[Path]:
     """Everything on disk below the run's model, hidden drafts included, that this run made."""
     return [path for path in (Path(settings.VERSIONS_DIR) / run.model.name).glob("*") if run.key.hex[:8] in path.name]
 
@@ -51,7 +53,7 @@ def test_it_makes_a_version_with_its_report(run: TrainingRun) -> None:
     assert run.finished_at is not None
     assert run.epochs
     assert "Made plate version 1" in run.log
-    assert bundles(run) == [version.path]
+    assert version_files(run) == [version.path]
     bundle.verify(version.path, version.sha256)
     stored = json.dumps([version.report.evaluation, version.meta, run.epochs], allow_nan=False)
     assert '"recall"' in stored
@@ -61,24 +63,24 @@ def test_it_makes_a_version_with_its_report(run: TrainingRun) -> None:
 
 
 @pytest.fixture
-def quick(learned: learn.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_training(learned: learn.LearnedVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a training write the session's version instead of learning one of its own."""
 
-    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learn.Learned:
+    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learn.LearnedVersion:
         shutil.copytree(learned.bundle_dir, out_dir, copy_function=os.link)
         return replace(learned, bundle_dir=out_dir)
 
     monkeypatch.setattr(learn, "learn", copied)
 
 
-def test_it_numbers_versions(run: TrainingRun, quick: None) -> None:
+def test_it_numbers_versions(run: TrainingRun, fake_training: None) -> None:
     assert run.snapshot is not None
     again = training.start(run.snapshot, run.train_config(), trigger=TrainingRun.Trigger.COMMAND)
     assert [execute(training.TrainingExecutor(), one).number for one in (again, run)] == [1, 2]
 
 
 def test_each_kind_of_run_has_its_executor() -> None:
-    kinds = run_recovery.kinds()
+    kinds = run_recovery.run_classes()
     assert [executor_of(kind).run_class for kind in kinds] == kinds
 
 
@@ -107,7 +109,7 @@ def test_a_failed_training_leaves_the_champion_and_says_why(
     assert "Traceback" in run.log
     assert "half way" in run.log
     assert registry.champion(run.model) == champion
-    assert bundles(run) == []
+    assert version_files(run) == []
 
 
 def test_ctrl_c_is_said_in_words(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,11 +127,11 @@ def test_settings_that_cannot_work_are_said_in_words(run: TrainingRun) -> None:
 
 
 def test_it_leaves_no_version_when_its_lease_is_lost(
-    run: TrainingRun, quick: None, monkeypatch: pytest.MonkeyPatch
+    run: TrainingRun, fake_training: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = learn.learn
 
-    def robbed(*args: Any) -> learn.Learned:
+    def robbed(*args: Any) -> learn.LearnedVersion:
         done = whole(*args)
         TrainingRun.objects.update(state="queued", lease_token=None)
         return done
@@ -139,10 +141,10 @@ def test_it_leaves_no_version_when_its_lease_is_lost(
         execute(training.TrainingExecutor(), run)
     assert run.state == "queued"
     assert not ModelVersion.objects.exists()
-    assert bundles(run) == []
+    assert version_files(run) == []
 
 
-def test_a_failed_run_can_be_tried_again(run: TrainingRun, quick: None) -> None:
+def test_a_failed_run_can_be_tried_again(run: TrainingRun, fake_training: None) -> None:
     with pytest.MonkeyPatch.context() as broken:
         _fail_at_once(OSError("No space left on device"), broken)
         with pytest.raises(OSError, match="No space"):
@@ -159,7 +161,7 @@ def test_it_queues_even_when_the_broker_is_away(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(dispatch, "current_app", Celery("alone", broker="redis://127.0.0.1:1/0", set_as_current=False))
     model = RegisteredModel.objects.create(name="alone")
     ada = User.objects.create_user("ada")
-    snapshot = freeze(model, labeled_samples(), PLAIN)
-    run = training.start(snapshot, replace(PLAIN, seed=3), trigger=TrainingRun.Trigger.MANUAL, requested_by=ada)
+    snapshot = freeze(model, labeled_samples(), PLAIN_CONFIG)
+    run = training.start(snapshot, replace(PLAIN_CONFIG, seed=3), trigger=TrainingRun.Trigger.MANUAL, requested_by=ada)
     run.refresh_from_db()
     assert (run.state, run.hint_sent_at, run.train_config().seed) == ("queued", None, 3)

@@ -11,10 +11,10 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from mltasks.models import RegisteredModel, TrainingRun
-from mltasks.runs.lease import LEASE, LeaseLost, RunLease, RunNotAvailable, let_go
+from mltasks.runs.lease import LEASE_DURATION, LeaseLost, RunLease, RunNotAvailable, release_after_failure
 from mltasks.snapshots.snapshots import freeze
 from tests.mltasks.conftest import make_run
-from tests.tiny_model import PLAIN, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, labeled_samples
 
 
 def test_it_takes_a_waiting_run(run: TrainingRun) -> None:
@@ -22,7 +22,7 @@ def test_it_takes_a_waiting_run(run: TrainingRun) -> None:
     run.refresh_from_db()
     assert (run.state, run.attempt, run.lease_token) == ("running", 1, lease.token)
     assert run.started_at is not None
-    assert run.lease_expires_at == run.started_at + LEASE
+    assert run.lease_expires_at == run.started_at + LEASE_DURATION
 
 
 def test_it_refuses_a_run_that_is_held_or_finished(run: TrainingRun) -> None:
@@ -42,7 +42,7 @@ def test_each_write_renews_and_appends_to_the_log(run: TrainingRun) -> None:
     run.refresh_from_db()
     assert run.log.endswith("one\ntwo\n")
     assert run.progress == 0.5
-    assert not TrainingRun.objects.filter(lease_expires_at__lt=Now() + LEASE / 2).exists()
+    assert not TrainingRun.objects.filter(lease_expires_at__lt=Now() + LEASE_DURATION / 2).exists()
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_a_run_let_go_is_tried_again_and_fails_after_its_last_attempt(run: Train
     for attempt in (1, 2):
         lease = RunLease.take(run.pk)
         run.refresh_from_db()
-        assert let_go(run, lease.token, "The process was killed by signal 9")
+        assert release_after_failure(run, lease.token, "The process was killed by signal 9")
         run.refresh_from_db()
         assert (run.state, run.hint_sent_at) == ("queued", None)
         assert f"killed by signal 9, attempt {attempt} of 3. It will be tried again." in run.error
     lease = RunLease.take(run.pk)
     run.refresh_from_db()
     assert run.error == "", "A new attempt begins without the trouble of the one before; the log keeps it."
-    let_go(run, lease.token, "The process was killed by signal 9")
+    release_after_failure(run, lease.token, "The process was killed by signal 9")
     run.refresh_from_db()
     assert run.state == "failed"
     assert run.finished_at is not None
@@ -83,7 +83,7 @@ def test_it_refuses_to_let_go_of_a_run_that_moved_on(run: TrainingRun) -> None:
     lease = RunLease.take(run.pk)
     run.refresh_from_db()
     lease.finish(TrainingRun.State.SUCCEEDED, log="")
-    assert not let_go(run, lease.token, "Too late")
+    assert not release_after_failure(run, lease.token, "Too late")
     run.refresh_from_db()
     assert run.state == "succeeded"
 
@@ -91,7 +91,7 @@ def test_it_refuses_to_let_go_of_a_run_that_moved_on(run: TrainingRun) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_gets_it() -> None:
     model = RegisteredModel.objects.create(name="raced")
-    run = make_run(freeze(model, labeled_samples(), PLAIN))
+    run = make_run(freeze(model, labeled_samples(), PLAIN_CONFIG))
     ready = threading.Barrier(6)
     outcomes: list[str] = []
 

@@ -26,12 +26,12 @@ from mltasks.runs import run_recovery, supervision
 from mltasks.runs.lease import RunLease
 from mltasks.snapshots.snapshots import freeze
 from mltasks.training import training
-from tests.tiny_model import PLAIN, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, labeled_samples
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(10)]
 
 # Long enough to be killed in the middle, whatever the machine.
-SLOW = {**PLAIN.to_json(), "dense_epochs": 5000}
+SLOW = {**PLAIN_CONFIG.to_json(), "dense_epochs": 5000}
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[TrainingRun]:
     monkeypatch.setenv("DATABASE_URL", urlunsplit(parts._replace(path=f"/{settings.DATABASES['default']['NAME']}")))
     model = RegisteredModel.objects.create(name="plate")
     yield training.start(
-        freeze(model, labeled_samples(), PLAIN), PLAIN, trigger=TrainingRun.Trigger.COMMAND, hint=False
+        freeze(model, labeled_samples(), PLAIN_CONFIG), PLAIN_CONFIG, trigger=TrainingRun.Trigger.COMMAND, enqueue=False
     )
 
 
@@ -55,7 +55,7 @@ def wait_for(what: str, ready: Callable[[], Any], timeout: float = 120) -> Any:
     raise TimeoutError(what)
 
 
-def trainers(run: TrainingRun) -> list[psutil.Process]:
+def training_processes(run: TrainingRun) -> list[psutil.Process]:
     """Living processes that train the run."""
     words = ["execute_run", str(run.pk)]
     return [
@@ -77,7 +77,7 @@ def test_a_killed_training_says_so_and_runs_again(run: TrainingRun) -> None:
     supervisor = threading.Thread(target=_supervise, args=[run])
     supervisor.start()
     wait_for("progress", lambda: TrainingRun.objects.filter(progress__gt=0, epochs__0__isnull=False).exists())
-    (trainer,) = trainers(run)
+    (trainer,) = training_processes(run)
     trainer.kill()
     supervisor.join()
 
@@ -87,7 +87,7 @@ def test_a_killed_training_says_so_and_runs_again(run: TrainingRun) -> None:
     assert "attempt 1 of 3. It will be tried again." in run.error
     assert not ModelVersion.objects.exists()
 
-    TrainingRun.objects.update(config=PLAIN.to_json())
+    TrainingRun.objects.update(config=PLAIN_CONFIG.to_json())
     assert supervision.supervise(run.pk)
     run.refresh_from_db()
     assert (run.state, run.attempt, run.error) == ("succeeded", 2, "")
@@ -104,10 +104,10 @@ def test_it_dies_with_its_worker(run: TrainingRun) -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "webapp.settings"}
     worker = subprocess.Popen([sys.executable, "-c", script], cwd=settings.BASE_DIR, env=environment)
     wait_for("progress", lambda: TrainingRun.objects.filter(progress__gt=0).exists())
-    assert trainers(run)
+    assert training_processes(run)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    wait_for("the training to die", lambda: not trainers(run), timeout=10)
+    wait_for("the training to die", lambda: not training_processes(run), timeout=10)
     run.refresh_from_db()
     assert run.state == "running", "Nobody was left to tell; the sweep does when the lease runs out."
 
@@ -116,13 +116,13 @@ def test_a_process_that_starts_slowly_keeps_its_run(run: TrainingRun, monkeypatc
     # A lease that is over long before a process has loaded its libraries and can renew it.
     for module in (leases, supervision):
         monkeypatch.setattr(module, "LEASE", timedelta(seconds=1))
-    monkeypatch.setattr(supervision, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(supervision, "POLL_SECONDS", 0.2)
     TrainingRun.objects.update(config={"max_epoch": 3})
     supervisor = threading.Thread(target=_supervise, args=[run])
     supervisor.start()
     freed = 0
     while supervisor.is_alive():
-        freed += run_recovery.free_abandoned()
+        freed += run_recovery.release_abandoned()
         time.sleep(0.1)
     run.refresh_from_db()
     assert (freed, run.state, run.attempt) == (0, "failed", 1)
@@ -132,10 +132,10 @@ def test_a_process_that_starts_slowly_keeps_its_run(run: TrainingRun, monkeypatc
 def test_a_process_that_never_starts_loses_its_run(run: TrainingRun) -> None:
     lease = RunLease.take(run.pk)
     TrainingRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert supervision._held(lease) and run_recovery.free_abandoned() == 0
+    assert supervision._keep_lease(lease) and run_recovery.release_abandoned() == 0
     TrainingRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1), started_at=Now() - timedelta(hours=1))
-    assert supervision._held(lease), "Until the sweep comes."
-    assert run_recovery.free_abandoned() == 1 and not supervision._held(lease)
+    assert supervision._keep_lease(lease), "Until the sweep comes."
+    assert run_recovery.release_abandoned() == 1 and not supervision._keep_lease(lease)
 
 
 def test_a_process_that_cannot_begin_is_told_with_its_last_words(

@@ -17,12 +17,12 @@ from mltasks.snapshots.snapshots import SnapshotDamaged, freeze, manifest_line, 
 from mltasks.vision.data.duplicate_groups import file_group
 from mltasks.vision.data.splits import NotEnoughLabels
 from mltasks.vision.types import HOLDOUT, Roi, Sample
-from tests.tiny_model import GOOD, PLAIN, labeled_samples
+from tests.tiny_model import GOOD, PLAIN_CONFIG, labeled_samples
 
 
 def test_it_copies_images_targets_groups_and_splits(model: RegisteredModel) -> None:
     samples = [replace(sample, roi=Roi(1, 2, 30, 40)) for sample in labeled_samples()]
-    snapshot = freeze(model, samples, PLAIN)
+    snapshot = freeze(model, samples, PLAIN_CONFIG)
     assert (snapshot.number, snapshot.good, snapshot.defective) == (1, GOOD, len(samples) - GOOD)
     frozen = {sample.sha256: sample for sample in snapshot.samples(Path(settings.MEDIA_ROOT))}
     for sample in samples:
@@ -33,17 +33,17 @@ def test_it_copies_images_targets_groups_and_splits(model: RegisteredModel) -> N
 
 def test_it_numbers_snapshots_and_the_same_set_has_the_same_hash(model: RegisteredModel) -> None:
     samples = labeled_samples()
-    first, second = freeze(model, samples, PLAIN), freeze(model, reversed(samples), PLAIN)
+    first, second = freeze(model, samples, PLAIN_CONFIG), freeze(model, reversed(samples), PLAIN_CONFIG)
     assert (first.number, second.number) == (1, 2)
     assert first.sha256 == second.sha256
     changed = [replace(samples[0], defect_type="dent"), *samples[1:]]
-    assert freeze(model, changed, PLAIN).sha256 != first.sha256
+    assert freeze(model, changed, PLAIN_CONFIG).sha256 != first.sha256
 
 
 def test_it_keeps_bit_depths_and_the_hashes_of_sets_without_them(model: RegisteredModel) -> None:
     samples = labeled_samples()
-    plain = freeze(model, samples, PLAIN)
-    deep = freeze(model, [replace(samples[0], bit_depth=12), *samples[1:]], PLAIN)
+    plain = freeze(model, samples, PLAIN_CONFIG)
+    deep = freeze(model, [replace(samples[0], bit_depth=12), *samples[1:]], PLAIN_CONFIG)
 
     assert {sample.bit_depth for sample in deep.samples(Path(settings.MEDIA_ROOT))} == {12, None}
     assert deep.sha256 != plain.sha256
@@ -56,7 +56,7 @@ def test_its_time_is_known_at_once(snapshot: DatasetSnapshot) -> None:
     assert snapshot.created_at == stored
 
 
-def brighter(sample: Sample) -> Sample:
+def brighter_shot(sample: Sample) -> Sample:
     """Another shot of the sample's part, under more light, without a part id."""
     path = sample.path.with_name(f"brighter-{sample.path.name}")
     with Image.open(sample.path) as image:
@@ -75,14 +75,14 @@ def test_shots_without_part_ids_are_grouped_by_likeness(model: RegisteredModel) 
         labeled_samples()[:3],
         [replace(sample, group=file_group(sample.sha256)) for sample in labeled_samples()[3:]],
     )
-    again = [brighter(known[0]), brighter(unknown[0])]
-    snapshot = freeze(model, [*known, *unknown, *again], PLAIN)
+    again = [brighter_shot(known[0]), brighter_shot(unknown[0])]
+    snapshot = freeze(model, [*known, *unknown, *again], PLAIN_CONFIG)
     found = frozen_groups(snapshot)
     assert found[again[0].name] == found[known[0].name]
     assert found[again[0].name][0] == "part-0"
     assert found[again[1].name] == found[unknown[0].name]
     assert found[again[1].name][0] == min(again[1].group, unknown[0].group)
-    assert freeze(model, reversed([*known, *unknown, *again]), PLAIN).sha256 == snapshot.sha256
+    assert freeze(model, reversed([*known, *unknown, *again]), PLAIN_CONFIG).sha256 == snapshot.sha256
 
 
 def test_an_image_that_cannot_be_read_is_frozen_alone(model: RegisteredModel) -> None:
@@ -94,26 +94,26 @@ def test_an_image_that_cannot_be_read_is_frozen_alone(model: RegisteredModel) ->
     missing = replace(
         damaged, name="missing.jpg", sha256="0" * 64, path=broken.with_name("gone.jpg"), group=file_group("0" * 64)
     )
-    found = frozen_groups(freeze(model, [*samples, damaged, missing], PLAIN))
+    found = frozen_groups(freeze(model, [*samples, damaged, missing], PLAIN_CONFIG))
     assert found["broken.jpg"][0] == damaged.group
     assert found["missing.jpg"][0] == missing.group
 
 
 def test_it_refuses_too_few_labels_in_words(model: RegisteredModel) -> None:
     with pytest.raises(NotEnoughLabels, match="label 4 more defective parts"):
-        freeze(model, labeled_samples()[:GOOD], PLAIN)
+        freeze(model, labeled_samples()[:GOOD], PLAIN_CONFIG)
     assert not DatasetSnapshot.objects.exists()
 
 
 def test_it_refuses_one_image_twice(model: RegisteredModel) -> None:
     samples = labeled_samples()
     with pytest.raises(ValueError, match="2 times"):
-        freeze(model, [*samples, samples[0]], PLAIN)
+        freeze(model, [*samples, samples[0]], PLAIN_CONFIG)
 
 
 def test_it_refuses_a_path_outside_the_media_folder(model: RegisteredModel, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="MEDIA_ROOT"):
-        freeze(model, labeled_samples(tmp_path), PLAIN)
+        freeze(model, labeled_samples(tmp_path), PLAIN_CONFIG)
 
 
 def test_it_refuses_a_later_change(snapshot: DatasetSnapshot) -> None:
@@ -139,7 +139,7 @@ def test_what_is_locked_is_kept_and_never_learned_from(model: RegisteredModel) -
     samples[0] = replace(samples[0], split=HOLDOUT, group="shared")
     # Another picture of the same part is locked with it.
     samples[1] = replace(samples[1], group="shared")
-    snapshot = freeze(model, samples, PLAIN)
+    snapshot = freeze(model, samples, PLAIN_CONFIG)
     locked = set(snapshot.items.filter(split=HOLDOUT).values_list("image_sha256", flat=True))
     assert locked == {samples[0].sha256, samples[1].sha256}
     assert (snapshot.total, snapshot.items.count()) == (len(samples) - 2, len(samples))

@@ -19,7 +19,7 @@ def fill(into: BinaryIO) -> None:
     into.write(b"all of it\n")
 
 
-def broken(into: BinaryIO) -> None:
+def fail_halfway(into: BinaryIO) -> None:
     into.write(b"the first half")
     raise OSError(28, "No space left on device")
 
@@ -45,7 +45,7 @@ def test_it_replaces_a_file_whole_and_keeps_its_permissions(tmp_path: Path) -> N
     assert path.read_bytes() == b"all of it\n"
     assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) == (0o640, owner)
     with pytest.raises(OSError, match="No space"):
-        output_files.write(str(path), "default", broken)
+        output_files.write(str(path), "default", fail_halfway)
     assert path.read_bytes() == b"all of it\n" and list(tmp_path.iterdir()) == [path]
 
 
@@ -97,7 +97,7 @@ def test_it_writes_to_a_pipe_once_the_export_is_complete(tmp_path: Path) -> None
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     with pytest.raises(OSError, match="No space"):
-        output_files.write(str(pipe), "default", broken)
+        output_files.write(str(pipe), "default", fail_halfway)
     output_files.write(str(pipe), "default", fill)
     reader.join(10)
     assert read == [b"all of it\n"] and stat.S_ISFIFO(pipe.lstat().st_mode)

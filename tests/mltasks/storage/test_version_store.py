@@ -18,20 +18,20 @@ from django.conf import settings
 
 from mltasks.models import BackboneRun, ModelVersion, RegisteredModel, TrainingRun
 from mltasks.registry import registry, scorers
-from mltasks.reports.report_files import shown_files
+from mltasks.reports.report_files import public_files
 from mltasks.runs import run_recovery
 from mltasks.runs.execution import execute
 from mltasks.snapshots.snapshots import freeze
 from mltasks.storage import object_store, tar_archive, version_store
-from mltasks.storage.store_errors import StoreAway, StoredFileDamaged
+from mltasks.storage.store_errors import StoredFileDamaged, StoreUnreachable
 from mltasks.training import backbone_choice, training
 from mltasks.vision.export import learn
 from mltasks.vision.serving import bundle
 from tests.mltasks.tiny_version import shrink
 from tests.s3 import SharedBucket
-from tests.tiny_model import PLAIN, MakeVersion, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, MakeVersion, labeled_samples
 
-WHITE = np.full((PLAIN.height, PLAIN.width, 3), 255, np.uint8)
+WHITE = np.full((PLAIN_CONFIG.height, PLAIN_CONFIG.width, 3), 255, np.uint8)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def version(model: RegisteredModel, make_version: MakeVersion, bucket: SharedBuc
     """A published version, seen from a machine that lacks it."""
     made = shrink(make_version(model))
     version_store.publish(made.bundle)
-    bucket.another_machine()
+    bucket.switch_machine()
     return made
 
 
@@ -58,12 +58,12 @@ def tar_with(name: str, kind: bytes = tarfile.REGTYPE) -> bytes:
 
 def test_a_machine_that_lacks_it_scores_and_promotes_it(version: ModelVersion, bucket: SharedBucket) -> None:
     assert not version.path.exists()
-    (scores,) = scorers.scorer(version).score([WHITE])
+    (scores,) = scorers.get_scorer(version).score([WHITE])
     assert 0 <= scores.defect_probability <= 1
     bundle.verify(version.path, version.sha256)
     assert [path.name for path in version.path.parent.iterdir()] == [version.path.name]
-    bucket.go_away()
-    assert shown_files(version), "Fetched once, it needs no store."
+    bucket.make_unreachable()
+    assert public_files(version), "Fetched once, it needs no store."
     registry.promote(version, by=None, reason="It is here.")
 
 
@@ -72,8 +72,8 @@ def test_many_at_once_fetch_it_harmlessly(version: ModelVersion) -> None:
 
     def fetch() -> None:
         try:
-            version_store.at_hand(version)
-        except (OSError, bundle.BundleCorrupt, StoreAway) as error:
+            version_store.ensure_local(version)
+        except (OSError, bundle.BundleCorrupt, StoreUnreachable) as error:
             failed.append(error)
 
     threads = [threading.Thread(target=fetch) for _ in range(3)]
@@ -89,8 +89,8 @@ def test_many_at_once_fetch_it_harmlessly(version: ModelVersion) -> None:
 def test_a_missing_object_says_what_to_do(version: ModelVersion, bucket: SharedBucket) -> None:
     bucket.remove(object_of(version))
     with pytest.raises(bundle.BundleCorrupt, match=r"The store has no .*\.tar\. Restore it from a backup"):
-        scorers.scorer(version)
-    assert shown_files(version) == []
+        scorers.get_scorer(version)
+    assert public_files(version) == []
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_missing_object_says_what_to_do(version: ModelVersion, bucket: SharedB
 def test_what_is_not_the_version_is_refused(content: bytes, version: ModelVersion, bucket: SharedBucket) -> None:
     bucket.write(object_of(version), content)
     with pytest.raises(bundle.BundleCorrupt, match=r"is not version 1: .* or promote another version"):
-        scorers.scorer(version)
+        scorers.get_scorer(version)
     below = Path(settings.VERSIONS_DIR)
     assert not [path for path in below.parent.rglob("*") if path.is_file()]
 
@@ -118,16 +118,16 @@ def test_one_changed_byte_is_refused(version: ModelVersion, bucket: SharedBucket
     whole[len(whole) // 2] ^= 1
     bucket.write(object_of(version), bytes(whole))
     with pytest.raises(bundle.BundleCorrupt, match="is not version 1"):
-        scorers.scorer(version)
+        scorers.get_scorer(version)
     assert not version.path.exists()
 
 
 def test_a_store_that_is_away_is_no_damage(version: ModelVersion, bucket: SharedBucket) -> None:
-    bucket.go_away()
-    with pytest.raises(StoreAway):
-        scorers.scorer(version)
-    bucket.come_back()
-    assert scorers.scorer(version).sha256 == version.sha256
+    bucket.make_unreachable()
+    with pytest.raises(StoreUnreachable):
+        scorers.get_scorer(version)
+    bucket.make_reachable()
+    assert scorers.get_scorer(version).sha256 == version.sha256
 
 
 def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def quick(learned: learn.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_training(learned: learn.LearnedVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a training write the session's version instead of learning one of its own."""
 
-    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learn.Learned:
+    def copied(samples: Any, config: Any, out_dir: Path, progress: Any) -> learn.LearnedVersion:
         assert all(sample.path.is_file() for sample in samples)
         shutil.copytree(learned.bundle_dir, out_dir, copy_function=os.link)
         return replace(learned, bundle_dir=out_dir)
@@ -153,14 +153,16 @@ def quick(learned: learn.Learned, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learn, "learn", copied)
 
 
-def begin() -> TrainingRun:
+def start_training() -> TrainingRun:
     model = RegisteredModel.objects.create(name="plate")
-    return training.start(freeze(model, labeled_samples(), PLAIN), PLAIN, trigger=TrainingRun.Trigger.COMMAND)
+    return training.start(
+        freeze(model, labeled_samples(), PLAIN_CONFIG), PLAIN_CONFIG, trigger=TrainingRun.Trigger.COMMAND
+    )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_training_publishes_its_version_before_the_row(
-    bucket: SharedBucket, quick: None, monkeypatch: pytest.MonkeyPatch
+    bucket: SharedBucket, fake_training: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there: list[list[str]] = []
     record = training.TrainingExecutor.record
@@ -171,23 +173,23 @@ def test_a_training_publishes_its_version_before_the_row(
         return record(*args)
 
     monkeypatch.setattr(training.TrainingExecutor, "record", watched)
-    run = begin()
+    run = start_training()
     for sample in labeled_samples():
         bucket.write(f"trained/{sample.path.name}", sample.path.read_bytes())
     made = execute(training.TrainingExecutor(), run)
     assert object_of(made) in there[0]
-    bucket.another_machine()
-    assert scorers.scorer(made).sha256 == made.sha256
+    bucket.switch_machine()
+    assert scorers.get_scorer(made).sha256 == made.sha256
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_training_that_cannot_publish_makes_no_version(
-    bucket: SharedBucket, quick: None, monkeypatch: pytest.MonkeyPatch
+    bucket: SharedBucket, fake_training: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = begin()
-    monkeypatch.setattr(object_store, "PATIENCE", ())
-    bucket.go_away()  # what it learns from lies in this machine's cache
-    with pytest.raises(StoreAway):
+    run = start_training()
+    monkeypatch.setattr(object_store, "RETRY_PAUSES", ())
+    bucket.make_unreachable()  # what it learns from lies in this machine's cache
+    with pytest.raises(StoreUnreachable):
         execute(training.TrainingExecutor(), run)
     assert run.state == "failed"
     assert "can't be reached" in run.error
@@ -201,7 +203,7 @@ def test_the_sweep_removes_what_an_attempt_published_in_vain(snapshot: Any, buck
     (folder / "meta.json").write_bytes(b"{}")
     version_store.publish(run.bundle_name)
     assert bucket.names() == [f"versions/{run.bundle_name}.tar"]
-    assert run_recovery.remove_orphans() == 1
+    assert run_recovery.remove_orphaned_versions() == 1
     assert bucket.names() == []
 
 
@@ -212,13 +214,13 @@ def test_a_taught_backbone_is_fetched_by_the_machine_that_trains(model: Register
     run.path.parent.mkdir(parents=True)
     run.path.write_bytes(b"weights")
     backbone_choice.publish(run.file)
-    said = backbone_choice.weights_of(run)
-    bucket.another_machine()
-    here = backbone_choice.weights_at_hand(said)
+    said = backbone_choice.weights_reference(run)
+    bucket.switch_machine()
+    here = backbone_choice.local_weights(said)
     assert here == f"{settings.VERSIONS_DIR / run.file}#sha256={sha256}" != said
     assert run.path.read_bytes() == b"weights"
-    bucket.another_machine()
+    bucket.switch_machine()
     bucket.write(f"versions/{run.file}", b"changed")
     with pytest.raises(StoredFileDamaged):
-        backbone_choice.weights_at_hand(said)
-    assert backbone_choice.weights_at_hand("auto") == "auto"
+        backbone_choice.local_weights(said)
+    assert backbone_choice.local_weights("auto") == "auto"

@@ -19,18 +19,18 @@ from mltasks.runs.execution import execute
 from mltasks.runs.lease import RunNotAvailable
 from mltasks.storage import backbone_cleanup
 from mltasks.training import backbone_choice, pretraining, training
-from mltasks.training.pretraining import LessonRefused
-from mltasks.training.pretraining_images import Stored
+from mltasks.training.pretraining import PretrainingRefused
+from mltasks.training.pretraining_images import PretrainingImage
 from mltasks.vision.networks.backbones import WeightsError
 from mltasks.vision.pretrain import backbone_comparison
-from mltasks.vision.pretrain.pretraining_config import Lesson
+from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
 from mltasks.vision.types import TrainConfig
-from tests.tiny_model import PLAIN, labeled_samples
+from tests.tiny_model import PLAIN_CONFIG, labeled_samples
 
-TINY = Lesson(
+TINY = PretrainingConfig(
     steps=1, batch=2, crop=64, side=96, images=8, drawn=2, statistics_batches=1, save_every=1, repeats=2, threads=1
 )
-AUTO = replace(PLAIN, backbone_weights="auto")
+AUTO = replace(PLAIN_CONFIG, backbone_weights="auto")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -39,17 +39,17 @@ def own_folder(settings: Any, tmp_path: Path) -> None:
     settings.VERSIONS_DIR = tmp_path / "versions"
 
 
-def stored() -> list[Stored]:
+def stored_images() -> list[PretrainingImage]:
     root = Path(settings.MEDIA_ROOT)
-    return [Stored(str(sample.path.relative_to(root)), sample.sha256) for sample in labeled_samples()]
+    return [PretrainingImage(str(sample.path.relative_to(root)), sample.sha256) for sample in labeled_samples()]
 
 
-def begin(model: RegisteredModel, snapshot: DatasetSnapshot | None, **fields: Any) -> BackboneRun:
-    return pretraining.start(model, stored(), AUTO, TINY, snapshot=snapshot, hint=False, **fields)
+def start_pretraining(model: RegisteredModel, snapshot: DatasetSnapshot | None, **fields: Any) -> BackboneRun:
+    return pretraining.start(model, stored_images(), AUTO, TINY, snapshot=snapshot, enqueue=False, **fields)
 
 
 @pytest.fixture
-def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+def set_comparison_result(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Make the measurement say that the new backbone is surely better, or that it is not: by scores, not by decree."""
 
     def say(is_better: bool) -> None:
@@ -61,30 +61,30 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
             return np.tile(targets if good else 1 - targets, (repeats, 1))
 
         seen: list[bool] = []
-        monkeypatch.setattr(backbone_comparison, "out_of_fold", scores)
+        monkeypatch.setattr(backbone_comparison, "out_of_fold_probabilities", scores)
 
     return say
 
 
 @pytest.mark.slow
 def test_it_is_used_when_it_is_better(
-    model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
+    model: RegisteredModel, snapshot: DatasetSnapshot, set_comparison_result: Callable[[bool], None]
 ) -> None:
-    verdict(True)
-    run = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
+    set_comparison_result(True)
+    run = execute(pretraining.PretrainingExecutor(), start_pretraining(model, snapshot))
     assert (run.state, run.adopted, run.stage, run.progress) == ("succeeded", True, "In use", 1.0)
     assert run.path.is_file()
     assert run.evaluation["incumbent"] == "shipped"
     assert run.evaluation["words"].startswith("Used from the next training on")
-    assert backbone_choice.adopted(model) == run
+    assert backbone_choice.adopted_run(model) == run
     assert run.log.count("Used from the next training on") == 1
     assert not run.work_dir.exists()
 
-    started = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+    started = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     assert started.config["backbone_weights"] == f"{run.path}#sha256={run.sha256}"
-    verdict(True)
-    second = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
-    assert (second.adopted, backbone_choice.adopted(model)) == (True, second)
+    set_comparison_result(True)
+    second = execute(pretraining.PretrainingExecutor(), start_pretraining(model, snapshot))
+    assert (second.adopted, backbone_choice.adopted_run(model)) == (True, second)
     assert second.card["started_from"] == f"{run.path}#sha256={run.sha256}", "It goes on from the one in use."
     assert set(second.evaluation["candidates"]) == {"new", "current", "shipped"}
     assert second.evaluation["incumbent"] == "current"
@@ -92,32 +92,32 @@ def test_it_is_used_when_it_is_better(
 
 @pytest.mark.slow
 def test_it_is_kept_but_not_used_when_it_is_not_better(
-    model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
+    model: RegisteredModel, snapshot: DatasetSnapshot, set_comparison_result: Callable[[bool], None]
 ) -> None:
-    verdict(False)
-    run = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
+    set_comparison_result(False)
+    run = execute(pretraining.PretrainingExecutor(), start_pretraining(model, snapshot))
     assert (run.state, run.adopted, run.stage) == ("succeeded", False, "Not in use")
     assert run.path.is_file()
     assert "must lie above 0" in run.evaluation["words"]
-    assert backbone_choice.adopted(model) is None
-    assert backbone_choice.resolve(model, AUTO) == AUTO
+    assert backbone_choice.adopted_run(model) is None
+    assert backbone_choice.resolve_auto_weights(model, AUTO) == AUTO
 
 
 @pytest.mark.slow
 def test_the_next_training_learns_from_it_and_its_version_says_so(
-    model: RegisteredModel, snapshot: DatasetSnapshot, verdict: Callable[[bool], None]
+    model: RegisteredModel, snapshot: DatasetSnapshot, set_comparison_result: Callable[[bool], None]
 ) -> None:
-    verdict(True)
-    run = execute(pretraining.PretrainingExecutor(), begin(model, snapshot))
+    set_comparison_result(True)
+    run = execute(pretraining.PretrainingExecutor(), start_pretraining(model, snapshot))
     version = execute(
-        training.TrainingExecutor(), training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+        training.TrainingExecutor(), training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     )
     assert version.meta["backbone"]["name"] == "plant"
     assert version.meta["backbone"]["sha256"] == run.sha256
 
     with run.path.open("r+b") as stream:
         stream.write(b"\x00")
-    broken = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+    broken = training.start(snapshot, AUTO, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     with pytest.raises(WeightsError, match="is damaged"):
         execute(training.TrainingExecutor(), broken)
     assert "Restore it from a backup, teach the backbone anew" in TrainingRun.objects.get(pk=broken.pk).error
@@ -125,42 +125,44 @@ def test_the_next_training_learns_from_it_and_its_version_says_so(
 
 def test_settings_that_name_their_weights_keep_them(model: RegisteredModel) -> None:
     BackboneRun.objects.create(model=model, state="succeeded", file="plate/x", sha256="a" * 64, adopted=True)
-    assert backbone_choice.resolve(model, AUTO).backbone_weights.endswith(f"plate/x#sha256={'a' * 64}")
+    assert backbone_choice.resolve_auto_weights(model, AUTO).backbone_weights.endswith(f"plate/x#sha256={'a' * 64}")
     shipped = replace(AUTO, backbone_weights="shipped")
-    assert backbone_choice.resolve(model, shipped) == shipped
+    assert backbone_choice.resolve_auto_weights(model, shipped) == shipped
     other = RegisteredModel.objects.create(name="other")
-    assert backbone_choice.resolve(other, AUTO) == AUTO
+    assert backbone_choice.resolve_auto_weights(other, AUTO) == AUTO
 
 
 def test_without_labels_enough_it_is_kept_and_says_what_is_missing(model: RegisteredModel) -> None:
-    run = execute(pretraining.PretrainingExecutor(), begin(model, None, labels_missing="Label 4 more good parts."))
+    run = execute(
+        pretraining.PretrainingExecutor(), start_pretraining(model, None, labels_missing="Label 4 more good parts.")
+    )
     assert (run.state, run.adopted) == ("succeeded", False)
     assert run.evaluation["words"] == "Kept, but not measured and so not used. Label 4 more good parts."
     assert run.path.is_file()
 
 
 def test_it_refuses_what_cannot_be_taught(model: RegisteredModel) -> None:
-    with pytest.raises(LessonRefused, match="no stored image"):
+    with pytest.raises(PretrainingRefused, match="no stored image"):
         pretraining.start(model, [], AUTO, TINY, snapshot=None)
-    with pytest.raises(LessonRefused, match="Only resnet18"):
-        pretraining.start(model, stored(), TrainConfig(backbone="resnet50"), TINY, snapshot=None)
-    begin(model, None)
-    with pytest.raises(LessonRefused, match="on its way already"):
-        begin(model, None)
+    with pytest.raises(PretrainingRefused, match="Only resnet18"):
+        pretraining.start(model, stored_images(), TrainConfig(backbone="resnet50"), TINY, snapshot=None)
+    start_pretraining(model, None)
+    with pytest.raises(PretrainingRefused, match="on its way already"):
+        start_pretraining(model, None)
     assert BackboneRun.objects.count() == 1
 
 
 def test_a_failed_lesson_says_why_and_can_be_tried_again(model: RegisteredModel) -> None:
-    run = begin(model, None)
+    run = start_pretraining(model, None)
     BackboneRun.objects.update(pictures=[["gone.jpg", "0" * 64, ""]])
     with pytest.raises(ValueError, match="Only 0 of 1"):
         execute(pretraining.PretrainingExecutor(), run)
     assert (run.state, run.error) == ("failed", "Only 0 of 1 stored images could be read. Is MEDIA_ROOT whole?")
-    pretraining.retry(run, hint=False)
+    pretraining.retry(run, enqueue=False)
     with pytest.raises(RunNotAvailable, match="did not fail"):
         pretraining.retry(run)
     BackboneRun.objects.update(state="failed")
-    begin(model, None)
+    start_pretraining(model, None)
     with pytest.raises(RunNotAvailable, match="on its way"):
         pretraining.retry(run)
 
@@ -187,13 +189,13 @@ def test_the_sweep_removes_what_no_lesson_needs_and_nothing_else(model: Register
     kept.file = kept.attempt_file
     kept.save()
     kept.path.write_bytes(b"x")
-    assert run_recovery.sweep() == 2
+    assert run_recovery.recover_runs() == 2
     assert {path.name for path in folder.iterdir()} == {
         ended.work_dir.name,
         foreign.name,
         "mine.safetensors",
         kept.path.name,
     }
-    BackboneRun.objects.filter(pk=ended.pk).update(finished_at=Now() - backbone_cleanup.WORK_KEPT)
-    assert backbone_cleanup.remove_orphans() == 1
+    BackboneRun.objects.filter(pk=ended.pk).update(finished_at=Now() - backbone_cleanup.WORK_DIR_LIFETIME)
+    assert backbone_cleanup.remove_orphaned_backbones() == 1
     assert not ended.work_dir.exists()

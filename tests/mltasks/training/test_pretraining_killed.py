@@ -18,7 +18,7 @@ from mltasks.models import BackboneRun, RegisteredModel
 from mltasks.runs import supervision
 from mltasks.training import pretraining
 from tests.mltasks.runs.test_supervision import wait_for
-from tests.mltasks.training.test_pretraining import AUTO, TINY, stored
+from tests.mltasks.training.test_pretraining import AUTO, TINY, stored_images
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow(30)]
 
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[BackboneRun]:
     monkeypatch.setenv("DATABASE_URL", urlunsplit(parts._replace(path=f"/{settings.DATABASES['default']['NAME']}")))
     model = RegisteredModel.objects.create(name="plate")
     lesson = replace(TINY, steps=15, save_every=1)
-    yield pretraining.start(model, stored(), AUTO, lesson, snapshot=None, hint=False)
+    yield pretraining.start(model, stored_images(), AUTO, lesson, snapshot=None, enqueue=False)
 
 
 def _supervise(run: BackboneRun) -> None:
@@ -40,7 +40,7 @@ def _supervise(run: BackboneRun) -> None:
         connection.close()
 
 
-def _teachers(run: BackboneRun) -> list[psutil.Process]:
+def _pretraining_processes(run: BackboneRun) -> list[psutil.Process]:
     words = ["execute_backbone_run", str(run.pk)]
     return [one for one in psutil.process_iter(["cmdline"]) if words == (one.info["cmdline"] or [])[2:4]]
 
@@ -49,7 +49,7 @@ def test_a_killed_lesson_says_so_and_goes_on_where_it_was(run: BackboneRun) -> N
     supervisor = threading.Thread(target=_supervise, args=[run])
     supervisor.start()
     wait_for("some steps", lambda: BackboneRun.objects.filter(epochs__1__isnull=False).exists())
-    (teacher,) = _teachers(run)
+    (teacher,) = _pretraining_processes(run)
     teacher.kill()
     supervisor.join()
 

@@ -17,9 +17,9 @@ from mltasks.models import ModelVersion, RegisteredModel, SnapshotItem, Verifica
 from mltasks.storage import object_store
 from mltasks.training import verification
 from mltasks.training.verification import Finding, verify
-from mltasks.vision.export.learn import Learned
+from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import bundle
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 
 
 @pytest.fixture
@@ -27,18 +27,18 @@ def version(model: RegisteredModel, make_version: MakeVersion) -> ModelVersion:
     return make_version(model)
 
 
-def said(found: Iterator[Finding]) -> dict[str, Finding]:
+def findings_by_subject(findings: Iterator[Finding]) -> dict[str, Finding]:
     """Findings by what they are about."""
-    return {one.what: one for one in found}
+    return {one.what: one for one in findings}
 
 
 def test_a_changed_byte_of_a_file_is_named(version: ModelVersion) -> None:
     weights = version.path / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
-    rewrite(weights, bytes(content))
+    replace_file(weights, bytes(content))
 
-    found = said(verify(version))
+    found = findings_by_subject(verify(version))
     assert not found["files"].holds and "model.safetensors" in found["files"].words
     assert found["snapshot"].holds and found["images"].holds
     assert "weights" not in found, "What is damaged is not worth learning again."
@@ -50,7 +50,7 @@ def test_a_changed_label_is_named(version: ModelVersion) -> None:
     with pgtrigger.ignore("mltasks.SnapshotItem:snapshot_item_is_immutable"):
         SnapshotItem.objects.filter(pk=item.pk).update(target=1 - item.target)
 
-    found = said(verify(version))
+    found = findings_by_subject(verify(version))
     assert not found["snapshot"].holds and item.title in found["snapshot"].words
     assert found["files"].holds and "weights" not in found
 
@@ -68,7 +68,7 @@ def test_a_changed_image_is_named(version: ModelVersion) -> None:
 
 
 @pytest.fixture
-def again(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def second_training(learned: LearnedVersion, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What a second training comes to, without one: the version itself, unless a test says otherwise. A real one is in
     `test_verifying_runs`."""
     report, meta = {"metrics": dict(learned.report["metrics"])}, dict(learned.meta)
@@ -81,11 +81,11 @@ def again(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             bundle.write_json(folder / bundle.MANIFEST, bundle.file_hashes(folder))
         return found
 
-    monkeypatch.setattr(verification, "_learn", learn)
+    monkeypatch.setattr(verification, "_train", learn)
     return found
 
 
-def test_the_command_tells_each_finding(version: ModelVersion, again: SimpleNamespace) -> None:
+def test_the_command_tells_each_finding(version: ModelVersion, second_training: SimpleNamespace) -> None:
     out = io.StringIO()
     call_command("verify_version", "plate", "1", stdout=out, stderr=io.StringIO())
 
@@ -98,33 +98,33 @@ def test_the_command_tells_each_finding(version: ModelVersion, again: SimpleName
     assert Verification.objects.get().learned_again
 
 
-def test_other_weights_by_the_same_code_are_a_fault(version: ModelVersion, again: SimpleNamespace) -> None:
-    again.weights = b"others"
+def test_other_weights_by_the_same_code_are_a_fault(version: ModelVersion, second_training: SimpleNamespace) -> None:
+    second_training.weights = b"others"
 
-    found = said(verify(version))
+    found = findings_by_subject(verify(version))
     assert not found["weights"].holds and "differ, on the same machine by the same code" in found["weights"].words
 
 
-def test_another_machine_is_held_to_the_figures(version: ModelVersion, again: SimpleNamespace) -> None:
-    again.weights = b"others"
-    here = again.meta["compute"]["instructions"]
-    again.meta["compute"] = {**again.meta["compute"], "instructions": f"other than {here}"}
-    auroc = again.report["metrics"]["auroc"]
-    again.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.02}
+def test_another_machine_is_held_to_the_figures(version: ModelVersion, second_training: SimpleNamespace) -> None:
+    second_training.weights = b"others"
+    here = second_training.meta["compute"]["instructions"]
+    second_training.meta["compute"] = {**second_training.meta["compute"], "instructions": f"other than {here}"}
+    auroc = second_training.report["metrics"]["auroc"]
+    second_training.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.02}
 
-    found = said(verify(version))
+    found = findings_by_subject(verify(version))
     assert found["weights"].holds and "compute instructions" in found["weights"].words
     assert found["figures"].holds
 
-    again.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.04}
-    assert not said(verify(version))["figures"].holds
+    second_training.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 0.04}
+    assert not findings_by_subject(verify(version))["figures"].holds
 
 
-def test_the_same_machine_is_held_to_the_last_digit(version: ModelVersion, again: SimpleNamespace) -> None:
-    auroc = again.report["metrics"]["auroc"]
-    again.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 1e-9}
+def test_the_same_machine_is_held_to_the_last_digit(version: ModelVersion, second_training: SimpleNamespace) -> None:
+    auroc = second_training.report["metrics"]["auroc"]
+    second_training.report["metrics"]["auroc"] = {**auroc, "value": auroc["value"] + 1e-9}
 
-    assert not said(verify(version))["figures"].holds
+    assert not findings_by_subject(verify(version))["figures"].holds
 
 
 @pytest.mark.django_db

@@ -24,10 +24,10 @@ from mltasks.runs import run_recovery
 from mltasks.runs.execution import execute
 from mltasks.runs.lease import LeaseLost, RunLease
 from mltasks.training import verification_runs
-from mltasks.training.verification_runs import BeingVerified, NotLearnable, start
+from mltasks.training.verification_runs import NotRetrainable, VerificationInProgress, start
 from mltasks.vision.serving import bundle
 from tests.mltasks.conftest import make_person
-from tests.tiny_model import MakeVersion, rewrite
+from tests.tiny_model import MakeVersion, replace_file
 
 ADDRESS = "/api/v1/models/plate/versions/1/verify/"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -50,7 +50,7 @@ def manager(mia: User) -> APIClient:
     return client
 
 
-def imported(version: ModelVersion) -> ModelVersion:
+def make_imported(version: ModelVersion) -> ModelVersion:
     """The version as it would be had it come from another plant: without its snapshot."""
     signed = {"plant": "North", "fingerprint": "0" * 64, "public_key": "none", "signature": b"", "document": "{}"}
     ImportedVersion.objects.create(
@@ -68,7 +68,7 @@ def test_a_worker_s_process_learns_it_again_bit_for_bit_and_keeps_who_asked(
 ) -> None:
     parts = urlsplit(os.environ["DATABASE_URL"])
     monkeypatch.setenv("DATABASE_URL", urlunsplit(parts._replace(path=f"/{configured.DATABASES['default']['NAME']}")))
-    run, files = start(version, by=mia, hint=False), bundle.file_hashes(version.path)
+    run, files = start(version, by=mia, enqueue=False), bundle.file_hashes(version.path)
     tasks.execute_verification(run.pk)
 
     run.refresh_from_db()
@@ -86,8 +86,8 @@ def test_a_worker_s_process_learns_it_again_bit_for_bit_and_keeps_who_asked(
 
 
 def test_what_does_not_hold_is_what_was_found_and_no_failure(version: ModelVersion) -> None:
-    rewrite(version.path / "model.safetensors", b"others")
-    made = execute(verification_runs.VerificationExecutor(), start(version, hint=False))
+    replace_file(version.path / "model.safetensors", b"others")
+    made = execute(verification_runs.VerificationExecutor(), start(version, enqueue=False))
     run = VerifyingRun.objects.get()
     assert (made.holds, made.learned_again, made.by) == (False, False, None)
     assert (run.state, run.verification) == ("succeeded", made)
@@ -95,7 +95,7 @@ def test_what_does_not_hold_is_what_was_found_and_no_failure(version: ModelVersi
 
 
 def test_a_look_that_fails_leaves_no_word_on_the_version(version: ModelVersion) -> None:
-    run = start(version, hashes_only=True, hint=False)
+    run = start(version, hashes_only=True, enqueue=False)
 
     def stopped(step: object) -> None:
         raise KeyboardInterrupt
@@ -103,15 +103,15 @@ def test_a_look_that_fails_leaves_no_word_on_the_version(version: ModelVersion) 
     with pytest.raises(KeyboardInterrupt):
         execute(verification_runs.VerificationExecutor(), run, stopped)
     assert (run.state, run.error) == ("failed", "Stopped by a person.")
-    assert not Verification.objects.exists() and verification_report.read(version).failed
+    assert not Verification.objects.exists() and verification_report.load_report(version).failed
 
-    made = execute(verification_runs.VerificationExecutor(), start(version, hashes_only=True, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(version, hashes_only=True, enqueue=False))
     assert made.holds and not made.learned_again
-    assert not verification_report.read(version).failed, "Another try is another run."
+    assert not verification_report.load_report(version).failed, "Another try is another run."
 
 
 def test_who_lost_the_run_writes_nothing_down(version: ModelVersion) -> None:
-    run = start(version, hashes_only=True, hint=False)
+    run = start(version, hashes_only=True, enqueue=False)
     lease = RunLease.take(run.pk, VerifyingRun)
     VerifyingRun.objects.update(state="queued")
     with pytest.raises(LeaseLost):
@@ -120,8 +120,8 @@ def test_who_lost_the_run_writes_nothing_down(version: ModelVersion) -> None:
 
 
 def test_one_worker_looks_at_a_version_at_a_time(version: ModelVersion, model: RegisteredModel) -> None:
-    run = start(version, hint=False)
-    with pytest.raises(BeingVerified, match="plate version 1 is being verified already"):
+    run = start(version, enqueue=False)
+    with pytest.raises(VerificationInProgress, match="plate version 1 is being verified already"):
         start(version, hashes_only=True)
     with pytest.raises(IntegrityError, match="verifying_ends_with_its_verification"), transaction.atomic():
         VerifyingRun.objects.update(state="succeeded")
@@ -131,19 +131,19 @@ def test_one_worker_looks_at_a_version_at_a_time(version: ModelVersion, model: R
 def test_the_sweep_tells_a_worker_of_what_waits(version: ModelVersion) -> None:
     broker = Redis.from_url(configured.REDIS_URL)
     broker.delete("training")
-    start(version, hint=False)
+    start(version, enqueue=False)
     VerifyingRun.objects.update(created_at="2026-01-01T00:00:00Z")
-    assert run_recovery.send_lost_hints() == 1
+    assert run_recovery.resend_lost_messages() == 1
     (message,) = broker.lrange("training", 0, -1)
     assert b"mltasks.tasks.execute_verification" in message
     broker.delete("training")
 
 
 def test_an_imported_version_is_looked_at_by_its_hashes(version: ModelVersion) -> None:
-    came = imported(version)
-    with pytest.raises(NotLearnable, match="its images are at North"):
+    came = make_imported(version)
+    with pytest.raises(NotRetrainable, match="its images are at North"):
         start(came)
-    made = execute(verification_runs.VerificationExecutor(), start(came, hashes_only=True, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(came, hashes_only=True, enqueue=False))
     assert made.findings[0] == {"what": "files", "holds": True, "words": made.findings[0]["words"]}
     assert not made.learned_again
 
@@ -182,7 +182,7 @@ def test_rest_refuses(manager: APIClient, version: ModelVersion) -> None:
     ada = APIClient()
     ada.force_authenticate(make_person("ada", "view_modelversion"))
     assert (ada.get(ADDRESS).status_code, ada.post(ADDRESS).status_code) == (200, 403)
-    imported(version)
+    make_imported(version)
     answer = manager.post(ADDRESS)
     assert answer.status_code == 400 and "its images are at North" in str(answer.json())
     assert not VerifyingRun.objects.exists()
@@ -206,7 +206,7 @@ def test_the_page_s_door(version: ModelVersion, mia: User) -> None:
 
 
 def test_an_imported_version_s_page_offers_its_hashes_alone(version: ModelVersion, mia: User) -> None:
-    imported(version)
+    make_imported(version)
     client = Client()
     client.force_login(mia, BACKEND)
     page = client.get(reverse("version", args=["plate", 1])).content.decode()
@@ -214,7 +214,7 @@ def test_an_imported_version_s_page_offers_its_hashes_alone(version: ModelVersio
 
 
 def test_the_admin_shows_it_and_changes_none(version: ModelVersion) -> None:
-    made = execute(verification_runs.VerificationExecutor(), start(version, hashes_only=True, hint=False))
+    made = execute(verification_runs.VerificationExecutor(), start(version, hashes_only=True, enqueue=False))
     permissions = ("view_verification", "view_verifyingrun", "view_approval")
     client = Client()
     client.force_login(make_person("ada", *permissions, staff=True), BACKEND)

@@ -10,11 +10,11 @@ import pytest
 from django.core.management import CommandError
 
 from mltasks.vision.benchmarks.active_learning import strategy_curve
-from mltasks.vision.benchmarks.active_learning.label_arrivals import Asking, Curve, compared
+from mltasks.vision.benchmarks.active_learning.label_arrivals import LabelingPlan, StrategyCurve, compare_strategies
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.networks.trunk import Trunk
 from tests.tiny_model import small_parts
-from tests.vision.benchmark_run import found_by, run
+from tests.vision.benchmark_run import benchmark_json, run_benchmark
 
 SMALL = {"start_good": 5, "start_defective": 5, "a_night": 3, "nights": 2, "detectors": ["memory"]}
 NEEDS = "labels to reach 98% of all labels' average precision"
@@ -28,13 +28,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-class Watched:
+class TrainingRecorder:
     """What was seen by the trunk and what was learned from what."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.images = 0
         self.rounds: list[tuple[Any, list[int], list[int]]] = []
-        forward, learn = Trunk.forward, strategy_curve.learn_and_ask
+        forward, learn = Trunk.forward, strategy_curve.train_and_score
 
         def looked(trunk: Trunk, rgb: Any) -> Any:
             self.images += len(rgb)
@@ -45,13 +45,13 @@ class Watched:
             return learn(parts, labeled, asked, *rest)
 
         monkeypatch.setattr(Trunk, "forward", looked)
-        monkeypatch.setattr(strategy_curve, "learn_and_ask", learned)
+        monkeypatch.setattr(strategy_curve, "train_and_score", learned)
 
 
 @pytest.mark.slow
 def test_it_measures_each_night_of_each_strategy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(monkeypatch)
-    found = found_by("learning-curve", folder, "--repeats", "2", **{**SMALL, "nights": 1})
+    watched = TrainingRecorder(monkeypatch)
+    found = benchmark_json("learning-curve", folder, "--repeats", "2", **{**SMALL, "nights": 1})
 
     rows = found["rows"]
     assert list(rows) == ["all labels", "expected_cost", "random", NEEDS]
@@ -71,8 +71,8 @@ def test_it_measures_each_night_of_each_strategy(folder: Path, monkeypatch: pyte
 
 @pytest.mark.slow
 def test_the_locked_parts_never_teach(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(monkeypatch)
-    run("learning-curve", folder, **SMALL)
+    watched = TrainingRecorder(monkeypatch)
+    run_benchmark("learning-curve", folder, **SMALL)
 
     parts, stream, locked = watched.rounds[0]
     assert len(stream) + len(locked) == 32 and set(parts.targets[locked].tolist()) == {0, 1}
@@ -89,30 +89,35 @@ def test_the_locked_parts_never_teach(folder: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 def test_other_strategies_can_be_asked(folder: Path) -> None:
-    rows = found_by("learning-curve", folder, **{**SMALL, "nights": 1, "strategies": ["novelty"]})["rows"]
+    rows = benchmark_json("learning-curve", folder, **{**SMALL, "nights": 1, "strategies": ["novelty"]})["rows"]
 
     assert list(rows) == ["all labels", "novelty", NEEDS]
     assert list(rows[NEEDS]) == ["labels by novelty", "reached by novelty"], "Without chance there is no ratio."
 
 
 def test_labels_needed_lie_on_the_line_between_nights() -> None:
-    one = Curve([37, 77, 117], [0.5, 0.78, 0.98], 900, 1.0)
+    one = StrategyCurve([37, 77, 117], [0.5, 0.78, 0.98], 900, 1.0)
 
-    assert one.reached and one.needed() == pytest.approx(117)
-    assert Curve([37, 77, 117], [0.5, 0.96, 1.0], 900, 1.0).needed() == pytest.approx(97)
+    assert one.goal_reached and one.labels_needed() == pytest.approx(117)
+    assert StrategyCurve([37, 77, 117], [0.5, 0.96, 1.0], 900, 1.0).labels_needed() == pytest.approx(97)
     # From the first label on, and with few labels better than with all
-    assert Curve([37, 77], [0.99, 0.5], 900, 1.0).needed() == 37
+    assert StrategyCurve([37, 77], [0.99, 0.5], 900, 1.0).labels_needed() == 37
 
 
 def test_labels_needed_beyond_the_nights_are_marked() -> None:
-    late = Curve([37, 77], [0.5, 0.88], 177, 1.0)
+    late = StrategyCurve([37, 77], [0.5, 0.88], 177, 1.0)
 
-    assert not late.reached
-    assert late.needed() == pytest.approx(77 + 100 * 0.10 / 0.12)
+    assert not late.goal_reached
+    assert late.labels_needed() == pytest.approx(77 + 100 * 0.10 / 0.12)
 
 
 def test_a_strategy_is_compared_with_chance() -> None:
-    found = compared({"novelty": Curve([40, 60], [0.5, 0.98], 900, 1.0), "random": Curve([40, 60], [0, 0.5], 108, 1.0)})
+    found = compare_strategies(
+        {
+            "novelty": StrategyCurve([40, 60], [0.5, 0.98], 900, 1.0),
+            "random": StrategyCurve([40, 60], [0, 0.5], 108, 1.0),
+        }
+    )
 
     assert found["labels by novelty"] == pytest.approx(60) and found["reached by novelty"] == 1
     assert found["labels by random"] == pytest.approx(60 + 48 * 0.96) and found["reached by random"] == 0
@@ -120,9 +125,9 @@ def test_a_strategy_is_compared_with_chance() -> None:
 
 
 def test_asking_is_taken_out_of_the_settings() -> None:
-    asking, rest = Asking.taken_from({"nights": 3, "views": 2, "strategies": ["random"]})
+    asking, rest = LabelingPlan.from_settings({"nights": 3, "views": 2, "strategies": ["random"]})
 
-    assert (asking.nights, asking.strategies, asking.a_night, asking.start) == (3, ("random",), 40, 37)
+    assert (asking.nights, asking.strategies, asking.a_night, asking.start_labels) == (3, ("random",), 40, 37)
     assert rest == {"views": 2}
 
 
@@ -137,4 +142,4 @@ def test_asking_is_taken_out_of_the_settings() -> None:
 )
 def test_it_refuses_what_cannot_be_asked(folder: Path, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(CommandError, match=words):
-        run("learning-curve", folder, **{**SMALL, **settings})
+        run_benchmark("learning-curve", folder, **{**SMALL, **settings})

@@ -27,7 +27,7 @@ from mltasks.vision.stats.intervals import PartBootstrap
 from mltasks.vision.stats.metrics import calibration_error, chance_calibration_error
 
 
-def drawn(count: int, slope: float, intercept: float, seed: int = 1) -> tuple[list[float], list[int]]:
+def random_logits(count: int, slope: float, intercept: float, seed: int = 1) -> tuple[list[float], list[int]]:
     """Logits, and targets that are 1 with probability sigmoid(slope × logit + intercept)."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(3, 4, count)
@@ -36,14 +36,14 @@ def drawn(count: int, slope: float, intercept: float, seed: int = 1) -> tuple[li
 
 
 def test_it_finds_the_scale_and_shift_of_the_logits() -> None:
-    fitted = fit_platt(*drawn(20_000, 0.5, -1.2))
+    fitted = fit_platt(*random_logits(20_000, 0.5, -1.2))
 
     assert fitted.slope == pytest.approx(0.5, rel=0.05)
     assert fitted.intercept == pytest.approx(-1.2, rel=0.08)
 
 
 def test_it_agrees_with_a_logistic_regression_when_there_is_much_data() -> None:
-    logits, targets = drawn(5_000, 0.4, 0.3)
+    logits, targets = random_logits(5_000, 0.4, 0.3)
     other = LogisticRegression(C=1e9, tol=1e-10).fit(np.array(logits)[:, None], targets)
 
     fitted = fit_platt(logits, targets)
@@ -53,7 +53,7 @@ def test_it_agrees_with_a_logistic_regression_when_there_is_much_data() -> None:
 
 
 def test_the_mean_probability_is_the_share_of_defects() -> None:
-    logits, targets = drawn(400, 0.8, -4)
+    logits, targets = random_logits(400, 0.8, -4)
 
     probabilities = fit_platt(logits, targets).probability(logits)
 
@@ -69,7 +69,7 @@ def test_perfect_separation_stays_finite_and_modest() -> None:
 
 
 def test_huge_logits_do_no_harm() -> None:
-    logits, targets = drawn(300, 1, 0)
+    logits, targets = random_logits(300, 1, 0)
 
     fitted = fit_platt([1e6 * logit for logit in logits], targets)
 
@@ -106,11 +106,11 @@ def test_it_refuses_a_threshold_from_no_part() -> None:
         anomaly_threshold([], 0.95)
 
 
-def each_its_own(count: int) -> list[str]:
+def separate_parts(count: int) -> list[str]:
     return [str(number) for number in range(count)]
 
 
-def stairs(count: int, seed: int = 3) -> tuple[list[float], list[int]]:
+def step_logits(count: int, seed: int = 3) -> tuple[list[float], list[int]]:
     """Logits whose chance of a defect is flat, then jumps: no sigmoid of a line."""
     generator = np.random.default_rng(seed)
     logits = generator.uniform(-6, 6, count)
@@ -124,7 +124,7 @@ def error_of(calibrator: Calibrator, logits: list[float], targets: list[int]) ->
 
 
 def test_a_temperature_scales_without_a_shift() -> None:
-    fitted = fit_temperature(*drawn(20_000, 0.5, 0))
+    fitted = fit_temperature(*random_logits(20_000, 0.5, 0))
 
     assert (fitted.slope, fitted.intercept) == (pytest.approx(0.5, rel=0.05), 0)
     assert fit_temperature([3, 2, -1, -2], [0, 0, 1, 1]).slope == 0
@@ -133,7 +133,7 @@ def test_a_temperature_scales_without_a_shift() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 9)), min_size=1, max_size=40))
 def test_pooling_agrees_with_scikit_learns_isotonic_regression(rows: list[tuple[float, int]]) -> None:
     values, weights = np.array(rows, float).T
-    pools = isotonic.pool(values, weights)
+    pools = isotonic.pool_adjacent_violators(values, weights)
 
     means = np.bincount(pools, values * weights) / np.bincount(pools, weights)
     expected = IsotonicRegression().fit_transform(np.arange(len(values)), values, sample_weight=weights)
@@ -141,7 +141,7 @@ def test_pooling_agrees_with_scikit_learns_isotonic_regression(rows: list[tuple[
 
 
 def test_isotonic_keeps_probabilities_apart_and_inside() -> None:
-    fitted = fit_isotonic(*stairs(600))
+    fitted = fit_isotonic(*step_logits(600))
     probabilities = fitted.probability(np.linspace(-30, 30, 5001))
 
     assert len(fitted.knots) > 3
@@ -164,16 +164,16 @@ def test_isotonic_bears_equal_logits(count: int) -> None:
 
 
 def test_the_best_method_is_chosen_by_held_out_log_loss() -> None:
-    for data, best in ((stairs(3000), "isotonic"), (drawn(3000, 0.5, -1.2), "platt")):
-        fitted = fit_calibrator(*data, each_its_own(3000), 5)
+    for data, best in ((step_logits(3000), "isotonic"), (random_logits(3000, 0.5, -1.2), "platt")):
+        fitted = fit_calibrator(*data, separate_parts(3000), 5)
         assert fitted.method == best
         assert min(fitted.log_losses, key=lambda name: fitted.log_losses[name]) == best
         assert set(fitted.log_losses) == {"temperature", "platt", "isotonic"}
 
 
 def test_choosing_lowers_the_calibration_error_where_no_line_fits() -> None:
-    train, test = stairs(1500, 1), stairs(20_000, 2)
-    chosen, platt = fit_calibrator(*train, each_its_own(1500), 5), fit_platt(*train)
+    train, test = step_logits(1500, 1), step_logits(20_000, 2)
+    chosen, platt = fit_calibrator(*train, separate_parts(1500), 5), fit_platt(*train)
     raw = Calibrator(1, 0)
 
     errors = {name: error_of(one, *test) for name, one in (("raw", raw), ("Platt", platt), ("chosen", chosen))}
@@ -182,27 +182,27 @@ def test_choosing_lowers_the_calibration_error_where_no_line_fits() -> None:
 
 
 def test_few_labels_never_get_an_isotonic_map() -> None:
-    fitted = fit_calibrator(*stairs(199), each_its_own(199), 5)
+    fitted = fit_calibrator(*step_logits(199), separate_parts(199), 5)
 
     assert set(fitted.log_losses) == {"temperature", "temperature with lapses", "platt"}
     assert not fitted.knots
 
 
 def test_repeated_images_are_no_more_parts() -> None:
-    logits, targets = stairs(100)
+    logits, targets = step_logits(100)
 
-    assert "isotonic" not in fit_calibrator(logits * 4, targets * 4, each_its_own(100) * 4, 5).log_losses
+    assert "isotonic" not in fit_calibrator(logits * 4, targets * 4, separate_parts(100) * 4, 5).log_losses
 
 
 def test_with_one_part_of_a_class_nothing_is_compared() -> None:
     fitted = fit_calibrator([1, 2, -1, -2, -3], [1, 1, 0, 0, 0], ["a", "a", "b", "c", "d"], 5)
 
     assert (fitted.method, dict(fitted.log_losses)) == ("platt", {})
-    assert "too few" in fitted.in_words()
+    assert "too few" in fitted.describe()
 
 
 def test_the_choice_follows_from_the_seed() -> None:
-    data = (*stairs(300), each_its_own(300))
+    data = (*step_logits(300), separate_parts(300))
 
     assert fit_calibrator(*data, 5) == fit_calibrator(*data, 5)
 
@@ -214,11 +214,11 @@ def test_it_refuses_to_choose_from_one_class() -> None:
 
 @pytest.mark.parametrize("fit", [fit_temperature, fit_platt, fit_isotonic, fit_lapses])
 def test_json_brings_back_the_same_map(fit: object) -> None:
-    fitted = fit(*stairs(300))  # type: ignore[operator]
+    fitted = fit(*step_logits(300))  # type: ignore[operator]
     again = Calibrator.from_json(json.loads(json.dumps(fitted.to_json(), allow_nan=False)))
 
     assert again == fitted
-    assert "scaling" in fitted.in_words() or fitted.method == "isotonic"
+    assert "scaling" in fitted.describe() or fitted.method == "isotonic"
 
 
 def test_old_versions_load() -> None:
@@ -248,7 +248,7 @@ def test_the_calibration_error_is_the_mean_gap_of_equal_bins() -> None:
 
 
 def test_the_calibration_error_has_an_interval_over_parts_and_a_level_of_chance() -> None:
-    logits, targets = drawn(400, 1, 0)
+    logits, targets = random_logits(400, 1, 0)
     parts = [str(number // 2) for number in range(400)]
     y = np.array(targets)
     good, bad = Calibrator(1, 0).probability(logits), Calibrator(3, 0).probability(logits)

@@ -14,7 +14,7 @@ from mltasks.vision.calibration.fusion import Fusion, fit_fusion
 numbers = st.floats(-1e3, 1e3)
 
 
-def drawn(count: int = 200, seed: int = 1) -> tuple[dict[str, list[float]], list[int]]:
+def random_scores(count: int = 200, seed: int = 1) -> tuple[dict[str, list[float]], list[int]]:
     """A good score, a weak one, one of noise and one that speaks against the truth."""
     generator = np.random.default_rng(seed)
     targets = np.arange(count) % 2
@@ -23,13 +23,13 @@ def drawn(count: int = 200, seed: int = 1) -> tuple[dict[str, list[float]], list
     return scores, targets.tolist()
 
 
-def ranked(found: np.ndarray, targets: list[int]) -> float:
+def ranking_accuracy(scores: np.ndarray, targets: list[int]) -> float:
     wanted = np.array(targets)
-    return float((found[wanted == 1][:, None] > found[wanted == 0]).mean())
+    return float((scores[wanted == 1][:, None] > scores[wanted == 0]).mean())
 
 
 def test_a_score_weighs_what_it_is_worth() -> None:
-    weights = fit_fusion(*drawn()).weights
+    weights = fit_fusion(*random_scores()).weights
 
     assert list(weights) == ["good", "weak", "noise", "backwards"]
     assert weights["good"] > 2 * weights["weak"] > 0
@@ -38,10 +38,10 @@ def test_a_score_weighs_what_it_is_worth() -> None:
 
 
 def test_together_they_are_no_worse_than_the_best_on_new_parts() -> None:
-    fusion = fit_fusion(*drawn(seed=1))
-    scores, targets = drawn(4000, seed=2)
+    fusion = fit_fusion(*random_scores(seed=1))
+    scores, targets = random_scores(4000, seed=2)
 
-    assert ranked(fusion.logits(scores), targets) >= ranked(np.array(scores["good"]), targets)
+    assert ranking_accuracy(fusion.logits(scores), targets) >= ranking_accuracy(np.array(scores["good"]), targets)
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,7 +60,7 @@ def test_no_weight_is_ever_negative_or_infinite(rows: list[tuple[float, float, i
 
 
 def test_units_do_not_matter() -> None:
-    scores, targets = drawn()
+    scores, targets = random_scores()
     stretched = {**scores, "weak": [1000 * value + 7 for value in scores["weak"]]}
 
     plain, other = fit_fusion(scores, targets), fit_fusion(stretched, targets)
@@ -86,19 +86,19 @@ def test_a_single_score_passes_as_it_is() -> None:
 
 
 def test_a_score_that_is_always_the_same_does_no_harm() -> None:
-    scores, targets = drawn(40)
+    scores, targets = random_scores(40)
     fusion = fit_fusion({"good": scores["good"], "flat": [3.0] * 40}, targets)
 
     assert np.isfinite(fusion.bias)
-    assert ranked(fusion.logits({"good": scores["good"], "flat": [3.0] * 40}), targets) > 0.8
+    assert ranking_accuracy(fusion.logits({"good": scores["good"], "flat": [3.0] * 40}), targets) > 0.8
 
 
 def test_no_part_has_no_logit() -> None:
-    assert fit_fusion(*drawn()).logits({name: [] for name in drawn()[0]}).shape == (0,)
+    assert fit_fusion(*random_scores()).logits({name: [] for name in random_scores()[0]}).shape == (0,)
 
 
 def test_json_brings_back_the_same_weights() -> None:
-    fusion = fit_fusion(*drawn())
+    fusion = fit_fusion(*random_scores())
 
     assert Fusion(**json.loads(json.dumps(fusion.to_json(), allow_nan=False))) == fusion
 

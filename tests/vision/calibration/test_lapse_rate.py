@@ -9,7 +9,7 @@ from mltasks.vision.calibration.calibration import fit_calibrator, fit_lapses, f
 PARTS = [str(number) for number in range(41)]
 
 
-def one_unseen(seed: int = 1) -> tuple[list[float], list[int]]:
+def one_missed_defect(seed: int = 1) -> tuple[list[float], list[int]]:
     """Twenty good and twenty defective parts, well apart, and a defect that looks better than any good part."""
     generator = np.random.default_rng(seed)
     logits = [*generator.normal(-2, 0.7, 20), *generator.normal(2, 0.7, 20), -4.0]
@@ -17,7 +17,7 @@ def one_unseen(seed: int = 1) -> tuple[list[float], list[int]]:
 
 
 def test_a_defect_that_nobody_can_see_makes_no_other_part_doubtful() -> None:
-    logits, targets = one_unseen()
+    logits, targets = one_missed_defect()
     plain, lapsing = fit_temperature(logits, targets), fit_lapses(logits, targets)
     good, doubted = lapsing.probability(logits[:20]), plain.probability(logits[:20])
 
@@ -27,7 +27,7 @@ def test_a_defect_that_nobody_can_see_makes_no_other_part_doubtful() -> None:
 
 
 def test_with_lapses_no_part_is_surer_than_they_allow_and_none_changes_places() -> None:
-    fitted = fit_lapses(*one_unseen())
+    fitted = fit_lapses(*one_missed_defect())
     probabilities = fitted.probability(np.linspace(-8, 8, 1001))
 
     assert (np.diff(probabilities) > 0).all()
@@ -37,13 +37,13 @@ def test_with_lapses_no_part_is_surer_than_they_allow_and_none_changes_places() 
 
 def test_lapses_never_hide_a_probability_at_which_something_is_decided() -> None:
     # At 50 to 1 a part passes below 0.004: with lapses none ever would.
-    fitted = fit_calibrator(*one_unseen(), PARTS, 5, least=0.004)
+    fitted = fit_calibrator(*one_missed_defect(), PARTS, 5, lowest_threshold=0.004)
 
     assert fitted.lapse == 0 and "temperature with lapses" not in fitted.log_losses
 
 
 def test_the_report_says_that_there_are_lapses() -> None:
-    words = fit_calibrator(*one_unseen(), PARTS, 5).in_words()
+    words = fit_calibrator(*one_missed_defect(), PARTS, 5).describe()
 
     assert words.startswith("Temperature with 3% of lapses at either end, the best by cross-validated log loss")
 
@@ -63,4 +63,4 @@ def test_a_hair_better_without_lapses_is_no_reason_to_go_without() -> None:
     losses = fitted.log_losses
     assert losses["temperature"] < losses["temperature with lapses"] < losses["temperature"] + 0.02
     assert fitted.lapse == 0.03
-    assert "lapses at either end, within a standard error of the best by cross-validated log loss" in fitted.in_words()
+    assert "lapses at either end, within a standard error of the best by cross-validated log loss" in fitted.describe()

@@ -5,36 +5,41 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mltasks.vision.calibration.detector_ensemble import TOGETHER
-from mltasks.vision.calibration.operating_point import PIXELS, HeldOut, choose_detector, settle
+from mltasks.vision.calibration.detector_ensemble import ENSEMBLE
+from mltasks.vision.calibration.operating_point import (
+    PIXEL_AUTOENCODER,
+    HeldOutScores,
+    choose_detector,
+    fit_operating_point,
+)
 
 GOOD, DEFECTS = 400, 60
 
 
-def held_out(seed: int = 1) -> HeldOut:
+def held_out(seed: int = 1) -> HeldOutScores:
     """A head, a sharp detector, a blunt one, and pixels that see nothing; peaks are twice the scores."""
     generator = np.random.default_rng(seed)
     targets = np.array([0] * GOOD + [1] * DEFECTS)
-    gains = {"dense": 3.0, "memory": 3.0, "second_memory": 1.0, PIXELS: 0.0}
+    gains = {"dense": 3.0, "memory": 3.0, "second_memory": 1.0, PIXEL_AUTOENCODER: 0.0}
     scores = {name: (5 + gain * targets + generator.normal(size=len(targets))).tolist() for name, gain in gains.items()}
     peaks = {name: [2 * value for value in values] for name, values in scores.items()}
-    return HeldOut(scores, peaks, targets.tolist(), [f"part-{number}" for number in range(len(targets))])
+    return HeldOutScores(scores, peaks, targets.tolist(), [f"part-{number}" for number in range(len(targets))])
 
 
 @pytest.mark.parametrize("share", [0.8, 0.95, 0.99])
 def test_every_detector_leaves_that_share_of_good_parts_in_peace(share: float) -> None:
     found = held_out()
-    setting = settle(found, ["memory", "second_memory"], share, 7)
+    setting = fit_operating_point(found, ["memory", "second_memory"], share, 7)
     novelty = setting.novelty(found.scores)
 
-    assert list(setting.thresholds) == [TOGETHER, "memory", "second_memory", PIXELS]
+    assert list(setting.thresholds) == [ENSEMBLE, "memory", "second_memory", PIXEL_AUTOENCODER]
     for name in setting.thresholds:
         quiet = np.array(novelty[name][:GOOD]) <= 1
         assert quiet.mean() == pytest.approx(share, abs=1 / GOOD), name
 
 
 def test_it_holds_for_parts_it_was_not_set_on() -> None:
-    setting, new = settle(held_out(1), ["memory"], 0.95, 7), held_out(2)
+    setting, new = fit_operating_point(held_out(1), ["memory"], 0.95, 7), held_out(2)
 
     alarms = np.array(setting.novelty(new.scores)["memory"][:GOOD]) > 1
     assert alarms.mean() == pytest.approx(0.05, abs=0.035)
@@ -42,9 +47,9 @@ def test_it_holds_for_parts_it_was_not_set_on() -> None:
 
 def test_the_best_detector_decides_and_scales_the_map() -> None:
     found = held_out()
-    setting = settle(found, ["second_memory", "memory"], 0.9, 7)
+    setting = fit_operating_point(found, ["second_memory", "memory"], 0.9, 7)
 
-    assert setting.detector == "memory" and TOGETHER in setting.thresholds
+    assert setting.detector == "memory" and ENSEMBLE in setting.thresholds
     # 0.5 on the map is what the highest cell of 95 % of good parts stays below, whatever share the alarm has.
     assert setting.map_scales["memory"] == pytest.approx(np.quantile(found.peaks["memory"][:GOOD], 0.95))
 
@@ -53,10 +58,10 @@ def test_a_detector_that_knows_no_place_lets_others_show_theirs() -> None:
     found = held_out()
     found.scores["second_whole"], found.peaks["second_whole"] = found.scores["memory"], found.peaks["memory"]
     found.scores["memory"], found.peaks["memory"] = found.scores["second_memory"], found.peaks["second_memory"]
-    setting = settle(found, ["memory", "second_whole"], 0.9, 7)
+    setting = fit_operating_point(found, ["memory", "second_whole"], 0.9, 7)
 
     assert setting.detector == "second_whole"
-    assert setting.shown == ["memory"]
+    assert setting.map_detectors == ["memory"]
     # Of the mean of one map over its own scale
     assert setting.map_scale == pytest.approx(1.0)
 
@@ -65,27 +70,27 @@ def test_two_that_err_apart_decide_together_and_share_a_map() -> None:
     found = held_out()
     found.scores["second_memory"] = held_out(2).scores["memory"]
     found.peaks["second_memory"] = [30 * value for value in found.scores["second_memory"]]
-    setting = settle(found, ["second_memory", "memory"], 0.9, 7)
+    setting = fit_operating_point(found, ["second_memory", "memory"], 0.9, 7)
 
-    assert setting.detector == TOGETHER
+    assert setting.detector == ENSEMBLE
     assert 0.9 < setting.map_scale < 1.1, "the mean of two maps, each over its own scale"
 
 
 def test_without_other_detectors_the_pixels_decide() -> None:
-    setting = settle(held_out(), [], 0.95, 7)
+    setting = fit_operating_point(held_out(), [], 0.95, 7)
 
-    assert setting.detector == PIXELS and list(setting.thresholds) == [PIXELS]
+    assert setting.detector == PIXEL_AUTOENCODER and list(setting.thresholds) == [PIXEL_AUTOENCODER]
 
 
 def test_the_pixels_do_not_vote_on_the_defect() -> None:
-    setting = settle(held_out(), ["memory", "second_memory"], 0.95, 7)
+    setting = fit_operating_point(held_out(), ["memory", "second_memory"], 0.95, 7)
 
     assert set(setting.fusion.weights) == {"dense", "memory", "second_memory"}
     assert setting.fusion.weights["dense"] > 0
 
 
 def test_probabilities_are_calibrated_on_parts_nobody_learned_from() -> None:
-    setting, new = settle(held_out(1), ["memory", "second_memory"], 0.95, 7), held_out(2)
+    setting, new = fit_operating_point(held_out(1), ["memory", "second_memory"], 0.95, 7), held_out(2)
     found = np.array(setting.probabilities(new.scores))
 
     assert found.min() > 0 and found.max() < 1
@@ -112,33 +117,33 @@ def test_a_detector_decides_before_the_first_only_where_labels_suffice_to_say_so
 
 
 def test_the_same_answers_give_the_same_setting() -> None:
-    assert settle(held_out(), ["memory"], 0.95, 7) == settle(held_out(), ["memory"], 0.95, 7)
+    assert fit_operating_point(held_out(), ["memory"], 0.95, 7) == fit_operating_point(held_out(), ["memory"], 0.95, 7)
 
 
 def test_some_of_the_images_keep_what_was_said_of_them() -> None:
     found = held_out()
-    some = found.of([3, 410])
+    some = found.subset([3, 410])
 
     assert some.targets == [0, 1] and some.parts == ["part-3", "part-410"]
     assert some.scores["dense"] == [found.scores["dense"][3], found.scores["dense"][410]]
-    assert some.peaks[PIXELS] == [found.peaks[PIXELS][3], found.peaks[PIXELS][410]]
+    assert some.peaks[PIXEL_AUTOENCODER] == [found.peaks[PIXEL_AUTOENCODER][3], found.peaks[PIXEL_AUTOENCODER][410]]
 
 
 def test_good_parts_without_any_error_still_give_a_threshold() -> None:
     found = held_out()
-    found.scores[PIXELS][:GOOD] = found.peaks[PIXELS][:GOOD] = [0.0] * GOOD
-    setting = settle(found, [], 0.95, 7)
+    found.scores[PIXEL_AUTOENCODER][:GOOD] = found.peaks[PIXEL_AUTOENCODER][:GOOD] = [0.0] * GOOD
+    setting = fit_operating_point(found, [], 0.95, 7)
 
-    assert setting.thresholds[PIXELS] > 0 and setting.map_scale > 0
-    assert np.isfinite(setting.novelty(found.scores)[PIXELS]).all()
+    assert setting.thresholds[PIXEL_AUTOENCODER] > 0 and setting.map_scale > 0
+    assert np.isfinite(setting.novelty(found.scores)[PIXEL_AUTOENCODER]).all()
 
 
 @pytest.mark.parametrize("target", [0, 1])
 def test_it_refuses_one_class(target: int) -> None:
-    found = held_out().of(range(GOOD) if target == 0 else range(GOOD, GOOD + DEFECTS))
+    found = held_out().subset(range(GOOD) if target == 0 else range(GOOD, GOOD + DEFECTS))
 
     with pytest.raises(ValueError, match="both classes"):
-        settle(found, ["memory"], 0.95, 7)
+        fit_operating_point(found, ["memory"], 0.95, 7)
 
 
 def test_it_refuses_scores_that_are_no_numbers() -> None:
@@ -146,4 +151,4 @@ def test_it_refuses_scores_that_are_no_numbers() -> None:
     found.scores["dense"][0] = float("nan")
 
     with pytest.raises(ValueError, match="finite"):
-        settle(found, ["memory"], 0.95, 7)
+        fit_operating_point(found, ["memory"], 0.95, 7)

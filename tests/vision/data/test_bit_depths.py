@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mltasks.vision.data.decoding import decode, load, thumbnail
-from tests.vision.sample_images import gradient, saved
+from tests.vision.sample_images import encode, gradient
 
 GREY = np.asarray(gradient(256, 4).convert("L")).copy()
 GREY[0] = np.arange(256)
@@ -19,7 +19,7 @@ COLOR = np.asarray(gradient(256, 40))
 
 def grey(bits: int, name: str = "PNG", **options: object) -> io.BytesIO:
     """Grey values of so many bits in a 16-bit file."""
-    return saved(Image.fromarray(GREY.astype(np.uint16) << (bits - 8)), name, **options)
+    return encode(Image.fromarray(GREY.astype(np.uint16) << (bits - 8)), name, **options)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -55,14 +55,14 @@ def tiff(
     return io.BytesIO((b"II*\0" if order == "<" else b"MM\0*") + number(end, 4) + data + table)
 
 
-def near(pixels: np.ndarray, wanted: np.ndarray) -> bool:
-    return int(np.abs(pixels.astype(int) - wanted.astype(int)).max()) <= 1
+def almost_equal(pixels: np.ndarray, expected: np.ndarray) -> bool:
+    return int(np.abs(pixels.astype(int) - expected.astype(int)).max()) <= 1
 
 
 def test_png_states_its_significant_bits() -> None:
     stream = png(GREY.astype(np.uint16) * 16, 0, b"\x0c")
 
-    assert near(decode(stream)[..., 0], GREY)
+    assert almost_equal(decode(stream)[..., 0], GREY)
     assert load(stream).bit_depth == 12
     assert np.asarray(Image.open(io.BytesIO(thumbnail(stream)))).max() > 240
 
@@ -76,7 +76,7 @@ def test_tiff_states_its_largest_value(bits: int, most: int, order: str) -> None
     loaded = load(stream)
 
     assert loaded.bit_depth == bits
-    assert near(loaded.array()[..., 0], np.minimum(values, most) >> (bits - 8))
+    assert almost_equal(loaded.to_array()[..., 0], np.minimum(values, most) >> (bits - 8))
 
 
 def test_tiff_of_twelve_packed_bits_is_as_bright_as_it_should_be() -> None:
@@ -86,13 +86,13 @@ def test_tiff_of_twelve_packed_bits_is_as_bright_as_it_should_be() -> None:
     stream = tiff(values, "<", 12, data=packed.astype(np.uint8).tobytes())
 
     assert load(stream).bit_depth == 12
-    assert near(decode(stream)[..., 0], GREY)
+    assert almost_equal(decode(stream)[..., 0], GREY)
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("name", ["PNG", "TIFF"])
 def test_a_given_depth_scales_the_values(bits: int, name: str) -> None:
-    assert near(decode(grey(bits, name), bit_depth=bits)[..., 0], GREY)
+    assert almost_equal(decode(grey(bits, name), bit_depth=bits)[..., 0], GREY)
 
 
 @pytest.mark.parametrize(("bits", "needed"), [(9, 10), (10, 10), (11, 12), (12, 12), (13, 14), (14, 14), (16, 16)])
@@ -113,7 +113,7 @@ def test_values_above_what_is_stated_are_settled() -> None:
     stream = png(GREY.astype(np.uint16) * 257, 0, b"\x0c")
 
     assert load(stream, bit_depth=lambda needed: needed).bit_depth == 16
-    assert near(decode(stream)[..., 0], GREY)
+    assert almost_equal(decode(stream)[..., 0], GREY)
 
 
 def test_all_bits_count_where_nothing_is_known() -> None:
@@ -126,9 +126,9 @@ def test_images_of_eight_bits_have_no_depth_and_ask_nobody() -> None:
         raise AssertionError
 
     for name in ("PNG", "BMP", "WEBP", "TIFF", "JPEG"):
-        loaded = load(saved(gradient(), name), bit_depth=refuse)
+        loaded = load(encode(gradient(), name), bit_depth=refuse)
         assert loaded.bit_depth is None
-        assert np.array_equal(loaded.array(), decode(saved(gradient(), name), bit_depth=12))
+        assert np.array_equal(loaded.to_array(), decode(encode(gradient(), name), bit_depth=12))
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
@@ -137,14 +137,14 @@ def test_colors_keep_all_their_bits(bits: int) -> None:
     for stream in (png(values, 2), tiff(values, "<"), tiff(values, ">")):
         loaded = load(stream, bit_depth=lambda needed: needed)
         assert loaded.bit_depth == bits
-        assert near(loaded.array(), COLOR)
+        assert almost_equal(loaded.to_array(), COLOR)
 
 
 def test_colors_in_a_compressed_tiff_keep_all_their_bits() -> None:
     values = COLOR.astype(np.uint16) * 16
     stream = tiff(values, "<", data=zlib.compress(values.tobytes()), compression=8)
 
-    assert near(load(stream, bit_depth=lambda needed: needed).array(), COLOR)
+    assert almost_equal(load(stream, bit_depth=lambda needed: needed).to_array(), COLOR)
 
 
 @pytest.mark.parametrize("alpha", [4095, 65535])
@@ -152,8 +152,8 @@ def test_opaque_colors_of_twelve_bits_stay_opaque(alpha: int) -> None:
     values = np.dstack([COLOR.astype(np.uint16) * 16, np.full(COLOR.shape[:2], alpha, np.uint16)])
     grey_values = np.dstack([GREY.astype(np.uint16) * 16, np.full(GREY.shape, alpha, np.uint16)])
 
-    assert near(load(png(values, 6), bit_depth=12).array(), COLOR)
-    assert near(load(png(grey_values, 4), bit_depth=12).array()[..., 0], GREY)
+    assert almost_equal(load(png(values, 6), bit_depth=12).to_array(), COLOR)
+    assert almost_equal(load(png(grey_values, 4), bit_depth=12).to_array()[..., 0], GREY)
 
 
 def test_full_depth_gives_the_bytes_it_always_gave() -> None:

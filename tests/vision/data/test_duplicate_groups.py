@@ -13,24 +13,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.data.duplicate_groups import Fingerprint, file_group, fingerprint, group_by_likeness, group_samples
-from mltasks.vision.data.duplicate_pairs import populations
+from mltasks.vision.data.duplicate_groups import (
+    Fingerprint,
+    file_group,
+    fingerprint,
+    group_near_duplicates,
+    group_samples,
+)
+from mltasks.vision.data.duplicate_pairs import fixture_populations
 from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.fields import smooth_noise, spectral_noise
 from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.types import Roi, Sample
-from tests.vision.sample_images import gradient, saved
+from tests.vision.sample_images import encode, gradient
 
-PLATES, AGAIN = 24, 6
+PLATES, REPEATED = 24, 6
 
 
-def taken(image: Image.Image, shot: int = 0) -> Fingerprint:
+def photographed_fingerprint(image: Image.Image, shot: int = 0) -> Fingerprint:
     """The image as a camera takes it: each shot has its own light, noise and, by a few pixels, its own place."""
     rng = np.random.default_rng(shot)
     still = np.roll(np.asarray(image.convert("L"), dtype=np.float32), rng.integers(-2, 3, 2), (0, 1))
     pixels = still * rng.uniform(0.6, 1.4) + rng.uniform(-5, 15) + rng.normal(0, 1, still.shape)
-    return fingerprint(saved(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), "PNG"))
+    return fingerprint(encode(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), "PNG"))
 
 
 @functools.cache
@@ -47,62 +53,71 @@ def tile(seed: int, size: tuple[int, int] = (120, 150)) -> Image.Image:
     return Image.fromarray(np.clip(marks, 0, 255).astype(np.uint8))
 
 
-def together(numbers: Sequence[int]) -> set[frozenset[int]]:
+def groups_of_equal(numbers: Sequence[int]) -> set[frozenset[int]]:
     """Which positions share a number."""
     return {frozenset(at for at, one in enumerate(numbers) if one == number) for number in numbers}
 
 
 def test_one_tile_under_six_exposures_is_one_group() -> None:
-    numbers = group_by_likeness([taken(tile(seed), 10 * seed + shot) for seed in range(24) for shot in range(6)])
-    groups = together(numbers)
+    numbers = group_near_duplicates(
+        [photographed_fingerprint(tile(seed), 10 * seed + shot) for seed in range(24) for shot in range(6)]
+    )
+    groups = groups_of_equal(numbers)
     assert all(len({at // 6 for at in group}) == 1 for group in groups)  # no two tiles in one
     assert sum(len(group) == 6 for group in groups) >= 22  # the darkest shot of a tile may be missed
 
 
 def test_plates_in_one_fixture_stay_apart() -> None:
-    found = [taken(image, shot) for shot, image in enumerate(plates())]
+    found = [photographed_fingerprint(image, shot) for shot, image in enumerate(plates())]
     flat = np.stack([one.texture.astype(np.float32).ravel() for one in found])
     assert np.corrcoef(flat).mean() > 0.6  # the trap: by themselves they all look alike
-    assert max(Counter(group_by_likeness(found)).values()) == 1
+    assert max(Counter(group_near_duplicates(found)).values()) == 1
 
 
 def test_a_plate_seen_again_in_the_fixture_is_found() -> None:
-    again = [taken(image, 100 + shot) for shot, image in enumerate(plates()[:AGAIN])]
-    numbers = group_by_likeness([taken(image, shot) for shot, image in enumerate(plates())] + again)
-    assert numbers == [*range(PLATES), *range(AGAIN)]
+    again = [photographed_fingerprint(image, 100 + shot) for shot, image in enumerate(plates()[:REPEATED])]
+    numbers = group_near_duplicates(
+        [photographed_fingerprint(image, shot) for shot, image in enumerate(plates())] + again
+    )
+    assert numbers == [*range(PLATES), *range(REPEATED)]
 
 
 def test_a_small_station_beside_a_large_one_keeps_its_parts_apart() -> None:
-    fixture = [taken(image, shot) for shot, image in enumerate([*plates(), *plates()[:8]])]
-    tiles = [taken(tile(1000 + seed, (320, 180)), seed) for seed in range(120)]
+    fixture = [photographed_fingerprint(image, shot) for shot, image in enumerate([*plates(), *plates()[:8]])]
+    tiles = [photographed_fingerprint(tile(1000 + seed, (320, 180)), seed) for seed in range(120)]
     textures = np.stack([one.texture for one in [*tiles, *fixture]])
-    assert [len(members) for members in populations(textures)] == [31, 121]
-    numbers = group_by_likeness([*tiles, *fixture])
+    assert [len(members) for members in fixture_populations(textures)] == [31, 121]
+    numbers = group_near_duplicates([*tiles, *fixture])
     assert max(Counter(numbers).values()) == 2
 
 
 def test_the_groups_do_not_depend_on_the_order() -> None:
-    found = [taken(tile(seed), 10 * seed + shot) for seed in range(5) for shot in range(3)]
+    found = [photographed_fingerprint(tile(seed), 10 * seed + shot) for seed in range(5) for shot in range(3)]
     order = list(np.random.default_rng(0).permutation(len(found)))
-    moved = group_by_likeness([found[at] for at in order])
-    assert {frozenset(order[at] for at in one) for one in together(moved)} == together(group_by_likeness(found))
+    moved = group_near_duplicates([found[at] for at in order])
+    assert {frozenset(order[at] for at in one) for one in groups_of_equal(moved)} == groups_of_equal(
+        group_near_duplicates(found)
+    )
 
 
 def test_sizes_that_differ_keep_images_apart() -> None:
-    twice = [taken(tile(seed), seed) for seed in range(10)] + [taken(tile(0), 50), taken(tile(1), 51)]
+    twice = [photographed_fingerprint(tile(seed), seed) for seed in range(10)] + [
+        photographed_fingerprint(tile(0), 50),
+        photographed_fingerprint(tile(1), 51),
+    ]
     grown = replace(twice[10], width=twice[10].width + 40)
-    numbers = group_by_likeness([*twice[:10], grown, twice[11]])
+    numbers = group_near_duplicates([*twice[:10], grown, twice[11]])
     assert numbers == [*range(10), 10, 1]
 
 
 def test_images_without_any_marks_are_not_alike() -> None:
-    black = fingerprint(saved(Image.new("L", (120, 150)), "PNG"))
-    assert len(set(group_by_likeness([black] * 10))) == 10
+    black = fingerprint(encode(Image.new("L", (120, 150)), "PNG"))
+    assert len(set(group_near_duplicates([black] * 10))) == 10
 
 
 def test_few_images_are_left_alone() -> None:
-    assert group_by_likeness([]) == []
-    assert group_by_likeness([taken(tile(0), shot) for shot in range(7)]) == list(range(7))
+    assert group_near_duplicates([]) == []
+    assert group_near_duplicates([photographed_fingerprint(tile(0), shot) for shot in range(7)]) == list(range(7))
 
 
 def test_a_fingerprint_is_of_the_region_in_upright_pixels(tmp_path: Path) -> None:
@@ -110,9 +125,9 @@ def test_a_fingerprint_is_of_the_region_in_upright_pixels(tmp_path: Path) -> Non
     tile(3).save(path)
     found = fingerprint(path, Roi(10, 20, 60, 500))
     assert (found.width, found.height) == (60, 100)
-    whole = fingerprint(saved(tile(3).crop((10, 20, 70, 120)), "PNG"))
+    whole = fingerprint(encode(tile(3).crop((10, 20, 70, 120)), "PNG"))
     assert np.array_equal(found.texture, whole.texture)
-    large = fingerprint(saved(gradient(1600, 1200), "JPEG"))
+    large = fingerprint(encode(gradient(1600, 1200), "JPEG"))
     assert (large.width, large.height) == (1600, 1200)
 
 
@@ -126,7 +141,7 @@ def test_it_refuses_what_is_no_image(tmp_path: Path) -> None:
 
 
 def test_it_refuses_a_fingerprint_that_cannot_be_compared() -> None:
-    good = taken(tile(0))
+    good = photographed_fingerprint(tile(0))
     with pytest.raises(ValueError, match="64 x 64"):
         replace(good, texture=good.texture[:8])
     with pytest.raises(ValueError, match="finite"):

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from mltasks.vision.data.decoding import decode
 from mltasks.vision.data.image_header import ImageError, Limits, inspect_header
 from mltasks.vision.types import InputSize
-from tests.vision.sample_images import gradient, saved
+from tests.vision.sample_images import encode, gradient
 
 FILES = {
-    "jpeg": saved(gradient(), "JPEG").getvalue(),
-    "progressive": saved(gradient(), "JPEG", progressive=True).getvalue(),
-    "png": saved(gradient(), "PNG").getvalue(),
-    "palette": saved(gradient().quantize(16), "PNG").getvalue(),
-    "bmp": saved(gradient(), "BMP").getvalue(),
-    "webp": saved(gradient(), "WEBP").getvalue(),
-    "tiff": saved(gradient(), "TIFF").getvalue(),
-    "lzw": saved(gradient(), "TIFF", compression="tiff_lzw").getvalue(),
+    "jpeg": encode(gradient(), "JPEG").getvalue(),
+    "progressive": encode(gradient(), "JPEG", progressive=True).getvalue(),
+    "png": encode(gradient(), "PNG").getvalue(),
+    "palette": encode(gradient().quantize(16), "PNG").getvalue(),
+    "bmp": encode(gradient(), "BMP").getvalue(),
+    "webp": encode(gradient(), "WEBP").getvalue(),
+    "tiff": encode(gradient(), "TIFF").getvalue(),
+    "lzw": encode(gradient(), "TIFF", compression="tiff_lzw").getvalue(),
 }
 CODES = {"invalid_image", "truncated_image", "unsupported_format", "too_many_pixels"}
 LIMITS = Limits(max_pixels=1_000_000)

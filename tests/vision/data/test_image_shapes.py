@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from mltasks.vision.data.decoding import decode, load, place, region_size
-from mltasks.vision.serving.heatmaps import Maps
+from mltasks.vision.data.decoding import decode, fit_placement, load, region_size
+from mltasks.vision.serving.heatmaps import Heatmaps
 from mltasks.vision.types import InputSize, Placement, Roi
-from tests.vision.sample_images import gradient, saved
+from tests.vision.sample_images import encode, gradient
 
 sides = st.integers(1, 5000)
 
@@ -24,7 +24,7 @@ def disc(width: int, height: int, radius: int) -> Image.Image:
     return image
 
 
-def spread(pixels: np.ndarray) -> tuple[int, int]:
+def white_size(pixels: np.ndarray) -> tuple[int, int]:
     """How wide and how high the white is."""
     white = pixels[..., 0] > 127
     return int(white.any(0).sum()), int(white.any(1).sum())
@@ -33,27 +33,27 @@ def spread(pixels: np.ndarray) -> tuple[int, int]:
 @pytest.mark.parametrize("shape", [(600, 200), (200, 600), (400, 400), (900, 300)])
 @pytest.mark.parametrize("size", [InputSize(96, 96), InputSize(64, 160), InputSize(160, 64)])
 def test_a_circle_stays_round(shape: tuple[int, int], size: InputSize) -> None:
-    inside = place(*shape, size)
-    pixels = decode(saved(disc(*shape, 90), "PNG"), size=size)
+    inside = fit_placement(*shape, size)
+    pixels = decode(encode(disc(*shape, 90), "PNG"), size=size)
     part = pixels[inside.top : inside.top + inside.height, inside.left : inside.left + inside.width]
 
-    wide, high = spread(part)
+    wide, high = white_size(part)
     assert pixels.shape == (*size[:2], 3)
     assert wide == pytest.approx(high, abs=1)
     assert wide == pytest.approx(181 * inside.width / shape[0], abs=1.5)
 
 
 def test_a_version_that_squashes_still_does() -> None:
-    pixels = decode(saved(disc(600, 200, 90), "PNG"), size=InputSize(96, 96, keep_shape=False))
+    pixels = decode(encode(disc(600, 200, 90), "PNG"), size=InputSize(96, 96, keep_shape=False))
 
-    wide, high = spread(pixels)
+    wide, high = white_size(pixels)
     assert high == pytest.approx(3 * wide, abs=3)
-    assert place(600, 200, InputSize(96, 96, keep_shape=False)) == Placement(0, 0, 96, 96)
+    assert fit_placement(600, 200, InputSize(96, 96, keep_shape=False)) == Placement(0, 0, 96, 96)
 
 
 @given(width=sides, height=sides, across=sides, down=sides)
 def test_a_placement_is_as_large_as_fits_and_in_the_middle(width: int, height: int, across: int, down: int) -> None:
-    left, top, w, h = place(width, height, InputSize(down, across))
+    left, top, w, h = fit_placement(width, height, InputSize(down, across))
 
     assert 0 < w <= across and 0 < h <= down
     assert w == across or h == down
@@ -68,7 +68,7 @@ def test_a_placement_is_as_large_as_fits_and_in_the_middle(width: int, height: i
 def test_what_is_left_is_filled_with_the_parts_own_mirror(turned: bool) -> None:
     image = gradient(90, 60)
     pixels = decode(
-        saved(image.transpose(Image.Transpose.ROTATE_90) if turned else image, "PNG"), size=InputSize(90, 90)
+        encode(image.transpose(Image.Transpose.ROTATE_90) if turned else image, "PNG"), size=InputSize(90, 90)
     )
     if turned:
         pixels = np.rot90(pixels, -1)
@@ -82,7 +82,7 @@ def test_what_is_left_is_filled_with_the_parts_own_mirror(turned: bool) -> None:
 def test_a_wire_fills_the_input_with_its_mirrors() -> None:
     wire = Image.fromarray(np.tile(np.array([[[10] * 3], [[200] * 3]], np.uint8), (1, 96, 1)))
 
-    column = decode(saved(wire, "PNG"), size=InputSize(64, 96))[:, 5, 0]
+    column = decode(encode(wire, "PNG"), size=InputSize(64, 96))[:, 5, 0]
 
     # Mirrored again and again, every row of the part is doubled.
     assert set(column.tolist()) == {10, 200}
@@ -103,7 +103,7 @@ def test_a_wire_fills_the_input_with_its_mirrors() -> None:
     ],
 )
 def test_a_jpeg_is_decoded_at_the_smallest_scale_that_covers_the_part(size: InputSize, scale: int) -> None:
-    loaded = load(saved(gradient(1600, 400), "JPEG", quality=95), size=size)
+    loaded = load(encode(gradient(1600, 400), "JPEG", quality=95), size=size)
     inside = loaded.placement(size)
 
     assert loaded.pixels.size == (1600 // scale, 400 // scale)
@@ -112,19 +112,19 @@ def test_a_jpeg_is_decoded_at_the_smallest_scale_that_covers_the_part(size: Inpu
 
 def test_the_scale_covers_a_small_region_of_a_large_picture() -> None:
     roi, size = Roi(200, 100, 400, 100), InputSize(64, 64)
-    loaded = load(saved(gradient(1600, 800), "JPEG", quality=95), roi=roi, size=size)
+    loaded = load(encode(gradient(1600, 800), "JPEG", quality=95), roi=roi, size=size)
     inside = loaded.placement(size)
 
     assert (inside.width, inside.height) == (64, 16)
     assert loaded.box[2] - loaded.box[0] >= 64 and loaded.box[3] - loaded.box[1] >= 16
     assert loaded.pixels.width == 400
     wanted = gradient(1600, 800).crop((200, 100, 600, 200)).resize((64, 16), Image.Resampling.BILINEAR)
-    part = loaded.array(size)[inside.top : inside.top + 16].astype(int)
+    part = loaded.to_array(size)[inside.top : inside.top + 16].astype(int)
     assert np.abs(part - np.asarray(wanted).astype(int)).mean() < 3
 
 
 def test_the_regions_own_size_is_in_pixels_of_the_upright_picture() -> None:
-    stream = saved(gradient(1600, 1200), "JPEG")
+    stream = encode(gradient(1600, 1200), "JPEG")
 
     assert region_size(stream) == (1600, 1200)
     assert region_size(stream, Roi(1500, 100, 500, 300)) == (100, 300)
@@ -140,12 +140,12 @@ def test_a_maps_peak_lands_on_the_defect(
     image = Image.new("RGB", shape, (20, 20, 20))
     ImageDraw.Draw(image).ellipse((spot[0] - 9, spot[1] - 9, spot[0] + 9, spot[1] + 9), fill=(255, 255, 255))
     size = InputSize(160, 128, keep_shape)
-    loaded = load(saved(image, "PNG"), roi=roi, size=size)
+    loaded = load(encode(image, "PNG"), roi=roi, size=size)
     # What a network's cells would say that finds what is bright
-    cells = loaded.array(size)[..., 0].reshape(10, 16, 8, 16).mean((1, 3)).astype(np.float32) / 255
+    cells = loaded.to_array(size)[..., 0].reshape(10, 16, 8, 16).mean((1, 3)).astype(np.float32) / 255
 
     inside = loaded.placement(size)
-    found = Maps(cells, cells).within(inside, size)
+    found = Heatmaps(cells, cells).crop_to(inside, size)
 
     region = roi or Roi(0, 0, *shape)
     for values in (found.evidence, found.anomaly):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mltasks.vision.data.decoding import decode
-from tests.vision.sample_images import gradient, saved
+from tests.vision.sample_images import encode, gradient
 
 
 def bmp_with_alpha(image: Image.Image, alpha: int, header_size: int) -> io.BytesIO:
@@ -24,7 +24,7 @@ def bmp_with_alpha(image: Image.Image, alpha: int, header_size: int) -> io.Bytes
     return io.BytesIO(b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + head + pixels)
 
 
-def clear(mode: str) -> Image.Image:
+def transparent_image(mode: str) -> Image.Image:
     """A gradient with alpha 0 everywhere."""
     image = gradient().convert("RGB").convert("L" if mode == "LA" else "RGB")
     image.putalpha(0)
@@ -50,10 +50,10 @@ def test_a_bmp_whose_fourth_bytes_are_empty_is_opaque(header_size: int) -> None:
     ],
 )
 def test_alpha_of_zero_everywhere_is_opaque(mode: str, name: str, options: dict[str, bool]) -> None:
-    image = clear(mode)
+    image = transparent_image(mode)
     opaque = image.convert("LA" if mode == "LA" else "RGBA").convert("RGB")
 
-    assert np.array_equal(decode(saved(image, name, **options)), np.asarray(opaque))
+    assert np.array_equal(decode(encode(image, name, **options)), np.asarray(opaque))
 
 
 def test_a_bmp_with_one_opaque_pixel_is_transparent_elsewhere() -> None:

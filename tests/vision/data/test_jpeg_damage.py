@@ -12,7 +12,7 @@ from PIL import Image
 from mltasks.vision.data.decoding import decode, load
 from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.types import InputSize
-from tests.vision.sample_images import saved
+from tests.vision.sample_images import encode
 
 SIZES = [(360, 665), (61, 43), (7, 7), (801, 603)]
 WAYS: list[dict[str, object]] = [
@@ -33,16 +33,16 @@ def textured(width: int, height: int) -> Image.Image:
 
 
 def jpeg(width: int = 360, height: int = 665, **options: object) -> bytes:
-    return saved(textured(width, height), "JPEG", **{"quality": 85, **options}).getvalue()
+    return encode(textured(width, height), "JPEG", **{"quality": 85, **options}).getvalue()
 
 
-def cut(content: bytes, share: float) -> bytes:
+def truncate_scan(content: bytes, share: float) -> bytes:
     """Return the file with that share of its scan, and an end marker."""
     start = content.index(b"\xff\xda")
     return content[: start + int((len(content) - start) * share)] + b"\xff\xd9"
 
 
-def flipped(content: bytes, seed: int) -> bytes:
+def flip_bytes(content: bytes, seed: int) -> bytes:
     """Three bytes of the scan inverted; the markers stay."""
     generator, changed = random.Random(seed), bytearray(content)
     start = content.index(b"\xff\xda") + 20
@@ -62,7 +62,7 @@ def outcome(content: bytes) -> str:
 @pytest.mark.parametrize("size", SIZES)
 def test_whole_files_have_the_pixels_that_pillow_gives(size: tuple[int, int], options: dict[str, object]) -> None:
     for mode in ("RGB", "L") if "keep_rgb" not in options else ("RGB",):
-        content = saved(textured(*size).convert(mode), "JPEG", **options).getvalue()
+        content = encode(textured(*size).convert(mode), "JPEG", **options).getvalue()
         for scale in (1, 2, 4, 8):
             with Image.open(io.BytesIO(content)) as plain:
                 wanted = [max(1, side // scale) for side in size]
@@ -77,19 +77,19 @@ def test_whole_files_have_the_pixels_that_pillow_gives(size: tuple[int, int], op
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_it_refuses_a_short_scan_with_an_end_marker(share: float, progressive: bool, mode: str) -> None:
-    content = saved(textured(360, 665).convert(mode), "JPEG", quality=85, progressive=progressive).getvalue()
+    content = encode(textured(360, 665).convert(mode), "JPEG", quality=85, progressive=progressive).getvalue()
 
-    assert outcome(cut(content, share)) == "truncated_image"
+    assert outcome(truncate_scan(content, share)) == "truncated_image"
 
 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_changed_bytes_that_the_decoder_sees_are_damage(progressive: bool) -> None:
     content = jpeg(quality=95, progressive=progressive)
 
-    outcomes = [outcome(flipped(content, seed)) for seed in range(40)]
+    outcomes = [outcome(flip_bytes(content, seed)) for seed in range(40)]
 
     assert outcomes.count("damaged") >= 15
-    assert decode(io.BytesIO(flipped(content, outcomes.index("damaged")))).shape == (665, 360, 3)
+    assert decode(io.BytesIO(flip_bytes(content, outcomes.index("damaged")))).shape == (665, 360, 3)
 
 
 def test_a_progressive_file_without_its_last_scan_is_damaged() -> None:
@@ -99,10 +99,10 @@ def test_a_progressive_file_without_its_last_scan_is_damaged() -> None:
 
 
 def test_a_damaged_cmyk_file_is_told_too() -> None:
-    content = saved(textured(360, 665).convert("CMYK"), "JPEG", quality=95).getvalue()
+    content = encode(textured(360, 665).convert("CMYK"), "JPEG", quality=95).getvalue()
 
     assert outcome(content) == ""
-    assert outcome(cut(content, 0.9)) == "truncated_image"
+    assert outcome(truncate_scan(content, 0.9)) == "truncated_image"
 
 
 def test_an_unknown_revision_of_the_header_is_no_damage() -> None:

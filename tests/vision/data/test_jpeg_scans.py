@@ -12,7 +12,7 @@ from PIL import Image
 from mltasks.vision.data.decoding import decode
 from mltasks.vision.data.image_header import ImageError, Limits
 from mltasks.vision.types import InputSize
-from tests.vision.sample_images import gradient, saved
+from tests.vision.sample_images import encode, gradient
 
 
 def with_last_scan_repeated(content: bytes, times: int) -> bytes:
@@ -28,7 +28,7 @@ def refusal(content: bytes, limits: Limits | None = None) -> ImageError:
 
 
 def test_it_refuses_a_scan_bomb_before_decoding_it() -> None:
-    flat = saved(Image.new("L", (8000, 6000), 90), "JPEG", progressive=True).getvalue()
+    flat = encode(Image.new("L", (8000, 6000), 90), "JPEG", progressive=True).getvalue()
     bomb = with_last_scan_repeated(flat, 300)
     assert len(bomb) < 400_000
 
@@ -42,13 +42,13 @@ def test_it_refuses_a_scan_bomb_before_decoding_it() -> None:
 
 
 def test_it_refuses_thousands_of_scans_of_a_small_image() -> None:
-    content = saved(gradient(), "JPEG", progressive=True).getvalue()
+    content = encode(gradient(), "JPEG", progressive=True).getvalue()
 
     assert refusal(with_last_scan_repeated(content, 2000)).code == "too_many_pixels"
 
 
 def test_it_refuses_millions_of_segments() -> None:
-    content = saved(gradient(), "JPEG").getvalue()
+    content = encode(gradient(), "JPEG").getvalue()
     start = content.index(b"\xff\xda")
 
     assert refusal(content[:start] + b"\xff\xfe\0\2" * 20_000 + content[start:]).code == "invalid_image"
@@ -57,13 +57,13 @@ def test_it_refuses_millions_of_segments() -> None:
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_what_encoders_write_is_accepted_at_the_limit_of_pixels(mode: str) -> None:
     image = Image.fromarray(np.asarray(gradient(400, 300))).convert(mode)
-    content = saved(image, "JPEG", progressive=True).getvalue()
+    content = encode(image, "JPEG", progressive=True).getvalue()
 
     assert decode(io.BytesIO(content), limits=Limits(max_pixels=400 * 300)).shape == (300, 400, 3)
 
 
 def test_scans_of_a_preview_behind_the_image_do_not_count() -> None:
-    content = saved(gradient(), "JPEG").getvalue()
-    bomb = with_last_scan_repeated(saved(gradient(), "JPEG", progressive=True).getvalue(), 200)
+    content = encode(gradient(), "JPEG").getvalue()
+    bomb = with_last_scan_repeated(encode(gradient(), "JPEG", progressive=True).getvalue(), 200)
 
     assert np.array_equal(decode(io.BytesIO(content + bomb)), decode(io.BytesIO(content)))

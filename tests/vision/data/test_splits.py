@@ -22,23 +22,23 @@ def sample(number: int, target: int, *, group: str = "", file: str = "", kind: s
     return Sample(name, file or f"sha-{number}", Path(name), target, group or name, defect_type=kind)
 
 
-def mixed(count: int, defects: float = 0.4) -> list[Sample]:
+def mixed_samples(count: int, defects: float = 0.4) -> list[Sample]:
     return [sample(n, int(n % 10 < 10 * defects), kind=("scratch", "excess")[n % 2]) for n in range(count)]
 
 
-def by_name(samples: list[Sample]) -> dict[str, str]:
+def split_by_name(samples: list[Sample]) -> dict[str, str]:
     return {one.name: one.split for one in samples}
 
 
 def test_few_labels_get_folds_with_equal_shares_of_both_classes() -> None:
-    counts = Counter((one.split, one.target) for one in assign_splits(mixed(100), CONFIG))
+    counts = Counter((one.split, one.target) for one in assign_splits(mixed_samples(100), CONFIG))
 
     assert {split for split, _ in counts} == {f"fold-{n}" for n in range(5)}
     assert all(counts[f"fold-{n}", 0] == 12 and counts[f"fold-{n}", 1] == 8 for n in range(5))
 
 
 def test_many_labels_get_a_holdout_of_64_16_and_20_percent() -> None:
-    dealt = assign_splits(mixed(1000), replace(CONFIG, cross_validate_below=1000))
+    dealt = assign_splits(mixed_samples(1000), replace(CONFIG, cross_validate_below=1000))
     counts = Counter((one.split, one.target) for one in dealt)
 
     for split, share in (("train", 0.64), ("validation", 0.16), ("test", 0.20)):
@@ -49,8 +49,8 @@ def test_many_labels_get_a_holdout_of_64_16_and_20_percent() -> None:
 def test_the_limit_between_the_two_is_the_configs() -> None:
     config = TrainConfig(cross_validate_below=40)
 
-    assert {one.split for one in assign_splits(mixed(39), config)} == {f"fold-{n}" for n in range(5)}
-    assert {one.split for one in assign_splits(mixed(40), config)} == {"train", "validation", "test"}
+    assert {one.split for one in assign_splits(mixed_samples(39), config)} == {f"fold-{n}" for n in range(5)}
+    assert {one.split for one in assign_splits(mixed_samples(40), config)} == {"train", "validation", "test"}
 
 
 def test_defect_types_are_spread_too() -> None:
@@ -77,7 +77,7 @@ def test_a_part_never_straddles(groups: list[tuple[int, bool]], seed: int) -> No
 
 
 def test_the_same_file_under_two_part_ids_is_one_part() -> None:
-    samples = [*mixed(40), *(sample(100 + n, 0, file="the same") for n in range(6))]
+    samples = [*mixed_samples(40), *(sample(100 + n, 0, file="the same") for n in range(6))]
 
     splits = {one.split for one in assign_splits(samples, CONFIG) if one.sha256 == "the same"}
 
@@ -86,16 +86,19 @@ def test_the_same_file_under_two_part_ids_is_one_part() -> None:
 
 
 def test_the_order_of_the_samples_does_not_matter() -> None:
-    samples = [*mixed(60), *(sample(100 + n, n % 2, group=f"pair-{n // 2}", file=f"f{n // 3}") for n in range(20))]
+    samples = [
+        *mixed_samples(60),
+        *(sample(100 + n, n % 2, group=f"pair-{n // 2}", file=f"f{n // 3}") for n in range(20)),
+    ]
     shuffled = random.Random(3).sample(samples, len(samples))
 
-    assert by_name(assign_splits(samples, CONFIG)) == by_name(assign_splits(shuffled, CONFIG))
+    assert split_by_name(assign_splits(samples, CONFIG)) == split_by_name(assign_splits(shuffled, CONFIG))
 
 
 def test_another_seed_gives_another_split() -> None:
-    other = assign_splits(mixed(60), TrainConfig(seed=8))
+    other = assign_splits(mixed_samples(60), TrainConfig(seed=8))
 
-    assert by_name(other) != by_name(assign_splits(mixed(60), CONFIG))
+    assert split_by_name(other) != split_by_name(assign_splits(mixed_samples(60), CONFIG))
 
 
 def test_there_are_no_more_folds_than_parts_of_the_rarer_class() -> None:
@@ -131,7 +134,7 @@ def test_it_refuses_many_images_of_too_few_parts() -> None:
 
 
 def test_early_stopping_gets_a_fifth_of_both_classes() -> None:
-    samples = mixed(50)
+    samples = mixed_samples(50)
 
     train, validation = inner_split(samples, 3)
 

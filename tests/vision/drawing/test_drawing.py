@@ -53,7 +53,7 @@ def test_it_says_of_a_good_part_that_nothing_is_wrong() -> None:
     part = draw_part(PartKind.GOOD, 5)
 
     assert part.defect_type == ""
-    assert part.box is None
+    assert part.defect_box is None
     assert not part.mask.any()
 
 
@@ -61,7 +61,7 @@ def test_it_says_of_a_good_part_that_nothing_is_wrong() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_its_mask_covers_pixels_that_stand_out(kind: PartKind, seed: int) -> None:
     part = draw_part(kind, seed)
-    left, top, right, bottom = part.box or (0, 0, 0, 0)
+    left, top, right, bottom = part.defect_box or (0, 0, 0, 0)
 
     assert part.defect_type
     assert 0 < part.mask.mean() < 0.2

@@ -12,17 +12,17 @@ from mltasks.vision.types import Costs
 PROBABILITIES, TARGETS, PARTS = [0.05, 0.3, 0.105, 0.6, 0.9], [0, 0, 1, 1, 1], ["a", "b", "c", "d", "e"]
 
 
-def at(rows: list[dict[str, float]], threshold: float) -> dict[str, float]:
+def row_at(rows: list[dict[str, float]], threshold: float) -> dict[str, float]:
     return next(row for row in rows if row["threshold"] == pytest.approx(threshold))
 
 
 def test_it_counts_escapes_and_false_alarms_at_each_threshold() -> None:
     rows = cost_curve(PROBABILITIES, TARGETS, PARTS, Costs())
 
-    assert at(rows, 0)["cost"] == pytest.approx(1000 * 2 / 5)
-    assert at(rows, 1)["cost"] == pytest.approx(1000 * 5 * 3 / 5)
+    assert row_at(rows, 0)["cost"] == pytest.approx(1000 * 2 / 5)
+    assert row_at(rows, 1)["cost"] == pytest.approx(1000 * 5 * 3 / 5)
     # One of three defects escapes, one of two good parts alarms.
-    assert at(rows, 1 / 6)["cost"] == pytest.approx(1000 * (5 * 1 / 5 + 1 / 5))
+    assert row_at(rows, 1 / 6)["cost"] == pytest.approx(1000 * (5 * 1 / 5 + 1 / 5))
     assert [row["threshold"] for row in rows] == sorted(row["threshold"] for row in rows)
     json.dumps(rows, allow_nan=False)
 
@@ -30,8 +30,8 @@ def test_it_counts_escapes_and_false_alarms_at_each_threshold() -> None:
 def test_the_lines_share_of_defects_weighs_the_mistakes() -> None:
     rows = cost_curve(PROBABILITIES, TARGETS, PARTS, Costs(), defect_rate=0.01)
 
-    assert at(rows, 1)["cost"] == pytest.approx(1000 * 5 * 0.01)
-    assert at(rows, 0)["cost"] == pytest.approx(1000 * 0.99)
+    assert row_at(rows, 1)["cost"] == pytest.approx(1000 * 5 * 0.01)
+    assert row_at(rows, 0)["cost"] == pytest.approx(1000 * 0.99)
 
 
 def test_each_cost_lies_in_its_interval_which_fewer_parts_widen() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from mltasks.vision.evaluation.evaluate import Evaluation, evaluate
-from mltasks.vision.evaluation.predictions import Prediction, Protocol
-from mltasks.vision.evaluation.report import report_of
+from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
+from mltasks.vision.evaluation.report import build_report
 from mltasks.vision.types import Costs, Thresholds
 
-PROTOCOL = Protocol("cross-validation", 2, 8, 0, 8, 7)
+PROTOCOL = EvaluationProtocol("cross-validation", 2, 8, 0, 8, 7)
 THRESHOLDS = Thresholds(1 / 6, 0.002)
 
 
@@ -39,20 +39,20 @@ EIGHT = [
 ]
 
 
-def evaluated(predictions: list[Prediction], weights: str = "imagenet") -> Evaluation:
+def evaluate_predictions(predictions: list[Prediction], weights: str = "imagenet") -> Evaluation:
     return evaluate(predictions, PROTOCOL, Costs(), THRESHOLDS, weights=weights)
 
 
-def values(found: Evaluation) -> dict[str, float | None]:
-    return {name: estimate.value for name, estimate in found.metrics.items()}
+def metric_values(evaluation: Evaluation) -> dict[str, float | None]:
+    return {name: estimate.value for name, estimate in evaluation.metrics.items()}
 
 
 def test_each_figure_is_what_its_name_says() -> None:
-    found = evaluated(EIGHT)
+    found = evaluate_predictions(EIGHT)
 
     assert found.confusion == {"true_pass": 3, "false_alarm": 1, "escape": 1, "true_fail": 3}
     assert found.total_cost == 6
-    assert values(found) == {
+    assert metric_values(found) == {
         "accuracy": 6 / 8,
         "precision": 3 / 4,
         "recall": 3 / 4,
@@ -75,7 +75,7 @@ def test_each_figure_is_what_its_name_says() -> None:
 
 
 def test_every_figure_lies_in_its_interval() -> None:
-    for name, one in evaluated(EIGHT).metrics.items():
+    for name, one in evaluate_predictions(EIGHT).metrics.items():
         assert one.low is not None and one.value is not None and one.high is not None
         assert one.low <= one.value <= one.high, name
 
@@ -88,14 +88,14 @@ def test_a_fold_is_judged_by_its_own_detectors_threshold() -> None:
 
 
 def test_the_worst_mistakes_come_first() -> None:
-    found = evaluated(EIGHT)
+    found = evaluate_predictions(EIGHT)
 
-    assert [one.name for one in found.mistakes] == ["e", "d"]
-    assert [row["file"] for row in report_of(found)["worst_mistakes"]] == ["worst/01.jpg", "worst/02.jpg"]
+    assert [one.name for one in found.worst_errors] == ["e", "d"]
+    assert [row["file"] for row in build_report(found)["worst_mistakes"]] == ["worst/01.jpg", "worst/02.jpg"]
 
 
 def test_the_json_is_strict_and_complete() -> None:
-    report = json.loads(json.dumps(report_of(evaluated(EIGHT)), allow_nan=False))
+    report = json.loads(json.dumps(build_report(evaluate_predictions(EIGHT)), allow_nan=False))
 
     assert report["counts"] == {"images": 8, "parts": 8, "good": 4, "defect": 4}
     assert report["cost_matrix"]["each"] == [[0, 1], [5, 0]]
@@ -108,35 +108,35 @@ def test_the_json_is_strict_and_complete() -> None:
 
 
 def test_one_class_gives_null_and_a_warning_not_nan() -> None:
-    found = evaluated(EIGHT[:4])
+    found = evaluate_predictions(EIGHT[:4])
 
-    json.dumps(report_of(found), allow_nan=False)
-    assert values(found)["recall"] is None
-    assert values(found)["auroc"] is None
+    json.dumps(build_report(found), allow_nan=False)
+    assert metric_values(found)["recall"] is None
+    assert metric_values(found)["auroc"] is None
     assert "No defective part was measured" in " ".join(found.warnings)
 
 
 def test_few_parts_and_types_are_named() -> None:
-    words = " ".join(evaluated(EIGHT).warnings)
+    words = " ".join(evaluate_predictions(EIGHT).warnings)
 
     assert "Only 4 good parts" in words
     assert "excess (2), scratch (2)" in words
 
 
 def test_random_weights_are_named_first() -> None:
-    assert "random weights" in evaluated(EIGHT, "random").warnings[0]
+    assert "random weights" in evaluate_predictions(EIGHT, "random").warnings[0]
 
 
 def test_a_version_that_passes_nothing_is_named() -> None:
     hopeless = [prediction(name, target, 0.5) for name, target in zip("abcdef", [0, 0, 0, 1, 1, 1], strict=True)]
 
-    assert "every part would FAIL" in " ".join(evaluated(hopeless).warnings)
+    assert "every part would FAIL" in " ".join(evaluate_predictions(hopeless).warnings)
 
 
 def test_a_perfect_ranking_is_named() -> None:
     perfect = [prediction(name, target, 0.1 + 0.8 * target) for name, target in zip("abcd", [0, 0, 1, 1], strict=True)]
 
-    assert "how lucky" in " ".join(evaluated(perfect).warnings)
+    assert "how lucky" in " ".join(evaluate_predictions(perfect).warnings)
 
 
 def test_many_typed_parts_need_no_warning() -> None:
@@ -145,9 +145,9 @@ def test_many_typed_parts_need_no_warning() -> None:
         for n in range(80)
     ]
 
-    assert evaluated(many).warnings == []
+    assert evaluate_predictions(many).warnings == []
 
 
 def test_it_refuses_nothing() -> None:
     with pytest.raises(ValueError, match="nothing to measure"):
-        evaluated([])
+        evaluate_predictions([])

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mltasks.vision.evaluation.label_issues import MIN_PARTS, Suspect, suspected_errors
+from mltasks.vision.evaluation.label_issues import MIN_PARTS, LabelIssue, detect_label_issues
 
 Floats = NDArray[np.float64]
 
 
-def scored(count: int, defects: float, separation: float, seed: int) -> tuple[Floats, NDArray[np.int64]]:
+def random_predictions(count: int, defects: float, separation: float, seed: int) -> tuple[Floats, NDArray[np.int64]]:
     """Calibrated probabilities of parts whose score is normal in each class, and the truth."""
     rng = np.random.default_rng(seed)
     truth = (rng.random(count) < defects).astype(np.int64)
@@ -23,19 +23,19 @@ def scored(count: int, defects: float, separation: float, seed: int) -> tuple[Fl
     return 1 / (1 + np.exp(-(separation * score + np.log(defects / (1 - defects))))), truth
 
 
-def suspects(probabilities: Any, targets: Any, parts: list[str] | None = None) -> list[Suspect]:
+def find_issues(probabilities: Any, targets: Any, parts: list[str] | None = None) -> list[LabelIssue]:
     names = [f"{index}.jpg" for index in range(len(targets))]
     hashes = [f"{index:064}" for index in range(len(targets))]
-    return suspected_errors(probabilities, targets, names=names, sha256s=hashes, parts=parts or names)
+    return detect_label_issues(probabilities, targets, names=names, sha256s=hashes, parts=parts or names)
 
 
 @pytest.mark.parametrize("defects", [0.5, 0.2, 0.05])
 def test_planted_label_noise_is_found(defects: float) -> None:
     found = right = planted = first_right = first = 0
     for seed in range(6):
-        probabilities, truth = scored(400, defects, 3.5, seed)
+        probabilities, truth = random_predictions(400, defects, 3.5, seed)
         wrong = np.random.default_rng(seed + 50).random(400) < 0.05
-        listed = [int(one.sha256) for one in suspects(probabilities, np.where(wrong, 1 - truth, truth))]
+        listed = [int(one.sha256) for one in find_issues(probabilities, np.where(wrong, 1 - truth, truth))]
         found, right, planted = found + len(listed), right + int(wrong[listed].sum()), planted + int(wrong.sum())
         first, first_right = first + len(listed[:10]), first_right + int(wrong[listed[:10]].sum())
     precision, recall = right / found, right / planted
@@ -46,15 +46,15 @@ def test_planted_label_noise_is_found(defects: float) -> None:
 
 
 def test_clean_labels_of_a_good_model_are_hardly_doubted() -> None:
-    probabilities, truth = scored(400, 0.3, 5.0, 1)
-    assert len(suspects(probabilities, truth)) <= 8
+    probabilities, truth = random_predictions(400, 0.3, 5.0, 1)
+    assert len(find_issues(probabilities, truth)) <= 8
 
 
 def test_it_says_which_label_and_what_is_likely() -> None:
     probabilities = np.array([0.02] * 20 + [0.95] * 20)
     targets = np.array([0] * 20 + [1] * 20)
     targets[[3, 30]] = [1, 0]
-    first, second = suspects(probabilities, targets)
+    first, second = find_issues(probabilities, targets)
     assert (first.name, first.given, first.likely, first.rank) == ("3.jpg", 1, 0, 1)
     assert (first.self_confidence, first.probability) == (pytest.approx(0.02), pytest.approx(0.02))
     assert (second.given, second.self_confidence, second.rank) == (0, pytest.approx(0.05), 2)
@@ -73,7 +73,7 @@ def test_images_of_one_part_stand_together() -> None:
     for index, probability in ((3, 0.01), (4, 0.03), (5, 0.02)):
         targets[index], probabilities[index] = 1, probability
     parts[3] = parts[4] = "twin"
-    assert [(one.name, one.part, one.rank) for one in suspects(probabilities, targets, parts)] == [
+    assert [(one.name, one.part, one.rank) for one in find_issues(probabilities, targets, parts)] == [
         ("3.jpg", "twin", 1),
         ("4.jpg", "twin", 1),
         ("5.jpg", "part-5", 2),
@@ -84,13 +84,13 @@ def test_too_few_parts_of_a_class_accuse_nobody() -> None:
     probabilities = np.array([0.02] * 30 + [0.95] * (MIN_PARTS - 1))
     targets = np.array([0] * 30 + [1] * (MIN_PARTS - 1))
     targets[3], probabilities[3] = 1, 0.01
-    assert [one.name for one in suspects(probabilities, targets)] == ["3.jpg"]
+    assert [one.name for one in find_issues(probabilities, targets)] == ["3.jpg"]
     targets[3] = 0
-    assert suspects(probabilities, targets) == []
-    assert suspects([], []) == []
+    assert find_issues(probabilities, targets) == []
+    assert find_issues([], []) == []
     # Many images of few parts are few.
     parts = [f"part-{index}" if index < 30 else "one" for index in range(len(targets))]
-    assert suspects(np.array([0.02] * 30 + [0.95] * 7), np.array([0] * 30 + [1] * 7), parts) == []
+    assert find_issues(np.array([0.02] * 30 + [0.95] * 7), np.array([0] * 30 + [1] * 7), parts) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_too_few_parts_of_a_class_accuse_nobody() -> None:
 )
 def test_it_refuses_what_is_no_prediction(probabilities: Any, targets: list[int]) -> None:
     with pytest.raises(ValueError, match=r"probability|target|as many"):
-        suspects(probabilities, targets)
+        find_issues(probabilities, targets)
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

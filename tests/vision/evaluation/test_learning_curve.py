@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mltasks.reports.report_text import more_labels
-from mltasks.vision.evaluation.learning_curve import Asked, label_curve
+from mltasks.reports.report_text import more_labels_text
+from mltasks.vision.evaluation.learning_curve import CurvePrediction, learning_curve
 from mltasks.vision.evaluation.predictions import Prediction
 
 
@@ -35,7 +35,7 @@ def predictions(probabilities: list[float]) -> list[Prediction]:
     ]
 
 
-def told_apart(gap: float, seed: int) -> list[Prediction]:
+def separated_predictions(gap: float, seed: int) -> list[Prediction]:
     """Eighty parts, the defective ones above the good ones by so many deviations."""
     noise = np.random.default_rng(seed).normal(size=80)
     values = 1 / (1 + np.exp(-(noise + gap * (np.arange(80) % 2 - 0.5))))
@@ -43,16 +43,25 @@ def told_apart(gap: float, seed: int) -> list[Prediction]:
 
 
 def test_every_point_is_measured_on_the_same_parts() -> None:
-    points = label_curve([Asked(20, told_apart(1, 1)), Asked(80, told_apart(2, 3)), Asked(160, told_apart(3, 2))], 7)
+    points = learning_curve(
+        [
+            CurvePrediction(20, separated_predictions(1, 1)),
+            CurvePrediction(80, separated_predictions(2, 3)),
+            CurvePrediction(160, separated_predictions(3, 2)),
+        ],
+        7,
+    )
 
-    assert [point.labels for point in points] == [20, 80, 160]
+    assert [point.label_count for point in points] == [20, 80, 160]
     assert [point.average_precision.n for point in points] == [80, 80, 80]
     values = [point.average_precision.value or 0 for point in points]
     assert values == sorted(values) and values[-1] < 1
 
 
 def test_the_gain_is_sure_where_all_parts_are_ranked_better() -> None:
-    [first, last] = label_curve([Asked(20, told_apart(0, 1)), Asked(160, told_apart(5, 2))], 7)
+    [first, last] = learning_curve(
+        [CurvePrediction(20, separated_predictions(0, 1)), CurvePrediction(160, separated_predictions(5, 2))], 7
+    )
 
     assert first.gain is None and last.gain is not None and last.gain.low is not None
     assert last.gain.value == pytest.approx(last.average_precision.value - first.average_precision.value)  # type: ignore[operator]
@@ -60,16 +69,16 @@ def test_the_gain_is_sure_where_all_parts_are_ranked_better() -> None:
 
 
 def test_no_gain_is_none_to_the_last_digit() -> None:
-    rows = told_apart(2, 1)
+    rows = separated_predictions(2, 1)
     # In whatever order they come
-    [_, last] = label_curve([Asked(20, rows[::-1]), Asked(160, rows)], 7)
+    [_, last] = learning_curve([CurvePrediction(20, rows[::-1]), CurvePrediction(160, rows)], 7)
 
     assert last.gain is not None
     assert (last.gain.value, last.gain.low, last.gain.high) == (0, 0, 0)
 
 
 def test_where_nothing_was_tried_there_is_no_curve() -> None:
-    assert label_curve([], 7) == []
+    assert learning_curve([], 7) == []
 
 
 @pytest.mark.parametrize(
@@ -87,9 +96,11 @@ def test_where_nothing_was_tried_there_is_no_curve() -> None:
 def test_it_says_in_words_whether_labels_still_help(gain: tuple[float, float, float], words: str) -> None:
     last = {"labels": 1344, "gain": dict(zip(("value", "low", "high"), gain, strict=True))}
 
-    assert f"From 672 to 1344 labels average precision {words}" in more_labels([{"labels": 672, "gain": None}, last])
+    assert f"From 672 to 1344 labels average precision {words}" in more_labels_text(
+        [{"labels": 672, "gain": None}, last]
+    )
 
 
 @pytest.mark.parametrize("points", [[], [{"labels": 16, "gain": None}]])
 def test_it_says_nothing_where_there_is_no_curve(points: list[dict[str, object]]) -> None:
-    assert more_labels(points) == ""
+    assert more_labels_text(points) == ""

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mltasks.vision.evaluation.evaluate import evaluate
-from mltasks.vision.evaluation.learning_curve import Asked, label_curve
-from mltasks.vision.evaluation.predictions import Prediction, Protocol
-from mltasks.vision.evaluation.report import report_of
+from mltasks.vision.evaluation.learning_curve import CurvePrediction, learning_curve
+from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
+from mltasks.vision.evaluation.report import build_report
 from mltasks.vision.evaluation.report_plots import write_plots
 from mltasks.vision.evaluation.score_plots import DETECTOR_NAMES
 from mltasks.vision.evaluation.training_plots import Epoch
-from mltasks.vision.evaluation.worst_errors import write_maps, write_pictures, write_sheet
+from mltasks.vision.evaluation.worst_errors import write_contact_sheet, write_error_heatmaps, write_error_images
 from mltasks.vision.serving.escape_guarantee import EscapeCurve
-from mltasks.vision.serving.heatmaps import Maps
+from mltasks.vision.serving.heatmaps import Heatmaps
 from mltasks.vision.serving.scorer import Scorer
 from mltasks.vision.types import Costs, InputSize, Thresholds
-from tests.vision.sample_images import gradient, words
+from tests.vision.sample_images import gradient, svg_text
 
 NAMES = {
     *("precision_recall.svg", "confusion.svg", "calibration.svg", "cost.svg", "training.svg"),
@@ -55,12 +55,12 @@ def predictions(count: int, target: int | None = None, path: Path = Path("x"), k
 
 
 def report(rows: list[Prediction]) -> dict[str, Any]:
-    protocol = Protocol("cross-validation", 2, len(rows), 0, len(rows), 7)
+    protocol = EvaluationProtocol("cross-validation", 2, len(rows), 0, len(rows), 7)
     escapes = None
     if any(row.target for row in rows):
         columns = [row.probability for row in rows], [row.target for row in rows], [row.part for row in rows]
-        escapes = EscapeCurve.of(*columns)
-    return report_of(evaluate(rows, protocol, Costs(), Thresholds(1 / 6, 0.002), escapes=escapes))
+        escapes = EscapeCurve.from_images(*columns)
+    return build_report(evaluate(rows, protocol, Costs(), Thresholds(1 / 6, 0.002), escape_curve=escapes))
 
 
 def test_every_figure_says_what_it_shows_in_text(tmp_path: Path) -> None:
@@ -70,10 +70,10 @@ def test_every_figure_says_what_it_shows_in_text(tmp_path: Path) -> None:
 
     assert {path.name for path in (tmp_path / "plots").iterdir()} == NAMES
     precision = f"{found['metrics']['average_precision']['value']:.3f}"
-    assert precision in words(tmp_path / "plots" / "precision_recall.svg")
-    assert "missed, 5 each" in words(tmp_path / "plots" / "confusion.svg")
-    assert "novel above 2" in words(tmp_path / "plots" / "reconstruction_error.svg")
-    assert "best at epoch 5" in words(tmp_path / "plots" / "training.svg")
+    assert precision in svg_text(tmp_path / "plots" / "precision_recall.svg")
+    assert "missed, 5 each" in svg_text(tmp_path / "plots" / "confusion.svg")
+    assert "novel above 2" in svg_text(tmp_path / "plots" / "reconstruction_error.svg")
+    assert "best at epoch 5" in svg_text(tmp_path / "plots" / "training.svg")
 
 
 def test_the_cost_curve_marks_the_operating_point_and_the_verdicts(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_cost_curve_marks_the_operating_point_and_the_verdicts(tmp_path: Pat
 
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
-    shown = words(tmp_path / "plots" / "cost.svg")
+    shown = svg_text(tmp_path / "plots" / "cost.svg")
     cost = found["metrics"]["cost_per_1000"]
     assert f"FAIL from 16.7 % on: {cost['value']:,.0f}" in shown
     assert f"({cost['low']:,.0f} to {cost['high']:,.0f})" in shown
@@ -93,7 +93,7 @@ def test_calibration_names_its_error_and_what_chance_alone_gives(tmp_path: Path)
 
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
-    shown = words(tmp_path / "plots" / "calibration.svg")
+    shown = svg_text(tmp_path / "plots" / "calibration.svg")
     assert f"Expected calibration error {100 * found['metrics']['calibration_error']['value']:.1f} %" in shown
     assert f"Chance alone would give {100 * found['chance_calibration_error']:.1f} %" in shown
 
@@ -101,7 +101,7 @@ def test_calibration_names_its_error_and_what_chance_alone_gives(tmp_path: Path)
 def test_novelty_names_every_detector_and_the_one_that_decides(tmp_path: Path) -> None:
     write_plots(tmp_path / "plots", report(predictions(40)), {"final": CURVE})
 
-    shown = words(tmp_path / "plots" / "novelty.svg")
+    shown = svg_text(tmp_path / "plots" / "novelty.svg")
     assert "Novelty by the patch memory" in shown
     assert "patch memory 1.000" in shown and "pixel autoencoder 0.5" in shown
     assert "good, n=20" in shown and "defective, n=20" in shown
@@ -113,7 +113,7 @@ def test_nine_detectors_leave_the_bars_their_room(tmp_path: Path) -> None:
         data["novelty"]["auroc"][name] = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 40}
 
     write_plots(tmp_path / "plots", data, {"final": CURVE})
-    shown = words(tmp_path / "plots" / "novelty.svg")
+    shown = svg_text(tmp_path / "plots" / "novelty.svg")
     assert all(f"{name} 0.900" in shown for name in DETECTOR_NAMES.values()) and "newer 0.900" in shown
     tallest = max(max(data["curves"]["novelty"][name]) for name in ("good", "defect"))
     ticks = [int(tick) for tick in re.findall(r">(\d+)</text>", (tmp_path / "plots" / "novelty.svg").read_text())]
@@ -123,14 +123,14 @@ def test_nine_detectors_leave_the_bars_their_room(tmp_path: Path) -> None:
 def test_defect_types_are_drawn_where_there_are_any(tmp_path: Path) -> None:
     write_plots(tmp_path / "plots", report(predictions(40, kind="scratch")), {"final": CURVE})
 
-    shown = words(tmp_path / "plots" / "defect_types.svg")
+    shown = svg_text(tmp_path / "plots" / "defect_types.svg")
     assert "scratch" in shown and "of 20" in shown
 
 
 def test_a_loss_that_decides_nothing_says_so(tmp_path: Path) -> None:
-    write_plots(tmp_path / "plots", report(predictions(20)), {"fold-0": CURVE, "final": CURVE}, chosen=False)
+    write_plots(tmp_path / "plots", report(predictions(20)), {"fold-0": CURVE, "final": CURVE}, early_stopped=False)
 
-    shown = words(tmp_path / "plots" / "training.svg")
+    shown = svg_text(tmp_path / "plots" / "training.svg")
     assert "Loss on held-out parts" in shown and "Nothing is chosen by it" in shown
     assert "on parts it learned from" in shown and "best at epoch" not in shown
 
@@ -138,11 +138,13 @@ def test_a_loss_that_decides_nothing_says_so(tmp_path: Path) -> None:
 def test_the_learning_curve_names_each_number_of_labels(tmp_path: Path) -> None:
     rows = predictions(40)
     found = report(rows)
-    found["curves"]["labels"] = [point.to_json() for point in label_curve([Asked(20, rows), Asked(40, rows)], 7)]
+    found["curves"]["labels"] = [
+        point.to_json() for point in learning_curve([CurvePrediction(20, rows), CurvePrediction(40, rows)], 7)
+    ]
 
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
-    shown = words(tmp_path / "plots" / "labels.svg")
+    shown = svg_text(tmp_path / "plots" / "labels.svg")
     precision = f"{100 * found['metrics']['average_precision']['value']:.1f} %"
     assert shown.count(precision) == 2 and " 20 " in shown and " 40 " in shown
 
@@ -151,11 +153,13 @@ def test_the_learning_curve_names_each_number_of_labels(tmp_path: Path) -> None:
 def test_a_learning_curve_of_one_class_can_be_drawn(tmp_path: Path, target: int) -> None:
     rows = predictions(10, target)
     found = report(rows)
-    found["curves"]["labels"] = [point.to_json() for point in label_curve([Asked(5, rows), Asked(10, rows)], 7)]
+    found["curves"]["labels"] = [
+        point.to_json() for point in learning_curve([CurvePrediction(5, rows), CurvePrediction(10, rows)], 7)
+    ]
 
     write_plots(tmp_path / "plots", found, {"final": CURVE})
 
-    assert words(tmp_path / "plots" / "labels.svg")
+    assert svg_text(tmp_path / "plots" / "labels.svg")
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -169,19 +173,19 @@ def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [0, 1])
 @pytest.mark.parametrize("chosen", [True, False])
 def test_one_class_alone_can_be_drawn(tmp_path: Path, target: int, chosen: bool) -> None:
-    write_plots(tmp_path / "plots", report(predictions(5, target)), {"holdout": CURVE[:1]}, chosen=chosen)
+    write_plots(tmp_path / "plots", report(predictions(5, target)), {"holdout": CURVE[:1]}, early_stopped=chosen)
 
-    shown = words(tmp_path / "plots" / "precision_recall.svg")
+    shown = svg_text(tmp_path / "plots" / "precision_recall.svg")
     assert ("No defective part was measured" in shown) == (target == 0)
-    assert "It takes good and defective parts" in words(tmp_path / "plots" / "cost.svg")
+    assert "It takes good and defective parts" in svg_text(tmp_path / "plots" / "cost.svg")
 
 
 def test_the_worst_mistakes_become_pictures_and_a_sheet(tmp_path: Path) -> None:
     gradient(800, 400).save(tmp_path / "part.jpg")
     rows = predictions(6, path=tmp_path / "part.jpg")
 
-    write_pictures(tmp_path / "worst", rows)
-    write_sheet(tmp_path / "sheet.jpg", rows)
+    write_error_images(tmp_path / "worst", rows)
+    write_contact_sheet(tmp_path / "sheet.jpg", rows)
 
     assert sorted(path.name for path in (tmp_path / "worst").iterdir()) == [f"0{n}.jpg" for n in range(1, 7)]
     assert Image.open(tmp_path / "worst" / "01.jpg").size == (320, 160)
@@ -190,30 +194,30 @@ def test_the_worst_mistakes_become_pictures_and_a_sheet(tmp_path: Path) -> None:
 
 
 def test_no_mistake_needs_no_picture(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "worst", [])
+    write_error_images(tmp_path / "worst", [])
 
     assert list((tmp_path / "worst").iterdir()) == []
 
 
-class Seeing(Scorer):
+class HotCornerScorer(Scorer):
     """Sees one hot corner in every part."""
 
     def __init__(self) -> None:
         self.input_size = InputSize(64, 64)
 
-    def maps(self, image: NDArray[np.uint8]) -> Maps:
+    def maps(self, image: NDArray[np.uint8]) -> Heatmaps:
         assert image.shape == (64, 64, 3)
         evidence = np.zeros((8, 8), np.float32)
         evidence[2:4, :2] = 1
-        return Maps(evidence, np.zeros((8, 8), np.float32))
+        return Heatmaps(evidence, np.zeros((8, 8), np.float32))
 
 
 def test_each_mistake_has_its_map_beside_it_over_the_region_itself(tmp_path: Path) -> None:
     Image.new("RGB", (800, 400), (90, 90, 90)).save(tmp_path / "part.png")
     rows = predictions(2, path=tmp_path / "part.png")
 
-    write_pictures(tmp_path / "worst", rows)
-    write_maps(tmp_path / "worst", rows, Seeing())
+    write_error_images(tmp_path / "worst", rows)
+    write_error_heatmaps(tmp_path / "worst", rows, HotCornerScorer())
 
     assert sorted(path.name for path in (tmp_path / "worst").iterdir()) == [
         *("01-map.jpg", "01.jpg", "02-map.jpg", "02.jpg")

@@ -12,18 +12,25 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mltasks.vision.calibration.detector_ensemble import TOGETHER, Level, Together
+from mltasks.vision.calibration.detector_ensemble import ENSEMBLE, DetectorEnsemble, LogScoreStatistics
 from mltasks.vision.calibration.fusion import Fusion
-from mltasks.vision.calibration.operating_point import PIXELS, Setting
-from mltasks.vision.export.learn import Learned
-from mltasks.vision.export.openvino_export import ExportMismatch, Serving, check_agreement, export_graph
-from mltasks.vision.heads.classifier import DenseHead, Head, PooledHead, SecondDenseHead, SecondStageHead, TextureHead
+from mltasks.vision.calibration.operating_point import PIXEL_AUTOENCODER, OperatingPoint
+from mltasks.vision.export.learn import LearnedVersion
+from mltasks.vision.export.openvino_export import ExportMismatch, ServingModel, check_agreement, export_graph
+from mltasks.vision.heads.classifier import (
+    AuxiliaryDenseHead,
+    DenseHead,
+    FineTunedHead,
+    Head,
+    PooledHead,
+    StatisticsHead,
+)
 from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
-from mltasks.vision.heads.global_statistics import WholePart, fit_whole
-from mltasks.vision.heads.patch_memory import PatchMemory, Places
-from mltasks.vision.heads.pixel_autoencoder import Autoencoder
-from mltasks.vision.heads.positional_norm import Usual
-from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.heads.global_statistics import GlobalStatisticsDetector, fit_global_statistics
+from mltasks.vision.heads.patch_memory import MultiScaleMemory, PatchMemory
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder
+from mltasks.vision.heads.positional_norm import PositionalNorm
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.serving.calibrator import Calibrator
@@ -40,14 +47,14 @@ BIASES = {
     "places": "heads.places.broad.mean",
     "whole": "heads.whole.mean",
     "second_whole": "heads.second_whole.mean",
-    TOGETHER: "heads.second_whole.mean",
-    PIXELS: "autoencoder.decoder.0.bias",
+    ENSEMBLE: "heads.second_whole.mean",
+    PIXEL_AUTOENCODER: "autoencoder.decoder.0.bias",
     "embedding": "embedder.bias",
 }
 
 
 @pytest.fixture(scope="module")
-def serving(learned: Learned) -> Serving:
+def serving(learned: LearnedVersion) -> ServingModel:
     """The networks in torch, from the version's weights and what its meta says of them."""
     state, meta = load_file(learned.bundle_dir / "model.safetensors"), learned.meta
 
@@ -56,51 +63,53 @@ def serving(learned: Learned) -> Serving:
 
     def memory(head: str, source: str = "patches") -> PatchMemory:
         mean, deviation, kept, *usual = tensors(head, *MEMORY)
-        return PatchMemory(mean, deviation, kept, Usual(*usual), source=source)
+        return PatchMemory(mean, deviation, kept, PositionalNorm(*usual), source=source)
 
     texture = ("mean", "deviation", "weight", "bias")
     whole = ("mean", "deviation", "directions", "variances", "rest")
     heads: dict[str, Head] = {
         "dense": DenseHead(0.3),
-        "second_dense": SecondDenseHead(0.3),
-        "second_stage": SecondStageHead(Companion(), 0.3),
-        "texture": TextureHead(*tensors("texture", *texture), source="statistics"),
-        "second_texture": TextureHead(*tensors("second_texture", *texture), source="second_statistics"),
+        "second_dense": AuxiliaryDenseHead(0.3),
+        "second_stage": FineTunedHead(AuxiliaryBackbone(), 0.3),
+        "texture": StatisticsHead(*tensors("texture", *texture), source="statistics"),
+        "second_texture": StatisticsHead(*tensors("second_texture", *texture), source="aux_statistics"),
         "memory": memory("memory"),
         "features": FeatureAutoencoder(torch.zeros(384), torch.zeros(384)),
-        "places": Places(memory("places.broad", "second_patches"), memory("places.detail", "detail")),
-        "whole": WholePart(*tensors("whole", *whole), source="statistics"),
-        "second_whole": WholePart(*tensors("second_whole", *whole), source="second_statistics"),
+        "places": MultiScaleMemory(memory("places.broad", "second_patches"), memory("places.detail", "detail")),
+        "whole": GlobalStatisticsDetector(*tensors("whole", *whole), source="statistics"),
+        "second_whole": GlobalStatisticsDetector(*tensors("second_whole", *whole), source="aux_statistics"),
         "known": memory("known"),
     }
-    setting = setting_of(Fusion(**meta["fusion"]), **meta["novelty"])
-    trunk = Trunk(load_backbone("resnet18", "random")[0], Companion())
-    made = Serving(trunk, heads, Autoencoder(), setting, (64, 64))
+    setting = make_operating_point(Fusion(**meta["fusion"]), **meta["novelty"])
+    trunk = Trunk(load_backbone("resnet18", "random")[0], AuxiliaryBackbone())
+    made = ServingModel(trunk, heads, PixelAutoencoder(), setting, (64, 64))
     made.load_state_dict(state, strict=True)
     return made.eval()
 
 
-def setting_of(
+def make_operating_point(
     fusion: Fusion,
     detector: str,
     threshold: float,
     known_threshold: float | None = None,
     together: Mapping[str, tuple[float, float]] | None = None,
     map_scales: dict[str, float] | None = None,
-) -> Setting:
-    shared = Together({name: Level(*level) for name, level in together.items()}) if together else None
+) -> OperatingPoint:
+    shared = (
+        DetectorEnsemble({name: LogScoreStatistics(*level) for name, level in together.items()}) if together else None
+    )
     calibrator, scales = Calibrator(1.0, 0.0), map_scales or {detector: 1.0}
-    return Setting(fusion, calibrator, {detector: threshold}, detector, 1.0, known_threshold, shared, scales)
+    return OperatingPoint(fusion, calibrator, {detector: threshold}, detector, 1.0, known_threshold, shared, scales)
 
 
 def test_it_scores_as_torch_does(
-    scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
+    scorer: Scorer, images: list[NDArray[np.uint8]], serving: ServingModel, learned: LearnedVersion
 ) -> None:
     calibrator = Calibrator.from_json(learned.meta["calibration"])
     limit, known_limit = learned.meta["novelty"]["threshold"], learned.meta["novelty"]["known_threshold"]
     with torch.inference_mode():
         for image in images:
-            scores, _, embedding = scorer.look(image)
+            scores, _, embedding = scorer.predict(image)
             logit, error, _, _, novelty, known, point = serving(torch.from_numpy(image)[None])
             assert scores.defect_probability == pytest.approx(float(calibrator.probability(logit.item())), abs=1e-3)
             assert scores.reconstruction_error == pytest.approx(error.item(), rel=1e-2)
@@ -111,7 +120,7 @@ def test_it_scores_as_torch_does(
 
 
 def test_its_maps_are_those_of_torch(
-    scorer: Scorer, images: list[NDArray[np.uint8]], serving: Serving, learned: Learned
+    scorer: Scorer, images: list[NDArray[np.uint8]], serving: ServingModel, learned: LearnedVersion
 ) -> None:
     with torch.inference_mode():
         _, _, evidence, cells, _, _, _ = serving(torch.from_numpy(images[0])[None])
@@ -124,9 +133,9 @@ def test_its_maps_are_those_of_torch(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["logit", "novelty", PIXELS, "embedding"])
+@pytest.mark.parametrize("part", ["logit", "novelty", PIXEL_AUTOENCODER, "embedding"])
 def test_an_export_that_scores_otherwise_is_refused(
-    learned: Learned, serving: Serving, images: list[NDArray[np.uint8]], part: str
+    learned: LearnedVersion, serving: ServingModel, images: list[NDArray[np.uint8]], part: str
 ) -> None:
     graph, calibrator = compile_graph(learned.bundle_dir / "serving.xml", 1), Calibrator(1.0, 0.0)
     assert check_agreement(serving, graph, images[:2], calibrator).images == 2
@@ -150,8 +159,8 @@ def test_voices_of_different_depths_are_weighed_on_one_grid(tmp_path: Path) -> N
         "pooled": PooledHead(network.get_submodule("layer4"), 0.5),
         "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
     }
-    setting = setting_of(Fusion({"pooled": 0.5, "memory": 2.0}, -1.0), "memory", 0.7)
-    made = Serving(Trunk(network), heads, Autoencoder(), setting, (64, 96)).eval()
+    setting = make_operating_point(Fusion({"pooled": 0.5, "memory": 2.0}, -1.0), "memory", 0.7)
+    made = ServingModel(Trunk(network), heads, PixelAutoencoder(), setting, (64, 96)).eval()
     image = np.random.default_rng(1).integers(0, 255, (64, 96, 3), dtype=np.uint8)
 
     export_graph(made, tmp_path / "serving.xml", 64, 96)
@@ -173,21 +182,21 @@ def test_the_graph_says_what_the_detectors_say_together() -> None:
     heads: dict[str, Head] = {
         "memory": PatchMemory(torch.zeros(384), torch.ones(384), torch.randn(20, 384)),
         "second_memory": PatchMemory(torch.zeros(120), torch.ones(120), torch.randn(20, 120), source="second_patches"),
-        "second_whole": fit_whole(torch.randn(12, 1560), "second_statistics"),
+        "second_whole": fit_global_statistics(torch.randn(12, 1560), "aux_statistics"),
     }
     levels = {"memory": (0.1, 0.5), "second_memory": (0.2, 0.1), "second_whole": (3.0, 0.2)}
     scales = {"memory": 2.0, "second_memory": 0.5, "second_whole": 1.0}
-    fusion, trunk = Fusion({"memory": 1.0}, 0.0), Trunk(load_backbone("resnet18", "random")[0], Companion())
-    setting = setting_of(fusion, TOGETHER, 1.0, together=levels, map_scales=scales)
-    made = Serving(trunk, heads, Autoencoder(), setting, (64, 96)).eval()
+    fusion, trunk = Fusion({"memory": 1.0}, 0.0), Trunk(load_backbone("resnet18", "random")[0], AuxiliaryBackbone())
+    setting = make_operating_point(fusion, ENSEMBLE, 1.0, together=levels, map_scales=scales)
+    made = ServingModel(trunk, heads, PixelAutoencoder(), setting, (64, 96)).eval()
     image = torch.randint(0, 255, (1, 64, 96, 3), dtype=torch.uint8)
 
     with torch.inference_mode():
         _, _, _, cells, novelty, _, _ = made(image)
         apart = {name: head(made.trunk(image.permute(0, 3, 1, 2) / 255)) for name, head in heads.items()}
 
-    assert setting.together is not None
-    wanted = setting.together.of({name: score.tolist() for name, (score, _) in apart.items()})
+    assert setting.ensemble is not None
+    wanted = setting.ensemble.combine({name: score.tolist() for name, (score, _) in apart.items()})
     assert novelty.tolist() == pytest.approx(wanted, rel=1e-4)
     # What knows no place has no part in the map.
     shared = (apart["memory"][1] / 2 + apart["second_memory"][1] / 0.5) / 2

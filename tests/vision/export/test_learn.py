@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from mltasks.vision.calibration.detector_ensemble import TOGETHER
+from mltasks.vision.calibration.detector_ensemble import ENSEMBLE
 from mltasks.vision.data.splits import NotEnoughLabels, assign_splits
-from mltasks.vision.export.learn import Learned, learn
+from mltasks.vision.export.learn import LearnedVersion, learn
 from mltasks.vision.serving import bundle
 from mltasks.vision.training.feature_bank import UnreadableSample
 from mltasks.vision.types import Progress, TrainConfig
-from tests.tiny_model import CONFIG, PLAIN, labeled_samples
+from tests.tiny_model import CONFIG, PLAIN_CONFIG, labeled_samples
 
 HEADS = ("dense", "second_dense", "texture", "second_texture", "second_stage")
 
@@ -27,7 +27,7 @@ IN_A_FRESH_PROCESS = """
 import sys
 from pathlib import Path
 from mltasks.vision.export.learn import learn
-from tests.tiny_model import CONFIG; from tests.tiny_model import PLAIN; from tests.tiny_model import labeled_samples
+from tests.tiny_model import CONFIG, labeled_samples
 learn(labeled_samples(Path(sys.argv[1]) / "parts"), CONFIG, Path(sys.argv[1]) / "bundle")
 """
 
@@ -40,7 +40,9 @@ def hashes(directory: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow(25)
-def test_the_same_samples_and_config_give_the_same_bytes_in_a_fresh_process(learned: Learned, tmp_path: Path) -> None:
+def test_the_same_samples_and_config_give_the_same_bytes_in_a_fresh_process(
+    learned: LearnedVersion, tmp_path: Path
+) -> None:
     subprocess.run([sys.executable, "-c", IN_A_FRESH_PROCESS, str(tmp_path)], check=True, cwd=Path(__file__).parents[3])
 
     assert hashes(tmp_path / "bundle") == hashes(learned.bundle_dir)
@@ -48,7 +50,7 @@ def test_the_same_samples_and_config_give_the_same_bytes_in_a_fresh_process(lear
 
 @pytest.mark.slow(15)
 def test_they_give_the_same_bytes_again_in_this_process_and_tell_their_progress(
-    learned: Learned, tmp_path: Path
+    learned: LearnedVersion, tmp_path: Path
 ) -> None:
     steps: list[Progress] = []
     # The order in which labels come out of a database must not matter.
@@ -66,7 +68,7 @@ def test_they_give_the_same_bytes_again_in_this_process_and_tell_their_progress(
     json.dumps(epochs, allow_nan=False)
 
 
-def test_a_version_is_a_whole_directory(learned: Learned) -> None:
+def test_a_version_is_a_whole_directory(learned: LearnedVersion) -> None:
     names = set(bundle.file_hashes(learned.bundle_dir))
 
     assert bundle.verify(learned.bundle_dir) == learned.sha256
@@ -77,7 +79,7 @@ def test_a_version_is_a_whole_directory(learned: Learned) -> None:
     assert worst and set(worst) <= names and "plots/worst_mistakes.jpg" in names
 
 
-def test_meta_says_where_the_version_comes_from(learned: Learned) -> None:
+def test_meta_says_where_the_version_comes_from(learned: LearnedVersion) -> None:
     meta = learned.meta
 
     assert meta == bundle.read_meta(learned.bundle_dir)
@@ -94,7 +96,7 @@ def test_meta_says_where_the_version_comes_from(learned: Learned) -> None:
     assert meta["embedding"]["dimensions"] == 256 and len(meta["embedding"]["space"]) == 32
 
 
-def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
+def test_meta_says_who_decides_and_from_where_on(learned: LearnedVersion) -> None:
     meta = learned.meta
     novelty = meta["novelty"]
 
@@ -102,25 +104,25 @@ def test_meta_says_who_decides_and_from_where_on(learned: Learned) -> None:
     assert novelty["known_threshold"] > 0
     assert set(meta["fusion"]["weights"]) == {*HEADS, *TrainConfig().detectors}
     assert min(meta["fusion"]["weights"].values()) >= 0
-    assert novelty["detector"] in {TOGETHER, *TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
+    assert novelty["detector"] in {ENSEMBLE, *TrainConfig().detectors, "pixels"} and novelty["threshold"] > 0
     assert list(novelty["together"]) == ["places", "second_whole"]
     assert meta["anomaly_map_scale"] > 0
     assert meta["escapes"]["parts"] == 8 and len(meta["escapes"]["lowest"]) == 8
 
 
-def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: Learned) -> None:
+def test_every_part_is_predicted_once_by_a_round_that_never_saw_it(learned: LearnedVersion) -> None:
     predictions = learned.evaluation.predictions
 
     assert len({one.name for one in predictions}) == len(predictions) == 16
     assert {one.split for one in predictions} == {"fold-0", "fold-1"}
     # Two folds, each judged by thresholds of the other one.
     assert len({one.anomaly_threshold for one in predictions}) == 2
-    assert {tuple(one.detectors) for one in predictions} == {(TOGETHER, *TrainConfig().detectors, "pixels")}
+    assert {tuple(one.detectors) for one in predictions} == {(ENSEMBLE, *TrainConfig().detectors, "pixels")}
     for one in predictions:
         assert one.detectors["pixels"] == pytest.approx(one.reconstruction_error / one.anomaly_threshold)
 
 
-def test_the_weights_are_those_of_all_networks(learned: Learned) -> None:
+def test_the_weights_are_those_of_all_networks(learned: LearnedVersion) -> None:
     names = set(load_file(learned.bundle_dir / bundle.WEIGHTS))
 
     assert {name.split(".")[0] for name in names} == {"trunk", "heads", "autoencoder", "embedder"}
@@ -148,7 +150,7 @@ def test_a_holdout_is_measured_on_its_test_images_only_and_the_size_is_that_of_t
     for sample in samples:
         with Image.open(sample.path) as image:
             image.resize((96, 64)).save(sample.path)
-    config = replace(PLAIN, height=0, width=0, cross_validate_below=10)
+    config = replace(PLAIN_CONFIG, height=0, width=0, cross_validate_below=10)
     samples = assign_splits(samples, config)
 
     found = learn(samples, config, tmp_path / "bundle")
@@ -158,7 +160,7 @@ def test_a_holdout_is_measured_on_its_test_images_only_and_the_size_is_that_of_t
     evaluation = found.evaluation
     assert {one.name for one in evaluation.predictions} == {one.name for one in samples if one.split == "test"}
     assert evaluation.protocol.kind == "holdout"
-    assert evaluation.protocol.in_words().startswith("Holdout")
+    assert evaluation.protocol.describe().startswith("Holdout")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no image"])
@@ -210,7 +212,7 @@ def test_it_refuses_splits_that_are_half_folds_half_holdout(tmp_path: Path) -> N
         learn(samples, CONFIG, tmp_path / "bundle")
 
 
-def test_it_refuses_to_overwrite_a_version(learned: Learned, tmp_path: Path) -> None:
+def test_it_refuses_to_overwrite_a_version(learned: LearnedVersion, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         learn(labeled_samples(tmp_path / "parts"), CONFIG, learned.bundle_dir)
     assert bundle.verify(learned.bundle_dir) == learned.sha256

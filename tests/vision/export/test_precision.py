@@ -12,24 +12,24 @@ import pytest
 from openvino import opset15 as opset
 
 from mltasks.vision.export import precision
-from mltasks.vision.export.learn import Learned
-from mltasks.vision.export.precision import HeldOutPart, Levels, Pixels, Precision, settle_precision
-from mltasks.vision.export.quantization import BACKBONE, PARTS, narrowed
+from mltasks.vision.export.learn import LearnedVersion
+from mltasks.vision.export.precision import HeldOutPart, NoveltyThresholds, Pixels, PrecisionChoice, choose_precision
+from mltasks.vision.export.quantization import BACKBONE, QUANTIZABLE, quantize
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.serving.scorer import LOGIT, Scorer
 
-LEVELS, PLAIN = Levels(1.0, 1.0), Calibrator(1.0, 0.0)
+LEVELS, PLAIN = NoveltyThresholds(1.0, 1.0), Calibrator(1.0, 0.0)
 # Grey levels of a good and of a defective part
 DARK, BRIGHT = 40, 200
 
 
-def parts(*greys: int) -> list[HeldOutPart]:
+def make_parts(*greys: int) -> list[HeldOutPart]:
     """Plain parts of 8 × 8, their logit their grey level."""
     return [HeldOutPart(np.full((8, 8, 3), grey, np.uint8), grey / 255, int(grey > 100)) for grey in greys]
 
 
-def stand_in(logit: float = 0.0, turned: float = 1.0, novelty: float = 1.0) -> openvino.Model:
+def make_linear_graph(logit: float = 0.0, turned: float = 1.0, novelty: float = 1.0) -> openvino.Model:
     """A graph with a version's outputs whose logit is the grey level in [0, 1], ``turned`` and moved by ``logit``, and
     whose other scores are ``novelty``."""
     image = opset.parameter([1, 8, 8, 3], np.uint8, name="image")
@@ -43,46 +43,48 @@ def stand_in(logit: float = 0.0, turned: float = 1.0, novelty: float = 1.0) -> o
 @pytest.fixture
 def graph(tmp_path: Path) -> Path:
     """The stand-in in 32 bits, on disk."""
-    openvino.save_model(stand_in(), tmp_path / bundle.GRAPH, compress_to_fp16=False)
+    openvino.save_model(make_linear_graph(), tmp_path / bundle.GRAPH, compress_to_fp16=False)
     return tmp_path / bundle.GRAPH
 
 
 @pytest.fixture
-def settled(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Precision]:
+def chosen_precision(graph: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PrecisionChoice]:
     """What is settled when 8 bits give this stand-in; ``worth`` is the share of the time that is worth it."""
 
-    def settle(narrow: openvino.Model, worth: float = 100.0) -> Precision:
-        monkeypatch.setattr(precision, "narrowed", lambda *_: narrow)
-        monkeypatch.setattr(precision, "WORTH", worth)
+    def settle(narrow: openvino.Model, worth: float = 100.0) -> PrecisionChoice:
+        monkeypatch.setattr(precision, "quantize", lambda *_: narrow)
+        monkeypatch.setattr(precision, "MAX_TIME_RATIO", worth)
         before = graph.read_bytes()
-        found = settle_precision(graph, [], parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), LEVELS, PLAIN)
+        found = choose_precision(graph, [], make_parts(DARK, DARK + 5, BRIGHT, BRIGHT + 5), LEVELS, PLAIN)
         assert (graph.read_bytes() != before) == (found.bits == 8)
         return found
 
     return settle
 
 
-def test_eight_bits_that_say_the_same_are_taken(settled: Callable[..., Precision]) -> None:
-    found = settled(stand_in(logit=0.001))
+def test_eight_bits_that_say_the_same_are_taken(chosen_precision: Callable[..., PrecisionChoice]) -> None:
+    found = chosen_precision(make_linear_graph(logit=0.001))
 
     assert (found.bits, found.images, found.average_precision) == (8, 4, 1.0)
     assert 0 < found.probability < 0.001
 
 
-def test_eight_bits_that_lose_half_a_point_are_not(settled: Callable[..., Precision]) -> None:
-    found = settled(stand_in(turned=-3.0))
+def test_eight_bits_that_lose_half_a_point_are_not(chosen_precision: Callable[..., PrecisionChoice]) -> None:
+    found = chosen_precision(make_linear_graph(turned=-3.0))
 
     assert found.bits == 32 and found.average_precision < 0.9 and found.average_precision_wide == 1.0
     assert "points of average precision" in found.why
 
 
 @pytest.mark.parametrize("narrow", [{"logit": 0.6}, {"novelty": 1.2}, {"logit": float("nan")}])
-def test_eight_bits_that_move_the_scores_are_not(settled: Callable[..., Precision], narrow: dict[str, float]) -> None:
-    assert settled(stand_in(**narrow)).bits == 32
+def test_eight_bits_that_move_the_scores_are_not(
+    chosen_precision: Callable[..., PrecisionChoice], narrow: dict[str, float]
+) -> None:
+    assert chosen_precision(make_linear_graph(**narrow)).bits == 32
 
 
-def test_eight_bits_that_are_not_faster_are_not_worth_it(settled: Callable[..., Precision]) -> None:
-    found = settled(stand_in(), worth=0.0)
+def test_eight_bits_that_are_not_faster_are_not_worth_it(chosen_precision: Callable[..., PrecisionChoice]) -> None:
+    found = chosen_precision(make_linear_graph(), worth=0.0)
 
     assert found.bits == 32 and "of the time on this machine" in found.why
 
@@ -90,7 +92,7 @@ def test_eight_bits_that_are_not_faster_are_not_worth_it(settled: Callable[..., 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_real_version_in_eight_bits(
-    learned: Learned,
+    learned: LearnedVersion,
     images: list[Pixels],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -107,14 +109,16 @@ def test_a_real_version_in_eight_bits(
         monkeypatch.setattr(precision, limit, 100.0)
     tried = [HeldOutPart(image, logit_of(wide, image), number % 2) for number, image in enumerate(images)]
 
-    found = settle_precision(graph, images, tried, LEVELS, wide_calibrator(learned))
+    found = choose_precision(graph, images, tried, LEVELS, wide_calibrator(learned))
 
     assert found.bits == 8, found.why
     assert capfd.readouterr().out == "", "a training's terminal has one progress, its own"
     narrow = openvino.Core().read_model(graph)
-    kinds = [one.input_value(0).get_node() for one in narrow.get_ordered_ops() if is_wide(one)]
+    kinds = [one.input_value(0).get_node() for one in narrow.get_ordered_ops() if is_large_convolution(one)]
     assert len(kinds) == 16 and all(one.get_type_name() == "FakeQuantize" for one in kinds)
-    assert found.parts == PARTS and 30 < len(narrow_ones(narrow)) - 16 < 70, "The companion's deep blocks, three each."
+    assert found.parts == QUANTIZABLE and 30 < len(quantized_convolutions(narrow)) - 16 < 70, (
+        "The companion's deep blocks, three each."
+    )
     assert graph.with_suffix(".bin").stat().st_size < 0.7 * (learned.bundle_dir / "serving.bin").stat().st_size
     before = Scorer(wide, learned.meta, "").score(images)
     after = Scorer(precision.compile_model(graph, 1), learned.meta, "").score(images)
@@ -123,18 +127,18 @@ def test_a_real_version_in_eight_bits(
 
 
 def test_a_graph_without_wide_convolutions_stays_as_it_is(graph: Path) -> None:
-    assert narrowed(graph, []) is None
-    assert settle_precision(graph, [], [], LEVELS, PLAIN).bits == 32
+    assert quantize(graph, []) is None
+    assert choose_precision(graph, [], [], LEVELS, PLAIN).bits == 32
 
 
 def test_where_all_is_too_much_the_backbone_alone_may_do(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "narrowed", lambda _graph, _images, kinds: stand_in(novelty=len(kinds)))
-    monkeypatch.setattr(precision, "WORTH", 100.0)
-    found = settle_precision(graph, [], parts(DARK, BRIGHT), LEVELS, PLAIN)
+    monkeypatch.setattr(precision, "quantize", lambda _graph, _images, kinds: make_linear_graph(novelty=len(kinds)))
+    monkeypatch.setattr(precision, "MAX_TIME_RATIO", 100.0)
+    found = choose_precision(graph, [], make_parts(DARK, BRIGHT), LEVELS, PLAIN)
     assert (found.bits, found.parts) == (8, (BACKBONE,))
 
 
-def narrow_ones(model: openvino.Model) -> list[openvino.Node]:
+def quantized_convolutions(model: openvino.Model) -> list[openvino.Node]:
     """Convolutions whose input is in 8 bits."""
     kinds = ("Convolution", "GroupConvolution")
     found = [one for one in model.get_ordered_ops() if one.get_type_name() in kinds]
@@ -146,12 +150,12 @@ def logit_of(model: openvino.CompiledModel, image: Pixels) -> float:
     return float(np.squeeze(model([image[None]])[LOGIT]))
 
 
-def wide_calibrator(learned: Learned) -> Calibrator:
+def wide_calibrator(learned: LearnedVersion) -> Calibrator:
     """The version's own."""
     return Calibrator.from_json(learned.meta["calibration"])
 
 
-def is_wide(operation: openvino.Node) -> bool:
+def is_large_convolution(operation: openvino.Node) -> bool:
     """A convolution of more than one pixel, 64 channels or more in and out."""
     if operation.get_type_name() != "Convolution":
         return False

@@ -10,11 +10,11 @@ import pytest
 
 from mltasks.vision.export import source_version
 
-REAL = source_version.source_code.__wrapped__
+REAL = source_version.source_version.__wrapped__
 
 
 @pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def source_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two files of source, where there is no checkout."""
     root = tmp_path / "vision"
     (root / "deep").mkdir(parents=True)
@@ -25,23 +25,23 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_it_follows_content_and_names_and_nothing_else(copy: Path) -> None:
+def test_it_follows_content_and_names_and_nothing_else(source_copy: Path) -> None:
     first = REAL()
-    (copy / "notes.txt").write_text("No code.")
+    (source_copy / "notes.txt").write_text("No code.")
     assert REAL() == first and first["commit"] == ""
 
-    (copy / "a.py").write_text("A = 2\n")
+    (source_copy / "a.py").write_text("A = 2\n")
     assert REAL() != first
-    (copy / "a.py").write_text("A = 1\n")
-    (copy / "deep" / "b.py").rename(copy / "b.py")
+    (source_copy / "a.py").write_text("A = 1\n")
+    (source_copy / "deep" / "b.py").rename(source_copy / "b.py")
     assert REAL() != first
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine")
-def test_a_checkout_has_a_commit(copy: Path) -> None:
+def test_a_checkout_has_a_commit(source_copy: Path) -> None:
     def git(*arguments: str) -> str:
         name = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-        command = ["git", "-C", str(copy), *name, *arguments]
+        command = ["git", "-C", str(source_copy), *name, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     git("init")
@@ -50,6 +50,6 @@ def test_a_checkout_has_a_commit(copy: Path) -> None:
     assert REAL()["commit"] == git("rev-parse", "HEAD")
 
 
-def test_without_git_the_hash_is_enough(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_hash_is_enough(source_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert REAL()["commit"] == "" and len(REAL()["sha256"]) == 64

@@ -7,47 +7,53 @@ import torch
 
 from mltasks.vision.heads import feature_autoencoder
 from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder, train_feature_autoencoder
-from mltasks.vision.networks.trunk import STATISTICS, Seen, patches
+from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, trunk_patches
 
 
-def mixing() -> torch.Tensor:
+def mixing_matrix() -> torch.Tensor:
     return torch.randn(6, 384, generator=torch.Generator().manual_seed(9)) / 6**0.5
 
 
-def good(count: int, seed: int) -> torch.Tensor:
+def good_patches(count: int, seed: int) -> torch.Tensor:
     """Patches that six numbers make: what good parts can look like."""
-    return torch.randn(count, 6, generator=torch.Generator().manual_seed(seed)) @ mixing()
+    return torch.randn(count, 6, generator=torch.Generator().manual_seed(seed)) @ mixing_matrix()
 
 
-def shown(rows: torch.Tensor) -> Seen:
+def make_feature_maps(rows: torch.Tensor) -> FeatureMaps:
     """One image of 4 × 5 positions that all look like their row's mean over surroundings."""
     maps = rows.T.reshape(1, 384, 4, 5)
-    return Seen(maps[:, :128], maps[:, 128:], torch.zeros(1, 512, 2, 2), torch.zeros(1, STATISTICS))
+    return FeatureMaps(maps[:, :128], maps[:, 128:], torch.zeros(1, 512, 2, 2), torch.zeros(1, STATISTICS_SIZE))
 
 
 @pytest.fixture(scope="module")
-def trained() -> FeatureAutoencoder:
-    return train_feature_autoencoder(good(400, 1), 7)
+def trained_autoencoder() -> FeatureAutoencoder:
+    return train_feature_autoencoder(good_patches(400, 1), 7)
 
 
-def test_it_rebuilds_unseen_good_patches_and_no_others(trained: FeatureAutoencoder) -> None:
-    unseen = good(200, 2)
+def test_it_rebuilds_unseen_good_patches_and_no_others(trained_autoencoder: FeatureAutoencoder) -> None:
+    unseen = good_patches(200, 2)
     unlike = torch.randn(200, 384, generator=torch.Generator().manual_seed(3)) * unseen.std()
     with torch.inference_mode():
-        like, other = (trained.errors((rows - trained.mean) / trained.deviation) for rows in (unseen, unlike))
+        like, other = (
+            trained_autoencoder.errors((rows - trained_autoencoder.mean) / trained_autoencoder.deviation)
+            for rows in (unseen, unlike)
+        )
 
     assert like.median() < 0.2
     assert other.median() > 3 * like.median()
-    assert not trained.training
+    assert not trained_autoencoder.training
 
 
-def test_an_odd_place_stands_out_where_it_is(trained: FeatureAutoencoder) -> None:
-    rows = good(1, 4).repeat(20, 1)
+def test_an_odd_place_stands_out_where_it_is(trained_autoencoder: FeatureAutoencoder) -> None:
+    rows = good_patches(1, 4).repeat(20, 1)
     odd = rows.clone()
     odd[7] = 5 * torch.randn(384, generator=torch.Generator().manual_seed(5))
 
     with torch.inference_mode():
-        (before, _), (after, cells) = trained(shown(rows)), trained(shown(odd))
+        (before, _), (after, cells) = (
+            trained_autoencoder(make_feature_maps(rows)),
+            trained_autoencoder(make_feature_maps(odd)),
+        )
 
     assert cells.shape == (1, 4, 5)
     assert after.item() > before.item()
@@ -56,19 +62,19 @@ def test_an_odd_place_stands_out_where_it_is(trained: FeatureAutoencoder) -> Non
     assert abs(y - 1) <= 1 and abs(x - 2) <= 1
 
 
-def test_each_position_is_rebuilt_from_itself_alone(trained: FeatureAutoencoder) -> None:
-    part = shown(good(20, 6))
+def test_each_position_is_rebuilt_from_itself_alone(trained_autoencoder: FeatureAutoencoder) -> None:
+    part = make_feature_maps(good_patches(20, 6))
     with torch.inference_mode():
-        _, cells = trained(part)
-        row = patches(part)[0, :, 2, 3]
-        alone = trained.errors((row - trained.mean) / trained.deviation).sqrt()
+        _, cells = trained_autoencoder(part)
+        row = trunk_patches(part)[0, :, 2, 3]
+        alone = trained_autoencoder.errors((row - trained_autoencoder.mean) / trained_autoencoder.deviation).sqrt()
 
     torch.testing.assert_close(cells[0, 2, 3], alone)
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_autoencoder, "STEPS", 3)
-    rows = good(50, 1)
+    rows = good_patches(50, 1)
     one = train_feature_autoencoder(rows, 7).state_dict()
     torch.manual_seed(99)
     again, other = (train_feature_autoencoder(rows, seed).state_dict() for seed in (7, 8))

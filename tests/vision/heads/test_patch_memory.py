@@ -6,22 +6,22 @@ import pytest
 import torch
 
 from mltasks.vision.heads import patch_memory
-from mltasks.vision.heads.patch_memory import PatchMemory, coreset, remember
-from mltasks.vision.heads.positional_norm import Usual, usual_of
-from mltasks.vision.networks.trunk import STATISTICS, Seen, patches
+from mltasks.vision.heads.patch_memory import PatchMemory, build_memory, coreset
+from mltasks.vision.heads.positional_norm import PositionalNorm, fit_positional_norm
+from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, trunk_patches
 
 
-def seen(seed: int, count: int = 3) -> Seen:
+def make_feature_maps(seed: int, count: int = 3) -> FeatureMaps:
     generator = torch.Generator().manual_seed(seed)
-    shapes = [(count, 128, 5, 4), (count, 256, 5, 4), (count, 512, 2, 2), (count, STATISTICS)]
-    return Seen(*(torch.randn(shape, generator=generator) for shape in shapes))
+    shapes = [(count, 128, 5, 4), (count, 256, 5, 4), (count, 512, 2, 2), (count, STATISTICS_SIZE)]
+    return FeatureMaps(*(torch.randn(shape, generator=generator) for shape in shapes))
 
 
-def rows_of(one: Seen) -> torch.Tensor:
-    return patches(one).permute(0, 2, 3, 1).reshape(-1, 384)
+def patch_rows(maps: FeatureMaps) -> torch.Tensor:
+    return trunk_patches(maps).permute(0, 2, 3, 1).reshape(-1, 384)
 
 
-def furthest(rows: torch.Tensor, chosen: torch.Tensor) -> float:
+def coverage_radius(rows: torch.Tensor, chosen: torch.Tensor) -> float:
     return float(torch.cdist(rows, rows[chosen]).amin(1).max())
 
 
@@ -33,11 +33,11 @@ def test_a_coreset_leaves_no_patch_further_away_than_chance_does() -> None:
     rows = torch.cat([crowd, rare])
 
     chosen = coreset(rows, 50, generator)
-    by_chance = [furthest(rows, torch.randperm(len(rows), generator=generator)[:50]) for _ in range(10)]
+    by_chance = [coverage_radius(rows, torch.randperm(len(rows), generator=generator)[:50]) for _ in range(10)]
 
     assert len(set(chosen.tolist())) == 50
     assert set(range(900, 920)) <= set(chosen.tolist())
-    assert furthest(rows, chosen) < 0.5 * min(by_chance)
+    assert coverage_radius(rows, chosen) < 0.5 * min(by_chance)
 
 
 def test_a_coreset_of_all_rows_is_all_of_them() -> None:
@@ -47,8 +47,8 @@ def test_a_coreset_of_all_rows_is_all_of_them() -> None:
 
 
 def test_what_it_remembers_has_no_distance() -> None:
-    good = seen(1)
-    memory = remember(rows_of(good), 7)[0]
+    good = make_feature_maps(1)
+    memory = build_memory(patch_rows(good), 7)[0]
     with torch.inference_mode():
         apart = memory.distances(good)
 
@@ -58,9 +58,9 @@ def test_what_it_remembers_has_no_distance() -> None:
 
 
 def test_a_patch_unlike_any_good_one_stands_out_where_it_is() -> None:
-    memory, part = remember(rows_of(seen(1, 20)), 7)[0], seen(2, 1)
-    unlike = part._replace(middle=part.middle.clone())
-    unlike.middle[0, :, 3, 2] += 6
+    memory, part = build_memory(patch_rows(make_feature_maps(1, 20)), 7)[0], make_feature_maps(2, 1)
+    unlike = part._replace(layer3=part.layer3.clone())
+    unlike.layer3[0, :, 3, 2] += 6
 
     with torch.inference_mode():
         (before, _), (after, cells) = memory(part), memory(unlike)
@@ -74,41 +74,41 @@ def test_a_patch_unlike_any_good_one_stands_out_where_it_is() -> None:
 def test_distances_are_those_to_the_nearest_in_memory() -> None:
     mean, deviation = torch.randn(384), torch.rand(384) + 0.5
     memory = PatchMemory(mean, deviation, torch.randn(9, 384))
-    part = seen(4)
+    part = make_feature_maps(4)
 
     with torch.inference_mode():
         cells = memory.distances(part)
 
-    standard = (rows_of(part) - mean) / deviation
+    standard = (patch_rows(part) - mean) / deviation
     wanted = torch.cdist(standard, memory.memory).amin(1) / 384**0.5
     torch.testing.assert_close(cells.flatten(), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_the_seed_decides_what_it_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patch_memory, "MEMORY", 8)
-    rows = rows_of(seen(1, 10))
-    one, again, other = (remember(rows, seed)[0] for seed in (7, 7, 8))
+    monkeypatch.setattr(patch_memory, "MEMORY_SIZE", 8)
+    rows = patch_rows(make_feature_maps(1, 10))
+    one, again, other = (build_memory(rows, seed)[0] for seed in (7, 7, 8))
 
     assert torch.equal(one.memory, again.memory) and one.memory.shape == (8, 384)
     assert not torch.equal(one.memory, other.memory)
 
 
 def test_a_channel_that_never_changes_does_no_harm() -> None:
-    rows = rows_of(seen(1))
+    rows = patch_rows(make_feature_maps(1))
     rows[:, 5] = 2.0
 
-    assert remember(rows, 7)[0].memory.isfinite().all()
+    assert build_memory(rows, 7)[0].memory.isfinite().all()
 
 
 def test_what_lies_in_memory_counts_only_where_it_may() -> None:
-    memory, chosen = remember(rows_of(seen(1)), 7)
+    memory, chosen = build_memory(patch_rows(make_feature_maps(1)), 7)
     # Of each patch in memory the image that it is from: 20 cells each
     images = chosen // 20
     without = torch.stack([images == image for image in range(3)])
 
     with torch.inference_mode():
-        kept, others = memory.distances(seen(1)), memory.distances(seen(1), without)
-        alone = memory.distances(seen(1), torch.ones_like(without))
+        kept, others = memory.distances(make_feature_maps(1)), memory.distances(make_feature_maps(1), without)
+        alone = memory.distances(make_feature_maps(1), torch.ones_like(without))
 
     assert kept.max() < 1e-2 < 0.3 < others.min()
     assert alone.isinf().all()
@@ -117,7 +117,7 @@ def test_what_lies_in_memory_counts_only_where_it_may() -> None:
 def test_the_same_distance_counts_more_where_good_parts_are_alike() -> None:
     mean = torch.tensor([[1.0, 1.0], [3.0, 1.0]])
     deviation = torch.tensor([[0.1, 1.0], [1.0, 1.0]])
-    cells = Usual(mean, deviation).above(torch.full((1, 2, 2), 3.0))
+    cells = PositionalNorm(mean, deviation).zscore(torch.full((1, 2, 2), 3.0))
 
     assert cells[0].tolist()[0] == pytest.approx([20, 2.13], abs=0.01)
     assert cells[0, 1, 0].item() == pytest.approx(0.693, abs=0.001)
@@ -128,7 +128,7 @@ def test_few_parts_say_little_about_a_place(count: int, least: float) -> None:
     maps = torch.ones(count, 12, 12) + 0.1 * torch.randn(count, 12, 12, generator=torch.Generator().manual_seed(3))
     maps[:, :, :6] += 4
 
-    usual = usual_of(list(maps))
+    usual = fit_positional_norm(list(maps))
 
     step = float(usual.mean[:, 1].mean() - usual.mean[:, 10].mean()) / 4
     assert least < step < least + 0.1
@@ -137,6 +137,6 @@ def test_few_parts_say_little_about_a_place(count: int, least: float) -> None:
 
 
 def test_good_parts_that_never_differ_leave_something_to_divide_by() -> None:
-    usual = usual_of([torch.zeros(3, 3)])
+    usual = fit_positional_norm([torch.zeros(3, 3)])
 
-    assert usual.above(torch.ones(1, 3, 3)).isfinite().all()
+    assert usual.zscore(torch.ones(1, 3, 3)).isfinite().all()

@@ -7,13 +7,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mltasks.vision.networks.auxiliary_backbone import SECOND, SECOND_FINE, SECOND_STATISTICS, Companion
-from mltasks.vision.networks.illumination import even_light
+from mltasks.vision.networks.auxiliary_backbone import (
+    AUX_STATISTICS_SIZE,
+    AUX_STRIDE8_CHANNELS,
+    AUX_STRIDE16_CHANNELS,
+    AuxiliaryBackbone,
+)
+from mltasks.vision.networks.illumination import normalize_illumination
 
 
 @pytest.fixture(scope="module")
-def companion() -> Companion:
-    return Companion()
+def companion() -> AuxiliaryBackbone:
+    return AuxiliaryBackbone()
 
 
 def part(seed: int = 1) -> Tensor:
@@ -24,49 +29,49 @@ def part(seed: int = 1) -> Tensor:
     return (0.5 + 0.2 * texture).repeat(1, 3, 1, 1)
 
 
-def lit(rgb: Tensor) -> Tensor:
+def relit(rgb: Tensor) -> Tensor:
     """The same surface, darker, with less contrast, and brighter to the right."""
     slope = torch.linspace(-0.12, 0.12, rgb.shape[3]).view(1, 1, 1, -1)
     return rgb * 0.6 + slope
 
 
 def test_even_light_takes_out_the_lamps_and_leaves_the_surface() -> None:
-    before = (part() - lit(part())).abs().mean()
-    after = (even_light(part()) - even_light(lit(part()))).abs().mean()
+    before = (part() - relit(part())).abs().mean()
+    after = (normalize_illumination(part()) - normalize_illumination(relit(part()))).abs().mean()
 
     assert after < 0.15 * before
-    assert even_light(part()).std() > 0.05
-    assert even_light(part()).min() >= 0 and even_light(part()).max() <= 1
+    assert normalize_illumination(part()).std() > 0.05
+    assert normalize_illumination(part()).min() >= 0 and normalize_illumination(part()).max() <= 1
 
 
 def test_even_light_keeps_a_scratch() -> None:
     scratched = part()
     scratched[..., 60:62, 20:70] -= 0.15
-    change = (even_light(part()) - even_light(scratched)).abs().mean(1)[0]
+    change = (normalize_illumination(part()) - normalize_illumination(scratched)).abs().mean(1)[0]
 
     assert change[60:62, 20:70].mean() > 5 * change[100:].mean()
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.4, 1.0])
 def test_a_flat_picture_stays_flat(grey: float) -> None:
-    flat = even_light(torch.full((1, 3, 64, 64), grey))
+    flat = normalize_illumination(torch.full((1, 3, 64, 64), grey))
 
     assert bool(flat.isfinite().all())
     assert flat.max() - flat.min() < 1e-3
 
 
-def test_it_sees_a_map_and_statistics_and_hardly_the_lamps(companion: Companion) -> None:
+def test_it_sees_a_map_and_statistics_and_hardly_the_lamps(companion: AuxiliaryBackbone) -> None:
     with torch.inference_mode():
         fine, maps, statistics = companion(part())
-        other_light, other_part = companion(lit(part()))[2], companion(part(2))[2]
+        other_light, other_part = companion(relit(part()))[2], companion(part(2))[2]
 
-    assert fine.shape == (1, SECOND_FINE, 16, 12)
-    assert maps.shape == (1, SECOND, 8, 6)
-    assert statistics.shape == (1, SECOND_STATISTICS) == (1, 1560)
+    assert fine.shape == (1, AUX_STRIDE8_CHANNELS, 16, 12)
+    assert maps.shape == (1, AUX_STRIDE16_CHANNELS, 8, 6)
+    assert statistics.shape == (1, AUX_STATISTICS_SIZE) == (1, 1560)
     assert (statistics - other_light).norm() < 0.6 * (statistics - other_part).norm()
 
 
-def test_nothing_of_it_learns_or_drifts(companion: Companion) -> None:
+def test_nothing_of_it_learns_or_drifts(companion: AuxiliaryBackbone) -> None:
     companion.train()
 
     assert not companion.training and not any(module.training for module in companion.modules())

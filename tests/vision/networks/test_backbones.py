@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mltasks.vision.networks import backbones, hub_cache
 from mltasks.vision.networks.backbones import WeightsError, load_backbone
-from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, ensure
+from mltasks.vision.networks.hub_cache import HubFile, HubUnreachableError, fetch_hub_file
 from mltasks.vision.networks.torchvision_ops import models
 from mltasks.vision.serving.bundle import file_sha256
 
@@ -27,7 +27,7 @@ State = dict[str, Tensor]
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty torch hub cache, and no memory of failed downloads."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(hub_cache, "_failed_here", set())
+    monkeypatch.setattr(hub_cache, "_failed_paths", set())
     # A closed port of this machine: refused at once, whatever network the tests run in.
     use_hub(monkeypatch, "http://127.0.0.1:9/resnet18-00000000.pth", "00000000")
     yield tmp_path / "torch" / "hub" / "checkpoints"
@@ -35,7 +35,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def use_hub(monkeypatch: pytest.MonkeyPatch, url: str, prefix: str) -> HubFile:
     file = HubFile(url, prefix)
-    entry = replace(backbones.BACKBONES["resnet18"], hub=file)
+    entry = replace(backbones.BACKBONES["resnet18"], hub_file=file)
     monkeypatch.setitem(backbones.BACKBONES, "resnet18", entry)
     return file
 
@@ -126,21 +126,21 @@ def test_random_weights_say_so() -> None:
 
 
 def test_a_failed_download_is_remembered_by_the_process_and_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = backbones.BACKBONES["resnet18"].hub
+    file = backbones.BACKBONES["resnet18"].hub_file
     with pytest.raises(HubUnreachableError, match="refused"):
-        ensure(file, 5)
+        fetch_hub_file(file, 5)
     assert file.marker.is_file()
     with pytest.raises(HubUnreachableError, match="earlier"):
-        ensure(file, 5)
+        fetch_hub_file(file, 5)
 
-    monkeypatch.setattr(hub_cache, "_failed_here", set())  # another process
+    monkeypatch.setattr(hub_cache, "_failed_paths", set())  # another process
     with pytest.raises(HubUnreachableError, match="earlier"):
-        ensure(file, 5)
+        fetch_hub_file(file, 5)
 
-    yesterday = time.time() - hub_cache.REMEMBER_FAILURE_S - 1
+    yesterday = time.time() - hub_cache.FAILURE_MEMORY_S - 1
     os.utime(file.marker, (yesterday, yesterday))
     with pytest.raises(HubUnreachableError, match="refused"):
-        ensure(file, 5)
+        fetch_hub_file(file, 5)
 
 
 def test_it_never_waits_longer_than_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_it_never_waits_longer_than_it_was_given(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("urllib.request.urlopen", silent)
     started = time.monotonic()
     with pytest.raises(HubUnreachableError, match="within"):
-        ensure(backbones.BACKBONES["resnet18"].hub, 0.2)
+        fetch_hub_file(backbones.BACKBONES["resnet18"].hub_file, 0.2)
 
     assert time.monotonic() - started < 2
 
@@ -183,7 +183,7 @@ def test_imagenet_out_of_reach_is_refused_with_what_to_do() -> None:
 def test_it_refuses_shipped_weights_that_differ_from_their_card(
     tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = tmp_path / backbones.BACKBONES["resnet18"].shipped
+    shipped = tmp_path / backbones.BACKBONES["resnet18"].shipped_file
     save_file(state, shipped)
     shipped.with_suffix(".json").write_text(json.dumps({"sha256": "0" * 64}), encoding="utf-8")
     monkeypatch.setattr(backbones, "WEIGHTS_DIR", tmp_path)

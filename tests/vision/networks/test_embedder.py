@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from mltasks.vision.data.decoding import decode
 from mltasks.vision.drawing.draw_part import draw_part
 from mltasks.vision.drawing.plates import PartKind
-from mltasks.vision.drawing.textures import textured
-from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.drawing.textures import draw_texture
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.compact_features import drawn_pictures
-from mltasks.vision.networks.embedder import embedder_of, projection, space_of, statistics
+from mltasks.vision.networks.compact_features import calibration_images
+from mltasks.vision.networks.embedder import build_embedder, embedding_space, embedding_statistics, random_projection
 from mltasks.vision.networks.trunk import Trunk
-from mltasks.vision.types import DIMENSIONS, InputSize
+from mltasks.vision.types import EMBEDDING_DIMENSIONS, InputSize
 
 SIZE = InputSize(192, 128)
 COMPANION = pytest.mark.parametrize("companion", [True, False], ids=["companion", "backbone alone"])
@@ -29,7 +29,7 @@ COMPANION = pytest.mark.parametrize("companion", [True, False], ids=["companion"
 
 @cache
 def trunk_with(companion: bool) -> Trunk:
-    return Trunk(load_backbone("resnet18", "shipped")[0], Companion() if companion else None)
+    return Trunk(load_backbone("resnet18", "shipped")[0], AuxiliaryBackbone() if companion else None)
 
 
 @cache
@@ -41,19 +41,19 @@ def plates() -> list[Image.Image]:
 @cache
 def surfaces() -> list[Image.Image]:
     """Other things than plates: cloth, wood, metal and the like."""
-    drawn = (textured(np.random.default_rng(seed), 256) for seed in range(6))
+    drawn = (draw_texture(np.random.default_rng(seed), 256) for seed in range(6))
     return [Image.fromarray(np.clip(255 * one, 0, 255).astype(np.uint8)) for one in drawn]
 
 
-def photographed(image: Image.Image, quality: int = 92) -> NDArray[np.uint8]:
+def as_jpeg(image: Image.Image, quality: int = 92) -> NDArray[np.uint8]:
     stream = io.BytesIO()
     image.convert("RGB").save(stream, "JPEG", quality=quality)
     stream.seek(0)
     return decode(stream, size=SIZE)
 
 
-def points(trunk: Trunk, pictures: list[NDArray[np.uint8]]) -> Tensor:
-    embedder = embedder_of(trunk)
+def embeddings(trunk: Trunk, pictures: list[NDArray[np.uint8]]) -> Tensor:
+    embedder = build_embedder(trunk)
     with torch.inference_mode():
         seen = [trunk(torch.from_numpy(one).permute(2, 0, 1)[None] / 255) for one in pictures]
         return torch.cat([embedder(one) for one in seen])
@@ -63,9 +63,9 @@ def points(trunk: Trunk, pictures: list[NDArray[np.uint8]]) -> Tensor:
 @COMPANION
 def test_an_images_near_copy_is_nearest(companion: bool) -> None:
     trunk = trunk_with(companion)
-    again = [photographed(ImageEnhance.Brightness(one).enhance(1.02), quality=70) for one in plates()]
+    again = [as_jpeg(ImageEnhance.Brightness(one).enhance(1.02), quality=70) for one in plates()]
 
-    found = points(trunk, [photographed(one) for one in plates()]) @ points(trunk, again).T
+    found = embeddings(trunk, [as_jpeg(one) for one in plates()]) @ embeddings(trunk, again).T
 
     assert found.argmax(1).tolist() == list(range(len(plates())))
     assert found.diagonal().min() > 0.95
@@ -73,10 +73,10 @@ def test_an_images_near_copy_is_nearest(companion: bool) -> None:
 
 @COMPANION
 def test_parts_of_one_type_are_nearer_than_other_things(companion: bool) -> None:
-    drawn = [photographed(one) for one in [*plates(), *surfaces()]]
-    found = points(trunk_with(companion), drawn)
+    drawn = [as_jpeg(one) for one in [*plates(), *surfaces()]]
+    found = embeddings(trunk_with(companion), drawn)
 
-    assert found.shape == (18, DIMENSIONS)
+    assert found.shape == (18, EMBEDDING_DIMENSIONS)
     torch.testing.assert_close(found.norm(dim=1), torch.ones(18))
     alike = found @ found.T
     assert alike[:12, :12].min() > alike[:12, 12:].max() + 0.1
@@ -86,25 +86,25 @@ def test_parts_of_one_type_are_nearer_than_other_things(companion: bool) -> None
 def test_what_all_pictures_have_says_nothing(companion: bool) -> None:
     trunk = trunk_with(companion)
     with torch.no_grad():
-        rows = statistics(trunk(drawn_pictures()))
+        rows = embedding_statistics(trunk(calibration_images()))
 
-    embedder = embedder_of(trunk)
+    embedder = build_embedder(trunk)
     middle = rows.mean(0) @ embedder.weights + embedder.bias
 
     assert middle.abs().max() < 1e-2 * (rows @ embedder.weights + embedder.bias).norm(dim=1).mean()
 
 
 def test_the_projection_is_orthonormal_and_always_the_same() -> None:
-    found = projection(700).double()
+    found = random_projection(700).double()
 
-    torch.testing.assert_close(found.T @ found, torch.eye(DIMENSIONS, dtype=torch.float64), atol=1e-5, rtol=0)
-    assert torch.equal(projection(700), projection(700))
+    torch.testing.assert_close(found.T @ found, torch.eye(EMBEDDING_DIMENSIONS, dtype=torch.float64), atol=1e-5, rtol=0)
+    assert torch.equal(random_projection(700), random_projection(700))
 
 
 def test_it_draws_nothing_from_torchs_chance() -> None:
     trunk = trunk_with(False)
     before = torch.get_rng_state()
-    one, other = embedder_of(trunk), embedder_of(trunk)
+    one, other = build_embedder(trunk), build_embedder(trunk)
 
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(one.weights, other.weights) and torch.equal(one.bias, other.bias)
@@ -114,10 +114,10 @@ def test_it_draws_nothing_from_torchs_chance() -> None:
 def test_versions_on_the_same_network_share_a_space() -> None:
     @cache
     def trunk(network: nn.Module, companion: bool) -> Trunk:
-        return Trunk(network, Companion() if companion else None)
+        return Trunk(network, AuxiliaryBackbone() if companion else None)
 
     def space(network: nn.Module, companion: bool, height: int = 64, *, keep_shape: bool = True) -> str:
-        return space_of(trunk(network, companion), height, 64, keep_shape=keep_shape)
+        return embedding_space(trunk(network, companion), height, 64, keep_shape=keep_shape)
 
     one, same, other = (load_backbone("resnet18", weights)[0] for weights in ("shipped", "shipped", "random"))
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from mltasks.vision.data.augmentation import eval_view, train_view
-from mltasks.vision.heads.classifier import DenseHead, Head, PooledHead, TextureHead
+from mltasks.vision.heads.classifier import DenseHead, Head, PooledHead, StatisticsHead
 from mltasks.vision.heads.feature_autoencoder import FeatureAutoencoder
 from mltasks.vision.heads.patch_memory import PatchMemory
-from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.trunk import Seen, Trunk, top_mean
+from mltasks.vision.networks.trunk import FeatureMaps, Trunk, top_mean
 
 
 def trunk() -> Trunk:
@@ -31,7 +31,7 @@ def heads() -> dict[str, Head]:
     return {
         "dense": DenseHead(0.3),
         "pooled": pooled(),
-        "texture": TextureHead(
+        "texture": StatisticsHead(
             torch.rand(2688), torch.rand(2688) + 0.5, torch.randn(2688), torch.randn(()), source="statistics"
         ),
         "memory": PatchMemory(mean, deviation, torch.randn(20, 384)),
@@ -39,14 +39,14 @@ def heads() -> dict[str, Head]:
     }
 
 
-def learning(network: torch.nn.Module) -> set[str]:
+def trainable_parts(network: torch.nn.Module) -> set[str]:
     return {name.split(".")[0] for name, one in network.named_parameters() if one.requires_grad}
 
 
 def test_only_heads_learn_and_of_the_network_only_the_pooled_ones_last_stage() -> None:
-    found = {name: learning(head) for name, head in heads().items()}
+    found = {name: trainable_parts(head) for name, head in heads().items()}
 
-    assert learning(trunk()) == set()
+    assert trainable_parts(trunk()) == set()
     assert found == {
         "dense": {"middle", "deep", "cells"},
         "pooled": {"layer4", "linear"},
@@ -86,9 +86,9 @@ def test_a_head_does_not_share_its_stage_with_other_heads_or_the_trunk() -> None
     assert not torch.equal(changed, next(iter(seer.layer4.parameters())))
 
 
-def seen_of(height: int, width: int) -> Seen:
+def make_feature_maps(height: int, width: int) -> FeatureMaps:
     with torch.inference_mode():
-        seen: Seen = trunk()(torch.rand(3, 3, height, width))
+        seen: FeatureMaps = trunk()(torch.rand(3, 3, height, width))
     return seen
 
 
@@ -98,7 +98,7 @@ def test_the_cells_add_up_to_the_score(name: str) -> None:
     share = {"dense": 0.006, "memory": 0.01, "features": 0.01}.get(name, 1.0)
 
     with torch.inference_mode():
-        scores, cells = head(seen_of(96, 64))
+        scores, cells = head(make_feature_maps(96, 64))
 
     assert scores.shape == (3,)
     assert cells.shape == ((3, 3, 2) if name == "pooled" else (3, 6, 4))
@@ -109,10 +109,10 @@ def test_the_cells_add_up_to_the_score(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dense", "pooled", "texture", "memory", "features"])
 def test_an_images_score_does_not_depend_on_the_batch(name: str) -> None:
-    head, seen = heads()[name].eval(), seen_of(64, 64)
+    head, seen = heads()[name].eval(), make_feature_maps(64, 64)
 
     with torch.inference_mode():
-        together, alone = head(seen)[0], head(Seen(*(one[1:2] for one in seen)))[0]
+        together, alone = head(seen)[0], head(FeatureMaps(*(one[1:2] for one in seen)))[0]
 
     torch.testing.assert_close(together[1:2], alone, rtol=1e-4, atol=1e-4)
 
@@ -122,8 +122,8 @@ def test_an_images_score_does_not_depend_on_the_batch(name: str) -> None:
 )
 def test_the_autoencoder_sees_about_112_pixels_and_returns_the_same_size(height: int, width: int, factor: int) -> None:
     assert pool_factor(height, width) == factor
-    small = shrink(torch.rand(2, 3, height, width), factor)
-    network = Autoencoder().eval()
+    small = average_pool(torch.rand(2, 3, height, width), factor)
+    network = PixelAutoencoder().eval()
 
     with torch.inference_mode():
         drawn = network(small)

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mltasks.vision.networks.tracing import traced
+from mltasks.vision.networks.tracing import trace_to_openvino
 from mltasks.vision.serving.scorer import compile_model
 
 SHAPE = (1, 3, 8, 6)
 
 
-class Learner(nn.Module):
+class TracedNetwork(nn.Module):
     """Weights that ask for a gradient, and numbers made of shapes."""
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ def run(model: openvino.Model, image: Tensor) -> list[np.ndarray]:
 @pytest.mark.parametrize("kind", [torch.float32, torch.uint8])
 def test_it_has_the_examples_shape_and_type_and_says_what_torch_says(kind: torch.dtype) -> None:
     torch.manual_seed(1)
-    module, image = Learner(), (255 * torch.rand(SHAPE)).to(kind)
+    module, image = TracedNetwork(), (255 * torch.rand(SHAPE)).to(kind)
     with torch.no_grad():
         wanted = module(image)
 
-    model = traced(module, torch.zeros(SHAPE, dtype=kind))
+    model = trace_to_openvino(module, torch.zeros(SHAPE, dtype=kind))
 
     assert list(model.input(0).shape) == list(SHAPE)
     assert model.input(0).element_type.to_dtype() == image.numpy().dtype
@@ -52,8 +52,8 @@ def test_it_has_the_examples_shape_and_type_and_says_what_torch_says(kind: torch
 
 def test_the_graph_outlives_the_network() -> None:
     image = torch.rand(SHAPE)
-    module = Learner()
-    model = traced(module, image)
+    module = TracedNetwork()
+    model = trace_to_openvino(module, image)
     before = run(model, image)
     del module
     gc.collect()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mltasks.vision.networks.auxiliary_backbone import statistics_of
+from mltasks.vision.networks.auxiliary_backbone import map_statistics
 from mltasks.vision.networks.backbones import load_backbone
-from mltasks.vision.networks.compact_features import DETAIL
-from mltasks.vision.networks.trunk import STATISTICS, Seen, Trunk, patches, top_mean
+from mltasks.vision.networks.compact_features import COMPACT_CHANNELS
+from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, Trunk, top_mean, trunk_patches
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +17,20 @@ def trunk() -> Trunk:
     return Trunk(load_backbone("resnet18", "random")[0])
 
 
-def look(trunk: Trunk, rgb: torch.Tensor) -> Seen:
+def run_trunk(trunk: Trunk, rgb: torch.Tensor) -> FeatureMaps:
     with torch.inference_mode():
-        seen: Seen = trunk(rgb)
+        seen: FeatureMaps = trunk(rgb)
     return seen
 
 
 def test_it_sees_three_depths_and_statistics(trunk: Trunk) -> None:
-    seen = look(trunk, torch.rand(2, 3, 96, 64))
+    seen = run_trunk(trunk, torch.rand(2, 3, 96, 64))
 
-    assert seen.fine.shape == (2, 128, 6, 4)
-    assert seen.middle.shape == (2, 256, 6, 4)
-    assert seen.deep.shape == (2, 512, 3, 2)
-    assert seen.detail.shape == (2, DETAIL, 12, 8) == (2, 48, 12, 8)
-    assert seen.statistics.shape == (2, STATISTICS) == (2, 2688)
+    assert seen.layer2.shape == (2, 128, 6, 4)
+    assert seen.layer3.shape == (2, 256, 6, 4)
+    assert seen.layer4.shape == (2, 512, 3, 2)
+    assert seen.compact.shape == (2, COMPACT_CHANNELS, 12, 8) == (2, 48, 12, 8)
+    assert seen.statistics.shape == (2, STATISTICS_SIZE) == (2, 2688)
 
 
 def test_the_depths_are_the_backbones_own(trunk: Trunk) -> None:
@@ -43,18 +43,18 @@ def test_the_depths_are_the_backbones_own(trunk: Trunk) -> None:
         middle = network.layer3(fine)
         deep = network.layer4(middle)
 
-    seen = look(trunk, rgb)
-    torch.testing.assert_close(seen.middle, middle)
-    torch.testing.assert_close(seen.deep, deep)
-    torch.testing.assert_close(seen.fine[0, :, 1, 2], fine[0, :, 2:4, 4:6].mean((1, 2)))
-    torch.testing.assert_close(seen.statistics, statistics_of(fine, middle, deep))
+    seen = run_trunk(trunk, rgb)
+    torch.testing.assert_close(seen.layer3, middle)
+    torch.testing.assert_close(seen.layer4, deep)
+    torch.testing.assert_close(seen.layer2[0, :, 1, 2], fine[0, :, 2:4, 4:6].mean((1, 2)))
+    torch.testing.assert_close(seen.statistics, map_statistics(fine, middle, deep))
 
 
 def test_an_image_is_seen_the_same_alone_and_in_company(trunk: Trunk) -> None:
     rgb = torch.rand(3, 3, 64, 64)
-    together, alone = look(trunk, rgb), look(trunk, rgb[1:2])
+    together, alone = run_trunk(trunk, rgb), run_trunk(trunk, rgb[1:2])
 
-    for name, one, other in zip(Seen._fields, together, alone, strict=True):
+    for name, one, other in zip(FeatureMaps._fields, together, alone, strict=True):
         # Detail is over what drawn pictures differ by, which is little to a network of random weights.
         rounding = 1e-3 if name == "detail" else 1e-5
         torch.testing.assert_close(one[1:2], other, rtol=1e-4, atol=rounding)
@@ -64,7 +64,7 @@ def test_statistics_are_mean_deviation_and_maximum_of_each_channel() -> None:
     maps = torch.tensor([[[1.0, 3.0], [1.0, 3.0]], [[5.0, 5.0], [5.0, 5.0]]])[None]
     other = torch.tensor([[[[-4.0]]]])
 
-    found = statistics_of(maps, other)[0].tolist()
+    found = map_statistics(maps, other)[0].tolist()
 
     assert found == pytest.approx([2, 5, 1, 0, 3, 5, -4, 0, -4], abs=1e-5)
 
@@ -72,7 +72,7 @@ def test_statistics_are_mean_deviation_and_maximum_of_each_channel() -> None:
 def test_statistics_of_a_flat_map_can_be_learned_through() -> None:
     flat = torch.ones(1, 2, 3, 3, requires_grad=True)
 
-    statistics_of(flat).sum().backward()  # type: ignore[no-untyped-call]
+    map_statistics(flat).sum().backward()  # type: ignore[no-untyped-call]
 
     assert flat.grad is not None and flat.grad.isfinite().all()
 
@@ -80,7 +80,7 @@ def test_statistics_of_a_flat_map_can_be_learned_through() -> None:
 def test_a_patch_is_the_mean_of_its_surroundings() -> None:
     fine, middle = torch.rand(2, 128, 5, 4), torch.rand(2, 256, 5, 4)
 
-    found = patches(Seen(fine, middle, torch.rand(2, 512, 2, 2), torch.rand(2, STATISTICS)))
+    found = trunk_patches(FeatureMaps(fine, middle, torch.rand(2, 512, 2, 2), torch.rand(2, STATISTICS_SIZE)))
 
     assert found.shape == (2, 384, 5, 4)
     torch.testing.assert_close(found[:, :128, 2, 1], fine[:, :, 1:4, 0:3].mean((2, 3)))

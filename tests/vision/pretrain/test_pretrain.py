@@ -12,11 +12,11 @@ import torch
 from mltasks.vision.drawing.line import write_image_folder
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.pretrain.__main__ import main
-from mltasks.vision.pretrain.crops import crop_batch, views_of
-from mltasks.vision.pretrain.distillation import Recipe, Step, distil
-from mltasks.vision.pretrain.image_pool import Pool, load_pool
+from mltasks.vision.pretrain.crops import crop_batch, pool_views
+from mltasks.vision.pretrain.distillation import DistillationRecipe, DistillationStep, distill
+from mltasks.vision.pretrain.image_pool import ImagePool, load_pool
 from mltasks.vision.pretrain.student import Student
-from mltasks.vision.pretrain.transfer import features, map_maker, measure, probe, read_folder
+from mltasks.vision.pretrain.transfer import last_map_function, pooled_features, probe, read_folder, summarize
 from mltasks.vision.serving.bundle import file_sha256
 from tests.tiny_model import small_parts
 
@@ -27,7 +27,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pool(cache: Path) -> Pool:
+def pool(cache: Path) -> ImagePool:
     return load_pool(cache, seed=5, count=6, side=96, workers=1)
 
 
@@ -38,7 +38,7 @@ def run(cache: Path, out: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: Pool, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: ImagePool, tmp_path: Path) -> None:
     first = run(cache, tmp_path / "first.safetensors")
     again = run(cache, tmp_path / "again.safetensors")
 
@@ -54,36 +54,36 @@ def test_the_same_seed_gives_the_same_bytes(cache: Path, pool: Pool, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: Pool, tmp_path: Path) -> None:
-    recipe = Recipe(steps=3, batch=2, crop=64, statistics_batches=1, half=False)
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(pool: ImagePool, tmp_path: Path) -> None:
+    recipe = DistillationRecipe(steps=3, batch=2, crop=64, statistics_batches=1, half=False)
     checkpoint = tmp_path / "resume.safetensors"
 
-    def stop_at_two(step: Step, _: Student) -> None:
+    def stop_at_two(step: DistillationStep, _: Student) -> None:
         if step.done == 3:
             raise KeyboardInterrupt
 
-    def ignore(_: Step, __: Student) -> None:
+    def ignore(_: DistillationStep, __: Student) -> None:
         return
 
-    whole = distil(views_of(pool), recipe, tmp_path / "whole.safetensors", report_every=1, report=ignore)
+    whole = distill(pool_views(pool), recipe, tmp_path / "whole.safetensors", report_every=1, report=ignore)
     with pytest.raises(KeyboardInterrupt):
-        distil(views_of(pool), recipe, checkpoint, report_every=1, report=stop_at_two)
-    resumed = distil(views_of(pool), recipe, checkpoint, report_every=1, report=ignore)
+        distill(pool_views(pool), recipe, checkpoint, report_every=1, report=stop_at_two)
+    resumed = distill(pool_views(pool), recipe, checkpoint, report_every=1, report=ignore)
 
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in resumed.state_dict().items())
 
 
 @pytest.mark.slow
-def test_it_learns_what_the_teacher_sees(pool: Pool, tmp_path: Path) -> None:
+def test_it_learns_what_the_teacher_sees(pool: ImagePool, tmp_path: Path) -> None:
     losses: list[float] = []
-    recipe = Recipe(steps=12, batch=4, crop=64, statistics_batches=2, half=False)
-    distil(views_of(pool), recipe, tmp_path / "c", report_every=3, report=lambda step, _: losses.append(step.loss))
+    recipe = DistillationRecipe(steps=12, batch=4, crop=64, statistics_batches=2, half=False)
+    distill(pool_views(pool), recipe, tmp_path / "c", report_every=3, report=lambda step, _: losses.append(step.loss))
 
     assert losses[-1] < 0.95 * losses[0]
 
 
-def test_the_pool_is_drawn_once(cache: Path, pool: Pool) -> None:
+def test_the_pool_is_drawn_once(cache: Path, pool: ImagePool) -> None:
     said: list[str] = []
     again = load_pool(cache, seed=5, count=6, side=96, workers=1, report=said.append)
 
@@ -91,7 +91,7 @@ def test_the_pool_is_drawn_once(cache: Path, pool: Pool) -> None:
     assert np.array_equal(again, pool)
 
 
-def test_crops_depend_on_their_generator_alone(pool: Pool) -> None:
+def test_crops_depend_on_their_generator_alone(pool: ImagePool) -> None:
     views = [crop_batch(pool, 3, torch.Generator().manual_seed(seed), 64) for seed in (1, 1, 2)]
 
     assert views[0].shape == (3, 3, 64, 64)
@@ -105,9 +105,9 @@ def test_crops_depend_on_their_generator_alone(pool: Pool) -> None:
 def test_transfer_is_measured_on_a_folder_of_parts(tmp_path: Path) -> None:
     write_image_folder(tmp_path, small_parts(3, good=6, scratch=3, excess=3))
     paths, targets = read_folder(tmp_path, frozenset())
-    rows = features(paths, map_maker("random"), 64, 64)
+    rows = pooled_features(paths, last_map_function("random"), 64, 64)
 
-    result = measure("random", probe(rows, targets, repeats=2), targets, resamples=100)
+    result = summarize("random", probe(rows, targets, repeats=2), targets, resamples=100)
 
     assert rows.shape == (12, 1024)
     assert result.parts == 12

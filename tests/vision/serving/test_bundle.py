@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mltasks.vision.serving.bundle import BundleCorrupt, digest, read_meta, verify, write_json, write_whole
+from mltasks.vision.serving.bundle import BundleCorrupt, digest, read_meta, verify, write_atomic, write_json
 
 
 def fill(draft: Path) -> None:
@@ -20,7 +20,7 @@ def fill(draft: Path) -> None:
 
 
 def test_it_writes_all_files_and_a_manifest_and_returns_the_digest(tmp_path: Path) -> None:
-    sha256 = write_whole(tmp_path / "versions" / "v1", fill)
+    sha256 = write_atomic(tmp_path / "versions" / "v1", fill)
 
     names = json.loads((tmp_path / "versions" / "v1" / "manifest.json").read_text())
     assert sorted(names) == ["meta.json", "plots/one.svg"]
@@ -29,7 +29,7 @@ def test_it_writes_all_files_and_a_manifest_and_returns_the_digest(tmp_path: Pat
 
 
 def test_the_same_content_has_the_same_digest(tmp_path: Path) -> None:
-    assert write_whole(tmp_path / "one", fill) == write_whole(tmp_path / "other", fill)
+    assert write_atomic(tmp_path / "one", fill) == write_atomic(tmp_path / "other", fill)
 
 
 def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -38,28 +38,28 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
         raise RuntimeError("disk on fire")
 
     with pytest.raises(RuntimeError, match="disk on fire"):
-        write_whole(tmp_path / "v1", fails)
+        write_atomic(tmp_path / "v1", fails)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_killed_while_writing_leaves_no_version(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from mltasks.vision.serving.bundle import write_whole\n"
+        "import os, sys; from pathlib import Path; from mltasks.vision.serving.bundle import write_atomic\n"
         "def fill(draft): (draft / 'half').write_text('x'); os._exit(9)\n"
-        "write_whole(Path(sys.argv[1]), fill)"
+        "write_atomic(Path(sys.argv[1]), fill)"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "v1")], check=False)
 
     assert done.returncode == 9
     assert not (tmp_path / "v1").exists()
-    assert write_whole(tmp_path / "v1", fill)
+    assert write_atomic(tmp_path / "v1", fill)
 
 
 def test_it_refuses_to_write_a_version_twice(tmp_path: Path) -> None:
-    sha256 = write_whole(tmp_path / "v1", fill)
+    sha256 = write_atomic(tmp_path / "v1", fill)
 
     with pytest.raises(FileExistsError):
-        write_whole(tmp_path / "v1", fill)
+        write_atomic(tmp_path / "v1", fill)
     assert verify(tmp_path / "v1", sha256)
 
 
@@ -85,7 +85,7 @@ def scramble(directory: Path) -> None:
 
 @pytest.mark.parametrize("damage", [change, remove, add, forget, scramble])
 def test_it_refuses_a_directory_that_is_not_as_it_was_written(tmp_path: Path, damage: object) -> None:
-    write_whole(tmp_path / "v1", fill)
+    write_atomic(tmp_path / "v1", fill)
     assert callable(damage)
     damage(tmp_path / "v1")
 
@@ -94,7 +94,7 @@ def test_it_refuses_a_directory_that_is_not_as_it_was_written(tmp_path: Path, da
 
 
 def test_it_refuses_another_version_than_expected(tmp_path: Path) -> None:
-    write_whole(tmp_path / "v1", fill)
+    write_atomic(tmp_path / "v1", fill)
 
     with pytest.raises(BundleCorrupt, match="expected"):
         verify(tmp_path / "v1", "0" * 64)

@@ -18,26 +18,26 @@ from scipy import stats
 from mltasks.vision.calibration.calibration import fit_calibrator
 from mltasks.vision.serving.calibrator import sigmoid
 from mltasks.vision.serving.escape_guarantee import (
-    CAUTION,
-    KEPT,
+    FALLBACK_FACTOR,
+    MAX_STORED_PROBABILITIES,
     EscapeCurve,
-    EscapePromise,
-    allowed_escapes,
+    EscapeRateGuarantee,
+    clopper_pearson_bound,
+    guarantee_report,
     labels_needed,
-    promise_report,
-    upper_bound,
+    max_escapes,
 )
 
-PROMISE = EscapePromise()
+PROMISE = EscapeRateGuarantee()
 RUNS = 200
 Logits = NDArray[np.float64]
 
 
 def curve_of(*probabilities: float) -> EscapeCurve:
-    return EscapeCurve.of(probabilities, [1] * len(probabilities), [str(n) for n in range(len(probabilities))])
+    return EscapeCurve.from_images(probabilities, [1] * len(probabilities), [str(n) for n in range(len(probabilities))])
 
 
-def even(count: int) -> EscapeCurve:
+def even_curve(count: int) -> EscapeCurve:
     """Probabilities (1 … count) / (count + 1)."""
     return curve_of(*[(n + 1) / (count + 1) for n in range(count)])
 
@@ -46,7 +46,7 @@ def even(count: int) -> EscapeCurve:
 def test_the_allowed_escapes_are_the_most_that_clopper_and_pearson_bound(
     parts: int, rate: float, confidence: float
 ) -> None:
-    allowed = allowed_escapes(parts, EscapePromise(rate, confidence))
+    allowed = max_escapes(parts, EscapeRateGuarantee(rate, confidence))
 
     bounds = stats.beta.ppf(confidence, np.arange(parts) + 1, parts - np.arange(parts))
     assert allowed < 0 or bounds[allowed] <= rate + 1e-9
@@ -58,82 +58,87 @@ def test_the_bound_is_clopper_and_pearsons(parts: int, share: float, confidence:
     escapes = min(parts - 1, int(share * 50))
 
     expected = stats.beta.ppf(confidence, escapes + 1, parts - escapes)
-    assert upper_bound(escapes, parts, confidence) == pytest.approx(expected, abs=1e-9)
+    assert clopper_pearson_bound(escapes, parts, confidence) == pytest.approx(expected, abs=1e-9)
 
 
 def test_59_defective_parts_prove_five_percent_and_each_escape_takes_more() -> None:
     assert [labels_needed(PROMISE, escapes) for escapes in range(4)] == [59, 93, 124, 153]
-    assert labels_needed(EscapePromise(0.01)) == 299
-    assert even(58).pass_below(PROMISE) is None
-    assert even(58).labels_missing(PROMISE) == 1
-    assert even(59).labels_missing(PROMISE) == 0
+    assert labels_needed(EscapeRateGuarantee(0.01)) == 299
+    assert even_curve(58).pass_threshold(PROMISE) is None
+    assert even_curve(58).labels_missing(PROMISE) == 1
+    assert even_curve(59).labels_missing(PROMISE) == 0
 
 
 @given(escapes=st.integers(0, 30), rate=st.floats(0.005, 0.5))
 def test_the_labels_needed_are_the_fewest(escapes: int, rate: float) -> None:
-    needed = labels_needed(EscapePromise(rate), escapes)
+    needed = labels_needed(EscapeRateGuarantee(rate), escapes)
 
-    assert upper_bound(escapes, needed, 0.95) <= rate + 1e-9
-    assert needed == escapes + 1 or upper_bound(escapes, needed - 1, 0.95) > rate - 1e-9
+    assert clopper_pearson_bound(escapes, needed, 0.95) <= rate + 1e-9
+    assert needed == escapes + 1 or clopper_pearson_bound(escapes, needed - 1, 0.95) > rate - 1e-9
 
 
 def test_the_threshold_is_the_lowest_probability_that_need_not_escape() -> None:
-    assert even(59).pass_below(PROMISE) == 1 / 60
-    assert even(92).pass_below(PROMISE) == 1 / 93
-    assert even(93).pass_below(PROMISE) == 2 / 94
-    assert even(93).escapes(2 / 94) == 1
+    assert even_curve(59).pass_threshold(PROMISE) == 1 / 60
+    assert even_curve(92).pass_threshold(PROMISE) == 1 / 93
+    assert even_curve(93).pass_threshold(PROMISE) == 2 / 94
+    assert even_curve(93).count_escapes(2 / 94) == 1
 
 
 def test_a_rate_of_one_promises_nothing() -> None:
-    nothing = EscapePromise(rate=1)
+    nothing = EscapeRateGuarantee(rate=1)
 
-    assert curve_of(0.5).pass_below(nothing) == math.inf
+    assert curve_of(0.5).pass_threshold(nothing) == math.inf
     assert curve_of(0.5).labels_missing(nothing) == 0
 
 
 def test_of_a_parts_images_the_lowest_defective_one_decides() -> None:
-    curve = EscapeCurve.of([0.9, 0.3, 0.01, 0.6, 0.02], [1, 1, 0, 1, 0], ["a", "a", "a", "b", "c"])
+    curve = EscapeCurve.from_images([0.9, 0.3, 0.01, 0.6, 0.02], [1, 1, 0, 1, 0], ["a", "a", "a", "b", "c"])
 
     assert curve == EscapeCurve((0.3, 0.6), 2)
 
 
 def test_with_too_few_labels_less_passes_than_any_defect_has_scored() -> None:
-    assert curve_of(0.4, 0.2, 0.3).cautious_below == CAUTION * 0.2
+    assert curve_of(0.4, 0.2, 0.3).fallback_threshold == FALLBACK_FACTOR * 0.2
 
 
 def test_json_keeps_the_lowest_and_the_count() -> None:
-    curve = even(3 * KEPT)
+    curve = even_curve(3 * MAX_STORED_PROBABILITIES)
     again = EscapeCurve.from_json(json.loads(json.dumps(curve.to_json())))
 
-    assert (again.lowest, again.parts) == (curve.lowest[:KEPT], 3 * KEPT)
-    assert again.pass_below(PROMISE) == curve.pass_below(PROMISE)
-    assert again.bound(0.1) == curve.bound(0.1)
+    assert (again.probabilities, again.part_count) == (
+        curve.probabilities[:MAX_STORED_PROBABILITIES],
+        3 * MAX_STORED_PROBABILITIES,
+    )
+    assert again.pass_threshold(PROMISE) == curve.pass_threshold(PROMISE)
+    assert again.escape_rate_bound(0.1) == curve.escape_rate_bound(0.1)
 
 
 def test_what_json_left_out_counts_as_escaped() -> None:
-    again = EscapeCurve.from_json(even(3 * KEPT).to_json())
+    again = EscapeCurve.from_json(even_curve(3 * MAX_STORED_PROBABILITIES).to_json())
 
-    assert again.bound(0.9) == 1
-    below = again.pass_below(EscapePromise(rate=0.9))
-    assert below == again.lowest[-1]
-    assert again.bound(below) < 0.9
+    assert again.escape_rate_bound(0.9) == 1
+    below = again.pass_threshold(EscapeRateGuarantee(rate=0.9))
+    assert below == again.probabilities[-1]
+    assert again.escape_rate_bound(below) < 0.9
 
 
 def test_a_report_says_what_holds_and_what_is_missing() -> None:
-    held, early = (promise_report(even(count), PROMISE, math.nextafter(1 / (count + 1), 0)) for count in (59, 20))
+    held, early = (
+        guarantee_report(even_curve(count), PROMISE, math.nextafter(1 / (count + 1), 0)) for count in (59, 20)
+    )
 
     assert (held["holds"], held["escapes"], held["more_defective_labels_needed"]) == (True, 0, 0)
     assert held["bound"] == pytest.approx(1 - 0.05 ** (1 / 59))
     assert (early["holds"], early["defective_parts"], early["more_defective_labels_needed"]) == (False, 20, 39)
     assert early["bound"] == pytest.approx(1 - 0.05 ** (1 / 20))
-    assert promise_report(even(59), PROMISE, 1 / 60)["escapes"] == 1, "A part at the end of the band passes."
+    assert guarantee_report(even_curve(59), PROMISE, 1 / 60)["escapes"] == 1, "A part at the end of the band passes."
     json.dumps(held, allow_nan=False)
 
 
 @pytest.mark.parametrize(("rate", "confidence"), [(0, 0.95), (1.1, 0.95), (math.nan, 0.95), (0.05, 0), (0.05, 1)])
 def test_it_refuses_a_promise_that_means_nothing(rate: float, confidence: float) -> None:
     with pytest.raises(ValueError, match="promise"):
-        EscapePromise(rate, confidence)
+        EscapeRateGuarantee(rate, confidence)
 
 
 @pytest.mark.parametrize("values", [{"lowest": [], "parts": 0}, {"lowest": [0.5, 0.2], "parts": 2}])
@@ -152,10 +157,10 @@ def test_it_imports_nothing_heavy() -> None:
 
 
 # The simulation: scores of defective parts as logits, and the share of all defective parts below a threshold.
-Draw = Callable[[np.random.Generator, int], Logits]
+Sampler = Callable[[np.random.Generator, int], Logits]
 Below = Callable[[float], float]
 HARD, EASY = stats.norm(-3, 1), stats.norm(3, 1.5)
-SHAPES: dict[str, tuple[Draw, Below]] = {
+SHAPES: dict[str, tuple[Sampler, Below]] = {
     "normal": (lambda r, n: r.normal(2, 2, n), lambda t: float(stats.norm.cdf(t, 2, 2))),
     "one in ten is hard": (
         lambda r, n: np.where(r.random(n) < 0.1, r.normal(-3, 1, n), r.normal(3, 1.5, n)),
@@ -172,19 +177,19 @@ def logistic(logits: Logits) -> Logits:
     return sigmoid(np.clip(logits, -59, 35))
 
 
-def exceedances(shape: str, parts: int, promise: EscapePromise, runs: int = RUNS) -> int:
+def exceedances(shape: str, parts: int, promise: EscapeRateGuarantee, runs: int = RUNS) -> int:
     """In how many of the runs the true escape rate exceeds the promised one."""
     draw, below = SHAPES[shape]
     count = 0
     for run in range(runs):
-        threshold = curve_of(*logistic(draw(np.random.default_rng([parts, run]), parts))).pass_below(promise)
+        threshold = curve_of(*logistic(draw(np.random.default_rng([parts, run]), parts))).pass_threshold(promise)
         assert threshold is not None
         count += below(math.log(threshold / (1 - threshold))) > promise.rate
     return count
 
 
-@pytest.mark.parametrize("promise", [PROMISE, EscapePromise(rate=0.1, confidence=0.9)])
-def test_the_true_escape_rate_exceeds_the_promise_no_oftener_than_it_says(promise: EscapePromise) -> None:
+@pytest.mark.parametrize("promise", [PROMISE, EscapeRateGuarantee(rate=0.1, confidence=0.9)])
+def test_the_true_escape_rate_exceeds_the_promise_no_oftener_than_it_says(promise: EscapeRateGuarantee) -> None:
     found = {
         (shape, parts): exceedances(shape, parts, promise) for shape in SHAPES for parts in (59, 93, 120, 200, 500)
     }
@@ -212,7 +217,9 @@ def test_it_is_kept_when_the_same_parts_calibrate_the_scores() -> None:
         logits = np.concatenate([draw(random, 80), random.normal(-4, 2, 160)])
         targets, names = [1] * 80 + [0] * 160, [str(n) for n in range(240)]
         calibrator = fit_calibrator(logits.tolist(), targets, names, run)
-        threshold = EscapeCurve.of(calibrator.probability(logits).tolist(), targets, names).pass_below(PROMISE)
+        threshold = EscapeCurve.from_images(calibrator.probability(logits).tolist(), targets, names).pass_threshold(
+            PROMISE
+        )
         grid = np.linspace(-20, 20, 40_001)
         assert threshold is not None
         exceeded += below(float(grid[np.searchsorted(calibrator.probability(grid), threshold)]) - 0.001) > PROMISE.rate

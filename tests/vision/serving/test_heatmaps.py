@@ -8,28 +8,36 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mltasks.vision.data.decoding import place
-from mltasks.vision.serving.heatmaps import FloatMap, Kind, Maps, enlarge, pack, render_heatmap, unpack
+from mltasks.vision.data.decoding import fit_placement
+from mltasks.vision.serving.heatmaps import (
+    FloatMap,
+    Heatmaps,
+    Kind,
+    decode_heatmaps,
+    encode_heatmaps,
+    render_heatmap,
+    upscale,
+)
 from mltasks.vision.types import InputSize
 
 PART = np.full((120, 90, 3), 100, np.uint8)
 
 
-def corner(height: int, width: int) -> FloatMap:
+def corner_map(height: int, width: int) -> FloatMap:
     """Loud in the upper left corner only."""
     values = np.zeros((height, width), np.float32)
     values[0, 0] = 1
     return values
 
 
-def rendered(evidence: FloatMap, anomaly: FloatMap, kind: Kind = "both") -> np.ndarray:
-    picture = Image.open(io.BytesIO(render_heatmap(PART, Maps(evidence, anomaly), kind)))
+def render(evidence: FloatMap, anomaly: FloatMap, kind: Kind = "both") -> np.ndarray:
+    picture = Image.open(io.BytesIO(render_heatmap(PART, Heatmaps(evidence, anomaly), kind)))
     assert (picture.format, picture.mode) == ("PNG", "RGB")
     return np.asarray(picture).astype(int)
 
 
 def test_it_colours_the_loud_place_only() -> None:
-    pixels = rendered(corner(7, 7), np.zeros((28, 28), np.float32))
+    pixels = render(corner_map(7, 7), np.zeros((28, 28), np.float32))
 
     assert pixels.shape == PART.shape
     assert pixels[2, 2, 0] > 140 and pixels[2, 2, 2] < 70
@@ -37,14 +45,14 @@ def test_it_colours_the_loud_place_only() -> None:
 
 
 def test_the_anomaly_is_yellow() -> None:
-    pixels = rendered(np.zeros((7, 7), np.float32), corner(28, 28))
+    pixels = render(np.zeros((7, 7), np.float32), corner_map(28, 28))
 
     assert pixels[1, 1, 0] > 150 and pixels[1, 1, 1] > 145 and pixels[1, 1, 2] < 100
 
 
 def test_one_map_can_be_drawn_alone() -> None:
-    assert (rendered(np.zeros((7, 7), np.float32), corner(28, 28), "evidence") == 100).all()
-    assert (rendered(corner(7, 7), np.zeros((28, 28), np.float32), "anomaly") == 100).all()
+    assert (render(np.zeros((7, 7), np.float32), corner_map(28, 28), "evidence") == 100).all()
+    assert (render(corner_map(7, 7), np.zeros((28, 28), np.float32), "anomaly") == 100).all()
 
 
 def test_it_hides_no_defect_under_its_own_map() -> None:
@@ -52,7 +60,7 @@ def test_it_hides_no_defect_under_its_own_map() -> None:
     scratched[:, 40:42] = 180
     loud = np.ones((7, 7), np.float32)
 
-    picture = Image.open(io.BytesIO(render_heatmap(scratched, Maps(loud, loud))))
+    picture = Image.open(io.BytesIO(render_heatmap(scratched, Heatmaps(loud, loud))))
     contrast = np.asarray(picture).astype(int)[60, 40] - np.asarray(picture).astype(int)[60, 20]
     assert (contrast >= 0.6 * 80 - 1).all(), "Both maps together cover at most 40 % of the part."
 
@@ -60,18 +68,18 @@ def test_it_hides_no_defect_under_its_own_map() -> None:
 def test_a_quiet_map_leaves_the_part_alone() -> None:
     quiet = np.full((7, 7), 0.3, np.float32)
 
-    assert (rendered(quiet, quiet) == 100).all()
+    assert (render(quiet, quiet) == 100).all()
 
 
 @pytest.mark.parametrize("shape", [(800, 200), (200, 800), (300, 300), (30, 20)])
 def test_stored_maps_are_those_over_the_part(shape: tuple[int, int]) -> None:
     size = InputSize(96, 128)
-    inside = place(*shape, size)
+    inside = fit_placement(*shape, size)
     rows, columns = np.mgrid[0:6, 0:8].astype(np.float32)
-    whole = Maps(columns / 7, rows / 5)
+    whole = Heatmaps(columns / 7, rows / 5)
 
-    packed = pack(whole, inside, size)
-    found, wanted = unpack(packed), whole.within(inside, size)
+    packed = encode_heatmaps(whole, inside, size)
+    found, wanted = decode_heatmaps(packed), whole.crop_to(inside, size)
 
     height, width = found.evidence.shape
     assert found.anomaly.shape == (height, width)
@@ -79,16 +87,16 @@ def test_stored_maps_are_those_over_the_part(shape: tuple[int, int]) -> None:
     assert width / height == pytest.approx(inside.width / inside.height, rel=0.05)
     for one, other in ((found.evidence, wanted.evidence), (found.anomaly, wanted.anomaly)):
         assert one.dtype == np.float32 and 0 <= one.min() <= one.max() <= 1
-        assert np.abs(enlarge(one, *other.shape) - other).mean() < 0.03
+        assert np.abs(upscale(one, *other.shape) - other).mean() < 0.03
 
 
 def test_stored_maps_are_small() -> None:
     noise = np.random.default_rng(1).random((2, 30, 30)).astype(np.float32)
     size = InputSize(480, 480)
 
-    assert len(pack(Maps(noise[0], noise[1]), place(480, 480, size), size)) < 6_000
+    assert len(encode_heatmaps(Heatmaps(noise[0], noise[1]), fit_placement(480, 480, size), size)) < 6_000
 
 
 def test_it_refuses_stored_maps_that_are_none() -> None:
     with pytest.raises(OSError, match="cannot identify"):
-        unpack(b"no map")
+        decode_heatmaps(b"no map")

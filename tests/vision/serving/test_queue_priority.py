@@ -12,99 +12,105 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltasks.vision.benchmarks.active_learning import pool_selection
-from mltasks.vision.serving.queue_priority import HEAD_START_S, WORTH, Doubt, priority, queue_time
+from mltasks.vision.serving.queue_priority import HEAD_START_S, PRIORITY, PartSignals, priority, queue_sort_key
 
 DAY = 86_400.0
 TURN = 1 / 6  # the operating threshold of the default costs
 
 
-def doubt(probability: float | None = 0.1, novelty: float | None = 0.5, **changes: Any) -> Doubt:
-    return Doubt(probability, novelty, **{"threshold": TURN, **changes})
+def make_signals(probability: float | None = 0.1, novelty: float | None = 0.5, **changes: Any) -> PartSignals:
+    return PartSignals(probability, novelty, **{"threshold": TURN, **changes})
 
 
 def test_it_knows_the_strategies_of_picking() -> None:
-    assert set(WORTH) == set(pool_selection.STRATEGIES)
+    assert set(PRIORITY) == set(pool_selection.STRATEGIES)
 
 
 def test_uncertainty_is_highest_at_the_threshold() -> None:
-    worth = [priority("uncertainty", doubt(p)) for p in (TURN, 0.02, 0.9, 0.001)]
+    worth = [priority("uncertainty", make_signals(p)) for p in (TURN, 0.02, 0.9, 0.001)]
     assert worth[0] == pytest.approx(1.0)
     assert worth == sorted(worth, reverse=True)
-    assert priority("uncertainty", doubt(0.5, threshold=0.5)) == 1.0
+    assert priority("uncertainty", make_signals(0.5, threshold=0.5)) == 1.0
 
 
 def test_novelty_goes_by_the_ratio() -> None:
-    worth = [priority("novelty", doubt(novelty=ratio)) for ratio in (0.0, 0.5, 1.5, 3.0, 100.0)]
+    worth = [priority("novelty", make_signals(novelty=ratio)) for ratio in (0.0, 0.5, 1.5, 3.0, 100.0)]
     assert worth == sorted(worth)
     assert (worth[0], worth[-1] < 1) == (0.0, True)
 
 
 def test_diversity_is_the_distance_to_what_people_see() -> None:
-    assert [priority("diversity", doubt(likeness=alike)) for alike in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
+    assert [priority("diversity", make_signals(similarity=alike)) for alike in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
 
 
 def test_expected_cost_is_highest_for_probable_defects_and_for_the_unknown() -> None:
-    assert priority("expected_cost", doubt(1.0, 0.0)) == pytest.approx(1.0)
-    assert priority("expected_cost", doubt(TURN, 1.0)) == pytest.approx(0.5)
-    assert priority("expected_cost", doubt(0.5, threshold=0.5)) == pytest.approx(0.5)
-    assert priority("expected_cost", doubt(0.0, 0.9)) == 0.0
-    assert priority("expected_cost", doubt(0.0, 4.0)) == pytest.approx(0.75)
-    assert priority("expected_cost", doubt(0.1)) > priority("expected_cost", doubt(0.05))
-    assert priority("expected_cost", doubt(0.1, likeness=0.5)) == priority("expected_cost", doubt(0.1)) / 2
+    assert priority("expected_cost", make_signals(1.0, 0.0)) == pytest.approx(1.0)
+    assert priority("expected_cost", make_signals(TURN, 1.0)) == pytest.approx(0.5)
+    assert priority("expected_cost", make_signals(0.5, threshold=0.5)) == pytest.approx(0.5)
+    assert priority("expected_cost", make_signals(0.0, 0.9)) == 0.0
+    assert priority("expected_cost", make_signals(0.0, 4.0)) == pytest.approx(0.75)
+    assert priority("expected_cost", make_signals(0.1)) > priority("expected_cost", make_signals(0.05))
+    assert (
+        priority("expected_cost", make_signals(0.1, similarity=0.5)) == priority("expected_cost", make_signals(0.1)) / 2
+    )
 
 
 def test_chance_is_the_lot_whatever_the_scores() -> None:
-    assert priority("random", doubt(lot=0.3)) == priority("random", doubt(None, None, lot=0.3)) == 0.3
+    assert (
+        priority("random", make_signals(hash_uniform=0.3))
+        == priority("random", make_signals(None, None, hash_uniform=0.3))
+        == 0.3
+    )
 
 
-@pytest.mark.parametrize("strategy", sorted(set(WORTH) - {"random"}))
+@pytest.mark.parametrize("strategy", sorted(set(PRIORITY) - {"random"}))
 def test_what_nothing_scored_is_worth_the_most(strategy: str) -> None:
-    assert priority(strategy, doubt(None, None)) == 1.0
+    assert priority(strategy, make_signals(None, None)) == 1.0
 
 
-@pytest.mark.parametrize("strategy", WORTH)
+@pytest.mark.parametrize("strategy", PRIORITY)
 def test_a_repeat_is_worth_nothing(strategy: str) -> None:
-    assert priority(strategy, doubt(TURN, 5.0, likeness=1.0, lot=0.9)) == 0.0
-    assert priority(strategy, doubt(None, None, likeness=1.0, lot=0.9)) == 0.0
+    assert priority(strategy, make_signals(TURN, 5.0, similarity=1.0, hash_uniform=0.9)) == 0.0
+    assert priority(strategy, make_signals(None, None, similarity=1.0, hash_uniform=0.9)) == 0.0
 
 
 share = st.floats(0, 1)
 
 
-@given(st.sampled_from(sorted(WORTH)), share, st.floats(0, 1e300), share, share, share)
+@given(st.sampled_from(sorted(PRIORITY)), share, st.floats(0, 1e300), share, share, share)
 def test_it_is_always_a_share(
     s: str, probability: float, novelty: float, turn: float, alike: float, lot: float
 ) -> None:
-    assert 0 <= priority(s, Doubt(probability, novelty, turn, alike, lot)) <= 1
+    assert 0 <= priority(s, PartSignals(probability, novelty, turn, alike, lot)) <= 1
 
 
 def test_no_part_is_overtaken_by_parts_that_come_a_day_later() -> None:
-    assert queue_time(1000.0, 1.0) < queue_time(1000.0, 0.2) < queue_time(1000.0 + DAY, 1.0)
+    assert queue_sort_key(1000.0, 1.0) < queue_sort_key(1000.0, 0.2) < queue_sort_key(1000.0 + DAY, 1.0)
     assert HEAD_START_S == DAY
 
 
 def test_urgent_parts_come_before_all_that_waited_less_than_a_day() -> None:
-    urgent = queue_time(10 * DAY, 0.0, urgent=True)
-    assert urgent < queue_time(9 * DAY + 1, 1.0)
-    assert urgent > queue_time(7 * DAY, 0.0), "An old part is not overtaken for ever."
+    urgent = queue_sort_key(10 * DAY, 0.0, urgent=True)
+    assert urgent < queue_sort_key(9 * DAY + 1, 1.0)
+    assert urgent > queue_sort_key(7 * DAY, 0.0), "An old part is not overtaken for ever."
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1, 1.1])
-@pytest.mark.parametrize("name", ["probability", "threshold", "likeness", "lot"])
+@pytest.mark.parametrize("name", ["probability", "threshold", "similarity", "hash_uniform"])
 def test_it_refuses_what_is_no_share(name: str, wrong: float) -> None:
     with pytest.raises(ValueError, match=f"{name} is no number"):
-        doubt(**{name: wrong})
+        make_signals(**{name: wrong})
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1])
 def test_it_refuses_a_novelty_that_is_none(wrong: float) -> None:
     with pytest.raises(ValueError, match="novelty is no number"):
-        doubt(novelty=wrong)
+        make_signals(novelty=wrong)
 
 
 def test_it_refuses_an_unknown_strategy() -> None:
     with pytest.raises(ValueError, match=r"'margin'. Known: uncertainty"):
-        priority("margin", doubt())
+        priority("margin", make_signals())
 
 
 def test_it_imports_nothing_heavy() -> None:

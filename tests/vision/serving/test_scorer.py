@@ -13,11 +13,11 @@ import openvino
 import pytest
 from numpy.typing import NDArray
 
-from mltasks.vision.export.learn import Learned
+from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving import scorer as scorer_module
 from mltasks.vision.serving.bundle import BundleCorrupt
 from mltasks.vision.serving.scorer import Scorer, compile_graph, compile_model
-from mltasks.vision.types import DIMENSIONS, InputSize
+from mltasks.vision.types import EMBEDDING_DIMENSIONS, InputSize
 
 WITHOUT_TORCH = """
 import sys
@@ -77,7 +77,7 @@ def test_scores_carry_the_versions_operating_point(scorer: Scorer, images: list[
 
 
 def test_a_version_of_format_1_squashes_the_part_and_its_autoencoder_decides(
-    learned: Learned, images: list[NDArray[np.uint8]]
+    learned: LearnedVersion, images: list[NDArray[np.uint8]]
 ) -> None:
     meta = {**learned.meta, "format": 1, "input": {"height": 64, "width": 64}}
     meta["calibration"] = {"slope": 2.0, "intercept": -1.0}
@@ -102,16 +102,16 @@ def test_maps_are_shares_over_the_image(scorer: Scorer, images: list[NDArray[np.
 
 
 def test_one_look_gives_scores_and_maps(scorer: Scorer, images: list[NDArray[np.uint8]]) -> None:
-    scores, maps, embedding = scorer.look(images[3])
+    scores, maps, embedding = scorer.predict(images[3])
     alone = scorer.maps(images[3])
 
-    assert embedding is not None and embedding.shape == (DIMENSIONS,)
+    assert embedding is not None and embedding.shape == (EMBEDDING_DIMENSIONS,)
     assert np.linalg.norm(embedding) == pytest.approx(1)
     assert [scores] == scorer.score([images[3]])
     assert np.array_equal(maps.evidence, alone.evidence) and np.array_equal(maps.anomaly, alone.anomaly)
 
 
-def test_a_version_from_before_points_serves_without(learned: Learned, images: list[NDArray[np.uint8]]) -> None:
+def test_a_version_from_before_points_serves_without(learned: LearnedVersion, images: list[NDArray[np.uint8]]) -> None:
     model = openvino.Core().read_model(learned.bundle_dir / "serving.xml")
     newest = model.outputs[-1]
     assert newest.any_name == "embedding"
@@ -119,9 +119,9 @@ def test_a_version_from_before_points_serves_without(learned: Learned, images: l
     meta = {key: value for key, value in learned.meta.items() if key != "embedding"}
     old = Scorer(compile_model(model, 1), meta, learned.sha256)
 
-    scores, maps, embedding = old.look(images[0])
+    scores, maps, embedding = old.predict(images[0])
 
-    assert (old.space, embedding) == ("", None)
+    assert (old.embedding_space, embedding) == ("", None)
     assert [scores] == old.score([images[0]])
     assert maps.evidence.shape == (8, 8)
 
@@ -135,7 +135,7 @@ def test_many_threads_get_each_its_own_answer(scorer: Scorer, images: list[NDArr
 
 
 @pytest.mark.parametrize(("loaded", "threads"), [("shared", "8"), ("apart", "2")])
-def test_the_first_inferences_of_a_process_may_come_at_once(learned: Learned, loaded: str, threads: str) -> None:
+def test_the_first_inferences_of_a_process_may_come_at_once(learned: LearnedVersion, loaded: str, threads: str) -> None:
     """Threads of a fresh process share a scorer, or load one each; without preparation the process hangs."""
     command = [sys.executable, "-c", FIRST_INFERENCES, str(learned.bundle_dir), loaded, threads]
 
@@ -147,7 +147,7 @@ def test_the_first_inferences_of_a_process_may_come_at_once(learned: Learned, lo
 
 
 def test_conversion_is_prepared_by_one_thread_before_there_is_a_graph(
-    learned: Learned, monkeypatch: pytest.MonkeyPatch
+    learned: LearnedVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
     compile_graph_file, tensor = openvino.Core.compile_model, openvino.Tensor
@@ -168,7 +168,7 @@ def test_conversion_is_prepared_by_one_thread_before_there_is_a_graph(
     assert steps == ["convert", "compile"]
 
 
-def test_it_scores_without_torch(learned: Learned) -> None:
+def test_it_scores_without_torch(learned: LearnedVersion) -> None:
     command = [sys.executable, "-c", WITHOUT_TORCH, str(learned.bundle_dir)]
 
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[3])
@@ -186,7 +186,7 @@ def test_it_refuses_images_of_another_shape_or_type(scorer: Scorer, shape: tuple
         scorer.score([np.zeros(shape, dtype)])
 
 
-def test_it_refuses_a_version_whose_graph_was_changed(learned: Learned, tmp_path: Path) -> None:
+def test_it_refuses_a_version_whose_graph_was_changed(learned: LearnedVersion, tmp_path: Path) -> None:
     shutil.copytree(learned.bundle_dir, tmp_path / "v1")
     weights = bytearray((tmp_path / "v1" / "serving.bin").read_bytes())
     weights[1000] ^= 1
@@ -196,12 +196,12 @@ def test_it_refuses_a_version_whose_graph_was_changed(learned: Learned, tmp_path
         Scorer.load(tmp_path / "v1")
 
 
-def test_it_refuses_another_version_than_the_expected_one(learned: Learned) -> None:
+def test_it_refuses_another_version_than_the_expected_one(learned: LearnedVersion) -> None:
     with pytest.raises(BundleCorrupt, match="expected"):
         Scorer.load(learned.bundle_dir, expected_sha256="0" * 64)
 
 
-def test_its_threads_are_bound_to_no_core(learned: Learned) -> None:
+def test_its_threads_are_bound_to_no_core(learned: LearnedVersion) -> None:
     """Two web processes would else share one core and leave the other idle."""
     compiled = compile_graph(learned.bundle_dir / "serving.xml", 1)
     assert compiled.get_property("ENABLE_CPU_PINNING") is False

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapePromise
-from mltasks.vision.serving.thresholds import Bands, as_labeled, cost_bands, cost_threshold, promised_bands, review_band
+from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
+from mltasks.vision.serving.thresholds import (
+    Bands,
+    cost_bands,
+    cost_threshold,
+    guaranteed_bands,
+    review_band,
+    to_label_prior,
+)
 from mltasks.vision.types import Costs
 
 COSTS = st.builds(Costs, fn=st.floats(0.01, 100), fp=st.floats(0.01, 100), review=st.floats(0, 100))
@@ -62,13 +69,13 @@ def test_the_bands_are_those_of_the_costs() -> None:
 
 def test_a_line_with_fewer_defects_than_the_labels_shifts_the_odds() -> None:
     # Labels half defective, a line with one in a hundred: odds shift by 99.
-    assert as_labeled(0.5, 0.01, 0.5) == pytest.approx(0.99)
-    assert as_labeled(1 / 6, 0.01, 0.5) == pytest.approx(99 / (99 + 5))
+    assert to_label_prior(0.5, 0.01, 0.5) == pytest.approx(0.99)
+    assert to_label_prior(1 / 6, 0.01, 0.5) == pytest.approx(99 / (99 + 5))
 
 
 @given(p=shares, line=rates, labels=rates)
 def test_the_shift_is_bayes_rule(p: float, line: float, labels: float) -> None:
-    stated = as_labeled(p, line, labels)
+    stated = to_label_prior(p, line, labels)
     good, defect = (1 - stated) * (1 - line) / (1 - labels), stated * line / labels
 
     assert defect / (good + defect) == pytest.approx(p, abs=1e-9)
@@ -77,17 +84,17 @@ def test_the_shift_is_bayes_rule(p: float, line: float, labels: float) -> None:
 def test_the_lines_share_and_the_labels_alike_shift_nothing() -> None:
     shifted = cost_bands(Costs(), 0.3, 0.3)
 
-    assert (shifted.low, shifted.fails_from, shifted.high) == pytest.approx((0.04, 1 / 6, 0.8))
+    assert (shifted.low, shifted.fail_threshold, shifted.high) == pytest.approx((0.04, 1 / 6, 0.8))
 
 
 @given(costs=COSTS, line=rates, labels=rates, p=shares)
 def test_shifted_bands_choose_what_is_cheapest_on_the_line(costs: Costs, line: float, labels: float, p: float) -> None:
-    stated, bands = as_labeled(p, line, labels), cost_bands(costs, line, labels)
+    stated, bands = to_label_prior(p, line, labels), cost_bands(costs, line, labels)
     best = min(p * costs.fn, (1 - p) * costs.fp)
 
-    assert 0 <= bands.low <= bands.fails_from <= bands.high <= 1
+    assert 0 <= bands.low <= bands.fail_threshold <= bands.high <= 1
     if abs(costs.review - best) > 1e-6:
-        assert bands.doubts(stated) == (costs.review < best)
+        assert bands.needs_review(stated) == (costs.review < best)
 
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, float("nan")])
@@ -103,40 +110,40 @@ def curve(*lowest: float, parts: int = 100) -> EscapeCurve:
 def test_a_promise_that_costs_keep_already_changes_nothing() -> None:
     bands = cost_bands(Costs())
 
-    assert promised_bands(bands, curve(0.03, 0.05), EscapePromise()) == Bands(0.04, 0.8, 1 / 6, "costs", True)
+    assert guaranteed_bands(bands, curve(0.03, 0.05), EscapeRateGuarantee()) == Bands(0.04, 0.8, 1 / 6, "costs", True)
 
 
 def test_a_promise_lowers_where_parts_pass() -> None:
-    bands = promised_bands(cost_bands(Costs()), curve(0.01, 0.02), EscapePromise())
+    bands = guaranteed_bands(cost_bands(Costs()), curve(0.01, 0.02), EscapeRateGuarantee())
 
     # Of a hundred one may escape, the one at 0.01: the one at 0.02 must not.
-    assert (bands.binds, bands.promise_holds) == ("promise", True)
-    assert (bands.high, bands.fails_from) == (0.8, 1 / 6)
-    assert bands.doubts(0.02)
-    assert not bands.doubts(0.02 - 1e-9)
+    assert (bands.low_limited_by, bands.guarantee_holds) == ("promise", True)
+    assert (bands.high, bands.fail_threshold) == (0.8, 1 / 6)
+    assert bands.needs_review(0.02)
+    assert not bands.needs_review(0.02 - 1e-9)
 
 
 def test_too_few_labels_for_the_promise_send_more_to_people() -> None:
-    bands = promised_bands(cost_bands(Costs()), curve(0.06, parts=20), EscapePromise())
+    bands = guaranteed_bands(cost_bands(Costs()), curve(0.06, parts=20), EscapeRateGuarantee())
 
-    assert (bands.binds, bands.promise_holds) == ("labels", False)
-    assert not bands.doubts(0.0299)
-    assert bands.doubts(0.03)
+    assert (bands.low_limited_by, bands.guarantee_holds) == ("labels", False)
+    assert not bands.needs_review(0.0299)
+    assert bands.needs_review(0.03)
 
 
 def test_costs_stricter_than_caution_stay_and_the_promise_still_does_not_hold() -> None:
-    bands = promised_bands(cost_bands(Costs()), curve(0.5, parts=20), EscapePromise())
+    bands = guaranteed_bands(cost_bands(Costs()), curve(0.5, parts=20), EscapeRateGuarantee())
 
-    assert (bands.low, bands.binds, bands.promise_holds) == (0.04, "costs", False)
+    assert (bands.low, bands.low_limited_by, bands.guarantee_holds) == (0.04, "costs", False)
 
 
 @given(costs=COSTS, seen=st.lists(st.floats(1e-9, 1), min_size=1, max_size=80), rate=st.floats(0.01, 1))
 def test_a_promise_only_ever_lets_less_pass(costs: Costs, seen: list[float], rate: float) -> None:
-    free, promise = cost_bands(costs), EscapePromise(rate)
-    bands = promised_bands(free, EscapeCurve(tuple(sorted(seen)), len(seen)), promise)
+    free, promise = cost_bands(costs), EscapeRateGuarantee(rate)
+    bands = guaranteed_bands(free, EscapeCurve(tuple(sorted(seen)), len(seen)), promise)
 
     assert bands.low <= free.low
-    assert (bands.high, bands.fails_from) == (free.high, free.fails_from)
-    if bands.promise_holds:
+    assert (bands.high, bands.fail_threshold) == (free.high, free.fail_threshold)
+    if bands.guarantee_holds:
         escapes = sum(one <= bands.low for one in seen)
         assert escapes <= rate * len(seen)

@@ -9,16 +9,16 @@ from sklearn.metrics import cohen_kappa_score
 from mltasks.vision.stats.kappa import kappa
 
 
-def pairs(both: int, one: int, other: int, none: int) -> tuple[list[bool], list[bool]]:
+def verdict_pairs(both: int, first_only: int, second_only: int, none: int) -> tuple[list[bool], list[bool]]:
     """Verdicts of two people by how often they said what."""
-    first = [True] * (both + one) + [False] * (other + none)
-    second = [True] * both + [False] * one + [True] * other + [False] * none
+    first = [True] * (both + first_only) + [False] * (second_only + none)
+    second = [True] * both + [False] * first_only + [True] * second_only + [False] * none
     return first, second
 
 
 @pytest.mark.parametrize("counts", [(20, 5, 10, 15), (1, 2, 3, 4), (0, 5, 5, 0), (9, 1, 0, 90), (45, 15, 25, 15)])
 def test_it_is_that_of_scikit_learn(counts: tuple[int, int, int, int]) -> None:
-    first, second = pairs(*counts)
+    first, second = verdict_pairs(*counts)
     found = kappa(first, second)
     assert found.value == pytest.approx(cohen_kappa_score(first, second))
     assert found.low is not None and found.value is not None and found.high is not None
@@ -27,11 +27,11 @@ def test_it_is_that_of_scikit_learn(counts: tuple[int, int, int, int]) -> None:
 
 
 def test_it_is_the_same_each_time() -> None:
-    assert kappa(*pairs(4, 1, 1, 4)) == kappa(*pairs(4, 1, 1, 4))
+    assert kappa(*verdict_pairs(4, 1, 1, 4)) == kappa(*verdict_pairs(4, 1, 1, 4))
 
 
 def test_perfect_agreement_in_few_parts_is_not_sure() -> None:
-    few, many = kappa(*pairs(5, 0, 0, 5)), kappa(*pairs(500, 0, 0, 500))
+    few, many = kappa(*verdict_pairs(5, 0, 0, 5)), kappa(*verdict_pairs(500, 0, 0, 500))
     assert few.value == many.value == few.high == many.high == 1
     assert few.low is not None and few.low < 0.75
     assert many.low is not None and many.low > 0.99
@@ -39,7 +39,7 @@ def test_perfect_agreement_in_few_parts_is_not_sure() -> None:
 
 @pytest.mark.parametrize("counts", [(0, 0, 0, 0), (12, 0, 0, 0), (0, 0, 0, 7)])
 def test_it_refuses_to_measure_where_there_is_nothing_beyond_chance(counts: tuple[int, int, int, int]) -> None:
-    found = kappa(*pairs(*counts))
+    found = kappa(*verdict_pairs(*counts))
     assert (found.value, found.low, found.high, found.n) == (None, None, None, sum(counts))
 
 
@@ -58,7 +58,7 @@ def test_the_interval_covers_the_truth(true_kappa: float, n: int, failing: float
     generator = np.random.default_rng(7)
     held = told = 0
     for counts in generator.multinomial(n, [failing - differ, differ, differ, 1 - failing - differ], 300):
-        found = kappa(*pairs(*(int(count) for count in counts)))
+        found = kappa(*verdict_pairs(*(int(count) for count in counts)))
         if found.low is not None and found.high is not None:
             told += 1
             held += found.low <= true_kappa <= found.high

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mltasks.vision.stats.intervals import PartBootstrap, proportion, weighted_sum
-from mltasks.vision.stats.metrics import auroc, auroc_deviation, average_precision, precision_recall_curve
+from mltasks.vision.stats.metrics import auroc, auroc_standard_error, average_precision, precision_recall_curve
 
 ones = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 3)), min_size=4, max_size=60)
 
@@ -113,5 +113,5 @@ def test_an_area_from_few_parts_varies_by_what_its_deviation_says(gain: float) -
         float(auroc(generator.normal(size=60) + gain * targets, targets, np.ones((1, 60)))[0]) for _ in range(2000)
     ]
 
-    assert auroc_deviation(float(np.mean(areas)), 20, 40) == pytest.approx(np.std(areas), rel=0.25)
-    assert auroc_deviation(1.0, 20, 40) == 0
+    assert auroc_standard_error(float(np.mean(areas)), 20, 40) == pytest.approx(np.std(areas), rel=0.25)
+    assert auroc_standard_error(1.0, 20, 40) == 0

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mltasks.vision.stats.paired_tests import Paired, holm, mcnemar
+from mltasks.vision.stats.paired_tests import PairedTest, holm, mcnemar
 
 
-def judged(both: int, first_only: int, second_only: int, neither: int) -> Paired:
+def make_paired(both: int, first_only: int, second_only: int, neither: int) -> PairedTest:
     """So many parts with one image each."""
     first = [True] * (both + first_only) + [False] * (second_only + neither)
     second = [True] * both + [False] * first_only + [True] * second_only + [False] * neither
@@ -27,15 +27,15 @@ def judged(both: int, first_only: int, second_only: int, neither: int) -> Paired
     ],
 )
 def test_published_examples(table: tuple[int, int, int, int], p_value: float) -> None:
-    found = judged(*table)
+    found = make_paired(*table)
     assert (found.first_only, found.second_only, found.n) == (table[1], table[2], sum(table))
     assert found.p_value == pytest.approx(p_value, abs=5e-4)
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_it_is_the_binomial_tail_less_half_of_what_was_seen(one: int, other: int) -> None:
-    found = judged(0, one, other, 3).p_value
-    assert found == judged(5, other, one, 0).p_value
+    found = make_paired(0, one, other, 3).p_value
+    assert found == make_paired(5, other, one, 0).p_value
     if one + other:
         coins = stats.binom(one + other, 0.5)
         uneven = [k for k in range(one + other + 1) if abs(2 * k - one - other) > abs(one - other)]
@@ -44,20 +44,20 @@ def test_it_is_the_binomial_tail_less_half_of_what_was_seen(one: int, other: int
 
 
 def test_where_they_differ_on_nothing_there_is_no_doubt() -> None:
-    assert judged(9, 0, 0, 2) == Paired(0, 0, 11, 1.0)
-    assert mcnemar([], [], []) == Paired(0, 0, 0, 1.0)
+    assert make_paired(9, 0, 0, 2) == PairedTest(0, 0, 11, 1.0)
+    assert mcnemar([], [], []) == PairedTest(0, 0, 0, 1.0)
 
 
 def test_thousands_of_parts_underflow_to_nothing_worse_than_zero() -> None:
-    assert judged(0, 4000, 400, 0).p_value == 0
-    assert judged(0, 4000, 4000, 0).p_value == pytest.approx(1, abs=0.005)
+    assert make_paired(0, 4000, 400, 0).p_value == 0
+    assert make_paired(0, 4000, 4000, 0).p_value == pytest.approx(1, abs=0.005)
 
 
 def test_a_part_counts_once_and_is_right_when_all_its_images_are() -> None:
     # The first misses one of the three images of "a"; of "b" each misses another one, so neither has it right.
     parts = ["a", "a", "a", "b", "b", "c"]
     found = mcnemar([True, False, True, True, False, True], [True, True, True, False, True, True], parts)
-    assert (found.first_only, found.second_only, found.n, found.apart) == (0, 1, 3, 1)
+    assert (found.first_only, found.second_only, found.n, found.discordant) == (0, 1, 3, 1)
 
 
 def test_unequal_lengths_are_refused() -> None:

@@ -58,7 +58,7 @@ def test_what_no_audit_found_may_have_been_missed() -> None:
     # Forty defects that the champion doubted, all stopped. With audits of one in a hundred the next defect among sure
     # passes would have stood for a hundred.
     sure = weighted_proportion([False] * 40, [1.0] * 40, names(40))
-    unsure = weighted_proportion([False] * 40, [1.0] * 40, names(40), heaviest=100.0)
+    unsure = weighted_proportion([False] * 40, [1.0] * 40, names(40), max_weight=100.0)
     assert (sure.value, sure.low, unsure.value, unsure.low) == (0.0, 0.0, 0.0, 0.0)
     assert sure.high is not None and unsure.high is not None
     assert sure.high < 0.1 and unsure.high > 0.7
@@ -86,7 +86,7 @@ def test_a_difference_is_of_the_same_parts() -> None:
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
 
 
-def draw(line: Line, seed: int) -> tuple[float, Estimate, Estimate]:
+def simulate_line(line: Line, seed: int) -> tuple[float, Estimate, Estimate]:
     """One line under active learning: the share of its defective parts that pass a candidate; what the locked holdout
     says, and what its labels say when they are merely counted.
 
@@ -111,26 +111,26 @@ def draw(line: Line, seed: int) -> tuple[float, Estimate, Estimate]:
     return float(escapes[defective].mean()), weighed, proportion(hits, who)
 
 
-def covers(found: list[Estimate], truth: float) -> float:
-    ends = [(one.low, one.high) for one in found if one.low is not None and one.high is not None]
+def coverage(estimates: list[Estimate], truth: float) -> float:
+    ends = [(one.low, one.high) for one in estimates if one.low is not None and one.high is not None]
     return float(np.mean([low <= truth <= high for low, high in ends]))
 
 
 def test_the_locked_holdout_is_unbiased_under_active_learning_and_counting_is_not() -> None:
-    lines = [draw(Line(), seed) for seed in range(RUNS)]
+    lines = [simulate_line(Line(), seed) for seed in range(RUNS)]
     truth = float(np.mean([share for share, _, _ in lines]))
     weighed, counted = [one for _, one, _ in lines], [one for _, _, one in lines]
     means = [np.array([one.value for one in some], dtype=float) for some in (weighed, counted)]
     errors = [abs(values.mean() - truth) / (values.std() / RUNS**0.5) for values in means]
     assert errors[0] < 2.5, "the corrected escape rate is off by more than chance"
-    assert 0.93 <= covers(weighed, truth) <= 0.97
+    assert 0.93 <= coverage(weighed, truth) <= 0.97
     assert errors[1] > 10, "merely counted it is not"
-    assert covers(counted, truth) < 0.8
+    assert coverage(counted, truth) < 0.8
 
 
 def test_audits_that_are_too_rare_make_it_unsure_and_never_wrong() -> None:
     rare = Line(parts=50_000, defective=0.02, audited=0.005, alike=0.95, clear=0.2)
-    lines = [draw(rare, seed) for seed in range(60)]
+    lines = [simulate_line(rare, seed) for seed in range(60)]
     truth = float(np.mean([share for share, _, _ in lines]))
-    assert covers([one for _, one, _ in lines], truth) >= 0.93
-    assert covers([one for _, _, one in lines], truth) < 0.9
+    assert coverage([one for _, one, _ in lines], truth) >= 0.93
+    assert coverage([one for _, _, one in lines], truth) < 0.9

@@ -11,46 +11,46 @@ from torch import Tensor, nn
 
 from mltasks.vision.export.learn import learn
 from mltasks.vision.heads.classifier import DenseHead
-from mltasks.vision.networks.auxiliary_backbone import LITE2, Companion
+from mltasks.vision.networks.auxiliary_backbone import EFFICIENTNET_LITE2, AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, reproducible
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.serving import bundle
 from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_pooled_head
-from mltasks.vision.training.feature_bank import Material, see
-from mltasks.vision.training.feature_extractor import eyes_of
+from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.feature_extractor import build_extractor
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import no_progress
 from tests.tiny_model import CONFIG, labeled_samples
-from tests.vision.tiny_dataset import ALL, TINY, four_samples
+from tests.vision.tiny_dataset import ALL_INDEXES, TINY, four_samples
 
 STAGE = Stage(no_progress)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
 
 @pytest.fixture(scope="module")
-def companion() -> Companion:
-    return Companion()
+def companion() -> AuxiliaryBackbone:
+    return AuxiliaryBackbone()
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory, companion: Companion) -> Material:
+def material(tmp_path_factory: pytest.TempPathFactory, companion: AuxiliaryBackbone) -> TrainingData:
     """Four images as a machine with fast half precision looks at them."""
     samples = four_samples(tmp_path_factory.mktemp("parts"))
     with reproducible(1) as here:
         compute = Compute(here.device, half=True)
         trunk = Trunk(load_backbone("resnet18", "shipped")[0], companion)
-        bank = see(samples, set(ALL), trunk, TINY, compute, STAGE)
-    return Material(bank, np.array([0, 1, 0, 1]), TINY, compute)
+        bank = build_feature_bank(samples, set(ALL_INDEXES), trunk, TINY, compute, STAGE)
+    return TrainingData(bank, np.array([0, 1, 0, 1]), TINY, compute)
 
 
-class Watched:
+class DtypeRecorder:
     """What the layers of the networks that are placed give, by kind of layer, and their weights."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.given: dict[str, set[torch.dtype]] = {}
         self.weights: list[Tensor] = []
-        plainly = Compute.place
+        plainly = Compute.move_module
 
         def place(compute: Compute, module: nn.Module) -> None:
             plainly(compute, module)
@@ -60,7 +60,7 @@ class Watched:
                     kind = "depthwise" if isinstance(layer, nn.Conv2d) and layer.groups > 1 else "dense"
                     layer.register_forward_hook(lambda _m, _i, out, kind=kind: self._note(kind, out))
 
-        monkeypatch.setattr(Compute, "place", place)
+        monkeypatch.setattr(Compute, "move_module", place)
 
     def _note(self, kind: str, out: Tensor) -> None:
         # Measuring runs in 32 bits, as serving does; only what learns counts.
@@ -69,21 +69,21 @@ class Watched:
 
 
 def test_the_dense_head_learns_in_half_precision_from_weights_in_32_bits(
-    material: Material, monkeypatch: pytest.MonkeyPatch
+    material: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = Watched(monkeypatch)
-    head, curve = fit_dense_head.train_dense(DenseHead, material, ALL, [], 3, STAGE)
+    watched = DtypeRecorder(monkeypatch)
+    head, curve = fit_dense_head.train_dense(DenseHead, material, ALL_INDEXES, [], 3, STAGE)
 
     assert watched.given == {"dense": {torch.bfloat16}}
     assert {one.dtype for one in head.parameters()} == {torch.float32}
     assert np.isfinite([one.train_loss for one in curve]).all()
 
 
-def test_so_do_the_autoencoder_and_the_last_stage(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(monkeypatch)
-    autoencoder = fit_autoencoder.train_autoencoder(material, [0, 2], 3, STAGE)
+def test_so_do_the_autoencoder_and_the_last_stage(material: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = DtypeRecorder(monkeypatch)
+    autoencoder = fit_autoencoder.train_pixel_autoencoder(material, [0, 2], 3, STAGE)
     layer4 = load_backbone("resnet18", "shipped")[0].get_submodule("layer4")
-    head = fit_pooled_head.train_head(layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    head = fit_pooled_head.train_pooled_head(layer4, material, [0, 1], [2, 3], 3, STAGE).head
 
     assert watched.given == {"dense": {torch.bfloat16}}
     assert {one.dtype for net in (autoencoder, head) for one in net.parameters()} == {torch.float32}
@@ -93,32 +93,32 @@ def test_so_do_the_autoencoder_and_the_last_stage(material: Material, monkeypatc
 
 
 def test_depthwise_blocks_learn_in_32_bits_on_a_processor(
-    material: Material, companion: Companion, monkeypatch: pytest.MonkeyPatch
+    material: TrainingData, companion: AuxiliaryBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = Watched(monkeypatch)
-    fine_tuning.train_stage(companion, material, ALL, 3, STAGE)
+    watched = DtypeRecorder(monkeypatch)
+    fine_tuning.fine_tune_blocks(companion, material, ALL_INDEXES, 3, STAGE)
 
     assert watched.given == {"dense": {torch.float32}, "depthwise": {torch.float32}}
 
 
-def test_in_half_precision_the_same_seed_gives_the_same_weights(material: Material) -> None:
+def test_in_half_precision_the_same_seed_gives_the_same_weights(material: TrainingData) -> None:
     with reproducible(1):
         one, other = (
-            fit_dense_head.train_dense(DenseHead, material, ALL, [], 3, STAGE)[0].state_dict() for _ in range(2)
+            fit_dense_head.train_dense(DenseHead, material, ALL_INDEXES, [], 3, STAGE)[0].state_dict() for _ in range(2)
         )
 
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_only_rough_looks_are_in_half_precision(companion: Companion) -> None:
+def test_only_rough_looks_are_in_half_precision(companion: AuxiliaryBackbone) -> None:
     rgb = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(1))
     with reproducible(1) as here:
         trunk = Trunk(load_backbone("resnet18", "shipped")[0], companion)
-        eyes = eyes_of(trunk, (64, 64), 1, Compute(here.device, half=True))
-        plainly, roughly = eyes.plainly(rgb), eyes.roughly(rgb)
+        eyes = build_extractor(trunk, (64, 64), 1, Compute(here.device, half=True))
+        plainly, roughly = eyes.fp32(rgb), eyes.bf16(rgb)
 
-    assert (plainly.middle.dtype, roughly.middle.dtype) == (torch.float32, torch.bfloat16)
-    assert torch.allclose(plainly.middle, roughly.middle.float(), atol=0.05 * float(plainly.middle.abs().max()))
+    assert (plainly.layer3.dtype, roughly.layer3.dtype) == (torch.float32, torch.bfloat16)
+    assert torch.allclose(plainly.layer3, roughly.layer3.float(), atol=0.05 * float(plainly.layer3.abs().max()))
 
 
 @needs_cuda
@@ -126,17 +126,17 @@ def test_a_gpu_is_taken_by_itself_and_learns_in_half_precision(tmp_path: Path) -
     found = [learn(labeled_samples(tmp_path / "parts"), CONFIG, tmp_path / name) for name in ("one", "again")]
 
     assert found[0].meta["compute"]["device"] == "cuda" and found[0].meta["compute"]["precision"] == "bfloat16"
-    assert found[0].meta["config"]["companion"] == LITE2
+    assert found[0].meta["config"]["companion"] == EFFICIENTNET_LITE2
     weights = [bundle.file_hashes(one.bundle_dir)[bundle.WEIGHTS] for one in found]
     assert weights[0] == weights[1], "On one machine the same labels give the same weights."
 
 
 @needs_cuda
-def test_on_a_gpu_maps_and_networks_are_channels_last(material: Material) -> None:
+def test_on_a_gpu_maps_and_networks_are_channels_last(material: TrainingData) -> None:
     with reproducible(1) as compute:
         head = DenseHead(0.3)
-        compute.place(head)
-        maps = compute.fetch(torch.from_numpy(material.bank.clean.middle))
+        compute.move_module(head)
+        maps = compute.to_device(torch.from_numpy(material.bank.clean.layer3))
 
     assert {one.device.type for one in head.parameters()} == {maps.device.type} == {"cuda"}
     assert maps.is_contiguous(memory_format=torch.channels_last)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mltasks.vision.heads.classifier import DenseHead, LearningHead, SecondDenseHead, Standard
+from mltasks.vision.heads.classifier import AuxiliaryDenseHead, DenseHead, Standardize, TopKHead
 from mltasks.vision.networks.compute import Compute, reproducible
-from mltasks.vision.networks.trunk import STATISTICS, Seen, top_mean
-from mltasks.vision.training.feature_bank import Maps, Material, TrunkViews
-from mltasks.vision.training.fit_dense_head import fit_texture, train_dense
-from mltasks.vision.training.fit_pooled_head import scores_of
+from mltasks.vision.networks.trunk import STATISTICS_SIZE, FeatureMaps, top_mean
+from mltasks.vision.training.feature_bank import FeatureBank, StoredFeatures, TrainingData
+from mltasks.vision.training.fit_dense_head import fit_statistics_head, train_dense
+from mltasks.vision.training.fit_pooled_head import score_head
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import Progress, TrainConfig
 
@@ -21,7 +21,7 @@ GRID, VIEWS, COUNT = 8, 2, 48
 CONFIG = TrainConfig(dense_epochs=8, batch_size=8, oversampling=3)
 
 
-def by_hand() -> DenseHead:
+def make_head() -> DenseHead:
     """Each cell's logit is the first channel of the middle map."""
     head = DenseHead(0.3).eval()
     with torch.no_grad():
@@ -31,11 +31,11 @@ def by_hand() -> DenseHead:
     return head
 
 
-def shown(values: torch.Tensor) -> Seen:
+def make_feature_maps(values: torch.Tensor) -> FeatureMaps:
     middle = torch.zeros(1, 256, *values.shape)
     middle[0, 0] = values
     deep = torch.zeros(1, 512, values.shape[0] // 2, values.shape[1] // 2)
-    return Seen(torch.zeros(1, 128, *values.shape), middle, deep, torch.zeros(1, STATISTICS))
+    return FeatureMaps(torch.zeros(1, 128, *values.shape), middle, deep, torch.zeros(1, STATISTICS_SIZE))
 
 
 def test_one_small_bright_spot_decides_where_a_mean_would_drown_it() -> None:
@@ -43,7 +43,7 @@ def test_one_small_bright_spot_decides_where_a_mean_would_drown_it() -> None:
     spot[3, 4:6] = 10
 
     with torch.inference_mode():
-        (found, cells), (spread, hazy) = (by_hand()(shown(values)) for values in (spot, haze))
+        (found, cells), (spread, hazy) = (make_head()(make_feature_maps(values)) for values in (spot, haze))
 
     # Both have the same mean: the recipe of old could not tell them apart.
     assert cells.mean().item() == pytest.approx(hazy.mean().item()) == pytest.approx(0.05)
@@ -55,65 +55,65 @@ def test_one_small_bright_spot_decides_where_a_mean_would_drown_it() -> None:
 def test_on_a_small_grid_the_strongest_position_decides_alone() -> None:
     values = torch.rand(4, 4)
     with torch.inference_mode():
-        logit, cells = by_hand()(shown(values))
+        logit, cells = make_head()(make_feature_maps(values))
 
     assert logit.item() == pytest.approx(values.max().item())
     torch.testing.assert_close(top_mean(cells, 0.006), logit)
 
 
-def material(compute: Compute, kind: str, seed: int = 5) -> Material:
+def material(compute: Compute, kind: str, seed: int = 5) -> TrainingData:
     """Noise with, in every other part, a bright position of the ResNet18's maps (``spot``), of the companion's
     (``second spot``), or a shift of all statistics (``texture``)."""
     generator = np.random.default_rng(seed)
     targets = np.arange(COUNT) % 2
 
-    def maps(of: np.ndarray) -> Maps:
-        found = Maps.empty(len(of), 16 * GRID, 16 * GRID, fine=False, second=True)
-        found.second[:] = generator.normal(size=found.second.shape)
-        found.middle[:] = generator.normal(size=found.middle.shape)
-        found.deep[:] = generator.normal(size=found.deep.shape)
+    def maps(of: np.ndarray) -> StoredFeatures:
+        found = StoredFeatures.allocate(len(of), 16 * GRID, 16 * GRID, novelty_fields=False, auxiliary=True)
+        found.aux_maps[:] = generator.normal(size=found.aux_maps.shape)
+        found.layer3[:] = generator.normal(size=found.layer3.shape)
+        found.layer4[:] = generator.normal(size=found.layer4.shape)
         found.statistics[:] = generator.normal(size=found.statistics.shape)
         for number in np.flatnonzero(of):
             y, x = generator.integers(GRID, size=2)
             if kind == "spot":
-                found.middle[number, :32, y, x] += 4
-                found.deep[number, :64, y // 2, x // 2] += 4
+                found.layer3[number, :32, y, x] += 4
+                found.layer4[number, :64, y // 2, x // 2] += 4
             elif kind == "second spot":
-                found.second[number, :64, y, x] += 4
+                found.aux_maps[number, :64, y, x] += 4
             else:
                 found.statistics[number, :40] += 1.5
         return found
 
-    bank = TrunkViews(
+    bank = FeatureBank(
         maps(targets), maps(np.repeat(targets, VIEWS)), np.zeros((COUNT, 3, 1, 1), np.float16), np.arange(COUNT), VIEWS
     )
-    return Material(bank, targets, CONFIG, compute)
+    return TrainingData(bank, targets, CONFIG, compute)
 
 
 def split() -> tuple[list[int], list[int]]:
     return list(range(32)), list(range(32, COUNT))
 
 
-def quiet() -> Stage:
+def silent_stage() -> Stage:
     return Stage(lambda _: None)
 
 
-def apart(scores: Sequence[float], targets: np.ndarray) -> float:
+def ranking_accuracy(scores: Sequence[float], targets: np.ndarray) -> float:
     """The share of pairs of a defect and a good part that are ranked right."""
     found = np.asarray(scores)
     return float((found[targets == 1][:, None] > found[targets == 0]).mean())
 
 
-@pytest.mark.parametrize(("kind", "where"), [(DenseHead, "spot"), (SecondDenseHead, "second spot")])
-def test_it_learns_what_a_small_defect_looks_like(kind: type[LearningHead], where: str) -> None:
+@pytest.mark.parametrize(("kind", "where"), [(DenseHead, "spot"), (AuxiliaryDenseHead, "second spot")])
+def test_it_learns_what_a_small_defect_looks_like(kind: type[TopKHead], where: str) -> None:
     train, test = split()
     steps: list[Progress] = []
     with reproducible(1) as compute:
         toy = material(compute, where)
         head, curve = train_dense(kind, toy, train, test, 3, Stage(steps.append))
-        scores, peaks = scores_of(head, toy, test)
+        scores, peaks = score_head(head, toy, test)
 
-    assert apart(scores, toy.targets[test]) > 0.95
+    assert ranking_accuracy(scores, toy.targets[test]) > 0.95
     assert peaks == pytest.approx(scores), "On this grid the strongest position is the score."
     assert not head.training
     assert [one.epoch for one in curve] == list(range(1, 9))
@@ -127,9 +127,9 @@ def test_the_seed_alone_decides_about_the_weights() -> None:
     with reproducible(1) as compute:
         toy = material(compute, "spot")
         one, other, without = (
-            train_dense(DenseHead, toy, train[:16], held_out, 3, quiet())[0] for held_out in (test, test, [])
+            train_dense(DenseHead, toy, train[:16], held_out, 3, silent_stage())[0] for held_out in (test, test, [])
         )
-        another = train_dense(DenseHead, toy, train[:16], test, 4, quiet())[0]
+        another = train_dense(DenseHead, toy, train[:16], test, 4, silent_stage())[0]
 
     same = one.state_dict()
     assert all(torch.equal(value, same[name]) for name, value in other.state_dict().items())
@@ -142,8 +142,8 @@ def test_channels_are_standardised_by_what_it_learns_from() -> None:
     train, test = split()
     with reproducible(1) as compute:
         toy = material(compute, "spot")
-        head, _ = train_dense(DenseHead, toy, train, test, 3, quiet())
-    seen = torch.from_numpy(toy.bank.clean.middle[train]).float()
+        head, _ = train_dense(DenseHead, toy, train, test, 3, silent_stage())
+    seen = torch.from_numpy(toy.bank.clean.layer3[train]).float()
 
     torch.testing.assert_close(head.middle_norm.mean.flatten(), seen.mean((0, 2, 3)))
     torch.testing.assert_close(head.middle_norm.deviation.flatten(), seen.std((0, 2, 3)))
@@ -151,12 +151,12 @@ def test_channels_are_standardised_by_what_it_learns_from() -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_standard_inside_the_weights_is_the_standard_of_the_maps(bias: bool) -> None:
-    standard, weigh = Standard(5), torch.nn.Conv2d(5, 3, 1, bias=bias)
+    standard, weigh = Standardize(5), torch.nn.Conv2d(5, 3, 1, bias=bias)
     standard.mean.copy_(torch.arange(5.0).view(1, 5, 1, 1))
     standard.deviation.copy_(torch.linspace(0.1, 2, 5).view(1, 5, 1, 1))
     maps, pull = torch.randn(2, 5, 4, 6), torch.randn(2, 3, 4, 6)
 
-    plain, quick = weigh((maps - standard.mean) / standard.deviation), standard.then(weigh, maps)
+    plain, quick = weigh((maps - standard.mean) / standard.deviation), standard.forward(weigh, maps)
 
     torch.testing.assert_close(quick, plain, rtol=1e-4, atol=1e-4)
     learned = list(weigh.parameters())
@@ -172,8 +172,8 @@ def test_the_texture_head_sees_what_has_no_place() -> None:
     train, test = split()
     with reproducible(1) as compute:
         toy = material(compute, "texture")
-        head = fit_texture(toy, train)
-        scores, peaks = scores_of(head, toy, test)
+        head = fit_statistics_head(toy, train)
+        scores, peaks = score_head(head, toy, test)
 
-    assert apart(scores, toy.targets[test]) > 0.95
+    assert ranking_accuracy(scores, toy.targets[test]) > 0.95
     assert peaks == scores

@@ -19,18 +19,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mltasks.vision.heads import feature_autoencoder, patch_memory
-from mltasks.vision.heads.classifier import DenseHead, SecondDenseHead
-from mltasks.vision.networks.auxiliary_backbone import Companion
+from mltasks.vision.heads.classifier import AuxiliaryDenseHead, DenseHead
+from mltasks.vision.networks.auxiliary_backbone import AuxiliaryBackbone
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute
 from mltasks.vision.networks.trunk import Trunk
 from mltasks.vision.pretrain import distillation
 from mltasks.vision.training import fine_tuning, fit_autoencoder, fit_dense_head, fit_detectors, fit_pooled_head
-from mltasks.vision.training.feature_bank import Material, see
-from mltasks.vision.training.feature_extractor import eyes_of
+from mltasks.vision.training.feature_bank import TrainingData, build_feature_bank
+from mltasks.vision.training.feature_extractor import build_extractor
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import no_progress
-from tests.vision.tiny_dataset import ALL, TINY, four_samples
+from tests.vision.tiny_dataset import ALL_INDEXES, TINY, four_samples
 
 GOOD, DEFECTIVE = [0, 2], [1, 3]
 PARTS = ["a", "b", "c", "d"]
@@ -40,7 +40,7 @@ aten = torch.ops.aten
 CROSSING = (aten._to_copy, aten.to, aten.copy_, aten.index)
 
 
-class Elsewhere(Compute):
+class MetaDevice(Compute):
     """Another device than the processor."""
 
     def autocast(self, *, depthwise: bool = False) -> AbstractContextManager[object]:
@@ -49,10 +49,10 @@ class Elsewhere(Compute):
         return nullcontext()
 
 
-ELSEWHERE = Elsewhere(torch.device("meta"), half=False)
+ELSEWHERE = MetaDevice(torch.device("meta"), half=False)
 
 
-class Mixed(Exception):  # noqa: N818 - what a GPU would refuse
+class MixedDevices(Exception):  # noqa: N818 - what a GPU would refuse
     """One operation on tensors of two devices."""
 
 
@@ -66,7 +66,7 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # A tensor without dimensions counts as a number.
         there = [one for one in tree_leaves((args, given)) if isinstance(one, Tensor)]
         if len({one.device for one in there if one.ndim}) > 1 and func.overloadpacket not in CROSSING:
-            raise Mixed(f"{func}: {[(one.device.type, tuple(one.shape)) for one in there]}")
+            raise MixedDevices(f"{func}: {[(one.device.type, tuple(one.shape)) for one in there]}")
         if there and there[0].is_meta:
             if func.overloadpacket is aten._local_scalar_dense:
                 return 0.0
@@ -78,21 +78,21 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module")
-def companion() -> Companion:
-    return Companion()
+def companion() -> AuxiliaryBackbone:
+    return AuxiliaryBackbone()
 
 
 @pytest.fixture(scope="module")
-def trunk(companion: Companion) -> Trunk:
+def trunk(companion: AuxiliaryBackbone) -> Trunk:
     return Trunk(load_backbone("resnet18", "shipped")[0], companion)
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory, trunk: Trunk) -> Material:
+def material(tmp_path_factory: pytest.TempPathFactory, trunk: Trunk) -> TrainingData:
     """Four images, seen by the processor; what learns from them is elsewhere."""
     samples = four_samples(tmp_path_factory.mktemp("parts"))
-    bank = see(samples, set(ALL), trunk, TINY, Compute(torch.device("cpu"), half=False), STAGE)
-    return Material(bank, np.array([0, 1, 0, 1]), TINY, ELSEWHERE)
+    bank = build_feature_bank(samples, set(ALL_INDEXES), trunk, TINY, Compute(torch.device("cpu"), half=False), STAGE)
+    return TrainingData(bank, np.array([0, 1, 0, 1]), TINY, ELSEWHERE)
 
 
 @pytest.fixture
@@ -111,64 +111,66 @@ def _unfused(kind: type[torch.optim.Optimizer], *args: Any, **settings: Any) -> 
     return kind(*args, **{**settings, "fused": False, "foreach": False})
 
 
-def everywhere(network: nn.Module) -> set[str]:
+def devices_of(network: nn.Module) -> set[str]:
     """Where the network's numbers are."""
     return {one.device.type for one in (*network.parameters(), *network.buffers())}
 
 
 @pytest.mark.usefixtures("one_device")
 def test_mixing_is_found() -> None:
-    with pytest.raises(Mixed):
+    with pytest.raises(MixedDevices):
         torch.nn.functional.linear(torch.ones(2, 3, device="meta"), torch.ones(4, 3))
 
 
 @pytest.mark.usefixtures("one_device")
-@pytest.mark.parametrize("kind", [DenseHead, SecondDenseHead])
-def test_heads_learn(material: Material, kind: type[DenseHead]) -> None:
-    head, _ = fit_dense_head.train_dense(kind, material, ALL, [], 3, STAGE)
+@pytest.mark.parametrize("kind", [DenseHead, AuxiliaryDenseHead])
+def test_heads_learn(material: TrainingData, kind: type[DenseHead]) -> None:
+    head, _ = fit_dense_head.train_dense(kind, material, ALL_INDEXES, [], 3, STAGE)
 
-    assert everywhere(head) == {"meta"}
-
-
-@pytest.mark.usefixtures("one_device")
-def test_the_companions_blocks_learn(material: Material, companion: Companion) -> None:
-    head = fine_tuning.train_stage(companion, material, ALL, 3, STAGE)
-    fit_pooled_head.scores_of(head, material, ALL)
-
-    assert everywhere(head) == {"meta"}
+    assert devices_of(head) == {"meta"}
 
 
 @pytest.mark.usefixtures("one_device")
-def test_the_last_stage_and_the_autoencoder_learn(material: Material, trunk: Trunk) -> None:
-    head = fit_pooled_head.train_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
-    novelty = fit_autoencoder.train_autoencoder(material, GOOD, 3, STAGE)
-    fit_autoencoder.errors_of(novelty, material, ALL)
+def test_the_companions_blocks_learn(material: TrainingData, companion: AuxiliaryBackbone) -> None:
+    head = fine_tuning.fine_tune_blocks(companion, material, ALL_INDEXES, 3, STAGE)
+    fit_pooled_head.score_head(head, material, ALL_INDEXES)
 
-    assert everywhere(head) == everywhere(novelty) == {"meta"}
+    assert devices_of(head) == {"meta"}
 
 
 @pytest.mark.usefixtures("one_device")
-def test_detectors_learn_and_score(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_stage_and_the_autoencoder_learn(material: TrainingData, trunk: Trunk) -> None:
+    head = fit_pooled_head.train_pooled_head(trunk.layer4, material, [0, 1], [2, 3], 3, STAGE).head
+    novelty = fit_autoencoder.train_pixel_autoencoder(material, GOOD, 3, STAGE)
+    fit_autoencoder.reconstruction_errors(novelty, material, ALL_INDEXES)
+
+    assert devices_of(head) == devices_of(novelty) == {"meta"}
+
+
+@pytest.mark.usefixtures("one_device")
+def test_detectors_learn_and_score(material: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_autoencoder, "STEPS", 2)
-    monkeypatch.setattr(patch_memory, "MEMORY", 16)
-    monkeypatch.setattr(patch_memory, "KNOWN", 4)
+    monkeypatch.setattr(patch_memory, "MEMORY_SIZE", 16)
+    monkeypatch.setattr(patch_memory, "MAX_DEFECT_PATCHES", 4)
     heads = fit_detectors.fit_detectors(material, GOOD, DEFECTIVE, PARTS, 3)
-    scores = fit_pooled_head.scores_by(heads, material, ALL)
+    scores = fit_pooled_head.score_heads(heads, material, ALL_INDEXES)
 
-    assert {place for head in heads.values() for place in everywhere(head)} == {"meta"}
+    assert {place for head in heads.values() for place in devices_of(head)} == {"meta"}
     assert {name: len(found) for name, (found, _) in scores.items()} == dict.fromkeys(heads, 4)
 
 
 @pytest.mark.usefixtures("one_device")
 def test_a_teacher_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distillation, "best", lambda: ELSEWHERE)
+    monkeypatch.setattr(distillation, "select_compute", lambda: ELSEWHERE)
 
-    assert distillation.pace(distillation.Recipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
+    assert (
+        distillation.measure_speed(distillation.DistillationRecipe(steps=1, batch=2, crop=64, half=False), steps=1) > 0
+    )
 
 
-def test_the_trunk_looks(companion: Companion) -> None:
+def test_the_trunk_looks(companion: AuxiliaryBackbone) -> None:
     trunk = Trunk(load_backbone("resnet18", "shipped")[0], copy.deepcopy(companion))
     with OneDevice():  # type: ignore[no-untyped-call]
-        seen = eyes_of(trunk, (64, 64), 1, ELSEWHERE).plainly(torch.rand(1, 3, 64, 64))
+        seen = build_extractor(trunk, (64, 64), 1, ELSEWHERE).fp32(torch.rand(1, 3, 64, 64))
 
-    assert everywhere(trunk) == {seen.second.device.type} == {"meta"}
+    assert devices_of(trunk) == {seen.aux_maps.device.type} == {"meta"}

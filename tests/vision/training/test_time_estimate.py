@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mltasks.vision.training.time_estimate import stage_ends
+from mltasks.vision.training.time_estimate import progress_shares
 from mltasks.vision.types import TrainConfig
 
 TILES = TrainConfig(height=352, width=512)
@@ -14,12 +14,12 @@ TILES = TrainConfig(height=352, width=512)
 
 def test_looking_has_the_share_that_it_took_of_a_thousand_tiles() -> None:
     # Two views of each; 0.16 s an image or view and 220 s a round, six of them
-    looked, taught = stage_ends(1075, True, TILES)
+    looked, taught = progress_shares(1075, True, TILES)
     assert (looked, taught) == (pytest.approx(0.28, abs=0.05), 1)
 
 
 def test_parts_too_many_for_views_are_seen_sooner() -> None:
-    assert stage_ends(1344, True, TILES)[0] < stage_ends(1075, True, TILES)[0] / 1.5
+    assert progress_shares(1344, True, TILES)[0] < progress_shares(1075, True, TILES)[0] / 1.5
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_parts_too_many_for_views_are_seen_sooner() -> None:
 @pytest.mark.parametrize("learning", [1, 37, 9_000])
 def test_neither_looking_nor_teaching_takes_all(learning: int, folds: bool, changes: dict[str, object]) -> None:
     trials = [(learning // 4, 3), (learning // 2, 3)]
-    looked, taught = stage_ends(learning, folds, replace(TILES, **changes), trials)  # type: ignore[arg-type]
+    looked, taught = progress_shares(learning, folds, replace(TILES, **changes), trials)  # type: ignore[arg-type]
     assert 0 < looked < taught < 1
 
 
 def test_more_rounds_leave_looking_less() -> None:
-    assert stage_ends(500, True, TILES)[0] < stage_ends(500, False, TILES)[0]
+    assert progress_shares(500, True, TILES)[0] < progress_shares(500, False, TILES)[0]

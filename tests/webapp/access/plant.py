@@ -23,7 +23,7 @@ from labeling.review import review
 from mltasks.exchange import version_export
 from mltasks.exchange.trust_store import trust
 from mltasks.models import Approval, BackboneRun, ImportedVersion, ModelVersion, Verification, VerifyingRun
-from mltasks.vision.serving.heatmaps import Maps, pack
+from mltasks.vision.serving.heatmaps import Heatmaps, encode_heatmaps
 from mltasks.vision.types import InputSize, Placement
 from tests.inspection.sample_images import jpeg
 from tests.labeling.conftest import make_part
@@ -44,12 +44,12 @@ class Plant:
     waiting: Inspection
     claims: dict[str, Claim]
     label: Label
-    kinds: tuple[DefectType, DefectType]
+    defect_types: tuple[DefectType, DefectType]
     candidate: ModelVersion
-    lesson: BackboneRun
+    pretraining_run: BackboneRun
     replay: Replay
     archive: bytes
-    north: OtherPlant
+    other_plant: OtherPlant
 
     def claim(self, sender: str) -> Claim:
         """Return the sender's own claim; strangers and stations try the reviewer's."""
@@ -70,15 +70,16 @@ def make_plant() -> Plant:
     parts = [make_part(product) for _ in range(7)]
     kinds = tuple(DefectType.objects.create(product=product, name=name) for name in ("scratch", "excess"))
     claims = {
-        name: queue.claim_part(part, reviewer=_user(senders, name)) for name, part in zip(PEOPLE, parts, strict=False)
+        name: queue.claim_part(part, reviewer=_user_of(senders, name))
+        for name, part in zip(PEOPLE, parts, strict=False)
     }
-    label = review.correct(part, by=_user(senders, "reviewer"), verdict="FAIL", defect_type="scratch")
+    label = review.correct(part, by=_user_of(senders, "reviewer"), verdict="FAIL", defect_type="scratch")
     north, archive = OtherPlant(), io.BytesIO()
     version_export.export(candidate, archive, by=None)
-    failed = replay.start(candidate, hint=False)
+    failed = replay.start(candidate, enqueue=False)
     Replay.objects.filter(pk=failed.pk).update(state="failed")
     lesson = BackboneRun.objects.create(model=product.registered_model, state="failed")
-    shadow_scoring.challenge(candidate, by=None)
+    shadow_scoring.start_challenge(candidate, by=None)
     plant = Plant(
         senders,
         part,
@@ -96,7 +97,7 @@ def make_plant() -> Plant:
     return plant
 
 
-def _user(senders: dict[str, Sender], name: str) -> User:
+def _user_of(senders: dict[str, Sender], name: str) -> User:
     user = senders[name].user
     assert user is not None
     return user
@@ -110,17 +111,19 @@ def _scored(stored: Inspection, version: ModelVersion) -> Inspection:
     named = {f"image_{field}": value for field, value in image.items()}
     part = make_part(stored.product, station=stored.station, model_version=version, defect_probability=0.5, **named)
     nothing, size = np.zeros((4, 4), np.float32), InputSize(64, 64)
-    ScoreMaps.objects.create(inspection=part, packed=pack(Maps(nothing, nothing), Placement(0, 0, 64, 64), size))
+    ScoreMaps.objects.create(
+        inspection=part, packed=encode_heatmaps(Heatmaps(nothing, nothing), Placement(0, 0, 64, 64), size)
+    )
     return part
 
 
 def _rows_of_the_admin(plant: Plant, version: ModelVersion, parts: list[Inspection]) -> None:
     """One row of each model that nothing above made."""
-    boss = _user(plant.senders, "admin")
+    boss = _user_of(plant.senders, "admin")
     labels = [Label.objects.create(inspection=part, verdict="PASS", source="review", reviewer=boss) for part in parts]
     LabelUndo.objects.create(label=labels[0], by=boss)
     Recheck.objects.create(inspection=parts[1], label=labels[1], given="PASS", reason="second")
-    closed = Claim.objects.create(inspection=parts[0], reviewer=boss, **_lease(plant))
+    closed = Claim.objects.create(inspection=parts[0], reviewer=boss, **_lease_times(plant))
     Skip.objects.create(claim=closed, inspection=parts[0], reviewer=boss, reason="other")
     held = queue.claim_part(plant.waiting, reviewer=boss)
     review.resolve(held, verdict="PASS")
@@ -148,7 +151,7 @@ def _trust_south(boss: User) -> None:
     trust("South", south.public_key.encode(), south.fingerprint, by=boss)
 
 
-def _lease(plant: Plant) -> dict[str, Any]:
+def _lease_times(plant: Plant) -> dict[str, Any]:
     other = plant.claims["reviewer"]
     return {"created_at": other.created_at, "expires_at": other.expires_at, "closed_at": other.created_at}
 

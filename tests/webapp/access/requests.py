@@ -62,7 +62,7 @@ def _value(plant: Plant, sender: Sender, method: str, route: Route, name: str) -
     if name == "model" and (method, route.name) == ("POST", "version-import"):
         return "tile"
     if name == "key":
-        return plant.kinds[1].pk if route.name.startswith("defect-type") else plant.part.pk
+        return plant.defect_types[1].pk if route.name.startswith("defect-type") else plant.part.pk
     if name in ("pk", "object_id", "id"):
         return _row(plant, route)
     rows = {"inspection": plant.part.pk, "inspection_id": plant.part.pk, "label_id": plant.label.pk}
@@ -84,7 +84,7 @@ _VALUES: dict[str, Any] = {
 def _row(plant: Plant, route: Route) -> Any:
     """Return the key of the row that a page is about: an own one where several could be."""
     if route.name.startswith("backbone"):
-        return plant.lesson.pk
+        return plant.pretraining_run.pk
     if route.name == "replay-retry":
         return plant.replay.pk
     if route.name.startswith(("run", "admin:mltasks_trainingrun")):
@@ -97,14 +97,14 @@ def _row(plant: Plant, route: Route) -> Any:
         user = plant.senders["no-group"].user
         return user.pk if user else None
     if model is DefectType:
-        return plant.kinds[1].pk
+        return plant.defect_types[1].pk
     if model is ModelVersion:
         number = 1 if route.name.endswith("roll_back") else plant.candidate.number
         return ModelVersion.objects.get(model=plant.candidate.model, number=number).pk
     return first_of(model)
 
 
-def _always(**fields: Any) -> Form:
+def _constant_form(**fields: Any) -> Form:
     return lambda _plant, _sender: dict(fields)
 
 
@@ -121,18 +121,18 @@ def _chosen(action: str, model: Any) -> Form:
 
 
 def _north(plant: Plant, sender: Sender) -> dict[str, Any]:
-    return {"name": "North", "public_key": plant.north.public_key, "fingerprint": plant.north.fingerprint}
+    return {"name": "North", "public_key": plant.other_plant.public_key, "fingerprint": plant.other_plant.fingerprint}
 
 
 def _archive(plant: Plant, sender: Sender) -> dict[str, Any]:
     return {"file": SimpleUploadedFile("plate-3.slv", plant.archive)}
 
 
-_REASON = _always(reason="I looked at its report.", champion=2, over=2, override="")
-_LABEL = _always(verdict="PASS", defect_type="", comment="")
+_REASON = _constant_form(reason="I looked at its report.", champion=2, over=2, override="")
+_LABEL = _constant_form(verdict="PASS", defect_type="", comment="")
 _NO_KEYS = {"keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0", "roi": ""}
 _PASSWORDS = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
-_OWN_PASSWORD = _always(old_password=PASSWORD, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
+_OWN_PASSWORD = _constant_form(old_password=PASSWORD, new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)
 _PRODUCT = {
     "name": "Panel", "slug": "panel", "retrain_at": "02:00", "training_settings": "{}", "fn_cost": "5", "fp_cost": "1",
     "review_cost": "0.2", "audit_share": "0.01", "fail_audit_share": "0.01", "holdout_share": "0.2", "gate_labels": "0",
@@ -141,65 +141,65 @@ _PRODUCT = {
 }  # fmt: skip
 
 FORMS: dict[tuple[str, str], Form] = {
-    ("GET", "dashboard-facts"): _always(of="plate"),
-    ("GET", "dashboard-lines"): _always(of="plate"),
-    ("GET", "dashboard-days"): _always(of="plate"),
-    ("GET", "compare"): _always(v=["1", "2"]),
-    ("GET", "defect-type-merge"): lambda plant, _sender: {"into": plant.kinds[0].pk},
-    ("GET", "inspection-overlay"): _always(kind="anomaly"),
+    ("GET", "dashboard-facts"): _constant_form(of="plate"),
+    ("GET", "dashboard-lines"): _constant_form(of="plate"),
+    ("GET", "dashboard-days"): _constant_form(of="plate"),
+    ("GET", "compare"): _constant_form(v=["1", "2"]),
+    ("GET", "defect-type-merge"): lambda plant, _sender: {"into": plant.defect_types[0].pk},
+    ("GET", "inspection-overlay"): _constant_form(kind="anomaly"),
     ("POST", "inspect"): _photo("photo", of="plate"),
-    ("POST", "login"): _always(username="reviewer", password=PASSWORD),
-    ("POST", "theme"): _always(theme="light"),
-    ("POST", "review-next"): _always(product="plate"),
+    ("POST", "login"): _constant_form(username="reviewer", password=PASSWORD),
+    ("POST", "theme"): _constant_form(theme="light"),
+    ("POST", "review-next"): _constant_form(product="plate"),
     ("POST", "review-held"): _own_claim(),
     ("POST", "review-release"): _own_claim(),
     ("POST", "review-alike"): _own_claim(),
     ("POST", "review-plain"): _own_claim(verdict="PASS"),
     ("POST", "review-undo"): lambda plant, _sender: {"label": plant.label.pk},
-    ("POST", "defect-type"): _always(name="excess-material", key="4", colour="#D55E00"),
+    ("POST", "defect-type"): _constant_form(name="excess-material", key="4", colour="#D55E00"),
     ("POST", "defect-type-examples"): lambda plant, _sender: {"add": str(plant.part.pk)},
-    ("POST", "defect-type-merge"): lambda plant, _sender: {"into": plant.kinds[0].pk},
-    ("POST", "defect-type-add"): _always(name="dent", key="5", colour="#D55E00"),
+    ("POST", "defect-type-merge"): lambda plant, _sender: {"into": plant.defect_types[0].pk},
+    ("POST", "defect-type-add"): _constant_form(name="dent", key="5", colour="#D55E00"),
     ("POST", "part-correct"): _LABEL,
     ("POST", "part-undo"): lambda plant, _sender: {"label": plant.label.pk},
-    ("POST", "replay-start"): _always(days=7, most=100),
-    ("POST", "challenger-start"): _always(share=50),
+    ("POST", "replay-start"): _constant_form(days=7, most=100),
+    ("POST", "challenger-start"): _constant_form(share=50),
     ("POST", "version-import"): _archive,
     ("POST", "version-promotion"): _REASON,
     ("POST", "version-approval"): _REASON,
     ("POST", "version-roll-back"): _REASON,
-    ("POST", "verification-start"): _always(hashes_only="on"),
+    ("POST", "verification-start"): _constant_form(hashes_only="on"),
     ("POST", "predict"): _photo("file"),
     ("POST", "inspections"): _photo("file"),
     ("POST", "inspections-batch"): _photo("file"),
-    ("POST", "queue-claim"): _always(product="plate"),
+    ("POST", "queue-claim"): _constant_form(product="plate"),
     ("POST", "queue-verdict"): _LABEL,
-    ("POST", "queue-skip"): _always(reason="other"),
+    ("POST", "queue-skip"): _constant_form(reason="other"),
     ("POST", "inspection-label"): _LABEL,
-    ("POST", "version-promote"): _always(reason="I looked at its report."),
-    ("POST", "version-approve"): _always(reason="I looked at its report."),
-    ("POST", "version-rollback"): _always(reason="It lets scratches pass."),
-    ("POST", "version-verify"): _always(hashes_only=True),
-    ("POST", "admin:login"): _always(username="admin", password=PASSWORD),
+    ("POST", "version-promote"): _constant_form(reason="I looked at its report."),
+    ("POST", "version-approve"): _constant_form(reason="I looked at its report."),
+    ("POST", "version-rollback"): _constant_form(reason="It lets scratches pass."),
+    ("POST", "version-verify"): _constant_form(hashes_only=True),
+    ("POST", "admin:login"): _constant_form(username="admin", password=PASSWORD),
     ("POST", "admin:password_change"): _OWN_PASSWORD,
     ("POST", "password"): _OWN_PASSWORD,
-    ("POST", "admin:auth_user_password_change"): _always(**_PASSWORDS),
-    ("POST", "admin:auth_user_add"): _always(username="eva", **_PASSWORDS),
-    ("POST", "admin:auth_user_change"): _always(username="no-group", is_active="on", is_staff="on", groups=[]),
-    ("POST", "admin:auth_group_add"): _always(name="night shift"),
-    ("POST", "admin:auth_group_change"): _always(name="night shift"),
+    ("POST", "admin:auth_user_password_change"): _constant_form(**_PASSWORDS),
+    ("POST", "admin:auth_user_add"): _constant_form(username="eva", **_PASSWORDS),
+    ("POST", "admin:auth_user_change"): _constant_form(username="no-group", is_active="on", is_staff="on", groups=[]),
+    ("POST", "admin:auth_group_add"): _constant_form(name="night shift"),
+    ("POST", "admin:auth_group_change"): _constant_form(name="night shift"),
     ("POST", "admin:authtoken_tokenproxy_add"): lambda _plant, _sender: {"user": first_of(TokenProxy)},
     ("POST", "admin:mltasks_modelversion_promote"): _REASON,
     ("POST", "admin:mltasks_modelversion_roll_back"): _REASON,
     ("POST", "admin:mltasks_trustedplant_add"): _north,
-    ("POST", "admin:inspection_product_add"): _always(**_PRODUCT),
-    ("POST", "admin:inspection_product_change"): _always(**_PRODUCT),
+    ("POST", "admin:inspection_product_add"): _constant_form(**_PRODUCT),
+    ("POST", "admin:inspection_product_change"): _constant_form(**_PRODUCT),
     ("POST", "admin:inspection_station_add"): lambda plant, _sender: {
         **_NO_KEYS,
         "product": plant.part.product_id,
         "name": "line-5",
     },
-    ("POST", "admin:inspection_station_change"): _always(**_NO_KEYS, urgent="on"),
+    ("POST", "admin:inspection_station_change"): _constant_form(**_NO_KEYS, urgent="on"),
     ("POST", "admin:inspection_station_changelist"): _chosen("issue_keys", Station),
     ("POST", "admin:inspection_stationkey_changelist"): lambda _plant, _sender: {
         "action": "revoke",
@@ -211,7 +211,7 @@ FORMS: dict[tuple[str, str], Form] = {
         "key": "5",
         "colour": "",
     },
-    ("POST", "admin:labeling_defecttype_change"): _always(name="excess-material", key="4", colour=""),
+    ("POST", "admin:labeling_defecttype_change"): _constant_form(name="excess-material", key="4", colour=""),
     ("POST", "admin:labeling_label_changelist"): lambda plant, _sender: {
         "action": "take_back",
         "_selected_action": [str(plant.label.pk)],

@@ -11,7 +11,7 @@ from django.test.client import ClientHandler
 from rest_framework.authtoken.models import Token
 
 from inspection.models import Station
-from inspection.products.stations import new_key, revoke
+from inspection.products.stations import issue_key, revoke_key
 from tests.webapp.access.table import PEOPLE, SENDERS
 from webapp.bootstrap.groups import ADMIN, QUALITY_MANAGER, REVIEWER
 
@@ -48,9 +48,9 @@ def _handler() -> ClientHandler:
 def make_senders(own: Station, other: Station) -> dict[str, Sender]:
     """Return all senders by name; every person has staff status, so that groups alone decide in the admin."""
     made = {name: _person(name) for name in PEOPLE}
-    revoked = new_key(own)
-    revoke(own.keys.get(prefix=revoked.partition(".")[0]))
-    keys = {"own-station": new_key(own), "other-station": new_key(other), "revoked-key": revoked}
+    revoked = issue_key(own)
+    revoke_key(own.keys.get(prefix=revoked.partition(".")[0]))
+    keys = {"own-station": issue_key(own), "other-station": issue_key(other), "revoked-key": revoked}
     made |= {name: Sender(name, {"Authorization": f"Api-Key {key}"}) for name, key in keys.items()}
     made["anonymous"] = Sender("anonymous")
     return {name: made[name] for name in SENDERS}

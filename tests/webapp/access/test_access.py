@@ -73,13 +73,13 @@ def test_methods_without_a_row_are_refused(plant: Plant) -> None:
             if route.pattern.startswith("admin/") or (method, route.name) in known:
                 continue
             for name in ("anonymous", "admin", "own-station"):
-                cell = _cell(plant, plant.senders[name], method, route)
+                cell = _observed_cell(plant, plant.senders[name], method, route)
                 wrong += [f"{method} {route.name} {name}: {cell}"] if cell not in REFUSED else []
     assert wrong == [], "\n".join(["", *wrong])
 
 
 def _differences(plant: Plant, row: Row, route: Route) -> list[str]:
-    cells = [_cell(plant, plant.senders[name], row.method, route) for name in SENDERS]
+    cells = [_observed_cell(plant, plant.senders[name], row.method, route) for name in SENDERS]
     if cells == list(row.cells):
         return []
     line = "".join(
@@ -88,7 +88,7 @@ def _differences(plant: Plant, row: Row, route: Route) -> list[str]:
     return [f"{row.method:5}{route.name:45}{line}"]
 
 
-def _cell(plant: Plant, sender: Sender, method: str, route: Route) -> str:
+def _observed_cell(plant: Plant, sender: Sender, method: str, route: Route) -> str:
     """Return what a table would say of this request, whose writes are undone."""
     undone = transaction.atomic()
     undone._from_testcase = True  # type: ignore[attr-defined]  # intake's own transaction may stand in this one

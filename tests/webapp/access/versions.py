@@ -22,7 +22,7 @@ def make_version(product: Product, *, champion: bool) -> ModelVersion:
     snapshot = DatasetSnapshot.objects.create(model=model, number=number, sha256="0" * 64, good=20, defective=0)
     run = TrainingRun.objects.create(model=model, snapshot=snapshot, state="failed")
     name = f"{model.name}-{number}"
-    sha256 = bundle.write_whole(Path(settings.VERSIONS_DIR) / name, _fill)
+    sha256 = bundle.write_atomic(Path(settings.VERSIONS_DIR) / name, _fill)
     made = ModelVersion.objects.create(model=model, number=number, run=run, bundle=name, sha256=sha256, meta={})
     EvaluationReport.objects.create(version=made, protocol="", evaluation=EVALUATION)
     if champion:

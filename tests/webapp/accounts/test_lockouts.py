@@ -22,8 +22,8 @@ PASSWORD = "ada-and-a-long-password"
 @pytest.fixture(autouse=True)
 def small_limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.AXES_FAILURE_LIMIT = 3
-    monkeypatch.setattr(lockouts, "MOST_OF_ONE_NAME", 8)
-    monkeypatch.setattr(lockouts, "MOST_NAMES", 6)
+    monkeypatch.setattr(lockouts, "MAX_FAILURES_PER_NAME", 8)
+    monkeypatch.setattr(lockouts, "MAX_NAMES_PER_ADDRESS", 6)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def ada(db: None) -> User:
     return User.objects.create_user("ada", password=OLD)
 
 
-def signed_in(user: User) -> Client:
+def client_of(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -64,7 +64,7 @@ def change(client: Client, old: str = OLD, new: str = NEW, repeated: str = NEW) 
 
 
 def test_a_change_ends_the_other_sessions_and_keeps_this_one(ada: User) -> None:
-    here, elsewhere = signed_in(ada), signed_in(ada)
+    here, elsewhere = client_of(ada), client_of(ada)
     assert change(here) == 302
     assert "Your other sessions are ended" in here.get("/password/").content.decode()
     assert elsewhere.get("/password/")["Location"] == "/login/?next=/password/"
@@ -74,7 +74,7 @@ def test_a_change_ends_the_other_sessions_and_keeps_this_one(ada: User) -> None:
 
 @pytest.mark.parametrize(("old", "new"), [("wrong", NEW), (OLD, "123456789"), (OLD, "          "), (OLD, "")])
 def test_it_refuses_and_says_why(ada: User, old: str, new: str) -> None:
-    client = signed_in(ada)
+    client = client_of(ada)
     sent = {"old_password": old, "new_password1": new, "new_password2": new}
     page = client.post("/password/", sent)
     assert page.status_code == 200
@@ -84,6 +84,6 @@ def test_it_refuses_and_says_why(ada: User, old: str, new: str) -> None:
 
 
 def test_the_page_shows_no_data_to_a_person_without_a_group(ada: User) -> None:
-    text = signed_in(ada).get("/password/").content.decode()
+    text = client_of(ada).get("/password/").content.decode()
     assert "product" not in text.lower()
-    assert "/password/" in signed_in(ada).get("/").content.decode(), "Who may open nothing finds the page."
+    assert "/password/" in client_of(ada).get("/").content.decode(), "Who may open nothing finds the page."

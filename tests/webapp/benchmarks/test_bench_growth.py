@@ -16,53 +16,55 @@ from django.db import connection
 
 from inspection.models import Embedding, Fingerprint, Inspection, ScoreMaps
 from webapp.benchmarks.growth import partitions, run, sizes, writing
-from webapp.benchmarks.growth.satellites import hang_on
-from webapp.benchmarks.queue.filling import Line, fill
+from webapp.benchmarks.growth.satellites import add_satellite_rows
+from webapp.benchmarks.queue.filling import BenchData, fill
 from webapp.bootstrap.groups import make_groups
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture
-def line(settings: Any, tmp_path: Path) -> Line:
+def line(settings: Any, tmp_path: Path) -> BenchData:
     settings.MEDIA_ROOT = tmp_path / "media"
     make_groups(apps.get_app_config("labeling"))
     return fill(2000, 100, 2, lambda _: None)
 
 
-def test_what_hangs_on_parts_is_there_and_weighed(line: Line) -> None:
-    hang_on()
+def test_what_hangs_on_parts_is_there_and_weighed(line: BenchData) -> None:
+    add_satellite_rows()
     decided = Inspection.objects.filter(state="decided").count()
     assert ScoreMaps.objects.count() == Embedding.objects.count() == decided
     assert Fingerprint.objects.count() == Inspection.objects.filter(verdict="REVIEW").count()
-    found = {it.name: it for it in sizes.tables()}
-    assert found["inspection_scoremaps"].total > 1300 * decided
-    assert "inspection_by_image" in dict(sizes.indexes())
+    found = {it.name: it for it in sizes.table_sizes()}
+    assert found["inspection_scoremaps"].total_bytes > 1300 * decided
+    assert "inspection_by_image" in dict(sizes.index_sizes())
 
 
-def test_it_writes_parts_as_intake_and_scoring_do(line: Line, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_writes_parts_as_intake_and_scoring_do(
+    line: BenchData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     # The processes that write have settings of their own.
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("MEDIA_ROOT", str(tmp_path / "media"))
     before = Inspection.objects.count()
-    found = writing.rate(2, 1)
-    assert found.connections == 2 and found.parts > 0 and found.wal > 1000
+    found = writing.measure_rate(2, 1)
+    assert found.connections == 2 and found.parts_per_second > 0 and found.wal_bytes > 1000
     written = Inspection.objects.exclude(idempotency_key="")
     assert written.count() == Inspection.objects.count() - before > 40
     assert set(written.values_list("state", "verdict")) == {("decided", "PASS")}
     assert ScoreMaps.objects.filter(inspection__in=written).count() == written.count()
 
 
-def test_it_removes_what_it_says(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_removes_what_it_says(line: BenchData, capsys: pytest.CaptureFixture[str]) -> None:
     old = Inspection.objects.filter(product=line.product).count()
-    run._remove(line.product, "rows alone", 200)
+    run._time_removal(line.product, "rows alone", 200)
     assert "removed, rows alone: " in capsys.readouterr().out
     assert Inspection.objects.filter(product=line.product).count() < old
-    assert run._draw_files(line.product) == 2 * Inspection.objects.filter(product=line.product).count()
+    assert run._create_files(line.product) == 2 * Inspection.objects.filter(product=line.product).count()
 
 
-def test_months_hold_the_same_parts(line: Line, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_months_hold_the_same_parts(line: BenchData, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     monkeypatch.setattr(partitions, "REPEATS", 3)
     monkeypatch.setattr(partitions, "fill", lambda *_: line)
     monkeypatch.setattr(partitions, "call_command", lambda *_, **__: None)

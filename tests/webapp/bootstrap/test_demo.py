@@ -35,14 +35,14 @@ def var(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_labeled_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """A labeled set that is drawn in no time."""
-    for name in ("GOOD", "SCRATCH", "EXCESS"):
+    for name in ("GOOD_COUNT", "SCRATCH_COUNT", "EXCESS_COUNT"):
         monkeypatch.setattr(demo, name, 2)
 
 
 @pytest.fixture
-def trained(make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch) -> list[Product]:
+def fake_trainings(make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch) -> list[Product]:
     """Trainings of the demo that succeed at once, with a real version; the products they were asked for."""
     asked: list[Product] = []
 
@@ -54,18 +54,18 @@ def trained(make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch) -> list[
     return asked
 
 
-def _quietly(line: str) -> None:
+def _ignore(line: str) -> None:
     """Tell nobody."""
 
 
 @pytest.mark.django_db
-def test_it_makes_everything_once(var: Path, small: None, trained: list[Product]) -> None:
+def test_it_makes_everything_once(var: Path, small_labeled_set: None, fake_trainings: list[Product]) -> None:
     told: list[str] = []
     demo.make_demo(told.append)
     first = list(told)
     demo.make_demo(told.append)
 
-    assert len(trained) == 1
+    assert len(fake_trainings) == 1
     assert Label.objects.count() == 6
     assert sorted(Label.objects.exclude(defect_type=None).values_list("defect_type__name", flat=True)) == [
         *["excess"] * 2,
@@ -79,27 +79,31 @@ def test_it_makes_everything_once(var: Path, small: None, trained: list[Product]
 
 
 @pytest.mark.django_db
-def test_its_people_can_log_in_and_do_their_work(var: Path, small: None, trained: list[Product]) -> None:
-    demo.make_demo(_quietly)
-    kept = credentials.remembered(var)
-    for username, permission in (("reviewer", "labeling.add_review"), ("manager", registry.PERMISSION)):
+def test_its_people_can_log_in_and_do_their_work(
+    var: Path, small_labeled_set: None, fake_trainings: list[Product]
+) -> None:
+    demo.make_demo(_ignore)
+    kept = credentials.load_logins(var)
+    for username, permission in (("reviewer", "labeling.add_review"), ("manager", registry.PROMOTE_PERMISSION)):
         user = User.objects.get(username=username)
         assert user.check_password(kept[username])
         assert user.has_perm(permission)
         assert not user.is_superuser
-    assert not User.objects.get(username="reviewer").has_perm(registry.PERMISSION)
+    assert not User.objects.get(username="reviewer").has_perm(registry.PROMOTE_PERMISSION)
 
 
 @pytest.mark.django_db
-def test_its_secrets_are_for_the_operator_alone(var: Path, small: None, trained: list[Product]) -> None:
-    demo.make_demo(_quietly)
+def test_its_secrets_are_for_the_operator_alone(
+    var: Path, small_labeled_set: None, fake_trainings: list[Product]
+) -> None:
+    demo.make_demo(_ignore)
     for name in (demo.KEY_FILE, credentials.FILE_NAME):
         assert (var / name).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.django_db
 def test_it_tells_a_training_that_failed_and_promotes_nothing(
-    var: Path, small: None, monkeypatch: pytest.MonkeyPatch
+    var: Path, small_labeled_set: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(product: Product, **kwargs: Any) -> TrainingRun:
         state = TrainingRun.State.FAILED
@@ -114,9 +118,9 @@ def test_it_tells_a_training_that_failed_and_promotes_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_line_posts_parts_that_get_verdicts(
-    var: Path, small: None, trained: list[Product], live_server: Any, settings: Settings, capsys: Any
+    var: Path, small_labeled_set: None, fake_trainings: list[Product], live_server: Any, settings: Settings, capsys: Any
 ) -> None:
-    demo.make_demo(_quietly)
+    demo.make_demo(_ignore)
     settings.PORT = int(live_server.url.rsplit(":", 1)[1])
     call_command("demo_line", count=3, interval=0, seed=5)
     sent = Inspection.objects.filter(source=Inspection.Source.STATION)
@@ -127,9 +131,9 @@ def test_the_line_posts_parts_that_get_verdicts(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_line_says_when_its_key_is_refused(
-    var: Path, small: None, trained: list[Product], live_server: Any, settings: Settings
+    var: Path, small_labeled_set: None, fake_trainings: list[Product], live_server: Any, settings: Settings
 ) -> None:
-    demo.make_demo(_quietly)
+    demo.make_demo(_ignore)
     StationKey.objects.update(revoked=True)
     settings.PORT = int(live_server.url.rsplit(":", 1)[1])
     with pytest.raises(CommandError, match="was not accepted"):
@@ -141,7 +145,7 @@ def test_the_line_begins_with_a_burst_and_other_parts_each_time(var: Path) -> No
     assert [_next_seed(), _next_seed()] == [1, 2]
 
 
-class Unsteady(BaseHTTPRequestHandler):
+class FlakyHandler(BaseHTTPRequestHandler):
     """Answers what its server's list says, in order; 0 breaks the connection off."""
 
     server: Any
@@ -162,9 +166,9 @@ class Unsteady(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def unsteady() -> Iterator[Any]:
+def flaky_server() -> Iterator[Any]:
     """A server that answers as it is told."""
-    server: Any = HTTPServer(("127.0.0.1", 0), Unsteady)
+    server: Any = HTTPServer(("127.0.0.1", 0), FlakyHandler)
     server.statuses, server.keys = [], []
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -178,26 +182,26 @@ def camera(server: Any, slept: list[float]) -> Camera:
     return Camera("127.0.0.1", server.server_port, "key", sleep=slept.append)
 
 
-def test_a_camera_sends_again_as_the_same_part_until_it_is_taken(unsteady: Any) -> None:
-    unsteady.statuses = [503, 0, 429, 201]
+def test_a_camera_sends_again_as_the_same_part_until_it_is_taken(flaky_server: Any) -> None:
+    flaky_server.statuses = [503, 0, 429, 201]
     slept: list[float] = []
-    answer = camera(unsteady, slept).send(Image.new("RGB", (8, 8)), "part-1")
+    answer = camera(flaky_server, slept).send(Image.new("RGB", (8, 8)), "part-1")
     assert answer["verdict"] == "PASS"
-    assert len(unsteady.keys) == 4
-    assert len(set(unsteady.keys)) == 1
+    assert len(flaky_server.keys) == 4
+    assert len(set(flaky_server.keys)) == 1
     assert len(slept) == 3
 
 
-def test_a_camera_refuses_to_repeat_what_is_refused_for_good(unsteady: Any) -> None:
-    unsteady.statuses = [415]
+def test_a_camera_refuses_to_repeat_what_is_refused_for_good(flaky_server: Any) -> None:
+    flaky_server.statuses = [415]
     with pytest.raises(NotAccepted, match="415: no"):
-        camera(unsteady, []).send(Image.new("RGB", (8, 8)), "part-1")
+        camera(flaky_server, []).send(Image.new("RGB", (8, 8)), "part-1")
 
 
 @pytest.mark.django_db
 def test_the_first_admin_is_made_once_and_told_once(var: Path) -> None:
     told = first_admin.make_first_admin(var, "", "")
-    password = credentials.remembered(var)["admin"]
+    password = credentials.load_logins(var)["admin"]
     assert password in told
     assert User.objects.get(username="admin", is_superuser=True).check_password(password)
     assert first_admin.make_first_admin(var, "", "") == ""
@@ -213,4 +217,4 @@ def test_a_named_admin_gets_the_given_password_and_keeps_a_later_one(var: Path) 
     assert first_admin.make_first_admin(var, "ada", "a-long-password") == ""
     ada.refresh_from_db()
     assert ada.check_password("a-later-password")
-    assert credentials.remembered(var) == {}
+    assert credentials.load_logins(var) == {}

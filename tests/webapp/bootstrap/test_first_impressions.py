@@ -85,27 +85,27 @@ def test_the_dashboard_says_that_the_first_training_runs(
     assert "40 % done, about 6 minutes left." in shown.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def told(var: Path, **fields: object) -> str:
+def supervisor_output(var: Path, **fields: object) -> str:
     """Return the lines that the supervisor prints once the web server answers."""
     stream = io.StringIO()
     welcome = Welcome(1, var, Console(var / "up.log", stream), **fields)  # type: ignore[arg-type]
     welcome._answers = lambda: True  # type: ignore[method-assign]
     for _ in range(2):
-        welcome.look()
+        welcome.print_when_ready()
     return stream.getvalue()
 
 
 def test_logins_are_printed_with_the_addresses(tmp_path: Path) -> None:
     for name in ("admin", "reviewer", "manager"):
-        credentials.remember(tmp_path, name, f"word-of-{name}")
-    first = told(tmp_path, demo=credentials.DEMO_PEOPLE)
+        credentials.save_login(tmp_path, name, f"word-of-{name}")
+    first = supervisor_output(tmp_path, demo=credentials.DEMO_USERS)
     assert first.count("Second Look is up") == 1
     assert all(f"word-of-{name}" in first[first.index("is up") :] for name in ("admin", "reviewer", "manager"))
-    later = told(tmp_path, told={"admin", "reviewer", "manager"}, demo=credentials.DEMO_PEOPLE)
+    later = supervisor_output(tmp_path, printed_logins={"admin", "reviewer", "manager"}, demo=credentials.DEMO_USERS)
     assert "word-of-admin" not in later, "The admin's is printed once."
     assert "word-of-reviewer" in later
 
 
 def test_the_banner_waits_for_the_demos_people(tmp_path: Path) -> None:
-    assert told(tmp_path, demo=credentials.DEMO_PEOPLE) == ""
-    assert "is up" in told(tmp_path)
+    assert supervisor_output(tmp_path, demo=credentials.DEMO_USERS) == ""
+    assert "is up" in supervisor_output(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from webapp.health.container_check import healthy
+from webapp.health.container_check import is_healthy
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -73,7 +73,7 @@ def test_the_example_environment_names_every_variable_that_is_read() -> None:
     read = set()
     for path in ("settings.py", "server/gunicorn_conf.py"):
         text = (ROOT / "webapp" / path).read_text()
-        read |= set(re.findall(r'env\.(?:text|words|flag|whole|folder|one_of)\(["\']([A-Z0-9_]+)', text))
+        read |= set(re.findall(r'env\.(?:text|text_list|flag|integer|folder|choice)\(["\']([A-Z0-9_]+)', text))
     read |= set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))
     shown = set(re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
     assert read - shown == set()
@@ -87,7 +87,7 @@ def test_the_example_environment_holds_no_secret() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_health_check_tells_well_from_ill(live_server: Any) -> None:
     port = int(live_server.url.rsplit(":", 1)[1])
-    assert healthy("/healthz", port=port, host="localhost")
-    assert not healthy("/healthz", port=port, host="stranger.example")
-    assert not healthy("/no-such-page", port=port, host="localhost")
-    assert not healthy("/healthz", port=1, host="localhost")
+    assert is_healthy("/healthz", port=port, host="localhost")
+    assert not is_healthy("/healthz", port=port, host="stranger.example")
+    assert not is_healthy("/no-such-page", port=port, host="localhost")
+    assert not is_healthy("/healthz", port=1, host="localhost")

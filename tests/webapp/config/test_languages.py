@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from inspection.models import Product
 from mltasks.models import TrainingRun
-from tests.pseudolocale import shown
+from tests.pseudolocale import shown_texts
 from tests.tiny_model import MakeVersion
-from tests.webapp.dashboard.test_pages import part, person, signed_in
+from tests.webapp.dashboard.test_pages import client_of, make_reviewer, make_waiting_part
 from tests.webapp.templatetags.test_translation import EPOCHS
 from tests.webapp.templatetags.test_translation import plate as plate
 from webapp.config import languages
@@ -42,14 +42,14 @@ def test_it_takes_a_language_that_django_or_the_plant_knows(
 ) -> None:
     translate(tmp_path, "tlh")
     env = environment(monkeypatch, tmp_path, code)
-    assert languages.chosen(env, tmp_path) == code.lower().replace("_", "-")
+    assert languages.configured_language(env, tmp_path) == code.lower().replace("_", "-")
     assert env.problems == []
 
 
 @pytest.mark.parametrize("code", ["xx", "german", "../de", "de\N{LATIN SMALL LETTER SHARP S}-x"])
 def test_it_refuses_a_language_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     env = environment(monkeypatch, tmp_path, code)
-    assert languages.chosen(env, tmp_path) == "en-us"
+    assert languages.configured_language(env, tmp_path) == "en-us"
     [problem] = env.problems
     assert "LANGUAGE_CODE" in problem and "such as" in problem
 
@@ -57,8 +57,8 @@ def test_it_refuses_a_language_that_nobody_knows(monkeypatch: pytest.MonkeyPatch
 def test_it_offers_what_is_translated_and_no_more(tmp_path: Path) -> None:
     translate(tmp_path, "pt_BR")
     (tmp_path / "fr" / "LC_MESSAGES").mkdir(parents=True)
-    assert languages.offered("en-us", tmp_path) == [("en", "English"), ("pt-br", "Português Brasileiro")]
-    assert [code for code, _ in languages.offered("de", tmp_path)] == ["de", "en", "pt-br"]
+    assert languages.available_languages("en-us", tmp_path) == [("en", "English"), ("pt-br", "Português Brasileiro")]
+    assert [code for code, _ in languages.available_languages("de", tmp_path)] == ["de", "en", "pt-br"]
 
 
 @pytest.mark.django_db
@@ -87,8 +87,8 @@ def test_numbers_keep_their_point_where_decimals_have_a_comma(
     )
     scores = {"defect_probability": 0.437, "novelty": 1.73, "reconstruction_error": 2.0, "anomaly_threshold": 1.0}
     texts = {"image_bytes": 3_456, "metadata": {"torque": 0.25}, "decided_at": timezone.now(), "latency_ms": 12.3}
-    found = part(plate, model_version=version, label="FAIL", **scores, **texts)
-    client = signed_in(person("mia", "quality manager"))
+    found = make_waiting_part(plate, model_version=version, label="FAIL", **scores, **texts)
+    client = client_of(make_reviewer("mia", "quality manager"))
     report = ["/models/", "/models/plate/1/", "/models/plate/1/promote/", f"/models/run-{run.pk}/"]
     for path in ["/", "/dashboard/facts/?of=plate", "/inspections/", f"/inspections/{found.pk}/", *report]:
         page = client.get(path).content.decode()
@@ -97,4 +97,4 @@ def test_numbers_keep_their_point_where_decimals_have_a_comma(
         # The points of a line are pairs with a comma between.
         assert [(name, value) for name, value in drawn if COMMA.search(value) and name != "points"] == [], path
         assert all(re.fullmatch(r"([\d.]+,[\d.]+ ?)+", value) for name, value in drawn if name == "points"), path
-        assert [text for text in shown(page) if COMMA.search(text)] == [], path
+        assert [text for text in shown_texts(page) if COMMA.search(text)] == [], path

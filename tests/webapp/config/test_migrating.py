@@ -25,8 +25,8 @@ Migrations = Callable[[str], None]
 def migrations(monkeypatch: pytest.MonkeyPatch) -> Iterator[Migrations]:
     """Have a migration of one statement, and short waits. What it added is dropped."""
     monkeypatch.setattr(migrate, "LOCK_SECONDS", 1)
-    monkeypatch.setattr(migrate, "TRIES", 3)
-    monkeypatch.setattr(migrate, "PAUSE", 0.1)
+    monkeypatch.setattr(migrate, "MAX_TRIES", 3)
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.1)
 
     def use(statement: str) -> None:
         def handle(self: Any, *args: Any, **options: Any) -> None:
@@ -42,7 +42,7 @@ def migrations(monkeypatch: pytest.MonkeyPatch) -> Iterator[Migrations]:
 
 
 @contextmanager
-def locked(seconds: float) -> Iterator[None]:
+def hold_table_lock(seconds: float) -> Iterator[None]:
     """Hold the products' table for so long, in the background."""
     ready = threading.Event()
 
@@ -61,7 +61,7 @@ def locked(seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def added() -> bool:
+def column_exists() -> bool:
     """Return True if the column is there."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM information_schema.columns WHERE column_name = 'added'")
@@ -77,23 +77,23 @@ def lock_timeout() -> str:
 def test_it_tries_again_and_says_who_is_in_the_way(migrations: Migrations) -> None:
     migrations("ALTER TABLE inspection_product ADD COLUMN added int")
     told = io.StringIO()
-    with locked(2.5):
+    with hold_table_lock(2.5):
         call_command("migrate", stderr=told)
-    assert added() and lock_timeout() == "0"
+    assert column_exists() and lock_timeout() == "0"
     assert "A migration waited 1 s for a table that another session has locked" in told.getvalue()
     assert "(a report), for 2 s: LOCK TABLE inspection_product" in told.getvalue()
 
 
 def test_it_gives_up_and_says_what_to_do(migrations: Migrations) -> None:
     migrations("ALTER TABLE inspection_product ADD COLUMN added int")
-    with locked(5), pytest.raises(CommandError, match=r"pg_terminate_backend.* then run it again"):
+    with hold_table_lock(5), pytest.raises(CommandError, match=r"pg_terminate_backend.* then run it again"):
         call_command("migrate", stderr=io.StringIO())
-    assert not added() and lock_timeout() == "0"
+    assert not column_exists() and lock_timeout() == "0"
 
 
 def test_an_index_made_beside_the_work_waits_as_long_as_it_must(migrations: Migrations) -> None:
     migrations("CREATE INDEX CONCURRENTLY added_index ON inspection_product (fn_cost)")
     told = io.StringIO()
-    with locked(2.5):
+    with hold_table_lock(2.5):
         call_command("migrate", stderr=told)
     assert told.getvalue() == "" and lock_timeout() == "0"

@@ -14,20 +14,20 @@ from webapp.config.environment import Environment
 GOOD_KEY = "kR8vQ2mZx7Lw4TnYb9HsJc3Fd6Gp1AeUoXiB5hNq0Wt-SyVz"
 
 
-def ids(found: list[Any]) -> list[str]:
+def message_ids(messages: list[Any]) -> list[str]:
     """Return the ids of messages, each of which must say what to do."""
-    assert all(message.hint for message in found)
-    return [message.id for message in found]
+    assert all(message.hint for message in messages)
+    return [message.id for message in messages]
 
 
 def test_it_accepts_the_settings_of_a_test_run() -> None:
-    settings_checks.refuse_unsafe()
+    settings_checks.require_safe_settings()
 
 
 @pytest.mark.parametrize("key", ["short", "a" * 60, "django-insecure-kR8vQ2mZx7Lw4TnYb9HsJc3Fd6Gp1AeUoXi"])
 def test_it_refuses_a_weak_secret_key(settings: Settings, key: str) -> None:
     settings.SECRET_KEY = key
-    assert ids(settings_checks.check_secret_key(None)) == ["webapp.E001"]
+    assert message_ids(settings_checks.check_secret_key(None)) == ["webapp.E001"]
 
 
 def test_it_accepts_a_random_secret_key(settings: Settings) -> None:
@@ -37,7 +37,7 @@ def test_it_accepts_a_random_secret_key(settings: Settings) -> None:
 
 def test_it_refuses_any_host(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["look.plant.example", "*"]
-    assert ids(settings_checks.check_hosts(None)) == ["webapp.E003"]
+    assert message_ids(settings_checks.check_hosts(None)) == ["webapp.E003"]
 
 
 def test_it_refuses_debug_for_other_machines(settings: Settings) -> None:
@@ -79,9 +79,9 @@ def test_it_accepts_a_bucket_and_asks_for_no_folder_of_images_beside_it(settings
 
 def test_it_refuses_a_bucket_without_a_name_and_an_address_that_is_none(settings: Settings) -> None:
     settings.MEDIA_STORE, settings.S3_BUCKET, settings.S3_ENDPOINT_URL = "s3", "", "minio:9000"
-    assert ids(settings_checks.check_store(None)) == ["webapp.E009", "webapp.E010"]
+    assert message_ids(settings_checks.check_store(None)) == ["webapp.E009", "webapp.E010"]
     with pytest.raises(ImproperlyConfigured, match="Set S3_BUCKET to the bucket"):
-        settings_checks.refuse_unsafe()
+        settings_checks.require_safe_settings()
 
 
 def test_it_refuses_a_bucket_that_nothing_would_be_put_into(settings: Settings) -> None:
@@ -94,7 +94,7 @@ def test_it_refuses_a_bucket_that_nothing_would_be_put_into(settings: Settings) 
 def test_it_refuses_an_unknown_backbone_and_absent_weights(settings: Settings, tmp_path: Path) -> None:
     settings.BACKBONE = "resnet19"
     settings.BACKBONE_WEIGHTS = str(tmp_path / "absent.pth")
-    assert ids(settings_checks.check_backbone(None)) == ["webapp.E006", "webapp.E007"]
+    assert message_ids(settings_checks.check_backbone(None)) == ["webapp.E006", "webapp.E007"]
 
 
 def test_it_knows_the_backbones_that_there_are() -> None:
@@ -103,8 +103,8 @@ def test_it_knows_the_backbones_that_there_are() -> None:
 
 def test_it_refuses_a_command_on_the_database_when_there_is_none(settings: Settings) -> None:
     settings.DATABASE_FOUND = False
-    assert ids(settings_checks.check_database_is_named(None, databases=["default"])) == ["webapp.E008"]
-    assert settings_checks.check_database_is_named(None, databases=None) == []
+    assert message_ids(settings_checks.check_database_configured(None, databases=["default"])) == ["webapp.E008"]
+    assert settings_checks.check_database_configured(None, databases=None) == []
 
 
 def test_it_refuses_numbers_and_flags_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -113,20 +113,20 @@ def test_it_refuses_numbers_and_flags_that_make_no_sense(monkeypatch: pytest.Mon
     monkeypatch.setenv("DEMO", "maybe")
     monkeypatch.setenv("MEDIA_STORE", "tape")
     read = Environment(tmp_path)
-    assert (read.whole("PORT", 8000, 1, 65535), read.whole("THREADS", 0, 0, 9), read.flag("DEMO", True)) == (
+    assert (read.integer("PORT", 8000, 1, 65535), read.integer("THREADS", 0, 0, 9), read.flag("DEMO", True)) == (
         8000,
         0,
         True,
     )
-    assert read.one_of("MEDIA_STORE", ["local", "s3"]) == "local"
+    assert read.choice("MEDIA_STORE", ["local", "s3"]) == "local"
     assert [problem.split(" ")[0] for problem in read.problems] == ["PORT", "THREADS", "DEMO", "MEDIA_STORE"]
 
 
 def test_it_refuses_what_the_environment_got_wrong(settings: Settings) -> None:
     settings.ENVIRONMENT_PROBLEMS = ["PORT is 'eight'; it must be a whole number from 1 to 65535."]
-    assert ids(settings_checks.check_environment(None)) == ["webapp.E002"]
+    assert message_ids(settings_checks.check_environment(None)) == ["webapp.E002"]
     with pytest.raises(ImproperlyConfigured, match="PORT is 'eight'"):
-        settings_checks.refuse_unsafe()
+        settings_checks.require_safe_settings()
 
 
 def test_it_reads_values_that_are_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -135,6 +135,6 @@ def test_it_reads_values_that_are_well(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("HOSTS", "a.example, b.example")
     monkeypatch.setenv("VAR", "data")
     read = Environment(tmp_path)
-    assert (read.whole("PORT", 8000, 1, 65535), read.flag("DEMO", True)) == (8123, False)
-    assert (read.words("HOSTS", []), read.folder("VAR", "var")) == (["a.example", "b.example"], tmp_path / "data")
+    assert (read.integer("PORT", 8000, 1, 65535), read.flag("DEMO", True)) == (8123, False)
+    assert (read.text_list("HOSTS", []), read.folder("VAR", "var")) == (["a.example", "b.example"], tmp_path / "data")
     assert read.problems == []

@@ -27,7 +27,7 @@ def test_it_names_the_version_that_stands_in() -> None:
     promotion = Promotion.objects.create(model=model, version=versions[1], previous=versions[0], reason="Better.")
 
     def stands_in() -> ModelVersion | None:
-        found = dashboard_metrics.champion(product)
+        found = dashboard_metrics.champion_summary(product)
         assert found is not None
         stand: ModelVersion | None = found["stands_in"]
         return stand

@@ -35,7 +35,7 @@ def product() -> Product:
     return made
 
 
-def person(name: str = "ada", group: str = "reviewer") -> User:
+def make_reviewer(name: str = "ada", group: str = "reviewer") -> User:
     if not Group.objects.filter(name=group).exists():
         make_groups(apps.get_app_config("labeling"))
     made = User.objects.create_user(name, password=f"{name}-and-a-long-password")
@@ -43,7 +43,7 @@ def person(name: str = "ada", group: str = "reviewer") -> User:
     return made
 
 
-def signed_in(user: User, **settings: Any) -> Client:
+def client_of(user: User, **settings: Any) -> Client:
     client = Client(**settings)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -51,15 +51,15 @@ def signed_in(user: User, **settings: Any) -> Client:
 
 @pytest.fixture
 def ada() -> User:
-    return person()
+    return make_reviewer()
 
 
 @pytest.fixture
 def client(ada: User) -> Client:
-    return signed_in(ada)
+    return client_of(ada)
 
 
-def part(product: Product, **fields: Any) -> Inspection:
+def make_waiting_part(product: Product, **fields: Any) -> Inspection:
     sha256 = hashlib.sha256(uuid4().bytes).hexdigest()
     image = {"image_name": f"{sha256}.jpg", "image_sha256": sha256, "image_format": "JPEG"}
     size = {"image_width": 64, "image_height": 64, "image_bytes": 1000}
@@ -89,13 +89,15 @@ def test_it_opens_for_a_reviewer_with_and_without_a_product(client: Client, path
 
 @pytest.mark.parametrize("path", PAGES)
 def test_it_refuses_a_person_without_a_group_in_words(product: Product, path: str) -> None:
-    response = signed_in(User.objects.create_user("eve")).get(path)
+    response = client_of(User.objects.create_user("eve")).get(path)
     assert response.status_code == 403
     assert "Not yours to open" in response.content.decode()
 
 
 def test_pages_hold_no_inline_script_or_style(client: Client, product: Product) -> None:
-    found = part(product, defect_probability=0.4, reconstruction_error=2.0, anomaly_threshold=1.0, label="FAIL")
+    found = make_waiting_part(
+        product, defect_probability=0.4, reconstruction_error=2.0, anomaly_threshold=1.0, label="FAIL"
+    )
     for path in (*PAGES, f"/inspections/{found.pk}/"):
         response = client.get(path)
         text = response.content.decode()
@@ -113,10 +115,10 @@ def test_the_product_in_the_address_is_remembered(client: Client, product: Produ
 
 
 def test_the_history_filters(client: Client, product: Product, ada: User) -> None:
-    old = part(product, part_id="A-1", verdict="PASS", reasons=[])
+    old = make_waiting_part(product, part_id="A-1", verdict="PASS", reasons=[])
     Inspection.objects.filter(pk=old.pk).update(received_at=timezone.now() - timedelta(days=2))
-    part(product, part_id="A-2", verdict="FAIL", label="FAIL", reasons=[])
-    labeled = part(product, part_id="B-3", label="FAIL")
+    make_waiting_part(product, part_id="A-2", verdict="FAIL", label="FAIL", reasons=[])
+    labeled = make_waiting_part(product, part_id="B-3", label="FAIL")
     review.correct(labeled, by=ada, verdict="PASS")
     assert titles(client.get("/inspections/")) == ["B-3", "A-2", "A-1"]
     assert titles(client.get("/inspections/?verdict=FAIL")) == ["A-2"]
@@ -133,9 +135,9 @@ def test_the_history_filters(client: Client, product: Product, ada: User) -> Non
 def test_the_history_pages_by_keyset_without_a_gap(
     client: Client, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labeling.history.history.PAGE", 2)
+    monkeypatch.setattr("labeling.history.history.PAGE_SIZE", 2)
     for number in range(5):
-        part(product, part_id=f"P-{number}")
+        make_waiting_part(product, part_id=f"P-{number}")
     same = timezone.now()
     Inspection.objects.update(received_at=same)  # equal times: the id decides
     seen: list[str] = []
@@ -143,21 +145,21 @@ def test_the_history_pages_by_keyset_without_a_gap(
     while True:
         response = client.get("/inspections/", query)
         seen += titles(response)
-        part(product, part_id="new")  # what arrives meanwhile moves nothing
-        if not response.context["page"].older:
+        make_waiting_part(product, part_id="new")  # what arrives meanwhile moves nothing
+        if not response.context["page"].older_position:
             break
-        query = {"before": response.context["page"].older}
+        query = {"before": response.context["page"].older_position}
     assert sorted(seen) == [f"P-{number}" for number in range(5)]
 
 
 def test_it_shows_only_the_chosen_products_parts(client: Client, product: Product) -> None:
-    part(create_product("tile"), part_id="T-1")
-    part(product, part_id="P-1")
+    make_waiting_part(create_product("tile"), part_id="T-1")
+    make_waiting_part(product, part_id="P-1")
     assert titles(client.get("/inspections/?product=plate")) == ["P-1"]
 
 
 def test_a_parts_page_tells_its_life(client: Client, product: Product, ada: User) -> None:
-    found = part(product, part_id="P-1", decided_at=timezone.now())
+    found = make_waiting_part(product, part_id="P-1", decided_at=timezone.now())
     claim = queue.claim(reviewer=ada)
     assert claim is not None
     label = review.resolve(claim, verdict="FAIL", defect_type="scratch", comment="near the pad")
@@ -168,7 +170,7 @@ def test_a_parts_page_tells_its_life(client: Client, product: Product, ada: User
 
 
 def test_a_part_is_corrected_and_taken_back(client: Client, product: Product) -> None:
-    found = part(product)
+    found = make_waiting_part(product)
     client.post(f"/inspections/{found.pk}/correct/", {"verdict": "FAIL", "defect_type": "scratch"})
     label = Label.objects.get()
     assert str(label) == "FAIL scratch"
@@ -178,16 +180,16 @@ def test_a_part_is_corrected_and_taken_back(client: Client, product: Product) ->
 
 @pytest.mark.parametrize("sent", [{}, {"verdict": "REVIEW"}, {"verdict": "PASS", "defect_type": "scratch"}])
 def test_it_refuses_a_senseless_correction_in_words(client: Client, product: Product, sent: dict[str, str]) -> None:
-    found = part(product)
+    found = make_waiting_part(product)
     response = client.post(f"/inspections/{found.pk}/correct/", sent, follow=True)
     assert 'class="note error"' in response.content.decode()
     assert not Label.objects.exists()
 
 
 def test_it_refuses_to_take_back_another_persons_label(product: Product, ada: User) -> None:
-    found = part(product)
+    found = make_waiting_part(product)
     label = review.correct(found, by=ada, verdict="PASS")
-    bob = signed_in(person("bob"))
+    bob = client_of(make_reviewer("bob"))
     assert bob.post(f"/inspections/{found.pk}/undo/", {"label": label.pk}).status_code == 403
     assert bob.post("/review/undo/", {"label": label.pk}).status_code == 403
     assert Label.objects.not_undone().exists()
@@ -195,10 +197,10 @@ def test_it_refuses_to_take_back_another_persons_label(product: Product, ada: Us
 
 @pytest.mark.parametrize("path", ["/review/held/", "/review/release/"])
 def test_it_refuses_to_touch_another_persons_claim(product: Product, ada: User, path: str) -> None:
-    part(product)
+    make_waiting_part(product)
     claim = queue.claim(reviewer=ada)
     assert claim is not None
-    bob = signed_in(person("bob"))
+    bob = client_of(make_reviewer("bob"))
     assert bob.post(path, {"product": "plate", "claim": str(claim.pk)}).status_code == 403
     assert Claim.objects.get().closed_at is None
 
@@ -210,7 +212,7 @@ def test_it_finds_no_label_of_a_broken_number(client: Client, product: Product, 
 
 def test_the_next_part_comes_as_html_and_204_says_none_waits(client: Client, product: Product) -> None:
     assert client.post("/review/next/", {"product": "plate"}).status_code == 204
-    found = part(product, part_id='"><script>alert(1)</script>')
+    found = make_waiting_part(product, part_id='"><script>alert(1)</script>')
     text = client.post("/review/next/", {"product": "plate"}).content.decode()
     assert str(found.pk) in text
     assert "<script>alert" not in text
@@ -219,10 +221,10 @@ def test_the_next_part_comes_as_html_and_204_says_none_waits(client: Client, pro
 
 
 def test_the_heartbeat_says_which_claims_are_lost(client: Client, product: Product, ada: User) -> None:
-    found = part(product)
+    found = make_waiting_part(product)
     claim = queue.claim(reviewer=ada)
     assert claim is not None
-    review.correct(found, by=person("mia", "quality manager"), verdict="PASS")
+    review.correct(found, by=make_reviewer("mia", "quality manager"), verdict="PASS")
     answer = client.post("/review/held/", {"product": "plate", "claim": str(claim.pk)}).json()
     assert answer["lost"] == [str(claim.pk)]
     assert answer["left"] == 0
@@ -235,8 +237,8 @@ def test_a_reviewer_may_neither_retrain_nor_promote(client: Client, product: Pro
 
 
 def test_a_stale_form_is_refused_in_words(product: Product, ada: User) -> None:
-    strict = signed_in(ada, enforce_csrf_checks=True)
-    response = strict.post(f"/inspections/{part(product).pk}/correct/", {"verdict": "PASS"})
+    strict = client_of(ada, enforce_csrf_checks=True)
+    response = strict.post(f"/inspections/{make_waiting_part(product).pk}/correct/", {"verdict": "PASS"})
     assert response.status_code == 403
     assert "This form went stale" in response.content.decode()
     assert not Label.objects.exists()
@@ -283,7 +285,7 @@ def test_two_photos_at_once_are_refused_in_words(client: Client, product: Produc
 
 def test_the_dashboard_costs_few_queries(client: Client, product: Product, django_assert_max_num_queries: Any) -> None:
     for number in range(30):
-        part(product, part_id=f"P-{number}")
+        make_waiting_part(product, part_id=f"P-{number}")
     with django_assert_max_num_queries(30):
         client.get("/")
     with django_assert_max_num_queries(16):
@@ -301,6 +303,6 @@ def test_too_many_wrong_passwords_are_told_to_wait(product: Product, ada: User, 
 
 def test_another_product_is_looked_at_where_it_has_pages(client: Client, product: Product) -> None:
     create_product("tile", name="Tile")
-    text = client.get(f"/inspections/{part(product).pk}/").content.decode()
+    text = client.get(f"/inspections/{make_waiting_part(product).pk}/").content.decode()
     assert 'action="/inspections/"' in text
     assert client.get("/models/").context["model"].name == "plate"

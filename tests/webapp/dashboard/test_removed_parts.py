@@ -13,10 +13,10 @@ from django.test import Client
 from django.utils import timezone
 
 from inspection.models import Inspection, Product
-from labeling.history.retention import Aim, prune
-from tests.labeling.concurrency import at_once
+from labeling.history.retention import RetentionScope, prune
+from tests.labeling.concurrency import run_concurrently
 from tests.labeling.conftest import make_part, make_product
-from tests.webapp.dashboard.test_pages import person, signed_in
+from tests.webapp.dashboard.test_pages import client_of, make_reviewer
 from webapp.dashboard import dashboard_metrics
 
 
@@ -34,14 +34,17 @@ def aged_parts(product: Product) -> None:
             Inspection.objects.filter(pk=part.pk).update(received_at=timezone.now() - timedelta(days=day))
 
 
-def counter(client: Client) -> dict[str, float]:
+def counter_values(client: Client) -> dict[str, float]:
     lines = client.get("/metrics").content.decode().splitlines()
     wanted = [line.rsplit(" ", 1) for line in lines if line.startswith("second_look_inspections_total{")]
     return {name: float(value) for name, value in wanted}
 
 
-def remove(product: Product) -> int:
-    return sum(batch.removed for batch in prune(Aim(product, timezone.now() - timedelta(hours=23), batch=3)))
+def prune_parts(product: Product) -> int:
+    return sum(
+        batch.parts_removed
+        for batch in prune(RetentionScope(product, timezone.now() - timedelta(hours=23), batch_size=3))
+    )
 
 
 @pytest.mark.django_db
@@ -49,16 +52,16 @@ def remove(product: Product) -> int:
 def test_counters_and_days_say_the_same_before_and_after(client: Client, remembered: bool) -> None:
     product = make_product()
     aged_parts(product)
-    metrics, days = counter(client), dashboard_metrics.days(product)
+    metrics, days = counter_values(client), dashboard_metrics.daily_counts(product)
     name = 'second_look_inspections_total{product="plate",verdict="PASS"}'
     assert metrics[name] == 12
     assert sum(day["passed"] for day in days) == 12
-    assert remove(product) == 10
+    assert prune_parts(product) == 10
     if not remembered:
         cache.clear()
-    assert (counter(client), dashboard_metrics.days(product)) == (metrics, days)
+    assert (counter_values(client), dashboard_metrics.daily_counts(product)) == (metrics, days)
     make_part(product, verdict="PASS")
-    assert counter(client)[name] == 13
+    assert counter_values(client)[name] == 13
 
 
 @pytest.mark.django_db(transaction=True)
@@ -71,11 +74,11 @@ def test_a_counter_never_moves_while_parts_are_removed(client: Client) -> None:
         found = []
         for _ in range(40):
             cache.clear()
-            days = dashboard_metrics.days(product)
-            found.append((sum(day["passed"] for day in days), int(sum(counter(Client()).values()))))
+            days = dashboard_metrics.daily_counts(product)
+            found.append((sum(day["passed"] for day in days), int(sum(counter_values(Client()).values()))))
         return found
 
-    seen, removed = at_once([counted, partial(remove, product)])
+    seen, removed = run_concurrently([counted, partial(prune_parts, product)])
     assert removed == 40
     assert set(seen) == {(48, 72)}
 
@@ -83,7 +86,7 @@ def test_a_counter_never_moves_while_parts_are_removed(client: Client) -> None:
 @pytest.mark.django_db
 def test_the_history_says_what_is_removed(settings: Any) -> None:
     make_part(make_product())
-    client = signed_in(person())
+    client = client_of(make_reviewer())
     assert "are removed after" not in client.get("/inspections/").content.decode()
     settings.RETENTION_DAYS = 90
     assert "nobody labeled are removed after 90 days" in client.get("/inspections/").content.decode()

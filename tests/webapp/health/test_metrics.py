@@ -35,7 +35,7 @@ print(generate_latest(registry).decode())
 """
 
 
-def ask(**options: Any) -> tuple[int, str]:
+def get_metrics(**options: Any) -> tuple[int, str]:
     response = Client().get("/metrics", **options)
     return response.status_code, response.content.decode()
 
@@ -43,37 +43,37 @@ def ask(**options: Any) -> tuple[int, str]:
 @pytest.mark.django_db
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 def test_this_machine_reads_them(peer: str) -> None:
-    status, text = ask(REMOTE_ADDR=peer)
+    status, text = get_metrics(REMOTE_ADDR=peer)
     assert status == 200
     assert "second_look_training_runs" in text
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", "2001:db8::1", "::ffff:192.0.2.7", ""])
 def test_it_refuses_other_machines_and_says_what_to_set(peer: str) -> None:
-    status, text = ask(REMOTE_ADDR=peer)
+    status, text = get_metrics(REMOTE_ADDR=peer)
     assert status == 403
     assert "METRICS_TOKEN" in text
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Proto"])
 def test_it_refuses_what_a_proxy_on_this_machine_passes_on(name: str) -> None:
-    assert ask(REMOTE_ADDR="127.0.0.1", headers={name: "127.0.0.1"})[0] == 403
+    assert get_metrics(REMOTE_ADDR="127.0.0.1", headers={name: "127.0.0.1"})[0] == 403
 
 
 def test_a_header_does_not_make_a_sender_local() -> None:
-    assert ask(REMOTE_ADDR="192.0.2.7", headers={"X-Forwarded-For": "127.0.0.1"})[0] == 403
+    assert get_metrics(REMOTE_ADDR="192.0.2.7", headers={"X-Forwarded-For": "127.0.0.1"})[0] == 403
 
 
 @pytest.mark.django_db
 def test_the_token_opens_them_from_anywhere(settings: Any) -> None:
     settings.METRICS_TOKEN = TOKEN
-    assert ask(REMOTE_ADDR="192.0.2.7", headers={"Authorization": f"Bearer {TOKEN}"})[0] == 200
+    assert get_metrics(REMOTE_ADDR="192.0.2.7", headers={"Authorization": f"Bearer {TOKEN}"})[0] == 200
 
 
 @pytest.mark.parametrize("sent", ["", f"Bearer {TOKEN}x", f"Token {TOKEN}", "Bearer ", "Bearer \u00fc"])
 def test_with_a_token_nobody_reads_them_without_it(settings: Any, sent: str) -> None:
     settings.METRICS_TOKEN = TOKEN
-    assert ask(REMOTE_ADDR="127.0.0.1", headers={"Authorization": sent})[0] == 401
+    assert get_metrics(REMOTE_ADDR="127.0.0.1", headers={"Authorization": sent})[0] == 401
 
 
 def test_it_refuses_a_token_that_can_be_guessed(settings: Any) -> None:
@@ -101,13 +101,13 @@ def many_labels(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...
 
 def test_series_are_bounded_whatever_is_asked(many_labels: list[tuple[str, ...]]) -> None:
     status = 0
-    measured = prometheus.MeasureMiddleware(lambda _request: HttpResponse(status=status))
+    measured = prometheus.RequestLatencyMiddleware(lambda _request: HttpResponse(status=status))
     for number in range(3_000):
         request = RequestFactory().generic(("GET", "POST", "PURGE", "PUT")[number % 4], "/")
         request.resolver_match = ResolverMatch(lambda: None, (), {}, url_name=f"view-{number % 900}")
         status = 200 + number % 300
         measured(request)
-    assert len(set(many_labels)) <= prometheus.MOST_COMBINATIONS + 5
+    assert len(set(many_labels)) <= prometheus.MAX_LABEL_SETS + 5
     assert ("other", "other", "4xx") in many_labels
 
 
@@ -130,7 +130,7 @@ def test_dead_processes_leave_their_counts_and_no_files(tmp_path: Path) -> None:
     (tmp_path / "counter_1.db").write_bytes(next(tmp_path.glob("counter_*.db")).read_bytes())  # process 1 always lives
     before = run(READING, tmp_path)
     for _ in range(2):
-        metrics_files.retire_dead(tmp_path)
+        metrics_files.merge_ended_processes(tmp_path)
     after = run(READING, tmp_path)
     counted = [line for line in before.splitlines() if line.startswith(("parts", "seconds"))]
     assert counted and all(line in after for line in counted)
@@ -142,5 +142,5 @@ def test_dead_processes_leave_their_counts_and_no_files(tmp_path: Path) -> None:
 def test_the_files_of_the_living_stay(tmp_path: Path) -> None:
     living = tmp_path / f"counter_{os.getpid()}.db"
     MmapedDict(str(living)).write_value('["a","a_total",{},""]', 1.0, 0.0)  # type: ignore[no-untyped-call]
-    metrics_files.retire_dead(tmp_path)
+    metrics_files.merge_ended_processes(tmp_path)
     assert living.exists()

@@ -18,10 +18,10 @@ from inspection.models import Inspection
 from inspection.products.products import create_product
 from inspection.products.stations import create_station
 from tests.inspection.sample_images import jpeg
-from tests.pages.web_server import Served
+from tests.pages.web_server import WebServer
 
 SLOW = 24
-Start = Callable[..., Served]
+Start = Callable[..., WebServer]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
@@ -30,10 +30,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts gunicorn with one process of four threads and more environment."""
     with ExitStack() as ends:
 
-        def started(**environment: str) -> Served:
+        def started(**environment: str) -> WebServer:
             for name, value in {"WEB_WORKERS": "1", "WEB_THREADS": "4", **environment}.items():
                 monkeypatch.setenv(name, value)
-            server = Served(tmp_path / "media", tmp_path / "gunicorn.log")
+            server = WebServer(tmp_path / "media", tmp_path / "gunicorn.log")
             server.start()
             ends.callback(server.stop)
             return server
@@ -56,7 +56,7 @@ def request_of(key: str, image: bytes) -> bytes:
     return head.encode() + body
 
 
-def connect(server: Served) -> socket.socket:
+def connect(server: WebServer) -> socket.socket:
     """A connection to it."""
     return socket.create_connection(("127.0.0.1", server.port), timeout=30)
 

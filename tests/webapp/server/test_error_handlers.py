@@ -52,7 +52,7 @@ def test_a_fault_shows_no_traceback(client: Client, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("django.contrib.auth.get_user", broken)
     monkeypatch.setattr("django.contrib.auth.middleware.get_user", broken)
-    monkeypatch.setattr("inspection.api.errors.handle", broken)
+    monkeypatch.setattr("inspection.api.errors.exception_handler", broken)
     response = client.get(path)
     assert response.status_code == 500
     assert "inner secret" not in response.content.decode()

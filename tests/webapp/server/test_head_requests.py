@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from inspection.models import Inspection
 from tests.inspection.sample_images import jpeg
-from tests.pages.web_server import Served
+from tests.pages.web_server import WebServer
 from tests.webapp.raw_http import Reader, connect
 from tests.webapp.server.test_buffering_worker import Start, answer_on, key_of, request_of
 from tests.webapp.server.test_buffering_worker import start as start
@@ -44,7 +44,7 @@ def filled(route: str, part: str) -> str:
     return re.sub(r"<[^>]*>", "1", route).replace("\\.", ".").replace("?", "")
 
 
-def head_and_next(server: Served, path: str, more: str) -> int:
+def head_and_next(server: WebServer, path: str, more: str) -> int:
     """HEAD a path, then ask for /healthz on the same connection; return the status of the first."""
     asked = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode()
     with closing(connect(server.port)) as connection:

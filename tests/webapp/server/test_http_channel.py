@@ -21,7 +21,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @contextmanager
-def served(application: Wsgi, **more: Any) -> Iterator[tuple[Any, dict[int, Any]]]:
+def serve(application: Wsgi, **more: Any) -> Iterator[tuple[Any, dict[int, Any]]]:
     """Serve an application by `Channel` in a thread; give the server and its connections."""
     connections: dict[int, Any] = {}
     server = create_server(application, map=connections, host="127.0.0.1", port=0, threads=2, **more)
@@ -42,7 +42,7 @@ def served(application: Wsgi, **more: Any) -> Iterator[tuple[Any, dict[int, Any]
         wasyncore.close_all(connections)
 
 
-def said(status: str, body: list[bytes]) -> Wsgi:
+def constant_app(status: str, body: list[bytes]) -> Wsgi:
     """An application that always answers so, with a length only where the status allows a body."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -54,14 +54,14 @@ def said(status: str, body: list[bytes]) -> Wsgi:
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_it_sends_no_body_where_the_status_allows_none(status: str) -> None:
-    with served(said(status, [b"body"])) as (server, _):
+    with serve(constant_app(status, [b"body"])) as (server, _):
         answer = send_and_read_all(server.effective_port, GET)
     assert answer.startswith(f"HTTP/1.1 {status}".encode()) and answer.endswith(b"\r\n\r\n")
 
 
 def test_it_sends_no_body_after_head_however_the_application_answers() -> None:
     for body in ([b"one piece"], [b"two ", b"pieces"], [], [b""]):
-        with served(said("200 OK", body)) as (server, _), closing(connect(server.effective_port)) as connection:
+        with serve(constant_app("200 OK", body)) as (server, _), closing(connect(server.effective_port)) as connection:
             connection.sendall(GET.replace(b"GET", b"HEAD"))
             reader = Reader(connection)
             head = reader.head()
@@ -77,7 +77,7 @@ def test_it_closes_the_connection_when_answering_fails_in_an_unforeseen_way(monk
     def fail(*_: Any) -> None:
         raise RuntimeError("unforeseen")
 
-    with served(said("200 OK", [b"x"])) as (server, connections):
+    with serve(constant_app("200 OK", [b"x"])) as (server, connections):
         monkeypatch.setattr(Channel, "task_class", fail)
         assert send_and_read_all(server.effective_port, GET) == b""
         assert not any(isinstance(one, Channel) for one in connections.values())
@@ -94,7 +94,7 @@ def test_it_gives_up_a_client_that_stopped_reading() -> None:
         finally:
             ended.set()
 
-    with served(endless, channel_timeout=1) as (server, _), closing(connect(server.effective_port)) as connection:
+    with serve(endless, channel_timeout=1) as (server, _), closing(connect(server.effective_port)) as connection:
         connection.sendall(GET)
         assert ended.wait(10), "Its thread is free again"
 
@@ -105,23 +105,23 @@ def test_a_process_notices_that_it_answers_nothing() -> None:
     def hangs(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/hang":
             held.wait(20)
-        return said("200 OK", [b"ok"])(environ, start_response)
+        return constant_app("200 OK", [b"ok"])(environ, start_response)
 
-    with served(hangs) as (server, connections):
-        probe = SelfProbe(server, connections, "localhost", every=0.1)
-        assert watched(probe, 1.0) < 0.5
+    with serve(hangs) as (server, connections):
+        probe = SelfProbe(server, connections, "localhost", probe_seconds=0.1)
+        assert silence_after(probe, 1.0) < 0.5
         with closing(connect(server.effective_port)) as one, closing(connect(server.effective_port)) as other:
             for client in (one, other):
                 client.sendall(GET.replace(b"/ ", b"/hang "))
-            assert watched(probe, 1.5) > 0.8
+            assert silence_after(probe, 1.5) > 0.8
         held.set()
-        assert watched(probe, 1.0) < 0.5
+        assert silence_after(probe, 1.0) < 0.5
 
 
-def watched(probe: SelfProbe, seconds: float) -> float:
+def silence_after(probe: SelfProbe, seconds: float) -> float:
     """Return the last silence after so many seconds of looking."""
     end, silent = time.monotonic() + seconds, 0.0
     while time.monotonic() < end:
-        silent = probe.silent_for()
+        silent = probe.unanswered_seconds()
         time.sleep(0.02)
     return silent

@@ -19,10 +19,10 @@ import pytest
 from django.db import connection
 
 from tests.inspection.sample_images import jpeg
-from tests.pages.web_server import Served
+from tests.pages.web_server import WebServer
 from tests.webapp.raw_http import Head, Reader, connect
 from tests.webapp.server.test_buffering_worker import key_of, request_of
-from webapp.supervisor.embedded_programs import binary
+from webapp.supervisor.embedded_programs import program_path
 from webapp.supervisor.postgres import Postgres
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -44,8 +44,8 @@ def postgres(upload: bytes, tmp_path: Path) -> Iterator[Postgres]:
     server = Postgres(tmp_path / "pg", tmp_path / "s", tmp_path / "pg.log", durable=False)
     server.start()
     source = os.environ["DATABASE_URL"].replace("/second_look", f"/{connection.settings_dict['NAME']}")
-    dump = [str(binary("pg_dump", other_user=False)), "--no-owner", source]
-    restore = [str(binary("psql", other_user=False)), "--quiet", "--set", "ON_ERROR_STOP=1", server.url]
+    dump = [str(program_path("pg_dump", other_user=False)), "--no-owner", source]
+    restore = [str(program_path("psql", other_user=False)), "--quiet", "--set", "ON_ERROR_STOP=1", server.url]
     dumped = subprocess.run(dump, capture_output=True, check=True)
     subprocess.run(restore, input=dumped.stdout, stdout=subprocess.DEVNULL, check=True)
     yield server
@@ -53,18 +53,18 @@ def postgres(upload: bytes, tmp_path: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def site(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def site(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """The web server on that server, with short bounds."""
     limits = {"WEB_WORKERS": "1", "DATABASE_STATEMENT_SECONDS": "2", "DATABASE_LOCK_SECONDS": "1"}
     for name, value in limits.items():
         monkeypatch.setenv(name, value)
-    running = Served(tmp_path / "media", tmp_path / "gunicorn.log", postgres.url)
+    running = WebServer(tmp_path / "media", tmp_path / "gunicorn.log", postgres.url)
     running.start()
     yield running
     running.stop()
 
 
-def ask(site: Served, request: bytes) -> tuple[Head, float]:
+def send_request(site: WebServer, request: bytes) -> tuple[Head, float]:
     """Send a request; return its answer's head and how long that took."""
     begun = time.monotonic()
     with closing(connect(site.port, 30)) as client:
@@ -72,14 +72,14 @@ def ask(site: Served, request: bytes) -> tuple[Head, float]:
         return Reader(client).head(), time.monotonic() - begun
 
 
-def ask_all(site: Served, requests: list[bytes]) -> list[tuple[Head, float]]:
+def ask_all(site: WebServer, requests: list[bytes]) -> list[tuple[Head, float]]:
     """Send requests at the same time."""
     with ThreadPoolExecutor(len(requests)) as clients:
-        return list(clients.map(lambda request: ask(site, request), requests))
+        return list(clients.map(lambda request: send_request(site, request), requests))
 
 
 @contextmanager
-def stopped(server: Postgres) -> Iterator[None]:
+def stop_processes(server: Postgres) -> Iterator[None]:
     """Stop all processes of a server as a hung machine would."""
     assert server.process is not None
     parent = psutil.Process(server.process.pid)
@@ -93,35 +93,37 @@ def stopped(server: Postgres) -> Iterator[None]:
             process.send_signal(signal.SIGCONT)
 
 
-def served_again(site: Served, upload: bytes) -> bool:
+def answers_again(site: WebServer, upload: bytes) -> bool:
     """Return True once an upload is taken, within 20 seconds."""
     end = time.monotonic() + 20
-    while ask(site, upload)[0].status != 201:
+    while send_request(site, upload)[0].status != 201:
         if time.monotonic() > end:
             return False
     return True
 
 
-def test_requests_are_refused_in_time_while_the_server_hangs(site: Served, postgres: Postgres, upload: bytes) -> None:
+def test_requests_are_refused_in_time_while_the_server_hangs(
+    site: WebServer, postgres: Postgres, upload: bytes
+) -> None:
     assert [head.status for head, _ in ask_all(site, [upload] * 3)] == [201] * 3
-    with stopped(postgres):
+    with stop_processes(postgres):
         for head, seconds in ask_all(site, [upload] * 6):
             assert (head.status, head.headers["retry-after"]) == (503, "5")
             assert seconds < LONGEST
-        head, seconds = ask(site, HEALTH)
+        head, seconds = send_request(site, HEALTH)
         assert head.status == 200 and seconds < 2
-    assert served_again(site, upload)
+    assert answers_again(site, upload)
 
 
-def test_requests_are_refused_in_time_while_a_lock_is_held(site: Served, postgres: Postgres, upload: bytes) -> None:
-    assert ask(site, upload)[0].status == 201
+def test_requests_are_refused_in_time_while_a_lock_is_held(site: WebServer, postgres: Postgres, upload: bytes) -> None:
+    assert send_request(site, upload)[0].status == 201
     with psycopg.connect(postgres.url) as other:
         other.execute("LOCK TABLE inspection_inspection, django_session IN ACCESS EXCLUSIVE MODE")
         for head, seconds in ask_all(site, [upload, upload, PAGE]):
             assert (head.status, head.headers["retry-after"]) == (503, "5")
             assert seconds < LONGEST
-    assert ask(site, upload)[0].status == 201
-    assert ask(site, PAGE)[0].status == 302
+    assert send_request(site, upload)[0].status == 201
+    assert send_request(site, PAGE)[0].status == 302
 
 
 def test_workers_have_no_such_bounds() -> None:

@@ -11,31 +11,31 @@ import psutil
 import pytest
 
 from tests.loop.site import wait_for
-from tests.pages.web_server import Served
-from webapp.server.process_memory import IN_A_ROW, MemoryWatch
+from tests.pages.web_server import WebServer
+from webapp.server.process_memory import MAX_CHECKS_OVER, MemoryWatch
 
 CLIENTS, EACH = 4, 30
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """The web server, whose two processes retire after 50 requests."""
     monkeypatch.setenv("WEB_WORKERS", "2")
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--max-requests 50 --max-requests-jitter 0")
-    running = Served(tmp_path / "media", tmp_path / "gunicorn.log")
+    running = WebServer(tmp_path / "media", tmp_path / "gunicorn.log")
     running.start()
     yield running
     running.stop()
 
 
-def workers(server: Served) -> set[int]:
+def workers(server: WebServer) -> set[int]:
     """Process ids of the web server's workers."""
     return {child.pid for child in psutil.Process(server.pid).children()}
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_no_request_is_lost_while_processes_retire(server: Served) -> None:
+def test_no_request_is_lost_while_processes_retire(server: WebServer) -> None:
     first = workers(server)
 
     def client(_: int) -> list[int]:
@@ -58,9 +58,9 @@ def test_no_request_is_lost_while_processes_retire(server: Served) -> None:
 
 def test_a_process_is_over_its_limit_after_several_looks_in_a_row() -> None:
     taken = psutil.Process().memory_info().rss
-    watch = MemoryWatch(taken // 2, every=0.0)
-    assert [watch.is_over(kept=0) for _ in range(IN_A_ROW)] == [False] * (IN_A_ROW - 1) + [True]
-    assert not watch.is_over(kept=taken), "Loaded versions don't count"
-    assert not watch.is_over(kept=0), "It counts anew"
-    assert not MemoryWatch(2 * taken, every=0.0).is_over(kept=0)
-    assert not MemoryWatch(1).is_over(kept=0), "It looks from time to time"
+    watch = MemoryWatch(taken // 2, check_seconds=0.0)
+    assert [watch.is_over(loaded_bytes=0) for _ in range(MAX_CHECKS_OVER)] == [False] * (MAX_CHECKS_OVER - 1) + [True]
+    assert not watch.is_over(loaded_bytes=taken), "Loaded versions don't count"
+    assert not watch.is_over(loaded_bytes=0), "It counts anew"
+    assert not MemoryWatch(2 * taken, check_seconds=0.0).is_over(loaded_bytes=0)
+    assert not MemoryWatch(1).is_over(loaded_bytes=0), "It looks from time to time"

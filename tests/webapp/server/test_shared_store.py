@@ -29,12 +29,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def folder_of_its_own(settings: Any, tmp_path: Path) -> None:
+def own_folder(settings: Any, tmp_path: Path) -> None:
     settings.VAR = tmp_path
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
+def silent_server() -> Iterator[str]:
     """The address of a server that takes connections and never answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -42,7 +42,7 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def failing(client: Client) -> dict[str, str]:
+def failing_parts(client: Client) -> dict[str, str]:
     body = client.get("/readyz").json()
     return {name: body["parts"][name] for name in body["failing"]}
 
@@ -52,23 +52,25 @@ def test_readyz_knows_the_store(client: Client, bucket: SharedBucket) -> None:
 
 
 def test_readyz_names_a_store_that_is_away(client: Client, bucket: SharedBucket) -> None:
-    bucket.go_away()
-    (said,) = failing(client).values()
+    bucket.make_unreachable()
+    (said,) = failing_parts(client).values()
     assert bucket.name in said
     assert "can't be reached" in said
 
 
-def test_readyz_does_not_wait_for_a_store_that_is_silent(client: Client, bucket: SharedBucket, silent: str) -> None:
-    bucket.at(silent)
+def test_readyz_does_not_wait_for_a_store_that_is_silent(
+    client: Client, bucket: SharedBucket, silent_server: str
+) -> None:
+    bucket.set_address(silent_server)
     begun = time.monotonic()
-    assert list(failing(client)) == ["store"]
+    assert list(failing_parts(client)) == ["store"]
     assert time.monotonic() - begun < 4.5
 
 
 def test_readyz_names_a_bucket_that_nobody_made(client: Client, bucket: SharedBucket) -> None:
     bucket.name = "look-nobody-made-this"
-    bucket.come_back()
-    assert "There is no bucket look-nobody-made-this" in failing(client)["store"]
+    bucket.make_reachable()
+    assert "There is no bucket look-nobody-made-this" in failing_parts(client)["store"]
 
 
 @pytest.mark.slow
@@ -77,11 +79,11 @@ def test_a_new_machine_is_ready_once_it_has_fetched_the_champion(
 ) -> None:
     version = make_version(create_product("phone-case"), champion=True)
     version_store.publish(version.bundle)
-    bucket.another_machine()
-    monkeypatch.setattr(readiness, "FETCH_WAIT", 0.0)
-    assert failing(client) == {"champion:phone-case": "version 1 is being fetched from the store"}
-    monkeypatch.setattr(readiness, "FETCH_WAIT", 60.0)
-    assert failing(client) == {}
+    bucket.switch_machine()
+    monkeypatch.setattr(readiness, "FETCH_WAIT_SECONDS", 0.0)
+    assert failing_parts(client) == {"champion:phone-case": "version 1 is being fetched from the store"}
+    monkeypatch.setattr(readiness, "FETCH_WAIT_SECONDS", 60.0)
+    assert failing_parts(client) == {}
     assert version.path.is_dir()
 
 
@@ -90,10 +92,10 @@ def test_readyz_names_a_champion_that_the_store_lost(
     client: Client, bucket: SharedBucket, make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_version(create_product("phone-case"), champion=True)
-    monkeypatch.setattr(readiness, "FETCH_WAIT", 60.0)
-    bucket.another_machine()
+    monkeypatch.setattr(readiness, "FETCH_WAIT_SECONDS", 60.0)
+    bucket.switch_machine()
     for _ in range(2):
-        assert "The store has no" in failing(client)["champion:phone-case"]
+        assert "The store has no" in failing_parts(client)["champion:phone-case"]
 
 
 @pytest.mark.slow
@@ -110,9 +112,9 @@ def test_an_installation_moves_into_a_bucket(
     assert set(bucket.names()) == {part.image_name, f"versions/{version.bundle}.tar"}
     bucket.write(f"versions/{version.bundle}.tar", b"damaged")
     call_command("fill_store", replace=True)
-    bucket.another_machine()
+    bucket.switch_machine()
     assert image_files.open_image(part).read() == jpeg()
-    assert scorers.scorer(version).sha256 == version.sha256
+    assert scorers.get_scorer(version).sha256 == version.sha256
 
 
 def test_there_is_nothing_to_fill_without_a_bucket() -> None:
@@ -124,8 +126,8 @@ def test_a_page_says_that_the_store_is_away(
     admin_client: Client, bucket: SharedBucket, make_version: MakeVersion
 ) -> None:
     version = make_version(create_product("phone-case"))
-    bucket.another_machine()
-    bucket.go_away()
+    bucket.switch_machine()
+    bucket.make_unreachable()
     address = reverse("version-promotion", args=[version.model.name, version.number])
     response = admin_client.post(address, {"reason": "Better.", "champion": 0})
     assert (response.status_code, response["Retry-After"]) == (503, "5")

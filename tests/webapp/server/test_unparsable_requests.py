@@ -15,7 +15,7 @@ import pytest
 
 from inspection.models import Inspection
 from tests.inspection.sample_images import jpeg
-from tests.pages.web_server import Served
+from tests.pages.web_server import WebServer
 from tests.stress import stress_count
 from tests.webapp.raw_http import connect, open_connections, send_and_read_all
 from tests.webapp.server.test_buffering_worker import answer_on, key_of, request_of
@@ -66,21 +66,21 @@ EACH = stress_count(10, 50)
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """The web server with its two processes."""
     monkeypatch.setenv("WEB_WORKERS", "2")
-    running = Served(tmp_path / "media", tmp_path / "gunicorn.log")
+    running = WebServer(tmp_path / "media", tmp_path / "gunicorn.log")
     running.start()
     yield running
     running.stop()
 
 
-def web_processes(server: Served) -> set[int]:
+def web_processes(server: WebServer) -> set[int]:
     """Process ids of the parent and its workers."""
     return {server.pid, *(child.pid for child in psutil.Process(server.pid).children())}
 
 
-def test_two_thousand_of_them_leave_the_site_up(server: Served) -> None:
+def test_two_thousand_of_them_leave_the_site_up(server: WebServer) -> None:
     key, before = key_of(), web_processes(server)
 
     def send(data: bytes) -> bytes:

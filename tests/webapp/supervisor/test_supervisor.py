@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from webapp.supervisor import processes
-from webapp.supervisor.child import Child, Program, ended
-from webapp.supervisor.claim import Refused, claim, refuse_busy_port
+from webapp.supervisor.child import Child, Program, exit_text
+from webapp.supervisor.claim import StartRefused, lock_var_folder, refuse_busy_port
 from webapp.supervisor.console import Console
 from webapp.supervisor.plan import programs
 from webapp.supervisor.servers import socket_folder
@@ -97,24 +97,24 @@ def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child]
     first = one.process.pid
     one.process.kill()
     assert eventually(lambda: not one.running)
-    one.keep_up()
+    one.restart_if_dead()
     assert "demo was killed by SIGKILL; it starts again in 1 s" in output.getvalue()
     assert not one.running
-    assert eventually(lambda: one.keep_up() is None and one.running, 3)
+    assert eventually(lambda: one.restart_if_dead() is None and one.running, 3)
     assert one.process.pid != first
 
 
 def test_the_pause_doubles_with_each_death_in_a_row(child: Callable[..., Child], output: io.StringIO) -> None:
     one = child("raise SystemExit(3)")
     one.start()
-    assert eventually(lambda: one.keep_up() is None and "again in 2 s" in output.getvalue())
+    assert eventually(lambda: one.restart_if_dead() is None and "again in 2 s" in output.getvalue())
     assert "demo ended with exit code 3; it starts again in 1 s" in output.getvalue()
 
 
 def test_a_child_that_is_done_stays_done(child: Callable[..., Child], output: io.StringIO) -> None:
     one = child("pass", once=True)
     one.start()
-    assert eventually(lambda: one.keep_up() is None and one.done)
+    assert eventually(lambda: one.restart_if_dead() is None and one.done)
     assert "starts again" not in output.getvalue()
 
 
@@ -124,7 +124,7 @@ def test_what_a_dead_child_left_in_its_group_is_ended(child: Callable[..., Child
     one.start()
     assert eventually(lambda: output.getvalue().count("\n") > 0 and not one.running)
     left = psutil.Process(int(output.getvalue().split("|")[1].split()[0]))
-    one.keep_up()
+    one.restart_if_dead()
     assert eventually(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
 
 
@@ -134,13 +134,13 @@ def test_it_ends_a_web_server_that_stays_silent(child: Callable[..., Child], out
         silent.listen()
         web = child("import time; time.sleep(600)")
         web.start()
-        watch = WebWatch(web, silent.getsockname()[1], "localhost", patience=1.0, every=0.1)
-        watch.look()
+        watch = WebWatch(web, silent.getsockname()[1], "localhost", patience_seconds=1.0, poll_seconds=0.1)
+        watch.check()
         assert web.running, "It has just been started"
-        assert eventually(lambda: watch.look() is None and not web.running)
+        assert eventually(lambda: watch.check() is None and not web.running)
         watch.stop()
     assert "demo answered nothing for 1 s" in output.getvalue()
-    assert eventually(lambda: web.keep_up() is None and web.running), "It is started again"
+    assert eventually(lambda: web.restart_if_dead() is None and web.running), "It is started again"
 
 
 def test_it_leaves_a_web_server_that_answers(child: Callable[..., Child]) -> None:
@@ -148,8 +148,8 @@ def test_it_leaves_a_web_server_that_answers(child: Callable[..., Child]) -> Non
     threading.Thread(target=server.serve_forever, daemon=True).start()
     web = child("import time; time.sleep(600)")
     web.start()
-    watch = WebWatch(web, server.server_port, "localhost", patience=1.0, every=0.1)
-    assert not eventually(lambda: watch.look() is None and not web.running, 2.0)
+    watch = WebWatch(web, server.server_port, "localhost", patience_seconds=1.0, poll_seconds=0.1)
+    assert not eventually(lambda: watch.check() is None and not web.running, 2.0)
     watch.stop()
     server.shutdown()
     server.server_close()
@@ -166,7 +166,7 @@ stubborn = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}, {STUBBORN!r}], 
 stubborn.stdout.readline(), stubborn.stdout.readline()
 subprocess.Popen(["/bin/sleep", "600"], start_new_session=True)
 begun = time.monotonic()
-killed = processes.end_all(keep={{kept.pid}}, patience=1.0, hurry=lambda: False)
+killed = processes.end_all(keep={{kept.pid}}, patience=1.0, kill_now=lambda: False)
 print(len(killed), round(time.monotonic() - begun), kept.poll())
 import psutil
 print([child.pid for child in psutil.Process().children(recursive=True)] == [kept.pid])
@@ -184,7 +184,7 @@ from webapp.supervisor import processes
 stubborn = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], stdout=subprocess.PIPE)
 stubborn.stdout.readline()
 begun = time.monotonic()
-processes.end_all(keep=set(), patience=30.0, hurry=lambda: True)
+processes.end_all(keep=set(), patience=30.0, kill_now=lambda: True)
 print(time.monotonic() - begun < 5)
 """
     repository = Path(processes.__file__).parents[2]
@@ -195,9 +195,9 @@ print(time.monotonic() - begun < 5)
 def test_it_refuses_a_folder_in_use_and_takes_it_after(tmp_path: Path) -> None:
     var = tmp_path / "var"
     message = r"in use by a running system .* make up VAR="
-    with claim(var), pytest.raises(Refused, match=message), claim(var):
+    with lock_var_folder(var), pytest.raises(StartRefused, match=message), lock_var_folder(var):
         pytest.fail("It was claimed twice.")
-    with claim(var):
+    with lock_var_folder(var):
         assert (var / "supervisor.lock").read_text().startswith("a running system")
 
 
@@ -206,7 +206,7 @@ def test_it_refuses_a_busy_port() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Refused, match=f"Port {port} .* make up PORT={port + 1}"):
+        with pytest.raises(StartRefused, match=f"Port {port} .* make up PORT={port + 1}"):
             refuse_busy_port(port)
     refuse_busy_port(port)
 
@@ -221,8 +221,8 @@ def test_a_socket_folder_is_below_var_or_short(tmp_path: Path) -> None:
 
 
 def test_it_says_how_a_process_ended() -> None:
-    assert ended(3) == "ended with exit code 3"
-    assert ended(-signal.SIGSEGV) == "was killed by SIGSEGV"
+    assert exit_text(3) == "ended with exit code 3"
+    assert exit_text(-signal.SIGSEGV) == "was killed by SIGSEGV"
 
 
 def test_the_console_survives_a_closed_terminal(tmp_path: Path) -> None:

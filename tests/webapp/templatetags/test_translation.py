@@ -23,12 +23,12 @@ from mltasks.models import BackboneRun, ModelVersion, TrainingRun, VerifyingRun
 from mltasks.reports import model_card
 from mltasks.training import verification, verification_runs
 from mltasks.training.verification import Finding
-from mltasks.vision.export.learn import Learned
+from mltasks.vision.export.learn import LearnedVersion
 from mltasks.vision.serving.calibrator import Calibrator
 from tests import pseudolocale
-from tests.disagreeing_versions import make_apart
+from tests.disagreeing_versions import make_disagreeing_version
 from tests.tiny_model import MakeVersion
-from tests.webapp.dashboard.test_pages import part, person, signed_in
+from tests.webapp.dashboard.test_pages import client_of, make_reviewer, make_waiting_part
 
 MISSING = [tool for tool in pseudolocale.TOOLS if shutil.which(tool) is None]
 TEMPLATES = [pseudolocale.ROOT / "templates", pseudolocale.ROOT / "mltasks" / "templates"]
@@ -58,7 +58,7 @@ def words_of(text: str) -> list[str]:
 )
 def test_a_template_marks_all_its_texts(template: Path) -> None:
     unmarked = re.sub(r"{%.*?%}|{{.*?}}", "", MARKED.sub("", template.read_text()), flags=re.DOTALL)
-    assert [text for text in pseudolocale.shown(unmarked) if set(pseudolocale.WORD.findall(text)) - NAMES] == []
+    assert [text for text in pseudolocale.shown_texts(unmarked) if set(pseudolocale.WORD.findall(text)) - NAMES] == []
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +90,12 @@ def plate(db: None, settings: Settings, tmp_path: Path) -> Iterator[Product]:
     cache.clear()
 
 
-def english(client: Client, paths: list[str], *stored: object) -> dict[str, list[str]]:
+def english_words_by_page(client: Client, paths: list[str], *stored: object) -> dict[str, list[str]]:
     """The texts of each page that still have an English word, apart from what was ``stored`` in English."""
     sentences, words = _stored(stored)
     found = {}
     for path in paths:
-        texts = pseudolocale.shown(client.get(path, follow=True).content.decode())
+        texts = pseudolocale.shown_texts(client.get(path, follow=True).content.decode())
         for sentence in sentences:
             texts = [text.replace(sentence, "") for text in texts]
         if left := [text for text in texts if set(words_of(text)) - words]:
@@ -116,18 +116,20 @@ def _stored(values: object) -> tuple[list[str], set[str]]:
 
 
 def test_pages_without_a_product_are_translated(pseudo_language: None, db: None) -> None:
-    client = signed_in(person("mia", "quality manager"))
-    assert english(client, ["/", "/review/plain/", "/inspections/", "/models/", "/nowhere/"]) == {}
-    assert english(signed_in(person("eve")), ["/models/plate/1/promote/"]) == {}
-    assert english(Client(), ["/login/?next=/models/"]) == {}
+    client = client_of(make_reviewer("mia", "quality manager"))
+    assert english_words_by_page(client, ["/", "/review/plain/", "/inspections/", "/models/", "/nowhere/"]) == {}
+    assert english_words_by_page(client_of(make_reviewer("eve")), ["/models/plate/1/promote/"]) == {}
+    assert english_words_by_page(Client(), ["/login/?next=/models/"]) == {}
 
 
 def test_the_parts_pages_are_translated(pseudo_language: None, plate: Product) -> None:
-    mia = person("mia", "quality manager")
+    mia = make_reviewer("mia", "quality manager")
     scores = {"defect_probability": 0.4, "novelty": 1.7, "reconstruction_error": 2.0, "anomaly_threshold": 1.0}
     now = timezone.now()
     parts = [
-        part(plate, part_id=f"{number}", reasons=[reason], decided_at=now, latency_ms=12.0, label="FAIL", **scores)
+        make_waiting_part(
+            plate, part_id=f"{number}", reasons=[reason], decided_at=now, latency_ms=12.0, label="FAIL", **scores
+        )
         for number, reason in enumerate(Reason.values)
     ]
     claim = queue.claim(reviewer=mia)
@@ -135,21 +137,24 @@ def test_the_parts_pages_are_translated(pseudo_language: None, plate: Product) -
     label = review.resolve(claim, verdict="FAIL", defect_type="scratch")
     review.undo(label, by=mia)
     review.correct(parts[1], by=mia, verdict="PASS")
-    client = signed_in(mia)
+    client = client_of(mia)
     people = ["/review/", "/reviewers/", "/defect-types/", f"/defect-types/{plate.defect_types.get().pk}/"]
-    assert english(client, people) == {}
+    assert english_words_by_page(client, people) == {}
     lists = ["/inspections/", "/inspections/?look=sheet", "/inspections/?q=none-such", "/review/plain/", "/"]
-    assert english(client, [*lists, *(f"/inspections/{found.pk}/" for found in parts)]) == {}
+    assert english_words_by_page(client, [*lists, *(f"/inspections/{found.pk}/" for found in parts)]) == {}
     client.post(f"/inspections/{parts[1].pk}/correct/", {"verdict": "FAIL"})
-    assert english(client, ["/inspections/"]) == {}, "a message"
+    assert english_words_by_page(client, ["/inspections/"]) == {}, "a message"
     client.post(f"/inspections/{parts[1].pk}/correct/", {"verdict": "PASS", "defect_type": "scratch"})
-    assert english(client, ["/inspections/"]) == {}, "a refusal"
+    assert english_words_by_page(client, ["/inspections/"]) == {}, "a refusal"
 
 
 def test_the_models_pages_are_translated(
-    pseudo_language: None, plate: Product, make_version: MakeVersion, learned: Learned
+    pseudo_language: None, plate: Product, make_version: MakeVersion, learned: LearnedVersion
 ) -> None:
-    champion, candidate = make_version(plate, champion=True), make_apart(plate.registered_model, learned, {})
+    champion, candidate = (
+        make_version(plate, champion=True),
+        make_disagreeing_version(plate.registered_model, learned, {}),
+    )
     fields = {"model": plate.registered_model, "snapshot": champion.run.snapshot}
     failed = TrainingRun.objects.create(**fields, state="failed", attempt=3, stage="Failed", epochs=EPOCHS)
     running = TrainingRun.objects.create(**fields, state="running", attempt=1, progress=0.4, stage="Starting")
@@ -157,10 +162,10 @@ def test_the_models_pages_are_translated(
     taught = {"state": "succeeded", "stage": "In use", "adopted": True, "file": "plate/x", "sha256": "0" * 64}
     lesson = BackboneRun.objects.create(**fields, **taught, evaluation=measured)
     found = verification.record(champion, [Finding("files", False, "One of its files is not as it was.")], by=None)
-    verification_runs.start(candidate, hint=False)
+    verification_runs.start(candidate, enqueue=False)
     VerifyingRun.objects.update(state="running", stage="Reading its files")
     newer = make_version(plate, champion=True)
-    client = signed_in(person("mia", "quality manager"))
+    client = client_of(make_reviewer("mia", "quality manager"))
     versions = [f"/models/plate/{version.number}/" for version in (champion, candidate, newer)]
     runs = [f"/models/run-{run.pk}/" for run in (champion.run, failed, running)]
     origins = [f"{versions[0]}card/", "/models/plate/snapshot-1/", "/models/plate/snapshot-1/?q=none-such"]
@@ -172,16 +177,16 @@ def test_the_models_pages_are_translated(
     pages = ["/", "/models/", *compared, *versions, *origins, *beside, *lessons]
     names = [row["name"] for row in learned.report["predictions"]]
     commands = [f"manage.py replay plate {number}." for number in (2, 3)]
-    written = [*written_down(champion), newer.promotions.get().override, *commands]
-    assert english(client, pages, names, *written, found.findings[0]["words"]) == {}
+    written = [*stored_texts(champion), newer.promotions.get().override, *commands]
+    assert english_words_by_page(client, pages, names, *written, found.findings[0]["words"]) == {}
 
 
-def written_down(version: ModelVersion) -> list[Any]:
+def stored_texts(version: ModelVersion) -> list[Any]:
     """What the version says of itself: made by mltasks.vision, which knows no Django, and stored in English."""
-    calibration = Calibrator.from_json(version.meta["calibration"]).in_words()
+    calibration = Calibrator.from_json(version.meta["calibration"]).describe()
     snapshot = version.run.snapshot
     frozen = list(snapshot.items.values_list("title", "image_sha256", "group")) if snapshot else []
     written = [version.report.evaluation, version.report.protocol, version.meta, calibration, frozen]
     # A hash cut short may end in the middle of letters that look like a word.
     hashes = [value[:12] for value in version.meta["code"].values()]
-    return [*written, hashes, version.promotions.get().reason, model_card.AFTER]
+    return [*written, hashes, version.promotions.get().reason, model_card.CITATION]

@@ -14,20 +14,22 @@ from typing import Any
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from mltasks.vision.benchmarks.printing import say
+from mltasks.vision.benchmarks.printing import print_line
 from webapp.benchmarks.queue.filling import fill
 
 REPEATS = 200
 # As the whole table has them; the unique ones with the month's column.
-_COPIES = """
+_INDEXES_SQL = """
 SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid), indisunique
 FROM pg_index WHERE indrelid = 'inspection_inspection'::regclass ORDER BY 1
 """
-_MONTHS = "SELECT to_char(m, 'YYYY_MM'), m, m + interval '1 month' FROM generate_series({first}, {last}, '1 month') m"
-_FIRST = "(SELECT date_trunc('month', min(received_at)) FROM inspection_inspection)"
-_LAST = "(SELECT date_trunc('month', max(received_at)) FROM inspection_inspection)"
+_MONTHS_SQL = (
+    "SELECT to_char(m, 'YYYY_MM'), m, m + interval '1 month' FROM generate_series({first}, {last}, '1 month') m"
+)
+_FIRST_MONTH_SQL = "(SELECT date_trunc('month', min(received_at)) FROM inspection_inspection)"
+_LAST_MONTH_SQL = "(SELECT date_trunc('month', max(received_at)) FROM inspection_inspection)"
 # What stays for ever of a month: all but what passed and nobody labeled.
-_KEPT = "NOT (verdict IS NOT DISTINCT FROM 'PASS' AND state = 'decided' AND person_says IS NULL)"
+_KEPT_SQL = "NOT (verdict IS NOT DISTINCT FROM 'PASS' AND state = 'decided' AND person_says IS NULL)"
 
 QUERIES = {
     "the queue's first": "SELECT id FROM {table} WHERE product_id = 1 AND verdict = 'REVIEW' AND settled_at IS NULL "
@@ -49,17 +51,20 @@ QUERIES = {
 def compare(inspections: int) -> None:
     """Fill one table, copy it into two, measure both, print."""
     call_command("migrate", verbosity=0)
-    fill(inspections, max(2000, inspections // 20), 10, say)
+    fill(inspections, max(2000, inspections // 20), 10, print_line)
     with connection.cursor() as cursor:
         _prepare(cursor)
         for table in ("whole", "parted"):
-            _timed(f"{table}: filled by one statement", lambda: cursor.execute(_fill(table)))  # noqa: B023 - at once
+            _print_time(f"{table}: filled by one statement", lambda: cursor.execute(_fill_sql(table)))  # noqa: B023 - at once
             cursor.execute(f"VACUUM ANALYZE {table}")
         for table in ("whole", "parted", "whole", "parted"):
             _insert_singly(cursor, table)
         for words, query in QUERIES.items():
-            say(f"{words:<32}" + "".join(f"{t:>8}{_ask(cursor, query, t):8.2f} ms" for t in ("whole", "parted")))
-        _refused(cursor)
+            print_line(
+                f"{words:<32}"
+                + "".join(f"{t:>8}{_query_milliseconds(cursor, query, t):8.2f} ms" for t in ("whole", "parted"))
+            )
+        _try_constraints(cursor)
         _end_of_a_month(cursor)
 
 
@@ -72,21 +77,21 @@ def _prepare(cursor: Any) -> None:
         "CREATE TABLE parted (LIKE inspection_inspection INCLUDING DEFAULTS INCLUDING CONSTRAINTS) "
         "PARTITION BY RANGE (received_at)"
     )
-    cursor.execute(_MONTHS.format(first=_FIRST, last=_LAST))
+    cursor.execute(_MONTHS_SQL.format(first=_FIRST_MONTH_SQL, last=_LAST_MONTH_SQL))
     months = cursor.fetchall()
     for name, first, end in months:
         cursor.execute(f"CREATE TABLE parted_{name} PARTITION OF parted FOR VALUES FROM (%s) TO (%s)", [first, end])
-    cursor.execute(_COPIES)
+    cursor.execute(_INDEXES_SQL)
     for name, definition, unique in cursor.fetchall():
         for table in ("whole", "parted"):
             copy = definition.replace(name, f"{table}_{name}", 1).replace("public.inspection_inspection", table)
             if unique and table == "parted":
                 copy = copy.replace(")", ", received_at)", 1)
             cursor.execute(copy)
-    say(f"{len(months)} months")
+    print_line(f"{len(months)} months")
 
 
-def _fill(table: str) -> str:
+def _fill_sql(table: str) -> str:
     return f"INSERT INTO {table} SELECT * FROM inspection_inspection"
 
 
@@ -110,10 +115,10 @@ def _insert_singly(cursor: Any, table: str) -> None:
         cursor.execute(f"EXECUTE one_{table} (%s)", [key])
     taken = time.perf_counter() - begun
     cursor.execute(f"DEALLOCATE one_{table}")
-    say(f"{table}: {len(keys) / taken:,.0f} rows/s one by one, each committed and synced")
+    print_line(f"{table}: {len(keys) / taken:,.0f} rows/s one by one, each committed and synced")
 
 
-def _ask(cursor: Any, query: str, table: str) -> float:
+def _query_milliseconds(cursor: Any, query: str, table: str) -> float:
     """The median in milliseconds."""
     times = []
     for _ in range(REPEATS):
@@ -124,7 +129,7 @@ def _ask(cursor: Any, query: str, table: str) -> float:
     return sorted(times)[REPEATS // 2]
 
 
-def _refused(cursor: Any) -> None:
+def _try_constraints(cursor: Any) -> None:
     """What PostgreSQL says to what the program needs."""
     for statement in (
         "ALTER TABLE parted ADD PRIMARY KEY (id)",
@@ -133,25 +138,27 @@ def _refused(cursor: Any) -> None:
     ):
         try:
             cursor.execute(statement)
-            say(f"accepted: {statement}")
+            print_line(f"accepted: {statement}")
         except DatabaseError as error:
-            say(f"refused: {statement}\n    {str(error).splitlines()[0]}")
+            print_line(f"refused: {statement}\n    {str(error).splitlines()[0]}")
 
 
 def _end_of_a_month(cursor: Any) -> None:
     """The second month's parts go, but for those that stay for ever."""
-    cursor.execute(f"SELECT {_FIRST} + interval '1 month', {_FIRST} + interval '2 months'")
+    cursor.execute(f"SELECT {_FIRST_MONTH_SQL} + interval '1 month', {_FIRST_MONTH_SQL} + interval '2 months'")
     first, end = cursor.fetchone()
     within = "received_at >= %s AND received_at < %s"
-    cursor.execute(f"SELECT count(*), count(*) FILTER (WHERE {_KEPT}) FROM whole WHERE {within}", [first, end])
-    say("the month has {:,} parts, of which {:,} stay".format(*cursor.fetchone()))
-    _timed("whole: DELETE", lambda: cursor.execute(f"DELETE FROM whole WHERE {within} AND NOT ({_KEPT})", [first, end]))
-    _timed("whole: VACUUM", lambda: cursor.execute("VACUUM whole"))
+    cursor.execute(f"SELECT count(*), count(*) FILTER (WHERE {_KEPT_SQL}) FROM whole WHERE {within}", [first, end])
+    print_line("the month has {:,} parts, of which {:,} stay".format(*cursor.fetchone()))
+    _print_time(
+        "whole: DELETE", lambda: cursor.execute(f"DELETE FROM whole WHERE {within} AND NOT ({_KEPT_SQL})", [first, end])
+    )
+    _print_time("whole: VACUUM", lambda: cursor.execute("VACUUM whole"))
     name = f"parted_{first:%Y_%m}"
 
     def moved() -> None:
         cursor.execute("BEGIN")
-        cursor.execute(f"CREATE TABLE moved AS SELECT * FROM {name} WHERE {_KEPT}")
+        cursor.execute(f"CREATE TABLE moved AS SELECT * FROM {name} WHERE {_KEPT_SQL}")
         cursor.execute(f"ALTER TABLE parted DETACH PARTITION {name}")
         cursor.execute(f"DROP TABLE {name}")
         cursor.execute(f"CREATE TABLE {name} PARTITION OF parted FOR VALUES FROM ('{first}') TO ('{end}')")
@@ -159,15 +166,15 @@ def _end_of_a_month(cursor: Any) -> None:
         cursor.execute("DROP TABLE moved")
         cursor.execute("COMMIT")
 
-    _timed("parted: what stays copied, the month dropped, copied back (all of it locked)", moved)
+    _print_time("parted: what stays copied, the month dropped, copied back (all of it locked)", moved)
     counts = f"SELECT (SELECT count(*) FROM whole WHERE {within}), (SELECT count(*) FROM parted WHERE {within})"
     cursor.execute(counts, [first, end, first, end])
-    say("left of the month: whole {:,}, parted {:,}".format(*cursor.fetchone()))
+    print_line("left of the month: whole {:,}, parted {:,}".format(*cursor.fetchone()))
 
 
-def _timed(words: str, step: Callable[[], object]) -> float:
+def _print_time(text: str, step: Callable[[], object]) -> float:
     begun = time.monotonic()
     step()
     taken = time.monotonic() - begun
-    say(f"{words}: {taken:.2f} s")
+    print_line(f"{text}: {taken:.2f} s")
     return taken

@@ -26,7 +26,7 @@ _STATEMENTS = (
 )
 
 
-def hang_on() -> None:
+def add_satellite_rows() -> None:
     """Give every part that was scored its maps and its point, and every one that people see its fingerprint."""
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")

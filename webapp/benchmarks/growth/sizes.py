@@ -19,24 +19,24 @@ WHERE x.indrelid = 'inspection_inspection'::regclass ORDER BY 2 DESC
 
 
 @dataclass(frozen=True)
-class Size:
+class TableSize:
     """A table: its rows, and bytes of the table itself, of its indexes, and of all with what lies beside it (TOAST)."""
 
     name: str
-    own: int
-    indexes: int
-    total: int
-    rows: int
+    table_bytes: int
+    index_bytes: int
+    total_bytes: int
+    row_count: int
 
 
-def tables() -> list[Size]:
+def table_sizes() -> list[TableSize]:
     """The tables of more than a megabyte, the largest first."""
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
-        return [Size(*row) for row in cursor.fetchall()]
+        return [TableSize(*row) for row in cursor.fetchall()]
 
 
-def indexes() -> list[tuple[str, int]]:
+def index_sizes() -> list[tuple[str, int]]:
     """The inspections' indexes with their bytes."""
     with connection.cursor() as cursor:
         cursor.execute(_INDEXES)

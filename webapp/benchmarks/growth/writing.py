@@ -23,58 +23,58 @@ from inspection.intake.submission import Submission
 from inspection.models import Station
 from inspection.products.routing import Decision
 from inspection.scoring import scoring
-from inspection.scoring.scoring import Outcome
+from inspection.scoring.scoring import ScoringOutcome
 from mltasks.models import ModelVersion
 from mltasks.vision.data.image_header import ImageHeader
-from mltasks.vision.types import DIMENSIONS, Scores
+from mltasks.vision.types import EMBEDDING_DIMENSIONS, Scores
 from webapp.benchmarks.growth.satellites import MAP_BYTES
 from webapp.benchmarks.launch import setup_django
 
 HEADER = ImageHeader("JPEG", 360, 665)
-SIZE = 43_000
+IMAGE_BYTES = 43_000
 
 
 @dataclass(frozen=True)
-class Rate:
+class WriteRate:
     """So many connections wrote so many parts a second, each two transactions; ``ms`` is what one took, ``wal`` its
     bytes in PostgreSQL's log, ``own`` the share of its time that Python computed."""
 
     connections: int
-    parts: float
-    ms: float
-    wal: float
-    own: float
+    parts_per_second: float
+    milliseconds: float
+    wal_bytes: float
+    cpu_share: float
 
 
-def rate(connections: int, seconds: int) -> Rate:
+def measure_rate(connections: int, seconds: int) -> WriteRate:
     """Write parts for so long, from as many processes."""
-    before = _wal()
+    before = _wal_position()
     with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=setup_django) as pool:
         done = list(pool.map(_write_for, [seconds] * connections))
     count = sum(number for number, _, _ in done)
     taken, computed = sum(took for _, took, _ in done), sum(own for *_, own in done)
     parts = sum(number / took for number, took, _ in done)
-    return Rate(connections, parts, 1000 * taken / count, (_wal() - before) / count, computed / taken)
+    return WriteRate(connections, parts, 1000 * taken / count, (_wal_position() - before) / count, computed / taken)
 
 
 def _write_for(seconds: int) -> tuple[int, float, float]:
     station = Station.objects.select_related("product__registered_model").order_by("pk")[0]
     version = ModelVersion.objects.filter(model=station.product.registered_model).get()
     for _ in range(20):
-        _write(station, version)
+        _write_part(station, version)
     begun, working, number = time.perf_counter(), time.thread_time(), 0
     while time.perf_counter() - begun < seconds:
-        _write(station, version)
+        _write_part(station, version)
         number += 1
     taken = time.perf_counter() - begun
     connection.close()
     return number, taken, time.thread_time() - working
 
 
-def _write(station: Station, version: ModelVersion) -> None:
+def _write_part(station: Station, version: ModelVersion) -> None:
     sha256 = secrets.token_hex(32)
-    stored = StoredImage(f"images/{sha256[:2]}/{sha256}.jpg", sha256, SIZE)
-    create_sparse_file(Path(settings.MEDIA_ROOT) / stored.name, SIZE)  # intake looks whether the file is there
+    stored = StoredImage(f"images/{sha256[:2]}/{sha256}.jpg", sha256, IMAGE_BYTES)
+    create_sparse_file(Path(settings.MEDIA_ROOT) / stored.name, IMAGE_BYTES)  # intake looks whether the file is there
     submission = Submission(
         io.BytesIO(),
         station.product,
@@ -85,9 +85,9 @@ def _write(station: Station, version: ModelVersion) -> None:
     )
     row = intake._insert(submission, stored, HEADER)
     scores = Scores(0.01, 0.001, 0.002, 0.17, novel_defect_suspected=False, novelty=0.4)
-    point = np.random.default_rng(int(sha256[:8], 16)).normal(size=DIMENSIONS).astype(np.float32)
-    seen = Outcome(Decision("PASS", "PASS"), version, scores, secrets.token_bytes(MAP_BYTES), point, "0" * 64)
-    scoring._write(row, seen, None)
+    point = np.random.default_rng(int(sha256[:8], 16)).normal(size=EMBEDDING_DIMENSIONS).astype(np.float32)
+    seen = ScoringOutcome(Decision("PASS", "PASS"), version, scores, secrets.token_bytes(MAP_BYTES), point, "0" * 64)
+    scoring._write_verdict(row, seen, None)
 
 
 def create_sparse_file(path: Path, size: int) -> None:
@@ -97,7 +97,7 @@ def create_sparse_file(path: Path, size: int) -> None:
         file.truncate(size)
 
 
-def _wal() -> int:
+def _wal_position() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
         return int(cursor.fetchone()[0])

@@ -17,8 +17,8 @@ MODES = ("RGB", "L", "RGBA", "P", "CMYK", "I;16", "1", "LA")
 SIZES = ((360, 665), (665, 360), (97, 31), (1600, 1200), (2448, 2048), (64, 3000))
 HUGE, HUGE_EVERY = ((7000, 7000), (4000, 12_000), (12_400, 4000)), 40
 # The quickest way to write each format
-QUICK = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}
-DRAWN = 6
+FAST_OPTIONS = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}
+DRAWN_PARTS = 6
 
 
 class Mutations:
@@ -27,12 +27,14 @@ class Mutations:
     def __init__(self, seed: int = 1, *, huge_every: int = HUGE_EVERY) -> None:
         self._seed, self._huge_every = seed, huge_every
         kinds = (PartKind.GOOD, PartKind.SCRATCH, PartKind.EXCESS)
-        self._parts = [draw_part(kinds[number % 3], seed + number).image.convert("RGB") for number in range(DRAWN)]
+        self._parts = [
+            draw_part(kinds[number % 3], seed + number).image.convert("RGB") for number in range(DRAWN_PARTS)
+        ]
 
     def whole(self, number: int) -> bytes:
         """Return the bytes of an image as a camera sends it."""
         out = io.BytesIO()
-        self._parts[number % DRAWN].save(out, "JPEG", quality=95)
+        self._parts[number % DRAWN_PARTS].save(out, "JPEG", quality=95)
         return out.getvalue()
 
     def image(self, number: int) -> bytes:
@@ -40,60 +42,60 @@ class Mutations:
         lot = random.Random(f"{self._seed}-{number}")  # noqa: S311 (no secret)
         huge = number % self._huge_every == self._huge_every - 1
         size = lot.choice(HUGE if huge else SIZES)
-        content = _encoded(self._parts[number % DRAWN].resize(size), lot)
-        return lot.choice(_CHANGES)(content, lot)
+        content = _encoded(self._parts[number % DRAWN_PARTS].resize(size), lot)
+        return lot.choice(_MUTATIONS)(content, lot)
 
 
-def _encoded(image: Image.Image, lot: random.Random) -> bytes:
-    name, mode = lot.choice(FORMATS), lot.choice(MODES)
-    options = {"progressive": lot.random() < 0.5, "quality": lot.choice((30, 75, 95))} if name == "JPEG" else {}
+def _encoded(image: Image.Image, rng: random.Random) -> bytes:
+    name, mode = rng.choice(FORMATS), rng.choice(MODES)
+    options = {"progressive": rng.random() < 0.5, "quality": rng.choice((30, 75, 95))} if name == "JPEG" else {}
     for candidate in (mode, "RGB"):
         out = io.BytesIO()
         try:
             changed = image.convert("L").convert("I;16") if candidate == "I;16" else image.convert(candidate)
-            changed.save(out, name, **QUICK.get(name, options))
+            changed.save(out, name, **FAST_OPTIONS.get(name, options))
         except (OSError, ValueError):
             continue  # the format has no such mode
         return out.getvalue()
     raise AssertionError(f"{name} has no RGB")
 
 
-def _as_it_is(content: bytes, lot: random.Random) -> bytes:
+def _as_it_is(content: bytes, rng: random.Random) -> bytes:
     return content
 
 
-def _flipped(content: bytes, lot: random.Random) -> bytes:
+def _flipped(content: bytes, rng: random.Random) -> bytes:
     changed = bytearray(content)
-    for _ in range(lot.choice((1, 3, 30, 300))):
-        changed[lot.randrange(len(changed))] ^= 1 << lot.randrange(8)
+    for _ in range(rng.choice((1, 3, 30, 300))):
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
-def _flipped_head(content: bytes, lot: random.Random) -> bytes:
+def _flipped_head(content: bytes, rng: random.Random) -> bytes:
     changed = bytearray(content)
-    for _ in range(lot.choice((1, 2, 5))):
-        changed[lot.randrange(min(200, len(changed)))] = lot.randrange(256)
+    for _ in range(rng.choice((1, 2, 5))):
+        changed[rng.randrange(min(200, len(changed)))] = rng.randrange(256)
     return bytes(changed)
 
 
-def _cut(content: bytes, lot: random.Random) -> bytes:
-    return content[: lot.randrange(len(content))]
+def _cut(content: bytes, rng: random.Random) -> bytes:
+    return content[: rng.randrange(len(content))]
 
 
-def _cut_with_end(content: bytes, lot: random.Random) -> bytes:
-    return _cut(content, lot) + b"\xff\xd9"
+def _cut_with_end(content: bytes, rng: random.Random) -> bytes:
+    return _cut(content, rng) + b"\xff\xd9"
 
 
-def _repeated(content: bytes, lot: random.Random) -> bytes:
-    start = lot.randrange(len(content))
-    piece = content[start : start + lot.choice((10, 1000, 100_000))]
-    return content[:start] + piece * lot.choice((2, 5)) + content[start:]
+def _repeated(content: bytes, rng: random.Random) -> bytes:
+    start = rng.randrange(len(content))
+    piece = content[start : start + rng.choice((10, 1000, 100_000))]
+    return content[:start] + piece * rng.choice((2, 5)) + content[start:]
 
 
-def _trailed(content: bytes, lot: random.Random) -> bytes:
-    return content + lot.randbytes(lot.choice((1, 1000, 1_000_000)))
+def _trailed(content: bytes, rng: random.Random) -> bytes:
+    return content + rng.randbytes(rng.choice((1, 1000, 1_000_000)))
 
 
-_CHANGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+_MUTATIONS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     *(_as_it_is, _flipped, _flipped, _flipped_head, _cut, _cut_with_end, _repeated, _trailed),
 )

@@ -13,24 +13,24 @@ from functools import partial
 import numpy as np
 import psutil
 
-from mltasks.vision.benchmarks.printing import Say, print_verdict, say
+from mltasks.vision.benchmarks.printing import PrintLine, print_line, print_verdict
 from webapp.benchmarks.mutated.mutations import Mutations
 from webapp.benchmarks.serving.form_client import FormClient, multipart_form
-from webapp.benchmarks.serving.processes import Memory, megabytes
+from webapp.benchmarks.serving.processes import PeakMemory, megabytes
 
 CLIENTS = 4
 # So many images are made, then posted: whoever draws beside the server takes the processor that it is measured on.
-AHEAD = 150
-WARM = 6  # whole images of each client before the first that counts
-SLOWEST = 8  # of the answers are listed
-MOST_P99, MOST_MEMORY = 1000.0, 700.0  # milliseconds, megabytes of each web process
+IMAGES_AHEAD = 150
+WARMUP_IMAGES = 6  # whole images of each client before the first that counts
+MAX_SLOWEST = 8  # of the answers are listed
+MAX_P99_MS, MAX_MEMORY_MB = 1000.0, 700.0  # milliseconds, megabytes of each web process
 LOOK_EVERY = 1.0  # seconds between looks at the memory
-SETTLE = 6.0  # seconds after the last image
+SETTLE_SECONDS = 6.0  # seconds after the last image
 TIMEOUT = 60
 
 
 @dataclass(frozen=True, order=True)
-class Answer:
+class ImageResponse:
     """To the image of that number and size in bytes; a status of 0 where none came. ``steps`` is the server's own
     account, its header Server-Timing."""
 
@@ -42,10 +42,10 @@ class Answer:
 
 
 @dataclass
-class Outcome:
+class LoadOutcome:
     """The answers, and the megabytes of each web process: before the first, at the most, after the last."""
 
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[ImageResponse] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     peak: float = 0.0
     after: list[float] = field(default_factory=list)
@@ -59,32 +59,32 @@ class Outcome:
         """Return that percentile of the answers' milliseconds."""
         return float(np.percentile([answer.milliseconds for answer in self.answers], percent))
 
-    def faults(self) -> Iterator[str]:
+    def violations(self) -> Iterator[str]:
         """Yield a sentence for all that is not as promised."""
         errors = {status: number for status, number in self.statuses.items() if status >= 500 or status == 0}
         if errors:
             yield f"answers that were none, or errors of the server: {errors}"
-        if (p99 := self.percentile(99)) > MOST_P99:
-            yield f"p99 is {p99:.0f} ms, promised are {MOST_P99:.0f}"
-        if max(self.after) > MOST_MEMORY:
-            yield f"a web process kept {max(self.after):.0f} MB, promised are {MOST_MEMORY:.0f}"
+        if (p99 := self.percentile(99)) > MAX_P99_MS:
+            yield f"p99 is {p99:.0f} ms, promised are {MAX_P99_MS:.0f}"
+        if max(self.after) > MAX_MEMORY_MB:
+            yield f"a web process kept {max(self.after):.0f} MB, promised are {MAX_MEMORY_MB:.0f}"
 
     def slowest(self) -> str:
         """Return the slowest answers, in lines."""
-        slow = sorted(self.answers, reverse=True)[:SLOWEST]
+        slow = sorted(self.answers, reverse=True)[:MAX_SLOWEST]
         return "".join(
             f"{answer.milliseconds:6.0f} ms, {answer.status}, image {answer.image} of {answer.size / 2**20:.1f} MB"
             f" ({answer.steps})\n"
             for answer in slow
         )
 
-    def line(self) -> str:
+    def summary(self) -> str:
         """Return all figures in a line."""
         times = ", ".join(f"p{percent} {self.percentile(percent):.0f}" for percent in (50, 95, 99))
         return (
             f"{len(self.answers):,} images, answers {dict(sorted(self.statuses.items()))}, "
             f"{times} ms; MB of the web processes "
-            f"{_rounded(self.before)} before, at most {self.peak:.0f}, {_rounded(self.after)} after"
+            f"{_rounded_text(self.before)} before, at most {self.peak:.0f}, {_rounded_text(self.after)} after"
         )
 
 
@@ -94,34 +94,34 @@ def post_all(
     images: Mutations,
     number: int,
     processes: Callable[[], Sequence[psutil.Process]],
-    say: Say = lambda _: None,
-) -> Outcome:
+    say: PrintLine = lambda _: None,
+) -> LoadOutcome:
     """Post so many images by CLIENTS clients, and look at the processes' memory each second."""
-    outcome = Outcome(before=megabytes(processes()))
-    with Memory(processes, every=LOOK_EVERY) as memory, ThreadPoolExecutor(CLIENTS) as pool:
+    outcome = LoadOutcome(before=megabytes(processes()))
+    with PeakMemory(processes, every=LOOK_EVERY) as memory, ThreadPoolExecutor(CLIENTS) as pool:
         # Each process loads the champion with its first part.
-        whole = list(enumerate(map(images.whole, range(WARM))))
-        list(pool.map(partial(_client, url, key), [whole] * CLIENTS))
-        for first in range(0, number, AHEAD):
-            numbers = range(first, min(first + AHEAD, number))
+        whole = list(enumerate(map(images.whole, range(WARMUP_IMAGES))))
+        list(pool.map(partial(_post_images, url, key), [whole] * CLIENTS))
+        for first in range(0, number, IMAGES_AHEAD):
+            numbers = range(first, min(first + IMAGES_AHEAD, number))
             made = list(zip(numbers, pool.map(images.image, numbers), strict=True))
             shares = [made[client::CLIENTS] for client in range(CLIENTS)]
-            for answers in pool.map(partial(_client, url, key), shares):
+            for answers in pool.map(partial(_post_images, url, key), shares):
                 outcome.answers += answers
             say(f"{len(outcome.answers):,} of {number:,}")
     outcome.peak = memory.peak
-    time.sleep(SETTLE)
+    time.sleep(SETTLE_SECONDS)
     outcome.after = megabytes(processes())
     return outcome
 
 
-def told(outcome: Outcome) -> int:
+def print_outcome(outcome: LoadOutcome) -> int:
     """Print the figures and what is wrong. Return the exit status."""
-    say(f"{outcome.line()}\n{outcome.slowest()}".rstrip("\n"))
-    return print_verdict(list(outcome.faults()))
+    print_line(f"{outcome.summary()}\n{outcome.slowest()}".rstrip("\n"))
+    return print_verdict(list(outcome.violations()))
 
 
-def _client(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[Answer]:
+def _post_images(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[ImageResponse]:
     """Post these images over one connection, one after the other."""
     answers = []
     with closing(FormClient(url, {"Authorization": f"Api-Key {key}"}, timeout=TIMEOUT)) as camera:
@@ -129,9 +129,11 @@ def _client(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[Answe
             form = multipart_form(f"part-{number}", image)
             begun = time.perf_counter()
             reply = camera.post(form)
-            answers.append(Answer(1000 * (time.perf_counter() - begun), reply.status, number, len(image), reply.timing))
+            answers.append(
+                ImageResponse(1000 * (time.perf_counter() - begun), reply.status, number, len(image), reply.timing)
+            )
     return answers
 
 
-def _rounded(megabytes: Sequence[float]) -> str:
+def _rounded_text(megabytes: Sequence[float]) -> str:
     return " + ".join(f"{one:.0f}" for one in megabytes)

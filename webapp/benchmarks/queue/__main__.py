@@ -15,9 +15,9 @@ def main() -> int:
     durable = not options.no_sync
 
     def measure() -> int:
-        from webapp.benchmarks.queue.run import Size, run
+        from webapp.benchmarks.queue.run import BenchSize, run
 
-        return run(Size(options.inspections, options.waiting, options.reviewers), durable=durable)
+        return run(BenchSize(options.inspections, options.waiting, options.reviewers), durable=durable)
 
     return run_on_own_server(measure, durable=durable)
 

@@ -15,17 +15,17 @@ from django.test import Client
 
 from labeling.queue import queue
 from labeling.review import review
-from webapp.benchmarks.queue.filling import Line
-from webapp.benchmarks.queue.pages import logged_in
+from webapp.benchmarks.queue.filling import BenchData
+from webapp.benchmarks.queue.pages import logged_in_client
 from webapp.benchmarks.queue.timing import Timing
 
-CLAIM_LIMIT, VERDICT_LIMIT = 20.0, 60.0  # milliseconds
+CLAIM_LIMIT_MS, VERDICT_LIMIT_MS = 20.0, 60.0  # milliseconds
 # Seconds between a claim and its verdict: nearly twice the pace of a thousand verdicts an hour.
-PAUSE = (1.0, 3.0)
+PAUSE_SECONDS = (1.0, 3.0)
 
 
 @dataclass
-class Work:
+class ReviewTimes:
     """Times of claims and verdicts, and whose parts they were."""
 
     claims: Timing
@@ -33,26 +33,26 @@ class Work:
     parts: list[object] = field(default_factory=list)
 
 
-def one_reviewer(line: Line, rounds: int) -> Work:
+def time_one_reviewer(line: BenchData, rounds: int) -> ReviewTimes:
     """One reviewer without a pause."""
-    work = Work(Timing("claim, one reviewer", CLAIM_LIMIT), Timing("verdict, one reviewer", VERDICT_LIMIT))
-    _work(line, line.reviewers[0], work, rounds, pause=False)
+    work = ReviewTimes(Timing("claim, one reviewer", CLAIM_LIMIT_MS), Timing("verdict, one reviewer", VERDICT_LIMIT_MS))
+    _review_parts(line, line.reviewers[0], work, rounds, pause=False)
     return work
 
 
-def reviewers_at_once(line: Line, rounds: int) -> Work:
+def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
     """All reviewers, each in a thread with a connection of its own, about a second a part."""
     number = len(line.reviewers)
-    work = Work(
-        Timing(f"claim, {number} reviewers at once", CLAIM_LIMIT), Timing(f"verdict, {number} reviewers at once")
+    work = ReviewTimes(
+        Timing(f"claim, {number} reviewers at once", CLAIM_LIMIT_MS), Timing(f"verdict, {number} reviewers at once")
     )
 
     def alone(person: User) -> None:
         try:
             # As on a server that has run for a while: connected, and people do not all begin at one moment.
             connection.ensure_connection()
-            time.sleep(random.uniform(0, PAUSE[1]))  # noqa: S311 - a pace, no secret
-            _work(line, person, work, rounds, pause=True)
+            time.sleep(random.uniform(0, PAUSE_SECONDS[1]))  # noqa: S311 - a pace, no secret
+            _review_parts(line, person, work, rounds, pause=True)
         finally:
             connection.close()
 
@@ -61,10 +61,10 @@ def reviewers_at_once(line: Line, rounds: int) -> Work:
     return work
 
 
-def one_client(line: Line, rounds: int) -> Work:
+def time_one_client(line: BenchData, rounds: int) -> ReviewTimes:
     """One reviewer without a pause over REST, as the page does it: session, permissions, the part as JSON."""
-    work = Work(Timing("claim, over REST"), Timing("verdict, over REST"))
-    client = logged_in(line.reviewers[0])
+    work = ReviewTimes(Timing("claim, over REST"), Timing("verdict, over REST"))
+    client = logged_in_client(line.reviewers[0])
     for _ in range(rounds):
         claim = work.claims.time(lambda: _post(client, "/api/v1/queue/claim/", {"product": line.product.slug}))
         part = claim["inspection"]
@@ -74,21 +74,21 @@ def one_client(line: Line, rounds: int) -> Work:
     return work
 
 
-def _post(client: Client, address: str, said: dict[str, str]) -> dict[str, Any]:
-    answer = client.post(address, said, content_type="application/json")
+def _post(client: Client, address: str, body: dict[str, str]) -> dict[str, Any]:
+    answer = client.post(address, body, content_type="application/json")
     if answer.status_code not in (200, 201):
         raise RuntimeError(f"{address} answered {answer.status_code}")
     found: dict[str, Any] = answer.json()
     return found
 
 
-def _work(line: Line, person: User, work: Work, rounds: int, *, pause: bool) -> None:
+def _review_parts(line: BenchData, person: User, work: ReviewTimes, rounds: int, *, pause: bool) -> None:
     for _ in range(rounds):
         claim = work.claims.time(lambda: queue.claim(reviewer=person, product=line.product))
         if claim is None:
             raise RuntimeError("Nothing waits any more: too few parts for so many rounds.")
         if pause:
-            time.sleep(random.uniform(*PAUSE))  # noqa: S311 - a pace, no secret
+            time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - a pace, no secret
         verdict = "FAIL" if claim.inspection.label == "FAIL" else "PASS"
         work.verdicts.time(lambda: review.resolve(claim, verdict=verdict))  # noqa: B023 - called at once
         work.parts.append(claim.inspection_id)

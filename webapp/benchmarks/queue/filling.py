@@ -11,17 +11,17 @@ from inspection.models import Product, Station
 from inspection.products.products import create_product
 from labeling.models import DefectType
 from mltasks.models import ModelVersion, Promotion, TrainingRun
-from mltasks.vision.benchmarks.printing import Say
+from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.queue import rows
 from webapp.bootstrap.groups import REVIEWER
 
-BATCH = 100_000
+BATCH_ROWS = 100_000
 # The last one has sent next to nothing.
 STATIONS = ("line-1", "line-2", "line-3", "line-4", "line-5", "trial")
 
 
 @dataclass(frozen=True)
-class Line:
+class BenchData:
     """What was made: the product that is asked for, which has nine tenths of the parts, and who looks at them."""
 
     product: Product
@@ -29,21 +29,23 @@ class Line:
     manager: User
 
 
-def fill(inspections: int, waiting: int, reviewers: int, say: Say) -> Line:
+def fill(inspections: int, waiting: int, reviewers: int, say: PrintLine) -> BenchData:
     """Make products, people and rows. The database is new and ours alone: checks of rows that we make are left out."""
-    line = Line(_product("plate"), [_reviewer(f"reviewer-{number}") for number in range(reviewers)], _manager())
-    other = _product("tile")
+    line = BenchData(
+        _make_product("plate"), [_make_reviewer(f"reviewer-{number}") for number in range(reviewers)], _make_manager()
+    )
+    other = _make_product("tile")
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SELECT setseed(0.5)")
         cursor.execute("SET session_replication_role = replica")
-        for first in range(1, inspections + 1, BATCH):
-            last = min(first + BATCH - 1, inspections)
-            cursor.execute(rows.parts(line.product, other, first, last, inspections))
+        for first in range(1, inspections + 1, BATCH_ROWS):
+            last = min(first + BATCH_ROWS - 1, inspections)
+            cursor.execute(rows.insert_parts_sql(line.product, other, first, last, inspections))
             say(f"{last:,} inspections")
-        cursor.execute(rows.waiting(waiting))
+        cursor.execute(rows.mark_waiting_sql(waiting))
         say(f"{waiting:,} of them wait")
-        for statement in rows.judged([person.pk for person in line.reviewers]):
+        for statement in rows.label_parts_sql([person.pk for person in line.reviewers]):
             cursor.execute(statement)
         say("claims, reviews and labels of the others")
         cursor.execute("SET session_replication_role = origin")
@@ -52,7 +54,7 @@ def fill(inspections: int, waiting: int, reviewers: int, say: Say) -> Line:
     return line
 
 
-def _product(slug: str) -> Product:
+def _make_product(slug: str) -> Product:
     product = create_product(slug, name=slug.title())
     # Each part once: second looks are few, and would be counted as parts judged twice.
     Product.objects.filter(pk=product.pk).update(second_share=0, repeat_share=0)
@@ -68,11 +70,11 @@ def _product(slug: str) -> Product:
     return product
 
 
-def _reviewer(name: str) -> User:
+def _make_reviewer(name: str) -> User:
     person = User.objects.create_user(name)
     person.groups.add(Group.objects.get(name=REVIEWER))
     return person
 
 
-def _manager() -> User:
+def _make_manager() -> User:
     return User.objects.create_superuser("manager")

@@ -14,24 +14,24 @@ from django.utils import timezone
 
 from inspection.models import Inspection
 from labeling.web.forms import HistoryForm
-from mltasks.vision.benchmarks.printing import Say
+from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.queue import plans
-from webapp.benchmarks.queue.filling import Line
+from webapp.benchmarks.queue.filling import BenchData
 from webapp.benchmarks.queue.timing import Timing
 
-HISTORY_LIMIT = 150.0
+HISTORY_LIMIT_MS = 150.0
 REPEATS = 5
 # The beginnings that fit most parts, many old ones, a scattered few, one, and none.
 SEARCHES = ("P-", "P-0001", "P-00002", "LOT7-", "LOT", "P-00000777", "NO-SUCH-PART", "Z")
 
 
-class Visitor:
+class PageVisitor:
     """Opens pages as the manager does, and collects what reads all inspections."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: BenchData) -> None:
         self.line = line
-        self.full_reads: dict[str, list[str]] = {}
-        self._client = logged_in(line.manager)
+        self.sequential_scans: dict[str, list[str]] = {}
+        self._client = logged_in_client(line.manager)
 
     def open(self, address: str) -> None:
         """Open a page. Raises RuntimeError when it is no page."""
@@ -39,43 +39,47 @@ class Visitor:
         if answer.status_code != 200:
             raise RuntimeError(f"{address} answered {answer.status_code}")
 
-    def visit(self, timing: Timing, addresses: list[str], times: int, *, told: bool = True) -> Timing:
+    def visit(self, timing: Timing, addresses: list[str], times: int, *, report_scans: bool = True) -> Timing:
         """Open each, so many times, once more for its plans first, which also warms it."""
         for address in addresses:
-            found = plans.full_reads(lambda: self.open(address))  # noqa: B023 - called at once
-            if found and told:
-                self.full_reads[address] = found
+            found = plans.sequential_scans(lambda: self.open(address))  # noqa: B023 - called at once
+            if found and report_scans:
+                self.sequential_scans[address] = found
             for _ in range(times):
                 timing.time(lambda: self.open(address), address)  # noqa: B023
         return timing
 
 
-def logged_in(person: User) -> Client:
+def logged_in_client(person: User) -> Client:
     """A browser of this person's, without the form."""
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     return client
 
 
-def all_pages(visitor: Visitor, say: Say) -> list[Timing]:
+def time_all_pages(visitor: PageVisitor, say: PrintLine) -> list[Timing]:
     """Time all pages."""
     found = []
-    history = {"one filter": singles(), "two filters": _pairs(visitor.line), "cursor pages": _deep(visitor.line)}
-    history |= {"part id": _searches(), "contact sheet": ["/inspections/?look=sheet"]}
+    history = {
+        "one filter": single_filter_urls(),
+        "two filters": _filter_pair_urls(visitor.line),
+        "cursor pages": _cursor_urls(visitor.line),
+    }
+    history |= {"part id": _search_urls(), "contact sheet": ["/inspections/?look=sheet"]}
     for name, addresses in history.items():
-        timing = Timing(f"history, {name}", HISTORY_LIMIT)
+        timing = Timing(f"history, {name}", HISTORY_LIMIT_MS)
         found.append(visitor.visit(timing, addresses, 1 if name == "two filters" else REPEATS))
         say(f"{len(addresses)} addresses: {timing.name}")
-    for name, address in others(visitor.line):
+    for name, address in other_pages(visitor.line):
         # What counts a day's or all parts is no page of the history: told by its time alone.
-        found.append(visitor.visit(Timing(name), [address], REPEATS, told=name not in COUNTING))
+        found.append(visitor.visit(Timing(name), [address], REPEATS, report_scans=name not in COUNTING_PAGES))
     return found
 
 
-COUNTING = ("metrics",)
+COUNTING_PAGES = ("metrics",)
 
 
-def _choices(line: Line | None = None) -> dict[str, list[str]]:
+def _choices(line: BenchData | None = None) -> dict[str, list[str]]:
     """Every choice of every filter of the page."""
     form = HistoryForm({}, product=line.product if line else Inspection.objects.earliest("received_at").product)
     fields = {bound.name: bound.field for bound in form if isinstance(bound.field, forms.ChoiceField)}
@@ -83,37 +87,39 @@ def _choices(line: Line | None = None) -> dict[str, list[str]]:
     return {name: [str(value) for value, _ in field.widget.choices if value] for name, field in fields.items()}
 
 
-def singles() -> list[str]:
+def single_filter_urls() -> list[str]:
     """Return the addresses of the history without a filter and with each choice of each filter."""
-    return ["/inspections/", *(_history({name: value}) for name, values in _choices().items() for value in values)]
+    return ["/inspections/", *(_history_url({name: value}) for name, values in _choices().items() for value in values)]
 
 
-def _pairs(line: Line) -> list[str]:
+def _filter_pair_urls(line: BenchData) -> list[str]:
     return [
-        _history({one: first, other: second})
+        _history_url({one: first, other: second})
         for (one, firsts), (other, seconds) in combinations(_choices(line).items(), 2)
         for first in firsts
         for second in seconds
     ]
 
 
-def _searches() -> list[str]:
-    return [_history({"q": text, **more}) for text in SEARCHES for more in ({}, {"verdict": "FAIL"}, {"since": "24h"})]
+def _search_urls() -> list[str]:
+    return [
+        _history_url({"q": text, **more}) for text in SEARCHES for more in ({}, {"verdict": "FAIL"}, {"since": "24h"})
+    ]
 
 
-def _deep(line: Line) -> list[str]:
+def _cursor_urls(line: BenchData) -> list[str]:
     days = (0.1, 1, 30, 100, 200, 300, 399)
     moments = [timezone.now() - timedelta(days=day) for day in days]
     before = [f"{moment.isoformat()}~ffffffff-ffff-ffff-ffff-ffffffffffff" for moment in moments]
     more: list[dict[str, str]] = [{}, {"verdict": "FAIL"}, {"label": "against"}, {"station": "line-3"}]
-    return [_history({"before": place, **filters}) for place in before for filters in more]
+    return [_history_url({"before": place, **filters}) for place in before for filters in more]
 
 
-def _history(query: dict[str, str]) -> str:
+def _history_url(query: dict[str, str]) -> str:
     return f"/inspections/?{urlencode(query)}"
 
 
-def others(line: Line) -> Iterator[tuple[str, str]]:
+def other_pages(line: BenchData) -> Iterator[tuple[str, str]]:
     """Return name and address of every page beside the history."""
     judged = Inspection.objects.filter(product=line.product, person_says="FAIL").order_by("received_at")[0]
     yield "one part", f"/inspections/{judged.pk}/"

@@ -14,12 +14,12 @@ from inspection.models import Inspection
 TABLE = Inspection._meta.db_table
 
 
-def full_reads(step: Callable[[], object]) -> list[str]:
+def sequential_scans(step: Callable[[], object]) -> list[str]:
     """Do the step and return those of its queries whose plan has a sequential scan of the inspections."""
     with CaptureQueriesContext(connection) as asked:
         step()
     about = [query["sql"] for query in asked.captured_queries if TABLE in query["sql"]]
-    return [sql for sql in about if sql.startswith(("SELECT", "UPDATE")) and any(_scans(_plan(sql)))]
+    return [sql for sql in about if sql.startswith(("SELECT", "UPDATE")) and any(_is_sequential_scan(_plan(sql)))]
 
 
 def _plan(sql: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def _plan(sql: str) -> dict[str, Any]:
     return found
 
 
-def _scans(plan: dict[str, Any]) -> Iterator[bool]:
+def _is_sequential_scan(plan: dict[str, Any]) -> Iterator[bool]:
     yield plan["Node Type"] == "Seq Scan" and plan["Relation Name"] == TABLE
     for below in plan.get("Plans", []):
-        yield from _scans(below)
+        yield from _is_sequential_scan(below)

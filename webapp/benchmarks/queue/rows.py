@@ -9,7 +9,7 @@ from inspection.models import Product
 DAYS = 400
 
 # A roll in [0, 1) decides each thing by itself, so that no filter goes with another more than it does on a line.
-_PARTS = """
+_PARTS_SQL = """
 INSERT INTO inspection_inspection (
     id, product_id, station_id, source, part_id, title, metadata, received_at, image_name, image_sha256, image_format,
     image_width, image_height, image_bytes, roi, idempotency_key, request_sha256, state, attempt, scoring_error,
@@ -47,12 +47,12 @@ FROM (
     ) rolled
 ) told
 """
-_REASONS = """CASE WHEN at_reason < 0.7 THEN '{low_confidence}' WHEN at_reason < 0.8 THEN '{novel_anomaly}'
+_REASONS_SQL = """CASE WHEN at_reason < 0.7 THEN '{low_confidence}' WHEN at_reason < 0.8 THEN '{novel_anomaly}'
         WHEN at_reason < 0.85 THEN '{low_confidence,novel_anomaly}' WHEN at_reason < 0.9995 THEN '{audit_sample}'
         WHEN n < 20000 THEN '{no_model}' ELSE '{scoring_failed}' END::varchar[]"""
 
 # Two thirds are the newest, the others have been passed over for long.
-_WAITING = """
+_WAITING_SQL = """
 UPDATE inspection_inspection SET settled_at = NULL, person_says = NULL,
     queue_time = received_at - random() * interval '1 day', likeness = CASE WHEN random() < 0.97 THEN random() END
 WHERE id IN (
@@ -64,7 +64,7 @@ WHERE id IN (
 """
 
 # Every twentieth said the opposite first and took it back.
-_JUDGED = (
+_LABEL_SQL = (
     """CREATE TEMP TABLE judged AS SELECT id part, product_id product, settled_at at, gen_random_uuid() claim,
         (ARRAY[{people}])[1 + floor(random() * {number})::int] reviewer, person_says said, random() < 0.05 wavered
     FROM inspection_inspection WHERE verdict = 'REVIEW' AND settled_at IS NOT NULL""",
@@ -88,19 +88,26 @@ _JUDGED = (
 )
 
 
-def parts(product: Product, other: Product, first: int, last: int, total: int) -> str:
+def insert_parts_sql(product: Product, other_product: Product, first: int, last: int, total: int) -> str:
     """The inspections of these numbers, out of so many."""
-    numbers = {"product": product.pk, "other": other.pk, "first": first, "last": last, "total": total, "days": DAYS}
-    return _PARTS.format(reasons=_REASONS, **numbers)
+    numbers = {
+        "product": product.pk,
+        "other": other_product.pk,
+        "first": first,
+        "last": last,
+        "total": total,
+        "days": DAYS,
+    }
+    return _PARTS_SQL.format(reasons=_REASONS_SQL, **numbers)
 
 
-def waiting(number: int) -> str:
+def mark_waiting_sql(number: int) -> str:
     """So many of the parts that were routed to people wait."""
     newest = number * 2 // 3
-    return _WAITING.format(newest=newest, older=number - newest, long=DAYS * 6 // 10)
+    return _WAITING_SQL.format(newest=newest, older=number - newest, long=DAYS * 6 // 10)
 
 
-def judged(reviewers: Sequence[int]) -> list[str]:
+def label_parts_sql(reviewers: Sequence[int]) -> list[str]:
     """Claims, reviews and labels of all that was routed to people and does not wait."""
     people = ", ".join(map(str, reviewers))
-    return [statement.format(people=people, number=len(reviewers)) for statement in _JUDGED]
+    return [statement.format(people=people, number=len(reviewers)) for statement in _LABEL_SQL]

@@ -20,35 +20,37 @@ class Timing:
     name: str
     limit: float | None = None
     times: list[float] = field(default_factory=list)
-    own: list[float] = field(default_factory=list)
+    cpu_times: list[float] = field(default_factory=list)
     slowest: str = ""
 
     def time(self, step: Callable[[], R], what: str = "") -> R:
         """Do the step and note what it took."""
         begun, working = time.perf_counter(), time.thread_time()
         result = step()
-        self.own.append((time.thread_time() - working) * 1000)
+        self.cpu_times.append((time.thread_time() - working) * 1000)
         taken = (time.perf_counter() - begun) * 1000
         if taken > max(self.times, default=0.0):
             self.slowest = what
         self.times.append(taken)
         return result
 
-    def at(self, percent: float) -> float:
+    def percentile(self, percent: float) -> float:
         """The percentile in milliseconds."""
         return float(np.percentile(self.times, percent))
 
     @property
-    def held(self) -> bool:
+    def within_limit(self) -> bool:
         """Whether its limit holds."""
-        return self.limit is None or self.at(95) < self.limit
+        return self.limit is None or self.percentile(95) < self.limit
 
-    def line(self) -> str:
+    def table_row(self) -> str:
         """One line of the table."""
-        figures = "".join(f"{self.at(percent):9.1f}" for percent in (50, 95, 99, 100))
-        limit = "" if self.limit is None else f"under {self.limit:.0f}: {'yes' if self.held else 'NO'}"
-        own = f"{float(np.median(self.own)):9.1f}" if self.own else ""
+        figures = "".join(f"{self.percentile(percent):9.1f}" for percent in (50, 95, 99, 100))
+        limit = "" if self.limit is None else f"under {self.limit:.0f}: {'yes' if self.within_limit else 'NO'}"
+        own = f"{float(np.median(self.cpu_times)):9.1f}" if self.cpu_times else ""
         return f"{self.name:<38}{len(self.times):>6}{figures}{own}   {limit:<16}{self.slowest}".rstrip()
 
 
-HEAD = f"{'milliseconds':<38}{'n':>6}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}{'own p50':>9}   {'p95':<16}slowest"
+TABLE_HEADER = (
+    f"{'milliseconds':<38}{'n':>6}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}{'own p50':>9}   {'p95':<16}slowest"
+)

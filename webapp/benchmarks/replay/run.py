@@ -12,64 +12,66 @@ from uuid import UUID
 import numpy as np
 import psutil
 
-from mltasks.vision.benchmarks.printing import print_verdict, say
+from mltasks.vision.benchmarks.printing import print_line, print_verdict
 from webapp.benchmarks.replay import stored
 from webapp.benchmarks.serving import ours, parts
-from webapp.benchmarks.serving.load import post
+from webapp.benchmarks.serving.load import post_images
 
 if TYPE_CHECKING:  # Django is set up by the site
     from inspection.models import Replay
     from mltasks.models import ModelVersion
 
-WANTED = 0.8  # of the rate of scoring alone
-ALONE = 400  # parts, before and again after the replay
-KILL_AT = 0.3
-PACE = 2.0  # parts a second: a station
-LONGER = 1.10  # what a station's median may grow by
-WITHIN = 3600.0
+MIN_RATE_RATIO = 0.8  # of the rate of scoring alone
+BASELINE_PARTS = 400  # parts, before and again after the replay
+KILL_AT_SHARE = 0.3
+STATION_RATE = 2.0  # parts a second: a station
+MAX_LATENCY_RATIO = 1.10  # what a station's median may grow by
+DEADLINE_SECONDS = 3600.0
 
 
 def run(folder: Path, count: int, seconds: float) -> int:
     """Measure, print, and say whether it is enough: 0, else 1."""
-    crops = parts.crops(folder / "crops")
-    with ours.site(folder / "site", say) as site:
+    crops = parts.draw_crops(folder / "crops")
+    with ours.running_site(folder / "site", print_line) as site:
         headers = site.headers("crops")
-        post(site.url, crops, 1, 20.0, headers)
-        candidate = stored.candidate(say)
-        stored.fill(count)
-        say(f"{count} parts are stored, decided by the champion")
-        wrong = [*_replayed(candidate, count), *_challenged(site, candidate, crops, headers, seconds)]
+        post_images(site.url, crops, 1, 20.0, headers)
+        candidate = stored.train_candidate(print_line)
+        stored.store_parts(count)
+        print_line(f"{count} parts are stored, decided by the champion")
+        wrong = [*_measure_replay(candidate, count), *_measure_challenger(site, candidate, crops, headers, seconds)]
     return print_verdict(wrong)
 
 
-def _replayed(candidate: ModelVersion, count: int) -> list[str]:
+def _measure_replay(candidate: ModelVersion, count: int) -> list[str]:
     from inspection.models import Replay, Rescore
     from inspection.replay import replay
 
-    keys = stored.newest(count)
-    before = _alone(candidate, keys[:ALONE])
-    row = replay.start(candidate, days=replay.LONGEST, most=count)
-    killed = _kill(row, int(KILL_AT * count))
+    keys = stored.newest_parts(count)
+    before = _baseline_rate(candidate, keys[:BASELINE_PARTS])
+    row = replay.start(candidate, days=replay.MAX_DAYS, most=count)
+    killed = _kill_when_scored(row, int(KILL_AT_SHARE * count))
     kept = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
-    say(f"the replay's process was killed (signal 9) with {len(kept)} parts scored")
+    print_line(f"the replay's process was killed (signal 9) with {len(kept)} parts scored")
     done = _wait(row)
     again = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
-    pace = _pace(row, killed)
-    after = _alone(candidate, keys[:ALONE])
+    pace = _replay_rate(row, killed)
+    after = _baseline_rate(candidate, keys[:BASELINE_PARTS])
     alone = (before + after) / 2
-    say(f"scoring alone {before:.2f} and {after:.2f} parts/s, the replay {pace:.2f}: {pace / alone:.2f} of it")
+    print_line(f"scoring alone {before:.2f} and {after:.2f} parts/s, the replay {pace:.2f}: {pace / alone:.2f} of it")
     twice = sum(again.get(key) != pk for key, pk in kept.items())
-    say(f"{done.attempt} attempts, {len(again)} of {len(done.parts)} parts scored, {twice} of the first attempt again")
-    say(next(line for line in done.log.splitlines()[::-1] if "scores to make" in line))
+    print_line(
+        f"{done.attempt} attempts, {len(again)} of {len(done.parts)} parts scored, {twice} of the first attempt again"
+    )
+    print_line(next(line for line in done.log.splitlines()[::-1] if "scores to make" in line))
     wrong = []
-    if pace < WANTED * alone:
-        wrong.append(f"the replay reaches {pace / alone:.2f} of scoring alone, not {WANTED}")
+    if pace < MIN_RATE_RATIO * alone:
+        wrong.append(f"the replay reaches {pace / alone:.2f} of scoring alone, not {MIN_RATE_RATIO}")
     if twice or len(again) != len(done.parts) or done.state != Replay.State.SUCCEEDED or done.attempt != 2:
         wrong.append("the replay did not go on where it was killed")
     return wrong
 
 
-def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
+def _baseline_rate(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
     """Parts a second: read, decoded and scored, as many at a time as a replay does, with no row written."""
     from django.conf import settings
 
@@ -77,11 +79,11 @@ def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
     from inspection.models import Inspection
     from mltasks.registry import scorers
 
-    scorer = scorers.batch_scorer(candidate)
+    scorer = scorers.get_batch_scorer(candidate)
     rows = list(Inspection.objects.filter(pk__in=keys))
 
     def score(part: Inspection) -> None:
-        scorer.score([image_files.load_image(part, scorer.input_size).array(scorer.input_size)])
+        scorer.score([image_files.load_image(part, scorer.input_size).to_array(scorer.input_size)])
 
     with ThreadPoolExecutor(settings.SCORING_IMAGES) as threads:
         list(threads.map(score, rows[:16]))
@@ -90,7 +92,7 @@ def _alone(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
         return len(rows) / (time.perf_counter() - begun)
 
 
-def _kill(row: Replay, at: int) -> float:
+def _kill_when_scored(row: Replay, at: int) -> float:
     """Kill the process once so many parts are scored; when, by the clock of the rows."""
     from django.utils import timezone
 
@@ -113,14 +115,14 @@ def _wait(row: Replay) -> Replay:
 
 
 def _wait_until(reached: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + WITHIN
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while not reached():
         if time.monotonic() > deadline:
             raise TimeoutError(otherwise)
         time.sleep(0.5)
 
 
-def _pace(row: Replay, killed: float) -> float:
+def _replay_rate(row: Replay, killed: float) -> float:
     """Parts a second of the second attempt, from its first batch to its last."""
     from inspection.models import Rescore
 
@@ -130,31 +132,33 @@ def _pace(row: Replay, killed: float) -> float:
     return sum(moment > begun for moment in later) / (later[-1] - begun)
 
 
-def _challenged(
-    site: ours.Ours, candidate: ModelVersion, crops: Sequence[Path], headers: dict[str, str], seconds: float
+def _measure_challenger(
+    site: ours.RunningSite, candidate: ModelVersion, crops: Sequence[Path], headers: dict[str, str], seconds: float
 ) -> list[str]:
     """A station's latency by turns without and with a challenger, each four times."""
     from inspection.models import Rescore
     from inspection.promotion import shadow_scoring
 
     taken: dict[bool, list[float]] = {False: [], True: []}
-    scored = Rescore.objects.live().count()
+    scored = Rescore.objects.by_challengers().count()
     for turn in range(8):
         challenged = turn % 4 in (1, 2)  # without, with, with, without: what drifts falls on both
-        running = shadow_scoring.challenge(candidate, by=None) if challenged else None
+        running = shadow_scoring.start_challenge(candidate, by=None) if challenged else None
         time.sleep(6.0)  # the worker looks every five seconds
-        load = post(site.url, crops, 2, seconds, headers, rate=PACE)
-        taken[challenged] += load.taken
+        load = post_images(site.url, crops, 2, seconds, headers, rate=STATION_RATE)
+        taken[challenged] += load.latencies_ms
         if running is not None:
-            shadow_scoring.end(running, by=None)
+            shadow_scoring.end_challenge(running, by=None)
             time.sleep(3.0)
     middle = {name: float(np.percentile(some, 50)) for name, some in taken.items()}
     for name, some in taken.items():
         words, late = "with a challenger" if name else "without", np.percentile(some, 95)
-        say(f"a station at {PACE:.0f} parts/s {words}: p50 {middle[name]:.0f}, p95 {late:.0f} ms, n {len(some)}")
-    scored, longer = Rescore.objects.live().count() - scored, middle[True] / middle[False]
-    say(f"the challenger scored {scored} parts; the station's median is {longer:.2f} times as long")
+        print_line(
+            f"a station at {STATION_RATE:.0f} parts/s {words}: p50 {middle[name]:.0f}, p95 {late:.0f} ms, n {len(some)}"
+        )
+    scored, longer = Rescore.objects.by_challengers().count() - scored, middle[True] / middle[False]
+    print_line(f"the challenger scored {scored} parts; the station's median is {longer:.2f} times as long")
     wrong = [] if scored else ["the challenger scored nothing"]
-    if longer > LONGER:
-        wrong.append(f"a station waits {longer:.2f} times as long with a challenger, not {LONGER}")
+    if longer > MAX_LATENCY_RATIO:
+        wrong.append(f"a station waits {longer:.2f} times as long with a challenger, not {MAX_LATENCY_RATIO}")
     return wrong

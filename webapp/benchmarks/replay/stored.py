@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from mltasks.runs.execution import execute
-from mltasks.vision.benchmarks.printing import Say
+from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.serving.ours import PRODUCT
 
 if TYPE_CHECKING:  # Django is set up by the site
     from mltasks.models import ModelVersion
 
 
-def candidate(say: Say) -> ModelVersion:
+def train_candidate(say: PrintLine) -> ModelVersion:
     """A version that nobody promoted, of another seed."""
     from inspection.models import Product
     from labeling.datasets.retraining import retrain
@@ -25,11 +25,11 @@ def candidate(say: Say) -> ModelVersion:
     say("another version learns ...")
     product = Product.objects.get(slug=PRODUCT)
     product.training_settings = {**product.training_settings, "seed": 11}
-    run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+    run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     return execute(training.TrainingExecutor(), run, lambda _: None)
 
 
-def fill(count: int) -> None:
+def store_parts(count: int) -> None:
     """Store so many decided parts more: the posted ones again and again, with ids of their own."""
     from inspection.models import Inspection
 
@@ -46,7 +46,7 @@ def fill(count: int) -> None:
     Inspection.objects.filter(pk__in=[row.pk for row in posted]).update(received_at=earliest - timedelta(days=1))
 
 
-def newest(count: int) -> list[UUID]:
+def newest_parts(count: int) -> list[UUID]:
     """The parts that a replay of so many takes."""
     from inspection.models import Inspection
 

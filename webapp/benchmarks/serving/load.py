@@ -17,17 +17,18 @@ import numpy as np
 from webapp.benchmarks.serving.form_client import FormClient, Reply, multipart_form
 
 TIMEOUT = 120
-AWAY = 0.2  # seconds until a client asks again after a server that was not there
+RETRY_SECONDS = 0.2  # seconds until a client asks again after a server that was not there
 
 
 @dataclass
 class Load:
-    """What some clients saw. ``taken`` are milliseconds; ``answers`` the bodies of what was accepted, with the number
+    """What some clients saw. ``latencies_ms`` are milliseconds; ``answers`` the bodies of what was accepted, with the
+    number
     of the image that each is about, ``steps`` the milliseconds that the server says it spent (`Server-Timing`)."""
 
     clients: int
     seconds: float = 0.0
-    taken: list[float] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     answers: list[tuple[int, dict[str, object]]] = field(default_factory=list)
     steps: dict[str, list[float]] = field(default_factory=dict)
@@ -37,18 +38,18 @@ class Load:
         """Accepted parts a second."""
         return len(self.answers) / self.seconds if self.seconds else 0.0
 
-    def at(self, percent: float) -> float:
+    def percentile(self, percent: float) -> float:
         """The percentile in milliseconds."""
-        return float(np.percentile(self.taken, percent)) if self.taken else float("nan")
+        return float(np.percentile(self.latencies_ms, percent)) if self.latencies_ms else float("nan")
 
-    def note_steps(self, timing: str) -> None:
+    def add_server_timing(self, timing: str) -> None:
         """Add the steps of one answer."""
         for entry in filter(None, timing.split(", ")):
             name, _, milliseconds = entry.partition(";dur=")
             self.steps.setdefault(name, []).append(float(milliseconds))
 
 
-def post(
+def post_images(
     url: str,
     images: Sequence[Path],
     clients: int,
@@ -76,13 +77,13 @@ def post(
                 status, answer = _accepted(reply)
                 took = 1000 * (time.perf_counter() - started)
                 if reply.error:
-                    time.sleep(AWAY)
+                    time.sleep(RETRY_SECONDS)
                 with lock:
                     load.statuses[status] += 1
                     if answer is not None:
-                        load.taken.append(took)
+                        load.latencies_ms.append(took)
                         load.answers.append((number, answer))
-                        load.note_steps(reply.timing)
+                        load.add_server_timing(reply.timing)
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:

@@ -14,15 +14,15 @@ from pathlib import Path
 import psutil
 
 from mltasks.runs.execution import execute
-from mltasks.vision.benchmarks.printing import Say
+from mltasks.vision.benchmarks.printing import PrintLine
 from webapp.benchmarks.serving import parts
 from webapp.benchmarks.serving.load import Load
-from webapp.benchmarks.serving.processes import python, running
+from webapp.benchmarks.serving.processes import python_command, running_process
 from webapp.supervisor.valkey import free_port
 
 PRODUCT = "bench"
 # How long it learns changes nothing about what a part costs.
-TRAINING = {
+TRAINING_SETTINGS = {
     "folds": 2,
     "views": 1,
     "max_epochs": 1,
@@ -33,11 +33,11 @@ TRAINING = {
     "draws_cap": 48,
     "curve_shares": [],
 }
-GOOD, SCRATCH, EXCESS = 24, 12, 12
+GOOD_COUNT, SCRATCH_COUNT, EXCESS_COUNT = 24, 12, 12
 
 
 @dataclass(frozen=True)
-class Ours:
+class RunningSite:
     """Where it listens, with which key, and its processes. Cameras send crops, or frames to a station that has a
     region of interest."""
 
@@ -54,7 +54,7 @@ class Ours:
         """Return the headers of the station that sends images of this kind."""
         return {"Authorization": f"Api-Key {self.keys[kind]}"}
 
-    def graph(self) -> Path:
+    def graph_path(self) -> Path:
         """The champion's serving graph."""
         from mltasks.models import ModelVersion
         from mltasks.vision.serving.bundle import GRAPH
@@ -63,11 +63,11 @@ class Ours:
 
     def web_processes(self) -> list[psutil.Process]:
         """Those that answer requests."""
-        return [one for one in self.supervisor.children(recursive=True) if "webapp.wsgi" in _words(one)]
+        return [one for one in self.supervisor.children(recursive=True) if "webapp.wsgi" in _command_line(one)]
 
 
 @contextmanager
-def site(folder: Path, say: Say) -> Iterator[Ours]:
+def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
     """Everything up, a champion promoted."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,14 +84,16 @@ def site(folder: Path, say: Say) -> Iterator[Ours]:
     }
     os.environ |= own
     address = f"http://127.0.0.1:{port}"
-    with running(python("manage.py", "up", "--tied"), folder / "up.log", f"{address}/readyz", own) as supervisor:
+    with running_process(
+        python_command("manage.py", "up", "--tied"), folder / "up.log", f"{address}/readyz", own
+    ) as supervisor:
         import django
 
         django.setup()
-        yield Ours(address, _prepared(say), supervisor)
+        yield RunningSite(address, _prepare_product(say), supervisor)
 
 
-def lost(load: Load, images: Sequence[Path]) -> int:
+def count_lost(load: Load, images: Sequence[Path]) -> int:
     """How many of the answered parts are not in PostgreSQL, or not on disk with the bytes that were sent."""
     from inspection.images import image_files
     from inspection.models import Inspection
@@ -112,7 +114,7 @@ def lost(load: Load, images: Sequence[Path]) -> int:
     return gone
 
 
-def _prepared(say: Say) -> dict[str, str]:
+def _prepare_product(say: PrintLine) -> dict[str, str]:
     from inspection.products.products import create_product
     from inspection.products.stations import create_station
     from labeling.datasets.retraining import retrain
@@ -123,23 +125,23 @@ def _prepared(say: Say) -> dict[str, str]:
     from mltasks.vision.drawing.line import labeled_set, write_image_folder
 
     product = create_product(PRODUCT)
-    product.training_settings = TRAINING
+    product.training_settings = TRAINING_SETTINGS
     product.save(update_fields=["training_settings"])
     with tempfile.TemporaryDirectory(prefix="sl-bench-") as name:
-        write_image_folder(Path(name), labeled_set(5, good=GOOD, scratch=SCRATCH, excess=EXCESS))
+        write_image_folder(Path(name), labeled_set(5, good=GOOD_COUNT, scratch=SCRATCH_COUNT, excess=EXCESS_COUNT))
         import_images(product, Path(name))
     say("a version learns ...")
-    run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, hint=False)
+    run = retrain(product, trigger=TrainingRun.Trigger.COMMAND, enqueue=False)
     version = execute(training.TrainingExecutor(), run, lambda _: None)
     registry.promote(version, by=None, reason="To be timed.")
     seen = version.meta["input"]
     say(f"version {version.number} sees {seen['height']} × {seen['width']} pixels")
     # The part's place in a frame, as whoever sets up the camera draws it.
-    roi = ",".join(map(str, parts.PLACE))
+    roi = ",".join(map(str, parts.PART_BOX))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}
 
 
-def _words(process: psutil.Process) -> str:
+def _command_line(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

@@ -10,40 +10,46 @@ from PIL import Image
 from mltasks.vision.drawing.draw_part import DrawnPart
 from mltasks.vision.drawing.line import labeled_set
 
-CROP, FRAME = (360, 665), (4000, 3000)
-CROPS, FRAMES = 24, 6
+CROP_SIZE, FRAME_SIZE = (360, 665), (4000, 3000)
+CROP_COUNT, FRAME_COUNT = 24, 6
 # The part fills so much of a frame's height; the rest is the table that it lies on.
-_HEIGHT = round(FRAME[1] * 0.8)
-_WIDTH = round(_HEIGHT * CROP[0] / CROP[1])
+_HEIGHT = round(FRAME_SIZE[1] * 0.8)
+_WIDTH = round(_HEIGHT * CROP_SIZE[0] / CROP_SIZE[1])
 # Where it lies there: left, top, width, height.
-PLACE = ((FRAME[0] - _WIDTH) // 2, (FRAME[1] - _HEIGHT) // 2, _WIDTH, _HEIGHT)
-TABLE, NOISE = 96, 6
+PART_BOX = ((FRAME_SIZE[0] - _WIDTH) // 2, (FRAME_SIZE[1] - _HEIGHT) // 2, _WIDTH, _HEIGHT)
+TABLE_GRAY, NOISE_DEVIATION = 96, 6
 
 
-def crops(folder: Path) -> list[Path]:
+def draw_crops(folder: Path) -> list[Path]:
     """Drawn parts of 360 × 665 pixels as JPEG."""
-    return [_saved(part.image.resize(CROP), folder, f"crop-{number}") for number, part in enumerate(_drawn(CROPS))]
+    return [
+        _save(part.image.resize(CROP_SIZE), folder, f"crop-{number}")
+        for number, part in enumerate(_draw_parts(CROP_COUNT))
+    ]
 
 
-def frames(folder: Path) -> list[Path]:
+def draw_frames(folder: Path) -> list[Path]:
     """Frames of 4000 × 3000 with a part in the middle and a sensor's noise, as JPEG."""
-    return [_saved(_frame(part, number), folder, f"frame-{number}") for number, part in enumerate(_drawn(FRAMES))]
+    return [
+        _save(_draw_frame(part, number), folder, f"frame-{number}")
+        for number, part in enumerate(_draw_parts(FRAME_COUNT))
+    ]
 
 
-def _drawn(number: int) -> list[DrawnPart]:
+def _draw_parts(number: int) -> list[DrawnPart]:
     half = number // 2
     return labeled_set(77, good=half, scratch=half // 2, excess=number - half - half // 2)
 
 
-def _frame(part: DrawnPart, number: int) -> Image.Image:
-    frame = Image.new("RGB", FRAME, (TABLE, TABLE, TABLE))
-    frame.paste(part.image.convert("RGB").resize(PLACE[2:], Image.Resampling.BICUBIC), PLACE[:2])
+def _draw_frame(part: DrawnPart, number: int) -> Image.Image:
+    frame = Image.new("RGB", FRAME_SIZE, (TABLE_GRAY, TABLE_GRAY, TABLE_GRAY))
+    frame.paste(part.image.convert("RGB").resize(PART_BOX[2:], Image.Resampling.BICUBIC), PART_BOX[:2])
     pixels = np.asarray(frame, np.int16)
-    noise = np.random.default_rng(number).normal(0, NOISE, (FRAME[1], FRAME[0], 1))
+    noise = np.random.default_rng(number).normal(0, NOISE_DEVIATION, (FRAME_SIZE[1], FRAME_SIZE[0], 1))
     return Image.fromarray(np.clip(pixels + noise.astype(np.int16), 0, 255).astype(np.uint8))
 
 
-def _saved(image: Image.Image, folder: Path, name: str) -> Path:
+def _save(image: Image.Image, folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jpg"
     image.convert("RGB").save(path, "JPEG", quality=90)

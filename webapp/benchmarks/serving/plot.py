@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mltasks.vision.evaluation.plot_colors import MUTED, PASS
-from mltasks.vision.evaluation.plot_style import figure
-from webapp.benchmarks.serving.results import Row
+from mltasks.vision.evaluation.plot_style import svg_figure
+from webapp.benchmarks.serving.results import LoadResult
 
-COLOURS = {"Second Look": PASS, "peer": MUTED}
+COLORS = {"Second Look": PASS, "peer": MUTED}
 WIDTH = 0.38
 
 
-def draw(path: Path, rows: Sequence[Row]) -> None:
+def plot_rates(path: Path, rows: Sequence[LoadResult]) -> None:
     """Write the SVG."""
-    groups = list(dict.fromkeys((row.kind, row.load.clients) for row in rows if row.server in COLOURS))
-    with figure(path, "Parts answered a second: Second Look stores each, the peer stores nothing", (7.2, 3.6)) as axes:
-        for number, (server, colour) in enumerate(COLOURS.items()):
+    groups = list(dict.fromkeys((row.kind, row.load.clients) for row in rows if row.server in COLORS))
+    with svg_figure(
+        path, "Parts answered a second: Second Look stores each, the peer stores nothing", (7.2, 3.6)
+    ) as axes:
+        for number, (server, colour) in enumerate(COLORS.items()):
             rates = [
                 next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == (server, *group))
                 for group in groups

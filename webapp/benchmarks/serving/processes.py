@@ -14,54 +14,56 @@ from pathlib import Path
 
 import psutil
 
-BASE = Path(__file__).resolve().parents[3]
-START_WITHIN, STOP_WITHIN, LOOK_EVERY = 180.0, 30.0, 0.2
+REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
+START_SECONDS, STOP_SECONDS, POLL_SECONDS = 180.0, 30.0, 0.2
 
 
 @contextmanager
-def running(command: list[str], log: Path, ready: str, environment: Mapping[str, str]) -> Iterator[psutil.Process]:
+def running_process(
+    command: list[str], log: Path, ready: str, environment: Mapping[str, str]
+) -> Iterator[psutil.Process]:
     """The command as a process, from the moment that ``ready`` answers; ended afterwards with all that it started.
     Raises RuntimeError with the end of its log when it does not come up."""
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            command, cwd=BASE, env={**os.environ, **environment}, stdout=out, stderr=out
+            command, cwd=REPOSITORY_ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
         )
     try:
-        _wait(process, log, ready)
+        _wait_until_ready(process, log, ready)
         yield psutil.Process(process.pid)
     finally:
         process.terminate()
         try:
-            process.wait(STOP_WITHIN)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
 
 
-def python(*arguments: str) -> list[str]:
+def python_command(*arguments: str) -> list[str]:
     """A command of this Python."""
     return [sys.executable, *arguments]
 
 
-class Memory:
+class PeakMemory:
     """Memory of some processes while a thread looks at it, in megabytes.
 
     ``peak`` is the most that one process took; ``totals`` are (seconds, what all of them took) of each look.
     """
 
-    def __init__(self, find: Callable[[], Sequence[psutil.Process]], *, every: float = LOOK_EVERY) -> None:
+    def __init__(self, find: Callable[[], Sequence[psutil.Process]], *, every: float = POLL_SECONDS) -> None:
         self.peak = 0.0
         self.totals: list[tuple[float, float]] = []
         self._find, self._every = find, every
         self._begun = time.monotonic()
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> PeakMemory:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def look(self) -> None:
@@ -71,7 +73,7 @@ class Memory:
         self.totals.append((time.monotonic() - self._begun, sum(each)))
 
     def _watch(self) -> None:
-        while not self._over.wait(self._every):
+        while not self._stopped.wait(self._every):
             self.look()
 
 
@@ -86,8 +88,8 @@ def megabytes(processes: Iterable[psutil.Process]) -> list[float]:
     return resident
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:
-    deadline = time.monotonic() + START_WITHIN
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

@@ -12,68 +12,70 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mltasks.vision.benchmarks.printing import print_verdict, say
-from mltasks.vision.benchmarks.serving_speed.processor_limit import Limit, limit_of
+from mltasks.vision.benchmarks.printing import print_line, print_verdict
+from mltasks.vision.benchmarks.serving_speed.processor_limit import ProcessorLimit, measure_limit
 from webapp.benchmarks.serving import ours, parts
-from webapp.benchmarks.serving.load import post
-from webapp.benchmarks.serving.plot import draw
-from webapp.benchmarks.serving.processes import Memory, python, running
-from webapp.benchmarks.serving.results import HEAD, Row
-from webapp.benchmarks.serving.soak import FLAT, Soak
-from webapp.benchmarks.serving.soak import soak as run_soak
+from webapp.benchmarks.serving.load import post_images
+from webapp.benchmarks.serving.plot import plot_rates
+from webapp.benchmarks.serving.processes import PeakMemory, python_command, running_process
+from webapp.benchmarks.serving.results import TABLE_HEADER, LoadResult
+from webapp.benchmarks.serving.soak import MAX_SLOPE_MB_PER_HOUR, Soak
+from webapp.benchmarks.serving.soak import run_soak as run_soak
 from webapp.supervisor.valkey import free_port
 
 CLIENTS = (1, 4, 16)
-WARM = 3.0
+WARMUP_SECONDS = 3.0
 # What is aimed at: the peer's rate so many times, by kind of image.
-WANTED = {"crops": 4.0, "frames": 8.0}
-MOST_MEMORY, MOST_OVER_LIMIT = 600.0, 1.5
-OURS_AT_MOST = ("Second Look", "crops", 16)
+MIN_RATE_RATIOS = {"crops": 4.0, "frames": 8.0}
+MAX_MEMORY_MB, MAX_LIMIT_RATIO = 600.0, 1.5
+CAPACITY_LOAD = ("Second Look", "crops", 16)
 
 
 def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0, plot: Path | None = None) -> int:
     """Measure, print, and say whether it is enough: 0, else 1. ``soak`` is in minutes, ``plot`` a file to draw."""
     kinds = {
-        "crops": sorted(images.glob("*.jpg")) if images else parts.crops(folder / "crops"),
-        "frames": parts.frames(folder / "frames"),
+        "crops": sorted(images.glob("*.jpg")) if images else parts.draw_crops(folder / "crops"),
+        "frames": parts.draw_frames(folder / "frames"),
     }
-    rows: list[Row] = []
+    rows: list[LoadResult] = []
     long: Soak | None = None
-    with ours.site(folder / "ours", say) as site, _peer(folder) as (url, process):
+    with ours.running_site(folder / "ours", print_line) as site, _peer(folder) as (url, process):
         for kind, paths in kinds.items():
             headers = site.headers(kind)
-            post(site.url, paths, 4, WARM, headers)
-            post(url, paths, 4, WARM, {})
+            post_images(site.url, paths, 4, WARMUP_SECONDS, headers)
+            post_images(url, paths, 4, WARMUP_SECONDS, {})
             for clients in CLIENTS:
                 # One right after the other, while the other rests: what else the machine does falls on both.
-                with Memory(site.web_processes) as memory:
-                    load = post(site.url, paths, clients, seconds, headers)
-                rows.append(_told(Row("Second Look", kind, load, memory.peak, ours.lost(load, paths))))
-                with Memory(lambda: [process]) as memory:
-                    load = post(url, paths, clients, seconds, {})
-                rows.append(_told(Row("peer", kind, load, memory.peak)))
-        rows.append(_told(_killed(site, kinds["crops"], seconds)))
+                with PeakMemory(site.web_processes) as memory:
+                    load = post_images(site.url, paths, clients, seconds, headers)
+                rows.append(
+                    _print_row(LoadResult("Second Look", kind, load, memory.peak, ours.count_lost(load, paths)))
+                )
+                with PeakMemory(lambda: [process]) as memory:
+                    load = post_images(url, paths, clients, seconds, {})
+                rows.append(_print_row(LoadResult("peer", kind, load, memory.peak)))
+        rows.append(_print_row(_load_with_kill(site, kinds["crops"], seconds)))
         if soak:
-            long = _soaked(site, rows, kinds["crops"], 60 * soak)
-        near = limit_of(site.graph())
+            long = _run_soak(site, rows, kinds["crops"], 60 * soak)
+        near = measure_limit(site.graph_path())
     if plot is not None:
-        draw(plot, rows)
-    return _verdict(rows, near, long)
+        plot_rates(plot, rows)
+    return _exit_status(rows, near, long)
 
 
-def _soaked(site: ours.Ours, rows: Sequence[Row], paths: Sequence[Path], seconds: float) -> Soak:
+def _run_soak(site: ours.RunningSite, rows: Sequence[LoadResult], paths: Sequence[Path], seconds: float) -> Soak:
     """What the server did with 16 cameras is its capacity."""
-    capacity = next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == OURS_AT_MOST)
-    say(f"soaking for {seconds / 60:.0f} minutes ...")
+    capacity = next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == CAPACITY_LOAD)
+    print_line(f"soaking for {seconds / 60:.0f} minutes ...")
     return run_soak(site.url, paths, seconds, capacity, site.headers("crops"), site.web_processes)
 
 
-def _told(row: Row) -> Row:
-    say(row.line())
+def _print_row(row: LoadResult) -> LoadResult:
+    print_line(row.table_row())
     return row
 
 
-def _killed(site: ours.Ours, paths: Sequence[Path], seconds: float) -> Row:
+def _load_with_kill(site: ours.RunningSite, paths: Sequence[Path], seconds: float) -> LoadResult:
     """Cameras go on while every web process is killed in the middle: what was answered is kept all the same."""
 
     def kill() -> None:
@@ -83,63 +85,66 @@ def _killed(site: ours.Ours, paths: Sequence[Path], seconds: float) -> Row:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    load = post(site.url, paths, 4, seconds, site.headers("crops"))
+    load = post_images(site.url, paths, 4, seconds, site.headers("crops"))
     killer.join()
-    return Row("web killed", "crops", load, 0.0, ours.lost(load, paths))
+    return LoadResult("web killed", "crops", load, 0.0, ours.count_lost(load, paths))
 
 
 @contextmanager
 def _peer(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     port = free_port()
-    command = python(
+    command = python_command(
         "-m", "uvicorn", "webapp.benchmarks.serving.peer_app:app", "--port", str(port), "--log-level", "warning"
     )
     address = f"http://127.0.0.1:{port}"
-    with running(command, folder / "peer.log", f"{address}/healthz", {}) as process:
+    with running_process(command, folder / "peer.log", f"{address}/healthz", {}) as process:
         yield f"{address}/predict", process
 
 
-def _verdict(rows: list[Row], near: Limit, long: Soak | None) -> int:
-    say(f"\n{os.cpu_count()} cores of {_processor()}, {psutil.virtual_memory().total / 2**30:.0f} GB\n\n{HEAD}")
+def _exit_status(rows: list[LoadResult], near: ProcessorLimit, long: Soak | None) -> int:
+    print_line(
+        f"\n{os.cpu_count()} cores of {_processor()}, {psutil.virtual_memory().total / 2**30:.0f} GB\n\n{TABLE_HEADER}"
+    )
     for row in rows:
-        say(row.line())
-    say("")
+        print_line(row.table_row())
+    print_line("")
     for row in rows:
         if row.load.steps and row.load.clients == 1:
             spent = ", ".join(f"{name} {np.median(times):.0f}" for name, times in row.load.steps.items())
-            say(f"{row.kind}, 1 client, median milliseconds on the server: {spent}")
-    return print_verdict([*_slow(rows), *_costly(rows, near, long)])
+            print_line(f"{row.kind}, 1 client, median milliseconds on the server: {spent}")
+    return print_verdict([*_rate_failures(rows), *_resource_failures(rows, near, long)])
 
 
-def _slow(rows: Sequence[Row]) -> Iterator[str]:
+def _rate_failures(rows: Sequence[LoadResult]) -> Iterator[str]:
     """What falls short of the peer's rate so many times, and of its time."""
     found = {(row.server, row.kind, row.load.clients): row.load for row in rows}
-    for kind, wanted in WANTED.items():
+    for kind, wanted in MIN_RATE_RATIOS.items():
         for clients in CLIENTS:
             mine, peer = found["Second Look", kind, clients], found["peer", kind, clients]
             ratio = mine.rate / peer.rate if peer.rate else float("inf")
-            say(f"{kind}, {clients} clients: {ratio:.2f} times the peer's rate")
+            print_line(f"{kind}, {clients} clients: {ratio:.2f} times the peer's rate")
             if clients > 1 and ratio < wanted:
                 yield f"{kind}, {clients} clients: {ratio:.2f} times the peer's rate, not {wanted:.0f}"
-            if kind == "crops" and clients > 1 and mine.at(95) > peer.at(50):
-                yield f"{kind}, {clients} clients: p95 {mine.at(95):.0f} ms, the peer's p50 is {peer.at(50):.0f}"
+            if kind == "crops" and clients > 1 and mine.percentile(95) > peer.percentile(50):
+                ours, theirs = mine.percentile(95), peer.percentile(50)
+                yield f"{kind}, {clients} clients: p95 {ours:.0f} ms, the peer's p50 is {theirs:.0f}"
 
 
-def _costly(rows: Sequence[Row], near: Limit, long: Soak | None) -> Iterator[str]:
+def _resource_failures(rows: Sequence[LoadResult], near: ProcessorLimit, long: Soak | None) -> Iterator[str]:
     """Parts that were lost, time over the machine's limit, memory, and what a long load brought."""
     for row in rows:
         if row.lost:
             yield f"{row.server}, {row.kind}, {row.load.clients}: {row.lost} lost"
-    say(f"inference alone: {near.in_words()}")
-    if near.ratio > MOST_OVER_LIMIT:
-        yield f"inference takes {near.ratio:.2f} times the machine's limit, not {MOST_OVER_LIMIT}"
+    print_line(f"inference alone: {near.describe()}")
+    if near.ratio > MAX_LIMIT_RATIO:
+        yield f"inference takes {near.ratio:.2f} times the machine's limit, not {MAX_LIMIT_RATIO}"
     if long is not None:
-        say(long.line())
-        if long.errors or long.slope > FLAT:
-            yield f"soak: {long.errors} errors, {long.slope:+.1f} MB an hour"
+        print_line(long.summary())
+        if long.error_count or long.slope > MAX_SLOPE_MB_PER_HOUR:
+            yield f"soak: {long.error_count} errors, {long.slope:+.1f} MB an hour"
     most = max(row.memory for row in rows if row.server == "Second Look")
-    if most >= MOST_MEMORY:
-        yield f"a web process took {most:.0f} MB, not under {MOST_MEMORY:.0f}"
+    if most >= MAX_MEMORY_MB:
+        yield f"a web process took {most:.0f} MB, not under {MAX_MEMORY_MB:.0f}"
 
 
 def _processor() -> str:

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from webapp.benchmarks.serving.load import Load, post
-from webapp.benchmarks.serving.processes import Memory
+from webapp.benchmarks.serving.load import Load, post_images
+from webapp.benchmarks.serving.processes import PeakMemory
 
-SHARE = 0.8
+CAPACITY_SHARE = 0.8
 # Enough to have a camera ready at each arrival.
-CAMERAS = 16
-LOOK_EVERY = 5.0
+CAMERA_COUNT = 16
+POLL_SECONDS = 5.0
 # Caches fill at first; the slope is that of the rest.
-SETTLED = 0.2
+WARMUP_SHARE = 0.2
 # Megabytes an hour that a process may grow by: some 60 MB until it is replaced by a fresh one.
-FLAT = 30.0
+MAX_SLOPE_MB_PER_HOUR = 30.0
 
 
 @dataclass
@@ -31,30 +31,32 @@ class Soak:
     memory: list[tuple[float, float]] = field(default_factory=list)
 
     @property
-    def errors(self) -> int:
+    def error_count(self) -> int:
         """Answers that were none."""
         return sum(number for status, number in self.load.statuses.items() if status not in ("200", "201"))
 
     @property
     def slope(self) -> float:
         """Megabytes an hour, by least squares, after caches have filled."""
-        settled = self.memory[int(SETTLED * len(self.memory)) :]
+        settled = self.memory[int(WARMUP_SHARE * len(self.memory)) :]
         if len(settled) < 2:
             return 0.0
         seconds, megabytes = np.array(settled).T
         return float(np.polyfit(seconds / 3600, megabytes, 1)[0])
 
-    def line(self) -> str:
+    def summary(self) -> str:
         """One line."""
         load, (first, last) = self.load, (self.memory[0][1], self.memory[-1][1])
         return (
-            f"soak: {load.seconds / 60:.0f} minutes at {self.rate:.1f} parts/s ({SHARE:.0%} of capacity), "
-            f"{len(load.answers):,} answered, {self.errors} errors, p50 {load.at(50):.0f}, p95 {load.at(95):.0f}, "
-            f"p99 {load.at(99):.0f} ms; web processes {first:.0f} MB, then {last:.0f} MB, {self.slope:+.1f} MB an hour"
+            f"soak: {load.seconds / 60:.0f} minutes at {self.rate:.1f} parts/s ({CAPACITY_SHARE:.0%} of capacity), "
+            f"{len(load.answers):,} answered, {self.error_count} errors, p50 {load.percentile(50):.0f}, "
+            f"p95 {load.percentile(95):.0f}, "
+            f"p99 {load.percentile(99):.0f} ms; "
+            f"web processes {first:.0f} MB, then {last:.0f} MB, {self.slope:+.1f} MB an hour"
         )
 
 
-def soak(
+def run_soak(
     url: str,
     images: Sequence[Path],
     seconds: float,
@@ -63,8 +65,8 @@ def soak(
     processes: Callable[[], list[psutil.Process]],
 ) -> Soak:
     """Post at SHARE of ``capacity`` parts a second for so long, and watch the processes' memory."""
-    rate = SHARE * capacity
-    with Memory(processes, every=LOOK_EVERY) as memory:
-        load = post(url, images, CAMERAS, seconds, headers, rate=rate)
+    rate = CAPACITY_SHARE * capacity
+    with PeakMemory(processes, every=POLL_SECONDS) as memory:
+        load = post_images(url, images, CAMERA_COUNT, seconds, headers, rate=rate)
     memory.look()
     return Soak(load, rate, memory.totals)

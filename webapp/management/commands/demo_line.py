@@ -17,7 +17,7 @@ from mltasks.vision.drawing.line import demo_line
 from webapp.bootstrap import demo
 from webapp.bootstrap.demo_camera import Camera, NotAccepted
 
-_LOOK_EVERY = 2.0
+_POLL_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -53,11 +53,11 @@ class Command(BaseCommand):
 
     def _wait_for_room(self, full: int) -> None:
         told = False
-        while _waiting() >= full:
+        while _waiting_count() >= full:
             if not told:
                 self.stdout.write(f"{full} parts wait for review: the line pauses until some are done")
             told = True
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_POLL_SECONDS)
 
 
 def _pauses(burst: int, interval: float) -> Iterator[float]:
@@ -70,11 +70,11 @@ def _wait_for_champion() -> str:
     champions = ModelVersion.objects.filter(model__name=demo.PRODUCT, state=ModelVersion.State.CHAMPION)
     while (key := demo.station_key()) is None or not champions.exists():
         connection.close()
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_POLL_SECONDS)
     return key
 
 
-def _waiting() -> int:
+def _waiting_count() -> int:
     found = Inspection.objects.awaiting_review().filter(product__slug=demo.PRODUCT).count()
     # Idle for long: no connection held meanwhile, and none that a restart of the database has broken.
     connection.close()

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from inspection.models import Inspection
 from mltasks.models import BackboneRun, ModelVersion
 from mltasks.storage import object_store, version_store
-from mltasks.storage.store_errors import StoreAway
+from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
 from mltasks.vision.serving.bundle import file_sha256
@@ -34,14 +34,14 @@ class Command(BaseCommand):
         if not object_store.is_shared():
             raise CommandError("There is no bucket to fill: set MEDIA_STORE=s3 and S3_BUCKET first.")
         try:
-            images, versions, taught = _images(), self._versions(replace), _backbones()
-        except StoreAway as error:
+            images, versions, taught = _publish_images(), self._publish_versions(replace), _publish_backbones()
+        except StoreUnreachable as error:
             raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
         self.stdout.write(
             f"Images: {images}, versions: {versions}, backbones: {taught} of this machine are in the bucket."
         )
 
-    def _versions(self, replace: bool) -> int:
+    def _publish_versions(self, replace: bool) -> int:
         """Whole ones only: a damaged directory must not take the place of a good object."""
         found = 0
         for version in ModelVersion.objects.select_related("model"):
@@ -58,23 +58,23 @@ class Command(BaseCommand):
         return found
 
 
-def _images() -> int:
-    found, bucket = 0, object_store.images()
+def _publish_images() -> int:
+    found, bucket = 0, object_store.image_bucket()
     rows = Inspection.objects.order_by("image_name").values_list("image_name", "image_sha256").distinct()
     for name, sha256 in rows.iterator():
         path = Path(settings.MEDIA_ROOT) / name
         if path.is_file() and file_sha256(path) == sha256:
             with path.open("rb") as image:
-                bucket.put_once(name, image, sha256, path.stat().st_size)
+                bucket.put_if_absent(name, image, sha256, path.stat().st_size)
             found += 1
     return found
 
 
-def _backbones() -> int:
+def _publish_backbones() -> int:
     """Also those out of use: configs of runs name them."""
-    named: Iterable[BackboneRun] = BackboneRun.objects.exclude(file="").light()
+    named: Iterable[BackboneRun] = BackboneRun.objects.exclude(file="").without_large_fields()
     here = [run.file for run in named if run.path.is_file() and file_sha256(run.path) == run.sha256]
     for name in here:
-        if object_store.versions().size_of(name) is None:
+        if object_store.version_bucket().size_of(name) is None:
             backbone_choice.publish(name)
     return len(here)

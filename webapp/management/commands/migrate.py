@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 
-LOCK_SECONDS, TRIES, PAUSE = 5, 6, 5.0
-_BLOCKING = """
+LOCK_SECONDS, MAX_TRIES, PAUSE_SECONDS = 5, 6, 5.0
+_BLOCKING_SQL = """
     SELECT pid, coalesce(nullif(application_name, ''), usename), extract(epoch FROM now() - xact_start)::int,
            left(query, 100)
     FROM pg_stat_activity
@@ -27,24 +27,24 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> Any:
         """Migrate. Raises CommandError with the sessions in the way when a table stays locked."""
         connection = connections[options["database"]]
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(MAX_TRIES)):
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-                with connection.execute_wrapper(_unhurried):
+                with connection.execute_wrapper(_without_timeout_if_concurrent):
                     return super().handle(*args, **options)
             except OperationalError as error:
                 if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
                     raise
-                self._blocked(connection, left)
+                self._report_blocked(connection, left)
             finally:
                 _reset(connection)
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_SECONDS)
         return None
 
-    def _blocked(self, connection: Any, left: int) -> None:
+    def _report_blocked(self, connection: Any, left: int) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(_BLOCKING)
+            cursor.execute(_BLOCKING_SQL)
             sessions = [f"  process {pid} ({who}), for {age} s: {text}" for pid, who, age, text in cursor.fetchall()]
         told = "\n".join(
             [
@@ -57,10 +57,12 @@ class Command(migrate.Command):
                 f"{told}\nNothing of this migration was applied. End the session that holds the lock (SELECT "
                 "pg_terminate_backend(<process>)), or stop what uses the database, then run it again."
             )
-        self.stderr.write(f"{told}\nIt is tried again in {PAUSE:.0f} s, {left} more times.")
+        self.stderr.write(f"{told}\nIt is tried again in {PAUSE_SECONDS:.0f} s, {left} more times.")
 
 
-def _unhurried(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _without_timeout_if_concurrent(
+    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
     """Execute a statement; one that runs CONCURRENTLY holds up nobody, and given up it would leave half an index."""
     if "CONCURRENTLY" not in str(sql).upper():
         return execute(sql, params, many, context)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from webapp.supervisor.console import Console
-from webapp.supervisor.parent_death import tie_to_parent
+from webapp.supervisor.parent_death import set_parent_death_signal
 from webapp.supervisor.run import Site, Supervisor
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until told to stop."""
         if options["tied"]:
-            tie_to_parent(signal.SIGTERM)
+            set_parent_death_signal(signal.SIGTERM)
         site = Site(
             base=settings.BASE_DIR,
             var=settings.VAR,

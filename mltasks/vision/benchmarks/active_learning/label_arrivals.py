@@ -10,12 +10,12 @@ from typing import Any, Self
 from mltasks.vision.benchmarks.active_learning.pool_selection import DEFAULT_STRATEGY, STRATEGIES
 
 # Of the average precision that all labels give
-GOAL = 0.98
+GOAL_SHARE = 0.98
 BASELINE = "random"
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class LabelingPlan:
     """Start with some good and some defective labels; on each of ``nights`` nights a strategy asks for ``a_night``
     more."""
 
@@ -26,7 +26,7 @@ class Asking:
     strategies: tuple[str, ...] = (DEFAULT_STRATEGY, BASELINE)
 
     @classmethod
-    def taken_from(cls, settings: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
+    def from_settings(cls, settings: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
         """What is about asking among the settings, and the rest. Raises ValueError for what can't be asked."""
         names = {item.name for item in fields(cls)}
         own = {name: value for name, value in settings.items() if name in names}
@@ -38,34 +38,34 @@ class Asking:
         return found, {name: value for name, value in settings.items() if name not in names}
 
     @property
-    def start(self) -> int:
+    def start_labels(self) -> int:
         """Labels to start with."""
         return self.start_good + self.start_defective
 
-    def night(self, number: int) -> str:
+    def night_title(self, number: int) -> str:
         """A night's name in tables: what is labeled by then, unless the stream or what differs in it runs out."""
-        return f"night {number}, {self.start + number * self.a_night} labels"
+        return f"night {number}, {self.start_labels + number * self.a_night} labels"
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class StrategyCurve:
     """Average precision by the number of labels, night for night, and as the last point that of all labels."""
 
     labels: Sequence[int]
-    precisions: Sequence[float]
+    average_precisions: Sequence[float]
     all_labels: int
-    best: float
+    all_labels_precision: float
 
     @property
-    def reached(self) -> bool:
+    def goal_reached(self) -> bool:
         """Whether one of the nights came to the goal."""
-        return max(self.precisions) >= GOAL * self.best
+        return max(self.average_precisions) >= GOAL_SHARE * self.all_labels_precision
 
-    def needed(self) -> float:
+    def labels_needed(self) -> float:
         """Labels at which the goal is first reached, on straight lines between the nights and from the last night to
         all labels."""
-        goal = GOAL * self.best
-        points = [*zip(self.labels, self.precisions, strict=True), (self.all_labels, self.best)]
+        goal = GOAL_SHARE * self.all_labels_precision
+        points = [*zip(self.labels, self.average_precisions, strict=True), (self.all_labels, self.all_labels_precision)]
         if points[0][1] >= goal:
             return float(points[0][0])
         for (few, low), (many, high) in pairwise(points):
@@ -74,10 +74,12 @@ class Curve:
         return float(self.all_labels)
 
 
-def compared(curves: Mapping[str, Curve]) -> dict[str, float]:
+def compare_strategies(curves: Mapping[str, StrategyCurve]) -> dict[str, float]:
     """Of each strategy the labels it needs, whether a night reached the goal (1 or 0; 0 means that its number of labels
     is read off the line to all labels), and its labels as a share of those that chance needs."""
-    found = {f"labels by {name}": curve.needed() for name, curve in curves.items()}
-    found |= {f"reached by {name}": float(curve.reached) for name, curve in curves.items()}
+    found = {f"labels by {name}": curve.labels_needed() for name, curve in curves.items()}
+    found |= {f"reached by {name}": float(curve.goal_reached) for name, curve in curves.items()}
     others = [name for name in curves if name != BASELINE and BASELINE in curves]
-    return found | {f"{name} / {BASELINE}": curves[name].needed() / curves[BASELINE].needed() for name in others}
+    return found | {
+        f"{name} / {BASELINE}": curves[name].labels_needed() / curves[BASELINE].labels_needed() for name in others
+    }

@@ -19,16 +19,16 @@ Floats = NDArray[np.float64]
 Embeddings = NDArray[np.float32]
 
 DEFAULT_STRATEGY = "expected_cost"
-NEAR = 1e-3  # cosine distance below which two pictures show the same
-NOVEL_EVERY = 4  # one pick in four goes to the most novel part, while there are novel ones
-AGE_DOUBLES_S = 86_400.0  # a part that waited a day counts twice, after two days three times
-_SURE = 1e-6  # the nearest to 0 and 1 that a probability is taken for
-_FLOOR = 1e-3  # merit of a part that has none, so that age can lift it
+MIN_DISTANCE = 1e-3  # cosine distance below which two pictures show the same
+NOVELTY_PERIOD = 4  # one pick in four goes to the most novel part, while there are novel ones
+AGE_DOUBLING_S = 86_400.0  # a part that waited a day counts twice, after two days three times
+_PROBABILITY_MARGIN = 1e-6  # the nearest to 0 and 1 that a probability is taken for
+_MIN_UTILITY = 1e-3  # merit of a part that has none, so that age can lift it
 _ROWS = 4096  # rows of a distance matrix that are held at once
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class UnlabeledPool:
     """The parts that wait, and where labels are already.
 
     ``probabilities`` [n] calibrated in [0, 1]; ``novelty`` [n] the highest anomaly score over its threshold, from 0 up,
@@ -59,15 +59,21 @@ class Pool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
-    """What a strategy wants: ``merits`` [n] each, used in turn, one a pick; ``spread``: far from what is known."""
+class _Utility:
+    """What a strategy wants: ``utilities`` [n] each, used in turn, one a pick; ``spread``: far from what is known."""
 
-    merits: Sequence[Floats]
+    utilities: Sequence[Floats]
     spread: bool = False
 
 
-def pick(
-    strategy: str, pool: Pool, count: int, *, costs: DecisionCosts, seed: int, min_distance: float = NEAR
+def select_parts(
+    strategy: str,
+    pool: UnlabeledPool,
+    count: int,
+    *,
+    costs: DecisionCosts,
+    seed: int,
+    min_distance: float = MIN_DISTANCE,
 ) -> list[int]:
     """Return up to ``count`` indices of the pool, the most useful first; fewer when only near-duplicates are left.
 
@@ -78,28 +84,28 @@ def pick(
         raise ValueError(f"Unknown strategy {strategy!r}. Known: {', '.join(STRATEGIES)}.")
     if count < 0:
         raise ValueError("The number of parts to pick is at least 0.")
-    return _greedy(pool, STRATEGIES[strategy](pool, costs, seed), count, min_distance)
+    return _greedy_selection(pool, STRATEGIES[strategy](pool, costs, seed), count, min_distance)
 
 
-def _uncertainty(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
+def _uncertainty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
     """Nearest to the operating threshold, in logits (Lewis & Gale, "A Sequential Algorithm for Training Text
     Classifiers", SIGIR 1994)."""
     threshold = np.array([cost_threshold(costs)])
-    return _Plan([1.0 / (1.0 + np.abs(_logit(pool.probabilities) - _logit(threshold)))])
+    return _Utility([1.0 / (1.0 + np.abs(_logit(pool.probabilities) - _logit(threshold)))])
 
 
-def _novelty(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
+def _novelty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
     """The highest anomaly ratio."""
-    return _Plan([pool.novelty])
+    return _Utility([pool.novelty])
 
 
-def _diversity(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
+def _diversity(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
     """Greedy k-centre over the embeddings: the part farthest from all labeled and picked ones (Sener & Savarese,
     "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018)."""
-    return _Plan([np.ones(len(pool))], spread=True)
+    return _Utility([np.ones(len(pool))], spread=True)
 
 
-def _expected_cost(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
+def _expected_cost(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
     """The expected cost of a PASS, which is the probability times what any escape costs, times the distance to what is
     known.
 
@@ -112,15 +118,15 @@ def _expected_cost(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
     novel = np.where(pool.novelty > 1.0, pool.novelty, 0.0)
     # Where nothing is novel, that pick goes by cost as well.
     turn = novel if novel.any() else pool.probabilities
-    return _Plan([pool.probabilities] * (NOVEL_EVERY - 1) + [turn], spread=True)
+    return _Utility([pool.probabilities] * (NOVELTY_PERIOD - 1) + [turn], spread=True)
 
 
-def _random(pool: Pool, costs: DecisionCosts, seed: int) -> _Plan:
+def _random(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
     """By chance: the baseline, and the only strategy whose picks measure a rate without bias."""
-    return _Plan([np.random.default_rng(seed).random(len(pool))])
+    return _Utility([np.random.default_rng(seed).random(len(pool))])
 
 
-STRATEGIES: Mapping[str, Callable[[Pool, DecisionCosts, int], _Plan]] = {
+STRATEGIES: Mapping[str, Callable[[UnlabeledPool, DecisionCosts, int], _Utility]] = {
     "uncertainty": _uncertainty,
     "novelty": _novelty,
     "diversity": _diversity,
@@ -129,9 +135,9 @@ STRATEGIES: Mapping[str, Callable[[Pool, DecisionCosts, int], _Plan]] = {
 }
 
 
-def _greedy(pool: Pool, plan: _Plan, count: int, min_distance: float) -> list[int]:
-    aged = 1.0 + (pool.age_s / AGE_DOUBLES_S if pool.age_s is not None else np.zeros(len(pool)))
-    merits = [np.maximum(merit, _FLOOR) * aged for merit in plan.merits]
+def _greedy_selection(pool: UnlabeledPool, plan: _Utility, count: int, min_distance: float) -> list[int]:
+    aged = 1.0 + (pool.age_s / AGE_DOUBLING_S if pool.age_s is not None else np.zeros(len(pool)))
+    merits = [np.maximum(merit, _MIN_UTILITY) * aged for merit in plan.utilities]
     known = _distance_to(pool.embeddings, pool.labeled_embeddings) if plan.spread else np.ones(len(pool), np.float32)
     free = np.ones(len(pool), bool)
     picked: list[int] = []
@@ -157,7 +163,7 @@ def _distance_to(rows: Embeddings, centres: Embeddings) -> NDArray[np.float32]:
 
 
 def _logit(probabilities: Floats) -> Floats:
-    inside = np.clip(probabilities, _SURE, 1.0 - _SURE)
+    inside = np.clip(probabilities, _PROBABILITY_MARGIN, 1.0 - _PROBABILITY_MARGIN)
     return np.log(inside / (1.0 - inside))
 
 

@@ -19,24 +19,24 @@ import openvino
 import torch
 from numpy.typing import NDArray
 
-from mltasks.vision.benchmarks.part_folder import Parts, look
+from mltasks.vision.benchmarks.part_folder import PreparedParts, prepare_parts
 from mltasks.vision.benchmarks.protocol import Bench
 from mltasks.vision.benchmarks.repeated_figures import Row, Table
-from mltasks.vision.benchmarks.serving_speed.reference_graph import export_peer
-from mltasks.vision.benchmarks.serving_speed.served_version import served
+from mltasks.vision.benchmarks.serving_speed.reference_graph import export_reference
+from mltasks.vision.benchmarks.serving_speed.served_version import train_served_version
 from mltasks.vision.data.splits import assign_splits
 from mltasks.vision.export.version_weights import read_pixels
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.serving.scorer import compile_graph
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
-LEARN_FROM, IMAGES, WARM, PAIRS = 64, 8, 10, 60
-LEARNING = 0.5
+TRAIN_IMAGES, IMAGES, WARMUP_PAIRS, PAIRS = 64, 8, 10, 60
+TRAINING_SHARE = 0.5
 Image = NDArray[np.uint8]
 Infer = Callable[[Image], object]
 
 
-def serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
+def measure_serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
     """Milliseconds of both and their ratio; see above. ``repeats`` are rounds of 60 pairs each. Raises NotEnoughLabels
     and ExportMismatch."""
     recipe = replace(
@@ -48,48 +48,53 @@ def serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
         stage_epochs=min(1, bench.config.stage_epochs),
         stage_labels=1,
     )
-    ready = assign_splits(some_of(samples), replace(recipe, cross_validate_below=0))
-    parts = look(ready, range(len(ready)), bench.part(0, LEARNING / 2, "looking at the parts", recipe))
+    ready = assign_splits(subsample_classes(samples), replace(recipe, cross_validate_below=0))
+    parts = prepare_parts(
+        ready, range(len(ready)), bench.for_substage(0, TRAINING_SHARE / 2, "looking at the parts", recipe)
+    )
     with TemporaryDirectory(prefix="second-look-") as folder:
-        ours, peer = _exported(parts, ready, Path(folder), bench.part(LEARNING / 2, LEARNING, "learning"))
-    images = [read_pixels(sample, parts.lesson.material.config) for sample in ready[:IMAGES]]
-    interleaved(ours, peer, images, WARM)
+        ours, peer = _exported(
+            parts, ready, Path(folder), bench.for_substage(TRAINING_SHARE / 2, TRAINING_SHARE, "learning")
+        )
+    images = [read_pixels(sample, parts.context.data.config) for sample in ready[:IMAGES]]
+    time_alternating(ours, peer, images, WARMUP_PAIRS)
     runs = []
     for number in range(bench.repeats):
-        runs.append(in_figures(interleaved(ours, peer, images, PAIRS)))
+        runs.append(timing_figures(time_alternating(ours, peer, images, PAIRS)))
         title = f"round {number + 1} of {bench.repeats}"
-        bench.stage.report(LEARNING + (1 - LEARNING) * (number + 1) / bench.repeats, title)
-        bench.tell(title, runs[-1])
-    size = parts.lesson.material.config
+        bench.stage.report(TRAINING_SHARE + (1 - TRAINING_SHARE) * (number + 1) / bench.repeats, title)
+        bench.report_row(title, runs[-1])
+    size = parts.context.data.config
     words = (
-        f"One image of {size.height} × {size.width} on {threads(size.threads)} threads, OpenVINO in 32 bits, without "
+        f"One image of {size.height} × {size.width} on {thread_count(size.threads)} threads, OpenVINO in "
+        "32 bits, without "
         f"decoding: medians of {PAIRS} alternating pairs in each of {bench.repeats} rounds, their mean with a 95 % "
         "interval over rounds. The peer is ResNet18 with global pooling and the pixel autoencoder, in one graph."
     )
-    return Table(words, [Row.of("one image", runs)])
+    return Table(words, [Row.from_runs("one image", runs)])
 
 
-def some_of(samples: Sequence[Sample]) -> list[Sample]:
+def subsample_classes(samples: Sequence[Sample]) -> list[Sample]:
     """Some of each class, spread over all."""
     chosen: list[Sample] = []
     for target in (GOOD, DEFECT):
         every = [sample for sample in samples if sample.target == target]
-        chosen += every[:: -(-len(every) // LEARN_FROM)]
+        chosen += every[:: -(-len(every) // TRAIN_IMAGES)]
     return chosen
 
 
-def _exported(parts: Parts, samples: Sequence[Sample], folder: Path, bench: Bench) -> tuple[Infer, Infer]:
+def _exported(parts: PreparedParts, samples: Sequence[Sample], folder: Path, bench: Bench) -> tuple[Infer, Infer]:
     """Our version and its peer, exported and compiled alike."""
-    config = parts.lesson.material.config
-    version = served(parts, samples, config.seed, folder, bench.stage)
-    export_peer(load_backbone(config.backbone, "random")[0], (config.height, config.width), folder / "peer.xml")
-    ours, peer = (compile_graph(path, threads(config.threads)) for path in (version.graph, folder / "peer.xml"))
+    config = parts.context.data.config
+    version = train_served_version(parts, samples, config.seed, folder, bench.stage)
+    export_reference(load_backbone(config.backbone, "random")[0], (config.height, config.width), folder / "peer.xml")
+    ours, peer = (compile_graph(path, thread_count(config.threads)) for path in (version.graph, folder / "peer.xml"))
     return _infer(ours), _infer(peer)
 
 
-def threads(wanted: int) -> int:
+def thread_count(configured: int) -> int:
     """The number of threads that both graphs run on: torch's default where none is asked for."""
-    return wanted or torch.get_num_threads()
+    return configured or torch.get_num_threads()
 
 
 def _infer(model: openvino.CompiledModel) -> Infer:
@@ -97,9 +102,9 @@ def _infer(model: openvino.CompiledModel) -> Infer:
     return lambda image: request.infer([image[None]])
 
 
-def interleaved(
-    ours: Infer,
-    peer: Infer,
+def time_alternating(
+    product: Infer,
+    reference: Infer,
     images: Sequence[Image],
     pairs: int,
     clock: Callable[[], float] = time.perf_counter,
@@ -111,12 +116,12 @@ def interleaved(
         image = images[pair // 2 % len(images)]
         for which in (0, 1) if pair % 2 == 0 else (1, 0):
             started = clock()
-            (ours, peer)[which](image)
+            (product, reference)[which](image)
             took[pair, which] = 1000 * (clock() - started)
     return took
 
 
-def in_figures(took: NDArray[np.float64]) -> dict[str, float]:
+def timing_figures(took: NDArray[np.float64]) -> dict[str, float]:
     """Medians of milliseconds ``[pairs, 2]``, their ratio, and the ratios that a tenth of the pairs lie below and
     above."""
     ours, peer = np.median(took, axis=0)

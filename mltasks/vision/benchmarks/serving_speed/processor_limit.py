@@ -17,114 +17,114 @@ from openvino import opset15 as opset
 
 from mltasks.vision.serving.scorer import compile_model
 
-SIDE, REPEATS, WARM = 1024, 12, 3
+SIDE, REPEATS, WARMUP = 1024, 12, 3
 # Of the convolution: channels in and out, height and width
-CHANNELS, PLANE = 256, 48
-LEVELS = 256
+CHANNELS, MAP_SIDE = 256, 48
+QUANTIZATION_LEVELS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class ProcessorLimit:
     """One image on one thread. Billions of operations (a product and a sum are two) in 32 and in 8 bits, the peaks in
     billions a second, and the milliseconds that the graph takes and that it would take at the peaks."""
 
-    wide: float
-    narrow: float
-    wide_peak: float
-    narrow_peak: float
+    fp32_gops: float
+    int8_gops: float
+    fp32_peak_gops: float
+    int8_peak_gops: float
     milliseconds: float
 
     @property
-    def least(self) -> float:
+    def minimum_ms(self) -> float:
         """Milliseconds at the peaks."""
-        narrow = self.narrow / self.narrow_peak if self.narrow else 0.0
-        return 1000 * (self.wide / self.wide_peak + narrow)
+        narrow = self.int8_gops / self.int8_peak_gops if self.int8_gops else 0.0
+        return 1000 * (self.fp32_gops / self.fp32_peak_gops + narrow)
 
     @property
     def ratio(self) -> float:
         """What it takes over the least."""
-        return self.milliseconds / self.least
+        return self.milliseconds / self.minimum_ms
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """One line."""
-        narrow = f" and {self.narrow:.1f} in 8 bits at {self.narrow_peak:.0f}" if self.narrow else ""
+        narrow = f" and {self.int8_gops:.1f} in 8 bits at {self.int8_peak_gops:.0f}" if self.int8_gops else ""
         return (
-            f"{self.milliseconds:.0f} ms on one thread, {self.ratio:.2f} times the limit of {self.least:.0f} ms: "
-            f"{self.wide:.1f} billion operations in 32 bits at {self.wide_peak:.0f} billion a second{narrow}"
+            f"{self.milliseconds:.0f} ms on one thread, {self.ratio:.2f} times the limit of {self.minimum_ms:.0f} ms: "
+            f"{self.fp32_gops:.1f} billion operations in 32 bits at {self.fp32_peak_gops:.0f} billion a second{narrow}"
         )
 
 
-def limit_of(graph: Path) -> Limit:
+def measure_limit(graph: Path) -> ProcessorLimit:
     """Count and measure. Peaks and graph alternate, so that a processor that changes its pace does so for all."""
-    wide, narrow = operations(graph)
+    wide, narrow = count_operations(graph)
     model = openvino.Core().read_model(graph)
     image = np.zeros(tuple(model.inputs[0].shape), np.uint8)
-    products = [make(narrow=bits) for bits in (False, True) for make in (_product, _convolution)]
-    runs = [_run(graph, image), *(_run(one, given) for one, _, given in products)]
-    took = np.median([[one() for one in runs] for _ in range(WARM + REPEATS)][WARM:], axis=0)
+    products = [make(quantized=bits) for bits in (False, True) for make in (_matmul_model, _convolution_model)]
+    runs = [_timed_inference(graph, image), *(_timed_inference(one, given) for one, _, given in products)]
+    took = np.median([[one() for one in runs] for _ in range(WARMUP + REPEATS)][WARMUP:], axis=0)
     peaks = [amount / seconds for (_, amount, _), seconds in zip(products, took[1:], strict=True)]
-    return Limit(wide, narrow, max(peaks[:2]), max(peaks[2:]), 1000 * float(took[0]))
+    return ProcessorLimit(wide, narrow, max(peaks[:2]), max(peaks[2:]), 1000 * float(took[0]))
 
 
-def operations(graph: Path) -> tuple[float, float]:
+def count_operations(graph: Path) -> tuple[float, float]:
     """Billions of products and sums of its convolutions and matrix products, in 32 and in 8 bits."""
     found = {False: 0.0, True: 0.0}
     for one in openvino.Core().read_model(graph).get_ordered_ops():
-        found[_is_narrow(one)] += _operations(one)
+        found[_is_quantized(one)] += _operations(one)
     return found[False] / 1e9, found[True] / 1e9
 
 
-def _operations(one: Any) -> float:
-    kind = one.get_type_name()
+def _operations(operation: Any) -> float:
+    kind = operation.get_type_name()
     if kind == "MatMul":
-        inner = one.input(0).get_shape()[-2 if one.get_attributes().get("transpose_a") else -1]
-        return 2.0 * float(np.prod(one.output(0).shape)) * float(inner)
+        inner = operation.input(0).get_shape()[-2 if operation.get_attributes().get("transpose_a") else -1]
+        return 2.0 * float(np.prod(operation.output(0).shape)) * float(inner)
     if kind not in ("Convolution", "GroupConvolution"):
         return 0.0
     # Of a grouped one [groups, out, in, ...]; all but what counts outputs is summed over.
-    weights, channels = one.input(1).get_shape(), one.output(0).shape[1]
-    return 2.0 * float(np.prod(one.output(0).shape)) * float(np.prod(weights)) / float(channels)
+    weights, channels = operation.input(1).get_shape(), operation.output(0).shape[1]
+    return 2.0 * float(np.prod(operation.output(0).shape)) * float(np.prod(weights)) / float(channels)
 
 
-def _is_narrow(one: Any) -> bool:
-    return bool(len(one.inputs()) > 1 and one.input_value(0).get_node().get_type_name() == "FakeQuantize")
+def _is_quantized(operation: Any) -> bool:
+    return bool(len(operation.inputs()) > 1 and operation.input_value(0).get_node().get_type_name() == "FakeQuantize")
 
 
-def _product(*, narrow: bool) -> tuple[openvino.Model, float, Any]:
+def _matmul_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
     """A matrix product, its billions of operations, and what is put in."""
     given = opset.parameter([SIDE, SIDE], np.float32)
-    x, w = _in_bits(given, _numbers(SIDE, SIDE), narrow=narrow)
+    x, w = _quantized_inputs(given, _numbers(SIDE, SIDE), quantized=quantized)
     model = openvino.Model([opset.matmul(x, w, False, False)], [given], "product")
     return model, 2 * SIDE**3 / 1e9, _numbers(SIDE, SIDE)
 
 
-def _convolution(*, narrow: bool) -> tuple[openvino.Model, float, Any]:
-    given = opset.parameter([1, CHANNELS, PLANE, PLANE], np.float32)
-    x, w = _in_bits(given, _numbers(CHANNELS, CHANNELS, 3, 3), narrow=narrow)
+def _convolution_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
+    given = opset.parameter([1, CHANNELS, MAP_SIDE, MAP_SIDE], np.float32)
+    x, w = _quantized_inputs(given, _numbers(CHANNELS, CHANNELS, 3, 3), quantized=quantized)
     found = opset.convolution(x, w, [1, 1], [1, 1], [1, 1], [1, 1])
-    amount = 2 * 9 * CHANNELS**2 * PLANE**2 / 1e9
-    return openvino.Model([found], [given], "convolution"), amount, _numbers(1, CHANNELS, PLANE, PLANE)
+    amount = 2 * 9 * CHANNELS**2 * MAP_SIDE**2 / 1e9
+    return openvino.Model([found], [given], "convolution"), amount, _numbers(1, CHANNELS, MAP_SIDE, MAP_SIDE)
 
 
-def _in_bits(given: Any, weights: Any, *, narrow: bool) -> tuple[Any, Any]:
+def _quantized_inputs(inputs: Any, weights: Any, *, quantized: bool) -> tuple[Any, Any]:
     constant = opset.constant(weights - np.float32(0.5))
-    if not narrow:
-        return given, constant
+    if not quantized:
+        return inputs, constant
     low, high, bottom, top = (opset.constant(np.float32(value)) for value in (0, 1, -0.5, 0.5))
-    x = opset.fake_quantize(given, low, high, low, high, LEVELS)
-    return x, opset.fake_quantize(constant, bottom, top, bottom, top, LEVELS - 1)
+    x = opset.fake_quantize(inputs, low, high, low, high, QUANTIZATION_LEVELS)
+    return x, opset.fake_quantize(constant, bottom, top, bottom, top, QUANTIZATION_LEVELS - 1)
 
 
 def _numbers(*shape: int) -> Any:
     return np.random.default_rng(0).random(shape, np.float32)
 
 
-def _run(model: openvino.Model | Path, given: Any) -> Any:
+def _timed_inference(model: openvino.Model | Path, image: Any) -> Any:
     request = compile_model(model, 1).create_infer_request()
 
     def once() -> float:
         started = time.perf_counter()
-        request.infer([given])
+        request.infer([image])
         return time.perf_counter() - started
 
     return once

@@ -25,14 +25,14 @@ def main() -> int:
         parser.error("--share is above 0 and at most 1, --repeats and --epochs are 1 or more, --threads 0 or more")
     # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from mltasks.vision.benchmarks.part_folder import NoParts
-    from mltasks.vision.benchmarks.training.run import Order, run
+    from mltasks.vision.benchmarks.part_folder import NoPartsError
+    from mltasks.vision.benchmarks.training.run import BenchOptions, run_bench
     from mltasks.vision.types import TrainConfig
 
     config = TrainConfig(backbone_weights="shipped", max_epochs=options.epochs, threads=options.threads)
     try:
-        return run(Order(options.data, options.share, options.repeats, options.plot), config)
-    except NoParts as error:
+        return run_bench(BenchOptions(options.data, options.share, options.repeats, options.plot), config)
+    except NoPartsError as error:
         parser.error(str(error))
 
 

@@ -21,31 +21,33 @@ from torch.nn import functional as F
 
 from mltasks.vision.benchmarks.pooled_network import PooledNetwork
 from mltasks.vision.benchmarks.training.split import Split
-from mltasks.vision.benchmarks.training.watch import Spent, Watch
-from mltasks.vision.data.augmentation import eval_view, mirrored, train_view
+from mltasks.vision.benchmarks.training.watch import Elapsed, Stopwatch
+from mltasks.vision.data.augmentation import eval_view, random_flip, train_view
 from mltasks.vision.data.splits import inner_split
-from mltasks.vision.heads.pixel_autoencoder import Autoencoder, pool_factor, shrink
+from mltasks.vision.heads.pixel_autoencoder import PixelAutoencoder, average_pool, pool_factor
 from mltasks.vision.networks.backbones import load_backbone
 from mltasks.vision.networks.compute import Compute, derive_seed
 from mltasks.vision.networks.gradient_descent import gradient_step
-from mltasks.vision.networks.trunk import DEEP
+from mltasks.vision.networks.trunk import LAYER4_CHANNELS
 from mltasks.vision.training.feature_bank import batches, read_sample
 from mltasks.vision.types import GOOD, Sample, TrainConfig
 
 SIDE = 224
 # Of the autoencoder, however long ours learns
-REBUILDING_EPOCHS, REBUILDING_RATE = 40, 1e-3
+AUTOENCODER_EPOCHS, AUTOENCODER_LEARNING_RATE = 40, 1e-3
 Floats = NDArray[np.float64]
 
 
-class SeedNetwork(PooledNetwork):
+class BaselineNetwork(PooledNetwork):
     """A pooled network that learns its last stage and its linear layer, with dropout before the latter."""
 
     def __init__(self, backbone: nn.Module, dropout: float) -> None:
-        super().__init__(backbone.requires_grad_(False), nn.Sequential(nn.Dropout(dropout), nn.Linear(DEEP, 1)))
+        super().__init__(
+            backbone.requires_grad_(False), nn.Sequential(nn.Dropout(dropout), nn.Linear(LAYER4_CHANNELS, 1))
+        )
         self.last = backbone.get_submodule("layer4").requires_grad_(True)
 
-    def learning(self) -> None:
+    def set_train_mode(self) -> None:
         """Train mode for what learns, eval mode for what is frozen."""
         self.eval()
         self.last.train()
@@ -56,68 +58,70 @@ class SeedNetwork(PooledNetwork):
 
 
 @dataclass(frozen=True, slots=True)
-class SeedEpoch:
+class BaselineEpoch:
     """After an epoch: what it took so far, what is said of the measured parts, and the loss that may stop it."""
 
-    spent: Spent
+    elapsed: Elapsed
     scores: Floats
     validation_loss: float
 
 
 @dataclass(frozen=True, slots=True)
-class SeedRun:
+class BaselineRun:
     """All epochs, which of them is kept (counted from 0), and what the autoencoder took besides."""
 
-    epochs: list[SeedEpoch] = field(default_factory=list)
-    autoencoder: Spent = field(default_factory=Spent)
+    epochs: list[BaselineEpoch] = field(default_factory=list)
+    autoencoder: Elapsed = field(default_factory=Elapsed)
 
     @property
-    def kept(self) -> int:
+    def best_epoch(self) -> int:
         """The epoch of least loss on the parts set aside."""
         losses = [one.validation_loss for one in self.epochs]
         return losses.index(min(losses))
 
 
-def run_seed(split: Split, config: TrainConfig, compute: Compute) -> Iterator[SeedRun]:
+def run_baseline(split: Split, config: TrainConfig, compute: Compute) -> Iterator[BaselineRun]:
     """The run as it stands after each epoch, and last with the autoencoder. Measuring is not counted."""
     config = replace(config, height=SIDE, width=SIDE, keep_shape=False)
-    epochs: list[SeedEpoch] = []
+    epochs: list[BaselineEpoch] = []
     for one in _classify(split, config, compute):
         epochs.append(one)
-        yield SeedRun(epochs)
-    yield SeedRun(epochs, _rebuild([one for one in split.learned if one.target == GOOD], split.seed, config, compute))
+        yield BaselineRun(epochs)
+    yield BaselineRun(
+        epochs, _train_autoencoder([one for one in split.train if one.target == GOOD], split.seed, config, compute)
+    )
 
 
-def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[SeedEpoch]:
-    watch, generator = Watch(), np.random.default_rng(derive_seed(split.seed, "seed's loop"))
-    with watch.running():
+def _classify(split: Split, config: TrainConfig, compute: Compute) -> Iterator[BaselineEpoch]:
+    watch, generator = Stopwatch(), np.random.default_rng(derive_seed(split.seed, "seed's loop"))
+    with watch.measure():
         torch.manual_seed(derive_seed(split.seed, "seed's network"))
-        network = SeedNetwork(load_backbone(config.backbone, config.backbone_weights)[0], config.dropout)
+        network = BaselineNetwork(load_backbone(config.backbone, config.backbone_weights)[0], config.dropout)
         network.to(compute.device)
-        train, held = inner_split(split.learned, split.seed)
+        train, held = inner_split(split.train, split.seed)
         learning = [one for one in network.parameters() if one.requires_grad]
         optimizer = torch.optim.Adam(learning, lr=config.learning_rate)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=4)
     losses: list[float] = []
     for _ in range(config.max_epochs):
-        with watch.running():
-            _epoch(network, [split.learned[index] for index in train], optimizer, generator, config, compute)
-            losses.append(_loss_on(network, [split.learned[index] for index in held], config, compute))
+        with watch.measure():
+            _epoch(network, [split.train[index] for index in train], optimizer, generator, config, compute)
+            losses.append(_loss_on(network, [split.train[index] for index in held], config, compute))
             plateau.step(losses[-1])
-        yield SeedEpoch(watch.spent, _scores(network, split.measured, config, compute), losses[-1])
+        yield BaselineEpoch(watch.elapsed, _scores(network, split.test, config, compute), losses[-1])
         if len(losses) - 1 - losses.index(min(losses)) >= config.patience:
             return
 
 
 def _epoch(
-    network: SeedNetwork,
+    network: BaselineNetwork,
     train: Sequence[Sample],
     optimizer: torch.optim.Optimizer,
     generator: np.random.Generator,
     config: TrainConfig,
     compute: Compute,
 ) -> None:
-    network.learning()
+    network.set_train_mode()
     targets = np.array([one.target for one in train])
     weights = 1 / np.bincount(targets, minlength=2)[targets]
     count = min(config.oversampling * len(train), config.draws_cap)
@@ -128,12 +132,12 @@ def _epoch(
         gradient_step(optimizer, loss)
 
 
-def _loss_on(network: SeedNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> float:
+def _loss_on(network: BaselineNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> float:
     scores = torch.from_numpy(_scores(network, samples, config, compute))
     return float(_loss(scores, np.array([one.target for one in samples]), config))
 
 
-def _scores(network: SeedNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> Floats:
+def _scores(network: BaselineNetwork, samples: Sequence[Sample], config: TrainConfig, compute: Compute) -> Floats:
     network.eval()
     found: list[float] = []
     with torch.inference_mode():
@@ -149,15 +153,15 @@ def _loss(logits: Tensor, targets: NDArray[np.int64], config: TrainConfig) -> Te
     return F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=weight)
 
 
-def _rebuild(good: Sequence[Sample], seed: int, config: TrainConfig, compute: Compute) -> Spent:
-    watch, generator = Watch(), np.random.default_rng(derive_seed(seed, "seed's autoencoder"))
-    with watch.running():
-        network = Autoencoder().to(compute.device).train()
-        optimizer = torch.optim.Adam(network.parameters(), lr=REBUILDING_RATE)
-        for _ in range(min(REBUILDING_EPOCHS, config.max_epochs)):
+def _train_autoencoder(good: Sequence[Sample], seed: int, config: TrainConfig, compute: Compute) -> Elapsed:
+    watch, generator = Stopwatch(), np.random.default_rng(derive_seed(seed, "seed's autoencoder"))
+    with watch.measure():
+        network = PixelAutoencoder().to(compute.device).train()
+        optimizer = torch.optim.Adam(network.parameters(), lr=AUTOENCODER_LEARNING_RATE)
+        for _ in range(min(AUTOENCODER_EPOCHS, config.max_epochs)):
             for batch in batches(generator.permutation(len(good)).tolist(), config.batch_size):
                 images = torch.stack([eval_view(read_sample(good[index], config)) for index in batch])
-                rgb = mirrored(shrink(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
+                rgb = random_flip(average_pool(images, pool_factor(SIDE, SIDE)), generator).to(compute.device)
                 loss = F.mse_loss(network(rgb), rgb)
                 gradient_step(optimizer, loss)
-    return watch.spent
+    return watch.elapsed

@@ -7,41 +7,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mltasks.vision.benchmarks.part_folder import read_folder
-from mltasks.vision.data.splits import two_sides
+from mltasks.vision.data.splits import split_in_two
 from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.types import Sample
 
 # Drawn parts: a half of them is what the demo begins with.
 SEED, GOOD, SCRATCH, EXCESS = 5, 72, 36, 36
-HALVES = {"learned": 0.5, "measured": 0.5}
+SPLIT_SHARES = {"learned": 0.5, "measured": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """Parts to learn from and parts to measure on, by one seed."""
 
-    learned: list[Sample]
-    measured: list[Sample]
+    train: list[Sample]
+    test: list[Sample]
     seed: int
 
 
-def drawn_parts(folder: Path) -> list[Sample]:
+def write_drawn_parts(folder: Path) -> list[Sample]:
     """144 parts that the project draws, written as images below ``folder``."""
     write_image_folder(folder, labeled_set(SEED, good=GOOD, scratch=SCRATCH, excess=EXCESS))
     return read_folder(folder, grouped=True)
 
 
-def share_of(samples: Sequence[Sample], share: float) -> list[Sample]:
+def take_share(samples: Sequence[Sample], share: float) -> list[Sample]:
     """A share of the parts, stratified by kind; always the same."""
     if share >= 1:
         return list(samples)
-    kept, _ = two_sides(samples, range(len(samples)), {"kept": share, "left": 1 - share}, SEED)
+    kept, _ = split_in_two(samples, range(len(samples)), {"kept": share, "left": 1 - share}, SEED)
     return [samples[index] for index in kept]
 
 
-def halves(samples: Sequence[Sample], repeat: int) -> Split:
+def split_in_half(samples: Sequence[Sample], repeat: int) -> Split:
     """The parts dealt to both halves, stratified by kind; another way in each repeat."""
     seed = derive_seed(SEED, "halves", repeat)
-    learned, measured = two_sides(samples, range(len(samples)), HALVES, seed)
+    learned, measured = split_in_two(samples, range(len(samples)), SPLIT_SHARES, seed)
     return Split([samples[index] for index in learned], [samples[index] for index in measured], seed)

@@ -9,31 +9,31 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Elapsed:
     """Seconds since learning began, without those of measuring."""
 
-    wall: float = 0.0
-    processor: float = 0.0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
 
     def seconds(self, on_processor: bool) -> float:
         """Those that count: the processor's where it does all the work, which other programs change less."""
-        return self.processor if on_processor else self.wall
+        return self.cpu_s if on_processor else self.wall_s
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.wall + other.wall, self.processor + other.processor)
+    def __add__(self, other: Elapsed) -> Elapsed:
+        return Elapsed(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
 
 
-class Watch:
-    """Adds up what runs inside ``running`` blocks."""
+class Stopwatch:
+    """Adds up what runs inside ``measure`` blocks."""
 
     def __init__(self) -> None:
-        self.spent = Spent()
+        self.elapsed = Elapsed()
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def measure(self) -> Iterator[None]:
         """Count what the block takes."""
         wall, processor = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
-            self.spent += Spent(time.perf_counter() - wall, time.process_time() - processor)
+            self.elapsed += Elapsed(time.perf_counter() - wall, time.process_time() - processor)
