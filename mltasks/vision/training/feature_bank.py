@@ -1,8 +1,8 @@
-"""What the frozen trunk sees of each image, computed once and reused by every epoch and every fold.
+"""Feature bank: the frozen trunk's feature maps of all images, computed once per run.
 
-The trunk never changes, so its maps of an augmented view don't either: a bank of views per image replaces running it
-anew for each draw. An image's views depend on the seed and the image alone, never on the fold.
-"""
+The trunk never changes, so its maps of an augmented view do not change either. A bank of views per image replaces
+running the trunk for each draw of each epoch and fold. The views of an image depend only on the seed and the image,
+never on the fold."""
 
 from __future__ import annotations
 
@@ -39,26 +39,30 @@ from mltasks.vision.types import InputSize, Sample, TrainConfig
 COMPACT_STRIDE, LAYER3_STRIDE, LAYER4_STRIDE = 8, 16, 32
 MAX_MEMORY_BYTES = 1_500_000_000
 MAX_DISK_BYTES = 6_000_000_000
-# A million pixels take a slow pair of cores about 1.4 s.
+# A million pixels take about 1.4 s on a slow dual-core machine.
 MAX_PIXELS = 400_000_000
-# A single view of each image is worse than none: all is learned from images as nobody will show them.
+# A single augmented view is worse than none: training would then see only one altered copy of each image.
 MIN_VIEWS = 2
 PROGRESS_REPORTS = 40
 EVALUATION_BATCH = 64
-# What is kept of augmented views
+# Fields stored for augmented views
 AUGMENTED_FIELDS = ("layer3", "layer4", "statistics", "aux_maps", "aux_statistics")
 HalfArray = NDArray[np.float16]
 FloatArray = NDArray[np.float32]
 
 
 class UnreadableSample(ValueError):  # noqa: N818 - names the thing, not the accident
-    """A labeled image is missing or can't be decoded. A run never skips one in silence."""
+    """Error for a labeled image that is missing or cannot be decoded.
+
+    A run never skips such an image silently."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFeatures:
-    """What the trunk saw of so many images: float16 maps ``[n, channels, h, w]`` and float32 statistics. Empty is what
-    nobody needs: fine maps and detail of augmented views, and all that is the companion's without one."""
+    """Feature maps of many images: float16 maps ``[n, channels, h, w]``, float32 statistics.
+
+    Unneeded fields are empty: ``layer2`` and ``compact`` of augmented views, and the ``aux_*`` fields without an
+    auxiliary backbone."""
 
     layer2: HalfArray
     layer3: HalfArray
@@ -70,8 +74,10 @@ class StoredFeatures:
 
     @classmethod
     def allocate(cls, count: int, height: int, width: int, *, novelty_fields: bool, auxiliary: bool) -> Self:
-        """Room for ``count`` images of an input size; ``fine`` maps and detail only where novelty detectors need them,
-        the ``aux_maps`` ones only with a companion."""
+        """Allocate arrays for ``count`` images of one input size.
+
+        ``layer2`` and ``compact`` are allocated only with ``novelty_fields``, the ``aux_*`` fields only with
+        ``auxiliary``."""
         dense, grid, coarse = (
             (height // stride, width // stride) for stride in (COMPACT_STRIDE, LAYER3_STRIDE, LAYER4_STRIDE)
         )
@@ -86,7 +92,7 @@ class StoredFeatures:
         )
 
     def store(self, at: slice, features: FeatureMaps) -> None:
-        """Store what was seen of consecutive images."""
+        """Store the features of consecutive images."""
         if len(self.layer2):
             self.layer2[at] = features.layer2.half().cpu().numpy()
             self.compact[at] = features.compact.half().cpu().numpy()
@@ -101,7 +107,7 @@ class StoredFeatures:
     def fetch(
         self, rows: NDArray[np.int64], compute: Compute, fields: Collection[str] = FeatureMaps._fields
     ) -> FeatureMaps:
-        """What was seen of these images, in 32 bits: what ``only`` names, and nothing where there is nothing."""
+        """Return the features of these rows as float32; unrequested or missing fields are empty."""
         kept = {name: getattr(self, name) for name in FeatureMaps._fields}
         wanted = {name: one for name, one in kept.items() if name in fields and len(one)}
         found = {name: compute.to_device(torch.from_numpy(one[rows])) for name, one in wanted.items()}
@@ -110,9 +116,11 @@ class StoredFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FeatureBank:
-    """``clean``: the images as they are; ``augmented``: ``views`` random views of each in training, those of one image
-    one after another from ``row`` × views on; ``autoencoder_images`` ``[n, 3, H/f, W/f]`` in [0, 1] is what the
-    autoencoder sees."""
+    """Stored features of the original images and of their augmented views.
+
+    ``clean`` holds the original images, ``augmented`` holds ``views`` random views of each training image. The views of
+    one image are consecutive and start at row ``first_view_row`` × ``views``. ``autoencoder_images`` ``[n, 3, H/f,
+    W/f]`` in [0, 1] are the inputs of the pixel autoencoder."""
 
     clean: StoredFeatures
     augmented: StoredFeatures
@@ -123,11 +131,11 @@ class FeatureBank:
     def clean_batch(
         self, indices: Sequence[int], compute: Compute, fields: Collection[str] = FeatureMaps._fields
     ) -> FeatureMaps:
-        """What the trunk sees of the images as they are; of that, what ``only`` names."""
+        """Return the named fields of the original images."""
         return self.clean.fetch(np.asarray(indices, np.int64), compute, fields)
 
     def sample_views(self, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-        """So many views at random, for ``augmented_batch``."""
+        """Draw ``count`` random view numbers for ``augmented_batch``."""
         return generator.integers(max(1, self.views), size=count)
 
     def augmented_batch(
@@ -137,20 +145,19 @@ class FeatureBank:
         compute: Compute,
         fields: Collection[str] = AUGMENTED_FIELDS,
     ) -> FeatureMaps:
-        """What it sees of one view of each image, without fine maps and detail; of the images as they are where there
-        are no views. Of that, what ``only`` names."""
+        """Return the named fields of one view per image; of the original images without views."""
         if not self.views:
             return self.clean.fetch(indices, compute, fields)
         return self.augmented.fetch(self.first_view_row[indices] * self.views + views, compute, fields)
 
     def autoencoder_batch(self, indices: Sequence[int], compute: Compute) -> Tensor:
-        """The autoencoder's images, float32 ``[N, 3, H/f, W/f]``."""
+        """Return the autoencoder's images, float32 ``[N, 3, H/f, W/f]``."""
         return compute.to_device(torch.from_numpy(self.autoencoder_images[np.asarray(indices)]))
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What every training of a run works on: the views, the targets ``[n]`` (0 good, 1 defect), how and where."""
+    """Feature bank, targets ``[n]`` (0 good, 1 defect), config and compute of all trainings."""
 
     bank: FeatureBank
     targets: NDArray[np.int64]
@@ -166,8 +173,9 @@ def build_feature_bank(
     compute: Compute,
     stage: Stage,
 ) -> FeatureBank:
-    """Decode every sample once and run the trunk over it and, for the indices in ``augmented``, over its views.
-    Raises UnreadableSample."""
+    """Run the trunk over every sample and over the views of the indices in ``augmented``.
+
+    Each sample is decoded once. Raises UnreadableSample."""
     size = (config.height, config.width)
     views = views_per_image(len(augmented), config)
     factor = pool_factor(*size)
@@ -199,7 +207,7 @@ def build_feature_bank(
 
 
 def views_per_image(images: int, config: TrainConfig) -> int:
-    """How many views each of so many images gets at the config's size."""
+    """Return the number of augmented views per image at the config's input size."""
     pixels = config.height * config.width
     on_grid = LAYER3_CHANNELS + (AUX_STRIDE16_CHANNELS if config.companion else 0)
     each = 2 * (on_grid * pixels // LAYER3_STRIDE**2 + LAYER4_CHANNELS * pixels // LAYER4_STRIDE**2)
@@ -207,14 +215,17 @@ def views_per_image(images: int, config: TrainConfig) -> int:
 
 
 def affordable_views(images: int, bytes_each: int, requested: int, pixels_each: int) -> int:
-    """How many views each of so many images gets: as many as wanted, fewer where time or disk would run away, and none
-    rather than one instead of more."""
+    """Return the number of views per image that time and disk allow, at most ``requested``.
+
+    If the limits allow only one view, the result is 0."""
     affordable = min(MAX_PIXELS // max(1, images * pixels_each), MAX_DISK_BYTES // max(1, images * bytes_each))
     return requested if requested <= affordable else affordable if affordable >= MIN_VIEWS else 0
 
 
 def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
-    """The image at the network's size, uint8 ``[3, H, W]``. Raises UnreadableSample, which names it."""
+    """Return the image at the network's input size, uint8 ``[3, H, W]``.
+
+    Raises UnreadableSample, which names the image."""
     try:
         size = InputSize(config.height, config.width, config.keep_shape)
         pixels = decode(sample.path, roi=sample.roi, size=size, bit_depth=sample.bit_depth)
@@ -224,7 +235,7 @@ def read_sample(sample: Sample, config: TrainConfig) -> Tensor:
 
 
 def batches(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    """Consecutive slices of at most ``size``."""
+    """Yield consecutive slices of at most ``size`` indices."""
     for start in range(0, len(indices), size):
         yield indices[start : start + size]
 
@@ -233,6 +244,6 @@ def _array(shape: tuple[int, ...]) -> HalfArray:
     size = int(np.prod(shape)) * 2
     if size <= MAX_MEMORY_BYTES:
         return np.zeros(shape, np.float16)
-    # The file has no name from here on: it goes with the process, however that ends.
+    # The file has no name from here on, so the system deletes it when the process ends.
     with tempfile.TemporaryFile(prefix="second-look-views-") as file:
         return np.memmap(file, np.float16, "w+", shape=shape)

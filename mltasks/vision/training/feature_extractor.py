@@ -1,4 +1,4 @@
-"""The frozen trunk, ready to look at many images: compiled where there is only a processor, which is faster there."""
+"""Feature extraction with the frozen trunk, compiled by OpenVINO on CPU-only machines."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from mltasks.vision.networks.tracing import trace_to_openvino
 from mltasks.vision.networks.trunk import EMPTY, FeatureMaps, Trunk
 from mltasks.vision.serving.scorer import compile_model
 
-# RGB float32 [N, 3, H, W] in [0, 1] to what the trunk sees of it
+# From RGB float32 [N, 3, H, W] in [0, 1] to feature maps
 Extract = Callable[[Tensor], FeatureMaps]
-# Compiling takes seconds, which so many pixels save.
+# Compiling takes seconds; it pays off from this number of pixels on.
 MIN_COMPILED_PIXELS = 8_000_000
 
 
 class FeatureExtractor(NamedTuple):
-    """What looks at images ``fp32``, in 32 bits, and what may do so ``bf16``, in bfloat16 where that is fast."""
+    """Pair of extractors: ``fp32`` in 32 bits, ``bf16`` in bfloat16 where that is fast."""
 
     fp32: Extract
     bf16: Extract
 
 
 def build_extractor(trunk: Trunk, size: tuple[int, int], images: int, compute: Compute) -> FeatureExtractor:
-    """What looks at so many images of one ``size`` (height, width) through the trunk: OpenVINO where there is only a
-    processor and enough to see, else torch. They differ by rounding; the same call on the same machine sees the same,
-    bit for bit."""
+    """Return extractors for ``images`` images of one ``size`` (height, width).
+
+    Uses OpenVINO on machines without a GPU if there are enough pixels, else torch. The two differ by rounding. The same
+    call on the same machine gives bitwise equal features."""
     if compute.device.type == "cpu" and images * size[0] * size[1] >= MIN_COMPILED_PIXELS:
         plainly = _openvino_extractor(trunk, size, half=False)
         return FeatureExtractor(plainly, _openvino_extractor(trunk, size, half=True) if compute.half else plainly)
@@ -40,7 +41,7 @@ def build_extractor(trunk: Trunk, size: tuple[int, int], images: int, compute: C
 
 
 class _Outputs(nn.Module):
-    """The trunk without its empty outputs, which a graph can't have."""
+    """Trunk without its empty outputs, which an OpenVINO graph cannot have."""
 
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ def _openvino_extractor(trunk: Trunk, size: tuple[int, int], *, half: bool) -> E
         found: list[list[Tensor]] = []
         for image in torch.split(rgb, 1):
             request.infer([image.contiguous().numpy()])
-            # Copies: the request's own tensors change with its next image.
+            # Copies, because the next inference overwrites the request's tensors.
             found.append([torch.from_numpy(one.data.copy()) for one in request.output_tensors])
         return FeatureMaps(*(torch.cat(maps) for maps in zip(*found, strict=True)))
 

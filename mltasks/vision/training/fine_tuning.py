@@ -1,8 +1,7 @@
-"""Let the companion's next blocks learn on the product's own labels: fine-tuning, from maps that the bank holds.
+"""Fine-tuning of the auxiliary backbone's next blocks on the product's labels.
 
-The blocks before them stay frozen, so that their maps are computed once. Of each image the map as it is and its mirror
-images teach: with hundreds of labels, turned and recoloured views teach less (docs/quality.md).
-"""
+The blocks before them stay frozen, so their maps come from the feature bank. Training uses the stored map of each image
+and its mirror images. With hundreds of labels, rotated and recolored views help less (docs/quality.md)."""
 
 from __future__ import annotations
 
@@ -22,16 +21,17 @@ from mltasks.vision.training.fit_dense_head import DROPOUT, WEIGHT_DECAY, smooth
 from mltasks.vision.training.fit_pooled_head import sample_epoch
 from mltasks.vision.training.progress import Stage
 
-# The last layer starts from nothing and may hurry; all of it starts slowly.
+# The last layer starts near zero and gets a higher rate; all rates rise over the warm-up steps.
 LINEAR_RATE_FACTOR, WARMUP_STEPS = 10.0, 20
 
 
 def fine_tune_blocks(
     auxiliary: AuxiliaryBackbone, data: TrainingData, train: Sequence[int], seed: int, stage: Stage
 ) -> FineTunedHead:
-    """Train on the indices in ``train`` for ``config.stage_epochs``, both classes equally often; the learning rate
-    falls along a cosine, so that the end is quiet without a validation set. The same arguments give the same weights.
-    """
+    """Train on the indices in ``train`` for ``config.stage_epochs``, both classes equally often.
+
+    The learning rate falls along a cosine, so training converges without a validation set. The same arguments give the
+    same weights."""
     config = data.config
     torch.manual_seed(derive_seed(seed, "stage"))
     generator = np.random.default_rng(derive_seed(seed, "stage draws"))
@@ -62,7 +62,7 @@ def _step(
     generator: np.random.Generator,
 ) -> None:
     head.train()
-    # Nearly what the frozen blocks see of the mirrored image
+    # Approximates the frozen blocks' maps of the mirrored image
     maps = data.compute.to_device(random_flip(torch.from_numpy(data.bank.clean.aux_maps[indices]), generator))
     wanted = torch.from_numpy(data.targets[indices]).to(data.compute.device).float()
     with data.compute.autocast(depthwise=True):

@@ -1,8 +1,7 @@
-"""Samples in, a fitted version and its honest predictions out.
+"""Training of a version: from labeled samples to fitted models and out-of-fold predictions.
 
-Below the config's limit of labels by cross-validation: every label both teaches and measures, in different rounds.
-Above it by a holdout: the version served is the very one that was measured.
-"""
+Below the config's label limit a cross-validation is used: every label trains some folds and measures another one. Above
+the limit a holdout is used: the version that serves is the version that was measured."""
 
 from __future__ import annotations
 
@@ -41,10 +40,11 @@ POSITIVE_SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class FittedVersion:
-    """A version before it is written. ``folds`` are all trainings by name, ``final`` is the one to serve;
-    ``predictions`` are of parts that the round which made them never saw; ``curve_predictions`` what the recipe says
-    of them with
-    fewer labels, and last with all (empty without a learning curve)."""
+    """Trained version before it is written to disk.
+
+    ``folds`` holds all trainings by name, ``final`` the training to serve. ``predictions`` cover parts that the
+    predicting fold was not trained on. ``curve_predictions`` are the predictions with fewer labels, and last with all
+    labels; empty without a learning curve."""
 
     config: TrainConfig
     weights: WeightsSource
@@ -60,13 +60,14 @@ class FittedVersion:
 
     @property
     def thresholds(self) -> Thresholds:
-        """The version's operating point."""
+        """Return the thresholds of the version."""
         return Thresholds(cost_threshold(self.config.costs), self.operating_point.thresholds[PIXEL_AUTOENCODER])
 
 
 def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage: Stage) -> FittedVersion:
-    """Train on samples whose splits are set, inside ``compute.reproducible``. Raises ValueError for splits or sizes
-    that can't work, and UnreadableSample, which names the image."""
+    """Train on samples whose splits are set, inside ``compute.reproducible``.
+
+    Raises ValueError for invalid splits or sizes, and UnreadableSample, which names the image."""
     check_samples(samples, config)
     torch.manual_seed(derive_seed(config.seed, "backbone"))
     network, weights = load_backbone(config.backbone, config.backbone_weights)
@@ -86,12 +87,14 @@ def fit(samples: Sequence[Sample], config: TrainConfig, compute: Compute, stage:
 
 
 def build_trunk(network: nn.Module, config: TrainConfig) -> Trunk:
-    """The frozen trunk around a backbone, with the config's companion."""
+    """Build the frozen trunk of a backbone, with the config's auxiliary backbone if it has one."""
     return Trunk(network, AuxiliaryBackbone() if config.companion else None)
 
 
 def check_samples(samples: Sequence[Sample], config: TrainConfig) -> None:
-    """Raise ValueError unless the splits are all folds or all of a holdout, and as ``check_config`` does."""
+    """Check the splits and the config.
+
+    Raises ValueError unless the splits are all folds or all of a holdout, and as ``check_config`` does."""
     splits = {sample.split for sample in samples}
     folds = {split for split in splits if split.startswith("fold-")}
     if not (splits == folds and len(folds) > 1) and splits != set(HOLDOUT_SPLITS):
@@ -100,7 +103,9 @@ def check_samples(samples: Sequence[Sample], config: TrainConfig) -> None:
 
 
 def check_config(config: TrainConfig) -> None:
-    """Raise ValueError unless the settings suit the networks; their size is chosen by now."""
+    """Check that the settings suit the networks; the input size must be chosen already.
+
+    Raises ValueError."""
     if config.height % STRIDE or config.width % STRIDE or min(config.height, config.width) < STRIDE:
         raise ValueError(f"The input size must be multiples of {STRIDE}, not {config.height} × {config.width}.")
     if config.head not in HEADS or not set(config.detectors) <= set(DETECTORS):
@@ -122,7 +127,9 @@ def check_config(config: TrainConfig) -> None:
 def cross_validate(
     samples: Sequence[Sample], context: TrainingContext, weights: WeightsSource, stage: Stage
 ) -> FittedVersion:
-    """Train once without each fold and once with all; what decides about a fold comes from the other folds."""
+    """Train once without each fold and once with all samples.
+
+    The operating point used for a fold's predictions is fitted on the other folds."""
     names = sorted({sample.split for sample in samples})
     rounds = train_folds(context, [*names, FINAL], stage)
     held_out = {name: rounds[name] for name in names}
@@ -133,7 +140,9 @@ def cross_validate(
 
 
 def cross_fit_predictions(context: TrainingContext, stage: Stage) -> list[Prediction]:
-    """Only the honest predictions of a cross-validation, of samples that carry folds: no version comes of it."""
+    """Return the out-of-fold predictions of a cross-validation, without building a version.
+
+    The samples must carry folds."""
     names = sorted({sample.split for sample in context.samples})
     return cross_fit(train_folds(context, names, stage), context)
 
@@ -141,7 +150,7 @@ def cross_fit_predictions(context: TrainingContext, stage: Stage) -> list[Predic
 def fit_holdout(
     samples: Sequence[Sample], context: TrainingContext, weights: WeightsSource, stage: Stage
 ) -> FittedVersion:
-    """Train on ``train``; weigh, calibrate and set thresholds on ``validation``; predict ``test``."""
+    """Train on ``train``, fit the operating point on ``validation`` and predict ``test``."""
     one, setting, predictions = predict_holdout(context, stage)
     train, validation, test = (len(split_indices(samples, split)) for split in HOLDOUT_SPLITS)
     protocol = EvaluationProtocol("holdout", 0, train, validation, test, context.data.config.seed)

@@ -1,4 +1,4 @@
-"""Train the autoencoder on good parts only, and measure the errors of any."""
+"""Training of the pixel autoencoder on good parts, and its errors on any image."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from mltasks.vision.training.feature_bank import EVALUATION_BATCH, TrainingData,
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 
-# A small set is drawn several times an epoch, or 16 epochs of 13 parts would be 16 steps.
+# A small set is drawn several times per epoch: 16 epochs of 13 parts would be only 16 steps.
 MIN_DRAWS = 128
-# Of a large set fewer epochs do, as long as there are more steps than tens of parts get (2,048 draws).
+# A large set needs fewer epochs, as long as it gets more steps than a set of tens of parts (2,048 draws).
 MAX_DRAWS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class ReconstructionError:
-    """Of one image: its mean squared error, and that of its worst cell."""
+    """Mean squared error of one image, and that of its worst cell."""
 
     mean: float
     worst_cell: float
 
 
 def train_pixel_autoencoder(data: TrainingData, good: Sequence[int], seed: int, stage: Stage) -> PixelAutoencoder:
-    """Train on the good parts' indices for ``epoch_count`` their number with random flips; the learning rate falls
-    along
-    a cosine, so that the end is quiet without a validation set. Returns the network in eval mode; the same arguments
-    give the same weights."""
+    """Train on the good parts' indices with random flips, for ``epoch_count`` epochs.
+
+    The learning rate falls along a cosine, so training converges without a validation set. Returns the network in eval
+    mode; the same arguments give the same weights."""
     config = data.config
     torch.manual_seed(derive_seed(seed, "autoencoder"))
     generator = np.random.default_rng(derive_seed(seed, "autoencoder draws"))
@@ -53,14 +53,14 @@ def train_pixel_autoencoder(data: TrainingData, good: Sequence[int], seed: int, 
 
 
 def epoch_count(good: int, config: TrainConfig) -> int:
-    """How many epochs of so many good parts: the config's, fewer of many."""
+    """Return the number of epochs for ``good`` good parts; a large set gets fewer."""
     return max(1, min(config.autoencoder_epochs, MAX_DRAWS // min(max(good, MIN_DRAWS), config.draws_cap)))
 
 
 def reconstruction_errors(
     network: PixelAutoencoder, data: TrainingData, indices: Sequence[int]
 ) -> list[ReconstructionError]:
-    """Reconstruction errors of images as they are, in 32 bits."""
+    """Return the reconstruction errors of the original images, computed in 32 bits."""
     network.eval()
     found: list[ReconstructionError] = []
     with torch.inference_mode():

@@ -1,8 +1,7 @@
-"""Train the heads that stand on the frozen trunk alone: the dense one and the one of whole maps' statistics.
+"""Training of the heads on the frozen trunk: the dense heads and the statistics heads.
 
-Neither stops early: with tens of labels a validation set of six parts would choose by chance. A cosine ends the dense
-one's training quietly, and the linear one has a single optimum.
-"""
+Neither uses early stopping: with tens of labels, a validation set of six parts would stop at a random epoch. The dense
+heads' learning rate falls along a cosine, and the linear statistics head has a single optimum."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ from mltasks.vision.training.fit_pooled_head import sample_epoch, score_head, tr
 from mltasks.vision.training.progress import Stage
 
 DROPOUT, WEIGHT_DECAY, LABEL_SMOOTHING = 0.3, 0.05, 0.05
-# Strength of the ridge on 2688 standardised statistics: small, for there are often fewer parts than statistics.
+# Inverse ridge strength for 2688 standardized statistics; small, because there are often fewer parts than statistics.
 RIDGE = 0.01
-# As many images at most, or up to twice that, tell what channels are like, and after each epoch the held-out loss.
+# Number of images, at most doubled, for the channel means and deviations and for the held-out loss of each epoch
 SUBSAMPLE_IMAGES = 200
 MIN_DEVIATION = 1e-4
 HeadT = TypeVar("HeadT", bound=TopKHead)
@@ -40,8 +39,10 @@ def train_dense(
     seed: int,
     stage: Stage,
 ) -> tuple[HeadT, list[Epoch]]:
-    """Train a head of this kind on the indices in ``train``, both classes equally often. The loss on some of
-    ``held_out`` (of ``train`` where there is none) is only written down. The same arguments give the same weights."""
+    """Train a head on the indices in ``train``, both classes equally often.
+
+    The loss on a subsample of ``held_out`` (of ``train`` if it is empty) is only recorded. The same arguments give the
+    same weights."""
     config = data.config
     torch.manual_seed(derive_seed(seed, "dense"))
     generator = np.random.default_rng(derive_seed(seed, "dense draws"))
@@ -64,15 +65,16 @@ def train_dense(
 
 
 def fit_statistics_head(data: TrainingData, train: Sequence[int], source: str = "statistics") -> StatisticsHead:
-    """Ridge-penalised logistic regression on the statistics of the images and of their augmented views, those that
-    ``source`` names: ``statistics`` or ``second_statistics``."""
+    """Fit a ridge-penalized logistic regression to statistics of the images and their views.
+
+    ``source`` names the statistics: ``statistics`` or ``aux_statistics``."""
     bank, indices = data.bank, np.asarray(train)
     clean, augmented = getattr(bank.clean, source)[indices], getattr(bank.augmented, source)
     views = [augmented[bank.first_view_row[indices] * bank.views + view] for view in range(bank.views)]
     rows = np.concatenate([clean, *views]).astype(np.float64)
     targets = np.tile(data.targets[indices], 1 + bank.views)
     mean, deviation = rows.mean(0), np.maximum(rows.std(0), MIN_DEVIATION)
-    # As if each image came once, however many views of it there are.
+    # Divided by the rows per image, so that the number of views does not change the penalty.
     model = LogisticRegression(C=RIDGE / (1 + bank.views), class_weight="balanced", max_iter=1000)
     model.fit((rows - mean) / deviation, targets)
     parts = (mean, deviation, model.coef_[0], model.intercept_[0])
@@ -81,12 +83,12 @@ def fit_statistics_head(data: TrainingData, train: Sequence[int], source: str = 
 
 
 def smoothed_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross entropy of logits ``[N]`` against targets 0 and 1, in 32 bits, that are never quite believed."""
+    """Return the binary cross entropy of logits ``[N]`` and smoothed 0/1 targets, in 32 bits."""
     return F.binary_cross_entropy_with_logits(logits.float(), targets * (1 - 2 * LABEL_SMOOTHING) + LABEL_SMOOTHING)
 
 
 def _fit_standardizers(head: TopKHead, data: TrainingData, train: Sequence[int]) -> None:
-    """Give the head the channels' means and variances over the training images; they stay as they are."""
+    """Set the head's channel means and deviations from the training images; they stay fixed."""
     seen = data.bank.clean_batch(_subsample(train), data.compute, head.standardizers())
     for name, norm in head.standardizers().items():
         maps = getattr(seen, name)

@@ -1,4 +1,4 @@
-"""Fit the detectors of novelty to good parts, as the frozen trunk and its companion see them."""
+"""Fitting of the novelty detectors to good parts' features."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ from mltasks.vision.training.feature_bank import EVALUATION_BATCH, TrainingData,
 from mltasks.vision.types import TrainConfig
 
 MAX_PATCHES = 40_000
-# Good parts that say what is usual at each place, and how many are asked at a time
+# Good parts per positional norm, and how many are compared at a time
 NORM_IMAGES, NORM_BATCH = 200, 16
-# Memories, and what each compares
+# Patch source of each memory
 PATCH_MEMORIES = {"memory": "patches", "second_memory": "second_patches", "detail": "detail"}
-# Two memories as one: the broad one is the companion's where there is one
+# Combination of two memories; the broad memory is the auxiliary backbone's if there is one
 MULTI_SCALE_MEMORY = "places"
 FEATURE_AUTOENCODER = "features"
-# Detectors of whole parts, and the statistics that each looks at
+# Detectors of whole parts, and the statistics that each uses
 GLOBAL_DETECTORS = {"whole": "statistics", "second_whole": "aux_statistics"}
 DETECTORS = (*PATCH_MEMORIES, MULTI_SCALE_MEMORY, FEATURE_AUTOENCODER, *GLOBAL_DETECTORS)
-# What only a companion can see
+# Detectors that need an auxiliary backbone
 AUX_DETECTORS = ("second_memory", "second_whole")
 
 
 def fit_detectors(
     data: TrainingData, good: Sequence[int], defects: Sequence[int], parts: Sequence[str], seed: int
 ) -> dict[str, Head]:
-    """The config's detectors by name, each fitted to the good parts' indices; and beside a memory ``known``, which
-    also remembers what the defective parts' indices show. ``parts`` names the part that each image of the material
-    shows. Their order is that of the config."""
+    """Fit the config's detectors to the good parts' indices; return them in config order.
+
+    If the config has a memory and there are defects, the result includes ``known``: the memory with the patches of the
+    indices in ``defects`` added. ``parts`` holds the part key of each image."""
     if not data.config.detectors:
         return {}
     made = {
@@ -63,7 +64,9 @@ def fit_detectors(
 
 
 def enabled_detectors(config: TrainConfig) -> list[str]:
-    """The config's detectors, without those that need a companion where there is none."""
+    """Return the config's detectors that work with its backbones.
+
+    Without an auxiliary backbone, the detectors that need one are left out."""
     return [name for name in config.detectors if config.companion or name not in AUX_DETECTORS]
 
 
@@ -92,10 +95,10 @@ def _fit_memory(name: str, data: TrainingData, good: Sequence[int], parts: Seque
 def fit_memory_norm(
     memory: PatchMemory, patch_images: Tensor, data: TrainingData, good: Sequence[int], parts: Sequence[str], seed: int
 ) -> PositionalNorm:
-    """What is usual at each place, from up to 200 of the good parts, none held against what the memory has of the same
-    part: ``patch_images`` ``[m]`` is the image that each of its patches is from. With a memory of a single part there
-    is
-    nothing else to compare, so that the part is held against itself."""
+    """Fit the positional norm of a memory on up to 200 good parts.
+
+    ``patch_images`` ``[m]`` holds the image index of each memory patch. A part is not compared with its own patches,
+    unless the memory holds patches of a single part only."""
     drawn = np.random.default_rng(seed).permutation(np.asarray(good))[:NORM_IMAGES].tolist()
     names = [parts[index] for index in patch_images.tolist()]
     apart = len(set(names)) > 1
@@ -119,8 +122,9 @@ def _defect_patches(memory: PatchMemory, data: TrainingData, defects: Sequence[i
 
 
 def sample_patches(data: TrainingData, indices: Sequence[int], seed: int, source: str) -> tuple[Tensor, Tensor]:
-    """Up to 40,000 patches ``[n, channels]`` of these images as they are, equally many of each, on the processor; and
-    the image that each is from, ``[n]``."""
+    """Return up to 40,000 patches ``[n, channels]`` on the CPU, and their image indices ``[n]``.
+
+    The patches come from the original images, equally many per image."""
     generator = np.random.default_rng(seed)
     each = -(-MAX_PATCHES // max(1, len(indices)))
     found, images = list[Tensor](), list[Tensor]()
@@ -131,5 +135,5 @@ def sample_patches(data: TrainingData, indices: Sequence[int], seed: int, source
                 flat = one.flatten(1).T
                 found.append(flat[torch.from_numpy(generator.permutation(len(flat))[:each])])
                 images.append(torch.full((len(found[-1]),), index))
-    # Ordinary tensors: what is made of them must learn.
+    # Cloned, because inference tensors cannot be used in training.
     return torch.cat(found).clone(), torch.cat(images).clone()

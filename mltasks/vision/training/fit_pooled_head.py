@@ -1,4 +1,4 @@
-"""Train the pooled head, the network's last stage, on banked views: weighted draws, weighted loss, early stopping."""
+"""Training of the pooled head on stored views, with a weighted loss and early stopping."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 4
 
 @dataclass(frozen=True, slots=True)
 class TrainedPooledHead:
-    """A head with the weights of its best epoch, and how it got there."""
+    """Head with the weights of its best epoch, and its training curve."""
 
     head: PooledHead
     curve: list[Epoch]
@@ -37,8 +37,10 @@ class TrainedPooledHead:
 def train_pooled_head(
     layer4: nn.Module, data: TrainingData, train: Sequence[int], validation: Sequence[int], seed: int, stage: Stage
 ) -> TrainedPooledHead:
-    """Train on the indices in ``train``; stop when the loss on ``validation`` has not improved for
-    ``config.patience`` epochs, and keep the best epoch's weights. The same arguments give the same weights."""
+    """Train on the indices in ``train`` and keep the weights of the best epoch.
+
+    Training stops when the loss on ``validation`` has not improved for ``config.patience`` epochs. The same arguments
+    give the same weights."""
     config = data.config
     torch.manual_seed(derive_seed(seed, "head"))
     generator = np.random.default_rng(derive_seed(seed, "draws"))
@@ -65,8 +67,9 @@ def train_pooled_head(
 
 
 def sample_epoch(data: TrainingData, train: Sequence[int], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of one epoch: ``oversampling`` × the training set, at most ``draws_cap``, both classes equally likely;
-    whole batches."""
+    """Draw the indices of one epoch, both classes equally likely, in whole batches.
+
+    The number is ``oversampling`` × the training set, at most ``draws_cap``, rounded up to whole batches."""
     config, indices = data.config, np.asarray(train)
     counts = np.bincount(data.targets[indices], minlength=2)
     weights = 1.0 / counts[data.targets[indices]]
@@ -86,8 +89,7 @@ def train_epoch(
 ) -> float:
     """Train a head for one epoch on random views of the drawn images, and return the mean loss.
 
-    ``loss_of`` takes logits and targets ``[N]``, both float32; ``only`` names the maps that the head sees.
-    """
+    ``loss_of`` takes logits and targets ``[N]``, both float32; ``only`` names the maps that the head uses."""
     head.train()
     bank, size, compute = material.bank, material.config.batch_size, material.compute
     views = bank.sample_views(len(draws), generator)
@@ -105,7 +107,7 @@ def train_epoch(
 
 
 def validation_loss(head: PooledHead, data: TrainingData, indices: Sequence[int]) -> float:
-    """The training loss on images as they are."""
+    """Return the training loss on the original images."""
     with data.compute.autocast():
         logits, _ = score_head(head, data, indices)
     return float(_loss(torch.tensor(logits), torch.from_numpy(data.targets[np.asarray(indices)]), data.config))
@@ -114,15 +116,19 @@ def validation_loss(head: PooledHead, data: TrainingData, indices: Sequence[int]
 def score_head(
     head: Head, data: TrainingData, indices: Sequence[int], fields: Collection[str] = FeatureMaps._fields
 ) -> tuple[list[float], list[float]]:
-    """A head's score and its highest cell for images as they are, in the precision of the caller's block (32 bits by
-    default); ``only`` names what it looks at, where that is known."""
+    """Return a head's scores and highest cells for the original images.
+
+    Computed in the precision of the caller's autocast block (32 bits by default). ``fields`` names the maps that the
+    head uses."""
     return score_heads({"": head}, data, indices, fields)[""]
 
 
 def score_heads(
     heads: Mapping[str, Head], data: TrainingData, indices: Sequence[int], fields: Collection[str] = FeatureMaps._fields
 ) -> dict[str, tuple[list[float], list[float]]]:
-    """The same of several heads by name: what was seen of the images is fetched once for all of them."""
+    """Return the scores and highest cells of several heads by name.
+
+    The features of the images are fetched once for all heads."""
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in heads}
     with torch.inference_mode():
         for batch in batches(indices, EVALUATION_BATCH):

@@ -1,4 +1,4 @@
-"""One round of training: heads, detectors and an autoencoder from the same parts, asked about parts they never saw."""
+"""Folds: heads, detectors and autoencoder trained on some parts and scored on others."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from mltasks.vision.training.fit_pooled_head import score_heads, train_pooled_he
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-# Of a round's time the share that each kind of classifier takes, and of what is left that of the detectors
+# Share of a fold's time for each kind of classifier, and share of the rest for the detectors
 CLASSIFIER_SHARE, DETECTORS_SHARE = {"dense": 0.3, "pooled": 0.8}, 0.2
 AUX_TITLE, FINE_TUNING_TITLE = "by the companion", "the companion learns"
-# The round that leaves nothing out
+# The fold that leaves nothing out
 FINAL, FINAL_TITLE = "final", "final training on all parts"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingContext:
-    """What all rounds of a run share: the samples, the material, the frozen trunk and the last stage to start from."""
+    """Samples, training data, frozen trunk and initial layer4 that all folds of a run share."""
 
     samples: Sequence[Sample]
     data: TrainingData
@@ -40,12 +40,13 @@ class TrainingContext:
     layer4: nn.Module
 
     def with_config(self, config: TrainConfig) -> Self:
-        """The same, taught by another config."""
+        """Return this context with another config."""
         return replace(self, data=replace(self.data, config=config))
 
     def for_label_count(self, count: int) -> Self:
-        """The same for a training of so many labels: from few, no part of a network learns. All rounds that are weighed
-        together ask this with one number, for they need the same voices."""
+        """Return this context for a training of ``count`` labels: few labels switch off fine-tuning.
+
+        Folds that are fused together must use the same number, because they need the same heads."""
         config = self.data.config
         if count >= config.stage_labels or not config.stage_epochs:
             return self
@@ -54,7 +55,7 @@ class TrainingContext:
 
 @dataclass(frozen=True, slots=True)
 class FoldModels:
-    """The heads that classify, by name, with the training curve and the epoch that was kept."""
+    """Classifier heads by name, with the training curve and the epoch that was kept."""
 
     heads: dict[str, Head]
     curve: list[Epoch]
@@ -63,8 +64,10 @@ class FoldModels:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """All networks, the training curve, and what they say of the held-out indices, in that order: each head's and
-    detector's ``scores`` and highest cells (``peaks``) by name, and the autoencoder's ``errors``."""
+    """All networks of one training, its curve, and its scores of the held-out indices.
+
+    ``scores`` and ``peaks`` (highest cells) are by head or detector name, ``errors`` are the autoencoder's. All are in
+    the order of ``held_out``."""
 
     heads: dict[str, Head]
     autoencoder: PixelAutoencoder
@@ -79,8 +82,10 @@ class Fold:
 def train_fold(
     context: TrainingContext, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
 ) -> Fold:
-    """Teach the classifier from the indices ``train``, and the detectors and the autoencoder from the good ones among
-    them; then ask all about ``held_out``, which nothing was chosen by."""
+    """Train on the indices in ``train``, then score ``held_out``, which is not used in training.
+
+    The classifiers use all of ``train``, the autoencoder only its good parts. The detectors use the good parts too; the
+    memory ``known`` adds patches of the defects."""
     share = CLASSIFIER_SHARE[context.data.config.head]
     taught = train_classifiers(context, train, held_out, seed, stage.substage(0, share))
     return complete_fold(context, taught, train, held_out, seed, stage.substage(share, 1))
@@ -89,8 +94,7 @@ def train_fold(
 def complete_fold(
     context: TrainingContext, models: FoldModels, train: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
 ) -> Fold:
-    """The round around heads that were taught from the indices ``train``: detectors, the autoencoder, and what all say
-    of ``held_out``."""
+    """Add detectors, autoencoder and scores of ``held_out`` to heads trained on ``train``."""
     material = context.data
     good = [index for index in train if material.targets[index] == GOOD]
     defects = [index for index in train if material.targets[index] == DEFECT]
@@ -113,8 +117,9 @@ def complete_fold(
 def train_folds(
     context: TrainingContext, names: Sequence[str], stage: Stage, labeled: Collection[int] | None = None
 ) -> dict[str, Fold]:
-    """A round without each of the named splits, asked about it; without ``FINAL``, which no sample carries, on all.
-    Learned from the images ``labeled`` alone, where they are given."""
+    """Train without each named split and score that split; ``FINAL`` trains on all samples.
+
+    If ``labeled`` is given, only these images are used for training."""
     context = context.for_label_count(len(context.samples if labeled is None else labeled))
     seed = context.data.config.seed
     purpose = () if labeled is None else (len(labeled),)
@@ -133,7 +138,7 @@ def train_folds(
 
 
 def split_indices(samples: Sequence[Sample], split: str, labeled: Collection[int] | None = None) -> list[int]:
-    """The indices of a split's images; of those ``labeled`` alone, where they are given."""
+    """Return the indices of a split's images, limited to ``labeled`` if given."""
     return [
         index for index, sample in enumerate(samples) if sample.split == split and (labeled is None or index in labeled)
     ]
@@ -142,8 +147,9 @@ def split_indices(samples: Sequence[Sample], split: str, labeled: Collection[int
 def train_classifiers(
     context: TrainingContext, train_indices: Sequence[int], held_out: Sequence[int], seed: int, stage: Stage
 ) -> FoldModels:
-    """Teach the heads that classify from the indices ``train``; ``held_out`` is only watched. The same arguments give
-    the same weights."""
+    """Train the classifier heads on ``train_indices``; ``held_out`` is only monitored.
+
+    The same arguments give the same weights."""
     material = context.data
     if material.config.head == "dense":
         companion = context.trunk.companion
@@ -161,7 +167,7 @@ def train_classifiers(
                     companion, material, train_indices, seed, stage.substage(ends[1], 1, FINE_TUNING_TITLE)
                 )
         return FoldModels(heads, curve, len(curve))
-    # The recipe of old stops early, by a fifth of what it may learn from.
+    # The pooled head stops early, on a fifth of the training parts.
     train, validation = inner_split([context.samples[index] for index in train_indices], derive_seed(seed, "inner"))
     pick = [[train_indices[position] for position in positions] for positions in (train, validation)]
     found = train_pooled_head(context.layer4, material, pick[0], pick[1], seed, stage)

@@ -1,8 +1,7 @@
-"""The recipe again with a half and a quarter of the labels: what a report's learning curve stands on.
+"""Learning curve: the recipe repeated with a half and a quarter of the labels.
 
-A smaller set's labels are all that a trial knows: it learns, weighs and calibrates by them. It is asked about the very
-parts that the version itself is measured on.
-"""
+A trial trains, fuses and calibrates with its smaller label set only. It is measured on the same parts as the version
+itself."""
 
 from __future__ import annotations
 
@@ -22,30 +21,32 @@ from mltasks.vision.training.out_of_fold import cross_fit, predict_holdout
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import DEFECT, GOOD, Sample, TrainConfig
 
-# Of more images only so many folds are asked, and of still more only the largest share is tried: there the curve costs
-# a quarter of the time, and is sure enough.
+# Above ALL_FOLDS_MAX_IMAGES a trial scores only REDUCED_FOLDS folds; above ALL_SHARES_MAX_IMAGES only the largest share
+# is tried. The curve then costs a quarter of the time and is precise enough.
 ALL_FOLDS_MAX_IMAGES, REDUCED_FOLDS = 500, 3
 ALL_SHARES_MAX_IMAGES = 1000
-# The pixel autoencoder has no say in a ranking.
+# The pixel autoencoder does not affect the ranking.
 MAX_AUTOENCODER_EPOCHS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The images whose labels are known, as indices, and the folds to ask about; none of a holdout."""
+    """Indices of the labeled images, and the folds to score; no folds for a holdout."""
 
     labeled: frozenset[int]
     folds: tuple[str, ...]
 
     @property
     def fold_count(self) -> int:
-        """How many trainings it takes."""
+        """Return the number of trainings of the trial."""
         return len(self.folds) or 1
 
 
 def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
-    """A trial for each of the config's shares, of samples whose splits are set; the fewest labels first, all of which
-    the next has too. A share that leaves some training or weighing fewer than four parts of a kind is left out."""
+    """Return a trial per label share of the config, fewest labels first.
+
+    Each label set contains the smaller sets. A share is left out if a training or calibration set would have fewer than
+    four parts of a class."""
     folds = sorted({sample.split for sample in samples if sample.split.startswith("fold-")})
     asked = tuple(folds if len(samples) <= ALL_FOLDS_MAX_IMAGES else folds[:REDUCED_FOLDS])
     known = [index for index, sample in enumerate(samples) if sample.split != "test"]
@@ -63,7 +64,7 @@ def plan_trials(samples: Sequence[Sample], config: TrainConfig) -> list[Trial]:
 
 
 def trial_config(config: TrainConfig) -> TrainConfig:
-    """The config that a trial trains by."""
+    """Return the config for the trainings of a trial."""
     return replace(config, autoencoder_epochs=min(config.autoencoder_epochs, MAX_AUTOENCODER_EPOCHS))
 
 
@@ -74,9 +75,10 @@ def run_trials(
     predictions: Sequence[Prediction],
     stage: Stage,
 ) -> list[CurvePrediction]:
-    """What is said of the same parts with each trial's labels, and last with all of them: by the version's own
-    ``fold_count``, weighed on the same folds as a trial's are, or in its own ``predictions`` where all folds are asked.
-    Empty without trials."""
+    """Predict the measured parts with each trial's labels, and last with all labels.
+
+    The last entry uses the version's own ``predictions`` if the trials score all folds. Otherwise it is cross-fitted on
+    the same ``folds`` as the trials. Returns an empty list without trials."""
     if not trials:
         return []
     everything = list(predictions)
@@ -89,7 +91,7 @@ def run_trials(
 
 
 def _run_trial(trial: Trial, context: TrainingContext, stage: Stage) -> CurvePrediction:
-    """Train by the trial's labels alone, and ask about the parts that measure."""
+    """Train with the trial's labels only and predict the measured parts."""
     context = context.with_config(trial_config(context.data.config))
     stage = stage.substage(0, 1, f"with {len(trial.labeled)} labels")
     if trial.folds:
@@ -101,8 +103,9 @@ def _run_trial(trial: Trial, context: TrainingContext, stage: Stage) -> CurvePre
 
 
 def _subsample_parts(samples: Sequence[Sample], indices: Sequence[int], share: float, seed: int) -> list[int]:
-    """A share of the parts of each class, spread evenly over types and splits (systematic sampling: Madow and Madow,
-    Annals of Mathematical Statistics 15, 1944)."""
+    """Return a share of each class's parts, spread evenly over defect types and splits.
+
+    Systematic sampling: Madow and Madow, Annals of Mathematical Statistics 15, 1944."""
     parts = collect_parts([samples[index] for index in indices])
     mixed = np.random.default_rng(seed).permutation(len(parts)).tolist()
     known: set[tuple[str, str]] = set()
@@ -116,7 +119,7 @@ def _subsample_parts(samples: Sequence[Sample], indices: Sequence[int], share: f
 
 
 def _training_sets(trial: Trial, samples: Sequence[Sample]) -> Iterable[list[int]]:
-    """All that some training learns from, and all that something is weighed on."""
+    """Yield every training set and every calibration set of a trial."""
     if not trial.folds:
         yield from (split_indices(samples, split, trial.labeled) for split in ("train", "validation"))
     for fold in trial.folds:

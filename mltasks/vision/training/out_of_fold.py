@@ -1,4 +1,4 @@
-"""What rounds say of parts they had not learned from, and what is decided by it."""
+"""Out-of-fold predictions of folds, and the operating points fitted on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mltasks.vision.training.progress import Stage
 
 
 def collect_held_out(folds: Sequence[Fold], context: TrainingContext) -> HeldOutScores:
-    """What several rounds say of the parts that each had not learned from, as one set."""
+    """Return the held-out scores of several folds as one set."""
     indices = [index for one in folds for index in one.held_out]
     names = list(folds[0].scores)
     keys = part_keys(context.samples)
@@ -35,7 +35,7 @@ def collect_held_out(folds: Sequence[Fold], context: TrainingContext) -> HeldOut
 
 
 def operating_point_of(folds: Sequence[Fold], context: TrainingContext) -> OperatingPoint:
-    """The weights, calibration, thresholds and deciding detector that these rounds' held-out answers give."""
+    """Fit weights, calibration, thresholds and deciding detector on the folds' held-out scores."""
     config = context.data.config
     least, _ = review_band(config.costs)
     return fit_operating_point(
@@ -44,7 +44,7 @@ def operating_point_of(folds: Sequence[Fold], context: TrainingContext) -> Opera
 
 
 def predict_fold(context: TrainingContext, fold: Fold, operating_point: OperatingPoint) -> list[Prediction]:
-    """What a round says of its held-out images, decided by a setting, in their order."""
+    """Return a fold's predictions of its held-out images at an operating point, in their order."""
     found = collect_held_out([fold], context)
     logits = operating_point.fusion.logits(found.scores)
     probabilities = operating_point.calibrator.probability(logits)
@@ -78,8 +78,10 @@ def predict_fold(context: TrainingContext, fold: Fold, operating_point: Operatin
 def cross_fit(
     folds: Mapping[str, Fold], context: TrainingContext, labeled: Collection[int] | None = None
 ) -> list[Prediction]:
-    """What rounds by fold say of the folds they left out. What decides about a fold comes from the answers about the
-    other folds; of these, where ``labeled`` is given, only about the images whose labels are known."""
+    """Return the folds' out-of-fold predictions.
+
+    The operating point for a fold is fitted on the other folds. If ``labeled`` is given, only these images are used for
+    the fit."""
     predictions: list[Prediction] = []
     for name, one in folds.items():
         others = [_restrict_to_labeled(other, labeled) for also, other in folds.items() if also != name]
@@ -90,8 +92,9 @@ def cross_fit(
 def predict_holdout(
     context: TrainingContext, stage: Stage, labeled: Collection[int] | None = None
 ) -> tuple[Fold, OperatingPoint, list[Prediction]]:
-    """Train on ``train``, weigh, calibrate and set thresholds on ``validation``, both of the images ``labeled`` alone
-    where they are given; and what is said of ``test``."""
+    """Train on ``train``, fit the operating point on ``validation``, and predict ``test``.
+
+    If ``labeled`` is given, only these images of ``train`` and ``validation`` are used."""
     train, validation = (split_indices(context.samples, split, labeled) for split in ("train", "validation"))
     asked, seen = [*validation, *split_indices(context.samples, "test")], len(validation)
     purpose = () if labeled is None else (len(labeled),)
@@ -108,7 +111,7 @@ def _restrict_to_labeled(fold: Fold, labeled: Collection[int] | None) -> Fold:
 
 
 def select_held_out(fold: Fold, positions: Sequence[int]) -> Fold:
-    """A round's answers about some of its held-out images."""
+    """Return the fold with only some of its held-out images."""
     return replace(
         fold,
         held_out=[fold.held_out[at] for at in positions],

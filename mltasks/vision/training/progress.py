@@ -1,4 +1,4 @@
-"""Progress of a long run as one number that only grows, made of stages that know nothing of each other."""
+"""Progress of a long run as one increasing number, divided into nested stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Metrics = Mapping[str, float | int | str]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The part from ``start`` to ``end`` of a run, both in [0, 1], named in words."""
+    """Named part of a run from ``start`` to ``end``, both in [0, 1]."""
 
     callback: ProgressCallback
     name: str = ""
@@ -20,17 +20,17 @@ class Stage:
     end: float = 1.0
 
     def report(self, share: float, detail: str = "", metrics: Metrics | None = None) -> None:
-        """Say that ``share`` of this stage is done, with a detail ("epoch 7") and the epoch's metrics."""
+        """Report the done ``share`` of this stage, a detail ("epoch 7") and the epoch's metrics."""
         words = ", ".join(text for text in (self.name, detail) if text)
         self.callback(Progress(self._at(share), words, metrics or {}))
 
     def substage(self, start: float, end: float, name: str = "") -> Stage:
-        """A stage within this one, from ``start`` to ``end`` of it."""
+        """Return a stage that covers the shares ``start`` to ``end`` of this stage."""
         words = ", ".join(text for text in (self.name, name) if text)
         return Stage(self.callback, words, self._at(start), self._at(end))
 
     def without_metrics(self) -> Stage:
-        """The same stage, whose epochs stay out of the run's curves: no version comes of what it trains."""
+        """Return this stage without metrics, for trainings that produce no version."""
         return replace(self, callback=lambda step: self.callback(Progress(step.share, step.stage)))
 
     def _at(self, share: float) -> float:

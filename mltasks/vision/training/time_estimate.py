@@ -1,8 +1,7 @@
-"""What takes how long in a training run, roughly: for progress that moves evenly and a time left to be believed.
+"""Rough cost model of a training run, for even progress and a credible remaining time.
 
-All costs are in looks: what the trunk and its companion take for one image or view of the run's size (0.19 s at
-352 × 512 on two slow cores). Measured on 37 phone cases and 1,075 magnetic tiles.
-"""
+The cost unit is one feature extraction: the time of trunk and auxiliary backbone for one image or view of the run's
+size. It is 0.19 s at 352 × 512 on two slow cores. Measured on 37 phone cases and 1,075 magnetic tiles."""
 
 from __future__ import annotations
 
@@ -13,20 +12,21 @@ from mltasks.vision.training.fit_autoencoder import MIN_DRAWS, epoch_count
 from mltasks.vision.training.learning_curve_trials import trial_config
 from mltasks.vision.types import TrainConfig
 
-# One draw of the dense heads, of the companion's blocks that learn, of the pooled head, and of the autoencoder
+# Cost of one draw of the dense heads, the fine-tuned blocks, the pooled head and the pixel autoencoder
 DENSE_DRAW_COST, STAGE_DRAW_COST, POOLED_DRAW_COST, PIXEL_DRAW_COST = 0.01, 0.19, 0.6, 0.018
-# A round's detectors and answers: of each image, and of any number
+# Cost of a fold's detectors and scoring: per image, and fixed
 SCORING_COST, FOLD_COST = 0.15, 30
-# Of the pooled head's epochs, what early stopping leaves, by experience
+# Share of the pooled head's epochs that run before early stopping, from experience
 EARLY_STOPPING_SHARE = 0.6
 
 
 def progress_shares(
     learning: int, folds: bool, config: TrainConfig, trials: Sequence[tuple[int, int]] = ()
 ) -> tuple[float, float]:
-    """Where looking at the parts ends and where teaching does, as shares of a run's time, above 0 and at most 1; what
-    is left tries fewer labels. ``learning`` is the number of images to learn from, ``trials`` the labels of each such
-    trial and its rounds."""
+    """Return the shares of a run's time at which feature extraction and training end.
+
+    Both are above 0 and at most 1; the rest is for the learning-curve trials. ``learning`` is the number of training
+    images. ``trials`` holds the number of labels and of trainings of each trial."""
     rounds = config.folds + 1 if folds else 1
     looking = learning * (1 + views_per_image(learning, config))
     teaching = rounds * _fold_cost(learning, config)
