@@ -1,10 +1,4 @@
-"""Frozen values that cross floors. Imports nothing heavy, so that every process may import it.
-
-Folders of labeled parts: which names hold good ones, and which files are images. Imports nothing.
-
-A part as a point: what a network sees of it, in so few numbers that a database can look for the nearest. What draws
-it is `embedder`; this much is known without torch.
-"""
+"""Value types and constants that every vision package shares; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -15,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 GOOD = 0
 DEFECT = 1
-# The split of what no version learns from: every version is measured on it.
+# Split of the samples that no version trains on and every version is measured on
 HOLDOUT = "holdout"
 # Settings that JSON holds as lists
 LIST_SETTINGS = ("detectors", "curve_shares")
@@ -23,7 +17,7 @@ LIST_SETTINGS = ("detectors", "curve_shares")
 
 @dataclass(frozen=True, slots=True)
 class Roi:
-    """A region of interest in pixels of the upright image (after EXIF orientation)."""
+    """Region of interest in pixels of the upright image (after EXIF orientation)."""
 
     x: int
     y: int
@@ -32,7 +26,10 @@ class Roi:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``X,Y,W,H``. Raises ValueError unless there are four integers, x, y >= 0 and W, H > 0."""
+        """Read ``X,Y,W,H``.
+
+        Raises ValueError unless there are four integers, x, y >= 0 and W, H > 0.
+        """
         try:
             x, y, width, height = (int(part) for part in text.split(","))
         except ValueError:
@@ -43,13 +40,16 @@ class Roi:
 
     @classmethod
     def from_stored(cls, text: str) -> Self | None:
-        """As a row has it: an empty text is the whole image. Raises ValueError as ``parse``."""
+        """Read a stored region; an empty text is the whole image. Raises ValueError as ``parse``."""
         return cls.parse(text) if text else None
 
 
 class InputSize(NamedTuple):
-    """What a network sees of an image, in pixels. With ``keep_shape`` the region keeps its aspect ratio, and the rest
-    is filled with its own mirror image; versions made before that squash it."""
+    """Size of a network's input in pixels.
+
+    With ``keep_shape`` the region keeps its aspect ratio and its mirror image fills the rest. Older versions squash the
+    region.
+    """
 
     height: int
     width: int
@@ -57,7 +57,7 @@ class InputSize(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Where the region lies inside the network's input, in pixels of the input."""
+    """Position of the region inside the network's input, in pixels of the input."""
 
     left: int
     top: int
@@ -70,9 +70,9 @@ class Sample:
     """One labeled image.
 
     ``name`` is the image's stable name in reports, ``target`` 0 (good) or 1 (defect). Samples that show the same part
-    share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test`` or ``fold-N``; of what is
-    locked away from learning, ``holdout``. ``bit_depth`` is how many of 16 bits its camera uses, None where the file
-    says so or has 8.
+    share ``group`` and are never split. ``split`` is ``train``, ``validation``, ``test``, ``fold-N`` or ``holdout``
+    (never trained on). ``bit_depth`` is the number of the 16 bits that the camera uses; None if the file states it or
+    has 8 bits.
     """
 
     name: str
@@ -88,7 +88,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What decisions cost, in any one unit. Defaults: an escape costs five false alarms, a review a fifth of one."""
+    """Costs of decisions in one common unit.
+
+    Defaults: an escape costs five false alarms, a review a fifth of a false alarm.
+    """
 
     fn: float = 5.0
     fp: float = 1.0
@@ -97,20 +100,26 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """All that shapes a training run. The same snapshot and config give the same weights on the same machine.
+    """All settings of a training run.
 
-    Sizes are pixels, multiples of 32; 0 has them chosen from the images. ``head`` is ``dense`` or ``pooled`` (the
-    recipe the project grew from); ``companion`` is the second, smaller frozen network, empty for none, whose next
-    blocks learn for ``stage_epochs`` (0: never) where there are ``stage_labels`` or more. ``detectors`` of
-    novelty beside the pixel autoencoder: ``memory`` and ``second_memory`` of patches, ``detail`` of finer ones,
-    ``places`` (the last two as one), ``features`` (an autoencoder), ``whole`` and ``second_whole`` parts.
-    ``escape_rate`` and ``escape_confidence`` are the promise about escapes, ``defect_rate`` the line's share of
-    defective parts (None: that of the labels). ``curve_shares`` of the labels are the points of the report's learning
-    curve, beside all of them (none: no curve).
-    ``views`` are the random views of each image that heads learn from (fewer of many images; 0: the images as they
-    are); ``draws_cap`` bounds the samples drawn per epoch (4 × the training set below it);
-    ``precision`` is ``auto`` (8 bits where they are faster and as good, see ``precision.py``) or ``f32``;
-    ``backbone_weights`` as the contract says: ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
+    The same snapshot and config give the same weights on the same machine.
+
+    - Sizes are pixels, multiples of 32; 0 derives them from the images.
+    - ``head`` is ``dense`` or ``pooled`` (the project's first recipe).
+    - ``companion`` is the auxiliary backbone; empty for none. Its next blocks train for ``stage_epochs`` (0: never) if
+      there are at least ``stage_labels`` labels.
+    - ``detectors`` are the novelty detectors besides the pixel autoencoder: ``memory`` and ``second_memory`` (patches),
+      ``detail`` (finer patches), ``places`` (``second_memory`` and ``detail`` as one), ``features`` (an autoencoder),
+      ``whole`` and ``second_whole`` (global statistics).
+    - ``escape_rate`` and ``escape_confidence`` are the escape guarantee. ``defect_rate`` is the line's share of
+      defective parts (None: the labels' share).
+    - ``curve_shares`` are the shares of the labels that the report's learning curve adds to the point of all labels
+      (none: no curve).
+    - ``views`` is the number of random views per image that heads train on (fewer for many images; 0: the images as
+      they are).
+    - ``draws_cap`` bounds the samples drawn per epoch (4 × the training set if that is less).
+    - ``precision`` is ``auto`` (8 bits if faster and as good, see ``precision.py``) or ``f32``.
+    - ``backbone_weights`` is ``auto``, a path, ``imagenet``, ``shipped`` or ``random``.
     """
 
     seed: int = 7
@@ -154,7 +163,7 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Build a config. Raises ValueError for an unknown name, so that a typo never trains silently."""
+        """Build a config. Raises ValueError for unknown names, so that no typo is ignored."""
         known = {item.name for item in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
@@ -167,8 +176,10 @@ class TrainConfig:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """A version's operating point. Probabilities are calibrated, in [0, 1]; the anomaly threshold is a mean squared
-    error per pixel of the autoencoder."""
+    """Thresholds of a version.
+
+    The defect probability is calibrated, in [0, 1]; ``anomaly`` is the autoencoder's mean squared error per pixel.
+    """
 
     defect_probability: float
     anomaly: float
@@ -176,8 +187,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a version says of one image. ``novelty`` is its novelty detector's score over that detector's threshold: a
-    defect unlike any labeled one is suspected above 1."""
+    """Scores of one image by one version.
+
+    ``novelty`` is the novelty detector's score divided by that detector's threshold; above 1 a novel defect is
+    suspected.
+    """
 
     defect_probability: float
     reconstruction_error: float
@@ -188,13 +202,16 @@ class Scores:
 
     @property
     def defective(self) -> bool:
-        """The model's own label at its operating point: true is FAIL."""
+        """Return True if the model verdict at the operating point is FAIL."""
         return self.defect_probability >= self.probability_threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a long run: ``share`` in [0, 1], the stage in words, and the epoch's metrics when there are any."""
+    """One step of a long run: share done, stage and metrics.
+
+    ``share`` is in [0, 1]; ``metrics`` are those of an epoch, if any.
+    """
 
     share: float
     stage: str
@@ -205,11 +222,11 @@ ProgressCallback = Callable[[Progress], None]
 
 
 def no_progress(_: Progress) -> None:
-    """A callback that reports to nobody."""
+    """Ignore the progress of a run."""
 
 
 EMBEDDING_DIMENSIONS = 256
-# Goes up when the same network would draw other points: those of two recipes can't be compared.
+# Increase when the same network would compute other embeddings: embeddings of two recipes don't compare.
 EMBEDDING_RECIPE = 1
 
 

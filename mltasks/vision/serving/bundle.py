@@ -1,8 +1,10 @@
-"""One directory per model version, written whole or not at all, and known by one hash.
+"""Directory of one model version: written atomically, never changed, identified by one hash.
 
-``model.safetensors`` all weights · ``serving.xml`` and ``.bin`` the serving graph · ``meta.json`` what scoring needs
-and where the version comes from · ``report.json`` its evaluation · ``plots/``, ``worst/`` figures · ``manifest.json``
-the sha256 of every other file.
+- ``model.safetensors``: all weights
+- ``serving.xml`` and ``.bin``: the serving graph
+- ``meta.json``: settings for scoring and the version's origin
+- ``report.json``: the evaluation; ``plots/`` and ``worst/`` hold its figures
+- ``manifest.json``: the sha256 of every other file
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ WEIGHTS = "model.safetensors"
 
 
 class BundleCorrupt(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """A version's directory is incomplete or not the one that was written."""
+    """A version's directory is incomplete or differs from the one that was written."""
 
 
 def write_atomic(directory: Path, fill: Callable[[Path], None]) -> str:
-    """Let ``fill`` write into a hidden directory beside, then put it in place in one step; return its digest.
+    """Fill a hidden sibling directory, rename it into place and return the version's digest.
 
-    A crash or an error at any moment leaves no directory of that name. Raises FileExistsError when there is one already
+    A crash or an error at any moment leaves no directory of that name. Raises FileExistsError if the directory exists
     (a version never changes).
     """
     if directory.exists():
@@ -51,10 +53,10 @@ def write_atomic(directory: Path, fill: Callable[[Path], None]) -> str:
 
 
 def install_atomic(draft: Path, directory: Path, expected_sha256: str) -> None:
-    """Give a copy of a version its directory's name in one step, once it is sure that it is that version. A directory
-    that another process put there meanwhile stays.
+    """Verify a copy of a version and rename it into place.
 
-    ``draft`` lies on the same filesystem. Raises BundleCorrupt as ``verify``.
+    ``draft`` must lie on the same filesystem. A directory that another process put in place meanwhile stays. Raises
+    BundleCorrupt as ``verify``.
     """
     verify(draft, expected_sha256)
     _sync_tree(draft)
@@ -68,19 +70,21 @@ def install_atomic(draft: Path, directory: Path, expected_sha256: str) -> None:
 
 
 def digest(directory: Path) -> str:
-    """The version's sha256: over the sorted names and hashes of all its files, read anew from disk."""
+    """Return the version's sha256 over the sorted names and hashes of all its files on disk."""
     return digest_of_hashes(file_hashes(directory))
 
 
 def digest_of_hashes(hashes: Mapping[str, str]) -> str:
-    """The digest that a directory with these file hashes has."""
+    """Return the digest of a directory with these file hashes."""
     lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def verify(directory: Path, expected_sha256: str | None = None) -> str:
-    """Return the digest. Raises BundleCorrupt when a file is missing, changed or added, or when the digest is not the
-    expected one."""
+    """Check a version's directory and return its digest.
+
+    Raises BundleCorrupt if a file is missing, changed or added, or if the digest is not the expected one.
+    """
     try:
         recorded: dict[str, str] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         found = file_hashes(directory)
@@ -96,14 +100,14 @@ def verify(directory: Path, expected_sha256: str | None = None) -> str:
 
 
 def file_hashes(directory: Path) -> dict[str, str]:
-    """sha256 by relative name of every file but the manifest."""
+    """Return the sha256 of every file but the manifest, by relative name."""
     files = (path for path in sorted(directory.rglob("*")) if path.is_file())
     named = {path.relative_to(directory).as_posix(): path for path in files}
     return {name: file_sha256(path) for name, path in named.items() if name != MANIFEST}
 
 
 def read_meta(directory: Path) -> dict[str, Any]:
-    """The version's ``meta.json``. Raises BundleCorrupt when it can't be read."""
+    """Read the version's ``meta.json``. Raises BundleCorrupt if that fails."""
     try:
         meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -112,7 +116,7 @@ def read_meta(directory: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write strict JSON (no NaN), readable, in the values' own order."""
+    """Write strict, indented JSON (no NaN) and keep the order of the keys."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Logits to probabilities, in numpy alone: what scoring needs of a calibration. Fitting is in ``calibration.py``."""
+"""Conversion of logits to probabilities with numpy alone; fitting is in ``calibration.py``."""
 
 from __future__ import annotations
 
@@ -15,48 +15,50 @@ METHODS: tuple[Method, ...] = ("temperature", "platt", "isotonic")
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """A rising map from logits to log-odds of a defect.
+    """Increasing map from logits to log-odds of a defect.
 
-    Without ``knots``: log-odds = slope × logit + intercept (a temperature is 1 / slope, with intercept 0). With them:
-    straight lines between the knots (logit, log-odds), both ascending, and on with ``slope`` beyond the first and the
-    last. So a probability is never 0 or 1, and different logits keep different probabilities. ``lapse`` is the share of
-    parts that are not what they look like, whatever their logit: probabilities stay between it and 1 − it.
-    ``log_losses`` are the cross-validated ones, by method, that the choice was made by; empty where there was none.
+    - Without ``knots``: log-odds = slope × logit + intercept (a temperature is 1 / slope, with intercept 0).
+    - With ``knots`` (logit, log-odds), both ascending: linear interpolation; beyond the first and last knot the map
+      continues with ``slope``. A probability is never 0 or 1, and different logits keep different probabilities.
+    - ``lapse`` is the label-noise floor: probabilities stay in [lapse, 1 − lapse] whatever the logit.
+    - ``log_losses`` are the cross-validated log losses by method behind the choice; empty without a comparison.
     """
 
     slope: float
     intercept: float
     method: Method = "platt"
-    # Lists, so that what goes into meta.json is what comes out of it.
+    # Lists survive the round trip through meta.json unchanged.
     knots: Sequence[Sequence[float]] = field(default_factory=list, hash=False)
     log_losses: Mapping[str, float] = field(default_factory=dict, hash=False)
     lapse: float = 0.0
 
     def probability(self, logits: ArrayLike) -> NDArray[np.float64]:
-        """Calibrated defect probabilities strictly inside (0, 1) of logits of any shape."""
+        """Return calibrated defect probabilities, strictly inside (0, 1), of logits of any shape."""
         x = np.asarray(logits, np.float64)
         sure = sigmoid(self._interpolate(x) if self.knots else self.slope * x + self.intercept)
         return self.lapse + (1 - 2 * self.lapse) * sure
 
     def describe(self) -> str:
-        """One sentence for the report."""
+        """Describe the choice of the method in one sentence for the report."""
         if not self.log_losses:
             return f"{self.method.capitalize()} scaling; there were too few labeled parts to compare methods."
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in self.log_losses.items())
         lapses = f" with {self.lapse:.0%} of lapses at either end" if self.lapse else ""
-        # Nothing else is taken that is not the best itself.
+        # Only a calibration with lapses may be chosen without being the best.
         best = not self.lapse or "lapses" in min(self.log_losses, key=self.log_losses.__getitem__)
         rank = "the best" if best else "within a standard error of the best"
         return f"{self.method.capitalize()}{lapses}, {rank} by cross-validated log loss, grouped by part ({losses})."
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; ``from_json`` reads them back."""
+        """Return plain JSON types; ``from_json`` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read ``to_json``'s answer, or the ``{"slope", "intercept"}`` of older versions. Raises ValueError for an
-        unknown method, KeyError without slope or intercept."""
+        """Read the result of ``to_json`` or the ``{"slope", "intercept"}`` of older versions.
+
+        Raises ValueError for an unknown method and KeyError without slope or intercept.
+        """
         method = values.get("method", "platt")
         if method not in METHODS:
             raise ValueError(f"Unknown calibration {method!r}; known: {', '.join(METHODS)}.")
@@ -73,5 +75,5 @@ class Calibrator:
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(−z)), clipped where a float would be 0 or 1 exactly."""
+    """Compute 1 / (1 + exp(−z)), clipped before a float reaches 0 or 1."""
     return 1.0 / (1.0 + np.exp(-np.clip(z, -60, 36)))

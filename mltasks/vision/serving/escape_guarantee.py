@@ -1,6 +1,6 @@
-"""The escape promise: how many defective parts may pass unseen, and the threshold that keeps it.
+"""Escape guarantee: bound of the escape rate, and the pass threshold that keeps the bound.
 
-The escape rate is the share of defective parts that PASS with nobody looking. Pure arithmetic: imports nothing heavy.
+The escape rate is the share of defective parts that PASS without a review. Pure arithmetic; imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Self
 
 from mltasks.vision.types import DEFECT
 
-# What a version's meta.json keeps: scoring reads it with every part. A promise that would allow more escapes than this
-# is kept with this many, which is stricter.
+# Length of the curve in meta.json, which scoring reads with every part. A guarantee that allows more escapes is
+# evaluated with this number, which is stricter.
 MAX_STORED_PROBABILITIES = 400
-# Without labels enough for the promise, parts pass below this share of the lowest probability any defect has had.
+# Share of the lowest probability of any defect below which parts pass if there are too few labels for the guarantee
 FALLBACK_FACTOR = 0.5
 METHOD = (
     "Parts pass below the k+1st lowest probability of n labeled defective parts, scored by networks that had not "
@@ -31,8 +31,10 @@ METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class EscapeRateGuarantee:
-    """At most ``rate`` of the defective parts escape, said with ``confidence``. A rate of 1 promises nothing. Raises
-    ValueError unless 0 < rate <= 1 and 0 < confidence < 1."""
+    """Guarantee that at most ``rate`` of the defective parts escape, with ``confidence``.
+
+    A rate of 1 guarantees nothing. Raises ValueError unless 0 < rate <= 1 and 0 < confidence < 1.
+    """
 
     rate: float = 0.05
     confidence: float = 0.95
@@ -44,9 +46,10 @@ class EscapeRateGuarantee:
 
 @dataclass(frozen=True, slots=True)
 class EscapeCurve:
-    """The calibrated probabilities of the defective ``part_count``, ascending, each without having learned from its
-    part;
-    read back from JSON only the lowest. Raises ValueError without any, or out of order."""
+    """Ascending out-of-fold probabilities of ``part_count`` defective parts, calibrated.
+
+    A curve read from JSON has the lowest probabilities only. Raises ValueError for none or for descending ones.
+    """
 
     probabilities: tuple[float, ...]
     part_count: int
@@ -57,8 +60,11 @@ class EscapeCurve:
 
     @classmethod
     def from_images(cls, probabilities: Sequence[float], targets: Sequence[int], parts: Sequence[str]) -> Self:
-        """The curve of images: of each part, the lowest of its images labeled defective counts. An image labeled good
-        says nothing of a defect that it doesn't show. Raises ValueError without a defective image."""
+        """Build the curve from images; the lowest of a part's images labeled defective counts.
+
+        Images labeled good are ignored: they may not show the part's defect. Raises ValueError without a defective
+        image.
+        """
         found: dict[str, float] = {}
         for probability, target, part in zip(probabilities, targets, parts, strict=True):
             if target == DEFECT:
@@ -67,42 +73,50 @@ class EscapeCurve:
 
     @property
     def fallback_threshold(self) -> float:
-        """Parts pass below this while there are too few labels for the promise: lower than any defect has scored."""
+        """Return the pass threshold if labels are too few for the guarantee, below all defects' scores."""
         return FALLBACK_FACTOR * self.probabilities[0]
 
     def count_escapes(self, threshold: float) -> int:
-        """How many of the parts have a probability below a threshold. Above what was kept, all parts: never too few."""
+        """Count the parts with a probability below a threshold.
+
+        Above the stored probabilities all parts count, so the count is never too low.
+        """
         count = bisect.bisect_left(self.probabilities, threshold)
         return count if count < len(self.probabilities) else self.part_count
 
     def escape_rate_bound(self, threshold: float, confidence: float = 0.95) -> float:
-        """The upper confidence bound on the escape rate when parts pass below a threshold: in [0, 1]."""
+        """Return the upper confidence bound, in [0, 1], of the escape rate at a pass threshold."""
         return clopper_pearson_bound(self.count_escapes(threshold), self.part_count, confidence)
 
     def pass_threshold(self, guarantee: EscapeRateGuarantee) -> float | None:
-        """The highest threshold that keeps a promise when parts with a probability below it pass; None when there are
-        too few defective parts for any, infinity when all may escape."""
+        """Return the highest threshold that keeps a guarantee if parts below it pass.
+
+        None if there are too few defective parts for any threshold; infinity if all parts may escape.
+        """
         allowed = max_escapes(self.part_count, guarantee)
         if allowed < 0:
             return None
         return math.inf if allowed >= self.part_count else self.probabilities[min(allowed, len(self.probabilities) - 1)]
 
     def labels_missing(self, guarantee: EscapeRateGuarantee) -> int:
-        """How many more defective parts must be labeled before a threshold can keep the promise; 0 when one can."""
+        """Return how many more defective parts the guarantee needs; 0 if a threshold can keep it."""
         return max(0, labels_needed(guarantee) - self.part_count)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types, the lowest probabilities only."""
+        """Return plain JSON types with the lowest probabilities only."""
         return {"lowest": list(self.probabilities[:MAX_STORED_PROBABILITIES]), "parts": self.part_count}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read ``to_json``'s answer. Raises KeyError or ValueError for anything else."""
+        """Read the result of ``to_json``. Raises KeyError or ValueError for anything else."""
         return cls(tuple(map(float, values["lowest"])), int(values["parts"]))
 
 
 def labels_needed(guarantee: EscapeRateGuarantee, escapes: int = 0) -> int:
-    """The fewest defective parts of which so many escapes still keep the promise: 59 for none at 5 % and 95 %."""
+    """Return the fewest defective parts that keep the guarantee with this many escapes.
+
+    59 parts for no escape at 5 % and 95 %.
+    """
     if guarantee.rate >= 1:
         return escapes
     low, high = escapes, escapes + 1
@@ -116,11 +130,11 @@ def labels_needed(guarantee: EscapeRateGuarantee, escapes: int = 0) -> int:
 
 @lru_cache(maxsize=1024)
 def max_escapes(parts: int, guarantee: EscapeRateGuarantee) -> int:
-    """The most escapes k among ``part_count`` defective ones for which the bound is at most the promised rate; −1 if
-    none.
+    """Return the most escapes among ``parts`` defective parts that keep the guarantee, or −1.
 
-    If more than the rate escaped below the k+1st lowest probability, then at most k of n parts lay below the threshold
-    at which just the rate escapes. That has the chance P(Binomial(n, rate) ≤ k), which 1 − confidence bounds.
+    Let k be the most escapes. Suppose more than the rate escaped below the k+1st lowest probability. Then at most k of
+    n parts lay below the threshold at which exactly the rate escapes. The probability of that is P(Binomial(n, rate) ≤
+    k), which 1 − confidence bounds.
     """
     if guarantee.rate >= 1:
         return parts
@@ -135,9 +149,11 @@ def max_escapes(parts: int, guarantee: EscapeRateGuarantee) -> int:
 
 @lru_cache(maxsize=1024)
 def clopper_pearson_bound(escapes: int, parts: int, confidence: float) -> float:
-    """Clopper and Pearson's one-sided upper bound on a rate of which ``count_escapes`` of ``part_count`` were seen
-    (Biometrika 26,
-    1934): the rate at which so few have the chance 1 − confidence. 1 when all escaped."""
+    """Return the one-sided upper bound of the escape rate (Clopper and Pearson 1934).
+
+    At this rate, ``escapes`` or fewer of ``parts`` have the probability 1 − confidence (Biometrika 26). 1 if all parts
+    escaped.
+    """
     if escapes >= parts:
         return 1.0
     low, high = escapes / parts, 1.0
@@ -149,8 +165,10 @@ def clopper_pearson_bound(escapes: int, parts: int, confidence: float) -> float:
 
 
 def guarantee_report(curve: EscapeCurve, guarantee: EscapeRateGuarantee, low: float) -> dict[str, Any]:
-    """What a report says of a promise when parts pass up to the probability ``low``, itself included: plain JSON.
-    ``holds`` is whether the bound that those parts achieve lies within the rate."""
+    """Return the report's section on the guarantee, as JSON, if parts pass up to ``low``.
+
+    ``low`` is a probability and passes itself. ``holds`` is true if the achieved bound is within the rate.
+    """
     below = math.nextafter(low, math.inf)
     bound = curve.escape_rate_bound(below, guarantee.confidence)
     return {
@@ -167,7 +185,10 @@ def guarantee_report(curve: EscapeCurve, guarantee: EscapeRateGuarantee, low: fl
 
 
 def _binomial(k: int, n: int, rate: float) -> float:
-    """P(Binomial(n, rate) = k), by logarithms: for large n its factors leave a float's range. Rate in (0, 1)."""
+    """Return P(Binomial(n, rate) = k) for a rate in (0, 1].
+
+    Logarithms are used because the factors leave a float's range for large n.
+    """
     if rate >= 1:
         return float(k == n)
     ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

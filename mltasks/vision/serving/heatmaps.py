@@ -1,4 +1,4 @@
-"""Where a verdict comes from: heatmaps over the part. numpy and Pillow only, so that the web process may draw them."""
+"""Heatmaps that localize a verdict on the part, drawn with numpy and Pillow only."""
 
 from __future__ import annotations
 
@@ -18,38 +18,40 @@ Kind = Literal["both"] | Layer
 
 VERMILLION = (213, 94, 0)
 YELLOW = (240, 228, 66)
-# Opacity of the loudest place of a map, and of both maps together: the defect stays visible under its own map.
+# Highest opacity of a map, and of both maps together: a defect stays visible under its own map.
 MAX_OPACITY = 0.4
-# Raised when the drawing changes, so that no browser shows a picture of before.
+# Increase when the drawing changes: browsers then drop cached images.
 RENDER_REVISION = 2
-# Below this a map is silent: half transparent haze over a good part would read as a finding.
+# Map value below which nothing is drawn: haze over a good part would look like a finding.
 MIN_VISIBLE = 0.35
-# Cells a side of stored maps: as fine as the evidence is at the usual sizes.
+# Cells per side of stored maps: the resolution of the evidence at the usual sizes
 STORED_CELLS = 48
-# Pixels of an overlay's longer side: smooth when it is enlarged over the part, and a few kilobytes.
+# Pixels of an overlay's longer side: smooth when enlarged over the part, and a few kilobytes
 OVERLAY_SIDE = 384
 
 
 @dataclass(frozen=True, slots=True)
 class Heatmaps:
-    """Two coarse maps over the region of interest, float32 in [0, 1], each with its own ``[height, width]``.
+    """Two coarse maps over the region of interest, float32 ``[height, width]`` in [0, 1].
 
-    ``evidence``: the calibrated defect probability that each cell alone would give (class activation mapping, Zhou et
-    al., CVPR 2016). ``anomaly``: the autoencoder's local error; 0.5 is what held-out good parts seldom exceed.
+    The two maps may differ in size. ``evidence`` is the calibrated defect probability of each cell alone (class
+    activation mapping, Zhou et al., CVPR 2016). ``anomaly`` is the novelty detectors' local score; held-out good parts
+    seldom exceed 0.5.
     """
 
     evidence: FloatMap
     anomaly: FloatMap
 
     def crop_to(self, inside: Placement, size: InputSize) -> Heatmaps:
-        """What lies over the region itself, of maps over a whole input, at the input's resolution."""
+        """Crop maps of a whole input to the region, at the input's resolution."""
         return Heatmaps(_crop(self.evidence, inside, size), _crop(self.anomaly, inside, size))
 
 
 def render_heatmap(image: NDArray[np.uint8], maps: Heatmaps, kind: Kind = "both") -> bytes:
-    """Lay evidence (vermillion) and anomaly (yellow) over an RGB image ``[H, W, 3]`` of the region of interest.
+    """Draw evidence (vermillion) and anomaly (yellow) over an RGB image of the region.
 
-    Return a PNG of the image's size. The maps cover at most ``MAX_OPACITY`` of any pixel, both together too.
+    ``image`` is ``[H, W, 3]``. Return a PNG of the same size. The maps together cover at most ``MAX_OPACITY`` of any
+    pixel.
     """
     height, width = image.shape[:2]
     layers = [layer for name, layer in _layers(maps).items() if kind in ("both", name)]
@@ -64,7 +66,7 @@ def render_heatmap(image: NDArray[np.uint8], maps: Heatmaps, kind: Kind = "both"
 
 
 def render_overlay(maps: Heatmaps, kind: Layer) -> bytes:
-    """Return one map alone as a PNG of its colour, to be laid over the region: opacity up to ``MAX_OPACITY``."""
+    """Return one map as a PNG of its color with opacity up to ``MAX_OPACITY``."""
     values, colour = _layers(maps)[kind]
     scale = OVERLAY_SIDE / max(values.shape)
     height, width = (max(1, round(side * scale)) for side in values.shape)
@@ -77,8 +79,10 @@ def render_overlay(maps: Heatmaps, kind: Layer) -> bytes:
 
 
 def encode_heatmaps(maps: Heatmaps, inside: Placement, size: InputSize) -> bytes:
-    """The part of both maps over the region, at most PACKED cells a side and in 256 steps, as one small PNG: evidence
-    is its grey, anomaly its alpha. ``decode_heatmaps`` reads it."""
+    """Encode both maps of the region as one small PNG: evidence is its gray, anomaly its alpha.
+
+    At most ``STORED_CELLS`` cells a side, in 256 steps. ``decode_heatmaps`` reads the PNG.
+    """
     scale = min(1.0, STORED_CELLS / max(inside.width, inside.height))
     cells = (max(1, round(inside.width * scale)), max(1, round(inside.height * scale)))
     layers = [_encoded_layer(values, inside, size, cells) for values in (maps.evidence, maps.anomaly)]
@@ -88,14 +92,14 @@ def encode_heatmaps(maps: Heatmaps, inside: Placement, size: InputSize) -> bytes
 
 
 def decode_heatmaps(packed: bytes) -> Heatmaps:
-    """Both maps over the region, in [0, 1]."""
+    """Return both maps over the region, in [0, 1]."""
     with Image.open(io.BytesIO(packed), formats=["PNG"]) as picture:
         both = (np.asarray(picture.convert("LA")) / 255).astype(np.float32)
     return Heatmaps(both[..., 0], both[..., 1])
 
 
 def _layers(maps: Heatmaps) -> dict[Layer, tuple[FloatMap, tuple[int, int, int]]]:
-    """Return map and colour by name."""
+    """Return map and color by name."""
     return {"anomaly": (maps.anomaly, YELLOW), "evidence": (maps.evidence, VERMILLION)}
 
 
@@ -117,12 +121,12 @@ def _crop(values: FloatMap, inside: Placement, size: InputSize) -> FloatMap:
 
 
 def upscale(values: FloatMap, height: int, width: int) -> FloatMap:
-    """Resize a map by smooth interpolation, values kept in [0, 1]."""
+    """Resize a map by bicubic interpolation, with values kept in [0, 1]."""
     smooth = Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(smooth, np.float32), 0.0, 1.0)
 
 
 def opacity(values: FloatMap) -> FloatMap:
-    """Opacity in [0, 1]: nothing up to the quiet level, then rising to 1."""
+    """Return the opacity in [0, 1]: 0 up to ``MIN_VISIBLE``, then rising linearly to 1."""
     loud: FloatMap = np.clip((values - MIN_VISIBLE) / (1 - MIN_VISIBLE), 0.0, 1.0).astype(np.float32)
     return loud

@@ -1,7 +1,7 @@
-"""Where a part stands in the review queue: the picking strategies, told of one part without the rest of the pool.
+"""Priority of a part in the review queue, from the part's own signals.
 
-A place is a time that never changes by itself, so that a row can store it and an index can sort by it; parts grow old
-by others' arriving later. Pure arithmetic: imports nothing heavy.
+A sort key is a time that never changes by itself, so a row can store it and an index can sort by it. Later arrivals get
+later keys. Pure arithmetic; imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-# Raised when a strategy comes to rank otherwise: what waits is then placed anew.
+# Increase when a strategy changes: waiting parts are then ranked again.
 REVISION = 3
 HEAD_START_S = 86_400.0  # how far the highest priority lets a part overtake
-# Any part of an urgent station comes before every other one that has waited less than a day.
+# Parts of an urgent station precede all other parts that have waited less than a day.
 URGENT_S = 2 * HEAD_START_S
-_PROBABILITY_MARGIN = 1e-6  # the nearest to 0 and 1 that a probability is taken for
+_PROBABILITY_MARGIN = 1e-6  # distance that probabilities keep from 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
 class PartSignals:
-    """What is known of one part before a person looks.
+    """Signals of one part before its review.
 
-    ``probability`` calibrated in [0, 1] and ``novelty`` from 0 up, novel above 1: both None where nothing scored it;
-    ``threshold`` the probability from which FAIL is the cheaper decision; ``similarity`` in [0, 1] to what people see
-    already, 1 for a repeat; ``lot`` in [0, 1), drawn by chance. Raises ValueError for values out of range and NaN.
+    - ``probability``: calibrated, in [0, 1]; None if the part was not scored
+    - ``novelty``: from 0 up, novel above 1; None if the part was not scored
+    - ``threshold``: the probability from which FAIL is the cheaper decision
+    - ``similarity``: in [0, 1], to the parts that reviewers already see; 1 for a near-duplicate
+    - ``hash_uniform``: in [0, 1), pseudo-random
+
+    Raises ValueError for values out of range and NaN.
     """
 
     probability: float | None
@@ -40,8 +44,10 @@ class PartSignals:
 
 
 def priority(strategy: str, signals: PartSignals) -> float:
-    """What a person's look at the part is worth by the strategy, in [0, 1]; nothing for a repeat, as ``picking.pick``
-    passes over them. A part that nothing scored is worth the most. Raises ValueError for an unknown strategy."""
+    """Return the value in [0, 1] of reviewing the part, by the strategy.
+
+    A near-duplicate has 0. A part that was not scored has the highest value. Raises ValueError for an unknown strategy.
+    """
     if strategy not in PRIORITY:
         raise ValueError(f"Unknown strategy {strategy!r}. Known: {', '.join(PRIORITY)}.")
     if signals.similarity >= 1.0:
@@ -50,8 +56,11 @@ def priority(strategy: str, signals: PartSignals) -> float:
 
 
 def queue_sort_key(arrived_s: float, priority: float, *, urgent: bool = False) -> float:
-    """A part's place in a queue that is sorted by it, least first: its arrival in seconds, up to a day earlier by its
-    priority and two more for an urgent station. No part is overtaken by one that arrives three days after it."""
+    """Return the part's sort key, ascending: its arrival in seconds minus its head start.
+
+    The head start is up to one day by priority, plus two days for an urgent station. No part is overtaken by a part
+    that arrives three days later.
+    """
     return arrived_s - HEAD_START_S * priority - URGENT_S * urgent
 
 
@@ -62,7 +71,7 @@ def _uncertainty(signals: PartSignals) -> float:
 
 
 def _novelty(signals: PartSignals) -> float:
-    """The order of the ratios, squeezed into [0, 1)."""
+    """Map the novelty ratio to [0, 1) and keep the order."""
     return 1.0 if signals.novelty is None else signals.novelty / (1.0 + signals.novelty)
 
 
@@ -71,8 +80,10 @@ def _diversity(signals: PartSignals) -> float:
 
 
 def _expected_cost(signals: PartSignals) -> float:
-    """High where a PASS would probably be dear, or where the part is unlike any labeled one (a noisy or of both), times
-    the distance to what people see already."""
+    """Return the priority by expected cost, times the distance to the parts that reviewers see.
+
+    High if a PASS would probably be expensive or the part is unlike any labeled part (noisy-or of both).
+    """
     if signals.probability is None or signals.novelty is None:
         return 1.0 - signals.similarity
     known = min(1.0, 1.0 / max(signals.novelty, 1.0))
@@ -93,8 +104,11 @@ PRIORITY: Mapping[str, Callable[[PartSignals], float]] = {
 
 
 def _cost_of_pass(probability: float, threshold: float) -> float:
-    """A PASS's share in what PASS and FAIL are expected to cost, p × fn of p × fn + (1 − p) × fp: it rises with the
-    probability and is a half at the threshold, around which most waiting parts are."""
+    """Return the share of PASS in the expected costs of PASS and FAIL.
+
+    p × fn / (p × fn + (1 − p) × fp): rises with the probability and is 0.5 at the threshold, near which most waiting
+    parts lie.
+    """
     turn = min(max(threshold, _PROBABILITY_MARGIN), 1.0 - _PROBABILITY_MARGIN)
     passed, failed = probability * (1.0 - turn), (1.0 - probability) * turn
     return passed / (passed + failed)

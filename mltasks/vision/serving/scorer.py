@@ -1,4 +1,4 @@
-"""Score images with a version's exported graph. Needs OpenVINO and numpy, never torch: the web process runs it."""
+"""Scoring of images with a version's exported graph; needs OpenVINO and numpy, never torch."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ if TYPE_CHECKING:
     import openvino
 
 LOGIT, ERROR, EVIDENCE, ANOMALY, NOVELTY, LABELED_NOVELTY, EMBEDDING = range(7)
-# bf16 would be OpenVINO's own choice on some processors and would move the scores away from the checked ones.
+# OpenVINO would choose bf16 on some processors, which moves the scores away from the checked scores.
 FP32, BF16 = "f32", "bf16"
 
 # Measured on four versions of 46 to 70 MB of weights: a compiled graph keeps 2.3 to 2.8 times their size, an inference
 # request 130 to 200 bytes for each pixel of the input.
 _GRAPH_PER_WEIGHTS, _REQUEST_PER_PIXEL = 2.8, 256
 
-# OpenVINO prepares its numpy types at the first conversion in a process. Two threads that do it at once hang for ever:
-# one holds the guard of the types and waits for Python's GIL, the other holds the GIL and waits for the guard.
+# OpenVINO prepares its numpy types at the first conversion in a process. Two threads that do so at once deadlock: one
+# holds the guard of the types and waits for Python's GIL, the other holds the GIL and waits for the guard.
 _conversion_lock = threading.Lock()
 
-# What an image waits for before it is scored
+# Enters the slot in which one image is scored
 AcquireSlot = Callable[[], AbstractContextManager[object]]
 
 
 class ScoredImage(NamedTuple):
-    """What one pass tells of an image. ``embedding`` is a point of length 1, float32 ``[256]``, in the scorer's
-    ``embedding_space``; None of versions that were made before points were."""
+    """Results of one pass over an image.
+
+    ``embedding`` is a float32 vector ``[256]`` of length 1 in the scorer's ``embedding_space``; None for versions made
+    before embeddings existed.
+    """
 
     scores: Scores
     maps: Heatmaps
@@ -46,9 +49,10 @@ class ScoredImage(NamedTuple):
 
 
 class Scorer:
-    """One version, ready to score. Safe to share between threads: no two have an inference request at once.
+    """Loaded version that scores images; threads may share a scorer.
 
-    ``memory_bytes`` is the estimated memory of its compiled graph and its inference requests.
+    Each thread uses an inference request of its own. ``memory_bytes`` is the estimated memory of the compiled graph and
+    its inference requests.
     """
 
     memory_bytes = 0
@@ -59,12 +63,12 @@ class Scorer:
         self.meta = meta
         self.sha256 = sha256
         size = meta["input"]
-        # Versions of format 1 squashed the part, and their one detector was the autoencoder.
+        # Versions of format 1 squash the part, and their only detector is the autoencoder.
         self.input_size = InputSize(size["height"], size["width"], size.get("keep_shape", False))
         self._novelty: dict[str, Any] = meta.get("novelty", {})
         self.thresholds = Thresholds(**meta["thresholds"])
         self.calibrator = Calibrator.from_json(meta["calibration"])
-        # Which network draws the points, at which size; empty where none does.
+        # Name of the network and input size of the embeddings; empty if the version computes none
         self.embedding_space: str = meta.get("embedding", {}).get("space", "")
         self._anomaly_scale = float(meta["anomaly_map_scale"])
         self._model = model
@@ -81,10 +85,10 @@ class Scorer:
         images: int = 1,
         acquire_slot: AcquireSlot = nullcontext,
     ) -> Self:
-        """Verify the directory's hash and compile its graph for the CPU: for so many ``images`` at a time, each on so
-        many ``threads`` (0: OpenVINO's choice). Each image is scored within a ``turn``.
+        """Verify the directory's hash and compile its graph for the CPU.
 
-        Raises BundleCorrupt when the directory is not as it was written or not the expected one.
+        ``images`` are scored at a time, each on ``threads`` threads (0: OpenVINO's choice) and within a slot of
+        ``acquire_slot``. Raises BundleCorrupt if the directory is not as written or not the expected version.
         """
         sha256 = bundle.verify(bundle_dir, expected_sha256)
         graph = compile_graph(bundle_dir / bundle.GRAPH, threads, images)
@@ -95,16 +99,21 @@ class Scorer:
         return scorer
 
     def score(self, images: Sequence[NDArray[np.uint8]]) -> list[Scores]:
-        """Score RGB images, each uint8 ``[height, width, 3]`` of ``input_size`` as ``images.decode`` returns them.
-        Raises ValueError for any other shape or type."""
+        """Score RGB images, each uint8 ``[height, width, 3]`` of ``input_size``.
+
+        ``decode`` returns such images. Raises ValueError for any other shape or type.
+        """
         return [self._scores(self._infer(image)) for image in images]
 
     def maps(self, image: NDArray[np.uint8]) -> Heatmaps:
-        """Where the scores of one image come from. Raises as ``score``."""
+        """Return the heatmaps of one image. Raises ValueError as ``score``."""
         return self._maps(self._infer(image))
 
     def predict(self, image: NDArray[np.uint8]) -> ScoredImage:
-        """Scores, maps and embedding of one image from one pass. Raises as ``score``."""
+        """Compute scores, maps and embedding of one image in one pass.
+
+        Raises ValueError as ``score``.
+        """
         outputs = self._infer(image)
         return ScoredImage(
             self._scores(outputs), self._maps(outputs), outputs[EMBEDDING] if self.embedding_space else None
@@ -129,8 +138,10 @@ class Scorer:
         )
 
     def _novelty_ratio(self, outputs: list[FloatMap], error: float, probability: float) -> float:
-        """How unlike anything labeled: a part that passes is held against good parts, one that fails against labeled
-        defects too."""
+        """Return the novelty score over its threshold.
+
+        A part that passes is compared with good parts, a part that fails with labeled defects too.
+        """
         if not self._novelty:
             return error / self.thresholds.anomaly
         known_threshold = self._novelty.get("known_threshold")
@@ -144,12 +155,15 @@ class Scorer:
             raise ValueError(f"This version scores uint8 images {wanted}, not {image.dtype} {image.shape}.")
         with self._acquire_slot(), self._request() as request:
             request.infer([np.ascontiguousarray(image)[None]])
-            # Copies: the request's own tensors change with its next image.
+            # Copies, because the next image overwrites the request's tensors
             return [request.get_output_tensor(index).data[0].copy() for index in range(len(self._model.outputs))]
 
     @contextmanager
     def _request(self) -> Iterator[Any]:
-        """One that no other thread uses: there are never more than were needed at once, each some tens of MB."""
+        """Lend an inference request that no other thread uses.
+
+        Requests (tens of MB each) are created only when all are in use.
+        """
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
@@ -161,34 +175,36 @@ class Scorer:
 
 
 def compile_graph(path: Path, threads: int = 0, images: int = 1) -> openvino.CompiledModel:
-    """Compile a serving graph for the CPU in 32 bits, tuned for one image at a time."""
+    """Compile a serving graph for the CPU in 32 bits, tuned for latency."""
     return compile_model(path, threads, images=images)
 
 
 def compile_model(
     model: openvino.Model | Path, threads: int = 0, *, half: bool = False, images: int = 1
 ) -> openvino.CompiledModel:
-    """Compile a graph for so many ``images`` at a time, each on so many ``threads``; ``half`` for bfloat16 instead of
-    32 bits."""
-    import openvino  # late: half a second and 100 MB that a process which never scores does not pay
+    """Compile a graph for ``images`` at a time, each on ``threads`` threads.
+
+    ``half`` selects bfloat16 instead of 32 bits.
+    """
+    import openvino  # late import: 0.5 s and 100 MB that only scoring processes need
 
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": BF16 if half else FP32,
-        # Bound to cores, the threads of two web processes would share the first ones and leave the others idle.
+        # With pinning, the threads of two web processes would share the first cores and leave the others idle.
         "ENABLE_CPU_PINNING": False,
     }
     if threads:
         settings |= {"INFERENCE_NUM_THREADS": threads * images, "NUM_STREAMS": images}
-    # Before any thread has a graph to infer with. Costs half a millisecond once in a process, and no memory.
+    # Before any thread has a graph to infer with. Costs 0.5 ms once per process and no memory.
     with _conversion_lock:
         _convert_tensor()
     return openvino.Core().compile_model(model, "CPU", settings)
 
 
 def _convert_tensor() -> NDArray[np.float32]:
-    """Convert one number to OpenVINO's tensor and back, as each inference does with its image and its outputs."""
-    import openvino  # late, as above
+    """Convert one number to OpenVINO's tensor and back, as each inference does."""
+    import openvino  # late import, as above
 
     converted: NDArray[np.float32] = openvino.Tensor(np.zeros(1, np.float32)).data
     return converted

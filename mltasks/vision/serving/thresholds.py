@@ -1,4 +1,4 @@
-"""Costs and promises to thresholds. Pure arithmetic on calibrated probabilities: imports nothing heavy."""
+"""Thresholds from costs and the escape guarantee, by arithmetic on probabilities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuara
 
 
 class DecisionCosts(Protocol):
-    """What wrong and doubtful decisions cost, in any one unit: an escape, a false alarm, a look by a person."""
+    """Costs, in one common unit, of an escape (``fn``), a false alarm (``fp``) and a review."""
 
     @property
     def fn(self) -> float: ...
@@ -21,24 +21,25 @@ class DecisionCosts(Protocol):
 
 
 def check_costs(costs: DecisionCosts) -> None:
-    """Raise ValueError unless an escape and a false alarm cost more than nothing, and a review nothing or more."""
+    """Raise ValueError unless escape and false alarm cost more than 0 and a review at least 0."""
     if not (costs.fn > 0 and costs.fp > 0 and costs.review >= 0):
         raise ValueError("The costs of an escape and of a false alarm must be above 0, that of a review at least 0.")
 
 
 def cost_threshold(costs: DecisionCosts) -> float:
-    """The probability from which FAIL is the cheaper of PASS and FAIL: fp / (fp + fn) (Elkan, "The Foundations of
-    Cost-Sensitive Learning", IJCAI 2001). FAIL from the threshold on, the threshold included."""
+    """Return the probability from which FAIL is cheaper than PASS: fp / (fp + fn).
+
+    Parts at the threshold FAIL (Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001).
+    """
     check_costs(costs)
     return costs.fp / (costs.fp + costs.fn)
 
 
 def review_band(costs: DecisionCosts) -> tuple[float, float]:
-    """The probabilities ``(low, high)`` strictly between which a person's look is cheaper than either decision
-    (Chow, "On Optimum Recognition Error and Reject Tradeoff", 1970).
+    """Return probabilities ``(low, high)`` strictly between which a review is cheapest.
 
-    A pass costs p × fn, a fail (1 − p) × fp. Where a review is never cheaper, the band is empty: both ends are the
-    cost threshold.
+    PASS costs p × fn, FAIL (1 − p) × fp (Chow, "On Optimum Recognition Error and Reject Tradeoff", 1970). If a review
+    is never cheaper, the band is empty: both ends are the cost threshold.
     """
     threshold = cost_threshold(costs)
     low, high = costs.review / costs.fn, 1.0 - costs.review / costs.fp
@@ -48,12 +49,12 @@ def review_band(costs: DecisionCosts) -> tuple[float, float]:
 
 
 def to_label_prior(probability: float, defect_rate: float, labeled_rate: float) -> float:
-    """The probability that a version calibrated on labels with a share ``labeled_rate`` of defects states where a line
-    with a share ``defect_rate`` means ``probability``.
+    """Convert a probability from the line's share of defects to the share among the labels.
 
-    Labels are enriched with defects; a part's likelihood ratio is the same in both, so its odds shift with those of the
-    shares (Elkan 2001, theorem 2; Saerens, Latinne and Decaestecker, Neural Computation 14, 2002). Raises ValueError
-    unless both shares lie strictly between 0 and 1.
+    The share of defects is ``defect_rate`` on the line and ``labeled_rate`` among the labels a version was calibrated
+    on. A part's likelihood ratio is the same for both, so the odds shift with the odds of the shares (Elkan 2001,
+    theorem 2; Saerens, Latinne and Decaestecker, Neural Computation 14, 2002). Raises ValueError unless both shares lie
+    strictly between 0 and 1.
     """
     if not (0 < defect_rate < 1 and 0 < labeled_rate < 1):
         raise ValueError("Shares of defective parts lie strictly between 0 and 1.")
@@ -63,12 +64,13 @@ def to_label_prior(probability: float, defect_rate: float, labeled_rate: float) 
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """PASS up to ``low``, FAIL from ``high`` on, both ends included, a person strictly between; the model's own label
-    is FAIL from ``fail_threshold`` on. low <= fails_from <= high.
+    """Probability ranges of PASS, REVIEW and FAIL.
 
-    ``low_limited_by`` says what keeps ``low`` where it is: the costs, the escape promise, or too few defective labels
-    for it.
-    ``guarantee_holds`` is None where no promise can be judged: the version has no escape curve.
+    PASS up to ``low``, FAIL from ``high`` on, both ends included, REVIEW strictly between. The model verdict is FAIL
+    from ``fail_threshold`` on. low <= fail_threshold <= high.
+
+    ``low_limited_by`` says what limits ``low``: the costs, the escape guarantee, or too few defective labels for the
+    guarantee. ``guarantee_holds`` is None if the version has no escape curve.
     """
 
     low: float
@@ -78,34 +80,37 @@ class Bands:
     guarantee_holds: bool | None = None
 
     def needs_review(self, probability: float) -> bool:
-        """Whether a person is asked about a calibrated defect probability."""
+        """Return True if a part with this calibrated defect probability goes to review."""
         return self.low < probability < self.high
 
     def predicts_fail(self, probability: float) -> bool:
-        """The model's own label of a calibrated defect probability."""
+        """Return True if the model verdict for this calibrated probability is FAIL."""
         return probability >= self.fail_threshold
 
 
 def cost_bands(costs: DecisionCosts, defect_rate: float | None = None, labeled_rate: float | None = None) -> Bands:
-    """The bands of least expected cost. Where both shares of defective parts are known, the line's and that of the
-    labels behind the calibration, the thresholds move to where the line's costs are least."""
+    """Return the bands of least expected cost.
+
+    If both shares of defective parts (the line's and the calibration labels') are given, the thresholds shift to the
+    least cost on the line.
+    """
     low, high = review_band(costs)
     ends = [low, cost_threshold(costs), high]
     if defect_rate is not None and labeled_rate is not None:
         ends = [to_label_prior(end, defect_rate, labeled_rate) for end in ends]
-    # The order survives the shift, but for rounding.
+    # The shift keeps the order, except for rounding.
     return Bands(min(ends[:2]), max(ends[1:]), ends[1])
 
 
 def guaranteed_bands(bands: Bands, curve: EscapeCurve, guarantee: EscapeRateGuarantee) -> Bands:
-    """Bands of costs whose PASS ends where the promise does, if that is lower.
+    """Lower the end of PASS to where the escape guarantee holds.
 
-    With too few defective labels no threshold keeps the promise. Then parts pass below half the lowest probability that
-    any defective part has had, and more go to people, whose labels are what the promise lacks.
+    With too few defective labels no threshold keeps the guarantee. Then parts pass below half the lowest probability of
+    any defective part. More parts go to review, whose labels the guarantee lacks.
     """
     kept = curve.pass_threshold(guarantee)
     below = curve.fallback_threshold if kept is None else kept
-    # A probability equal to the promised threshold does not pass.
+    # A probability equal to the guaranteed threshold does not pass.
     low = math.nextafter(below, 0.0)
     if bands.low <= low:
         return Bands(bands.low, bands.high, bands.fail_threshold, "costs", kept is not None)
