@@ -1,1 +1,4 @@
-"""Protocols that measure the whole recipe on folders of real parts, ours beside the one the project grew from."""
+"""Benchmark protocols that measure the whole recipe on folders of real parts.
+
+The original recipe of this project is the baseline.
+"""

@@ -1,4 +1,4 @@
-"""A protocol's table as a figure: dots with intervals, or average precision by labels where strategies ask for them."""
+"""Chart of a protocol's table: dots with intervals, or learning curves of strategies."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, LINE, MUTED, PA
 from mltasks.vision.evaluation.plot_style import corner_text, percent_axis, svg_figure
 
 COLORS = (REVIEW, FAIL_INK, PASS_INK, INK)
-# Rows that are compared figure by figure, how far apart their dots are, and the lines that one drawing holds
+# Number of rows compared figure by figure, distance between their dots, and maximal lines of a chart
 SIDE_BY_SIDE_ROWS, DOT_SPACING, MAX_LINES = 2, 0.3, 30
-# In inches: the width, what is around the lines, and a line
+# In inches: width of the chart, space around the lines, and height of a line
 WIDTH, MARGIN_INCHES, LINE_HEIGHT = 7.2, 1.3, 0.3
 NIGHT_PATTERN = re.compile(r"(\d+) labels$")
 
 
 class Dot(NamedTuple):
-    """One dot with its interval: on which line, in which colour."""
+    """Dot with its interval: line position, color and figure."""
 
     position: float
     color: str
@@ -30,7 +30,7 @@ class Dot(NamedTuple):
 
 
 def write_table_chart(path: Path, title: str, table: Table) -> None:
-    """Write the figure as an SVG. What lies above 1, a time or a count, stays in the table."""
+    """Write the table's chart as an SVG, without values above 1 (times and counts)."""
     nights = [row for row in table.rows if all(NIGHT_PATTERN.search(name) for name in row.figures)]
     if nights:
         _curves(path, title, table, nights)
@@ -47,7 +47,7 @@ def _shares(row: Row) -> Row:
 
 
 def _side_by_side(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """A line for each figure, a colour for each row."""
+    """Draw a line for each figure and a color for each row."""
     names = list(dict.fromkeys(name for row in rows for name in row.figures))
     lines = [
         Dot(names.index(name) + DOT_SPACING * (number - 0.5), COLORS[number], one)
@@ -56,14 +56,14 @@ def _side_by_side(path: Path, title: str, rows: Sequence[Row]) -> None:
     ]
     with svg_figure(path, title, _size(len(names) + len(rows))) as axes:
         _dots(axes, title, names, lines)
-        # The rows' names stand on lines of their own below.
+        # The rows' titles stand on lines of their own below the figures.
         axes.set_ylim(len(names) - 0.5 + len(rows), -0.6)
         for number, row in enumerate(rows):
             axes.text(0, len(names) + number, row.title, color=COLORS[number], va="center")
 
 
 def _stacked(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """A line for each row's figure; where that is too many, for its first."""
+    """Draw a line for each row's figure, or for each row's first figure above MAX_LINES lines."""
     every = [(f"{row.title}, {name}", one) for row in rows for name, one in row.figures.items()]
     if len(every) > MAX_LINES:
         every = [(row.title, next(iter(row.figures.values()))) for row in rows]
@@ -73,7 +73,7 @@ def _stacked(path: Path, title: str, rows: Sequence[Row]) -> None:
 
 
 def _dots(axes: Axes, title: str, names: Sequence[str], lines: Sequence[Dot]) -> None:
-    # Above the names too: they take half of the width.
+    # The title spans the names on the left too: they take half of the width.
     axes.set_title("")
     if (drawing := axes.get_figure(root=True)) is not None:
         drawing.suptitle(title, x=0.02, ha="left", fontsize=12)
@@ -91,7 +91,7 @@ def _dots(axes: Axes, title: str, names: Sequence[str], lines: Sequence[Dot]) ->
 
 
 def _curves(path: Path, title: str, table: Table, nights: Sequence[Row]) -> None:
-    """A curve for each strategy over the labels, and what all labels give as a level."""
+    """Draw a curve for each strategy over the labels, and a level for all labels."""
     with svg_figure(path, title, (WIDTH, 4.0)) as axes:
         axes.set(xlabel="Labels", ylabel="Average precision")
         for number, row in enumerate(nights):

@@ -1,4 +1,4 @@
-"""Repeated cross-validation of the whole recipe, as ``retrain`` does it: few labels, or all types of defect known."""
+"""Repeated cross-validation of the whole recipe, as ``retrain`` does it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ EQUAL_COSTS = Costs(fn=1, fp=1)
 
 
 def measure_cross_validation(samples: Sequence[Sample], bench: Bench) -> Table:
-    """5-fold stratified cross-validation that keeps groups together, repeated with other splits; ours and the seed's
-    recipe on the same splits."""
+    """Run repeated 5-fold stratified cross-validation of our recipe and the baseline recipe.
+
+    Groups stay together. Each repeat has other splits; both recipes use the same splits.
+    """
     recipes = {"Second Look": bench.config, "the seed's recipe": baseline_recipe(bench.config)}
     rows = []
     for title, part in bench.recipes(recipes):
@@ -50,7 +52,7 @@ def _run_repeat(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, floa
 
 
 def prediction_metrics(predictions: Sequence[Prediction], costs: Costs) -> dict[str, float]:
-    """The protocol's figures of one run."""
+    """Return the protocol's figures of one run."""
     p = np.array([one.probability for one in predictions])
     targets = np.array([one.target for one in predictions])
     found: Mapping[str, np.ndarray] = {name: _detector(predictions, name) for name in predictions[0].detectors}

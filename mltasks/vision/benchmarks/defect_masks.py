@@ -1,4 +1,4 @@
-"""Where a defect is, by its mask, and whether the loudest place of a map lies on it."""
+"""Defect masks, and the test that a map's maximum lies on a defect."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.serving.heatmaps import FloatMap
 from mltasks.vision.types import DEFECT, Sample
 
-# Of the image's width: as far off a mask's edge a map may point.
+# Share of the image's width: distance to a mask that still counts as a hit.
 TOLERANCE_SHARE = 0.02
 Mask = NDArray[np.bool_]
 
 
 class MaskError(ValueError):
-    """A defective image's mask is missing or is not one of this image. The message names it."""
+    """Error for a missing mask or one that does not fit its image; the message names the mask."""
 
 
 def mask_paths(samples: Sequence[Sample], folder: Path) -> dict[str, Path]:
-    """The mask of each defective image by its name, ``<kind>/<stem>.png``. Raises NoMask where one is missing."""
+    """Return the mask path of each defective image by image name, ``<kind>/<stem>.png``.
+
+    Raises MaskError when a mask is missing.
+    """
     found = {one.name: folder / Path(one.name).with_suffix(".png") for one in samples if one.target == DEFECT}
     for name, path in found.items():
         if not path.is_file():
@@ -33,7 +36,10 @@ def mask_paths(samples: Sequence[Sample], folder: Path) -> dict[str, Path]:
 
 
 def read_mask(path: Path) -> Mask:
-    """True where a mask is not black, ``[height, width]``. Raises NoMask for a file that can't be read."""
+    """Return True where a mask is not black, ``[height, width]``.
+
+    Raises MaskError for an unreadable file.
+    """
     try:
         return np.asarray(load(path).to_array().max(axis=2) > 0)
     except (ImageError, OSError) as error:
@@ -41,13 +47,16 @@ def read_mask(path: Path) -> Mask:
 
 
 def nonempty_masks(masks: Mapping[str, Path]) -> dict[str, Path]:
-    """The masks that mark anything."""
+    """Return the masks with at least one marked pixel."""
     return {name: path for name, path in masks.items() if read_mask(path).any()}
 
 
 def peak_position(values: FloatMap) -> tuple[float, float] | None:
-    """The place of a map's maximum, down and across as shares of its sides; of equals, for maps end at 1, the
-    middle of the widest plateau. None where the map is silent."""
+    """Return the position of a map's maximum, down and across as shares of its sides.
+
+    Maps saturate at 1: among equal maxima, return the middle of the widest plateau. Return None if no value is above
+    0.
+    """
     top = values.max()
     if not top > 0:
         return None
@@ -58,13 +67,15 @@ def peak_position(values: FloatMap) -> tuple[float, float] | None:
 
 
 def hits_mask(position: tuple[float, float] | None, mask: Mask) -> bool:
-    """Whether a place, down and across as shares of the image's sides, is a pixel of the mask or within 2 % of the
-    image's width of one."""
+    """Return True if a position is on the mask or within 2 % of the image's width of the mask.
+
+    The position is down and across as shares of the image's sides.
+    """
     if position is None:
         return False
     height, width = mask.shape
     rows, columns = np.nonzero(mask)
-    # To the pixels' middles
+    # Distances to pixel centers
     apart = np.hypot(rows + 0.5 - position[0] * height, columns + 0.5 - position[1] * width)
-    # A place inside a pixel is up to 0.71 from its middle.
+    # A position inside a pixel is up to 0.71 from the pixel's center.
     return bool(apart.size and apart.min() <= max(TOLERANCE_SHARE * width, 0.5**0.5))

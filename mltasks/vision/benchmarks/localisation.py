@@ -1,10 +1,12 @@
-"""Does a map point at the defect? Of each held-out defect that is called one, the loudest place of each map.
+"""Localization benchmark: share of detected defects whose map maximum hits the defect.
 
-Cross-validation that keeps near-duplicates together: each fold is tested once, by a version that chose its weights,
-calibration and thresholds on the next fold and learned from the others; the first fold alone is a holdout. Versions are
-exported and loaded as the product does, and maps are made, cut to the part and stored as it does: the evidence, the
-anomaly, and what a person is shown, both in one as they are stored, where a place counts as loud as it is opaque. A hit
-is a maximum on the defect's mask or within 2 % of the image's width of it. A shown map that stays silent is no hit.
+Cross-validation keeps near-duplicates together. Each tested fold is scored by a version that took weights,
+calibration and thresholds from the next fold and trained on the others. With one fold tested, that fold is a holdout.
+
+Versions are exported and loaded as the product does. Maps are made, cropped to the part and stored as the product
+does: evidence, anomaly, and the map that a person is shown. The shown map combines both stored maps; its value is the
+opacity. A hit is a maximum on the defect's mask or within 2 % of the image's width of it. A shown map without any
+value above 0 is no hit.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ ALL_TYPES = "all types"
 
 @dataclass(frozen=True, slots=True)
 class LocalizedDefect:
-    """A held-out defect: its type and part, its probability, and by map whether the maximum lies on its mask."""
+    """Held-out defect: type, part, probability, and by map whether the maximum hits the mask."""
 
     defect_type: str
     part: str
@@ -61,8 +63,10 @@ class LocalizedDefect:
 
 
 def measure_localization(samples: Sequence[Sample], masks: Path | None, bench: Bench) -> Table:
-    """The share of detected defects that each map points at, over all and by type; see above. ``repeats`` is how many
-    of the folds are tested. Raises NoMask, and ValueError below three folds."""
+    """Measure the share of detected defects that each map hits, over all and by type.
+
+    ``repeats`` is the number of tested folds. Raises MaskError, and ValueError below three folds.
+    """
     if masks is None:
         raise MaskError("Localisation needs the folder of the defects' masks as well.")
     if bench.config.folds < MIN_FOLDS:
@@ -94,8 +98,10 @@ def measure_localization(samples: Sequence[Sample], masks: Path | None, bench: B
 
 
 def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[str, Path]) -> list[LocalizedDefect]:
-    """What a version makes of each defect of the split ``test`` that has a mask. Raises NoMask for one of another size
-    than its image."""
+    """Score each defect with a mask in the split ``test``.
+
+    Raises MaskError for a mask whose size differs from the image's.
+    """
     keys = part_keys(samples)
     found = []
     for sample, key in zip(samples, keys, strict=True):
@@ -106,7 +112,10 @@ def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[s
 
 
 def map_hits(scorer: Scorer, sample: Sample, mask: Mask) -> tuple[float, dict[str, bool]]:
-    """The part's probability, and by map whether the maximum lies on the mask: scored as a station's part is."""
+    """Return the part's probability, and by map whether the maximum hits the mask.
+
+    The image is scored as a station's image is.
+    """
     size = scorer.input_size
     loaded = load(sample.path, size=size)
     if mask.shape != (loaded.height, loaded.width):
@@ -119,8 +128,10 @@ def map_hits(scorer: Scorer, sample: Sample, mask: Mask) -> tuple[float, dict[st
 
 
 def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dict[str, FloatMap]:
-    """The maps over the part alone, each ``[inside.height, inside.width]``: evidence, anomaly, and what is shown, the
-    opacity of both as they are stored."""
+    """Return the maps over the part alone, each ``[inside.height, inside.width]``.
+
+    The maps are evidence, anomaly and ``shown``, the opacity of both as stored.
+    """
     over = heatmaps.crop_to(inside, size)
     stored = decode_heatmaps(encode_heatmaps(heatmaps, inside, size))
     loud = [opacity(upscale(one, inside.height, inside.width)) for one in (stored.evidence, stored.anomaly)]
@@ -132,7 +143,10 @@ def part_heatmaps(heatmaps: Heatmaps, inside: Placement, size: InputSize) -> dic
 
 
 def cost_rows(defects: Sequence[LocalizedDefect], costs: Costs) -> list[Row]:
-    """The share that is detected at these costs, and of those the share that each map points at, by type."""
+    """Return the share detected at these costs, and each map's share of hits among these.
+
+    Shares are over all types and by type.
+    """
     level, title = cost_threshold(costs), f"{costs.fn:g} : {costs.fp:g}"
     seen = [one for one in defects if one.probability >= level]
     detected = Row(f"detected at {title}", _by_type(defects, [one.probability >= level for one in defects]))

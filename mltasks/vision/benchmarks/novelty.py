@@ -1,4 +1,4 @@
-"""No defect ever seen: detectors that learned from good parts alone, asked about good parts and every defect."""
+"""Novelty benchmark: detectors trained on good parts, tested on good parts and defects."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ Floats = NDArray[np.float64]
 
 
 def measure_novelty(ungrouped: Sequence[Sample], grouped: Sequence[Sample], bench: Bench) -> Table:
-    """Train on 80 % of the good parts; test on the rest and all defects. The same images twice: each its own part as
-    published figures have it, and near-duplicates kept together, which is the truth."""
+    """Train detectors on 80 % of the good parts; test on the other good parts and all defects.
+
+    The same images are measured twice: each image as its own part, as in published figures, and with near-duplicates
+    kept together, which avoids leakage.
+    """
     parts = prepare_parts(grouped, (), bench.for_substage(0, 0.4, "looking at the parts"))
     rows: list[Row] = []
     for name, samples in (("grouped", grouped), ("random", ungrouped)):
@@ -59,7 +62,7 @@ def _run(
 
 
 def split_good(samples: Sequence[Sample], indices: Sequence[int], seed: int) -> tuple[list[int], list[int]]:
-    """The good ones among the indices: four fifths to learn from and a fifth to test on, by group."""
+    """Split the good images among the indices by group: 80 % to train on, 20 % to test."""
     good = [index for index in indices if samples[index].target == GOOD]
     shares = {"train": TRAIN_SHARE, "test": 1 - TRAIN_SHARE}
     split_of = assign_parts(collect_parts([samples[index] for index in good]), shares, seed)
@@ -74,8 +77,10 @@ def detector_scores(
     test: Sequence[int],
     seed: int,
 ) -> dict[str, Floats]:
-    """Scores of the images ``test`` by each detector fitted to good ones, by all together, and by pixels. What good
-    parts score is learned from the second side of ``calibration_split``, which a first fit leaves out."""
+    """Return scores of the ``test`` images by detector, by the detector ensemble and by pixels.
+
+    The ensemble is fitted to scores of the second side of ``calibration_split``, which a first fit leaves out.
+    """
     rest, left_out = calibration_split
     levels = _fit_and_score(data, parts, rest, left_out, derive_seed(seed, "levels"))
     together = fit_ensemble(levels)
@@ -95,7 +100,7 @@ def _fit_and_score(
 
 
 def auroc_by_type(values: Floats, kinds: NDArray[np.str_]) -> dict[str, float]:
-    """AUROC of all defects and of each type against the good ones."""
+    """Return the AUROC of all defects and of each type against the good parts."""
     good = kinds == ""
     found = {"all types": auroc_value(values, (~good).astype(np.int64))}
     for kind in sorted(set(kinds[~good].tolist())):

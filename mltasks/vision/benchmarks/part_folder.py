@@ -1,4 +1,4 @@
-"""A folder of labeled parts, as samples, and what the trunk sees of them: read once for all repeats of a protocol."""
+"""Folder of labeled parts as samples with trunk features, computed once for all repeats."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ SKIPPED_FOLDERS = frozenset({"raw"})
 
 
 class NoPartsError(ValueError):
-    """The folder holds nothing to measure on. The message says what it should hold."""
+    """Error for a folder without parts to measure; the message says which layout is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedParts:
-    """Samples with what the trunk sees of them; ``context`` is what a round of training takes, ``weights`` where the
-    trunk's came from."""
+    """Samples, their training context, and the source of the trunk's weights."""
 
     samples: list[Sample]
     context: TrainingContext
@@ -40,27 +39,30 @@ class PreparedParts:
 
     @property
     def targets(self) -> NDArray[np.int64]:
-        """0 good, 1 defect, ``[n]``."""
+        """Return targets, 0 good and 1 defect, ``[n]``."""
         return self.context.data.targets
 
     @property
     def kinds(self) -> NDArray[np.str_]:
-        """Defect type by image, empty for good ones, ``[n]``."""
+        """Return the defect type by image, empty for good parts, ``[n]``."""
         return np.array([sample.defect_type for sample in self.samples])
 
     @property
     def groups(self) -> NDArray[np.str_]:
-        """The part that each image shows, ``[n]``."""
+        """Return the part that each image shows, ``[n]``."""
         return np.array([sample.group for sample in self.samples])
 
     def with_seed(self, seed: int) -> TrainingContext:
-        """The same parts under another seed: other draws, the same views."""
+        """Return the training context under another seed: other draws, the same views."""
         return self.context.with_config(replace(self.context.data.config, seed=seed))
 
 
 def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
-    """Every image of an ImageFolder layout as a sample; ``good``, ``ok`` and ``pass`` hold good parts, any other name
-    is a defect type. ``grouped`` puts near-duplicates into one group. Raises NoParts unless there are both kinds."""
+    """Return every image of an ImageFolder layout as a sample.
+
+    ``good``, ``ok`` and ``pass`` hold good parts; any other folder name is a defect type. ``grouped`` puts
+    near-duplicates into one group. Raises NoPartsError unless both classes are there.
+    """
     found = []
     for path in sorted(directory.glob("*/*")):
         folder = path.parent.name
@@ -77,13 +79,15 @@ def read_folder(directory: Path, *, grouped: bool) -> list[Sample]:
 
 
 def baseline_recipe(config: TrainConfig) -> TrainConfig:
-    """The recipe the project grew from: the part squashed to a square, global average pooling, pixels rebuilt."""
+    """Return the original recipe: part squashed to a square, average pooling, pixel autoencoder."""
     return replace(config, height=224, width=224, keep_shape=False, head="pooled", companion="", detectors=())
 
 
 def prepare_parts(samples: Sequence[Sample], augmented: Collection[int], bench: Bench) -> PreparedParts:
-    """Decode all samples and run the trunk over them, and over random views of those in ``augmented``: once for all
-    that a protocol trains on them."""
+    """Decode all samples and run the trunk over them and over random views of ``augmented``.
+
+    One call serves all trainings of a protocol.
+    """
     config = resolve_input_size(bench.config, samples)
     check_config(config)
     torch.manual_seed(derive_seed(config.seed, "backbone"))

@@ -1,4 +1,4 @@
-"""Reference network of the benches: a backbone with global average pooling and a linear layer as its head."""
+"""Reference network of the benches: backbone, global average pooling and a linear head."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from mltasks.vision.networks.trunk import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 
 class PooledNetwork(nn.Module):
-    """RGB float32 ``[N, 3, H, W]`` in [0, 1] to logits ``[N]``; the backbone's own head is an identity."""
+    """Network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to logits ``[N]``.
+
+    The backbone's own head must be an identity.
+    """
 
     def __init__(self, backbone: nn.Module, linear: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Printing of all benches: one line at a time, at once, and the verdict last."""
+"""Printing for all benches: lines without delay, and the result last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PrintLine = Callable[[str], None]
 
 
 def print_line(line: str) -> None:
-    """Print one line without delay."""
+    """Print one line and flush."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

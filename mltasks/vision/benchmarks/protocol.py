@@ -1,4 +1,4 @@
-"""What a protocol is run with: how to train, where, how often, and whom to tell."""
+"""Settings of a protocol's run: config, device, repeats and callbacks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from mltasks.vision.networks.compute import Compute
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig
 
-# Told of each row as soon as it is measured: what it is of, and its figures by name.
+# Called with each row's title and its figures by name as soon as the row is measured.
 ReportRow = Callable[[str, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """``repeats`` are repeats, seeds, folds or rounds, as the protocol says. ``tell`` hears of each row when it is
-    finished: a run that is cut short has said something by then."""
+    """Settings of one run.
+
+    ``repeats`` are repeats, seeds, folds or rounds, depending on the protocol. ``report_row`` is called for each
+    finished row, so an interrupted run has reported its rows.
+    """
 
     config: TrainConfig
     compute: Compute
@@ -25,7 +28,7 @@ class Bench:
     report_row: ReportRow
 
     def for_substage(self, start: float, end: float, name: str = "", config: TrainConfig | None = None) -> Bench:
-        """The same bench for a stage of the run, as ``Stage.part``, perhaps with another recipe."""
+        """Return the bench of a substage of the run, with another recipe if ``config`` is given."""
         return replace(self, stage=self.stage.substage(start, end, name), config=config or self.config)
 
     def recipes(self, configs: Mapping[str, TrainConfig]) -> Iterator[tuple[str, Bench]]:
@@ -35,5 +38,5 @@ class Bench:
 
 
 def format_row(title: str, figures: Mapping[str, float]) -> str:
-    """A finished row as one line."""
+    """Format a finished row as one line."""
     return f"{title}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items())

@@ -31,14 +31,17 @@ REPEATS = {
     "serving-graph": 10,
 }
 PROTOCOLS = tuple(REPEATS)
-# Each image its own part: the protocol for few parts, and one that measures no ranking.
+# Each image is its own part: phone-cases has few parts, serving-graph measures no ranking.
 UNGROUPED_PROTOCOLS = ("phone-cases", "serving-graph")
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolOptions:
-    """One of ``PROTOCOLS`` on a folder of parts; ``masks`` is the folder of their defects' masks, for localisation.
-    ``settings`` change the training config, or how a learning curve asks; ``repeats`` the protocol's own number."""
+    """Options of one protocol in ``PROTOCOLS`` on a folder of parts.
+
+    ``masks`` is the folder of defect masks, for localization. ``settings`` change the training config, or the
+    labeling plan of a learning curve. ``repeats`` overrides the protocol's own number.
+    """
 
     name: str
     data: Path
@@ -48,8 +51,11 @@ class ProtocolOptions:
 
 
 def run_protocol(options: ProtocolOptions, progress: ProgressCallback, report_row: ReportRow) -> Table:
-    """Measure. ``tell`` hears of each row when it is finished. Raises ValueError (NoParts among them) for a folder or
-    settings that can't work, KeyError for an unknown name."""
+    """Run a protocol and return its table; call ``report_row`` for each finished row.
+
+    Raises ValueError (and its subclass NoPartsError) for an unusable folder or settings, KeyError for an unknown
+    name.
+    """
     curve = options.name == "learning-curve"
     asking, rest = LabelingPlan.from_settings(options.settings) if curve else (LabelingPlan(), options.settings)
     config = TrainConfig.from_json(rest)

@@ -1,4 +1,4 @@
-"""Figures of repeated runs: their mean with an interval, and as a table a person reads."""
+"""Means of repeated runs with intervals, and their tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class RunMean:
-    """A mean over runs with its 95 % interval (Student's t; the bare value of a single run)."""
+    """Mean over runs with its 95 % interval (Student's t; the bare value of a single run)."""
 
     mean: float
     low: float
@@ -27,7 +27,10 @@ class RunMean:
 
     @classmethod
     def from_values(cls, values: Sequence[float]) -> RunMean:
-        """Of one value a run. Runs on the same parts differ by their splits alone: the interval speaks of those."""
+        """Compute the mean of one value per run.
+
+        Runs on the same parts differ only by their splits, so the interval covers only the variation between splits.
+        """
         found = np.asarray(values, np.float64)
         mean, runs = float(found.mean()), len(found)
         half = 0.0
@@ -43,7 +46,7 @@ class RunMean:
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """A share of images with Wilson's 95 % interval on the number of different parts; all None of no image."""
+    """Share of images with Wilson's 95 % interval on parts; all None without images."""
 
     mean: float | None
     low: float | None
@@ -54,7 +57,7 @@ class Proportion:
 
     @classmethod
     def from_hits(cls, hits: Sequence[bool], parts: Sequence[str]) -> Self:
-        """Of one truth value an image, and the part that it shows."""
+        """Compute the share from one truth value and one part per image."""
         found = proportion(hits, parts)
         return cls(found.value, found.low, found.high, sum(hits), found.n, found.parts)
 
@@ -66,26 +69,26 @@ class Proportion:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recipe's, detector's or map's figures by name."""
+    """Figures of one recipe, detector or map by name."""
 
     title: str
     figures: Mapping[str, RunMean | Proportion]
 
     @classmethod
     def from_runs(cls, title: str, runs: Sequence[Mapping[str, float]]) -> Row:
-        """From each run's values by name."""
+        """Build a row from each run's values by name."""
         return cls(title, {name: RunMean.from_values([run[name] for run in runs]) for name in runs[0]})
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A protocol's outcome. ``protocol`` says how it was measured."""
+    """Rows of a protocol; ``protocol`` describes the measurement."""
 
     protocol: str
     rows: Sequence[Row]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         rows = {row.title: {name: asdict(one) for name, one in row.figures.items()} for row in self.rows}
         return {"protocol": self.protocol, "rows": rows}
 
@@ -98,10 +101,10 @@ class Table:
 
 
 def auroc_value(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """AUROC of one run."""
+    """Return the AUROC of one run."""
     return float(auroc(np.asarray(scores, np.float64), targets, np.ones((1, len(targets))))[0])
 
 
 def average_precision_value(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """Average precision of one run."""
+    """Return the average precision of one run."""
     return float(average_precision(np.asarray(scores, np.float64), targets, np.ones((1, len(targets))))[0])

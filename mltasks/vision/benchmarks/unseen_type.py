@@ -1,4 +1,4 @@
-"""A defect that no label has shown: leave one type out, and the classifier with all types known beside it."""
+"""Benchmark of unseen defect types: one type left out of training, against all types known."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ VIEWS = 0
 
 
 def leave_one_type_out(samples: Sequence[Sample], bench: Bench) -> Table:
-    """Learn from good parts and all defect types but one, tested on that type against held-out good parts; and from all
-    types, tested on all. Near-duplicates stay together. Ours and the seed's recipe on the same splits."""
+    """Train without one defect type and with all types; both recipes on the same splits.
+
+    The recipes are ours and the baseline. A left-out type is tested against held-out good parts; all types are tested
+    together. Near-duplicates stay together.
+    """
     if len(kinds := {sample.defect_type for sample in samples if sample.target == DEFECT}) < 2:
         raise NoPartsError(f"To leave one type of defect out there must be two or more, not only {', '.join(kinds)}.")
     ours = replace(bench.config, views=VIEWS)
@@ -64,7 +67,7 @@ def _run(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, Mapping[str
 def _unseen_type_auroc(
     parts: PreparedParts, learn: Sequence[int], test: Sequence[int], kind: str, seed: int, stage: Stage
 ) -> float:
-    """AUROC of the unseen type, all of its images, against good parts of the test side."""
+    """Return the AUROC of all images of the unseen type against the test side's good parts."""
     labeled = [index for index in learn if parts.kinds[index] != kind]
     seen = {parts.groups[index] for index in labeled}
     asked = [index for index in test if parts.targets[index] == GOOD]
@@ -74,7 +77,7 @@ def _unseen_type_auroc(
 
 
 def all_types_metrics(scores: FoldScores, targets: np.ndarray) -> dict[str, float]:
-    """Figures of a classifier that knew every type."""
+    """Return figures of a classifier trained on all types."""
     error = calibration_error(scores.probabilities, targets, np.ones((1, len(targets))))
     return {
         "average precision": average_precision_value(scores.logits, targets),

@@ -1,1 +1,1 @@
-"""Benchmarks of which parts to label next: strategies, label arrivals and their learning curves."""
+"""Benchmarks of selecting parts to label: strategies, labeling plans and learning curves."""

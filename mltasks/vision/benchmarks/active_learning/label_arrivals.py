@@ -1,4 +1,4 @@
-"""How labels come in over the nights of a learning curve, and how many of them a strategy needs."""
+"""Labeling plan of a learning curve, and the number of labels that a strategy needs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any, Self
 
 from mltasks.vision.benchmarks.active_learning.pool_selection import DEFAULT_STRATEGY, STRATEGIES
 
-# Of the average precision that all labels give
+# Share of the average precision with all labels
 GOAL_SHARE = 0.98
 BASELINE = "random"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelingPlan:
-    """Start with some good and some defective labels; on each of ``nights`` nights a strategy asks for ``a_night``
-    more."""
+    """Start labels of both classes, and ``a_night`` more per night, chosen by a strategy."""
 
     start_good: int = 16
     start_defective: int = 21
@@ -27,7 +26,10 @@ class LabelingPlan:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """What is about asking among the settings, and the rest. Raises ValueError for what can't be asked."""
+        """Return the labeling plan in the settings, and the other settings.
+
+        Raises ValueError for unknown strategies and for counts below 1.
+        """
         names = {item.name for item in fields(cls)}
         own = {name: value for name, value in settings.items() if name in names}
         found = cls(**{**own, "strategies": tuple(own.get("strategies", cls().strategies))})
@@ -39,17 +41,17 @@ class LabelingPlan:
 
     @property
     def start_labels(self) -> int:
-        """Labels to start with."""
+        """Return the number of labels to start with."""
         return self.start_good + self.start_defective
 
     def night_title(self, number: int) -> str:
-        """A night's name in tables: what is labeled by then, unless the stream or what differs in it runs out."""
+        """Return a night's title in tables: the labels by then, unless the stream runs out earlier."""
         return f"night {number}, {self.start_labels + number * self.a_night} labels"
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyCurve:
-    """Average precision by the number of labels, night for night, and as the last point that of all labels."""
+    """Average precision by number of labels after each night, and with all labels."""
 
     labels: Sequence[int]
     average_precisions: Sequence[float]
@@ -58,12 +60,14 @@ class StrategyCurve:
 
     @property
     def goal_reached(self) -> bool:
-        """Whether one of the nights came to the goal."""
+        """Return True if the average precision reached the goal on any night."""
         return max(self.average_precisions) >= GOAL_SHARE * self.all_labels_precision
 
     def labels_needed(self) -> float:
-        """Labels at which the goal is first reached, on straight lines between the nights and from the last night to
-        all labels."""
+        """Return the number of labels at which the goal is first reached.
+
+        Interpolates linearly between nights, and between the last night and all labels.
+        """
         goal = GOAL_SHARE * self.all_labels_precision
         points = [*zip(self.labels, self.average_precisions, strict=True), (self.all_labels, self.all_labels_precision)]
         if points[0][1] >= goal:
@@ -75,8 +79,10 @@ class StrategyCurve:
 
 
 def compare_strategies(curves: Mapping[str, StrategyCurve]) -> dict[str, float]:
-    """Of each strategy the labels it needs, whether a night reached the goal (1 or 0; 0 means that its number of labels
-    is read off the line to all labels), and its labels as a share of those that chance needs."""
+    """Return each strategy's labels needed, goal reached, and labels over the baseline's.
+
+    ``reached`` is 1 or 0. At 0, the number of labels is interpolated between the last night and all labels.
+    """
     found = {f"labels by {name}": curve.labels_needed() for name, curve in curves.items()}
     found |= {f"reached by {name}": float(curve.goal_reached) for name, curve in curves.items()}
     others = [name for name in curves if name != BASELINE and BASELINE in curves]

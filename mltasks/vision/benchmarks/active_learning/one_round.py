@@ -1,6 +1,7 @@
-"""A round of learning on chosen labels, asked about chosen parts: what protocols share.
+"""Training of one fold on chosen labels and scoring of chosen parts, shared by protocols.
 
-It sets a fifth of the labels aside where the product would cross-validate: a sixth of the time, and rather too modest.
+A fifth of the labels is set aside for calibration, where the product cross-validates. Training takes a sixth of the
+time and gives somewhat lower figures.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FoldScores:
-    """What a round says of the parts it was asked about: fused logit, calibrated probability and novelty (the deciding
-    detector's score over its threshold), each ``[n]``, with the round and the setting behind them."""
+    """Fused logits, calibrated probabilities and novelty of the test parts, each ``[n]``.
+
+    Novelty is the deciding detector's score over its threshold. The fold and its operating point are kept.
+    """
 
     logits: Floats
     probabilities: Floats
@@ -38,7 +41,7 @@ class FoldScores:
 def train_and_score(
     parts: PreparedParts, labeled: Sequence[int], test: Sequence[int], seed: int, stage: Stage
 ) -> FoldScores:
-    """Learn from four fifths of the labeled indices, weigh and calibrate on the rest, and answer about ``test``."""
+    """Train on four fifths of the labeled indices, calibrate on the rest, and score ``test``."""
     lesson = parts.with_seed(seed).for_label_count(len(labeled))
     inside, settling = split_in_two(parts.samples, labeled, CALIBRATION_SHARES, derive_seed(seed, "settling"))
     one = train_fold(lesson, inside, [*settling, *test], derive_seed(seed, "round"), stage)
@@ -47,7 +50,7 @@ def train_and_score(
 
 
 def score_held_out(context: TrainingContext, fold: Fold, operating_point: OperatingPoint) -> FoldScores:
-    """A round's answers about its held-out parts by a setting."""
+    """Return a fold's scores of its held-out parts at an operating point."""
     found = collect_held_out([fold], context)
     logits = operating_point.fusion.logits(found.scores)
     novelty = np.asarray(operating_point.novelty(found.scores)[operating_point.detector], np.float64)
@@ -55,8 +58,10 @@ def score_held_out(context: TrainingContext, fold: Fold, operating_point: Operat
 
 
 def review_score(scores: FoldScores, known_good: NDArray[np.bool_]) -> Floats:
-    """How much a part asks for a person or a FAIL: the larger of logit and log novelty, each in deviations from what
-    the good parts among the answers (``known_good``) have."""
+    """Return the larger of standardized logit and standardized log novelty, per part.
+
+    Both are standardized by mean and deviation of the good parts (``known_good``).
+    """
     columns = (scores.logits, np.log(np.maximum(scores.novelty, 1e-9)))
     standard = [(one - one[known_good].mean()) / max(float(one[known_good].std()), 1e-9) for one in columns]
     return np.asarray(np.maximum(*standard), np.float64)

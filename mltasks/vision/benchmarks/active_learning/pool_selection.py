@@ -1,8 +1,8 @@
-"""Which waiting parts a person should see next: active learning, as pure functions of numpy arrays.
+"""Selection of waiting parts to label (active learning), as pure functions of numpy arrays.
 
-All strategies pick greedily: the best part, then the best of the rest, and so on, passing over near-duplicates of what
-the run has picked already. Equal parts go by index, so the same pool and seed give the same picks. The review queue
-orders parts one by one as they arrive, by the same strategies: `queue_order.py`.
+All strategies pick greedily and pass over near-duplicates of parts picked earlier in the run. Ties go to the lower
+index, so the same pool and seed give the same picks. The review queue orders parts one by one as they arrive, by the
+same strategies: `queue_order.py`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Floats = NDArray[np.float64]
 Embeddings = NDArray[np.float32]
 
 DEFAULT_STRATEGY = "expected_cost"
-MIN_DISTANCE = 1e-3  # cosine distance below which two pictures show the same
-NOVELTY_PERIOD = 4  # one pick in four goes to the most novel part, while there are novel ones
-AGE_DOUBLING_S = 86_400.0  # a part that waited a day counts twice, after two days three times
-_PROBABILITY_MARGIN = 1e-6  # the nearest to 0 and 1 that a probability is taken for
-_MIN_UTILITY = 1e-3  # merit of a part that has none, so that age can lift it
-_ROWS = 4096  # rows of a distance matrix that are held at once
+MIN_DISTANCE = 1e-3  # cosine distance below which two images are near-duplicates
+NOVELTY_PERIOD = 4  # one pick in four goes to the most novel part, while there are novel parts
+AGE_DOUBLING_S = 86_400.0  # utility doubles after one day of waiting, triples after two days
+_PROBABILITY_MARGIN = 1e-6  # clip of probabilities before the logit
+_MIN_UTILITY = 1e-3  # lower bound of the utility, so that age can raise it
+_ROWS = 4096  # rows of a distance matrix in memory at once
 
 
 @dataclass(frozen=True, eq=False)
 class UnlabeledPool:
-    """The parts that wait, and where labels are already.
+    """Waiting parts, and the embeddings of labeled parts.
 
-    ``probabilities`` [n] calibrated in [0, 1]; ``novelty`` [n] the highest anomaly score over its threshold, from 0 up,
-    novel above 1; ``embeddings`` [n, d] and ``labeled_embeddings`` [m, d] float32 with rows of length 1; ``age_s`` [n]
-    seconds of waiting. Raises ValueError for NaN, wrong shapes and values out of range.
+    ``probabilities`` [n] calibrated in [0, 1]; ``novelty`` [n] the highest anomaly score over its threshold, >= 0,
+    novel above 1; ``embeddings`` [n, d] and ``labeled_embeddings`` [m, d] float32 with rows of length 1; ``age_s``
+    [n] seconds of waiting. Raises ValueError for NaN, wrong shapes and values out of range.
     """
 
     probabilities: Floats
@@ -60,7 +60,7 @@ class UnlabeledPool:
 
 @dataclass(frozen=True, eq=False)
 class _Utility:
-    """What a strategy wants: ``utilities`` [n] each, used in turn, one a pick; ``spread``: far from what is known."""
+    """Utilities ``[n]`` used in turn, one a pick; ``spread`` multiplies by the distance."""
 
     utilities: Sequence[Floats]
     spread: bool = False
@@ -88,41 +88,45 @@ def select_parts(
 
 
 def _uncertainty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
-    """Nearest to the operating threshold, in logits (Lewis & Gale, "A Sequential Algorithm for Training Text
-    Classifiers", SIGIR 1994)."""
+    """Return closeness to the operating threshold, in logits.
+
+    Lewis & Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994.
+    """
     threshold = np.array([cost_threshold(costs)])
     return _Utility([1.0 / (1.0 + np.abs(_logit(pool.probabilities) - _logit(threshold)))])
 
 
 def _novelty(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
-    """The highest anomaly ratio."""
+    """Return the highest anomaly ratio."""
     return _Utility([pool.novelty])
 
 
 def _diversity(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
-    """Greedy k-centre over the embeddings: the part farthest from all labeled and picked ones (Sener & Savarese,
-    "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018)."""
+    """Return equal utilities with spread: greedy k-centre over the embeddings.
+
+    Picks the part farthest from all labeled and picked parts (Sener & Savarese, "Active Learning for Convolutional
+    Neural Networks: A Core-Set Approach", ICLR 2018).
+    """
     return _Utility([np.ones(len(pool))], spread=True)
 
 
 def _expected_cost(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
-    """The expected cost of a PASS, which is the probability times what any escape costs, times the distance to what is
-    known.
+    """Return the defect probability times the distance; one pick in four goes by novelty.
 
-    Defects are the rare class and the dear one: a label of what is probably another of them teaches more than one of
-    what is merely in doubt, as long as it looks different (relevance sampling, Lewis & Gale, SIGIR 1994; weighed by
-    distance as by Settles & Craven, "An Analysis of Active Learning Strategies for Sequence Labeling Tasks", EMNLP
-    2008; measured in docs/quality.md). A young model passes the defects that it does not know; so one pick in four goes
-    to a novel part instead.
+    The probability is proportional to the expected cost of a PASS; the distance is to labeled and picked parts.
+    Defects are rare and costly: labels of probable defects help more than labels of uncertain parts, if the parts
+    differ from known ones. Sources: relevance sampling (Lewis & Gale, SIGIR 1994); weighting by distance (Settles &
+    Craven, "An Analysis of Active Learning Strategies for Sequence Labeling Tasks", EMNLP 2008); measured in
+    docs/quality.md. An early model passes defects of unknown types, so one pick in four goes to a novel part.
     """
     novel = np.where(pool.novelty > 1.0, pool.novelty, 0.0)
-    # Where nothing is novel, that pick goes by cost as well.
+    # Without any novel part, that pick goes by cost as well.
     turn = novel if novel.any() else pool.probabilities
     return _Utility([pool.probabilities] * (NOVELTY_PERIOD - 1) + [turn], spread=True)
 
 
 def _random(pool: UnlabeledPool, costs: DecisionCosts, seed: int) -> _Utility:
-    """By chance: the baseline, and the only strategy whose picks measure a rate without bias."""
+    """Return random utilities: the baseline, and the only unbiased sample for rates."""
     return _Utility([np.random.default_rng(seed).random(len(pool))])
 
 
@@ -154,7 +158,7 @@ def _greedy_selection(pool: UnlabeledPool, plan: _Utility, count: int, min_dista
 
 
 def _distance_to(rows: Embeddings, centres: Embeddings) -> NDArray[np.float32]:
-    """Cosine distance [n] in [0, 2] of each row to the nearest centre; 2 without any."""
+    """Return each row's cosine distance to the nearest centre, [n] in [0, 2]; 2 without centres."""
     nearest = np.full(len(rows), 2.0, np.float32)
     for start in range(0, len(rows) if len(centres) else 0, _ROWS):
         part = slice(start, start + _ROWS)

@@ -1,14 +1,16 @@
-"""Does asking about the right parts pay? Average precision by the number of labels, strategy against strategy.
+"""Learning curves of labeling strategies: average precision by number of labels.
 
-Start with 37 labels, 16 good and 21 defective, drawn by the seed; each night a strategy picks 40 parts of the stream to
-be labeled. Average precision on a locked 30 % after each night, and with the whole stream labeled; near-duplicates stay
-on one side. The last row is what it comes to: the labels that a strategy needs to reach 98 % of the average precision
-that all labels give, and that number over what chance needs.
+1. Start with 37 labels, 16 good and 21 defective, drawn by the seed.
+2. On each night a strategy picks 40 parts of the stream to label.
+3. After each night, and with the whole stream labeled, measure average precision on a locked 30 %. Near-duplicates
+   stay on one side.
+4. The last row gives the labels that a strategy needs to reach 98 % of the average precision with all labels, and
+   that number over the random baseline's.
 
-All that a night costs is the heads and detectors that stand on the frozen trunk. The trunk runs once over each part,
-before the first seed, and what it saw serves every night, strategy and seed. The first night's labels are the same for
-all strategies, so it is learned once. The pixel autoencoder, which is the dearest to train and has no say in average
-precision, learns for three epochs: it matters only where it ranks the labeled defects best of all detectors.
+The frozen trunk runs once over each part, before the first seed; a night trains only heads and detectors. All
+strategies share the first night's labels and its training. The pixel autoencoder is the slowest to train and does not
+enter average precision, so it trains for three epochs. It matters only where it ranks the labeled defects best of all
+detectors.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class StrategySeason:
-    """One seed's nights: the stream that may be labeled and the locked images that only measure, as indices."""
+    """Nights of one seed: indices of the stream that may be labeled and of the locked holdout."""
 
     parts: PreparedParts
     plan: LabelingPlan
@@ -52,24 +54,29 @@ class StrategySeason:
 
     @classmethod
     def from_parts(cls, parts: PreparedParts, plan: LabelingPlan, seed: int) -> StrategySeason:
-        """The images dealt to both sides."""
+        """Split the images into stream and holdout."""
         everything = range(len(parts.samples))
         return cls(parts, plan, seed, *split_in_two(parts.samples, everything, SHARES, derive_seed(seed, "locked")))
 
     def unlabeled(self, labeled: Sequence[int]) -> list[int]:
-        """What of the stream has no label yet."""
+        """Return the unlabeled indices of the stream."""
         known = set(labeled)
         return [index for index in self.stream if index not in known]
 
     def train_and_measure(self, labeled: Sequence[int], pool: Sequence[int], bench: Bench) -> tuple[FoldScores, float]:
-        """Learn from the labels; the answers about locked images and pool, and average precision on the former."""
+        """Train on the labels; return scores of holdout and pool, and average precision.
+
+        Average precision is measured on the holdout.
+        """
         found = train_and_score(self.parts, labeled, [*self.holdout, *pool], self.seed, bench.stage)
         return found, average_precision_value(found.logits[: len(self.holdout)], self.parts.targets[self.holdout])
 
 
 def measure_strategies(samples: Sequence[Sample], plan: LabelingPlan, bench: Bench) -> Table:
-    """Average precision after each night by strategy, with all labels, and the labels needed; see above. ``repeats``
-    are seeds."""
+    """Measure average precision by strategy after each night and the labels needed.
+
+    ``repeats`` are seeds.
+    """
     recipe = replace(bench.config, views=VIEWS, autoencoder_epochs=min(bench.config.autoencoder_epochs, PIXEL_EPOCHS))
     parts = prepare_parts(
         samples, range(len(samples)), bench.for_substage(0, FEATURES_SHARE, "looking at the parts", recipe)
@@ -114,7 +121,7 @@ def _run(season: StrategySeason, bench: Bench) -> list[tuple[str, Metrics]]:
 def _run_nights(
     season: StrategySeason, strategy: str, start: Sequence[int], first: tuple[FoldScores, float], bench: Bench
 ) -> tuple[list[int], list[float]]:
-    """The number of labels and average precision, before the first night and after each."""
+    """Return label counts and average precisions, before the first night and after each night."""
     labeled, counts, values = list(start), [len(start)], [first[1]]
     found, nights = first[0], season.plan.nights
     bench.report_row(f"{bench.stage.name}, {season.plan.night_title(0)}", {"average precision": values[0]})
@@ -122,7 +129,7 @@ def _run_nights(
         pool = season.unlabeled(labeled)
         labeled += pick_for_night(season, found, labeled, pool, strategy, derive_seed(season.seed, strategy, night))
         part = bench.for_substage((night - 1) / nights, night / nights, season.plan.night_title(night))
-        # Nobody picks after the last night.
+        # The last night needs no scores of the pool.
         rest = season.unlabeled(labeled) if night < nights else []
         found, value = season.train_and_measure(labeled, rest, part)
         counts.append(len(labeled))
@@ -132,7 +139,10 @@ def _run_nights(
 
 
 def draw_start_labels(season: StrategySeason) -> list[int]:
-    """The seeded start: some good and some defective images of the stream. Raises NoParts for too few of them."""
+    """Draw the start labels by the seed: good and defective images of the stream.
+
+    Raises NoPartsError when the stream has too few images of a class.
+    """
     targets, asking = season.parts.targets, season.plan
     mixed = np.random.default_rng(derive_seed(season.seed, "start")).permutation(np.asarray(season.stream))
     chosen: list[int] = []
@@ -154,8 +164,10 @@ def pick_for_night(
     strategy: str,
     seed: int,
 ) -> list[int]:
-    """The indices that a strategy would have labeled tonight. The pool's answers are the last ones of
-    ``predictions``."""
+    """Return the indices that a strategy picks for one night.
+
+    The pool's scores are the last rows of ``predictions``.
+    """
     tail = slice(len(predictions.logits) - len(pool), None)
     parts = season.parts
     waiting = UnlabeledPool(
@@ -169,7 +181,7 @@ def pick_for_night(
 
 
 def normalized_statistics(parts: PreparedParts, indices: Sequence[int]) -> NDArray[np.float32]:
-    """Standardised statistics of the trunk's maps, of length 1: ``[n, 2688]``."""
+    """Return standardized statistics of the trunk's maps, rows of length 1: ``[n, 2688]``."""
     everything = parts.context.data.bank.clean.statistics
     rows = (everything[np.asarray(indices, np.int64)] - everything.mean(0)) / np.maximum(everything.std(0), 1e-4)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)

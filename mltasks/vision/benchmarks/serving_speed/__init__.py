@@ -1,1 +1,1 @@
-"""Benchmarks of scoring speed: images a second beside a reference graph and the processor's limit."""
+"""Benchmarks of scoring speed against a reference graph and the processor's limit."""

@@ -1,9 +1,9 @@
-"""How long one image takes through the scoring graph, against ResNet18 with the pixel autoencoder alone.
+"""Scoring time of one image, against ResNet18 with the pixel autoencoder alone.
 
-Both are exported by the product's export and compiled as serving compiles them: the same size, the same threads, 32
-bits, one image at a time. Their inferences alternate, and which comes first alternates too, so that what else the
-machine does falls on both. How long a version learned changes nothing about its graph, so each network learns for one
-epoch, from up to 64 good and 64 defective images: enough to fill its memories of patches.
+Both graphs use the product's export and serving's compilation: same size, same threads, 32 bits, one image at a time.
+Inferences alternate, and the first of each pair alternates too, so other load on the machine affects both. Training
+length does not change the graph. Each network therefore trains for one epoch on up to 64 good and 64 defective
+images, enough to fill its patch memories.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ Infer = Callable[[Image], object]
 
 
 def measure_serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
-    """Milliseconds of both and their ratio; see above. ``repeats`` are rounds of 60 pairs each. Raises NotEnoughLabels
-    and ExportMismatch."""
+    """Measure milliseconds of both graphs and their ratio.
+
+    ``repeats`` are rounds of 60 pairs each. Raises NotEnoughLabels and ExportMismatch.
+    """
     recipe = replace(
         bench.config,
         views=1,
@@ -75,7 +77,7 @@ def measure_serving_graph(samples: Sequence[Sample], bench: Bench) -> Table:
 
 
 def subsample_classes(samples: Sequence[Sample]) -> list[Sample]:
-    """Some of each class, spread over all."""
+    """Return at most 64 samples of each class, evenly spaced."""
     chosen: list[Sample] = []
     for target in (GOOD, DEFECT):
         every = [sample for sample in samples if sample.target == target]
@@ -84,7 +86,7 @@ def subsample_classes(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _exported(parts: PreparedParts, samples: Sequence[Sample], folder: Path, bench: Bench) -> tuple[Infer, Infer]:
-    """Our version and its peer, exported and compiled alike."""
+    """Export and compile our version and the reference."""
     config = parts.context.data.config
     version = train_served_version(parts, samples, config.seed, folder, bench.stage)
     export_reference(load_backbone(config.backbone, "random")[0], (config.height, config.width), folder / "peer.xml")
@@ -93,7 +95,7 @@ def _exported(parts: PreparedParts, samples: Sequence[Sample], folder: Path, ben
 
 
 def thread_count(configured: int) -> int:
-    """The number of threads that both graphs run on: torch's default where none is asked for."""
+    """Return the threads of both graphs: torch's default for 0."""
     return configured or torch.get_num_threads()
 
 
@@ -109,8 +111,10 @@ def time_alternating(
     pairs: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> NDArray[np.float64]:
-    """Milliseconds ``[pairs, 2]`` of ours and of the peer on the same image, one after the other; every other pair
-    begins with the peer."""
+    """Return milliseconds ``[pairs, 2]`` of product and reference on the same image.
+
+    Every other pair begins with the reference.
+    """
     took = np.zeros((pairs, 2))
     for pair in range(pairs):
         image = images[pair // 2 % len(images)]
@@ -122,8 +126,10 @@ def time_alternating(
 
 
 def timing_figures(took: NDArray[np.float64]) -> dict[str, float]:
-    """Medians of milliseconds ``[pairs, 2]``, their ratio, and the ratios that a tenth of the pairs lie below and
-    above."""
+    """Return medians of milliseconds ``[pairs, 2]`` and of their ratio, with its quantiles.
+
+    The ratio is that of the medians; the quantiles are 0.1 and 0.9 of the pairs' ratios.
+    """
     ours, peer = np.median(took, axis=0)
     low, high = np.quantile(took[:, 0] / took[:, 1], [0.1, 0.9])
     return {

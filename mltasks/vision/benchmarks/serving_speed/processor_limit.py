@@ -1,8 +1,10 @@
-"""How near a serving graph is to what the processor can do: its products and sums over the measured peak of a large
-matrix product in the same precision (the roofline's flat part: Williams, Waterman and Patterson, CACM 52, 2009).
+"""Ratio of a serving graph's time to the processor's limit.
 
-The product is asked for twice, as a matrix product and as a convolution, which is one; the faster counts. In 8 bits the
-runtime is fast in the second only."""
+The limit is the graph's multiply and add operations over the measured peak of a large matrix product in the same
+precision. This is the flat part of the roofline (Williams, Waterman and Patterson, CACM 52, 2009). The peak is
+measured with a matrix product and with an equivalent convolution; the faster counts. In 8 bits the runtime is fast
+only with the convolution.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,18 @@ from openvino import opset15 as opset
 from mltasks.vision.serving.scorer import compile_model
 
 SIDE, REPEATS, WARMUP = 1024, 12, 3
-# Of the convolution: channels in and out, height and width
+# Convolution: channels in and out, height and width
 CHANNELS, MAP_SIDE = 256, 48
 QUANTIZATION_LEVELS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessorLimit:
-    """One image on one thread. Billions of operations (a product and a sum are two) in 32 and in 8 bits, the peaks in
-    billions a second, and the milliseconds that the graph takes and that it would take at the peaks."""
+    """Operations, peaks and milliseconds of one image on one thread.
+
+    Operations are in billions in 32 and in 8 bits (a product and a sum are two), peaks in billions a second.
+    ``milliseconds`` is the graph's measured time.
+    """
 
     fp32_gops: float
     int8_gops: float
@@ -36,17 +41,17 @@ class ProcessorLimit:
 
     @property
     def minimum_ms(self) -> float:
-        """Milliseconds at the peaks."""
+        """Return milliseconds at the peaks."""
         narrow = self.int8_gops / self.int8_peak_gops if self.int8_gops else 0.0
         return 1000 * (self.fp32_gops / self.fp32_peak_gops + narrow)
 
     @property
     def ratio(self) -> float:
-        """What it takes over the least."""
+        """Return measured over minimal milliseconds."""
         return self.milliseconds / self.minimum_ms
 
     def describe(self) -> str:
-        """One line."""
+        """Describe the limit in one line."""
         narrow = f" and {self.int8_gops:.1f} in 8 bits at {self.int8_peak_gops:.0f}" if self.int8_gops else ""
         return (
             f"{self.milliseconds:.0f} ms on one thread, {self.ratio:.2f} times the limit of {self.minimum_ms:.0f} ms: "
@@ -55,7 +60,10 @@ class ProcessorLimit:
 
 
 def measure_limit(graph: Path) -> ProcessorLimit:
-    """Count and measure. Peaks and graph alternate, so that a processor that changes its pace does so for all."""
+    """Count operations, and measure peaks and graph.
+
+    Peaks and graph alternate, so a changing processor clock affects all of them.
+    """
     wide, narrow = count_operations(graph)
     model = openvino.Core().read_model(graph)
     image = np.zeros(tuple(model.inputs[0].shape), np.uint8)
@@ -67,7 +75,7 @@ def measure_limit(graph: Path) -> ProcessorLimit:
 
 
 def count_operations(graph: Path) -> tuple[float, float]:
-    """Billions of products and sums of its convolutions and matrix products, in 32 and in 8 bits."""
+    """Count billions of operations of convolutions and matrix products, in 32 and in 8 bits."""
     found = {False: 0.0, True: 0.0}
     for one in openvino.Core().read_model(graph).get_ordered_ops():
         found[_is_quantized(one)] += _operations(one)
@@ -81,7 +89,7 @@ def _operations(operation: Any) -> float:
         return 2.0 * float(np.prod(operation.output(0).shape)) * float(inner)
     if kind not in ("Convolution", "GroupConvolution"):
         return 0.0
-    # Of a grouped one [groups, out, in, ...]; all but what counts outputs is summed over.
+    # Weights of a grouped convolution: [groups, out, in, ...]; all axes but the outputs are summed over.
     weights, channels = operation.input(1).get_shape(), operation.output(0).shape[1]
     return 2.0 * float(np.prod(operation.output(0).shape)) * float(np.prod(weights)) / float(channels)
 
@@ -91,7 +99,7 @@ def _is_quantized(operation: Any) -> bool:
 
 
 def _matmul_model(*, quantized: bool) -> tuple[openvino.Model, float, Any]:
-    """A matrix product, its billions of operations, and what is put in."""
+    """Return a matrix product, its billions of operations, and its input."""
     given = opset.parameter([SIDE, SIDE], np.float32)
     x, w = _quantized_inputs(given, _numbers(SIDE, SIDE), quantized=quantized)
     model = openvino.Model([opset.matmul(x, w, False, False)], [given], "product")

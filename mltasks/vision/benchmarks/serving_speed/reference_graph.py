@@ -1,4 +1,4 @@
-"""What the scoring graph is timed against: ResNet18 as it is published, and the pixel autoencoder, in one graph."""
+"""Reference of the scoring time: published ResNet18 and the pixel autoencoder in one graph."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from mltasks.vision.networks.trunk import LAYER4_CHANNELS
 
 
 class ReferenceModel(PooledNetwork):
-    """The recipe with nothing added: uint8 RGB ``[1, H, W, 3]`` to the logit of global average pooling and one linear
-    layer ``[1]`` and the reconstruction's error ``[1]`` and map. In place of what it does not have it names these
-    again, which costs nothing, so that it is exported as ours is."""
+    """Reference network: ResNet18, average pooling, linear layer, and pixel autoencoder.
+
+    Maps uint8 RGB ``[1, H, W, 3]`` to logit ``[1]``, reconstruction error ``[1]`` and map. Outputs that the reference
+    lacks repeat these tensors at no cost, so that the product's export accepts it.
+    """
 
     def __init__(self, network: nn.Module, size: tuple[int, int]) -> None:
         super().__init__(network, nn.Linear(LAYER4_CHANNELS, 1))
@@ -32,9 +34,11 @@ class ReferenceModel(PooledNetwork):
 
 
 def export_reference(network: nn.Module, size: tuple[int, int], path: Path) -> ReferenceModel:
-    """Write the graph of ``network`` (its head an identity) for images of ``size``, height and width, by the product's
-    own export."""
+    """Export the graph of ``network`` for ``size`` (height, width) by the product's own export.
+
+    The head of ``network`` must be an identity.
+    """
     peer = ReferenceModel(network, size).eval()
-    # All that the export asks of a module are its outputs.
+    # The export uses only the module's outputs.
     export_graph(cast(ServingModel, peer), path, *size)
     return peer

@@ -1,4 +1,4 @@
-"""A version as the product serves it, from parts that a protocol has looked at already."""
+"""Training and export of a version as the product serves it, from prepared parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mltasks.vision.types import Sample
 
 @dataclass(frozen=True, slots=True)
 class ServedVersion:
-    """A fitted version, its samples with their splits, and its exported graph's file with what scores by it."""
+    """Fitted version, its samples with splits, its exported graph's file, and its scorer."""
 
     fitted: FittedVersion
     samples: Sequence[Sample]
@@ -29,8 +29,10 @@ class ServedVersion:
 def train_served_version(
     parts: PreparedParts, samples: Sequence[Sample], seed: int, folder: Path, stage: Stage
 ) -> ServedVersion:
-    """Learn from the parts whose split is ``train``, choose on ``validation``, export into ``folder`` and load, as the
-    product does, in 32 bits on any machine. Raises ExportMismatch."""
+    """Train, export into ``folder`` and load a version as the product does, in 32 bits.
+
+    Trains on the split ``train`` and chooses on ``validation``. Raises ExportMismatch.
+    """
     lesson = replace(parts.with_seed(seed), samples=samples)
     fitted = fit_holdout(samples, lesson, parts.weights, stage)
     networks = write_networks(replace(fitted, config=replace(fitted.config, precision=F32)), samples, folder)

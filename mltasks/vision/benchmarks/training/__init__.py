@@ -1,1 +1,1 @@
-"""Seconds to the same average precision: ours, and the loop that the project grew from."""
+"""Benchmark of seconds to the same average precision: our training and the baseline loop."""

@@ -1,5 +1,8 @@
-"""`make bench-training`: seconds of learning to the same average precision, ours and the loop that the project grew
-from, on drawn parts or on a folder of them. Exit status 1 when ours is not as fast as aimed at, or less precise."""
+"""`make bench-training`: seconds of training to the same average precision.
+
+Compares our training with the baseline, the loop that the project grew from, on drawn parts or on a folder of parts.
+Exit status 1 when ours misses the speed target or is less precise.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Read the arguments and measure."""
+    """Parse the arguments and run the benchmark."""
     parser = argparse.ArgumentParser(prog="make bench-training", description=__doc__)
     parser.add_argument("--data", type=Path, help="a folder of parts, good/ and a folder a kind, instead of drawn ones")
     parser.add_argument("--share", type=float, default=1.0, help="of these parts, stratified by kind (above 0, to 1)")
@@ -23,7 +26,7 @@ def main() -> int:
         parser.error(f"{options.data} is no folder")
     if not 0 < options.share <= 1 or min(options.repeats, options.epochs) < 1 or options.threads < 0:
         parser.error("--share is above 0 and at most 1, --repeats and --epochs are 1 or more, --threads 0 or more")
-    # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
+    # Torch reads this once at load: threads waiting for each other sleep instead of occupying a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from mltasks.vision.benchmarks.part_folder import NoPartsError
     from mltasks.vision.benchmarks.training.run import BenchOptions, run_bench

@@ -1,4 +1,4 @@
-"""Average precision over the seconds of learning, as a figure."""
+"""Chart of average precision over the seconds of training."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ LEGEND = (
     ("Second Look, from where it can answer on", REVIEW),
     ("● its classifier   ◆ detectors and autoencoder too", MUTED),
 )
-# Lines from above at which the words begin, and the room for them, as a share of the curves' height
+# First line of the legend counted from above, and the legend's height as a share of the curves' height
 LEGEND_FIRST_LINE, LEGEND_HEIGHT = 9, 0.45
 
 
 def write_race_chart(path: Path, title: str, outcomes: Sequence[RunComparison], *, on_processor: bool) -> None:
-    """Write an SVG: the seed's loop by epoch, ours where its classifier and where all of it can answer; every split."""
+    """Write an SVG with all splits: the baseline by epoch, and both finishing points of ours.
+
+    Our points are the trained classifier and the complete training.
+    """
     with svg_figure(path, f"Average precision by seconds of learning\n{title}", SIZE) as axes:
         end = max(one.baseline_curve[-1][0].seconds(on_processor) for one in outcomes)
         for one in outcomes:

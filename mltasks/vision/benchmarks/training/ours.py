@@ -1,6 +1,6 @@
-"""Our learning on the same parts: the trunk looks once, then heads, detectors and the autoencoder learn.
+"""Our training: features once, then heads, detectors and the pixel autoencoder.
 
-A fifth of the parts is set aside to weigh the heads by, as the seed's loop sets one aside to stop by.
+A fifth of the parts is set aside to fit the fusion, as the baseline sets a fifth aside for early stopping.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ProductRun:
-    """What looking took; what it took until the classifier could answer, and all until the end; and what both say of
-    the measured parts."""
+    """Elapsed times to features, classifier and end, and scores of the measured parts.
+
+    ``classifier_scores`` are of the classifier alone, ``scores`` of all heads.
+    """
 
     feature_time: Elapsed
     classifier_time: Elapsed
@@ -40,7 +42,7 @@ class ProductRun:
 
 
 def run_product(split: Split, bench: Bench) -> ProductRun:
-    """Learn, then measure, which is not counted."""
+    """Train, then score the test parts; scoring is not timed."""
     watch = Stopwatch()
     inside, aside = inner_split(split.train, split.seed)
     with watch.measure():

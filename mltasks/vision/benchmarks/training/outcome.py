@@ -1,4 +1,4 @@
-"""Who reached the same average precision, and when."""
+"""Comparison of the times at which both trainings reach the same average precision."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SpeedComparison:
-    """Average precision to be reached, when ours was there and when the seed's loop was (None: never)."""
+    """Target average precision, and when ours and the baseline reached it (None: never)."""
 
     target_precision: float
     product: Elapsed
@@ -30,14 +30,16 @@ class SpeedComparison:
     baseline_total: Elapsed
 
     def speedup(self, on_processor: bool) -> float:
-        """How many times as long the seed's loop takes; at least so many, where it never came there."""
+        """Return the baseline's time over ours; a lower bound if the target was never reached."""
         return (self.baseline or self.baseline_total).seconds(on_processor) / self.product.seconds(on_processor)
 
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """One split's figures: average precision of both with its interval over parts, and of ours without detectors;
-    ``gain`` is by how much ours exceeds the seed's."""
+    """Figures of one split: average precisions with intervals over parts, and speed comparisons.
+
+    ``gain`` is our average precision minus the baseline's. ``classifier_only`` is ours without detectors.
+    """
 
     product: Estimate
     classifier_only: Estimate
@@ -50,20 +52,21 @@ class RunComparison:
 
     @property
     def not_worse(self) -> bool:
-        """Whether ours is not worse beyond chance."""
+        """Return True unless ours is significantly worse."""
         return self.gain.high is not None and self.gain.high >= 0
 
 
 def sample_targets(samples: Sequence[Sample]) -> NDArray[np.int64]:
-    """0 good, 1 defect, ``[n]``."""
+    """Return targets, 0 good and 1 defect, ``[n]``."""
     return np.array([one.target for one in samples], np.int64)
 
 
 def compare_runs(split: Split, product: ProductRun, baseline: BaselineRun) -> RunComparison:
     """Compare two finished runs on one split.
 
-    The goal is the lower of what both end with, the seed's loop with the epoch that it keeps, and it is there with the
-    first epoch that is not below. With it counts all of the autoencoder, but for the classifiers' own race.
+    The target is the lower of both final average precisions; the baseline's is that of its kept epoch. The baseline
+    reaches the target with its first epoch at or above it. The autoencoder's whole time is added, except in the
+    classifiers' comparison.
     """
     targets = sample_targets(split.test)
     curve = [(one.elapsed, average_precision_value(one.scores, targets)) for one in baseline.epochs]

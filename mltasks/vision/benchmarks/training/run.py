@@ -1,4 +1,4 @@
-"""Both learn in turn from the same parts, and what came of it."""
+"""Run of both trainings on the same parts, one after the other, and the printed comparison."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from mltasks.vision.stats.intervals import Estimate
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import TrainConfig, no_progress
 
-# What is aimed at: the seed's seconds over ours.
+# Target: the baseline's seconds over ours.
 TARGET_SPEEDUP = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """A folder of parts, or None for drawn ones; of these a share; how many splits, and where the figure goes."""
+    """Folder of parts (None: drawn parts), share of the parts, splits, and chart path."""
 
     data: Path | None = None
     share: float = 1.0
@@ -39,7 +39,10 @@ class BenchOptions:
 
 
 def run_bench(options: BenchOptions, config: TrainConfig) -> int:
-    """Measure, print, and say whether it is enough: 0, else 1. Raises NoParts for a folder without parts."""
+    """Measure and print; return 0 if ours is fast and precise enough, else 1.
+
+    Raises NoPartsError for a folder without parts.
+    """
     with TemporaryDirectory(prefix="sl-bench-") as name, reproducible(config.threads) as compute:
         parts = read_folder(options.data, grouped=True) if options.data else write_drawn_parts(Path(name))
         samples = take_share(parts, options.share)
@@ -53,8 +56,10 @@ def run_bench(options: BenchOptions, config: TrainConfig) -> int:
 
 
 def report_comparisons(comparisons: Sequence[RunComparison], *, on_processor: bool) -> int:
-    """Print the table, and return 0 where ours was fast enough and as good, else 1. In brackets are the processor's
-    seconds, which count where ``on_processor``."""
+    """Print the table; return 0 if ours is fast and precise enough, else 1.
+
+    Processor seconds are in brackets; they count if ``on_processor``.
+    """
     print_line(f"\n{'':<34}{'average precision':<24}{'goal':>6}{'ours, s':>14}{'the seed, s':>16}{'ratio':>9}")
     for number, one in enumerate(comparisons, 1):
         print_line(f"split {number}, learned from the same parts")

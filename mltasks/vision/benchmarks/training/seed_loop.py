@@ -1,11 +1,12 @@
-"""The loop that the project grew from, as it was: each epoch decodes each drawn image anew, augments it and runs it
-through the whole ResNet18 in eager torch, forwards and backwards.
+"""Baseline: the loop that the project grew from, ResNet18 fine-tuned in eager torch.
 
-224 × 224, squashed; global average pooling; all before the last stage frozen; defects drawn as often as good parts, and
-their loss weighed by the costs; early stopping on a fifth of the parts. Beside it the autoencoder of pixels. Where the
-original was slower or worse than it had to be it is not copied: images are decoded at reduced scale and augmented by
-our code, frozen batch norm stays as it was, the autoencoder's network is ours, and no loader's processes fight for the
-cores.
+Each epoch decodes and augments each drawn image anew and runs it through the whole network. Images are squashed to
+224 × 224; global average pooling; all layers before the last stage are frozen. Defects are drawn as often as good
+parts and their loss is weighted by the costs. A fifth of the parts serves early stopping. A pixel autoencoder is
+trained as well.
+
+Needless slowness of the original is not copied. Images are decoded at reduced scale and augmented by our code, frozen
+batch norm keeps its statistics, the autoencoder's network is ours, and no loader processes compete for the cores.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from mltasks.vision.training.feature_bank import batches, read_sample
 from mltasks.vision.types import GOOD, Sample, TrainConfig
 
 SIDE = 224
-# Of the autoencoder, however long ours learns
+# Epochs of the autoencoder, independent of ours
 AUTOENCODER_EPOCHS, AUTOENCODER_LEARNING_RATE = 40, 1e-3
 Floats = NDArray[np.float64]
 
 
 class BaselineNetwork(PooledNetwork):
-    """A pooled network that learns its last stage and its linear layer, with dropout before the latter."""
+    """Pooled network that trains its last stage and its linear layer, with dropout between them."""
 
     def __init__(self, backbone: nn.Module, dropout: float) -> None:
         super().__init__(
@@ -48,7 +49,7 @@ class BaselineNetwork(PooledNetwork):
         self.last = backbone.get_submodule("layer4").requires_grad_(True)
 
     def set_train_mode(self) -> None:
-        """Train mode for what learns, eval mode for what is frozen."""
+        """Set train mode for trained layers, eval mode for frozen layers."""
         self.eval()
         self.last.train()
         self.linear.train()
@@ -59,7 +60,7 @@ class BaselineNetwork(PooledNetwork):
 
 @dataclass(frozen=True, slots=True)
 class BaselineEpoch:
-    """After an epoch: what it took so far, what is said of the measured parts, and the loss that may stop it."""
+    """State after an epoch: elapsed time, scores of the test parts, and validation loss."""
 
     elapsed: Elapsed
     scores: Floats
@@ -68,20 +69,20 @@ class BaselineEpoch:
 
 @dataclass(frozen=True, slots=True)
 class BaselineRun:
-    """All epochs, which of them is kept (counted from 0), and what the autoencoder took besides."""
+    """All epochs, and the elapsed time of the autoencoder."""
 
     epochs: list[BaselineEpoch] = field(default_factory=list)
     autoencoder: Elapsed = field(default_factory=Elapsed)
 
     @property
     def best_epoch(self) -> int:
-        """The epoch of least loss on the parts set aside."""
+        """Return the index from 0 of the epoch with the lowest validation loss; this epoch is kept."""
         losses = [one.validation_loss for one in self.epochs]
         return losses.index(min(losses))
 
 
 def run_baseline(split: Split, config: TrainConfig, compute: Compute) -> Iterator[BaselineRun]:
-    """The run as it stands after each epoch, and last with the autoencoder. Measuring is not counted."""
+    """Yield the run after each epoch, and last with the autoencoder; scoring is not timed."""
     config = replace(config, height=SIDE, width=SIDE, keep_shape=False)
     epochs: list[BaselineEpoch] = []
     for one in _classify(split, config, compute):

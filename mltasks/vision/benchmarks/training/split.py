@@ -1,4 +1,7 @@
-"""What is learned from and what is measured on: the same for both, near-duplicates on one side."""
+"""Splits into training and test parts, the same for both trainings.
+
+Near-duplicates stay on one side.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from mltasks.vision.drawing.line import labeled_set, write_image_folder
 from mltasks.vision.networks.compute import derive_seed
 from mltasks.vision.types import Sample
 
-# Drawn parts: a half of them is what the demo begins with.
+# Drawn parts: twice the number that the demo begins with.
 SEED, GOOD, SCRATCH, EXCESS = 5, 72, 36, 36
 SPLIT_SHARES = {"learned": 0.5, "measured": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Parts to learn from and parts to measure on, by one seed."""
+    """Parts to train on and parts to test on, by one seed."""
 
     train: list[Sample]
     test: list[Sample]
@@ -27,13 +30,13 @@ class Split:
 
 
 def write_drawn_parts(folder: Path) -> list[Sample]:
-    """144 parts that the project draws, written as images below ``folder``."""
+    """Draw 144 parts and write them as images below ``folder``."""
     write_image_folder(folder, labeled_set(SEED, good=GOOD, scratch=SCRATCH, excess=EXCESS))
     return read_folder(folder, grouped=True)
 
 
 def take_share(samples: Sequence[Sample], share: float) -> list[Sample]:
-    """A share of the parts, stratified by kind; always the same."""
+    """Return a share of the parts, stratified by type; deterministic."""
     if share >= 1:
         return list(samples)
     kept, _ = split_in_two(samples, range(len(samples)), {"kept": share, "left": 1 - share}, SEED)
@@ -41,7 +44,7 @@ def take_share(samples: Sequence[Sample], share: float) -> list[Sample]:
 
 
 def split_in_half(samples: Sequence[Sample], repeat: int) -> Split:
-    """The parts dealt to both halves, stratified by kind; another way in each repeat."""
+    """Split the parts in two halves, stratified by type; each repeat gives another split."""
     seed = derive_seed(SEED, "halves", repeat)
     learned, measured = split_in_two(samples, range(len(samples)), SPLIT_SHARES, seed)
     return Split([samples[index] for index in learned], [samples[index] for index in measured], seed)

@@ -1,4 +1,7 @@
-"""What learning takes: seconds on the wall, and of all processor threads, which others on the machine change less."""
+"""Elapsed wall and processor seconds.
+
+Other load on the machine changes processor seconds less.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """Seconds since learning began, without those of measuring."""
+    """Seconds since training began, without those of scoring."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
     def seconds(self, on_processor: bool) -> float:
-        """Those that count: the processor's where it does all the work, which other programs change less."""
+        """Return processor seconds if ``on_processor``, else wall seconds."""
         return self.cpu_s if on_processor else self.wall_s
 
     def __add__(self, other: Elapsed) -> Elapsed:
@@ -24,14 +27,14 @@ class Elapsed:
 
 
 class Stopwatch:
-    """Adds up what runs inside ``measure`` blocks."""
+    """Sum of the time spent inside ``measure`` blocks."""
 
     def __init__(self) -> None:
         self.elapsed = Elapsed()
 
     @contextmanager
     def measure(self) -> Iterator[None]:
-        """Count what the block takes."""
+        """Add the time of the block."""
         wall, processor = time.perf_counter(), time.process_time()
         try:
             yield
