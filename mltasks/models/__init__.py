@@ -1,4 +1,4 @@
-"""Rows of this floor: registered models, snapshots, runs, versions, promotions and trusted plants."""
+"""Models of registered models, snapshots, runs, versions, promotions and trusted plants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a version came from, as a row. Its version stands in `mltasks.models`, which imports this module."""
+"""Model of the origin of an imported version."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from mltasks.models.trusted_plants import format_fingerprint
 
 
 class ImportedVersion(models.Model):
-    """What the other plant signed of a version, word for word, with who brought it in. Written once with the version.
+    """Signed origin of a version that another plant exported. Append-only.
 
-    ``plant`` is what that key was called here on the day; a rename or an end of the trust changes nothing of it.
+    The signed document is stored byte for byte, with the user who imported the version. ``plant`` is the name that the
+    key had here at the import; renaming or deleting the trusted plant does not change the row.
     """
 
     version = models.OneToOneField("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="imported")
@@ -43,10 +44,10 @@ class ImportedVersion(models.Model):
 
     @property
     def label_count(self) -> int | None:
-        """How many labels it learned from; None where nothing says so."""
+        """Return the number of labels the version was trained on; None if unknown."""
         return None if self.good is None or self.defective is None else self.good + self.defective
 
     @property
     def fingerprint_text(self) -> str:
-        """The fingerprint in groups."""
+        """Return the fingerprint in sixteen groups of four characters."""
         return format_fingerprint(self.fingerprint)

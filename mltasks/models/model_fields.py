@@ -1,4 +1,7 @@
-"""Fields, constraints and triggers that several models share. Each deconstructs to what Django itself would write."""
+"""Fields, constraints and triggers that several models share.
+
+Each deconstructs to what Django itself would write into a migration.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def optional_user_field(help_text: _StrPromise | str = "") -> models.ForeignKey[User | Combinable | None, User | None]:
-    """Return a key to the user who acted, empty for a program. Users that rows name can't be deleted."""
+    """Return a foreign key to the acting user, empty for a program.
+
+    A user that a row names can't be deleted.
+    """
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -31,7 +37,7 @@ def optional_user_field(help_text: _StrPromise | str = "") -> models.ForeignKey[
 def share_field(
     verbose_name: _StrPromise, *, default: float, help_text: _StrPromise, limit: float = 1.0
 ) -> models.FloatField[float | Combinable, float]:
-    """Return a share from 0 to ``limit``, with its default in the database too."""
+    """Return a float field from 0 to ``limit``, with its default in the database too."""
     return models.FloatField(
         verbose_name,
         default=default,
@@ -42,10 +48,10 @@ def share_field(
 
 
 def share_constraint(field: str, name: str, *, limit: float = 1) -> models.CheckConstraint:
-    """Return a constraint that holds the field between 0 and ``limit``."""
+    """Return a constraint that keeps the field between 0 and ``limit``."""
     return models.CheckConstraint(condition=Q(**{f"{field}__gte": 0, f"{field}__lte": limit}), name=name)
 
 
 def append_only(name: str) -> pgtrigger.Protect:
-    """Return a trigger by which PostgreSQL refuses to change or delete a row."""
+    """Return a PostgreSQL trigger that refuses to change or delete rows."""
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)

@@ -1,4 +1,4 @@
-"""A lesson of a backbone as a row. Its model and its snapshot stand in `mltasks.models`, which imports this module."""
+"""Model of a pretraining run."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from mltasks.models.runs import Run, RunQuerySet
 
 
 class BackboneRunQuerySet(RunQuerySet["BackboneRun"]):
-    """Sets of backbone runs in domain words."""
+    """Query set of pretraining runs."""
 
     def adopted(self) -> Self:
-        """Those whose backbone the next trainings start from; one a model at most."""
+        """Filter the runs whose backbone trainings start from; at most one per model."""
         return self.filter(adopted=True)
 
     def without_large_fields(self) -> Self:
-        """Without what only the run itself needs: its list of images, its log and its loss curve."""
+        """Defer the image list, the log and the loss curve, which only the run itself needs."""
         return self.defer("pictures", "log", "epochs")
 
 
 class BackboneRun(Run):
-    """One lesson of a backbone on a product's stored images: what it learned from, what came of it, whether it is used.
+    """Pretraining run of a backbone on a product's stored images, with its result.
 
-    ``config`` holds the lesson, the product's training settings and the weights it starts from and is measured against.
+    ``config`` holds the pretraining config, the product's training settings and the weights that the run starts from
+    and is compared with.
     """
 
     COMMAND = "execute_backbone_run"
@@ -69,15 +70,18 @@ class BackboneRun(Run):
 
     @property
     def path(self) -> Path:
-        """Where its weights lie on this machine."""
+        """Return the path of the run's weights on this machine."""
         return Path(settings.VERSIONS_DIR) / self.file
 
     @property
     def attempt_file(self) -> str:
-        """Path below the versions folder that this attempt writes its weights to; no two attempts share one."""
+        """Return the path of this attempt's weights below the versions folder, unique per attempt."""
         return f"{self.model.name}/backbones/backbone-{self.pk}-{self.attempt}-{self.key.hex[:8]}.safetensors"
 
     @property
     def work_dir(self) -> Path:
-        """Where it keeps what is unfinished: all attempts share it, so that one goes on where the last was killed."""
+        """Return the folder for unfinished work, shared by all attempts.
+
+        A new attempt continues where the killed attempt stopped.
+        """
         return Path(settings.VERSIONS_DIR) / self.model.name / "backbones" / f".work-{self.pk}-{self.key.hex[:8]}"

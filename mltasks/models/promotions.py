@@ -1,4 +1,4 @@
-"""The record of who made which version champion and why, and what stood behind it. Its rows never change."""
+"""Append-only models of promotions, approvals and verifications."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mltasks.models.model_fields import append_only, optional_user_field
 
 
 class Promotion(models.Model):
-    """Who made which version champion, when and why. Append-only."""
+    """Promotion of a version to champion: user, time, reason and gate. Append-only."""
 
     class Kind(models.TextChoices):
         PROMOTION = "promotion", _("Promotion")
@@ -50,8 +50,10 @@ class Promotion(models.Model):
 
 
 class Approval(models.Model):
-    """A person's word that a version may take a champion's place; None: become the first. It holds for that champion
-    alone. Append-only."""
+    """A person's approval that a version may replace one champion. Append-only.
+
+    ``champion`` None means that the version may become the first champion. The approval holds for that champion only.
+    """
 
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="approvals")
     champion = models.ForeignKey(
@@ -71,8 +73,7 @@ class Approval(models.Model):
 
 
 class Verification(models.Model):
-    """What a look at a version found: its files, its snapshot, its images, and what learning it again gave.
-    Append-only."""
+    """Result of verifying a version: its files, snapshot, images and retraining. Append-only."""
 
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="verifications")
     holds = models.BooleanField()

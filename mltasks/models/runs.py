@@ -1,4 +1,4 @@
-"""A long run as a row: what waits, runs under a lease and ends. Trainings and backbone lessons are such runs."""
+"""Abstract model of a long run: it waits, runs under a lease and ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mltasks.models.model_fields import optional_user_field
 
 
 class RunState(models.TextChoices):
-    """Where a run is."""
+    """State of a run."""
 
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
@@ -26,30 +26,31 @@ RunT = TypeVar("RunT", bound="Run")
 
 
 class RunQuerySet(models.QuerySet[RunT], Generic[RunT]):
-    """Sets of runs in domain words. All times are the database's."""
+    """Query set of runs. All times are the database's."""
 
     def queued(self) -> Self:
-        """Runs that wait for a worker."""
+        """Filter the runs that wait for a worker."""
         return self.filter(state=RunState.QUEUED)
 
     def unfinished(self) -> Self:
-        """Runs that wait or run."""
+        """Filter the runs that wait or run."""
         return self.filter(state__in=UNFINISHED_STATES)
 
     def abandoned(self) -> Self:
-        """Runs whose worker let its lease run out."""
+        """Filter the running runs whose lease has expired."""
         return self.filter(state=RunState.RUNNING, lease_expires_at__lt=Now())
 
     def with_lease_token(self, token: uuid.UUID) -> Self:
-        """The running run whose lease has this token: what a worker may write to."""
+        """Filter the running run whose lease has this token: the only row its worker may write to."""
         return self.filter(state=RunState.RUNNING, lease_token=token)
 
 
 class Run(models.Model):
-    """State, attempt and lease of a run live in its row; a Celery message is only a hint.
+    """Long run whose state, attempt and lease live in its row.
 
-    ``COMMAND`` is the management command that executes one run in a process of its own, ``TASK`` the Celery task that
-    supervises it, ``WORK`` the word for what the process usually does.
+    A Celery message only wakes a worker. ``COMMAND`` is the management command that executes one run in a process of
+    its own. ``TASK`` is the Celery task that supervises the process. ``ACTIVITY`` names the activity of the process in
+    messages.
     """
 
     State = RunState
@@ -84,25 +85,25 @@ class Run(models.Model):
 
     @property
     def finished(self) -> bool:
-        """True once the run can change no more."""
+        """Return True once the run can't change any more."""
         return self.state in {RunState.SUCCEEDED, RunState.FAILED}
 
     @property
     def is_last_attempt(self) -> bool:
-        """True when the run is not tried again after this attempt."""
+        """Return True if the run is not tried again after this attempt."""
         return self.attempt >= self.max_attempts
 
     @property
     def max_attempts(self) -> int:
-        """After so many it is not tried again."""
+        """Return the number of attempts after which the run is not tried again."""
         return self.MAX_ATTEMPTS
 
     @property
     def activity(self) -> str:
-        """What the process does, in a word."""
+        """Return the noun for the activity of the run's process."""
         return self.ACTIVITY
 
 
 def runs_of(run_class: type[RunT]) -> RunQuerySet[RunT]:
-    """All runs of one kind."""
+    """Return all runs of one kind."""
     return RunQuerySet(run_class)

@@ -1,4 +1,4 @@
-"""Registered models and their dataset snapshots."""
+"""Models of registered models and their dataset snapshots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mltasks.vision.types import Roi, Sample
 
 
 class RegisteredModel(models.Model):
-    """A line of model versions for one purpose. Its name is the slug of the product it serves."""
+    """Series of model versions for one product; its name is the product's slug."""
 
     name = models.SlugField(max_length=80, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -28,11 +28,14 @@ class RegisteredModel(models.Model):
 
 
 class DatasetSnapshot(models.Model):
-    """An immutable copy of a labeled set: a later correction of a label can't rewrite what a version learned from."""
+    """Immutable copy of a labeled set.
+
+    A later correction of a label can't change what a version was trained on.
+    """
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="snapshots")
     number = models.PositiveIntegerField()
-    # The database's clock, as for labels: the nightly asks which labels are newer.
+    # The database's clock, as for labels: the nightly training compares it with the times of labels.
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     sha256 = models.CharField(max_length=64, help_text=_("Hash of the sorted manifest of all items."))
     good = models.PositiveIntegerField()
@@ -48,16 +51,16 @@ class DatasetSnapshot(models.Model):
 
     @property
     def total(self) -> int:
-        """Number of labeled images that it teaches: those of the locked holdout come on top."""
+        """Return the number of labeled images for training, without the locked holdout."""
         return self.good + self.defective
 
     def samples(self, media_root: Path) -> list[Sample]:
-        """Return the items as the science floor's samples, their image paths under ``media_root``."""
+        """Return the items as samples for training, with image paths under ``media_root``."""
         return [item.as_sample(media_root) for item in self.items.order_by("id")]
 
 
 class SnapshotItem(models.Model):
-    """One labeled image as it was when the snapshot was frozen."""
+    """Labeled image as it was when the snapshot was frozen."""
 
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="items")
     image_name = models.CharField(max_length=200, help_text=_("Path of the image below MEDIA_ROOT."))
@@ -77,7 +80,8 @@ class SnapshotItem(models.Model):
             models.UniqueConstraint(fields=["snapshot", "image_sha256"], name="image_once_per_snapshot"),
             models.CheckConstraint(condition=Q(target__in=[0, 1]), name="snapshot_item_target_is_binary"),
         ]
-        # Whether any snapshot has this image: retention keeps those, and a part's page names the versions it taught.
+        # Finds the snapshots of an image: retention keeps such images, and a part's page lists the versions trained on
+        # them.
         indexes = [models.Index(fields=["image_sha256"], name="snapshot_item_by_image")]
         triggers = [append_only("snapshot_item_is_immutable")]
 
@@ -85,7 +89,7 @@ class SnapshotItem(models.Model):
         return f"{self.title} ({'defective' if self.target else 'good'})"
 
     def as_sample(self, media_root: Path) -> Sample:
-        """Return the science floor's view of this item."""
+        """Return the item as a sample for training, with its image path under ``media_root``."""
         return Sample(
             name=self.title,
             sha256=self.image_sha256,

@@ -1,4 +1,4 @@
-"""Training runs."""
+"""Model of a training run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mltasks.vision.types import TrainConfig
 
 
 class TrainingRunQuerySet(RunQuerySet["TrainingRun"]):
-    """Sets of training runs in domain words. All times are the database's."""
+    """Query set of training runs. All times are the database's."""
 
 
 class TrainingRun(Run):
-    """One attempt to learn a new version."""
+    """Run that trains or imports a version."""
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", _("By a person")
@@ -46,7 +46,7 @@ class TrainingRun(Run):
             share_constraint("progress", "run_progress_is_a_share"),
         ]
         indexes = [
-            # The sweeper's query: runs that wait, and runs whose worker is gone.
+            # The recovery's query: runs that wait, and runs whose worker is gone.
             models.Index(
                 fields=["lease_expires_at"], name="run_unfinished", condition=Q(state__in=["queued", "running"])
             ),
@@ -57,17 +57,17 @@ class TrainingRun(Run):
 
     @property
     def bundle_name(self) -> str:
-        """Directory below the versions folder that this attempt writes its version to; no two attempts share one."""
+        """Return the path of this attempt's version below the versions folder, unique per attempt."""
         return f"{self.model.name}/run-{self.pk}-{self.attempt}-{self.key.hex[:8]}"
 
     @property
     def max_attempts(self) -> int:
-        """An import is not tried again by a worker: its file is gone with its process."""
+        """Return 1 for an import: its file is gone with its process, so a worker can't try it again."""
         return 1 if self.trigger == self.Trigger.IMPORTED else super().max_attempts
 
     @property
     def activity(self) -> str:
-        """A training, or an import."""
+        """Return "import" for an import, else "training"."""
         return "import" if self.trigger == self.Trigger.IMPORTED else super().activity
 
     def train_config(self) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Another plant whose versions may come in, as a row."""
+"""Model of a trusted plant, whose exported versions may be imported."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from mltasks.models.model_fields import optional_user_field
 
 
 def format_fingerprint(fingerprint: str) -> str:
-    """A fingerprint as people read it to one another: sixteen groups of four."""
+    """Return the fingerprint in sixteen groups of four characters, to read aloud."""
     return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
 
 
 class TrustedPlant(models.Model):
-    """A name for a public key whose fingerprint a person has compared. Deleting it ends the trust, not what came."""
+    """Name of a public key whose fingerprint a person has compared.
+
+    Deleting the row ends the trust; versions imported earlier stay.
+    """
 
     name = models.CharField(max_length=80, unique=True)
     public_key = models.TextField(help_text=_("The three lines that `plant_key` prints over there."))
@@ -33,5 +36,5 @@ class TrustedPlant(models.Model):
 
     @property
     def fingerprint_text(self) -> str:
-        """The fingerprint in groups."""
+        """Return the fingerprint in sixteen groups of four characters."""
         return format_fingerprint(self.fingerprint)

@@ -1,4 +1,4 @@
-"""A look at a version by a worker, as a row. Its version stands in `mltasks.models`, which imports this module."""
+"""Model of a verification run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mltasks.models.runs import UNFINISHED_STATES, Run, RunQuerySet, RunState
 
 
 class VerifyingRunQuerySet(RunQuerySet["VerifyingRun"]):
-    """Sets of verifying runs in domain words."""
+    """Query set of verification runs."""
 
 
 class VerifyingRun(Run):
-    """Somebody asked for a version to be verified; ``verification`` is what a worker found, once it is done."""
+    """Requested verification of a version; ``verification`` is set once the run has succeeded."""
 
     COMMAND = "execute_verification"
     TASK = "mltasks.tasks.execute_verification"

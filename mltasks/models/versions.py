@@ -1,4 +1,4 @@
-"""Model versions and their evaluation reports."""
+"""Models of model versions and their evaluation reports."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from mltasks.models.training_runs import TrainingRun
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
-    """Sets of versions in domain words."""
+    """Query set of model versions."""
 
     def with_origin(self) -> Self:
-        """Each with its model and report, its run with who asked for it, its snapshot, and the plant it came from."""
+        """Select each version's model, report, run, requesting user, snapshot and import."""
         run = ("run__snapshot", "run__requested_by")
         related = self.select_related("model", "report", *run, "imported__imported_by")
         return related.defer("run__log", "run__epochs", "imported__document")
 
     def with_metrics(self) -> Self:
-        """Each with its report's ``metrics``, without the curves that only the report's own page needs."""
+        """Annotate each version with its report's ``metrics``, without the report's curves."""
         related = self.select_related("model", "run__snapshot", "report", "imported")
         light = related.defer("report__evaluation", "imported__document")
         return light.annotate(metrics=KeyTransform("metrics", "report__evaluation"))
 
 
 class ModelVersion(models.Model):
-    """One trained version: a directory on disk, whole or absent, and its sha256 here."""
+    """Trained version: a directory on disk, complete or absent, and its sha256."""
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", _("Candidate")
@@ -71,17 +71,17 @@ class ModelVersion(models.Model):
 
     @property
     def path(self) -> Path:
-        """Directory of the bundle on this machine."""
+        """Return the directory of the bundle on this machine."""
         return Path(settings.VERSIONS_DIR) / self.bundle
 
     @property
     def embedding_space(self) -> str:
-        """In which its points of parts can be compared; empty of versions that draw none."""
+        """Return the name of the version's embedding space; empty if it computes no embeddings."""
         return str(self.meta.get("embedding", {}).get("space", ""))
 
 
 class EvaluationReport(models.Model):
-    """The honest numbers of one version, with their protocol. Written once with the version."""
+    """Evaluation of one version with its protocol, written once with the version."""
 
     version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="report")
     protocol = models.TextField(help_text=_("How the numbers were measured, in words."))
@@ -103,15 +103,17 @@ class EvaluationReport(models.Model):
 def record_version(
     run: TrainingRun, *, sha256: str, meta: Mapping[str, Any], report: Mapping[str, Any]
 ) -> ModelVersion:
-    """The version that the run made, a candidate with the model's next number, and its report. Within the transaction
-    that ends the run."""
-    # The lock makes numbers consecutive however many runs end at once.
+    """Create the run's version as a candidate with the model's next number, and its report.
+
+    Call it in the transaction that ends the run.
+    """
+    # The lock keeps the numbers consecutive when several runs end at the same time.
     RegisteredModel.objects.select_for_update().get(pk=run.model_id)
     last = ModelVersion.objects.filter(model_id=run.model_id).aggregate(Max("number"))["number__max"] or 0
     version = ModelVersion.objects.create(
         model_id=run.model_id, number=last + 1, run=run, bundle=run.bundle_name, sha256=sha256, meta=meta
     )
-    # The prediction of every image stays in the bundle's report.json; rows are read by lists of versions.
+    # The predictions of single images stay in the bundle's report.json: lists of versions read these rows.
     evaluation = {name: value for name, value in report.items() if name != "predictions"}
     EvaluationReport.objects.create(version=version, protocol=evaluation["protocol"]["words"], evaluation=evaluation)
     return version

@@ -1,1 +1,1 @@
-"""Files of this floor: atomic writes, S3 bucket, local cache, version store and cleanup."""
+"""File storage: atomic writes, S3 bucket, local cache, version store and cleanup."""

@@ -1,4 +1,4 @@
-"""Files on this machine's disk, each whole or absent: a temporary name, the content, then its own name."""
+"""Atomic file writes: a file is written under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ DRAFT_MAX_AGE = 3600.0
 
 
 def write(path: Path, fill: Callable[[BinaryIO], object], *, draft_dir: Path, durable: bool) -> None:
-    """Let ``fill`` write a draft, then rename it to ``path``. What it raises leaves no file of either name.
+    """Let ``fill`` write a draft, then rename the draft to ``path``.
 
-    ``draft_dir`` is a folder of the same filesystem. With ``durable`` the content and the names of new folders
-    survive a
-    power cut; the caller syncs ``path``'s own folder.
+    An error in ``fill`` is raised and leaves no file. ``draft_dir`` is a folder of the same filesystem. With
+    ``durable`` the content and the names of new folders survive a power cut; the caller syncs ``path``'s own folder.
     """
     draft = draft_dir / f"{secrets.token_hex(8)}.draft"
     draft_dir.mkdir(parents=True, exist_ok=True)
@@ -35,7 +34,7 @@ def write(path: Path, fill: Callable[[BinaryIO], object], *, draft_dir: Path, du
 
 
 def exists_with_size(path: Path, size: int) -> bool:
-    """Whether a file of that size, in bytes, is there."""
+    """Return True if a file of that size, in bytes, exists."""
     try:
         return path.stat().st_size == size
     except FileNotFoundError:
@@ -43,7 +42,7 @@ def exists_with_size(path: Path, size: int) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+    """Sync a folder, so that the names in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -52,11 +51,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_old_drafts(draft_dir: Path) -> int:
-    """Remove the unfinished files that killed processes left behind; return how many."""
+    """Remove unfinished files that killed processes left behind; return their number."""
     limit = time.time() - DRAFT_MAX_AGE
     removed = 0
     for path in draft_dir.glob("*.draft"):
-        # One that has its own name meanwhile is no draft any more.
+        # The draft may have been renamed meanwhile.
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < limit:
                 path.unlink()

@@ -1,4 +1,4 @@
-"""What backbone lessons leave on disk, and what of it no row needs any more."""
+"""Cleanup of files that pretraining runs leave on disk and no row needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mltasks.storage import object_store
 
 logger = logging.getLogger(__name__)
 
-# A lesson that failed can be taken up again for so long; then its tiles and its checkpoint make room.
+# A failed run can be resumed for this long; then its tiles and its checkpoint are removed.
 WORK_DIR_LIFETIME = timedelta(days=7)
 _FILE_NAME = re.compile(
     r"(backbone-(?P<run>\d+)-(?P<attempt>\d+)-|\.work-(?P<work>\d+)-)(?P<key>[0-9a-f]{8})"
@@ -26,9 +26,9 @@ _FILE_NAME = re.compile(
 
 
 def remove_orphaned_backbones() -> int:
-    """Remove attempts' files that no run names, and work folders of runs that ended. Returns how many.
+    """Remove weights that no run names and work folders of ended runs; return their number.
 
-    Only what belongs to runs that this database knows by their key is touched.
+    Only files of runs that this database knows by their key are removed.
     """
     removed = 0
     found = list(_list_files())
@@ -55,7 +55,7 @@ def _is_needed(path: Path, attempt: int | None, run: BackboneRun, resumable: boo
 
 
 def _list_files() -> Iterator[tuple[Path, int, int | None, str]]:
-    """Path, run, attempt (None for a work folder) and the beginning of the run's key."""
+    """Yield path, run, attempt (None for a work folder) and the beginning of the run's key."""
     for path in Path(settings.VERSIONS_DIR).glob("*/backbones/*"):
         if named := _FILE_NAME.fullmatch(path.name):
             attempt = int(named["attempt"]) if named["attempt"] else None

@@ -1,7 +1,7 @@
-"""Files of the shared store that this machine keeps for a while, those used last.
+"""Local cache of files from the shared store; the files used longest ago are removed first.
 
-The limit, MEDIA_CACHE_BYTES, is kept to within a sixteenth for each process that writes. Nothing here is missed when it
-is removed: images are fetched again, thumbnails drawn again.
+Each writing process may exceed the limit, MEDIA_CACHE_BYTES, by at most a sixteenth. Removed images are fetched again,
+removed thumbnails are drawn again.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from mltasks.vision.serving.bundle import file_sha256
 
 logger = logging.getLogger(__name__)
 
-# Below the root, and never removed to make room. One folder for all drafts: on the same filesystem as their places, and
-# one listing finds what a crash left.
+# Both lie below the root and are never evicted. One folder holds all drafts: it is on the same filesystem as their
+# targets, and one listing finds what a crash left.
 DRAFT_FOLDER = "images/drafts"
 PINNED_FOLDER = "held"
-# Seconds: what was used so lately may be about to be opened.
+# Seconds: a file used this recently may be about to be opened.
 RECENT_USE_SECONDS = 60.0
-# Of the limit: what one process writes before it looks, and what is left free afterwards.
+# Shares of the limit: what one process writes before it checks, and what stays free after an eviction.
 CHECK_SHARE, FREE_SHARE = 1 / 16, 1 / 10
 _lock = threading.Lock()
 _unaccounted_bytes: dict[Path, int] = {}
 
 
 def root() -> Path:
-    """The folder that it all lies in."""
+    """Return the folder of the cache."""
     return Path(settings.MEDIA_CACHE_DIR)
 
 
 def get(name: str, sha256: str, read: Callable[[BinaryIO], None], *, verify: bool = False) -> Path:
-    """The path of the file, which ``read`` fetches when it is missing. With ``verify`` a file that is there is hashed,
-    and fetched again when it changed.
+    """Return the path of the file; call ``read`` to fetch a missing file.
 
-    Raises StoredFileDamaged when what was fetched has another hash, and what ``read`` raises.
+    With ``verify`` a present file is hashed, and fetched again if it changed. Raises StoredFileDamaged if the fetched
+    file has another hash, and what ``read`` raises.
     """
     path = root() / name
     if touch(path) and not (verify and file_sha256(path) != sha256):
@@ -55,7 +55,7 @@ def get(name: str, sha256: str, read: Callable[[BinaryIO], None], *, verify: boo
 
 
 def touch(path: Path) -> bool:
-    """Note that a file is used. False when it is not there."""
+    """Record that a file is used; return False if it does not exist."""
     try:
         if time.time() - path.stat().st_mtime > RECENT_USE_SECONDS / 2:
             os.utime(path)
@@ -65,9 +65,9 @@ def touch(path: Path) -> bool:
 
 
 def record_growth(size: int) -> None:
-    """Tell of so many new bytes; now and then this makes room."""
+    """Add written bytes to the cache's size; evict files when a check is due."""
     with _lock:
-        # The first file of a process looks, too: it can't know what is there.
+        # The first file of a process triggers a check, too: the process does not know the cache's size yet.
         unseen = _unaccounted_bytes.get(root(), settings.MEDIA_CACHE_BYTES) + size
         due = unseen > settings.MEDIA_CACHE_BYTES * CHECK_SHARE
         _unaccounted_bytes[root()] = 0 if due else unseen
@@ -76,7 +76,7 @@ def record_growth(size: int) -> None:
 
 
 def evict() -> int:
-    """Remove the files used longest ago until the rest is well within the limit; return how many.
+    """Remove the files used longest ago until the cache is below its limit; return their number.
 
     The limit shrinks with the disk: MIN_FREE_DISK_BYTES stay free.
     """
@@ -99,7 +99,7 @@ def evict() -> int:
 
 
 def _files() -> Iterator[tuple[float, int, Path]]:
-    """Last use, size and path of every file that may go."""
+    """Yield last use, size and path of every file that may be evicted."""
     kept = {str(root() / DRAFT_FOLDER), str(root() / PINNED_FOLDER)}
     for folder, below, names in os.walk(root()):
         below[:] = [name for name in below if str(Path(folder, name)) not in kept]
@@ -107,6 +107,6 @@ def _files() -> Iterator[tuple[float, int, Path]]:
             path = Path(folder, name)
             try:
                 found = path.stat()
-            except FileNotFoundError:  # another process made room as well
+            except FileNotFoundError:  # another process evicted it
                 continue
             yield found.st_mtime, found.st_size, path

@@ -1,7 +1,7 @@
-"""Stored images and model files, wherever they are kept: on this machine's disk, or in a bucket that machines share.
+"""Storage of images and model files: this machine's disk, or a bucket that machines share.
 
-With MEDIA_STORE=local a name is a path below MEDIA_ROOT or VERSIONS_DIR and nothing here touches the disk. With s3 the
-bucket has the truth, and a machine fetches what it needs: images into a cache, versions and backbones for good.
+With MEDIA_STORE=local a name is a path below MEDIA_ROOT or VERSIONS_DIR, and nothing here touches the disk. With s3 the
+bucket is authoritative, and a machine fetches what it needs: images into a cache, versions and backbones for good.
 """
 
 from __future__ import annotations
@@ -30,45 +30,52 @@ if TYPE_CHECKING:  # imports boto
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Seconds between the tries of work that took an hour, or will: four minutes in all, while its heart beats.
+# Pauses in seconds between tries, four minutes in all, for work that takes an hour and renews its lease meanwhile.
 RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0)
 MAX_PARALLEL_FETCHES = 8
 
 
 def is_shared() -> bool:
-    """Whether a bucket keeps the files, for this machine and others."""
+    """Return True if a bucket holds the files for several machines."""
     return bool(settings.MEDIA_STORE == "s3")
 
 
 def root() -> Path:
-    """The folder below which images have their names on this machine, and thumbnails theirs."""
+    """Return the folder below which images and thumbnails lie on this machine."""
     return file_cache.root() if is_shared() else Path(settings.MEDIA_ROOT)
 
 
 def draft_dir() -> Path:
-    """Where files below the root lie while they are written."""
+    """Return the folder for unfinished files below the root."""
     return root() / file_cache.DRAFT_FOLDER
 
 
 def image_bucket() -> Bucket:
-    """The bucket's images, by the names that rows have. Only where the store is shared."""
+    """Return the bucket of images, by the names in rows. Only for a shared store."""
     return cast("Bucket", storages["media"])
 
 
 def version_bucket() -> Bucket:
-    """The bucket's versions and backbones, by their names below VERSIONS_DIR. Only where the store is shared."""
+    """Return the bucket of versions and backbones, by their names below VERSIONS_DIR.
+
+    Only for a shared store.
+    """
     return cast("Bucket", storages["versions"])
 
 
 def version_scratch_folder() -> AbstractContextManager[Path]:
-    """A folder beside the versions, until the block ends: what is whole there can be renamed into its place."""
+    """Return a scratch folder beside the versions, which exists until the block ends.
+
+    Complete files there can be renamed to their places.
+    """
     return scratch_folder(Path(settings.VERSIONS_DIR) / ".fetching")
 
 
 def local_path(name: str, sha256: str) -> Path:
-    """Where a stored image lies on this machine, fetched first where a bucket has it: open it soon.
+    """Return the path of a stored image on this machine; fetch it if a bucket has it.
 
-    Raises FileNotFoundError when the bucket has no such image, whole; and StoreAway.
+    Open the file soon: the cache may evict it. Raises FileNotFoundError if the bucket has no such undamaged image, and
+    StoreUnreachable.
     """
     if not is_shared():
         return Path(settings.MEDIA_ROOT) / name
@@ -77,10 +84,10 @@ def local_path(name: str, sha256: str) -> Path:
 
 @contextmanager
 def local_images(files: Iterable[tuple[str, str]], pauses: Sequence[float] = ()) -> Iterator[Path]:
-    """The folder below which all these images, by name and sha256, lie by their names until the block ends.
+    """Yield the folder below which all these images lie until the block ends.
 
-    Fetched ones are read once to see that they are what was stored, and stay whatever the cache removes meanwhile. One
-    that is missing or damaged is left out: whoever reads it finds no file. Raises StoreAway after the tries that
+    ``files`` are names and sha256. Each fetched image is verified by its hash and stays even if the cache evicts it. A
+    missing or damaged image is left out, so that its path does not exist. Raises StoreUnreachable after the tries that
     ``pauses`` allows.
     """
     if not is_shared():
@@ -99,9 +106,10 @@ def local_images(files: Iterable[tuple[str, str]], pauses: Sequence[float] = ())
 
 
 def retry_while_unreachable(step: Callable[[], T], pauses: Sequence[float] | None = None) -> T:
-    """Take a step, again after each pause while the store is away, by default ``RETRY_PAUSES``. Raises StoreAway
-    after the
-    last."""
+    """Call ``step``, and again after each pause while the store is unreachable.
+
+    The default of ``pauses`` is ``RETRY_PAUSES``. Raises StoreUnreachable after the last try.
+    """
     for pause in RETRY_PAUSES if pauses is None else pauses:
         try:
             return step()
@@ -112,15 +120,20 @@ def retry_while_unreachable(step: Callable[[], T], pauses: Sequence[float] | Non
 
 
 def publish(name: str, path: Path, patience: Sequence[float] | None = None) -> None:
-    """Put a file into the shared versions, checked by its sha256. Raises StoreAway as ``retry_while_unreachable``."""
+    """Put a file into the shared versions, checked by its sha256.
+
+    Raises StoreUnreachable as ``retry_while_unreachable`` does.
+    """
     sha256 = file_sha256(path)
     with path.open("rb") as file:
         retry_while_unreachable(lambda: version_bucket().put(name, file, sha256), patience)
 
 
 def unpublish(name: str) -> None:
-    """Remove from the shared versions what was published and got no row. A store that is away keeps it, which costs
-    its room and no more."""
+    """Remove a published file that got no row from the shared versions.
+
+    If the store is unreachable, the file stays there and only costs space.
+    """
     if not is_shared():
         return
     try:
@@ -130,7 +143,7 @@ def unpublish(name: str) -> None:
 
 
 def _pin(folder: Path, name: str, sha256: str) -> None:
-    """A second name for the cached file: removing the first one leaves it."""
+    """Hard-link the cached file into the folder, so that an eviction does not remove it."""
     try:
         path = file_cache.get(name, sha256, partial(image_bucket().read, name), verify=True)
     except FileNotFoundError as error:

@@ -1,4 +1,7 @@
-"""Targets of exports: a regular file appears whole, a device or a pipe is written to, ``-`` is standard output."""
+"""Targets of exports: regular files, devices, pipes, and ``-`` for standard output.
+
+A regular file is written atomically.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,15 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 
 
 def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = None) -> tuple[str, bool]:
-    """Let ``fill`` write an export to the target; return the target's name and True if it is standard output.
+    """Let ``fill`` write an export to the target; return its name and True for standard output.
 
     1. ``-``, /dev/stdout and /dev/fd/N are this process's own open streams.
-    2. A folder gets a file of the default name. A link is followed: the file that it names is replaced, the link stays.
-    3. A regular file, or a new one, appears whole: it is written beside its place, synced and renamed.
-    4. Everything else (device, pipe) is opened and written to, never replaced.
+    2. A folder gets a file of the default name. A link is followed: its target is replaced, the link stays.
+    3. A regular or new file is written beside its place, synced and renamed.
+    4. Anything else (device, pipe) is opened and written to, never replaced.
 
-    A stream gets its first byte once the export is complete: it waits in a temporary file in ``scratch``, or in the
-    machine's own folder for such files. Raises OSError, and what ``fill`` raises.
+    A stream gets its first byte once the export is complete. Until then the export lies in a temporary file in
+    ``scratch``, or in the machine's temporary folder. Raises OSError, and what ``fill`` raises.
     """
     descriptor = _open_stream(target)
     if descriptor is not None:
@@ -46,7 +49,7 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
     if old is not None and not stat.S_ISREG(old.st_mode):
         _stream(lambda: path.open("wb"), fill, scratch)
     elif old is not None and os.path.samestat(old, os.fstat(STDOUT)):
-        # A file that the shell writes standard output to: what follows belongs behind the export.
+        # The shell redirects standard output to this file: later output belongs behind the export.
         _stream(lambda: os.fdopen(os.dup(STDOUT), "wb"), fill, scratch)
     else:
         _replace(Path(os.path.realpath(path)), old, fill)
@@ -54,13 +57,16 @@ def write(target: str, default_name: str, fill: Fill, *, scratch: Path | None = 
 
 
 def _open_stream(target: str) -> int | None:
-    """Return the file descriptor that the target names, None for a path."""
+    """Return the file descriptor that the target names; None for a path."""
     numbered = _DESCRIPTOR.fullmatch(target)
     return int(numbered[1]) if numbered else _STREAMS.get(target)
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Return the status of what the path leads to; None where nothing is. Raises OSError, also for a loop of links."""
+    """Return the status of the path's target; None if it does not exist.
+
+    Raises OSError, also for a loop of links.
+    """
     try:
         return path.stat()
     except FileNotFoundError:
@@ -77,7 +83,7 @@ def _stream(opened: Callable[[], BinaryIO], fill: Fill, scratch: Path | None) ->
 
 
 def _replace(path: Path, old: os.stat_result | None, fill: Fill) -> None:
-    """Write the file whole; one that it replaces passes its permissions on, and its owner where that is allowed."""
+    """Write the file atomically; keep the old file's permissions, and its owner where allowed."""
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path))
 

@@ -1,4 +1,7 @@
-"""The S3-compatible bucket that several machines share. Imported only where MEDIA_STORE is s3: boto is heavy."""
+"""S3-compatible bucket that several machines share.
+
+Imported only if MEDIA_STORE is s3, because importing boto is slow.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +18,31 @@ from storages.backends.s3 import S3Storage
 
 from mltasks.storage.store_errors import StoreUnreachable
 
-# Seconds. A station waits for its answer: twice this, then it is told to come back.
+# Seconds. An intake request waits at most two tries, then it is answered with an error and may be repeated.
 _REQUEST_CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
-# Load balancers ask often and wait little.
+# Load balancers check often and wait briefly.
 _HEALTH_CHECK_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 _POOL_CONFIG = Config(max_pool_connections=32)
 _CHUNK_BYTES = 1 << 20
 
 
 class Bucket(S3Storage):
-    """A Django storage whose objects are put with their sha256, which S3 checks before it says yes, and read as a
-    stream.
+    """Django storage that verifies uploads by sha256 and reads objects as streams.
 
-    All methods of its own raise StoreAway when the bucket can't be reached, is missing or refuses the credentials.
+    All its own methods raise StoreUnreachable if the bucket can't be reached, is missing or refuses the credentials.
     """
 
     def get_default_settings(self) -> dict[str, Any]:
-        """Those of django-storages, with timeouts. Credentials come from boto's own variables."""
+        """Return the defaults of django-storages, with timeouts.
+
+        Credentials come from boto's variables.
+        """
         defaults: dict[str, Any] = super().get_default_settings()
         return defaults | {"client_config": _REQUEST_CONFIG.merge(_POOL_CONFIG)}
 
     @cached_property
     def _client(self) -> Any:
-        # One a process: clients, unlike resources, may be shared by threads.
+        # One client per process: clients, unlike resources, may be shared by threads.
         return self.connection.meta.client
 
     @cached_property
@@ -46,12 +51,12 @@ class Bucket(S3Storage):
         return self._create_session().client("s3", config=self.client_config.merge(_HEALTH_CHECK_CONFIG), **options)
 
     def put_if_absent(self, name: str, content: BinaryIO, sha256: str, size: int) -> None:
-        """Put ``size`` bytes under the name, unless an object of that name and size is there."""
+        """Put ``size`` bytes under the name, unless an object of that name and size exists."""
         if self.size_of(name) != size:
             self.put(name, content, sha256)
 
     def put(self, name: str, content: BinaryIO, sha256: str) -> None:
-        """Put all of the stream under the name. Returns once the server has it whole."""
+        """Put the whole stream under the name; return once the server has stored it."""
         content.seek(0)
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with self._translate_errors(name):
@@ -60,7 +65,7 @@ class Bucket(S3Storage):
             )
 
     def size_of(self, name: str) -> int | None:
-        """The object's size in bytes; None when there is none."""
+        """Return the object's size in bytes; None if there is no object."""
         try:
             with self._translate_errors(name):
                 head = self._client.head_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
@@ -69,19 +74,22 @@ class Bucket(S3Storage):
         return int(head["ContentLength"])
 
     def read(self, name: str, into: BinaryIO) -> None:
-        """Write the object's bytes into a file. Raises FileNotFoundError when there is none."""
+        """Write the object's bytes into a file. Raises FileNotFoundError if there is no object."""
         with self._translate_errors(name):
             found = self._client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
             with closing(found["Body"]) as body:
                 shutil.copyfileobj(body, into, _CHUNK_BYTES)
 
     def remove(self, name: str) -> None:
-        """Remove the object, if there is one."""
+        """Remove the object if it exists."""
         with self._translate_errors(name):
             self._client.delete_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
 
     def list(self, folder: str) -> Iterator[tuple[str, int, float]]:
-        """Name, bytes and time of writing (seconds since 1970) of all objects whose names begin so."""
+        """Yield name, bytes and write time of all objects with that prefix.
+
+        The write time is in seconds since 1970.
+        """
         whole = self._normalize_name(folder)
         with self._translate_errors(folder):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=whole)
@@ -91,7 +99,7 @@ class Bucket(S3Storage):
                     yield name, int(one["Size"]), one["LastModified"].timestamp()
 
     def check_reachable(self) -> None:
-        """Ask whether the bucket is there and lets this machine in: at most some three seconds."""
+        """Check within about three seconds that the bucket exists and accepts the credentials."""
         try:
             with self._translate_errors(""):
                 self._quick_client.head_bucket(Bucket=self.bucket_name)
@@ -104,7 +112,7 @@ class Bucket(S3Storage):
 
     @contextmanager
     def _translate_errors(self, name: str) -> Iterator[None]:
-        """Say what boto says in our words."""
+        """Translate boto's errors into FileNotFoundError and StoreUnreachable."""
         try:
             yield
         except ClientError as error:

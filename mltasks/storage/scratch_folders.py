@@ -1,4 +1,4 @@
-"""Folders of one process: gone when it is done with them, and by the next one when it was killed."""
+"""Scratch folders of one process; a later process removes those of killed processes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ MIN_AGE_SECONDS = 60.0
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """An empty folder below ``parent`` until the block ends. Those of killed processes are removed on the way."""
+    """Yield an empty folder below ``parent`` that exists until the block ends.
+
+    Folders of killed processes are removed first.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(parent)
     folder = parent / secrets.token_hex(8)
     folder.mkdir()
-    # The kernel lets go of the lock however this process ends.
+    # The kernel releases the lock however this process ends.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -39,7 +42,7 @@ def _remove_abandoned(parent: Path) -> None:
             if folder.stat().st_ctime > limit:
                 continue
             descriptor = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:  # its owner was done with it
+        except FileNotFoundError:  # its owner removed it
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""A version's directory as one file, so that a store has it whole or not at all: a plain tar."""
+"""Plain tar archive of a version's directory, so that a store has it whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def pack(directory: Path, into: BinaryIO) -> None:
 
 
 def unpack(packed: BinaryIO, directory: Path) -> None:
-    """Write the files into a new directory. Raises ValueError for what ``pack`` did not write: a broken file, links,
-    names that lead out of the directory."""
+    """Unpack the files into a new directory.
+
+    Raises ValueError for content that ``pack`` does not write: a broken file, links, names outside the directory.
+    """
     directory.mkdir()
     try:
         with tarfile.open(fileobj=packed, mode="r:") as opened:

@@ -1,4 +1,4 @@
-"""One file from a store onto this machine's disk: whole, and the one that was stored, or not at all."""
+"""Fetch of one file from a store, verified by its hash and installed atomically."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def fetch(path: Path, sha256: str, read: Callable[[BinaryIO], None], *, draft_dir: Path, durable: bool = False) -> None:
-    """Let ``read`` write the file, check its hash, and give it its name.
+    """Let ``read`` write the file, check its hash, then rename the file to ``path``.
 
-    Raises StoredFileDamaged when it has another hash, and what ``read`` raises.
+    Raises StoredFileDamaged if the file has another hash, and what ``read`` raises.
     """
 
     def fill(draft: BinaryIO) -> None:

@@ -1,6 +1,6 @@
-"""Versions in the store that machines share: published before their rows, fetched once by a machine that lacks them.
+"""Versions in the shared store: published before their rows, fetched once per machine.
 
-With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and nothing here does anything.
+With MEDIA_STORE=local a version is its directory below VERSIONS_DIR, and these functions do nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 def ensure_local(version: ModelVersion) -> Path:
-    """The version's directory on this machine, fetched from the store when it is missing; then verified.
+    """Return the version's directory on this machine; fetch and verify it if it is missing.
 
-    Raises BundleCorrupt when the store has no such version, or a damaged one; and StoreAway.
+    Raises BundleCorrupt if the store has no such version or a damaged one, and StoreUnreachable.
     """
     path = version.path
     if object_store.is_shared() and not path.is_dir():
@@ -30,8 +30,11 @@ def ensure_local(version: ModelVersion) -> Path:
 
 
 def publish(name: str, pauses: Sequence[float] | None = None) -> None:
-    """Put the directory of that name below VERSIONS_DIR into the store. Before its row: a row means that every machine
-    can fetch it. Raises StoreAway after four minutes of trying, or after the tries that ``pauses`` allows."""
+    """Put the directory of that name below VERSIONS_DIR into the store.
+
+    Call it before the row is written: a row means that every machine can fetch the version. Raises StoreUnreachable
+    after four minutes of trying, or after the tries that ``pauses`` allows.
+    """
     if not object_store.is_shared():
         return
     with object_store.version_scratch_folder() as folder:
@@ -43,12 +46,12 @@ def publish(name: str, pauses: Sequence[float] | None = None) -> None:
 
 
 def is_published(name: str) -> bool:
-    """Whether the store has the directory of that name, whole or damaged. Raises StoreAway."""
+    """Return True if the store has the directory, intact or damaged. Raises StoreUnreachable."""
     return object_store.version_bucket().size_of(_object_name(name)) is not None
 
 
 def unpublish(name: str) -> None:
-    """Remove what was published under that name and got no row."""
+    """Remove a published directory that got no row."""
     object_store.unpublish(_object_name(name))
 
 
