@@ -1,4 +1,7 @@
-"""Tell a worker of a waiting run. The row is the truth: a hint that gets lost is sent again by the sweep."""
+"""Dispatch of queued runs to workers.
+
+Lost messages are sent again by the recovery: the row holds the state.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ logger = logging.getLogger(__name__)
 
 
 def enqueue_on_commit(run: Run) -> None:
-    """Tell a worker of the run once the current transaction commits."""
+    """Send the run's id to a worker once the current transaction commits."""
     transaction.on_commit(lambda: enqueue(run.pk, type(run)))
 
 
 def enqueue(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
-    """Publish the hint and note when. Returns False when the broker is away, which is no error."""
+    """Send the run's id to a worker and record the time.
+
+    Returns False if the broker is unreachable; the recovery sends the message later.
+    """
     try:
-        # By name: the task's own module stands above this one.
+        # By name: the task's module is in a higher layer.
         current_app.send_task(run_class.TASK, args=[run_id], retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away, run %s waits for the next sweep: %s", run_id, error)

@@ -1,4 +1,4 @@
-"""Execute one run in this process, under its lease and with its end on its row."""
+"""Execution of one run in this process, under its lease."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Finish(Protocol):
 
 
 class Executor(Protocol[RunT, Computed, Result]):
-    """What one kind of run does; lease, heartbeat, progress and failure are ``execute``'s."""
+    """Code of one kind of run; ``execute`` handles lease, heartbeat, progress and failure."""
 
     run_class: type[RunT]
 
     def compute(self, run: RunT, progress: ProgressCallback) -> Computed:
-        """Do the long work. No transaction is open; may be killed at any time."""
+        """Do the long work. No transaction is open; the process may be killed at any time."""
         ...
 
     def record(self, run: RunT, computed: Computed, finish: Finish) -> Result:
-        """Write what was computed and call ``finish`` once, in one transaction, already open."""
+        """Write the result and call ``finish`` once, in the open transaction."""
         ...
 
     def describe(self, result: Result) -> str:
@@ -47,11 +47,11 @@ class Executor(Protocol[RunT, Computed, Result]):
         ...
 
     def discard(self, run: RunT) -> None:
-        """Remove what a failed attempt left and no row names. By default nothing."""
+        """Remove files of a failed attempt that no row names. By default nothing."""
         return
 
     def clean_up(self, run: RunT) -> None:
-        """Remove, after the commit, what only another attempt would need. By default nothing."""
+        """Remove, after the commit, files that only another attempt would need. By default nothing."""
         return
 
 
@@ -59,12 +59,12 @@ _executors: dict[type[Run], Executor[Any, Any, Any]] = {}
 
 
 def register(executor: Executor[Any, Any, Any]) -> None:
-    """Make known what executes runs of a class; apps call it when they are ready."""
+    """Register the executor of its run class; apps call this when they are ready."""
     _executors[executor.run_class] = executor
 
 
 def executor_of(run_class: type[Run]) -> Executor[Any, Any, Any]:
-    """Return what executes runs of a class. Raises KeyError when nothing is registered for it."""
+    """Return the executor of a run class. Raises KeyError if none is registered."""
     return _executors[run_class]
 
 
@@ -75,10 +75,14 @@ def execute(
     *,
     lease: RunLease | None = None,
 ) -> Result:
-    """Take the run, unless a ``lease`` for it is given, compute, and record the result.
+    """Execute one run under its lease.
 
-    Raises RunNotAvailable when another worker has the run, LeaseLost when it was taken away meanwhile (nothing is
-    recorded then), and whatever the computation raised, after the run's row says so.
+    1. Take the lease if none is given.
+    2. Compute while a thread renews the lease.
+    3. Record the result, or undo and mark the run failed.
+
+    Raises RunNotAvailable if another worker has the run, and LeaseLost if the lease was lost meanwhile; nothing is
+    recorded then. Raises the computation's error after it is recorded in the run's row.
     """
     lease = lease or RunLease.take(run.pk, type(run))
     run.refresh_from_db()
@@ -89,7 +93,7 @@ def execute(
         with transaction.atomic():
             result = executor.record(run, computed, reporter.finish)
     except BaseException as error:
-        # Also for Ctrl-C: the run must say that it was stopped.
+        # Also for Ctrl-C: the row must record that the run was stopped.
         executor.discard(run)
         if not isinstance(error, LeaseLost):
             _record_failure(lease, reporter, error)
@@ -102,16 +106,16 @@ def execute(
 
 
 def use_passive_omp_waits() -> None:
-    """Let torch's threads sleep while they wait for one another; call it before torch is imported, which reads it once.
+    """Let torch's threads sleep while they wait for one another.
 
-    Spinning, as is their default, takes the cores from the web process and halves the training's own speed on a machine
-    that does both (measured).
+    Call this before torch is imported, which reads the setting once. The default, spinning, takes the cores from the
+    web process and halves the speed of the training on a machine that does both (measured).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def describe_error(error: BaseException) -> str:
-    """What a person reads of an error: its message where we wrote it, else its type and message."""
+    """Return the text of an error for people: its own message, else its type and message."""
     if isinstance(error, KeyboardInterrupt):
         return "Stopped by a person."
     if isinstance(error, MemoryError):

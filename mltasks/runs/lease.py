@@ -1,4 +1,7 @@
-"""Who may write to a run. A lease is a token and an end on the run's row, both by the database's clock."""
+"""Leases: who may write to a run.
+
+A lease is a token and an end time on the run's row, both by the database's clock.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ class RunNotAvailable(RuntimeError):  # noqa: N818 - a state of the thing
 
 
 class LeaseLost(RuntimeError):  # noqa: N818 - a state of the thing
-    """The run was taken away: its lease ran out, or it was finished by somebody else."""
+    """The run was taken away: its lease expired, or another process finished it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLease:
-    """One worker's right to write to one run, until it runs out or is taken. ``kind`` is the run's model."""
+    """One worker's right to write to one run, until the lease expires or is taken."""
 
     run_id: int
     token: uuid.UUID
@@ -46,7 +49,7 @@ class RunLease:
 
     @classmethod
     def take(cls, run_id: int, run_class: type[Run] = TrainingRun) -> Self:
-        """Take a waiting run: it is RUNNING then, one attempt further. Raises RunNotAvailable."""
+        """Take a queued run: set it to RUNNING and count the attempt. Raises RunNotAvailable."""
         lease = cls(run_id, uuid.uuid4(), run_class)
         taken = (
             runs_of(run_class)
@@ -77,15 +80,15 @@ class RunLease:
             raise LeaseLost(f"Run {self.run_id} is no longer this worker's: its lease ran out or it was taken.")
 
     def held_run(self) -> RunQuerySet[Run]:
-        """The run while this lease holds it; none afterwards."""
+        """Return the run while this lease holds it; an empty query set afterwards."""
         return runs_of(self.run_class).with_lease_token(self.token).filter(pk=self.run_id)
 
     def renew(self) -> None:
-        """Hold the run for another while. Raises LeaseLost."""
+        """Renew the lease. Raises LeaseLost."""
         self.write()
 
     def finish(self, state: RunState, *, log: str, **fields: Any) -> None:
-        """Write the run's end and give the lease back. Raises LeaseLost."""
+        """Write the run's end, with its final state. Raises LeaseLost."""
         self.write(state=state, finished_at=Now(), log=log, **fields)
 
 
@@ -93,7 +96,7 @@ class RunLease:
 def heartbeat(holder: str, renew: Callable[[], bool], interval: float, is_alive: Callable[[], bool]) -> Iterator[None]:
     """Renew a lease from a thread while the block runs.
 
-    The thread calls ``renew`` ``interval`` so many seconds. It ends when ``renew`` returns False (the lease is lost) or
+    The thread calls ``renew`` every ``interval`` seconds. It ends when ``renew`` returns False (the lease is lost) or
     ``is_alive`` returns False (the work hangs). ``holder`` names the work in the log.
     """
     stop = threading.Event()
@@ -118,16 +121,17 @@ def _try_renew(holder: str, renew: Callable[[], bool]) -> bool:
     try:
         return renew()
     except (OperationalError, InterfaceError) as error:
-        # The database may be back before the lease ends.
+        # The database may be back before the lease expires.
         logger.warning("The lease of %s could not be renewed; the next heartbeat tries again: %s", holder, error)
         connection.close()
         return True
 
 
 def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
-    """Record that the attempt that held ``token`` ended without finishing: tried again, or failed after the last.
+    """Record that the attempt with ``token`` ended without finishing: requeue or fail the run.
 
-    ``run`` is the row as it was read. Returns False when the run has moved on since, and writes nothing then.
+    The run fails after its last attempt. ``run`` is the row as it was read. Returns False and writes nothing if the run
+    has changed since.
     """
     if run.is_last_attempt:
         after = f"It was the last of {run.max_attempts} attempts." if run.max_attempts > 1 else "Begin it again."
@@ -142,18 +146,21 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
 
 
 def requeue(run: Run) -> bool:
-    """Queue a failed run again, with all its attempts. Returns False when it did not fail."""
+    """Queue a failed run again, with all its attempts. Returns False if it did not fail."""
     again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": WAITING_STAGE}
     failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
     return bool(failed.update(state=RunState.QUEUED, **again))
 
 
 def requeue_or_refuse(run: Run, refusal: str) -> None:
-    """Queue a failed run again, with all its attempts. Raises RunNotAvailable(refusal) when it did not fail."""
+    """Queue a failed run again, with all its attempts.
+
+    Raises RunNotAvailable(refusal) if the run did not fail.
+    """
     if not requeue(run):
         raise RunNotAvailable(refusal)
 
 
 def log_line(text: str) -> str:
-    """One line of a run's log, with the local time."""
+    """Return one line of a run's log, with the local time."""
     return f"{time.strftime('%H:%M:%S')} {text}\n"

@@ -1,4 +1,4 @@
-"""Put right what a crash left: lost hints, runs whose worker is gone, directories and weights that no row owns."""
+"""Recovery after a crash: lost messages, runs without a worker, files that no row names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mltasks.storage import backbone_cleanup, version_store
 
 logger = logging.getLogger(__name__)
 
-# A run's own hint is on its way for a moment after its commit; a busy worker may take long to come to a hint.
+# A run's first message is in flight for a moment after its commit; a busy worker may take long to read a message.
 ENQUEUE_GRACE = timedelta(seconds=10)
 ENQUEUE_TIMEOUT = timedelta(minutes=2)
 
@@ -30,22 +30,25 @@ _ATTEMPT_FOLDER = re.compile(r"\.?run-(?P<run>\d+)-(?P<attempt>\d+)-(?P<key>[0-9
 
 
 def run_classes() -> list[type[Run]]:
-    """Every kind of run, of this floor and of those above."""
+    """Return every concrete run model, of this app and of other apps."""
     return [model for model in apps.get_models() if issubclass(model, Run)]
 
 
 def recover_runs() -> int:
-    """Do all of it once. Returns how many runs and directories were touched; any number may sweep at once."""
+    """Release, resend and clean up once; return the number of runs and files touched.
+
+    Any number of processes may recover at the same time.
+    """
     return release_abandoned() + resend_lost_messages() + remove_orphaned_files()
 
 
 def remove_orphaned_files() -> int:
-    """Remove from this machine, and from the store, what no row owns. Returns how many directories and files."""
+    """Remove files that no row names from this machine and the store; return their number."""
     return remove_orphaned_versions() + backbone_cleanup.remove_orphaned_backbones()
 
 
 def release_abandoned() -> int:
-    """Queue runs again whose lease ran out, or fail them after their last attempt. Returns how many."""
+    """Requeue runs with expired leases, or fail them after their last attempt; return how many."""
     freed = 0
     for kind in run_classes():
         for run in runs_of(kind).abandoned().defer("log", "epochs"):
@@ -57,7 +60,7 @@ def release_abandoned() -> int:
 
 
 def resend_lost_messages() -> int:
-    """Tell workers again of waiting runs that nobody took. Returns how many hints were sent."""
+    """Send messages again for queued runs that no worker took; return how many were sent."""
     never = Q(hint_sent_at=None, created_at__lt=Now() - ENQUEUE_GRACE)
     long_ago = Q(hint_sent_at__lt=Now() - ENQUEUE_TIMEOUT)
     waiting = [
@@ -69,11 +72,12 @@ def resend_lost_messages() -> int:
 
 
 def remove_orphaned_versions() -> int:
-    """Remove what attempts that ended without a version left on disk. Returns how many directories.
+    """Remove directories of attempts that ended without a version; return how many.
 
-    Only directories of runs that this database knows by their key are touched: another database's versions are not.
+    Only directories of runs that this database knows by their key are removed: another database's versions stay.
     """
-    # In this order: a directory listed here whose run is no longer running has its version's row by now, or never will.
+    # The order matters: if a listed directory's run is no longer running, its version's row exists by now or never
+    # will.
     found = list(_attempt_folders())
     runs = {(run.pk, run.key.hex[:8]): run for run in TrainingRun.objects.filter(pk__in=[pk for _, pk, _, _ in found])}
     owned = set(ModelVersion.objects.values_list("bundle", flat=True))
@@ -91,7 +95,10 @@ def remove_orphaned_versions() -> int:
 
 
 def _attempt_folders() -> Iterator[tuple[Path, int, int, str]]:
-    """Directories of attempts, whole or partial: path, run, attempt and the beginning of the run's key."""
+    """Yield path, run, attempt and the beginning of the run's key of attempts' directories.
+
+    Complete and partial directories are included.
+    """
     for path in Path(settings.VERSIONS_DIR).glob("*/*"):
         named = _ATTEMPT_FOLDER.fullmatch(path.name)
         if named and path.is_dir():

@@ -1,4 +1,4 @@
-"""What a running training says of itself: progress, stage, epochs and log on its row, and a beating heart."""
+"""Progress reports of a running process: progress, stage, epochs, log and heartbeat."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 DONE_STAGE = gettext_noop("Done")
 WRITE_INTERVAL = 1.0  # seconds
 HEARTBEAT_INTERVAL = LEASE_DURATION.total_seconds() / 4
-STALL_TIMEOUT = 1800.0  # seconds without any progress, after which the lease is let go
+STALL_TIMEOUT = 1800.0  # seconds without any progress, after which the lease is no longer renewed
 
 
 class RunReporter:
-    """A progress callback that writes to the run's row about once a second. Raises LeaseLost out of the training."""
+    """Progress callback that writes to the run's row about once per second. Raises LeaseLost."""
 
     def __init__(self, lease: RunLease, clock: Callable[[], float] = time.monotonic) -> None:
         self.lease = lease
@@ -37,7 +37,7 @@ class RunReporter:
         self._epochs: list[dict[str, Any]] = []
 
     def __call__(self, step: Progress) -> None:
-        """Take one step; write it when the last write is a second ago."""
+        """Record one step; write it if the last write is at least one second ago."""
         self.last_progress_at = self._clock()
         if step.metrics:
             self._epochs.append({"stage": step.stage, **{name: _finite(value) for name, value in step.metrics.items()}})
@@ -48,19 +48,20 @@ class RunReporter:
             self.flush(step.share)
 
     def flush(self, share: float) -> None:
-        """Write what was gathered, or keep it for later while the database is away. Raises LeaseLost."""
+        """Write the collected progress; keep it if the database is unreachable. Raises LeaseLost."""
         self._written = self._clock()
         try:
             self.lease.write(progress=min(1.0, max(0.0, share)), stage=self._stage[:200], **self.unwritten_fields())
         except (OperationalError, InterfaceError) as error:
-            # Hours of training must not end because the database restarts; the lease says whether it was too long.
+            # Hours of training must not end because the database restarts; the lease decides whether that took too
+            # long.
             logger.warning("Progress of run %s could not be written: %s", self.lease.run_id, error)
             connection.close()
         else:
             self._log = ""
 
     def unwritten_fields(self) -> dict[str, Any]:
-        """What the last write of the run must still carry."""
+        """Return the fields that the run's last write must still include."""
         return {"epochs": list(self._epochs), "log": self._log}
 
     def finish(self, text: str, *, stage: str = DONE_STAGE, **fields: Any) -> None:
@@ -71,10 +72,10 @@ class RunReporter:
 
 
 def keep_lease_alive(reporter: RunReporter) -> AbstractContextManager[None]:
-    """Renew the lease from a thread while the block runs: an epoch may take longer than the lease.
+    """Renew the lease from a thread while the block runs, because epochs may outlast the lease.
 
-    A training that reports nothing for half an hour is let go, so that another attempt can begin. A lost lease shows
-    in the next progress write, where the training can be stopped.
+    After 30 minutes without a progress report the lease is no longer renewed, so that another attempt can begin. A lost
+    lease raises at the next progress write, where the training can be stopped.
     """
     lease = reporter.lease
 
@@ -102,5 +103,5 @@ def _format_value(value: float | int | str) -> str:
 
 
 def _finite(value: float | int | str) -> float | int | str | None:
-    """The value, or None for what JSON can't say (NaN, infinity)."""
+    """Return the value, or None for values that JSON does not have (NaN, infinity)."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

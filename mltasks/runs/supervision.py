@@ -1,4 +1,4 @@
-"""Learn in a fresh process and watch it: a torch process is never forked, and its death is told."""
+"""Supervision of a run in a fresh process: torch is never forked, and a crash is recorded."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STDERR_TAIL = 4000  # bytes that the run's log keeps of a process that died
 
 
 def supervise(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
-    """Execute a waiting run in a process of its own and wait for it. Returns False when the run was not waiting.
+    """Execute a queued run in its own process and wait; return False if it was not queued.
 
-    When the process ends without finishing its run, the run says how and is tried again, or fails after its last
-    attempt.
+    If the process ends without finishing the run, the row records how. The run is then tried again, or fails after its
+    last attempt.
     """
-    # The sweep may run on other machines only, and what a killed training left lies on this one.
+    # The periodic recovery may run on other machines only; files of a killed training lie on this machine.
     run_recovery.remove_orphaned_files()
     try:
         lease = RunLease.take(run_id, run_class)
@@ -46,12 +46,15 @@ def supervise(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
 def _spawn(lease: RunLease, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "manage.py", lease.run_class.COMMAND, str(lease.run_id)]
     command += ["--lease", str(lease.token), "--parent", str(os.getpid())]
-    # A session of its own: Ctrl-C at the terminal reaches the supervisor, and this process dies with its worker.
+    # A session of its own: Ctrl-C at the terminal reaches only the supervisor, and the process dies with its worker.
     return subprocess.Popen(command, cwd=settings.BASE_DIR, stderr=errors, start_new_session=True)  # noqa: S603
 
 
 def _watch(process: subprocess.Popen[bytes], lease: RunLease) -> int:
-    """Wait for the end. A process is killed when its run was taken away, because it stalled, or its worker is gone."""
+    """Wait for the process to end; return its exit code.
+
+    The process is killed if its run was taken away (for example because it stalled), or if its worker is gone.
+    """
     worker = os.getppid()
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -60,12 +63,12 @@ def _watch(process: subprocess.Popen[bytes], lease: RunLease) -> int:
             process.kill()
         elif not _keep_lease(lease):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(timeout=POLL_SECONDS * 6)  # it may be about to end by itself
+                return process.wait(timeout=POLL_SECONDS * 6)  # the process may be ending by itself
             process.kill()
 
 
 def _keep_lease(lease: RunLease) -> bool:
-    """Return True while the run belongs to the lease, and renew the lease while the process starts.
+    """Return True while the run belongs to the lease; renew the lease while the process starts.
 
     A process of low priority that starts beside a training may need longer than a lease until its own heartbeat begins.
     """
@@ -73,13 +76,13 @@ def _keep_lease(lease: RunLease) -> bool:
         starting = lease.held_run().filter(stage=STARTING_STAGE, started_at__gt=Now() - START_TIMEOUT)
         return bool(starting.update(lease_expires_at=Now() + LEASE_DURATION)) or lease.held_run().exists()
     except (OperationalError, InterfaceError):
-        connection.close()  # the next look tries again; the training keeps its work meanwhile
+        connection.close()  # the next check tries again; the training continues meanwhile
         return True
 
 
 def _record_exit(lease: RunLease, code: int, tail: str) -> None:
     run = lease.held_run().first()
-    if run is None:  # it finished, or was taken away: the row says so already
+    if run is None:  # it finished or was taken away; the row already has its end
         return
     if tail:
         lease.write(log=f"{tail.rstrip()}\n")
@@ -87,7 +90,7 @@ def _record_exit(lease: RunLease, code: int, tail: str) -> None:
 
 
 def _exit_text(code: int, activity: str) -> str:
-    """The end of the process in words."""
+    """Return a description of the process's end."""
     if code >= 0:
         return f"The {activity} process ended with exit code {code} before it was done"
     name = signal.Signals(-code).name
@@ -96,7 +99,7 @@ def _exit_text(code: int, activity: str) -> str:
 
 
 def _read_tail(errors: IO[bytes]) -> str:
-    """The end of what the process wrote to stderr; all of it also goes to the worker's own."""
+    """Return the end of the process's stderr; copy all of it to the worker's stderr."""
     errors.seek(0)
     said = errors.read().decode(errors="replace")
     sys.stderr.write(said)

@@ -1,4 +1,4 @@
-"""A run in the foreground of a terminal: its progress as a bar, its failure as one line."""
+"""Execution of a run in a terminal, with a progress bar."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def execute_with_bar(executor: Executor[RunT, Computed, Result], run: RunT, stde
 
 @contextmanager
 def progress_bar(stderr: OutputWrapper, *, leave: bool = True, disable: bool = False) -> Iterator[ProgressCallback]:
-    """A bar on ``stderr`` in the block, moved by the callback. It stays in the terminal unless ``leave`` says not."""
+    """Yield a callback that moves a progress bar on ``stderr``.
+
+    The bar stays in the terminal after the block if ``leave`` is true.
+    """
     with tqdm(total=1.0, bar_format=BAR_FORMAT, file=cast(IO[str], stderr), leave=leave, disable=disable) as bar:
 
         def show(step: Progress) -> None:

@@ -1,8 +1,6 @@
-"""Manifest of a snapshot: the text that is hashed, and its table for downloads.
+"""Manifest of a snapshot: the text that is hashed, and a CSV table for downloads.
 
-Cells of a CSV, safe to open in a spreadsheet.
-
-A snapshot's manifest as a file: the very bytes whose hash is the snapshot's, and a table for spreadsheets.
+The JSON Lines form has exactly the bytes whose hash is the snapshot's. Cells of the CSV are safe in a spreadsheet.
 """
 
 from __future__ import annotations
@@ -16,12 +14,12 @@ from typing import Any
 from mltasks.models import DatasetSnapshot, SnapshotItem
 from mltasks.snapshots.snapshots import manifest_line
 
-# A spreadsheet runs a cell that begins so (OWASP, CSV injection); tab and return lead there, too.
+# A spreadsheet executes a cell with such a prefix (OWASP, CSV injection); so it does after a tab or a return.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 def spreadsheet_safe(text: str) -> str:
-    """The text, behind an apostrophe where a spreadsheet would run it."""
+    """Return the text, behind an apostrophe if a spreadsheet would execute it."""
     return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text
 
 
@@ -31,19 +29,22 @@ HEADER = ("name", "sha256", "label", "defect type", "group", "split", "region", 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFormat:
-    """One form of the manifest: its content type, and its bytes piece by piece."""
+    """Format of the manifest: content type and a generator of its bytes."""
 
     content_type: str
     chunks: Callable[[DatasetSnapshot], Iterator[bytes]]
 
 
 def jsonl_lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
-    """The manifest as it was hashed when it was frozen: the sha256 of these bytes is ``snapshot.sha256``."""
+    """Yield the lines that were hashed at freezing: their sha256 is ``snapshot.sha256``."""
     return map(manifest_line, _items(snapshot))
 
 
 def csv_lines(snapshot: DatasetSnapshot) -> Iterator[bytes]:
-    """A CSV in UTF-8 with a header: one line an image, with its name for people and its place below MEDIA_ROOT."""
+    """Yield a UTF-8 CSV with a header and one line per image.
+
+    Each line has the image's name for people and its path below MEDIA_ROOT.
+    """
     yield _csv_line(HEADER)
     yield from (_csv_line(_cells(item)) for item in _items(snapshot))
 
@@ -55,7 +56,10 @@ FORMATS = {
 
 
 def _items(snapshot: DatasetSnapshot) -> Iterator[SnapshotItem]:
-    """All items in the order of the hash, a batch at a time: no cursor stays open while somebody downloads slowly."""
+    """Yield all items in the order of the hash, in batches.
+
+    No database cursor stays open during a slow download.
+    """
     last = ""
     while batch := list(snapshot.items.filter(image_sha256__gt=last).order_by("image_sha256")[:_BATCH_SIZE]):
         yield from batch

@@ -1,4 +1,4 @@
-"""What a snapshot holds: how much of what, and its items a page at a time, in the order of its manifest."""
+"""Contents of a snapshot: its counts, and its items by page in the order of the manifest."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mltasks.vision.types import DEFECT, GOOD
 
 PAGE_SIZE = 48
 TARGET_BY_VERDICT = {"PASS": GOOD, "FAIL": DEFECT}
-UNNAMED_TYPE = "-"  # a defect type that nobody named, as a filter; no type's own name can be this
+UNNAMED_TYPE = "-"  # filter value for defects without a type; no type can have this name
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """Images of one split: its name, what it is for, and how many."""
+    """Images of one split: its name, its purpose and its numbers of images."""
 
     name: str
     purpose: str
@@ -30,14 +30,17 @@ class SplitCounts:
 
     @property
     def images(self) -> int:
-        """Both together."""
+        """Return the number of good and defective images."""
         return self.good + self.defective
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotContents:
-    """A snapshot counted: by split, defective images by type (``""`` where none was named), images by region (``""``
-    for the whole image), and different parts."""
+    """Counts of a snapshot.
+
+    Images by split, defective images by type (``""`` for no type), images by region (``""`` for the whole image), and
+    the number of parts.
+    """
 
     splits: list[SplitCounts]
     defect_types: dict[str, int]
@@ -47,7 +50,10 @@ class SnapshotContents:
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """Some items that fit, the number of those before and of all, and where the next page begins; empty at the end."""
+    """Page of matching items, with its offset, the total and the next page's cursor.
+
+    The cursor is empty on the last page.
+    """
 
     items: list[SnapshotItem]
     offset: int
@@ -56,17 +62,17 @@ class ItemPage:
 
     @property
     def first(self) -> int:
-        """The place of the first item, counted from 1."""
+        """Return the position of the first item, counted from 1."""
         return self.offset + 1
 
     @property
     def last(self) -> int:
-        """The place of the last item."""
+        """Return the position of the last item, counted from 1."""
         return self.offset + len(self.items)
 
 
 def count_contents(snapshot: DatasetSnapshot) -> SnapshotContents:
-    """Count it, in two queries."""
+    """Count the snapshot's contents in two queries."""
     rows = list(snapshot.items.values("split", "target", "defect_type", "roi").annotate(images=Count("id")).order_by())
     splits, types, regions = Counter[tuple[str, int]](), Counter[str](), Counter[str]()
     for row in rows:
@@ -86,11 +92,11 @@ def count_contents(snapshot: DatasetSnapshot) -> SnapshotContents:
 def list_items(
     snapshot: DatasetSnapshot, filters: Mapping[str, str], cursor: str = "", *, excluding: Collection[str] = ()
 ) -> ItemPage:
-    """The items that fit, from behind the image ``next_cursor`` on, which an earlier page named; anything else is the
-    start.
+    """Return the page of matching items that follows the cursor.
 
-    ``filters`` may have ``split``, ``label`` (PASS or FAIL), ``defect_type`` and ``q``: what a title or a sha256 begins
-    with. Images in ``excluding`` are left out.
+    ``cursor`` is the ``next_cursor`` of an earlier page; any other value starts at the beginning. ``filters`` may have
+    ``split``, ``label`` (PASS or FAIL), ``defect_type`` and ``q``, a prefix of the title or the sha256. Images in
+    ``excluding`` are left out.
     """
     fits = _filter_items(snapshot, filters)
     if excluding:

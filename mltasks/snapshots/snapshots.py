@@ -1,4 +1,4 @@
-"""Freeze a labeled set: an immutable copy that a version's training can be traced to and repeated from."""
+"""Freezing of labeled sets into snapshots, from which a training can be traced and repeated."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _BATCH_SIZE = 1000
 
 
 class SnapshotDamaged(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """Images of a snapshot are missing from disk or are not what they were when it was frozen."""
+    """Images of a snapshot are missing from disk or have changed since it was frozen."""
 
 
 def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfig) -> DatasetSnapshot:
-    """Copy a labeled set into a numbered snapshot, each sample with the split that ``config`` gives it.
+    """Copy a labeled set into a numbered snapshot; ``config`` determines the splits.
 
-    A sample whose group is only its own file has no part id: it is grouped by likeness, which reads every image once.
-    A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where it may be missing. Of the splits that
-    samples bring only ``HOLDOUT`` counts: with all of its group such a sample is kept, and never learned from.
+    A sample whose group is only its own file has no part id. It is grouped by similarity, which reads every image once.
+    A sample's path lies below MEDIA_ROOT, or below the cache of a bucket, where the file may be missing. Of the
+    samples' own splits only ``HOLDOUT`` counts: such a sample's whole group is stored but never trained on.
 
-    Raises NotEnoughLabels (in words for people) when the set can't be trained on, ValueError for one image twice or a
-    path outside MEDIA_ROOT, and StoreAway.
+    Raises NotEnoughLabels (in words for people) if the set can't be trained on, ValueError for a repeated image or a
+    path outside MEDIA_ROOT, and StoreUnreachable.
     """
     ordered = sorted(samples, key=lambda sample: sample.sha256)
     _refuse_duplicates(ordered)
@@ -43,7 +43,7 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
     items = [_to_item(sample) for sample in _assign_splits(_with_groups(ordered), config)]
     count = Counter(item.target for item in items if item.split != HOLDOUT)
     with transaction.atomic():
-        # The lock makes numbers consecutive however many freeze at once.
+        # The lock keeps the numbers consecutive when several processes freeze at the same time.
         RegisteredModel.objects.select_for_update().get(pk=model.pk)
         last = DatasetSnapshot.objects.filter(model=model).aggregate(Max("number"))["number__max"] or 0
         snapshot = DatasetSnapshot.objects.create(
@@ -56,7 +56,7 @@ def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfi
 
 
 def _assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
-    """Deal what may be learned from; what shows the same part as a locked sample is locked with it."""
+    """Assign splits to the samples; lock every sample of a part that has a locked sample."""
     locked = {sample.group for sample in samples if sample.split == HOLDOUT}
     dealt = {
         sample.sha256: sample for sample in assign_splits([one for one in samples if one.group not in locked], config)
@@ -66,9 +66,9 @@ def _assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sampl
 
 @contextmanager
 def local_samples(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
-    """The snapshot's verified samples, whose images stay on this machine until the block ends.
+    """Yield the snapshot's verified samples; their images stay on this machine in the block.
 
-    Raises SnapshotDamaged as ``verified_samples``, and StoreAway when a bucket has them and is away for minutes.
+    Raises SnapshotDamaged as ``verified_samples`` does, and StoreUnreachable if a bucket stays unreachable for minutes.
     """
     files = snapshot.items.values_list("image_name", "image_sha256")
     with object_store.local_images(files, object_store.RETRY_PAUSES) as root:
@@ -76,8 +76,11 @@ def local_samples(snapshot: DatasetSnapshot) -> Iterator[list[Sample]]:
 
 
 def verified_samples(snapshot: DatasetSnapshot, root: Path | None = None) -> list[Sample]:
-    """Return the samples that the snapshot teaches, after reading each image once, below ``root`` or else MEDIA_ROOT.
-    Raises SnapshotDamaged naming the first bad ones, locked ones among them."""
+    """Return the snapshot's samples for training, after verifying each image by its hash.
+
+    Images lie below ``root`` or else MEDIA_ROOT. Raises SnapshotDamaged naming the first damaged images; locked images
+    are verified, too.
+    """
     samples = snapshot.samples(root or Path(settings.MEDIA_ROOT))
     bad = [sample.name for sample in samples if _sha256(sample.path) != sample.sha256]
     if bad:
@@ -96,7 +99,7 @@ def _refuse_duplicates(samples: Sequence[Sample]) -> None:
 
 
 def _with_groups(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples with their groups; of those without a part id, and then of all, the images are read."""
+    """Return the samples with their groups; images are read only if a part id is missing."""
     known = [sample.group != file_group(sample.sha256) for sample in samples]
     if all(known):
         return list(samples)
@@ -134,7 +137,7 @@ def _to_item(sample: Sample) -> SnapshotItem:
 
 
 def manifest_sha256(items: Iterable[SnapshotItem]) -> str:
-    """Hash of one JSON line an item, given in the order of the images' hashes."""
+    """Return the hash of one JSON line per item; the items are sorted by their images' hashes."""
     manifest = hashlib.sha256()
     for item in items:
         manifest.update(manifest_line(item))
@@ -142,16 +145,19 @@ def manifest_sha256(items: Iterable[SnapshotItem]) -> str:
 
 
 def manifest_line(item: SnapshotItem) -> bytes:
-    """An item as the hash has it: a JSON list of the image's sha256, 0 for good or 1 for defective, defect type, group,
-    split and region, of 16-bit images the bit depth too, and the line's end."""
+    """Return the item's line of the manifest, as the hash includes it.
+
+    The line is a JSON list with a newline: image sha256, 0 for good or 1 for defective, defect type, group, split,
+    region, and the bit depth for 16-bit images.
+    """
     line = [item.image_sha256, item.target, item.defect_type, item.group, item.split, item.roi]
-    # Of images of 8 bits the line is what it was before there were bit depths: hashes stay.
+    # Lines of 8-bit images are as they were before bit depths existed, so that their hashes stay.
     depth = [] if item.bit_depth is None else [item.bit_depth]
     return json.dumps(line + depth).encode() + b"\n"
 
 
 def _sha256(path: Path) -> str:
-    """The file's hash; empty when there is no such file."""
+    """Return the file's hash; empty if there is no such file."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

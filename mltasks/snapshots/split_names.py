@@ -1,4 +1,4 @@
-"""What a snapshot's splits are for, in words."""
+"""Descriptions of a snapshot's splits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SPLIT_TEXTS: dict[str, Promise] = {
 
 
 def split_text(name: str) -> str:
-    """What versions do with the images of a split; empty for a name that this program does not know."""
+    """Return the purpose of a split; empty for an unknown name."""
     if name.startswith(_FOLD_PREFIX):
         return _("parts of the cross-validation: each is measured by a sibling that had not learned from it")
     return str(_SPLIT_TEXTS.get(name, ""))
 
 
 def is_training_split(name: str) -> bool:
-    """Whether the version itself learns from images of the split."""
+    """Return True if the version itself is trained on images of the split."""
     return name == "train" or name.startswith(_FOLD_PREFIX)

@@ -1,4 +1,4 @@
-"""What versions learned from, whatever brought them here: by the sha256 of images and the names of groups."""
+"""Training exposure: which images (sha256) and groups versions were trained on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from mltasks.vision.types import HOLDOUT
 
 @dataclass(frozen=True, slots=True)
 class TrainingExposure:
-    """Names of images (sha256) and of groups that some versions ``trained_on`` from, and that were ``locked`` away from
-    them."""
+    """Images (sha256) and groups that versions were trained on, and those locked in a holdout."""
 
     trained_on: frozenset[str]
     locked: frozenset[str]
 
 
 def exposure_of(versions: Sequence[ModelVersion], names: Collection[str]) -> TrainingExposure:
-    """What any of the versions learned from, as far as it has one of these names. Of a version of another plant the
-    manifest that came with it tells."""
+    """Return which of these names any of the versions was trained on or had locked.
+
+    For an imported version the snapshot in its signed document is used.
+    """
     learned, locked = set[str](), set[str]()
     for sha256, group, split in _items(versions, names):
         (locked if split == HOLDOUT else learned).update((sha256, group))
