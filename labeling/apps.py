@@ -1,17 +1,17 @@
-"""The app of people looking again."""
+"""App configuration of labeling."""
 
 from django.apps import AppConfig
 
 
 class LabelingConfig(AppConfig):
-    """Queue, reviews, labels and datasets."""
+    """App of the review queue, reviews, labels and datasets."""
 
     name = "labeling"
     verbose_name = "Labeling"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register which parts a person judges blind, and which model a person's pages show first."""
+        """Register the parts judged blind and the model that pages show first."""
         from inspection.products.blind_parts import set_blind_parts
         from labeling.queue import queue_stats
         from labeling.review import blinding

@@ -1,4 +1,4 @@
-"""Refusals of steps that people take on labels. The status is 409 unless a class says otherwise."""
+"""Refusals of steps on labels; HTTP status 409 unless a class sets another."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ from mltasks.refusals import Refusal
 
 
 class ClaimLost(Refusal):
-    """The part went to somebody else, or was settled meanwhile."""
+    """Claim whose part went to another reviewer or was resolved meanwhile."""
 
     code = "claim_lost"
 
 
 class PartRemoved(Refusal):
-    """Retention removed the part since it was shown."""
+    """Part that retention removed after it was shown."""
 
     code = "part_removed"
 
 
 class InvalidLabel(Refusal):
-    """A verdict or defect type that can't be a label of this part."""
+    """Verdict or defect type that can't label this part."""
 
     code = "invalid_request"
     status = 400
 
 
 class InvalidReason(Refusal):
-    """No reason that a part may be skipped for."""
+    """Unknown reason for a skip."""
 
     code = "invalid_request"
     status = 400
 
 
 class InvalidDefectType(Refusal):
-    """A name, key, colour, example or merge that the product's other types don't allow."""
+    """Name, key, color, example or merge that the product's other types rule out."""
 
     code = "invalid_request"
     status = 400
 
 
 class AlreadyUndone(Refusal):
-    """The label was taken back before."""
+    """Label that was undone before."""
 
     code = "already_undone"
 
 
 class NotStanding(Refusal):
-    """A newer label counts for the part, so taking this one back would change nothing."""
+    """Label that is not the standing one, so that undoing it would change nothing."""
 
     code = "not_standing"
 
 
 class Disputed(Refusal):
-    """Two people differ on the part, and it is for a third to settle."""
+    """Disputed label that only a third person may resolve."""
 
     code = "disputed"

@@ -1,4 +1,4 @@
-"""Celery's doors to labeling: what beat sends, done once however many beats there are."""
+"""Celery tasks of labeling. Each is safe to run several times at once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="labeling.tasks.nightly")
 def nightly() -> None:
-    """Start the retraining that is due."""
+    """Start the retraining runs that are due."""
     for run in retraining.start_due_runs(timezone.now()):
         logger.info("Night of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
 
 
 @shared_task(name="labeling.tasks.sweep_runs")
 def sweep_runs() -> None:
-    """Put right what crashes left of training runs, and offer the labels again that a new version doubts."""
+    """Recover training runs after crashes and open rechecks of label issues."""
     if count := run_recovery.recover_runs():
         logger.info("Swept training runs: %d put right", count)
     if opened := label_rechecks.open_label_rechecks():
@@ -34,14 +34,14 @@ def sweep_runs() -> None:
 
 @shared_task(name="labeling.tasks.make_comparable")
 def make_comparable() -> None:
-    """Give labeled and waiting parts the points that serving could not."""
+    """Compute the embeddings that labeled and waiting parts still lack."""
     if count := embedding_backfill.backfill_embeddings():
         logger.info("Made %d parts comparable with others", count)
 
 
 @shared_task(name="labeling.tasks.prune")
 def prune() -> None:
-    """Remove some of what RETENTION_DAYS allows."""
+    """Remove a batch of the parts that are older than RETENTION_DAYS."""
     removed, freed = nightly_retention.prune_nightly(timezone.now())
     if removed or freed.images:
         logger.info("Removed %d old parts, %d images, %.1f MB", removed, freed.images, freed.bytes / 1e6)

@@ -1,4 +1,4 @@
-"""Addresses of the review, the history and the retraining."""
+"""URLs of review, history, defect types, snapshots and runs."""
 
 from django.urls import path
 

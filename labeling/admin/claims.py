@@ -1,9 +1,4 @@
-"""Admin pages of claims and skips.
-
-Claims can be released here; labels, rechecks, skips and defect types have files of their own.
-
-Parts that reviewers would not judge, in the admin: read there, never edited.
-"""
+"""Admin pages of claims and skips. Both are read-only; claims can be released."""
 
 from __future__ import annotations
 
@@ -24,7 +19,7 @@ from mltasks.admin.read_only import badge
 
 @admin.register(Skip)
 class SkipAdmin(PartColumns):
-    """Who skipped which part, and why."""
+    """Read-only list of skips with their reasons."""
 
     list_display = ("part", "reason", "reviewer", "comment", "created_at")
     list_filter = ("reason", "inspection__product", "reviewer")
@@ -35,7 +30,7 @@ class SkipAdmin(PartColumns):
 
 @admin.register(Claim)
 class ClaimAdmin(PartColumns):
-    """Who held which part, and who holds one now."""
+    """Read-only list of open and closed claims."""
 
     list_display = ("part", "reviewer", "status", "created_at", "expires_at", "closed_at")
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "reviewer", "inspection__product")
@@ -45,7 +40,10 @@ class ClaimAdmin(PartColumns):
 
     @admin.display
     def status(self, claim: Claim) -> SafeString:
-        """Whether it holds the part. Shown by this machine's clock; the queue goes by the database's."""
+        """Return a badge: closed, held, or ran out.
+
+        "Ran out" compares with this machine's clock; the queue uses the database's clock.
+        """
         if claim.closed_at is not None:
             return badge(gettext("closed"), "past")
         return (
@@ -53,7 +51,7 @@ class ClaimAdmin(PartColumns):
         )
 
     def has_release_permission(self, request: HttpRequest) -> bool:
-        """Who may take parts out of others' hands."""
+        """Return True if the user may release other reviewers' claims."""
         return request.user.has_perm("labeling.change_claim")
 
     @action(description=_("Give the parts back to the queue"), permissions=["release"])

@@ -1,4 +1,4 @@
-"""Defect types in the admin: named, keyed and coloured by the same steps as on their page, where they are merged."""
+"""Admin pages of defect types. Merges are made on the defect type's own page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mltasks.admin.read_only import badge
 
 @admin.register(DefectType)
 class DefectTypeAdmin(ModelAdmin):
-    """The words that reviewers have for defects, and their keys. A merged one is read only."""
+    """Defect types with their keys and colors; a merged type is read-only."""
 
     list_display = ("name", "product", "key", "status")
     list_filter = ("product", ("merged_into", admin.EmptyFieldListFilter))
@@ -27,7 +27,7 @@ class DefectTypeAdmin(ModelAdmin):
 
     @admin.display
     def status(self, defect_type: DefectType) -> SafeString:
-        """Whether it is offered, or what it counts as."""
+        """Return a badge: in use, or the type that this one counts as."""
         return (
             badge(f"counts as {defect_type.merged_into}", "past")
             if defect_type.merged_into
@@ -35,20 +35,20 @@ class DefectTypeAdmin(ModelAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: DefectType | None = None) -> tuple[str, ...]:
-        """A type stays with its product."""
+        """Return the product as read-only once the type exists."""
         return () if obj is None else ("product",)
 
     def has_change_permission(self, request: HttpRequest, obj: DefectType | None = None) -> bool:
-        """A merged type stays as it is."""
+        """Return False for a merged type."""
         return (obj is None or obj.merged_into_id is None) and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: DefectType | None = None) -> bool:
-        """One that was never used may go, for those who may change types."""
+        """Return True if the type was never used and the user may change types."""
         unused = obj is None or not (obj.labels.exists() or obj.merged.exists())
         return unused and bool(self.has_change_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: DefectType, form: Any, change: bool) -> None:
-        """By the step that the page takes, too."""
+        """Save by the same service functions as the defect type's page."""
         said = {"name": obj.name, "key": obj.key, "colour": obj.colour}
         if change:
             defect_type_service.change_type(obj, **said)
@@ -56,7 +56,7 @@ class DefectTypeAdmin(ModelAdmin):
             obj.pk = defect_type_service.add_type(obj.product, **said).pk
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        """Tell what was refused only under the lock."""
+        """Show a refusal that is raised only under the product's lock as a message."""
         try:
             found: HttpResponse = super().changeform_view(request, *args, **options)
             return found

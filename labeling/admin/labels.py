@@ -1,4 +1,4 @@
-"""Labels, reviews and what was taken back, in the admin: read there, never edited."""
+"""Read-only admin pages of labels, reviews and undone labels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mltasks.refusals import Refusal
 
 
 class LabeledPartAdmin(PartColumns):
-    """What labels and reviews share: a person's word on a part, with its picture."""
+    """Base of the label and review pages: a verdict on a part, with its image."""
 
     list_per_page = 50
     list_display_links = ("thumbnail", "part")
@@ -38,27 +38,27 @@ class LabeledPartAdmin(PartColumns):
     readonly_fields: tuple[str, ...] = ("large_picture",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """All but what was said of the parts that this person judges just now."""
+        """Return all rows except verdicts on parts that this user is judging now."""
         found: QuerySet[Any] = super().get_queryset(request)
         return found.exclude(inspection__in=parts_hidden_from(cast(User, request.user)))
 
     @admin.display(description=_("image"))
     def large_picture(self, row: Label | Review) -> SafeString:
-        """The thumbnail as a link to the part."""
+        """Return the thumbnail as a link to the part."""
         picture = reverse("inspection-thumbnail", args=[row.inspection_id])
         page = reverse("admin:inspection_inspection_change", args=[row.inspection_id])
         return format_html('<a href="{}"><img src="{}" alt="The part"></a>', page, picture)
 
     @admin.display(description=_("verdict"), ordering="verdict")
     def verdict_badge(self, row: Label | Review) -> SafeString:
-        """PASS or FAIL with its defect type."""
+        """Return PASS or FAIL with its defect type."""
         words = f"{row.get_verdict_display()} {current_type_name(row.defect_type)}".strip()
         return badge(words, VERDICT_BADGES[Verdict(row.verdict)])
 
 
 @admin.register(Label)
 class LabelAdmin(LabeledPartAdmin):
-    """Every label ever given, and whether it counts."""
+    """Every label ever given, with its status."""
 
     list_display = (
         "thumbnail",
@@ -98,7 +98,10 @@ class LabelAdmin(LabeledPartAdmin):
     actions = ("export", "take_back")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
-        """Labels, each with the one that stands for its part, and why it is judged again where others may know."""
+        """Annotate each label with the part's standing label and its open recheck.
+
+        Only rechecks that reviewers may know of are annotated: label issues and disputes.
+        """
         newest = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-id")
         found: QuerySet[Label] = super().get_queryset(request)
         known = [Recheck.Reason.DOUBTED, Recheck.Reason.DISPUTED]
@@ -107,7 +110,7 @@ class LabelAdmin(LabeledPartAdmin):
 
     @admin.display
     def status(self, label: Any) -> SafeString:
-        """Whether it counts, in word and shape."""
+        """Return a badge that says if the label counts."""
         if hasattr(label, "undo"):
             return badge(gettext("taken back by {person}").format(person=label.undo.by), "past")
         if label.again:
@@ -117,12 +120,12 @@ class LabelAdmin(LabeledPartAdmin):
         return badge(gettext("counts"), "good") if newest else badge(gettext("a newer one counts"), "quiet")
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
-        """Who may take others' labels back."""
+        """Return True if the user may undo other people's labels."""
         return request.user.has_perm("labeling.undo_any_label")
 
     @action(description=_("Export as CSV"))
     def export(self, request: HttpRequest, chosen: QuerySet[Label]) -> HttpResponse:
-        """The chosen labels as a file."""
+        """Return the chosen labels as a CSV file."""
         answer = HttpResponse(content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = 'attachment; filename="labels.csv"'
         label_export.write_csv(
@@ -132,7 +135,7 @@ class LabelAdmin(LabeledPartAdmin):
 
     @action(description=_("Take back"), permissions=["undo"])
     def take_back(self, request: HttpRequest, chosen: QuerySet[Label]) -> None:
-        """Undo each; those that can't be are named with the reason."""
+        """Undo the chosen labels; show a message with the reason for each refusal."""
         undone, labels = 0, list(chosen.select_related("inspection", "reviewer"))
         for label in labels:
             try:
@@ -146,7 +149,7 @@ class LabelAdmin(LabeledPartAdmin):
 
 @admin.register(Review)
 class ReviewAdmin(LabeledPartAdmin):
-    """What reviewers said in the queue, and how long they took."""
+    """Reviews in the queue, with the seconds each took."""
 
     list_display = ("thumbnail", "part", "verdict_badge", "reviewer", "seconds", "comment", "created_at")
     list_filter = ("verdict", "inspection__product", "reviewer")
@@ -157,7 +160,7 @@ class ReviewAdmin(LabeledPartAdmin):
 
 @admin.register(LabelUndo)
 class LabelUndoAdmin(PartColumns):
-    """Who took which label back."""
+    """Undone labels and the person who undid each."""
 
     list_display = ("part", "label", "by", "created_at")
     list_filter = ("by", "label__inspection__product")

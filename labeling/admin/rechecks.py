@@ -1,4 +1,4 @@
-"""Parts that are judged again, in the admin: which wait, why and for whom, and how the others ended."""
+"""Read-only admin page of rechecks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTCOME_BADGES = {
 
 @admin.register(Recheck)
 class RecheckAdmin(PartColumns):
-    """What was judged again and why, and what people said to it."""
+    """Rechecks with their reasons and outcomes."""
 
     list_display = (
         "part",
@@ -59,27 +59,27 @@ class RecheckAdmin(PartColumns):
     readonly_fields = ("defect_probability", "status", "opened_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recheck]:
-        """Blind looks that are still to come only for those who see how people agree."""
+        """Return the rechecks; open blind ones only for users who may adjudicate."""
         found: QuerySet[Recheck] = super().get_queryset(request)
         if request.user.has_perm(ADJUDICATE_PERMISSION):
             return found
         return found.exclude(closed_at=None, reason__in=[Recheck.Reason.SECOND, Recheck.Reason.REPEAT])
 
     def has_view_permission(self, request: HttpRequest, obj: Recheck | None = None) -> bool:
-        """Those who may see labels."""
+        """Return True if the user may view labels."""
         return request.user.has_perm("labeling.view_label")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """As above."""
+        """Return True if the user may view labels."""
         return self.has_view_permission(request)
 
     @admin.display(description=_("defect probability"), ordering="probability")
     def defect_probability(self, recheck: Recheck) -> str:
-        """As percent; a dash where no version is concerned."""
+        """Return the probability in percent; a dash if no version is concerned."""
         return "–" if recheck.probability is None else f"{recheck.probability:.1%}"
 
     @admin.display(ordering="outcome")
     def status(self, recheck: Recheck) -> SafeString:
-        """Waiting, or how it ended."""
+        """Return a badge: waiting, or the outcome."""
         words = recheck.get_outcome_display().lower() if recheck.closed_at else gettext("waits for a person")
         return badge(words, OUTCOME_BADGES[recheck.outcome])

@@ -1,4 +1,4 @@
-"""REST: where an inspection's verdict comes from."""
+"""REST API of an inspection's lineage."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from labeling.history import part_lineage
 from labeling.review import blinding
 from mltasks.api.default_permission import requires
 
-# A station has no permission: what people say of its parts is not its business.
+# Stations have no permission: they must not read human verdicts.
 MayViewInspections = requires("inspection.view_inspection", "You may not view inspections.")
 
 
 class LineageSerializer(serializers.Serializer[Any]):
-    """An inspection's lineage; what is not known is null or empty."""
+    """Lineage of an inspection; unknown values are null or empty."""
 
     inspection = serializers.UUIDField()
     product = serializers.CharField()
@@ -49,7 +49,7 @@ class LineageSerializer(serializers.Serializer[Any]):
 
 
 class InspectionLineage(APIView):
-    """The lineage of one inspection."""
+    """Lineage of one inspection."""
 
     permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayViewInspections]
 
@@ -59,8 +59,11 @@ class InspectionLineage(APIView):
         responses={200: LineageSerializer},
     )
     def get(self, request: Request, inspection_id: str) -> Response:
-        """From the verdict over people's labels, the version and its snapshot to the code, libraries, machine and seed;
-        and from each label to the versions that it taught."""
+        """Return where an inspection's verdict comes from.
+
+        It leads from the verdict over labels, version and snapshot to the code, libraries, machine and seed. Each label
+        lists the versions that were trained on it.
+        """
         known = Inspection.objects.select_related("product__registered_model", "model_version")
         found = get_object_or_404(known, pk=uuid_of(inspection_id))
         reader = cast(User, request.user)

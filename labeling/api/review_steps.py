@@ -1,4 +1,4 @@
-"""REST: base of the reviewers' views, and of the steps on a claim."""
+"""Base classes of the REST views of review, and of the steps on a claim."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ claim_step = partial(step, tags=TAG, parameters=[CLAIM])
 
 
 def uuid_of(text: str) -> UUID:
-    """Return the id that an address names. Raises Http404 for a text that is no UUID."""
+    """Return the id in an address. Raises Http404 for a text that is no UUID."""
     try:
         return UUID(text)
     except ValueError:
@@ -34,18 +34,18 @@ def uuid_of(text: str) -> UUID:
 
 
 class ReviewView(StepView):
-    """What all of them share."""
+    """Base of the review views."""
 
     permission_classes: list[type[BasePermission]] = [IsAuthenticated, MayReview]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse strangers, and a page that was made for somebody else."""
+        """Refuse users without permission, and pages that were made for another user."""
         super().initial(request, *args, **kwargs)
         require_page_owner(request)
 
     @property
     def reviewer(self) -> User:
-        """Who asks."""
+        """Return the user of the request."""
         return cast(User, self.request.user)
 
 
@@ -53,7 +53,7 @@ class ClaimStep(ReviewView):
     """Base of steps on the reviewer's own claim."""
 
     def target(self, *, claim: str) -> Claim:
-        """Return the reviewer's claim. Raises Http404, for another's claim too."""
+        """Return the reviewer's claim. Raises Http404, also for another reviewer's claim."""
         own = Claim.objects.filter(reviewer=self.reviewer).select_related(
             "inspection__product", "inspection__station", "inspection__model_version"
         )

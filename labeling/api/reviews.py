@@ -1,4 +1,4 @@
-"""REST: claim a part, say what it is, take it back."""
+"""REST API of review: claim a part, give a verdict, skip, undo."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LABEL_PARAMETER = OpenApiParameter("label_id", OpenApiTypes.INT64, OpenApiParame
 
 
 class QueueClaim(ReviewView):
-    """The way to the next part."""
+    """Claim the next part."""
 
     @extend_schema(
         operation_id="queue_claim",
@@ -41,7 +41,10 @@ class QueueClaim(ReviewView):
         responses={200: ClaimSerializer, 204: OpenApiResponse(description="Nothing to review.")},
     )
     def post(self, request: Request) -> Response:
-        """Claim the next waiting part for two minutes. 204 when none waits, or you hold as many as you may."""
+        """Claim the next waiting part for two minutes.
+
+        204 if no part waits, or if you hold as many claims as allowed.
+        """
         asked = read_body(request, ClaimRequestSerializer)
         if "inspection" in asked:
             claim: Claim | None = queue.claim_part(asked["inspection"], reviewer=self.reviewer)
@@ -52,56 +55,64 @@ class QueueClaim(ReviewView):
 
 
 class QueueVerdict(ClaimStep):
-    """The way back, with a verdict."""
+    """Give a verdict on a claimed part."""
 
     @claim_step(QueueVerdictRequestSerializer, {201: LabelSerializer}, operation_id="queue_verdict")
     def post(self, claim: Claim, **asked: Any) -> Label:
-        """Settle the claimed part. The same verdict sent again answers with the first label; 409 `claim_lost` when
-        another reviewer has the part or settled it."""
+        """Give your verdict on the claimed part.
+
+        The same verdict sent again returns the first label. 409 `claim_lost` if another reviewer holds or resolved the
+        part.
+        """
         return review.resolve(claim, **asked)
 
 
 class QueueSkip(ClaimStep):
-    """The way back without a verdict."""
+    """Skip a claimed part."""
 
     @claim_step(SkipRequestSerializer, {201: SkipSerializer}, operation_id="queue_skip")
     def post(self, claim: Claim, **asked: Any) -> Skip:
-        """Give the part back with the reason why you don't judge it: it waits for others, and is not offered to you for
-        eight hours. The same reason sent again answers with the first skip; 409 `claim_lost` when the claim was
-        resolved, or another reviewer has the part or settled it."""
+        """Give the part back with the reason why you don't judge it.
+
+        The part waits for others and is not offered to you for eight hours. The same reason sent again returns the
+        first skip. 409 `claim_lost` if the claim was resolved, or if another reviewer holds or resolved the part.
+        """
         return skips.skip(claim, **asked)
 
 
 class QueueNearDuplicates(ClaimStep):
-    """Near-identical parts, to be judged together."""
+    """Claim the near-duplicates of a claimed part."""
 
     @claim_step(None, {200: ClaimSerializer}, many=True, operation_id="queue_alike")
     def post(self, claim: Claim) -> list[Claim]:
-        """Claim the waiting parts that are near-identical to the claimed one, at most 23, for two minutes; each gets a
-        verdict of its own. Sent again it renews the same claims. 409 `claim_lost` once the claim is closed."""
+        """Claim the waiting near-duplicates of the claimed part, at most 23, for two minutes.
+
+        Each part gets its own verdict. The same request sent again renews the same claims. 409 `claim_lost` if the
+        claim is closed.
+        """
         return near_duplicate_claims.claim_near_duplicates(claim)
 
 
 class QueueRenew(ClaimStep):
-    """Hold on to a part."""
+    """Renew a claim."""
 
     @claim_step(None, {200: ClaimSerializer}, operation_id="queue_renew")
     def post(self, claim: Claim) -> Claim:
-        """Start the claim's two minutes anew; 409 `claim_lost` once it is closed."""
+        """Restart the claim's two minutes. 409 `claim_lost` if the claim is closed."""
         return queue.renew(claim)
 
 
 class QueueRelease(ClaimStep):
-    """Give a part back."""
+    """Release a claim."""
 
     @claim_step(None, {204: OpenApiResponse(description="Given back.")}, operation_id="queue_release")
     def post(self, claim: Claim) -> None:
-        """Give the part back to the queue; a closed claim stays closed."""
+        """Give the part back to the queue. A closed claim stays closed."""
         queue.release(claim)
 
 
 class UndoLabel(ReviewView):
-    """Take a label back."""
+    """Undo a label."""
 
     def target(self, *, label_id: str) -> Label:
         """Return the label of the address. Raises Http404."""
@@ -110,14 +121,16 @@ class UndoLabel(ReviewView):
 
     @step(None, {200: LabelSerializer}, operation_id="labels_undo", tags=TAG, parameters=[LABEL_PARAMETER])
     def post(self, label: Label) -> Label:
-        """Take the label that counts back: its author may, and a quality manager. The part waits again when no earlier
-        label stands. 409 `already_undone` or `not_standing`."""
+        """Undo the standing label: allowed for its author and quality managers.
+
+        The part waits again if no earlier label stands. 409 `already_undone` or `not_standing`.
+        """
         review.undo(label, by=self.reviewer)
         return label
 
 
 class InspectionLabel(ReviewView):
-    """Say what a part is without the queue."""
+    """Label a part without the queue."""
 
     def target(self, *, inspection_id: str) -> Inspection:
         """Return the inspection of the address. Raises Http404."""
@@ -131,13 +144,16 @@ class InspectionLabel(ReviewView):
         parameters=[INSPECTION_ID],
     )
     def post(self, inspection: Inspection, **asked: Any) -> Label:
-        """Correct any part, in the queue or not. Whoever holds it loses the claim. 409 `disputed` where two people
-        differ on it and you are not the third, who may settle that."""
+        """Correct the label of any part, in the queue or not.
+
+        A reviewer who holds the part loses the claim. 409 `disputed` if two people differ on the part and you may not
+        adjudicate.
+        """
         return review.correct(inspection, by=self.reviewer, **asked)
 
 
 def _parse_id(text: str) -> int:
-    # Longer than any id, and no more than int() reads.
+    # 18 digits hold any id and stay below the limit of int().
     if not text.isdecimal() or len(text) > 18:
         raise Http404
     return int(text)

@@ -1,4 +1,4 @@
-"""Claims and labels as clients read them, and what they may send."""
+"""Serializers of claims, labels and skips."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_COMMENT_LENGTH = 2000
 
 
 class ClaimRequestSerializer(RequestSerializer):
-    """What to claim: the next part of a product or of all, or one part by its id."""
+    """Part to claim: the next one of a product or of all, or one by its id."""
 
     product = serializers.SlugRelatedField(slug_field="slug", queryset=Product.objects.all(), required=False)
     inspection = serializers.PrimaryKeyRelatedField(
@@ -39,7 +39,7 @@ class ClaimRequestSerializer(RequestSerializer):
 
 @extend_schema_serializer(component_name="Word")
 class VerdictPairItemSerializer(serializers.ModelSerializer[Label]):
-    """What somebody said of a part, without who."""
+    """Verdict on a part, without its author."""
 
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
     defect_type = serializers.CharField(source="defect_type.name", default="", read_only=True)
@@ -51,9 +51,11 @@ class VerdictPairItemSerializer(serializers.ModelSerializer[Label]):
 
 
 class ClaimSerializer(serializers.ModelSerializer[Claim]):
-    """One claim with its part. ``again`` where the part is judged blind: it is an audit or a recheck, which of the two
-    is not told, and what the model says of the part is null. ``dispute`` has the two verdicts that differ, for the
-    person who settles them; it is empty for any other part."""
+    """Claim with its part.
+
+    ``again`` is true if the part is judged blind: an audit or a recheck, which of the two is not told. The model's
+    output is null then. ``dispute`` has the two verdicts that differ, for the person who adjudicates; else it is empty.
+    """
 
     claim = serializers.UUIDField(source="pk", read_only=True)
     inspection = InspectionSerializer(read_only=True)
@@ -67,7 +69,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         read_only_fields = fields
 
     def to_representation(self, instance: Claim) -> dict[str, Any]:
-        """The claim, blind where it has to be."""
+        """Return the claim, without the model's output if the part is judged blind."""
         self._recheck = recheck_resolution.find_open_recheck(instance.inspection)
         found = super().to_representation(instance)
         if found["again"]:
@@ -75,17 +77,17 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         return found
 
     def get_again(self, claim: Claim) -> bool:
-        """Return True if the part is judged without the model."""
+        """Return True if the part is judged blind."""
         return blinding.is_judged_blind(claim.inspection, self._recheck)
 
     @extend_schema_field(VerdictPairItemSerializer(many=True))
     def get_dispute(self, claim: Claim) -> Any:
-        """The two verdicts, the first one first."""
+        """Return the two verdicts, the first one first."""
         return VerdictPairItemSerializer(recheck_resolution.disputed_labels(self._recheck), many=True).data
 
 
 class VerdictRequestSerializer(RequestSerializer):
-    """A person's word on a part."""
+    """Verdict of a person on a part."""
 
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value])
     defect_type = TextField(
@@ -98,8 +100,10 @@ class SecondsField(serializers.FloatField):
     """Number of seconds."""
 
     def to_internal_value(self, data: Any) -> float:
-        """Return the number. Raises ValidationError for true and false, which Python counts as 1 and 0, and for what is
-        neither under nor over a limit."""
+        """Return the number. Raises ValidationError for booleans, NaN and infinity.
+
+        Python counts true and false as 1 and 0, and NaN passes every limit.
+        """
         seconds = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
         if not math.isfinite(seconds):
             raise serializers.ValidationError("This is no number of seconds.")
@@ -107,7 +111,7 @@ class SecondsField(serializers.FloatField):
 
 
 class QueueVerdictRequestSerializer(VerdictRequestSerializer):
-    """A person's word on a part that they hold."""
+    """Verdict of a person on a claimed part."""
 
     shown_seconds = SecondsField(
         required=False,
@@ -120,14 +124,14 @@ class QueueVerdictRequestSerializer(VerdictRequestSerializer):
 
 
 class SkipRequestSerializer(RequestSerializer):
-    """Why a part is not judged."""
+    """Reason for not judging a part."""
 
     reason = serializers.ChoiceField(Skip.Reason.choices)
     comment = TextField(required=False, allow_blank=True, default="", max_length=MAX_COMMENT_LENGTH)
 
 
 class SkipSerializer(serializers.ModelSerializer[Skip]):
-    """One part that was skipped."""
+    """Skipped part with its reason."""
 
     class Meta:
         model = Skip
@@ -136,7 +140,7 @@ class SkipSerializer(serializers.ModelSerializer[Skip]):
 
 
 class LabelSerializer(serializers.ModelSerializer[Label]):
-    """One label. ``undone`` once it was taken back."""
+    """Label of a part; ``undone`` is true if the label was undone."""
 
     verdict = serializers.ChoiceField([Verdict.PASS.value, Verdict.FAIL.value], read_only=True)
     defect_type = serializers.SerializerMethodField()
@@ -161,10 +165,10 @@ class LabelSerializer(serializers.ModelSerializer[Label]):
 
     @extend_schema_field(str)
     def get_defect_type(self, label: Label) -> str:
-        """Its name today; empty where none was named."""
+        """Return the type's name today; empty if no type was named."""
         return current_type_name(label.defect_type)
 
     @extend_schema_field(bool)
     def get_undone(self, label: Label) -> bool:
-        """Whether somebody took it back."""
+        """Return True if the label was undone."""
         return LabelUndo.objects.filter(label=label).exists()

@@ -16,19 +16,19 @@ from mltasks.models.model_fields import append_only
 
 
 class ClaimQuerySet(models.QuerySet["Claim"]):
-    """Sets of claims in domain words."""
+    """Query set of claims."""
 
     def open(self) -> Self:
-        """Those that nobody closed; their lease may have run out."""
+        """Return claims that are not closed; their lease may have run out."""
         return self.filter(closed_at__isnull=True)
 
     def close(self) -> int:
-        """Close the open ones and return how many."""
+        """Close the open claims and return how many there were."""
         return self.open().update(closed_at=Now())
 
 
 class Claim(models.Model):
-    """A reviewer's short lease on one waiting part. Times are the database's."""
+    """Short lease of a reviewer on one waiting part. Times are the database's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="claims")
@@ -48,7 +48,7 @@ class Claim(models.Model):
             ),
         ]
         indexes = [
-            # What a reviewer holds, however much they held before.
+            # A reviewer's open claims, without reading their closed ones.
             models.Index(fields=["reviewer", "created_at"], name="claim_held", condition=Q(closed_at__isnull=True)),
             # The admin's list.
             models.Index(fields=["-created_at", "-id"], name="claim_newest"),
@@ -59,7 +59,10 @@ class Claim(models.Model):
 
 
 class Skip(models.Model):
-    """A part that a reviewer would not judge, and why. It goes back to the queue, for others. Append-only."""
+    """Part that a reviewer declined to judge, with the reason. Append-only.
+
+    The part goes back to the queue, for others.
+    """
 
     class Reason(models.TextChoices):
         UNCLEAR_IMAGE = "unclear_image", _("The image is unclear")
@@ -76,7 +79,7 @@ class Skip(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        # The queue passes over what its reviewer skipped lately.
+        # The queue does not offer parts that the reviewer skipped recently.
         indexes = [models.Index(fields=["inspection", "reviewer", "-created_at"], name="skip_of_part_by_reviewer")]
         triggers = [append_only("skip_is_append_only")]
 

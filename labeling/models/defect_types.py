@@ -1,4 +1,4 @@
-"""The words that people have for a product's defects."""
+"""Defect types of a product, and example parts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from django.utils.translation import gettext_lazy as _
 from inspection.models import Inspection, Product
 from labeling.models.type_names import MAX_TYPE_NAME_LENGTH, validate_type_name
 
-# Okabe and Ito (2008), without what stands for PASS and FAIL.
+# Okabe and Ito (2008), without the colors of PASS and FAIL.
 PALETTE = ("#E69F00", "#56B4E9", "#F0E442", "#0072B2", "#CC79A7", "#999999")
 
 
 class DefectType(models.Model):
-    """A kind of defect of a product, as people name it. One that was merged into another says which; labels that were
-    given under its name stay as they are and count for the other."""
+    """Kind of defect of a product.
+
+    A merged type refers to the type it was merged into. Labels given under its name are unchanged and count for that
+    type.
+    """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="defect_types")
     name = models.CharField(max_length=MAX_TYPE_NAME_LENGTH, db_index=True, validators=[validate_type_name])
@@ -60,23 +63,28 @@ class DefectType(models.Model):
 
     @property
     def current(self) -> DefectType:
-        """What labels of this type count for: itself, or the one that it was merged into. A chain is flattened by each
-        merge, so it is one step."""
+        """Return the type that labels of this type count for: itself or ``merged_into``.
+
+        Each merge flattens chains, so one step is enough.
+        """
         return self.merged_into or self
 
     @property
     def display_colour(self) -> str:
-        """Its own colour, or one of the palette by its key. Types without a key may share one: a name stands beside."""
+        """Return the type's own color, or one of the palette by its key.
+
+        Types without a key may share a color: the name is always shown beside it.
+        """
         return self.colour or PALETTE[(int(self.key or self.pk or 1) - 1) % len(PALETTE)]
 
 
 def current_type_name(defect_type: DefectType | None) -> str:
-    """The name that a label's type has today; empty where none was named."""
+    """Return the name that a label's type has today; empty if no type was named."""
     return defect_type.current.name if defect_type else ""
 
 
 class DefectExample(models.Model):
-    """A part that shows what a defect type looks like, chosen by a person."""
+    """Part that a person chose as an example of a defect type."""
 
     defect_type = models.ForeignKey(DefectType, on_delete=models.CASCADE, related_name="examples")
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="+")

@@ -1,9 +1,8 @@
 """Reviews and labels, append-only, and their undos.
 
-`Inspection.person_says`: the verdict of a part's standing label, kept by the database so that no writer forgets it.
-
-The history's filters go by it, and an index has it in the order of arrival. A join to the labels would walk all parts
-to find the few that are labeled.
+A trigger keeps the verdict of a part's standing label in the column `Inspection.person_says`, whoever writes labels.
+The history's filters use it through an index in the order of arrival. A join to the labels would read all parts to
+find the few that are labeled.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from labeling.models.claims import Claim
 from labeling.models.defect_types import DefectType, current_type_name
 from mltasks.models.model_fields import append_only
 
-# The newest that nobody took back, as `LabelQuerySet.standing`. Counted, not joined: a join planned while nothing was
-# taken back yet would read all that were, for each label, as long as the plan is kept.
+# The standing label, as in `LabelQuerySet.standing`. Undos are counted, not joined: a join that was planned while there
+# were no undos would read all undos for each label, as long as the plan is kept.
 _TRIGGER_BODY = """
     part := {part};
     SELECT label.verdict INTO said FROM labeling_label label
@@ -38,7 +37,7 @@ _TRIGGER_BODY = """
 
 
 def human_verdict_trigger(part: str) -> pgtrigger.Trigger:
-    """The trigger that writes what the label says that counts now, after a new row that concerns ``part`` (SQL)."""
+    """Return the trigger that stores the human verdict of ``part`` (SQL) after an insert."""
     return pgtrigger.Trigger(
         name="person_says",
         operation=pgtrigger.Insert,
@@ -49,7 +48,7 @@ def human_verdict_trigger(part: str) -> pgtrigger.Trigger:
 
 
 class Review(models.Model):
-    """What a person said of one part on one claim. Append-only."""
+    """Verdict of a person on one claimed part. Append-only."""
 
     claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="review")
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="reviews")
@@ -75,19 +74,19 @@ class Review(models.Model):
 
 
 class LabelQuerySet(models.QuerySet["Label"]):
-    """Sets of labels in domain words."""
+    """Query set of labels."""
 
     def not_undone(self) -> Self:
-        """Labels that nobody took back."""
+        """Return labels that nobody undid."""
         return self.filter(undo__isnull=True)
 
     def standing(self) -> Self:
-        """The one label that counts for each inspection: the newest that was not undone."""
+        """Return the standing label of each inspection: the newest that nobody undid."""
         return self.not_undone().order_by("inspection_id", "-created_at", "-id").distinct("inspection_id")
 
 
 class Label(models.Model):
-    """A person's word on a part. Append-only: an undo is a row of its own, not a delete."""
+    """Verdict of a person on a part. Append-only: an undo is a row of its own."""
 
     class Source(models.TextChoices):
         REVIEW = "review", _("Review")
@@ -138,9 +137,9 @@ class Label(models.Model):
         indexes = [
             # The standing label of an inspection is its newest row.
             models.Index(fields=["inspection", "-created_at", "-id"], name="label_newest_of_inspection"),
-            # What a person labeled today. In the place of the foreign key's own index.
+            # A person's labels of today. Replaces the foreign key's own index.
             models.Index(fields=["reviewer", "-created_at", "-id"], name="label_newest_of_reviewer"),
-            # What is newer than the last snapshot, and the admin's list.
+            # Labels newer than the last snapshot, and the admin's list.
             models.Index(fields=["-created_at", "-id"], name="label_newest"),
         ]
         triggers = [append_only("label_is_append_only"), human_verdict_trigger("NEW.inspection_id")]
@@ -150,19 +149,22 @@ class Label(models.Model):
 
     @property
     def precedence(self) -> tuple[bool, datetime, int]:
-        """Order among labels of the same bytes, the highest counts: an imported folder never outvotes a person, unless
-        somebody overruled that person with a reason; then the newer label comes first."""
+        """Return the sort key among labels of the same image file; the highest counts.
+
+        A person's label outranks an imported folder's, unless the import overruled that person with a reason. Then the
+        newer label ranks higher.
+        """
         outvoted = self.source == self.Source.IMPORT and self.provenance != self.Provenance.OVERRULED
         return not outvoted, self.created_at, self.pk
 
     @property
     def target(self) -> int:
-        """0 for a good part, 1 for a defective one."""
+        """Return 0 for a good part, 1 for a defective one."""
         return int(self.verdict == Verdict.FAIL)
 
 
 class LabelUndo(models.Model):
-    """The row that takes a label back. Append-only."""
+    """Undo of a label. Append-only."""
 
     label = models.OneToOneField(Label, on_delete=models.PROTECT, related_name="undo")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

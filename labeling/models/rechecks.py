@@ -1,4 +1,4 @@
-"""Parts that are judged again: labels that a version doubts, blind second looks, and what two people differ on."""
+"""Rechecks: labeled parts that are judged again."""
 
 from __future__ import annotations
 
@@ -21,39 +21,42 @@ ADJUDICATE_PERMISSION = "labeling.adjudicate"
 
 
 class RecheckQuerySet(models.QuerySet["Recheck"]):
-    """Sets of rechecks in domain words."""
+    """Query set of rechecks."""
 
     def open(self) -> Self:
-        """Those that wait for a person."""
+        """Return rechecks that wait for a person."""
         return self.filter(closed_at__isnull=True)
 
     def due(self) -> Self:
-        """Those whose time has come. What waits for one person alone is never due once that person is gone."""
+        """Return rechecks that are due; never repeat reviews by an inactive person."""
         gone = Q(reason="repeat", label__reviewer__is_active=False)
         return self.filter(due_at__lte=Now()).exclude(gone)
 
     def disputed(self) -> Self:
-        """Two verdicts differ, and nobody has settled it yet."""
+        """Return open disputes: two verdicts differ and nobody adjudicated yet."""
         return self.open().filter(reason="disputed")
 
     def for_reviewer(self, reviewer: User) -> Self:
-        """Those that this person may answer, as ``Recheck.waits_for`` says of one."""
+        """Return rechecks that this person may answer, as ``Recheck.answerable_by``."""
         return self.answerable_by(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION))
 
     def answerable_by(self, reviewer: User | Combinable, *, may_adjudicate: bool) -> Self:
-        """The same of a person whose key may still be a part of the query, and of whom this is known."""
+        """Return rechecks that this person may answer.
+
+        ``reviewer`` may be a query parameter, so ``may_adjudicate`` is passed separately.
+        """
         own = Q(label__reviewer=reviewer)
         may = Q(reason="doubted") | (Q(reason="second") & ~own) | (Q(reason="repeat") & own)
         if may_adjudicate:
-            # The first of the two verdicts is what the disputed label answered.
+            # The disputed label is the answer to a recheck of the first label.
             may |= Q(reason="disputed") & ~own & ~Q(label__answers__label__reviewer=reviewer)
         return self.filter(may)
 
 
 class Recheck(models.Model):
-    """A labeled part that is judged again, and why: by whom it may be follows from the reason.
+    """Labeled part that is judged again. The reason decides who may judge it.
 
-    The ``answer`` is the label that closed it; taking that one back opens it again.
+    ``answer`` is the label that closed the recheck; undoing that label reopens the recheck.
     """
 
     class Reason(models.TextChoices):
@@ -103,11 +106,11 @@ class Recheck(models.Model):
         ordering = ["-opened_at", "-id"]
         permissions = [("adjudicate", "Can settle what two people differ on, and see how people agree")]
         constraints = [
-            # Also the way to what waits: the queue's query is over open rechecks.
+            # Its index also serves the queue's query over open rechecks.
             models.UniqueConstraint(
                 fields=["inspection"], condition=Q(closed_at__isnull=True), name="one_open_recheck_per_inspection"
             ),
-            # A person who said it again is not asked once more.
+            # A verdict that a person confirmed is not rechecked once more.
             models.UniqueConstraint(
                 fields=["inspection", "given"],
                 condition=Q(reason="doubted") & ~Q(outcome="withdrawn"),
@@ -136,8 +139,11 @@ class Recheck(models.Model):
         return f"{self.given} of {self.inspection} is judged again"
 
     def answerable_by(self, reviewer: User) -> bool:
-        """Whether this person's verdict answers it: a second look is another's, a repeat one's own, and a dispute is
-        settled by somebody who may and gave neither verdict."""
+        """Return True if this person's verdict answers the recheck.
+
+        A second review is answered by another person, a repeat review by the same person. A dispute is resolved by a
+        person with the permission who gave neither verdict.
+        """
         own = self.label.reviewer_id == reviewer.pk
         match self.reason:
             case self.Reason.SECOND:
@@ -152,5 +158,5 @@ class Recheck(models.Model):
 
     @property
     def first_label(self) -> Label:
-        """Of a dispute, the first of the two labels: what the disputed one was to confirm."""
+        """Return the first label of a dispute: the one that the disputed label was to confirm."""
         return self.label.answers.label

@@ -14,21 +14,25 @@ MAX_TYPE_NAME_LENGTH = 80
 
 
 def validate_type_name(name: str) -> None:
-    """Refuse a name that ``normalize_type_name`` would not leave as it is. Raises ValidationError."""
+    """Raise ValidationError for a name that ``normalize_type_name`` would change."""
     if normalize_type_name(name) != name:
         raise ValidationError(_("A name has letters of any script, digits, hyphens and underscores."))
 
 
 def fold_name(name: str) -> str:
-    """Return what names have in common that are one name to a reader: case, width of letters, spaces, hyphens and
-    underscores do not count. Accents do: they make other words."""
+    """Return the key under which spellings of one name are equal.
+
+    Case, letter width, spaces, hyphens and underscores do not count. Accents count: they make other words.
+    """
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(part for part in re.split(r"[\s_-]+", plain) if part)
 
 
 def normalize_type_name(raw_name: str) -> str:
-    """Return the defect type's name that a folder stands for, at most 80 characters: its own where that is valid, else
-    in small letters with hyphens for spaces and without other signs; empty without any letter or digit."""
+    """Return the defect type's name for a folder's name, at most 80 characters.
+
+    A valid name is kept. Else: lower case, hyphens for spaces, other signs removed. Empty without any letter or digit.
+    """
     name = unicodedata.normalize("NFC", raw_name)
     if all(_is_valid_letter(letter) for letter in name) and len(name) <= MAX_TYPE_NAME_LENGTH:
         return name if _has_letters(name) else ""
@@ -38,8 +42,10 @@ def normalize_type_name(raw_name: str) -> str:
 
 
 def match_type_name(folder: str, names: Iterable[str]) -> str:
-    """Return which of a product's defect types the folder means, empty for a new one: the same name, an equal one after
-    folding, or the name that earlier programs made of it, in plain Latin letters."""
+    """Return the product's defect type that a folder names; empty for a new type.
+
+    Tried in order: the same name, an equal folded name, the ASCII name that earlier releases made of it.
+    """
     known = list(names)
     name = normalize_type_name(folder)
     if name in known:
@@ -50,7 +56,7 @@ def match_type_name(folder: str, names: Iterable[str]) -> str:
 
 
 def _is_valid_letter(letter: str) -> bool:
-    # Marks belong to the letters of many scripts.
+    # Combining marks are part of the letters of many scripts.
     return letter in "-_" or unicodedata.category(letter)[0] in "LMN"
 
 
