@@ -1,17 +1,17 @@
-"""The app of parts and their verdicts."""
+"""Configuration of the inspection app."""
 
 from django.apps import AppConfig
 
 
 class InspectionConfig(AppConfig):
-    """Products, stations, intake, scoring and routing."""
+    """App of products, stations, intake, scoring and routing."""
 
     name = "inspection"
     verbose_name = "Inspection"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the promotion gate and what executes replays."""
+        """Register the promotion gate and the executor of replays."""
         from inspection.promotion import gate_checks
         from inspection.replay.replay import ReplayExecutor
         from mltasks.registry import gate

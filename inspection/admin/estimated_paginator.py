@@ -1,4 +1,4 @@
-"""Pages over a big table without counting it: an exact count reads every row."""
+"""Paginator of large tables without exact counts: an exact count reads every row."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ MAX_EXACT_COUNT = 10_000
 
 
 class EstimatedPaginator(Paginator):  # type: ignore[type-arg]  # no subscripts at run time
-    """Counts up to COUNTED rows exactly; beyond, an unfiltered list takes the number that PostgreSQL keeps anyway."""
+    """Paginator with an exact count up to MAX_EXACT_COUNT rows.
+
+    Longer unfiltered lists use PostgreSQL's own row estimate.
+    """
 
     @cached_property
     def count(self) -> int:
-        """Exact for small lists, an estimate for all rows of a big table, and COUNTED for a longer filtered list."""
+        """Return the exact count up to the limit; above, an estimate, or the limit if filtered."""
         rows = cast("QuerySet[Any]", self.object_list)
         counted = rows.order_by()[: MAX_EXACT_COUNT + 1].count()
         if counted <= MAX_EXACT_COUNT:
             return counted
-        # The rows past COUNTED of a filtered list are reached by narrowing the filter.
+        # A narrower filter reaches the rows past MAX_EXACT_COUNT of a filtered list.
         return (
             MAX_EXACT_COUNT if rows.query.where else max(MAX_EXACT_COUNT, _estimated_count(rows.model._meta.db_table))
         )

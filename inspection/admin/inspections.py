@@ -1,4 +1,4 @@
-"""Inspections in the admin: read, never edited."""
+"""Read-only inspections in the admin."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SCORING_SECTION = ("state", "attempt", "scoring_error", "lease_expires_at", "ide
 
 @admin.register(Inspection)
 class InspectionAdmin(PartColumns):
-    """What came in, and what was decided."""
+    """Inspections with their verdicts, read-only."""
 
     list_display = (
         "thumbnail",
@@ -70,7 +70,7 @@ class InspectionAdmin(PartColumns):
     readonly_fields = ("image_with_heatmap",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Inspection]:
-        """All but the parts that this person judges blind just now."""
+        """Return all parts except those that this user judges blind now."""
         parts: QuerySet[Inspection] = super().get_queryset(request)
         blind = blind_parts(request.user)
         return parts.exclude(pk__in=blind) if blind else parts
@@ -81,7 +81,7 @@ class InspectionAdmin(PartColumns):
 
     @admin.display(description=_("image"))
     def image_with_heatmap(self, inspection: Inspection) -> SafeString:
-        """Its thumbnail, a link to the image, and its heatmap when something scored it."""
+        """Return the thumbnail, a link to the image and, for a scored part, the heatmap."""
         addresses = [reverse(f"inspection-{name}", args=[inspection.pk]) for name in ("image", "thumbnail", "heatmap")]
         shown = format_html('<a href="{}"><img src="{}" alt="The part"></a>', *addresses[:2])
         if inspection.model_version_id is None:
@@ -90,13 +90,13 @@ class InspectionAdmin(PartColumns):
 
     @admin.display(description=_("from"))
     def sender(self, inspection: Inspection) -> str:
-        """The station or the person that sent it."""
+        """Return the station or the person that sent the part."""
         sender = inspection.station.name if inspection.station else inspection.uploaded_by
         return str(sender or inspection.get_source_display())
 
     @admin.display(description=_("verdict"))
     def verdict_badge(self, inspection: Inspection) -> SafeString:
-        """The verdict as a badge; the state while there is none."""
+        """Return the verdict as a badge, or the state of a part without a verdict."""
         if inspection.verdict is None:
             return badge(inspection.get_state_display(), "quiet")
         verdict = Verdict(inspection.verdict)
@@ -104,15 +104,15 @@ class InspectionAdmin(PartColumns):
 
     @admin.display(description=_("reasons"))
     def reason_labels(self, inspection: Inspection) -> str:
-        """Its reasons in words."""
+        """Return the titles of the part's review reasons."""
         return ", ".join(str(Reason(reason).label) for reason in inspection.reasons)
 
     @admin.display(description=_("p(defect)"), ordering="defect_probability")
     def probability(self, inspection: Inspection) -> str:
-        """The calibrated probability of a defect."""
+        """Return the calibrated probability of a defect."""
         return "–" if inspection.defect_probability is None else f"{inspection.defect_probability:.1%}"
 
     @admin.display
     def version(self, inspection: Inspection) -> str:
-        """The number of the version that scored it."""
+        """Return the number of the version that scored the part."""
         return str(inspection.model_version.number) if inspection.model_version else "–"

@@ -15,7 +15,7 @@ from mltasks.admin.read_only import ReadOnlyAdmin
 
 
 class PartColumns(ReadOnlyAdmin):
-    """Read-only list of rows that each name a part, counted as cheaply as the table of parts."""
+    """Read-only list whose rows each name a part, with the estimated count of the parts' table."""
 
     paginator = EstimatedPaginator
     show_facets = admin.ShowFacets.NEVER

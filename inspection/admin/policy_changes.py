@@ -1,4 +1,4 @@
-"""The record of costs and policies in the admin: who changed what, when and why. Nobody changes it."""
+"""Read-only list of cost and policy changes in the admin: who changed what, when and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mltasks.admin.read_only import ReadOnlyAdmin
 
 @admin.register(PolicyChange)
 class PolicyChangeAdmin(ReadOnlyAdmin):
-    """Changes, newest first."""
+    """Policy changes, newest first."""
 
     list_display = ("created_at", "product", "person", "change_summary", "reason")
     list_filter = ("product",)
@@ -23,22 +23,22 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
     readonly_fields = ("person", "changed_values")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyChange]:
-        """With product and person."""
+        """Load the changes with their products and users."""
         found: QuerySet[PolicyChange] = super().get_queryset(request)
         return found.select_related("product", "by")
 
     @admin.display(description=_("by"), ordering="by")
     def person(self, change: PolicyChange) -> str:
-        """Whoever changed it."""
+        """Return the user that made the change, or that a command did."""
         return str(change.by or gettext("a command"))
 
     @admin.display(description=_("change"))
     def change_summary(self, change: PolicyChange) -> str:
-        """What changed; of a new product that it began."""
+        """Return the changed values; for a new product, a note that these are its first values."""
         return self.changed_values(change) if change.before else gettext("its first values")
 
     @admin.display(description=_("change"))
     def changed_values(self, change: PolicyChange) -> str:
-        """Each value as it was and as it became."""
+        """Return each changed value before and after the change."""
         changes = value_changes(change)
         return "; ".join(f"{title}: {f'{was} → {value}' if was else value}" for title, was, value in changes)

@@ -1,4 +1,4 @@
-"""Products, stations and their keys in the admin; inspections have a file of their own."""
+"""Products in the admin."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ from mltasks.registry import registry
 # Levels of training settings: lists within one object
 MAX_JSON_DEPTH = 8
 
-# The library's own keys open nothing here; a list of them would only confuse.
+# The library's own API keys give no access here, so the admin does not list them.
 if admin.site.is_registered(APIKey):
     admin.site.unregister(APIKey)
 
 
 class StrictJSONField(forms.JSONField):
-    """Field of JSON that is read as strictly as a REST body: Django's own fails on deep nesting and huge numbers."""
+    """JSON form field that is parsed as strictly as a REST body.
+
+    Django's own field fails on deep nesting and huge numbers.
+    """
 
     def to_python(self, value: Any) -> Any:
-        """Return the value. Raises ValidationError, in words, for JSON that `read_json` refuses."""
+        """Return the value. Raises ValidationError with the reason if `read_json` refuses the text."""
         if isinstance(value, str) and value.strip():
             try:
                 read_json(value.encode("utf-8", "surrogatepass"), MAX_JSON_DEPTH)
@@ -44,7 +47,7 @@ class StrictJSONField(forms.JSONField):
         return super().to_python(value)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what the form shows again: the text itself where it can't be read."""
+        """Return the value to show again: the raw text if it can't be parsed."""
         try:
             self.to_python(data)
         except ValidationError:
@@ -53,7 +56,10 @@ class StrictJSONField(forms.JSONField):
 
 
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
-    """A product whose name is free among the registered models, too; and why its costs or its policy change."""
+    """Form of a product and of the reason for a change of its costs or policy.
+
+    The slug of a new product must be free among the registered models, too.
+    """
 
     class Meta:
         field_classes = {"training_settings": StrictJSONField}
@@ -67,7 +73,10 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts a
     )
 
     def _post_clean(self) -> None:
-        """Ask for the reason where the record needs one: the form has written into the product by now."""
+        """Require the reason for a change of costs or policy.
+
+        This runs after the form has written its values into the product.
+        """
         super()._post_clean()  # type: ignore[misc]  # Django's own hook, which its stubs leave out
         if self.instance.pk is not None and not self.errors:
             try:
@@ -87,7 +96,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts a
 
 @admin.register(Product)
 class ProductAdmin(ModelAdmin):
-    """Products with their costs, policy and training. Their registered model comes with them."""
+    """Products with their costs, policy and training; a new one gets its registered model."""
 
     form = ProductForm
     list_display = ("name", "slug", "champion", "fn_cost", "fp_cost", "review_cost", "escape_promise", "retrain_time")
@@ -108,26 +117,26 @@ class ProductAdmin(ModelAdmin):
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
-        """With the reason where a product changes: a new one's first values need none."""
+        """Add the reason for an existing product: the first values of a new one need none."""
         found = super().get_fieldsets(request, obj)
         return [*found, (_("For the record"), {"fields": ("reason",)})] if obj else found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
-        """Clients know a product by its slug: it never changes."""
+        """Make the slug of an existing product read-only, because clients know the product by it."""
         return ("slug", "shared_ids") if obj else ("shared_ids",)
 
     @admin.display(description=_("part ids that too many images share"))
     def shared_ids(self, product: Product) -> str:
-        """Suggest part ids for the placeholders, each with its share of the images."""
+        """Return part ids that may be placeholders, each with its share of the images."""
         shared = ", ".join(f"{part_id} ({share:.0%})" for part_id, share in product.shared_part_ids.items())
         return shared or gettext("none")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Product | None = None) -> dict[str, tuple[str, ...]]:
-        """Only a new product's slug follows its name."""
+        """Derive the slug from the name for a new product only."""
         return {} if obj else {"slug": ("name",)}
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
-        """Save it, and with a new one its registered model."""
+        """Save the product, and a new product with its registered model."""
         by = request.user if isinstance(request.user, User) else None
         if change:
             products.change(obj, by=by, reason=form.cleaned_data["reason"])
@@ -135,16 +144,16 @@ class ProductAdmin(ModelAdmin):
             products.add(obj, by=by)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What was inspected stays."""
+        """Forbid deletion, because inspections refer to the product."""
         return False
 
     @admin.display
     def champion(self, product: Product) -> str:
-        """The version that scores now."""
+        """Return the number of the version that scores now."""
         version = registry.champion(product.registered_model)
         return gettext("version {number}").format(number=version.number) if version else gettext("none yet")
 
     @admin.display(description=_("nightly"))
     def retrain_time(self, product: Product) -> str:
-        """When it retrains."""
+        """Return the time of the nightly retraining."""
         return product.retrain_at.strftime("%H:%M") if product.retrain_nightly else gettext("off")

@@ -20,7 +20,7 @@ from mltasks.admin.read_only import ReadOnlyAdmin, badge
 
 
 class StationKeyInline(TabularInline):
-    """A station's keys. The keys themselves are nowhere: only their hashes are kept."""
+    """Keys of a station. Only the hash of each key is stored."""
 
     model = StationKey
     fields = readonly_fields = ("prefix", "created", "revoked", "expiry_date")
@@ -30,13 +30,13 @@ class StationKeyInline(TabularInline):
     show_change_link = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Keys are issued by the action."""
+        """Forbid adding a key here: the action issues keys."""
         return False
 
 
 @admin.register(Station)
 class StationAdmin(ModelAdmin):
-    """Camera stations. A new one gets its key at once; the key is shown once."""
+    """Camera stations. A new station gets its first key at once; the key is shown once."""
 
     list_display = ("name", "product", "roi", "bit_depth", "urgent", "keys_in_use", "created_at")
     list_filter = ("product", "urgent")
@@ -48,18 +48,18 @@ class StationAdmin(ModelAdmin):
     actions_submit_line = ("issue_key",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Station]:
-        """Stations with the number of their valid keys."""
+        """Annotate the stations with the number of their valid keys."""
         found: QuerySet[Station] = super().get_queryset(request)
         return found.annotate(valid_keys=Count("keys", filter=Q(keys__revoked=False)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Station | None = None) -> tuple[str, ...]:
-        """Answers name the station and its product: both stay."""
+        """Make name and product of an existing station read-only, because answers contain both."""
         return ("product", "name") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Station, form: Any, change: bool) -> None:
-        """Save it, and with a new one its first key."""
+        """Save the station, and issue a new station's first key."""
         if change:
-            super().save_model(request, obj, form, change)  # also runs the button beside "Save"
+            super().save_model(request, obj, form, change)  # also runs the action button beside "Save"
             queue_ranking.enqueue_reranking()
         else:
             made, key = stations.create_station(
@@ -69,16 +69,16 @@ class StationAdmin(ModelAdmin):
             self._show_key_once(request, obj, key)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Its inspections name it."""
+        """Forbid deletion, because inspections refer to the station."""
         return False
 
     def has_issue_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may add keys."""
+        """Return True if the user may add keys."""
         return isinstance(request.user, User) and request.user.has_perm("inspection.add_stationkey")
 
     @admin.display(description=_("keys in use"), ordering="valid_keys")
     def keys_in_use(self, station: Any) -> int:
-        """How many keys of it are valid."""
+        """Return the number of the station's valid keys."""
         return int(station.valid_keys)
 
     @action(description=_("Issue a new key"), permissions=["issue"])
@@ -88,7 +88,7 @@ class StationAdmin(ModelAdmin):
 
     @action(description=_("Issue a new key for each"), permissions=["issue"])
     def issue_keys(self, request: HttpRequest, chosen: QuerySet[Station]) -> None:
-        """Issue a key from the list."""
+        """Issue a key for each station chosen in the list."""
         for station in chosen.select_related("product"):
             self._show_key_once(request, station, stations.issue_key(station))
 
@@ -101,7 +101,7 @@ class StationAdmin(ModelAdmin):
 
 @admin.register(StationKey)
 class StationKeyAdmin(ReadOnlyAdmin):
-    """All keys, to find one by its prefix and revoke it."""
+    """All station keys, searchable by prefix and revocable."""
 
     list_display = ("prefix", "station", "status", "created", "expiry_date")
     list_filter = ("revoked", "station__product")
@@ -111,17 +111,17 @@ class StationKeyAdmin(ReadOnlyAdmin):
     actions = ("revoke",)
 
     def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may change keys."""
+        """Return True if the user may change keys."""
         return isinstance(request.user, User) and request.user.has_perm("inspection.change_stationkey")
 
     @admin.display
     def status(self, key: StationKey) -> SafeString:
-        """Whether it opens anything."""
+        """Return a badge that says if the key is in use or revoked."""
         return badge(gettext("revoked"), "past") if key.revoked else badge(gettext("in use"), "good")
 
     @action(description=_("Revoke, at once and for ever"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[StationKey]) -> None:
-        """Make the chosen keys useless."""
+        """Revoke the chosen keys."""
         revoked = list(chosen.filter(revoked=False))
         for key in revoked:
             stations.revoke_key(key)

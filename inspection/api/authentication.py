@@ -1,4 +1,4 @@
-"""Camera stations show their key: ``Authorization: Api-Key <key>``."""
+"""Authentication of camera stations by ``Authorization: Api-Key <key>``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from rest_framework_api_key.permissions import KeyParser
 
 from inspection.models import Station, StationKey
 
-# What the library makes: a prefix of 8 characters and a secret of 32.
+# The library's key format: a prefix of 8 characters and a secret of 32.
 KEY_PATTERN = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
 
 
 class StationKeyAuthentication(BaseAuthentication):
-    """The request's user is anonymous and its ``auth`` the StationKey."""
+    """Authentication by station key: the user is anonymous, ``request.auth`` is the StationKey."""
 
     parser = KeyParser()
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, StationKey] | None:
-        """Return the key's row; None when another scheme is used. Raises AuthenticationFailed for a useless key."""
+        """Return an anonymous user and the key's row; None for another authentication scheme.
+
+        Raises AuthenticationFailed for a wrong, revoked or expired key.
+        """
         key = self.parser.get(request._request)
         if key is None:
             return None
@@ -32,7 +35,7 @@ class StationKeyAuthentication(BaseAuthentication):
         return AnonymousUser(), found
 
     def authenticate_header(self, request: Request) -> str:
-        """What a 401 names as the way in."""
+        """Return the scheme that a 401 names in ``WWW-Authenticate``."""
         return KeyParser.keyword
 
     @staticmethod
@@ -45,5 +48,5 @@ class StationKeyAuthentication(BaseAuthentication):
 
 
 def request_station(request: Request) -> Station | None:
-    """The station that sent the request; None when a person did."""
+    """Return the station that sent the request; None for a person."""
     return request.auth.station if isinstance(request.auth, StationKey) else None

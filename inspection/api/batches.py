@@ -1,4 +1,4 @@
-"""REST: up to 64 parts in one request, each answered on its own."""
+"""REST view that takes up to 64 parts in one request, each with its own answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inspection.scoring import request_timing
 
 
 class InspectionBatch(IntakeView):
-    """The way in for cameras that send several parts at a time."""
+    """Intake of several parts in one request."""
 
     @extend_schema(
         operation_id="inspections_create_batch",
@@ -34,8 +34,11 @@ class InspectionBatch(IntakeView):
         responses={200: BatchAnswerSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Store and score up to 64 images. 200 means that each has its own status: 201 with the inspection, or an
-        error with `code` and `detail`, in the order in which they were sent; a bad image fails alone."""
+        """Store and score up to 64 images of one request.
+
+        Status 200 means that each image has its own status, in the order sent: 201 with the inspection, or an error
+        with `code` and `detail`. An invalid image does not affect the others.
+        """
         with request_timing.record() as self._step_seconds:
             with request_timing.step(request_timing.RECEIVE):
                 submissions = read_batch(request, self.station)
@@ -46,7 +49,7 @@ class InspectionBatch(IntakeView):
         return Response({"results": [self._result_json(result) for result in results]}, headers=headers)
 
     def get_throttles(self) -> list[Any]:
-        """Those that let this request in: an image of it counts as much as one that comes alone."""
+        """Return the throttles and keep them: each image of a batch counts as one request."""
         self._throttles = [StationThrottle()]
         return list(self._throttles)
 
@@ -55,7 +58,7 @@ class InspectionBatch(IntakeView):
             part = result.inspection
             shown = InspectionSerializer(part).data
             return {"file": result.filename, "status": 201, "replayed": part.already_received, "inspection": shown}
-        assert result.trouble is not None  # noqa: S101 (one or the other)
+        assert result.trouble is not None  # noqa: S101 (a result has an inspection or a refusal)
         answer = exception_handler(result.trouble, {})
         if answer is None:
             raise result.trouble

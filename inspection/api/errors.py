@@ -1,4 +1,4 @@
-"""Every error of the REST API as JSON with ``code`` and ``detail``, and the status that belongs to its code."""
+"""JSON errors of the REST API: ``code``, ``detail`` and the code's HTTP status."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ IMAGE_STATUS: dict[ErrorCode, int] = {
     "too_many_pixels": 413,
     "unsupported_format": 415,
 }
-# DRF's own words for the two that our contract names otherwise.
+# DRF's codes that the contract names differently.
 CODES_BY_DRF_CODE = {"parse_error": "invalid_request", "invalid": "invalid_request"}
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """The answer to an exception of a view. None for a database that is away, which a middleware answers with 503, and
-    for a fault of ours, which Django logs and answers with 500."""
+    """Return the error response for an exception of a view.
+
+    None for an unreachable database, which a middleware answers with 503, and for a program error, which Django logs
+    and answers with 500.
+    """
     if isinstance(exc, OSError) and is_disk_full(exc):
         exc = DiskFull("The disk is full. The image was not taken.")
     if isinstance(exc, StoreUnreachable):
@@ -59,7 +62,7 @@ def _accepted_bodies(context: Mapping[str, Any]) -> str:
 
 
 def _unreadable_body_error(exc: Exception) -> Refusal | None:
-    """Return the refusal of a body that Django could not read; None for any other exception."""
+    """Return the refusal of a body that Django could not read; None for another exception."""
     if isinstance(exc, BadRequest):
         return InvalidRequest(str(exc))
     if isinstance(exc, RequestDataTooBig):

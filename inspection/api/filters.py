@@ -1,4 +1,4 @@
-"""Past inspections: who sees which, filters, and pages that stay true while new parts arrive."""
+"""Access, filters and pagination of past inspections. Pages stay stable while parts arrive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CURSOR_PARAMETER = "cursor"
 
 
 def visible_inspections(request: Request) -> InspectionQuerySet:
-    """A station's own product's inspections; all of them for a person."""
+    """Return the inspections of a station's own product, or all inspections for a person."""
     found = Inspection.objects.select_related("product", "station", "model_version")
     station = request_station(request)
     return found if station is None else found.filter(product=station.product)
@@ -37,9 +37,9 @@ def visible_inspections(request: Request) -> InspectionQuerySet:
 def filter_inspections(
     inspections: InspectionQuerySet, query: QueryDict, blind: Collection[UUID] = ()
 ) -> InspectionQuerySet:
-    """Narrow by the query's filters. Raises UnknownFilter, and ValidationError for a bad value.
+    """Apply the query's filters. Raises UnknownFilter, and ValidationError for a bad value.
 
-    A filter by what the model says passes over ``blind`` parts: a part that fits would tell it.
+    A filter by model output excludes ``blind`` parts: a match would reveal the model's verdict.
     """
     _check_filter_names(query)
     asked = HistoryFilterSerializer(data={name: query[name] for name in query if name != CURSOR_PARAMETER})
@@ -53,7 +53,10 @@ def filter_inspections(
 
 
 def _filter_by_origin(inspections: InspectionQuerySet, values: Mapping[str, Any]) -> InspectionQuerySet:
-    """By product and station, looked up first: by their keys the planner knows how many parts they have."""
+    """Filter by product and station.
+
+    The rows are looked up first: given their keys, the planner can estimate the number of parts.
+    """
     if "product" in values:
         inspections = inspections.filter(product__in=list(Product.objects.filter(slug=values["product"])))
     if "station" in values:
@@ -70,7 +73,7 @@ def _check_filter_names(query: QueryDict) -> None:
 
 
 class NewestFirstPagination(TimestampCursorPagination):
-    """Pages by time of arrival, 50 at a time or ``page_size``."""
+    """Cursor pagination by time of arrival, 50 inspections or ``page_size`` a page."""
 
     ordering = ("-received_at", "-id")
     page_size = 50
@@ -78,7 +81,7 @@ class NewestFirstPagination(TimestampCursorPagination):
     max_page_size = MAX_PAGE_SIZE
 
     def decode_cursor(self, request: Request) -> Any:
-        """Read the cursor. Raises ValidationError for one that is not ours."""
+        """Decode the cursor. Raises ValidationError for an invalid cursor."""
         try:
             return super().decode_cursor(request)
         except NotFound:

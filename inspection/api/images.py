@@ -1,4 +1,4 @@
-"""REST: an inspection's image, its thumbnail, and the maps of the version that scored it."""
+"""REST views of an inspection's image, thumbnail, heatmap and score map overlay."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from mltasks.vision.serving.heatmaps import RENDER_REVISION
 
 
 class ImageView(InspectionView):
-    """What the pictures share."""
+    """Base view of an inspection's images."""
 
     more_statuses = {"GET": (304, 507)}
 
     def image_response(
         self, request: Request, etag: str, content_type: str, name: str, open_file: Callable[[], BinaryIO]
     ) -> HttpResponseBase:
-        """Send a picture, or 304 when the client has it. Raises ImageMissing when its file is gone."""
+        """Send an image, or 304 if the client has it. Raises ImageMissing if the file is missing."""
         if (unchanged := get_conditional_response(request._request, etag=f'"{etag}"')) is not None:
             return unchanged
         try:
@@ -45,7 +45,7 @@ class ImageView(InspectionView):
 
 
 class InspectionImage(ImageView):
-    """The image as it was sent."""
+    """Image of an inspection."""
 
     @extend_schema(
         operation_id="inspections_image",
@@ -53,8 +53,11 @@ class InspectionImage(ImageView):
         responses={(200, "image/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
-        """The image, byte for byte as it was sent; with `for=browser` as an 8-bit PNG if browsers show
-        it otherwise than models see it: TIFF, 10 to 14 bits in 16, transparency."""
+        """Return the original image.
+
+        The bytes are those that were sent. With `for=browser`, an image that browsers display differently from what the
+        model gets is converted to an 8-bit PNG: TIFF, 10 to 14 bits stored in 16, transparency.
+        """
         found = self.get_inspection(inspection_id)
         reader = request.query_params.get("for")
         if reader not in (None, "browser"):
@@ -73,12 +76,12 @@ class InspectionImage(ImageView):
         try:
             return image_files.browser_shows_original(inspection)
         except FileNotFoundError:
-            # `image_response` says so, where it opens the file.
+            # `image_response` raises ImageMissing when it opens the file.
             return True
 
 
 class InspectionThumbnail(ImageView):
-    """A small picture for lists."""
+    """Thumbnail of an inspection's image."""
 
     @extend_schema(
         operation_id="inspections_thumbnail",
@@ -86,7 +89,7 @@ class InspectionThumbnail(ImageView):
         responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
-        """The whole image, upright, at most 320 pixels a side."""
+        """Return the whole upright image as a JPEG of at most 320 pixels a side."""
         found = self.get_inspection(inspection_id)
         etag = f"{found.image_sha256}-thumbnail"
         return self.image_response(
@@ -95,7 +98,7 @@ class InspectionThumbnail(ImageView):
 
 
 class InspectionHeatmap(ImageView):
-    """Where its verdict comes from."""
+    """Heatmap of an inspection."""
 
     @extend_schema(
         operation_id="inspections_heatmap",
@@ -103,8 +106,11 @@ class InspectionHeatmap(ImageView):
         responses={(200, "image/png"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
-        """The region of interest under the maps of the version that scored it: vermillion is evidence of a defect,
-        yellow what the autoencoder could not rebuild."""
+        """Return the region of interest with the score maps drawn over the image.
+
+        The maps are those of the version that scored the part. Vermillion is evidence of a defect; yellow is what the
+        autoencoder could not reconstruct.
+        """
         found = self.get_scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "both")
         if kind not in KINDS:
@@ -117,7 +123,7 @@ class InspectionHeatmap(ImageView):
 
 
 class InspectionOverlay(ImageView):
-    """One map alone, to be laid over the image."""
+    """Overlay of one score map."""
 
     @extend_schema(
         operation_id="inspections_overlay",
@@ -125,8 +131,10 @@ class InspectionOverlay(ImageView):
         responses={(200, "image/png"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, inspection_id: str) -> HttpResponseBase:
-        """A transparent picture of one map, to be stretched over the region of interest (`roi`, or the whole upright
-        image): the image itself is not in it, and can be shown before it."""
+        """Return one score map as a transparent PNG without the image.
+
+        Stretch the map over the region of interest (`roi`, or the whole upright image).
+        """
         found = self.get_scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "")
         if kind not in LAYERS:

@@ -1,4 +1,4 @@
-"""REST: parts come in and leave with their verdict; past inspections are read."""
+"""REST views that take parts, return their verdicts and list past inspections."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ AUTHENTICATION_CLASSES = [StationKeyAuthentication, TokenAuthentication, Session
 
 
 def idempotency_replayed_header(inspections: Sequence[Inspection | None]) -> dict[str, str]:
-    """Return the header of an answer whose inspections were all made by an earlier request."""
+    """Return the ``Idempotency-Replayed`` header if an earlier request made all inspections."""
     repeated = bool(inspections) and all(part is not None and part.already_received for part in inspections)
     return {"Idempotency-Replayed": "true"} if repeated else {}
 
 
 class IntakeView(APIView):
-    """What both ways in share: a station's key, a limit on its rate, and one call."""
+    """Base view of image intake: station key, rate limit and admission."""
 
     authentication_classes = AUTHENTICATION_CLASSES
     permission_classes: list[type[BasePermission]] = [IsStation]
@@ -54,25 +54,28 @@ class IntakeView(APIView):
     _admission_stack: ExitStack
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Answer; whoever sends an image waits for a turn first, before the database is asked for anything."""
+        """Handle the request; a POST holds its admission until the answer is complete."""
         if request.method != "POST":
             return super().dispatch(request, *args, **kwargs)
         with ExitStack() as self._admission_stack:
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Where errors become answers: take the turn, then see who asks. Raises Overloaded."""
+        """Wait for admission before authentication asks the database. Raises Overloaded.
+
+        DRF turns errors raised here into answers.
+        """
         if request.method == "POST":
             self._admission_stack.enter_context(admission.intake_admission.acquire())
         super().initial(request, *args, **kwargs)
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Note when the request arrived."""
+        """Record when the request arrived."""
         self.arrived = time.perf_counter()
         super().setup(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Say what took how long, where an image was taken."""
+        """Add the ``Server-Timing`` header if the request delivered an image."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         if self._step_seconds is not None:
             answer["Server-Timing"] = request_timing.server_timing_header(
@@ -81,7 +84,7 @@ class IntakeView(APIView):
         return answer
 
     def receive_image(self, request: Request, form: type[ImageFormSerializer]) -> Inspection:
-        """Read the submission and hand it to intake. Raises the refusals of both."""
+        """Read the submission and take it in. Raises the refusals of both steps."""
         with request_timing.record() as self._step_seconds:
             with request_timing.step(request_timing.RECEIVE):
                 submission = read_submission(request, form, self.station, self.arrived)
@@ -89,7 +92,7 @@ class IntakeView(APIView):
 
     @property
     def station(self) -> Station:
-        """Return the station that sent the request: IsStation lets nobody else in."""
+        """Return the station that sent the request; IsStation admits only stations."""
         return cast(Station, request_station(self.request))
 
 
@@ -102,23 +105,23 @@ class IntakeView(APIView):
     )
 )
 class InspectionCollection(IntakeView, ListAPIView[Inspection]):
-    """All inspections, and the way in for new ones."""
+    """List of inspections and intake of new ones."""
 
     serializer_class = InspectionSerializer
     pagination_class = NewestFirstPagination
 
     def get_permissions(self) -> list[Any]:
-        """Only stations send; stations and people read."""
+        """Allow stations to send, and stations and people to read."""
         return [IsStation()] if self.request.method == "POST" else [CanViewInspections()]
 
     def get_queryset(self) -> InspectionQuerySet:
-        """What the sender may see and asked for."""
+        """Return the inspections that the sender may see and that match the filters."""
         return filter_inspections(
             visible_inspections(self.request), self.request.query_params, blind_parts(self.request.user)
         )
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """Hide what the model says of parts that the sender judges blind."""
+        """Add the parts that the sender judges blind, whose model output is hidden."""
         return {**super().get_serializer_context(), "blind": blind_parts(self.request.user)}
 
     @extend_schema(
@@ -128,7 +131,7 @@ class InspectionCollection(IntakeView, ListAPIView[Inspection]):
         responses={201: InspectionSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Store one image of a part durably, score it, and answer with its verdict."""
+        """Store one image of a part, score it, and return its verdict."""
         inspection = self.receive_image(request, PartFormSerializer)
         return Response(
             InspectionSerializer(inspection).data, status=201, headers=idempotency_replayed_header([inspection])
@@ -136,7 +139,7 @@ class InspectionCollection(IntakeView, ListAPIView[Inspection]):
 
 
 class Predict(IntakeView):
-    """The way in that the seed's clients know."""
+    """Intake by the original ``/predict`` interface."""
 
     @extend_schema(
         operation_id="predict",
@@ -145,10 +148,9 @@ class Predict(IntakeView):
         responses={200: PredictionSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Store and score one image; answer with the five fields that the seed's clients read.
+        """Store and score one image, and return the five fields of the `/predict` interface.
 
-        Where nothing could score the part, the numbers are null and the label is FAIL: a part that nobody judged must
-        not pass.
+        If no version could score the part, the numbers are null and the label is FAIL: an unscored part must not pass.
         """
         inspection = self.receive_image(request, ImageFormSerializer)
         return Response(
@@ -164,13 +166,13 @@ class Predict(IntakeView):
 
 
 class InspectionView(APIView):
-    """What the views of a single inspection share."""
+    """Base view of a single inspection."""
 
     authentication_classes = AUTHENTICATION_CLASSES
     permission_classes: list[type[BasePermission]] = [CanViewInspections]
 
     def get_inspection(self, inspection_id: str) -> Inspection:
-        """The inspection, if the sender may see it. Raises Http404."""
+        """Return the inspection if the sender may see it. Raises Http404."""
         try:
             found = visible_inspections(self.request).filter(pk=UUID(inspection_id)).first()
         except ValueError:
@@ -180,7 +182,10 @@ class InspectionView(APIView):
         return found
 
     def get_scored_inspection(self, inspection_id: str) -> Inspection:
-        """The inspection, if the sender may see what the model says of it. Raises Http404 and PermissionDenied."""
+        """Return the inspection if the sender may see its model output.
+
+        Raises Http404, and PermissionDenied for a part that the sender judges blind.
+        """
         shown = self.get_inspection(inspection_id)
         if shown.pk in blind_parts(self.request.user):
             raise PermissionDenied("You judge this part blind: its maps are shown after your verdict.")
@@ -196,6 +201,6 @@ class InspectionDetail(InspectionView):
         responses={200: InspectionSerializer},
     )
     def get(self, request: Request, inspection_id: str) -> Response:
-        """One inspection with its verdict."""
+        """Return one inspection with its verdict."""
         context = {"blind": blind_parts(request.user)}
         return Response(InspectionSerializer(self.get_inspection(inspection_id), context=context).data)

@@ -1,4 +1,4 @@
-"""OpenAPI of every operation beyond what its view shows: tags, summaries, the errors, the station's key, the id."""
+"""OpenAPI details that views do not declare: tags, summaries, errors, station key and id."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ IDEMPOTENCY_REPLAYED = OpenApiParameter(
     "else the header is absent.",
 )
 INSPECTION_ID = OpenApiParameter("inspection_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
-# What a path's first word below /api/v1/ belongs to, where that is not its own tag.
+# Tag by the first path segment below /api/v1/, where the tag differs from the segment.
 _TAG_BY_PATH = {"predict": "inspections", "queue": "review", "labels": "review"}
 _JSON = "application/json"
 # Characters that `storable.check_text` lets pass, as ECMA 262 writes them
@@ -45,26 +45,29 @@ _TEXT_CHARACTER = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"
 
 
 class AutoSchema(openapi.AutoSchema):
-    """Schema of one operation. A view adds what it alone answers to a method by ``more_statuses``."""
+    """Schema of one operation. A view adds error statuses of a method by ``more_statuses``."""
 
     _direction: Literal["request", "response"] = "request"
 
     def get_tags(self) -> list[str]:
-        """Return the tag of the address, unless the view names its own."""
+        """Return the tag of the operation's path; a view's own tags override it."""
         first = self.path.removeprefix("/api/v1").strip("/").partition("/")[0]
         return [_TAG_BY_PATH.get(first, first)]
 
     def get_summary(self) -> str | None:
-        """Return the first sentence of the view's description, unless the view names its own."""
+        """Return the first sentence of the view's description; a view's own summary overrides it."""
         return re.split(r"(?<=[^.])[.:;](?:\s|$)", self.get_description() or "")[0].replace("\n", " ") or None
 
     def map_parsers(self) -> list[str]:
-        """Return the kinds of body: JSON where it is taken, which then says more than a form can."""
+        """Return the body types: only JSON where JSON is accepted, because a form can express less."""
         kinds: list[str] = super().map_parsers()
         return [_JSON] if _JSON in kinds else kinds
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        """Describe the parameters; an address has one line. Other places of a path are held by their converters."""
+        """Describe the parameters. Query texts and ``path`` are single-line.
+
+        Path converters restrict all other path parameters.
+        """
         parameters: list[dict[str, Any]] = super()._get_parameters()
         for parameter in parameters:
             if parameter["schema"] == {"type": "string"} and (
@@ -81,13 +84,13 @@ class AutoSchema(openapi.AutoSchema):
         return described | {"additionalProperties": False} if strict and direction == "request" else described
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:
-        """Describe a field. A file is sent as its bytes, and no answer of ours names one by its address."""
+        """Describe a field. A file is binary in requests, and no answer contains a file's URL."""
         describe: Any = super()._map_serializer_field
         described: dict[str, Any] = describe(field, direction, bypass_extensions)
         return described | {"format": "binary"} if isinstance(field, FileField) else described
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
-        """Describe what is refused of a field, in a request also what the parsers refuse."""
+        """Describe the limits of a field; in a request, the parsers' limits too."""
         insert: Any = super()._insert_field_validators
         insert(field, schema)
         if self._direction == "request":
@@ -103,7 +106,7 @@ class AutoSchema(openapi.AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _statuses(self) -> set[int]:
-        """Return the error statuses that any view may answer with, and those that this view adds."""
+        """Return the error statuses of all views and those that this view adds."""
         found = {400, 401, 403, 503, *getattr(self.view, "more_statuses", {}).get(self.method, ())}
         if "{" in self.path:
             found.add(404)
@@ -120,20 +123,20 @@ def _limits(field: Any) -> dict[str, Any]:
     if not isinstance(field, CharField) or any(isinstance(one, RegexValidator) for one in field.validators):
         return {}
     characters = _LINE_CHARACTER if validate_one_line in field.validators else _TEXT_CHARACTER
-    # A text of spaces alone is blank, too.
+    # A text of only spaces is blank, too.
     return {
         "pattern": f"^{characters}*$" if field.allow_blank else rf"^{characters}*[^\s\u0000-\u001f\u007f]{characters}*$"
     }
 
 
 class StationKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """``Authorization: Api-Key <key>``."""
+    """OpenAPI security scheme of ``Authorization: Api-Key <key>``."""
 
     target_class = "inspection.api.authentication.StationKeyAuthentication"
     name = "stationKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """How a station shows its key."""
+        """Return the definition of the station key header."""
         return {
             "type": "apiKey",
             "in": "header",

@@ -1,4 +1,4 @@
-"""Who may send parts, and who may see them."""
+"""Permissions to send parts and to view inspections."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from inspection.api.authentication import request_station
 
 
 class IsStation(BasePermission):
-    """Only camera stations send parts here; people use the dashboard."""
+    """Permission to send parts: stations only; people use the dashboard."""
 
     message = "Only a station's key may send parts here."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether a station sent it."""
+        """Return True if a station sent the request."""
         return request_station(request) is not None
 
 
 class CanViewInspections(BasePermission):
-    """Stations, for their own product, and people who may view inspections."""
+    """Permission to view inspections: stations for their own product, and people who may view."""
 
     message = "You may not view inspections."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the sender may see any inspections at all."""
+        """Return True if the sender may view inspections."""
         return request_station(request) is not None or request.user.has_perm("inspection.view_inspection")

@@ -1,4 +1,4 @@
-"""Inspections as clients read them, and what they may send and ask."""
+"""Serializers of inspections, predictions, errors and inspection filters."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from inspection.requests.form_serializers import (
 )
 
 MAX_PAGE_SIZE = 200
-# The model's own word. A field of this name hides the caption that every serializer has, and that nothing here uses.
+# Values of the fields `label`, which hide the serializers' attribute of that name; nothing here uses the attribute.
 MODEL_VERDICTS = [Verdict.PASS.value, Verdict.FAIL.value]
 
-# What stays of an inspection for a person who judges it blind; anything else, new fields too, follows from the model.
+# Fields of an inspection that a blind reviewer sees. All other fields, new ones too, may reveal model output.
 BLIND_FIELDS = {"id", "product", "station", "part_id", "image_sha256", "captured_at", "received_at"}
 
 
 def hide_model_output(inspection: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an inspection's JSON without what the model says: null, and no reasons."""
+    """Return an inspection's JSON without model output: null values and no reasons."""
     shown = {name: value if name in BLIND_FIELDS else None for name, value in inspection.items()}
     return shown | {"reasons": []}
 
 
 class InspectionSerializer(serializers.ModelSerializer[Inspection]):
-    """One inspection, as the contract names its fields. Those in the context's ``blind`` come without the model."""
+    """One inspection. Model output is hidden for parts in the context's ``blind``."""
 
     product = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     station = serializers.SlugRelatedField[Any](slug_field="name", read_only=True, allow_null=True)
@@ -69,7 +69,7 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         read_only_fields = fields
 
     def get_warnings(self, inspection: Inspection) -> list[str]:
-        """Return what the sender should look at: a bit depth that the image widened."""
+        """Return the warnings for the sender: a bit depth that the image widened."""
         before, after = inspection.bit_depth_before, inspection.bit_depth
         return [] if before is None or after is None else [widening_warning(before, after)]
 
@@ -80,8 +80,10 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
 
 
 class PredictionSerializer(serializers.Serializer[dict[str, Any]]):
-    """The five fields of `POST /predict`. Where nothing could score the part, the numbers are null and the label is
-    FAIL: a part that nobody judged must not pass."""
+    """The five fields of `POST /predict`.
+
+    If no version could score the part, the numbers are null and the label is FAIL: an unscored part must not pass.
+    """
 
     label = serializers.ChoiceField(MODEL_VERDICTS)  # type: ignore[assignment]
     defect_probability = serializers.FloatField(allow_null=True)
@@ -91,19 +93,22 @@ class PredictionSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
-    """Every error: a stable code, and words for a person."""
+    """Error with a stable code and a text for people."""
 
     code = serializers.CharField()
     detail = serializers.CharField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """With ``fields``, a name that every serializer has for its own."""
+        """Add ``fields``, which can't be declared: serializers have an attribute of that name."""
         wrong = serializers.JSONField(required=False, help_text="What is wrong with each field, by its name.")
         return {**super().get_fields(), "fields": wrong}
 
 
 class QueryTimeField(serializers.DateTimeField):
-    """Time in an address, where the + of a time zone that was not written %2B arrives as a space."""
+    """Time in a query; accepts the + of a time zone that arrived as a space.
+
+    A + that is not escaped as %2B arrives as a space.
+    """
 
     def to_internal_value(self, value: Any) -> Any:
         """Return the time. Raises ValidationError."""
@@ -111,7 +116,10 @@ class QueryTimeField(serializers.DateTimeField):
 
 
 class BatchResultSerializer(serializers.Serializer[dict[str, Any]]):
-    """One image of a batch: `inspection` with status 201, else `error`, and `retry_after` where it may come again."""
+    """Result of one image of a batch: `inspection` with status 201, else `error`.
+
+    `retry_after` is present if the image may be sent again.
+    """
 
     file = serializers.CharField(help_text="Its name as it was sent.")
     status = serializers.IntegerField()
@@ -124,13 +132,13 @@ class BatchResultSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class BatchAnswerSerializer(serializers.Serializer[dict[str, Any]]):
-    """The answers, in the order of the images."""
+    """Results of a batch, in the order of the images."""
 
     results = BatchResultSerializer(many=True)
 
 
 class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
-    """The query of `GET /api/v1/inspections/`."""
+    """Query parameters of `GET /api/v1/inspections/`."""
 
     product = serializers.SlugField(required=False, max_length=80)
     station = serializers.SlugField(required=False, max_length=80)

@@ -1,4 +1,4 @@
-"""A limit on what one station sends, so that a camera gone wild can't take the line's answers from the others."""
+"""Rate limit for each station, so that one faulty camera can't block the others."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from inspection.api.authentication import request_station
 
 
 class StationThrottle(SimpleRateThrottle):
-    """STATION_RATE for each station and web process.
+    """Limit of STATION_RATE for each station and web process.
 
-    Counted in the process's own memory: intake needs the database and the disk, and no further service that may fail.
+    Requests are counted in the process's memory, so intake depends on no service but the database and the disk.
     """
 
     scope = "station"
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        """One count a station; people are not counted."""
+        """Return the key of the station's counter; None for people, who are not limited."""
         station = request_station(request)
         return None if station is None else f"throttle-station-{station.pk}"
 
     def count_images(self, images: int) -> None:
-        """Count so many more images of the request that was just allowed: they are taken, and the next ones wait."""
+        """Count more images of the request that was just allowed; they delay later requests only."""
         if self.key is not None:
             self.history[:0] = [self.now] * images
             self.cache.set(self.key, self.history, self.duration)  # type: ignore[attr-defined]
 
     def wait(self) -> float | None:
-        """Whole seconds, at least one: Retry-After knows no fractions."""
+        """Return whole seconds, at least 1, because Retry-After allows no fractions."""
         left = super().wait()
         return None if left is None else float(max(1, math.ceil(left)))

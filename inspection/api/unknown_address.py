@@ -1,4 +1,4 @@
-"""REST addresses that no pattern names: served where only the slash at the end is missing, else a 404 in JSON."""
+"""REST fallback view: serves addresses without their final slash, else answers 404 in JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rest_framework.views import APIView
 
 @extend_schema(exclude=True)
 class UnknownAddress(APIView):
-    """The last address below ``/api/v1/``, which takes what no other one took."""
+    """Last pattern below ``/api/v1/``, for addresses that no other pattern matches."""
 
     authentication_classes: list[type[BaseAuthentication]] = []
     permission_classes: list[type[BasePermission]] = []
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Answer as the address with a slash at its end does: a redirect would lose the body of a POST."""
+        """Answer as the address with a final slash does: a redirect would lose a POST's body."""
         match = _match_with_slash(request)
         if match is None:
             return super().dispatch(request, *args, **kwargs)

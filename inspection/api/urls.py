@@ -1,9 +1,4 @@
-"""Addresses of the REST API of stations and clients.
-
-Addresses below ``/api/v1/``.
-
-The seed's own address, at the root.
-"""
+"""REST addresses of stations and clients: below ``/api/v1/``, and ``/predict`` at the root."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Images named by their content: each is whole or absent, and the same bytes are kept once.
+"""Image files named by their content: whole or absent, and stored once for the same bytes.
 
-MEDIA_STORE chooses the store: `local_image_store` or `s3_image_store` of this package. Thumbnails lie on this
-machine in either case, and are drawn again when they are missing.
+MEDIA_STORE selects the store: `local_image_store` or `s3_image_store`. Thumbnails are always on this machine's disk,
+and are drawn again if missing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CONTENT_TYPES = {name: f"image/{name.lower()}" for name in EXTENSIONS}
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image that is kept: its name, which is its path below MEDIA_ROOT, its sha256 and its size in bytes."""
+    """Stored image: name (its path below MEDIA_ROOT), sha256 and size in bytes."""
 
     name: str
     sha256: str
@@ -44,7 +44,7 @@ class StoredImage:
 
 
 def stream_sha256(stream: BinaryIO) -> str:
-    """The hash of the whole stream, which is left at its start."""
+    """Return the sha256 of the whole stream and rewind the stream."""
     stream.seek(0)
     found = hashlib.sha256()
     while chunk := stream.read(1 << 20):
@@ -54,10 +54,10 @@ def stream_sha256(stream: BinaryIO) -> str:
 
 
 def store(stream: BinaryIO, image_format: str) -> StoredImage:
-    """Keep the bytes under their hash, durably before it returns. Whole ones that are there are not written again.
+    """Store the bytes under their hash, durably, unless they are stored already.
 
-    Raises DiskFull when the disk is full or would have less than MIN_FREE_DISK_BYTES left, and StoreUnavailable when
-    the bucket is away.
+    Raises DiskFull if the disk is full or would have less than MIN_FREE_DISK_BYTES left, and StoreUnavailable if the
+    bucket is unreachable.
     """
     sha256 = stream_sha256(stream)
     size = stream.seek(0, os.SEEK_END)
@@ -68,17 +68,23 @@ def store(stream: BinaryIO, image_format: str) -> StoredImage:
 
 
 def exists(stored: StoredImage) -> bool:
-    """Whether it is there, whole. Raises StoreUnavailable when the bucket is away."""
+    """Return True if the whole image is stored.
+
+    Raises StoreUnavailable if the bucket is unreachable.
+    """
     return image_store().exists(stored.name, stored.size)
 
 
 def image_store() -> ImageStore:
-    """Where images are kept for good, as MEDIA_STORE says."""
+    """Return the permanent image store that MEDIA_STORE selects."""
     return S3ImageStore() if object_store.is_shared() else LocalImageStore()
 
 
 def store_thumbnail(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> Path:
-    """Keep a thumbnail on this machine. Not synced: it can be drawn again. Raises DiskFull."""
+    """Store a thumbnail on this machine. Raises DiskFull.
+
+    The file is not synced to disk, because it can be drawn again.
+    """
     path = _thumbnail_path(sha256, bit_depth)
     with require_free_space(object_store.root(), len(jpeg)):
         if not atomic_files.exists_with_size(path, len(jpeg)):
@@ -89,8 +95,10 @@ def store_thumbnail(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> P
 
 
 def store_thumbnail_at_intake(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> None:
-    """Keep a thumbnail while it is at hand. Raises DiskFull, but not beside a bucket: the image is safe there, and the
-    thumbnail is drawn when somebody looks."""
+    """Store a thumbnail from decoded pixels. Raises DiskFull if images are on the same disk.
+
+    With a bucket, a full disk is only logged: the image is safe, and the thumbnail is drawn on demand.
+    """
     try:
         store_thumbnail(sha256, jpeg, bit_depth)
     except DiskFull as error:
@@ -100,7 +108,10 @@ def store_thumbnail_at_intake(sha256: str, jpeg: bytes, bit_depth: int | None = 
 
 
 def ensure_thumbnail(inspection: Inspection) -> Path:
-    """The path of its thumbnail, drawn again when missing or empty. Raises FileNotFoundError without the image."""
+    """Return the thumbnail's path; draw the thumbnail if it is missing or empty.
+
+    Raises FileNotFoundError if the image is missing.
+    """
     path = _thumbnail_path(inspection.image_sha256, inspection.bit_depth)
     if path.exists() and path.stat().st_size:
         if object_store.is_shared():
@@ -112,8 +123,10 @@ def ensure_thumbnail(inspection: Inspection) -> Path:
 
 
 def image_path(inspection: Inspection) -> Path:
-    """Where its image lies on this machine, fetched first where a bucket has it. Raises StoreAway, and
-    FileNotFoundError when the bucket lacks it."""
+    """Return the image's path on this machine, downloaded first if a bucket stores the image.
+
+    Raises StoreUnreachable, and FileNotFoundError if the bucket lacks the image.
+    """
     return object_store.local_path(inspection.image_name, inspection.image_sha256)
 
 
@@ -123,7 +136,10 @@ def open_image(inspection: Inspection) -> BinaryIO:
 
 
 def load_image(inspection: Inspection, size: InputSize) -> decoding.LoadedImage:
-    """Decode its region of interest for ``size``. Raises FileNotFoundError, and ImageError as ``images.load``."""
+    """Decode the region of interest for ``size``.
+
+    Raises FileNotFoundError, and ImageError as ``decoding.load`` does.
+    """
     roi = Roi.from_stored(inspection.roi)
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     path, depth = image_path(inspection), inspection.bit_depth
@@ -131,7 +147,7 @@ def load_image(inspection: Inspection, size: InputSize) -> decoding.LoadedImage:
 
 
 def render_png(inspection: Inspection) -> bytes:
-    """The whole image, upright, as a PNG of 8-bit RGB. Raises FileNotFoundError."""
+    """Return the whole upright image as an 8-bit RGB PNG. Raises FileNotFoundError."""
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     out = io.BytesIO()
     loaded = decoding.load(image_path(inspection), limits=limits, bit_depth=inspection.bit_depth)
@@ -140,8 +156,10 @@ def render_png(inspection: Inspection) -> bytes:
 
 
 def browser_shows_original(inspection: Inspection) -> bool:
-    """Return True if browsers show the file as models see it: not TIFF, few bits of 16, or transparency. Raises
-    FileNotFoundError."""
+    """Return True if browsers display the file as models see it. Raises FileNotFoundError.
+
+    False for TIFF, for bit depths below 16 stored in 16 bits, and for transparency.
+    """
     if inspection.image_format == "JPEG":
         return True
     if inspection.image_format == "TIFF" or (inspection.bit_depth or FULL_DEPTH) < FULL_DEPTH:
@@ -150,13 +168,16 @@ def browser_shows_original(inspection: Inspection) -> bool:
 
 
 def thumbnail_bytes(sha256: str) -> int:
-    """The bytes of its thumbnails on this machine, 0 without one."""
+    """Return the bytes of the image's thumbnails on this machine, 0 without one."""
     return sum(path.stat().st_size for path in _thumbnail_paths(sha256) if path.is_file())
 
 
 def remove_image(name: str, sha256: str) -> int:
-    """Remove an image with its thumbnail and return their bytes. Hold the image's lock, and see that no row names it.
-    Raises OSError. Other machines' thumbnails and copies are caches, which forget."""
+    """Remove an image with its thumbnails and return the freed bytes. Raises OSError.
+
+    The caller holds the image's lock and has checked that no row names the image. Thumbnails and copies on other
+    machines are caches that evict old files.
+    """
     freed = thumbnail_bytes(sha256)
     for path in _thumbnail_paths(sha256):
         path.unlink(missing_ok=True)
@@ -164,12 +185,12 @@ def remove_image(name: str, sha256: str) -> int:
 
 
 def remove_old_drafts() -> int:
-    """Remove the unfinished files that killed processes left behind; return how many."""
+    """Remove unfinished files of killed processes; return the number removed."""
     return atomic_files.remove_old_drafts(object_store.draft_dir())
 
 
 def _thumbnail_path(sha256: str, bit_depth: int | None) -> Path:
-    # The same bytes look otherwise when another bit depth counts for their station.
+    # The thumbnail depends on the bit depth, which may differ between stations.
     depth = "" if bit_depth is None else f".{bit_depth}"
     return object_store.root() / "thumbs" / sha256[:2] / f"{sha256}{depth}.jpg"
 

@@ -1,7 +1,7 @@
-"""Whoever writes a row that names an image, and whoever removes images that no row names, take turns, image by image.
+"""Advisory locks that keep writers of image rows and image removal apart, per image.
 
-The same bytes are stored once, so a part may come whose image is there already and about to be removed with an older
-part. PostgreSQL keeps the locks: they hold on every machine and for every store, and end with their transaction.
+The same bytes are stored once: a new part's image may exist already and be about to be removed with an older part.
+PostgreSQL holds the locks, so they work across machines and stores, and end with the transaction.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from django.db import connection
 
 
 def lock_shared(sha256: str) -> None:
-    """From now to the end of the transaction nobody removes this image; any number may share it. Who is about to remove
-    it is waited for: look afterwards whether it is there."""
+    """Lock an image against removal until the transaction ends; any number may share the lock.
+
+    This waits for a removal in progress, so check afterwards that the image still exists.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_lock_key(sha256)])
 
 
 def try_lock_exclusive(sha256s: Sequence[str]) -> list[str]:
-    """Those of the images that nobody writes a row for just now. To the end of the transaction whoever would waits."""
+    """Try to lock the images exclusively and return the locked ones.
+
+    Writers of these images block until the transaction ends.
+    """
     with connection.cursor() as cursor:
         keys = [_lock_key(sha256) for sha256 in sha256s]
         cursor.execute("SELECT pg_try_advisory_xact_lock(key) FROM unnest(%s::bigint[]) key", [keys])
@@ -27,5 +32,8 @@ def try_lock_exclusive(sha256s: Sequence[str]) -> list[str]:
 
 
 def _lock_key(sha256: str) -> int:
-    """A bigint of the hash. Two images may share one: then they take turns for nothing."""
+    """Return a signed 64-bit key from the hash.
+
+    Two images with the same key only wait for each other needlessly.
+    """
     return int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True)

@@ -1,7 +1,7 @@
-"""Images that no row names any more are removed, each with its thumbnail. Rows go first, so a crash leaves files.
+"""Removal of images that no row names, with their thumbnails.
 
-Those lie where they are until somebody looks through their folder, for a day at least: a part whose file is there may
-be on its way into the database.
+Rows are deleted before files, so a crash leaves files without rows. `clean_folder` removes these files once they are a
+day old: a newer file may belong to a part that is not in the database yet.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from mltasks.models import SnapshotItem
 from mltasks.storage import object_store
 
 T = TypeVar("T")
-# Images lie in so many folders, by the first byte of their hash.
+# Number of image folders, one for each first byte of the hash.
 FOLDER_COUNT = 256
-# Seconds for which a file that no row names is left alone.
+# Minimum age in seconds of a file that no row names before it is removed.
 MIN_AGE_SECONDS = 86_400.0
-# Images that are locked together: each lock has a place in PostgreSQL's table of locks, which has 6,400.
+# Images locked together: each lock takes one of the 6,400 entries in PostgreSQL's lock table.
 LOCK_BATCH_SIZE = 100
-# Files that are looked up together.
+# Files looked up in one query.
 LOOKUP_BATCH_SIZE = 1000
 _NAME_PATTERN = re.compile(r"[0-9a-f]{64}(\.\d{1,2})?\.[a-z]{3,4}")
 
 
 @dataclass(frozen=True, slots=True)
 class FreedSpace:
-    """Images that were removed, and their bytes with those of their thumbnails."""
+    """Number of removed images, and the bytes of the images and their thumbnails."""
 
     images: int = 0
     bytes: int = 0
@@ -48,9 +48,11 @@ class FreedSpace:
 
 
 def remove_unreferenced(names: Mapping[str, str]) -> FreedSpace:
-    """Of these images, names by sha256, remove those that no inspection and no snapshot names. One that somebody sends
-    just now stays; without a row in the end, it is found in its folder later. Raises OSError
-    and StoreAway."""
+    """Remove the images, names by sha256, that no inspection and no snapshot names.
+
+    An image that is being received now stays; if it ends up without a row, `clean_folder` finds it later. Raises
+    OSError and StoreUnreachable.
+    """
     freed = FreedSpace()
     for some in _batches(names, LOCK_BATCH_SIZE):
         with transaction.atomic():
@@ -61,9 +63,10 @@ def remove_unreferenced(names: Mapping[str, str]) -> FreedSpace:
 
 
 def clean_folder(number: int, *, dry_run: bool = False) -> FreedSpace:
-    """Remove what no row names from one of the ``FOLDER_COUNT``, if it is older than ``MIN_AGE_SECONDS``; with
-    ``dry_run`` count it.
-    Raises OSError and StoreAway."""
+    """Remove unreferenced files older than ``MIN_AGE_SECONDS`` from one folder.
+
+    ``number`` is below ``FOLDER_COUNT``. ``dry_run`` only counts the files. Raises OSError and StoreUnreachable.
+    """
     freed = FreedSpace()
     for some in _batches(_old_unreferenced_candidates(number), LOOKUP_BATCH_SIZE):
         files = {sha256_from_name(one.name): one for one in some}
@@ -77,20 +80,22 @@ def clean_folder(number: int, *, dry_run: bool = False) -> FreedSpace:
 
 
 def referenced_images(sha256s: Collection[str]) -> set[str]:
-    """Those of the images that a row names: an inspection, or a snapshot's item."""
+    """Return the hashes that an inspection or a snapshot item names."""
     rows = Inspection.objects.filter(image_sha256__in=sha256s).values_list("image_sha256").order_by()
     items = SnapshotItem.objects.filter(image_sha256__in=sha256s).values_list("image_sha256").order_by()
     return {sha256 for (sha256,) in rows.union(items)}
 
 
 def sha256_from_name(name: str) -> str:
-    """The hash that an image's or thumbnail's name has."""
+    """Return the hash in the name of an image or thumbnail."""
     return name.rpartition("/")[2].partition(".")[0]
 
 
 def _old_unreferenced_candidates(number: int) -> Iterator[StoredObject]:
-    """The old images of a folder, and on a machine's own disk its old thumbnails without an image: beside a bucket they
-    are in a cache."""
+    """Yield a folder's old images and, in a local store, old thumbnails without an image.
+
+    With a bucket, thumbnails are in a cache that evicts them.
+    """
     folder = f"images/{number:02x}"
     yield from _older_than_limit(image_files.image_store().list(folder))
     if not object_store.is_shared():
@@ -99,7 +104,7 @@ def _old_unreferenced_candidates(number: int) -> Iterator[StoredObject]:
 
 
 def _older_than_limit(objects: Iterator[StoredObject]) -> Iterator[StoredObject]:
-    """Of a store's listing what it has written itself, long enough ago."""
+    """Filter a listing to files with the store's own names that are older than the limit."""
     limit = time.time() - MIN_AGE_SECONDS
     return (one for one in objects if _NAME_PATTERN.fullmatch(one.name.rpartition("/")[2]) and one.modified_at < limit)
 
@@ -110,7 +115,7 @@ def _has_image(folder: str, sha256: str) -> bool:
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """So many at a time."""
+    """Yield lists of at most ``size`` items."""
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some

@@ -1,4 +1,4 @@
-"""One image as a store lists it."""
+"""Interface of the image stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 
 class StoredObject(NamedTuple):
-    """Its name, its size in bytes, and when it was written, in seconds since 1970."""
+    """Stored file: name, size in bytes, and time of writing in seconds since 1970."""
 
     name: str
     size: int
@@ -15,17 +15,19 @@ class StoredObject(NamedTuple):
 
 
 class ImageStore(Protocol):
-    """Where images are kept for good."""
+    """Permanent store of images."""
 
     def put(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
-        """Keep the whole stream of ``size`` bytes under the name, unless it is there. What this returns from is never
-        lost. Raises a refusal when it can't be kept now."""
+        """Store the whole stream of ``size`` bytes under the name, unless it is stored already.
+
+        The image is durable when this returns. Raises a refusal if the image can't be stored now.
+        """
 
     def exists(self, name: str, size: int) -> bool:
-        """Whether it is there with so many bytes. Raises a refusal when that can't be said now."""
+        """Return True if the object exists with this size. Raises a refusal if that is unknown."""
 
     def remove(self, name: str) -> int:
-        """Remove it, if it is there; return its bytes. Raises OSError and StoreAway."""
+        """Remove the object if it exists; return its bytes. Raises OSError and StoreUnreachable."""
 
     def list(self, folder: str) -> Iterator[StoredObject]:
-        """All images whose names begin with this folder's. Raises OSError and StoreAway."""
+        """List all images in the folder. Raises OSError and StoreUnreachable."""

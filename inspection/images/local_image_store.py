@@ -1,4 +1,4 @@
-"""Images kept on this machine's disk, below MEDIA_ROOT."""
+"""Image store on this machine's disk, below MEDIA_ROOT."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mltasks.storage import atomic_files, object_store
 
 
 class LocalImageStore:
-    """Each image survives a power cut once it is kept."""
+    """Image store whose files survive a power failure once ``put`` has returned."""
 
     def put(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
-        """Write the file, unless it is there. Raises DiskFull."""
+        """Write the file, unless it exists already. Raises DiskFull."""
         root = Path(settings.MEDIA_ROOT)
         path = root / name
         with require_free_space(root, size):
-            # The name is the hash, and files only get their name when whole: a wrong size is damage, and is repaired.
+            # Files get their name, the hash, only when whole. A wrong size is damage, so the file is written again.
             if not atomic_files.exists_with_size(path, size):
                 image.seek(0)
                 atomic_files.write(
@@ -35,11 +35,11 @@ class LocalImageStore:
                     draft_dir=object_store.draft_dir(),
                     durable=True,
                 )
-            # Also when it was there: whoever renamed it a moment ago may not have come this far.
+            # Sync for an existing file too: the process that renamed it may not have synced the folder yet.
             atomic_files.sync_folder(path.parent)
 
     def exists(self, name: str, size: int) -> bool:
-        """Whether the file is there."""
+        """Return True if the file exists with this size."""
         return atomic_files.exists_with_size(Path(settings.MEDIA_ROOT) / name, size)
 
     def remove(self, name: str) -> int:
@@ -50,10 +50,10 @@ class LocalImageStore:
         return size
 
     def list(self, folder: str) -> Iterator[StoredObject]:
-        """The files of a folder, not of those within. Raises OSError."""
+        """List the files directly in a folder. Raises OSError."""
         with suppress(FileNotFoundError), os.scandir(Path(settings.MEDIA_ROOT) / folder) as found:
             for entry in found:
-                # One may go while the folder is read.
+                # A file may be removed while the folder is read.
                 with suppress(FileNotFoundError):
                     if entry.is_file(follow_symlinks=False):
                         status = entry.stat()
@@ -62,7 +62,11 @@ class LocalImageStore:
 
 @contextmanager
 def require_free_space(root: Path, size: int) -> Iterator[None]:
-    """Raise DiskFull when the disk would have less than MIN_FREE_DISK_BYTES left, or is full all the same."""
+    """Check the free space, then run the block. Raises DiskFull if the disk is full.
+
+    The disk counts as full if less than MIN_FREE_DISK_BYTES would be left, or if a write in the block fails for lack of
+    space.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(root).free - size < settings.MIN_FREE_DISK_BYTES:
@@ -75,5 +79,5 @@ def require_free_space(root: Path, size: int) -> Iterator[None]:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether this is the system's word for a full disk or a used-up quota."""
+    """Return True if the error means a full disk or an exhausted quota."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,4 +1,4 @@
-"""Images kept in an S3-compatible bucket that several machines share."""
+"""Image store in an S3-compatible bucket that several machines share."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ RETRY_AFTER_SECONDS = 5  # seconds
 
 
 class S3ImageStore:
-    """Each image is whole in the bucket once it is kept; the server has checked its sha256."""
+    """Image store whose server checks the sha256 of each object."""
 
     def put(self, image: BinaryIO, name: str, sha256: str, size: int) -> None:
-        """Put the object, unless it is there. Raises StoreUnavailable: then nothing was taken."""
+        """Put the object, unless it exists. Raises StoreUnavailable; nothing is stored then."""
         with _store_errors_as_refusals():
             object_store.image_bucket().put_if_absent(name, image, sha256, size)
 
     def exists(self, name: str, size: int) -> bool:
-        """Whether the object is there: one question to the bucket. Raises StoreUnavailable."""
+        """Return True if the object exists, by one request. Raises StoreUnavailable."""
         with _store_errors_as_refusals():
             return object_store.image_bucket().size_of(name) == size
 
     def remove(self, name: str) -> int:
-        """Remove the object. Raises StoreAway."""
+        """Remove the object. Raises StoreUnreachable."""
         size = object_store.image_bucket().size_of(name)
         if size is not None:
             object_store.image_bucket().remove(name)
         return size or 0
 
     def list(self, folder: str) -> Iterator[StoredObject]:
-        """The objects below a folder. Raises StoreAway."""
+        """List the objects below a folder. Raises StoreUnreachable."""
         return (StoredObject(*one) for one in object_store.image_bucket().list(f"{folder}/"))
 
 

@@ -1,6 +1,6 @@
-"""Thumbnails from what intake has decoded, drawn behind the answer: no camera waits for one.
+"""Queue that draws thumbnails from intake's decoded images after the answer was sent.
 
-A thumbnail that is not drawn here, because others wait or the process ends, is drawn when somebody looks.
+A thumbnail that is not drawn here, because the queue is full or the process ends, is drawn on demand.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from mltasks.refusals import Refusal
 from mltasks.vision.data.decoding import LoadedImage
 
 logger = logging.getLogger(__name__)
-# Each holds a decoded image.
+# Each pending task holds a decoded image in memory.
 MAX_PENDING = 4
 
 
 class ThumbnailQueue:
-    """One thread, at most ``max_pending`` images in line."""
+    """Queue of one thread and at most ``max_pending`` images."""
 
     def __init__(self, max_pending: int = MAX_PENDING) -> None:
         self._max_pending = max_pending
@@ -28,18 +28,18 @@ class ThumbnailQueue:
         self._pending: set[Future[None]] = set()
 
     def submit(self, sha256: str, loaded: LoadedImage, bit_depth: int | None = None) -> None:
-        """Draw the image's thumbnail for that bit depth in a while, or leave it where too many wait."""
+        """Queue the thumbnail for this bit depth, unless the queue is full."""
         with self._lock:
             if len(self._pending) >= self._max_pending:
                 return
-            # Made late: a thread does not survive a fork.
+            # Created on first use: a thread does not survive a fork.
             self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
             drawn = self._executor.submit(_draw_thumbnail, sha256, loaded, bit_depth)
             self._pending.add(drawn)
         drawn.add_done_callback(self._forget)
 
     def drain(self, seconds: float = 10.0) -> None:
-        """Wait for what is in line."""
+        """Wait for the queued thumbnails, at most ``seconds``."""
         with self._lock:
             line = set(self._pending)
         wait(line, timeout=seconds)

@@ -1,6 +1,7 @@
-"""How many images a process takes at once. What is too much is refused before memory grows, and may come again.
+"""Limit of concurrent intake requests in a process.
 
-A request that waits here holds a thread and its body, which the web server keeps in a file, but no database connection.
+Excess requests are refused before memory grows, and may be sent again. A waiting request holds a thread and its body,
+which the web server keeps in a file, but no database connection.
 """
 
 from __future__ import annotations
@@ -22,23 +23,29 @@ _WAITING = Gauge(
     multiprocess_mode="livesum",
 )
 _REFUSED = Counter("second_look_intake_refused", "Requests with images that were refused because too many waited.")
-# Of the time that a turn takes, what the newest one counts for.
+# Weight of the newest request in the running mean of request seconds.
 SMOOTHING_FACTOR = 0.2
 
 
 class Admission:
-    """``turns`` requests at once, ``waiting`` more in line, each for at most ``patience`` seconds."""
+    """Limit of ``turns`` concurrent requests.
+
+    ``waiting`` more may wait, each for at most ``patience`` seconds.
+    """
 
     def __init__(self, turns: int, waiting: int, patience: float) -> None:
         self._turns, self._max_waiting, self._patience = turns, waiting, patience
         self._slots = threading.Semaphore(turns)
         self._lock = threading.Lock()
         self._waiting = 0
-        self._mean_seconds = 0.2  # seconds a turn takes
+        self._mean_seconds = 0.2  # seconds a request takes
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Wait for a turn and have it in the block. Raises Overloaded when the line is full, or the wait too long."""
+        """Hold one of the slots during the block; wait for a free slot first.
+
+        Raises Overloaded if too many requests wait or the wait is too long.
+        """
         if not self._slots.acquire(blocking=False):
             self._wait()
         begun = time.monotonic()
@@ -65,7 +72,7 @@ class Admission:
 
     def _overloaded(self) -> Overloaded:
         _REFUSED.inc()
-        # When half of the line has had its turn.
+        # Expected time until half of the waiting requests are done.
         seconds = round(self._mean_seconds * self._waiting / self._turns / 2)
         said = _("More images arrive than can be scored. This one was not taken: send it again in {seconds} s.")
         after = min(30, max(1, seconds))

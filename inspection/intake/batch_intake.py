@@ -1,4 +1,4 @@
-"""Several images in one request, each taken on its own: one that is refused costs no other its place."""
+"""Intake of several images of one request; a refused image does not affect the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Result of one image of a batch: its inspection, or why there is none."""
+    """Result of one image of a batch: its inspection or its refusal."""
 
     filename: str
     inspection: Inspection | None = None
@@ -26,7 +26,7 @@ class BatchResult:
 
 
 class NotAttempted(Refusal):
-    """The database went away before this image's turn."""
+    """Refusal of an image that was not tried because the database is unreachable."""
 
     code = "database_unavailable"
     status = 503
@@ -35,9 +35,10 @@ class NotAttempted(Refusal):
 def receive_each(
     submissions: Iterable[Submission], receive: Callable[[Submission], Inspection]
 ) -> Iterator[BatchResult]:
-    """Receive one after the other. Refused images are told, never raised; once the database is away no other is tried.
+    """Receive the images in order and yield refusals as results.
 
-    Faults of ours are raised: what was taken before is stored, and the same keys give its answers again.
+    Once the database is unreachable, no further image is tried. Program errors are raised; images received before are
+    stored, and requests with the same keys return their inspections.
     """
     away = False
     for submission in submissions:
@@ -46,7 +47,7 @@ def receive_each(
             yield BatchResult(name, trouble=not_attempted())
             continue
         try:
-            # The wait for the images before it is no latency of this one.
+            # The wait for earlier images does not count as this image's latency.
             yield BatchResult(name, receive(replace(submission, arrived=time.perf_counter())))
         except (Refusal, ImageError) as trouble:
             yield BatchResult(name, trouble=trouble)
@@ -56,5 +57,5 @@ def receive_each(
 
 
 def not_attempted() -> NotAttempted:
-    """The refusal of all that follows a lost database."""
+    """Return the refusal of the images after a database failure."""
     return NotAttempted("The database is away. Send it again in a few seconds.", retry_after=5)

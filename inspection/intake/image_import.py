@@ -1,4 +1,4 @@
-"""Import of images from folders: no lease, no score, and the same bytes are one inspection of the product."""
+"""Import of images from folders, without lease or scoring; equal bytes are one inspection."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mltasks.vision.data import decoding
 
 
 def import_image(submission: Submission, *, folder_bit_depth: int = 0) -> Inspection:
-    """Store one image of a folder and return its inspection; it may be committed together with its label.
+    """Store one image of a folder and return its inspection, new or from an earlier import.
 
-    ``folder_bit_depth``: 16-bit images that state no bit depth are read by it, or by more where their values need more.
-    Raises ImageError, and the refusals FileTooLarge, DiskFull and StoreUnavailable.
+    The caller's transaction may include the label. ``folder_bit_depth`` is the bit depth of 16-bit images that state
+    none; larger pixel values raise it. Raises ImageError, and the refusals FileTooLarge, DiskFull and StoreUnavailable.
     """
     intake_steps.check_file_size(submission.image)
     return _find_earlier(submission) or _import_new(submission, folder_bit_depth)
@@ -25,7 +25,7 @@ def import_image(submission: Submission, *, folder_bit_depth: int = 0) -> Inspec
 def _import_new(submission: Submission, folder_bit_depth: int) -> Inspection:
     loaded = intake_steps.decode(submission, scoring.UNSCORED_SIZE, lambda needed: max(needed, folder_bit_depth))
     if loaded.damage:
-        # A camera's part waits for a person; a label without one must not rest on a damaged file.
+        # A damaged file from a camera goes to review; an imported label gets no review, so the file is refused.
         raise decoding.ImageError("damaged_image", f"The file is damaged ({loaded.damage}). Export it again.")
     stored = image_files.store(submission.image, loaded.header.format)
     try:
@@ -39,7 +39,7 @@ def _import_new(submission: Submission, folder_bit_depth: int) -> Inspection:
                 bit_depth=loaded.bit_depth,
             )
     except IntegrityError:
-        # Of two imports of one file at once, the database took the other.
+        # A concurrent import of the same file committed first.
         first = _find_earlier(submission)
         if first is None:
             raise

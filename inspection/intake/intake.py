@@ -1,4 +1,4 @@
-"""Image in, verdict out: checked, stored durably, recorded, and only then scored."""
+"""Intake of one image: check, store durably, insert the row, then score."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from inspection.scoring.request_timing import DATABASE, DECODE, STORE, step
 from mltasks.registry.fallback import ServingVersion
 from mltasks.vision.data import decoding
 
-RETRY_AFTER_SECONDS = 1  # second: a score takes a fraction of one
-# Pixels of a version's input: the step of its finest maps. What is thinner has no place in them.
+RETRY_AFTER_SECONDS = 1  # seconds; scoring takes a fraction of a second
+# Pixels of a version's input: the stride of its finest feature maps. Thinner content is below their resolution.
 MIN_INPUT_PIXELS = 8
 
 
 def receive(submission: Submission) -> Inspection:
-    """Take one image of a part, from a station or the dashboard, and return its inspection, decided.
+    """Receive one image of a part and return its decided inspection.
 
-    The file is on disk and the row committed before anything is scored: a crash after that leaves a pending row to the
-    sweeper. Each call is an inspection of its own, unless the station sent this idempotency key before: then the first
-    one is returned.
+    The file is on disk and the row committed before scoring: after a crash, `recover_scoring` scores the pending row.
+    Each call creates an inspection, unless the station sent this idempotency key before: then the first inspection is
+    returned.
 
     Raises ImageError, and the refusals FileTooLarge, DiskFull, StoreUnavailable, IdempotencyMismatch and InProgress.
     """
@@ -49,7 +49,7 @@ def _receive_new(submission: Submission) -> Inspection:
         with step(DATABASE):
             inspection = _insert(submission, stored, loaded.header, bit_depth=loaded.bit_depth, bit_depth_before=before)
     except IntegrityError:
-        # Of two requests at once with one key, the database took the other.
+        # A concurrent request with the same key committed first.
         first = _find_earlier(submission)
         if first is None:
             raise
@@ -61,7 +61,7 @@ def _receive_new(submission: Submission) -> Inspection:
 
 
 def _check_visible_size(loaded: decoding.LoadedImage, serving: ServingVersion) -> None:
-    """Refuse an image of which the version would see a strip."""
+    """Raise ImageError if the version would see less than MIN_INPUT_PIXELS on one side."""
     seen = loaded.placement(serving.scorer.input_size)
     if min(seen.width, seen.height) < MIN_INPUT_PIXELS:
         raise decoding.ImageError(
@@ -95,7 +95,10 @@ def _insert(
 
 
 def _find_earlier(submission: Submission) -> Inspection | None:
-    """Return the inspection that this request made before, if it did."""
+    """Return the inspection of an earlier request with this idempotency key, scored if pending.
+
+    Raises IdempotencyMismatch and InProgress.
+    """
     if not submission.idempotency_key:
         return None
     known = Inspection.objects.select_related("product__registered_model", "station", "model_version")
@@ -112,7 +115,7 @@ def _find_earlier(submission: Submission) -> Inspection | None:
 
 
 def _resume_scoring(inspection: Inspection) -> Inspection:
-    """Score a part whose first request died, or return it as it is while another process scores it."""
+    """Score a part whose first request was killed; if another process scores it, only reload it."""
     leased = scoring_lease.take_over(inspection)
     if leased is not None:
         return scoring.score(leased)

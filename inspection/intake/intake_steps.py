@@ -1,4 +1,4 @@
-"""Steps that ``receive`` and ``import_image`` share: check the file's size, decode the image, insert the row."""
+"""Steps shared by ``receive`` and ``import_image``: size check, decoding, row insertion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_FILENAME_LENGTH = 200
 
 
 def check_file_size(image: BinaryIO) -> None:
-    """Raise FileTooLarge for an image of more than MAX_IMAGE_BYTES bytes."""
+    """Raise FileTooLarge if the image has more than MAX_IMAGE_BYTES bytes."""
     size = image.seek(0, 2)
     image.seek(0)
     if size > settings.MAX_IMAGE_BYTES:
@@ -28,16 +28,16 @@ def check_file_size(image: BinaryIO) -> None:
 
 
 def decode(submission: Submission, size: InputSize, bit_depth: ResolveBitDepth) -> decoding.LoadedImage:
-    """Decode the image once for the thumbnail and the scorer; every byte is read. Raises ImageError."""
+    """Decode the whole file once, for the thumbnail and the scorer. Raises ImageError."""
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS, min_side=submission.product.min_image_side)
     roi = Roi.from_stored(submission.roi)
     return decoding.load(submission.image, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
 
 
 def is_sharp_enough(loaded: decoding.LoadedImage) -> bool:
-    """Return True if a thumbnail of the decoded pixels is as good as one of the file.
+    """Return True if the decoded pixels give as good a thumbnail as the file.
 
-    Other thumbnails are drawn when somebody looks.
+    Other thumbnails are drawn on demand.
     """
     return max(loaded.pixels.size) >= min(decoding.THUMBNAIL_SIDE, max(loaded.width, loaded.height))
 
@@ -45,10 +45,13 @@ def is_sharp_enough(loaded: decoding.LoadedImage) -> bool:
 def insert(
     submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
 ) -> Inspection:
-    """Insert the row of a stored image, in the caller's transaction. ``fields`` depend on the way in."""
+    """Insert the row of a stored image in the caller's transaction.
+
+    ``fields`` differ between stations, uploads and imports.
+    """
     image_locks.lock_shared(stored.sha256)
     if not image_files.exists(stored):
-        # Removed a moment ago, with the last part that had the same bytes.
+        # The image was removed meanwhile with the last part that had the same bytes.
         image_files.store(submission.image, header.format)
     inspection = Inspection.objects.create(
         product=submission.product,
@@ -69,6 +72,6 @@ def insert(
         image_height=header.height,
         **fields,
     )
-    # The database computed it; read again when somebody asks.
+    # The database computes this field; deleting the attribute reloads the value on access.
     del inspection.lease_expires_at
     return inspection

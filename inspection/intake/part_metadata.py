@@ -1,4 +1,4 @@
-"""What a sender may say about a part, checked before it reaches the database."""
+"""Checks of the metadata that a sender supplies with a part."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MAX_METADATA_DEPTH = 16
 def read_metadata(text: str) -> dict[str, Any]:
     """Parse a JSON object that PostgreSQL can store and any client can read back.
 
-    Raises ValueError, with the reason in words, for more than METADATA_BYTES, for what is no object, and as
-    ``read_json``.
+    Raises ValueError with the reason for more than MAX_METADATA_BYTES, for JSON that is no object, and as ``read_json``
+    does.
     """
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) > MAX_METADATA_BYTES:
@@ -26,11 +26,10 @@ def read_metadata(text: str) -> dict[str, Any]:
 
 
 def read_json(raw: bytes, max_depth: int) -> Any:
-    """Parse JSON whose meaning no reader can mistake.
+    """Parse JSON strictly, so that all readers get the same values.
 
-    Raises ValueError, with the reason in words, for what is no JSON or nested more than ``max_depth`` levels deep,
-    names
-    that an object has twice, NUL characters, lone surrogates, numbers beyond 64 bits, NaN and infinities.
+    Raises ValueError with the reason for invalid JSON, more than ``max_depth`` levels, duplicate names in an object,
+    NUL characters, lone surrogates, numbers beyond 64 bits, NaN and infinities.
     """
     values = strict_json.parse(raw)
     storable.check_json(values, max_depth)

@@ -1,4 +1,4 @@
-"""Submission: one image with its metadata, as it was received."""
+"""Submission: one image with its metadata, as received."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inspection.models import Product, Station
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Image of a part with its metadata, from the door to the row.
+    """Image of a part with its metadata, before it becomes a row.
 
     ``arrived`` is the request's ``time.perf_counter``. ``filename`` is stored shortened, without NUL characters.
     """
@@ -35,11 +35,11 @@ class Submission:
 
     @property
     def roi(self) -> str:
-        """Return the station's region of interest, as it is stored; empty without a station."""
+        """Return the station's region of interest as stored; empty without a station."""
         return self.station.roi if self.station else ""
 
     def request_sha256(self, image_sha256: str) -> str:
-        """Return one hash of everything that the sender chose, the same for the same body."""
+        """Return one hash of everything that the sender chose; equal requests have equal hashes."""
         captured = self.captured_at and self.captured_at.astimezone(UTC).isoformat()
         body = [image_sha256, self.part_id, captured, dict(self.metadata)]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
