@@ -11,7 +11,7 @@ GOOD = 0
 DEFECT = 1
 # Split of the samples that no version trains on and every version is measured on
 HOLDOUT = "holdout"
-# Settings that JSON holds as lists
+# Settings that are lists in JSON
 LIST_SETTINGS = ("detectors", "curve_shares")
 
 

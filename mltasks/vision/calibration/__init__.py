@@ -1,1 +1,1 @@
-"""Operating point of a version: calibration, score fusion and detector ensemble, fitted on held-out parts."""
+"""Operating point of a version: calibration, fusion and detector ensemble."""

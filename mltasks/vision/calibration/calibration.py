@@ -1,4 +1,4 @@
-"""Logits to probabilities that mean what they say, and how far a good part's error may go."""
+"""Fit of calibrators (logits to probabilities) and of the anomaly threshold."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ Floats = NDArray[np.float64]
 NEWTON_STEPS = 100
 TOLERANCE = 1e-10
 FOLDS, REPEATS = 5, 3
-# Of the parts, and how many times steeper than without lapses the map may get
+# Share of lapses, and factors by which the map may be steeper than without lapses
 LAPSE_RATE = 0.03
 SLOPE_FACTORS = np.geomspace(1, 3, 31).tolist()
-# Below these, isotonic regression overfits (Niculescu-Mizil and Caruana, ICML 2005).
+# Isotonic regression overfits with fewer (Niculescu-Mizil and Caruana, ICML 2005).
 ISOTONIC_PARTS, ISOTONIC_PER_CLASS = 200, 50
 
 
 def fit_calibrator(
     logits: Sequence[float], targets: Sequence[int], groups: Sequence[str], seed: int, lowest_threshold: float = 1.0
 ) -> Calibrator:
-    """The best of temperature, temperature with lapses and Platt, fitted on everything; from 200 parts with 50 of each
-    class on isotonic instead of lapses. Lapses are not tried where they would hide ``lowest_threshold``, the lowest
-    probability
-    at which something is decided.
+    """Fit the best calibrator of temperature, temperature with lapses, Platt and isotonic.
 
-    ``logits`` [n] are of parts the network did not learn from, ``targets`` [n] 0 or 1, ``groups`` [n] name the parts.
-    The best has the lowest log loss in five-fold cross-validation, thrice, that never divides a part; but lapses are
-    taken unless it is better by more than a standard error of the difference (Breiman et al., 1984): that labels are
-    now and then wrong is known beforehand, and few of them can't show that these are not. With fewer than two parts of
-    a class nothing can be compared: Platt. Raises ValueError as ``fit_platt`` does.
+    ``logits`` [n] must be out of fold, ``targets`` [n] are 0 or 1, ``groups`` [n] name the parts.
+
+    - Isotonic replaces lapses from 200 parts with 50 of each class on.
+    - Lapses are not tried if they would hide ``lowest_threshold``, the lowest probability at which something is
+      decided.
+    - The best method has the lowest log loss in five-fold cross-validation, repeated three times, grouped by part.
+    - Lapses win unless the best is better by more than one standard error of the difference (Breiman et al., 1984).
+      Some labels are known to be wrong, and a few labels can't show the opposite.
+    - With fewer than two parts of a class nothing can be compared: Platt.
+
+    Raises ValueError as ``fit_platt``.
     """
     x, y = _checked_arrays(logits, targets)
     numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
@@ -56,9 +59,12 @@ def fit_calibrator(
 
 
 def fit_temperature(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
-    """One temperature for all logits (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML
-    2017), on Platt's smoothed targets so that perfect separation stays finite. Where the network ranks backwards the
-    temperature is infinite, every part 0.5. Raises ValueError as ``fit_platt`` does."""
+    """Fit one temperature for all logits on Platt's smoothed targets.
+
+    The smoothed targets keep perfect separation finite. If the network ranks backwards, the temperature is infinite and
+    every part gets 0.5. Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    Raises ValueError as ``fit_platt``.
+    """
     x, y = _checked_arrays(logits, targets)
     spread = float(np.sqrt((x**2).mean())) or 1.0
     [weight] = _newton((x / spread)[:, None], _platt_targets(y), np.zeros(1))
@@ -66,11 +72,12 @@ def fit_temperature(logits: Sequence[float], targets: Sequence[int]) -> Calibrat
 
 
 def fit_platt(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
-    """Platt's scaling with his smoothed targets (Platt 1999; Newton's method as in Lin, Lin and Weng, Machine Learning
-    68, 2007), on logits the network did not learn from. The prior is that of the data.
+    """Fit Platt's scaling with smoothed targets on out-of-fold logits.
 
-    A network that ranks backwards on unseen parts knows nothing: then the slope is 0 and every part gets the prior.
-    Raises ValueError unless both classes are there and all logits are finite.
+    The prior is the data's. If the network ranks backwards, the slope is 0 and every part gets the prior. Sources:
+    Platt 1999; Newton's method as in Lin, Lin and Weng, Machine Learning 68, 2007.
+
+    Raises ValueError unless both classes are present and all logits are finite.
     """
     x, y = _checked_arrays(logits, targets)
     smooth = _platt_targets(y)
@@ -83,31 +90,33 @@ def fit_platt(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
 
 
 def fit_lapses(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
-    """One temperature where 3 % of the parts are not what they look like: at least a third of that without lapses.
+    """Fit one temperature with a label-noise floor of 3 %: a slope of 1 to 3 × the plain slope.
 
-    Without lapses one defect that nobody can see, or one wrong label, makes all other parts look doubtful (lapse rates
-    as in Wichmann and Hill, "The psychometric function", Perception & Psychophysics 63, 2001; 3.3 % is the share of
-    label errors that Northcutt, Athalye and Mueller found in ten test sets, NeurIPS 2021). Raises ValueError as
-    ``fit_platt`` does.
+    Without a floor, one invisible defect or one wrong label makes all other parts look uncertain (lapse rates as in
+    Wichmann and Hill, "The psychometric function", Perception & Psychophysics 63, 2001). 3.3 % is the share of label
+    errors in ten test sets (Northcutt, Athalye and Mueller, NeurIPS 2021).
+
+    Raises ValueError as ``fit_platt``.
     """
     x, y = _checked_arrays(logits, targets)
     plain, smooth = fit_temperature(logits, targets), _platt_targets(y)
-    # By looking at all: with lapses there may be several valleys.
+    # Grid search: with lapses the loss may have several minima.
     tried = [replace(plain, slope=plain.slope * factor, lapse=LAPSE_RATE) for factor in SLOPE_FACTORS]
     losses = [_log_loss(one.probability(x), smooth).sum() for one in tried]
     return tried[int(np.argmin(losses))]
 
 
 def fit_isotonic(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
-    """A rising line through smoothed shares of defects, which beyond its ends goes on as Platt's does. Raises
-    ValueError as ``fit_platt`` does."""
+    """Fit an increasing map through smoothed shares of defects, extended by Platt's slope.
+
+    Raises ValueError as ``fit_platt``.
+    """
     x, y = _checked_arrays(logits, targets)
     return replace(fit_platt(logits, targets), method="isotonic", knots=isotonic.fit_knots(x, y))
 
 
 def anomaly_threshold(good_errors: Sequence[float], quantile: float) -> float:
-    """The error that the share ``quantile`` of good parts, held out of training, stays below. Raises ValueError
-    without any."""
+    """Return the ``quantile`` of held-out good parts' errors. Raises ValueError without any."""
     if not len(good_errors):
         raise ValueError("The anomaly threshold needs errors of held-out good parts.")
     return float(np.quantile(np.asarray(good_errors, np.float64), quantile))
@@ -121,14 +130,17 @@ _FITS: dict[str, Callable[[Sequence[float], Sequence[int]], Calibrator]] = {
 }
 BASE_METHODS, LAPSE_METHOD = ("platt", "temperature"), "temperature with lapses"
 SMALL_SET_METHODS = (*BASE_METHODS, LAPSE_METHOD)
-# A rising line needs no lapses: it bends where parts are not what they look like.
+# Isotonic maps need no lapses: they are flat where labels are noisy.
 LARGE_SET_METHODS = (*BASE_METHODS, "isotonic")
 
 
 def _cross_validate(
     x: Floats, y: Floats, groups: NDArray[np.intp], generator: np.random.Generator, *, lapses: bool
 ) -> dict[str, Floats]:
-    """Log loss of each held-out label ``[n]`` by method; empty with fewer than two parts of a class."""
+    """Return the log loss of each held-out label ``[n]`` by method.
+
+    Empty with fewer than two parts of a class.
+    """
     defective = np.bincount(groups, y) > 0
     fewest = int(min(defective.sum(), (~defective).sum()))
     if fewest < 2:
@@ -147,7 +159,7 @@ def _cross_validate(
 
 
 def _choose_method(losses: Mapping[str, Floats]) -> str:
-    """The method of the lowest mean log loss; lapses where it is no more than a standard error better."""
+    """Return the method of the lowest mean log loss, or lapses within one standard error of it."""
     best = min(losses, key=lambda method: losses[method].mean())
     if LAPSE_METHOD not in losses:
         return best
@@ -156,7 +168,7 @@ def _choose_method(losses: Mapping[str, Floats]) -> str:
 
 
 def _folds(defective: NDArray[np.bool_], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """The fold of each part: good and defective parts dealt evenly."""
+    """Return the fold of each part; good and defective parts are dealt evenly."""
     fold = np.zeros(len(defective), np.int64)
     for kind in (defective, ~defective):
         fold[generator.permutation(np.flatnonzero(kind))] = np.arange(kind.sum()) % count
@@ -182,7 +194,10 @@ def _platt_targets(y: Floats) -> Floats:
 
 
 def _newton(design: Floats, y: Floats, weights: Floats) -> Floats:
-    """The weights ``[k]`` of least log loss for a ``design`` ``[n, k]`` and targets in (0, 1), from a start on."""
+    """Return the weights ``[k]`` of least log loss by Newton's method from a start.
+
+    ``design`` is ``[n, k]``; the targets are in (0, 1).
+    """
     loss = _loss(design, y, weights)
     for _ in range(NEWTON_STEPS):
         p = sigmoid(design @ weights)

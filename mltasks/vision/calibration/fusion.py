@@ -1,7 +1,7 @@
-"""One logit from several scores: how much each is worth is learned from parts that none of them had seen.
+"""Fusion of several scores into one logit, with weights fitted on held-out parts.
 
-Stacked generalization (Wolpert, Neural Networks 5, 1992) by a logistic regression whose weights can't be negative: a
-score that rises with the defect never speaks for a good part.
+Stacked generalization (Wolpert, Neural Networks 5, 1992) by a logistic regression. Weights can't be negative: a score
+that rises with defects never counts as evidence for a good part.
 """
 
 from __future__ import annotations
@@ -20,25 +20,28 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """logit = Σ weight × score + bias."""
+    """Linear map: logit = Σ weight × score + bias."""
 
     weights: dict[str, float]
     bias: float
 
     def logits(self, scores: Mapping[str, Sequence[float]]) -> Floats:
-        """Of scores by name, each ``[n]``: logits ``[n]``."""
+        """Compute logits ``[n]`` of scores by name, each ``[n]``."""
         terms = [weight * np.asarray(scores[name], np.float64) for name, weight in self.weights.items()]
         total: Floats = np.sum(terms, axis=0) + self.bias
         return total
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
 
 def fit_fusion(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) -> Fusion:
-    """Weights of least log loss, both classes counting alike, with an L2 penalty on standardised scores. One score is
-    passed on as it is. Raises ValueError unless both classes are there and all scores are finite."""
+    """Fit weights of least log loss with balanced classes and an L2 penalty.
+
+    The penalty applies to standardized scores. A single score keeps weight 1. Raises ValueError unless both classes are
+    present and all scores are finite.
+    """
     names = list(scores)
     x, y = np.array([scores[name] for name in names], np.float64).T, np.asarray(targets, np.float64)
     if not np.isfinite(x).all() or not 0 < y.sum() < len(y):

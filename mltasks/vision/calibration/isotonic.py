@@ -1,4 +1,4 @@
-"""Isotonic calibration that keeps parts apart: a rising line through the shares of defects, not a staircase."""
+"""Isotonic calibration without steps: a strictly increasing line through defect shares."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# Labels a step: fewer make a map that follows single parts, and so steep that rounding would move a probability.
+# Labels per step. With fewer the map follows single parts and is so steep that rounding would move a probability.
 MIN_STEP_LABELS = 10
 
 
 def fit_knots(logits: Floats, targets: Floats) -> list[list[float]]:
-    """Knots [logit, log-odds], both strictly ascending, of the rising map that fits best (Zadrozny and Elkan,
-    "Transforming classifier scores into accurate multiclass probability estimates", KDD 2002).
+    """Fit the knots [logit, log-odds], both strictly ascending, of the best increasing map.
 
-    Equal logits share a step of at least ten labels. Each step's share is drawn towards the whole set's, as if two more
-    labels had come out like it (Laplace's rule with that prior): no share is 0 or 1, the less so the fewer labels it
-    has. Smoothing can turn neighbours round, so they are pooled once more after it.
+    1. Equal logits share a step of at least ten labels.
+    2. Adjacent violators are pooled (Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass
+       probability estimates", KDD 2002).
+    3. Each share is smoothed towards the whole set's share, as if two more labels had that share (Laplace's rule with
+       that prior). So no share is 0 or 1.
+    4. Smoothing can reverse neighbors, so adjacent violators are pooled again.
     """
     counts, defects, sums = _steps(logits, targets)
     levels = pool_adjacent_violators(defects / counts, counts)
@@ -30,8 +32,10 @@ def fit_knots(logits: Floats, targets: Floats) -> list[list[float]]:
 
 
 def pool_adjacent_violators(values: Floats, weights: Floats) -> NDArray[np.intp]:
-    """The pool, numbered from 0, of each value when adjacent violators are pooled (Ayer et al. 1955): the pools'
-    weighted means rise strictly."""
+    """Return each value's pool, from 0, so that the pools' weighted means rise strictly.
+
+    Adjacent violators are pooled (Ayer et al. 1955).
+    """
     pools: list[tuple[float, float, int]] = []
     for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
         pools.append((value, weight, 1))
@@ -42,13 +46,13 @@ def pool_adjacent_violators(values: Floats, weights: Floats) -> NDArray[np.intp]
 
 
 def _steps(logits: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
-    """Labels, defects and summed logits of each step, in ascending order of logits."""
+    """Return labels, defects and summed logits of each step, in ascending order of logits."""
     _, level, many = np.unique(logits, return_inverse=True, return_counts=True)
     _, step = np.unique((np.cumsum(many) - many) // MIN_STEP_LABELS, return_inverse=True)
     return _sums(step[level], np.ones(len(logits)), targets, logits)
 
 
 def _sums(groups: NDArray[np.intp], a: Floats, b: Floats, c: Floats) -> tuple[Floats, Floats, Floats]:
-    """Three columns summed by group."""
+    """Sum three columns by group."""
     first, second, third = (np.bincount(groups, column).astype(np.float64) for column in (a, b, c))
     return first, second, third

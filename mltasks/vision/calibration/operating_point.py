@@ -1,4 +1,4 @@
-"""What turns scores into decisions: weights, calibration and thresholds, learned from held-out parts only."""
+"""Operating point: weights, calibration and thresholds, fitted on held-out parts only."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from mltasks.vision.serving.calibrator import Calibrator
 from mltasks.vision.stats.metrics import auroc, auroc_standard_error
 from mltasks.vision.types import DEFECT, GOOD
 
-# On the map, 0.5 is what the worst cell of so many held-out good parts stays below.
+# On the map, the worst cell stays below 0.5 for this share of held-out good parts.
 MAP_QUANTILE = 0.95
 # The pixel autoencoder's name among the detectors
 PIXEL_AUTOENCODER = "pixels"
-# The memory of good parts and of labeled defects
+# Name of the memory of good parts and labeled defects
 LABELED_MEMORY = "known"
 MIN_THRESHOLD = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutScores:
-    """What networks say of parts they had not learned from. ``scores`` and ``peaks`` (highest cells) by head or
-    detector, each ``[n]``; ``targets`` and ``parts`` of the same images."""
+    """Out-of-fold scores of images.
+
+    ``scores`` and ``peaks`` (highest cells) by head or detector, each ``[n]``; ``targets`` and ``parts`` of the same
+    images.
+    """
 
     scores: dict[str, list[float]]
     peaks: dict[str, list[float]]
@@ -34,7 +37,7 @@ class HeldOutScores:
     parts: list[str]
 
     def subset(self, positions: Sequence[int]) -> HeldOutScores:
-        """Some of the images."""
+        """Select images by position."""
         return HeldOutScores(
             {name: [values[at] for at in positions] for name, values in self.scores.items()},
             {name: [values[at] for at in positions] for name, values in self.peaks.items()},
@@ -45,14 +48,16 @@ class HeldOutScores:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """``thresholds`` of every detector by name, at the same rate of false alarms; ``detector`` is the one whose word
-    counts. ``ensemble`` makes one of several (None where there is but one). The map shown is the mean of those of
-    ``map_detectors``, each over its own of ``map_scales``; ``map_scale`` is that of the mean.
+    """Fusion, calibration and thresholds of a version.
 
-    A part that the version passes is held against good parts, by that detector. One that it fails is held against the
-    labeled defects too: ``labeled_novelty_threshold`` is what the same share of held-out defects stays below (None
-    where there is
-    no memory of them).
+    - ``thresholds`` of every detector by name, at the same rate of false alarms
+    - ``detector``: the detector that decides on novelty
+    - ``ensemble``: combines several detectors (None for a single one)
+    - The heatmap is the mean of the maps of ``map_detectors``, each divided by its own scale in ``map_scales``;
+      ``map_scale`` is the scale of the mean.
+    - ``labeled_novelty_threshold``: the same quantile of held-out defects' distances to good parts and labeled defects
+      (None without a memory of labeled defects). It applies to parts that fail; parts that pass are compared with good
+      parts by ``detector``.
     """
 
     fusion: Fusion
@@ -66,22 +71,22 @@ class OperatingPoint:
 
     @property
     def map_detectors(self) -> list[str]:
-        """The detectors whose maps say where, whichever decides: those that know a place."""
+        """Return the detectors whose maps localize, whichever detector decides."""
         return _map_detectors(self.detector, self.ensemble)
 
     def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
-        """Calibrated probabilities of scores by name."""
+        """Compute calibrated probabilities of scores by name."""
         found: list[float] = self.calibrator.probability(self.fusion.logits(scores)).tolist()
         return found
 
     def novelty(self, scores: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-        """Of each detector, score over threshold: above 1 is novel."""
+        """Divide each detector's scores by its threshold: above 1 is novel."""
         known = with_ensemble(scores, self.ensemble)
         return {name: [value / level for value in known[name]] for name, level in self.thresholds.items()}
 
 
 def with_ensemble(scores: Mapping[str, Sequence[float]], ensemble: DetectorEnsemble | None) -> dict[str, list[float]]:
-    """The scores, and that of the detectors together where there are several."""
+    """Return the scores, plus the ensemble's scores if there is an ensemble."""
     found = {name: list(values) for name, values in scores.items()}
     return {**found, ENSEMBLE: ensemble.combine(found)} if ensemble else found
 
@@ -89,10 +94,13 @@ def with_ensemble(scores: Mapping[str, Sequence[float]], ensemble: DetectorEnsem
 def fit_operating_point(
     held_out: HeldOutScores, detectors: Sequence[str], quantile: float, seed: int, lowest_threshold: float = 1.0
 ) -> OperatingPoint:
-    """Learn from held-out parts. ``detectors`` besides the pixel autoencoder; ``quantile`` is the share of good parts
-    that each leaves in peace; ``lowest_threshold`` the lowest probability at which something is decided. Raises
-    ValueError unless
-    both classes are there and all scores are finite."""
+    """Fit the operating point to held-out parts.
+
+    ``detectors`` are those besides the pixel autoencoder. ``quantile`` is the share of good parts below each detector's
+    threshold. ``lowest_threshold`` is the lowest probability at which something is decided.
+
+    Raises ValueError unless both classes are present and all scores are finite.
+    """
     voices = {
         name: values for name, values in held_out.scores.items() if name not in (PIXEL_AUTOENCODER, LABELED_MEMORY)
     }
@@ -123,7 +131,10 @@ def _map_detectors(detector: str, ensemble: DetectorEnsemble | None) -> list[str
 
 
 def _shared_map_scale(held_out: HeldOutScores, map_detectors: Sequence[str], scales: Mapping[str, float]) -> float:
-    """What the worst cell of the shared map stays below; from each map's own worst cell, so rather too high."""
+    """Return the scale of the mean map.
+
+    Each map's worst cell counts, wherever it lies, so the scale is rather too high.
+    """
     ratios = [np.asarray(held_out.peaks[name]) / scales[name] for name in map_detectors]
     return _map_scale(np.mean(ratios, axis=0).tolist(), held_out.targets)
 
@@ -144,9 +155,11 @@ def _labeled_novelty_threshold(held_out: HeldOutScores, quantile: float) -> floa
 
 
 def choose_detector(scores: Mapping[str, Sequence[float]], targets: Sequence[int], parts: Sequence[str]) -> str:
-    """Of the detectors, in the order of preference, the first that ranks the labeled defects above good parts as well
-    as the best does, within one standard error (Breiman et al., "Classification and Regression Trees", 1984): what one
-    of them finds best among the defects that labels show says little of those they don't."""
+    """Return the first detector, in order of preference, that ranks labeled defects well enough.
+
+    Well enough is an AUROC within one standard error of the best (Breiman et al., "Classification and Regression
+    Trees", 1984). The best detector of labeled defects need not be the best of defects without a label.
+    """
     weights = np.ones((1, len(targets)))
     wanted = np.asarray(targets, np.int64)
     ranked = {name: float(auroc(np.asarray(values), wanted, weights)[0]) for name, values in scores.items()}

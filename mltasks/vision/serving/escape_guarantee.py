@@ -73,7 +73,7 @@ class EscapeCurve:
 
     @property
     def fallback_threshold(self) -> float:
-        """Return the pass threshold if labels are too few for the guarantee, below all defects' scores."""
+        """Return the pass threshold for too few labels, below all defects' scores."""
         return FALLBACK_FACTOR * self.probabilities[0]
 
     def count_escapes(self, threshold: float) -> int:

@@ -1,4 +1,7 @@
-"""How sure a figure is: 95 % intervals that know that images of one part are not independent."""
+"""95 % intervals of rates, of weighted sums and of resampled statistics.
+
+Images of one part are not independent, so every interval counts parts.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval; all None where there was nothing to measure. ``n`` counts images, ``parts``
-    different parts."""
+    """Measured value with its 95 % interval; all None without data.
+
+    ``n`` counts images, ``parts`` different parts.
+    """
 
     value: float | None
     low: float | None
@@ -31,15 +36,15 @@ class Estimate:
     method: str
 
     def to_json(self) -> dict[str, float | int | str | None]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
 
 def proportion(hits: Sequence[bool], parts: Sequence[str]) -> Estimate:
-    """The share of true values with Wilson's interval (Wilson 1927; Brown, Cai and DasGupta, 2001).
+    """Return the share of true values with Wilson's interval.
 
-    Images of one part count as one observation: the counts are scaled down to the number of parts, which is right when
-    a part's images agree and cautious when they don't.
+    Images of one part count as one observation: the counts are scaled down to the number of parts. That is exact if a
+    part's images agree and conservative otherwise. Sources: Wilson 1927; Brown, Cai and DasGupta 2001.
     """
     n, groups = len(hits), len(set(parts))
     if not n:
@@ -51,8 +56,11 @@ def proportion(hits: Sequence[bool], parts: Sequence[str]) -> Estimate:
 
 
 def weighted_sum(terms: Sequence[tuple[float, Estimate]], n: int, parts: int) -> Estimate:
-    """The sum of weight × independent rate, its interval recovered from theirs (MOVER: Zou and Donner, Statistics in
-    Medicine 27, 2008). Unlike a bootstrap it stays honest when nothing went wrong in few parts."""
+    """Return the sum of weight × independent rate with an interval from the rates' intervals.
+
+    Unlike a bootstrap, the interval has a width when no error occurred in few parts (MOVER: Zou and Donner, Statistics
+    in Medicine 27, 2008).
+    """
     value = below = above = 0.0
     for weight, rate in terms:
         if rate.value is not None and rate.low is not None and rate.high is not None:
@@ -63,7 +71,7 @@ def weighted_sum(terms: Sequence[tuple[float, Estimate]], n: int, parts: int) ->
 
 
 class PartBootstrap:
-    """Weights of resampled images: parts are drawn with replacement, the good and the defective separately."""
+    """Bootstrap weights of images: parts are drawn with replacement, stratified by class."""
 
     def __init__(self, parts: Sequence[str], targets: Sequence[int], seed: int) -> None:
         self.seed = seed
@@ -83,7 +91,7 @@ class PartBootstrap:
                 self.weights[:, members] = drawn[:, [column]]
 
     def estimate(self, statistic: Callable[[Floats], Floats]) -> Estimate:
-        """A statistic of weights ``[b, n]`` → ``[b]``, with its percentile interval."""
+        """Return a statistic of weights ``[b, n]`` → ``[b]`` with its percentile interval."""
         n = self.weights.shape[1]
         method = f"{BOOTSTRAP}{self.seed}"
         value = float(statistic(np.ones((1, n)))[0])

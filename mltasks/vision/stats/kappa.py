@@ -1,4 +1,4 @@
-"""How far two people agree beyond chance: Cohen's kappa, and how sure it is."""
+"""Cohen's kappa of two reviewers with a credible interval."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ JEFFREYS_PRIOR = 0.5
 
 
 def kappa(first: Sequence[bool], second: Sequence[bool]) -> Estimate:
-    """Cohen's kappa (Educational and Psychological Measurement 20, 1960) of two people's verdicts on the same parts,
-    with a 95 % interval.
+    """Return Cohen's kappa of two reviewers' verdicts on the same parts with a 95 % interval.
 
-    1 is full agreement, 0 what chance gives, -1 the least there is. The interval is the posterior's (Basu, Banerjee and
-    Sen, Biometrics 56, 2000), with Jeffreys' prior for how often they differ, for who says what when they do, and for
-    what they say when they don't. Unlike the usual one from the standard error it has a width when nobody differed in
-    few parts. Kappa is None where both always said the same one word: there is nothing to agree beyond chance.
-    Raises ValueError when the lists are not of one length.
+    1 is full agreement, 0 chance agreement, -1 the minimum (Educational and Psychological Measurement 20, 1960). The
+    interval is that of the posterior (Basu, Banerjee and Sen, Biometrics 56, 2000). Jeffreys' priors apply to three
+    shares: how often the reviewers differ, who says what if they differ, and what they say if they agree. Unlike the
+    interval from the standard error, the posterior interval has a width if no verdicts differ in few parts. Kappa is
+    None if both reviewers always gave the same single verdict.
+
+    Raises ValueError if the lists differ in length.
     """
     pairs = list(zip(first, second, strict=True))
     n = len(pairs)
@@ -36,7 +37,7 @@ def kappa(first: Sequence[bool], second: Sequence[bool]) -> Estimate:
 
 
 def _posterior(counts: Floats) -> Floats:
-    """Draws of the four shares ``[DRAWS, 4]``: both yes, only the first, only the second, both no."""
+    """Draw the four shares ``[POSTERIOR_DRAWS, 4]``: both yes, only first, only second, both no."""
     both, one, other, none = counts + JEFFREYS_PRIOR
     generator = np.random.default_rng(SEED)
     differ = generator.beta(one + other - JEFFREYS_PRIOR, both + none - JEFFREYS_PRIOR, POSTERIOR_DRAWS)
@@ -45,7 +46,7 @@ def _posterior(counts: Floats) -> Floats:
 
 
 def _kappa(shares: Floats) -> Floats:
-    """Of shares ``[b, 4]`` → ``[b]``; NaN where both say one word only."""
+    """Compute kappa of shares ``[b, 4]`` → ``[b]``; NaN if all verdicts are the same."""
     both, one, other, none = np.moveaxis(shares, -1, 0)
     first, second = both + one, both + other
     chance = first * second + (1 - first) * (1 - second)

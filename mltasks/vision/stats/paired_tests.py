@@ -1,4 +1,4 @@
-"""Whether two versions differ on the same parts, or only as chance would have it."""
+"""Paired significance tests of two versions on the same parts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """Parts that only the first got right, and only the second, of ``n`` parts that both judged. ``p_value`` is the
-    chance that two equally good versions differ so much; 1 where they differ on none."""
+    """Result of a paired test: parts that only the first or only the second version got right.
+
+    ``n`` parts were judged by both. ``p_value`` is the chance that two equally good versions differ so much; 1 if they
+    differ on no part.
+    """
 
     first_only: int
     second_only: int
@@ -18,17 +21,18 @@ class PairedTest:
 
     @property
     def discordant(self) -> int:
-        """On how many parts one of the two was right and the other wrong."""
+        """Return the number of parts that exactly one version got right."""
         return self.first_only + self.second_only
 
 
 def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Sequence[str]) -> PairedTest:
-    """McNemar's test in its mid-p form, two-sided (Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13,
-    2013: nearly the power of the asymptotic test, and of thousands of cases they tried it hardly ever went over its
-    level).
+    """Compute McNemar's two-sided test in its mid-p form.
 
-    One entry an image in each sequence. A part is counted once, and as right where all its images are. Raises
-    ValueError for sequences of different lengths.
+    The mid-p form has nearly the power of the asymptotic test and hardly ever exceeds its level (Fagerland, Lydersen
+    and Laake, BMC Medical Research Methodology 13, 2013, thousands of cases). Each sequence has one entry per image. A
+    part counts once, as right if all its images are right.
+
+    Raises ValueError for sequences of different lengths.
     """
     first: dict[str, bool] = {}
     second: dict[str, bool] = {}
@@ -41,22 +45,27 @@ def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Se
 
 
 def _mid_p(first_only: int, second_only: int) -> float:
-    """The chance that so many fair coins fall more unevenly than this, and half the chance of just as unevenly; 1
-    without any coin. In whole numbers, so that nothing underflows, and without SciPy, which no web process loads."""
+    """Return the two-sided mid-p value of a fair coin; 1 without any toss.
+
+    The value is the chance of a more uneven split plus half the chance of an equally uneven split. Integers avoid
+    underflow and SciPy, which no web process loads.
+    """
     coins, fewer = first_only + second_only, min(first_only, second_only)
     if not coins:
         return 1.0
-    ways, below = 1, 0  # to have `fewer` heads, and to have less
+    ways, below = 1, 0  # ways to get exactly `fewer` heads, and less than `fewer`
     for heads in range(fewer):
         below += ways
         ways = ways * (coins - heads) // (heads + 1)
-    # An uneven split has its mirror image, an even one is its own.
+    # An uneven split has a mirror image; an even split is its own mirror image.
     return (4 * below + (ways if first_only == second_only else 2 * ways)) / (1 << (coins + 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Each p-value as it counts when all of them were looked at (Holm, Scandinavian Journal of Statistics 6, 1979): the
-    chance that any of the differences called real is none stays below the level they are compared with."""
+    """Adjust p-values for multiple testing (Holm, Scandinavian Journal of Statistics 6, 1979).
+
+    Compared with a level, the adjusted values keep the chance of any false positive below that level.
+    """
     found, least = [0.0] * len(p_values), 0.0
     for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         least = max(least, min(1.0, (len(p_values) - rank) * p_values[at]))

@@ -1,8 +1,8 @@
-"""Shares of a line, measured on parts that were not drawn alike: inverse probability weights.
+"""Estimates of a line's rates from labels with unequal inclusion probabilities.
 
-People look at what the model doubts, always, and at what it is sure of, by a lot. A share counted on their labels is
-that of the labels, not of the line. A part that had a chance of one in a hundred to be looked at stands for a hundred
-(Horvitz and Thompson, "A Generalization of Sampling Without Replacement from a Finite Universe", JASA 47, 1952).
+Reviewers always see the parts the model is unsure of, and sure parts only by sampling. So the labels' own shares are
+biased. A part with an inclusion probability of 1 in 100 represents 100 parts (Horvitz and Thompson, "A Generalization
+of Sampling Without Replacement from a Finite Universe", JASA 47, 1952).
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ Interval = tuple[float, float, float]  # value, low, high
 def weighted_proportion(
     hits: Sequence[bool], weights: Sequence[float], parts: Sequence[str], max_weight: float = 0.0
 ) -> Estimate:
-    """The share of true values in what the images stand for, each for ``weights`` (above 0) of them, with a 95 %
-    interval.
+    """Return the weighted share of true values with a 95 % interval.
 
-    Images of one part are one draw. ``max_weight`` is the largest weight that any part of the whole sample has, others
-    than these among them: where audits of sure passes found no defect, the next one might have, and would have stood
-    for so many. Intervals that look at the drawn weights alone are far too sure of that (see the tests). Raises
-    ValueError for a weight of 0 or less.
+    Each image represents ``weights`` (> 0: 1 / inclusion probability) images of the line; images of one part count as
+    one draw. ``max_weight`` is the largest weight of any part in the whole sample, including parts not passed here. If
+    audits of sure passes found no defect, the next audit might find one with that weight. Intervals from the drawn
+    weights alone are far too narrow then (see the tests).
+
+    Raises ValueError for a weight of 0 or less.
     """
     if not len(hits):
         return Estimate(None, None, None, 0, 0, METHOD)
@@ -42,7 +43,7 @@ def weighted_proportion(
         raise ValueError("A part that could not be looked at stands for nobody: weights are above 0.")
     part = np.unique(np.asarray(parts), return_inverse=True)[1]
     size = np.bincount(part)
-    # Of several images of a part each tells a share of what the part does.
+    # Each of a part's n images counts 1 / n.
     hit, missed = (_by_part(part, heavy * one) / size for one in (true, 1 - true))
     most = max(max_weight, float(heavy.max()))
     share = float(hit.sum() / (hit.sum() + missed.sum()))
@@ -53,8 +54,11 @@ def weighted_proportion(
 def mean_difference(
     first: Sequence[float], second: Sequence[float], weights: Sequence[float], parts: Sequence[str]
 ) -> Estimate:
-    """The weighted mean of ``first - second``, values of the same images, with a 95 % percentile interval from a
-    bootstrap of whole parts (Efron and Tibshirani, An Introduction to the Bootstrap, 1993; 2000 resamples)."""
+    """Return the weighted mean of ``first - second`` with a 95 % percentile interval.
+
+    Both are values of the same images. The interval is from a bootstrap of whole parts (Efron and Tibshirani, An
+    Introduction to the Bootstrap, 1993; 2000 resamples).
+    """
     method = f"paired bootstrap over parts, {_RESAMPLES} resamples, seed 0"
     if not len(first):
         return Estimate(None, None, None, 0, 0, method)
@@ -84,9 +88,11 @@ def _by_part(part: NDArray[np.intp], values: Floats) -> Floats:
 
 
 def _total(weights: Floats, max_weight: float) -> Interval:
-    """A weighted count with its interval: between what was counted and that with one more, of the heaviest, there is
-    no telling, so each has half a say."""
-    from scipy.optimize import brentq  # late: half a second and 50 MB, and only workers measure
+    """Return a weighted count with its interval.
+
+    The interval averages two distributions: that of the count, and that of the count plus one part of ``max_weight``.
+    """
+    from scipy.optimize import brentq  # late import: 0.5 s and 50 MB, and only workers measure
     from scipy.special import gammainc, gammaincinv
 
     value, variance = float(weights.sum()), float((weights**2).sum())
@@ -96,14 +102,14 @@ def _total(weights: Floats, max_weight: float) -> Interval:
         less = gammainc(value**2 / variance, x * value / variance) if value else 1.0
         return float(less + gammainc(more**2 / wider, x * more / wider)) / 2
 
-    # The upper of the two distributions ends higher than their mean.
+    # The upper of the two distributions ends higher than the mean of both.
     highest = float(gammaincinv(more**2 / wider, 0.999)) * wider / more
     low = float(brentq(lambda x: below(x) - 0.025, 0.0, highest)) if value else 0.0
     return value, low, float(brentq(lambda x: below(x) - 0.975, 0.0, highest))
 
 
 def _share(hit: Interval, missed: Interval) -> tuple[float, float]:
-    """The interval of hit / (hit + missed) from those of the two, by the ratio to whichever is larger."""
+    """Return the interval of hit / (hit + missed), from the ratio to the larger total."""
     if hit[0] > missed[0]:
         low, high = _share(missed, hit)
         return 1 - high, 1 - low
@@ -112,7 +118,7 @@ def _share(hit: Interval, missed: Interval) -> tuple[float, float]:
 
 
 def _ratio(above: Interval, under: Interval) -> tuple[float, float]:
-    """MOVER-R: the interval of the ratio of two independent totals; ``under`` is above 0."""
+    """Return the MOVER-R interval of the ratio of two independent totals; ``under`` is above 0."""
     (x, x_low, x_high), (y, y_low, y_high) = above, under
 
     def root(x_end: float, y_end: float) -> float:
