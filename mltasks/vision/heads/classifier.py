@@ -1,9 +1,8 @@
-"""Good or defective: heads on the frozen ResNet18, and which of them looks where.
+"""Classifier heads on the frozen ResNet18 and the auxiliary backbone.
 
-He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. ``DenseHead`` weighs the evidence of each position
-and lets the strongest decide, so that one small scratch is not averaged away; ``PooledHead`` is the recipe that the
-project grew from, kept to compare with: the last stage learns, and the average over all positions decides.
-"""
+ResNet: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016. ``DenseHead`` scores each position and
+averages only the highest scores, so that a small scratch is not averaged away. ``PooledHead`` is the project's first
+recipe, kept for comparison: layer4 is trained, and the average over all positions decides."""
 
 from __future__ import annotations
 
@@ -21,14 +20,14 @@ TOP_SHARE = 0.006
 
 
 class Head(nn.Module):
-    """Maps what the trunk saw to a logit ``[N]`` (above 0 leans to defect) and the logit of each cell ``[N, h, w]``."""
+    """Head from feature maps to a logit ``[N]`` (> 0: defect) and cell logits ``[N, h, w]``."""
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
 
 class Standardize(nn.Module):
-    """Channels with the mean and deviation they were given taken out; they never drift with a batch."""
+    """Standardization of channels with a fixed mean and deviation, independent of the batch."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,24 +37,27 @@ class Standardize(nn.Module):
         self.deviation: Tensor
 
     def forward(self, convolution: nn.Conv2d, maps: Tensor) -> Tensor:
-        """``convolution``, a 1 × 1 convolution, of the standardised maps: the standard goes into its weights and
-        bias, so
-        that the maps, a hundred times as large, are neither copied nor kept for the gradient."""
+        """Return the 1 × 1 ``convolution`` of the standardized maps.
+
+        The standardization is folded into the convolution's weights and bias. The maps, a hundred times as large, are
+        then neither copied nor kept for the gradient."""
         weight = convolution.weight / self.deviation
         bias = -(weight * self.mean).sum((1, 2, 3))
         return F.conv2d(maps, weight, bias if convolution.bias is None else bias + convolution.bias)
 
 
 class TopKHead(Head):
-    """A head that learns from maps: the top 0.6 % of the positions make the image's logit (top-k pooling of multiple
-    instance learning; Li and Vasconcelos, "Multiple Instance Learning for Soft Bags via Top Instances", CVPR 2015)."""
+    """Trainable head on maps: the mean of the top 0.6 % of the cell logits is the image's logit.
+
+    Top-k pooling of multiple instance learning: Li and Vasconcelos, "Multiple Instance Learning for Soft Bags via Top
+    Instances", CVPR 2015."""
 
     def standardizers(self) -> dict[str, Standardize]:
-        """What standardises each of the maps that it looks at, by the map's name in ``FeatureMaps``."""
+        """Return the standardization of each map that the head uses, by field of ``FeatureMaps``."""
         raise NotImplementedError
 
     def cell_logits(self, features: FeatureMaps) -> Tensor:
-        """The logit of each cell, ``[N, h, w]``."""
+        """Return the logit of each cell, ``[N, h, w]``."""
         raise NotImplementedError
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
@@ -64,7 +66,7 @@ class TopKHead(Head):
 
 
 class DenseHead(TopKHead):
-    """A small network at each position of layer3 and layer4."""
+    """Small network at each position of layer3 and layer4."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -86,7 +88,7 @@ class DenseHead(TopKHead):
 
 
 class AuxiliaryDenseHead(TopKHead):
-    """A small network at each position of the companion's map."""
+    """Small network at each position of the auxiliary backbone's map."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -105,7 +107,9 @@ class AuxiliaryDenseHead(TopKHead):
 
 
 class PooledHead(Head):
-    """layer4 that learns, global average, dropout and one linear layer (class activation mapping gives the cells)."""
+    """Trainable layer4, global average, dropout and one linear layer.
+
+    The cell logits are its class activation map."""
 
     def __init__(self, layer4: nn.Module, dropout: float) -> None:
         super().__init__()
@@ -121,20 +125,21 @@ class PooledHead(Head):
 
 
 class FineTunedHead(Head):
-    """The companion's blocks behind its map, which go on learning on the product's labels. Mean and maximum of every
-    channel over all positions decide: a surface has its say, and so has a scratch. A cell's logit is what it would give
-    alone."""
+    """Auxiliary backbone's blocks behind its map, fine-tuned on the product's labels.
+
+    Mean and maximum of every channel over all positions decide: the mean responds to surfaces, the maximum to
+    scratches. A cell's logit is the image's logit if all cells were like it."""
 
     def __init__(self, auxiliary: AuxiliaryBackbone, dropout: float) -> None:
         super().__init__()
         self.blocks = auxiliary.trainable_blocks()
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(2 * TRAINABLE_CHANNELS, 1)
-        # Nearly nothing: what the blocks have learned elsewhere is not to be shaken by chance weights.
+        # Near zero: large random weights would disturb the pretrained blocks.
         nn.init.normal_(self.linear.weight, std=0.01)
 
     def logits_and_maps(self, aux_maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``[N]`` from the companion's maps ``[N, 120, h, w]``, and the maps ``[N, 208, h/2, w/2]`` behind."""
+        """Return logits ``[N]`` for maps ``[N, 120, h, w]``, and maps ``[N, 208, h/2, w/2]``."""
         maps: Tensor = self.blocks(aux_maps)
         pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
         return self.linear(self.dropout(pooled)).squeeze(1), maps
@@ -147,8 +152,9 @@ class FineTunedHead(Head):
 
 
 class StatisticsHead(Head):
-    """One linear layer over the statistics of whole maps, ``statistics`` or ``second_statistics`` of what was seen:
-    knows what has no place, like an uneven surface. Its cells all say the same."""
+    """Linear layer over whole-map statistics: ``statistics`` or ``aux_statistics``.
+
+    It detects defects without a position, such as an uneven surface. All its cells have the same logit."""
 
     def __init__(self, mean: Tensor, deviation: Tensor, weight: Tensor, bias: Tensor, *, source: str) -> None:
         super().__init__()

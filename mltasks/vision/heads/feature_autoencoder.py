@@ -1,7 +1,7 @@
-"""Unlike any good part: features that an autoencoder of good parts' features can't rebuild.
+"""Feature autoencoder: novelty as the reconstruction error of the trunk's features.
 
 Deep feature reconstruction (Shi, Yang and Qi, "Unsupervised anomaly segmentation via deep feature reconstruction",
-Neurocomputing 424, 2021): 1 × 1 convolutions, so each position is rebuilt from itself alone.
+Neurocomputing 424, 2021). The network acts like 1 × 1 convolutions: each position is reconstructed from itself alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOP_SHARE = 0.01
 
 
 class FeatureAutoencoder(Head):
-    """Squared errors of rebuilt standardised patches: score ``[N]`` and error of each position ``[N, h, w]``."""
+    """Reconstruction errors of standardized patches: score ``[N]`` and cells ``[N, h, w]``."""
 
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class FeatureAutoencoder(Head):
         )  # fmt: skip
 
     def errors(self, standard: Tensor) -> Tensor:
-        """Mean squared error of standardised patches ``[…, 384]``."""
+        """Return the mean squared errors of standardized patches ``[…, 384]``."""
         squared: Tensor = (self.layers(standard) - standard).square().mean(-1)
         return squared
 
@@ -47,8 +47,9 @@ class FeatureAutoencoder(Head):
 
 
 def train_feature_autoencoder(rows: Tensor, seed: int) -> FeatureAutoencoder:
-    """Learn to rebuild good parts' patches ``[n, 384]``, one a row, on their device. The same rows and seed give the
-    same weights."""
+    """Train on good parts' patches ``[n, 384]``, one per row, on the device of the rows.
+
+    The same rows and seed give the same weights."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-4)

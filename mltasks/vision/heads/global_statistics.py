@@ -1,10 +1,9 @@
-"""Unlike good parts as a whole: how far the statistics of a part's maps lie from those of good parts.
+"""Global statistics detector: Mahalanobis distance of whole-map statistics to good parts.
 
-The Mahalanobis distance under a Gaussian whose covariance is that of probabilistic principal components (Tipping and
-Bishop, JRSS B 61, 1999; the distance of deep features as in Rippel et al., "Modeling the Distribution of Normal Data in
-Pre-Trained Deep Features for Anomaly Detection", ICPR 2020): full in the directions in which good parts differ, equal
-in all others, so that twenty parts suffice for thousands of statistics.
-"""
+The covariance is that of probabilistic principal components (Tipping and Bishop, JRSS B 61, 1999). It is full in the
+directions in which good parts differ most and equal in all others, so twenty parts suffice for thousands of statistics.
+The distance of deep features follows Rippel et al., "Modeling the Distribution of Normal Data in Pre-Trained Deep
+Features for Anomaly Detection", ICPR 2020."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ MIN_DEVIATION, MIN_VARIANCE = 1e-4, 1e-6
 
 
 class GlobalStatisticsDetector(Head):
-    """The distance per statistic: score ``[N]``, and the same in every cell. ``source`` names the statistics of what
-    was seen, ``directions`` are ``[d, q]``, ``variances`` ``[q]`` and ``rest`` the variance of every other one."""
+    """Distance per statistic: score ``[N]``, and the same value in every cell.
+
+    ``source`` names the field of ``FeatureMaps``. ``directions`` are ``[d, q]``, ``variances`` ``[q]``, and ``rest`` is
+    the variance of every other direction."""
 
     def __init__(
         self, mean: Tensor, deviation: Tensor, directions: Tensor, variances: Tensor, rest: Tensor, *, source: str
@@ -46,11 +47,13 @@ class GlobalStatisticsDetector(Head):
 
 
 def fit_global_statistics(rows: Tensor, source: str) -> GlobalStatisticsDetector:
-    """Fit to good parts' statistics ``[n, d]``, one part a row. The same rows give the same distances."""
+    """Fit to good parts' statistics ``[n, d]``, one part per row.
+
+    The same rows give the same distances."""
     rows = rows.double()
     mean, deviation = rows.mean(0), rows.std(0, unbiased=False).clamp_min(MIN_DEVIATION)
     x = (rows - mean) / deviation
-    # A quarter of the parts: the last directions of few parts are chance.
+    # At most a quarter of the parts: with few parts, the last directions are random.
     count = max(1, min(COMPONENTS, len(x) // 4))
     _, values, directions = torch.linalg.svd(x, full_matrices=False)
     variances = values.square() / len(x)

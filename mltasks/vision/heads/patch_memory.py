@@ -1,15 +1,12 @@
-"""Unlike any good part: how far each patch is from the nearest patch of good parts.
+"""Patch memories: distance of each patch to the nearest patch of good parts.
 
-PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022): features of the frozen
-trunk, a memory thinned by greedy k-centre selection. Distances count by what is usual at their place (``usual.py``),
-and the score is the mean of the highest half percent of them instead of their maximum, which is steadier.
+PatchCore (Roth et al., "Towards Total Recall in Industrial Anomaly Detection", CVPR 2022): features of the frozen trunk
+and a memory thinned by greedy k-centre selection. Two differences: distances are normalized by position
+(``positional_norm``), and the score is the mean of the highest 0.5 % of them, which is steadier than the maximum.
 
-Unlike any good part in one place, on two scales at once: broad patches and fine detail must both find it strange.
-
-A memory of fine detail finds the smallest blowhole and says where it is, but takes dust for something too; one of broad
-patches knows a surface and hardly says where. The geometric mean of their cells outranks each of them, their sum, and
-what more memories add (measured in docs/quality.md).
-"""
+``MultiScaleMemory`` combines two scales. A memory of compact features finds and locates the smallest blowhole, but also
+reports dust. A memory of broad patches judges surfaces well but locates poorly. The geometric mean of their cells ranks
+better than each memory, their sum, or a combination with more memories (docs/quality.md)."""
 
 from __future__ import annotations
 
@@ -29,21 +26,22 @@ PROJECTION_SIZE = 64
 TOP_SHARE = 0.005
 DEFECT_PATCH_SHARE, MAX_DEFECT_PATCHES = 0.02, 512
 MIN_DEVIATION = 1e-4
-# What a memory may be of; detail has its neighbours in it already
+# Patch sources; compact features already include their neighbors
 PATCH_SOURCES: dict[str, Callable[[FeatureMaps], Tensor]] = {
     "patches": trunk_patches,
     "second_patches": aux_patches,
     "detail": lambda seen: seen.compact,
 }
-# What each of them is made of, by name in ``FeatureMaps``
+# Fields of ``FeatureMaps`` that each source needs
 SOURCE_FIELDS = {"patches": ("layer2", "layer3"), "second_patches": ("aux_maps",), "detail": ("compact",)}
-# Projected, so that each of its directions has the weight it should have
+# Principal components, whose scales are meaningful and must not be standardized
 PRESCALED_SOURCES = frozenset({"detail"})
 
 
 class PatchMemory(Head):
-    """Distances to the memory ``[m, channels]`` of standardised patches, in deviations above what is usual at their
-    place: score ``[N]`` and cells ``[N, h, w]``. ``source`` names what it compares, one of ``PATCH_SOURCES``."""
+    """Distances to the memory ``[m, channels]`` of standardized patches: score ``[N]``, cells.
+
+    The cells ``[N, h, w]`` are z-scores of the positional norm. ``source`` is one of ``PATCH_SOURCES``."""
 
     def __init__(
         self,
@@ -70,20 +68,21 @@ class PatchMemory(Head):
 
     @property
     def positional_norm(self) -> PositionalNorm:
-        """What good parts' distances are at each place."""
+        """Return the positional norm of good parts' distances."""
         return PositionalNorm(self.usual_mean, self.usual_deviation)
 
     def standardize(self, features: FeatureMaps) -> Tensor:
-        """Standardised patches ``[N, h, w, channels]``."""
+        """Return the standardized patches ``[N, h, w, channels]``."""
         found = PATCH_SOURCES[self.source](features).permute(0, 2, 3, 1)
         return (found - self.mean) / self.deviation
 
     def distances(self, features: FeatureMaps, excluded: Tensor | None = None) -> Tensor:
-        """The distance of each patch per channel, ``[N, h, w]``, so that the scale does not depend on how many channels
-        there are. ``excluded`` ``[N, m]`` marks what of the memory an image is not held against; infinite where that is
-        all of it."""
+        """Return each patch's distance to the memory, ``[N, h, w]``, normalized by channel count.
+
+        ``excluded`` ``[N, m]`` marks the memory patches not compared with an image; the distance is infinite if all are
+        excluded."""
         found = []
-        # One by one: all at once would take hundreds of megabytes.
+        # One image at a time: all at once would take hundreds of megabytes.
         for number, one in enumerate(self.standardize(features)):
             flat = one.flatten(0, 1)
             apart = self.squares - 2 * flat @ self.memory.T
@@ -99,8 +98,9 @@ class PatchMemory(Head):
 
 
 def build_memory(rows: Tensor, seed: int, *, source: str = "patches") -> tuple[PatchMemory, Tensor]:
-    """A memory of good parts' patches ``[n, channels]``, one a row, on their device, and which rows are in it.
-    Deterministic by the seed."""
+    """Build a memory of good parts' patches ``[n, channels]``; also return its row indices.
+
+    The computation runs on the device of the rows and is deterministic for a seed."""
     if source in PRESCALED_SOURCES:
         mean, deviation = rows.new_zeros(rows.shape[1]), rows.new_ones(rows.shape[1])
     else:
@@ -113,8 +113,9 @@ def build_memory(rows: Tensor, seed: int, *, source: str = "patches") -> tuple[P
 
 
 def farthest_patches(memory: PatchMemory, features: FeatureMaps) -> Tensor:
-    """The standardised patches ``[n, channels]`` that make these images differ from what the memory holds: of each its
-    farthest two percent."""
+    """Return the 2 % of each image's patches farthest from the memory, ``[n, channels]``.
+
+    The patches are standardized."""
     cells = memory(features)[1].flatten(1)
     places = cells.topk(max(1, round(DEFECT_PATCH_SHARE * cells.shape[1])), dim=1).indices
     flat = memory.standardize(features).flatten(1, 2)
@@ -122,7 +123,9 @@ def farthest_patches(memory: PatchMemory, features: FeatureMaps) -> Tensor:
 
 
 def add_defect_patches(memory: PatchMemory, defect_patches: Tensor, seed: int) -> PatchMemory:
-    """The memory, and what labeled defects look like: far from it is what no label has shown."""
+    """Return the memory with a coreset of defect patches added.
+
+    Parts far from this memory resemble no labeled part, good or defective."""
     generator = torch.Generator().manual_seed(seed)
     chosen = defect_patches[coreset(defect_patches, min(MAX_DEFECT_PATCHES, len(defect_patches)), generator)]
     both = torch.cat([memory.memory, chosen])
@@ -130,9 +133,10 @@ def add_defect_patches(memory: PatchMemory, defect_patches: Tensor, seed: int) -
 
 
 def coreset(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Indices of ``count`` rows that leave no row far from the nearest of them: greedy k-centre (Sener and Savarese,
-    ICLR 2018) after a random projection (Johnson and Lindenstrauss), as PatchCore does it. Computed where the rows are;
-    the indices are on the processor."""
+    """Return the indices of ``count`` rows chosen by greedy k-centre selection.
+
+    No row is far from its nearest chosen row (Sener and Savarese, ICLR 2018). A random projection comes first (Johnson
+    and Lindenstrauss), as in PatchCore. Computed on the device of the rows; the indices are on the CPU."""
     projection = torch.randn(rows.shape[1], PROJECTION_SIZE, generator=generator) / PROJECTION_SIZE**0.5
     flat = rows @ projection.to(rows.device)
     chosen = torch.zeros(count, dtype=torch.long, device=rows.device)
@@ -145,7 +149,7 @@ def coreset(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 class MultiScaleMemory(Head):
-    """Two memories, ``broad`` and of ``detail``: score ``[N]`` and cells ``[N, h, w]`` on the grid of the detail."""
+    """Combination of a broad and a detail memory: score ``[N]``, cells on the detail's grid."""
 
     def __init__(self, broad: PatchMemory, detail: PatchMemory) -> None:
         super().__init__()
@@ -154,7 +158,7 @@ class MultiScaleMemory(Head):
 
     def forward(self, features: FeatureMaps) -> tuple[Tensor, Tensor]:
         fine = self.detail(features)[1]
-        # While tracing, a shape is a tensor until it is made a number.
+        # During tracing a shape is a tensor; int makes it a constant.
         size = (int(fine.shape[1]), int(fine.shape[2]))
         broad = F.interpolate(self.broad(features)[1].unsqueeze(1), size, mode="bilinear").squeeze(1)
         cells = (broad * fine).sqrt()

@@ -1,9 +1,8 @@
-"""Unlike any good part: a small convolutional autoencoder of pixels, trained on good parts only.
+"""Convolutional autoencoder of pixels, trained on good parts only.
 
-What it has not learned to draw it draws badly (Hinton and Salakhutdinov, Science 2006; for inspection: Bergmann et al.,
-VISAPP 2019). It sees the image at about 112 pixels a side: finer texture is noise to it. Pixels move to channels and
-back (Shi et al., CVPR 2016), so that no convolution runs at full size: a training step takes 2 ms an image on one core.
-"""
+It reconstructs badly what it was not trained on (Hinton and Salakhutdinov, Science 2006; for inspection: Bergmann et
+al., VISAPP 2019). Its input is about 112 pixels a side; finer texture would be noise. Pixels move to channels and back
+(Shi et al., CVPR 2016), so no convolution runs at full size: a training step takes 2 ms per image on one core."""
 
 from __future__ import annotations
 
@@ -17,12 +16,14 @@ CODE_CHANNELS = 16
 
 
 def pool_factor(height: int, width: int) -> int:
-    """How many pixels a side make one of the autoencoder's: 1, 2 or 4, so that the shorter side is about 112."""
+    """Return the pooling factor 1, 2 or 4 that brings the shorter side to about 112 pixels."""
     return next((factor for factor in POOL_FACTORS if min(height, width) // factor >= TARGET_SIDE * 3 // 4), 1)
 
 
 class PixelAutoencoder(nn.Module):
-    """RGB ``[N, 3, h, w]`` in [0, 1] (h and w multiples of 8) through a code of 16 numbers per 8 × 8 pixels."""
+    """Autoencoder of RGB ``[N, 3, h, w]`` in [0, 1] with 16 code numbers per 8 × 8 pixels.
+
+    h and w are multiples of 8."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,12 +39,12 @@ class PixelAutoencoder(nn.Module):
         )
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """The reconstruction, in [0, 1] like the input."""
+        """Return the reconstruction, in [0, 1] like the input."""
         logits: Tensor = self.decoder(self.encoder(rgb))
         return logits.sigmoid()
 
     def errors(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean squared error per image ``[N]`` and per cell of 4 × 4 pixels ``[N, h/4, w/4]``."""
+        """Return the mean squared error per image ``[N]`` and per 4 × 4 cell ``[N, h/4, w/4]``."""
         squared = (self(rgb) - rgb).square().mean(dim=1)
         return squared.mean(dim=(1, 2)), F.avg_pool2d(squared.unsqueeze(1), ERROR_CELL_PIXELS).squeeze(1)
 

@@ -1,9 +1,8 @@
-"""What is usual at each place: at an edge good parts differ more from one another than in the middle of a plain face.
+"""Positional norm: z-scores of distances relative to good parts at the same position.
 
-A distance counts by how far it lies above what good parts have at that place, in deviations (a Gaussian at each
-position, as in PaDiM, Defard et al., ICPR Workshops 2021, here of distances instead of features). Stations show parts
-in one pose; where they don't, all places come out alike and nothing is lost.
-"""
+At an edge, good parts differ more from each other than on a plain face. A Gaussian is fitted at each position, as in
+PaDiM (Defard et al., ICPR Workshops 2021), but to distances instead of features. Stations show parts in one pose; with
+varying poses all positions get similar norms and no accuracy is lost."""
 
 from __future__ import annotations
 
@@ -18,26 +17,29 @@ from torch.nn import functional as F
 
 # Cells
 SMOOTHING_SIGMA = 1.0
-# As many parts' worth of what is usual everywhere: few parts say little about one place.
+# Weight of the norm common to all positions, in parts: few parts say little about one position.
 PRIOR_PARTS = 10
 MIN_DEVIATION = 1e-4
 
 
 class PositionalNorm(NamedTuple):
-    """Mean and deviation of good parts' distances at each place, ``[h, w]`` each."""
+    """Mean and deviation of good parts' distances at each position, ``[h, w]`` each."""
 
     mean: Tensor
     deviation: Tensor
 
     def zscore(self, distances: Tensor) -> Tensor:
-        """Distances ``[N, h, w]`` in deviations above the mean, through a softplus: never below 0, 0.7 for what is
-        usual, the deviations themselves for what is odd."""
+        """Return the softplus of the z-scores of distances ``[N, h, w]``.
+
+        Never below 0, 0.7 at the mean, and close to the z-score far above the mean."""
         return F.softplus((distances - self.mean) / self.deviation)
 
 
 def fit_positional_norm(distances: Sequence[Tensor]) -> PositionalNorm:
-    """From good parts' distances ``[h, w]``, of each to parts other than itself; shrunk towards what all places have in
-    common (empirical Bayes; Efron and Morris, JASA 70, 1975), and smoothed."""
+    """Fit the norm to good parts' distances ``[h, w]``, each to other parts than itself.
+
+    The estimates are smoothed and shrunk toward the common value of all positions (empirical Bayes; Efron and Morris,
+    JASA 70, 1975)."""
     found = torch.stack(list(distances)).double().cpu().numpy()
     count = len(found)
     means = (count * gaussian_filter(found.mean(0), SMOOTHING_SIGMA) + PRIOR_PARTS * found.mean()) / (

@@ -1,12 +1,7 @@
-"""Auxiliary backbone: a second frozen network, EfficientNet-Lite2, and statistics of its maps.
+"""Auxiliary backbone: EfficientNet-Lite2 with frozen ImageNet weights, besides the ResNet18.
 
-A second, smaller pair of eyes beside the ResNet18: EfficientNet-Lite2, ImageNet weights, frozen, even light.
-
-Network and weights come from Python packages, so a plant needs no internet. What it has seen of the world the drawn
-pictures behind the ResNet18 lack, and it looks at the part without the lamps.
-
-A whole map in three numbers a channel.
-"""
+Network and weights come from Python packages, so a plant needs no internet. ImageNet adds knowledge of photographs that
+the drawn images behind the shipped ResNet18 lack. Its input is normalized for illumination."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ from mltasks.vision.networks.illumination import normalize_illumination
 
 
 def map_statistics(*maps: Tensor) -> Tensor:
-    """Mean, deviation and maximum over the positions of each channel: ``[N, 3 × channels]``."""
+    """Return mean, deviation and maximum per channel over all positions, ``[N, 3 × channels]``."""
     found = []
     for one in maps:
         flat = one.float().flatten(2)
@@ -32,18 +27,20 @@ def map_statistics(*maps: Tensor) -> Tensor:
 
 EFFICIENTNET_LITE2 = "efficientnet-lite2"
 AUX_BACKBONES = ("", EFFICIENTNET_LITE2)
-# The last blocks at strides 8, 16 and 32; what lies at stride 8 and 16 is used as maps
+# Last blocks at strides 8, 16 and 32; the maps at strides 8 and 16 are used as maps
 TAP_BLOCKS = (6, 14, 20)
 CHANNELS = (48, 120, 352)
 AUX_STRIDE8_CHANNELS, AUX_STRIDE16_CHANNELS = CHANNELS[:2]
-# The blocks behind the map at stride 16 that may go on learning, and the channels that they end in
+# Number of blocks behind the stride-16 map that may be fine-tuned, and their output channels
 TRAINABLE_BLOCKS, TRAINABLE_CHANNELS = 3, 208
 AUX_STATISTICS_SIZE = 3 * sum(CHANNELS)
 
 
 class AuxiliaryBackbone(Frozen):
-    """RGB float32 ``[N, 3, H, W]`` in [0, 1] to its maps ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]`` and the
-    statistics ``[N, 1560]`` of its maps at strides 8, 16 and 32."""
+    """Frozen network from RGB float32 ``[N, 3, H, W]`` in [0, 1] to two maps and statistics.
+
+    The maps are ``[N, 48, H/8, W/8]`` and ``[N, 120, H/16, W/16]``. The statistics ``[N, 1560]`` are those of the maps
+    at strides 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +50,9 @@ class AuxiliaryBackbone(Frozen):
         self.eval()
 
     def trainable_blocks(self) -> nn.Sequential:
-        """A copy of the blocks behind the map ``[N, 120, H/16, W/16]`` that may learn: to ``[N, 208, H/32, W/32]``."""
+        """Return a trainable copy of the blocks behind the stride-16 map.
+
+        It maps ``[N, 120, H/16, W/16]`` to ``[N, 208, H/32, W/32]``."""
         return self.network.trainable_copy(TAP_BLOCKS[1] + 1, TRAINABLE_BLOCKS)
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:

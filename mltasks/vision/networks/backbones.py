@@ -1,8 +1,7 @@
-"""Pretrained networks by name, and where their weights come from, in order.
+"""Registry of pretrained backbones and of their sources of weights.
 
-``auto`` takes torchvision's ImageNet weights from the torch hub cache or by one short download, and else the project's
-own weights, which ship with it and need no network. Nothing is ever silently random.
-"""
+``auto`` takes torchvision's ImageNet weights from the torch hub cache or by one short download. If both fail, it takes
+the weights that ship with the project, which need no network. Random weights are used only on request."""
 
 from __future__ import annotations
 
@@ -24,17 +23,16 @@ from mltasks.vision.serving.bundle import file_sha256
 WEIGHTS_DIR = Path(__file__).parents[1] / "weights"
 AUTO_TIMEOUT_S = 5.0
 IMAGENET_TIMEOUT_S = 300.0
-# Between a path and the hash that its file must have
+# Separates a path from the hash that its file must have
 HASH_SUFFIX = "#sha256="
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """Where a backbone's weights came from, for ``meta.json`` and the report.
+    """Origin of a backbone's weights, for ``meta.json`` and the report.
 
-    ``name`` is ``imagenet``, ``shipped_file``, ``plant``, ``file`` or ``random``; ``sha256`` is that of the file
-    (empty for
-    random); ``location`` its path or address; ``note`` says in a sentence what they are and why these.
+    ``name`` is ``imagenet``, ``shipped``, ``plant``, ``file`` or ``random``; ``sha256`` is the file's hash (empty for
+    random); ``location`` its path or address; ``note`` a sentence that describes the weights and the reason for them.
     """
 
     name: str
@@ -44,12 +42,12 @@ class WeightsSource:
 
 
 class WeightsError(ValueError):
-    """The weights can't be used. The message says what to do."""
+    """Error for unusable weights; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """A network of the registry: its maker (no head), its file at torch hub and the file that ships."""
+    """Registry entry: builder (without head), torch hub file and name of the shipped file."""
 
     build: Callable[[], nn.Module]
     hub_file: HubFile
@@ -72,15 +70,15 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def load_backbone(name: str, weights: str = "auto") -> tuple[nn.Module, WeightsSource]:
-    """Return a network in eval mode whose head is an identity, and where its weights came from.
+    """Return a network in eval mode with an identity head, and the source of its weights.
 
-    ``resnet18`` maps float32 ``(N, 3, H, W)``, normalised by ImageNet's mean and deviation, to ``(N, 512)``.
-    ``weights``: ``auto``, ``imagenet``, ``shipped_file``, ``random`` (drawn from torch's global generator) or the
-    path of a
-    state dict, ``.safetensors`` or ``.pth``. A path that ends in ``#sha256=…`` names a backbone taught on a plant's own
-    images, and its file must have that hash. Raises ValueError for an unknown name, WeightsError (a ValueError) for
-    weights that don't fit or don't match their hash, FileNotFoundError for an absent file.
-    """
+    ``resnet18`` maps float32 ``(N, 3, H, W)``, normalized by ImageNet's mean and deviation, to ``(N, 512)``.
+    ``weights`` is ``auto``, ``imagenet``, ``shipped``, ``random`` (torch's global generator) or the path of a state
+    dict, ``.safetensors`` or ``.pth``. A path that ends in ``#sha256=…`` names a backbone pretrained on a plant's own
+    images; its file must have that hash.
+
+    Raises ValueError for an unknown name, FileNotFoundError for a missing file, and WeightsError (a ValueError) for
+    weights that do not fit or do not match their hash."""
     if name not in BACKBONES:
         raise ValueError(f"Unknown backbone {name!r}. Known: {', '.join(sorted(BACKBONES))}.")
     backbone = BACKBONES[name]
@@ -154,7 +152,7 @@ def _load(backbone: Backbone, path: Path) -> nn.Module:
     network = backbone.build()
     state = {key: value for key, value in _read_state(path).items() if not key.startswith("fc.")}
     try:
-        # Files from before torch 0.4.1 lack the counters of seen batches, which nothing reads in eval mode.
+        # Files from before torch 0.4.1 lack the batch counters, which eval mode does not use.
         missing, unexpected = network.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise WeightsError(_mismatch_message(path, str(error).splitlines()[-1].strip())) from error
@@ -165,7 +163,7 @@ def _load(backbone: Backbone, path: Path) -> nn.Module:
 
 
 def _read_state(path: Path) -> Mapping[str, Tensor]:
-    """Read tensors by name. Never unpickles anything but tensors."""
+    """Read tensors by name, without unpickling other objects."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

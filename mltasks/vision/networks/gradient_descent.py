@@ -1,4 +1,4 @@
-"""Steps that all training loops share: a gradient step, a learning rate on a cosine, and modules that never train."""
+"""Training steps shared by all loops: gradient step, cosine learning rate, frozen modules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Frozen(nn.Module):
-    """Module that stays in eval mode: frozen batch norm must not drift, whatever the module around it does."""
+    """Module that stays in eval mode, so that frozen batch norms never drift."""
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode."""
@@ -32,5 +32,5 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def half_cosine(done: float, steps: float) -> float:
-    """Return the share of the learning rate after ``done`` of the steps: half a cosine from 1 down to 0."""
+    """Return the share of the learning rate after ``done`` steps: a half cosine from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * done / steps))

@@ -1,4 +1,4 @@
-"""One published weights file in the torch hub cache: found there, or fetched with one short try."""
+"""Published weights file in the torch hub cache, downloaded with one short attempt."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _failed_paths: set[Path] = set()
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file that torch hub publishes; its name ends in the first digits of its own sha256."""
+    """File that torch hub publishes; its name ends in the first digits of its sha256."""
 
     url: str
     sha256_prefix: str
 
     @property
     def path(self) -> Path:
-        """Where torch hub keeps it: ``$TORCH_HOME/hub/checkpoints``, ``~/.cache/torch/…`` by default."""
+        """Return torch hub's path: ``$TORCH_HOME/hub/checkpoints``, ``~/.cache/torch/…`` by default."""
         return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rsplit("/", 1)[-1]
 
     @property
     def marker(self) -> Path:
-        """The empty file whose age says when a download last failed."""
+        """Return the path of the empty file whose age tells when a download last failed."""
         return self.path.with_name(self.path.name + ".unreachable")
 
 
 class HubUnreachableError(Exception):
-    """The file is neither in the cache nor to be had in the time given. The message says why."""
+    """Error for a file that is neither cached nor downloaded in time; the message says why."""
 
 
 @dataclass(slots=True)
 class _Transfer:
-    """A download in a thread of its own: resolving a name has no timeout that a socket could be given."""
+    """Download in its own thread, because resolving a host name has no timeout."""
 
     file: HubFile
     timeout_s: float
@@ -74,11 +74,10 @@ class _Transfer:
 
 
 def fetch_hub_file(file: HubFile, timeout_s: float, *, retry_failed: bool = False) -> Path:
-    """Return the cached file's path, downloading it first where it is absent.
+    """Return the cached file's path; download the file first if it is missing.
 
-    A failed try is remembered, in the process and for a day in the cache, and is not repeated unless ``retry_failed``.
-    Never takes longer than about ``timeout_s`` seconds. Raises HubUnreachableError.
-    """
+    A failed download is remembered, in the process and for a day in the cache. It is repeated only if ``retry_failed``.
+    Takes at most about ``timeout_s`` seconds. Raises HubUnreachableError."""
     if file.path.is_file():
         return file.path
     if not retry_failed and _failed_lately(file):
@@ -108,5 +107,6 @@ def _remember_failure(file: HubFile) -> None:
         file.marker.parent.mkdir(parents=True, exist_ok=True)
         file.marker.touch()
     except OSError:
-        # A read-only cache can't hold the marker. This process remembers; the next one tries once more.
+        # A read-only cache cannot hold the marker. This process remembers the failure; the next process tries once
+        # more.
         return

@@ -1,4 +1,4 @@
-"""A part under even light: what lamps, exposure and slow slopes of brightness add is taken out, the local stays."""
+"""Illumination normalization: removes lamps, exposure and slow brightness gradients."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 DOWNSAMPLING = 8
-# The width of the light that is taken out, as a share of the longer side, and where the Gaussian is cut off
+# Gaussian blur: width as a share of the longer side, and cut-off in deviations
 BLUR_WIDTH, BLUR_CUTOFF = 1 / 8, 2.0
-# The mean distance from the light becomes so much of the range; noise of a flat picture is not blown up beyond reason.
+# Mean distance to the blurred brightness after normalization, and a floor that limits the gain of noise in flat images
 TARGET_CONTRAST, MIN_CONTRAST = 18 / 255, 0.14 / 255
 MID_GRAY = 0.5
 
 
 def normalize_illumination(rgb: Tensor) -> Tensor:
-    """RGB in [0, 1], ``[N, 3, H, W]`` with H and W multiples of 8, to the same shape and range: minus the brightness
-    blurred by a Gaussian of an eighth of the longer side, over the mean distance from it (divisive and subtractive
-    normalisation as in Jarrett et al., "What is the best multi-stage architecture for object recognition?", ICCV 2009,
-    at the scale of the part)."""
+    """Normalize RGB ``[N, 3, H, W]`` in [0, 1]; H and W are multiples of 8.
+
+    The brightness, blurred by a Gaussian of an eighth of the longer side, is subtracted. The result is divided by the
+    mean distance to the blurred brightness; shape and range stay. Divisive and subtractive normalization as in Jarrett
+    et al., "What is the best multi-stage architecture for object recognition?", ICCV 2009, at the scale of the part."""
     brightness = rgb.mean(1, keepdim=True)
     light = F.interpolate(
         _gaussian_blur(F.avg_pool2d(brightness, DOWNSAMPLING)), scale_factor=float(DOWNSAMPLING), mode="bilinear"
@@ -28,7 +29,7 @@ def normalize_illumination(rgb: Tensor) -> Tensor:
 
 
 def _gaussian_blur(small: Tensor) -> Tensor:
-    # While tracing, a shape is a tensor until it is made a number.
+    # During tracing a shape is a tensor; int makes it a constant.
     deviation = max(int(small.shape[2]), int(small.shape[3])) * BLUR_WIDTH
     reach = max(1, int(BLUR_CUTOFF * deviation))
     weights = torch.exp(-torch.arange(-reach, reach + 1, device=small.device).float().square() / (2 * deviation**2))

@@ -1,4 +1,4 @@
-"""How large a network should see a product's parts: their own shape, and as many pixels as the budget allows."""
+"""Choice of a product's input size: the parts' own shape within a pixel budget."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from mltasks.vision.data.image_header import ImageError
 from mltasks.vision.networks.trunk import STRIDE
 from mltasks.vision.types import InputSize, Sample, TrainConfig
 
-# 4.8 times the pixels of 224 × 224, and as many times its computing: thin scratches need them.
+# 4.8 times the pixels and computing time of 224 × 224: thin scratches need them.
 PIXEL_BUDGET = 240_000
 MIN_SIDE = 64
 SAMPLED_IMAGES = 500
-# Of parts of many shapes, so many fit without being made smaller than the budget asks.
+# Share of the regions that fit without more downscaling than the budget needs.
 COVERED_QUANTILE = 0.8
 
 
 def choose_input_size(regions: Sequence[tuple[float, float]], budget: int = PIXEL_BUDGET) -> InputSize:
-    """The input for regions (width, height) in pixels: multiples of 32, hardly larger than the regions themselves and
-    of at most about ``budget`` pixels. Raises ValueError without any."""
+    """Return the input size for regions (width, height) in pixels, as multiples of 32.
+
+    It is hardly larger than the regions and has at most about ``budget`` pixels. Raises ValueError without regions."""
     if not regions:
         raise ValueError("There is no image to choose a size from.")
     width, height = np.quantile(np.asarray(regions, np.float64), COVERED_QUANTILE, axis=0)
     scale = min(1.0, (budget / (width * height)) ** 0.5)
-    # A part as thin as a wire is drawn thicker than it is, so its length must give way.
+    # A very thin part is widened to MIN_SIDE, so its length must shrink.
     longest = budget // MIN_SIDE // STRIDE * STRIDE
     return InputSize(min(longest, _round_to_stride(height * scale)), min(longest, _round_to_stride(width * scale)))
 
 
 def resolve_input_size(config: TrainConfig, samples: Sequence[Sample]) -> TrainConfig:
-    """The config with its size chosen where it is 0. Images that can't be read are left to training, which names
-    them."""
+    """Return the config with its size chosen where it is 0.
+
+    Unreadable images are ignored here; training reports them."""
     if config.height and config.width:
         return config
     step = max(1, len(samples) // SAMPLED_IMAGES)

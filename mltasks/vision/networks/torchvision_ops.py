@@ -1,12 +1,11 @@
-"""torchvision beside a CPU-only torch.
+"""Import of torchvision together with a CPU-only torch.
 
-torchvision's wheel on PyPI is linked against CUDA's torch. Beside a CPU-only torch its C extension can't load, and then
-``import torchvision`` dies with ``operator torchvision::nms does not exist``, because it describes two operators that
-only the extension defines. Declaring their schemas first makes the models and transforms work; the operators themselves
-stay uncallable, and nothing here calls them. Where the extension loads, nothing is declared.
+torchvision's wheel on PyPI is linked against CUDA's torch, so its C extension cannot load beside a CPU-only torch.
+``import torchvision`` then fails with ``operator torchvision::nms does not exist``: it describes two operators that
+only the extension defines. Declaring their schemas first makes the models and transforms work. The operators stay
+uncallable, and nothing here calls them. If the extension loads, nothing is declared.
 
-Import torchvision from here: ``from mltasks.vision.networks.torchvision_ops import models, transforms``.
-"""
+Import torchvision from here: ``from mltasks.vision.networks.torchvision_ops import models, transforms``."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ _DETECTION_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor
 
 
 def _extension_loads() -> bool:
-    """Load torchvision's C extension the way its ``extension.py`` does, and say whether that worked."""
+    """Load torchvision's C extension as its ``extension.py`` does; return True on success."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("torchvision is not installed: pip install -r requirements.txt")
@@ -34,7 +33,7 @@ def _extension_loads() -> bool:
 
 
 def _declare_missing_ops() -> torch.library.Library | None:
-    """Declare the schemas that ``import torchvision`` asks for, where the extension didn't bring them."""
+    """Declare the operators that ``import torchvision`` needs, unless the extension loads."""
     if _extension_loads():
         return None
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
@@ -43,7 +42,7 @@ def _declare_missing_ops() -> torch.library.Library | None:
     return library
 
 
-# Kept for the life of the process: a Library takes its declarations back when it is collected.
+# Kept for the life of the process: garbage collection of a Library removes its declarations.
 DECLARED_OPS = _declare_missing_ops()
 
 from torchvision import models, transforms  # noqa: E402 - only importable once the operators are declared

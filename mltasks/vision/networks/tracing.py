@@ -1,4 +1,4 @@
-"""A network as OpenVINO's graph, by OpenVINO's own front end for torch."""
+"""Conversion of a network to an OpenVINO graph by OpenVINO's front end for torch."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from torch.jit._trace import TracerWarning
 
 
 def trace_to_openvino(module: nn.Module, example: Tensor) -> openvino.Model:
-    """The graph of a network that has learned all it will (its weights ask for no gradient any more), its one input of
-    the example's shape and type for good."""
+    """Return the OpenVINO graph of a trained network, with the example's shape and type.
+
+    The weights of ``module`` no longer require gradients afterwards."""
     module.cpu().eval().requires_grad_(False)
 
-    # Traced as a function: of a module, each of its hundreds of parts would be made a script of its own first.
+    # Traced as a function: tracing a module first compiles a script of each of its hundreds of submodules.
     def run(given: Tensor) -> object:
         return module(given)
 
     with torch.no_grad(), warnings.catch_warnings():
-        # torch.export is what torch would rather see, at twenty times the time.
+        # torch recommends torch.export, which takes twenty times as long.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # The input has one size for good, so that numbers made of shapes may be constants.
+        # The input size is fixed, so numbers derived from shapes may be constants.
         warnings.simplefilter("ignore", TracerWarning)
         graph = torch.jit.trace(run, example, check_trace=False)  # type: ignore[no-untyped-call]
-    # What `openvino.convert_model` does, without looking for what to do to the input, which is nothing and takes four
-    # seconds, and without telling its authors abroad that somebody converts.
+    # The steps of `openvino.convert_model`, without its four seconds of input analysis and without its telemetry.
     front = FrontEndManager().load_by_framework("pytorch")
-    # Named, so that it lives until it has been read.
+    # Kept in a variable, so that it lives until it has been read.
     decoder = TorchScriptPythonDecoder(graph, example_input=example)
     read = front.load(decoder)
     (place,) = read.get_inputs()
     read.set_partial_shape(place, openvino.PartialShape(list(example.shape)))
     read.set_element_type(place, openvino.Type(example.numpy().dtype))
     model: openvino.Model = front.convert(read)
-    # Fuses what belongs together: a quarter of the nodes are left.
+    # Fuses operations: a quarter of the nodes remain.
     apply_moc_transformations(model, cf=False, smart_reshape=True)
     return model

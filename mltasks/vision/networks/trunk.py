@@ -1,4 +1,4 @@
-"""What the frozen network sees of an image at three depths: computed once, used by every head and every detector."""
+"""Frozen trunk: feature maps at three depths, computed once for all heads and detectors."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ EMPTY = torch.empty(0)
 
 
 class FeatureMaps(NamedTuple):
-    """``fine`` ``[N, 128, h, w]`` (layer2, averaged to layer3's grid), ``layer3`` ``[N, 256, h, w]`` (layer3), ``deep``
-    ``[N, 512, h/2, w/2]`` (layer4) and ``statistics`` ``[N, 2688]`` of whole maps; h and w are a 16th of the input.
-    ``compact`` ``[N, 48, 2h, 2w]`` is what all networks see at an eighth of the input, condensed. ``aux_maps``
-    ``[N, 120, h, w]`` and ``aux_statistics`` ``[N, 1560]`` are the companion's; empty without one."""
+    """Feature maps of N images; h and w are a 16th of the input.
+
+    - ``layer2`` ``[N, 128, h, w]`` (averaged to layer3's grid), ``layer3`` ``[N, 256, h, w]``, ``layer4`` ``[N, 512,
+      h/2, w/2]``
+    - ``statistics`` ``[N, 2688]`` of the whole maps
+    - ``compact`` ``[N, 48, 2h, 2w]``: compact features of all networks' maps at stride 8
+    - ``aux_maps`` ``[N, 120, h, w]`` and ``aux_statistics`` ``[N, 1560]`` of the auxiliary backbone; empty without one
+    """
 
     layer2: Tensor
     layer3: Tensor
@@ -38,8 +42,9 @@ class FeatureMaps(NamedTuple):
 
 
 class Trunk(Frozen):
-    """The whole backbone, frozen, and a companion where there is one: RGB float32 ``[N, 3, H, W]`` in [0, 1] to
-    ``FeatureMaps``."""
+    """Frozen backbone, with an optional auxiliary backbone.
+
+    It maps RGB float32 ``[N, 3, H, W]`` in [0, 1] to ``FeatureMaps``."""
 
     def __init__(self, network: nn.Module, auxiliary: AuxiliaryBackbone | None = None) -> None:
         super().__init__()
@@ -65,12 +70,12 @@ class Trunk(Frozen):
 
     @property
     def calibration_features(self) -> FeatureMaps:
-        """What it sees in ``calibration_images``, on the processor: their statistics and nothing else."""
+        """Return the statistics of ``calibration_images``, on the CPU; all maps are empty."""
         statistics, second = self._calibration_statistics
         return FeatureMaps(EMPTY, EMPTY, EMPTY, statistics, aux_statistics=second if self.companion else EMPTY)
 
     def _extract(self, rgb: Tensor) -> tuple[FeatureMaps, Tensor]:
-        """All but the detail, and what that is made of: all maps at an eighth of the input, one behind the other."""
+        """Return all features but the compact ones, and the concatenated maps at stride 8."""
         fine = self.early((rgb - self.mean) / self.deviation)
         middle = self.layer3(fine)
         deep = self.layer4(middle)
@@ -83,19 +88,22 @@ class Trunk(Frozen):
 
 
 def trunk_patches(features: FeatureMaps) -> Tensor:
-    """What novelty detectors compare: fine and middle maps, each averaged over 3 × 3 positions, ``[N, 384, h, w]``
-    (PatchCore's locally aware patch features; Roth et al., CVPR 2022)."""
+    """Return layer2 and layer3 maps, each averaged over 3 × 3 positions, ``[N, 384, h, w]``.
+
+    PatchCore's locally aware patch features; Roth et al., CVPR 2022."""
     return torch.cat([F.avg_pool2d(one, 3, 1, 1) for one in (features.layer2, features.layer3)], 1)
 
 
 def aux_patches(features: FeatureMaps) -> Tensor:
-    """The same of the companion's map: ``[N, 120, h, w]``."""
+    """Return the auxiliary backbone's maps averaged over 3 × 3 positions, ``[N, 120, h, w]``."""
     return F.avg_pool2d(features.aux_maps, 3, 1, 1)
 
 
 def top_mean(cells: Tensor, share: float) -> Tensor:
-    """The mean of the highest ``share`` of the cells ``[N, h, w]`` of each image, at least one: ``[N]``."""
+    """Return the mean of the highest ``share`` of each image's cells ``[N, h, w]``, as ``[N]``.
+
+    At least one cell is used."""
     flat = cells.flatten(1)
-    # While tracing, a shape is a tensor until it is made a number.
+    # During tracing a shape is a tensor; int makes it a constant.
     mean: Tensor = flat.topk(max(1, round(share * int(flat.shape[1]))), dim=1).values.mean(1)
     return mean
