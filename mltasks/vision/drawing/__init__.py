@@ -1,1 +1,1 @@
-"""Images drawn by our own code, from a seed: the demo's parts, and the pictures that backbones are distilled on."""
+"""Images drawn by our own code from a seed: the demo's parts, and images to distill on."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a plate. Each defect changes the plate that is being drawn and returns where it is."""
+"""Defects of drawn plates; each changes the plate and returns its coverage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_defect(plate: Plate, kind: PartKind) -> tuple[str, Mask]:
 
 
 def _scratch(plate: Plate) -> Field:
-    """One to four near-parallel bright strands, straight or bent, with gaps where the tool skipped."""
+    """Add one to four near-parallel bright strands, straight or bent, with gaps."""
     rng = plate.rng
     severity = rng.uniform(0.45, 1.0)
     length, heading = rng.uniform(0.3, 1.1) * (0.6 + 0.6 * severity), rng.uniform(0, 2 * np.pi)
@@ -67,7 +67,7 @@ def _engrave(plate: Plate, damage: Field, severity: float) -> Field:
 
 
 def _excess(plate: Plate) -> Field:
-    """Material too much: a string that ends in a bead, or flash that crept out of the camera hole, pad or rim."""
+    """Add excess material: a string with a bead, or flash at the camera hole, pad or rim."""
     return _string(plate) if plate.rng.random() < 0.5 else _flash(plate)
 
 
@@ -86,7 +86,7 @@ def _string(plate: Plate) -> Field:
 
 
 def _flash(plate: Plate) -> Field:
-    """A thin glossy lip of irregular outline, grown from an edge of the mould."""
+    """Add a thin glossy lip of irregular outline at an edge of the mold."""
     rng = plate.rng
     corner = vector(rng.choice([-1.0, 1.0]), rng.uniform(-0.9, 0.9))
     if rng.random() < 0.5:
@@ -111,13 +111,13 @@ def _pile_up(plate: Plate, heap: Field, tone: float) -> Field:
     plate.height += plate.scale * 0.055 * crown * wavy
     plate.tone *= 1 + heap * tone * rng.uniform(0.7, 1.3)
     plate.gloss *= 1 + 1.8 * heap
-    # Material may stick out over the belt, but a string that hangs in the air would look wrong: it ends at the rim.
+    # Material may extend over the belt, but strings end at the rim: a free end in the air would look wrong.
     plate.body = np.maximum(plate.body, heap * (gaussian_blur(plate.body, 0.03 * plate.scale) > 0.2))
     return heap
 
 
 def _broken_corner(plate: Plate) -> Field:
-    """A corner that snapped off along a jagged line, with a crack that runs on from it."""
+    """Break off a corner along a jagged line, with a crack that continues from it."""
     rng = plate.rng
     corner = vector(rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])) * vector(*PLATE_HALF)
     inward = -np.sign(corner)

@@ -1,4 +1,4 @@
-"""Parts of the demo, drawn: a plate with or without a defect, and the truth about it."""
+"""Drawn parts of the demo: a plate with or without a defect, and its ground truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mltasks.vision.drawing.plates import PartKind, compose, expose, mold
 
 @dataclass(frozen=True, slots=True)
 class DrawnPart:
-    """One picture and the truth about it: RGB image, kind, defect type (empty when good), (H, W) mask of the defect."""
+    """RGB image and its truth: kind, defect type (empty when good), (H, W) mask of the defect."""
 
     image: Image.Image
     kind: PartKind
@@ -24,7 +24,10 @@ class DrawnPart:
 
     @property
     def defect_box(self) -> tuple[int, int, int, int] | None:
-        """The defect's left, top, right, bottom in pixels, right and bottom excluded; None when good."""
+        """Return the defect's left, top, right, bottom in pixels; None for good parts.
+
+        Right and bottom are excluded.
+        """
         rows, columns = np.nonzero(self.mask)
         if not rows.size:
             return None

@@ -1,4 +1,4 @@
-"""Arrays that drawings are made of: noise, distances to shapes, strokes. Float32 of shape (H, W) unless said."""
+"""Arrays for drawing: noise, distances to shapes, strokes; float32 (H, W) by default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OVERSAMPLING = 4
 
 
 def as_field(values: ArrayLike) -> Field:
-    """Return values as float32, without a copy where they are."""
+    """Return values as float32, without a copy if they are float32 already."""
     return np.asarray(values, dtype=np.float32)
 
 
@@ -24,9 +24,9 @@ def coverage(picture: Image.Image) -> Field:
 
 
 def spectral_noise(rng: np.random.Generator, shape: tuple[int, int], exponent: float, stretch: float = 1.0) -> Field:
-    """Return noise of mean 0 and deviation 1 whose amplitude falls as frequency ** -exponent.
+    """Return noise of mean 0 and deviation 1 with amplitude frequency ** -exponent.
 
-    0 is white, 1 is cloudy like natural images, 2 is smooth. ``stretch`` above 1 draws it out along x.
+    0 is white, 1 is cloudy like natural images, 2 is smooth. ``stretch`` above 1 elongates the noise along x.
     """
     height, width = shape
     rows = np.fft.fftfreq(height)[:, None].astype(np.float32)
@@ -40,13 +40,16 @@ def spectral_noise(rng: np.random.Generator, shape: tuple[int, int], exponent: f
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int]) -> Field:
-    """Return noise of deviation near 1 that varies over ``cells`` = (rows, columns), by bicubic enlargement."""
+    """Return noise of deviation near 1 that varies over ``cells`` (rows, columns).
+
+    Enlarged bicubically.
+    """
     coarse = Image.fromarray(rng.standard_normal(cells, dtype=np.float32))
     return np.asarray(coarse.resize((shape[1], shape[0]), Image.Resampling.BICUBIC), dtype=np.float32)
 
 
 def rounded_box(x: Field, y: Field, centre: Point, half: Point, radius: float) -> Field:
-    """Return the signed distance to a box with rounded corners: negative inside, in the unit of x and y."""
+    """Return the signed distance to a rounded box: negative inside, in the unit of x and y."""
     outside_x = np.abs(x - centre[0]) - (half[0] - radius)
     outside_y = np.abs(y - centre[1]) - (half[1] - radius)
     corner = np.hypot(np.maximum(outside_x, 0), np.maximum(outside_y, 0))
@@ -79,7 +82,10 @@ def bezier(start: Field, control: Field, end: Field) -> Field:
 
 
 def stroke(shape: tuple[int, int], points: Field, widths: Sequence[float], inks: Sequence[float]) -> Field:
-    """Return the coverage, in [0, 1], of a line through pixel ``points`` with a width and an ink per segment."""
+    """Return the coverage in [0, 1] of a line through pixel ``points``.
+
+    Each segment has its own width and ink.
+    """
     size = (shape[1] * _OVERSAMPLING, shape[0] * _OVERSAMPLING)
     canvas = Image.new("L", size)
     pen = ImageDraw.Draw(canvas)

@@ -1,4 +1,4 @@
-"""The demo's line: parts without end, a labeled set to begin with, and folders of them."""
+"""Parts of the demo's line: an endless stream, a labeled start set, and image folders."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from mltasks.vision.drawing.draw_part import DrawnPart, draw_part
 from mltasks.vision.drawing.plates import PartKind
 
-# About what a plant with a problem sees: most parts are good, and a new kind of damage turns up now and then.
+# Shares as in a plant with a problem: most parts are good, and a new type of damage occurs now and then.
 SHARES = {PartKind.GOOD: 0.78, PartKind.SCRATCH: 0.10, PartKind.EXCESS: 0.08, PartKind.NOVEL: 0.04}
-# Parts of the line and of the labeled set never share a seed, however long the line runs.
+# Seeds of the line and of the labeled set never overlap.
 _LABELED_SEEDS = 1 << 40
 
 
 def demo_line(seed: int) -> Iterator[DrawnPart]:
-    """Yield parts for ever, in the ``SHARES``. The same seed yields the same parts; a part is drawn when asked for."""
+    """Yield parts endlessly in the ``SHARES``, drawn on demand and determined by the seed."""
     rng = np.random.default_rng(seed)
     kinds, shares = list(SHARES), list(SHARES.values())
     number = seed * 1_000_003
@@ -29,14 +29,14 @@ def demo_line(seed: int) -> Iterator[DrawnPart]:
 
 
 def labeled_set(seed: int, good: int = 24, scratch: int = 12, excess: int = 12) -> list[DrawnPart]:
-    """Return the parts a product starts with, good ones first, none of the novel kind."""
+    """Return the parts that a product starts with, good parts first, none of the novel kind."""
     first = _LABELED_SEEDS + seed * 1_000_003
     kinds = [PartKind.GOOD] * good + [PartKind.SCRATCH] * scratch + [PartKind.EXCESS] * excess
     return [draw_part(kind, first + number) for number, kind in enumerate(kinds)]
 
 
 def write_image_folder(directory: Path, parts: Iterable[DrawnPart]) -> list[Path]:
-    """Write parts as JPEG, one folder a kind (``good/``, ``scratch/``, ``excess/``, …), and return their paths.
+    """Write parts as JPEG into one folder a kind (``good/``, ``scratch/``, …); return the paths.
 
     Files are numbered within their kind, so the same parts give the same names.
     """

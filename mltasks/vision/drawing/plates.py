@@ -1,7 +1,7 @@
-"""Plates of the demo: dark moulded parts on a lighter belt, each drawn from a seed as an overhead camera sees them.
+"""Plates of the demo: dark molded parts on a lighter belt, seen by an overhead camera.
 
-A plate is a height field (rim, camera hole, pad, screw bosses, ribs, a cavity number), lit from a side, with the grain
-and the flow marks of moulding. A defect changes the height, the tone or the outline; the camera comes last.
+A plate is a height field (rim, camera hole, pad, screw bosses, ribs, a cavity number), lit from a side, with the
+grain and the flow marks of molding. A defect changes height, tone or outline. The camera's effects are applied last.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAD_HALF = (0.56, 0.56)
 
 
 class PartKind(StrEnum):
-    """What is on the belt. ``NOVEL`` is a kind of defect that no label of the demo has."""
+    """Kind of a part on the belt; ``NOVEL`` is a defect type without labels in the demo."""
 
     GOOD = "good"
     SCRATCH = "scratch"
@@ -43,9 +43,9 @@ class PartKind(StrEnum):
 
 @dataclass(slots=True)
 class Plate:
-    """A plate being drawn. Coordinates x, y have their origin in its middle and its half width as their unit.
+    """Plate being drawn; x and y are in half plate widths from its center.
 
-    ``height`` is in pixels, ``tone`` the share of light given back, ``gloss`` the strength of highlights and ``body``
+    ``height`` is in pixels, ``tone`` the share of light reflected, ``gloss`` the strength of highlights and ``body``
     the share of each pixel that is plate and not belt.
     """
 
@@ -61,11 +61,11 @@ class Plate:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the picture."""
+        """Return rows and columns of the image."""
         return self.x.shape[0], self.x.shape[1]
 
     def to_pixels(self, points: Field) -> Field:
-        """Turn plate coordinates (n, 2) into pixels."""
+        """Convert plate coordinates (n, 2) to pixels."""
         turn, left, top = self.pose
         cosine, sine = np.cos(turn), np.sin(turn)
         x = points[:, 0] * cosine - points[:, 1] * sine
@@ -74,7 +74,7 @@ class Plate:
 
 
 def mold(rng: np.random.Generator, size: tuple[int, int]) -> Plate:
-    """Return a good plate in a picture of ``size`` (width, height), not yet lit."""
+    """Return a good plate in an image of ``size`` (width, height), not yet lit."""
     width, height = size
     scale = min(0.455 * width / PLATE_HALF[0], 0.468 * height / PLATE_HALF[1]) * rng.uniform(0.985, 1.01)
     pose = (rng.normal(0, 0.008), width / 2 + rng.normal(0, 0.007 * width), height / 2 + rng.normal(0, 0.006 * height))
@@ -111,7 +111,7 @@ def _add_relief(plate: Plate, outline: Field) -> None:
 
 
 def _cavity_number(plate: Plate) -> Field:
-    """Raised digits near the lower edge, as moulds leave them."""
+    """Return raised digits near the lower edge, as molds leave them."""
     picture = Image.new("L", (plate.shape[1], plate.shape[0]))
     font = ImageFont.load_default(size=max(8, plate.scale * 0.13))
     place = plate.to_pixels(vector(0.0, 1.48)[None])[0]
@@ -121,7 +121,7 @@ def _cavity_number(plate: Plate) -> Field:
 
 
 def _add_surface(plate: Plate) -> None:
-    """Grain, flow marks, the pad's matte swirl and a little dust: what good parts have too."""
+    """Add grain, flow marks, the pad's matte swirl and some dust, which good parts have too."""
     rng, shape = plate.rng, plate.shape
     plate.height += 0.045 * spectral_noise(rng, shape, 0.4)
     plate.tone *= 1 + 0.035 * smooth_noise(rng, shape, (7, 4)) + 0.02 * spectral_noise(rng, shape, 1.1, stretch=0.25)
@@ -143,7 +143,7 @@ def _add_dust(plate: Plate) -> None:
 
 
 def compose(plate: Plate) -> Field:
-    """Light the plate and lay it on the belt. Returns (H, W, 3) in [0, 1]."""
+    """Light the plate and place it on the belt; return (H, W, 3) in [0, 1]."""
     rng = plate.rng
     direction = vector(-0.5 + rng.normal(0, 0.06), -0.62 + rng.normal(0, 0.06), 0.85)
     direction /= np.linalg.norm(direction)
@@ -173,7 +173,7 @@ def _belt(plate: Plate) -> Field:
 
 
 def expose(rng: np.random.Generator, light: Field) -> Image.Image:
-    """The camera: exposure, a slightly soft lens, shot and read noise, JPEG."""
+    """Apply the camera: exposure, slightly soft lens, shot and read noise, JPEG."""
     exposed = np.clip(light * rng.normal(1.0, 0.025), 0, 1)
     soft = np.stack([gaussian_blur(exposed[..., channel], 0.45) for channel in range(3)], axis=-1)
     grey = rng.standard_normal(light.shape[:2], dtype=np.float32)[..., None]

@@ -1,4 +1,4 @@
-"""Pictures to distil on: surfaces, shapes that cover each other, marks, and the demo's parts. From a seed, fast."""
+"""Images to distill on: surfaces, overlapping shapes, marks and the demo's parts, by seed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mltasks.vision.drawing.plates import PartKind
 from mltasks.vision.drawing.textures import Rng, draw_texture
 
 _GLYPHS = "ABCDEFGHKLMNPRSTUVXYZabdeghkmnqrstwxyz0123456789+-/#%&()=<>*"
-# Plates are one picture in eight: the demo's parts are among what the weights will see, but not all of it.
+# One image in eight shows plates: the weights will see the demo's parts, but not only them.
 _PLATE_SHARE = 0.125
 
 
 def draw_picture(seed: int, index: int, side: int = 256) -> NDArray[np.uint8]:
-    """Draw picture ``index`` of the series ``seed``: RGB, (side, side, 3). The same numbers give the same pixels."""
+    """Draw image ``index`` of the series ``seed``: RGB (side, side, 3), deterministic."""
     rng = np.random.default_rng([seed, index])
     if rng.random() < _PLATE_SHARE:
         return _plate_view(rng, side)
@@ -31,7 +31,7 @@ def draw_picture(seed: int, index: int, side: int = 256) -> NDArray[np.uint8]:
 
 
 def _plate_view(rng: Rng, side: int) -> NDArray[np.uint8]:
-    """A part seen whole, or a piece of it up close."""
+    """Draw a whole part or a close-up."""
     kind = list(PartKind)[int(rng.choice(4, p=[0.2, 0.35, 0.35, 0.1]))]
     part = draw_part(kind, int(rng.integers(1 << 40)))
     if rng.random() < 0.3:
@@ -45,7 +45,7 @@ def _plate_view(rng: Rng, side: int) -> NDArray[np.uint8]:
 
 
 def _layered(rng: Rng, side: int) -> Field:
-    """Dead leaves: textured shapes of sizes by a power law, each covering part of those below."""
+    """Draw dead leaves: overlapping textured shapes whose sizes follow a power law."""
     picture = draw_texture(rng, side)
     fills = [draw_texture(rng, side) for _ in range(3)]
     for _ in range(int(rng.integers(3, 26))):
@@ -57,7 +57,7 @@ def _layered(rng: Rng, side: int) -> Field:
 
 
 def _shape(rng: Rng, side: int) -> Field:
-    """An ellipse, a polygon or a rounded box, filled or as an outline; its coverage in [0, 1]."""
+    """Return the coverage in [0, 1] of an ellipse, polygon or rounded box, filled or outlined."""
     canvas = Image.new("L", (2 * side, 2 * side))
     pen = ImageDraw.Draw(canvas)
     radius = 2 * side * 0.5 * min(1.0, 0.07 * (1 - rng.random()) ** -0.7)
@@ -103,7 +103,7 @@ def _add_scratches(rng: Rng, picture: Field) -> Field:
 
 
 def _add_lines(rng: Rng, picture: Field) -> Field:
-    """A bundle of lines: wires, cracks (a random walk) or scribble."""
+    """Add a bundle of lines: wires, cracks (a random walk) or scribble."""
     side = picture.shape[0]
     steps = int(rng.integers(4, 60))
     turns = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, rng.choice([0.05, 0.3, 0.9]), steps))
@@ -114,7 +114,7 @@ def _add_lines(rng: Rng, picture: Field) -> Field:
 
 
 def _add_blobs(rng: Rng, picture: Field) -> Field:
-    """Spots, drops and stains with ragged edges."""
+    """Add spots, drops and stains with ragged edges."""
     side = picture.shape[0]
     rough = smooth_noise(rng, (side, side), (int(rng.integers(6, 40)),) * 2)
     rows, columns = np.indices((side, side), dtype=np.float32)
@@ -139,7 +139,7 @@ def _add_text(rng: Rng, picture: Field) -> Field:
 
 
 def _expose_scene(rng: Rng, picture: Field) -> NDArray[np.uint8]:
-    """Uneven light, exposure, and the noise of a sensor."""
+    """Apply uneven light, exposure and sensor noise."""
     side = picture.shape[0]
     light = 1 + rng.uniform(0, 0.3) * smooth_noise(rng, (side, side), (2, 3))
     exposed = np.clip(picture * light[..., None], 0, 1) ** rng.uniform(0.6, 1.7)

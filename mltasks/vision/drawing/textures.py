@@ -1,7 +1,7 @@
-"""Surfaces to learn from: grey fields of many spectra and structures, and the colours laid over them.
+"""Random surfaces: gray fields of many spectra and structures, and their colors.
 
-Every surface is a function ``(rng, side) -> Field`` of shape (side, side) and free range; ``colorize`` turns it into
-RGB.
+Every surface is a function ``(rng, side) -> Field`` of shape (side, side) without a fixed range. ``colorize`` turns
+it into RGB.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Surface = Callable[[Rng, int], Field]
 
 
 def coordinates(rng: Rng, side: int, warp: float = 0.0) -> tuple[Field, Field]:
-    """Return x, y in about [-1, 1], turned by a random angle and bent by up to ``warp``."""
+    """Return x, y in about [-1, 1], rotated by a random angle and bent by up to ``warp``."""
     axis = np.linspace(-1, 1, side, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)
     angle = rng.uniform(0, 2 * np.pi)
@@ -30,12 +30,12 @@ def coordinates(rng: Rng, side: int, warp: float = 0.0) -> tuple[Field, Field]:
 
 
 def clouds(rng: Rng, side: int) -> Field:
-    """Noise of one random spectrum, from grain to mist, sometimes drawn out."""
+    """Return noise of one random spectrum, from grain to mist, sometimes elongated."""
     return spectral_noise(rng, (side, side), rng.uniform(0.2, 2.2), float(rng.choice([1, 1, 1, 3, 0.3])))
 
 
 def brushed(rng: Rng, side: int) -> Field:
-    """Brushed or ground metal: fine lines along one axis under a broad sheen."""
+    """Return brushed or ground metal: fine lines along one axis under a broad sheen."""
     lines = spectral_noise(rng, (side, side), rng.uniform(0.3, 0.9), rng.uniform(15, 60))
     if rng.random() < 0.5:
         lines = lines.T
@@ -43,7 +43,7 @@ def brushed(rng: Rng, side: int) -> Field:
 
 
 def stripes(rng: Rng, side: int) -> Field:
-    """Gratings, bars and chequers, straight or bent, soft or hard."""
+    """Return gratings, bars or checkers, straight or bent, soft or hard."""
     x, y = coordinates(rng, side, rng.choice([0, 0, 0.05, 0.2]))
     wave = np.sin(x * rng.uniform(4, 90) + rng.uniform(0, 6))
     if rng.random() < 0.4:
@@ -52,14 +52,14 @@ def stripes(rng: Rng, side: int) -> Field:
 
 
 def wood(rng: Rng, side: int) -> Field:
-    """Rings cut lengthwise, with pores."""
+    """Return wood: rings cut lengthwise, with pores."""
     x, y = coordinates(rng, side, rng.uniform(0.02, 0.15))
     rings = np.hypot(x + rng.uniform(-1, 1), y * rng.uniform(0.05, 0.4)) * rng.uniform(10, 60)
     return as_field(np.sin(rings) + 0.4 * spectral_noise(rng, (side, side), 0.6, rng.uniform(0.05, 0.2)))
 
 
 def weave(rng: Rng, side: int) -> Field:
-    """Cloth: two sets of threads that pass over each other."""
+    """Return cloth: two sets of threads that cross over each other."""
     x, y = coordinates(rng, side, rng.uniform(0, 0.04))
     pitch = rng.uniform(15, 110)
     over = np.sin(x * pitch) * np.sin(y * pitch) > 0
@@ -68,7 +68,7 @@ def weave(rng: Rng, side: int) -> Field:
 
 
 def cells(rng: Rng, side: int) -> Field:
-    """Grains, stones or cells: distances to the nearest of scattered points."""
+    """Return grains, stones or cells: distances to the nearest of scattered points."""
     x, y = coordinates(rng, side, rng.uniform(0, 0.06))
     seeds = rng.uniform(-1.4, 1.4, (int(rng.integers(8, 70)), 2)).astype(np.float32)
     distances = np.hypot(x[None] - seeds[:, 0, None, None], y[None] - seeds[:, 1, None, None])
@@ -82,14 +82,14 @@ def cells(rng: Rng, side: int) -> Field:
 
 
 def concrete(rng: Rng, side: int) -> Field:
-    """Cast stone: mist and grain, with pits and pebbles of many sizes."""
+    """Return cast stone: mist and grain, with pits and pebbles of many sizes."""
     base = spectral_noise(rng, (side, side), 1.3) + 0.5 * spectral_noise(rng, (side, side), 0.3)
     lumps = spectral_noise(rng, (side, side), rng.uniform(0.7, 1.4))
     return as_field(base + rng.choice([-3, 2]) * (lumps > rng.uniform(1.2, 2.4)))
 
 
 def relief(rng: Rng, side: int) -> Field:
-    """Hammered, cast or leather-like: another surface as a height field, lit from one side."""
+    """Return another surface as a lit height field: hammered, cast or leather-like."""
     height = SURFACES[int(rng.integers(len(SURFACES) - 1))](rng, side)
     slope_y, slope_x = np.gradient(height)
     angle = rng.uniform(0, 2 * np.pi)
@@ -98,25 +98,28 @@ def relief(rng: Rng, side: int) -> Field:
 
 
 def gradient(rng: Rng, side: int) -> Field:
-    """A plain ramp or a soft spot, with little grain."""
+    """Return a plain ramp or a soft spot, with little grain."""
     x, y = coordinates(rng, side)
     soft = x if rng.random() < 0.5 else np.hypot(x - rng.uniform(-1, 1), y - rng.uniform(-1, 1))
     return as_field(soft + rng.uniform(0, 0.1) * spectral_noise(rng, (side, side), 0.5))
 
 
-# relief draws one of the others, so it stands last.
+# relief draws one of the other surfaces, so it must be last.
 SURFACES: list[Surface] = [clouds, brushed, stripes, wood, weave, cells, concrete, gradient, relief]
 
 
 def random_surface(rng: Rng, side: int) -> Field:
-    """Return a surface of a random kind, scaled to [0, 1] by its own 2nd and 98th percentile."""
+    """Return a surface of a random kind, scaled to [0, 1] by its 2nd and 98th percentile."""
     raw = SURFACES[int(rng.integers(len(SURFACES)))](rng, side)
     low, high = np.percentile(raw[::4, ::4], [2, 98])
     return as_field(np.clip((raw - low) / max(float(high - low), 1e-6), 0, 1))
 
 
 def colorize(rng: Rng, grey: Field) -> Field:
-    """Lay (H, W) in [0, 1] on a random ramp of two to four colours, often a dull one. Returns (H, W, 3) in [0, 1]."""
+    """Color (H, W) in [0, 1] by a random ramp of two to four colors, often dull.
+
+    Returns (H, W, 3) in [0, 1].
+    """
     stops = rng.uniform(0, 1, (int(rng.integers(2, 5)), 3))
     dull = rng.choice([0.0, 0.1, 0.3, 1.0])
     stops = stops * dull + stops.mean(axis=1, keepdims=True) * (1 - dull)
@@ -126,5 +129,5 @@ def colorize(rng: Rng, grey: Field) -> Field:
 
 
 def draw_texture(rng: Rng, side: int) -> Field:
-    """Return a coloured surface, (side, side, 3) in [0, 1]."""
+    """Return a colored surface, (side, side, 3) in [0, 1]."""
     return colorize(rng, random_surface(rng, side))

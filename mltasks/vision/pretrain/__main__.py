@@ -1,4 +1,7 @@
-"""``python -m mltasks.vision.pretrain``: make the ResNet18 weights that ship. Resumes where it was stopped."""
+"""``python -m mltasks.vision.pretrain``: make the shipped ResNet18 weights.
+
+A stopped run resumes from its checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ DEFAULT_CROPS = 48_000
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Draw the pictures, distil, and write the weights with their card."""
+    """Draw the images, distill, and write the weights with their card."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     steps = options.steps or options.crops // options.batch
@@ -56,7 +59,7 @@ def _print_line(line: str) -> None:
 
 
 def _identity(recipe: DistillationRecipe, options: argparse.Namespace) -> str:
-    """Runs of another recipe, pool or thread count never take up this one's checkpoint."""
+    """Return a hash of recipe, pool and thread count: other runs never resume this checkpoint."""
     parts = [asdict(recipe), options.images, options.side, options.threads, drawing_sha256()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -90,6 +93,6 @@ def _stop(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    # As an exception, so that a SIGTERM leaves none of the drawing processes behind.
+    # Raised as an exception so that a SIGTERM ends the drawing processes too.
     signal.signal(signal.SIGTERM, _stop)
     main()

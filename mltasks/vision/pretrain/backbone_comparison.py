@@ -1,8 +1,8 @@
-"""Which backbone sees a product's defects best: every candidate by one measure, on labels that none was taught.
+"""Comparison of backbones on a product's labels, which no candidate was trained on.
 
-A logistic regression on frozen features, pooled over the product's own input size, its parts dealt to folds anew in
-each repeat; average precision out of fold. Frozen features rank backbones as fine-tuning does, mostly: Kornblith et
-al., "Do Better ImageNet Models Transfer Better?" (CVPR 2019).
+The measure is the average precision of out-of-fold predictions by a logistic regression on frozen features. Features
+are pooled over the product's own input size; each repeat has other folds. Frozen features mostly rank backbones as
+fine-tuning does: Kornblith et al., "Do Better ImageNet Models Transfer Better?" (CVPR 2019).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NEW_BACKBONE = "new"
 
 @dataclass(frozen=True, slots=True)
 class BackboneComparison:
-    """What each candidate reached, and whether the new one is used: the rule is ``decide_adoption``.
+    """Measures of all candidates, and the decision on the new backbone by ``decide_adoption``.
 
-    ``candidates`` are average precisions with 95 % intervals, ``difference`` is the new one's to the incumbent's,
-    paired over parts; ``sources`` say which weights each candidate had.
+    ``candidates`` are average precisions with 95 % intervals. ``difference`` is the new backbone's minus the
+    incumbent's, paired over parts. ``sources`` are the weights of each candidate.
     """
 
     incumbent: str
@@ -58,10 +58,10 @@ def compare_backbones(
     max_images: int,
     stage: Stage,
 ) -> BackboneComparison:
-    """Measure each candidate (its name to what ``load_backbone`` takes) on at most ``most`` labeled images.
+    """Measure each candidate on at most about ``max_images`` labeled images.
 
-    ``new`` must be among them. Raises NotEnoughLabels, WeightsError for weights that can't be used, and ValueError
-    naming an image that can't be read.
+    ``candidates`` map names to weights for ``load_backbone``; ``new`` must be among the names. Raises
+    NotEnoughLabels, WeightsError for unusable weights, and ValueError naming an unreadable image.
     """
     chosen = subsample_parts(samples, max_images, config.seed)
     check_class_counts(collect_parts(chosen))
@@ -86,10 +86,10 @@ def decide_adoption(
     *,
     seed: int = 7,
 ) -> BackboneComparison:
-    """Compare out-of-fold scores (repeats, n) of candidates, ``new`` and ``incumbent`` among them.
+    """Compare out-of-fold scores (repeats, n) of candidates, ``new`` and ``incumbent`` included.
 
-    The rule: the new backbone is used when the 95 % interval of its paired difference to the incumbent lies above 0,
-    and no candidate measures higher. Equal is not better: what is in use stays.
+    The new backbone is adopted if two conditions hold: the 95 % interval of its paired difference to the incumbent
+    lies above 0, and no candidate measures higher. In a tie the incumbent stays.
     """
     bootstrap = PartBootstrap(parts, targets.tolist(), seed)
 

@@ -1,4 +1,4 @@
-"""The file that ships: half-precision weights, and beside them a card that says how they came to be."""
+"""Writing of backbone weights in half precision, with a JSON card of their origin."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from mltasks.vision.serving.bundle import file_sha256
 
 
 def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
-    """Write a network's state as safetensors, and ``facts`` with its sha256 as JSON beside it. Returns the sha256.
+    """Write a network's state as safetensors and its JSON card; return the weights' sha256.
 
-    Convolutions are stored as float16. Batch norm stays float32: its variances span more than float16 holds, and its
-    share of the file is nothing. Each file is written whole or not at all, the card last.
+    The card holds ``facts``, the file's name, sha256 and size. Convolutions are stored as float16. Batch norm stays
+    float32: its variances exceed float16's range, and its share of the file is negligible. Each file is written
+    atomically, the card last.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -39,7 +40,7 @@ def write_weights(network: nn.Module, path: Path, facts: dict[str, Any]) -> str:
 
 
 def _rename_synced(unfinished: Path, path: Path) -> None:
-    """Give a whole file its name, so that a power cut leaves the old one or the new one."""
+    """Rename a complete file durably: after a power cut the old or the new file is there."""
     with unfinished.open("rb") as stream:
         os.fsync(stream.fileno())
     unfinished.replace(path)
@@ -56,7 +57,7 @@ def _stored(value: Tensor) -> Tensor:
 
 
 def drawn_card(recipe: DistillationRecipe, pool: ImagePool, done: int, loss: float) -> dict[str, Any]:
-    """Return what the card says of a run on drawn pictures: everything needed to make the same file again."""
+    """Return the card of a run on drawn images: all that is needed to make the file again."""
     return {
         "images": f"{len(pool)} of {pool.shape[1]} x {pool.shape[2]} px, all drawn by mltasks.vision.drawing",
         "images_sha256": pool_sha256(pool),
@@ -65,7 +66,7 @@ def drawn_card(recipe: DistillationRecipe, pool: ImagePool, done: int, loss: flo
 
 
 def distillation_card(recipe: DistillationRecipe, done: int, loss: float) -> dict[str, Any]:
-    """Return what the card says of a distillation, whatever it was made on."""
+    """Return the card of a distillation on any images."""
     return {
         "network": "torchvision resnet18 without fc",
         "licence": "MIT, distilled from an Apache-2.0 teacher",
@@ -73,7 +74,7 @@ def distillation_card(recipe: DistillationRecipe, done: int, loss: float) -> dic
         "recipe": asdict(recipe),
         "steps_done": done,
         "crops": done * recipe.batch,
-        # Unknown when a run was taken up after its last step.
+        # Unknown when a run was resumed after its last step.
         "loss": round(loss, 5) if math.isfinite(loss) else None,
         "teacher": teacher_card(),
         "libraries": {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "safetensors")},

@@ -1,4 +1,4 @@
-"""Random views of the pool, made in one batched step. Everything random comes from the generator given."""
+"""Random views of an image pool, one batch at a time; all randomness is the generator's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mltasks.vision.pretrain.image_pool import ImagePool
 
 CROP = 160
-# Zoom of a crop against the picture's own pixels.
+# Zoom of a crop relative to the image's own pixels.
 _ZOOM_RANGE = (0.75, 1.6)
 
 # (batch, generator, size) to float32 (batch, 3, size, size) in [0, 1]
@@ -21,12 +21,12 @@ ViewSource = Callable[[int, Generator, int], Tensor]
 
 
 def pool_views(pool: ImagePool) -> ViewSource:
-    """Views of one pool."""
+    """Return a source of views of one pool."""
     return lambda batch, generator, size: crop_batch(pool, batch, generator, size)
 
 
 def mixed_views(plant: ImagePool, drawn_pool: ImagePool, drawn_share: float) -> ViewSource:
-    """Batches of two pools; ``drawn_share`` of each, rounded, is from ``drawn_pool``."""
+    """Return a source of batches from two pools; a rounded ``drawn_share`` of each is drawn."""
 
     def views(batch: int, generator: Generator, size: int) -> Tensor:
         of_drawn = round(batch * drawn_share)
@@ -50,7 +50,7 @@ def _uniform(generator: Generator, count: int, low: float, high: float) -> Tenso
 
 
 def _placements(batch: int, side: int, size: int, generator: Generator) -> Tensor:
-    """(batch, 2, 3) maps from crop to picture: zoom, a turn of up to 15°, flips, and a shift."""
+    """Return (batch, 2, 3) maps from crop to image: zoom, rotation up to 15°, flips and shift."""
     zoom = torch.exp(_uniform(generator, batch, math.log(_ZOOM_RANGE[0]), math.log(_ZOOM_RANGE[1])))
     reach = (size / side / zoom).clamp(max=1.0)
     turn = _uniform(generator, batch, -math.pi / 12, math.pi / 12)

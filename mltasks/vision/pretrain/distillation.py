@@ -1,7 +1,7 @@
-"""The distillation: a student learns to see what the teacher sees, without any label.
+"""Distillation of a student from the teacher's feature maps, without labels.
 
-Dense feature matching after Romero et al., "FitNets" (ICLR 2015). That artificial pictures suffice is due to Asano and
-Saeed, "The Augmented Image Prior" (ICLR 2023).
+Dense feature matching after Romero et al., "FitNets" (ICLR 2015). Artificial images suffice: Asano and Saeed, "The
+Augmented Image Prior" (ICLR 2023).
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class DistillationRecipe:
-    """All that shapes the weights besides the pool. The same recipe, pool, device and thread count give the same bytes.
+    """Settings of a distillation besides the pool.
 
-    ``init`` is what ``load_backbone`` takes, ``detail`` the weight of the loss at stride 4; ``half`` computes in
-    bfloat16, which processors without it emulate many times slower.
+    The same recipe, pool, device and thread count give the same bytes. ``init`` is what ``load_backbone`` takes,
+    ``detail`` the weight of the loss at stride 4. ``half`` computes in bfloat16, which is many times slower on
+    processors that emulate it.
     """
 
     steps: int
@@ -50,7 +51,7 @@ class DistillationRecipe:
 
 @dataclass(frozen=True, slots=True)
 class DistillationStep:
-    """One report: steps done, the mean loss since the last report, crops per second since the start."""
+    """Progress: steps done, mean loss since the last report, crops per second since the start."""
 
     done: int
     loss: float
@@ -59,7 +60,7 @@ class DistillationStep:
 
 @dataclass(slots=True)
 class _Run:
-    """What training changes, and what a checkpoint holds."""
+    """State of the training, as stored in a checkpoint."""
 
     student: Student
     optimizer: torch.optim.AdamW
@@ -67,7 +68,7 @@ class _Run:
     done: int = 0
 
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on, whole or not at all."""
+        """Write a checkpoint atomically."""
         tensors = {f"student.{name}": value for name, value in self.student.state_dict().items()}
         for index, parameter in enumerate(self.student.parameters()):
             for name, value in self.optimizer.state[parameter].items():
@@ -78,7 +79,7 @@ class _Run:
         unfinished.replace(path)
 
     def resume(self, path: Path) -> bool:
-        """Take up a checkpoint of the same recipe. Returns False when there is none that a power cut left whole."""
+        """Load a checkpoint of the same recipe; return False for a missing or truncated checkpoint."""
         try:
             tensors = load_file(path)
         except (FileNotFoundError, SafetensorError):
@@ -87,7 +88,7 @@ class _Run:
         for name in [name for name in tensors if name.startswith("optimizer.")]:
             _, index, key = name.split(".")
             parameter, value = list(self.student.parameters())[int(index)], tensors.pop(name)
-            # Its counter of steps stays on the processor, where it was made.
+            # The optimizer's step counter stays on the processor.
             self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
         self.student.load_state_dict({name.removeprefix("student."): value for name, value in tensors.items()})
         return True
@@ -101,8 +102,10 @@ def distill(
     report_every: int = 50,
     report: Callable[[DistillationStep, Student], None],
 ) -> Student:
-    """Train a student, on a GPU where there is one, and return it in eval mode on the processor. Goes on from
-    ``checkpoint`` if it exists; writes it every report."""
+    """Train a student, on a GPU if there is one; return it in eval mode on the processor.
+
+    Resumes from ``checkpoint`` if it exists, and writes it at every report.
+    """
     torch.manual_seed(recipe.seed)
     teacher, run = _begin(recipe)
     resumed = run.resume(checkpoint)
@@ -123,12 +126,12 @@ def distill(
 
 
 def measure_speed(recipe: DistillationRecipe, steps: int = 2) -> float:
-    """Measure on noise how many crops a second this machine learns from; a few seconds long."""
+    """Measure the training speed on noise, in crops a second; takes a few seconds."""
     with torch.random.fork_rng():
         teacher, run = _begin(replace(recipe, init="random"))
         noise = run.compute.to_device(torch.rand(recipe.batch, 3, recipe.crop, recipe.crop))
         standard = TeacherStandardize(teacher, [noise])
-        _step(run, teacher, standard, noise, recipe)  # the first one also allocates
+        _step(run, teacher, standard, noise, recipe)  # the first step also allocates memory
         started = time.monotonic()
         for _ in range(steps):
             _step(run, teacher, standard, noise, recipe)
@@ -148,7 +151,7 @@ def _optimizer(student: Student, recipe: DistillationRecipe) -> torch.optim.Adam
 
 
 def _views(views: ViewSource, recipe: DistillationRecipe, step: int, compute: Compute) -> Tensor:
-    # The generator depends on the step alone, so that a resumed run sees what an unbroken one would have seen.
+    # The generator depends only on the step, so a resumed run gets the same views as an uninterrupted run.
     generator = Generator().manual_seed(recipe.seed * 1_000_003 + step + recipe.statistics_batches)
     return compute.to_device(views(recipe.batch, generator, recipe.crop))
 
@@ -170,7 +173,7 @@ def _step(
 
 
 def _schedule(step: int, recipe: DistillationRecipe) -> float:
-    """A linear warm-up, then half a cosine down to zero. Returns the share of the learning rate."""
+    """Return the share of the learning rate: linear warm-up, then half a cosine down to zero."""
     warmup = min(recipe.warmup, recipe.steps // 10)
     if step < warmup:
         return (step + 1) / warmup

@@ -1,4 +1,4 @@
-"""The pictures to distil on, drawn once and kept as one array file."""
+"""Pool of drawn images to distill on, drawn once and stored as one array file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REPORT_EVERY = 100
 
 
 def drawing_sha256() -> str:
-    """Return one sha256 over the drawing code, so that a pool is never taken for that of other code."""
+    """Return the sha256 of the drawing code, which keys the pools."""
     digest = hashlib.sha256()
     for source in sorted(Path(drawing.__path__[0]).glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
@@ -41,10 +41,10 @@ def pool_sha256(pool: ImagePool) -> str:
 def load_pool(
     cache: Path, seed: int, count: int, side: int, workers: int, report: Callable[[str], None] = print
 ) -> ImagePool:
-    """Return ``count`` RGB pictures as uint8 (count, side, side, 3), drawing them first where the cache lacks them.
+    """Return ``count`` RGB images as uint8 (count, side, side, 3); draw them if not cached.
 
-    The pictures depend on seed, count's prefix, side and the drawing code alone, not on ``workers``; 0 draws them in
-    this process, which leaves no orphans when it is killed.
+    The images depend on seed, side and the drawing code, not on ``workers``. A smaller count gives a prefix of the
+    same images. With 0 workers they are drawn in this process, which leaves no orphans when it is killed.
     """
     path = cache / f"pool-{drawing_sha256()[:12]}-{seed}-{count}-{side}.npy"
     if not path.is_file():
@@ -58,7 +58,7 @@ def _mapper(workers: int) -> Iterator[Callable[..., Iterable[ImagePool]]]:
     if not workers:
         yield map
         return
-    # Spawned, not forked: the parent may hold torch's threads already.
+    # Spawned, not forked: the parent may already run torch's threads.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
         yield partial(processes.map, chunksize=_CHUNK)
 

@@ -1,4 +1,4 @@
-"""The probe of a backbone: pooled features of labeled images, and what a logistic regression reads from them."""
+"""Linear probe of a backbone: logistic regression on pooled features of labeled images."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ Features = NDArray[np.float32]
 
 
 def subsample_parts(samples: Sequence[Sample], max_images: int, seed: int) -> list[Sample]:
-    """About ``most`` samples at most: whole parts, half of them of the rarer class as far as it has them. In the order
-    of their hashes, so that the database's order changes nothing."""
+    """Return whole parts with about ``max_images`` images, half of the rarer class if possible.
+
+    The result is in the order of the images' hashes and does not depend on the database's order.
+    """
     classes: dict[int, list[Part]] = {GOOD: [], DEFECT: []}
     for part in sorted(collect_parts(samples), key=lambda part: derive_seed(seed, "thinning", part.key)):
         classes[part.target].append(part)
@@ -72,8 +74,10 @@ def _read(sample: Sample, config: TrainConfig) -> torch.Tensor:
 
 
 def out_of_fold_probabilities(rows: Features, samples: Sequence[Sample], repeats: int, seed: int) -> Floats:
-    """Return (repeats, n) probabilities of a defect, each from a model that never saw the part. Raises
-    NotEnoughLabels."""
+    """Return (repeats, n) defect probabilities, each from a model that never saw the part.
+
+    Raises NotEnoughLabels.
+    """
     parts = collect_parts(samples)
     count = min(FOLDS, check_class_counts(parts))
     shares = {f"fold-{index}": 1 / count for index in range(count)}

@@ -1,4 +1,4 @@
-"""A plant's stored images as a pool to distil on: one tile of each, at the scale that the product's network sees."""
+"""Pool of a plant's stored images to distill on: one tile of each, at the network's scale."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from mltasks.vision.pretrain.pretraining_config import PlantImage
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import InputSize
 
-# Fewer than this share readable means that a disk or a restore went wrong: nothing to teach quietly on.
+# A smaller readable share means a damaged disk or restore, so the run fails.
 MIN_READABLE_SHARE = 0.5
 
 
 class ImagesLost(ValueError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """Most of the images that a lesson names are missing from disk or changed."""
+    """Error: most images of a pretraining run are missing from the store or changed."""
 
 
 def load_plant_images(
     path: Path, images: Sequence[PlantImage], size: InputSize, side: int, seed: int, stage: Stage
 ) -> ImagePool:
-    """Return uint8 (n, side, side, 3), cut first where ``path`` lacks it: n is the number of readable pictures.
+    """Return uint8 (n, side, side, 3) for n readable images; cut missing tiles first.
 
-    Each picture is decoded as training does, its region at ``size``; the tile's place comes from the seed and the
-    picture alone. Raises PicturesLost when most can't be read.
+    Tiles are cut if the file ``path`` is missing. Each image is decoded as for training, its region at ``size``. The
+    tile's position depends only on the seed and the image. Raises ImagesLost when most images are unreadable.
     """
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _cut_tiles(path: Path, images: Sequence[PlantImage], size: InputSize, side: 
 
 
 def _read(image: PlantImage, size: InputSize) -> NDArray[np.uint8] | None:
-    """The picture at the network's size; None when it is missing, changed or unreadable."""
+    """Return the image at the network's size; None if it is missing, changed or unreadable."""
     try:
         with image.path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != image.sha256:
@@ -75,7 +75,10 @@ def _read(image: PlantImage, size: InputSize) -> NDArray[np.uint8] | None:
 
 
 def random_tile(pixels: NDArray[np.uint8], side: int, seed: int) -> NDArray[np.uint8]:
-    """A square of ``side`` from a random place of uint8 [height, width, 3], mirrored outwards where it is smaller."""
+    """Return a square of ``side`` at a random position of uint8 [height, width, 3].
+
+    Smaller images are padded by mirroring.
+    """
     below, right = (max(0, side - length) for length in pixels.shape[:2])
     if below or right:
         edges = ((below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0))

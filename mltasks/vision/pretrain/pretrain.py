@@ -1,6 +1,6 @@
-"""A plant's own images in, a backbone and what it is worth out: the one call that a teaching process makes.
+"""Pretraining run: distill a backbone on a plant's images and compare it with others.
 
-What is unfinished lies in a folder of the run's own, so that a killed process goes on where it was.
+Intermediate results are in a folder of the run's own, so that a killed process resumes.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from mltasks.vision.pretrain.student import Student
 from mltasks.vision.training.progress import Stage
 from mltasks.vision.types import GOOD, InputSize, ProgressCallback, Sample, TrainConfig, no_progress
 
-READING_END, DISTILLATION_END = 0.1, 0.85  # the progress at which these end
+READING_END, DISTILLATION_END = 0.1, 0.85  # progress at the end of reading and of distillation
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainingTask:
-    """What to teach, from what, and what to measure it against.
+    """Inputs of a pretraining run.
 
-    ``start`` and the values of ``other_weights`` are what ``load_backbone`` takes; ``incumbent`` is a name among the
-    rivals.
-    ``work`` is the run's own folder, which the caller removes; without ``samples`` nothing is measured.
+    ``start`` and the values of ``other_weights`` are what ``load_backbone`` takes; ``incumbent`` is a key of
+    ``other_weights``. ``work_dir`` is the run's own folder, which the caller removes. Without ``samples`` nothing is
+    measured.
     """
 
     images: Sequence[PlantImage]
@@ -50,7 +50,7 @@ class PretrainingTask:
 
 @dataclass(frozen=True, slots=True)
 class PretrainedBackbone:
-    """A backbone on disk: its file's sha256, its card, and its measurement where there were labels enough."""
+    """Backbone on disk: its file's sha256, its card, and its comparison (None without samples)."""
 
     sha256: str
     card: dict[str, Any]
@@ -58,15 +58,18 @@ class PretrainedBackbone:
 
 
 def imagenet_is_cached() -> bool:
-    """Whether torchvision's ImageNet weights lie in the torch hub cache: they are measured too, then."""
+    """Return True if torchvision's ImageNet weights are in the torch hub cache.
+
+    They are then a candidate of the comparison.
+    """
     return BACKBONES["resnet18"].hub_file.path.is_file()
 
 
 def pretrain_backbone(task: PretrainingTask, out: Path, progress: ProgressCallback = no_progress) -> PretrainedBackbone:
-    """Distil, write ``out`` with its card, and measure. Goes on from what ``task.work`` holds.
+    """Distill, write ``out`` with its card, and measure; resumes from ``task.work_dir``.
 
-    Raises PicturesLost, WeightsError for weights that can't be used, FloatingPointError, NotEnoughLabels (without
-    samples nothing is measured), and ValueError naming a labeled image that can't be read.
+    Raises ImagesLost, WeightsError for unusable weights, FloatingPointError, NotEnoughLabels (unless ``samples`` is
+    empty), and ValueError naming an unreadable labeled image.
     """
     whole, task = Stage(progress), resolve_task_size(task)
     if task.pretraining.threads:
@@ -88,7 +91,7 @@ def pretrain_backbone(task: PretrainingTask, out: Path, progress: ProgressCallba
 
 
 def resolve_task_size(task: PretrainingTask) -> PretrainingTask:
-    """The task at the size that a training of the product would choose."""
+    """Return the task at the input size that a training of the product would choose."""
     unlabeled = [
         Sample(one.path.name, one.sha256, one.path, GOOD, one.sha256, roi=one.roi, bit_depth=one.bit_depth)
         for one in task.images
@@ -97,7 +100,7 @@ def resolve_task_size(task: PretrainingTask) -> PretrainingTask:
 
 
 def distillation_recipe(task: PretrainingTask) -> DistillationRecipe:
-    """The distillation's recipe."""
+    """Return the distillation's recipe."""
     lesson = task.pretraining
     return DistillationRecipe(
         steps=lesson.steps,
@@ -121,7 +124,7 @@ def _pools(task: PretrainingTask, whole: Stage) -> tuple[ImagePool, ImagePool]:
     def say(words: str) -> None:
         whole.report(READING_END * 0.8, words)
 
-    # In this process: it may be killed, and drawing processes would stay behind.
+    # Drawn in this process: after a kill, other drawing processes would stay behind.
     return own, load_pool(task.work_dir, seed % 1_000_000, lesson.drawn, lesson.side, 0, say)
 
 

@@ -1,4 +1,4 @@
-"""What a plant's own images teach a backbone, in words and numbers. Imports nothing heavy: the web process reads it."""
+"""Settings of a pretraining run, without heavy imports: the web process loads this module."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Self
 
 from mltasks.vision.types import Roi
 
-# Measured on two busy cores without bfloat16; only for what is said before anything was measured.
+# Measured on two busy cores without bfloat16; used for estimates before a run has measured its speed.
 TYPICAL_CROPS_PER_S = 9.0
 
 
 def format_duration(crops: int, crops_per_s: float) -> str:
-    """The time that so many crops take, in words."""
+    """Format the time that so many crops take."""
     minutes = crops / crops_per_s / 60
     return f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute"
 
 
 @dataclass(frozen=True, slots=True)
 class PlantImage:
-    """A stored image, labeled or not: its file, its hash, the region that counts and its camera's bit depth."""
+    """Stored image, labeled or not: file, hash, region of interest and camera's bit depth."""
 
     path: Path
     sha256: str
@@ -31,11 +31,11 @@ class PlantImage:
 
 @dataclass(frozen=True, slots=True)
 class PretrainingConfig:
-    """All that shapes a plant's backbone besides its images. Defaults suit two slow cores: about half an hour.
+    """Settings of a pretraining run; the defaults take about half an hour on two slow cores.
 
-    ``crop`` and ``side`` are pixels: of a view, and of the tile kept of each image. ``drawn_share`` of each batch shows
-    drawn pictures, so that the backbone does not forget. ``measured`` bounds the labeled images it is measured on, and
-    ``threads`` 0 is torch's own default.
+    ``crop`` and ``side`` are pixels: of a view, and of the tile kept of each image. ``drawn_share`` of each batch are
+    drawn images, which prevents forgetting. ``measured`` bounds the labeled images of the comparison. ``threads`` 0
+    is torch's own default.
     """
 
     steps: int = 400
@@ -55,7 +55,7 @@ class PretrainingConfig:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        """Raise ValueError for numbers that can't teach."""
+        """Raise ValueError for values out of range."""
         counts = ("steps", "batch", "images", "drawn", "statistics_batches", "save_every", "measured", "repeats")
         low = [name for name in counts if getattr(self, name) < 1]
         if low:
@@ -67,7 +67,7 @@ class PretrainingConfig:
 
     @property
     def typical_duration(self) -> str:
-        """How long it usually takes to teach, in words; measuring comes on top."""
+        """Return the usual duration of the distillation as text, without the comparison."""
         return format_duration(self.steps * self.batch, TYPICAL_CROPS_PER_S)
 
     def to_json(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class PretrainingConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Build a lesson. Raises ValueError for an unknown name or a number that can't teach."""
+        """Build a config. Raises ValueError for an unknown name or a value out of range."""
         unknown = sorted(set(values) - {item.name for item in fields(cls)})
         if unknown:
             raise ValueError(f"Unknown lesson settings: {', '.join(unknown)}.")

