@@ -75,9 +75,8 @@ def fit_platt(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
     """Fit Platt's scaling with smoothed targets on out-of-fold logits.
 
     The prior is the data's. If the network ranks backwards, the slope is 0 and every part gets the prior. Sources:
-    Platt 1999; Newton's method as in Lin, Lin and Weng, Machine Learning 68, 2007.
-
-    Raises ValueError unless both classes are present and all logits are finite.
+    Platt 1999; Newton's method as in Lin, Lin and Weng, Machine Learning 68, 2007. Raises ValueError unless both
+    classes are present and all logits are finite.
     """
     x, y = _checked_arrays(logits, targets)
     smooth = _platt_targets(y)
@@ -94,9 +93,7 @@ def fit_lapses(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
 
     Without a floor, one invisible defect or one wrong label makes all other parts look uncertain (lapse rates as in
     Wichmann and Hill, "The psychometric function", Perception & Psychophysics 63, 2001). 3.3 % is the share of label
-    errors in ten test sets (Northcutt, Athalye and Mueller, NeurIPS 2021).
-
-    Raises ValueError as ``fit_platt``.
+    errors in ten test sets (Northcutt, Athalye and Mueller, NeurIPS 2021). Raises ValueError as ``fit_platt``.
     """
     x, y = _checked_arrays(logits, targets)
     plain, smooth = fit_temperature(logits, targets), _platt_targets(y)
@@ -107,10 +104,7 @@ def fit_lapses(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
 
 
 def fit_isotonic(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
-    """Fit an increasing map through smoothed shares of defects, extended by Platt's slope.
-
-    Raises ValueError as ``fit_platt``.
-    """
+    """Fit an increasing map through smoothed shares of defects. Raises as ``fit_platt``."""
     x, y = _checked_arrays(logits, targets)
     return replace(fit_platt(logits, targets), method="isotonic", knots=isotonic.fit_knots(x, y))
 
@@ -137,10 +131,7 @@ LARGE_SET_METHODS = (*BASE_METHODS, "isotonic")
 def _cross_validate(
     x: Floats, y: Floats, groups: NDArray[np.intp], generator: np.random.Generator, *, lapses: bool
 ) -> dict[str, Floats]:
-    """Return the log loss of each held-out label ``[n]`` by method.
-
-    Empty with fewer than two parts of a class.
-    """
+    """Return held-out log losses ``[n]`` by method; empty with fewer than two parts of a class."""
     defective = np.bincount(groups, y) > 0
     fewest = int(min(defective.sum(), (~defective).sum()))
     if fewest < 2:

@@ -1,4 +1,4 @@
-"""What a version's mistakes cost at every threshold: the curve behind the choice of one."""
+"""Cost curve: expected cost of a version's errors at every threshold."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def cost_curve(
     costs: DecisionCosts,
     defect_rate: float | None = None,
 ) -> list[dict[str, float]]:
-    """Expected cost of missed defects and false alarms per 1000 parts when FAIL begins at a threshold and nobody looks.
+    """Compute the expected cost of escapes and false alarms per 1000 parts without review.
 
-    One row a threshold, ascending: hundredths of [0, 1] and the costs' own. Each has ``threshold, cost, low, high``,
-    the ends of the 95 % interval recovered from those of the two rates (MOVER). ``defect_rate`` is the line's share of
-    defective parts; left out, that of the images. Empty where a class has no image.
+    Rows ascend by threshold: hundredths of [0, 1] and the cost threshold. Each row has ``threshold, cost, low, high``,
+    the last two from the 95 % intervals of both rates (MOVER). ``defect_rate`` is the line's share of defective parts;
+    None: the images' share. Empty if a class has no image.
     """
     p, defect = np.asarray(probabilities, np.float64), np.asarray(targets) == DEFECT
     if defect.all() or not defect.any():
@@ -46,6 +46,6 @@ def _rate(hits: NDArray[np.bool_], members: NDArray[np.bool_], parts: Sequence[s
 
 
 def _row(threshold: float, cost: Estimate) -> dict[str, float]:
-    """Both classes have images, so there is a figure."""
+    """Return the row of a threshold; both classes have images, so no value is None."""
     known = {"cost": cost.value, "low": cost.low, "high": cost.high}
     return {"threshold": threshold} | {name: value for name, value in known.items() if value is not None}

@@ -1,4 +1,4 @@
-"""How good a version is, on parts it had not learned from, and how sure that is."""
+"""Evaluation of a version on out-of-fold predictions, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ DEFAULT_GUARANTEE = EscapeRateGuarantee()
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Every figure of a report. Rates are shares in [0, 1]; costs are in the unit of ``costs``. ``detectors`` holds the
-    AUROC of each novelty detector, ``escape_curve`` what the promise rests on (None where no defect was measured), and
-    ``learning_curve`` the learning curve (empty where none was drawn)."""
+    """Numbers of a report.
+
+    Rates are shares in [0, 1]; costs are in the unit of ``costs``. ``detectors`` holds the AUROC of each novelty
+    detector. ``escape_curve`` is the base of the escape guarantee (None if no defect was measured). ``learning_curve``
+    is empty if none was computed.
+    """
 
     protocol: EvaluationProtocol
     costs: Costs
@@ -49,12 +52,12 @@ class Evaluation:
 
     @property
     def worst_errors(self) -> list[Prediction]:
-        """Up to twelve predictions on the wrong side of the threshold, the most certain first."""
+        """Return up to twelve predictions on the wrong side of the threshold, most certain first."""
         wrong = [one for one in self.predictions if self.predicts_fail(one) != (one.target == DEFECT)]
         return sorted(wrong, key=lambda one: (-abs(one.target - one.probability), one.name))[:MAX_WORST_ERRORS]
 
     def predicts_fail(self, prediction: Prediction) -> bool:
-        """The version's label of a prediction at its operating point."""
+        """Return True if the version fails the predicted image at its operating point."""
         return prediction.probability >= self.thresholds.defect_probability
 
 
@@ -70,10 +73,11 @@ def evaluate(
     escape_curve: EscapeCurve | None = None,
     learning_curve: Sequence[LearningCurvePoint] = (),
 ) -> Evaluation:
-    """Measure predictions of held-out parts. ``weights`` names where the backbone's came from, for the warnings;
-    ``escape_curve`` is the curve that serving will route by, ``learning_curve`` the learning curve. Raises ValueError
-    without any
-    prediction."""
+    """Evaluate predictions of held-out parts. Raises ValueError without any prediction.
+
+    ``weights`` names the origin of the backbone's weights, for the warnings. ``escape_curve`` is the curve that routes
+    parts in serving.
+    """
     if not predictions:
         raise ValueError("There is nothing to measure on.")
     rows = sorted(predictions, key=lambda one: (one.split, one.name))
@@ -136,7 +140,7 @@ def _rates(rows: Sequence[Prediction], fails: NDArray[np.bool_], targets: NDArra
 
 def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
     probabilities = np.array([one.probability for one in rows])
-    # A fold's detector has its own scale; its threshold, from the other folds, makes the folds comparable.
+    # Detectors of folds differ in scale; dividing by thresholds from the other folds makes folds comparable.
     novelty = np.array([one.good_part_novelty for one in rows])
     return {
         "average_precision": bootstrap.estimate(lambda w: average_precision(probabilities, targets, w)),
@@ -180,7 +184,7 @@ def _cost_per_1000(metrics: dict[str, Estimate], rows: Sequence[Prediction], cos
 
 
 def _routing_rates(rows: Sequence[Prediction], targets: NDArray[np.int64], bands: Bands) -> dict[str, Estimate]:
-    """What happens on the line: how many parts a person sees, and how many defects pass with nobody looking."""
+    """Return the shares of parts that go to review and of defects that pass without review."""
     passed = [one.probability <= bands.low and not one.novel for one in rows]
     defects: list[int] = np.flatnonzero(targets == DEFECT).tolist()
     return {

@@ -1,9 +1,8 @@
-"""Labels that are probably wrong: confident learning over what a version's siblings said of parts they had not seen.
+"""Label issues: labels that are probably wrong, by confident learning.
 
-Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021, by its authors'
-library cleanlab: a part counts as doubtful when its probability of the other class is over that class's own average,
-and the counts of such parts say how many labels to doubt. Probabilities of parts that a model learned from would
-repeat the wrong labels, so they must be out of fold.
+A part is suspect if its probability of the other class exceeds that class's own average; the counts of such parts give
+the number of label issues (Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
+JAIR 2021; library cleanlab). A model repeats wrong labels it trained on, so the probabilities must be out of fold.
 """
 
 from __future__ import annotations
@@ -17,16 +16,18 @@ from numpy.typing import NDArray
 
 from mltasks.vision.types import DEFECT, GOOD
 
-# The average confidence of a class is no measure with fewer parts: a single odd one would move it.
+# With fewer parts a single outlier would move a class's average confidence.
 MIN_PARTS = 8
 CLASSES = (GOOD, DEFECT)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelIssue:
-    """A label in doubt. ``given`` and ``likely`` are 0 (good) or 1 (defect); ``self_confidence`` is the probability of
-    the given label and ``probability`` that of a defect, both in [0, 1]. ``rank`` counts parts from 1, the most
-    doubtful first: images of one part share it."""
+    """Label that is probably wrong.
+
+    ``given`` and ``likely`` are 0 (good) or 1 (defect). ``self_confidence`` is the probability, in [0, 1], of the given
+    label. ``rank`` numbers parts from 1, most improbable label first; images of one part share it.
+    """
 
     name: str
     sha256: str
@@ -38,11 +39,11 @@ class LabelIssue:
 
     @property
     def probability(self) -> float:
-        """The out-of-fold probability of a defect."""
+        """Return the out-of-fold probability of a defect."""
         return self.self_confidence if self.given == DEFECT else 1.0 - self.self_confidence
 
     def to_json(self) -> dict[str, Any]:
-        """What a report holds of it."""
+        """Return the report's entry."""
         return {"sha256": self.sha256, "name": self.name, "target": self.given, "probability": self.probability}
 
 
@@ -54,11 +55,12 @@ def detect_label_issues(
     sha256s: Sequence[str],
     parts: Sequence[str],
 ) -> list[LabelIssue]:
-    """Return the labels in doubt, the most doubtful part first and its images together, the most doubtful first.
+    """Return the label issues, most improbable part first, then most improbable image first.
 
-    ``probabilities`` [n] of a defect, calibrated and out of fold; ``targets`` [n] the labels given, 0 or 1; ``parts``
-    names what each image shows. Empty with fewer than ``MIN_PARTS`` parts of either class. Raises ValueError for
-    lengths that differ, NaN, and values out of range.
+    ``probabilities`` [n] of a defect are calibrated and out of fold; ``targets`` [n] are the given labels, 0 or 1;
+    ``parts`` names each image's part. Empty with fewer than ``MIN_PARTS`` parts of either class.
+
+    Raises ValueError for lengths that differ, NaN, and values out of range.
     """
     likely, given = np.asarray(probabilities, np.float64), np.asarray(targets, np.int64)
     _check(likely, given, names, sha256s, parts)
@@ -87,11 +89,11 @@ def detect_label_issues(
 
 
 def _issue_positions(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> list[int]:
-    # Late: it loads scikit-learn and pandas, which only a training process may.
+    # Late import: it loads scikit-learn and pandas, which only a training process may.
     from cleanlab.filter import find_label_issues  # type: ignore[import-untyped]
 
-    # What the confident joint holds off its diagonal: of the paper's ways to prune the most precise on planted noise,
-    # and each label in doubt costs a person's look.
+    # Off-diagonal entries of the confident joint: the most precise of the paper's methods on added noise. Precision
+    # matters because each label issue costs a review.
     both = np.column_stack([1.0 - probabilities, probabilities])
     issues = find_label_issues(targets, both, filter_by="confident_learning", n_jobs=1)
     return [int(index) for index in np.flatnonzero(issues)]

@@ -1,4 +1,4 @@
-"""Do more labels help? Average precision by the number of labels, all measured on the same parts."""
+"""Learning curve: average precision by number of labels, measured on the same parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class CurvePrediction:
-    """What the recipe says of held-out parts when it has so many labels: ``label_count`` counts images."""
+    """Predictions of held-out parts by a training on ``label_count`` labels (images)."""
 
     label_count: int
     predictions: list[Prediction]
@@ -26,21 +26,24 @@ class CurvePrediction:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurvePoint:
-    """Average precision with so many labels, and by how much it exceeds that of the point before (None of the first).
-    Both intervals are bootstraps over the measured parts; that other labels might have been drawn is not in them."""
+    """Average precision with ``label_count`` labels, and the gain over the point before.
+
+    ``gain`` is None for the first point. Both intervals are bootstraps over the measured parts; the choice of the
+    labels is not resampled.
+    """
 
     label_count: int
     average_precision: Estimate
     gain: Estimate | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         gain = self.gain.to_json() if self.gain else None
         return {"labels": self.label_count, "average_precision": self.average_precision.to_json(), "gain": gain}
 
 
 def learning_curve(curve_predictions: Sequence[CurvePrediction], seed: int) -> list[LearningCurvePoint]:
-    """A point for each, in their order; all say something of the same parts."""
+    """Return one point per entry, in order; all entries must predict the same parts."""
     if not curve_predictions:
         return []
     rows = [_in_order(one.predictions) for one in curve_predictions]

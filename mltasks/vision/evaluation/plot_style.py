@@ -1,4 +1,4 @@
-"""How figures look: the pages' colours on a dark panel of their own, so that they read on dark and light pages."""
+"""Plot style: the pages' colors on a dark panel, readable on dark and light pages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from mltasks.vision.evaluation.plot_colors import FAIL, FAIL_INK, INK, LINE, MUTED, PANEL, PASS, PASS_INK, REVIEW
 
-# Small, with large words: on a phone a figure is shown at two thirds of this.
+# Inches; small with a large font, because a phone shows a figure at two thirds of this size
 SIZE = (5.4, 3.5)
 # Between axes and title, in points
 TITLE_PAD, STRIP_PAD = 12, 26
-# Of words in a corner, as a share of the axes
+# Line height of corner text, as a share of the axes
 LINE_HEIGHT = 0.085
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -51,8 +51,10 @@ STYLE: Any = {
 
 @contextmanager
 def svg_figure(path: Path, title: str, size: tuple[float, float] = SIZE, *, strip: bool = False) -> Iterator[Axes]:
-    """Draw one figure in the block; it is written as an SVG with its text as text, the same bytes every time. ``strip``
-    leaves room above for ``draw_band_strip``."""
+    """Draw one figure in the block and write it as a byte-reproducible SVG with real text.
+
+    ``strip`` leaves room above for ``draw_band_strip``.
+    """
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.16, h_pad=0.16))
         axes = drawing.add_subplot()
@@ -62,7 +64,7 @@ def svg_figure(path: Path, title: str, size: tuple[float, float] = SIZE, *, stri
 
 
 def percent_axes(axes: Axes, *, x_label: str, y_label: str) -> None:
-    """Both axes from 0 to 100 percent."""
+    """Scale both axes from 0 to 100 percent."""
     ticks = [0, 0.25, 0.5, 0.75, 1]
     words = ["0", "25", "50", "75", "100 %"]
     axes.set(xlim=(-0.01, 1.02), ylim=(-0.01, 1.04), xticks=ticks, yticks=ticks, xlabel=x_label, ylabel=y_label)
@@ -71,13 +73,13 @@ def percent_axes(axes: Axes, *, x_label: str, y_label: str) -> None:
 
 
 def percent_axis(axes: Axes, x_label: str) -> None:
-    """The horizontal axis from 0 to 100 percent; the vertical one is left to the figure."""
+    """Scale the horizontal axis from 0 to 100 percent."""
     axes.set(xlim=(-0.01, 1.01), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel=x_label)
     axes.set_xticklabels(["0", "25", "50", "75", "100 %"])
 
 
 def draw_band_strip(axes: Axes, low: float, high: float) -> None:
-    """PASS, REVIEW and FAIL as a strip along the top of a share axis, their words above it."""
+    """Draw PASS, REVIEW and FAIL as a strip along the top of a share axis, labels above."""
     across = axes.get_xaxis_transform()
     for start, end, colour in ((0.0, low, PASS), (low, high, REVIEW), (high, 1.0, FAIL)):
         if end > start:
@@ -93,13 +95,13 @@ def draw_band_strip(axes: Axes, low: float, high: float) -> None:
 
 
 def corner_text(axes: Axes, text: str, color: str, *, line: int, left: bool = False) -> None:
-    """Words in an upper corner, line by line."""
+    """Write one line of text into an upper corner."""
     x, side = (0.02, "left") if left else (0.99, "right")
     axes.text(x, 0.99 - LINE_HEIGHT * line, text, transform=axes.transAxes, color=color, ha=side, va="top")
 
 
 def log_y_axis(axes: Axes) -> None:
-    """A logarithmic vertical axis with ticks at 1, 2 and 5 of each decade, in plain numbers."""
+    """Scale the vertical axis logarithmically, with plain ticks at 1, 2 and 5 of each decade."""
     axes.set_yscale("log")
     axes.margins(y=0.12)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -108,7 +110,7 @@ def log_y_axis(axes: Axes) -> None:
 
 
 def ratio_axis(axes: Axes) -> None:
-    """A logarithmic horizontal axis of multiples, in plain numbers."""
+    """Scale the horizontal axis logarithmically, with ticks as multiples in plain numbers."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter("{x:g} ×")
@@ -116,5 +118,5 @@ def ratio_axis(axes: Axes) -> None:
 
 
 def integer_ticks(axis: Axis) -> None:
-    """Ticks at whole numbers only: epochs and parts have no halves."""
+    """Place ticks at integers only, for epochs and parts."""
     axis.set_major_locator(MaxNLocator(integer=True))

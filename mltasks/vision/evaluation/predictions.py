@@ -1,4 +1,4 @@
-"""What a version said of parts it had not learned from: the raw material of every figure in a report."""
+"""Out-of-fold predictions and the protocol that produced them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from mltasks.vision.types import Roi
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One held-out image. ``probability`` is calibrated and all thresholds taken without its own fold; ``split`` is the
-    fold or ``test``. ``detectors`` holds each novelty detector's score over its threshold, ``detector`` the one whose
-    word counts; ``labeled_novelty``, of a part that fails, is that of the memory that holds labeled defects too."""
+    """Out-of-fold prediction of one image.
+
+    ``probability`` is calibrated, and all thresholds are fitted, without the image's own fold. ``split`` is the fold or
+    ``test``. ``detectors`` holds each novelty detector's score over its threshold; ``detector`` names the deciding
+    detector. ``labeled_novelty``, set for parts that fail, is the score of the memory that also holds labeled defects.
+    """
 
     name: str
     sha256: str
@@ -35,23 +38,26 @@ class Prediction:
 
     @property
     def good_part_novelty(self) -> float:
-        """How unlike good parts: the deciding detector's score over its threshold."""
+        """Return the deciding detector's score over its threshold (distance to good parts)."""
         return self.detectors[self.detector]
 
     @property
     def novelty(self) -> float:
-        """How unlike anything labeled, above 1 is novel: of a part that fails, held against labeled defects too."""
+        """Return the novelty score over its threshold: above 1 is novel.
+
+        Parts that fail are compared with labeled defects too.
+        """
         return self.good_part_novelty if self.labeled_novelty is None else self.labeled_novelty
 
     @property
     def novel(self) -> bool:
-        """Whether it suspects something no label has shown."""
+        """Return True if a defect unlike any labeled defect is suspected."""
         return self.novelty > 1
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationProtocol:
-    """How the predictions came about: ``folds`` is 0 for a holdout."""
+    """Protocol behind the predictions; ``folds`` is 0 for a holdout."""
 
     kind: Literal["cross-validation", "holdout"]
     folds: int
@@ -61,7 +67,7 @@ class EvaluationProtocol:
     seed: int
 
     def describe(self) -> str:
-        """One sentence for the report."""
+        """Describe the protocol in one sentence for the report."""
         if self.kind == "holdout":
             return (
                 f"Holdout, stratified and grouped by part: {self.train} images to learn from, {self.validation} to "

@@ -1,4 +1,4 @@
-"""An evaluation as the report that is stored, shown and drawn: strict JSON, what could not be measured is null."""
+"""Stored report of an evaluation: strict JSON, null for what could not be measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS_NOTE = (
 
 
 def build_report(evaluation: Evaluation) -> dict[str, Any]:
-    """Strict JSON types, one row for each prediction included."""
+    """Build the report of strict JSON types, with one row per prediction."""
     one = evaluation
     return {
         "protocol": {**asdict(one.protocol), "words": one.protocol.describe(), "parts": PARTS_NOTE},

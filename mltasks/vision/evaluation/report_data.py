@@ -1,4 +1,4 @@
-"""The numbers behind a report's figures, as plain JSON types."""
+"""Numbers behind a report's figures, as plain JSON types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MIN_RATIO = 0.01
 
 
 def calibration_bins(predictions: Sequence[Prediction]) -> list[dict[str, float | int | None]]:
-    """Predicted against observed share of defects, in up to ten bins of equally many images (at least five each)."""
+    """Return predicted and observed shares of defects per bin.
+
+    Up to ten bins of equally many images, at least five each.
+    """
     ordered = sorted(predictions, key=lambda one: one.probability)
     count = max(1, min(CALIBRATION_BINS, len(ordered) // MIN_BIN_IMAGES))
     bins = []
@@ -37,8 +40,10 @@ def calibration_bins(predictions: Sequence[Prediction]) -> list[dict[str, float 
 
 
 def error_histogram(predictions: Sequence[Prediction], threshold: float) -> dict[str, list[float] | list[int]]:
-    """Reconstruction errors of good and defective parts on common edges. Each error is scaled by the version's
-    threshold over its own fold's, so that one line on the figure is right for all folds."""
+    """Count reconstruction errors of good and defective parts on common edges.
+
+    Each error is scaled by the version's threshold over its own fold's threshold, so one threshold line fits all folds.
+    """
     errors = np.array([one.reconstruction_error * threshold / one.anomaly_threshold for one in predictions])
     targets = np.array([one.target for one in predictions])
     edges = np.linspace(0, max(float(errors.max()), threshold) * 1.02, ERROR_BINS + 1)
@@ -48,8 +53,10 @@ def error_histogram(predictions: Sequence[Prediction], threshold: float) -> dict
 
 
 def novelty_histogram(predictions: Sequence[Prediction]) -> dict[str, list[float] | list[int]]:
-    """The deciding detector's scores over their thresholds, of good and defective parts on common edges, each a step
-    of the same ratio: above 1 is novel. Less than a hundredth counts as that."""
+    """Count the deciding detector's scores over thresholds, good and defective, on common edges.
+
+    The edges are logarithmic; above 1 is novel. Scores below 0.01 count as 0.01.
+    """
     values = np.maximum([one.good_part_novelty for one in predictions], MIN_RATIO)
     targets = np.array([one.target for one in predictions])
     edges = np.geomspace(min(float(values.min()), 0.8) * 0.98, max(float(values.max()), 1.25) * 1.02, ERROR_BINS + 1)

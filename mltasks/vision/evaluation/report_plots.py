@@ -1,4 +1,4 @@
-"""A report's figures, drawn from the report's own numbers."""
+"""Figures of a report, drawn from the report's own numbers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from mltasks.vision.evaluation.training_plots import (
 )
 
 Report = Mapping[str, Any]
-# Height of a figure with one row a defect type, in inches: what is around the rows, and a row
+# Height of the figure of defect types, in inches: the margins, and one row per type
 MARGIN_INCHES, ROW_INCHES = 1.5, 0.42
 
 
 def write_plots(folder: Path, report: Report, curves: Curves, *, early_stopped: bool = True) -> None:
-    """Write every figure as an SVG into ``folder``, from ``report_of`` and the rounds' training curves.
-    ``early_stopped`` is
-    whether a training kept the epoch of least loss."""
+    """Write every figure of a report (``build_report``) and the training curves as SVG.
+
+    ``folder`` must not exist. ``early_stopped``: trainings kept the epoch of least loss.
+    """
     folder.mkdir()
     plot_precision_recall(folder / "precision_recall.svg", report)
     plot_confusion(folder / "confusion.svg", report)
@@ -43,7 +44,7 @@ def write_plots(folder: Path, report: Report, curves: Curves, *, early_stopped: 
 
 
 def plot_precision_recall(path: Path, report: Report) -> None:
-    """The curve over all thresholds, and where the costs put the version."""
+    """Plot the curve over all thresholds and the version's operating point."""
     points = report["curves"]["precision_recall"]
     with svg_figure(path, "Precision by recall (share of parts)") as axes:
         percent_axes(axes, x_label="Recall: defective parts that FAIL", y_label="Precision: right among FAIL")
@@ -79,7 +80,7 @@ def _plot_operating_point(axes: Axes, metrics: Mapping[str, Any]) -> None:
 
 
 def plot_confusion(path: Path, report: Report) -> None:
-    """Counts of right and wrong labels, what each wrong one costs, and the total."""
+    """Plot counts of right and wrong model verdicts, the cost of each error, and the total."""
     counts, costs = report["confusion"], report["costs"]
     cells = [
         (0, 1, "true_pass", "right", PASS),
@@ -102,7 +103,7 @@ def plot_confusion(path: Path, report: Report) -> None:
 
 
 def plot_defect_types(path: Path, report: Report) -> None:
-    """Recall of each defect type with its interval and counts, one row a type."""
+    """Plot the recall of each defect type with interval and counts, one row per type."""
     rows = list(report["defect_types"].items())
     with svg_figure(
         path, "Recall by defect type (share that FAIL)", (SIZE[0], MARGIN_INCHES + ROW_INCHES * len(rows))

@@ -1,4 +1,4 @@
-"""What a reader of a report must know before trusting its figures."""
+"""Report warnings: caveats about the figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MIN_PARTS_PER_TYPE = 5
 
 
 def report_warnings(predictions: Sequence[Prediction], confusion: Mapping[str, int], weights: str) -> list[str]:
-    """Sentences, the most important first; empty when there is nothing to say."""
+    """Return the warnings as sentences, the most important first; empty if there are none."""
     return [
         *_weights_warnings(weights),
         *_one_sided_warnings(confusion),

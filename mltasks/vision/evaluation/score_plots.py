@@ -1,4 +1,4 @@
-"""Figures over the scores themselves: what a threshold costs, whether a probability is right, what is novel."""
+"""Figures of the scores: cost by threshold, calibration, novelty, reconstruction error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LINE_INCHES = 0.17
 
 
 def plot_cost(path: Path, report: Report) -> None:
-    """What mistakes cost per 1000 parts wherever FAIL begins, with its interval and where the version stands."""
+    """Plot the cost of errors per 1000 parts by threshold, its interval and the operating point."""
     rows = report["curves"]["cost"]
     with svg_figure(path, "Cost of mistakes per 1000 parts if nobody looks", strip=True) as axes:
         percent_axis(axes, "Defect probability from which a part FAILs")
@@ -50,7 +50,7 @@ def plot_cost(path: Path, report: Report) -> None:
         x, y, low, high = ([row[name] for row in rows] for name in ("threshold", "cost", "low", "high"))
         axes.fill_between(x, low, high, step="post", color=REVIEW, alpha=0.16, linewidth=0)
         axes.step(x, y, where="post", color=REVIEW)
-        # A quarter of the height is kept for strip and words.
+        # A quarter of the height is reserved for strip and text.
         axes.set_ylim(0, 1.34 * max(high))
         draw_band_strip(axes, report["review_band"]["low"], report["review_band"]["high"])
         _plot_cost_point(axes, rows, report["thresholds"]["defect_probability"])
@@ -67,7 +67,7 @@ def _plot_cost_point(axes: Axes, rows: Sequence[Mapping[str, float]], threshold:
 
 
 def plot_calibration(path: Path, report: Report) -> None:
-    """Predicted probability against the share of defects observed, the bands of the verdicts above."""
+    """Plot predicted probability against the observed share of defects, with the bands above."""
     with svg_figure(path, _calibration_title(report), strip=True) as axes:
         percent_axes(axes, x_label="Predicted probability of a defect", y_label="Observed share of defects")
         axes.set_ylim(-0.01, 1.16)
@@ -94,19 +94,19 @@ def _calibration_title(report: Report) -> str:
 
 
 def plot_novelty(path: Path, report: Report) -> None:
-    """The deciding detector's scores over its threshold, and how well each detector ranks defects."""
+    """Plot the deciding detector's scores over its threshold, and the AUROC of each detector."""
     data, result = report["curves"]["novelty"], report["novelty"]
     ranking = _ranking_lines(result["auroc"])
     size = (SIZE[0], SIZE[1] + LINE_INCHES * len(ranking))
     with svg_figure(path, f"Novelty by the {_detector_name(result['detector'])} (parts per bin)", size) as axes:
-        # Under the axis: beside the bars so many lines would leave no room for the bars.
+        # The lines stand under the axis: beside the bars they would leave no room for the bars.
         axes.set_xlabel("\n".join(["Score over threshold: a part is novel above 1 ×", *ranking]), fontsize=9.5)
         ratio_axis(axes)
         _plot_histogram(axes, data, data["edges"], 1.0, "novel above 1 ×")
 
 
 def _ranking_lines(auroc: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return lines that name two detectors each with their AUROC, the best first."""
+    """Return lines of two detectors each with their AUROC, the best first."""
     order = sorted(auroc, key=lambda name: -(auroc[name]["value"] or 0))
     values = ["–" if auroc[name]["value"] is None else f"{auroc[name]['value']:.3f}" for name in order]
     named = [f"{_detector_name(name)} {value}" for name, value in zip(order, values, strict=True)]
@@ -119,7 +119,7 @@ def _detector_name(key: str) -> str:
 
 
 def plot_reconstruction_error(path: Path, report: Report) -> None:
-    """Errors of good and defective parts, and the threshold above which a part is novel."""
+    """Plot errors of good and defective parts and the novelty threshold."""
     data, threshold = report["curves"]["reconstruction_error"], PER_MILLE * report["thresholds"]["anomaly"]
     edges = [PER_MILLE * edge for edge in data["edges"]]
     with svg_figure(path, "Reconstruction error (squared, × 10⁻³; parts per bin)") as axes:
@@ -127,12 +127,12 @@ def plot_reconstruction_error(path: Path, report: Report) -> None:
 
 
 def _plot_histogram(axes: Axes, data: Mapping[str, Any], edges: Sequence[float], threshold: float, label: str) -> None:
-    """Draw two histograms and a threshold; two lines in the corner away from the threshold count the parts."""
+    """Draw two histograms and a threshold; the corner away from the threshold counts the parts."""
     for name, area, ink in (("good", PASS, PASS_INK), ("defect", FAIL, FAIL_INK)):
         axes.stairs(data[name], edges, color=area, fill=True, alpha=0.4, linewidth=0)
         axes.stairs(data[name], edges, color=ink, linewidth=1.4)
     counts = np.maximum(data["good"], data["defect"])
-    # Bins are equally wide on the axis, whether it is logarithmic or not.
+    # Bins are equally wide on both linear and logarithmic axes.
     half = len(counts) // 2
     far = threshold > edges[half]
     beside = counts[:half] if far else counts[half:]

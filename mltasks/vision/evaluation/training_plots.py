@@ -1,4 +1,4 @@
-"""Figures over learning itself: loss by epoch, and what more labels bring."""
+"""Figures of training: loss by epoch and the learning curve."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mltasks.vision.evaluation.plot_style import corner_text, integer_ticks, log
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of one training: weighted binary cross entropies per image."""
+    """One epoch of one training; losses are weighted binary cross entropies per image."""
 
     epoch: int
     train_loss: float
@@ -24,7 +24,7 @@ class Epoch:
     learning_rate: float
 
     def to_json(self) -> dict[str, float | int]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
 
@@ -32,12 +32,12 @@ Report = Mapping[str, Any]
 Curves = Mapping[str, Sequence[Epoch]]
 SMALLEST_LOSS = 1e-6
 INTERVAL_KEYS = ("low", "value", "high")
-# Room beside the outermost points of a logarithmic axis, as a factor
+# Margin beside the outermost points of a logarithmic axis, as a factor
 AXIS_MARGIN = 1.3
 
 
 def plot_learning_curve(path: Path, report: Report) -> None:
-    """Average precision by the number of labels, each with its interval; the version's own last."""
+    """Plot average precision with intervals by the number of labels; all labels come last."""
     points = [point for point in report["curves"]["labels"] if point["average_precision"]["value"] is not None]
     with svg_figure(path, "Average precision by labels learned from") as axes:
         if not points:
@@ -62,7 +62,7 @@ def plot_learning_curve(path: Path, report: Report) -> None:
 
 
 def plot_training_loss(path: Path, curves: Curves) -> None:
-    """Validation loss of each round by epoch on a logarithmic axis, the best epoch marked."""
+    """Plot each training's validation loss by epoch on a logarithmic axis; mark the best epoch."""
     *others, last = curves
     with svg_figure(path, "Validation loss by epoch (weighted cross entropy)") as axes:
         for name in others:
@@ -77,7 +77,7 @@ def plot_training_loss(path: Path, curves: Curves) -> None:
 
 
 def plot_monitored_loss(path: Path, curves: Curves) -> None:
-    """Loss of each round by epoch where every epoch is trained: it is written down and decides nothing."""
+    """Plot each training's loss by epoch if every epoch is trained: the loss decides nothing."""
     *others, last = curves
     title = "Loss on held-out parts by epoch (cross entropy)\nNothing is chosen by it: all epochs are trained"
     with svg_figure(path, title) as axes:
@@ -85,7 +85,7 @@ def plot_monitored_loss(path: Path, curves: Curves) -> None:
             _loss_line(axes, curves[name], MUTED, 1.2)
         _loss_line(axes, curves[last], REVIEW, 2.0)
         _loss_axes(axes)
-        # The version of a cross-validation has learned from all parts: none is held out.
+        # The version of a cross-validation trained on all parts: none is held out.
         corner_text(axes, f"the version, on parts it {'learned from' if others else 'never saw'}", REVIEW, line=0)
         if others:
             corner_text(axes, "grey: the folds, on parts they never saw", MUTED, line=1)
@@ -94,7 +94,7 @@ def plot_monitored_loss(path: Path, curves: Curves) -> None:
 def _loss_axes(axes: Axes) -> None:
     log_y_axis(axes)
     low, high = axes.get_ylim()
-    # Room for the words above the curves.
+    # Room for the text above the curves
     axes.set_ylim(low, high * (high / low) ** 0.3)
     integer_ticks(axes.xaxis)
     if axes.get_xlim()[1] < 2:
@@ -103,7 +103,7 @@ def _loss_axes(axes: Axes) -> None:
 
 
 def _loss_line(axes: Axes, curve: Sequence[Epoch], colour: str, width: float) -> tuple[int, float]:
-    """Draw one round and return its best epoch and loss."""
+    """Draw one training's loss and return its best epoch and loss."""
     losses = [max(epoch.validation_loss, SMALLEST_LOSS) for epoch in curve]
     marker = "o" if len(losses) == 1 else ""
     axes.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=width, marker=marker)

@@ -1,4 +1,4 @@
-"""The worst mistakes as pictures: each alone and under the version's maps, and all on one sheet with their captions."""
+"""Images of the worst errors: plain, with heatmaps, and together on a contact sheet."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ PANEL, INK, FAIL_INK, PASS_INK = "#171b21", "#e8ebef", "#ff8a3d", "#3fc79d"
 
 
 def write_error_images(folder: Path, errors: Sequence[Prediction]) -> None:
-    """Write ``01.jpg``, ``02.jpg``, … of at most 320 pixels a side, in the order of the mistakes."""
+    """Write ``01.jpg``, ``02.jpg``, … of at most 320 pixels a side, in the order of the errors."""
     folder.mkdir()
     for number, one in enumerate(errors, start=1):
         _error_image(one).save(folder / error_image_name(number), quality=88)
 
 
 def write_error_heatmaps(folder: Path, errors: Sequence[Prediction], scorer: Scorer) -> None:
-    """Write ``01-map.jpg``, ``02-map.jpg``, … beside the pictures, as large: the same under the version's own evidence
-    and anomaly maps. In a cross-validation that version has learned from these parts, unlike the one that erred."""
+    """Write ``01-map.jpg``, ``02-map.jpg``, …: the same images under the version's heatmaps.
+
+    In a cross-validation this version trained on these parts, unlike the fold's version that erred.
+    """
     for number, one in enumerate(errors, start=1):
         _error_heatmap(one, scorer).save(folder / error_heatmap_name(number), quality=88)
 
 
 def error_heatmap_name(number: int) -> str:
-    """The file of the ``number``-th worst mistake under its maps."""
+    """Return the heatmap file name of the ``number``-th worst error."""
     return error_image_name(number).replace(".jpg", "-map.jpg")
 
 
 def error_image_name(number: int) -> str:
-    """The file of the ``number``-th worst mistake, counted from 1."""
+    """Return the image file name of the ``number``-th worst error, counted from 1."""
     return f"{number:02}.jpg"
 
 
 def write_contact_sheet(path: Path, errors: Sequence[Prediction]) -> None:
-    """Write all of them on one JPEG, four a row, each with its name, its truth and what the version said."""
+    """Write all errors on one JPEG, four a row, each with name, label and probability."""
     rows = -(-len(errors) // COLUMNS)
     columns = min(COLUMNS, len(errors))
     sheet = Image.new(
@@ -76,7 +78,7 @@ def _caption(draw: ImageDraw.ImageDraw, prediction: Prediction, left: int, top: 
 
 
 def _shortened(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The end is kept: names of one batch begin alike."""
+    """Shorten a text at its start: names of one batch begin alike."""
     if draw.textlength(text, font=font) <= CELL_SIDE:
         return text
     while text and draw.textlength("…" + text, font=font) > CELL_SIDE:
