@@ -1,6 +1,6 @@
-"""Near-identical parts that wait, to be judged together: claimed for one person at once, and judged claim by claim.
+"""Claims on groups of waiting near-duplicates, which one reviewer judges together.
 
-Which parts are near-identical says `inspection.scoring.near_duplicates`; all of a group refer to its first.
+`inspection.scoring.near_duplicates` finds the groups; each part of a group refers to the group's first part.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from labeling.models import Claim
 from labeling.queue import queue
 from labeling.queue.queue_filters import not_skipped_by
 
-# Beside the claimed part: with it as many as a person sees at one glance, four rows of six.
+# With the claimed part, a sheet of four rows of six.
 MAX_NEAR_DUPLICATES = 23
 
 
 def near_duplicate_count(part: Inspection) -> int:
-    """How many parts could be judged together with this claimed one, at most ``MAX_NEAR_DUPLICATES``. Most of the
-    time 0, at the cost
-    of one look into an index."""
+    """Return how many parts can be judged together with this claimed part.
+
+    At most ``MAX_NEAR_DUPLICATES``. Usually 0, at the cost of one index lookup.
+    """
     if not _waiting_group(part).exists():
         return 0
     claim = Claim.objects.open().filter(inspection=part).select_related("reviewer").first()
@@ -29,18 +30,16 @@ def near_duplicate_count(part: Inspection) -> int:
 
 
 def claim_near_duplicates(claim: Claim) -> list[Claim]:
-    """Claim the waiting parts of the claimed part's group that are nobody else's for the claim's reviewer, at most
-    ``MAX_NEAR_DUPLICATES``, and return the claims, oldest part first.
+    """Claim the waiting near-duplicates of the claimed part; return the claims, oldest part first.
 
-    Those that the reviewer holds already, as what their page loaded ahead, are among them, and go before others where
-    there are more. What they skipped lately is not; audits and parts that are judged again stand alone.
+    At most ``MAX_NEAR_DUPLICATES``. Parts that the reviewer holds already come first. Left out are other reviewers'
+    parts, parts skipped recently, audits and rechecks.
 
-    The limit of what a person holds is not asked, but a group is claimed once: called again it renews the same claims.
-    They are held until they are judged, released or run out, and while they are no further part is claimed. Raises
-    ClaimLost when the claim is closed.
+    The limit of held claims does not apply. A repeated call renews the same claims; until they are closed, the reviewer
+    gets no further part. Raises ClaimLost if the claim is closed.
     """
     with transaction.atomic():
-        # As in `queue.claim`: one reviewer's claims are made one after another.
+        # As in `queue.claim`: this serializes the reviewer's claims.
         User.objects.select_for_update(no_key=True).get(pk=claim.reviewer_id)
         queue.renew(claim)
         queue.close_expired_claims()
@@ -50,18 +49,18 @@ def claim_near_duplicates(claim: Claim) -> list[Claim]:
 
 
 def _claimable_parts(claim: Claim) -> InspectionQuerySet:
-    # Read anew: a worker may have compared it since it was claimed.
+    # Reloaded: a worker may have found the group after the claim.
     return _near_duplicates(Inspection.objects.get(pk=claim.inspection_id), claim.reviewer)[:MAX_NEAR_DUPLICATES]
 
 
 def _waiting_group(part: Inspection) -> InspectionQuerySet:
-    """The other waiting parts of the part's group."""
+    """Return the other waiting parts of the part's group."""
     waiting = Inspection.objects.awaiting_review().exclude(pk=part.pk)
     if part.settled_at is not None:
         return waiting.none()
     first = part.repeat_of_id or part.pk
     group = waiting.filter(Q(repeat_of=first) | Q(pk=first), product=part.product_id)
-    # An audit is judged alone: its verdict must not be that of a group.
+    # An audit is judged alone: its verdict must not follow from a group's.
     if Reason.AUDIT_SAMPLE in part.reasons:
         return group.none()
     return group.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])

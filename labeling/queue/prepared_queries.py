@@ -1,6 +1,6 @@
-"""Queries of the busiest steps: the ORM builds each once a process, and then it is only run.
+"""Prepared queries of the busiest steps: the ORM builds each once a process.
 
-Building one takes the ORM up to twenty times as long as PostgreSQL takes to answer it.
+Building such a query takes the ORM up to twenty times as long as PostgreSQL takes to run it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from django.db.models.sql.compiler import SQLCompiler
 
 
 class Param(Expression):
-    """The place of a value that is known when the query runs: ``filter(product=Given("product", BigIntegerField()))``.
+    """Parameter of a prepared query: ``filter(product=Param("product", BigIntegerField()))``.
 
-    The SQL is the same for all values, so None finds nothing: ``= NULL`` is never true.
+    The SQL is the same for all values, so None matches no row: ``= NULL`` is never true.
     """
 
     def __init__(self, name: str, output_field: Field[Any, Any]) -> None:
@@ -25,18 +25,18 @@ class Param(Expression):
         self.name = name
 
     def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[str | int, ...]]:
-        """A placeholder, and this name in the place of the value."""
+        """Return a placeholder, with the parameter's name in place of the value."""
         return "%s", (_Placeholder(self.name),)
 
 
 class _Placeholder(str):
-    """The name of a value that is still to come, among the query's other values."""
+    """Name of a parameter among the query's values."""
 
     __slots__ = ()
 
 
 class PreparedQuery:
-    """A query with ``Param`` places. One that locks rows is built, and runs, within a transaction."""
+    """Query with ``Param`` parameters. A query that locks rows needs a transaction."""
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
         self._build = build
@@ -46,17 +46,17 @@ class PreparedQuery:
         return self._build().query.sql_with_params()
 
     def bind(self, **params: object) -> tuple[str, list[Any]]:
-        """SQL and its values, as for ``QuerySet.raw`` of the query's model. Raises KeyError for one not given."""
+        """Return SQL and values, as for ``QuerySet.raw``. Raises KeyError for a missing parameter."""
         sql, values = self._sql
         return sql, [params[value] if isinstance(value, _Placeholder) else value for value in values]
 
     def rows(self, **params: object) -> list[tuple[Any, ...]]:
-        """What the query's ``values_list`` finds, as PostgreSQL returns it."""
+        """Return the rows of the query's ``values_list``, as PostgreSQL returns them."""
         with connection.cursor() as cursor:
             cursor.execute(*self.bind(**params))
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
     def instance(self, model: type[Model], **params: object) -> Any:
-        """The first that it finds, of this model; None when there is none."""
+        """Return the first row as an instance of ``model``; None if there is no row."""
         return next(iter(model._default_manager.raw(*self.bind(**params))), None)

@@ -1,4 +1,4 @@
-"""The review queue: who holds which waiting part, and until when. All times are the database's."""
+"""Claims on waiting parts: create, renew and release. All times are the database's."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ from labeling.queue.queue_filters import unclaimed_parts
 from labeling.refusals import ClaimLost
 
 CLAIM_SECONDS: int = getattr(settings, "CLAIM_SECONDS", 120)
-# The part on the screen, three that the page loads ahead, and those whose verdicts are still on their way.
+# The part on the screen, three prefetched parts, and parts whose verdicts are in flight.
 MAX_HELD_CLAIMS = 8
 
 
 def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable[UUID] = ()) -> Claim | None:
-    """Return a claim on the reviewer's next part, or None when nothing waits or they hold ``MAX_HELD_CLAIMS`` already.
+    """Return a claim on the reviewer's next part.
 
-    What they hold comes back first, renewed, so a reload loses nothing; ``excluding`` names the claims their page
-    shows already. What they skipped lately is passed over; what two people differ on comes first, for those who may
-    settle it. Two reviewers never get one part: rows are taken by ``FOR UPDATE SKIP LOCKED``, and the database allows
-    one open claim a part.
+    None if no part waits or the reviewer holds ``MAX_HELD_CLAIMS`` claims. Held claims are returned first, renewed, so
+    that a reload loses nothing; ``excluding`` are the claims on the reviewer's page. Disputed parts come first, for
+    reviewers who may adjudicate. Parts that the reviewer skipped recently are not offered.
+
+    Two reviewers never get one part: rows are locked by ``FOR UPDATE SKIP LOCKED``, and the database allows one open
+    claim a part.
     """
     with transaction.atomic():
         queue_queries.lock_reviewer(reviewer)
-        # Keys alone: most of what they hold is on their page already.
+        # Keys alone: most held claims are on the page already.
         held, any_expired = queue_queries.held_claim_keys(reviewer)
         if any_expired and close_expired_claims():
             held, _any = queue_queries.held_claim_keys(reviewer)
@@ -60,7 +62,7 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
 
 
 def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
-    """Return the reviewer's claim on this very part, as after an undo. Raises ClaimLost when it can't be theirs."""
+    """Return the reviewer's claim on this part, as after an undo. Raises ClaimLost if it is taken."""
     with transaction.atomic():
         close_expired_claims()
         own = held_claims(reviewer).filter(inspection=inspection).first()
@@ -75,7 +77,10 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
 
 
 def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
-    """The reviewer's claims on these parts, made or renewed, without those that others hold. Lock the parts first."""
+    """Claim these parts, or renew; return the reviewer's claims. Lock the parts first.
+
+    Parts that other reviewers hold are left out.
+    """
     made = [Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end()) for part in parts]
     Claim.objects.bulk_create(made, ignore_conflicts=True)
     held = held_claims(reviewer).filter(inspection__in=[part.pk for part in parts])
@@ -84,26 +89,26 @@ def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
 
 
 def renew(claim: Claim) -> Claim:
-    """Start the lease anew. Raises ClaimLost once the claim is closed."""
+    """Restart the lease. Raises ClaimLost if the claim is closed."""
     if not _try_renew(claim):
         raise ClaimLost(_("This claim is closed; claim the next part."))
     return claim
 
 
 def release(claim: Claim) -> None:
-    """Give the part back to the queue. A claim that is closed already stays as it is."""
+    """Give the part back to the queue. A closed claim stays as it is."""
     Claim.objects.filter(pk=claim.pk).close()
 
 
 def close_expired_claims() -> int:
-    """Close the claims whose lease ran out and return how many. One that is in use just now is left alone."""
+    """Close the claims whose lease ran out and return how many. Locked claims are left alone."""
     with transaction.atomic(savepoint=False):
         keys = queue_queries.lock_expired_claims()
         return Claim.objects.filter(pk__in=keys).update(closed_at=Now()) if keys else 0
 
 
 def held_claims(reviewer: User) -> QuerySet[Claim]:
-    """The reviewer's open claims, oldest first."""
+    """Return the reviewer's open claims, oldest first."""
     held = Claim.objects.open().filter(reviewer=reviewer)
     return held.select_related("inspection__product").order_by("created_at", "pk")
 
@@ -131,12 +136,12 @@ def _take_next(find_part: Callable[[], Inspection | None], reviewer: User) -> Cl
         made = queue_queries.create_claim(part, reviewer, CLAIM_SECONDS)
         if made is not None:
             return made
-        # Another's claim was committed between our look and our lock. The next look sees it.
+        # Another claim was committed between the query and the lock. The next query sees it.
     return None
 
 
 def _try_renew(claim: Claim) -> bool:
-    # One conditional statement: a claim that a verdict closes at this moment is not renewed.
+    # One conditional statement: a claim that a verdict closes concurrently is not renewed.
     if not Claim.objects.open().filter(pk=claim.pk).update(expires_at=_lease_end()):
         return False
     claim.refresh_from_db(fields=["expires_at"])

@@ -1,4 +1,4 @@
-"""The queue's steps in the database that every claim takes. Each is one statement, built once a process."""
+"""Prepared queries of the claim step: one statement each, built once a process."""
 
 from __future__ import annotations
 
@@ -19,38 +19,44 @@ PRODUCT_PARAM = Param("product", BigIntegerField())
 
 
 def lock_reviewer(reviewer: User) -> None:
-    """Lock the reviewer's row. One reviewer's claims are made one after another, so that two tabs can't hold more than
-    the limit."""
+    """Lock the reviewer's row, so that two tabs can't hold more claims than the limit."""
     _LOCK_REVIEWER.rows(person=reviewer.pk)
 
 
 def lock_expired_claims() -> list[UUID]:
-    """The claims whose lease ran out, locked. One that is in use just now is left alone."""
+    """Lock the claims whose lease ran out and return their keys. Locked claims are left alone."""
     return [key for (key,) in _EXPIRED_CLAIMS.rows()]
 
 
 def held_claim_keys(reviewer: User) -> tuple[list[tuple[UUID, int]], bool]:
-    """What the reviewer holds, oldest first, as the claim's key and the product's; and whether anybody's lease ran
-    out."""
+    """Return the reviewer's open claims, oldest first, and if any reviewer's lease ran out.
+
+    A claim is a pair of its own key and the product's.
+    """
     found = _HELD_CLAIMS.rows(person=reviewer.pk)
     own = [(claim, product) for claim, product, person, _over in found if person == reviewer.pk]
     return own, any(over for *_, over in found)
 
 
 def next_waiting_part(reviewer: User, product: Product) -> Inspection | None:
-    """The product's next waiting part for this reviewer, locked; parts that others hold or lock are passed over."""
+    """Return the product's next waiting part for this reviewer, locked; None if there is none.
+
+    Parts that other reviewers hold or lock are passed over.
+    """
     found: Inspection | None = _NEXT_WAITING_PART.instance(Inspection, person=reviewer.pk, product=product.pk)
     return found
 
 
 def products_by_queue_rank(reviewer: User) -> list[Product]:
-    """Products for which something waits that this reviewer may have, by the place of its first part. The queue's index
-    is by product; a few looks into it beat sorting all that waits."""
+    """Return products with parts for this reviewer, by the queue rank of the first part.
+
+    The queue's index is by product; one lookup a product is faster than sorting all waiting parts.
+    """
     return list(Product.objects.raw(*_PRODUCTS_BY_QUEUE_RANK.bind(person=reviewer.pk)))
 
 
 def create_claim(part: Inspection, reviewer: User, seconds: int) -> Claim | None:
-    """A claim on this part; None when another's was committed between the look at the part and its lock."""
+    """Create a claim on this part; None if another claim was committed before the lock."""
     made = Claim(pk=uuid4(), inspection=part, reviewer=reviewer)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_CLAIM, [made.pk, part.pk, reviewer.pk, seconds])
@@ -62,9 +68,9 @@ def create_claim(part: Inspection, reviewer: User, seconds: int) -> Claim | None
     return made
 
 
-# No key update: rows that refer to the part may still be written meanwhile.
+# NO KEY UPDATE: rows that refer to the part may be written meanwhile.
 def lock_in_queue_order(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """The same parts, in order, each locked as it is found."""
+    """Return the parts in queue order, each locked as it is read."""
     return in_queue_order(parts).select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
@@ -101,7 +107,7 @@ _FIRST_SORT_KEY = Subquery(
 _PRODUCTS_BY_QUEUE_RANK = PreparedQuery(
     lambda: Product.objects.annotate(head=_FIRST_SORT_KEY).filter(head__isnull=False).order_by("head")
 )
-# The ORM's `bulk_create(ignore_conflicts=True)` does not tell what it made, nor when.
+# The ORM's `bulk_create(ignore_conflicts=True)` returns neither the created rows nor their times.
 _INSERT_CLAIM = """
     INSERT INTO labeling_claim (id, inspection_id, reviewer_id, created_at, expires_at)
     VALUES (%s, %s, %s, statement_timestamp(), statement_timestamp() + make_interval(secs => %s))

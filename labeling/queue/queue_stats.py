@@ -1,4 +1,7 @@
-"""How much waits for people, and for how long: parts that were routed to them, and those that are judged again."""
+"""Number of parts that wait for people, and their waiting times.
+
+Both routed parts and due rechecks count.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,16 @@ from mltasks.models import RegisteredModel
 
 
 def waiting_count(product: Product | None = None, *, reviewer: User | None = None) -> int:
-    """Number of parts that a person has yet to look at, claimed ones included; for a reviewer those that they may
-    judge and did not skip lately. What comes back later does not wait yet."""
+    """Return the number of waiting parts, claimed ones and due rechecks included.
+
+    For a reviewer: the parts that this reviewer may judge and did not skip recently.
+    """
     found = waiting_count_by_product(reviewer)
     return found.get(product.pk, 0) if product else sum(found.values())
 
 
 def waiting_count_by_product(reviewer: User | None = None) -> dict[int, int]:
-    """The same of every product, by its key. Products for which nothing waits are left out."""
+    """Return the waiting count by product key, without products for which nothing waits."""
     found: Counter[int] = Counter()
     asked = (
         _ALL_WAITING.rows()
@@ -42,7 +47,10 @@ def waiting_count_by_product(reviewer: User | None = None) -> dict[int, int]:
 
 
 def busiest_model(reviewer: User) -> RegisteredModel | None:
-    """Return the registered model of the product with most parts waiting for this reviewer; None when none waits."""
+    """Return the registered model of the product with most parts waiting for this reviewer.
+
+    None if nothing waits.
+    """
     waiting_of = waiting_count_by_product(reviewer)
     if not waiting_of:
         return None
@@ -51,17 +59,20 @@ def busiest_model(reviewer: User) -> RegisteredModel | None:
 
 
 def longest_wait(product: Product | None = None) -> timedelta | None:
-    """How long the part that waits longest has waited; None when none does."""
+    """Return the longest waiting time of a part; None if nothing waits."""
     return max(_wait_by_product(product).values(), default=None)
 
 
 def longest_wait_by_product() -> dict[int, timedelta]:
-    """The same of every product for which something waits, by its key."""
+    """Return the longest waiting time by product key, without products for which nothing waits."""
     return _wait_by_product(None)
 
 
 def _wait_by_product(product: Product | None) -> dict[int, timedelta]:
-    """One look a product into the index `inspection_queue`, which has waiting parts in the order of arrival."""
+    """Return the longest wait by product, by one lookup each in the index `inspection_queue`.
+
+    The index has waiting parts in the order of arrival.
+    """
     first = _waiting_parts().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
     again = _due_rechecks().filter(inspection__product=OuterRef("pk")).order_by("due_at")
     products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
@@ -76,7 +87,7 @@ def _waiting_parts() -> InspectionQuerySet:
 
 
 def _recently_skipped(reviewer: Combinable) -> InspectionQuerySet:
-    """Waiting parts that the queue does not offer this reviewer for now. Few: a shift's skips."""
+    """Return waiting parts that the queue does not offer this reviewer now: a shift's skips."""
     lately = Skip.objects.filter(reviewer=reviewer, created_at__gt=skip_cutoff()).values("inspection")
     return _waiting_parts().filter(pk__in=lately)
 
@@ -85,7 +96,7 @@ def _due_rechecks() -> RecheckQuerySet:
     return Recheck.objects.open().due().order_by()
 
 
-# Every page asks for these: one query, built once a process. A product has a row of each kind, which are summed.
+# Every page needs these counts: one query, built once a process. A product has one row a kind; the rows are summed.
 def _count_by(column: str, parts: QuerySet[Any, Any], *, sign: int = 1) -> QuerySet[Any, Any]:
     counted: QuerySet[Any, Any] = parts.values_list(column).annotate(number=sign * Count("pk"))
     return counted

@@ -1,4 +1,4 @@
-"""The queue's other half: labeled parts that are judged again, and who gets which."""
+"""Queue of rechecks: labeled parts that are judged again, and who gets which."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from labeling.queue.prepared_queries import PreparedQuery
 from labeling.queue.queue_filters import not_skipped_by, open_claims_on
 from labeling.queue.queue_queries import PRODUCT_PARAM, REVIEWER_PARAM
 
-# Labels in doubt come after the parts that wait, and now and then before them: a line that never rests would else
-# keep people from them. More often where more verdicts are judged twice.
+# Share of claims that offer a recheck before a waiting part: a line that never pauses would else leave no time for
+# rechecks. Products with more double reviews use their own, larger share.
 RECHECK_SHARE = 0.1
 
 
 def offer_recheck_first(product: Product | None) -> bool:
-    """Whether this claim asks for a part that is judged again before one that waits."""
+    """Return True if this claim offers a recheck before a waiting part."""
     judged_twice = product.second_share + product.repeat_share if product else 0.0
     return random.random() < max(RECHECK_SHARE, judged_twice)  # noqa: S311 - nobody gains by guessing it
 
 
 def next_recheck(reviewer: User, product: Product | None, *, disputed_only: bool = False) -> Inspection | None:
-    """The next part of those that this person may judge again, the one that has been due for longest first; of labels
-    in doubt their own come last: a second pair of eyes sees more. Its row and the recheck's are locked, and those that
-    others lock are passed over. ``disputed_only`` looks at what two people differ on alone."""
+    """Return the part whose recheck has been due longest and that this reviewer may answer.
+
+    None if there is none. Label issues of the reviewer's own labels come last: another person finds more errors. The
+    rows of part and recheck are locked; rows that others lock are passed over. ``disputed_only`` limits to disputes.
+    """
     kind = (reviewer.has_perm(ADJUDICATE_PERMISSION), product is not None, disputed_only)
     given = {"person": reviewer.pk, "product": product.pk if product else None}
-    # Most of the time there is none; this look costs less than one that locks.
+    # Usually there is none, and this query costs less than one that locks.
     if not _any_recheck_query(*kind).rows(**given):
         return None
     for *_, part in _next_recheck_query(*kind).rows(**given):
@@ -42,7 +44,10 @@ def next_recheck(reviewer: User, product: Product | None, *, disputed_only: bool
 
 
 def recheck_of(reviewer: User, part: Inspection) -> Inspection | None:
-    """The same part, locked, where this person may judge it again; None where not, or where somebody else locks it."""
+    """Return the part, locked, if this reviewer may answer its recheck; else None.
+
+    None also if another transaction locks the rows.
+    """
     again = _lock_rows(
         _unclaimed_rechecks(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION)).filter(inspection=part)
     )
@@ -63,7 +68,7 @@ def _offerable_rechecks(may_adjudicate: bool, of_one_product: bool, disputed_onl
 
 
 def _lock_rows(rechecks: RecheckQuerySet) -> RecheckQuerySet:
-    # Both rows are locked, so that one that was answered meanwhile is seen to be closed.
+    # Both rows are locked, so that a recheck answered meanwhile is seen as closed.
     rows = rechecks.select_related("inspection").only("inspection", "inspection__id")
     return rows.select_for_update(skip_locked=True, of=("self", "inspection"), no_key=True)
 
@@ -77,7 +82,7 @@ def _any_recheck_query(may_adjudicate: bool, of_one_product: bool, disputed_only
 
 @cache
 def _next_recheck_query(may_adjudicate: bool, of_one_product: bool, disputed_only: bool) -> PreparedQuery:
-    """The last column is the part's key."""
+    """Return the query of the next recheck; its last column is the part's key."""
     own = Case(When(reason=Recheck.Reason.DOUBTED, label__reviewer=REVIEWER_PARAM, then=1), default=0)
     again = _offerable_rechecks(may_adjudicate, of_one_product, disputed_only).order_by(own, "due_at", "pk")
     return PreparedQuery(lambda: _lock_rows(again)[:1])

@@ -1,1 +1,1 @@
-"""Second opinions: double reviews, label issues, agreement, throughput and escape rate."""
+"""Rechecks: double reviews, label issues, agreement and throughput."""

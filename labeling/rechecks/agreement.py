@@ -1,4 +1,4 @@
-"""How people agree: blind second looks between reviewers, and repeats of each with themselves."""
+"""Agreement between reviewers, and of each reviewer with themselves, by blind rechecks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from labeling.rechecks.recheck_resolution import verdict_pair, verdicts_agree
 from mltasks.vision.stats.intervals import Estimate
 from mltasks.vision.stats.kappa import kappa
 
-MAX_ROWS = 24  # rows that a page can show
+MAX_ROWS = 24  # rows on a page
 LabelPair = tuple[Label, Label]
 
 
 @dataclass(frozen=True)
 class ReviewerAgreement:
-    """How two people agree, or one with themselves (then both are the same). ``agreed`` counts parts on which they said
-    the same verdict and no two different defect types; ``kappa`` is of PASS and FAIL."""
+    """Agreement of two reviewers, or of one with themselves (both names are the same).
+
+    ``agreed`` counts parts with the same verdict and no two different defect types; ``kappa`` compares PASS and FAIL.
+    """
 
     reviewers: tuple[str, str]
     parts: int
@@ -32,13 +34,13 @@ class ReviewerAgreement:
 
     @property
     def share(self) -> float:
-        """Of the parts, those on which they agreed."""
+        """Return the share of parts on which they agreed, in [0, 1]."""
         return self.agreed / self.parts
 
 
 @dataclass(frozen=True)
 class ConfusionCell:
-    """How often the second verdict was this one, and how much of its row that is: ``shade`` from 0 to 3."""
+    """Count of one second verdict; ``shade``, 0 to 3, is its share of the row."""
 
     count: int
     agrees: bool
@@ -47,15 +49,20 @@ class ConfusionCell:
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
-    """Second verdicts by first ones; ``rows`` has the word of the first and a cell for each of ``categories``."""
+    """Second verdicts (columns) by first verdicts (rows).
+
+    A row has the first verdict's text and a cell for each of ``categories``.
+    """
 
     categories: list[str]
     rows: list[tuple[str, list[ConfusionCell]]]
 
 
 def load_label_pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> list[LabelPair]:
-    """First and second verdict of every part that was judged blind again and answered since then, both from the queue:
-    who corrects a label has read it."""
+    """Return first and second label of the parts that were judged blind twice since then.
+
+    Both labels are from the queue: a person who corrects a label has read it.
+    """
     queue = Label.Source.REVIEW
     answered = Recheck.objects.filter(inspection__product=product, reason=reason, answer__isnull=False)
     blind = answered.filter(label__source=queue, answer__source=queue)
@@ -68,12 +75,12 @@ def load_label_pairs(product: Product, since: timedelta | None, reason: Recheck.
 
 
 def overall_agreement(pairs: list[LabelPair]) -> ReviewerAgreement | None:
-    """All pairs together, first against second look; None without any."""
+    """Return the agreement over all pairs, first against second; None without pairs."""
     return _summarize_agreement(("", ""), pairs) if pairs else None
 
 
 def agreement_by_reviewer_pair(pairs: Iterable[LabelPair]) -> list[ReviewerAgreement]:
-    """Each two people who judged the same parts, whoever came first: the ``MAX_ROWS`` with the most parts."""
+    """Return the agreement of each pair of reviewers, in any order: ``MAX_ROWS`` with most parts."""
     groups: dict[tuple[str, str], list[LabelPair]] = {}
     for first, second in pairs:
         ordered = sorted((first, second), key=_reviewer_name)
@@ -83,7 +90,7 @@ def agreement_by_reviewer_pair(pairs: Iterable[LabelPair]) -> list[ReviewerAgree
 
 
 def confusion_matrix(pairs: Iterable[LabelPair]) -> ConfusionMatrix | None:
-    """What the second look said by what the first had said, by defect type; None without any."""
+    """Return second verdicts by first verdicts, by defect type; None without pairs."""
     counts = Counter((_category(first), _category(second)) for first, second in pairs)
     if not counts:
         return None
@@ -105,7 +112,7 @@ def _summarize_agreement(reviewers: tuple[str, str], pairs: list[LabelPair]) -> 
 
 
 def _labels_agree(first: Label, second: Label) -> bool:
-    # The label of a second person who named no type has the first one's: agreed either way.
+    # If the second reviewer named no type, their label has the first one's type: they agree either way.
     return verdicts_agree(verdict_pair(first), verdict_pair(second))
 
 
@@ -114,8 +121,10 @@ def _reviewer_name(label: Label) -> str:
 
 
 def _category(label: Label) -> tuple[int, str]:
-    """What the person said, as it sorts: good, then a defect that they didn't name. The label may have kept a name that
-    was given before."""
+    """Return the verdict as a sort key: good first, then defects without a name.
+
+    Taken from the review: the label may have kept a name that was given before.
+    """
     kind = label.review.defect_type if label.review else label.defect_type
     return label.target, kind.current.name if kind else ""
 
@@ -125,5 +134,5 @@ def _category_text(target: int, type_name: str) -> str:
 
 
 def _shade(count: int, total: int) -> int:
-    """Nothing, up to a third, up to two thirds, more."""
+    """Return 0 for no count, 1 up to a third, 2 up to two thirds, else 3."""
     return min(3, -(-3 * count // total)) if count else 0

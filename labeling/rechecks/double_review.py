@@ -1,4 +1,4 @@
-"""Which verdicts are judged twice: a lot decides, by another person at once or by the same one after a day."""
+"""Sampling of verdicts for a second review, by another person at once or the same one later."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _AUTH_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def sample_for_second_review(part: Inspection, label: Label, reviewer: User) -> Recheck | None:
-    """Let the reviewer's first verdict on a part be judged again, if its lot says so. Hold the part's lock.
+    """Open a blind recheck of the part's first label if the part is sampled. Hold its lock.
 
-    Below the product's ``second_share`` another person judges it, and nobody where there is no other; in the
-    ``repeat_share`` above, the same person after a day.
+    Sample values below ``second_share`` give a second review, if there is another reviewer. The next ``repeat_share``
+    gives a repeat review by the same person after one day.
     """
     product, drawn = part.product, second_review_sample_value(part.pk)
     if drawn >= product.second_share + product.repeat_share or _has_earlier_label(label):
@@ -33,7 +33,7 @@ def sample_for_second_review(part: Inspection, label: Label, reviewer: User) -> 
 
 
 def second_review_sample_value(inspection_id: UUID) -> float:
-    """A number in [0, 1) that follows from the inspection's id alone: judged anew after an undo, it draws the same."""
+    """Return a number in [0, 1) that depends only on the inspection's id, also after an undo."""
     return hash_sampling.hash_uniform(b"second look:" + inspection_id.bytes)
 
 

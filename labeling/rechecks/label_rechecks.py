@@ -1,4 +1,4 @@
-"""A second look at labels that a new version disagrees with: opened once, answered by a person, never asked twice."""
+"""Rechecks of label issues: labels that a new version finds improbable."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from mltasks.models import ModelVersion, RegisteredModel
 
 logger = logging.getLogger(__name__)
 
-MAX_RECHECKS = 50  # rechecks that a version may open, and that may be open of a product
-MAX_RECHECK_SHARE = 0.05  # of the labels that the version learned from; never less than one
+MAX_RECHECKS = 50  # rechecks that a version may open, and that may be open at once for a product
+MAX_RECHECK_SHARE = 0.05  # of the labels in the version's snapshot; never less than one
 
 
 def open_label_rechecks() -> list[Recheck]:
-    """Open what the newest version of each model doubts, of those that learned here, and return what was new. One's
-    trouble costs no other's."""
+    """Open rechecks of the label issues of each model's newest version; return the new ones.
+
+    Imported versions are left out. An error with one version is logged and does not stop the others.
+    """
     opened = []
-    # What came from another plant has seen none of these labels.
+    # An imported version was not trained on these labels.
     newest = ModelVersion.objects.filter(imported=None).order_by("model_id", "-number").distinct("model_id")
     for version in newest.select_related("model", "run__snapshot"):
         try:
@@ -35,17 +37,17 @@ def open_label_rechecks() -> list[Recheck]:
 
 
 def open_rechecks(version: ModelVersion) -> list[Recheck]:
-    """Let the parts whose labels the version's report suspects wait for a person again, the most doubtful first.
+    """Open rechecks of the labels that the version's report suspects, the most improbable first.
 
-    Called again it opens nothing new. Passed over: parts whose label changed since, and verdicts that were doubted
-    before. At most 50, and at most 5 % of the labels that the version learned from.
+    Idempotent. Left out are parts whose label changed since, and verdicts that were rechecked before. At most 50, and
+    at most 5 % of the labels that the version was trained on.
     """
     suspects = _label_issues(version)
     product = Product.objects.filter(registered_model=version.model_id).first()
     if not suspects or product is None:
         return []
     with transaction.atomic():
-        # Two workers: the second waits here, then finds the first one's rows. Constraints stand behind it.
+        # A second worker waits here, then sees the first one's rows. Constraints back this up.
         RegisteredModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
         room = _max_rechecks(version) - _counted_rechecks(version, product)
         opened: list[Recheck] = []
@@ -57,7 +59,7 @@ def open_rechecks(version: ModelVersion) -> list[Recheck]:
 
 
 def _label_issues(version: ModelVersion) -> list[dict[str, Any]]:
-    # Only these: the curves of a report are long.
+    # Only this key: the curves of a report are long.
     reported = ModelVersion.objects.filter(pk=version.pk).annotate(said=KeyTransform("suspects", "report__evaluation"))
     return reported.values_list("said", flat=True).get() or []
 
@@ -76,7 +78,7 @@ def _open_recheck(version: ModelVersion, product: Product, issue: dict[str, Any]
     key = _trained_part(product, issue)
     if key is None:
         return []
-    # As every step on a part: its row is locked before any other of it is read for good or written.
+    # Lock order of all steps on a part: its own row first.
     part = Inspection.objects.select_for_update(no_key=True).get(pk=key)
     label = Label.objects.filter(inspection=part).standing().first()
     if label is None or label.target != issue["target"] or _was_rechecked(label):
@@ -87,13 +89,16 @@ def _open_recheck(version: ModelVersion, product: Product, issue: dict[str, Any]
 
 
 def _trained_part(product: Product, issue: dict[str, Any]) -> Any:
-    """The part whose label taught the image, as a snapshot chooses it: that of the highest rank."""
+    """Return the key of the part whose label the snapshot used for the image.
+
+    It is the label of the highest precedence; None without any.
+    """
     labels = standing_labels(product).filter(inspection__image_sha256=issue["sha256"])
     counting = max(labels, key=lambda label: label.precedence, default=None)
     return counting.inspection_id if counting else None
 
 
 def _was_rechecked(label: Label) -> bool:
-    # By a version, or for a second look: an open recheck is always of the label that stands.
+    # For any reason: an open recheck always concerns the standing label.
     same = Recheck.objects.filter(inspection=label.inspection_id, given=label.verdict)
     return same.exclude(outcome=Recheck.Outcome.WITHDRAWN).exists()

@@ -1,5 +1,4 @@
-"""A person's word on a part that is judged again: what it answers, what it makes of the label, what taking it back
-reopens. Every step here holds the part's lock."""
+"""Effects of labels and undos on rechecks. Every step here needs the part's lock."""
 
 from __future__ import annotations
 
@@ -18,31 +17,33 @@ VerdictPair = tuple[str, DefectType | None]
 
 
 def find_open_recheck(part: Inspection) -> Recheck | None:
-    """Why the part is judged again just now; None when it is not."""
+    """Return the part's open recheck; None if there is none."""
     return Recheck.objects.open().filter(inspection=part).select_related("label__defect_type").first()
 
 
 def verdicts_agree(first: VerdictPair, second: VerdictPair) -> bool:
-    """Whether two words on a part are one: the same verdict, and not two different defect types that were named. Types
-    that were merged are one."""
+    """Return True for the same verdict and not two different named defect types.
+
+    Merged types count as one.
+    """
     (verdict, kind), (other_verdict, other_kind) = first, second
     return verdict == other_verdict and (not kind or not other_kind or kind.current == other_kind.current)
 
 
 def verdict_pair(label: Label) -> VerdictPair:
-    """What the label says, by the type's name today."""
+    """Return the label's verdict and its current defect type."""
     return label.verdict, label.defect_type.current if label.defect_type else None
 
 
 def disputed_labels(recheck: Recheck | None) -> list[Label]:
-    """The two labels that differ, the first one first, where that is why the part is judged again; else none."""
+    """Return the two labels of a dispute, the first one first; empty for any other recheck."""
     if recheck is None or recheck.reason != Reason.DISPUTED:
         return []
     return [recheck.first_label, recheck.label]
 
 
 def label_provenance(recheck: Recheck | None, pair: VerdictPair) -> str:
-    """How many people stand behind a label that answers the recheck."""
+    """Return the provenance of a label that answers the recheck."""
     if recheck is not None and recheck.reason == Reason.DISPUTED:
         return Provenance.ADJUDICATED
     if recheck is not None and recheck.reason == Reason.SECOND and verdicts_agree(verdict_pair(recheck.label), pair):
@@ -51,7 +52,10 @@ def label_provenance(recheck: Recheck | None, pair: VerdictPair) -> str:
 
 
 def resolve_defect_type(recheck: Recheck | None, pair: VerdictPair) -> DefectType | None:
-    """The defect type of a label with these words: who agrees and names none leaves the name that was given before."""
+    """Return the defect type to save with a label of this verdict.
+
+    A blind recheck that confirms the verdict without naming a type keeps the type that was given before.
+    """
     verdict, kind = pair
     blind = recheck is not None and recheck.reason in (Reason.SECOND, Reason.REPEAT)
     if recheck is not None and blind and kind is None and recheck.given == verdict:
@@ -60,8 +64,11 @@ def resolve_defect_type(recheck: Recheck | None, pair: VerdictPair) -> DefectTyp
 
 
 def recheck_closed_by_correction(recheck: Recheck | None, by: User) -> Recheck | None:
-    """The recheck, if a correction by this person answers it: one that a person makes of their own label does not tell
-    how they agree. Raises Disputed where two people differ and this one may not settle it."""
+    """Return the recheck if a correction by this person answers it; else None.
+
+    A correction never answers a repeat review: it says nothing about agreement. Raises Disputed if two people differ
+    and this person may not adjudicate.
+    """
     if recheck is None or recheck.reason == Reason.REPEAT:
         return None
     if recheck.answerable_by(by):
@@ -72,7 +79,7 @@ def recheck_closed_by_correction(recheck: Recheck | None, by: User) -> Recheck |
 
 
 def close_recheck(recheck: Recheck, label: Label) -> None:
-    """Close the recheck by the label. A second look or a repeat that says otherwise becomes a dispute."""
+    """Close the recheck by the label. A blind recheck that differs opens a dispute."""
     same = _label_confirms(recheck, label)
     outcome = Recheck.Outcome.CONFIRMED if same else Recheck.Outcome.CHANGED
     Recheck.objects.filter(pk=recheck.pk).update(closed_at=Now(), outcome=outcome, answer=label)
@@ -83,8 +90,10 @@ def close_recheck(recheck: Recheck, label: Label) -> None:
 
 
 def replace_recheck(recheck: Recheck, label: Label) -> None:
-    """A correction took the place of the label that was to be judged again. A second look at the person's own
-    correction goes on; a repeat is over: what it was to repeat no longer counts."""
+    """Withdraw the recheck of a label that a correction replaced.
+
+    A second review is opened again for the correction. A repeat review ends: its label no longer counts.
+    """
     _withdraw_recheck(recheck.inspection_id, recheck.label)
     if recheck.reason == Reason.SECOND:
         Recheck.objects.create(
@@ -93,8 +102,10 @@ def replace_recheck(recheck: Recheck, label: Label) -> None:
 
 
 def revert_rechecks(label: Label) -> None:
-    """A label was undone: nobody need judge it again, and what it had answered is open again, for claims from now on:
-    whoever held the dispute has read both verdicts."""
+    """Withdraw rechecks of an undone label and reopen the rechecks it closed.
+
+    Claims made earlier do not count: after a dispute, their owners have read both verdicts.
+    """
     if _withdraw_recheck(label.inspection_id, label) == Reason.DISPUTED:
         Claim.objects.filter(inspection=label.inspection_id).close()
     Recheck.objects.filter(answer=label).update(closed_at=None, outcome="", answer=None, due_at=Now())
@@ -113,7 +124,7 @@ def _withdraw_recheck(inspection_id: UUID, label: Label) -> str:
 
 
 def _label_confirms(recheck: Recheck, label: Label) -> bool:
-    # A version doubts a verdict, whatever the defect's name.
+    # A label issue concerns the verdict, not the defect type.
     if recheck.reason == Reason.DOUBTED:
         return recheck.given == label.verdict
     return verdicts_agree(verdict_pair(recheck.label), verdict_pair(label))

@@ -1,4 +1,4 @@
-"""How much each person judges, and how long a verdict takes them."""
+"""Review throughput: verdicts and seconds per person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QuerySetT = TypeVar("QuerySetT", bound=QuerySet[Any])
 
 
 class Median(Aggregate):
-    """PostgreSQL's continuous median."""
+    """Continuous median of PostgreSQL."""
 
     function = "PERCENTILE_CONT"
     name = "Median"
@@ -26,8 +26,10 @@ class Median(Aggregate):
 
 
 def throughput_by_reviewer(product: Product, since: timedelta | None) -> list[Any]:
-    """Each reviewer's ``reviewer__username, verdicts, today, seconds``, the busiest first. The median of seconds is
-    that of the part on the screen where the page measured it, else from the claim on."""
+    """Return ``reviewer__username, verdicts, today, seconds`` of each reviewer, busiest first.
+
+    ``seconds`` is the median time on the screen if the page measured it, else the time since the claim.
+    """
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     said = _created_since(Review.objects.filter(inspection__product=product), since).order_by()
     rows = said.values("reviewer__username").annotate(
@@ -39,13 +41,13 @@ def throughput_by_reviewer(product: Product, since: timedelta | None) -> list[An
 
 
 def recent_skips(product: Product, since: timedelta | None) -> QuerySet[Skip]:
-    """The parts that people would not judge lately, and why."""
+    """Return the newest skipped parts with their reasons."""
     found = _created_since(Skip.objects.filter(inspection__product=product), since)
     return found.select_related("inspection", "reviewer")[:MAX_LIST_ROWS]
 
 
 def open_disputes(product: Product) -> QuerySet[Recheck]:
-    """What waits for somebody to settle it, the longest wait first."""
+    """Return the open disputes, the longest wait first."""
     waiting = Recheck.objects.disputed().filter(inspection__product=product)
     related = waiting.select_related("inspection", "label__defect_type", "label__answers__label__defect_type")
     return related.order_by("due_at", "pk")

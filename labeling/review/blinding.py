@@ -1,5 +1,7 @@
-"""Blinding: what people said of a part, and of audits and rechecks what the model says, is hidden from the person who
-judges the part. A verdict must not follow another verdict."""
+"""Blinding: hide others' verdicts, and for audits and rechecks the model's, from the reviewer.
+
+Otherwise a verdict might follow an earlier verdict.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,18 @@ from labeling.models import Claim, Recheck
 
 
 def parts_hidden_from(reviewer: User) -> set[UUID]:
-    """The parts that this person holds, whether they are judged for the first time or again: nobody can tell a second
-    look by it. Not those where two differ: who settles that reads both verdicts. A handful at most."""
+    """Return the parts that this reviewer holds, whose labels must stay hidden from them.
+
+    First verdicts and rechecks are treated alike, so that nobody recognizes a second review. Disputed parts are left
+    out: the adjudicator reads both verdicts. A handful at most.
+    """
     held = Claim.objects.open().filter(reviewer=reviewer)
     disputed = Recheck.objects.disputed().filter(inspection=OuterRef("inspection"))
     return set(held.filter(~Exists(disputed)).values_list("inspection", flat=True))
 
 
 def images_hidden_from(reviewer: User) -> set[str]:
-    """The sha256 of the images of these parts: what a snapshot holds of them tells what people said."""
+    """Return the sha256 of the hidden parts' images: a snapshot's items show their labels."""
     hidden = parts_hidden_from(reviewer)
     if not hidden:
         return set()
@@ -29,9 +34,9 @@ def images_hidden_from(reviewer: User) -> set[str]:
 
 
 def parts_judged_blind(reviewer: User) -> set[UUID]:
-    """Return the parts that this person holds and judges without the model: audits and rechecks.
+    """Return the parts that this reviewer holds and judges without the model: audits and rechecks.
 
-    All of them look alike: an audit alone would tell that the model was sure of the part.
+    Both are treated alike: an audit alone would show that the model was sure of the part.
     """
     held = Claim.objects.open().filter(reviewer=reviewer)
     recheck = Recheck.objects.open().filter(inspection=OuterRef("inspection"))
@@ -40,5 +45,5 @@ def parts_judged_blind(reviewer: User) -> set[UUID]:
 
 
 def is_judged_blind(part: Inspection, recheck: Recheck | None) -> bool:
-    """Return True if a person judges this part, with this open recheck, without the model."""
+    """Return True if this part, with this open recheck, is judged without the model."""
     return recheck is not None or Reason.AUDIT_SAMPLE in part.reasons

@@ -1,9 +1,9 @@
-"""Every labeled part and the front of each queue get their points in the champion's space, where serving gave none.
+"""Backfill of embeddings that serving did not compute, in the champion's embedding space.
 
-Nothing is remembered in the database of how far this is: a process starts at the oldest label and passes over some
-thousand a sweep, so that a million take it two hours in the background; from then on it looks at new ones only. Of the
-queue it looks at the front, which is what people see next. So a sweep with nothing to do costs a few milliseconds,
-however many parts there are.
+It covers all labeled parts and the front of each queue, which people see next. Progress is kept per process, not in
+the database. A process starts at the oldest label and passes some thousand labels a run: a million take two hours in
+the background. Later runs read new labels only. A run with nothing to do costs a few milliseconds, however many
+parts there are.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from mltasks.registry import registry, scorers
 
 logger = logging.getLogger(__name__)
 
-# Points drawn for a product in one sweep, of labeled parts and of waiting ones: some seconds of a core.
+# Embeddings computed for a product in one run, of labeled and of waiting parts: some seconds of a core.
 LABELED_PER_RUN, WAITING_PER_RUN = 24, 8
-# Labels, and waiting parts, that one sweep looks at.
+# Labels, and waiting parts, that one run reads.
 LABEL_WINDOW, QUEUE_WINDOW = 2000, 512
-# A label of a lower number may still be on its way into the database for so long.
+# For so long, a label with a lower key may still be uncommitted.
 COMMIT_DELAY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillPosition:
-    """How far this process is with a product: all labels up to this one are right in this space."""
+    """Progress with a product: all labels up to ``last_label_id`` are done in this space."""
 
     space: str
     last_label_id: int
@@ -62,10 +62,10 @@ _positions: dict[int, BackfillPosition] = {}
 
 
 def backfill_embeddings() -> int:
-    """Draw the points that are missing, some of each product, labeled parts first; return how many. One product's
-    trouble costs no other's. Run twice at once it does the same work twice.
+    """Compute missing embeddings, some of each product, labeled parts first; return how many.
 
-    Raises ``django.db.Error`` when the database is away.
+    An error with one product is logged and does not stop the others. Concurrent runs do the same work twice. Raises
+    ``django.db.Error`` if the database is unreachable.
     """
     drawn = 0
     for product in Product.objects.select_related("registered_model"):
@@ -88,7 +88,7 @@ def _backfill_product(product: Product) -> int:
 
 
 def _backfill_labeled_parts(product: Product, version: ModelVersion) -> int:
-    """Put the next labeled parts right, then remember how far that is."""
+    """Update the next labeled parts, then save the position."""
     before = _positions.get(product.pk)
     passed = before.last_label_id if before and before.space == version.embedding_space else 0
     missing, stale, settled = list[UUID](), list[UUID](), True
@@ -109,7 +109,7 @@ def _backfill_labeled_parts(product: Product, version: ModelVersion) -> int:
 
 
 def _waiting_without_embedding(product: Product, space: str) -> list[UUID]:
-    """Of the parts that people see next, the first without a point in the space."""
+    """Return the first waiting parts, in queue order, without an embedding in the space."""
     queued = in_queue_order(Inspection.objects.awaiting_review().filter(product=product))
     front = queued.values_list("pk", "embedding__space")[:QUEUE_WINDOW]
     return [key for key, found in front if found != space][:WAITING_PER_RUN]
@@ -129,7 +129,7 @@ def _load_label_rows(label_id: int) -> list[_Row]:
 def _compute_embeddings(keys: Iterable[UUID], version: ModelVersion) -> int:
     parts = Inspection.objects.in_bulk(list(keys))
     for part in parts.values():
-        # Before the lock: it takes a tenth of a second, and reviewers must not wait for it.
+        # Before the lock: it takes 0.1 s, and reviewers must not wait for it.
         point = part_embeddings.compute_embedding(part, scorers.get_scorer(version))
         _update_embedding(part.pk, point, version.embedding_space)
     return len(parts)

@@ -1,4 +1,4 @@
-"""What a part is compared with: the most similar labeled parts, good and defective, with what people say of them."""
+"""Reference parts: the most similar labeled parts, good and defective, with their labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mltasks.registry import registry
 from mltasks.vision.types import DEFECT, GOOD
 
 MAX_REFERENCES = 3
-# Room for other images of the part itself, which a blind look must not meet.
+# Reserve for other images of the part itself, which are left out of a blind review.
 EXTRA_NEIGHBOURS = 5
 
 
 class ComparisonStatus(StrEnum):
-    """Whether a part can be compared, and why not."""
+    """Status of a comparison: possible, or the reason why not."""
 
     YES = "yes"
     NOT_YET = "not_yet"
@@ -33,7 +33,7 @@ class ComparisonStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReferencePart:
-    """A labeled part, the label that counts for it, and the cosine of how alike it looks."""
+    """Labeled part with its standing label and the cosine similarity."""
 
     part: Inspection
     label: Label
@@ -41,13 +41,16 @@ class ReferencePart:
 
     @property
     def defect_type(self) -> DefectType | None:
-        """The label's type, or the one it was merged into."""
+        """Return the label's type, or the type it was merged into."""
         return self.label.defect_type.current if self.label.defect_type else None
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceParts:
-    """The most alike first, at most ``MAX_REFERENCES`` each; both empty unless ``status`` is YES."""
+    """Reference parts, the most similar first, at most ``MAX_REFERENCES`` of each class.
+
+    Both lists are empty unless ``status`` is YES.
+    """
 
     status: ComparisonStatus
     good: list[ReferencePart] = field(default_factory=list)
@@ -55,9 +58,9 @@ class ReferenceParts:
 
 
 def most_similar(part: Inspection) -> ReferenceParts:
-    """The labeled parts of the same product that look most like this one, never itself.
+    """Return the labeled parts of the same product that are most similar, never the part itself.
 
-    While the part waits to be judged again, other images of it are left out too: their labels would tell its own.
+    While the part has an open recheck, other images of it are left out too: their labels would reveal its own.
     """
     point = Embedding.objects.filter(pk=part.pk).first()
     if point is None:
@@ -71,8 +74,10 @@ def most_similar(part: Inspection) -> ReferenceParts:
 
 
 def update_embedding_target(part: Inspection) -> None:
-    """Let the part be found, or no longer, by what its label says now. Whoever writes labels calls it, in the same
-    transaction, and holds the part's lock."""
+    """Set the target of the part's embedding to that of its standing label.
+
+    Every writer of labels calls it, in the same transaction, under the part's lock.
+    """
     label = Label.objects.filter(inspection=part).standing().first()
     target = label.target if label else None
     Embedding.objects.filter(pk=part.pk).exclude(target=target).update(target=target)

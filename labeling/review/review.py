@@ -1,4 +1,4 @@
-"""A person's verdict: written once, never lost, and taken back only by a row of its own."""
+"""Verdicts of people: append-only; only an undo row withdraws a label."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ def resolve(
     comment: str = "",
     shown_seconds: float | None = None,
 ) -> Label:
-    """Write the claim owner's verdict: review, label, claim closed and part settled, all or nothing.
+    """Save the verdict of the claim's owner: review and label; close the claim, resolve the part.
 
-    ``shown_seconds`` is how long the part was on their screen, as their page measured it.
-    A lease that ran out still counts while nobody else holds or settled the part: nothing a person did is lost. The
-    same verdict on the same claim again returns the first label. Raises ClaimLost, and InvalidLabel for a verdict
-    that is neither PASS nor FAIL, a good part with a defect type, or an unknown type.
+    All or nothing. ``shown_seconds`` is the time on the reviewer's screen, as their page measured it. An expired lease
+    still counts while no other reviewer holds or resolved the part. The same verdict on the same claim returns the
+    first label.
+
+    Raises ClaimLost, and InvalidLabel for a verdict other than PASS and FAIL, a good part with a defect type, or an
+    unknown type.
     """
     with transaction.atomic():
         part = _lock_part(claim.inspection_id)
@@ -70,11 +72,11 @@ def resolve(
 def correct(
     inspection: Inspection, *, by: User, verdict: str, defect_type: DefectType | str | None = None, comment: str = ""
 ) -> Label:
-    """Say what a part is without a claim, as from the history page. Whoever holds the part loses it.
+    """Save a verdict without a claim, as from the history. Open claims on the part are closed.
 
-    The same word by the same person again returns the label that stands, unless that one is in doubt: then it is a
-    confirmation. Raises InvalidLabel as ``resolve``, Disputed where two people differ and this one may not settle it,
-    and PartRemoved where retention was faster.
+    The same verdict by the same person returns the standing label, unless the verdict answers a recheck: then it
+    confirms the label. Raises InvalidLabel as ``resolve``, Disputed if two people differ and this person may not
+    adjudicate, and PartRemoved if retention removed the part.
     """
     with transaction.atomic():
         part = _lock_part(inspection.pk)
@@ -105,9 +107,9 @@ def correct(
 def overrule(
     inspection: Inspection, *, verdict: str, defect_type: DefectType | None, reason: str, by: User | None
 ) -> Label:
-    """Write an imported label over a person's one, with the reason as its comment. Hold the part's lock.
+    """Save an imported label over a person's label, with the reason as its comment.
 
-    Every recheck that is open on the part ends: the verdicts that it asks about count no more.
+    Hold the part's lock. All open rechecks of the part are withdrawn: the verdicts they concern no longer count.
     """
     label = Label.objects.create(
         inspection=inspection,
@@ -124,9 +126,9 @@ def overrule(
 
 
 def undo(label: Label, *, by: User) -> None:
-    """Take back the standing label; without an earlier one to stand again, the part waits for a person once more.
+    """Undo the standing label. Without an earlier label, the part waits for a person again.
 
-    Its author may, and who has ``labeling.undo_any_label``. Raises PermissionDenied, AlreadyUndone or NotStanding.
+    Allowed for its author and with ``labeling.undo_any_label``. Raises PermissionDenied, AlreadyUndone or NotStanding.
     """
     if label.reviewer != by and not by.has_perm("labeling.undo_any_label"):
         raise PermissionDenied(_("Only its author or a quality manager takes a label back."))
@@ -144,9 +146,9 @@ def undo(label: Label, *, by: User) -> None:
 
 
 def undo_and_claim(label: Label, *, by: User) -> Claim:
-    """Take a label back and claim its part in one step: what the reviewer's page fetches ahead can't take it between.
+    """Undo a label and claim its part in one step, before the page's prefetch can claim it.
 
-    Raises as ``undo``, and ClaimLost when an earlier label stands again; the label is taken back all the same.
+    Raises as ``undo``, and ClaimLost if an earlier label stands again; the label stays undone.
     """
     with transaction.atomic():
         undo(label, by=by)
@@ -158,7 +160,7 @@ def undo_and_claim(label: Label, *, by: User) -> Claim:
 
 
 def standing_label(inspection: Inspection) -> Label | None:
-    """The label that counts for the part: its newest that nobody took back."""
+    """Return the part's standing label: the newest that nobody undid."""
     return (
         Label.objects.filter(inspection=inspection)
         .standing()
@@ -168,7 +170,7 @@ def standing_label(inspection: Inspection) -> Label | None:
 
 
 def _lock_part(key: UUID) -> Inspection:
-    # The part's row is locked before any other, by every step, so steps on one part never wait in a ring.
+    # Every step locks the part's row before any other row, so steps on one part never deadlock.
     parts = Inspection.objects.select_for_update(of=("self",), no_key=True).select_related("product")
     try:
         return parts.get(pk=key)
@@ -177,8 +179,8 @@ def _lock_part(key: UUID) -> Inspection:
 
 
 def check_claim_valid(part: Inspection, claim: Claim) -> None:
-    """Hold the part's lock. Raises ClaimLost where the claim's owner has no say over the part any more."""
-    # A settled part is free again while it is judged again, for those whom it waits for and who claimed it since.
+    """Raise ClaimLost if the claim's owner may no longer judge the part. Hold its lock."""
+    # A resolved part with an open recheck may be judged by those who may answer it and claimed it since it was due.
     again = Recheck.objects.open().filter(inspection=part, due_at__lte=claim.created_at)
     if part.settled_at is not None and not again.for_reviewer(claim.reviewer).exists():
         raise ClaimLost(_("This part was settled meanwhile."))

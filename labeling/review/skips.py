@@ -1,4 +1,4 @@
-"""A part that a reviewer would not judge goes back to the queue, for others, and the reason stays."""
+"""Skips: declined parts go back to the queue, for others, and the reason is kept."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from labeling.review.review import check_claim_valid
 
 
 def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
-    """Write why the claim's owner would not judge the part, and give it back, all or nothing.
+    """Save why the claim's owner declined the part and close the claim, all or nothing.
 
-    For ``waiting.SKIPPED_HOURS`` the queue offers it to others only; ``queue.claim_part`` takes it back at once. The
-    same reason on the same claim again returns the first row. Raises InvalidReason, and ClaimLost when the claim was
-    resolved or the part went to somebody else.
+    For ``queue_filters.SKIP_HOURS`` the queue offers the part to others only; ``queue.claim_part`` takes it back at
+    once. The same reason on the same claim returns the first row. Raises InvalidReason, and ClaimLost if the claim was
+    resolved or another reviewer has the part.
     """
     if reason not in Skip.Reason.values:
         raise InvalidReason(f"A part is skipped for one of {', '.join(Skip.Reason.values)}, not {reason!r}.")
     with transaction.atomic():
-        # As every step on a part: its row is locked before any other of it is read for good or written.
+        # Lock order of all steps on a part: its own row first.
         part = Inspection.objects.select_for_update(no_key=True).get(pk=claim.inspection_id)
         held = Claim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
         earlier = Skip.objects.filter(claim=held).first()
