@@ -1,4 +1,4 @@
-"""Labeled images in, a version's directory out: the one call that a training process makes."""
+"""Training and export of a version: from labeled images to the version's directory."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ META_FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class LearnedVersion:
-    """A version on disk: its directory, that directory's digest, its evaluation, and what its ``report.json`` and
-    ``meta.json`` say."""
+    """Version on disk: directory, digest of the directory, evaluation, report and meta data.
+
+    ``report`` and ``meta`` are the contents of ``report.json`` and ``meta.json``."""
 
     bundle_dir: Path
     sha256: str
@@ -50,18 +51,17 @@ class LearnedVersion:
 def learn(
     samples: Sequence[Sample], config: TrainConfig, out_dir: Path, progress: ProgressCallback = no_progress
 ) -> LearnedVersion:
-    """Split (unless the samples carry their splits), train, evaluate, export and write one directory ``out_dir``.
+    """Split the samples unless they carry splits, train, evaluate, export and write ``out_dir``.
 
-    Raises NotEnoughLabels, UnreadableSample (naming the image), ExportMismatch, ValueError for settings that can't
-    work, FileExistsError; after any of them ``out_dir`` does not exist.
-    """
+    Raises NotEnoughLabels, UnreadableSample (naming the image), ExportMismatch, ValueError for invalid settings, and
+    FileExistsError. After an error ``out_dir`` does not exist, unless it existed before (FileExistsError)."""
     if out_dir.exists():
         raise FileExistsError(f"{out_dir} exists; a version's directory is written once.")
     started = time.monotonic()
     whole = Stage(progress)
     whole.report(0, "starting")
     ready = list(samples) if samples and all(sample.split for sample in samples) else assign_splits(samples, config)
-    # The order in which a database gives its rows must not change the weights.
+    # The row order of the database must not change the weights.
     ready.sort(key=lambda sample: (sample.sha256, sample.name))
     config = resolve_input_size(config, ready)
     with reproducible(config.threads) as compute:
@@ -87,7 +87,9 @@ def learn(
 def write_version(
     fitted: FittedVersion, evaluation: Evaluation, samples: Sequence[Sample], out_dir: Path, started: float
 ) -> LearnedVersion:
-    """Write the directory, whole or not at all. Raises ExportMismatch; ``started`` is on the monotonic clock."""
+    """Write the version's directory atomically; ``started`` is a time on the monotonic clock.
+
+    Raises ExportMismatch."""
     report, meta = build_report(evaluation), dict[str, Any]()
 
     def fill(draft: Path) -> None:
@@ -101,8 +103,9 @@ def write_version(
 
 
 def build_escape_curve(fitted: FittedVersion) -> EscapeCurve:
-    """What the promise about escapes rests on: held-out logits through the calibration that serves. In
-    cross-validation they are those of the version's siblings."""
+    """Return the data of the escape guarantee: held-out logits with the serving calibration.
+
+    In a cross-validation the logits are those of the fold models, not of the final models."""
     rows = fitted.predictions
     probabilities = fitted.operating_point.calibrator.probability([one.logit for one in rows]).tolist()
     return EscapeCurve.from_images(probabilities, [one.target for one in rows], [one.part for one in rows])
@@ -111,7 +114,7 @@ def build_escape_curve(fitted: FittedVersion) -> EscapeCurve:
 def write_figures(
     draft: Path, fitted: FittedVersion, evaluation: Evaluation, report: dict[str, Any], graph: openvino.CompiledModel
 ) -> None:
-    """Write the plots, and the worst mistakes as pictures, beside each what the version's ``graph`` sees in it."""
+    """Write the plots, and the worst errors as images, each with the heatmap of ``graph``."""
     chosen = fitted.config.head != "dense"
     write_plots(draft / "plots", report, {name: one.curve for name, one in fitted.folds.items()}, early_stopped=chosen)
     write_error_images(draft / "worst", evaluation.worst_errors)
@@ -123,7 +126,7 @@ def write_figures(
 def build_meta(
     fitted: FittedVersion, samples: Sequence[Sample], networks: ExportedWeights, seconds: float
 ) -> dict[str, Any]:
-    """What scoring needs, and where the version comes from."""
+    """Return the contents of ``meta.json``: what scoring needs, and the version's origin."""
     config, setting = fitted.config, fitted.operating_point
     return {
         "format": META_FORMAT,

@@ -1,4 +1,4 @@
-"""One graph for serving: pixels in, both networks' scores and maps out, the same numbers as torch or no version."""
+"""Serving graph: one OpenVINO model from pixels to scores and maps, checked against torch."""
 
 from __future__ import annotations
 
@@ -32,16 +32,19 @@ MAX_PIXEL_VALUE = 255.0
 
 
 class ExportMismatch(RuntimeError):  # noqa: N818 - names what was found
-    """The exported graph scores otherwise than torch: no version is made."""
+    """Error for an exported graph that scores differently from torch; no version is made."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportAgreement:
-    """The largest differences between the exported graph and torch over so many images, and what is tolerated:
-    of the calibrated probability in absolute terms, of the reconstruction error relative to torch's, and of novelty
-    relative to torch's or to its threshold, whichever is more: a part that the memory holds has a distance of 0.
-    ``embedding`` is the cosine distance between both points of a part, ``milliseconds`` what the graph took for an
-    image, the median, on the training's threads."""
+    """Largest differences between the exported graph and torch, and their tolerances.
+
+    - ``probability``: absolute difference of the calibrated probability
+    - ``reconstruction_error``: difference relative to torch's value
+    - ``novelty``: difference relative to torch's value or the threshold, whichever is higher (a part in the memory has
+      distance 0)
+    - ``embedding``: cosine distance of a part's two embeddings
+    - ``milliseconds``: median time of the graph per image, on the training's threads"""
 
     images: int
     probability: float
@@ -54,15 +57,22 @@ class ExportAgreement:
     embedding_tolerance: float = DISTANCE_TOLERANCE
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
 
 class ServingModel(nn.Module):
-    """Everything behind one input and one pass of the trunk: uint8 RGB ``[1, H, W, 3]`` to the weighed logit ``[1]``,
-    the pixels' reconstruction error ``[1]``, the logit that each cell alone would give ``[1, h, w]``, the deciding
-    detector's map ``[1, h', w']``, its score ``[1]``, that of the memory of good parts and defects ``[1]``, and the
-    part as a point of length 1, ``[1, 256]``."""
+    """Complete model of a version, with one pass of the trunk over uint8 RGB ``[1, H, W, 3]``.
+
+    Outputs, in order:
+
+    1. fused logit ``[1]``
+    2. reconstruction error of the pixels ``[1]``
+    3. evidence map: logit of each cell ``[1, h, w]``
+    4. anomaly map ``[1, h', w']``
+    5. novelty score of the deciding detector ``[1]``
+    6. score of the memory of good parts and defects ``[1]``
+    7. embedding of length 1, ``[1, 256]``"""
 
     def __init__(
         self,
@@ -99,7 +109,9 @@ class ServingModel(nn.Module):
         return logit, error, evidence, cells, score, known, self.embedder(seen)
 
     def _novelty(self, outputs: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """The deciding detector's score, ``Together.of`` in tensors where all decide; and the map that is shown."""
+        """Return the deciding detector's score and the anomaly map.
+
+        If the ensemble decides, the score is that of ``DetectorEnsemble.combine``, in tensors."""
         maps = torch.stack(
             _resize_to_finest([outputs[name][1] / self.map_scales[name] for name in self.map_detectors])
         ).mean(0)
@@ -117,8 +129,8 @@ class ServingModel(nn.Module):
 
 
 def _resize_to_finest(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Maps ``[N, h, w]`` of several depths, all on the finest one's grid."""
-    # While tracing, a shape is a tensor until it is made a number.
+    """Resize maps ``[N, h, w]`` of several depths to the grid of the finest map."""
+    # During tracing a shape is a tensor; int makes it a constant.
     height, width = (max(int(one.shape[axis]) for one in maps) for axis in (1, 2))
     return [
         one if one.shape[1:] == (height, width) else F.interpolate(one[:, None], (height, width), mode="bilinear")[:, 0]
@@ -127,12 +139,14 @@ def _resize_to_finest(maps: Sequence[Tensor]) -> list[Tensor]:
 
 
 def export_graph(serving: ServingModel, path: Path, height: int, width: int) -> None:
-    """Write the graph as OpenVINO's ``.xml`` and ``.bin``, weights in 32 bits; the same weights give the same bytes."""
+    """Write the graph as OpenVINO's ``.xml`` and ``.bin``, with weights in 32 bits.
+
+    The same weights give the same bytes."""
     example = torch.zeros((1, height, width, 3), dtype=torch.uint8)
     model = trace_to_openvino(serving, example)
     for output, name in zip(model.outputs, OUTPUTS, strict=True):
         output.get_tensor().set_names({name})
-    # OpenVINO numbers models and nodes by a counter of the process.
+    # OpenVINO numbers models and nodes by a process-wide counter, so fixed names are set.
     model.set_friendly_name("second-look")
     for number, node in enumerate(model.get_ordered_ops()):
         node.set_friendly_name(f"node{number}" if node.get_type_name() != "Parameter" else "image")
@@ -142,8 +156,9 @@ def export_graph(serving: ServingModel, path: Path, height: int, width: int) -> 
 def check_agreement(
     serving: ServingModel, graph: openvino.CompiledModel, images: Sequence[NDArray[np.uint8]], calibrator: Calibrator
 ) -> ExportAgreement:
-    """Score images with the written graph, as ``compile_graph`` gives it, and with torch. Raises ExportMismatch above
-    the tolerance, and for anything that is not a number."""
+    """Compare the scores of the written graph, as compiled by ``compile_graph``, with torch's.
+
+    Raises ExportMismatch for differences above the tolerance and for NaN."""
     request = graph.create_infer_request()
     probability, error, novelty, embedding, took = 0.0, 0.0, 0.0, 0.0, list[float]()
     for image in images:
@@ -159,7 +174,7 @@ def check_agreement(
         levels = ((4, serving.novelty_threshold), (5, serving.labeled_novelty_threshold))
         novelty = max(novelty, *(_relative_difference(found[at], wanted[at], level) for at, level in levels))
         embedding = max(embedding, 1 - float((found[6] * wanted[6]).sum()))
-    # Written so that NaN fails too.
+    # Negated comparisons, so that NaN fails too.
     if not (probability <= PROBABILITY_TOLERANCE and max(error, novelty) <= ERROR_TOLERANCE):
         raise ExportMismatch(
             f"The exported graph differs from torch by {probability:.2g} in probability and {max(error, novelty):.2g} "

@@ -1,8 +1,7 @@
-"""How many bits a version serves in: fewer where the machine gains by it and the scores stay, else 32.
+"""Choice of a version's precision: 8 bits if faster on this machine and as good, else 32.
 
-Both graphs score the same held-out parts in turn. What 8 bits move a part's logit by is added to its held-out answer,
-so that the average precision that is compared is that of parts the version had not learned from.
-"""
+Both graphs score the same held-out parts alternately. The logit shift of 8 bits is added to a part's held-out logit.
+The compared average precision is thus that of parts the predicting models were not trained on."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ from mltasks.vision.serving.scorer import EMBEDDING, ERROR, LABELED_NOVELTY, LOG
 from mltasks.vision.stats.metrics import average_precision
 
 CALIBRATION_IMAGES, TEST_IMAGES = 32, 64
-# Points of average precision in [0, 1], calibrated probability, relative to the threshold, cosine distance
+# Limits: average precision in [0, 1], calibrated probability, novelty relative to its threshold, cosine distance
 MAX_PRECISION_LOSS, MAX_PROBABILITY_SHIFT, MAX_NOVELTY_SHIFT, MAX_EMBEDDING_DISTANCE = 0.005, 0.05, 0.05, 0.01
-# Less is not worth another set of numbers.
+# Smaller time savings do not justify different scores.
 MAX_TIME_RATIO = 0.9
 
 Pixels = NDArray[np.uint8]
@@ -32,7 +31,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPart:
-    """A part to compare on: its pixels as serving sees them, the logit that it got unseen, and its target."""
+    """Part for the comparison: pixels at the network's size, held-out logit and target."""
 
     pixels: Pixels
     logit: float
@@ -41,7 +40,7 @@ class HeldOutPart:
 
 @dataclass(frozen=True, slots=True)
 class NoveltyThresholds:
-    """Thresholds that novelty and the memory of all that is known are held against."""
+    """Thresholds of the novelty and of the score of the memory of good parts and defects."""
 
     novelty: float
     labeled_novelty: float
@@ -49,10 +48,12 @@ class NoveltyThresholds:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionChoice:
-    """What a version serves in and why. ``bits`` is 8, in ``parts`` of it, or 32; the rest compares both on ``images``:
-    average precision of held-out answers in either, the largest shifts of the calibrated probability, of novelty over
-    its threshold and of a part's place (cosine distance), the medians in milliseconds on one thread. All 0 where
-    nothing was tried."""
+    """Precision of a version, the reason, and the comparison on ``images`` parts.
+
+    ``bits`` is 8 (for the components ``parts``) or 32. ``average_precision`` is that of 8 bits,
+    ``average_precision_wide`` that of 32 bits. ``probability``, ``novelty`` (relative to its threshold) and
+    ``embedding`` (cosine distance) are the largest shifts. ``milliseconds`` and ``milliseconds_wide`` are medians on
+    one thread. All figures are 0 if nothing was tried."""
 
     bits: int
     why: str
@@ -67,12 +68,12 @@ class PrecisionChoice:
     milliseconds_wide: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return {**asdict(self), "parts": list(self.parts)}
 
 
 def configured_precision() -> PrecisionChoice:
-    """32 bits without a trial, because the training's settings say so."""
+    """Return 32 bits without a trial, as the training's settings ask."""
     return PrecisionChoice(32, "Asked for.")
 
 
@@ -83,8 +84,10 @@ def choose_precision(
     thresholds: NoveltyThresholds,
     calibrator: Calibrator,
 ) -> PrecisionChoice:
-    """Try the written graph in 8 bits (ranges from ``images``), first in all that may be, then in the backbone alone,
-    and replace it where that is faster on this machine and as good on ``parts``; else it stays as it is."""
+    """Try the written graph in 8 bits, and replace it if 8 bits are faster and as good.
+
+    The ranges come from ``images``. All quantizable components are tried first, then the backbone alone. Speed is
+    measured on this machine, scores on ``parts``. If no trial succeeds, the graph stays as it is."""
     found = PrecisionChoice(32, "It has no wide convolutions.")
     for kinds in (QUANTIZABLE, (BACKBONE,)):
         narrow = quantize(graph, images, kinds)
@@ -98,7 +101,7 @@ def choose_precision(
 
 
 def _replace_graph(graph: Path, model: openvino.Model) -> None:
-    # Not written over: the model in hand still reads its weights from the file.
+    # Written to a new file, because the loaded model still reads its weights from the old file.
     new = graph.with_name("narrow.xml")
     openvino.save_model(model, new, compress_to_fp16=False)
     new.with_suffix(".bin").replace(graph.with_suffix(".bin"))
@@ -145,7 +148,7 @@ def _compare_graphs(
 def _rejection_reason(
     precision_loss: float, probability_shift: float, novelty_shift: float, embedding_distance: float, time_ratio: float
 ) -> str:
-    """Empty where 8 bits will do. Written so that NaN never will."""
+    """Return why 8 bits are rejected, or an empty string; NaN is always rejected."""
     if not precision_loss <= MAX_PRECISION_LOSS:
         return (
             f"8 bits lose {100 * precision_loss:.2f} points of average precision; "
@@ -170,7 +173,9 @@ def _rejection_reason(
 def _score_alternating(
     graph: Path, quantized: openvino.Model, images: Sequence[Pixels]
 ) -> tuple[dict[int, NDArray[np.float64]], dict[int, NDArray[np.float64]], NDArray[np.float64]]:
-    """Each graph's outputs by number, an image a row, and seconds ``[images, 2]``."""
+    """Return each graph's outputs by output number, and the times in ms ``[images, 2]``.
+
+    Outputs have one image per row."""
     requests = [compile_model(one, 1).create_infer_request() for one in (graph, quantized)]
     found: list[dict[int, list[NDArray[np.float64]]]] = [{}, {}]
     times = np.zeros((len(images), 2))

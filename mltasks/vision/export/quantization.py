@@ -1,10 +1,9 @@
-"""Fewer bits: the backbone's wide convolutions in 8 bits, the companion's deep blocks too, the rest of a serving graph
-as it was.
+"""Quantization of a serving graph: selected convolutions in 8 bits, the rest in 32 bits.
 
-Post-training quantization by NNCF (https://github.com/openvinotoolkit/nncf), ranges taken from the version's own parts.
-The companion's first blocks, the memories' distances and the heads stay in 32 bits: in 8 they move the scores, and most
-of the time is not theirs.
-"""
+Post-training quantization by NNCF (https://github.com/openvinotoolkit/nncf), with ranges from the version's own parts.
+The backbone's wide convolutions and the auxiliary backbone's deep blocks are quantized. The auxiliary backbone's first
+blocks, the memories' distances and the heads stay in 32 bits. In 8 bits they would shift the scores, and they take
+little of the time."""
 
 from __future__ import annotations
 
@@ -20,9 +19,9 @@ import openvino
 from numpy.typing import NDArray
 from openvino.passes import ConstantFolding, Manager
 
-# A convolution of so many channels in and out, and of more than one pixel, is the backbone's.
+# A backbone convolution has at least this many input and output channels and a kernel larger than one pixel.
 MIN_CHANNELS = 64
-# A depthwise one of so many, at this stride or deeper, is in the companion's deep blocks.
+# A depthwise convolution of a deep auxiliary block has at least this many channels, at this stride or deeper.
 MIN_DEPTHWISE_CHANNELS, MIN_DEPTHWISE_STRIDE = 144, 8
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 BACKBONE, AUX_BACKBONE = QUANTIZABLE = ("the backbone's convolutions", "the companion's deep blocks")
@@ -31,9 +30,9 @@ BACKBONE, AUX_BACKBONE = QUANTIZABLE = ("the backbone's convolutions", "the comp
 def quantize(
     graph: Path, images: Sequence[NDArray[np.uint8]], components: Sequence[str] = QUANTIZABLE
 ) -> openvino.Model | None:
-    """The graph with these ``QUANTIZABLE`` in 8 bits, ranges from images uint8 ``[height, width, 3]``; None where it
-    lacks
-    one of them."""
+    """Return the graph with the given components of ``QUANTIZABLE`` in 8 bits.
+
+    The ranges come from images, uint8 ``[height, width, 3]``. Returns None if the graph lacks one of the components."""
     model = openvino.Core().read_model(graph)
     folding = Manager()
     folding.register_pass(ConstantFolding())
@@ -57,8 +56,9 @@ def _is_deep_depthwise(operation: openvino.Node, height: int) -> bool:
 
 
 def _residual_block(depthwise: openvino.Node) -> list[str]:
-    """Names of a depthwise convolution and of those before and after it (Sandler et al., CVPR 2018: an inverted
-    residual)."""
+    """Return the names of a depthwise convolution and its neighbor convolutions.
+
+    Together they are an inverted residual block (Sandler et al., CVPR 2018)."""
     before, after = depthwise.input_value(0).get_node(), depthwise
     while before.get_type_name() not in CONVOLUTIONS and before.inputs():
         before = before.input_value(0).get_node()
@@ -78,12 +78,12 @@ def _is_backbone_convolution(operation: openvino.Node) -> bool:
 
 
 def _run_nncf(model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignored: list[str]) -> openvino.Model:
-    # Its authors' switch against telling a server abroad what a plant does.
+    # NNCF's switch that turns off its telemetry
     os.environ.setdefault("NNCF_CI", "1")
     import nncf  # late: seconds and 100 MB that only a training pays
 
     nncf.set_log_level(logging.ERROR)
-    # It draws progress of its own.
+    # NNCF prints progress bars.
     with redirect_stdout(io.StringIO()):
         return nncf.quantize(
             model,
@@ -92,7 +92,7 @@ def _run_nncf(model: openvino.Model, images: Sequence[NDArray[np.uint8]], ignore
             subset_size=len(images),
             ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                # Processors without VNNI add pairs of products in 16 bits: 7-bit weights keep that from running over.
+                # CPUs without VNNI add pairs of products in 16 bits: 7-bit weights prevent an overflow.
                 overflow_fix=nncf.OverflowFix.ENABLE,
                 disable_bias_correction=True,
             ),

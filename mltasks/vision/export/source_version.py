@@ -1,4 +1,4 @@
-"""Which code made a version: a hash of the science's own source, and the commit where there is one to name."""
+"""Origin of a version's code: hash of the vision package's source, and the commit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ GIT_TIMEOUT_S = 10
 
 @cache
 def source_version() -> dict[str, str]:
-    """``sha256`` of all Python files of this floor, by name and content, and ``commit``: that of the checkout, empty
-    where there is no checkout or no git."""
+    """Return ``sha256`` of the vision package's Python files and ``commit`` of the checkout.
+
+    The hash covers names and contents. ``commit`` is empty without a checkout or git."""
     found = hashlib.sha256()
     for path in sorted(ROOT.rglob("*.py")):
         found.update(f"{path.relative_to(ROOT).as_posix()}\n".encode())

@@ -1,4 +1,4 @@
-"""A version's networks on disk: all weights, and the serving graph in as few bits as its scores allow."""
+"""Export of a version's networks: all weights, and the serving graph at its precision."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ AGREEMENT_IMAGES = 16
 
 
 class ExportedWeights(NamedTuple):
-    """How far the written graph is from torch, what it serves in, and the graph itself, compiled on the training's
-    threads."""
+    """Agreement with torch, precision, and the graph compiled for the training's thread count."""
 
     agreement: ExportAgreement
     precision: PrecisionChoice
@@ -44,8 +43,9 @@ class ExportedWeights(NamedTuple):
 
 
 def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path) -> ExportedWeights:
-    """Write weights and graph of what learned from ``samples``, and compare them. Raises ExportMismatch and
-    UnreadableSample."""
+    """Write the weights and the serving graph, check the graph and choose its precision.
+
+    Raises ExportMismatch and UnreadableSample."""
     config, final, setting = fitted.config, fitted.final, fitted.operating_point
     serving = ServingModel(
         copy.deepcopy(fitted.trunk),
@@ -76,19 +76,21 @@ def write_networks(fitted: FittedVersion, samples: Sequence[Sample], draft: Path
 
 
 def sample_images(samples: Sequence[Sample], config: TrainConfig, count: int) -> list[Sample]:
-    """Up to ``most`` images, drawn from the seed; fewer are the first of more."""
+    """Return up to ``count`` random images by the seed; a smaller count gives a prefix."""
     generator = np.random.default_rng(derive_seed(config.seed, "export check"))
     return [samples[index] for index in generator.permutation(len(samples))[:count]]
 
 
 def read_pixels(sample: Sample, config: TrainConfig) -> NDArray[np.uint8]:
-    """The image as serving sees it, uint8 ``[height, width, 3]``. Raises UnreadableSample."""
+    """Return the image at the network's size, uint8 ``[height, width, 3]``.
+
+    Raises UnreadableSample."""
     pixels: NDArray[np.uint8] = read_sample(sample, config).permute(1, 2, 0).contiguous().numpy()
     return pixels
 
 
 def _precision_test_rows(fitted: FittedVersion) -> list[Prediction]:
-    """Held-out images to compare precisions on, drawn from the seed: half of them defective where there are as many."""
+    """Draw held-out images to compare precisions on, by the seed; up to half are defects."""
     generator = np.random.default_rng(derive_seed(fitted.config.seed, "precision"))
     rows = [fitted.predictions[index] for index in generator.permutation(len(fitted.predictions))]
     defects = [row for row in rows if row.target == DEFECT][: TEST_IMAGES // 2]

@@ -49,7 +49,7 @@ def smooth_maps(maps: Tensor) -> Tensor:
 
 
 def fit_compact_features(calibration_maps: Tensor) -> CompactFeatures:
-    """Fit principal components to the maps of ``calibration_images``, ``[N, channels, H/8, W/8]``.
+    """Fit principal components to the maps ``[N, channels, H/8, W/8]`` of calibration images.
 
     The same maps give the same directions."""
     with torch.no_grad():

@@ -31,7 +31,7 @@ class EfficientNetLiteMaps(Frozen):
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the maps; the input is scaled as in the Lite networks' training: (byte - 127) / 128."""
+        """Return the maps; the input is scaled as in the networks' training: (byte - 127) / 128."""
         x = self.stem((images * 255 - 127) / 128)
         maps = []
         for index, block in enumerate(self.blocks):

@@ -25,8 +25,8 @@ EMPTY = torch.empty(0)
 class FeatureMaps(NamedTuple):
     """Feature maps of N images; h and w are a 16th of the input.
 
-    - ``layer2`` ``[N, 128, h, w]`` (averaged to layer3's grid), ``layer3`` ``[N, 256, h, w]``, ``layer4`` ``[N, 512,
-      h/2, w/2]``
+    - ``layer2`` ``[N, 128, h, w]``, averaged to layer3's grid
+    - ``layer3`` ``[N, 256, h, w]`` and ``layer4`` ``[N, 512, h/2, w/2]``
     - ``statistics`` ``[N, 2688]`` of the whole maps
     - ``compact`` ``[N, 48, 2h, 2w]``: compact features of all networks' maps at stride 8
     - ``aux_maps`` ``[N, 120, h, w]`` and ``aux_statistics`` ``[N, 1560]`` of the auxiliary backbone; empty without one

@@ -41,7 +41,7 @@ MAX_MEMORY_BYTES = 1_500_000_000
 MAX_DISK_BYTES = 6_000_000_000
 # A million pixels take about 1.4 s on a slow dual-core machine.
 MAX_PIXELS = 400_000_000
-# A single augmented view is worse than none: training would then see only one altered copy of each image.
+# A single augmented view is worse than none: training would use only one altered copy of each image.
 MIN_VIEWS = 2
 PROGRESS_REPORTS = 40
 EVALUATION_BATCH = 64
