@@ -1,9 +1,12 @@
-"""A version on its way to another plant: one ZIP without compression, in which every byte is accounted for.
+"""Export archive of a version: one uncompressed ZIP in which every byte is accounted for.
 
-``export.json`` says what it is · ``export.sig`` is the plant's signature of it, 64 bytes · ``export.pem`` is the key
-that made it · ``bundle/`` are the version's files, whose sizes and hashes ``export.json`` has. So that somebody without
-this program can check it: ``openssl pkeyutl -verify -pubin -inkey export.pem -rawin -in export.json -sigfile
-export.sig``.
+- ``export.json`` describes the version.
+- ``export.sig`` is the plant's signature of ``export.json``, 64 bytes.
+- ``export.pem`` is the public key of the signature.
+- ``bundle/`` has the version's files; ``export.json`` has their sizes and hashes.
+
+To check the signature without this program: ``openssl pkeyutl -verify -pubin -inkey export.pem -rawin -in export.json
+-sigfile export.sig``.
 """
 
 from __future__ import annotations
@@ -20,17 +23,17 @@ from mltasks.exchange.export_document import MAX_FILES, FileEntry
 from mltasks.exchange.signing import MAX_PEM_BYTES, SIGNATURE_BYTES
 
 DOCUMENT, SIGNATURE, KEY, FILES = "export.json", "export.sig", "export.pem", "bundle/"
-# Bytes of the document: a hundred thousand labeled images take some 30 MB.
+# Bytes of the document: 100,000 labeled images take about 30 MB.
 MAX_DOCUMENT_BYTES = 64 << 20
 _MAX_BYTES = {DOCUMENT: MAX_DOCUMENT_BYTES, SIGNATURE: SIGNATURE_BYTES, KEY: MAX_PEM_BYTES}
 _CHUNK_BYTES = 1 << 20
-# Of the ZIP format: the end record, what stands before a name in a file's head and in the directory, the longest name.
+# ZIP format: end record, bytes before a name in a local header and in a directory entry, longest name allowed here.
 _END_RECORD, _LOCAL_HEADER_BYTES, _DIRECTORY_ENTRY_BYTES, _MAX_NAME_BYTES = struct.Struct("<4s4H2LH"), 30, 46, 500
 _ZIP64_LOCATOR = b"PK\x06\x07"
 
 
 class ArchiveHeader(NamedTuple):
-    """What comes before the files."""
+    """Members before the version's files: document, signature and public key."""
 
     document_bytes: bytes
     signature: bytes
@@ -38,7 +41,7 @@ class ArchiveHeader(NamedTuple):
 
 
 def write(into: BinaryIO, header: ArchiveHeader, folder: Path, files: Mapping[str, FileEntry]) -> None:
-    """Write a parcel with the folder's files of these names, in pieces of a megabyte."""
+    """Write an archive with these files of the folder, in pieces of 1 MiB."""
     with zipfile.ZipFile(into, "w", zipfile.ZIP_STORED, allowZip64=False) as packed:
         for name, content in zip((DOCUMENT, SIGNATURE, KEY), header, strict=True):
             packed.writestr(zipfile.ZipInfo(name), content)
@@ -50,8 +53,11 @@ def write(into: BinaryIO, header: ArchiveHeader, folder: Path, files: Mapping[st
 
 @contextmanager
 def open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """The parcel, to read. Raises ValueError, in words, for a file that ``write`` did not write: no ZIP, names that
-    come twice, compression, or bytes that belong to nothing. What breaks while it is read is ValueError, too."""
+    """Open the archive for reading.
+
+    Raises ValueError, in words, for a file that ``write`` did not write: no ZIP, repeated names, compression, or bytes
+    that belong to no member. Errors while the archive is read are raised as ValueError, too.
+    """
     try:
         size = _refuse_large_directory(file)
         with zipfile.ZipFile(file) as packed:
@@ -62,13 +68,15 @@ def open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
 
 
 def read_header(packed: zipfile.ZipFile) -> ArchiveHeader:
-    """Document, signature and key. Raises ValueError for a missing or oversized one."""
+    """Return document, signature and key. Raises ValueError if one is missing or too large."""
     return ArchiveHeader(*(_read_member(packed, name, limit) for name, limit in _MAX_BYTES.items()))
 
 
 def unpack(packed: zipfile.ZipFile, files: Mapping[str, FileEntry], folder: Path) -> None:
-    """Write just these files into a new folder. Raises ValueError for one that is missing, added, or not of its size
-    and hash."""
+    """Write exactly these files into a new folder.
+
+    Raises ValueError for a missing or additional file, and for a wrong size or hash.
+    """
     there = set(packed.namelist()) - set(_MAX_BYTES)
     wrong = sorted(there ^ {FILES + name for name in files})
     if wrong:
@@ -102,8 +110,10 @@ def _read_member(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def _refuse_large_directory(file: BinaryIO) -> int:
-    """The directory is read whole before anything can be asked of it: it must be as small as ours. Returns the file's
-    size."""
+    """Refuse an archive whose directory is larger than an export's; return the file's size.
+
+    The ZIP library reads the whole directory before it can be checked.
+    """
     size = file.seek(0, 2)
     file.seek(max(0, size - _END_RECORD.size - 20))
     tail = file.read()

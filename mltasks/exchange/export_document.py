@@ -1,4 +1,4 @@
-"""``export.json``: what a plant signs of a version that leaves. Written from its rows, read with suspicion."""
+"""Signed document of an exported version, ``export.json``; parsing validates all fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class FileEntry(NamedTuple):
-    """What a file of the version has to be."""
+    """Signed hash and size (bytes) of a file."""
 
     sha256: str
     size: int
@@ -34,7 +34,7 @@ class FileEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSummary:
-    """The snapshot that the version learned from, as it was frozen over there."""
+    """Summary of the snapshot that the version was trained on at the exporting plant."""
 
     number: int
     sha256: str
@@ -44,7 +44,10 @@ class SnapshotSummary:
 
 @dataclass(frozen=True, slots=True)
 class VersionDocument:
-    """What was signed of a version. ``sha256`` is the directory's digest, ``files`` are by their names in it."""
+    """Content of the signed document.
+
+    ``sha256`` is the digest of the version's directory, ``files`` are by their names in the directory.
+    """
 
     product: str
     number: int
@@ -58,7 +61,7 @@ class VersionDocument:
 
 
 def build_document(version: ModelVersion, files: Mapping[str, FileEntry], *, exported_by: str) -> bytes:
-    """The document of a version whose directory has these files."""
+    """Return the document of a version whose directory has these files."""
     said = {
         "format": FORMAT,
         "product": version.model.name,
@@ -75,8 +78,11 @@ def build_document(version: ModelVersion, files: Mapping[str, FileEntry], *, exp
 
 
 def parse_document(raw: bytes) -> VersionDocument:
-    """What a document says. Raises ValueError, in words, for one that is not whole, or whose files or snapshot's items
-    do not have the hash that it says."""
+    """Return the content of a document.
+
+    Raises ValueError, in words, if the document is incomplete or its files or snapshot items do not have the stated
+    hash.
+    """
     said = strict_json.parse(raw)
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         found = said.get("format") if isinstance(said, dict) else None
@@ -101,7 +107,7 @@ def parse_document(raw: bytes) -> VersionDocument:
 
 
 def _snapshot_json(version: ModelVersion) -> dict[str, Any] | None:
-    """What the version learned from: its own snapshot, or the one that came with it."""
+    """Return the version's own snapshot, or the one in its signed document if it was imported."""
     snapshot, came = version.run.snapshot, getattr(version, "imported", None)
     if snapshot is None:
         carried: dict[str, Any] | None = json.loads(came.document)["snapshot"] if came else None
@@ -115,7 +121,7 @@ def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
     sha256 = _get_sha256(data, "sha256")
     if manifest_sha256(items) != sha256:
         raise ValueError("the items of its snapshot are not those that were frozen: their hash is another one")
-    # What is locked taught nothing, there as here.
+    # Locked items were not trained on, as in own snapshots.
     taught = [item for item in items if item.split != HOLDOUT]
     defective = sum(item.target for item in taught)
     return SnapshotSummary(_get_count(data, "number"), sha256, len(taught) - defective, defective)
@@ -151,7 +157,10 @@ def _refuse_odd_names(names: Sequence[str]) -> None:
 
 
 def _get_typed(data: Any, name: str, expected_type: type[T]) -> T:
-    """The value of that name. Raises ValueError unless it is of just this type: true is no number."""
+    """Return the value of that name.
+
+    Raises ValueError unless it has exactly this type: true is not a number.
+    """
     found = data.get(name) if isinstance(data, dict) else None
     if type(found) is not expected_type:
         raise ValueError(f"it does not say `{name}` as it should")

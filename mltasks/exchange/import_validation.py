@@ -1,4 +1,4 @@
-"""What came from another plant, looked at from all sides before anything of it is kept."""
+"""Validation of an exported version before anything is imported."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from mltasks.vision.serving.scorer import Scorer
 
 
 class ImportRefused(Refusal):
-    """The file is not what a trusted plant exported, or can't come in here. Nothing of it was kept."""
+    """The file is not an export of a trusted plant, or can't be imported here; nothing was kept."""
 
 
 class ValidatedImport(NamedTuple):
-    """A version that was looked at and holds."""
+    """Version that passed the validation."""
 
     header: ArchiveHeader
     document: VersionDocument
@@ -38,8 +38,10 @@ class ValidatedImport(NamedTuple):
 
 
 def validate(model: RegisteredModel, file: BinaryIO, folder: Path) -> ValidatedImport:
-    """Unpack the file's version into the folder, once its signature holds, and see that all fits and that it scores.
-    Raises ImportRefused, in words for people."""
+    """Verify the signature, unpack the version into the folder and check that it scores.
+
+    Raises ImportRefused, in words for people.
+    """
     with _as_import_refused(), exchange_archive.open_archive(file) as packed:
         signed = exchange_archive.read_header(packed)
         plant, public_key = _trusted_signer(signed)
@@ -83,7 +85,10 @@ def _trusted_signer(signed: ArchiveHeader) -> tuple[str, str]:
 
 
 def refuse_duplicate(model_id: int, sha256: str, excluding: ModelVersion | None = None) -> None:
-    """Raise ImportRefused where the model has a version of these files already, ``excluding`` the one in hand."""
+    """Raise ImportRefused if the model has another version of the same files.
+
+    ``excluding`` is the version being imported.
+    """
     same = ModelVersion.objects.filter(model_id=model_id, sha256=sha256)
     known = (same.exclude(pk=excluding.pk) if excluding else same).first()
     if known is not None:
@@ -108,8 +113,10 @@ def _refuse_report_mismatch(folder: Path, document: VersionDocument) -> None:
 
 
 def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
-    """It must score here, with this machine's libraries, before anybody may promote it. Raises BundleCorrupt when the
-    directory's own manifest says otherwise than what was signed."""
+    """Check that the version scores here, with this machine's libraries.
+
+    Raises BundleCorrupt if the directory's manifest differs from what was signed.
+    """
     try:
         scorer = Scorer.load(folder, expected_sha256=document.sha256, threads=settings.SCORING_THREADS)
         size = scorer.input_size

@@ -1,4 +1,7 @@
-"""This plant's key signs the versions that leave; other plants know it by its fingerprint. Ed25519 (RFC 8032)."""
+"""The plant's signing key and signatures of exports, Ed25519 (RFC 8032).
+
+Other plants identify the key by its fingerprint.
+"""
 
 from __future__ import annotations
 
@@ -23,23 +26,29 @@ from django.utils.translation import gettext as _
 
 from mltasks.storage import atomic_files
 
-# Bytes of a public key's file: a longer one is none.
+# Maximum size of a public key file, in bytes.
 MAX_PEM_BYTES = 1000
 SIGNATURE_BYTES = 64
 
 
 def sign(message: bytes) -> bytes:
-    """The plant's signature of the message, 64 bytes. Raises ImproperlyConfigured without a usable key."""
+    """Return the plant's signature of the message, 64 bytes.
+
+    Raises ImproperlyConfigured without a usable key.
+    """
     return _load_or_create_key().sign(message)
 
 
 def own_public_key() -> str:
-    """The plant's public key as PEM, for other plants. Raises ImproperlyConfigured without a usable key."""
+    """Return the plant's public key as PEM. Raises ImproperlyConfigured without a usable key."""
     return _to_pem(_load_or_create_key().public_key())
 
 
 def is_valid_signature(message: bytes, signature: bytes, public_key: str) -> bool:
-    """Whether the key, a PEM of ours or of ``read_public_key``, signed exactly this message."""
+    """Return True if the key signed exactly this message.
+
+    The key is a PEM from ``own_public_key`` or ``read_public_key``.
+    """
     try:
         _public_key(public_key.encode()).verify(signature, message)
     except InvalidSignature:
@@ -48,12 +57,12 @@ def is_valid_signature(message: bytes, signature: bytes, public_key: str) -> boo
 
 
 def read_public_key(pem: bytes) -> str:
-    """The public key in a file as its one spelling in PEM. Raises ValueError, in words, for anything else."""
+    """Return the public key in canonical PEM. Raises ValueError, in words, for anything else."""
     return _to_pem(_public_key(pem))
 
 
 def fingerprint(public_key: str) -> str:
-    """The sha256 of the raw key, hex: what people compare."""
+    """Return the sha256 of the raw key as hex, which people compare."""
     raw = _public_key(public_key.encode()).public_bytes(Encoding.Raw, PublicFormat.Raw)
     return hashlib.sha256(raw).hexdigest()
 
@@ -73,7 +82,7 @@ def _to_pem(key: Ed25519PublicKey) -> str:
 
 
 def _load_or_create_key() -> Ed25519PrivateKey:
-    """The key in SIGNING_KEY_FILE, made and kept (mode 0600) at the first call."""
+    """Return the key in SIGNING_KEY_FILE; create it with mode 0600 at the first call."""
     path = Path(settings.SIGNING_KEY_FILE)
     try:
         pem = path.read_bytes() if path.exists() else _make_key(path)
@@ -91,7 +100,7 @@ def _make_key(path: Path) -> bytes:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _write_private(draft, pem)
-        # A link fails where a rename would overwrite: of two processes at once, one key wins.
+        # Linking fails if the file exists, where renaming would overwrite it: two processes end up with the same key.
         os.link(draft, path)
         atomic_files.sync_folder(path.parent)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Whose versions may come in: this plant's own, and those of plants whose fingerprint a person has compared."""
+"""Trusted keys: this plant's own, and those of plants whose fingerprint a person compared."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from mltasks.exchange import signing
 from mltasks.models import TrustedPlant
 from mltasks.models.trusted_plants import format_fingerprint
 
-# What own versions say of where they came from; stored with the row, so in English.
+# Origin of this plant's own exports; stored in rows, so not translated.
 THIS_PLANT = "this plant"
 
 
 def trust(name: str, key: bytes, claimed_fingerprint: str, *, by: User | None) -> TrustedPlant:
-    """Trust what this key signs from now on. ``claimed_fingerprint`` is the fingerprint as the other plant told it,
-    by another way
-    than the key came. Raises ValueError, in words, also where the two do not fit."""
+    """Trust versions signed by this key from now on.
+
+    ``claimed_fingerprint`` is what the other plant told by another channel than the key came by. Raises ValueError, in
+    words, also if the fingerprint does not match the key.
+    """
     public_key, compared = validate_key(key, claimed_fingerprint)
     return TrustedPlant.objects.create(
         name=validate_name(name), public_key=public_key, fingerprint=compared, added_by=by
@@ -27,7 +29,7 @@ def trust(name: str, key: bytes, claimed_fingerprint: str, *, by: User | None) -
 
 
 def validate_key(key: bytes, claimed_fingerprint: str) -> tuple[str, str]:
-    """The key in its one spelling, and its fingerprint. Raises ValueError as ``trust``."""
+    """Return the key in canonical PEM and its fingerprint. Raises ValueError as ``trust`` does."""
     public_key = signing.read_public_key(key)
     found = signing.fingerprint(public_key)
     if re.sub(r"[\s:]", "", claimed_fingerprint).lower() != found:
@@ -45,7 +47,7 @@ def validate_key(key: bytes, claimed_fingerprint: str) -> tuple[str, str]:
 
 
 def validate_name(name: str) -> str:
-    """The name that the plant gets here. Raises ValueError for one that is taken, empty or too long."""
+    """Return the trimmed name of a plant. Raises ValueError if it is taken, empty or too long."""
     name = name.strip()
     if not 0 < len(name) <= 80 or name == THIS_PLANT:
         raise ValueError(_("A plant has a name of up to 80 characters."))
@@ -55,7 +57,7 @@ def validate_name(name: str) -> str:
 
 
 def find_signer(message: bytes, signature: bytes) -> tuple[str, str] | None:
-    """Name and public key of the trusted plant that signed the message; None when none did."""
+    """Return name and public key of the trusted plant that signed the message; None if none did."""
     for name, public_key in _trusted_keys():
         if signing.is_valid_signature(message, signature, public_key):
             return name, public_key
@@ -63,7 +65,7 @@ def find_signer(message: bytes, signature: bytes) -> tuple[str, str] | None:
 
 
 def is_trusted(fingerprint: str) -> bool:
-    """Whether versions signed by this key may come in now."""
+    """Return True if versions signed by this key may be imported now."""
     own = signing.fingerprint(signing.own_public_key())
     return fingerprint == own or TrustedPlant.objects.filter(fingerprint=fingerprint).exists()
 

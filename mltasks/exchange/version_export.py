@@ -1,4 +1,4 @@
-"""A version leaves for another plant: one signed file."""
+"""Export of a version into one signed file for another plant."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ SUFFIX = ".slv"
 
 
 def export_filename(version: ModelVersion) -> str:
-    """``PRODUCT-vN.slv``."""
+    """Return ``PRODUCT-vN.slv``."""
     return f"{version.model.name}-v{version.number}{SUFFIX}"
 
 
 def export(version: ModelVersion, into: BinaryIO, *, by: User | None) -> None:
-    """Write the version, signed, into an open file. Its hashes are read anew first: what is damaged does not leave.
+    """Write the signed version into an open file.
 
-    Doors check ``registry.PERMISSION`` first: these are the plant's weights. Raises BundleCorrupt and StoreAway, and
-    ImproperlyConfigured without a usable key.
+    Its hashes are verified first, so that damaged files are not exported. Callers check ``registry.PROMOTE_PERMISSION``
+    first: the file contains the plant's weights. Raises BundleCorrupt and StoreUnreachable, and ImproperlyConfigured
+    without a usable key.
     """
     folder = version_store.ensure_local(version)
     bundle.verify(folder, version.sha256)
@@ -45,26 +46,32 @@ def export(version: ModelVersion, into: BinaryIO, *, by: User | None) -> None:
 
 
 def export_to_temporary_file(version: ModelVersion, *, by: User | None) -> BinaryIO:
-    """The same as an open file without a name, at its start, which is gone when it is closed. Raises as ``export``."""
-    # Beside the versions: a machine's own temporary folder may be memory.
+    """Return the export as an unnamed open file at its start; closing it deletes it.
+
+    Raises as ``export`` does.
+    """
+    # Beside the versions: a machine's temporary folder may be in memory.
     folder = Path(settings.VERSIONS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         file = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile(dir=folder)))
         export(version, file, by=by)
         file.seek(0)
-        stack.pop_all()  # whoever asked closes it
+        stack.pop_all()  # the caller closes it
     return file
 
 
 def report_matches(folder: Path, evaluation: object) -> bool:
-    """Whether the evaluation is that of the directory's ``report.json``, which also has each image's prediction."""
+    """Return True if the evaluation equals the directory's ``report.json``.
+
+    The file's predictions of single images are ignored.
+    """
     found = json.loads((folder / bundle.REPORT).read_text(encoding="utf-8"))
     found.pop("predictions", None)
     return bool(found == json.loads(json.dumps(evaluation)))
 
 
 def _manifest_hashes(folder: Path) -> dict[str, str]:
-    """Those of a verified directory, its manifest's own among them."""
+    """Return the hashes of a verified directory's files, including its manifest."""
     recorded: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))
     return {**recorded, bundle.MANIFEST: bundle.file_sha256(folder / bundle.MANIFEST)}

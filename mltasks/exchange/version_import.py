@@ -1,4 +1,4 @@
-"""A version comes from another plant: looked at from all sides, then put in place as a candidate, or nothing at all."""
+"""Import of a version from another plant: validated, then installed as a candidate."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from mltasks.storage import version_store
 from mltasks.storage.scratch_folders import scratch_folder
 from mltasks.vision.serving import bundle
 
-# Seconds between the tries of a bucket that is away: a person waits.
+# Seconds between the tries while a bucket is unreachable: a person waits.
 RETRY_PAUSES = (1.0, 2.0)
 
 
 def import_version(model: RegisteredModel, file: BinaryIO, *, by: User | None) -> ModelVersion:
-    """Bring the version in a seekable file into a model, as a candidate with its next number and its report as the
-    other plant measured it. It scores once somebody promotes it.
+    """Import the version in a seekable file as a candidate with the model's next number.
 
-    Doors check ``registry.PERMISSION`` first. Raises ImportRefused, in words for people, and StoreAway; after any
-    error there is no row of it and no file.
+    Its report has the exporting plant's figures; the version scores once a person promotes it. Callers check
+    ``registry.PROMOTE_PERMISSION`` first. Raises ImportRefused, in words for people, and StoreUnreachable; after any
+    error no row and no file remains.
     """
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".importing") as folder:
         arrival = validate(model, file, folder / "whole")
@@ -38,8 +38,10 @@ def import_version(model: RegisteredModel, file: BinaryIO, *, by: User | None) -
 
 
 def _install(model: RegisteredModel, validated: ValidatedImport, folder: Path, by: User | None) -> ModelVersion:
-    """Give the directory its name and the version its rows. Its run comes first: by it the sweep knows what a process
-    that is killed here leaves behind."""
+    """Install the directory and write the version's rows.
+
+    The run's row is written first: from it the recovery knows which files a killed process leaves behind.
+    """
     run, lease = _begin_run(model, validated, by)
     try:
         with keep_lease_alive(RunReporter(lease)):
@@ -58,7 +60,7 @@ def _begin_run(model: RegisteredModel, validated: ValidatedImport, by: User | No
     words = (
         f"{says.product} version {says.number} of {validated.plant}, signed by {format_fingerprint(says.fingerprint)}."
     )
-    with transaction.atomic():  # so that no worker sees it wait
+    with transaction.atomic():  # so that no worker takes the queued run
         run = TrainingRun.objects.create(
             model=model,
             trigger=TrainingRun.Trigger.IMPORTED,
@@ -75,7 +77,7 @@ def _record(run: TrainingRun, lease: RunLease, validated: ValidatedImport, by: U
     says = validated.document
     with transaction.atomic():
         version = versions.record_version(run, sha256=says.sha256, meta=validated.meta, report=says.evaluation)
-        # Under the model's lock now: of two that come at once the second one sees the first.
+        # The model's row is locked now: of two simultaneous imports the second one sees the first.
         refuse_duplicate(run.model_id, says.sha256, excluding=version)
         ImportedVersion.objects.create(
             version=version,
@@ -99,11 +101,14 @@ def _record(run: TrainingRun, lease: RunLease, validated: ValidatedImport, by: U
 
 
 def _discard(run: TrainingRun, lease: RunLease) -> None:
-    """Remove what the import left. Files before the row: killed in between, the sweep finds them by it."""
+    """Remove what the import left.
+
+    The row is deleted last: if the process is killed in between, the recovery finds the files by the row.
+    """
     try:
         lease.finish(TrainingRun.State.FAILED, log="", stage=gettext_noop("Failed"))
     except LeaseLost:
-        return  # it came to its end after all, or the sweep has it
+        return  # it finished after all, or the recovery released it
     shutil.rmtree(Path(settings.VERSIONS_DIR) / run.bundle_name, ignore_errors=True)
     version_store.unpublish(run.bundle_name)
     TrainingRun.objects.filter(pk=run.pk).delete()

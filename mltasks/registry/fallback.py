@@ -1,6 +1,6 @@
-"""A champion whose files are damaged does not stop the line: the last good champion before it scores meanwhile.
+"""Serving version: the champion, or a fallback version if the champion's files are damaged.
 
-A process that has the champion in memory goes on with it: it was verified when it was loaded.
+A process that has loaded the champion keeps it: the files were verified when they were loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mltasks.vision.serving.scorer import Scorer
 
 logger = logging.getLogger(__name__)
 
-# Seconds until files that were damaged are read again: somebody may have brought them back.
+# Seconds until damaged files are read again, because they may have been restored.
 RETRY_AFTER = 30.0
 
 
@@ -30,15 +30,20 @@ class ServingVersion(NamedTuple):
 
 
 class _DamagedVersions:
-    """Versions whose files were found damaged lately, in this process: reading a hundred megabytes for each part would
-    hold up the line."""
+    """Versions whose files this process recently found damaged.
+
+    Without this, every part would wait until a hundred megabytes are read again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._damaged_at: dict[tuple[int, str], tuple[float, BundleCorrupt]] = {}
 
     def scorer(self, version: ModelVersion) -> Scorer:
-        """The version's scorer. Raises BundleCorrupt, also where it was found less than AGAIN_AFTER ago."""
+        """Return the version's scorer.
+
+        Raises BundleCorrupt, also if the damage was found less than RETRY_AFTER seconds ago.
+        """
         key = version.pk, version.sha256
         with self._lock:
             found, error = self._damaged_at.get(key, (0.0, None))
@@ -53,7 +58,7 @@ class _DamagedVersions:
             raise
 
     def forget(self) -> None:
-        """Look at all of them anew."""
+        """Clear the list, so that all files are read again."""
         with self._lock:
             self._damaged_at.clear()
 
@@ -63,10 +68,11 @@ forget_damaged = _damaged_versions.forget
 
 
 def load_serving_version(champion: ModelVersion) -> ServingVersion:
-    """The champion, or where its files are damaged the last champion before it whose files are whole. A version that
-    was rolled back from never stands in.
+    """Load the version that scores.
 
-    Raises BundleCorrupt, the champion's, when none is, and StoreAway when a bucket has the files that can't be reached.
+    If the champion's files are damaged, fall back to the latest former champion with intact files. A version that was
+    rolled back from is never a fallback version. Raises the champion's BundleCorrupt if no version is intact, and
+    StoreUnreachable if the bucket with the files can't be reached.
     """
     try:
         return ServingVersion(champion, _damaged_versions.scorer(champion))

@@ -1,6 +1,6 @@
-"""What a product asks of a version before it may score, line by line: every door to a promotion asks here.
+"""Gate: the lines that a product requires of a version before any promotion.
 
-The criteria belong to the product, on the floor above: ``InspectionConfig.ready`` registers the function that evaluates
+The criteria belong to the product, in a higher layer: ``InspectionConfig.ready`` registers the function that evaluates
 them with ``set_gate``.
 """
 
@@ -22,8 +22,11 @@ OVERRIDE_PERMISSION = "mltasks.override_gate"
 
 @dataclass(frozen=True, slots=True)
 class GateLine:
-    """One thing that may be asked. ``holds`` is None where there is nothing to tell it by, which is no yes; ``words``
-    say what was found, and of a line that does not hold what to do."""
+    """One possible requirement of the gate.
+
+    ``holds`` is None if there is no data, which does not count as held. ``words`` say what was found and, for a line
+    that does not hold, what to do.
+    """
 
     name: str
     title: str
@@ -33,16 +36,16 @@ class GateLine:
 
     @property
     def fails(self) -> bool:
-        """Whether it keeps the gate closed."""
+        """Return True if the line keeps the gate closed."""
         return self.asked and not self.holds
 
     def to_json(self) -> dict[str, Any]:
-        """As the record keeps it."""
+        """Return the line as it is stored with a promotion."""
         return asdict(self)
 
 
 class State(StrEnum):
-    """Answer of the gate as a whole."""
+    """State of the whole gate."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -50,7 +53,7 @@ class State(StrEnum):
 
 
 class GateClosed(Refusal):
-    """Something that is asked does not hold. ``evaluate`` are those that fail."""
+    """A required line does not hold; ``failing_lines`` has all such lines."""
 
     code = "gate_closed"
 
@@ -70,26 +73,29 @@ def set_gate(evaluate: GateFunction) -> None:
 
 
 def evaluate(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> list[GateLine]:
-    """Every line, asked or not, of a promotion over that champion by that person (None: a command or the night)."""
+    """Return every line, required or not, of a promotion over that champion by that person.
+
+    ``by`` is None for a command or the nightly promotion.
+    """
     (gate_function,) = _gate_functions
     return gate_function(version, champion, by)
 
 
 def state(lines: Sequence[GateLine]) -> State:
-    """Return the gate's answer. A gate of which nothing is asked is no open one: nothing was checked."""
+    """Return the gate's state; a gate without required lines is not open: nothing was checked."""
     if any(line.fails for line in lines):
         return State.CLOSED
     return State.OPEN if any(line.asked for line in lines) else State.NOTHING_ASKED
 
 
 def worst_first(lines: Sequence[GateLine]) -> list[GateLine]:
-    """Return the lines as people read them: those that do not hold, those not known, those that hold, the others."""
+    """Return the lines in the order for people: failed, unknown, held, not required."""
     order = {False: 0, None: 1, True: 2}
     return sorted(lines, key=lambda line: order[line.holds] if line.asked else 3)
 
 
 def check(lines: Sequence[GateLine], override: str) -> None:
-    """Raise GateClosed where a line fails and nobody says why it shall be passed over."""
+    """Raise GateClosed if a line fails and there is no reason to override it."""
     failing = [line for line in lines if line.fails]
     if failing and not override:
         raise GateClosed(failing)

@@ -1,8 +1,8 @@
-"""As many images are scored at once on a machine as it has cores for, whichever of its processes has them.
+"""Host semaphore: limits the images scored in parallel on a machine, over all its processes.
 
-Connections are not spread evenly over web processes, so each may use all cores; but two that did at once would halve
-each other's pace (measured: docs/performance.md). A turn is a lock on a file, which the kernel gives back however its
-process ends.
+Connections are not spread evenly over web processes, so each process may use all cores. Two processes that did so at
+the same time would halve each other's speed (measured: docs/performance.md). A slot is a lock on a file, which the
+kernel releases however its process ends.
 """
 
 from __future__ import annotations
@@ -16,22 +16,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Seconds between two looks at who is done; scoring an image takes fifty times as long.
+# Seconds between two tries for a lock; scoring an image takes fifty times as long.
 POLL_SECONDS = 0.003
 
 
 class HostSemaphore:
-    """``count`` turns on this machine, kept in ``folder``; machines that share the folder have turns of their own."""
+    """Semaphore with ``count`` slots on this machine, kept as lock files in ``folder``.
+
+    Machines that share the folder have separate slots.
+    """
 
     def __init__(self, folder: Path, count: int) -> None:
         name = socket.gethostname()
         self._lock_files = [folder / f"{name}-{number}" for number in range(count)]
-        # In the order in which they came, of one process: no more look at the files than could have a turn.
+        # Serves the threads of one process in order; no more of them poll the files than there are slots.
         self._process_limit = threading.Semaphore(count)
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Wait for a turn and have it in the block. Raises OSError when the folder can't be written."""
+        """Wait for a slot and hold it in the block. Raises OSError if the folder can't be written."""
         with self._process_limit:
             held = self._wait_for_lock()
             try:
@@ -48,7 +51,7 @@ class HostSemaphore:
 
 
 def _try_lock(file: Path) -> int | None:
-    """The open file whose lock is ours now; None when it is another's."""
+    """Return the open file once it is locked; None if another holder has the lock."""
     try:
         held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:

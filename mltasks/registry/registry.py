@@ -1,4 +1,4 @@
-"""The registry: which version is champion, and how one becomes it."""
+"""Registry of versions: the champion, promotion, rollback and approval."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROMOTE_PERMISSION = "mltasks.promote_modelversion"
 
 
 class AlreadyChampion(Refusal):
-    """The version is champion already: there is nothing to change."""
+    """The version is champion already."""
 
     code = "already_champion"
 
@@ -49,7 +49,7 @@ class ChampionChanged(Refusal):
 
 
 class NeverChampion(Refusal):
-    """The version never was champion: it can be promoted, not rolled back to."""
+    """The version was never champion: it can be promoted, but not rolled back to."""
 
     code = "never_champion"
 
@@ -66,7 +66,10 @@ class ReasonMissing(Refusal):
 
 
 def champion(model: RegisteredModel) -> ModelVersion | None:
-    """The version that scores now, read anew at each call: a promotion reaches every process by it."""
+    """Return the version that scores now.
+
+    It is read from the database at each call, so that a promotion reaches every process.
+    """
     return ModelVersion.objects.filter(model=model, state=ModelVersion.State.CHAMPION).first()
 
 
@@ -79,20 +82,21 @@ def promote(
     override: str = "",
     kind: Promotion.Kind = Promotion.Kind.PROMOTION,
 ) -> Promotion:
-    """Make a version champion and retire the one before, in one transaction. A retired version comes back likewise.
+    """Make a version champion and retire the present one, in one transaction.
 
-    ``over`` is the number of the champion that the person compared it with, 0 for none; left out, any will do.
-    ``override`` says why it shall pass although a line of the product's gate does not hold: on the record for good.
-    Doors check ``PROMOTE_PERMISSION`` first. Raises ReasonMissing, AlreadyChampion, ChampionChanged, GateClosed,
-    PermissionDenied for an override by somebody who may not, BundleCorrupt when the version's files are not what was
-    trained, and StoreAway.
+    Retired versions can be promoted, too. ``over`` is the number of the champion that the person compared with, 0 for
+    none; None accepts any. ``override`` is the recorded reason to promote although a gate line does not hold. Callers
+    check ``PROMOTE_PERMISSION`` first.
+
+    Raises ReasonMissing, AlreadyChampion, ChampionChanged, GateClosed, PermissionDenied for an override without
+    permission, BundleCorrupt if the version's files are damaged, and StoreUnreachable.
     """
     reason, override = visible_text(reason), visible_text(override)
     if not reason:
         raise ReasonMissing(_("A promotion needs a reason: say in a few words why this version should score."))
     if override and by is not None and not by.has_perm(gate.OVERRIDE_PERMISSION):
         raise PermissionDenied(_("Only a quality manager may override the promotion policy."))
-    # Before the lock: it reads the whole directory, which never changes.
+    # Before the lock, because it reads the whole directory, which never changes.
     bundle.verify(version_store.ensure_local(version), version.sha256)
     with transaction.atomic():
         model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
@@ -111,7 +115,7 @@ def promote(
             by=by,
             reason=reason,
             gate=[line.to_json() for line in lines],
-            # What was not needed is not on the record: nothing was overridden.
+            # An override that was not needed is not recorded.
             override=override if any(line.fails for line in lines) else "",
         )
     version.refresh_from_db()
@@ -119,11 +123,10 @@ def promote(
 
 
 def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int | None = None) -> Promotion:
-    """Bring a former champion back, by the way that every promotion goes.
+    """Promote a former champion again, without the gate.
 
-    The files of the version that it replaces are not read: they may be what is wrong. The gate does not hold it up:
-    the version passed it when it became champion. Raises NeverChampion, ReasonMissing, and what
-    ``promote`` raises.
+    The files of the replaced version are not read: they may be the reason. The gate does not apply: the version passed
+    it when it became champion. Raises NeverChampion, ReasonMissing, and what ``promote`` raises.
     """
     if not version.promotions.exists():
         raise NeverChampion(version)
@@ -133,9 +136,11 @@ def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int 
 
 
 def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = None) -> Approval:
-    """Say that a version may take the present champion's place. ``over`` as in ``promote``; doors check
-    ``PROMOTE_PERMISSION``
-    first. Raises ReasonMissing, AlreadyChampion and ChampionChanged."""
+    """Record a person's approval that a version may replace the present champion.
+
+    ``over`` is as in ``promote``; callers check ``PROMOTE_PERMISSION`` first. Raises ReasonMissing, AlreadyChampion and
+    ChampionChanged.
+    """
     reason = visible_text(reason)
     if not reason:
         raise ReasonMissing(_("An approval needs a reason: say in a few words what convinced you."))
@@ -144,7 +149,10 @@ def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = 
 
 
 def _check_current(version: ModelVersion, over: int | None) -> ModelVersion | None:
-    """Return the present champion. Raises AlreadyChampion, and ChampionChanged where it is not number ``over``."""
+    """Return the present champion.
+
+    Raises AlreadyChampion, and ChampionChanged if it is not number ``over``.
+    """
     current = champion(version.model)
     if current is not None and current.pk == version.pk:
         raise AlreadyChampion(_("{version} is champion already.").format(version=version))
@@ -154,6 +162,8 @@ def _check_current(version: ModelVersion, over: int | None) -> ModelVersion | No
 
 
 def rollback_target(model: RegisteredModel) -> ModelVersion | None:
-    """Return the version that a rollback brings back: the champion before the present one that nobody rolled back
-    from; None where there is none."""
+    """Return the version that a rollback restores; None if there is none.
+
+    It is the latest former champion that was not rolled back from.
+    """
     return next(iter(former_champions(model.pk)), None)

@@ -1,4 +1,4 @@
-"""Scorers kept in a process, as many as its memory budget holds; the least recently used make room."""
+"""Memory-limited cache of loaded scorers per process; the least recently used are evicted."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class _Slot:
 
 
 class ScorerCache:
-    """Scorers by version and hash. Two threads that need one at once load it once.
+    """Scorers by version and hash; two threads that need the same scorer load it once.
 
-    Keeps the ``min_entries`` last used whatever they take, and more while all together take no more than
-    ``max_bytes`` bytes.
+    The ``min_entries`` last used stay whatever their size. More stay while all together take at most ``max_bytes``
+    bytes.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class ScorerCache:
         self._slots: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
 
     def get(self, version: ModelVersion) -> Scorer:
-        """Return the version's scorer. What loading raises is raised, and tried again at the next call."""
+        """Return the version's scorer. An error while loading is raised; the next call tries again."""
         key = (version.pk, version.sha256)
         slot = self._slot(key)
-        # A lock of the slot's own: while one version loads, others score.
+        # Each slot has its own lock: while one version loads, others score.
         with slot.lock:
             if slot.scorer is None:
                 scorer = self._load(version)
@@ -60,7 +60,7 @@ class ScorerCache:
 
     @property
     def total_bytes(self) -> int:
-        """Estimated memory of all loaded versions."""
+        """Return the estimated memory of all loaded versions."""
         with self._lock:
             return sum(slot.size for slot in self._slots.values())
 
@@ -72,7 +72,7 @@ class ScorerCache:
 
     def _evict(self, key: tuple[int, str], newest: _Slot) -> None:
         with self._lock:
-            self._slots[key] = newest  # it may have been dropped while it loaded
+            self._slots[key] = newest  # it may have been evicted while it loaded
             self._slots.move_to_end(key)
             loaded = [one for one, slot in self._slots.items() if slot.scorer is not None]
             total = sum(self._slots[one].size for one in loaded)

@@ -1,4 +1,7 @@
-"""Scorers of versions, kept in the process. Never imports torch: the web process serves through the exported graph."""
+"""Loaded scorers of versions in this process.
+
+Never imports torch: the web process scores with the exported graph.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,15 @@ def _load_for_serving(version: ModelVersion) -> Scorer:
 
 
 def _load_for_batches(version: ModelVersion) -> Scorer:
-    """One that waits for no turn: workers of low priority use it, and give way to serving by that."""
+    """Load a scorer without a host semaphore.
+
+    Only workers of low priority use it, and so yield to serving.
+    """
     return _load_scorer(version, nullcontext)
 
 
 _scorers = ScorerCache(_load_for_serving, settings.SCORER_CACHE_BYTES)
-# A candidate and a champion at a time.
+# A candidate and a champion are used together.
 _batch_scorers = ScorerCache(_load_for_batches, min_entries=2)
 
 
@@ -44,14 +50,17 @@ def loaded_bytes() -> int:
 
 
 def get_scorer(version: ModelVersion) -> Scorer:
-    """The version's scorer, loaded and verified by its sha256 at the first call in this process.
+    """Return the version's scorer, loaded and verified by its sha256 at the first call.
 
-    Raises BundleCorrupt when its files are missing or not what was trained, and StoreAway when a bucket has them that
-    can't be reached.
+    Raises BundleCorrupt if its files are missing or damaged, and StoreUnreachable if the bucket with the files can't be
+    reached.
     """
     return _scorers.get(version)
 
 
 def get_batch_scorer(version: ModelVersion) -> Scorer:
-    """The version's scorer for many stored parts, in a process that nobody waits for. Raises as ``get_scorer``."""
+    """Return the version's scorer for many stored parts, in a process with low priority.
+
+    Raises as ``get_scorer`` does.
+    """
     return _batch_scorers.get(version)

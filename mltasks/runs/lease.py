@@ -73,7 +73,10 @@ class RunLease:
         return lease
 
     def write(self, *, log: str = "", **fields: Any) -> None:
-        """Write fields, append to the log and renew the lease, in one fenced update. Raises LeaseLost."""
+        """Write fields, append to the log and renew the lease, in one fenced update.
+
+        Raises LeaseLost.
+        """
         if log:
             fields["log"] = Concat(F("log"), Value(log))
         if not self.held_run().update(lease_expires_at=Now() + LEASE_DURATION, **fields):

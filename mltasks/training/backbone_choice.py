@@ -1,4 +1,4 @@
-"""Which backbone a model's trainings start from: the one taught on its own images that proved better, if any."""
+"""Choice of the backbone that a model's trainings start from: the adopted one, if any."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from mltasks.storage import object_store
 from mltasks.storage.verified_fetch import fetch
 from mltasks.vision.types import TrainConfig
 
-# Between a path and the hash that its file must have
+# Separates a path from the hash that its file must have.
 _HASH_SEPARATOR = "#sha256="
-PRETRAINABLE_BACKBONE = "resnet18"  # the only one that is taught
+PRETRAINABLE_BACKBONE = "resnet18"  # the only network that can be pretrained
 
 
 def adopted_run(model: RegisteredModel) -> BackboneRun | None:
-    """The run whose backbone is in use."""
+    """Return the pretraining run whose backbone is in use."""
     return BackboneRun.objects.adopted().filter(model=model).without_large_fields().first()
 
 
 def weights_reference(run: BackboneRun) -> str:
-    """What ``load_backbone`` takes for it: the file and the hash that it must have, so that damage is refused."""
+    """Return the argument of ``load_backbone`` for a run: file and required hash."""
     return f"{run.path}{_HASH_SEPARATOR}{run.sha256}"
 
 
 def resolve_auto_weights(model: RegisteredModel, config: TrainConfig) -> TrainConfig:
-    """The config with ``auto`` weights replaced by the adopted backbone's file and hash, so that a run can be repeated
-    whatever is adopted later. Unchanged where there is none, or where the config names its weights."""
+    """Return the config with ``auto`` weights replaced by the adopted backbone's file and hash.
+
+    So a run can be repeated even if another backbone is adopted later. The config is unchanged without an adopted
+    backbone or if it names its weights.
+    """
     if config.backbone_weights != "auto" or config.backbone != PRETRAINABLE_BACKBONE:
         return config
     run = adopted_run(model)
@@ -38,19 +41,23 @@ def resolve_auto_weights(model: RegisteredModel, config: TrainConfig) -> TrainCo
 
 
 def with_local_weights(config: TrainConfig) -> TrainConfig:
-    """The config with the file of a taught backbone as it lies on this machine. Raises as ``local_weights``."""
+    """Return the config with a pretrained backbone's path on this machine.
+
+    Raises as ``local_weights`` does.
+    """
     return replace(config, backbone_weights=local_weights(config.backbone_weights))
 
 
 def local_weights(weights: str) -> str:
-    """What ``weights_reference`` said on another machine, for this one, which fetches the file where it lacks it.
-    What names
-    no taught backbone stays. Raises FileNotFoundError when the store has no such file, whole; and StoreAway.
+    """Translate another machine's ``weights_reference`` to this machine; fetch a missing file.
+
+    Values that name no pretrained backbone are returned unchanged. Raises FileNotFoundError if the store has no such
+    undamaged file, and StoreUnreachable.
     """
     if not object_store.is_shared() or _HASH_SEPARATOR not in weights:
         return weights
     path, sha256 = weights.rsplit(_HASH_SEPARATOR, 1)
-    # Model, `backbones` and file, as `BackboneRun.file` says: each machine has a VERSIONS_DIR of its own.
+    # Model, `backbones` and file, as in `BackboneRun.file`: VERSIONS_DIR differs between machines.
     name = "/".join(Path(path).parts[-3:])
     here = Path(settings.VERSIONS_DIR) / name
     if not here.is_file():
@@ -61,7 +68,9 @@ def local_weights(weights: str) -> str:
 
 
 def publish(name: str) -> None:
-    """Put the backbone of that name below VERSIONS_DIR into the store, before its row names it. Raises StoreAway after
-    four minutes of trying."""
+    """Put a backbone below VERSIONS_DIR into the store, before its row names it.
+
+    Raises StoreUnreachable after four minutes of trying.
+    """
     if object_store.is_shared():
         object_store.publish(name, Path(settings.VERSIONS_DIR) / name)

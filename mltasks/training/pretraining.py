@@ -1,4 +1,4 @@
-"""Teach a backbone on stored images: a run's row first, then the lesson, then the measurement; used only if better."""
+"""Pretraining of a backbone on stored images; a better backbone is adopted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class PretrainingRefused(Refusal):
-    """The backbone can't be taught now. The message says why."""
+    """The pretraining can't start now; the message says why."""
 
 
 def start(
@@ -47,11 +47,11 @@ def start(
     requested_by: User | None = None,
     enqueue: bool = True,
 ) -> BackboneRun:
-    """Freeze the images and queue a lesson on them; a worker hears of it once the transaction commits.
+    """Freeze the images and queue a pretraining run; dispatch it once the transaction commits.
 
-    Without a ``snapshot`` nothing is measured and nothing adopted; ``labels_missing`` says why. ``hint`` False leaves
-    the run to the caller, who executes it at once. Raises LessonRefused without images, for another network than
-    ResNet18, or while another lesson of the model is unfinished.
+    Without a ``snapshot`` nothing is measured or adopted; ``labels_missing`` says why. With ``enqueue`` False the
+    caller executes the run at once. Raises PretrainingRefused without images, for another network than ResNet18, or
+    while another pretraining run of the model is unfinished.
     """
     if config.backbone != PRETRAINABLE_BACKBONE:
         said = _("Only {known} can be taught, and the product's network is {other}.")
@@ -80,8 +80,10 @@ def start(
 
 
 def _refuse_without_images(selection: ImageSelection) -> None:
-    """Raises LessonRefused without a stored image, and where this machine's disk has lost all that rows name: minutes
-    would teach nothing but drawn pictures."""
+    """Raise PretrainingRefused without stored images, or if all of them are missing from disk.
+
+    In that case minutes of pretraining would use generated images only.
+    """
     if not selection.images:
         said = _("There is no stored image to learn from yet: let stations send parts, or run import_images first.")
         raise PretrainingRefused(said)
@@ -96,7 +98,7 @@ def _refuse_without_images(selection: ImageSelection) -> None:
 def _run_config(
     model: RegisteredModel, config: TrainConfig, pretraining_config: PretrainingConfig, selection: ImageSelection
 ) -> dict[str, Any]:
-    """The weights in use are written down now, so that another attempt starts from the same ones."""
+    """Return the run's config with the weights in use, so that every attempt starts from them."""
     current = adopted_run(model)
     in_use = weights_reference(current) if current else ""
     images = len(selection.images)
@@ -118,8 +120,10 @@ def _unused_warning(config: TrainConfig) -> str:
 
 
 def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
-    """Queue a failed lesson again; it goes on from its last checkpoint. Raises RunNotAvailable unless it failed, and
-    while another lesson of the model is unfinished."""
+    """Queue a failed pretraining run again; it continues from its last checkpoint.
+
+    Raises RunNotAvailable unless the run failed, and while another pretraining run of the model is unfinished.
+    """
     said = _("Lesson {number} can't be tried again: it did not fail.").format(number=run.pk)
     try:
         with transaction.atomic():
@@ -131,15 +135,15 @@ def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
 
 
 class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRun]):
-    """Teach the backbone, measure it and adopt it if it is better.
+    """Executor that pretrains a backbone, compares it and adopts it if it is better.
 
-    It goes on where a killed attempt was.
+    A new attempt continues where the killed attempt stopped.
     """
 
     run_class = BackboneRun
 
     def compute(self, run: BackboneRun, progress: ProgressCallback) -> PretrainedBackbone:
-        """Teach, measure, and publish the weights."""
+        """Pretrain, compare, and publish the weights."""
         progress(Progress(0.0, "Loading the learning libraries"))
         use_passive_omp_waits()
         from mltasks.vision.pretrain.pretrain import (
@@ -155,7 +159,7 @@ class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRu
         return taught
 
     def record(self, run: BackboneRun, computed: PretrainedBackbone, finish: Finish) -> BackboneRun:
-        """Write the weights and the change of the backbone in use."""
+        """Record the weights and, if they are better, adopt them."""
         judgement = computed.comparison
         adopt = judgement is not None and judgement.adopt
         unmeasured = f"Kept, but not measured and so not used. {run.labels_missing}".rstrip()
@@ -196,14 +200,14 @@ def _samples(run: BackboneRun) -> AbstractContextManager[list[Sample]]:
 
 
 def _task(run: BackboneRun, root: Path, samples: list[Sample]) -> PretrainingTask:
-    """``root`` is the folder that the pictures lie in."""
+    """Return the pretraining task; ``root`` is the folder of the images."""
     from mltasks.vision.pretrain.pretrain import PretrainingTask, imagenet_is_cached
 
     current = backbone_choice.local_weights(run.config["current"])
     rivals = {"shipped": "shipped"}
     if imagenet_is_cached():
         rivals["imagenet"] = "imagenet"
-    # What a training would start from without this lesson: the one to beat.
+    # The weights that a training would start from without this run are the ones to beat.
     incumbent = "current" if current else ("imagenet" if "imagenet" in rivals else "shipped")
     return PretrainingTask(
         images=[PretrainingImage.from_json(picture).as_plant_image(root) for picture in run.pictures],

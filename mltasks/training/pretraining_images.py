@@ -1,4 +1,4 @@
-"""Which stored images teach a backbone: a sample that keeps clear of the labeled ones where it can."""
+"""Selection of stored images for pretraining; labeled images are left out if possible."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any, Self
 from mltasks.vision.pretrain.pretraining_config import PlantImage
 from mltasks.vision.types import Roi
 
-# From so many unlabeled images on, the labeled ones are left out: the measurement is cleaner and nothing is missed.
+# With at least this many unlabeled images the labeled ones are left out: the measurement is cleaner, at no loss.
 MIN_UNLABELED = 500
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainingImage:
-    """An image below MEDIA_ROOT with its region ``X,Y,W,H`` (or none); ``labeled`` when it or its part has a label."""
+    """Image below MEDIA_ROOT with its region ``X,Y,W,H`` (or none).
+
+    ``labeled`` is true if the image or its part has a label.
+    """
 
     name: str
     sha256: str
@@ -27,31 +30,31 @@ class PretrainingImage:
 
     @classmethod
     def from_json(cls, row: Sequence[Any]) -> Self:
-        """Read an image of a run's list, which has no bit depth in older ones."""
+        """Read an image of a run's list; older lists have no bit depth."""
         name, sha256, roi, *depth = row
         return cls(name, sha256, roi, bit_depth=depth[0] if depth else None)
 
     def to_json(self) -> list[Any]:
-        """Return the image as a run's list has it."""
+        """Return the image's entry in a run's list."""
         return [self.name, self.sha256, self.roi, self.bit_depth]
 
     def as_plant_image(self, media_root: Path) -> PlantImage:
-        """The science floor's view of it."""
+        """Return the image for pretraining, with its path under ``media_root``."""
         return PlantImage(media_root / self.name, self.sha256, Roi.from_stored(self.roi), self.bit_depth)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSelection:
-    """The images of a lesson, and whether labeled ones are among them."""
+    """Images of a pretraining run; ``saw_labeled`` is true if labeled ones are among them."""
 
     images: tuple[PretrainingImage, ...]
     saw_labeled: bool
 
 
 def select_images(images: Iterable[PretrainingImage], count: int, seed: int) -> ImageSelection:
-    """Draw at most ``count`` different images by seed and hash, whatever the order they come in.
+    """Sample at most ``count`` different images by seed and hash, independent of their order.
 
-    Labeled images measure the backbone, so they are left out when the unlabeled ones are as many as wanted, or 500.
+    Labeled images measure the backbone. They are left out if there are ``count`` or 500 unlabeled images.
     """
     different = {one.sha256: one for one in images}
     unlabeled = [one for one in different.values() if not one.labeled]

@@ -1,4 +1,4 @@
-"""Train: a run's row first, then the science, then one version, whole or not at all."""
+"""Training of a version: queue the run, train, record the version or nothing."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def start(
     enqueue: bool = True,
     notes: Iterable[str] = (),
 ) -> TrainingRun:
-    """Queue a run on a snapshot; a worker hears of it once the transaction commits.
+    """Queue a training run on a snapshot; dispatch it once the transaction commits.
 
-    Where the config's backbone weights are ``auto`` and the model has taught a better backbone, the run's own config
-    names its file and hash. ``hint`` False leaves it to the caller, who executes the run at once. ``notes`` on the data
-    go to the run's log. Raises IntegrityError when the model already has a run for that ``night``.
+    If the backbone weights are ``auto`` and the model has an adopted backbone, the run's config names its file and
+    hash. With ``enqueue`` False the caller executes the run at once. ``notes`` on the data go to the run's log. Raises
+    IntegrityError if the model already has a run for that ``night``.
     """
     run = TrainingRun.objects.create(
         model=snapshot.model,
@@ -63,7 +63,10 @@ def start(
 
 
 def retry(run: TrainingRun) -> None:
-    """Queue a failed run again, with all its attempts. Raises RunNotAvailable unless it failed on a snapshot."""
+    """Queue a failed run again, with all its attempts.
+
+    Raises RunNotAvailable unless the run failed and has a snapshot.
+    """
     said = _("Run {number} can't be tried again: it did not fail, or it never had a snapshot.").format(number=run.pk)
     if run.snapshot_id is None:
         raise RunNotAvailable(said)
@@ -72,12 +75,12 @@ def retry(run: TrainingRun) -> None:
 
 
 class TrainingExecutor(Executor[TrainingRun, "LearnedVersion", ModelVersion]):
-    """Learn from the run's snapshot and make its version."""
+    """Executor that trains a version on the run's snapshot."""
 
     run_class = TrainingRun
 
     def compute(self, run: TrainingRun, progress: ProgressCallback) -> LearnedVersion:
-        """Learn, and publish the bundle. Raises StoreAway among others."""
+        """Train, and publish the bundle. Raises StoreUnreachable among others."""
         if run.snapshot is None:
             raise ValueError("This run has no snapshot to learn from.")
         config = backbone_choice.with_local_weights(run.train_config())

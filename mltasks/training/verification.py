@@ -1,4 +1,4 @@
-"""Is a version what its rows say, and does its snapshot give it again: files, labels, images, and a second training."""
+"""Verification of a version: files, snapshot rows, images, and retraining."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from mltasks.training import backbone_choice
 from mltasks.vision.serving import bundle
 from mltasks.vision.types import Progress, ProgressCallback, Sample, TrainConfig, no_progress
 
-# Between machines the same recipe rounds otherwise: figures may differ by so much.
+# Rounding differs between machines: figures may differ by this much.
 TOLERANCE = 0.03
 WEIGHTS = "weights"
 COMPARED_METRICS = ("average_precision", "auroc", "recall", "false_alarm_rate")
-# What of `meta.json` has to be equal for weights to be equal, bit for bit.
+# Sections of `meta.json` that must be equal for weights to be equal bit for bit.
 ENVIRONMENT_KEYS = ("compute", "libraries", "code")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, whether it holds, and what there is to say of it."""
+    """Result of one check, with an explanation."""
 
     what: str
     holds: bool
@@ -42,9 +42,11 @@ class Finding:
 def verify(
     version: ModelVersion, *, retrain: bool = True, progress: ProgressCallback = no_progress
 ) -> Iterator[Finding]:
-    """Look at a version's files, its snapshot's rows and its images, and learn it again where all of these are whole
-    and ``retrain`` says so; of an imported one, at its files and at what the other plant signed. One finding after
-    another; none of them is changed by the look. Raises StoreAway."""
+    """Yield the findings of checking a version's files, snapshot rows and images.
+
+    If all of these hold and ``retrain`` is true, retrain the version and compare. For an imported version check the
+    files and what the other plant signed. Nothing is changed. Raises StoreUnreachable.
+    """
     came = getattr(version, "imported", None)
     progress(Progress(0.0, gettext_noop("Reading its files")))
     found = [_check_files(version), *(_check_snapshot(version) if came is None else _check_signature(version, came))]
@@ -62,8 +64,8 @@ def verify(
 
 
 def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | None) -> Verification:
-    """Write down what a look found, for good."""
-    # Of an imported version the finding about its weights says that nobody here can learn it again.
+    """Record the findings as an immutable verification."""
+    # An imported version has a finding about its weights, too, which says that it can't be retrained here.
     here = not hasattr(version, "imported")
     return Verification.objects.create(
         version=version,
@@ -83,7 +85,7 @@ def _check_files(version: ModelVersion) -> Finding:
 
 
 def _check_snapshot(version: ModelVersion) -> Iterator[Finding]:
-    """The snapshot's rows against the hash that was taken when it was frozen."""
+    """Compare the snapshot's rows with the hash of its freezing."""
     snapshot = version.run.snapshot
     if snapshot is None:
         yield Finding("snapshot", False, "There is none: nothing says what this version learned from.")
@@ -97,7 +99,7 @@ def _check_snapshot(version: ModelVersion) -> Iterator[Finding]:
 
 
 def _check_signature(version: ModelVersion, imported: ImportedVersion) -> Iterator[Finding]:
-    """What the other plant signed, against its signature and against the rows here."""
+    """Check the signed document against its signature and against the rows here."""
     document, by = imported.document.encode(), f"{imported.plant}, {imported.fingerprint_text}"
     try:
         says = export_document.parse_document(document)
@@ -120,7 +122,7 @@ def _check_signature(version: ModelVersion, imported: ImportedVersion) -> Iterat
 
 
 def _changed_labels(version: ModelVersion, snapshot: DatasetSnapshot) -> list[str]:
-    """Titles of rows whose label is not the one that the version's report was measured by."""
+    """Return titles of rows whose label differs from the version's report."""
     try:
         report = json.loads((version.path / bundle.REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -148,7 +150,7 @@ def _check_retraining(
 
 
 def _as_retraining(progress: ProgressCallback) -> ProgressCallback:
-    """Tell the second training's steps as such. Its epochs are left out: no version comes of them."""
+    """Report the steps as those of the retraining, without its epochs: it makes no version."""
     return lambda step: progress(Progress(step.share, f"Learning again, {step.stage}"))
 
 
@@ -165,8 +167,8 @@ def _weights_sha256(folder: Path) -> str:
 
 
 def _differences(recorded: Mapping[str, Any], retrained: Mapping[str, Any]) -> list[str]:
-    """In words, what of machine, libraries and code is not as it was."""
-    # A commit that changed nothing of the science makes the same version.
+    """Return descriptions of what differs in machine, libraries and code."""
+    # A commit that did not change the training code makes the same version.
     facts = [
         (name, key)
         for name in ENVIRONMENT_KEYS

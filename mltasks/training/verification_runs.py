@@ -1,6 +1,6 @@
-"""Have a version verified by a worker: a run's row first, then the look, then what it found, for good.
+"""Verification of a version by a worker: queue the run, verify, record the findings.
 
-Nothing is left of a look that failed, so another try is another run, in the name of who asks for it.
+A failed run leaves nothing, so another try is another run, in the name of the person who requests it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mltasks.vision.types import ProgressCallback
 
 
 class VerificationInProgress(Refusal):
-    """A worker has been asked already, and is not done."""
+    """A verification of the version is already queued or running."""
 
     code = "being_verified"
 
 
 class NotRetrainable(Refusal):
-    """What it learned from is not here. Its hashes can be looked at all the same."""
+    """The version's training images are not here; its hashes can still be checked."""
 
     code = "invalid_request"
     status = 400
@@ -36,10 +36,10 @@ class NotRetrainable(Refusal):
 def start(
     version: ModelVersion, *, by: User | None = None, hashes_only: bool = False, enqueue: bool = True
 ) -> VerifyingRun:
-    """Queue a look at a version; a worker hears of it once the transaction commits. With ``hashes_only`` it is not
-    learned again. ``hint`` False leaves the run to the caller, who executes it at once.
+    """Queue a verification run; dispatch it once the transaction commits.
 
-    Raises NotLearnable and BeingVerified, in words for people.
+    With ``hashes_only`` the version is not retrained. With ``enqueue`` False the caller executes the run at once.
+    Raises NotRetrainable and VerificationInProgress, in words for people.
     """
     if not hashes_only and (reason := retrain_blocker(version)):
         raise NotRetrainable(reason)
@@ -60,7 +60,7 @@ def start(
 
 
 def retrain_blocker(version: ModelVersion) -> str:
-    """Why it can't be learned again here, in words for people; empty where it can."""
+    """Return why the version can't be retrained here, in words for people; empty if it can."""
     came = getattr(version, "imported", None)
     if came is not None:
         return _("It can't be learned again here: its images are at {plant}.").format(plant=came.plant)
@@ -68,12 +68,12 @@ def retrain_blocker(version: ModelVersion) -> str:
 
 
 class VerificationExecutor(Executor[VerifyingRun, list[Finding], Verification]):
-    """Verify a version and record the findings; a check that fails is no failure of the run."""
+    """Executor that verifies a version; a check that does not hold does not fail the run."""
 
     run_class = VerifyingRun
 
     def compute(self, run: VerifyingRun, progress: ProgressCallback) -> list[Finding]:
-        """Look. Raises StoreAway among others."""
+        """Verify the version. Raises StoreUnreachable among others."""
         return list(verifying.verify(run.version, retrain=not run.hashes_only, progress=progress))
 
     def record(self, run: VerifyingRun, computed: list[Finding], finish: Finish) -> Verification:
