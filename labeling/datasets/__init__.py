@@ -1,1 +1,1 @@
-"""Labeled sets: standing labels, holdout, defect types, export, and the runs they start."""
+"""Labeled sets: standing labels, holdout, defect types, export, and the runs on them."""

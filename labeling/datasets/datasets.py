@@ -1,4 +1,4 @@
-"""From labels to a dataset: what a product's standing labels teach, frozen."""
+"""Datasets: a product's standing labels as samples and frozen snapshots."""
 
 from __future__ import annotations
 
@@ -17,23 +17,21 @@ from mltasks.vision.types import HOLDOUT, Roi, Sample
 
 
 def standing_labels(product: Product) -> LabelQuerySet:
-    """The label that counts for each of the product's parts, with the part, its defect type and its reviewer."""
+    """Return the standing label of each part, with the part, defect type and reviewer."""
     of_product = Label.objects.filter(inspection__product=product)
     return of_product.standing().select_related("inspection", "defect_type__merged_into", "reviewer")
 
 
 def take_snapshot(product: Product) -> DatasetSnapshot:
-    """Freeze the standing labels. Raises NotEnoughLabels, in words for people, when they can't be trained on."""
+    """Freeze the standing labels. Raises NotEnoughLabels, with a text for people."""
     return snapshots.freeze(product.registered_model, samples(product), product.train_config())
 
 
 def samples(product: Product) -> list[Sample]:
-    """One sample an image. Of two labels of the same bytes the one of the higher rank counts. What two people differ on
-    teaches nothing until it is settled.
+    """Return one sample an image: the label of the highest precedence, without disputed labels.
 
     Images of one part share a group: the same part id, or the same bytes sent under two part ids. An image whose part
-    id names no part (`part_identity`) has the group of its own file, and ``snapshots.freeze`` looks what it
-    is like.
+    id identifies no part (`part_identity`) has its own file's group; ``snapshots.freeze`` then finds near-duplicates.
     """
     disputed = Recheck.objects.disputed().filter(inspection__product=product)
     labels = list(standing_labels(product).exclude(inspection__in=disputed.values("inspection")))
@@ -43,14 +41,16 @@ def samples(product: Product) -> list[Sample]:
 
 
 def part_groups(parts: Iterable[Inspection], identities: PartIdentities) -> dict[str, str]:
-    """The group of every image, by sha256. Union-find over images and part ids; a group is named by its least part id,
-    or without one by its file, so that its name does not depend on the order of the parts."""
+    """Return the group of every image, by sha256, by union-find over images and part ids.
+
+    A group is named by its least part id, or without one by its file, so that its name does not depend on the order.
+    """
     joined = DisjointSets[str]()
     files = set()
     for part in parts:
         file = file_group(part.image_sha256)
         files.add(part.image_sha256)
-        # A part id before a file: the group's name says whether its part is known.
+        # A part id before a file: the group's name shows if its part is known.
         roots = joined.find(file), joined.find(identities.group(part) or file)
         joined.join(*sorted(roots, key=_part_id_first))
     return {sha256: joined.find(file_group(sha256)) for sha256 in files}

@@ -1,4 +1,4 @@
-"""What people read about a product's defect types: how many labels each has, and pictures of it."""
+"""Gallery of a product's defect types: number of labels and examples of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_EXAMPLE_CHOICES = 24
 
 @dataclass(frozen=True)
 class DefectTypeCard:
-    """A type with the number of labels that count for it, and its examples."""
+    """Defect type with the number of standing labels that count for it, and its examples."""
 
     defect_type: DefectType
     label_count: int
@@ -25,7 +25,7 @@ class DefectTypeCard:
 
 
 def load_cards(product: Product) -> list[DefectTypeCard]:
-    """The types that people may name, in the order of their keys."""
+    """Return the cards of the active types, in the order of their keys."""
     own = label_count_by_type(product)
     number = dict(own)
     for old in merged_types(product):
@@ -36,32 +36,34 @@ def load_cards(product: Product) -> list[DefectTypeCard]:
 
 
 def load_card(defect_type: DefectType) -> DefectTypeCard:
-    """The same of one type that people may name."""
+    """Return the card of one active type."""
     return next(one for one in load_cards(defect_type.product) if one.defect_type == defect_type)
 
 
 def merged_type_cards(product: Product) -> list[DefectTypeCard]:
-    """Types that were merged or renamed, the newest first, each with the labels that were given under its name."""
+    """Return merged or renamed types, newest first, each with the labels given under its name."""
     own = label_count_by_type(product)
     return [DefectTypeCard(kind, own.get(kind.pk, 0), []) for kind in merged_types(product)]
 
 
 def merged_types(product: Product) -> Iterable[DefectType]:
-    """The types that count for another one."""
+    """Return the types that count for another type, newest first."""
     old = product.defect_types.filter(merged_into__isnull=False)
     return old.select_related("merged_into").order_by("-merged_at", "name")
 
 
 def label_count_by_type(product: Product) -> dict[int, int]:
-    """Number of labels that count for a part, by the key of the type that they carry."""
+    """Return the number of standing labels by the key of the type that they carry."""
     standing = standing_labels(product).select_related(None).values("pk")
     found = Label.objects.filter(pk__in=standing, defect_type__isnull=False)
     return dict(found.order_by().values_list("defect_type").annotate(Count("pk")))
 
 
 def newest_parts_of_type(defect_type: DefectType) -> list[Inspection]:
-    """The parts whose label that counts is the newest of this type, without those that are examples already, at most
-    ``MAX_EXAMPLE_CHOICES``."""
+    """Return the parts whose standing label is the newest of this type, examples left out.
+
+    At most ``MAX_EXAMPLE_CHOICES``.
+    """
     carried = Q(defect_type=defect_type) | Q(defect_type__merged_into=defect_type)
     of_part = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-pk")
     labels = Label.objects.filter(carried, pk=Subquery(of_part.values("pk")[:1]))

@@ -1,6 +1,6 @@
-"""Quality managers name a product's defects: types are added, changed and merged, and shown by example.
+"""Service functions of defect types: add, change, merge, and examples.
 
-Steps on one product's types take turns by the product's row, as imports do.
+Each locks the product's row, as imports do, so that steps on one product's types are serialized.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from labeling.refusals import InvalidDefectType
 
 
 def active_types(product: Product) -> list[DefectType]:
-    """The product's defect types that people may name, those with a key first."""
+    """Return the product's unmerged defect types, types with a key first."""
     return sorted(product.defect_types.filter(merged_into=None), key=lambda kind: (kind.key == "", kind.key, kind.name))
 
 
 def add_type(product: Product, *, name: str, key: str = "", colour: str = "") -> DefectType:
-    """Add a defect type. The name is made as a folder's is: letters, digits, hyphens and underscores.
+    """Add a defect type. Its name is normalized as a folder's name is.
 
-    Raises InvalidDefectType, in words for people: a name or key that is taken, or no name, key or colour at all.
+    Raises InvalidDefectType, with a text for people, for a taken name or key, or an invalid name, key or color.
     """
     with transaction.atomic():
         _lock_product(product)
@@ -33,10 +33,10 @@ def add_type(product: Product, *, name: str, key: str = "", colour: str = "") ->
 
 
 def change_type(defect_type: DefectType, *, name: str, key: str, colour: str) -> DefectType:
-    """Give a type another name, key or colour; its labels follow. Raises as ``add_type``, and for a merged type.
+    """Change the name, key or color of a type; its labels follow.
 
-    The old name stays behind as one that counts for the type, so that pages opened before, folders and clients that
-    say it are still understood. Snapshots are copies and keep it.
+    The old name is kept as a merged type, so that open pages, folders and clients may still send it. Snapshots are
+    copies and keep the old name. Raises as ``add_type``, and for a merged type.
     """
     with transaction.atomic():
         _lock_product(defect_type.product)
@@ -50,10 +50,10 @@ def change_type(defect_type: DefectType, *, name: str, key: str, colour: str) ->
 
 
 def merge_types(defect_type: DefectType, *, into: DefectType) -> DefectType:
-    """Let a type's labels count for another, for good; returns the other. No label is rewritten, examples move over.
+    """Merge a type into another one for good and return the other one. Examples move over.
 
-    What was merged into ``kind`` before counts for the other, too. The same again changes nothing. Raises
-    InvalidDefectType when either was merged elsewhere, and for the same type or one of another product.
+    Labels are not rewritten. Types merged into ``defect_type`` before count for ``into``, too. Idempotent. Raises
+    InvalidDefectType if either type was merged elsewhere, is the same, or belongs to another product.
     """
     with transaction.atomic():
         _lock_product(defect_type.product)
@@ -71,8 +71,10 @@ def merge_types(defect_type: DefectType, *, into: DefectType) -> DefectType:
 
 
 def add_example(defect_type: DefectType, part: Inspection, *, by: User) -> DefectExample:
-    """Let a part show what the type looks like; once, however often it is said. Raises InvalidDefectType for a merged
-    type, and for another product's part."""
+    """Add a part as an example of the type. Idempotent.
+
+    Raises InvalidDefectType for a merged type or another product's part.
+    """
     with transaction.atomic():
         _lock_product(defect_type.product)
         found = _load_unmerged_type(defect_type)
@@ -82,7 +84,7 @@ def add_example(defect_type: DefectType, part: Inspection, *, by: User) -> Defec
 
 
 def remove_example(defect_type: DefectType, part: Inspection) -> None:
-    """Show the part as an example no more."""
+    """Remove the part from the examples of the type."""
     DefectExample.objects.filter(defect_type=defect_type, inspection=part).delete()
 
 
@@ -91,7 +93,7 @@ def _lock_product(product: Product) -> None:
 
 
 def _load_unmerged_type(defect_type: DefectType) -> DefectType:
-    """The type as it is now."""
+    """Reload the type. Raises InvalidDefectType if it was merged."""
     found = DefectType.objects.select_related("product", "merged_into").get(pk=defect_type.pk)
     if found.merged_into is not None:
         said = {"name": found.name, "other": found.merged_into.name}
@@ -123,7 +125,7 @@ def _validate_and_save(defect_type: DefectType) -> DefectType:
 
 
 def _release_name(name: str, other: DefectType | None) -> None:
-    """Take the name from an old one that no label carries. Raises InvalidDefectType for any other."""
+    """Delete the merged type of this name if no label carries it. Else raise InvalidDefectType."""
     if other is None:
         return
     if other.merged_into is None:

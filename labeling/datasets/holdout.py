@@ -1,7 +1,7 @@
-"""The locked holdout: labeled parts that no version ever learns from, so that versions compare over months.
+"""Locked holdout: labeled parts that no version trains on, so that versions compare over months.
 
-A part's lot is drawn with its first label, whatever brought it to a person: chance alone decides, not the model. What
-the model's choice of parts does to figures is taken out by the weights of `inspection.holdout`.
+A part is assigned with its first label, by hash sampling alone, not by the model. The weights of
+`inspection.holdout` correct for the model's choice of the parts that people label.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from inspection.products import hash_sampling
 from inspection.products.part_identity import PartIdentities
 from labeling.models import Label
 
-# The first labels all teach: a fifth of so few measures nothing, and is missed.
+# The first labels all train: a fifth of so few measures nothing, and training needs them.
 MIN_LABELS = 100
 
 
 def assign_holdout(product: Product, parts: Sequence[Inspection]) -> None:
-    """Draw the lots of parts that have just got their first label, in the transaction that wrote it.
+    """Assign parts with a new first label to the holdout or not. Call it in the label's transaction.
 
-    Pictures of one part, by part id or by content, share one lot: that of whichever was labeled first. Parts that have
-    one keep it, and what was labeled before there were lots is not locked.
+    Images of one part, by part id or by content, share the assignment of the image labeled first. Assigned parts keep
+    their assignment, and parts labeled before there was a holdout are not in it.
     """
     new = [part for part in parts if part.holdout is None]
     if not new:
@@ -45,20 +45,20 @@ def _is_holdout(product: Product, keys: Sequence[str], holdout_by_key: dict[str,
 
 
 def holdout_sample_value(product: Product, key: str) -> float:
-    """A number in [0, 1) that follows from the product and a part's key alone."""
+    """Return a number in [0, 1) that depends only on the product and a part's key."""
     return hash_sampling.hash_uniform(f"holdout:{product.pk}:{key}".encode())
 
 
 def _has_enough_labels(product: Product) -> bool:
     if product.holdout_share == 0:
         return False
-    # Unordered: the newest of all labeled parts would take 100 ms to find among a million.
+    # Unordered: with an order, the query takes 100 ms among a million labeled parts.
     labeled = Inspection.objects.filter(product=product, person_says__isnull=False).order_by()
     return labeled[: MIN_LABELS + 1].count() > MIN_LABELS
 
 
 def _holdout_by_key(product: Product, parts: Sequence[Inspection], identities: PartIdentities) -> dict[str, bool]:
-    """The lots of what was labeled before and shows the same as these parts, by key."""
+    """Return the assignments, by key, of earlier labeled parts with the same id or image."""
     ids = {identities.part_id(part.part_id) for part in parts} - {""}
     files = {part.image_sha256 for part in parts}
     same = Inspection.objects.filter(Q(part_id__in=ids) | Q(image_sha256__in=files), product=product)
@@ -68,7 +68,7 @@ def _holdout_by_key(product: Product, parts: Sequence[Inspection], identities: P
 
 
 def _first_labeled_now(parts: Sequence[Inspection]) -> set[UUID]:
-    """Those of the parts whose one label is the one just written."""
+    """Return the keys of the parts whose only label is the one just written."""
     keys = {part.pk for part in parts}
     labels = Label.objects.filter(inspection__in=keys).order_by().values("inspection").annotate(number=Count("pk"))
     return keys - set(labels.filter(number__gt=1).values_list("inspection", flat=True))

@@ -1,4 +1,4 @@
-"""Labels for other tools: one CSV."""
+"""Export of labels as CSV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labeling.models import Label
 from labeling.models.defect_types import current_type_name
 from mltasks.snapshots.manifest import spreadsheet_safe
 
-# New columns go to the end: programs may read the others by their place.
+# New columns go to the end: programs may read columns by position.
 CSV_HEADER = (
     "name",
     "sha256",
@@ -29,7 +29,7 @@ CSV_HEADER = (
 
 
 def export_labels(product: Product, output: BinaryIO) -> int:
-    """Write every labeled image of the product with its standing label, oldest part first; return how many.
+    """Write every labeled image with its standing label, oldest part first; return how many.
 
     UTF-8, times in ISO 8601. Raises OSError.
     """
@@ -49,7 +49,7 @@ def write_csv(file: IO[str], labels: Iterable[Label]) -> None:
 
 
 def csv_rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
-    """The cells of each label, safe to open in a spreadsheet."""
+    """Yield the cells of each label, safe to open in a spreadsheet."""
     for label in labels:
         part = label.inspection
         yield [

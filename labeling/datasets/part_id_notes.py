@@ -1,4 +1,4 @@
-"""Notes on part ids that name no part, for people who train on them."""
+"""Notes for people on part ids that identify no part."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ _CONSEQUENCE = "each image counts as a part of its own, unless it looks like ano
 
 
 def refresh_notes(product: Product) -> list[str]:
-    """Count anew which part ids too many images share; return a sentence for each part id of labeled images that names
-    no part, the most frequent first."""
+    """Update the shared part ids and return a note on each part id that identifies no part.
+
+    Counts labeled images only; the most frequent first, at most ``MAX_NOTES``.
+    """
     sent = list(standing_labels(product).values_list("inspection__part_id", flat=True))
     part_identity.save_shared_part_ids(product, sent)
     identities = PartIdentities(product)

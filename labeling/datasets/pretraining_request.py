@@ -1,4 +1,4 @@
-"""Teach a product's backbone on its stored images: gather them, freeze the labels that measure it, queue the lesson."""
+"""Request of a pretraining run: gather images, freeze labels for its measurement, queue it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mltasks.training.pretraining_images import PretrainingImage
 from mltasks.vision.data.splits import NotEnoughLabels
 from mltasks.vision.pretrain.pretraining_config import PretrainingConfig
 
-# Of these a lesson draws its images: a line that sends a part a second fills them in a day.
+# A pretraining run samples its images from these: a part a second gives as many in 14 hours.
 MAX_IMAGES = 50_000
 
 
 def pretrain(
     product: Product, pretraining_config: PretrainingConfig, *, requested_by: User | None = None, enqueue: bool = True
 ) -> BackboneRun:
-    """Queue a lesson on the product's stored images, and a measurement on its labels where they are enough.
+    """Queue a pretraining run on the product's stored images, measured on its labels if they suffice.
 
-    ``hint`` False leaves the run to the caller, who executes it at once. Raises LessonRefused, in words for people, and
-    ValueError when the product's training settings can't be used.
+    With ``enqueue`` False the caller executes the run at once. Raises PretrainingRefused, with a text for people, and
+    ValueError if the product's training settings are invalid.
     """
     config = product.train_config()
-    part_id_notes.refresh_notes(product)  # the snapshot groups its parts by what is counted here
+    part_id_notes.refresh_notes(product)  # the snapshot groups parts by these counts
     with transaction.atomic():
         snapshot, missing = _try_snapshot(product)
         return pretraining.start(
@@ -53,7 +53,7 @@ def _try_snapshot(product: Product) -> tuple[DatasetSnapshot | None, str]:
 
 
 def stored_images(product: Product) -> Iterator[PretrainingImage]:
-    """The product's newest stored images, each with its station's region as it was at intake."""
+    """Yield the product's newest stored images, each with its region at intake."""
     labels = list(standing_labels(product).values_list("inspection__image_sha256", "inspection__part_id"))
     identities = PartIdentities(product)
     files, parts = {sha256 for sha256, _ in labels}, {identities.part_id(part) for _, part in labels} - {""}

@@ -1,8 +1,7 @@
-"""Start of trainings: each night by the clock, and by a person.
+"""Start of training runs: every night by the clock, or by a person.
 
-The night's retraining: each product with new labels, once a night however many beats tick.
-
-Retrain a product: freeze what its people say today, and queue a run on it.
+A run trains on a snapshot of the product's current labels. The nightly run starts if there are new labels, once a
+night however many beat processes run.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ def retrain(
     night: date | None = None,
     enqueue: bool = True,
 ) -> TrainingRun:
-    """Take a snapshot of the product's labels and queue a training on it, or do neither.
+    """Take a snapshot of the product's labels and queue a training run on it, or do neither.
 
-    ``hint`` False leaves the run to the caller, who executes it at once. Raises NotEnoughLabels, in words for people,
-    and ValueError when the product's training settings can't be used.
+    With ``enqueue`` False the caller executes the run at once. Raises NotEnoughLabels, with a text for people, and
+    ValueError if the product's training settings are invalid.
     """
     config = product.train_config()
     noted = part_id_notes.refresh_notes(product)
@@ -52,17 +51,17 @@ logger = logging.getLogger(__name__)
 
 
 def start_due_runs(now: datetime) -> list[TrainingRun]:
-    """Start the runs that are due at ``now`` and return them, those included that failed for too few labels.
+    """Start the runs that are due at ``now``; return them, also runs refused for too few labels.
 
-    A product's night is the last time that its ``retrain_at`` passed in local time, so a beat that was down catches up;
-    what was labeled since then waits for the next night.
+    A product's night is the last time that its ``retrain_at`` passed in local time, so a missed night is caught up.
+    Later labels wait for the next night.
     """
     runs = []
     for product in Product.objects.filter(retrain_nightly=True).select_related("registered_model"):
         try:
             run = _start_nightly_run(product, last_due(product, now))
         except Exception:
-            # One product's trouble must not cost the others their night; the next tick tries it again.
+            # An error with one product must not stop the others; the next tick tries again.
             logger.exception("The nightly retraining of %s could not start", product.slug)
             continue
         if run is not None:
@@ -71,7 +70,7 @@ def start_due_runs(now: datetime) -> list[TrainingRun]:
 
 
 def last_due(product: Product, now: datetime) -> datetime:
-    """The last moment up to ``now`` at which the product's retraining was due."""
+    """Return the last time up to ``now`` at which the product's retraining was due."""
     local = timezone.localtime(now)
     due = timezone.make_aware(datetime.combine(local.date(), product.retrain_at))
     if due <= now:
@@ -85,7 +84,7 @@ def _start_nightly_run(product: Product, due: datetime) -> TrainingRun | None:
     if nights.exists() or not has_new_labels(product, due):
         return None
     with transaction.atomic():
-        # Two beats: the second waits here, then finds the first one's run. The unique constraint stands behind it.
+        # A second process waits here, then finds the first one's run. The unique constraint backs this up.
         RegisteredModel.objects.select_for_update().get(pk=product.registered_model_id)
         if nights.exists():
             return None
@@ -96,14 +95,14 @@ def _start_nightly_run(product: Product, due: datetime) -> TrainingRun | None:
 
 
 def has_new_labels(product: Product, due: datetime) -> bool:
-    """Whether anything was labeled or taken back until ``due`` that no training has seen."""
+    """Return True if there are labels or undos until ``due`` that no training has seen."""
     model = product.registered_model
-    # A run that failed taught nothing: its labels are new until one succeeds.
+    # The labels of a failed run are new until a run succeeds.
     states = [TrainingRun.State.QUEUED, TrainingRun.State.RUNNING, TrainingRun.State.SUCCEEDED]
     seen = DatasetSnapshot.objects.filter(model=model, runs__state__in=states)
     trained = seen.aggregate(at=Max("created_at"))["at"]
-    # A night that was refused for too few labels is not refused again until there is a new one.
-    # A version that came from another plant has learned from none of these labels, and refused nothing.
+    # A night that was refused for too few labels is not refused again until there is a new label.
+    # An imported version was not trained on these labels, and its run was not refused.
     no_snapshot = TrainingRun.objects.filter(model=model, snapshot=None).exclude(trigger=TrainingRun.Trigger.IMPORTED)
     refused = no_snapshot.aggregate(at=Max("created_at"))["at"]
     since = max((moment for moment in (trained, refused) if moment), default=None)
@@ -113,7 +112,7 @@ def has_new_labels(product: Product, due: datetime) -> bool:
 
 
 def _record_refused_run(product: Product, due: datetime, message: str) -> TrainingRun:
-    """The night's run as a row that says why there was none."""
+    """Create the night's run as failed, with the reason."""
     return TrainingRun.objects.create(
         model=product.registered_model,
         trigger=TrainingRun.Trigger.NIGHTLY,

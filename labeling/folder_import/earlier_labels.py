@@ -1,4 +1,4 @@
-"""Labels that images have before a folder is imported: people's verdicts and earlier folders' ones."""
+"""Labels that images have before a folder is imported: of people and of earlier imports."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ NamedVerdict = tuple[str, str]
 
 @dataclass(slots=True)
 class EarlierLabels:
-    """The inspections of one image, locked, and its labels. ``human_label`` is a person's label that counts, or an
-    import's
-    that overruled one; ``imported_label`` is a folder's, which a repeated import finds even if somebody took it
-    back."""
+    """Locked inspections of one image, and its labels.
+
+    ``human_label`` is a person's standing label, or an import's that overruled one. ``imported_label`` is an earlier
+    import's, also if it was undone: a repeated import finds it.
+    """
 
     inspections: list[Inspection] = field(default_factory=list)
     human_label: Label | None = None
@@ -27,7 +28,7 @@ class EarlierLabels:
     disputed: bool = False
 
     def allows(self, pair: NamedVerdict) -> bool:
-        """Return True if a folder's verdict and type contradict nobody."""
+        """Return True if a folder's verdict and type contradict no label."""
         if self.disputed:
             return False
         if self.human_label is not None:
@@ -35,7 +36,7 @@ class EarlierLabels:
         return self.imported_label is None or named_verdict_of(self.imported_label) == pair
 
     def describe_conflict(self, folder: str) -> str:
-        """Return what contradicts the folder, and what to do."""
+        """Return which label contradicts the folder, and what to do."""
         if self.disputed:
             why = f"Two people differ on this image, which lies in {folder}/ now"
         elif self.human_label is not None:
@@ -49,7 +50,7 @@ class EarlierLabels:
         return f"{why}. People's verdicts count: move the file, or run it again with --overrule REASON."
 
     def conflicting_inspections(self, pair: NamedVerdict) -> Iterator[Inspection]:
-        """Yield the inspections whose standing label says otherwise, and one whose import was taken back."""
+        """Yield inspections whose standing label differs, and imported ones whose label was undone."""
         standing = Label.objects.filter(inspection__in=self.inspections).standing()
         label_of = {label.inspection_id: label for label in standing.select_related("defect_type__merged_into")}
         for part in self.inspections:
@@ -68,7 +69,7 @@ def named_verdict_of(label: Label) -> NamedVerdict:
 
 
 def describe_earlier_import(pair: NamedVerdict, folder: str) -> str:
-    """Return what another folder made of the same image."""
+    """Return which label another folder gave to the same image."""
     said = "good" if pair[0] == Verdict.PASS else pair[1] or "defective"
     return f"The same image was imported as {said} before, and lies in {folder}/ now."
 
@@ -76,7 +77,7 @@ def describe_earlier_import(pair: NamedVerdict, folder: str) -> str:
 def load_locked_labels(product: Product, sha256s: Sequence[str]) -> dict[str, EarlierLabels]:
     """Lock the product's inspections of these images and return their labels, by sha256.
 
-    People's verdicts on them wait until the transaction ends: none comes between reading labels and writing them.
+    People's verdicts on them wait until the transaction ends, so that none is written between reading and writing.
     """
     same = Inspection.objects.filter(product=product, image_sha256__in=sha256s)
     locked = list(same.select_for_update(of=("self",), no_key=True).select_related("product").order_by("pk"))
@@ -93,7 +94,7 @@ def load_locked_labels(product: Product, sha256s: Sequence[str]) -> dict[str, Ea
 
 
 def _add_label(earlier: EarlierLabels, label: Label) -> None:
-    """Take up a label; the last one of each kind counts."""
+    """Add a label; the last one of each kind counts."""
     undone = getattr(label, "undo", None) is not None
     overruled = label.provenance == Label.Provenance.OVERRULED
     if label.source == Label.Source.IMPORT and label.inspection.source == Inspection.Source.IMPORT:
@@ -103,5 +104,5 @@ def _add_label(earlier: EarlierLabels, label: Label) -> None:
 
 
 def _named_verdicts_agree(first: NamedVerdict, second: NamedVerdict) -> bool:
-    """Return True for the same verdict and not two different types: who names none contradicts no name."""
+    """Return True for the same verdict and not two different named types."""
     return first[0] == second[0] and (not first[1] or not second[1] or first[1] == second[1])

@@ -1,4 +1,4 @@
-"""Bit depth of a folder's 16-bit images, settled once for all of them before the first is imported."""
+"""Bit depth of a folder's 16-bit images, chosen once before the first is imported."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mltasks.vision.data.image_header import ImageError, Limits
 
 
 def determine_bit_depth(paths: Iterable[Path]) -> int:
-    """Return the bits that the folder's 16-bit images need where the files state none; 0 if there are no such images.
+    """Return the bits of 16-bit images whose files state none; 0 without such images.
 
-    Reads the pixels of such images only. Files that can't be read are left to the import, which names them.
+    Reads the pixels of such images only. Unreadable files are skipped here; the import reports them.
     """
     limits = Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     settled = 0

@@ -1,4 +1,4 @@
-"""Names of class folders: good parts, the unnamed defect, a defect type, or what other programs left behind."""
+"""Names of class folders: good parts, the unnamed defect, a defect type, or leftovers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labeling.models.type_names import fold_name
 from mltasks.vision.types import GOOD_FOLDERS
 
 UNNAMED_DEFECT_FOLDER = "bad"
-# Written by file managers, network drives and archivers, compared without case. Names that begin with a dot are too.
+# Written by file managers, network drives and archivers; compared without case. Names with a leading dot count, too.
 LEFTOVER_NAMES = frozenset(
     {
         "thumbs.db",
@@ -40,12 +40,12 @@ def is_leftover(name: str) -> bool:
 
 
 def is_good_folder(name: str, good_names: Iterable[str] = ()) -> bool:
-    """Return True if the folder holds good parts, by the product's own names or by one of the ``good_names``."""
+    """Return True if the folder holds good parts, by the built-in or the ``good_names``."""
     return fold_name(name) in {fold_name(one) for one in (*GOOD_FOLDERS, *good_names)}
 
 
 def reads_like_good(name: str) -> bool:
-    """Return True if a reader would take the name for one of good parts: "ok_front", "i.O.", "no_defects"."""
+    """Return True if the name reads like good parts: "ok_front", "i.O.", "no_defects"."""
     spread = unicodedata.normalize("NFKC", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
     words = _WORD.findall(spread)
     negated = any(map(_NEGATION.fullmatch, words))

@@ -1,4 +1,4 @@
-"""The ImageFolder layout: one folder a class, ``good/`` and its synonyms for good parts, all others by defect type."""
+"""ImageFolder layout: one folder a class, ``good/`` and synonyms, all others defect types."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mltasks.text.file_names import printable_filename, readable_filename
 from mltasks.vision.types import IMAGE_SUFFIXES
 
 
-class NotAnImageFolder(ValueError):  # noqa: N818 - what the person gave, in words
-    """The path is no folder, or has no class folder in it."""
+class NotAnImageFolder(ValueError):  # noqa: N818 - named after the input, for people
+    """Path that is no folder or has no class folder."""
 
 
 class RefusedPath(NamedTuple):
-    """A file or folder that was not taken: its path below the root, a stable code, and why in words."""
+    """File or folder that can't be imported: path below the root, stable code, reason."""
 
     name: str
     code: str
@@ -29,8 +29,11 @@ class RefusedPath(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FolderNames:
-    """Meaning of folder names: ``good`` are further names of good parts, ``defects`` are names that read like good
-    parts and are none, ``types`` the product's defect types; folders named in ``skip`` are left out."""
+    """Meaning of folder names.
+
+    ``good`` are further names of good parts. ``defects`` are defect types whose names read like good parts. ``types``
+    are the product's defect types. Folders in ``skip`` are left out.
+    """
 
     skip: Collection[str] = ()
     good: Collection[str] = ()
@@ -38,14 +41,17 @@ class FolderNames:
     types: Collection[str] = ()
 
     def leaves_out(self, name: str) -> bool:
-        """Return True if the file or folder is none of ours."""
+        """Return True if the file or folder is skipped or a leftover."""
         return name in self.skip or name.strip() in self.skip or folder_names.is_leftover(name)
 
 
 @dataclass(slots=True)
 class ClassFolder:
-    """One class folder and what it is taken for. A defective one without a ``defect_type`` is the unnamed one; ``same``
-    is a defect type or folder of another spelling that it counts for."""
+    """Class folder and its meaning.
+
+    A defective folder without a ``defect_type`` is the unnamed defect. ``same_as`` is the defect type or folder of
+    another spelling that it counts for.
+    """
 
     name: str
     good: bool
@@ -61,7 +67,7 @@ class ClassFolder:
 
 @dataclass(frozen=True, slots=True)
 class ImportEntry:
-    """One file to import. An empty ``defect_type`` of a defective part is the unnamed one."""
+    """File to import. A defective part with an empty ``defect_type`` has the unnamed defect."""
 
     path: Path
     folder: str
@@ -70,14 +76,16 @@ class ImportEntry:
 
     @property
     def name(self) -> str:
-        """The path below the root, as valid text."""
+        """Return the path below the root, as valid text."""
         return readable_filename(f"{self.folder}/{self.path.name}")
 
 
 @dataclass(slots=True)
 class FolderListing:
-    """Contents of an image folder: class folders, files to import in a stable order, files that can't be imported, and
-    leftovers of other programs."""
+    """Contents of an image folder.
+
+    Class folders, files to import in a stable order, files that can't be imported, and leftovers of other programs.
+    """
 
     folders: list[ClassFolder] = field(default_factory=list)
     entries: list[ImportEntry] = field(default_factory=list)
@@ -85,13 +93,15 @@ class FolderListing:
     left_out: list[str] = field(default_factory=list)
 
     def refuse(self, name: str, code: str, detail: str) -> None:
-        """Name a file or folder that can't be taken."""
+        """Add a file or folder that can't be imported."""
         self.refused.append(RefusedPath(readable_filename(name), code, detail))
 
 
 def read_folder(root: Path, names: FolderNames = FolderNames()) -> FolderListing:
-    """List a folder in the ImageFolder layout. Nothing is passed over in silence: what is not listed to import is
-    refused or left out by name. Raises NotAnImageFolder."""
+    """List a folder in the ImageFolder layout. Raises NotAnImageFolder.
+
+    Every path is reported: listed to import, refused, or left out by name.
+    """
     if not root.is_dir():
         raise NotAnImageFolder(f"There is no folder {root}.")
     try:
@@ -137,7 +147,7 @@ def _read_class_folder(path: Path, names: FolderNames, listing: FolderListing) -
 
 
 def _classify_folder(name: str, names: FolderNames, listing: FolderListing) -> ClassFolder | None:
-    """Return what the folder is taken for; None for one that is refused."""
+    """Return the class folder; None for a refused one."""
     if folder_names.is_good_folder(name, names.good):
         return ClassFolder(name, good=True)
     if fold_name(name) == UNNAMED_DEFECT_FOLDER:
@@ -159,7 +169,7 @@ def _classify_folder(name: str, names: FolderNames, listing: FolderListing) -> C
 
 
 def _with_defect_type(name: str, type_name: str, names: FolderNames, listing: FolderListing) -> ClassFolder:
-    """Return the folder with the defect type that it counts for: the product's, that of a folder before, or its own."""
+    """Return the folder with its defect type: the product's, an earlier folder's, or its own."""
     known = type_names.match_type_name(name, names.types)
     if known:
         return ClassFolder(name, False, known, same_as=f"the product's type {known}" if known != name else "")

@@ -1,4 +1,4 @@
-"""A labeled folder becomes inspections with labels, each file once however often it is imported."""
+"""Import of a labeled folder as inspections with labels, each file once."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ from mltasks.text.file_names import readable_filename
 from mltasks.vision.data.image_header import ImageError
 
 ImportProgress = Callable[[int, int], None]
-# Files committed together: a commit waits for the disk, and an import that is cut off loses at most one batch.
+# Files committed together: a commit waits for the disk, and an interrupted import loses at most one batch.
 BATCH_SIZE = 32
 LABELED_OTHERWISE = "labeled_otherwise"
 
 
 class Unreadable(Refusal):
-    """A file that this program's user can't open."""
+    """File that this program's user can't open."""
 
     code = "unreadable"
 
 
 @dataclass(slots=True)
 class ImportSummary:
-    """Result of an import. ``refused`` needs a person; ``left_out`` was skipped on purpose or hidden. ``good`` and
-    ``defective`` are the images imported or overruled. ``bit_depth`` is that of 16-bit images whose files state none, 0
-    without such images."""
+    """Result of an import.
+
+    ``refused`` needs a person; ``left_out`` was skipped on purpose or hidden. ``good`` and ``defective`` count images
+    imported or overruled. ``bit_depth`` is that of 16-bit images whose files state none, 0 without such images.
+    """
 
     imported: int = 0
     already_imported: int = 0
@@ -54,17 +56,17 @@ class ImportSummary:
 
     @property
     def files_done(self) -> int:
-        """Files that were looked at or refused."""
+        """Return the number of files imported, known, overruled or refused."""
         return self.imported + self.already_imported + self.overruled + len(self.refused)
 
     @property
     def labeled_otherwise(self) -> int:
-        """Files that contradict a person, or another folder."""
+        """Return the number of files that contradict a person or another folder."""
         return sum(unfit.code == LABELED_OTHERWISE for unfit in self.refused)
 
 
 def list_folder(product: Product, folder: Path, names: FolderNames) -> FolderListing:
-    """Return what the folder would be taken for, given the product's defect types. Raises NotAnImageFolder."""
+    """List the folder, given the product's defect types. Raises NotAnImageFolder."""
     types = list(product.defect_types.values_list("name", flat=True))
     return read_folder(folder, replace(names, types=types))
 
@@ -77,7 +79,10 @@ def import_images(
     reviewer: User | None = None,
     progress: ImportProgress | None = None,
 ) -> ImportSummary:
-    """List a folder in the ImageFolder layout and import it. Raises NotAnImageFolder, and as ``import_listing``."""
+    """List a folder in the ImageFolder layout and import it.
+
+    Raises NotAnImageFolder, and as ``import_listing``.
+    """
     return import_listing(
         product, list_folder(product, folder, FolderNames(skip=skip)), reviewer=reviewer, progress=progress
     )
@@ -93,9 +98,9 @@ def import_listing(
 ) -> ImportSummary:
     """Import the listed files; ``progress`` gets the files done and their total.
 
-    A part and its label are committed together, and known files are passed over, so an import that was cut off is
-    simply run again. A file that can't be taken is named in ``refused`` and the rest goes on: so is one that a person
-    labeled otherwise, unless ``overrule`` says why the folder counts. Raises DiskFull and StoreUnavailable.
+    A part and its label are committed together, and known files are passed over: run an interrupted import again.
+    A file that can't be imported is added to ``refused``, and the rest goes on. So is a file that a person labeled
+    otherwise, unless ``overrule`` gives a reason. Raises DiskFull and StoreUnavailable.
     """
     depth = folder_bit_depth.determine_bit_depth(entry.path for entry in listing.entries)
     summary = ImportSummary(refused=listing.refused, left_out=listing.left_out, bit_depth=depth)
@@ -112,8 +117,10 @@ def import_listing(
 
 
 def get_or_create_type(product: Product, name: str) -> DefectType:
-    """The product's defect type of this name, or what it was merged into; made with the next free key where it is new.
-    Hold the product's lock."""
+    """Return the product's defect type of this name, or the type it was merged into.
+
+    A new type gets the next free key. Hold the product's lock.
+    """
     taken = set(product.defect_types.values_list("key", flat=True))
     free = next((key for key in "123456789" if key not in taken), "")
     found, _ = DefectType.objects.get_or_create(product=product, name=name, defaults={"key": free})
@@ -122,8 +129,10 @@ def get_or_create_type(product: Product, name: str) -> DefectType:
 
 @dataclass(slots=True)
 class _ImportJob:
-    """One import. ``folder_verdicts`` is what its own folders say of the images, by sha256: no folder overrules
-    another one."""
+    """Import of one folder.
+
+    ``folder_verdicts`` are the verdicts of its own folders, by sha256: no folder overrules another one.
+    """
 
     product: Product
     reviewer: User | None
@@ -134,9 +143,10 @@ class _ImportJob:
 
 @dataclass(slots=True)
 class _ImportBatch:
-    """State of one transaction. ``earlier`` are the images' labels, by sha256; ``current_type_names`` what each
-    type's name is
-    today."""
+    """State of one transaction.
+
+    ``earlier`` are the images' labels, by sha256; ``current_type_names`` maps each type's name to its current one.
+    """
 
     job: _ImportJob
     earlier: dict[str, EarlierLabels] = field(default_factory=dict)
@@ -145,7 +155,7 @@ class _ImportBatch:
     labels: list[Label] = field(default_factory=list)
 
     def get_type(self, name: str) -> DefectType | None:
-        """Return the defect type of this name, made where it is new; None for no name."""
+        """Return the defect type of this name, created if it is new; None for no name."""
         if name and name not in self.types:
             self.types[name] = get_or_create_type(self.job.product, name)
         return self.types.get(name)
@@ -155,7 +165,7 @@ def _import_batch(batch: _ImportBatch, entries: Sequence[ImportEntry], report_pr
     product, refused = batch.job.product, batch.job.summary.refused
     hashed = list(_hash_entries(batch, entries))
     with transaction.atomic():
-        # Imports of one product take turns, batch by batch: none waits for another's rows in a ring.
+        # Serialize imports of one product by batch, so that they never deadlock.
         Product.objects.select_for_update(no_key=True).get(pk=product.pk)
         kinds = product.defect_types.select_related("merged_into")
         batch.current_type_names = {kind.name: kind.current.name for kind in kinds}
@@ -189,7 +199,7 @@ def _hash_entries(batch: _ImportBatch, entries: Iterable[ImportEntry]) -> Iterab
 
 
 def _import_entry(batch: _ImportBatch, entry: ImportEntry, sha256: str) -> None:
-    """Take one file: store it, pass it over as known, overrule what people said of it, or refuse it."""
+    """Import one file: store it, pass it over as known, overrule its labels, or refuse it."""
     run = batch.job
     kind = batch.current_type_names.get(entry.defect_type, entry.defect_type)
     pair = (Verdict.PASS.value if entry.good else Verdict.FAIL.value, kind)
@@ -227,7 +237,7 @@ def _count_label(summary: ImportSummary, pair: NamedVerdict) -> None:
 
 
 def _overrule_labels(batch: _ImportBatch, earlier: EarlierLabels, pair: NamedVerdict) -> None:
-    """Let the folder's verdict count on every inspection of the image whose label says otherwise."""
+    """Overrule the labels that differ, on every inspection of the image."""
     run = batch.job
     for part in earlier.conflicting_inspections(pair):
         review.overrule(
@@ -238,7 +248,7 @@ def _overrule_labels(batch: _ImportBatch, earlier: EarlierLabels, pair: NamedVer
 
 
 def _store_part(batch: _ImportBatch, entry: ImportEntry, verdict: str, name: str) -> Label:
-    """Store the file and record its part; return the label to write with it."""
+    """Store the file and record its part; return its unsaved label."""
     with _open_image(entry) as image:
         submission = Submission(
             image, batch.job.product, uploaded_by=batch.job.reviewer, filename=readable_filename(entry.path.name)

@@ -1,1 +1,1 @@
-"""Past parts: browse, search, timeline, lineage and retention."""
+"""Past parts: history, search, timeline, lineage and retention."""

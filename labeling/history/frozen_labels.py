@@ -1,6 +1,7 @@
-"""Which label of an image a snapshot froze, and what has become of it since.
+"""Labels that snapshots froze, and their changes since.
 
-A snapshot copies and names no label, so that nothing can rewrite it: the label is found again by what it says and when.
+A snapshot copies a label without a reference to it, so that nothing can rewrite the copy. The label is found again
+by content and time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mltasks.vision.types import HOLDOUT
 
 
 class TrainedVersion(NamedTuple):
-    """A version that learned from a snapshot."""
+    """Version that was trained on a snapshot."""
 
     number: int
     state: str
@@ -28,8 +29,10 @@ class TrainedVersion(NamedTuple):
 
 @dataclass(frozen=True)
 class FrozenLabel:
-    """What one snapshot holds of an image, the versions that it taught (none where it is locked), and the label that it
-    copied; None where no label of today's rows says that."""
+    """Copy of an image's label in one snapshot.
+
+    ``versions`` were trained on it (none in the holdout). ``label`` is the copied label; None if no row matches.
+    """
 
     item: SnapshotItem
     versions: list[TrainedVersion]
@@ -37,30 +40,32 @@ class FrozenLabel:
 
     @property
     def snapshot_number(self) -> int:
-        """The snapshot's."""
+        """Return the number of the snapshot."""
         return self.item.snapshot.number
 
     @property
     def verdict(self) -> str:
-        """What the snapshot says the image is."""
+        """Return the verdict in the snapshot."""
         return "FAIL" if self.item.target else "PASS"
 
     @property
     def split_text(self) -> str:
-        """What its split is for."""
+        """Return a text on the purpose of the item's split."""
         return split_text(self.item.split)
 
     def change_since(self, standing: Label | None) -> str:
-        """What is said of the image today, held against what was frozen: ``same`` (that label stands), ``confirmed``
-        (another one that says the same), ``type`` (another defect type), ``corrected`` (another verdict), or
-        ``withdrawn`` (no label stands)."""
+        """Return how the image's standing label differs from the frozen one.
+
+        ``same`` (the frozen label stands), ``confirmed`` (another label that agrees), ``type`` (another defect type),
+        ``corrected`` (another verdict), or ``withdrawn`` (no label stands).
+        """
         if standing is None:
             return "withdrawn"
         if standing.target != self.item.target:
             return "corrected"
         if standing == self.label:
             return "same"
-        # A type that was merged or renamed since is no other word: the frozen label's own type says so.
+        # A type that was merged or renamed since is no change: compare with the frozen label's current type.
         then = {
             self.item.defect_type,
             current_type_name(self.label.defect_type) if self.label else self.item.defect_type,
@@ -69,20 +74,25 @@ class FrozenLabel:
 
 
 def labels_of_image(part: Inspection) -> list[Label]:
-    """All labels of the part's image in its product, the oldest first: one image may have come as several parts."""
+    """Return all labels of the part's image in its product, oldest first.
+
+    One image may have been received as several parts.
+    """
     same = Label.objects.filter(inspection__product=part.product_id, inspection__image_sha256=part.image_sha256)
     related = same.select_related("reviewer", "defect_type__merged_into", "undo__by")
     return list(related.order_by("created_at", "pk"))
 
 
 def standing_among(labels: Sequence[Label], at: datetime | None = None) -> Label | None:
-    """The label of an image that counts now, or counted ``at`` a moment: of those that nobody had taken back the one of
-    the highest rank."""
+    """Return the label of an image that counts now, or counted ``at`` a time.
+
+    It is the one of the highest precedence among labels that were not undone then; None without any.
+    """
     return next(iter(_standing_labels(labels, at)), None)
 
 
 def load_frozen_labels(part: Inspection, labels: Sequence[Label]) -> list[FrozenLabel]:
-    """The snapshots that hold the part's image, the first one first, each with the label that it copied."""
+    """Return the snapshots with the part's image, oldest first, each with the copied label."""
     model = part.product.registered_model_id
     items = SnapshotItem.objects.filter(snapshot__model=model, image_sha256=part.image_sha256)
     found = list(items.select_related("snapshot").order_by("snapshot__number"))
@@ -94,12 +104,12 @@ def load_frozen_labels(part: Inspection, labels: Sequence[Label]) -> list[Frozen
 
 
 def is_disputed(label: Label) -> bool:
-    """Whether two people differ on the label's part, so that it teaches nothing now."""
+    """Return True if the label's part is disputed, so that the label does not train now."""
     return Recheck.objects.disputed().filter(inspection=label.inspection_id).exists()
 
 
 def _trained_versions(snapshots: Iterable[int]) -> defaultdict[int, list[TrainedVersion]]:
-    """By snapshot."""
+    """Return the trained versions by snapshot."""
     versions = ModelVersion.objects.filter(run__snapshot__in=list(snapshots)).order_by("number")
     found = defaultdict[int, list[TrainedVersion]](list)
     for snapshot, number, state in versions.values_list("run__snapshot", "number", "state"):
@@ -108,15 +118,17 @@ def _trained_versions(snapshots: Iterable[int]) -> defaultdict[int, list[Trained
 
 
 def _copied_label(item: SnapshotItem, labels: Sequence[Label]) -> Label | None:
-    """The newest label that counted then and says what was frozen. A snapshot reads labels a while before its own time:
-    what was said in between is passed over."""
+    """Return the newest label that counted then and matches the frozen item.
+
+    A snapshot reads labels a moment before its own time; labels written in between are passed over.
+    """
     counted = [label for label in _standing_labels(labels, item.snapshot.created_at) if label.target == item.target]
     named = [label for label in counted if current_type_name(label.defect_type) == item.defect_type]
     return next(iter([*named, *counted]), None)
 
 
 def _standing_labels(labels: Sequence[Label], at: datetime | None) -> list[Label]:
-    """Return the labels that nobody had taken back at that time, the highest rank first."""
+    """Return the labels that were not undone at that time, the highest precedence first."""
     given = [label for label in labels if at is None or label.created_at <= at]
     counting = [label for label in given if not _was_undone(label, at)]
     return sorted(counting, key=lambda label: label.precedence, reverse=True)

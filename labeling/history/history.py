@@ -1,4 +1,4 @@
-"""The parts that were inspected, newest first, by keyset: a page costs the same however many there are."""
+"""History of inspections, newest first, paged by keyset: page cost does not grow with it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ _CURRENT_NAME = Coalesce("defect_type__merged_into__name", "defect_type__name")
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """One page of the history; ``older_position`` is the address of the next one, empty at the end. ``parts_scanned``
-    is the number
-    of parts that were looked at where the search goes by stretches, else 0."""
+    """Page of the history.
+
+    ``older_position`` is the next page's position, empty at the end. ``parts_scanned`` is the number of parts examined
+    if the search scans by windows, else 0.
+    """
 
     parts: list[Inspection]
     older_position: str
@@ -43,7 +45,10 @@ class HistoryPage:
 
 
 def load_page(product: Product, active_filters: Mapping[str, str], before: str = "") -> HistoryPage:
-    """Return the newest parts that fit, or those before a position of an earlier page. A broken one is the start."""
+    """Return the newest matching parts, or those before an earlier page's position.
+
+    An invalid position gives the first page.
+    """
     filters = dict(active_filters)
     parts = Inspection.objects.filter(product=product)
     search = part_search.build_search(parts, filters.pop("q", ""))
@@ -62,12 +67,15 @@ def load_page(product: Product, active_filters: Mapping[str, str], before: str =
 
 
 def with_standing_defect_type(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """Annotate ``person_names``: the defect type of the label that counts."""
+    """Annotate ``person_names``: the defect type of the standing label."""
     return parts.annotate(person_names=Subquery(_newest_label_of_part().values(named=_CURRENT_NAME)[:1]))
 
 
 def recent_labels(reviewer: User, product: Product, limit: int = 20) -> list[Label]:
-    """The person's standing labels of today from the workbench, oldest first: what undo walks back through."""
+    """Return the reviewer's standing labels of today from the workbench, oldest first.
+
+    The workbench's undo steps back through them.
+    """
     mine = (
         _labels_of_today(reviewer, product)
         .filter(source=Label.Source.REVIEW)
@@ -77,17 +85,19 @@ def recent_labels(reviewer: User, product: Product, limit: int = 20) -> list[Lab
 
 
 def labeled_today_count(reviewer: User, product: Product) -> int:
-    """How many parts the person decided since local midnight."""
+    """Return the number of parts that the reviewer labeled since local midnight."""
     return _labels_of_today(reviewer, product).count()
 
 
 def new_training_part_count(product: Product) -> int:
-    """Parts with a label that no snapshot holds yet: what the next version learns on top of the last one. What two
-    people differ on waits until it is settled, and what is locked never teaches."""
+    """Return the number of labeled parts that no snapshot holds yet.
+
+    Disputed parts and the holdout are left out: the next version does not train on them.
+    """
     last = DatasetSnapshot.objects.filter(model=product.registered_model_id).order_by("-number").first()
     disputed = Recheck.objects.disputed().filter(inspection__product=product).values("inspection")
     if last is None:
-        # Two counts: what is disputed is no part of the index that the first one reads alone.
+        # Two counts: the first reads only an index, which does not have disputes.
         labeled = Inspection.objects.filter(product=product).trainable()
         return labeled.count() - labeled.filter(pk__in=disputed).count()
     labels = Label.objects.not_undone().filter(inspection__product=product, created_at__gt=last.created_at)
@@ -108,7 +118,7 @@ def _newest_label_of_part() -> LabelQuerySet:
 def _newest_parts(parts: InspectionQuerySet, search: Search, position: PagePosition | None) -> list[Inspection]:
     if position is not None:
         moment, key = position
-        # The first condition says nothing new; it is the one by which an index begins at the position.
+        # The first condition is redundant; with it the index scan starts at the position.
         parts = parts.filter(received_at__lte=moment).filter(Q(received_at__lt=moment) | Q(pk__lt=key))
     related = with_standing_defect_type(parts).select_related("station", "model_version", "product")
     return list(related.order_by(*search.newest_first)[: PAGE_SIZE + 1])
@@ -134,7 +144,7 @@ def _filter_by_verdict(parts: InspectionQuerySet, product: Product, value: str) 
 def _filter_by_station(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
     if value.startswith(":"):
         return parts.filter(source=value[1:])
-    # Looked up first: by its key the planner knows how many parts it sent.
+    # Looked up first: with the station's key the planner can estimate the number of its parts.
     return parts.filter(station=product.stations.get(name=value))
 
 

@@ -1,7 +1,7 @@
-"""The night's pruning: while little is inspected, a worker removes what RETENTION_DAYS allows, some seconds a minute.
+"""Nightly retention: at night a worker removes parts older than RETENTION_DAYS.
 
-Nothing is remembered in the database of how far this is. Any number of beats and workers may do it at once: rows that
-one has locked are passed over by the others. A night that was missed is made up for in the next.
+It works some seconds a minute. Progress is kept per process, not in the database. Any number of workers may run at
+once: locked rows are passed over. A missed night is made up for in the next.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ from inspection.images.image_removal import FOLDER_COUNT, FreedSpace
 from inspection.models import Product
 from labeling.history.retention import RetentionBatch, RetentionScope, ScanPosition, prune
 
-# Of each minute: the worker scores what a crash left, too, and looks for near-duplicates.
+# Per minute: the worker also recovers scoring after crashes and searches near-duplicates.
 TIME_BUDGET_SECONDS = 30.0
-# From the first hour on, up to the last one's end, local time; beat goes by the same.
+# First and last hour (inclusive), local time; the beat schedule uses the same.
 FIRST_HOUR, LAST_HOUR = 1, 5
-# Minutes from one look into a folder of images for files that nothing names to the next: 20 folders a night.
+# Minutes between cleanings of image folders from unreferenced files: 20 folders a night.
 FOLDER_INTERVAL_MINUTES = 15
 
-# How far this process is with a product, by the day: what was passed over once is not looked at all night.
+# Progress of this process by product and day: parts passed over once are not examined again that night.
 _positions: dict[tuple[int, str], ScanPosition] = {}
 
 
 def prune_nightly(now: datetime, *, time_budget: float = TIME_BUDGET_SECONDS) -> tuple[int, FreedSpace]:
-    """Remove for some seconds what is too old by now; return how many parts, and their images. Nothing where parts are
-    kept for ever. Raises OSError for a file that can't be removed, and StoreAway: then it goes on in a minute."""
+    """Remove parts that are too old for some seconds; return how many, and the freed space.
+
+    Does nothing if RETENTION_DAYS is not set. Raises OSError for a file that can't be removed, and StoreUnreachable.
+    The next run, a minute later, goes on.
+    """
     if not settings.RETENTION_DAYS:
         return 0, FreedSpace()
     end = time.monotonic() + time_budget
@@ -45,7 +48,7 @@ def prune_nightly(now: datetime, *, time_budget: float = TIME_BUDGET_SECONDS) ->
 
 
 def scheduled_folder(now: datetime) -> int | None:
-    """The folder whose turn it is in this minute, if any: each has one in a fortnight of nights."""
+    """Return the folder to clean in this minute, or None; each is due once in a fortnight."""
     local = timezone.localtime(now)
     turn, rest = divmod((local.hour - FIRST_HOUR) * 60 + local.minute, FOLDER_INTERVAL_MINUTES)
     turns = (LAST_HOUR + 1 - FIRST_HOUR) * 60 // FOLDER_INTERVAL_MINUTES
@@ -53,7 +56,7 @@ def scheduled_folder(now: datetime) -> int | None:
 
 
 def _round_robin_batches(now: datetime) -> Iterator[RetentionBatch]:
-    """A batch of each product, another of each, until all are done."""
+    """Yield one batch of each product in turn until all are done."""
     before, day = now - timedelta(days=settings.RETENTION_DAYS), timezone.localtime(now).date().isoformat()
     for stale in [key for key in _positions if key[1] != day]:
         del _positions[stale]

@@ -1,7 +1,8 @@
-"""Where a part's verdict comes from, and what its labels taught: one structure for the page and for REST.
+"""Lineage of a part, one structure of plain values for the page and for REST.
 
-Plain values: a verdict's version with its own lineage and who had promoted it, the labels of the part's image with the
-versions that each taught, and the snapshots that hold the image with what has become of the label since.
+1. The verdict's version, with its own lineage and who promoted it.
+2. The labels of the part's image, with the versions trained on each.
+3. The snapshots with the image, with the change of its label since.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ LineageData = dict[str, Any]
 
 
 def build_part_lineage(part: Inspection, *, hidden: Collection[UUID] = (), blind: bool = False) -> LineageData:
-    """The part's lineage; nothing of its labels for somebody from whom the part, or another one with the same image, is
-    ``hidden``: not even whether there are any. Nothing of the verdict and its version for somebody who judges the part
-    ``blind``."""
+    """Return the part's lineage.
+
+    Labels are left out, even their number, if this part or another one with its image is ``hidden``. Verdict and
+    version are left out for a reviewer who judges the part ``blind``.
+    """
     version = None if blind else part.model_version
     found: LineageData = {
         "inspection": str(part.pk),
@@ -70,7 +73,7 @@ def _verdict_data(part: Inspection) -> LineageData | None:
 
 
 def _version_data(part: Inspection, key: int) -> LineageData:
-    """The version that decided: its lineage, its state now, and the promotion by which it decided then."""
+    """Return the version that decided: lineage, state now, and promotion at that time."""
     version = ModelVersion.objects.with_origin().defer("run__log", "run__epochs", "report__evaluation").get(pk=key)
     return {
         "number": version.number,
@@ -82,8 +85,10 @@ def _version_data(part: Inspection, key: int) -> LineageData:
 
 
 def _promotion_data(part: Inspection, version: ModelVersion) -> LineageData | None:
-    """Who had made the version champion before it decided, and when another one took its place; None where nobody had,
-    as of a part that was scored by hand."""
+    """Return who promoted the version before it decided, and when another one replaced it.
+
+    None if nobody had promoted it, as for a part that was scored by hand.
+    """
     then = Promotion.objects.filter(model=version.model_id, created_at__lte=part.decided_at or part.received_at)
     last = then.filter(version=version).select_related("by").order_by("-created_at", "-pk").first()
     if last is None:
@@ -117,7 +122,7 @@ def _label_data(label: Label) -> LineageData:
 
 
 def _label_with_training(label: Label, standing: Label | None, snapshots: list[FrozenLabel]) -> LineageData:
-    """A label, whether it is the one that counts, and the snapshots and versions that learned it."""
+    """Return a label, if it counts, and the snapshots and versions trained on it."""
     taught = [frozen for frozen in snapshots if frozen.label == label]
     return {
         **_label_data(label),
@@ -130,7 +135,7 @@ def _label_with_training(label: Label, standing: Label | None, snapshots: list[F
 
 
 def _snapshot_data(frozen: FrozenLabel, standing: Label | None) -> LineageData:
-    """What a snapshot holds of the image, what it taught, and what is said of the image today."""
+    """Return a snapshot's copy of the label, its versions, and the standing label today."""
     item = frozen.item
     return {
         "number": frozen.snapshot_number,

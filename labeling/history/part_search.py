@@ -1,8 +1,7 @@
-"""Parts by their id, by the sha256 of their image, or by what their part id begins with. Few are found by index; many
-only where the page looks, stretch by stretch.
+"""Search of parts by id, by image sha256, or by the beginning of the part id.
 
-Which of the two it is must not be left to the planner: it can't know that all parts that begin so came a year ago, and
-would walk the year to find the newest.
+Few matches are looked up by index. With many, each page scans a window of parts. The choice is not left to the
+planner: it can't know that all matches are a year old, and would scan the year for the newest.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from django.db.models import F, OrderBy, Q
 from inspection.models import Inspection, InspectionQuerySet, Product
 from inspection.products.part_identity import normalize_part_id
 
-# Parts that are looked up one by one.
+# Matches that are looked up by key.
 MAX_ID_MATCHES = 2_000
-# Parts that one page walks past at most, where more fit.
+# Parts that one page scans at most, if there are more matches.
 SCAN_WINDOW = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_UUID = UUID(int=2**128 - 1)
@@ -28,8 +27,10 @@ PagePosition = tuple[datetime, UUID]
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched: ``fits`` narrows a set of parts, to a ``few`` that are known or to many. The many are looked
-    for by the ``scan_window``, so many parts at a time; 0 is all at once."""
+    """Condition of a search and how to run it.
+
+    ``by_id``: few matches, looked up by key. ``scan_window``: number of parts that a page scans; 0 for all.
+    """
 
     condition: Q
     by_id: bool = False
@@ -37,13 +38,16 @@ class Search:
 
     @property
     def newest_first(self) -> tuple[OrderBy, OrderBy]:
-        """The order of a page. A few parts are fetched and sorted: no index has this sum, which the planner could walk
-        until it met them."""
+        """Return the order of a page, newest first.
+
+        With ``by_id``, a zero interval is added to the time: no index has this sum, so the planner fetches the matches
+        and sorts them.
+        """
         came = F("received_at") + timedelta(0) if self.by_id else F("received_at")
         return OrderBy(came, descending=True), OrderBy(F("id"), descending=True)
 
     def scan_end(self, product: Product, position: PagePosition | None) -> datetime | None:
-        """Where a page that begins at the position ends its search; None for the beginning of time."""
+        """Return the time at which the scan of a page ends; None for no end."""
         if not self.scan_window:
             return None
         parts = Inspection.objects.filter(product=product)
@@ -53,21 +57,23 @@ class Search:
         return times[self.scan_window : self.scan_window + 1].first()
 
     def apply_to(self, parts: InspectionQuerySet, end: datetime | None) -> InspectionQuerySet:
-        """Those of the parts that fit and came after the end."""
+        """Return the matching parts that were received after ``end``."""
         found = parts.filter(self.condition)
         return found if end is None else found.filter(received_at__gt=end)
 
 
 class BytewiseOrder(OrderBy):
-    """The order of the index `inspection_by_part_id`, whatever the database's collation."""
+    """Order of the index `inspection_by_part_id`, whatever the database's collation."""
 
-    # Django looks for the word ASC; the operator stands in its place.
+    # Django splits the SQL at the word ASC; the comment supplies the word.
     template = "%(expression)s USING ~<~ /* ASC */"
 
 
 def build_search(parts: InspectionQuerySet, text: str) -> Search:
-    """Look for parts whose id is the text, whose image has it as its sha256, or whose part id begins with it; an empty
-    text fits all."""
+    """Return the search for an id, an image's sha256, or the beginning of a part id.
+
+    An empty text matches all parts.
+    """
     if not text:
         return Search(Q())
     if _SHA256.fullmatch(text.lower()):

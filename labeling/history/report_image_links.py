@@ -1,4 +1,4 @@
-"""Which parts show the images that a version's report speaks of, for those who may see what was said of them."""
+"""Links from the images of a version's report to parts, hidden from those who judge them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from mltasks.reports.version_disagreement import ComparedImage
 
 @dataclass(frozen=True)
 class ReportImageLink:
-    """An image with its part: None where none is left, as after an import from elsewhere. ``predictions`` are in the
-    order of
-    the versions, None of one that was not measured by it. ``hidden`` says that the reader is judging it just now."""
+    """Image of a report with its part; None if no part is left or the image is from elsewhere.
+
+    ``predictions`` are in the order of the versions, None for a version that did not measure the image. ``hidden`` is
+    True while the reader judges the part.
+    """
 
     image: ComparedImage
     part: Inspection | None
@@ -29,7 +31,10 @@ class ReportImageLink:
 def link_report_images(
     model: RegisteredModel, images: Sequence[ComparedImage], versions: Sequence[ModelVersion], reader: User
 ) -> list[ReportImageLink]:
-    """The images, in their order, each with a part of the model's product: of several with one file, a labeled one."""
+    """Return the images, in their order, each with a part of the model's product.
+
+    Of several parts with one file, a labeled one is used.
+    """
     hashes = [image.sha256 for image in images]
     parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
     part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}

@@ -1,9 +1,9 @@
-"""Retention: parts that passed, that no person ever touched and that nothing refers to go when they are old enough.
+"""Retention: remove old parts that passed, that no person handled and nothing refers to.
 
-What stays for ever: parts that the model failed or sent to a person, imported ones, and of those that passed all that
-were labeled (also where the label was taken back), reviewed, skipped, judged again, chosen as an example, claimed just
-now, repeated by others, or are in a snapshot. Foreign keys stand behind that: PostgreSQL refuses to remove a part that
-anything refers to.
+Kept for ever: parts that the model failed or sent to a person, and imported parts. Of passed parts those that were
+labeled (also if the label was undone), reviewed, skipped, rechecked, audited, or chosen as an example. Also those
+with an open claim, with near-duplicates, or in a snapshot. Foreign keys back this up: PostgreSQL refuses to remove a
+part that any row refers to.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from labeling.models import Claim, DefectExample, Label, Recheck, Review, Skip
 from mltasks.models import BackboneRun, SnapshotItem
 
 BATCH_SIZE = 1000
-# One row for one part, and nothing but about it.
+# One row a part, removed with it.
 DEPENDENT_MODELS: tuple[type[Model], ...] = (ScoreMaps, Embedding, Fingerprint)
-# Any row of these keeps its part.
+# A row of these keeps its part.
 RETAINING_MODELS: tuple[type[Model], ...] = (Label, Review, Skip, Recheck, DefectExample)
 
 
 class ScanPosition(NamedTuple):
-    """A part's place in the order of arrival."""
+    """Position of a part in the order of arrival."""
 
     received_at: datetime
     key: UUID
@@ -49,7 +49,7 @@ class ScanPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RetentionScope:
-    """What is removed: the product's parts that came before this moment, so many a transaction."""
+    """Parts to remove: the product's, received before a time, ``batch_size`` a transaction."""
 
     product: Product
     received_before: datetime
@@ -59,9 +59,10 @@ class RetentionScope:
 
 @dataclass(frozen=True, slots=True)
 class RetentionBatch:
-    """What became of some parts: ``parts_examined`` at, ``parts_removed`` (or to be removed, by a dry run) with their
-    images, and
-    where the next begins."""
+    """Result of one batch, and the position at which the next begins.
+
+    A dry run counts in ``parts_removed`` and ``freed`` what it would remove.
+    """
 
     parts_examined: int
     parts_removed: int
@@ -78,12 +79,11 @@ class _OldPart(NamedTuple):
 
 
 def prune(scope: RetentionScope, after: ScanPosition | None = None) -> Iterator[RetentionBatch]:
-    """Remove what is old enough, oldest first, a batch at each step; whoever stops early goes on another time, from the
-    beginning or ``after`` a batch's end. Any number may run at once, beside stations and reviewers.
+    """Remove old parts, oldest first, one batch a step; start ``after`` a batch's end or at the first.
 
-    Each batch is one transaction and then its files; a crash between them leaves files that nothing names, which
-    ``removing_images.sweep_folder`` finds. Raises OSError for a file that can't be removed,
-    and StoreAway.
+    Any number of processes may run at once, beside stations and reviewers. Each batch is one transaction, then its
+    files are removed. A crash in between leaves unreferenced files for ``image_removal.clean_folder``. Raises OSError
+    for a file that can't be removed, and StoreUnreachable.
     """
     keep = _newest_part_of_each_station(scope.product)
     taught = _images_of_pretraining_runs(scope.product)
@@ -102,18 +102,20 @@ def prune(scope: RetentionScope, after: ScanPosition | None = None) -> Iterator[
 def parts_passed_before(
     product: Product, before: datetime, after: ScanPosition | None = None
 ) -> QuerySet[Inspection, tuple[datetime, UUID]]:
-    """The parts that passed before that moment, oldest first, as the index `inspection_by_verdict` has them: it is read
-    backwards, and nothing but the index."""
+    """Return parts that passed before a time, oldest first.
+
+    Reads only the index `inspection_by_verdict`, backwards.
+    """
     old = Inspection.objects.filter(product=product, verdict=Verdict.PASS, received_at__lt=before)
     if after is not None:
-        # The first condition says nothing new; it is the one by which the index begins at the position.
+        # The first condition is redundant; with it the index scan starts at the position.
         old = old.filter(received_at__gte=after.received_at)
         old = old.filter(Q(received_at__gt=after.received_at) | Q(pk__gt=after.key))
     return old.order_by("received_at", "pk").values_list("received_at", "pk")
 
 
 def removable_parts(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """Those of the parts that nothing keeps."""
+    """Return the parts that nothing keeps."""
     untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, person_says=None)
     found = parts.filter(untouched).exclude(source=Inspection.Source.IMPORT)
     found = found.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
@@ -134,16 +136,15 @@ def _removable_rows(keys: Sequence[UUID], pretraining_images: set[str]) -> list[
 
 @transaction.atomic(durable=True)
 def _remove_rows(product: Product, keys: Sequence[UUID], pretraining_images: set[str]) -> list[_OldPart]:
-    """Remove the rows of those that nothing keeps. A part that somebody is at just now is left for another time."""
+    """Remove the rows of removable parts. Locked parts are left for another run."""
     parts = Inspection.objects.filter(pk__in=keys).order_by()
     locked = list(parts.select_for_update(skip_locked=True).values_list("pk", flat=True))
-    # Asked after the lock, in a statement of its own: it sees what was committed until then, and from then on nobody
-    # can refer to these parts.
+    # A separate statement after the lock sees all earlier commits; no new row can refer to the locked parts.
     found = _removable_rows(locked, pretraining_images)
     gone = [old.inspection_id for old in found]
     for satellite in DEPENDENT_MODELS:
         satellite._default_manager.filter(inspection__in=gone).delete()
-    # Not by `delete()`, which would first read all that might refer to them: PostgreSQL looks, at the commit.
+    # Not by `delete()`, which first reads all rows that might refer to them: PostgreSQL checks at commit.
     for rows in (Claim.objects.filter(inspection__in=gone), Inspection.objects.filter(pk__in=gone)):
         rows.order_by()._raw_delete(rows.db)
     record_removed_parts(product.pk, Verdict.PASS, (old.received_at for old in found))
@@ -151,7 +152,7 @@ def _remove_rows(product: Product, keys: Sequence[UUID], pretraining_images: set
 
 
 def _newest_part_of_each_station(product: Product) -> set[UUID]:
-    """The last part of each station, which the dashboard shows."""
+    """Return the last part of each station, which the dashboard shows."""
     parts = (
         Inspection.objects.filter(product=product, station=station).order_by("-received_at", "-pk").values_list("pk")
         for station in product.stations.all()
@@ -160,12 +161,12 @@ def _newest_part_of_each_station(product: Product) -> set[UUID]:
 
 
 def _images_of_pretraining_runs(product: Product) -> set[str]:
-    """The images of lessons that are not over: each attempt reads them anew."""
+    """Return the images of unfinished pretraining runs: each attempt reads them again."""
     lessons = BackboneRun.objects.unfinished().filter(model=product.registered_model_id).values_list("pictures")
     return {sha256 for (pictures,) in lessons for _, sha256, *_ in pictures}
 
 
 def _sum_freed(rows: Sequence[_OldPart]) -> FreedSpace:
-    """What their images take. Thumbnails aside, and as if no other row named them."""
+    """Return the size of their images, without thumbnails, as if no other row named them."""
     sizes = {old.sha256: old.size for old in rows}
     return FreedSpace(len(sizes), sum(sizes.values()))

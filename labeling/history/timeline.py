@@ -1,4 +1,4 @@
-"""One part's life: every row that says something of it, in the order of time."""
+"""Timeline of one part: all its events, by time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mltasks.vision.types import HOLDOUT
 
 @dataclass(frozen=True)
 class TimelineEvent:
-    """What happened, when, by whom. ``kind`` names its icon."""
+    """Event of a part: time, text and detail; ``kind`` names its icon."""
 
     at: datetime
     kind: str
@@ -28,8 +28,10 @@ class TimelineEvent:
 
 
 def build_timeline(part: Inspection, *, blind: bool = False, scored: bool = True) -> list[TimelineEvent]:
-    """Return all events of the part, oldest first: without what people did for a person who judges the part, and
-    without the model's decision unless ``scored``."""
+    """Return all events of the part, oldest first.
+
+    ``blind`` leaves out events by people, for a person who judges the part; ``scored`` False the model's decision.
+    """
     events = [*_machine_events(part, scored=scored)]
     if not blind:
         events += [
@@ -68,7 +70,7 @@ def _claim_events(part: Inspection) -> Iterator[TimelineEvent]:
     reviews: dict[Any, Review] = {review.claim_id: review for review in part.reviews.select_related("reviewer")}
     for claim in Claim.objects.filter(inspection=part, skip__isnull=True).select_related("reviewer"):
         if claim.pk in reviews:
-            continue  # its label tells it
+            continue  # shown by its label's event
         end = _("given back or run out") if claim.closed_at else _("still open")
         yield TimelineEvent(claim.created_at, "look", _("Opened by {person}").format(person=claim.reviewer), end)
 
@@ -134,7 +136,7 @@ def _label_issue_events(recheck: Recheck) -> Iterator[TimelineEvent]:
 
 
 def _blind_review_events(recheck: Recheck) -> Iterator[TimelineEvent]:
-    # Told once it is over: whom it waits for must not expect it.
+    # Shown once it is closed: the reviewer it waits for must not expect it.
     if recheck.closed_at is None or recheck.outcome == Recheck.Outcome.WITHDRAWN:
         return
     agreed = recheck.outcome == Recheck.Outcome.CONFIRMED

@@ -1,4 +1,4 @@
-"""What each version says of a part: the verdict it got, doubts of its label, and scores that a person asks for now."""
+"""Predictions of each version on a part: its verdict, label issues, and scores on request."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from labeling.models import Recheck
 from mltasks.models import ModelVersion, SnapshotItem
 from mltasks.vision.types import HOLDOUT
 
-# Of the newest; the champion and the version that decided are always there.
+# Newest versions; the champion and the version that decided are always included.
 MAX_VERSIONS = 8
-# As many as a process keeps loaded.
+# Equals the number of scorers that a process keeps loaded.
 MAX_SCORED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class VersionPrediction:
-    """One version's word. ``probability`` is None until somebody asks; ``trained_on`` says that the version was
-    trained on
-    this very image, so that its word is no test of it."""
+    """Prediction of one version on a part.
+
+    ``probability`` is None until a person requests it. ``trained_on``: the version was trained on this very image, so
+    its prediction is no test.
+    """
 
     version: ModelVersion
     is_champion: bool
@@ -38,8 +40,10 @@ class VersionPrediction:
 
 
 def load_version_predictions(part: Inspection, version_numbers: Collection[int] = ()) -> list[VersionPrediction]:
-    """Every version's word on the part, the newest first; those with a number in ``scored_now`` score it now, at most
-    ``MAX_SCORED_AT_ONCE``. Raises CannotScore."""
+    """Return every version's prediction on the part, newest first.
+
+    Versions in ``version_numbers`` score the part now, at most ``MAX_SCORED_AT_ONCE``. Raises CannotScore.
+    """
     version_numbers = sorted(set(version_numbers), reverse=True)[:MAX_SCORED_AT_ONCE]
     versions = _versions(part)
     learned, doubts = _trained_on(part, versions), _out_of_fold_probabilities(part)
@@ -71,7 +75,7 @@ def _versions(part: Inspection) -> list[ModelVersion]:
 
 
 def _scores_by_version(version: ModelVersion, part: Inspection, scored_now: bool) -> tuple[float | None, float | None]:
-    """Defect probability, and novelty over its threshold."""
+    """Return defect probability, and novelty over its threshold."""
     if version.pk == part.model_version_id:
         return part.defect_probability, part.novelty
     if not scored_now:
@@ -87,6 +91,6 @@ def _trained_on(part: Inspection, versions: list[ModelVersion]) -> set[int]:
 
 
 def _out_of_fold_probabilities(part: Inspection) -> dict[int, float]:
-    """Out-of-fold probabilities of the versions that doubted a label of the part."""
+    """Return out-of-fold probabilities of the versions that opened a recheck of the part."""
     rows = Recheck.objects.filter(inspection=part).values_list("version", "probability")
     return {version: probability for version, probability in rows if version is not None and probability is not None}
