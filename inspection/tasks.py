@@ -1,4 +1,4 @@
-"""Celery's doors to inspection."""
+"""Celery tasks of inspection."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from mltasks.runs import supervision
 
 @shared_task(name="inspection.tasks.sweep")
 def recover_scoring() -> None:
-    """Score what a crash left."""
+    """Score the parts that a crash left without a verdict."""
     score_recovery.recover_scoring()
 
 
 @shared_task(name="inspection.tasks.count_part_ids")
 def count_part_ids() -> None:
-    """Count which part ids too many images share to name a part."""
+    """Update each product's part ids that too many images share to identify a part."""
     for product in Product.objects.all():
         part_identity.save_shared_part_ids(product)
 
 
 @shared_task(name="inspection.tasks.order_queue")
 def order_queue() -> None:
-    """Bring waiting parts to their places."""
+    """Check waiting parts for near-duplicates and rank them."""
     score_recovery.order_queues()
 
 
 @shared_task(name="inspection.tasks.look_at_candidates")
 def run_auto_promotion() -> None:
-    """Replay new versions where that is asked, and let a night's version take over where it may."""
+    """Start missing replays of new versions and promote a night's version through the gate."""
     auto_promotion.run()
 
 
 @shared_task(name="inspection.tasks.execute_replay")
 def execute_replay(replay_id: int) -> None:
-    """Execute a waiting replay in a fresh process, and wait for it."""
+    """Execute a queued replay in a new process and wait for it."""
     supervision.supervise(replay_id, Replay)
 
 
 @shared_task(name="inspection.tasks.shadow")
 def score_pending_challenges() -> None:
-    """Let challengers score the parts that came."""
+    """Score new live parts with the challengers."""
     shadow_scoring.score_pending_challenges()

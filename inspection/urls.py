@@ -1,4 +1,4 @@
-"""Addresses of replays, challengers and the record."""
+"""Page addresses of replays, challengers and the audit log."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What a product's and a station's fields refuse."""
+"""Validators of product and station fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mltasks.vision.types import Roi, TrainConfig
 
 
 def validate_one_line(value: str) -> None:
-    """Refuse control characters, such as NUL and line ends, in a text of one line."""
+    """Refuse control characters, such as NUL and line ends, in a single-line text."""
     try:
         storable.check_text(value, storable.LINE_CONTROLS)
     except ValueError as error:
@@ -18,7 +18,7 @@ def validate_one_line(value: str) -> None:
 
 
 def validate_no_formatting(value: str) -> None:
-    """Refuse characters that nobody sees, in a text that tells things apart."""
+    """Refuse invisible characters in a text that identifies something."""
     try:
         storable.check_formatting(value)
     except ValueError as error:
@@ -34,19 +34,22 @@ def validate_roi(value: str) -> None:
 
 
 def validate_inner_share(value: float) -> None:
-    """Refuse a share that is not strictly between 0 and 1: what never or always happens needs no decision."""
+    """Refuse a share that is not strictly between 0 and 1."""
     if not 0 < value < 1:
         raise ValidationError(_("A share strictly between 0 and 1, such as 0.02."))
 
 
 def validate_rate(value: float) -> None:
-    """Refuse a rate that is not above 0 and at most 1: no number of labels proves that nothing escapes."""
+    """Refuse a rate that is not above 0 and at most 1.
+
+    A rate of 0 is refused, because no number of labels proves that nothing escapes.
+    """
     if not 0 < value <= 1:
         raise ValidationError(_("A share above 0, at most 1, such as 0.05."))
 
 
 def validate_training_settings(value: object) -> None:
-    """Refuse training overrides that a run could not start with."""
+    """Refuse training settings that a run could not start with."""
     try:
         TrainConfig.from_json(value if isinstance(value, dict) else {"": value})
     except (TypeError, ValueError) as error:

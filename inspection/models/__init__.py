@@ -1,4 +1,4 @@
-"""Rows of this floor: inspections, products, stations, replays and policy changes."""
+"""Models of inspections, products, stations, replays and policy changes."""
 
 from __future__ import annotations
 

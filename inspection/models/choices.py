@@ -1,4 +1,4 @@
-"""The fixed words of inspection: verdicts, why a part goes to a person, and in which order people see parts."""
+"""Choice values of inspection: verdicts, review reasons and queue strategies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Verdict(models.TextChoices):
-    """What happens to a part."""
+    """Verdict on a part: PASS, FAIL or REVIEW."""
 
     PASS = "PASS", _("Pass")
     FAIL = "FAIL", _("Fail")
@@ -16,13 +16,13 @@ class Verdict(models.TextChoices):
 
 
 def verdict_label(value: str) -> str:
-    """A verdict as pages show it, in the reader's language; any other value comes back as it is."""
+    """Return a verdict in the reader's language; any other value unchanged."""
     words = {"PASS": gettext("PASS"), "FAIL": gettext("FAIL"), "REVIEW": gettext("REVIEW")}
     return words.get(value, value)
 
 
 class Reason(models.TextChoices):
-    """Why a part goes to a person."""
+    """Reason why a part goes to review."""
 
     LOW_CONFIDENCE = "low_confidence", _("The model is unsure")
     NOVEL_ANOMALY = "novel_anomaly", _("Unlike any labeled part")
@@ -33,7 +33,7 @@ class Reason(models.TextChoices):
 
 
 class PickStrategy(models.TextChoices):
-    """What makes a waiting part worth an early look; computed by ``mltasks.vision.serving.queue_priority``."""
+    """Strategy that ranks waiting parts; computed by ``mltasks.vision.serving.queue_priority``."""
 
     EXPECTED_COST = "expected_cost", _("Expected cost of letting it pass")
     UNCERTAINTY = "uncertainty", _("The model's uncertainty")

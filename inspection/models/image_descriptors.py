@@ -1,10 +1,10 @@
-"""What is stored of an image beside its file: embedding, fingerprint and score maps.
+"""Models of what is stored of an image beside its file: embedding, fingerprint, score maps.
 
-Where a part lies among others by what it looks like: the row behind "the most similar labeled parts".
+- Embeddings find the most similar labeled parts.
+- Fingerprints of 4 kilobytes compare later parts with an image without reading it.
+- Score maps draw heatmaps without loading the model, and overlays without the image.
 
-What a part looks like in four kilobytes, kept so that later parts can be compared with it without its image.
-
-Where a verdict came from, kept small beside it: read by the workbench without the model and without the image.
+Each model has a table of its own, so that lists of inspections never read it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from mltasks.vision.types import EMBEDDING_DIMENSIONS
 
 
 class Embedding(models.Model):
-    """One image as a point, written with its verdict or by a worker; near points look alike by cosine.
+    """Embedding of one image, compared by cosine.
 
-    A row of its own, so that lists of inspections never read it. ``target`` is the standing label's, kept by whoever
-    writes labels: only labeled parts are looked for, so only they are in the index.
+    Scoring writes the embedding with the verdict, or a worker adds it later. ``target`` is the standing label's value
+    and is updated with the labels: only labeled parts are searched, so the indexes contain only labeled parts.
     """
 
     inspection = models.OneToOneField(
@@ -38,7 +38,7 @@ class Embedding(models.Model):
 
     class Meta:
         indexes = [
-            # The most similar labeled parts (Malkov and Yashunin, 2018), one graph for good and one for defective ones.
+            # HNSW graphs (Malkov and Yashunin, 2018) of the good and the defective labeled parts.
             HnswIndex(
                 name="embedding_good",
                 fields=["vector"],
@@ -62,9 +62,9 @@ class Embedding(models.Model):
 
 
 class Fingerprint(models.Model):
-    """The fingerprint of a part that people see: ``vision.likeness`` takes it, ``vision.repeats`` packs it.
+    """Fingerprint of a part that people see.
 
-    A row of its own, so that lists of inspections never read it.
+    ``mltasks.vision.data.duplicate_groups`` computes it and ``incremental_duplicates`` packs its texture.
     """
 
     inspection = models.OneToOneField(
@@ -81,10 +81,7 @@ class Fingerprint(models.Model):
 
 
 class ScoreMaps(models.Model):
-    """The evidence and anomaly map of one scored part, as ``vision.maps.pack`` packs them: about a kilobyte.
-
-    A row of its own, so that lists of inspections never read it.
-    """
+    """Evidence and anomaly map of one scored part, packed to about a kilobyte."""
 
     inspection = models.OneToOneField(
         "inspection.Inspection", on_delete=models.CASCADE, primary_key=True, related_name="score_maps"

@@ -1,8 +1,6 @@
-"""Constraints of inspections: indexes, and the trigger that keeps decisions.
+"""Indexes of inspections, each with its query, and the trigger that makes verdicts final.
 
-Verdicts are final: what the database refuses to change in a decided inspection.
-
-The indexes of the inspections, each with its query: a page reads a page, however many rows there are.
+The indexes let each page read one page of rows, however many rows the table has.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from inspection.models.choices import Reason
 
-# What never changes once a verdict was given.
+# Columns that the database refuses to change once a part is decided.
 DECISION_FIELDS = (
     "state",
     "verdict",
@@ -31,16 +29,16 @@ DECISION_FIELDS = (
 
 
 def decision_changed() -> pgtrigger.Q:
-    """An update that would change a decided inspection's verdict or the scores behind it."""
+    """Return the condition of an update that changes a decided part's verdict or scores."""
     changed = pgtrigger.Q()
     for name in DECISION_FIELDS:
         changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
     return pgtrigger.Q(old__state="decided") & changed
 
 
-# A person said the opposite of the model's own label. Written out, so that the planner knows index and query as one.
+# Human verdict and model verdict differ. Spelled out, so that the planner matches the query with the index.
 MODEL_CONTRADICTED = Q(label="PASS", person_says="FAIL") | Q(label="FAIL", person_says="PASS")
-# A person labeled the part and no lot locked it: the labels that versions learn from.
+# Labeled parts outside the locked holdout: versions train on them.
 TRAINABLE = Q(person_says__isnull=False) & (Q(holdout=False) | Q(holdout__isnull=True))
 _AWAITING_REVIEW = Q(verdict="REVIEW", settled_at__isnull=True)
 _NEWEST_FIRST = ("-received_at", "-id")
@@ -48,12 +46,12 @@ _NEWEST_FIRST = ("-received_at", "-id")
 _HISTORY_INDEXES = [
     # All parts, newest first: REST, the admin.
     Index(fields=[*_NEWEST_FIRST], name="inspection_newest"),
-    # The history page: a product's parts, newest first, and by each of its filters.
+    # History page: a product's parts, newest first, one index for each filter.
     Index(fields=["product", "-received_at"], name="inspection_by_product"),
     Index(fields=["product", "verdict", *_NEWEST_FIRST], name="inspection_by_verdict"),
-    # A value that is not there is no order to PostgreSQL, so parts without a verdict have an index of their own.
+    # Parts without a verdict: PostgreSQL can't read rows in index order behind `IS NULL`, so they have their own index.
     Index(fields=["product", *_NEWEST_FIRST], name="inspection_no_verdict", condition=Q(verdict__isnull=True)),
-    # Also the last part of each station, on the dashboard. In the place of the foreign key's own index.
+    # Also the last part of each station on the dashboard. Replaces the foreign key's index.
     Index(fields=["station", *_NEWEST_FIRST], name="inspection_by_station"),
     Index(fields=["product", "source", *_NEWEST_FIRST], name="inspection_by_source", condition=~Q(source="station")),
     Index(
@@ -67,11 +65,11 @@ _HISTORY_INDEXES = [
         condition=Q(person_says__isnull=False),
     ),
     Index(fields=["product", *_NEWEST_FIRST], name="inspection_against", condition=MODEL_CONTRADICTED),
-    # Every page of the review and the dashboard counts them.
+    # Number of trainable parts, counted by the dashboard and every review page.
     Index(fields=["product"], name="inspection_teaches", condition=TRAINABLE),
-    # What every version is measured on.
+    # Locked holdout, on which every version is measured.
     Index(fields=["product"], name="inspection_holdout", condition=Q(holdout=True)),
-    # Few parts have a rare reason: one index for each beats one for all, which has no order of time.
+    # One index per reason, because a joint index has no order of time and few parts have a rare reason.
     *(
         Index(
             fields=["product", *_NEWEST_FIRST],
@@ -80,7 +78,7 @@ _HISTORY_INDEXES = [
         )
         for reason in Reason.values
     ),
-    # A part id, and what part ids begin with: only this operator class finds that in every collation.
+    # Part ids and prefixes of part ids: only this operator class finds prefixes in every collation.
     Index(
         F("product"),
         OpClass("part_id", "varchar_pattern_ops"),
@@ -90,8 +88,8 @@ _HISTORY_INDEXES = [
 ]
 
 _QUEUE_INDEXES = [
-    # The review queue of a product, by place. No other index gives this order, so the planner is not tempted to
-    # walk `inspection_newest` past all settled parts.
+    # Review queue of a product in order of rank. No other index gives this order, so the planner does not walk
+    # `inspection_newest` past all resolved parts.
     Index(
         F("product"),
         Coalesce("queue_time", "received_at"),
@@ -99,7 +97,7 @@ _QUEUE_INDEXES = [
         name="inspection_queue_place",
         condition=_AWAITING_REVIEW,
     ),
-    # How long the oldest has waited. A waiting part has no `settled_at`, so this is the order of arrival.
+    # Waiting time of the oldest part. A waiting part is not resolved, so this is the order of arrival.
     Index(
         F("product"),
         Coalesce("settled_at", "received_at"),
@@ -107,27 +105,27 @@ _QUEUE_INDEXES = [
         name="inspection_queue",
         condition=_AWAITING_REVIEW,
     ),
-    # Waiting parts that were not compared yet with what people see already.
+    # Waiting parts not yet checked for near-duplicates.
     Index(
         fields=["product", "received_at"],
         name="inspection_unjudged",
         condition=Q(verdict="REVIEW", settled_at__isnull=True, likeness__isnull=True),
     ),
-    # Near-identical parts that wait, to be judged together.
+    # Waiting near-duplicates, to be judged together.
     Index(
         fields=["repeat_of"],
         name="inspection_repeats",
         condition=Q(verdict="REVIEW", settled_at__isnull=True, repeat_of__isnull=False),
     ),
-    # Whether other parts repeat this one: asked by PostgreSQL of each part that is removed.
+    # Near-duplicates of a part: PostgreSQL checks the foreign key for each removed part.
     Index(fields=["repeat_of"], name="inspection_repeated", condition=Q(repeat_of__isnull=False)),
-    # The sweeper: parts that a crash left without a score.
+    # Recovery: parts that a crash left without a score.
     Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
 ]
 
 _IMAGE_INDEXES = [
-    # The parts of an image, by all of its hash: whether a file is named, parts that a person looks up. It keeps four
-    # bytes of the 64, and has no order.
+    # Parts of an image by its full hash: reference checks of files, and searches by people. The hash index stores
+    # 4 of the 64 bytes and has no order.
     HashIndex(fields=["image_sha256"], name="inspection_by_image"),
 ]
 

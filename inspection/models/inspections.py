@@ -23,39 +23,39 @@ from mltasks.models.model_fields import optional_user_field
 
 
 class InspectionQuerySet(models.QuerySet["Inspection"]):
-    """Sets of inspections in domain words."""
+    """Query set of inspections with named filters."""
 
     def awaiting_review(self) -> Self:
-        """The review queue: routed to a person and not settled yet."""
+        """Return the review queue: parts routed to review and not resolved yet."""
         return self.filter(verdict=Verdict.REVIEW, settled_at__isnull=True)
 
     def awaiting_duplicate_check(self) -> Self:
-        """In the review queue, and not compared yet with what people see already."""
+        """Return the parts in review that were not yet checked for near-duplicates."""
         return self.awaiting_review().filter(likeness__isnull=True)
 
     def model_contradicted(self) -> Self:
-        """A person said the opposite of the model's own label."""
+        """Return the parts whose human verdict differs from the model verdict."""
         return self.filter(MODEL_CONTRADICTED)
 
     def trainable(self) -> Self:
-        """Labeled and not locked: what a version may learn from."""
+        """Return the labeled parts outside the locked holdout: versions train on them."""
         return self.filter(TRAINABLE)
 
     def awaiting_score(self) -> Self:
-        """Stored, and still without a verdict."""
+        """Return the stored parts without a verdict."""
         return self.filter(state="pending")
 
     def abandoned(self) -> Self:
-        """Still without a verdict, and the lease of whoever scored them ran out by the database's clock."""
+        """Return the parts without a verdict whose scoring lease expired, by the database's clock."""
         return self.awaiting_score().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
 
     def with_lease_token(self, token: uuid.UUID) -> Self:
-        """The unscored inspection whose lease has this token: what a scorer may write to."""
+        """Return the unscored inspection whose lease has this token."""
         return self.awaiting_score().filter(lease_token=token)
 
 
 class Inspection(models.Model):
-    """One image of one part, from the moment it is safe on disk."""
+    """Inspection: one stored image of a part with its verdict."""
 
     class State(models.TextChoices):
         PENDING = "pending", _("Waiting for its score")
@@ -157,7 +157,7 @@ class Inspection(models.Model):
         editable=False,
         help_text=_("Locked: no version learns from it, each is measured on it. Drawn with its first label."),
     )
-    person_says = models.CharField(  # noqa: DJ001 (nobody has looked yet)
+    person_says = models.CharField(  # noqa: DJ001 (no label yet)
         max_length=6,
         choices=Verdict,
         null=True,
@@ -166,7 +166,7 @@ class Inspection(models.Model):
         help_text="The verdict of the label that counts; triggers of the labels keep it.",
     )
 
-    # Of one object, never stored: an earlier request with the same idempotency key, or an earlier import, made the row.
+    # Not stored. True if an earlier request with the same idempotency key or an earlier import created the row.
     already_received = False
 
     objects = InspectionQuerySet.as_manager()
@@ -179,7 +179,7 @@ class Inspection(models.Model):
                 condition=~Q(idempotency_key=""),
                 name="idempotency_key_once_per_station",
             ),
-            # An import that is run again, or twice at once, finds what is there.
+            # Repeated and concurrent imports of an image find the existing row.
             models.UniqueConstraint(
                 fields=["product", "image_sha256"],
                 condition=Q(source="import"),
@@ -199,10 +199,12 @@ class Inspection(models.Model):
 
     @property
     def novelty_ratio(self) -> float | None:
-        """The deciding novelty score over its threshold: above 1 exactly where a novel defect is suspected; None
-        without scores."""
+        """Return the deciding novelty score over its threshold; None without scores.
+
+        The ratio is above 1 exactly if a novel defect is suspected.
+        """
         ratio = self.novelty
-        # Parts scored before versions had detectors beside the autoencoder.
+        # Old parts were scored by the autoencoder alone.
         if ratio is None and self.reconstruction_error is not None and self.anomaly_threshold:
             ratio = self.reconstruction_error / self.anomaly_threshold
         if ratio is None or not math.isfinite(ratio):

@@ -1,8 +1,8 @@
-"""Processes that hold leases, named so that other processes of the same machine can tell whether they still run.
+"""Names of processes that hold leases, so that other processes can check if they still run.
 
-A name has the boot of the machine, its namespace of process numbers (containers have their own), the process's number
-and the moment it started, in the kernel's ticks since the boot: no clock is compared, and a number that is used again
-names another process. Only Linux tells these; elsewhere a name is empty and leases end by silence alone.
+A name consists of the machine's boot id, its namespace of process numbers (containers have their own), the process
+number and its start time in kernel ticks since boot. No clocks are compared, and a reused number gives another name.
+Only Linux provides these values; elsewhere names are empty and leases end only by expiry.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from pathlib import Path
 
 MAX_OWNER_LENGTH = 120
 _PROC = Path("/proc")
-_ENDED_STATES = {"Z", "X"}  # states of a process that was killed and whose parent has not noticed yet
-# Places in /proc/PID/stat behind the command's name
+_ENDED_STATES = {"Z", "X"}  # states of a killed process that its parent has not reaped yet
+# Field positions in /proc/PID/stat after the command's name
 _STATE_FIELD, _START_FIELD = 0, 19
 
 
 def current_process() -> str:
-    """Return the name of this process, empty where the system tells none."""
+    """Return the name of this process, empty if the system does not provide one."""
     return _process_name(os.getpid())
 
 
 def has_ended(owner: str) -> bool | None:
-    """Return True if the process named ``owner`` ended, False if it runs, and None if this machine can't tell."""
+    """Return True if the owner's process ended, False if it runs, None if unknown here.
+
+    The state of another machine's process is unknown.
+    """
     machine, _, process = owner.rpartition("/")
     if not process or machine != _machine_name():
         return None
@@ -48,9 +51,9 @@ def _machine_name() -> str:
 
 
 def _start_ticks(number: int) -> str:
-    """Return when the process started, empty if there is none."""
+    """Return when the process started in kernel ticks, empty if there is no such process."""
     try:
-        # The command's name, in parentheses, may hold spaces and parentheses of its own.
+        # The command's name is in parentheses and may contain spaces and parentheses.
         fields = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return ""

@@ -1,7 +1,7 @@
-"""What a product's costs and policy were and what they became: written down by the database itself, for good.
+"""Append-only record of changes to a product's costs and policy, written by the database.
 
-A trigger compares each product's row before and after, so that no door, script or query changes a cost off the record.
-Who and why come from the transaction: ``policy_change_context`` says them.
+A trigger compares each product's row before and after, so no page, script or query changes a cost unrecorded. User and
+reason come from the transaction; ``policy_change_context`` sets them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from inspection.models import promotion_policy
 from mltasks.models.model_fields import append_only, optional_user_field
 
-# What decides verdicts, what people look at, what the next version learns by, and what it must show.
+# Columns that affect verdicts, reviews, training and the promotion gate.
 RECORDED_FIELDS = (
     "fn_cost",
     "fp_cost",
@@ -36,7 +36,7 @@ RECORDED_FIELDS = (
     "training_settings",
     *promotion_policy.PROMOTION_FIELDS,
 )
-# Of PostgreSQL's transaction, read by the trigger.
+# Settings of the PostgreSQL transaction that the trigger reads.
 BY_SETTING, REASON_SETTING = "second_look.by", "second_look.reason"
 
 _RECORD_SQL = """
@@ -61,8 +61,10 @@ _RECORD_SQL = """
 
 
 class PolicyChange(models.Model):
-    """One change of a product's costs and policy: the values that changed, as they were and as they became. A new
-    product's first values have nothing before them."""
+    """One change of a product's costs and policy: the changed values before and after.
+
+    For a new product ``before`` is empty.
+    """
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="policy_changes")
     by = optional_user_field(_("Empty: a command or a script."))
@@ -80,7 +82,7 @@ class PolicyChange(models.Model):
 
 
 def policy_record_trigger() -> pgtrigger.Trigger:
-    """The trigger of products that writes each change down, in the transaction that makes it."""
+    """Return the trigger that records changes of products in the changing transaction."""
     fields = ", ".join(f"'{name}'" for name in RECORDED_FIELDS)
     return pgtrigger.Trigger(
         name="policy_is_recorded",
@@ -93,11 +95,11 @@ def policy_record_trigger() -> pgtrigger.Trigger:
 
 @contextmanager
 def policy_change_context(by: User | None, reason: str) -> Iterator[None]:
-    """A transaction whose changes of products carry this name and this reason, and no later one's."""
+    """Run a transaction whose product changes are recorded with this user and reason."""
     with transaction.atomic():
         _set_change_context(str(by.pk) if by else "", reason)
         yield
-        # A transaction around this one goes on. Of one that failed PostgreSQL takes the settings back itself.
+        # Reset the settings for an enclosing transaction. PostgreSQL itself restores them after a failure.
         _set_change_context("", "")
 
 

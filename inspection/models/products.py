@@ -1,7 +1,4 @@
-"""Products: costs, promises, routing and promotion policy.
-
-What a line makes and where it is looked at: products with their costs and policies, and camera stations.
-"""
+"""Products with their costs, escape guarantee, routing, training and promotion policy."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from mltasks.models.model_fields import share_constraint, share_field
 from mltasks.vision.serving.escape_guarantee import EscapeRateGuarantee
 from mltasks.vision.types import Costs, TrainConfig
 
-# What code readers of several makers send when they can't read, and what programs make of no value.
+# Texts that code readers of several makers send for unreadable codes, and that programs write for missing values.
 PLACEHOLDER_PART_IDS = """\
 NOREAD
 NOCODE
@@ -54,7 +51,7 @@ X
 
 
 class Product(PromotionPolicy):
-    """What a line makes: its registered model, its costs, its escape promise, its routing and its promotion policy."""
+    """Product of a line: registered model, costs, escape guarantee, routing, promotion policy."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
@@ -69,7 +66,7 @@ class Product(PromotionPolicy):
         validators=[validate_inner_share],
         help_text=_("Share of defective parts on the line, such as 0.02; empty: that of the labels."),
     )
-    # Defaults of the database as well: the program before this migration may still add products.
+    # Database defaults too, because the program before this migration may still add products.
     escape_promise = models.FloatField(
         _("promised escape rate"),
         default=0.05,
@@ -144,7 +141,7 @@ class Product(PromotionPolicy):
     )
     min_image_side = models.PositiveSmallIntegerField(
         _("smallest image side"),
-        blank=True,  # a form without it leaves it as it is
+        blank=True,  # a form without this field leaves the value unchanged
         default=16,
         db_default=16,
         validators=[MinValueValidator(1)],
@@ -185,7 +182,10 @@ class Product(PromotionPolicy):
         return self.name
 
     def clean(self) -> None:
-        """Refuse costs that are no numbers (NaN passes every comparison, in PostgreSQL too) and a twin by its slug."""
+        """Refuse costs that are not finite numbers, and a slug that differs only in case.
+
+        NaN passes every comparison, in PostgreSQL too. Raises ValidationError.
+        """
         super().clean()
         if self._state.adding:
             refuse_duplicate_name(Product.objects.all(), "slug", self.slug)
@@ -199,16 +199,16 @@ class Product(PromotionPolicy):
 
     @property
     def costs(self) -> Costs:
-        """The product's costs, from which the thresholds follow."""
+        """Return the product's costs, from which the thresholds are computed."""
         return Costs(fn=self.fn_cost, fp=self.fp_cost, review=self.review_cost)
 
     @property
     def escape_guarantee(self) -> EscapeRateGuarantee:
-        """What the product promises of the parts that pass with nobody looking."""
+        """Return the guaranteed bound of the escape rate."""
         return EscapeRateGuarantee(rate=self.escape_promise, confidence=self.escape_confidence)
 
     def train_config(self) -> TrainConfig:
-        """The config its next training run starts with."""
+        """Return the config of the product's next training run."""
         backbone = {"backbone": settings.BACKBONE, "backbone_weights": settings.BACKBONE_WEIGHTS}
         promise = {"escape_rate": self.escape_promise, "escape_confidence": self.escape_confidence}
         line = {**promise, "defect_rate": self.defect_rate, "costs": self.costs}
@@ -216,8 +216,10 @@ class Product(PromotionPolicy):
 
 
 def refuse_duplicate_name(rows: models.QuerySet[Any], field: str, name: str) -> None:
-    """Refuse a new name that differs from another by capitals alone: people and stations would mix them up. Raises
-    ValidationError."""
+    """Raise ValidationError if a name differs from another one only in case.
+
+    People and stations would confuse such names.
+    """
     others = rows.filter(**{f"{field}__iexact": name}).exclude(**{field: name})
     if other := others.values_list(field, flat=True).first():
         reason = _("There is %(other)s already. Take a name that differs in more than capitals.") % {"other": other}

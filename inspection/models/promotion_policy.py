@@ -1,7 +1,7 @@
-"""What a product asks of a version before it may score: its promotion policy, and the share of the locked holdout.
+"""Promotion policy of a product: its gate's requirements and the locked holdout's share.
 
-A new product asks for a replay, and for a recall and a cost not worse than the champion's. The first version has no
-champion, so nothing of this is asked of it. `inspection.promotion.gate_checks` judges every promotion.
+A new product requires a replay, and recall and cost not worse than the champion's. A first version has no champion, so
+these requirements do not apply to it. `inspection.promotion.gate_checks` evaluates every promotion.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ GATE_FIELDS = (
     "gate_reproducible",
     "gate_second_person",
 )
-# For the record of changes.
+# Fields whose changes are recorded.
 PROMOTION_FIELDS = ("holdout_share", *GATE_FIELDS, "promote_nightly")
 
 
 class PromotionPolicy(models.Model):
-    """The part of a product that says what its next champion must have shown."""
+    """Abstract base of products: requirements that the next champion must meet."""
 
     holdout_share = share_field(
         _("share of labels that are locked"),

@@ -1,4 +1,4 @@
-"""How many parts retention removed: what counts parts goes on counting them."""
+"""Counts of parts that retention removed, so that totals still include these parts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from inspection.models.choices import Verdict
 
 
 class RemovedParts(models.Model):
-    """The parts of a product that came on one local day, got one verdict and are removed. Written with their removal,
-    in one transaction: a part is a row of its own or counted here."""
+    """Number of a product's removed parts of one local day and one verdict.
+
+    The count is written in the transaction that removes the rows, so each part is either a row or counted here.
+    """
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="+", db_index=False)
     day = models.DateField()
@@ -32,15 +34,15 @@ class RemovedParts(models.Model):
 
 
 def record_removed_parts(product_id: int, verdict: Verdict, received_at: Iterable[datetime]) -> None:
-    """Note that parts which came at these times are removed now."""
+    """Count parts, given their times of arrival, as removed."""
     days: Counter[date] = Counter(timezone.localdate(moment) for moment in received_at)
     with connection.cursor() as cursor:
-        # In the order of days, so that two that remove at once never wait in a ring.
+        # Sorted by day, so that concurrent removals never deadlock.
         for day, number in sorted(days.items()):
             cursor.execute(_UPSERT_SQL, [product_id, day, verdict, number])
 
 
-# The ORM's upsert can't add to what is there.
+# The ORM's upsert can't add to an existing value.
 _UPSERT_SQL = """
     INSERT INTO inspection_removedparts AS counted (product_id, day, verdict, number) VALUES (%s, %s, %s, %s)
     ON CONFLICT (product_id, day, verdict) DO UPDATE SET number = counted.number + EXCLUDED.number

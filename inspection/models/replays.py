@@ -1,7 +1,7 @@
-"""What another version says of parts that have their verdict, off the record: replays of history, and live challengers.
+"""Models of replays, live challengers and the scores that other versions give decided parts.
 
-A rescore never changes a verdict. It is kept once for a part and a version, whoever asked first: a replay that goes on
-after a crash, or a second one over the same days, scores nothing twice.
+A rescore never changes a verdict. It is stored once for a part and a version: a replay resumed after a crash, or a
+second replay of the same days, scores no part twice.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from mltasks.models.runs import UNFINISHED_STATES
 
 
 class RescoreQuerySet(models.QuerySet["Rescore"]):
-    """Sets of rescores in domain words."""
+    """Query set of rescores with named filters."""
 
     def by_challengers(self) -> Self:
-        """Those of challengers, made beside the champion's verdict."""
+        """Return the rescores that challengers made of live parts."""
         return self.filter(source=Rescore.Source.SHADOW)
 
 
 class Rescore(models.Model):
-    """A version's word on a part that another version, or nobody, decided. Never acted on."""
+    """Model verdict of another version on a stored part; it is never acted on."""
 
     class Source(models.TextChoices):
         REPLAY = "replay", _("Replay")
@@ -54,7 +54,7 @@ class Rescore(models.Model):
             models.UniqueConstraint(fields=["version", "inspection"], name="rescored_once_by_a_version"),
         ]
         indexes = [
-            # A challenger's newest, for its page.
+            # The newest rescores of a challenger, for its page.
             models.Index(fields=["version", "-created_at"], name="rescore_of_challenger", condition=Q(source="shadow")),
         ]
         triggers = [pgtrigger.Protect(name="rescore_is_final", operation=pgtrigger.Update)]
@@ -64,22 +64,22 @@ class Rescore(models.Model):
 
 
 class ReplayQuerySet(RunQuerySet["Replay"]):
-    """Sets of replays in domain words."""
+    """Query set of replays with named filters."""
 
     def beside_champion(self, champion_id: int | None) -> Self:
-        """Finished ones of history beside this champion."""
+        """Return the finished replays of history that compare with this champion."""
         return self.filter(state=Run.State.SUCCEEDED, scope=Replay.Scope.HISTORY, champion_id=champion_id)
 
     def without_large_fields(self) -> Self:
-        """Without what only the run itself needs: its list of parts and its log."""
+        """Defer the fields that only the run itself needs: its list of parts and its log."""
         return self.defer("parts", "log", "epochs")
 
 
 class Replay(Run):
-    """A candidate scores a stretch of the line's history again, beside the champion: what would have been otherwise.
+    """Run in which a candidate scores stored parts of the line, compared with the champion.
 
-    ``config`` has the ``days`` and the ``most`` parts that were asked for. ``figures`` are what came of it, by the
-    costs in force when it ended.
+    ``config`` has the requested ``days`` and the ``most`` parts. ``figures`` are the metrics, computed with the costs
+    in force when the replay ended.
     """
 
     class Scope(models.TextChoices):
@@ -120,19 +120,19 @@ class Replay(Run):
 
 
 class ChallengeQuerySet(models.QuerySet["Challenge"]):
-    """Sets of challenges in domain words."""
+    """Query set of challenges with named filters."""
 
     def running(self) -> Self:
-        """Those whose version scores live parts now."""
+        """Return the challenges whose versions score live parts now."""
         return self.filter(ended_at__isnull=True)
 
     def unleased(self) -> Self:
-        """Those of the running ones that no worker scores for, by the database's clock."""
+        """Return the running challenges without a valid lease, by the database's clock."""
         return self.running().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now()))
 
 
 class Challenge(models.Model):
-    """A version that runs as challenger: live parts are scored by it too, after their verdict, by a worker."""
+    """Challenger period of a version: a worker scores live parts with it after their verdict."""
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="challenges")
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="challenges")

@@ -48,17 +48,17 @@ class Station(models.Model):
         return f"{self.product.slug}/{self.name}"
 
     def clean(self) -> None:
-        """Refuse a twin by its name."""
+        """Refuse a name that differs from another station's only in case. Raises ValidationError."""
         super().clean()
         if self._state.adding and self.product_id:
             refuse_duplicate_name(Station.objects.filter(product=self.product_id), "name", self.name)
 
 
 class StationKey(AbstractAPIKey):
-    """An API key of a station, stored hashed; the key itself is shown once."""
+    """API key of a station, stored as a hash; the key itself is shown once."""
 
     station = models.ForeignKey(Station, on_delete=models.CASCADE, related_name="keys")
 
     class Meta(AbstractAPIKey.Meta):
-        verbose_name = _("station key")  # type: ignore[assignment]  # that package's own are texts
+        verbose_name = _("station key")  # type: ignore[assignment]  # the package declares plain strings
         verbose_name_plural = _("station keys")  # type: ignore[assignment]

@@ -1,1 +1,1 @@
-"""What a product asks for: costs, bands, routing and queue rank; its stations and part ids."""
+"""Products: costs, bands, routing, queue rank, stations and part ids."""

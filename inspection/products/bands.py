@@ -1,5 +1,7 @@
-"""The policy in force: what a product's costs and promise make of one version's probabilities. Scoring routes by it and
-pages draw it."""
+"""Bands and routing policy that follow from a product's costs, guarantee and version.
+
+Scoring routes parts by the bands, and pages draw them.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,15 @@ from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_band
 
 
 def routing_policy(product: Product, version: ModelVersion | None) -> RoutingPolicy:
-    """How the product's parts are routed when this version scores them. Takes microseconds."""
+    """Return the routing policy of parts that this version scores. Takes microseconds."""
     return RoutingPolicy(product_bands(product, version), product.audit_share, product.fail_audit_share)
 
 
 def product_bands(product: Product, version: ModelVersion | None) -> Bands:
-    """Where PASS ends and FAIL begins. Without a version, or with one that was made before escape curves were, by the
-    costs alone."""
+    """Return the probability bands of PASS, REVIEW and FAIL.
+
+    Without a version the costs alone determine the bands. A version from before escape curves has no guaranteed bands.
+    """
     if version is None:
         return cost_bands(product.costs)
     bands = cost_bands(product.costs, product.defect_rate, labeled_rate(version.meta))
@@ -29,13 +33,15 @@ def product_bands(product: Product, version: ModelVersion | None) -> Bands:
 
 
 def escape_curve(meta: Mapping[str, Any]) -> EscapeCurve | None:
-    """The escape curve in a version's ``meta.json``; None in those of old versions."""
+    """Return the escape curve in a version's ``meta.json``; None for old versions."""
     return EscapeCurve.from_json(meta["escapes"]) if meta.get("escapes") else None
 
 
 def labeled_rate(meta: Mapping[str, Any]) -> float | None:
-    """The share of defects among the images a version was calibrated on; None where it does not say, or had only one
-    class."""
+    """Return the share of defects among the images that a version was calibrated on.
+
+    None if ``meta.json`` lacks the counts or if there was only one class.
+    """
     counts = meta.get("training", {})
     good, defect = counts.get("good", 0), counts.get("defect", 0)
     return defect / (good + defect) if good and defect else None

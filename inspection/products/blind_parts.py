@@ -1,6 +1,6 @@
-"""Parts that a person judges blind: what the model says of them is hidden from this person until the verdict.
+"""Parts that a person judges blind: their model output is hidden until the verdict.
 
-The floor above knows the claims: ``LabelingConfig.ready`` registers the function that reads them with
+The `labeling` app knows the claims: ``LabelingConfig.ready`` registers the function that reads them with
 ``set_blind_parts``.
 """
 
@@ -21,7 +21,10 @@ def set_blind_parts(find: BlindParts) -> None:
 
 
 def blind_parts(user: object) -> set[UUID]:
-    """Return the inspections whose model output is hidden from this user; none for a station or a stranger."""
+    """Return the inspections whose model output is hidden from this user.
+
+    Empty for stations and anonymous users.
+    """
     if not isinstance(user, User):
         return set()
     (find,) = _blind_parts

@@ -1,4 +1,4 @@
-"""Lots that follow from what a thing is, so that they are the same whenever they are drawn again. Pure."""
+"""Hash sampling: pseudo-random choices that follow from an id and can be repeated. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import hashlib
 
 
 def hash_uniform(key: bytes) -> float:
-    """A number in [0, 1) that follows from the key alone; keys of different purposes begin with different words."""
+    """Return a number in [0, 1) that follows from the key alone.
+
+    Keys of different purposes begin with different prefixes.
+    """
     digest = hashlib.sha256(key).digest()
-    # 53 bits are what a float holds exactly; more would round up to 1.
+    # A float holds 53 bits exactly; more bits could round up to 1.
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)

@@ -1,8 +1,8 @@
-"""Identity of a part: its part id, unless that is a placeholder of the code reader or shared by too many images.
+"""Identity of a part: its part id, unless the id is a placeholder or shared by many images.
 
-A reader that can't read sends one text for every part. Taken for a part id it would join all of them: one group of
-the splits, one lot of the holdout, one observation of a replay. An image without an identity is known by its file
-alone, and snapshots look which other images it is like. The part id stays stored and shown as it was sent.
+A code reader that can't read sends the same text for every part. Used as a part id, that text would join all these
+parts into one group of the splits, one holdout choice and one observation of a replay. An image without an identity is
+known by its file alone, and snapshots find its near-duplicates. The part id stays stored and shown as sent.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from inspection.models import Inspection, Product
 
 
 def normalize_part_id(text: str) -> str:
-    """Return a part id in Unicode's composed form (NFC): one text that two programs encode differently is one id."""
+    """Return a part id in Unicode's composed form (NFC).
+
+    Two programs may encode the same id differently.
+    """
     return unicodedata.normalize("NFC", text)
 
 
-# Of the images that are looked at, newest first: a line that sends a part a second fills them in some hours.
+# Newest images that are counted; a line with one part per second fills them in 5.6 hours.
 MAX_COUNTED_IMAGES = 20_000
-# A part id is shared by too many images above this share of them, from so many images on, and where it has several
-# times as many as other part ids usually have: a station may send a dozen views of each part.
+# A part id is shared by too many images if it exceeds a share of all images, a number of images, and a multiple of
+# the other part ids' median number of images: a station may send a dozen views of each part.
 MIN_SHARE, MIN_IMAGES, MIN_RATIO = 0.03, 8, 5
 
 
 class PartIdentities:
-    """Part ids of a product that name a part."""
+    """Rules of a product that tell which part ids identify a part."""
 
     def __init__(self, product: Product) -> None:
         named = {_letters_and_digits(line) for line in product.placeholder_part_ids.splitlines()}
@@ -36,40 +39,43 @@ class PartIdentities:
         self._shared = frozenset(product.shared_part_ids)
 
     def part_id(self, sent: str) -> str:
-        """Return the part id, composed as new ones are stored, if it names a part, else an empty text."""
+        """Return the part id in NFC if it identifies a part, else an empty text."""
         return "" if sent in self._shared or self.is_placeholder(sent) else normalize_part_id(sent)
 
     def is_placeholder(self, sent: str) -> bool:
-        """Return True for a placeholder that the product names, for one sign of them again and again ("0000"), and for
-        a text without letters and digits ("?")."""
+        """Return True if the text is a placeholder instead of a part id.
+
+        Placeholders are the product's own, repetitions of one character that is a placeholder ("0000"), and texts
+        without letters and digits ("?").
+        """
         plain = _letters_and_digits(sent)
         return bool(sent) and (
             not plain or plain in self._placeholders or _repeated_character(plain) in self._placeholders
         )
 
     def group(self, part: Inspection) -> str:
-        """Return the name of the group of all images of the part; empty where nothing but its file is known."""
+        """Return the group name of all images of the part; empty if only its file is known."""
         known = self.part_id(part.part_id)
         return f"part {known}" if known else ""
 
     def names_part(self, group: str) -> bool:
-        """Return True unless the group was named by a part id that names no part."""
+        """Return False if the group's name contains a part id that identifies no part, else True."""
         kind, _, part_id = group.partition(" ")
         return kind != "part" or bool(self.part_id(part_id))
 
     def name(self, part: Inspection) -> str:
-        """Return what a part is known by: two images of one part are no two observations."""
+        """Return the part's identity: two images with the same identity count as one observation."""
         return self.names(part)[0]
 
     def names(self, part: Inspection) -> list[str]:
-        """Return what a part is known by, the strongest first: its group, if it has one, and its file."""
+        """Return the part's identities, strongest first: its group, if it has one, and its file."""
         file = f"file {part.image_sha256}"
         group = self.group(part)
         return [group, file] if group else [file]
 
 
 def save_shared_part_ids(product: Product, labeled: Iterable[str] = ()) -> None:
-    """Store the part ids that too many of the product's newest images share, or of the ``labeled`` ones."""
+    """Store the part ids shared by too many of the newest images, or of the ``labeled`` images."""
     is_placeholder = PartIdentities(product).is_placeholder
     images = Inspection.objects.filter(product=product).order_by("-received_at")
     newest = images.values_list("part_id", flat=True)[:MAX_COUNTED_IMAGES]
@@ -80,9 +86,10 @@ def save_shared_part_ids(product: Product, labeled: Iterable[str] = ()) -> None:
 
 
 def find_shared_part_ids(part_ids: Iterable[str], is_placeholder: Callable[[str], bool]) -> dict[str, float]:
-    """Return the part ids that too many images share, each with its share in [0, 1]. An image without one counts.
+    """Return the part ids that too many images share, each with its share in [0, 1].
 
-    A placeholder that the product names is held against the share alone, and tells nothing of other part ids.
+    Images without a part id count in the total. A placeholder is compared with the minimum share and number of images
+    only, and does not affect the median of other part ids.
     """
     every = list(part_ids)
     counts = Counter(filter(None, every))
@@ -101,10 +108,10 @@ def find_shared_part_ids(part_ids: Iterable[str], is_placeholder: Callable[[str]
 
 
 def _letters_and_digits(text: str) -> str:
-    """Return the letters and digits, without case: "No-Read" is "noread"."""
+    """Return the case-folded letters and digits: "No-Read" becomes "noread"."""
     return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
 
 
 def _repeated_character(plain: str) -> str:
-    """Return the one sign that the text repeats, else an empty text."""
+    """Return the single character that the text repeats, else an empty text."""
     return plain[0] if len(set(plain)) == 1 else ""

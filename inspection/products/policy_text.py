@@ -1,4 +1,4 @@
-"""Costs and policies as people read them: a field's title, and a value in words."""
+"""Texts of costs and policies for people: field titles and values."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _PRODUCT_FIELDS: dict[str, Any] = {field.name: field for field in Product._meta.
 
 
 def field_title(name: str) -> str:
-    """The field's title; one that is no more keeps its name on the record."""
+    """Return the field's title, or the name of a field that no longer exists."""
     field = _PRODUCT_FIELDS.get(name)
     return str(field.verbose_name) if field else name
 
 
 def value_text(name: str, value: Any) -> str:
-    """What a field was set to, in words."""
+    """Return the text of a field's value."""
     field = _PRODUCT_FIELDS.get(name)
     if value is None or isinstance(value, bool):
         return {None: _("none"), True: _("yes"), False: _("no")}[value]

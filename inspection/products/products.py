@@ -1,4 +1,4 @@
-"""Products and the registered model each of them has."""
+"""Creation and change of products and of their registered models."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def create_product(
     escape_promise: float = EscapeRateGuarantee().rate,
     pick_strategy: str = PickStrategy.EXPECTED_COST,
 ) -> Product:
-    """Make a product with its registered model. The name defaults to the slug in words. ``defect_rate`` is the line's
-    share of defective parts, if it is known; ``escape_promise`` the share of them that may pass with nobody looking;
-    ``pick_strategy`` orders its review queue.
+    """Create a product with its registered model. Raises ValidationError.
 
-    Raises ValidationError, also when there is one of that slug.
+    The name defaults to the slug as words. ``defect_rate`` is the line's share of defective parts, if known;
+    ``escape_promise`` is the share of defective parts that may pass unreviewed; ``pick_strategy`` ranks the review
+    queue. An existing slug is an error too.
     """
     words = name or slug.replace("-", " ").replace("_", " ").capitalize()
     costs = {"fn_cost": fn_cost, "fp_cost": fp_cost}
@@ -40,7 +40,10 @@ def create_product(
 
 
 def add(product: Product, *, by: User | None = None) -> Product:
-    """Save a new product and its registered model together; ``by`` goes on the record. Raises ValidationError."""
+    """Save a new product and its registered model together. Raises ValidationError.
+
+    The first policy values are recorded with ``by``.
+    """
     product.full_clean(exclude=["registered_model"])
     try:
         with policy_change_context(by, ""):
@@ -52,13 +55,13 @@ def add(product: Product, *, by: User | None = None) -> Product:
 
 
 def change(product: Product, *, by: User | None, reason: str) -> None:
-    """Save a changed product; its waiting parts are ranked anew by what it says now.
+    """Save a changed product and rerank its waiting parts.
 
-    What changes of its costs and its policy is on the record for ever, with who and why. Raises ValidationError where
-    any of that changes and nobody says why.
+    Changes of costs and policy are recorded permanently with user and reason. Raises ValidationError if such a change
+    has no reason.
     """
     check_reason(changed_policy_fields(product), reason)
-    # Read before another's change was ranked, it would bring that ranking's mark back.
+    # This object may be older than a concurrent ranking and must not restore that ranking's fingerprint.
     product.ranked_by = ""
     with policy_change_context(by, reason.strip()):
         product.save()
@@ -66,12 +69,12 @@ def change(product: Product, *, by: User | None, reason: str) -> None:
 
 
 def check_reason(changed: Iterable[str], reason: str) -> None:
-    """Raises ValidationError where one of these fields is on the record and nobody says why it changes."""
+    """Raise ValidationError if a recorded field changes without a reason."""
     if not visible_text(reason) and not set(RECORDED_FIELDS).isdisjoint(changed):
         raise ValidationError({"reason": _("Say in a few words why costs or policy change: it goes on the record.")})
 
 
 def changed_policy_fields(product: Product) -> list[str]:
-    """Names of the recorded values that the product in hand would change."""
+    """Return the names of the recorded fields whose values would change on saving."""
     stored = Product.objects.filter(pk=product.pk).values(*RECORDED_FIELDS).first() or {}
     return [name for name, value in stored.items() if value != getattr(product, name)]

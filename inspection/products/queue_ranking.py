@@ -1,7 +1,7 @@
-"""Where waiting parts stand in the review queue: a place follows from the product's strategy, and is stored.
+"""Ranking of waiting parts in the review queue by stored sort keys.
 
-A part gets its place with its verdict. What a place depends on may change later: ``rerank`` follows, by looking at
-the rows and not at messages.
+A part gets its sort key with its verdict. If the product's strategy, costs or stations change later, ``rerank`` detects
+the change from the rows, without messages.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from mltasks.vision.types import Scores
 logger = logging.getLogger(__name__)
 
 ORDER_QUEUE_TASK = "inspection.tasks.order_queue"
-# Rows that are locked together, for milliseconds: claims pass over them meanwhile.
+# Rows locked together for some milliseconds; claims skip them meanwhile.
 BATCH_SIZE = 50
-# Parts before an audit among which an ordinary one is looked for.
+# Number of parts before an audited part that are searched for an ordinary part.
 AUDIT_LOOKBACK = 50
 
 
 class QueuePriority:
-    """How a product's parts stand to each other, by what the product says now."""
+    """Sort keys of a product's waiting parts, by the product's current settings."""
 
     def __init__(self, product: Product) -> None:
         self._product = product
         self._thresholds: dict[int | None, float] = {}
 
     def sort_key(self, part: Inspection) -> datetime:
-        """The place of a part that was routed to a person. Its station and its version are looked at."""
+        """Return the sort key of a part in review; reads its station and version."""
         if Reason.AUDIT_SAMPLE in part.reasons:
             return self._audit_sort_key(part, part.model_version)
         return self._sort_key(part, part.model_version, part.defect_probability, part.novelty)
@@ -49,7 +49,7 @@ class QueuePriority:
     def initial_sort_key(
         self, part: Inspection, version: ModelVersion | None, scores: Scores | None, *, audit: bool = False
     ) -> datetime:
-        """The place of a part whose verdict is not written yet."""
+        """Return the sort key of a part whose verdict is not written yet."""
         if audit:
             return self._audit_sort_key(part, version)
         if scores is None:
@@ -57,8 +57,11 @@ class QueuePriority:
         return self._sort_key(part, version, scores.defect_probability, scores.novelty)
 
     def _audit_sort_key(self, part: Inspection, version: ModelVersion | None) -> datetime:
-        """Place an audit among ordinary parts: by the scores of the last ordinary part before it. By its own scores,
-        which were sure, it would stand behind all parts of its day, and its place would tell reviewers what it is."""
+        """Return an audited part's sort key from the scores of the last ordinary part before it.
+
+        An audited part's own sure scores would put it behind all parts of its day, which would show reviewers that it
+        is an audit.
+        """
         ordinary = _ordinary_part_before(part)
         if ordinary is None:
             return self._sort_key(part, version, self._threshold(version), None)
@@ -86,9 +89,9 @@ class QueuePriority:
 
 
 def rerank(product: Product) -> int:
-    """Place the product's waiting parts anew if what their places depend on has changed; return how many.
+    """Rank the product's waiting parts again if their ranking changed; return how many.
 
-    May run many times at once, and beside scoring and claims: every batch goes by what the product says at that moment.
+    Safe to run concurrently with itself, scoring and claims: each batch uses the product's current settings.
     """
     with transaction.atomic():
         found = lock_product(product)
@@ -102,20 +105,23 @@ def rerank(product: Product) -> int:
             found = lock_product(product)
             save_sort_keys(found, load_waiting_parts(keys[start : start + BATCH_SIZE]), ["queue_time"])
     with transaction.atomic():
-        # Changed meanwhile: the next sweep goes over them again.
+        # If the settings changed meanwhile, the next run ranks the parts again.
         if ranking_fingerprint(lock_product(product)) == wanted:
             Product.objects.filter(pk=product.pk).update(ranked_by=wanted)
     return len(keys)
 
 
 def load_waiting_parts(keys: list[UUID]) -> list[Inspection]:
-    """The parts among these that still wait, with all that their places depend on."""
+    """Load those of the parts that still wait, with all inputs of their sort keys."""
     parts = Inspection.objects.awaiting_review().filter(pk__in=keys)
     return list(parts.select_related("station", "model_version").order_by("pk"))
 
 
 def save_sort_keys(product: Product, parts: list[Inspection], columns: list[str]) -> None:
-    """Write the places of waiting parts, and what else ``columns`` names. Hold the product's lock."""
+    """Write the sort keys of waiting parts and the other ``columns``.
+
+    The caller holds the product's lock.
+    """
     order = QueuePriority(product)
     for part in parts:
         part.queue_time = order.sort_key(part)
@@ -123,12 +129,12 @@ def save_sort_keys(product: Product, parts: list[Inspection], columns: list[str]
 
 
 def lock_product(product: Product) -> Product:
-    """The product as it is now. Whoever places its parts after the verdict takes turns by this."""
+    """Lock and reload the product row. This serializes re-ranking per product."""
     return Product.objects.select_for_update(no_key=True).get(pk=product.pk)
 
 
 def ranking_fingerprint(product: Product) -> str:
-    """What the product's places depend on beside its parts, as one hash: what it says, and how that ranks parts."""
+    """Return one hash of the product settings and the ranking revision that sort keys depend on."""
     urgent = Station.objects.filter(product=product, urgent=True).order_by("pk")
     stations = list(urgent.values_list("pk", flat=True))
     said = [REVISION, product.pick_strategy, product.fn_cost, product.fp_cost, product.defect_rate, stations]
@@ -136,13 +142,16 @@ def ranking_fingerprint(product: Product) -> str:
 
 
 def enqueue_reranking() -> None:
-    """Have a worker order the queues once this transaction is committed. A lost hint costs seconds: beat sends more."""
+    """Send the queue-ordering task to a worker after the commit.
+
+    If the message is lost, beat's next one follows seconds later.
+    """
     transaction.on_commit(_send_task)
 
 
 def _send_task() -> None:
     try:
-        # By name: the task's own module stands above this one.
+        # Sent by name, because the task's module imports this module.
         current_app.send_task(ORDER_QUEUE_TASK, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away, the queue is ordered by the next sweep: %s", error)
@@ -157,10 +166,10 @@ def _ordinary_part_before(audit: Inspection) -> Inspection | None:
 
 
 def _finite_novelty(novelty: float | None) -> float | None:
-    """None where it was measured and is no number; 0 where old rows have none."""
+    """Return the novelty, None if it is not finite, and 0 for old rows without novelty."""
     return max(novelty, 0.0) if math.isfinite(novelty := novelty or 0.0) else None
 
 
 def _queue_sample_value(key: UUID) -> float:
-    """A number in [0, 1) that follows from the part's id alone: ranked again, it draws the same lot."""
+    """Return a number in [0, 1) from the part's id alone, so that re-ranking repeats it."""
     return hash_uniform(b"queue:" + key.bytes)

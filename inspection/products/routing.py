@@ -1,4 +1,4 @@
-"""PASS, FAIL or REVIEW, and why. Pure: no Django, no torch, no clock, no chance."""
+"""Routing of a part to PASS, FAIL or REVIEW. Pure: no Django, torch, clock or randomness."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ ReasonName = Literal["low_confidence", "novel_anomaly", "no_model", "scoring_fai
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """A product's bands, which its costs and its escape promise made, and the shares (0 to 1) of sure PASS and of sure
-    FAIL parts that a person looks at anyway."""
+    """Bands of a product, and the audited shares (0 to 1) of sure PASS and sure FAIL parts."""
 
     bands: Bands = field(default_factory=lambda: cost_bands(Costs()))
     audit_share: float = 0.0
@@ -28,8 +27,11 @@ class RoutingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to a part, the model's own label (None when nothing scored it), why a person is asked, and the
-    chance (0 to 1) that one is asked of such a part: what its label must be weighed by."""
+    """Verdict, model verdict, review reasons and inclusion probability of a part.
+
+    ``model_verdict`` is None if no version scored the part. ``inclusion_probability`` (0 to 1) is the chance that a
+    part like this is reviewed; its label's weight is 1 / this chance.
+    """
 
     verdict: VerdictName
     model_verdict: ModelVerdictName | None
@@ -43,13 +45,16 @@ DAMAGED_IMAGE: tuple[ReasonName, ...] = ("damaged_image",)
 
 
 def decide(scores: Scores | None, policy: RoutingPolicy, *, audit_value: float, damaged: bool = False) -> Decision:
-    """Route one part by the bands its product has now.
+    """Route one part by the product's current bands.
 
-    A person is asked inside the review band, when a novelty detector is over its threshold, however sure the classifier
-    is, when the image file is ``damaged``, and for sure verdicts whose ``audit_sample_value`` in [0, 1) lies below
-    their audit
-    share. Without scores there was no model. Raises ValueError for scores that are no numbers: NaN compares as a sure
-    pass.
+    Reasons for a review:
+    - The defect probability is in the review band.
+    - A novelty detector exceeds its threshold, however sure the classifier is.
+    - The image file is ``damaged``.
+    - The verdict is sure, but ``audit_value`` in [0, 1) is below the audit share.
+    - No version scored the part (``scores`` is None).
+
+    Raises ValueError for non-finite scores: NaN would compare as a sure PASS.
     """
     if scores is None:
         return no_model(damaged=damaged)
@@ -69,12 +74,15 @@ def no_model(*, damaged: bool = False) -> Decision:
 
 
 def audit_sample_value(inspection_id: UUID) -> float:
-    """A number in [0, 1) that follows from the inspection's id alone: a second scoring draws the same lot."""
+    """Return a number in [0, 1) from the inspection's id alone; scoring again repeats it."""
     return hash_uniform(b"audit:" + inspection_id.bytes)
 
 
 def shadow_sample_value(inspection_id: UUID) -> float:
-    """A number in [0, 1) for whether a challenger scores the part, which has nothing to do with its audit."""
+    """Return a number in [0, 1) that selects parts for a challenger.
+
+    The number is independent of the audit sample.
+    """
     return hash_uniform(b"shadow:" + inspection_id.bytes)
 
 

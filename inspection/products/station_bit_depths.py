@@ -1,4 +1,4 @@
-"""Bit depths of stations: settled by the images that come, widened by an image above, changed by people."""
+"""Bit depths of stations: set by the first images, widened by larger values, editable."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class StationBitDepth:
-    """Bit depth for one image of a station; ``previous_depth`` is the station's narrower one that the image widened."""
+    """Bit depth for one image of a station.
+
+    ``previous_depth`` is the station's narrower depth if the image widened it.
+    """
 
     station: Station
     previous_depth: int | None = None
 
     def __call__(self, needed: int) -> int:
-        """Return the station's bit depth, set or widened first where the image needs more.
+        """Return the station's bit depth, set or widened first if the image needs more bits.
 
-        The station's row is locked, so that of two images at once the larger need stays.
+        The station's row is locked, so the larger of two concurrent depths stays.
         """
         if self.station.bit_depth is not None and self.station.bit_depth >= needed:
             return self.station.bit_depth
@@ -42,7 +45,10 @@ class StationBitDepth:
 
 
 def product_bit_depth(product: Product) -> ResolveBitDepth:
-    """Return the depth for images that come from no station: the widest of the product's stations, or more."""
+    """Return the depth for images without a station: the widest of the product's stations.
+
+    An image that needs more bits gets them.
+    """
 
     def settle(needed: int) -> int:
         widest = Station.objects.filter(product=product).aggregate(widest=Max("bit_depth"))["widest"]
@@ -52,7 +58,7 @@ def product_bit_depth(product: Product) -> ResolveBitDepth:
 
 
 def widening_warning(before: int, after: int) -> str:
-    """Return the warning about a widened bit depth, for the sender."""
+    """Return the warning to the sender about a widened bit depth."""
     return (
         f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
         "Images before it were read brighter. Set the bit depth of the station if that is wrong."

@@ -1,4 +1,4 @@
-"""Camera stations and their keys."""
+"""Creation of camera stations, and issue and revocation of their keys."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from inspection.models import Product, Station, StationKey
 def create_station(
     product: Product, name: str, roi: str = "", *, urgent: bool = False, bit_depth: int | None = None
 ) -> tuple[Station, str]:
-    """Make a station and its first key, which can't be shown again. ``roi`` is ``X,Y,W,H`` in upright pixels; people
-    see an ``urgent`` station's parts before others. Without a ``bit_depth`` the station's images settle it.
+    """Create a station and return it with its first key. Raises ValidationError.
 
-    Raises ValidationError, also when the product has a station of that name.
+    The key can't be shown again. ``roi`` is ``X,Y,W,H`` in upright pixels; parts of an ``urgent`` station are reviewed
+    before others. Without a ``bit_depth`` the station's images set it. An existing name is an error too.
     """
     station = Station(product=product, name=name, roi=roi, urgent=urgent, bit_depth=bit_depth)
     station.full_clean()
@@ -27,12 +27,12 @@ def create_station(
 
 
 def issue_key(station: Station) -> str:
-    """Issue another key; older ones stay valid until they are revoked, so that a camera can change over."""
+    """Issue another key; older keys stay valid until revoked, so that cameras can change over."""
     _, key = StationKey.objects.create_key(station=station, name=str(station)[:50])
     return str(key)
 
 
 def revoke_key(key: StationKey) -> None:
-    """Make a key useless at once and for ever."""
+    """Revoke a key immediately and permanently."""
     key.revoked = True
     key.save(update_fields=["revoked"])

@@ -1,5 +1,8 @@
-"""``create_product SLUG [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]
-[--pick-strategy expected_cost]``."""
+"""Command ``create_product`` that creates a product and its registered model.
+
+``create_product SLUG [--name NAME] [--fn-cost 5] [--fp-cost 1] [--defect-rate R] [--escape-promise 0.05]
+[--pick-strategy expected_cost]``
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "
 
 
 class Command(BaseCommand):
-    """Makes a product with its registered model."""
+    """Command that creates a product with its registered model."""
 
     help = "Make a product with its registered model."
 
@@ -42,7 +45,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it and say so."""
+        """Create the product and print its slug."""
         try:
             product = create_product(options["slug"], **{name: options[name] for name in OPTION_NAMES})
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""``create_station PRODUCT NAME [--roi X,Y,W,H] [--urgent]``."""
+"""Command ``create_station PRODUCT NAME [--roi X,Y,W,H] [--urgent]``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mltasks.management.base_commands import require
 
 
 class Command(BaseCommand):
-    """Makes a camera station and prints its key, which is shown this once."""
+    """Command that creates a camera station and prints its API key once."""
 
     help = "Make a camera station; prints one line, its API key, shown this once."
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--urgent", action="store_true", help="People see its parts before others.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it and print its key."""
+        """Create the station and print its key."""
         missing = f"There is no product {options['product']!r}. Make it with create_product."
         product = require(Product.objects.filter(slug=options["product"]), missing)
         try:

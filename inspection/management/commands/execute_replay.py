@@ -1,4 +1,4 @@
-"""The process of one replay: started by its supervisor, and gone with it."""
+"""Command of the process that executes one replay and ends with its supervisor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mltasks.management.commands import execute_run
 
 
 class Command(execute_run.Command):
-    """Execute one replay (internal: the replay worker calls it)."""
+    """Command that executes one replay; the replay worker calls it."""
 
     run_class = Replay
     help = "Execute one replay in this process. Workers call it; people use `replay`."

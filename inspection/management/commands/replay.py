@@ -1,4 +1,7 @@
-"""``replay PRODUCT VERSION [--days 30] [--most 5000] [--queue]``: the line's own history, scored again by a version."""
+"""Command ``replay PRODUCT VERSION [--days 30] [--most 5000] [--queue]``.
+
+A version scores stored parts of the line again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from mltasks.runs.terminal import execute_with_bar
 
 
 class Command(VersionCommand):
-    """Replay history by a candidate."""
+    """Command that replays the line's history with a version."""
 
     help = (
         "Score the newest parts of the line again by a version, beside the champion, and say what would have been "
@@ -22,7 +25,7 @@ class Command(VersionCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Product, version, the stretch, and whether a worker does it."""
+        """Declare product, version, days, number of parts, and queueing."""
         super().add_arguments(parser)
         parser.add_argument("--days", type=int, default=replay.DEFAULT_DAYS, help="how far back (default %(default)s)")
         parser.add_argument(
@@ -31,7 +34,7 @@ class Command(VersionCommand):
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id's id")
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
-        """Replay, in the foreground with a progress bar unless it is queued."""
+        """Replay in the foreground with a progress bar, or queue the replay."""
         run = replay.start(require_version(product, version), days=days, most=most, enqueue=queue)
         self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
 

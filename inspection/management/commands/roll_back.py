@@ -1,4 +1,7 @@
-"""``roll_back PRODUCT --reason TEXT [--to VERSION] [--by NAME]``: bring a former champion back."""
+"""Command ``roll_back PRODUCT --reason TEXT [--to VERSION] [--by NAME]``.
+
+It makes a former champion the champion again.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from mltasks.registry import registry
 
 
 class Command(ProductCommand):
-    """Roll a product back to a former champion."""
+    """Command that rolls a product back to a former champion."""
 
     help = "Bring a former champion of a product back, as its page does: the gate does not hold it up."
 
@@ -24,7 +27,7 @@ class Command(ProductCommand):
         parser.add_argument("--by", default="", help="user name of the person who rolls back")
 
     def handle(self, *args: Any, product: str, reason: str, to: int | None, by: str, **options: Any) -> None:
-        """Roll back, with the same rules as the pages and the API."""
+        """Roll back by the same rules as the pages and the API."""
         version = _version(product, to)
         done = registry.roll_back(version, by=person(by), reason=reason)
         before = f" in place of version {done.previous.number}" if done.previous else ""
