@@ -1,1 +1,1 @@
-"""Pages of review, history, datasets and reviewers."""
+"""Pages of review, history, datasets, runs and reviewers."""

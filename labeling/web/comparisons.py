@@ -1,4 +1,4 @@
-"""The door to versions beside each other: their curves and figures, and the parts on which they disagree."""
+"""Page that compares versions: curves, figures, and the parts on which they disagree."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mltasks.reports.version_report import VersionReport
 from mltasks.web.access import current_user, parse_row_id, require_permission
 from mltasks.web.selection import remember_choice
 
-# On a page's pictures together: with more versions fewer pictures, so that no page gets heavy.
+# Per page over all images: with more versions a page has fewer images.
 MAX_PREDICTIONS = 40
 
 
 @require_GET
 @require_permission("mltasks.view_modelversion")
 def compare(request: HttpRequest, product: str) -> HttpResponse:
-    """Two to six versions beside each other; with other numbers, or to choose others, the form that asks for them."""
+    """Show two to six versions beside each other; else the form to choose them."""
     model = get_object_or_404(RegisteredModel, name=product)
     remember_choice(request, model)
     numbers = [parse_row_id(text) for text in request.GET.getlist("v")]

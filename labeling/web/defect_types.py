@@ -1,4 +1,4 @@
-"""The doors to a product's defect types: the picture guide, and for quality managers each type's page and merge."""
+"""Pages of defect types: the gallery and, for quality managers, edit and merge."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ may_change = require_permission("labeling.change_defecttype")
 @require_GET
 @may_view
 def gallery(request: HttpRequest) -> HttpResponse:
-    """The types of the chosen product with their examples."""
+    """Show the types of the chosen product with their examples."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Defect types")})
@@ -54,7 +54,7 @@ def add(request: HttpRequest, product: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @may_change
 def change(request: HttpRequest, key: int) -> HttpResponse:
-    """One type: its name, key and colour, its examples, and the way to a merge."""
+    """Show and change one type: name, key, color and examples."""
     kind = _get_defect_type(key)
     if kind.merged_into is not None:
         return redirect("defect-type", kind.merged_into.pk)
@@ -80,7 +80,7 @@ def change(request: HttpRequest, key: int) -> HttpResponse:
 @require_POST
 @may_change
 def edit_example(request: HttpRequest, key: int) -> HttpResponse:
-    """Show a part as an example, or no more."""
+    """Add or remove an example part."""
     kind = _get_defect_type(key)
     try:
         if "remove" in request.POST:
@@ -95,7 +95,7 @@ def edit_example(request: HttpRequest, key: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @may_change
 def merge(request: HttpRequest, key: int) -> HttpResponse:
-    """Say what a merge changes, and do it on a second press."""
+    """Show what a merge changes (GET) and merge (POST)."""
     kind = _get_defect_type(key)
     said = request.POST if request.method == "POST" else request.GET
     into = get_object_or_404(DefectType, pk=parse_row_id(said.get("into", "")), product=kind.product)

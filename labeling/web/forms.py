@@ -15,7 +15,7 @@ from labeling.models import DefectType
 
 
 class FilterForm(forms.Form):
-    """Filters of a list, as they stand in the address."""
+    """Base form of a list's filters in the URL's query."""
 
     @property
     def active_filters(self) -> dict[str, str]:
@@ -91,7 +91,7 @@ class HistoryForm(FilterForm):
 
 
 class VerdictForm(forms.Form):
-    """A person's verdict; its fields are the arguments of `labeling.review.review.resolve` and `correct`."""
+    """Verdict of a person: arguments of `labeling.review.review.resolve` and `correct`."""
 
     verdict = forms.ChoiceField(choices=[(Verdict.PASS, _("PASS")), (Verdict.FAIL, _("FAIL"))])
     defect_type = forms.CharField(required=False, max_length=80)
@@ -99,7 +99,7 @@ class VerdictForm(forms.Form):
 
 
 class DefectTypeForm(forms.Form):
-    """Arguments of `labeling.datasets.defect_type_service.add_type`. The palette's color is kept as none."""
+    """Arguments of `labeling.datasets.defect_type_service.add_type`."""
 
     name = forms.CharField(max_length=80, strip=True)
     key = forms.ChoiceField(required=False, choices=[("", _("no key")), *((digit, digit) for digit in "123456789")])
@@ -117,7 +117,7 @@ class DefectTypeForm(forms.Form):
         self._defect_type = defect_type
 
     def clean_colour(self) -> str:
-        """As above."""
+        """Return the color; empty if it is the type's palette color and none was stored."""
         colour: str = self.cleaned_data["colour"]
         kind = self._defect_type
         return "" if kind and not kind.colour and colour.upper() == kind.display_colour else colour

@@ -1,9 +1,4 @@
-"""Pages of past inspections: list, detail, correction and undo.
-
-The door to what a part is compared with: a fragment that pages load when the part's image is there.
-
-The doors to the history: the list, one part, its correction, and retraining by hand.
-"""
+"""Pages of past inspections: list, detail, correction, undo, and reference parts."""
 
 from __future__ import annotations
 
@@ -41,7 +36,7 @@ from mltasks.web.selection import remember_choice
 @require_GET
 @require_permission("labeling.add_review")
 def references(request: HttpRequest, inspection: UUID) -> HttpResponse:
-    """The most alike good and defective labeled parts, with their labels."""
+    """Return the reference parts with their labels, as a fragment loaded after the image."""
     part = get_object_or_404(Inspection.objects.select_related("product__registered_model"), pk=inspection)
     return render(request, "review/_references.html", {"found": most_similar(part)})
 
@@ -53,7 +48,7 @@ LAYOUTS = ("table", "sheet")
 @require_GET
 @may_view
 def inspections(request: HttpRequest) -> HttpResponse:
-    """The history, filtered, as a table or as a contact sheet."""
+    """Show the history, filtered, as a table or as a contact sheet."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Inspections")})
@@ -62,7 +57,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
     hidden = blinding.parts_hidden_from(current_user(request))
     page = history.load_page(product, form.active_filters, request.GET.get("before", ""))
     blind = blinding.parts_judged_blind(current_user(request))
-    # A filter would tell what the columns hide.
+    # A filter would reveal what the columns hide.
     told = (hidden if "label" in form.active_filters else set()) | (
         blind if MODEL_FILTERS & set(form.active_filters) else set()
     )
@@ -84,7 +79,7 @@ def inspections(request: HttpRequest) -> HttpResponse:
 @require_GET
 @may_view
 def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
-    """One part: image, scores, life."""
+    """Show one part: image, scores and timeline."""
     part = _get_part(key)
     remember_choice(request, part.product.registered_model)
     return _render_part(request, part)
@@ -93,7 +88,7 @@ def inspection(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_POST
 @require_permission("labeling.add_review")
 def score(request: HttpRequest, key: UUID) -> HttpResponse:
-    """The same page with the scores of the versions asked for; nothing is stored."""
+    """Show the part's page with scores of the chosen versions; nothing is stored."""
     part = _get_part(key)
     if part.pk in blinding.parts_judged_blind(current_user(request)):
         raise PermissionDenied(_("You judge this part by the image alone. Give your verdict first."))
@@ -131,7 +126,7 @@ def _render_part(request: HttpRequest, part: Inspection, version_numbers: Sequen
 @require_POST
 @require_permission("labeling.add_review")
 def correct(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Say what a part is, whatever was said before."""
+    """Save a verdict on a part, whatever its earlier labels."""
     part = _get_part(key)
     form = VerdictForm(request.POST)
     if not form.is_valid():
@@ -148,7 +143,7 @@ def correct(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_POST
 @require_permission("labeling.add_review")
 def undo(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Take back the label that the page showed."""
+    """Undo the label that the page showed."""
     label = get_object_or_404(Label, pk=parse_row_id(request.POST.get("label", "")), inspection=key)
     try:
         review.undo(label, by=current_user(request))

@@ -1,4 +1,4 @@
-"""The door to how people judge: their agreement, their pace, what they differ on and what they skipped."""
+"""Page of reviewers: agreement, throughput, disputes and skips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERIODS = {"30": _("last 30 days"), "90": _("last 90 days"), "all": _("all days"
 @require_GET
 @require_permission(ADJUDICATE_PERMISSION)
 def reviewers(request: HttpRequest) -> HttpResponse:
-    """How people agree on the chosen product's parts."""
+    """Show how people agree on the chosen product's parts."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Reviewers")})

@@ -1,4 +1,4 @@
-"""The filters of a snapshot's items, as they stand in the address."""
+"""Pages of a snapshot: its items with filters, and its manifest as a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mltasks.web.selection import remember_choice
 
 
 class SnapshotItemFilterForm(FilterForm):
-    """By split, label, defect type, and what a title or a sha256 begins with."""
+    """Filters by split, label, defect type, and the beginning of a name or sha256."""
 
     split = forms.ChoiceField(required=False, label=_("Split"))
     label = forms.ChoiceField(
@@ -46,14 +46,14 @@ class SnapshotItemFilterForm(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """One item, and the first part that came with its image; None where there is none any more."""
+    """Snapshot item with the first part that has its image; None if there is none any more."""
 
     item: SnapshotItem
     part: Inspection | None
 
 
 def rows_with_parts(snapshot: DatasetSnapshot, items: Sequence[SnapshotItem]) -> list[SnapshotRow]:
-    """The items, in their order, each with its part."""
+    """Return the items, in their order, each with its part."""
     images = [item.image_sha256 for item in items]
     parts = Inspection.objects.filter(product__registered_model=snapshot.model_id, image_sha256__in=images)
     first = parts.order_by("image_sha256", "received_at", "id").distinct("image_sha256")
@@ -67,7 +67,7 @@ may_view = require_permission("mltasks.view_datasetsnapshot")
 @require_GET
 @may_view
 def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """One snapshot: its facts, and its items, filtered. Images of parts that the person is judging are left out."""
+    """Show one snapshot and its filtered items, without images that the user judges now."""
     found = _get_snapshot(model, number)
     remember_choice(request, found.model)
     hidden = blinding.images_hidden_from(current_user(request))
@@ -90,7 +90,7 @@ def snapshot(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @require_GET
 @may_view
 def manifest(request: HttpRequest, model: str, number: int, form: str) -> HttpResponseBase:
-    """The whole manifest as a file. Nobody gets it who is judging a part: it would tell what people said."""
+    """Send the whole manifest as a file; refused while the user judges a part (blinding)."""
     found = _get_snapshot(model, number)
     if form not in FORMATS:
         raise Http404

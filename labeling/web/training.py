@@ -1,4 +1,4 @@
-"""Buttons that start a training or a pretraining run."""
+"""Views that start a training run or a pretraining run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mltasks.web.access import current_user, require_permission
 @require_POST
 @require_permission(MAY_RETRAIN)
 def retrain(request: HttpRequest, product: str) -> HttpResponse:
-    """Queue a training on today's labels and show its run."""
+    """Queue a training run on today's labels and show it."""
     found = product_of(product)
     waiting = TrainingRun.objects.unfinished().filter(model=found.registered_model_id).first()
     if waiting is not None:
@@ -38,7 +38,7 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
 @require_POST
 @require_permission(MAY_RETRAIN)
 def pretrain(request: HttpRequest, product: str) -> HttpResponse:
-    """Queue a lesson of the backbone on the product's stored images and show it."""
+    """Queue a pretraining run on the product's stored images and show it."""
     found = product_of(product)
     waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).without_large_fields().first()
     if waiting is not None:

@@ -1,4 +1,4 @@
-"""The workbench's doors: the page, the next part, holding and giving back, undo, and the plain form without scripts."""
+"""Views of the workbench: page, next part, claims, undo, and the form without scripts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_RECENT = 20
 
 
 def may_review(view: View) -> View:
-    """Decorate a door of the workbench: for reviewers, and for the person whom the page was made for."""
+    """Restrict a view to reviewers, and to the user whom the page was made for."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -47,7 +47,7 @@ def may_review(view: View) -> View:
 @require_GET
 @may_review
 def workbench(request: HttpRequest) -> HttpResponse:
-    """The page; its parts come by `next_part`."""
+    """Show the workbench; its parts are loaded by `next_part`."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Review")})
@@ -66,7 +66,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
 @require_POST
 @may_review
 def next_part(request: HttpRequest) -> HttpResponse:
-    """Claim a part of the product on the page and answer it as HTML; 204 when none waits."""
+    """Claim a part of the product and return it as HTML; 204 if none waits."""
     product = get_object_or_404(Product, slug=request.POST.get("product", ""))
     claim = queue.claim(reviewer=current_user(request), product=product, excluding=_parse_keys(request, "excluding"))
     return HttpResponse(status=204) if claim is None else _render_part(request, claim)
@@ -75,7 +75,7 @@ def next_part(request: HttpRequest) -> HttpResponse:
 @require_POST
 @may_review
 def renew_claims(request: HttpRequest) -> JsonResponse:
-    """Renew the claims on the page, say which are lost, and how the queue stands."""
+    """Renew the claims on the page; return the lost ones and the state of the queue."""
     product = get_object_or_404(Product, slug=request.POST.get("product", ""))
     lost = []
     for key in _parse_keys(request, "claim"):
@@ -104,8 +104,10 @@ def release(request: HttpRequest) -> HttpResponse:
 @require_POST
 @may_review
 def near_duplicates(request: HttpRequest) -> HttpResponse:
-    """Claim the parts that are near-identical to a claimed one and answer them all as a sheet; 204 when there are
-    none, 409 with the reason in words."""
+    """Claim the near-duplicates of a claimed part and return them all as a sheet.
+
+    204 if there are none, 409 with the reason as text.
+    """
     claim = _own_claim(request, _parse_key(request.POST.get("claim", "")))
     try:
         found = near_duplicate_claims.claim_near_duplicates(claim)
@@ -119,7 +121,7 @@ def near_duplicates(request: HttpRequest) -> HttpResponse:
 @require_POST
 @may_review
 def undo(request: HttpRequest) -> HttpResponse:
-    """Take a label back, or a skip, and answer its part, claimed again, as HTML; 409 with the reason in words."""
+    """Undo a label or a skip, claim its part and return it as HTML; 409 with the reason."""
     try:
         claim = _undo_and_claim(request)
     except Refusal as refusal:
@@ -139,7 +141,7 @@ def _undo_and_claim(request: HttpRequest) -> Claim:
 @require_http_methods(["GET", "POST"])
 @may_review
 def plain_form(request: HttpRequest) -> HttpResponse:
-    """One part and a form, for browsers without scripts."""
+    """Show one part and a form, for browsers without scripts."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Review")})
@@ -178,9 +180,9 @@ def _part_context(claim: Claim) -> dict[str, Any]:
     part = claim.inspection
     recheck = recheck_resolution.find_open_recheck(part)
     blind = blinding.is_judged_blind(part, recheck)
-    # The name of a file often says what somebody took the part for: scratch-07.jpg.
+    # A file name often contains a verdict: scratch-07.jpg.
     name = (part.part_id or part.pk) if blind else part
-    # Audits and rechecks look the same: nobody can tell which of them a part is.
+    # Audits and rechecks have the same page, so that a reviewer can't tell them apart.
     alike = 0 if blind else near_duplicate_claims.near_duplicate_count(part)
     shown = {"claim": claim, "part": part, "blind": blind, "name": name, "alike": alike}
     return shown | {"dispute": recheck_resolution.disputed_labels(recheck)}
@@ -196,7 +198,7 @@ def _queue_state(reviewer: User, product: Product) -> dict[str, int]:
 
 
 def _waiting_by_slug(reviewer: User) -> dict[str, int]:
-    """Return the number of parts that wait for the reviewer by product, of all products."""
+    """Return the number of parts that wait for the reviewer, by the slug of each product."""
     waiting = queue_stats.waiting_count_by_product(reviewer)
     return {slug: waiting.get(key, 0) for key, slug in Product.objects.values_list("pk", "slug")}
 

@@ -1,4 +1,4 @@
-"""What the workbench's scripts say, in the person's language: the page carries them as JSON."""
+"""Translated texts of the workbench's scripts; the page carries them as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 
 def workbench_texts() -> dict[str, str]:
-    """Every text by its name in ``webapp/static/js/review``; what stands in braces is filled in there."""
+    """Return each text by its name in ``webapp/static/js/review``; scripts fill in the braces."""
     return {
         "PASS": _("PASS"),
         "FAIL": _("FAIL"),

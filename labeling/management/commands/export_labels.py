@@ -1,4 +1,4 @@
-"""``export_labels PRODUCT FILE``: every labeled image of a product."""
+"""Command ``export_labels PRODUCT FILE``: write every labeled image of a product to a CSV."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mltasks.storage import output_files
 
 
 class Command(ProductCommand):
-    """Export labels."""
+    """Command that exports labels."""
 
     help = f"Write every labeled image to a CSV: {', '.join(label_export.CSV_HEADER)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The product and the file."""
+        """Add the product and the file."""
         super().add_arguments(parser)
         parser.add_argument(
             "file",
@@ -27,7 +27,7 @@ class Command(ProductCommand):
         )
 
     def handle(self, *args: Any, product: str, file: str, **options: Any) -> None:
-        """Write the labels and say how many there are."""
+        """Write the labels and print how many there are."""
         chosen = require(Product.objects.filter(slug=product), f"There is no product {product!r}.")
         count = 0
 
@@ -39,5 +39,5 @@ class Command(ProductCommand):
             target, is_stdout = output_files.write(file, f"{product}-labels.csv", fill)
         except OSError as error:
             raise CommandError(f"{file} can't be written: {error.strerror}.") from None
-        # Standard output then holds the labels alone.
+        # Standard output must hold the labels alone.
         (self.stderr if is_stdout else self.stdout).write(f"{product}: {count} labels written to {target}", str)

@@ -1,4 +1,4 @@
-"""``import_images PRODUCT DIR``: a folder in the ImageFolder layout becomes labeled parts."""
+"""Command ``import_images PRODUCT DIR``: import a folder in the ImageFolder layout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mltasks.text.storable import visible_text
 
 
 class Command(ProductCommand):
-    """Import labeled images."""
+    """Command that imports labeled images."""
 
     help = (
         "Import labeled images: good/ (or ok/, pass/) are good; every other folder name is a defect type, bad/ the "
@@ -27,7 +27,7 @@ class Command(ProductCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The product, the folder, and what its folders stand for."""
+        """Add the product, the folder, and the meaning of its class folders."""
         super().add_arguments(parser)
         parser.add_argument("folder", type=Path)
         parser.add_argument("--skip", default="", metavar="NAME,…", help="folders to leave out, such as raw")
@@ -41,7 +41,7 @@ class Command(ProductCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import, print what became of it, and fail when a file was refused."""
+        """Import, print the result, and fail if a file was refused."""
         missing = f"There is no product {options['product']!r}. Make it with create_product."
         product = require(Product.objects.filter(slug=options["product"]), missing)
         overrule = options["overrule"]
@@ -62,7 +62,7 @@ class Command(ProductCommand):
         self._report(product, listing, summary)
 
     def _list_folder(self, product: Product, options: dict[str, Any]) -> FolderListing:
-        """List the folder, and print what each class folder is taken for."""
+        """List the folder and print the meaning of each class folder."""
         skip, good, defects = (_split_names(options[name]) for name in ("skip", "good", "defect"))
         listing = list_folder(product, options["folder"], FolderNames(skip=skip, good=good, defects=defects))
         self._print_folders(listing)

@@ -1,4 +1,4 @@
-"""Teach a product's backbone from the command line."""
+"""Command ``pretrain_backbone PRODUCT``: pretrain a product's backbone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPTIONS = {
 
 
 class Command(ProductCommand):
-    """Stored images teach a backbone; it is used if it measures better."""
+    """Command that pretrains a backbone; it is used if it measures better."""
 
     help = (
         "Teach the backbone on the product's stored images, labeled or not, and use it for the next trainings if it "
@@ -41,7 +41,7 @@ class Command(ProductCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The product, who does it, and the lesson."""
+        """Add the product, foreground or worker, and the pretraining options."""
         super().add_arguments(parser)
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
         parser.add_argument("--resume", action="store_true", help="take up the newest lesson if it failed or stopped")
@@ -51,7 +51,7 @@ class Command(ProductCommand):
             parser.add_argument(flag, type=type(default), default=default, help=f"{words} (default {default})")
 
     def handle(self, *args: Any, product: str, queue: bool, resume: bool, **options: Any) -> None:
-        """Teach, in the foreground with a progress bar unless it is queued."""
+        """Pretrain, in the foreground with a progress bar unless the run is queued."""
         products = Product.objects.select_related("registered_model").filter(slug=product)
         wanted = require(products, f"There is no product {product!r}. Make it with create_product.")
         try:
@@ -78,7 +78,7 @@ class Command(ProductCommand):
         return run
 
     def _resume(self, product: Product, queue: bool) -> BackboneRun:
-        run_recovery.release_abandoned()  # a killed one waits from here on
+        run_recovery.release_abandoned()  # a killed run is queued from here on
         run = BackboneRun.objects.filter(model=product.registered_model).first()
         if run is None:
             raise RunNotAvailable("There is no lesson to resume.")

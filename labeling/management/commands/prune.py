@@ -1,4 +1,4 @@
-"""``prune [PRODUCT] --older-than 90d``: parts that passed and that nobody ever touched go when they are old."""
+"""Command ``prune [PRODUCT] --older-than 90d``: remove old parts that nothing keeps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_DAYS, MAX_BATCH_SIZE = 36_500, 10_000
 
 
 class Command(BaseCommand):
-    """Remove old parts."""
+    """Command that removes old parts."""
 
     help = (
         "Remove parts that passed and that no person ever touched, with their images. Kept for ever is what was "
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whose parts, how old, and how."""
+        """Add the product, the age, and the options."""
         parser.add_argument("product", nargs="?", help="slug of the product; by default all of them")
         parser.add_argument("--older-than", metavar="DAYS", help="such as 90d; by default RETENTION_DAYS")
         parser.add_argument("--dry-run", action="store_true", help="count, and remove nothing")
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Remove, and say what."""
+        """Remove old parts and unreferenced files; print how many."""
         before = timezone.now() - timedelta(days=_parse_days(options["older_than"]))
         batch, dry_run = _parse_batch_size(options["batch"]), options["dry_run"]
         try:
@@ -97,7 +97,7 @@ def _parse_batch_size(text: str) -> int:
 
 
 def _whole_number(text: str) -> int:
-    """The number; 0 for what is none."""
+    """Return the number; 0 if the text is none."""
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 

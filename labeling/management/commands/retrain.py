@@ -1,4 +1,4 @@
-"""Retrain a product from the command line."""
+"""Command ``retrain PRODUCT``: train a new candidate version."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mltasks.training import training
 
 
 class Command(ProductCommand):
-    """Snapshot, train, evaluate: a new candidate version."""
+    """Command that takes a snapshot, trains and evaluates a candidate version."""
 
     help = "Snapshot the labels, train and evaluate a new candidate version. The last line is its number."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The product, and whether a worker does it."""
+        """Add the product and the choice of a worker."""
         super().add_arguments(parser)
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
 
     def handle(self, *args: Any, product: str, queue: bool, **options: Any) -> None:
-        """Retrain, in the foreground with a progress bar unless it is queued."""
+        """Retrain, in the foreground with a progress bar unless the run is queued."""
         products = Product.objects.select_related("registered_model").filter(slug=product)
         wanted = require(products, f"There is no product {product!r}.")
         for note in part_id_notes.refresh_notes(wanted):
