@@ -16,7 +16,7 @@ from mltasks.reports.version_report import (
     VersionReport,
 )
 
-# What is compared, in the order of what a plant asks first: (name, words, whether more is better).
+# Compared figures, the most important first: (name, title, True if more is better).
 COMPARED_METRICS = (
     ("recall", _("Recall: defects it fails"), True),
     ("escape_rate", MISS_RATE, False),
@@ -30,7 +30,7 @@ COMPARED_METRICS = (
 
 @dataclass(frozen=True)
 class FigureComparison:
-    """One figure of two versions; ``title`` says what to make of the difference."""
+    """Figure of two versions; ``difference`` describes the change."""
 
     name: str
     title: str
@@ -41,8 +41,10 @@ class FigureComparison:
 
 
 def compare_versions(candidate: ModelVersion, champion: ModelVersion | None) -> list[FigureComparison]:
-    """Return the figures of a candidate beside the champion's, those that are worse first, each difference in words
-    that respect the intervals."""
+    """Return the candidate's figures beside the champion's, worse figures first.
+
+    The described differences respect the 95 % intervals.
+    """
     ours = VersionReport(candidate).metrics
     theirs = VersionReport(champion).metrics if champion else {}
     rows = [
@@ -74,7 +76,7 @@ def _is_worse(estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | 
 
 
 def cost_difference(candidate: VersionReport, champion: VersionReport | None) -> float | None:
-    """Return how much more 1000 parts cost by the candidate than by the champion; None where one is not known."""
+    """Return the candidate's extra cost per 1000 parts; None if a cost is unknown."""
     if champion is None or candidate.cost is None or champion.cost is None:
         return None
     return candidate.cost[0] - champion.cost[0]
@@ -83,7 +85,10 @@ def cost_difference(candidate: VersionReport, champion: VersionReport | None) ->
 def difference_text(
     estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool
 ) -> str:
-    """What to make of the difference of one figure, in words that respect the intervals; empty where one is missing."""
+    """Return a description of a figure's difference that respects the intervals.
+
+    It is empty if a value is missing.
+    """
     if not _is_measured(estimate) or not _is_measured(baseline):
         return ""
     gap = estimate["value"] - baseline["value"]
@@ -98,7 +103,7 @@ def difference_text(
 def is_clearly_worse(
     estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, more_is_better: bool
 ) -> bool:
-    """Return True if our figure is worse than theirs by more than chance explains: their intervals do not overlap."""
+    """Return True if the estimate is worse than the baseline and their intervals do not overlap."""
     if (
         estimate is None
         or baseline is None
@@ -109,8 +114,10 @@ def is_clearly_worse(
 
 
 def index_of_best(estimates: Sequence[Mapping[str, Any] | None], more_is_better: bool) -> int | None:
-    """Which of several estimates of one figure is better than all others by more than chance explains; None where none
-    is, or where there is no other."""
+    """Return the index of the estimate that is better than all others with disjoint intervals.
+
+    None if there is no such estimate, or fewer than two estimates.
+    """
     known = [at for at, estimate in enumerate(estimates) if _is_measured(estimate)]
     if len(known) < 2:
         return None
@@ -125,5 +132,5 @@ def _is_measured(estimate: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, A
 
 
 def _intervals_disjoint(estimate: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None) -> bool:
-    """Whether two intervals have no value in common."""
+    """Return True if two intervals do not overlap."""
     return bool(estimate and baseline and (estimate["low"] > baseline["high"] or estimate["high"] < baseline["low"]))

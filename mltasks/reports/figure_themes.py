@@ -1,10 +1,10 @@
-"""Light colours for a report's figures, which are stored with dark ones."""
+"""Light colors for a report's plots, which are stored with dark colors."""
 
 from __future__ import annotations
 
 from mltasks.vision.evaluation.plot_colors import FAIL_INK, INK, LINE, MUTED, NOVELTY, PANEL, PASS_INK, RAISED, REVIEW
 
-# Light colour by stored colour; text and lines keep a contrast of 4.5:1 and 3:1.
+# Light color by stored color; text has a contrast of at least 4.5:1, lines 3:1.
 _LIGHT_COLORS = {
     PANEL: "#ffffff",
     RAISED: "#eaedf1",
@@ -14,7 +14,7 @@ _LIGHT_COLORS = {
     PASS_INK: "#00694c",
     FAIL_INK: "#9d4400",
 }
-# Bright areas may stay; only their text and lines change.
+# Bright areas stay; only text and lines change.
 _LIGHT_INK = {NOVELTY: "#5f5800", REVIEW: "#12608f"}
 
 
@@ -34,9 +34,10 @@ _STYLE = f"<style>@media (prefers-color-scheme: light){{{_rules()}}}</style>".en
 
 
 def add_light_theme(svg: bytes) -> bytes:
-    """Return the SVG with light colours for pages in the light theme: an image takes its page's ``color-scheme``.
+    """Return the SVG with light colors for pages in the light theme.
 
-    Added when the figure is sent, not when it is drawn: versions made earlier have it too, and no hash changes.
+    An image takes its page's ``color-scheme``. The colors are added when the plot is sent: so earlier versions have
+    them, too, and no hash changes.
     """
     head, end, tail = svg.rpartition(b"</svg>")
     return head + _STYLE + end + tail if end else svg

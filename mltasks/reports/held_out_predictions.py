@@ -1,4 +1,4 @@
-"""What versions said of images they had not learned from, each as its own report keeps it."""
+"""Out-of-fold predictions of versions, read from their reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPrediction:
-    """One version's word on an image: its label at its own operating point, beside what the image was labeled then."""
+    """A version's prediction for an image it was not trained on, with the image's label then.
+
+    ``model_verdict`` is the verdict at the version's own operating point.
+    """
 
     name: str
     target: int
@@ -28,17 +31,19 @@ class HeldOutPrediction:
 
     @property
     def fails(self) -> bool:
-        """Whether the version fails the image."""
+        """Return True if the version fails the image."""
         return self.model_verdict == "FAIL"
 
     def is_correct(self, target: int) -> bool:
-        """Whether its label is the right one of an image that is ``target``."""
+        """Return True if the model verdict is right for an image with this target."""
         return self.fails == (target == DEFECT)
 
 
 def load_held_out(version: ModelVersion) -> Mapping[str, HeldOutPrediction] | None:
-    """The version's word on each image that it was measured by, by the image's sha256; None where its directory is
-    gone, can't be fetched now or holds no predictions."""
+    """Return the version's prediction for each evaluated image, by the image's sha256.
+
+    None if the version's directory is missing, can't be fetched now or has no predictions.
+    """
     try:
         folder = version_store.ensure_local(version)
         rows = json.loads((folder / bundle.REPORT).read_text(encoding="utf-8"))["predictions"]

@@ -1,8 +1,8 @@
-"""A version's model card, made from its rows: one structure, of which REST gives the JSON and the page the article.
+"""Model card of a version: one structure for REST (JSON) and the page.
 
-The sections are those of Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, with costs, history and lineage
-behind them. Costs and the promise are those that the version was measured by. What a version does not say is None or
-empty, as of versions without a report and of older ones.
+The sections are those of Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, followed by costs, history and
+lineage. Costs and the escape guarantee are those of the version's evaluation. Unknown values are None or empty, as for
+old versions and versions without a report.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CardSection = dict[str, Any]
 
 
 def build_model_card(version: ModelVersion) -> CardSection:
-    """The card. Words are in the reader's language, times are datetimes, shares lie in [0, 1]."""
+    """Return the card in the reader's language; times are datetimes, shares in [0, 1]."""
     read, snapshot = VersionReport(version), version.run.snapshot
     contents = snapshot_contents.count_contents(snapshot) if snapshot else None
     return {
@@ -164,7 +164,7 @@ def _costs(version_report: VersionReport) -> CardSection:
 
 
 def _history(version: ModelVersion) -> list[CardSection]:
-    """When it became champion and when another one took its place, the first one first."""
+    """Return when the version became champion and when it was replaced, the oldest first."""
     told = Promotion.objects.filter(Q(version=version) | Q(previous=version))
     return [
         {

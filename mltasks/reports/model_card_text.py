@@ -1,4 +1,4 @@
-"""What a model card says in words that no row has: what a version is for, and what nobody has measured."""
+"""Texts of the model card that no row has: intended use, unmeasured factors and caveats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mltasks.snapshots.snapshot_contents import SnapshotContents
 
 
 def intended_use(product: str) -> dict[str, list[str]]:
-    """What the version is for, who works with it, and what it is not for."""
+    """Return the uses and users of the version, and the uses it is not meant for."""
     return {
         "uses": [
             _(
@@ -30,14 +30,14 @@ def intended_use(product: str) -> dict[str, list[str]]:
 
 
 def unmeasured_factors() -> list[str]:
-    """What may matter and that no figure is broken down by."""
+    """Return factors that may matter but that no figure is broken down by."""
     return [
         _("Stations, cameras and shifts: a snapshot keeps an image's region, not its station. Figures are of all."),
     ]
 
 
 def general_caveats(report: Mapping[str, Any], contents: SnapshotContents | None) -> list[str]:
-    """What holds for every version of this kind, whatever its report warns of."""
+    """Return caveats of every version of this kind, independent of its report's warnings."""
     found = [
         _("Labels are what people said. Where they err alike, the version and its figures err with them."),
         _("Labeled parts are richer in defects than the line: shares of all parts differ there."),

@@ -1,6 +1,6 @@
-"""Names of the rates at which defective parts get through: one name for each rate, on every page.
+"""Names of the rates at which defective parts pass: one name per rate, on every page.
 
-The stored keys are older: ``escape_rate`` of a version's metrics is the miss rate of the model alone, and
+The stored keys are older. In a version's metrics ``escape_rate`` is the miss rate of the model alone, and
 ``routed_escape_rate`` is the escape rate. In the figures of a replay ``escape_rate`` is the escape rate.
 """
 

@@ -1,4 +1,4 @@
-"""Find versions by product and number, and say what their reports say: one reading for REST, pages and commands."""
+"""Versions by product and number, their reports as JSON and their public files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from mltasks.vision.serving import bundle
 
 logger = logging.getLogger(__name__)
 
-# What a browser may fetch of a version: its figures and its worst mistakes, never the weights.
+# Folders that a browser may fetch from a version: plots and worst errors, never the weights.
 PUBLIC_FOLDERS = ("plots/", "worst/")
 
 
 def find_version(product: str, number: int) -> ModelVersion:
-    """The version with its report, run and snapshot. Raises ModelVersion.DoesNotExist."""
+    """Return the version with its report, run and snapshot. Raises ModelVersion.DoesNotExist."""
     return ModelVersion.objects.with_origin().get(model__name=product, number=number)
 
 
 def report_json(version: ModelVersion) -> dict[str, Any]:
-    """The version's report with what it is the report of; strict JSON, what could not be measured is null."""
+    """Return the version's report with its product, number and snapshot, as strict JSON.
+
+    Values that could not be measured are null.
+    """
     snapshot = version.run.snapshot
     return {
         "product": version.model.name,
@@ -36,8 +39,10 @@ def report_json(version: ModelVersion) -> dict[str, Any]:
 
 
 def public_files(version: ModelVersion) -> list[str]:
-    """Names of the version's figures and pictures, as its manifest lists them; none when its directory is gone, or
-    can't be fetched now: the numbers are in the report's row."""
+    """Return the names of the version's plots and pictures, as listed in its manifest.
+
+    Empty if the directory is missing or can't be fetched now; the report's row still has the figures.
+    """
     try:
         folder = version_store.ensure_local(version)
         manifest: dict[str, str] = json.loads((folder / bundle.MANIFEST).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A report's verdict in one sentence: what a version finds, what it fails by mistake, and what may escape."""
+"""Sentences of a report: summary, escape guarantee and the value of more labels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-# A rise below this, in points of average precision, is no reason to label more.
+# A smaller gain, in points of average precision, is no reason to label more.
 MIN_GAIN_POINTS = 1.0
 
 
 def summary(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> str:
-    """The sentence with its 95 % intervals; empty where no defective part was measured. The promised escape rate ends
-    it, where one was asked for: older reports have none."""
+    """Return the summary sentence with 95 % intervals; empty without measured defective parts.
+
+    The escape guarantee ends the sentence if the report has one; older reports have none.
+    """
     recall, alarms = metrics.get("recall"), metrics.get("false_alarm_rate")
     if not recall or recall["value"] is None:
         return ""
@@ -27,7 +29,7 @@ def summary(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> st
 
 
 def guarantee_text(promise: Mapping[str, Any]) -> str:
-    """Say whether the promised escape rate holds, and if not, what it lacks."""
+    """Return a text that says whether the escape guarantee holds, and if not, what is missing."""
     rate, bound = format_share(promise["rate"]), format_share(promise["bound"])
     if promise["holds"]:
         said = _("at most {bound} of defects escape, said with {confidence} confidence")
@@ -43,7 +45,10 @@ def guarantee_text(promise: Mapping[str, Any]) -> str:
 
 
 def more_labels_text(points: Sequence[Mapping[str, Any]]) -> str:
-    """Whether labels still help, from a learning curve's last two points; empty where there is no curve."""
+    """Return a text that says whether more labels help, from the learning curve's last points.
+
+    Empty without a learning curve.
+    """
     if len(points) < 2 or (gain := points[-1]["gain"]) is None or gain["value"] is None:
         return ""
     value, low, high = (100 * gain[name] for name in ("value", "low", "high"))
@@ -68,13 +73,13 @@ def _format_signed(value: float) -> str:
 
 
 def format_share(value: float) -> str:
-    """Whole percents from 10 % on, one decimal below."""
+    """Return a share as a percentage: whole from 10 % on, with one decimal below."""
     digits = 0 if value >= 0.0995 else 1
     return f"{100 * value:.{digits}f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
 
 
 def percent(share: float) -> str:
-    """Return a share as percent with one decimal, none where the percentage is whole."""
+    """Return a share as a percentage with one decimal, or none if it is whole."""
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 

@@ -1,4 +1,4 @@
-"""What is known of a version's verification, as its page and REST tell it: the last word, and who is looking now."""
+"""Report of a version's verification for its page and REST: newest result and running check."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ FINDING_TITLES: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
-    """``run`` is the newest that a worker was asked for, ``last`` the newest verification, whoever made it, and
-    ``last_retraining`` the newest for which the version was learned again. ``retrain_blocker`` says why it can't be;
-    empty where it
-    can."""
+    """Newest verification rows of a version.
+
+    ``run`` is the newest run of a worker. ``last`` is the newest verification by a worker or a command, and
+    ``last_retraining`` the newest with retraining. ``retrain_blocker`` says why the version can't be retrained; empty
+    if it can.
+    """
 
     run: VerifyingRun | None
     last: Verification | None
@@ -36,30 +38,30 @@ class VerificationReport:
 
     @property
     def running(self) -> bool:
-        """Whether the run waits or runs."""
+        """Return True if the run waits or runs."""
         return self.run is not None and not self.run.finished
 
     @property
     def failed(self) -> bool:
-        """Whether the newest run ended without a word on the version, and none came since."""
+        """Return True if the newest run failed and no verification was made since."""
         if self.run is None or self.run.state != VerifyingRun.State.FAILED:
             return False
         return self.last is None or self.last.created_at < self.run.created_at
 
     @property
     def findings(self) -> list[TitledFinding]:
-        """Those of the last verification."""
+        """Return the findings of the last verification."""
         return titled_findings(self.last) if self.last else []
 
 
 def titled_findings(verification: Verification) -> list[TitledFinding]:
-    """Its findings, each as a title, whether it holds, and what there is to say of it."""
+    """Return the findings, each as title, result and explanation."""
     found = verification.findings
     return [(str(FINDING_TITLES.get(one["what"], one["what"])), one["holds"], one["words"]) for one in found]
 
 
 def load_report(version: ModelVersion) -> VerificationReport:
-    """Look at the newest rows, in three queries."""
+    """Load the newest rows in three queries."""
     verifications = Verification.objects.filter(version=version).select_related("by").order_by("-created_at", "-id")
     return VerificationReport(
         run=VerifyingRun.objects.filter(version=version).select_related("requested_by").defer("epochs").first(),

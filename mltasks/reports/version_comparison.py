@@ -1,4 +1,4 @@
-"""Versions beside each other: which are compared, how each was measured, and their figures with what stands out."""
+"""Comparison of several versions: selection, evaluation and figures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ MIN_VERSIONS, MAX_VERSIONS = 2, 6
 
 @dataclass(frozen=True)
 class VersionSelection:
-    """The versions that somebody wants compared, oldest first. ``refusal`` says why they can't be, ``unknown_count``
-    how
-    many of the numbers are no version."""
+    """Versions selected for comparison, oldest first.
+
+    ``refusal`` says why they can't be compared. ``unknown_count`` is how many of the numbers are no version.
+    """
 
     versions: list[ModelVersion]
     unknown_count: int
@@ -30,9 +31,10 @@ class VersionSelection:
 
 @dataclass(frozen=True)
 class ComparedFigure:
-    """One figure of every version. ``best`` is the position of the one that stands out, ``difference`` says how the
-    newer
-    of two differs."""
+    """Figure of every compared version.
+
+    ``best_index`` is the position of the clearly best one. ``difference`` describes how the newer of two differs.
+    """
 
     title: str
     estimates: list[dict[str, Any] | None]
@@ -41,8 +43,10 @@ class ComparedFigure:
 
 
 def select_versions(model: RegisteredModel, numbers: Sequence[int]) -> VersionSelection:
-    """The model's versions with these numbers. Numbers of no version are left out; less than two or more than six
-    versions are refused."""
+    """Return the model's versions with these numbers; unknown numbers are left out.
+
+    Fewer than two or more than six versions are refused.
+    """
     wanted = set(numbers)
     there = wanted & set(model.versions.values_list("number", flat=True))
     if len(there) > MAX_VERSIONS:
@@ -55,7 +59,7 @@ def select_versions(model: RegisteredModel, numbers: Sequence[int]) -> VersionSe
 
 
 def compare_figures(reports: Sequence[VersionReport]) -> list[ComparedFigure]:
-    """What all reports tell, a row each; a version that lacks one has none."""
+    """Return one row per figure that a report has; the estimate is None where it is missing."""
     rows = []
     for name, words, more_is_better in COMPARED_METRICS:
         estimates = [reading.metrics.get(name) for reading in reports]
@@ -66,23 +70,23 @@ def compare_figures(reports: Sequence[VersionReport]) -> list[ComparedFigure]:
 
 
 def recall_by_defect_type(reports: Sequence[VersionReport]) -> list[tuple[str, list[dict[str, Any] | None]]]:
-    """Each defect type with every version's recall of it; None where a version was not measured by any such part."""
+    """Return each defect type with every version's recall; None where it was not measured."""
     found = [reading.evaluation.get("defect_types", {}) for reading in reports]
     return [(name, [types.get(name) for types in found]) for name in sorted(set().union(*found))]
 
 
 def have_same_evaluation(reports: Sequence[VersionReport]) -> bool:
-    """Whether all were measured in the same way on the same images."""
+    """Return True if all versions were evaluated in the same way on the same images."""
     return len({_evaluation_key(reading) for reading in reports}) == 1 and reports[0].version.run.snapshot is not None
 
 
 def have_same_costs(reports: Sequence[VersionReport]) -> bool:
-    """Whether a mistake cost the same, and so each version's FAIL begins where the same costs put it."""
+    """Return True if the costs of errors are equal, so that they set each FAIL threshold alike."""
     return len({str(sorted(reading.evaluation.get("costs", {}).items())) for reading in reports}) == 1
 
 
 def evaluation_text(report: VersionReport) -> str:
-    """On what a version was measured, in a few words."""
+    """Return a short description of the data that the version was evaluated on."""
     snapshot, counts = report.version.run.snapshot, report.evaluation.get("counts")
     if not counts:
         return _("it has no report")
@@ -99,5 +103,5 @@ def evaluation_text(report: VersionReport) -> str:
 
 def _evaluation_key(report: VersionReport) -> tuple[object, ...]:
     protocol, snapshot = report.evaluation.get("protocol", {}), report.version.run.snapshot
-    # Of two snapshots with the same images and labels one may have been dealt otherwise.
+    # Two snapshots with the same images and labels may have different splits.
     return (snapshot and snapshot.sha256, *(protocol.get(name) for name in ("kind", "folds", "seed", "test")))

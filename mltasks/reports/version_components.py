@@ -1,4 +1,4 @@
-"""What a version is made of, in words: from its meta.json, whatever that of an older version lacks."""
+"""Components of a version in words, from its meta.json; older ones lack some keys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DETECTOR_NAMES: dict[str, Promise] = {
 
 
 def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Title and words of each ingredient that is known."""
+    """Return title and text of each known component."""
     found = {
         gettext("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
         gettext("Numbers"): _precision_text(meta.get("precision", {})),
@@ -38,7 +38,7 @@ def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def detector_name(name: str) -> str:
-    """A novelty detector's name as people read it."""
+    """Return a novelty detector's name for people."""
     return str(DETECTOR_NAMES.get(name, name.capitalize()))
 
 
@@ -55,7 +55,7 @@ def _input_text(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
 
 
 def _code_text(code: Mapping[str, str]) -> str:
-    """The commit where one is known, and the source itself by its hash."""
+    """Return the commit, if known, and the hash of the source."""
     if not code:
         return ""
     source = gettext("source {hash}").format(hash=code["sha256"][:12])
@@ -67,7 +67,7 @@ def _code_text(code: Mapping[str, str]) -> str:
 
 
 def _precision_text(precision: Mapping[str, Any]) -> str:
-    """What it serves in, against 32 bits on the same held-out parts."""
+    """Return the serving precision, compared with 32 bits on the same held-out parts."""
     if not precision:
         return ""
     if precision["bits"] == 32:
@@ -87,7 +87,10 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
 
 
 def _fusion_text(weights: Mapping[str, float]) -> str:
-    """Weights multiply scores of different spreads: they say who speaks, not how much each decides."""
+    """Return the fused heads with their weights.
+
+    Scores have different spreads, so a weight is not a head's share of the decision.
+    """
     if len(weights) == 1:
         return gettext("{head}, alone").format(head=next(iter(weights)).capitalize())
     heard = [f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]

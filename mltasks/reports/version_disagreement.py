@@ -1,4 +1,4 @@
-"""Where versions differ: images that several of them judged without having learned from them, and who was right."""
+"""Disagreement of versions on images that several of them predicted out of fold."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from mltasks.vision.stats.intervals import Estimate, proportion
 from mltasks.vision.stats.paired_tests import PairedTest, holm, mcnemar
 from mltasks.vision.types import DEFECT, GOOD, Sample
 
-# A difference that chance would show less often than this is none of chance's.
+# Significance level of the McNemar tests (after Holm's correction).
 SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
 class ComparedImage:
-    """One image and the words on it by version number. ``target`` and ``defect_type`` are what it was labeled for the
-    newest of the versions."""
+    """Image with its predictions by version number.
+
+    ``target`` and ``defect_type`` are the label in the newest of the versions' reports.
+    """
 
     sha256: str
     name: str
@@ -32,22 +34,22 @@ class ComparedImage:
 
     @property
     def true_label(self) -> str:
-        """The verdict that is right."""
+        """Return the correct verdict."""
         return "FAIL" if self.target == DEFECT else "PASS"
 
     @property
     def versions_disagree(self) -> bool:
-        """Whether one version fails it and another passes it."""
+        """Return True if one version fails the image and another passes it."""
         return len({said.fails for said in self.predictions.values()}) > 1
 
     @property
     def was_relabeled(self) -> bool:
-        """Whether versions learned different labels of it."""
+        """Return True if the versions' reports have different labels for the image."""
         return len({said.target for said in self.predictions.values()}) > 1
 
     @property
     def severity(self) -> tuple[int, float, str]:
-        """Defects that a version passes first, then by how sure the one that is wrong was."""
+        """Return the sort key: defective images first, then the most confident error."""
         wrong = [
             abs(self.target - one.probability) for one in self.predictions.values() if not one.is_correct(self.target)
         ]
@@ -56,8 +58,11 @@ class ComparedImage:
 
 @dataclass(frozen=True)
 class VersionPair:
-    """Two versions on the parts that both judged. ``defects`` of the parts that only one got right are defective;
-    ``p_value`` allows for the number of pairs that were looked at (Holm)."""
+    """Two versions compared on the parts that both predicted.
+
+    ``first_only_defects`` and ``second_only_defects`` count defective parts that only that version got right.
+    ``p_value`` is corrected for the number of pairs (Holm).
+    """
 
     first: ModelVersion
     second: ModelVersion
@@ -68,7 +73,7 @@ class VersionPair:
 
     @property
     def better(self) -> ModelVersion | None:
-        """The one that is better by more than chance explains."""
+        """Return the significantly better version; None if neither is."""
         if self.p_value >= SIGNIFICANCE:
             return None
         return self.first if self.parts.first_only > self.parts.second_only else self.second
@@ -76,7 +81,7 @@ class VersionPair:
 
 @dataclass(frozen=True)
 class SharedImageRates:
-    """One version's rates on the images that all of them judged."""
+    """Rates of one version on the images that all versions predicted."""
 
     version: ModelVersion
     recall: Estimate
@@ -85,10 +90,12 @@ class SharedImageRates:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """What versions say of the same images. ``unreadable_versions`` are those whose predictions can't be read now;
-    ``single_version_count`` counts
-    images that only one of the others judged, ``common_count`` those that all did. ``versions_disagree`` has the
-    worst first."""
+    """Comparison of versions on the same images.
+
+    ``unreadable_versions`` are those whose predictions can't be read now. ``single_version_count`` counts images that
+    only one version predicted, ``common_count`` images that all versions predicted. ``differing_images`` has the worst
+    first.
+    """
 
     unreadable_versions: list[ModelVersion]
     shared_count: int
@@ -101,7 +108,7 @@ class Disagreement:
 
     @property
     def agreeing_count(self) -> int:
-        """Images on which all that judged them say the same."""
+        """Return the number of images on which all predictions agree."""
         return self.shared_count - len(self.differing_images)
 
 
@@ -113,10 +120,10 @@ def always_one_part(group: str) -> bool:
 def find_disagreement(
     versions: Sequence[ModelVersion], is_part: Callable[[str], bool] = always_one_part
 ) -> Disagreement:
-    """Hold the versions' words on the same images against each other, as each version's directory has them.
+    """Compare the versions' predictions for the same images, as read from their directories.
 
-    ``is_part`` tells from a group's name if its images show one part: an old snapshot may have grouped by a part id
-    that names no part.
+    ``is_part`` returns True if a group's images show one part. In an old snapshot a group may come from a part id that
+    names no part.
     """
     words = {version: load_held_out(version) for version in versions}
     known = {version: said for version, said in words.items() if said is not None}
@@ -153,7 +160,7 @@ def _compared_images(predictions: Mapping[ModelVersion, Mapping[str, HeldOutPred
 def _part_by_image(
     versions: Sequence[ModelVersion], images: Sequence[ComparedImage], is_part: Callable[[str], bool]
 ) -> dict[str, str]:
-    """The part that each image shows: what any of the snapshots has as one part is one."""
+    """Return each image's part; images that any snapshot groups as one part share a part."""
     snapshots = {version.run.snapshot_id for version in versions if version.run.snapshot_id}
     items = SnapshotItem.objects.filter(snapshot__in=snapshots).values_list("image_sha256", "group").distinct()
     groups = [(sha256, group if is_part(group) else file_group(sha256)) for sha256, group in items]
@@ -177,7 +184,10 @@ def _compare_pairs(
 def _paired_parts(
     version_a: ModelVersion, version_b: ModelVersion, images: Sequence[ComparedImage], part_of: Mapping[str, str]
 ) -> tuple[PairedTest, PairedTest]:
-    """All parts that both judged, and the defective ones of them: those with a defective image."""
+    """Return the paired tests of all common parts and of the defective ones.
+
+    A part is defective if one of its images is.
+    """
     both = [
         image for image in images if version_a.number in image.predictions and version_b.number in image.predictions
     ]

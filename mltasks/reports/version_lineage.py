@@ -1,7 +1,7 @@
-"""Where a version comes from: snapshot, run, settings, code, libraries, machine and seed, each with its hash.
+"""Lineage of a version: snapshot, run, settings, code, libraries, machine and seed.
 
-Plain values in a dictionary, for REST, pages and model cards alike. What an older version did not record, or one that
-came from elsewhere lacks, is None or empty.
+Plain values and hashes in a dictionary, for REST, pages and model cards. Values that an older or imported version lacks
+are None or empty.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ LineageData = dict[str, Any]
 
 
 def build_version_lineage(version: ModelVersion) -> LineageData:
-    """The version's lineage. It reads the run with its person and the snapshot: select them."""
+    """Return the version's lineage.
+
+    It reads the run, its requesting user and the snapshot: select these with the version.
+    """
     meta, run = version.meta, version.run
     config = meta.get("config") or run.config
     return {
@@ -38,7 +41,7 @@ def build_version_lineage(version: ModelVersion) -> LineageData:
 
 
 def snapshot_lineage(snapshot: DatasetSnapshot | None) -> LineageData | None:
-    """A snapshot's number, hash, time and counts; None for none."""
+    """Return a snapshot's number, hash, time and counts; None without a snapshot."""
     if snapshot is None:
         return None
     return {
@@ -65,7 +68,7 @@ def _run(run: TrainingRun, seconds: float | None) -> LineageData:
 
 
 def _backbone(meta: LineageData, config: LineageData) -> LineageData:
-    """The networks that were there before, and where their weights came from."""
+    """Return the pretrained networks and the origin of their weights."""
     weights = meta.get("backbone", {})
     return {
         "network": config.get("backbone"),

@@ -1,4 +1,4 @@
-"""A version as people read it: its report in sentences, beside another version, and how its training went."""
+"""Report of a version for people: sentences, figures, plots and training epochs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import report_files, report_text, version_components
 from mltasks.reports.rate_names import ESCAPE_RATE
 
-# What a report shows of itself: (name, title, what it says).
+# Figures of a report: (name, title, explanation).
 METRICS = (
     ("recall", _("Recall"), _("Of the defective parts, those it fails.")),
     ("precision", _("Precision"), _("Of the parts it fails, those that are defective.")),
@@ -29,7 +29,7 @@ METRICS = (
     ("novelty_recall", _("Novelty recall"), _("Of the defective parts, those it calls novel.")),
     ("novelty_false_alarm_rate", _("Novelty false alarms"), _("Of the good parts, those it calls novel.")),
 )
-# What a page shows first; the others stand in their sections.
+# Figures that a page shows first; the others are in their sections.
 KEY_METRICS = ("recall", "false_alarm_rate", "routed_escape_rate", "review_rate", "precision", "accuracy")
 PLOT_CAPTIONS = {
     "precision_recall": _("Precision and recall at every threshold, the operating point marked"),
@@ -43,15 +43,18 @@ PLOT_CAPTIONS = {
     "labels": _("Average precision by the number of labels, with intervals"),
     "training": _("Loss by epoch"),
 }
-# Shares that differ by less are the same at the precision that pages show.
+# Shares that differ by less are shown as the same.
 EQUALITY_TOLERANCE = 0.0005
 SVG_VIEW_BOX = re.compile(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
-# A head of so many bytes names an SVG's size.
+# Bytes from the start of an SVG that contain its size.
 SVG_HEAD_BYTES = 1000
 
 
 class PlotFile(NamedTuple):
-    """A figure's file below the version, its caption, and its shape in tenths of a point: only the ratio matters."""
+    """Plot of a version: file name, caption and size.
+
+    The size is in tenths of a point; only its ratio matters.
+    """
 
     name: str
     caption: str
@@ -60,31 +63,34 @@ class PlotFile(NamedTuple):
 
 
 class VersionReport:
-    """One version with the parts of its report that pages show."""
+    """Version with the values of its report that pages show."""
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
 
     @cached_property
     def evaluation(self) -> dict[str, Any]:
-        """The evaluation; empty for a version without a report."""
+        """Return the evaluation; empty for a version without a report."""
         found = getattr(self.version, "report", None)
         return found.evaluation if found else {}
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Each figure with its interval: from ``with_metrics()`` where the version came by it, else from its report."""
+        """Return each figure with its interval.
+
+        The figures are those of ``with_metrics()`` if the version has them, else those of its report.
+        """
         found: dict[str, Any] | None = getattr(self.version, "metrics", None)
         return self.evaluation.get("metrics", {}) if found is None else found
 
     @property
     def promotion(self) -> Promotion | None:
-        """The latest time it became champion."""
+        """Return the latest promotion of the version; None if there is none."""
         return next(iter(self.version.promotions.all()), None)
 
     @property
     def label_count(self) -> int | None:
-        """How many labels it learned from, here or at the plant that it came from."""
+        """Return the number of labels the version was trained on, also if imported; None if unknown."""
         learned_from = self.version.run.snapshot
         if learned_from is not None:
             return learned_from.total
@@ -93,7 +99,7 @@ class VersionReport:
 
     @property
     def label_counts_text(self) -> str:
-        """The same by what they say; empty where nothing tells."""
+        """Return the numbers of good and defective labels; empty if unknown."""
         found = self.version.run.snapshot or getattr(self.version, "imported", None)
         if found is None or self.label_count is None:
             return ""
@@ -101,19 +107,21 @@ class VersionReport:
 
     @property
     def summary(self) -> str:
-        """What it finds, what it fails by mistake and what may escape, in one sentence with intervals; empty without a
-        report."""
+        """Return the summary sentence with intervals; empty without a report."""
         return report_text.summary(self.metrics, self.evaluation.get("promise"))
 
     @property
     def key_metrics(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """Title, meaning and estimate of the figures that a page shows first."""
+        """Return title, explanation and estimate of the figures that a page shows first."""
         known = {name: (title, words) for name, title, words in METRICS}
         return [(*map(str, known[name]), self.metrics[name]) for name in KEY_METRICS if name in self.metrics]
 
     @property
     def detector_aurocs(self) -> list[tuple[str, dict[str, Any], bool]]:
-        """Each novelty detector in words with its AUROC, and whether its word counts; none in older reports."""
+        """Return each novelty detector's name, its AUROC and True if the version uses it.
+
+        Empty in older reports.
+        """
         found = self.evaluation.get("novelty", {})
         return [
             (version_components.detector_name(name), auroc, name == found.get("detector"))
@@ -122,22 +130,25 @@ class VersionReport:
 
     @property
     def more_labels_text(self) -> str:
-        """Whether more labels should help; empty where no learning curve was drawn."""
+        """Return a text that says whether more labels help; empty without a learning curve."""
         return report_text.more_labels_text(self.evaluation.get("curves", {}).get("labels", []))
 
     @property
     def components(self) -> list[tuple[str, str]]:
-        """Title and words of what the version consists of."""
+        """Return title and text of the version's components."""
         return version_components.components(self.version.meta)
 
     @property
     def trained_on_evaluation_parts(self) -> bool:
-        """Whether the version has learned from the parts it is measured by: its siblings had not."""
+        """Return True if the version was trained on the parts it is evaluated on (cross-validation).
+
+        The fold models that predicted these parts were not trained on them.
+        """
         return bool(self.evaluation.get("protocol", {}).get("kind") == "cross-validation")
 
     @property
     def counts_text(self) -> str:
-        """The verdict in one sentence, in counts; empty without a report."""
+        """Return the errors on good and defective parts as one sentence; empty without a report."""
         counts, wrong = self.evaluation.get("counts"), self.evaluation.get("confusion")
         if not counts or not wrong:
             return ""
@@ -155,7 +166,7 @@ class VersionReport:
 
     @property
     def cost(self) -> tuple[float, float, float] | None:
-        """Cost of 1000 parts by this version, if all passed, if all failed."""
+        """Return the cost of 1000 parts: by this version, if all pass, if all fail."""
         matrix, own = self.evaluation.get("cost_matrix"), self.metrics.get("cost_per_1000", {}).get("value")
         if not matrix or own is None:
             return None
@@ -163,8 +174,8 @@ class VersionReport:
 
     @cached_property
     def plots(self) -> list[tuple[str, str]]:
-        """File name below the version and caption of each figure."""
-        # The worst mistakes have pictures of their own further down.
+        """Return file name and caption of each plot."""
+        # The pictures of the worst errors are shown in their own section.
         found = (name for name in report_files.public_files(self.version) if name.startswith("plots/"))
         names = [name for name in found if "worst" not in name]
         return [
@@ -174,13 +185,15 @@ class VersionReport:
 
     @cached_property
     def plots_by_name(self) -> dict[str, PlotFile]:
-        """Each figure by the stem of its name, with the room that it takes."""
+        """Return each plot with its size, by the stem of its file name."""
         return {_plot_name(name): PlotFile(name, words, *self._plot_size(name)) for name, words in self.plots}
 
     @cached_property
     def worst_errors(self) -> list[dict[str, Any]]:
-        """The worst mistakes with the file names of their pictures: ``file`` as it is, ``map`` under the version's
-        maps; empty where there is none."""
+        """Return the worst errors with the file names of their pictures.
+
+        ``file`` is the image, ``map`` the image under the version's maps; each is empty if missing.
+        """
         files = [name for name in report_files.public_files(self.version) if name.startswith("worst/")]
         pictures = [name for name in files if "-map." not in name]
         rows: list[dict[str, Any]] = self.evaluation.get("worst_mistakes", [])
@@ -192,7 +205,7 @@ class VersionReport:
         return found
 
     def _plot_size(self, name: str) -> tuple[int, int]:
-        """Width and height of a figure, for the room that a page keeps free for it."""
+        """Return width and height of a plot, for the space that a page reserves."""
         try:
             with (self.version.path / name).open("rb") as file:
                 box = SVG_VIEW_BOX.search(file.read(SVG_HEAD_BYTES))
@@ -202,7 +215,7 @@ class VersionReport:
 
 
 def split_epochs(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """A run's epochs as its trainings, one after another: a new one begins where the epoch number falls back."""
+    """Split a run's epochs into its trainings: a new one begins where the epoch number falls."""
     found: list[list[dict[str, Any]]] = []
     for epoch in epochs:
         if not found or epoch.get("epoch", 0) <= found[-1][-1].get("epoch", 0):
