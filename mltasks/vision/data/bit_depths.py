@@ -1,7 +1,7 @@
-"""Bits that a camera uses of each 16-bit value, and 16-bit pixels scaled to 8 bits by them.
+"""Bit depth of 16-bit images: the bits a camera uses, and scaling of the values to 8 bits.
 
-Cameras of 10, 12 and 14 bits write 16-bit files whose top bits are empty. TIFF and PNG may state the range; where a
-file states none, the caller, which knows the images of the camera, settles it.
+Cameras of 10, 12 and 14 bits write 16-bit files whose top bits are empty. TIFF and PNG may state the depth. If a file
+states none, the caller decides from the camera's images.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Bit depth of an image for the depth that its values need
+# Maps the depth that an image's values need to the depth to use
 ResolveBitDepth = Callable[[int], int]
 Values = NDArray[np.uint16]
 
 FULL_DEPTH = 16
-# Depths of cameras; a depth is settled to the smallest that holds what came.
+# Depths of cameras; the smallest that holds all values is chosen.
 CAMERA_DEPTHS = (10, 12, 14, FULL_DEPTH)
 MIN_DEPTH = 8
-# Raw modes of color images that Pillow reads as the high bytes alone, with the raw modes that give it the low bytes.
+# Raw modes of color images whose high bytes alone Pillow reads, and the raw modes that read the low bytes
 LOW_BYTES = {
     "RGB;16B": "RGB;16L",
     "RGB;16L": "RGB;16B",
@@ -29,12 +29,12 @@ LOW_BYTES = {
     "RGBX;16L": "RGBX;16B",
     "RGBA;16B": "RGBA;16L",
     "RGBA;16L": "RGBA;16B",
-    # Of the machine's own byte order, as libtiff gives it; little-endian on all that we run on
+    # Native byte order, as libtiff returns it; little-endian on all supported machines
     "RGB;16N": "RGB;16B",
     "RGBA;16N": "RGBA;16B",
     "RGBX;16N": "RGBX;16B",
 }
-# Grey with transparency: four bytes a pixel, which a plain RGBA takes as they come.
+# Gray with alpha: four bytes a pixel, which RGBA reads unchanged
 GRAY_ALPHA, FOUR_BYTES = "LA;16B", "RGBA"
 SAMPLE_BITS, PHOTOMETRIC, MAX_SAMPLE_VALUE = 258, 262, 281  # TIFF 6.0, section 8 and 22
 WHITE_IS_ZERO = 0
@@ -43,9 +43,9 @@ CHUNK_VALUES = 1 << 18  # values
 
 
 class WideFormat(NamedTuple):
-    """Values of a 16-bit file: the bits that it states, None where it states none, and Pillow's raw mode.
+    """Format of a 16-bit file: its stated bit depth (or None) and Pillow's raw mode.
 
-    ``white_is_zero``: Pillow turns such a TIFF of 8 bits around by itself, and one of 16 bits not.
+    ``white_is_zero``: Pillow inverts such TIFFs of 8 bits, but not those of 16 bits.
     """
 
     stated_depth: int | None
@@ -54,7 +54,7 @@ class WideFormat(NamedTuple):
 
 
 def detect_wide_format(image: Image.Image, stream: BinaryIO) -> WideFormat | None:
-    """Return what an opened file of 16-bit values states, None for other files. Call it before the pixels are read."""
+    """Return the format of an opened file of 16-bit values before its pixels are read, or None."""
     raw_mode = _raw_mode(image)
     if not (image.mode.startswith("I;16") or raw_mode in LOW_BYTES or raw_mode == GRAY_ALPHA):
         return None
@@ -65,10 +65,11 @@ def detect_wide_format(image: Image.Image, stream: BinaryIO) -> WideFormat | Non
 
 
 def resolve_depth(image: Image.Image, wide: WideFormat, requested: int | ResolveBitDepth | None) -> int:
-    """Return the bit depth to read a loaded image by.
+    """Return the bit depth by which to read a loaded image.
 
-    A ``requested`` number counts. Else the file's own statement does if its values fit; else the values' need, which a
-    ``requested`` function may widen. Without any, all 16 bits count.
+    1. A ``requested`` number counts.
+    2. Else the depth that the file states counts if the values fit.
+    3. Else the values' need counts, which a ``requested`` function may widen. Without a function, all 16 bits count.
     """
     if isinstance(requested, int):
         return requested
@@ -81,9 +82,9 @@ def resolve_depth(image: Image.Image, wide: WideFormat, requested: int | Resolve
 def to_8_bits(
     image: Image.Image, wide: WideFormat, depth: int, decode_raw: Callable[[str], Image.Image]
 ) -> Image.Image:
-    """Return the loaded image with 8 bits a channel, scaled so that the depth's largest value is 255.
+    """Scale the loaded image to 8 bits a channel; the depth's largest value becomes 255.
 
-    ``low`` decodes the file once more, with another raw mode.
+    ``decode_raw`` decodes the file again with another raw mode.
     """
     if image.mode.startswith("I;16"):
         small = _scaled(np.asarray(image), depth)
@@ -101,7 +102,7 @@ def to_8_bits(
 
 
 def with_raw_mode(image: Image.Image, raw_mode: str) -> Image.Image:
-    """Return the opened image set to decode by another raw mode of as many bytes."""
+    """Set the opened image to decode by another raw mode with as many bytes, and return it."""
     tiles: Any = image
     tiles.tile = [tile._replace(args=_with_mode(tile.args, raw_mode)) for tile in tiles.tile]
     return image
@@ -118,7 +119,10 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _peak(image: Image.Image) -> int:
-    """Largest value of the color channels; of color images, with the unknown low byte full."""
+    """Return the largest value of the color channels.
+
+    The low byte of color images is unknown and taken as 255.
+    """
     if image.mode.startswith("I;16"):
         return int(np.asarray(image).max())
     extrema: Any = image.getextrema()
@@ -132,7 +136,7 @@ def _required_depth(peak: int) -> int:
 def _scaled(values: NDArray[Any], depth: int) -> NDArray[np.uint8]:
     most = (1 << depth) - 1
     small = np.empty(values.shape, np.uint8)
-    # In pieces that the processor's cache holds: three times as fast, and without four copies of a large image.
+    # Blocks fit the processor's cache: three times as fast, without four copies of a large image.
     rows = max(1, CHUNK_VALUES // max(1, values[0].size))
     for start in range(0, len(values), rows):
         wide = np.minimum(values[start : start + rows].astype(np.uint32), most)
@@ -141,7 +145,7 @@ def _scaled(values: NDArray[Any], depth: int) -> NDArray[np.uint8]:
 
 
 def _scaled_channels(values: Values, depth: int) -> NDArray[np.uint8]:
-    """Scale color by its depth, and transparency by that of the file's 16 bits that it uses."""
+    """Scale color by its depth, and alpha by 16 bits if alpha exceeds that depth."""
     small = _scaled(values, depth)
     if values.shape[-1] in (2, 4) and values[..., -1].max() >= 1 << depth:
         small[..., -1] = _scaled(values[..., -1], FULL_DEPTH)
@@ -155,7 +159,7 @@ def _stated_by_tiff(tags: Any) -> int | None:
     most = max(_numbers(tags.get(MAX_SAMPLE_VALUE)), default=0)
     if not 0 < most < (1 << FULL_DEPTH) - 1:
         return None
-    # Some programs write the largest value of the image: then the camera has at least so many bits.
+    # Some programs write the image's largest value: the camera has at least that many bits.
     exact = most.bit_length() if most & (most + 1) == 0 else _required_depth(most)
     return max(MIN_DEPTH, exact)
 
@@ -166,14 +170,14 @@ def _numbers(value: Any) -> tuple[int, ...]:
 
 
 def _stated_by_png(stream: BinaryIO) -> int | None:
-    """Significant bits by the chunk sBIT (PNG 3rd edition, 11.3.2.4), which comes before the pixels."""
+    """Read the significant bits from the chunk sBIT (PNG 3rd edition, 11.3.2.4)."""
     place = stream.tell()
     try:
         stream.seek(PNG_SIGNATURE_BYTES)
         while len(head := stream.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
             length = int.from_bytes(head[:4], "big")
             if head[4:] == b"sBIT":
-                # The last of two or four channels is transparency.
+                # The last of two or four channels is alpha.
                 bits = stream.read(length)[: {2: 1, 4: 3}.get(length, 3)]
                 return max(MIN_DEPTH, *bits) if bits and max(bits) < FULL_DEPTH else None
             stream.seek(length + 4, 1)

@@ -1,6 +1,6 @@
-"""Bytes to pixels, the same for training and serving: header checks, scaled decode, orientation, region, resize.
+"""Decoding of image files to pixels, the same for training and serving.
 
-Needs numpy and Pillow only: the web process uses it.
+Steps: header checks, scaled decode, orientation, region, resize. Needs numpy and Pillow only, for the web process.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RgbImage = NDArray[np.uint8]
 Source = BinaryIO | Path
 
 THUMBNAIL_SIDE = 320
-# EXIF orientation to what makes the image upright
+# Transposition that makes an image of this EXIF orientation upright
 UPRIGHT_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,11 +62,11 @@ SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)
 
 @dataclass(frozen=True, slots=True)
 class LoadedImage:
-    """An image decoded once, upright and RGB, perhaps at reduced scale.
+    """Image decoded once, upright and RGB, perhaps at reduced scale.
 
-    ``width`` and ``height`` are those of the upright image at full resolution; ``box`` is the region of interest in
-    pixels of ``pixels``. ``damage`` is the decoder's warning that a part of the image is not as it was taken.
-    ``bit_depth`` is how many of 16 bits were scaled to 8; None for images of 8 bits.
+    ``width`` and ``height`` are those of the upright image at full resolution. ``box`` is the region of interest in
+    pixels of ``pixels``. ``damage`` is the decoder's warning about damaged data. ``bit_depth`` is the number of the 16
+    bits that were scaled to 8; None for images of 8 bits.
     """
 
     header: ImageHeader
@@ -78,8 +78,11 @@ class LoadedImage:
     bit_depth: int | None = None
 
     def to_array(self, size: InputSize | None = None) -> RgbImage:
-        """The region as uint8 ``[height, width, 3]``, as large as fits into ``size`` by antialiased bilinear filtering
-        and mirrored at its edges to fill it; without ``size``, as decoded."""
+        """Return the region as uint8 ``[height, width, 3]``, fitted into ``size``.
+
+        Antialiased bilinear filtering scales the region, mirroring at its edges fills the rest. Without ``size`` the
+        region stays as decoded.
+        """
         if size is None:
             left, top, right, bottom = (round(edge) for edge in self.box)
             return np.array(self.pixels.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
@@ -88,14 +91,17 @@ class LoadedImage:
         return _pad_mirrored(np.array(small), inside, size)
 
     def placement(self, size: InputSize) -> Placement:
-        """Where the region lies in an input of that size."""
+        """Return the region's placement in an input of that size."""
         return fit_placement(self.box[2] - self.box[0], self.box[3] - self.box[1], size)
 
     def thumbnail(self, max_side: int = THUMBNAIL_SIDE) -> bytes:
-        """The whole upright image as a JPEG of at most ``max_side`` pixels a side; never enlarged."""
+        """Return the whole upright image as a JPEG of at most ``max_side`` pixels a side.
+
+        Small images are not enlarged.
+        """
         side = min(max_side, max(self.pixels.size))
         inside = fit_placement(*self.pixels.size, InputSize(side, side))
-        # Averaged by whole factors down to twice the size first: quicker, and as good to look at.
+        # Averaging by whole factors down to twice the size first is faster and looks the same.
         small = self.pixels.resize((inside.width, inside.height), Image.Resampling.BILINEAR, reducing_gap=2.0)
         out = io.BytesIO()
         small.save(out, "JPEG", quality=85, optimize=True)
@@ -103,7 +109,7 @@ class LoadedImage:
 
 
 def fit_placement(width: float, height: float, size: InputSize) -> Placement:
-    """The largest placement of a region of that shape in the middle of an input; all of it without ``keep_shape``."""
+    """Return the largest centered placement of a region; the whole input without ``keep_shape``."""
     size = InputSize(*size)
     if not size.keep_shape:
         return Placement(0, 0, size.width, size.height)
@@ -114,7 +120,7 @@ def fit_placement(width: float, height: float, size: InputSize) -> Placement:
 
 
 def _pad_mirrored(small: RgbImage, inside: Placement, size: InputSize) -> RgbImage:
-    # A mirror's texture is the part's own: no edge of a frame for the network to find.
+    # Mirrored texture is the part's own: no frame edge for the network to detect.
     below = size[0] - inside.top - inside.height
     after = size[1] - inside.left - inside.width
     if not (inside.top or below or inside.left or after):
@@ -130,12 +136,13 @@ def load(
     limits: Limits = DEFAULT_LIMITS,
     bit_depth: int | ResolveBitDepth | None = None,
 ) -> LoadedImage:
-    """Decode once for all uses, a JPEG at the smallest scale that still covers what ``size`` shows of the region. Every
-    byte of the image is read, so a cut file never passes.
+    """Decode once for all uses; a JPEG at the smallest scale that covers the region in ``size``.
 
-    ``bit_depth`` says how many bits of 16-bit values the camera uses, as ``bit_depths.depth_of`` takes it. Raises
-    ImageError (see ``inspect_header``), ``invalid_image`` too when the region lies outside the image or is smaller than
-    the limits allow; OSError when a path can't be opened.
+    Every byte of the image is read, so a truncated file never passes. ``bit_depth`` is the number of the 16 bits that
+    the camera uses, as in ``resolve_depth``.
+
+    Raises ImageError (see ``inspect_header``), also ``invalid_image`` if the region lies outside the image or is
+    smaller than the limits allow; OSError if a path can't be opened.
     """
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
@@ -155,7 +162,10 @@ class _ReadOptions:
     bit_depth: int | ResolveBitDepth | None
 
     def region(self, upright: tuple[int, int]) -> Roi:
-        """Return the region inside of the upright image. Raises ImageError where it is outside or too small."""
+        """Return the region inside the upright image.
+
+        Raises ImageError if it is outside or too small.
+        """
         region = _clamped(self.roi, upright)
         if min(region.width, region.height) < self.limits.min_side:
             raise ImageError(
@@ -174,8 +184,10 @@ def decode(
     limits: Limits = DEFAULT_LIMITS,
     bit_depth: int | None = None,
 ) -> RgbImage:
-    """Return uint8 RGB ``[height, width, 3]``: upright, the region of interest (clamped to the image), fitted into
-    ``size``. Training and serving both call this. Raises as ``load``."""
+    """Return the upright region of interest as uint8 RGB ``[height, width, 3]`` in ``size``.
+
+    The region is clamped to the image. Training and serving both call this function. Raises as ``load``.
+    """
     return load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth).to_array(size)
 
 
@@ -186,12 +198,15 @@ def thumbnail(
     limits: Limits = DEFAULT_LIMITS,
     bit_depth: int | None = None,
 ) -> bytes:
-    """A JPEG of the whole upright image, at most ``max_side`` pixels a side. Raises as ``load``."""
+    """Return a JPEG of the whole upright image, at most ``max_side`` pixels a side.
+
+    Raises as ``load``.
+    """
     return load(source, size=InputSize(max_side, max_side), limits=limits, bit_depth=bit_depth).thumbnail(max_side)
 
 
 def region_size(source: Source, roi: Roi | None = None) -> tuple[int, int]:
-    """Width and height of the region of the upright image, in its own pixels. Raises as ``load``."""
+    """Return width and height of the region in pixels of the upright image. Raises as ``load``."""
     whole = load(source, roi=roi, size=InputSize(1, 1))
     region = _clamped(roi, (whole.width, whole.height))
     return region.width, region.height
@@ -204,7 +219,7 @@ def _load(stream: BinaryIO, options: _ReadOptions) -> LoadedImage:
             return _load_jpeg(stream, image, header, options)
         wide = detect_wide_format(image, stream)
         image.load()
-        # Pillow turns a TIFF upright while loading; for the others the tag is ours to obey.
+        # Pillow turns a TIFF upright while loading, but no other format.
         orientation = _orientation(image)
         upright = image.size[::-1] if orientation in SIDEWAYS_ORIENTATIONS else image.size
         region = options.region(upright)
@@ -254,7 +269,7 @@ def _set_draft_scale(
     image: Image.Image, upright: tuple[int, int], sideways: bool, region: Roi, size: InputSize
 ) -> None:
     inside = fit_placement(region.width, region.height, size)
-    # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least so many pixels over the region.
+    # Rounded up, so that libjpeg's scale (1/2, 1/4 or 1/8) leaves at least that many pixels over the region.
     width = -(-upright[0] * inside.width // region.width)
     height = -(-upright[1] * inside.height // region.height)
     image.draft("RGB", (height, width) if sideways else (width, height))
@@ -284,5 +299,5 @@ def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except DECODER_ERRORS:
-        # Damaged metadata does not make the pixels unreadable: the part is inspected as it was stored.
+        # The pixels are readable despite damaged metadata: the part is inspected as it was stored.
         return 1

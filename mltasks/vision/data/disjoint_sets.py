@@ -8,13 +8,13 @@ Name = TypeVar("Name")
 
 
 class DisjointSets(Generic[Name]):
-    """Disjoint sets of names (union-find), each known by one of its names."""
+    """Disjoint sets of names (union-find), each represented by one of its names."""
 
     def __init__(self) -> None:
         self._parent: dict[Name, Name] = {}
 
     def find(self, name: Name) -> Name:
-        """Return the name that the set of ``name`` is known by; a new name is a set of its own."""
+        """Return the representative of the set of ``name``; a new name is a set of its own."""
         self._parent.setdefault(name, name)
         while self._parent[name] != name:
             self._parent[name] = self._parent[self._parent[name]]
@@ -22,5 +22,5 @@ class DisjointSets(Generic[Name]):
         return name
 
     def join(self, first: Name, second: Name) -> None:
-        """Join the two sets that are known by these names; the set is known by ``first`` then."""
+        """Join the sets represented by these names; ``first`` represents the joined set."""
         self._parent[second] = first

@@ -1,7 +1,7 @@
-"""Which images show the same part, where no part id says so: near-duplicates, found by what each image has of its own.
+"""Grouping of near-duplicate images into parts where no part id exists.
 
-Parts photographed in one fixture all look alike, so likeness is judged after what the whole population shares has been
-taken away, and a pair must stand out from the backdrop: the images next in likeness. Needs numpy and Pillow only.
+Parts photographed in one fixture all look alike. So similarity is measured after the population's common content is
+subtracted, and a pair must stand out from the backdrop (the next similar images). Needs numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ from mltasks.vision.data.image_header import DEFAULT_LIMITS, ImageError, Limits
 from mltasks.vision.types import InputSize, Roi, Sample
 
 TEXTURE_SIDE = 64
-# The reach of the local mean and contrast that are taken out, in pixels of the thumbnail: exposure and shading vanish.
+# Reach of the local mean and contrast that are removed, in pixels of the thumbnail: exposure and shading vanish.
 BLUR_SIGMA = 2.0
-# Contrasts below a grey level are the camera's noise and not the part.
+# Contrasts below one gray level are camera noise.
 CONTRAST_FLOOR = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is compared of an image: its region's upright size in pixels and ``texture``, the 64 × 64 grey thumbnail
-    with local mean and contrast taken out (float16, about -3 to 3)."""
+    """Comparable content of an image: the region's upright size in pixels and its texture.
+
+    ``texture`` is the 64 × 64 gray thumbnail without local mean and contrast (float16, about -3 to 3).
+    """
 
     width: int
     height: int
@@ -48,12 +50,15 @@ class Fingerprint:
 def fingerprint(
     source: Source, roi: Roi | None = None, *, limits: Limits = DEFAULT_LIMITS, bit_depth: int | None = None
 ) -> Fingerprint:
-    """Read one image. Raises as ``images.load``: ImageError, or OSError when a path can't be opened."""
+    """Compute the fingerprint of one image.
+
+    Raises as ``decoding.load``: ImageError, or OSError if a path can't be opened.
+    """
     size = InputSize(TEXTURE_SIDE, TEXTURE_SIDE, keep_shape=False)
     loaded = load(source, roi=roi, size=size, limits=limits, bit_depth=bit_depth)
     left, top, right, bottom = loaded.box
     grey = loaded.pixels.convert("L").crop((int(left), int(top), -int(-right // 1), -int(-bottom // 1)))
-    # Floating point before the resize: a dark part's whole relief is a few grey levels.
+    # Float before the resize: the relief of a dark part is a few gray levels.
     small = grey.convert("F").resize((TEXTURE_SIDE, TEXTURE_SIDE), Image.Resampling.BILINEAR)
     return Fingerprint(
         width=max(1, round((right - left) * loaded.width / loaded.pixels.width)),
@@ -63,14 +68,14 @@ def fingerprint(
 
 
 def group_near_duplicates(fingerprints: Sequence[Fingerprint]) -> list[int]:
-    """One number an image, the same for near-duplicates and what they link; counted from 0 by first appearance.
+    """Return one group number per image, from 0 by first appearance; near-duplicates share one.
 
-    Who is grouped with whom does not depend on the order. Fewer than eight images are never grouped.
+    The groups don't depend on the order. Fewer than eight images are never grouped.
     """
     count = len(fingerprints)
     if count < MIN_IMAGES:
         return list(range(count))
-    # One order whatever the caller's, so that ties and rounding fall alike.
+    # A fixed order, so that ties and rounding don't depend on the caller
     order = sorted(range(count), key=lambda at: _sort_key(fingerprints[at]))
     ranked = [fingerprints[at] for at in order]
     textures = np.stack([one.texture for one in ranked])
@@ -83,16 +88,18 @@ def group_near_duplicates(fingerprints: Sequence[Fingerprint]) -> list[int]:
 
 
 def file_group(sha256: str) -> str:
-    """The group of an image of which nothing is known but its file."""
+    """Return the group of an image known by its file only."""
     return f"file {sha256}"
 
 
 def group_samples(samples: Sequence[Sample], has_part_id: Sequence[bool]) -> list[Sample]:
-    """Return the samples, in their order, with ``group`` set: a part id's stays; near-duplicates without one join the
-    part they look like (of several the least name), or else share the least of their own names.
+    """Return the samples, in their order, with ``group`` set.
 
-    An image that can't be read stays alone: who trains on it reads it again, and names it. Raises ValueError unless
-    there is one flag a sample.
+    A part id's group stays. Near-duplicates without part id join the part they resemble (of several the least name), or
+    else share the least of their own names. An unreadable image stays alone: training reads the image again and reports
+    its name.
+
+    Raises ValueError unless there is one flag per sample.
     """
     if len(samples) != len(has_part_id):
         raise ValueError(f"{len(samples)} samples came with {len(has_part_id)} flags.")
@@ -120,7 +127,7 @@ def _fingerprint_or_none(sample: Sample) -> Fingerprint | None:
 
 
 def _texture(grey: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Local mean and contrast taken out of ``[side, side]`` grey levels (Jarrett et al., 2009, there for networks)."""
+    """Remove local mean and contrast from gray levels ``[side, side]`` (Jarrett et al., 2009)."""
     steps = np.arange(TEXTURE_SIDE, dtype=np.float32)
     blur = np.exp(-((steps[:, None] - steps) ** 2) / (2 * BLUR_SIGMA**2))
     blur /= blur.sum(1, keepdims=True)

@@ -1,8 +1,9 @@
-"""Pairs of images that are near-duplicates among a population of textures.
+"""Detection of near-duplicate pairs in a population of textures.
 
-What all images share goes first: the mean picture, what small movements of it look like (tangents, after Simard et
-al., 1993), and in a large population its leading components. Neighbours are looked up coarsely, compared again under
-small shifts, and kept when they are much nearer than the images next in likeness (the ratio test of Lowe, 2004).
+1. Subtract what all images share: the mean image, its small movements (tangents, after Simard et al., 1993), and in a
+   large population the leading components.
+2. Find neighbors coarsely and compare them again under small shifts.
+3. Keep pairs that are much nearer than the next similar images (ratio test of Lowe, 2004).
 """
 
 from __future__ import annotations
@@ -16,26 +17,30 @@ Textures = NDArray[np.float16]
 Floats = NDArray[np.float32]
 Pairs = NDArray[np.int64]
 
-# A part's crop may differ by this between two shots: pixels, or a share of the side.
+# Size difference of a part's crop between two shots: pixels, or a share of the side
 SIZE_TOLERANCE_PIXELS, SIZE_TOLERANCE_SHARE = 12, 0.10
-# Correlation of what is the images' own, at the best shift, and its distance to 1 as a share of the backdrop's. From
-# 0.7 on different plates of one fixture begin to merge; at 0.6 a tenth of the repeats more is missed.
+# Correlation of the residual textures at the best shift, and the distance to 1 relative to the backdrop's distance.
+# From 0.7 on, different plates of one fixture begin to merge; 0.6 misses a tenth more of the duplicates.
 MIN_SIMILARITY, MAX_DISTANCE_RATIO = 0.35, 0.64
-# What is looked at again: each image's nearest, by the halved textures; how many rivals; shifts in pixels (5 %).
+# Nearest images by halved textures that are compared again; least coarse similarity; rivals per image; shifts in pixels
+# (5 %)
 MAX_NEIGHBORS, MIN_COARSE_SIMILARITY, BACKDROP_IMAGES, MAX_SHIFT = 8, 0.15, 2, 3
-# Light and pose are few components. In a small population each part is one itself, so it loses fewer.
+# Light and pose are few components. In a small population each part is a component itself, so fewer are removed.
 MAX_COMPONENTS, IMAGES_PER_COMPONENT, COMPONENT_SAMPLE = 8, 25, 800
-# Correlation of whole pictures with their station's mean: 0.64 and more in two fixtures, half of it among tiles.
+# Correlation of whole images with their station's mean: 0.64 and more in two fixtures, half of that among tiles
 FIXTURE_CORRELATION, MIN_FIXTURE_IMAGES, MAX_LEADERS = 0.6, 30, 1000
 MIN_IMAGES = 8
 _BLOCK = 256
 
 
 def near_duplicate_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Positions (lower, higher) of near-duplicates among ``[n, side, side]`` textures of ``[n, 2]`` pixels."""
+    """Return positions (lower, higher) of near-duplicates among textures ``[n, side, side]``.
+
+    ``sizes`` is ``[n, 2]`` in pixels.
+    """
     found: list[tuple[int, int]] = []
     for members in fixture_populations(textures):
-        # Fewer don't show what they have in common and what is their own.
+        # Fewer images don't separate common content from their own.
         if len(members) >= MIN_IMAGES:
             pairs = members[_pairs_in_population(textures[members], sizes[members])]
             found += [(int(one), int(other)) for one, other in pairs]
@@ -43,8 +48,11 @@ def near_duplicate_pairs(textures: Textures, sizes: NDArray[np.int64]) -> list[t
 
 
 def fixture_populations(textures: Textures) -> list[NDArray[np.int64]]:
-    """Divide positions into what was taken in one fixture each, of 30 images or more, and all the rest: what is common
-    to one station's images is not common to another's. A rare fixture would else look like many shots of one part."""
+    """Divide positions by fixture, into groups of 30 images or more and one group of the rest.
+
+    Common content differs between stations. Without the division, images of a rare fixture would look like many shots
+    of one part.
+    """
     halved = coarse_vectors(textures)
     free = np.ones(len(halved), dtype=bool)
     found = []
@@ -69,12 +77,12 @@ def _pairs_in_population(textures: Textures, sizes: NDArray[np.int64]) -> Pairs:
 
 
 def residual_textures(textures: Textures) -> Textures:
-    """What each texture has that the population has not, the same shape."""
+    """Subtract the population's common content from each texture; the shape stays."""
     return subtract_common(textures, *common_components(textures))
 
 
 def common_components(textures: Textures) -> tuple[Floats, Floats]:
-    """What a population has in common: its mean picture, and an orthonormal basis of how its pictures vary."""
+    """Return the common content: the mean image and an orthonormal basis of the variation."""
     count, side, _ = textures.shape
     mean = textures.mean(0, dtype=np.float32)
     shared = _tangents(mean)
@@ -89,7 +97,7 @@ def common_components(textures: Textures) -> tuple[Floats, Floats]:
 
 
 def subtract_common(textures: Textures, mean: Floats, components: Floats) -> Textures:
-    """What is left of each texture without the look that a population shares, the same shape."""
+    """Subtract mean and components from each texture; the shape stays."""
     own = np.empty_like(textures)
     for rows in _blocks(len(textures)):
         flat = textures[rows].reshape(-1, mean.size).astype(np.float32) - mean.ravel()
@@ -98,7 +106,7 @@ def subtract_common(textures: Textures, mean: Floats, components: Floats) -> Tex
 
 
 def aligned_similarity(residuals: Textures, pairs: Pairs) -> Floats:
-    """Correlation in [-1, 1] of each pair at the best of the shifts by up to three pixels either way."""
+    """Return each pair's correlation in [-1, 1] at the best shift of up to three pixels."""
     best = np.full(len(pairs), -1, dtype=np.float32)
     inner = slice(MAX_SHIFT, residuals.shape[1] - MAX_SHIFT)
     for rows in _blocks(len(pairs)):
@@ -110,7 +118,7 @@ def aligned_similarity(residuals: Textures, pairs: Pairs) -> Floats:
 
 
 def coarse_vectors(textures: Textures) -> Floats:
-    """Halved by averaging, as unit vectors ``[n, side² / 4]``."""
+    """Halve textures by averaging and return unit vectors ``[n, side² / 4]``."""
     count, side, _ = textures.shape
     found = np.empty((count, side * side // 4), dtype=np.float32)
     for rows in _blocks(count):
@@ -120,10 +128,12 @@ def coarse_vectors(textures: Textures) -> Floats:
 
 
 def _candidate_pairs(halved: Floats, sizes: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
-    """Candidate pairs (lower, higher), and for each image ``BACKDROP_IMAGES`` pairs with images beyond any likely
-    group."""
+    """Return candidate pairs (lower, higher) and backdrop pairs.
+
+    Each image has ``BACKDROP_IMAGES`` backdrop pairs, with images beyond any likely group.
+    """
     count = len(halved)
-    # Duplicates themselves must not become the backdrop: it lies further off where there are more images.
+    # The backdrop must not contain duplicates: its rank grows with the number of images.
     rank = min(5 + count // 20, count - 1 - BACKDROP_IMAGES)
     near: list[Pairs] = []
     rivals: list[Pairs] = []
@@ -145,7 +155,7 @@ def _pairs(at: NDArray[np.int64], others: NDArray[np.int64]) -> Pairs:
 
 
 def same_size(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of two lists' images, ``[n, 2]`` and ``[m, 2]`` pixels, may show one part: ``[n, m]``."""
+    """Return ``[n, m]``: True if images of ``[n, 2]`` and ``[m, 2]`` pixels may show one part."""
     close = np.ones((len(first), len(second)), dtype=bool)
     for one, other in zip(first.T.astype(np.float32), second.T.astype(np.float32), strict=True):
         allowed = np.maximum(SIZE_TOLERANCE_PIXELS, SIZE_TOLERANCE_SHARE * np.maximum(one[:, None], other))
@@ -154,8 +164,10 @@ def same_size(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np
 
 
 def _tangents(mean: Floats) -> Floats:
-    """An orthonormal basis ``[side², 11]``: the mean picture, and to second order how it changes when it moves, turns,
-    is stretched or sheared."""
+    """Return an orthonormal basis ``[side², 11]`` of the mean image and its small movements.
+
+    Movements to second order: translation, rotation, stretch and shear.
+    """
     middle = (len(mean) - 1) / 2
     down, across = np.indices(mean.shape, dtype=np.float32) - middle
     dy, dx = np.gradient(mean)
@@ -178,7 +190,7 @@ def _windows(side: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _unit_rows(pictures: NDArray[np.floating]) -> Floats:
-    """Pictures ``[n, h, w]`` as rows of mean 0 and length 1; a picture without any contrast becomes zeros."""
+    """Return images ``[n, h, w]`` as rows of mean 0 and length 1; zeros without contrast."""
     rows = pictures.reshape(len(pictures), -1).astype(np.float32)
     rows -= rows.mean(1, keepdims=True)
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), dtype=np.float32)

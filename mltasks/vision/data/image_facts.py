@@ -1,4 +1,4 @@
-"""Facts about an image file that need no pixels, or few files' pixels: transparency, and the bits its values need."""
+"""Facts about an image file: transparency and needed bit depth."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from mltasks.vision.data.pixel_layouts import ALPHA_MODES
 
 
 def is_transparent(path: Path) -> bool:
-    """Return True if the file has a channel or a color for transparency, read from its header. Raises as ``load``."""
+    """Return True if the file's header declares transparency. Raises as ``load``."""
     with path.open("rb") as stream, open_single_frame(stream, Limits(max_pixels=sys.maxsize)) as image:
         return image.mode in ALPHA_MODES or "transparency" in image.info
 
 
 def needed_bit_depth(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> int | None:
-    """Return the bits that the values of a 16-bit file need if the file states none; None for other files. Raises as
-    ``load``."""
+    """Return the bits that a 16-bit file's values need if the file states none, else None.
+
+    None for files of other depths, too. Raises as ``load``.
+    """
     needed: list[int] = []
 
     def note(depth: int) -> int:

@@ -1,4 +1,4 @@
-"""What may be known of an image before a pixel is decoded: format, frames and size, or why it is refused."""
+"""Checks of an image's header before any pixel is decoded: format, frames and size."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MAGIC: dict[bytes, str] = {
     b"II+\x00": "TIFF",
     b"MM\x00+": "TIFF",
 }
-# The pixel layouts we convert on purpose. Others (32-bit integers, floats, CIE LAB) have no agreed way to 8 bits.
+# Supported pixel layouts. Others (32-bit integers, floats, CIE LAB) have no agreed conversion to 8 bits.
 MODES = frozenset(
     {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B", "I;16N"}
 )
-# All that Pillow and its plugins were seen to raise on damaged files, besides their own errors.
+# Errors that Pillow and its plugins raised on damaged files, besides their own classes
 DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -43,29 +43,29 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-# Pillow's own limit would refuse what Limits accept: each image is checked against Limits once its header is read.
+# Pillow's own limit would refuse images within Limits: each image is checked against Limits once its header is read.
 Image.MAX_IMAGE_PIXELS = None
-# Pillow knows 16 bits where 0 is white in little-endian files alone.
+# Pillow supports 16 bits with white as 0 in little-endian files only.
 TiffImagePlugin.OPEN_INFO[(b"MM", 0, (1,), 1, (16,), ())] = ("I;16B", "I;16B")
-# Brands of the files that telephones write (ISO 23008-12), with what to do instead of sending them.
+# Brands of the files that phones write (ISO 23008-12), with the hint for the sender
 PHONE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC"}
 PHONE_BRANDS |= {b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF", b"avis": "AVIF"}
 EXPORT_HINT = "Export it as JPEG or PNG and send that"
 CAMERA_HINT = "or set the camera to JPEG (iPhone: Settings, Camera, Formats, Most Compatible)"
 WEBP_HEAD = 30
 MP_ENTRIES = 0xB002
-# ISO 21496-1, Adobe's and Apple's
+# Marks of gain maps: ISO 21496-1, Adobe's and Apple's
 GAIN_MAP_MARKS = (b"urn:iso:std:iso:ts:21496", b"hdrgm:", b"HDRGainMap")
-BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes that exist
-# TIFF 6.0, section 8 and 19: what a page is beside the first, and how its numbers are to be read
+BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # existing sizes
+# TIFF 6.0, section 8 and 19: the kind of a further page, and the sign of its numbers
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, SAMPLE_FORMAT = 254, 255, 339
 REDUCED_OR_MASK, OLD_REDUCED_COPY, SIGNED_INTEGER = 0b101, 2, 2
 MAX_PAGES = 16
-FIRST_MARKER = 0xC0  # of JPEG's segments with a length
+FIRST_MARKER = 0xC0  # of JPEG segments with a length
 
 
 class ImageError(ValueError):
-    """An image that can't be used: ``code`` is stable, ``detail`` says why in words for the sender."""
+    """Image that can't be used: stable ``code``, and ``detail`` for the sender."""
 
     def __init__(self, code: ErrorCode, detail: str) -> None:
         super().__init__(detail)
@@ -75,7 +75,10 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the images that are decoded: width × height as stored, and the pixels of the region's shorter side."""
+    """Bounds of decoded images, in pixels.
+
+    ``max_pixels`` is width × height as stored; ``min_side`` is the region's shorter side.
+    """
 
     max_pixels: int = 50_000_000
     min_side: int = 1
@@ -86,7 +89,10 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """``format`` is JPEG, PNG, BMP, WEBP or TIFF; the size is in pixels as stored, before EXIF orientation."""
+    """Format and size of an image in pixels as stored, before EXIF orientation.
+
+    The format is JPEG, PNG, BMP, WEBP or TIFF.
+    """
 
     format: str
     width: int
@@ -94,10 +100,10 @@ class ImageHeader:
 
 
 def inspect_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageHeader:
-    """Read format and size without decoding a pixel; the stream is left at its start.
+    """Read format and size without decoding a pixel; rewind the stream.
 
-    Raises ImageError: ``unsupported_format`` (not one of the five formats, several frames, or a pixel layout that has
-    no agreed way to 8 bits), ``too_many_pixels``, ``invalid_image`` or ``truncated_image``.
+    Raises ImageError: ``unsupported_format`` (not one of the five formats, several frames, or a pixel layout without an
+    agreed conversion to 8 bits), ``too_many_pixels``, ``invalid_image`` or ``truncated_image``.
     """
     try:
         with open_single_frame(stream, limits) as image:
@@ -108,10 +114,13 @@ def inspect_header(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageHe
 
 @contextmanager
 def open_single_frame(stream: BinaryIO, limits: Limits) -> Iterator[Image.Image]:
-    """Open an image whose header passes all checks, pixels not yet read. Raises ImageError as ``inspect_header``."""
+    """Open an image whose header passes all checks, without reading its pixels.
+
+    Raises ImageError as ``inspect_header``.
+    """
     name = detect_format(stream)
     if name == "WEBP":
-        # Pillow's plugin gives the whole canvas its memory on opening, so the size is checked before.
+        # Pillow's plugin allocates the whole canvas on opening, so the size is checked before.
         check_pixels(*webp_size(stream), limits)
     with (
         translate_decoder_errors(stream, name),
@@ -129,7 +138,10 @@ def header_from_image(image: Image.Image) -> ImageHeader:
 
 
 def detect_format(stream: BinaryIO) -> str:
-    """Return the format the first bytes promise. Raises ImageError for an empty file and for all other formats."""
+    """Return the format of the first bytes.
+
+    Raises ImageError for an empty file and for unsupported formats.
+    """
     stream.seek(0)
     head = stream.read(WEBP_HEAD)
     stream.seek(0)
@@ -154,7 +166,7 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def check_layout(image: Image.Image, name: str) -> None:
-    """Raise ImageError unless there is one picture in exactly the promised format and a known pixel layout."""
+    """Raise ImageError unless there is one image of the format ``name`` in a known layout."""
     if not _is_single_image(image) and (image.format != name or _is_animated(image) or _has_second_frame(image)):
         raise ImageError("unsupported_format", "The file holds several frames; send one image a file.")
     if image.mode not in MODES or SIGNED_INTEGER in _numbers(image, SAMPLE_FORMAT):
@@ -164,7 +176,10 @@ def check_layout(image: Image.Image, name: str) -> None:
 
 
 def webp_size(stream: BinaryIO) -> tuple[int, int]:
-    """Width and height from a WebP's first chunk (RFC 9649). Raises ImageError when it is damaged or cut."""
+    """Return width and height from a WebP's first chunk (RFC 9649).
+
+    Raises ImageError if the chunk is damaged or truncated.
+    """
     stream.seek(0)
     head = stream.read(WEBP_HEAD).ljust(WEBP_HEAD, b"\0")
     stream.seek(0)
@@ -182,7 +197,7 @@ def webp_size(stream: BinaryIO) -> tuple[int, int]:
 
 @contextmanager
 def translate_decoder_errors(stream: BinaryIO, name: str) -> Iterator[None]:
-    """Turn whatever Pillow raises while it reads a ``name`` file into an ImageError."""
+    """Convert any error of Pillow while it reads a ``name`` file to an ImageError."""
     try:
         yield
     except ImageError:
@@ -194,8 +209,10 @@ def translate_decoder_errors(stream: BinaryIO, name: str) -> Iterator[None]:
 
 
 def is_truncated(stream: BinaryIO, name: str, reported: bool) -> bool:
-    """Whether the file is shorter than its own structure says (only asked once reading has failed); ``said``: the
-    reader's error called it truncated."""
+    """Return True if an unreadable file is shorter than its own structure states.
+
+    ``reported``: the reader's error called the file truncated.
+    """
     stream.seek(0)
     data = stream.read()
     if name == "JPEG":
@@ -212,7 +229,7 @@ def _jpeg_ends_early(data: bytes) -> bool:
     while position + 4 <= len(data):
         if data[position] != 0xFF or data[position + 1] < FIRST_MARKER:
             return False
-        if data[position + 1] == 0xDA:  # the scan: what follows has no lengths
+        if data[position + 1] == 0xDA:  # the scan: the data after it has no lengths
             return not data.rstrip(b"\0").endswith(b"\xff\xd9")
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return True
@@ -228,7 +245,10 @@ def _png_ends_early(data: bytes) -> bool:
 
 
 def _is_single_image(image: Image.Image) -> bool:
-    """Return True if all further frames of a camera's JPEG are auxiliary by the JPEG's own index (CIPA DC-007)."""
+    """Return True if a camera's JPEG has only auxiliary further frames by its index.
+
+    CIPA DC-007 defines the index.
+    """
     if not isinstance(image, MpoImagePlugin.MpoImageFile) or image.mpinfo is None:
         return False
     first, *others = (entry["Attribute"]["MPType"] for entry in image.mpinfo[MP_ENTRIES])
@@ -239,9 +259,10 @@ def _is_single_image(image: Image.Image) -> bool:
 
 
 def _is_gain_map(image: MpoImagePlugin.MpoImageFile, frame: int) -> bool:
-    """Return True for a frame of no type that a telephone adds for bright screens: marked, smaller, or grey.
+    """Return True for a gain map of a phone: an untyped frame that is marked, smaller, or gray.
 
-    A second picture of no type has the size and the colors of the first. The first frame is the current one afterwards.
+    A second photograph of no type has the size and the colors of the first. The first frame is current again
+    afterwards.
     """
     pixels, mode = image.width * image.height, image.mode
     try:
@@ -253,13 +274,13 @@ def _is_gain_map(image: MpoImagePlugin.MpoImageFile, frame: int) -> bool:
 
 
 def _is_animated(image: Image.Image) -> bool:
-    # Pages of a TIFF are looked at one by one.
+    # _has_second_frame checks the pages of a TIFF one by one.
     return image.format != "TIFF" and getattr(image, "is_animated", False)
 
 
 def _has_second_frame(image: Image.Image) -> bool:
-    """Return True if there is a further picture. A TIFF's smaller copies and masks of the first are none."""
-    # Few steps; `n_frames` would walk every page of a hostile TIFF.
+    """Return True if there is a further image; a TIFF's smaller copies and masks don't count."""
+    # Bounded steps: `n_frames` would read every page of a hostile TIFF.
     try:
         for frame in range(1, MAX_PAGES + 1):
             image.seek(frame)
@@ -278,7 +299,7 @@ def _is_auxiliary_page(image: Image.Image) -> bool:
 
 
 def _numbers(image: Image.Image, tag: int) -> tuple[int, ...]:
-    """Return the whole numbers of a TIFF's tag; none where it is missing, and of other formats."""
+    """Return the integers of a TIFF's tag; none if the tag is missing or for other formats."""
     value = getattr(image, "tag_v2", {}).get(tag, ())
     return tuple(number for number in (value if isinstance(value, tuple) else (value,)) if isinstance(number, int))
 

@@ -1,9 +1,9 @@
-"""Which parts of a line repeat what people see already, judged some parts at a time as they arrive.
+"""Incremental detection of near-duplicates among the parts of a line.
 
-The comparison is that of ``near_pairs.py``. But a line may show one part a hundred times in a row, and a population of
-repeats would take what the part has of its own for what all have in common. So what is common is learned from a base
-without repeats: the parts known before, or while those are few, parts as unlike each other as can be.
-Fingerprints are packed small, so that a row can keep one. Needs numpy and Pillow only.
+The comparison is that of ``duplicate_pairs.py``. But a line may show one part a hundred times in a row, and in a
+population of duplicates the part's own content would count as common. So the common content comes from a base without
+duplicates: the reference parts, or while they are few, parts as unlike each other as possible. Fingerprints are packed
+so that a row can store one. Needs numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -34,42 +34,41 @@ from mltasks.vision.data.duplicate_pairs import (
     subtract_common,
 )
 
-# Steps of a packed texture, whose values lie between about -3 and 3; a finer one finds the same pairs.
+# Step of a packed texture, whose values lie between about -3 and 3; a finer step finds the same pairs.
 _QUANTIZATION_STEP = 1 / 40
-# So many known parts tell by themselves what is common. Before, the base is this share of all.
+# This many reference parts are a base by themselves. With fewer, the base is this share of all parts.
 _MIN_BASE_IMAGES, _BASE_SHARE = 24, 0.5
-# Correlation of whole textures from which they are one picture, perhaps compressed again. Not less: smooth parts in a
-# stiff fixture correlate as well as that, and are different parts.
+# Correlation of whole textures from which two are the same image, perhaps recompressed. Different smooth parts in a
+# stiff fixture correlate almost as much, so the limit must not be lower.
 _IDENTICAL_CORRELATION = 0.9995
-# A repeat's likeness is 1, and no other's is.
+# Only a near-duplicate has the similarity 1.
 _MAX_OTHER_SIMILARITY = 0.99
 
 
 def pack_texture(texture: NDArray[np.float16]) -> bytes:
-    """A fingerprint's texture in 4 kilobytes."""
+    """Pack a fingerprint's texture into 4 kilobytes."""
     return np.clip(np.round(texture.astype(np.float32) / _QUANTIZATION_STEP), -127, 127).astype(np.int8).tobytes()
 
 
 def unpack_texture(packed: bytes) -> NDArray[np.float16]:
-    """The texture again. Raises ValueError for bytes of another length."""
+    """Unpack a texture. Raises ValueError for bytes of another length."""
     steps = np.frombuffer(packed, dtype=np.int8).reshape(TEXTURE_SIDE, TEXTURE_SIDE)
     return (steps * np.float32(_QUANTIZATION_STEP)).astype(np.float16)
 
 
 @dataclass(frozen=True, slots=True)
 class BestMatch:
-    """How like an image is to the likest one before it, in [0, 1]: 1 for a near-duplicate, and then of which."""
+    """Similarity in [0, 1] to the most similar earlier image; 1 for a near-duplicate."""
 
     similarity: float
-    duplicate_of: int | None  # its position among the known and then the new
+    duplicate_of: int | None  # position in the reference images followed by the new images
 
 
 def best_earlier_match(reference: Sequence[Fingerprint], new: Sequence[Fingerprint]) -> list[BestMatch]:
-    """How like each new image is to the known and the earlier new ones.
+    """Return each new image's best match among the reference images and earlier new images.
 
-    ``reference_count`` should hold no near-duplicates. Where fewer than eight images were taken in one fixture, what
-    they have in
-    common is not known, and only the very same picture is like another.
+    ``reference`` should hold no near-duplicates. With fewer than eight images of one fixture, their common content is
+    unknown, and only the identical image matches.
     """
     every = [*reference, *new]
     found = np.zeros(len(every), dtype=np.float32)
@@ -92,7 +91,10 @@ def best_earlier_match(reference: Sequence[Fingerprint], new: Sequence[Fingerpri
 
 
 def _base_positions(textures: Textures, reference_count: int) -> NDArray[np.int64]:
-    """Positions that tell what is common: the known ones, which come first, or else those farthest from each other."""
+    """Return the positions of the base for common content.
+
+    The base is the reference images, which come first, or else the images farthest from each other.
+    """
     if reference_count >= _MIN_BASE_IMAGES:
         return np.arange(reference_count)
     halved = coarse_vectors(textures)
@@ -107,8 +109,11 @@ def _base_positions(textures: Textures, reference_count: int) -> NDArray[np.int6
 def _similarity_to_earlier(
     textures: Textures, sizes: NDArray[np.int64], base: NDArray[np.int64], before: int
 ) -> tuple[Floats, Pairs]:
-    """The likeness of all, of which that from position ``before`` on is meant, and pairs (later, earlier) of repeats
-    from there on, the likest of each last."""
+    """Return similarities to earlier images and pairs (later, earlier) of near-duplicates.
+
+    Both are valid from position ``before`` on. The pairs ascend by similarity: the best match of an image is its last
+    pair.
+    """
     own = subtract_common(textures, *common_components(textures[base]))
     halved = coarse_vectors(own)
     likeness = halved @ halved.T
@@ -125,7 +130,7 @@ def _similarity_to_earlier(
 
 
 def _nearest(likeness: NDArray[Any]) -> Pairs:
-    """Pairs (later, earlier) of each image with its nearest earlier ones, as far as there are."""
+    """Return pairs (later, earlier) of each image with its nearest earlier images."""
     kept = min(MAX_NEIGHBORS, likeness.shape[1] - 1)
     others = np.argpartition(-likeness, kept, axis=1)[:, :kept]
     pairs = np.stack([np.repeat(np.arange(len(likeness)), kept), others.ravel()], axis=1)
@@ -133,11 +138,14 @@ def _nearest(likeness: NDArray[Any]) -> Pairs:
 
 
 def _backdrop(residuals: Textures, likeness: Floats, base: NDArray[np.int64], near: Pairs) -> Floats:
-    """How like the images of each pair are to images of the base that can't show the same part: beyond the nearest."""
+    """Return each pair's similarity to the backdrop: base images beyond the nearest ones.
+
+    Backdrop images can't show the same part.
+    """
     asked, places = np.unique(near, return_inverse=True)
     to_base = likeness[:, base].copy()
     to_base[base, np.arange(len(base))] = -2.0
-    # Some of the base may be repeats that nobody recognised.
+    # The base may contain undetected duplicates.
     rank = min(5 + len(base) // 20, len(base) - 1 - BACKDROP_IMAGES)
     ranks = list(range(rank, rank + BACKDROP_IMAGES))
     rivals = np.argpartition(-to_base[asked], ranks, axis=1)[:, rank : rank + BACKDROP_IMAGES]

@@ -1,7 +1,7 @@
-"""JPEG pixels with the decoder's warnings: libjpeg decodes damaged data and warns, and Pillow hides the warning.
+"""JPEG decoding that keeps the decoder's warnings about damaged data.
 
-simplejpeg stops at the first warning; its pixels are those of Pillow, byte for byte. Pillow decodes what simplejpeg
-stopped at, so that a person can look at it.
+libjpeg decodes damaged data and warns, and Pillow hides the warning. simplejpeg stops at the first warning; its pixels
+equal Pillow's byte for byte. Pillow decodes the damaged files, so that a reviewer can see them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from PIL import Image
 from mltasks.vision.data.image_header import ImageError, Limits
 from mltasks.vision.data.jpeg_scans import Scans, check_scans, read_scans
 
-# Layouts that both decoders read alike; CMYK has several readings, so its pixels are Pillow's.
+# Layouts that both decoders read alike. CMYK has several readings, so Pillow decodes CMYK.
 LAYOUTS = {"RGB": "RGB", "L": "GRAY"}
 # Warnings about the image data. Others, such as an unknown JFIF revision, leave the pixels whole.
 DAMAGE_WARNINGS = ("Corrupt JPEG data", "Inconsistent progression", "Premature end")
 PREMATURE_END = "premature end of data segment"
 SCANS_MISSING = "Scans are missing"
-# A decoder that lost its place in changed bits runs out of data up to 3 units early (measured on 2,400 files).
+# After changed bits a decoder runs out of data up to 3 units early (measured on 2,400 files).
 MAX_LOST_UNITS = 4
 CMYK = "CMYK"
 
 
 class DecodedJpeg(NamedTuple):
-    """Pixels as stored, before EXIF orientation, and the decoder's warning about them; empty for whole data."""
+    """Pixels as stored, before EXIF orientation, and the decoder's warning (empty for none)."""
 
     pixels: Image.Image
     damage: str
@@ -37,8 +37,10 @@ class DecodedJpeg(NamedTuple):
 def decode_jpeg(image: Image.Image, data: bytes, full: tuple[int, int], limits: Limits) -> DecodedJpeg:
     """Decode an opened JPEG at the scale that its draft chose.
 
-    ``data`` is the whole file, ``full`` the width and height before the draft. Raises ImageError ``too_many_pixels``
-    for too many scans and ``truncated_image`` for a short scan, and what Pillow raises for data that can't be decoded.
+    ``data`` is the whole file, ``full`` the width and height before the draft.
+
+    Raises ImageError ``too_many_pixels`` for too many scans and ``truncated_image`` for a short scan, and Pillow's
+    errors for data that can't be decoded.
     """
     scans = read_scans(data)
     check_scans(scans, *full, limits)
@@ -53,7 +55,10 @@ def decode_jpeg(image: Image.Image, data: bytes, full: tuple[int, int], limits: 
 
 
 def _decode_strictly(image: Image.Image, data: bytes, full: tuple[int, int]) -> Image.Image | None:
-    """Return the pixels, or None for whole data that Pillow has to decode. Raises ValueError at the first warning."""
+    """Return the pixels, or None for whole data that Pillow has to decode.
+
+    Raises ValueError at the first warning.
+    """
     layout = LAYOUTS.get(image.mode)
     if layout is None:
         simplejpeg.decode_jpeg(data, CMYK, min_width=1, min_height=1)
@@ -61,14 +66,17 @@ def _decode_strictly(image: Image.Image, data: bytes, full: tuple[int, int]) -> 
     scale = (getattr(image, "decoderconfig", None) or (1,))[0]
     width, height = (max(1, side // scale) for side in full)
     pixels = simplejpeg.decode_jpeg(data, layout, min_width=width, min_height=height)
-    # Of a few pixels, the decoders choose different scales.
+    # For tiny images the decoders choose different scales.
     if pixels.shape[:2] != image.size[::-1]:
         return None
     return Image.fromarray(pixels[..., 0] if layout == "GRAY" else pixels)
 
 
 def _damage(data: bytes, layout: str, scans: Scans, warning: str) -> str:
-    """Return the warning if it is about the image data. Raises ImageError where the data ends before the image."""
+    """Return the warning if it is about the image data, else an empty text.
+
+    Raises ImageError if the data ends before the image.
+    """
     if not warning.startswith(DAMAGE_WARNINGS):
         return ""
     if PREMATURE_END in warning and _is_short(data, layout, scans):
@@ -77,7 +85,7 @@ def _damage(data: bytes, layout: str, scans: Scans, warning: str) -> str:
 
 
 def _is_short(data: bytes, layout: str, scans: Scans) -> bool:
-    """Return True if the last scan lacks more than changed bits explain."""
+    """Return True if the last scan lacks more data than changed bits explain."""
     if scans.count <= 1:
         return _units_missing(data, layout, scans.sampling) > MAX_LOST_UNITS
     try:
@@ -88,9 +96,9 @@ def _is_short(data: bytes, layout: str, scans: Scans) -> bool:
 
 
 def _units_missing(data: bytes, layout: str, sampling: tuple[int, int]) -> int:
-    """Count the minimum coded units that libjpeg filled with grey for lack of data, from the last one backwards."""
+    """Count the trailing coded units that libjpeg filled with gray for lack of data."""
     try:
-        # At an eighth of the size a block of 8 × 8 is one pixel.
+        # At an eighth of the size, a block of 8 × 8 is one pixel.
         small: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, layout, min_width=1, min_height=1, strict=False)
     except ValueError:
         return 0

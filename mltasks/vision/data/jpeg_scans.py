@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from mltasks.vision.data.image_header import ImageError, Limits
 
-# A scan may cost a whole pass over the image and take 73 bytes. Encoders write 10 to 18.
+# A scan of 73 bytes can cost a whole pass over the image. Encoders write 10 to 18 scans.
 MAX_SCANS = 100
-# At the limit of pixels; smaller images may have more scans, up to MAX_SCANS.
+# Limit for images at the pixel limit; smaller images may have up to MAX_SCANS.
 MAX_SCANS_AT_LIMIT = 20
 MAX_SEGMENTS = 10_000
 COEFFICIENTS = 64
@@ -23,7 +23,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 
 @dataclass(slots=True)
 class Scans:
-    """Number of scans, position of the last one's marker, and the frame that they fill.
+    """Number of scans, position of the last scan's marker, and the frame that the scans fill.
 
     ``sampling`` is the size of a minimum coded unit in blocks of 8 × 8 (across, down). ``missing_bits`` counts, for
     each component and coefficient of a progressive JPEG, the bits that no scan has sent.
@@ -37,12 +37,15 @@ class Scans:
 
     @property
     def incomplete(self) -> bool:
-        """Return True if scans of a progressive JPEG are missing, so that its image lacks detail."""
+        """Return True if a progressive JPEG lacks scans, so that its image lacks detail."""
         return self.progressive and any(self.missing_bits.values())
 
 
 def read_scans(data: bytes) -> Scans:
-    """Return the scans of the first image in the data. Raises ImageError for more than MAX_SEGMENTS segments."""
+    """Return the scans of the first image in the data.
+
+    Raises ImageError for more than MAX_SEGMENTS segments.
+    """
     scans = Scans()
     for marker, position, body in _segments(data):
         if marker in FRAMES and not scans.missing_bits:
@@ -55,7 +58,7 @@ def read_scans(data: bytes) -> Scans:
 
 
 def check_scans(scans: Scans, width: int, height: int, limits: Limits) -> None:
-    """Refuse a JPEG whose scans cost too much to decode. Raises ImageError ``too_many_pixels``."""
+    """Raise ImageError ``too_many_pixels`` if a JPEG's scans cost too much to decode."""
     pixels = max(1, width * height)
     most = min(MAX_SCANS, max(MAX_SCANS_AT_LIMIT, MAX_SCANS_AT_LIMIT * limits.max_pixels // pixels))
     if scans.count > most:
@@ -85,7 +88,7 @@ def _read_frame(scans: Scans, marker: int, body: bytes) -> None:
     scans.progressive = marker in PROGRESSIVE
     if len(components) > 1:
         scans.sampling = (max(part[1] >> 4 for part in components), max(part[1] & 15 for part in components))
-    # One bit more than a first scan can leave out: nothing was sent.
+    # 16: one bit more than a first scan can leave out, as nothing was sent yet
     scans.missing_bits = {(part[0], at): 16 for part in components for at in range(COEFFICIENTS)}
 
 

@@ -1,4 +1,4 @@
-"""Which images may be seen together: splits that are stratified and never divide a part."""
+"""Splits of samples: stratified, and never dividing a part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INNER_SHARES: Mapping[str, float] = {"train": 0.80, "validation": 0.20}
 
 
 class NotEnoughLabels(ValueError):  # noqa: N818 - the domain's word, and what pages show
-    """Too few labeled parts to train. The message says how many more of which class are needed."""
+    """Too few labeled parts to train; the message states how many of which class are missing."""
 
     def __init__(self, good_missing: int, defect_missing: int) -> None:
         self.good_missing = good_missing
@@ -33,7 +33,7 @@ class NotEnoughLabels(ValueError):  # noqa: N818 - the domain's word, and what p
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Samples that show one part, and so stay together. A part with any defective image counts as defective."""
+    """Samples that show one part and stay together; any defective image makes a part defective."""
 
     key: str
     samples: tuple[Sample, ...]
@@ -44,17 +44,19 @@ class Part:
 
     @property
     def stratum(self) -> tuple[int, str]:
-        """The stratum: class and defect type."""
+        """Return class and defect type."""
         return self.target, max(sample.defect_type for sample in self.samples)
 
 
 def assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
     """Return the samples, in their order, each with its split.
 
-    Below ``config.cross_validate_below`` samples ``fold-0`` to ``fold-(k-1)``, with k at most ``config.folds`` and at
-    most the number of parts of the rarer class; else ``train``, ``validation`` and ``test`` (64, 16 and 20 %).
-    Stratified by class and defect type. Samples of one group, or with identical files, never straddle. Depends on the
-    seed, not on the order of the samples. Raises NotEnoughLabels.
+    Below ``config.cross_validate_below`` samples: ``fold-0`` to ``fold-(k-1)``, with k at most ``config.folds`` and at
+    most the number of parts of the rarer class. Else ``train``, ``validation`` and ``test`` (64, 16 and 20 %). Splits
+    are stratified by class and defect type; samples of one group, or with identical files, share a split. The result
+    depends on the seed, not on the order of the samples.
+
+    Raises NotEnoughLabels.
     """
     parts = collect_parts(samples)
     smallest = check_class_counts(parts)
@@ -68,15 +70,17 @@ def assign_splits(samples: Sequence[Sample], config: TrainConfig) -> list[Sample
 
 
 def inner_split(samples: Sequence[Sample], seed: int) -> tuple[list[int], list[int]]:
-    """Positions of the training samples to learn from and of those to stop early on (80 and 20 %, by part)."""
+    """Return positions of training samples to fit and of those for early stopping (80 / 20 %)."""
     return split_in_two(samples, range(len(samples)), INNER_SHARES, seed)
 
 
 def split_in_two(
     samples: Sequence[Sample], indices: Sequence[int], shares: Mapping[str, float], seed: int
 ) -> tuple[list[int], list[int]]:
-    """Deal some of the samples, by index, to two sides by the parts they show, stratified; ``shares`` names the sides
-    in order."""
+    """Split samples, by index, into two sides, stratified and grouped by part.
+
+    ``shares`` names the sides in order.
+    """
     split_of = assign_parts(collect_parts([samples[index] for index in indices]), shares, seed)
     first, second = shares
     found: dict[str, list[int]] = {first: [], second: []}
@@ -86,13 +90,13 @@ def split_in_two(
 
 
 def part_keys(samples: Sequence[Sample]) -> list[str]:
-    """The part that each sample shows, as one name for all samples that must stay together."""
+    """Return the key of each sample's part; samples that must stay together share a key."""
     key_of = {(one.sha256, one.group): part.key for part in collect_parts(samples) for one in part.samples}
     return [key_of[sample.sha256, sample.group] for sample in samples]
 
 
 def check_class_counts(parts: Sequence[Part]) -> int:
-    """Return how many parts the rarer class has. Raises NotEnoughLabels below four."""
+    """Return the number of parts of the rarer class. Raises NotEnoughLabels below four."""
     count = Counter(part.target for part in parts)
     if min(count[GOOD], count[DEFECT]) < MIN_PARTS_PER_CLASS:
         raise NotEnoughLabels(max(0, MIN_PARTS_PER_CLASS - count[GOOD]), max(0, MIN_PARTS_PER_CLASS - count[DEFECT]))
@@ -100,20 +104,22 @@ def check_class_counts(parts: Sequence[Part]) -> int:
 
 
 def collect_parts(samples: Sequence[Sample]) -> list[Part]:
-    """Collect samples into parts: the same group, or the same file under two groups, is one part."""
+    """Collect samples into parts: one group, or one file under several groups, is one part."""
     joined = DisjointSets[str]()
     for sample in samples:
         joined.join(*sorted((joined.find(f"group {sample.group}"), joined.find(f"file {sample.sha256}"))))
     members: dict[str, list[Sample]] = {}
     for sample in samples:
         members.setdefault(joined.find(f"file {sample.sha256}"), []).append(sample)
-    # The key is made from the members, so that it doesn't depend on the order in which they came.
+    # The key comes from the members, so it doesn't depend on their order.
     return [Part(min(one.sha256 + one.group for one in group), tuple(group)) for group in members.values()]
 
 
 def assign_parts(parts: Sequence[Part], shares: Mapping[str, float], seed: int) -> dict[tuple[str, str], str]:
-    """Deal parts to splits, each to where its kind and its class are furthest below their share; large parts first.
-    Returns the split by (sha256, group)."""
+    """Assign parts to splits, large parts first, and return the split by (sha256, group).
+
+    Each part goes to the split whose share of the part's stratum and class is furthest below target.
+    """
     split_of: dict[tuple[str, str], str] = {}
     totals: Counter[object] = Counter()
     have: Counter[tuple[str, object]] = Counter()
