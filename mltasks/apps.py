@@ -1,17 +1,17 @@
-"""The app of what is learned."""
+"""App configuration of ``mltasks``."""
 
 from django.apps import AppConfig
 
 
 class MltasksConfig(AppConfig):
-    """Snapshots, training runs, model versions, reports, registry and serving."""
+    """App of snapshots, training runs, model versions, reports, registry and scoring."""
 
     name = "mltasks"
     verbose_name = "Models"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what executes each kind of run."""
+        """Register the executor of each kind of run."""
         from mltasks.runs.execution import register  # late, as all of these: they import models
         from mltasks.training.pretraining import PretrainingExecutor
         from mltasks.training.training import TrainingExecutor

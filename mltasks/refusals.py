@@ -6,10 +6,11 @@ from typing import ClassVar
 
 
 class Refusal(Exception):  # noqa: N818 - the domain's word
-    """A step that was refused; nothing was changed.
+    """Step that was refused; nothing was changed.
 
-    ``code`` is stable and ``status`` is the HTTP status of both in a REST answer. ``field`` is the name of the request
-    field that was refused, empty for the request as a whole. ``retry_after`` is in seconds, None for "not again".
+    ``code`` is stable and ``status`` is the HTTP status of both in a REST answer. ``field`` is the name of the refused
+    request field, empty for the request as a whole. ``retry_after`` is in seconds; None means that a retry does not
+    help.
     """
 
     code: ClassVar[str] = "refused"

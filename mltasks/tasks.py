@@ -1,4 +1,4 @@
-"""Celery's doors to training and verifying. A task never imports torch: it starts a process that does."""
+"""Celery tasks of runs. A task never imports torch: it starts a process that does."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mltasks.runs import supervision
 
 @shared_task(name="mltasks.tasks.execute_run")
 def execute_run(run_id: int) -> None:
-    """Execute a waiting run in a fresh process, and wait for it."""
+    """Execute a queued training run in a fresh process and wait for it."""
     supervision.supervise(run_id)
 
 
 @shared_task(name="mltasks.tasks.execute_backbone_run")
 def execute_backbone_run(run_id: int) -> None:
-    """Teach a backbone in a fresh process, and wait for it."""
+    """Execute a queued pretraining run in a fresh process and wait for it."""
     supervision.supervise(run_id, BackboneRun)
 
 
 @shared_task(name="mltasks.tasks.execute_verification")
 def execute_verification(run_id: int) -> None:
-    """Verify a version in a fresh process, and wait for it."""
+    """Execute a queued verification run in a fresh process and wait for it."""
     supervision.supervise(run_id, VerifyingRun)

@@ -1,4 +1,4 @@
-"""Addresses of what is learned."""
+"""URLs of the pages of models, versions and runs."""
 
 from django.urls import path
 

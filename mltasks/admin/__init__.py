@@ -1,4 +1,4 @@
-"""Admin site of models, versions, runs and plants."""
+"""Admin pages of models, versions, runs and plants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trusted plants in the admin, added once the fingerprint was compared; and where imported versions came from."""
+"""Admin pages of trusted plants and of the origins of imported versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mltasks.models import ImportedVersion, TrustedPlant
 
 
 class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at run time
-    """A plant's name, its key, and its fingerprint as the plant itself told it."""
+    """Form for a plant's name, key and fingerprint, as the plant itself told it."""
 
     public_key = forms.CharField(
         label=_("Public key"),
@@ -38,14 +38,14 @@ class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at 
         fields = ("name", "public_key", "fingerprint")
 
     def clean_name(self) -> str:
-        """A free name."""
+        """Return the validated name."""
         try:
             return trust_store.validate_name(self.cleaned_data["name"])
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
     def clean(self) -> dict[str, Any]:
-        """Key and fingerprint fit, or the person reads why not."""
+        """Check that key and fingerprint match; add a form error otherwise."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         if {"public_key", "fingerprint"} <= found.keys():
             try:
@@ -58,38 +58,38 @@ class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at 
 
 @admin.register(TrustedPlant)
 class TrustedPlantAdmin(ReadOnlyAdmin):
-    """Plants whose versions may come in. A key never changes: another one is another plant."""
+    """List of trusted plants. A key never changes: a new key is a new plant."""
 
     form = TrustForm
     list_display = ("name", "fingerprint_text", "added_by", "created_at")
     list_select_related = ("added_by",)
 
     def get_fields(self, request: HttpRequest, obj: TrustedPlant | None = None) -> tuple[str, ...]:
-        """A new plant's three, and of a known one also who trusted it."""
+        """Return the form's fields for a new plant; for a trusted plant also who added it."""
         return ("name", "public_key", "fingerprint_text", "added_by", "created_at") if obj else self.form.Meta.fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Who may trust plants."""
+        """Return True if the user may trust plants."""
         return request.user.has_perm("mltasks.add_trustedplant")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may end it. What came from the plant stays."""
+        """Return True if the user may end the trust. Imported versions stay."""
         return request.user.has_perm("mltasks.delete_trustedplant")
 
     def save_model(self, request: HttpRequest, obj: TrustedPlant, form: Any, change: bool) -> None:
-        """By the step that the command takes, too."""
+        """Trust the plant with the function that the command uses, too."""
         by = request.user if isinstance(request.user, User) else None
         obj.pk = trust_store.trust(obj.name, obj.public_key.encode(), obj.fingerprint, by=by).pk
 
     @admin.display(description=_("fingerprint"), ordering="fingerprint")
     def fingerprint_text(self, plant: TrustedPlant) -> str:
-        """In groups."""
+        """Return the fingerprint in sixteen groups of four characters."""
         return plant.fingerprint_text
 
 
 @admin.register(ImportedVersion)
 class ImportedVersionAdmin(ReadOnlyAdmin):
-    """Where versions came from, to read."""
+    """List of the origins of imported versions."""
 
     list_display = ("version", "plant", "product", "number", "imported_by", "created_at")
     list_filter = ("model", "plant")
@@ -97,5 +97,5 @@ class ImportedVersionAdmin(ReadOnlyAdmin):
     fields = ("version", "plant", "product", "number", "good", "defective", "sha256", "fingerprint", "imported_by")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Without the signed document, which names every image."""
+        """Return the rows without the signed document, which names every image."""
         return super().get_queryset(request).defer("document")

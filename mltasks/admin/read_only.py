@@ -1,4 +1,4 @@
-"""Admin pages of what nobody edits: history is read there, and steps are taken by buttons of their own."""
+"""Base of read-only admin pages; changes are made by separate pages with buttons."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ BADGE_SHAPES = {"good": "●", "bad": "▲", "busy": "◐", "quiet": "○", "pas
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Nothing can be added, changed or deleted."""
+    """Admin page on which nothing can be added, changed or deleted."""
 
     list_fullwidth = True
     show_full_result_count = False
 
     @property
     def media(self) -> Media:
-        """Django's and the theme's, and our own style sheet."""
+        """Return the style sheets of Django and the theme, and the project's own."""
         own: Media = super().media + Media(css={"all": ["mltasks/admin.css"]})
         return own
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows come from the flow, never from a form."""
+        """Return False: rows are created by the program, never by a form."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """History stays as it was written."""
+        """Return False: history is not changed."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """History stays."""
+        """Return False: history is not deleted."""
         return False
 
 
 def badge(text: str, kind: str) -> SafeString:
-    """A state as a word, a shape and a colour; ``kind`` is a key of ``BADGE_SHAPES``."""
+    """Return a state as text, shape and color; ``kind`` is a key of ``BADGE_SHAPES``."""
     return format_html('<span class="sl-badge sl-{}">{} {}</span>', kind, BADGE_SHAPES[kind], text)
 
 

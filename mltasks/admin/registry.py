@@ -1,4 +1,4 @@
-"""The admin of what is learned: registered models, snapshots, promotions; runs and versions in files of their own."""
+"""Admin pages of registered models, snapshots and promotions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mltasks.registry import registry
 
 @admin.register(RegisteredModel)
 class RegisteredModelAdmin(ReadOnlyAdmin):
-    """Each product's line of versions."""
+    """List of registered models, one per product."""
 
     list_display = ("name", "champion", "versions", "last_run", "created_at")
     search_fields = ("name",)
@@ -25,23 +25,23 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
 
     @admin.display
     def champion(self, model: RegisteredModel) -> str:
-        """The version that scores now."""
+        """Return the version that scores now."""
         return str(registry.champion(model) or gettext("none yet"))
 
     @admin.display
     def versions(self, model: RegisteredModel) -> int:
-        """How many there are."""
+        """Return the number of versions."""
         return model.versions.count()
 
     @admin.display
     def last_run(self, model: RegisteredModel) -> str:
-        """The newest run and its state."""
+        """Return the newest run and its state."""
         run = model.runs.defer("log", "epochs").first()
         return f"{run}: {run.get_state_display()}" if run else gettext("none yet")
 
 
 class SnapshotItemInline(TabularInline):
-    """The images of a snapshot, a page at a time."""
+    """Images of a snapshot, with pagination."""
 
     model = SnapshotItem
     fields = ("title", "target", "defect_type", "group", "split", "roi", "image_sha256")
@@ -52,21 +52,21 @@ class SnapshotItemInline(TabularInline):
     ordering = ("id",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A snapshot is immutable."""
+        """Return False: a snapshot is immutable."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A snapshot is immutable."""
+        """Return False: a snapshot is immutable."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may see the snapshot may see its items."""
+        """Return True if the user may see snapshots."""
         return request.user.has_perm("mltasks.view_datasetsnapshot")
 
 
 @admin.register(DatasetSnapshot)
 class DatasetSnapshotAdmin(ReadOnlyAdmin):
-    """Labeled sets as they were frozen."""
+    """List of dataset snapshots."""
 
     list_display = ("__str__", "good", "defective", "sha256", "created_at")
     list_filter = ("model",)
@@ -77,7 +77,7 @@ class DatasetSnapshotAdmin(ReadOnlyAdmin):
 
 @admin.register(Promotion)
 class PromotionAdmin(ReadOnlyAdmin):
-    """Who made which version champion, when and why."""
+    """List of promotions with user, reason and time."""
 
     list_display = ("version", "previous", "kind", "by", "reason", "override", "created_at")
     list_filter = ("model", "kind", "by")

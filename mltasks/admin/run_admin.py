@@ -17,7 +17,7 @@ _KINDS = {"queued": "quiet", "running": "busy", "succeeded": "good", "failed": "
 
 
 class RunAdmin(ReadOnlyAdmin):
-    """List of runs of one kind, with state and progress; ``deferred`` are the columns that lists do not read."""
+    """List of runs of one kind; ``deferred`` are the columns that lists do not read."""
 
     deferred: tuple[str, ...] = ("log", "epochs")
 

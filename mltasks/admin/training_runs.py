@@ -1,4 +1,4 @@
-"""Admin page of training runs. Their live page and the retry are pages of the application."""
+"""Admin page of training runs; the live page and the retry are pages of the application."""
 
 from __future__ import annotations
 

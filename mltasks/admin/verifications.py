@@ -1,4 +1,4 @@
-"""What stands behind promotions, in the admin, to read: verifications, the runs that made them, and approvals."""
+"""Admin pages of verifications, verification runs and approvals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mltasks.reports.verification_report import titled_findings
 
 @admin.register(Verification)
 class VerificationAdmin(ReadOnlyAdmin):
-    """What looks at versions found."""
+    """List of verifications."""
 
     list_display = ("version", "result", "learned_again", "by", "created_at")
     list_filter = ("version__model", "holds", "learned_again", "by")
@@ -26,12 +26,12 @@ class VerificationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("result"), ordering="holds")
     def result(self, row: Verification) -> SafeString:
-        """Whether all holds, in word, shape and colour."""
+        """Return the result as text, shape and color."""
         return badge(gettext("holds"), "good") if row.holds else badge(gettext("does not hold"), "bad")
 
     @admin.display(description=_("findings"))
     def finding_list(self, row: Verification) -> SafeString:
-        """Each thing that was looked at, with what there is to say of it."""
+        """Return the list of findings with their explanations."""
         lines = (
             (badge(gettext("holds"), "good") if holds else badge(gettext("does not hold"), "bad"), title, words)
             for title, holds, words in titled_findings(row)
@@ -41,7 +41,7 @@ class VerificationAdmin(ReadOnlyAdmin):
 
 @admin.register(VerifyingRun)
 class VerifyingRunAdmin(RunAdmin):
-    """Looks that workers were asked for."""
+    """List of verification runs."""
 
     list_display = (
         "run",
@@ -62,13 +62,13 @@ class VerifyingRunAdmin(RunAdmin):
 
     @admin.display(description=_("log"))
     def log_text(self, run: VerifyingRun) -> SafeString:
-        """Its log, line by line."""
+        """Return the log, line by line."""
         return format_html('<pre class="sl-log" tabindex="0">{}</pre>', run.log)
 
 
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
-    """Whose word stands for which version over which champion."""
+    """List of approvals of versions over champions."""
 
     list_display = ("version", "champion", "by", "reason", "created_at")
     list_filter = ("version__model", "by")

@@ -26,7 +26,7 @@ _STATE_BADGES = {"candidate": "quiet", "champion": "good", "retired": "past"}
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    """List of versions with figures; each links to its report and to its steps."""
+    """List of versions with figures; each links to its report and to its promotion pages."""
 
     list_display = ("version", "status", "average_precision", "recall", "labels", "created_at", "last_promotion")
     list_filter = ("state", "model")
@@ -35,37 +35,37 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(ordering="pk")
     def version(self, version: ModelVersion) -> str:
-        """Its name."""
+        """Return the version's name."""
         return str(version)
 
     @admin.display(description=_("state"), ordering="state")
     def status(self, version: ModelVersion) -> SafeString:
-        """Its state in word, shape and colour."""
+        """Return the state as text, shape and color."""
         return badge(version.get_state_display(), _STATE_BADGES[version.state])
 
     @admin.display(description=_("average precision"))
     def average_precision(self, version: ModelVersion) -> SafeString:
-        """Average precision with its interval."""
+        """Return the average precision with its interval."""
         return _metric_cell(version, "average_precision")
 
     @admin.display(description=_("recall"))
     def recall(self, version: ModelVersion) -> SafeString:
-        """Recall with its interval."""
+        """Return the recall with its interval."""
         return _metric_cell(version, "recall")
 
     @admin.display(description=_("labels"))
     def labels(self, version: ModelVersion) -> str:
-        """Labeled images behind it."""
+        """Return the numbers of labeled images that the version was trained on."""
         return VersionReport(version).label_counts_text or gettext("none")
 
     @admin.display(description=_("last promoted"))
     def last_promotion(self, version: ModelVersion) -> str:
-        """Who made it champion last, and why."""
+        """Return the user and reason of the last promotion."""
         last = max(version.promotions.all(), key=lambda one: one.created_at, default=None)
         return f"{last.by or gettext('a command')}: {last.reason[:60]}" if last else gettext("never")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        """With figures and promotions, without the reports' curves."""
+        """Return the versions with figures and promotions, without the reports' curves."""
         return ModelVersion.objects.with_metrics().prefetch_related("promotions__by")
 
     def get_urls(self) -> list[URLPattern]:
@@ -78,7 +78,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         ]
 
     def confirmation(self, request: HttpRequest, pk: int, page: str) -> HttpResponse:
-        """Redirect to the page that asks for a reason and takes the step. Raises PermissionDenied."""
+        """Redirect to the page that asks for a reason and confirms. Raises PermissionDenied."""
         if not request.user.has_perm(registry.PROMOTE_PERMISSION):
             raise PermissionDenied
         version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=pk)

@@ -1,4 +1,4 @@
-"""Pages by a cursor that stands for a moment."""
+"""Cursor pagination by time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from rest_framework.request import Request
 
 
 class TimestampCursorPagination(CursorPagination):
-    """Pages ordered by a time first. A cursor is a text that anybody can make."""
+    """Pagination ordered by time first; cursors are validated, because clients can forge them."""
 
     def decode_cursor(self, request: Request) -> Any:
-        """Read the cursor. Raises NotFound for one that stands for no moment, on which PostgreSQL would fail."""
+        """Return the cursor. Raises NotFound for a position that is no time.
+
+        PostgreSQL would fail on such a position.
+        """
         cursor = super().decode_cursor(request)
         try:
             if cursor is not None and cursor.position is not None and parse_datetime(str(cursor.position)) is None:

@@ -1,4 +1,4 @@
-"""Permission classes of the REST API that ask for one permission of the person."""
+"""Permission classes of the REST API that require one permission."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class HasPermission(BasePermission):
     message: ClassVar[str]
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Return True if the person has the permission."""
+        """Return True if the user has the permission."""
         return request.user.has_perm(self.permission)
 
 
 def requires(permission: str, message: str) -> type[HasPermission]:
-    """Return the class that asks for the permission; people without it read the message."""
+    """Return a class that requires the permission; users without it get the message."""
     return type("Requires", (HasPermission,), {"permission": permission, "message": message})
 
 
-# Default of views without a permission of their own, as the pages below /models/ ask for it. Every group has it.
+# Default of views without their own permission, the same as for the pages below /models/. Every group has it.
 CanViewVersions = requires(
     "mltasks.view_modelversion", "You may not view model versions. Ask an administrator to add you to a group."
 )

@@ -1,4 +1,4 @@
-"""REST: what a product asks of a version before it may score, and a person's approval of it."""
+"""REST views of a version's gate and of its approval."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from mltasks.web.selection import get_version_or_404
 
 
 class GateSerializer(serializers.Serializer[Any]):
-    """Every line, asked or not, of a promotion by who asks, over the present champion."""
+    """Lines of a promotion's gate, required or not, for the requesting user.
+
+    The promotion is one over the present champion.
+    """
 
     open = serializers.BooleanField(help_text="True if nothing that is asked fails.")
     state = serializers.ChoiceField(
@@ -34,13 +37,13 @@ class GateSerializer(serializers.Serializer[Any]):
 
 
 class ApprovalRequestSerializer(PromotionRequestSerializer):
-    """Why the version may take the champion's place."""
+    """Reason why the version may replace the champion."""
 
-    override = None  # type: ignore[assignment]  # an approval overrides nothing
+    override = None  # type: ignore[assignment]  # an approval has no override
 
 
 class ApprovalSerializer(serializers.ModelSerializer[Approval]):
-    """Who approved which version over which champion, when and why."""
+    """Approval of a version over a champion: user, reason and time."""
 
     version = serializers.IntegerField(source="version.number")
     champion = serializers.IntegerField(source="champion.number", allow_null=True, default=None)
@@ -52,13 +55,16 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 
 
 class VersionGate(APIView):
-    """The gate of one version."""
+    """Gate of one version."""
 
     @extend_schema(
         tags=OPENAPI_TAGS, summary="What is asked of a version before it may score", responses=GateSerializer
     )
     def get(self, request: Request, product: str, number: int) -> Response:
-        """Each line of the product's promotion policy with what was found, for a promotion by who asks."""
+        """Return each line of the product's promotion policy and what was found.
+
+        The lines hold for a promotion by the requesting user.
+        """
         version = get_version_or_404(product, number)
         champion = registry.champion(version.model)
         by = request.user if isinstance(request.user, User) else None
@@ -73,7 +79,7 @@ class VersionGate(APIView):
 
 
 class VersionApprove(VersionStep):
-    """A second person's word."""
+    """Approval of a version by a second person."""
 
     permission_classes = [CanViewVersions, requires(registry.PROMOTE_PERMISSION, "You may not approve versions.")]
 
@@ -84,5 +90,8 @@ class VersionApprove(VersionStep):
         summary="Approve a version over the present champion",
     )
     def post(self, version: ModelVersion, **asked: Any) -> Approval:
-        """Approve it, for those who may promote; it counts where somebody else promotes."""
+        """Approve the version over the present champion.
+
+        Requires the permission to promote. The approval counts if another person promotes the version.
+        """
         return registry.approve(version, by=current_user(self.request), **asked)

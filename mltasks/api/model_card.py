@@ -1,4 +1,4 @@
-"""REST: a version's model card."""
+"""REST view of a version's model card."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mltasks.web.selection import get_version_or_404
 
 
 class ModelCardSerializer(serializers.Serializer[Any]):
-    """A model card, section by section; shares lie in [0, 1], what is not known is null or empty."""
+    """Model card by section; shares are in [0, 1], unknown values are null or empty."""
 
     format = serializers.IntegerField(help_text="Of this document.")
     after = serializers.CharField(help_text="Whose sections these are.")
@@ -40,10 +40,10 @@ class ModelCardSerializer(serializers.Serializer[Any]):
 
 
 class VersionCard(APIView):
-    """The model card of one version."""
+    """Model card of one version."""
 
     @extend_schema(tags=["models"], summary="The model card of a version", responses=ModelCardSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
-        """The facts of the card's page, `/models/{product}/{number}/card/`: both are made from them."""
+        """Return the model card; the page `/models/{product}/{number}/card/` shows the same facts."""
         found = get_version_or_404(product, number)
         return Response(model_card.build_model_card(found))

@@ -1,4 +1,4 @@
-"""Kinds of answers and bodies over REST: any answer is better than none, and a body comes as it is."""
+"""Content negotiation of REST requests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from rest_framework.request import Request
 
 
 class LenientContentNegotiation(DefaultContentNegotiation):
-    """Choice of the view's first kind where the client accepts none of them (RFC 9110, 12.5.1, allows it), and of no
-    reader for a compressed body.
+    """Content negotiation that ignores unusable Accept headers and refuses compressed bodies.
 
-    A camera that sends an odd or empty Accept header still gets its part stored and judged.
+    If the client accepts no renderer of the view, the first renderer answers, as RFC 9110, 12.5.1, allows. So a camera
+    with an odd or empty Accept header still gets its part stored and scored.
     """
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return the parser of this kind. Raises UnsupportedMediaType for a compressed one (RFC 9110, 15.5.16)."""
+        """Return the parser of the content type.
+
+        Raises UnsupportedMediaType for a compressed body (RFC 9110, 15.5.16).
+        """
         encoding = request.headers.get("Content-Encoding", "")
         if encoding.strip().lower() not in ("", "identity"):
             detail = "The body's Content-Encoding is not read here: send the body as it is, without that header."
@@ -25,7 +28,7 @@ class LenientContentNegotiation(DefaultContentNegotiation):
         return super().select_parser(request, parsers)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """Return the renderer that the client likes best, or else the first, with its media type."""
+        """Return the renderer that the client prefers, or else the first, with its media type."""
         try:
             return super().select_renderer(request, renderers, format_suffix)
         except NotAcceptable:

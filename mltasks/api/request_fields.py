@@ -1,4 +1,4 @@
-"""Bodies of REST requests whose every name is known: a misspelt name is refused, never passed over."""
+"""Serializers of REST requests that refuse unknown fields."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ MAX_SHOWN_NAMES, MAX_NAME_LENGTH = 9, 80
 
 
 class UnknownFieldError(exceptions.APIException):
-    """A name in the body that the request does not have."""
+    """The body has a field that the request does not have."""
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_code = "unknown_field"
 
 
 class RequestSerializer(serializers.Serializer[Any]):
-    """Fields of a request. A name that is none of them is 400 ``unknown_field``."""
+    """Base of request serializers; an unknown field is answered 400 ``unknown_field``."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the checked fields. Raises ValidationError and UnknownFieldError."""
+        """Return the validated fields. Raises ValidationError and UnknownFieldError."""
         if isinstance(data, Mapping) and (reason := unknown_fields_message(data, self.fields)):
             raise UnknownFieldError(reason)
         return super().to_internal_value(data)
 
 
 def unknown_fields_message(names: Iterable[str], known_names: Iterable[str]) -> str:
-    """Return the sentence that names the unknown fields and the known ones; empty if all are known."""
+    """Return the sentence that names the unknown and the known fields; empty if all are known."""
     unknown = set(names).difference(known_names)
     return f"Unknown field: {_format_names(unknown)}. Known fields: {_format_names(known_names)}." if unknown else ""
 

@@ -1,4 +1,4 @@
-"""What the REST API says of versions, runs and promotions."""
+"""REST serializers of versions, runs and promotions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mltasks.models import ImportedVersion, ModelVersion, Promotion, TrainingRun
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
-    """A measured figure with its 95 % interval; null where there was nothing to measure."""
+    """Measured figure with its 95 % interval; null if there was nothing to measure."""
 
     value = serializers.FloatField(allow_null=True)
     low = serializers.FloatField(allow_null=True)
@@ -24,7 +24,7 @@ class EstimateSerializer(serializers.Serializer[Any]):
 
 
 class LabelCountSerializer(serializers.Serializer[Any]):
-    """Labeled images behind a version."""
+    """Numbers of labeled images that the version was trained on."""
 
     good = serializers.IntegerField()
     defective = serializers.IntegerField()
@@ -32,7 +32,7 @@ class LabelCountSerializer(serializers.Serializer[Any]):
 
 
 class GateLineSerializer(serializers.Serializer[Any]):
-    """One thing that a product may ask of a version. ``holds`` is null where there is nothing to tell it by."""
+    """Requirement that a product may have of a version; ``holds`` is null without data."""
 
     name = serializers.CharField(
         help_text="labels, replay, recall, champion_recall, cost, escapes, reproducible or second_person."
@@ -44,7 +44,7 @@ class GateLineSerializer(serializers.Serializer[Any]):
 
 
 class PromotionSerializer(serializers.ModelSerializer[Promotion]):
-    """Who made which version champion, when and why."""
+    """Promotion of a version to champion: user, reason and time."""
 
     product = serializers.CharField(source="model.name")
     version = serializers.IntegerField(source="version.number")
@@ -58,7 +58,7 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
 
 
 class PromotionRequestSerializer(RequestSerializer):
-    """Why a version should score."""
+    """Reason why a version should score."""
 
     reason = TextField(max_length=2000, error_messages={"required": "A promotion needs a reason."})
     over = serializers.IntegerField(
@@ -75,14 +75,14 @@ class PromotionRequestSerializer(RequestSerializer):
 
 
 class RollbackRequestSerializer(PromotionRequestSerializer):
-    """Why a former champion comes back."""
+    """Reason why a former champion comes back."""
 
     reason = TextField(max_length=2000, error_messages={"required": "A rollback needs a reason."})
-    override = None  # type: ignore[assignment]  # nothing holds a rollback up
+    override = None  # type: ignore[assignment]  # a rollback has no gate to override
 
 
 class OriginSerializer(serializers.ModelSerializer[ImportedVersion]):
-    """The plant that a version came from, what it is there, and the key that signed it."""
+    """Origin of an imported version: plant, product, number and key at the exporting plant."""
 
     version = serializers.IntegerField(source="number")
 
@@ -92,7 +92,7 @@ class OriginSerializer(serializers.ModelSerializer[ImportedVersion]):
 
 
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
-    """A version with its labels and its measured figures."""
+    """Version with its labels and its measured figures."""
 
     product = serializers.CharField(source="model.name")
     version = serializers.IntegerField(source="number")
@@ -113,14 +113,17 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
     @extend_schema_field(serializers.DictField(child=EstimateSerializer()))
     def get_metrics(self, version: ModelVersion) -> dict[str, Any]:
-        """By name: average_precision, auroc, recall, precision, accuracy, false_alarm_rate and more. `escape_rate` is
-        the miss rate of the model alone, `routed_escape_rate` that of defective parts that pass with nobody looking."""
+        """Return the figures by name: average_precision, auroc, recall, precision and more.
+
+        `escape_rate` is the miss rate of the model alone. `routed_escape_rate` is the rate of defective parts that pass
+        without a review.
+        """
         metrics: dict[str, Any] = version.metrics  # type: ignore[attr-defined]  # annotated by with_metrics()
         return metrics
 
 
 class RunSerializer(serializers.ModelSerializer[TrainingRun]):
-    """A training run and how far it is."""
+    """Training run with its progress."""
 
     product = serializers.CharField(source="model.name")
     snapshot = serializers.IntegerField(source="snapshot.number", allow_null=True, default=None)
@@ -136,7 +139,7 @@ class RunSerializer(serializers.ModelSerializer[TrainingRun]):
 
 
 class RunDetailSerializer(RunSerializer):
-    """A training run with the metrics of each epoch, its log and its settings."""
+    """Training run with the metrics of each epoch, its log and its settings."""
 
     epochs = serializers.ListField(child=serializers.DictField())
     config = serializers.DictField()

@@ -1,4 +1,4 @@
-"""REST: views that take one step on what their address names, and answer with the row that the step made."""
+"""REST views that run one step on the addressed row and answer with the resulting row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Callable[..., Any]
 
 
 class StepView(APIView):
-    """Base of these views. ``step`` makes their ``post``; ``target`` finds the row of the address or raises Http404."""
+    """Base of step views: ``step`` makes ``post``; ``target`` returns the row or raises Http404."""
 
     target: Callable[..., Any]
 
@@ -36,10 +36,10 @@ def step(
     many: bool = False,
     **schema: Any,
 ) -> Callable[[Step], Callable[..., Response]]:
-    """Make a view's ``post`` of a step; ``schema`` describes the operation.
+    """Turn a view's method into its ``post``; ``schema`` describes the operation.
 
     1. Validate the body by ``request_class``.
-    2. Take the step with the view's target and the body's fields.
+    2. Call the method with the view's target and the body's fields.
     3. Answer with the one status and serializer of ``responses``; without a serializer the body is empty.
     """
     ((status, answer_class),) = responses.items()

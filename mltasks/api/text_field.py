@@ -1,4 +1,4 @@
-"""Field for text in requests."""
+"""Text field of requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 
 class TextField(serializers.CharField):
-    """Text as it was sent; the library's own field also takes numbers, for their digits."""
+    """Text field that refuses numbers; the library's own field converts them to text."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the text. Raises ValidationError for anything else."""

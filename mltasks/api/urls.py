@@ -1,4 +1,4 @@
-"""Addresses under ``/api/v1/models/``."""
+"""URLs under ``/api/v1/models/``."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""REST: have a version verified by a worker, and read what was found."""
+"""REST view of a version's verification."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRAIN_PERMISSION = "mltasks.add_trainingrun"
 
 
 class VerifyRequestSerializer(RequestSerializer):
-    """How thoroughly to look."""
+    """Extent of a verification."""
 
     hashes_only = serializers.BooleanField(
         default=False, help_text="Learn nothing again; all that can be done with an imported version."
@@ -32,7 +32,7 @@ class VerifyRequestSerializer(RequestSerializer):
 
 
 class FindingSerializer(serializers.Serializer[Any]):
-    """One thing that was looked at."""
+    """Result of one check."""
 
     what = serializers.CharField(help_text="files, snapshot, images, weights, figures, signature or report.")
     holds = serializers.BooleanField()
@@ -40,7 +40,7 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class VerificationSerializer(serializers.ModelSerializer[Verification]):
-    """What a look at a version found, when, and who asked for it; null is a command."""
+    """Verification of a version: findings, time and requesting user (null for a command)."""
 
     by = serializers.CharField(source="by.username", allow_null=True, default=None)
     findings = FindingSerializer(many=True)
@@ -51,7 +51,7 @@ class VerificationSerializer(serializers.ModelSerializer[Verification]):
 
 
 class VerifyingRunSerializer(serializers.ModelSerializer[VerifyingRun]):
-    """A worker's look at a version, and how far it is."""
+    """Verification run with its progress."""
 
     requested_by = serializers.CharField(source="requested_by.username", allow_null=True, default=None)
 
@@ -64,7 +64,7 @@ class VerifyingRunSerializer(serializers.ModelSerializer[VerifyingRun]):
 
 
 class VerificationStateSerializer(serializers.Serializer[Any]):
-    """What is known of a version, and who is looking."""
+    """Newest verification and newest verification run of a version."""
 
     verification = VerificationSerializer(allow_null=True, help_text="The newest, of a worker or of a command.")
     run = VerifyingRunSerializer(allow_null=True, help_text="The newest that a worker was asked for.")
@@ -74,17 +74,17 @@ MayVerify = requires(TRAIN_PERMISSION, "You may not have versions verified.")
 
 
 class VersionVerify(VersionStep):
-    """The verification of one version."""
+    """Verification of one version."""
 
     def get_permissions(self) -> list[Any]:
-        """Whoever sees versions reads what was found; only those who may train ask for another look."""
+        """Return the permissions: viewing versions for all methods, training for POST."""
         return [CanViewVersions(), MayVerify()] if self.request.method == "POST" else [CanViewVersions()]
 
     @extend_schema(
         tags=OPENAPI_TAGS, summary="The newest verification of a version", responses=VerificationStateSerializer
     )
     def get(self, request: Request, product: str, number: int) -> Response:
-        """What the last look at the version found, and how far the newest run is."""
+        """Return the newest verification and the newest verification run."""
         found = verification_report.load_report(get_version_or_404(product, number))
         return Response(VerificationStateSerializer({"verification": found.last, "run": found.run}).data)
 
@@ -95,8 +95,10 @@ class VersionVerify(VersionStep):
         summary="Have a version verified by a worker",
     )
     def post(self, version: ModelVersion, **asked: Any) -> VerifyingRun:
-        """Queue a look at its files, its snapshot and its images, and a second training, for those who may train. While
-        another one is on its way it is answered 409."""
+        """Queue a verification of the version's files, snapshot and images, and its retraining.
+
+        Requires the permission to train. While another verification is queued or running, the answer is 409.
+        """
         run = verification_runs.start(version, by=current_user(self.request), **asked)
         run.refresh_from_db()  # the database set its time
         return run

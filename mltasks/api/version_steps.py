@@ -1,4 +1,4 @@
-"""REST: base of the views by which a permitted person changes something about a version."""
+"""Base of REST views that change a version's state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MayPromote = requires(registry.PROMOTE_PERMISSION, "You may not promote versions
 
 
 class FilesDamaged(Refusal):
-    """The version's files are not what was trained."""
+    """The version's files are damaged."""
 
     code = "bundle_corrupt"
 
@@ -26,7 +26,7 @@ class VersionStep(StepView):
     permission_classes = [CanViewVersions, MayPromote]
 
     def target(self, *, product: str, number: int) -> ModelVersion:
-        """Return the version of the address. Raises Http404."""
+        """Return the addressed version. Raises Http404."""
         return get_version_or_404(product, number)
 
     def handle_exception(self, exc: Exception) -> Response:

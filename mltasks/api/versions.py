@@ -1,4 +1,4 @@
-"""REST: versions, reports, promotions and training runs of a product."""
+"""REST views of a product's versions, reports, promotions and training runs."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from mltasks.reports.report_files import public_files, report_json
 from mltasks.web.access import current_user
 from mltasks.web.selection import get_version_or_404
 
-# A figure is drawn by us, but names in it come from files: it must not run anything even when opened by itself.
+# Plots contain names from files: a plot must not execute anything, even when opened directly.
 _FIGURE_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 OPENAPI_TAGS = ["models"]
 
 
 class NewestFirstPagination(TimestampCursorPagination):
-    """Newest first, a hundred a page."""
+    """Pagination with the newest first, 100 per page."""
 
     ordering = ("-created_at", "-id")
     page_size = 100
@@ -47,14 +47,14 @@ class NewestFirstPagination(TimestampCursorPagination):
 
 @extend_schema(tags=OPENAPI_TAGS, summary="Versions of a product, newest first")
 class VersionList(ListAPIView[ModelVersion]):
-    """The versions of a product with their figures, newest first."""
+    """List of a product's versions with their figures, newest first."""
 
     serializer_class = VersionSerializer
     pagination_class = NewestFirstPagination
     queryset = ModelVersion.objects.none()
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
-        """Those of the product in the address. Raises Http404 for a product there is none of."""
+        """Return the versions of the addressed product. Raises Http404 for an unknown product."""
         model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
         people = ("promotions__by", "promotions__previous", "promotions__model", "promotions__version")
         return ModelVersion.objects.filter(model=model).with_metrics().prefetch_related(*people)
@@ -65,31 +65,34 @@ class VersionDetail(APIView):
 
     @extend_schema(tags=OPENAPI_TAGS, summary="One version", responses=VersionSerializer)
     def get(self, request: Request, product: str, number: int) -> Response:
-        """One version with its labels and figures."""
+        """Return one version with its labels and figures."""
         found = ModelVersion.objects.with_metrics().filter(model__name=product, number=number)
         return Response(VersionSerializer(get_object_or_404(found)).data)
 
 
 class VersionReportView(APIView):
-    """The report of one version."""
+    """Report of one version."""
 
     @extend_schema(tags=OPENAPI_TAGS, summary="The report of a version", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, product: str, number: int) -> Response:
-        """All figures with counts, intervals and the protocol they were measured by."""
+        """Return all figures with counts, intervals and the evaluation protocol."""
         return Response(report_json(get_version_or_404(product, number)))
 
 
 class VersionPromote(VersionStep):
-    """Make a version champion."""
+    """Promotion of a version to champion."""
 
     @step(PromotionRequestSerializer, {201: PromotionSerializer}, tags=OPENAPI_TAGS, summary="Make a version champion")
     def post(self, version: ModelVersion, **asked: Any) -> Promotion:
-        """Make the version champion, for those who may. A retired version comes back the same way."""
+        """Make the version champion. A retired version can be promoted, too.
+
+        Requires the permission to promote.
+        """
         return registry.promote(version, by=current_user(self.request), **asked)
 
 
 class VersionRollback(VersionStep):
-    """Bring a former champion back."""
+    """Rollback to a former champion."""
 
     @step(
         RollbackRequestSerializer,
@@ -98,18 +101,24 @@ class VersionRollback(VersionStep):
         summary="Roll back to a former champion",
     )
     def post(self, version: ModelVersion, **asked: Any) -> Promotion:
-        """Bring a former champion back, for those who may; a version that never was champion is answered 409."""
+        """Make a former champion champion again.
+
+        Requires the permission to promote. A version that was never champion is answered 409.
+        """
         return registry.roll_back(version, by=current_user(self.request), **asked)
 
 
 class VersionFile(APIView):
-    """A figure or a picture of a version's report."""
+    """Plot or picture of a version's report."""
 
     more_statuses = {"GET": (304,)}
 
     @extend_schema(tags=OPENAPI_TAGS, summary="A figure of a report", responses={(200, "image/*"): OpenApiTypes.BINARY})
     def get(self, request: Request, product: str, number: int, path: str) -> HttpResponse:
-        """A file that the version's manifest lists below ``plots/`` or ``worst/``; 404 for any other."""
+        """Return a file that the version's manifest lists below ``plots/`` or ``worst/``.
+
+        Any other path is answered 404.
+        """
         version = get_version_or_404(product, number)
         if path not in public_files(version) or not (version.path / path).is_file():
             raise Http404
@@ -127,14 +136,14 @@ class VersionFile(APIView):
 
 @extend_schema(tags=OPENAPI_TAGS, summary="Training runs of a product, newest first")
 class RunList(ListAPIView[TrainingRun]):
-    """The runs of a product and how far they are, newest first."""
+    """List of a product's training runs with their progress, newest first."""
 
     serializer_class = RunSerializer
     pagination_class = NewestFirstPagination
     queryset = TrainingRun.objects.none()
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
-        """Those of the product in the address. Raises Http404 for a product there is none of."""
+        """Return the runs of the addressed product. Raises Http404 for an unknown product."""
         model = get_object_or_404(RegisteredModel, name=self.kwargs["product"])
         heavy = ("log", "epochs", "config")
         related = ("model", "snapshot", "version", "requested_by")
@@ -143,12 +152,12 @@ class RunList(ListAPIView[TrainingRun]):
 
 @extend_schema(tags=OPENAPI_TAGS, summary="One training run")
 class RunDetail(RetrieveAPIView[TrainingRun]):
-    """One run with the metrics of each epoch, its log and its settings, live."""
+    """Training run with the metrics of each epoch, its log and its settings, updated live."""
 
     serializer_class = RunDetailSerializer
     queryset = TrainingRun.objects.none()
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
-        """Those of the product in the address."""
+        """Return the runs of the addressed product."""
         related = ("model", "snapshot", "version", "requested_by")
         return TrainingRun.objects.filter(model__name=self.kwargs["product"]).select_related(*related)

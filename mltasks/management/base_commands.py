@@ -1,4 +1,4 @@
-"""Base classes of commands: they look up what the arguments name, and end on a refusal with its words."""
+"""Base classes of commands: look up the arguments' rows and exit with a refusal's message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class RefusableCommand(BaseCommand):
-    """Command that ends on an exception of ``refusals`` with its words and exit status 1."""
+    """Command that exits with status 1 and the message of an exception in ``refusals``."""
 
     refusals: ClassVar[tuple[type[Exception], ...]] = (
         Refusal,
@@ -54,7 +54,7 @@ class VersionCommand(ProductCommand):
 
 
 def require(rows: QuerySet[Row], words: str) -> Row:
-    """Return the first of the rows. Raises CommandError with the words where there is none."""
+    """Return the first row. Raises CommandError with ``words`` if there is none."""
     row = rows.first()
     if row is None:
         raise CommandError(words)
@@ -62,7 +62,7 @@ def require(rows: QuerySet[Row], words: str) -> Row:
 
 
 def require_version(product: str, number: int) -> ModelVersion:
-    """Return the version with its report, run and snapshot. Raises CommandError where there is none."""
+    """Return the version with its report, run and snapshot. Raises CommandError if missing."""
     try:
         return find_version(product, number)
     except ModelVersion.DoesNotExist:
@@ -70,7 +70,10 @@ def require_version(product: str, number: int) -> ModelVersion:
 
 
 def person(username: str) -> User | None:
-    """Return the user of that name who may promote; None for no name. Raises CommandError for anybody else."""
+    """Return the user of that name; None for an empty name.
+
+    Raises CommandError for an unknown user or one who may not promote.
+    """
     if not username:
         return None
     user = require(User.objects.filter(username=username), f"There is no user {username!r}.")

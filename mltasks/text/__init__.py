@@ -1,1 +1,1 @@
-"""Text and JSON that PostgreSQL stores and every client reads: rules, strict parsing, file names."""
+"""Text and JSON that PostgreSQL can store: rules, strict parsing, file names."""

@@ -1,4 +1,4 @@
-"""File names as text: a name on disk may be in any encoding and hold any sign."""
+"""File names as text; a name on disk may have any encoding and any characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def readable_filename(name: str) -> str:
 
 
 def printable_filename(name: str) -> str:
-    """Return a file name as one line of text that can't steer a terminal."""
+    """Return a file name as one line of text without control characters for a terminal."""
     return "".join(
         sign.encode("unicode_escape").decode() if unicodedata.category(sign) == "Cc" else sign
         for sign in readable_filename(name)

@@ -8,18 +8,18 @@ from typing import Any
 
 from django.http import QueryDict
 
-# ASCII's control characters; a name or an address is one line, a comment may have several.
+# ASCII control characters; a name or an address is one line, a comment may have several.
 LINE_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 TEXT_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NUL = re.compile(r"\x00")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _JOINERS = "\u200c\u200d"
-# What every JSON reader holds exactly as an integer is less; beyond 64 bits most fail.
+# Most JSON readers fail beyond 64 bits, and some lose precision below that.
 MAX_INTEGER = 2**63 - 1
 
 
 class UnstorableFieldError(ValueError):
-    """One field whose name or value can't be stored."""
+    """Field whose name or value can't be stored."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name!a}: {reason}")
@@ -28,7 +28,10 @@ class UnstorableFieldError(ValueError):
 
 
 def check_text(text: str, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
-    """Refuse text with a control character or half of a surrogate pair. Raises ValueError, in words."""
+    """Refuse text with a control character or half of a surrogate pair.
+
+    Raises ValueError, in words.
+    """
     if character := controls.search(text):
         raise ValueError(f"Control characters can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
     if character := _SURROGATE.search(text):
@@ -36,22 +39,27 @@ def check_text(text: str, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
 
 
 def visible_text(text: str) -> str:
-    """Return the text without spaces around it; empty if it has spaces and characters without a shape alone."""
+    """Return the trimmed text; empty if the text has no visible character."""
     is_visible = any(unicodedata.category(character)[0] not in "CZ" for character in text)
     return text.strip() if is_visible else ""
 
 
 def check_formatting(text: str) -> None:
-    """Refuse characters without a shape, such as U+200B and U+202E: two texts that look the same would be two. Joiners
-    that spell words (U+200C, U+200D) pass. Raises ValueError, in words."""
+    """Refuse invisible characters such as U+200B and U+202E.
+
+    With such characters two texts could look the same. Joiners that spell words (U+200C, U+200D) pass. Raises
+    ValueError, in words.
+    """
     for character in text:
         if unicodedata.category(character) == "Cf" and character not in _JOINERS:
             raise ValueError(f"Characters that nobody sees can't be part of it: U+{ord(character):04X}. Leave it out.")
 
 
 def check_fields(fields: QueryDict, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
-    """Refuse a field of a form or of a query whose name or one of whose values `check_text` refuses. Raises
-    UnstorableFieldError."""
+    """Refuse a form or query if `check_text` refuses the name or a value of a field.
+
+    Raises UnstorableFieldError.
+    """
     for name, values in fields.lists():
         for text in (name, *map(str, values)):
             try:
@@ -61,8 +69,11 @@ def check_fields(fields: QueryDict, controls: re.Pattern[str] = TEXT_CONTROLS) -
 
 
 def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None:
-    """Refuse JSON that is nested more than ``depth`` levels deep, texts that `check_text` refuses and integers beyond
-    64 bits. Raises ValueError, in words. `strict_json.read` refuses NaN and infinities before."""
+    """Refuse JSON that is nested deeper than ``depth`` or has unstorable texts or integers.
+
+    Texts are checked by `check_text`; integers must fit into 64 bits. Raises ValueError, in words. `strict_json.parse`
+    refuses NaN and infinities.
+    """
     level = [value]
     for _ in range(depth):
         inner: list[Any] = []

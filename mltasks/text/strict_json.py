@@ -1,4 +1,4 @@
-"""JSON from elsewhere, read so that what a database keeps is what was said: one value a name, and only real numbers."""
+"""Strict JSON parser for untrusted input: unique names, finite numbers, storable characters."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import math
 import re
 from typing import Any
 
-# Behind an even number of backslashes, which are characters themselves
+# The escape must follow an even number of backslashes: these stand for backslash characters.
 _NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# Python refuses to read longer ones, in words for programmers.
+# Python refuses longer integers with a message for programmers.
 MAX_DIGITS = 4000
 
 
 def parse(raw: bytes) -> Any:
-    """The value. Raises ValueError, in words, for what is no UTF-8 or no JSON, says a name twice, holds a number that
-    is none (NaN, infinity, 1e999) or a character that a database can't keep, or is nested too deeply."""
+    """Return the parsed value.
+
+    Raises ValueError, in words, for invalid UTF-8 or JSON, repeated names, numbers that are not finite (NaN, infinity,
+    1e999), integers that are too long, characters that a database can't store, and too deep nesting.
+    """
     try:
         text = raw.decode("utf-8")
         found = json.loads(
@@ -30,7 +33,7 @@ def parse(raw: bytes) -> Any:
         raise ValueError(f"byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    # Escapes that mean no character: a zero byte, half of a pair.
+    # Escapes that stand for no storable character: a zero byte, half of a surrogate pair.
     if _NUL_ESCAPE.search(text):
         raise ValueError("it holds a zero character")
     if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):

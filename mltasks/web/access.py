@@ -1,4 +1,4 @@
-"""Who may pass a page's door: strangers log in first, people without the permission read why they may not."""
+"""Access to pages: login, permissions and the check of the page's owner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
 
 
 def require_permission(permission: str) -> Callable[[ViewT], ViewT]:
-    """Decorate a view: the login for strangers, 403 for people without ``permission``."""
+    """Decorate a view: login for anonymous users, 403 for users without ``permission``."""
 
     def decorate(view: ViewT) -> ViewT:
         return login_required(permission_required(permission, raise_exception=True)(view))
@@ -26,14 +26,14 @@ def require_permission(permission: str) -> Callable[[ViewT], ViewT]:
 
 
 def current_user(request: HttpRequest) -> User:
-    """Return the signed-in user. Raises PermissionDenied for nobody."""
+    """Return the signed-in user. Raises PermissionDenied for an anonymous user."""
     if not isinstance(request.user, User):
         raise PermissionDenied(_("Log in first."))
     return request.user
 
 
 def parse_row_id(text: str) -> int:
-    """Read a row's number from a form; 0, which no row has, for anything else."""
+    """Return a row's id from a form; 0, which no row has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
 
 
@@ -41,7 +41,10 @@ REVIEWER_HEADER = "X-Reviewer"
 
 
 def require_page_owner(request: HttpRequest) -> None:
-    """Compare whom the page belongs to, where it says so, with who is logged in. Raises PermissionDenied."""
+    """Compare the page's owner, if the request names one, with the signed-in user.
+
+    Raises PermissionDenied if they differ.
+    """
     belongs_to = request.headers.get(REVIEWER_HEADER)
     if belongs_to and belongs_to != str(request.user.pk):
         raise PermissionDenied(_("This page belongs to another person than the one who is logged in now."))

@@ -1,4 +1,4 @@
-"""The doors by which versions leave for other plants and come from them."""
+"""Pages for exporting versions to other plants and importing versions from them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mltasks.web.access import current_user, require_permission
 from mltasks.web.forms import ImportForm
 from mltasks.web.selection import get_version_or_404, remember_choice
 
-# Both ways: who may decide what scores may let the plant's weights out, and others' in.
+# For both directions: who may choose the champion may export the plant's weights and import others.
 may_exchange = require_permission(registry.PROMOTE_PERMISSION)
 
 
 @require_GET
 @may_exchange
 def export_version(request: HttpRequest, model: str, number: int) -> HttpResponseBase:
-    """The version as one signed file."""
+    """Return the version as one signed file."""
     version = get_version_or_404(model, number)
     try:
         file = version_export.export_to_temporary_file(version, by=current_user(request))
@@ -40,7 +40,7 @@ def export_version(request: HttpRequest, model: str, number: int) -> HttpRespons
 @require_http_methods(["GET", "POST"])
 @may_exchange
 def import_version(request: HttpRequest, model: str) -> HttpResponse:
-    """Whose versions may come in, and the form that brings one."""
+    """Show the trusted plants and the import form, or import the posted version."""
     found = get_object_or_404(RegisteredModel, name=model)
     remember_choice(request, found)
     form = ImportForm(request.POST or None, request.FILES or None)
@@ -61,7 +61,7 @@ def import_version(request: HttpRequest, model: str) -> HttpResponse:
 @require_GET
 @may_exchange
 def plant_key(request: HttpRequest) -> HttpResponse:
-    """This plant's public key as a file."""
+    """Return this plant's public key as a file."""
     headers = {"Content-Disposition": 'attachment; filename="plant-key.pem"'}
     return HttpResponse(signing.own_public_key(), content_type="application/x-pem-file", headers=headers)
 

@@ -1,4 +1,4 @@
-"""Forms of the models' pages, and the step that a form takes."""
+"""Forms of the models' pages and their submission."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ReasonForm(forms.Form):
 
     @classmethod
     def of_request(cls, request: HttpRequest, champion: ModelVersion | None) -> Self:
-        """Return the form with what was posted, or with the present champion."""
+        """Return the form with the posted data, or with the present champion."""
         posted = request.POST if request.method == "POST" else None
         return cls(posted, initial={"champion": champion.number if champion else 0})
 
@@ -37,19 +37,22 @@ class PromotionForm(ReasonForm):
 
 
 class VerifyForm(forms.Form):
-    """How thoroughly a version is verified."""
+    """Extent of a verification."""
 
     hashes_only = forms.BooleanField(required=False, label=_("Its hashes only"))
 
 
 class ImportForm(forms.Form):
-    """A version that another plant exported. How large it may be, and what is in it, the import itself looks at."""
+    """File that another plant exported; the import validates its size and content."""
 
     file = forms.FileField(label=_("File"), widget=forms.ClearableFileInput(attrs={"accept": ".slv"}))
 
 
 def submit(form: forms.Form, step: Callable[[], object]) -> bool:
-    """Take a step with a valid form. Return False, with the refusal among the form's errors, if it is not taken."""
+    """Run ``step`` with a valid form; return False if the form is invalid or the step refuses.
+
+    The refusal becomes an error of the form.
+    """
     if not form.is_valid():
         return False
     try:

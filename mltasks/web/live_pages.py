@@ -22,9 +22,9 @@ may_train = require_permission("mltasks.add_trainingrun")
 def live_pages(
     load: Callable[..., Any], context: Callable[[Any], dict[str, Any]], *, page: str, part: str
 ) -> tuple[View, View]:
-    """Return the view of a page, and the view of the part that the page reloads while work is unfinished.
+    """Return the views of a page and of its live part, reloaded while work is unfinished.
 
-    ``load`` gets what the address names and returns the subject, which has a ``model``; ``context`` is of both
+    ``load`` gets the URL's arguments and returns the subject, which has a ``model``. ``context`` is used for both
     templates.
     """
 
@@ -50,7 +50,10 @@ def retry_view(
     page: Callable[[Any], tuple[Any, ...]],
     done: str | Promise = "",
 ) -> View:
-    """Return the view that queues a failed run again, says that it is ``done``, and redirects to the run's ``page``."""
+    """Return the view that queues a failed run again and redirects to the run's ``page``.
+
+    ``done`` is the success message.
+    """
 
     @require_POST
     @may_train

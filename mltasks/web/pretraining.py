@@ -13,13 +13,16 @@ from mltasks.web.live_pages import live_pages, retry_view
 
 
 def _get_run(pk: int) -> BackboneRun:
-    # A list of thousands of images is nothing to read every two seconds.
+    # The page reloads every two seconds: do not read a list of thousands of images each time.
     rows = BackboneRun.objects.select_related("model", "snapshot", "requested_by").defer("pictures", "epochs")
     return get_object_or_404(rows, pk=pk)
 
 
 def _context(run: BackboneRun) -> dict[str, Any]:
-    """``reached`` are the backbones that were measured, the best first: name, estimate, and whether it is in use."""
+    """Return the page's values; ``reached`` are name and estimate of each measured backbone.
+
+    The best backbone is first.
+    """
     candidates = run.evaluation.get("candidates", {})
     reached = sorted(candidates.items(), key=lambda one: -(one[1]["value"] or 0.0))
     return {"run": run, "reached": reached, "images": run.config.get("images", 0)}

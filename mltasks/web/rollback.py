@@ -1,4 +1,4 @@
-"""Page that brings a former champion back: what changes, and the reason."""
+"""Page of a rollback to a former champion."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def roll_back(request: HttpRequest, model: str, number: int) -> HttpResponse:
     if request.method == "POST" and submit(form, lambda: _roll_back(version, form, current_user(request))):
         messages.success(request, _("Rolled back: version {number} scores the next part.").format(number=number))
         return redirect("version", model, number)
-    # 400 for what was typed, 409 for what the registry refused
+    # 400 for invalid input, 409 for a refusal of the registry
     status = 409 if form.non_field_errors() else 400 if form.errors else 200
     context = {"form": form, "version": version, "champion": registry.champion(version.model), **_history(version)}
     return render(request, "models/roll_back.html", context, status=status)
@@ -40,7 +40,7 @@ def _roll_back(version: ModelVersion, form: ReasonForm, by: User) -> None:
 
 
 def _history(version: ModelVersion) -> dict[str, Promotion | None]:
-    """Return the promotion that made the version champion last, and the later rollback from it, if there is one."""
+    """Return the version's last promotion, and the later rollback from it, if there is one."""
     last = version.promotions.select_related("by").first()
     withdrawals = Promotion.objects.filter(previous=version, kind=Promotion.Kind.ROLLBACK).select_related("by")
     withdrawal = withdrawals.filter(created_at__gt=last.created_at).first() if last else None

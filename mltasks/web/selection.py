@@ -1,8 +1,7 @@
-"""Model or version that a request selects.
+"""Selection of the version or registered model that a request is about.
 
-The version that a page's or REST's address names.
-
-The registered model, and so the product, that a person's pages are about: by the address, else by the session.
+A version is named by the address of the page or of the REST view. A model is chosen by the query parameter, else by the
+session.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from mltasks.models import ModelVersion, RegisteredModel
 
 
 def get_version_or_404(model: str, number: int) -> ModelVersion:
-    """The version with its report, its run and where it came from. Raises Http404."""
+    """Return the version with its report, run and origin. Raises Http404."""
     return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)
 
 
@@ -27,15 +26,15 @@ _first_models: list[FirstModel] = []
 
 
 def set_first_model(choose: FirstModel) -> None:
-    """Register the function that chooses the model a person's pages show first."""
+    """Register the function that chooses the first model of a user's pages."""
     _first_models[:] = [choose]
 
 
 def chosen_model(request: HttpRequest) -> RegisteredModel | None:
     """Return the model that ``?product=`` names, else the one of the session; None without any.
 
-    A session that has none begins with the model of the function that ``set_first_model`` registered, else with the
-    first. The choice is remembered for the pages that follow. Raises Http404 for a name of no model.
+    A new session starts with the model chosen by the function that ``set_first_model`` registered, else with the first
+    model. The choice is stored in the session. Raises Http404 for an unknown name.
     """
     if asked := request.GET.get(PRODUCT_PARAMETER):
         chosen: RegisteredModel | None = get_object_or_404(RegisteredModel, name=asked)
@@ -47,7 +46,7 @@ def chosen_model(request: HttpRequest) -> RegisteredModel | None:
 
 
 def remember_choice(request: HttpRequest, model: RegisteredModel) -> None:
-    """Make ``model`` the one that the pages after this one are about."""
+    """Store the model in the session, as the subject of the following pages."""
     if request.session.get(PRODUCT_PARAMETER) != model.name:
         request.session[PRODUCT_PARAMETER] = model.name
 

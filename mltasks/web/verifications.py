@@ -1,4 +1,4 @@
-"""The doors to a version's verification: its state live, and asking a worker for another."""
+"""Pages of a version's verification: its live state, and the request for another."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mltasks.web.selection import get_version_or_404
 @require_POST
 @may_train
 def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """Ask a worker to verify the version; its page says what becomes of it."""
+    """Queue a verification of the version; the version's page shows its progress."""
     form = VerifyForm(request.POST)
-    form.is_valid()  # a box is set or not: nothing else can be said
+    form.is_valid()  # a checkbox has no invalid value
     try:
         hashes_only = form.cleaned_data["hashes_only"]
         verification_runs.start(get_version_or_404(model, number), by=current_user(request), hashes_only=hashes_only)
@@ -35,9 +35,9 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @require_GET
 @may_look
 def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """The verification alone: what the version's page asks for while a worker looks."""
+    """Return the verification part of the version's page, reloaded while a worker verifies."""
     found = get_version_or_404(model, number)
     checked = verification_report.load_report(found)
     answer = render(request, "models/_verification.html", {"version": found, "checked": checked})
-    # Once it is done it takes the place of the region that asks, which then asks no more.
+    # The finished part replaces the element that reloads, so that reloading ends.
     return answer if checked.running else reswap(answer, "outerHTML")

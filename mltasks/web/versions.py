@@ -1,9 +1,4 @@
-"""Pages of models and versions: report, model card, promotion and approval.
-
-The door to a version's model card.
-
-The doors to what is learned: versions and runs, one run live, one version's report, and its promotion.
-"""
+"""Pages of models and versions: list, report, model card, promotion and approval."""
 
 from __future__ import annotations
 
@@ -31,7 +26,7 @@ from mltasks.web.selection import chosen_model, get_version_or_404, remember_cho
 @require_GET
 @may_look
 def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """The card as an article, to be read and printed."""
+    """Show the model card as an article, for reading and printing."""
     found = get_version_or_404(model, number)
     remember_choice(request, found.model)
     return render(request, "models/card.html", {"card": model_card.build_model_card(found)})
@@ -43,7 +38,7 @@ MAX_SHOWN_RUNS = 20
 @require_GET
 @may_look
 def version_list(request: HttpRequest) -> HttpResponse:
-    """The versions of the chosen model and its runs."""
+    """Show the versions and runs of the chosen model."""
     model = chosen_model(request)
     if model is None:
         return render(request, "no_product.html", {"title": _("Models")})
@@ -54,14 +49,14 @@ def version_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 @may_look
 def version_list_live(request: HttpRequest, model: str) -> HttpResponse:
-    """Versions and runs alone: what the list asks for every few seconds."""
+    """Return the rows of versions and runs, which the list reloads every few seconds."""
     return render(request, "models/_rows.html", _list_context(get_object_or_404(RegisteredModel, name=model)))
 
 
 @require_GET
 @may_look
 def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """One version's report."""
+    """Show the report of one version."""
     found = get_version_or_404(model, number)
     remember_choice(request, found.model)
     context = {
@@ -79,7 +74,7 @@ def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @require_permission(registry.PROMOTE_PERMISSION)
 def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """What a promotion changes, costs and leaves open; then the promotion itself."""
+    """Show what a promotion changes and costs; promote the version on POST."""
     found = get_version_or_404(model, number)
     remember_choice(request, found.model)
     champion = registry.champion(found.model)
@@ -109,7 +104,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
 @require_POST
 @require_permission(registry.PROMOTE_PERMISSION)
 def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """A second person's word that a version may take the champion's place."""
+    """Record a second person's approval of the version over the present champion."""
     found, form = get_version_or_404(model, number), ReasonForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))

@@ -1,5 +1,7 @@
-"""``manage.py benchmark NAME --data DIR``: measure the recipe by one protocol; prints each row as it is measured, then
-a table and JSON."""
+"""Command ``benchmark NAME --data DIR``: measure the recipe by one protocol.
+
+Prints each row as it is measured, then a table and JSON.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ PROTOCOL_NAMES = (
 
 
 class Command(BaseCommand):
-    """Touches neither the database nor the stored images."""
+    """Benchmark of the recipe; uses neither the database nor the stored images."""
 
     help = "Measure the learning recipe on a folder of labeled parts, beside the recipe the project grew from."
     requires_system_checks = ()
@@ -37,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--plot", type=Path, help="also draw the table into this SVG file")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Read once, when torch loads: threads that wait for one another sleep instead of taking the other's core.
+        # Torch reads the setting once, when it loads: waiting threads sleep instead of using the other core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from mltasks.vision.benchmarks.charts import write_table_chart
         from mltasks.vision.benchmarks.protocol import format_row  # late: torch
@@ -53,7 +55,7 @@ class Command(BaseCommand):
                 bar.set_description_str(step.stage[:60])
 
             def tell(title: str, figures: Mapping[str, float]) -> None:
-                # Flushed: a run that is killed has still said what it found.
+                # Flushed, so that the rows of a killed run are printed.
                 with tqdm.external_write_mode():
                     self.stdout.write(f"[{time.monotonic() - started:.0f} s] {format_row(title, figures)}")
                     self.stdout.flush()
@@ -75,7 +77,7 @@ class Command(BaseCommand):
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
-    """Training settings as JSON values, text where they are no JSON."""
+    """Return training settings as JSON values, or as text if they are no JSON."""
     found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

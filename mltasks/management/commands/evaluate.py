@@ -1,4 +1,4 @@
-"""Print a version's report from the command line."""
+"""Command ``evaluate PRODUCT VERSION``: print a version's report as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Command(VersionCommand):
     help = "Print the report of a version as JSON."
 
     def handle(self, *args: Any, product: str, version: int, **options: Any) -> None:
-        """Print it."""
+        """Print the report."""
         self.stdout.write(
             json.dumps(report_json(require_version(product, version)), indent=2, ensure_ascii=False, allow_nan=False)
         )

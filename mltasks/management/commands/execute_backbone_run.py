@@ -1,4 +1,4 @@
-"""The process of one backbone lesson: started by its supervisor, and gone with it."""
+"""Command of the process that executes one pretraining run; it dies with its supervisor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mltasks.models import BackboneRun
 
 
 class Command(execute_run.Command):
-    """Execute one lesson (internal: the training worker calls it)."""
+    """Execute one pretraining run (internal: the training worker calls it)."""
 
     run_class = BackboneRun
     help = "Teach one backbone in this process. Workers call it; people use `pretrain_backbone`."

@@ -1,6 +1,6 @@
-"""The process of one run: started by its supervisor, and gone with it.
+"""Command of the process that executes one training run; it dies with its supervisor.
 
-The other kinds of run have commands that differ in the class of their rows.
+The commands of other kinds of runs only change the class of the row.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Command(BaseCommand):
     help = "Execute one training run in this process. Workers call it; people use `retrain`."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The run, and from a supervisor its lease and its process id."""
+        """Declare the run and, from a supervisor, its lease and its process id."""
         parser.add_argument("run", type=int)
         parser.add_argument("--lease", type=uuid.UUID, help="token of a lease taken for this process")
         parser.add_argument("--parent", type=int, help="process to die with")
 
     def handle(self, *args: Any, run: int, lease: uuid.UUID | None, parent: int | None, **options: Any) -> None:
-        """Execute the run. The exit code is 1 when it failed; its row says why."""
+        """Execute the run. The exit status is 1 if it failed; the run's row has the error."""
         if parent is not None:
             set_parent_death_signal(parent)
         executor, row = executor_of(self.run_class), runs_of(self.run_class).get(pk=run)
@@ -47,8 +47,8 @@ class Command(BaseCommand):
 
 
 def set_parent_death_signal(parent: int) -> None:
-    """Have the kernel kill this process when ``parent`` dies, so that no training outlives its worker."""
-    if sys.platform == "linux":  # elsewhere an orphan runs on until its lease is taken
+    """Let the kernel kill this process when ``parent`` dies, so that it does not outlive it."""
+    if sys.platform == "linux":  # elsewhere an orphan continues until its lease is taken
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above
+    if os.getppid() != parent:  # the parent died before the line above
         sys.exit(f"The worker {parent} is gone.")

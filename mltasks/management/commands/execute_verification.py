@@ -1,4 +1,4 @@
-"""The process of one look at a version: started by its supervisor, and gone with it."""
+"""Command of the process that executes one verification run; it dies with its supervisor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mltasks.models import VerifyingRun
 
 
 class Command(execute_run.Command):
-    """Execute one verification (internal: the training worker calls it)."""
+    """Execute one verification run (internal: the training worker calls it)."""
 
     run_class = VerifyingRun
     help = "Verify one version in this process. Workers call it; people use `verify_version`."

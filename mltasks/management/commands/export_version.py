@@ -1,4 +1,4 @@
-"""``export_version PRODUCT VERSION FILE``: a version as one signed file, for another plant."""
+"""Command ``export_version PRODUCT VERSION FILE``: write a signed version for another plant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Command(VersionCommand):
     refusals = (*VersionCommand.refusals, ImproperlyConfigured)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Product, version, and where to."""
+        """Declare product, version and target file."""
         super().add_arguments(parser)
         parser.add_argument(
             "file",
@@ -35,7 +35,7 @@ class Command(VersionCommand):
         )
 
     def handle(self, *args: Any, product: str, version: int, file: str, **options: Any) -> None:
-        """Write the file, whole or not at all, and say who signed it."""
+        """Write the complete file or nothing, and print the fingerprint of the signing key."""
         found = require_version(product, version)
         size = 0
 
@@ -51,13 +51,16 @@ class Command(VersionCommand):
             signed = signing.fingerprint(signing.own_public_key())
         except OSError as error:
             raise CommandError(f"{file} can't be written: {error.strerror}.") from None
-        # Standard output then holds the version alone.
+        # Standard output must contain the version only.
         to = self.stderr if is_stdout else self.stdout
         to.write(f"{target}: {size / 1e6:.0f} MB, signed by {format_fingerprint(signed)}", str)
 
 
 def _scratch() -> Path:
-    """Return the folder of the versions, made if missing: a machine's own temporary folder may be memory."""
+    """Return the versions folder, created if missing.
+
+    The machine's temporary folder may be in memory.
+    """
     folder = Path(settings.VERSIONS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

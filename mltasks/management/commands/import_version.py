@@ -1,4 +1,4 @@
-"""``import_version PRODUCT FILE``: a version that another plant exported becomes a candidate here."""
+"""Command ``import_version PRODUCT FILE``: import another plant's version as a candidate."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Command(RefusableCommand):
     refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The product here, and the file."""
+        """Declare the product at this plant and the file."""
         parser.add_argument("product", help="slug of the product here")
         parser.add_argument("file", type=Path, help="what export_version wrote over there")
 
     def handle(self, *args: Any, product: str, file: Path, **options: Any) -> None:
-        """Import it. The last line is the version's number."""
+        """Import the version. The last line is its number."""
         missing = f"There is no product {product!r}. Make it with create_product."
         model = require(RegisteredModel.objects.filter(name=product), missing)
         try:

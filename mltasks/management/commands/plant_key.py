@@ -1,4 +1,4 @@
-"""``plant_key``: this plant's public key, for other plants."""
+"""Command ``plant_key``: print this plant's public key for other plants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Command(RefusableCommand):
     refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """The key to standard output, the fingerprint to standard error."""
+        """Print the key to standard output and the fingerprint to standard error."""
         key = signing.own_public_key()
         self.stderr.write(f"Fingerprint: {format_fingerprint(signing.fingerprint(key))}")
         self.stdout.write(key, ending="")

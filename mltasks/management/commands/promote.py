@@ -1,4 +1,4 @@
-"""Promote a version from the command line."""
+"""Command ``promote PRODUCT VERSION --reason REASON``: make a version champion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Command(VersionCommand):
     help = "Make a version the champion of its product, as the admin does."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Product, version, reason and who."""
+        """Declare product, version, reason, override and user."""
         super().add_arguments(parser)
         parser.add_argument("--reason", required=True, help="why this version should score")
         parser.add_argument("--override", default="", help="why it shall pass although the promotion policy stops it")
@@ -25,7 +25,7 @@ class Command(VersionCommand):
     def handle(
         self, *args: Any, product: str, version: int, reason: str, override: str, by: str, **options: Any
     ) -> None:
-        """Promote it, with the same rules as the admin and the API."""
+        """Promote the version, with the same rules as the admin and the API."""
         found = require_version(product, version)
         try:
             promotion = registry.promote(found, by=person(by), reason=reason, override=override)

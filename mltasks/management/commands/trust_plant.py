@@ -1,4 +1,4 @@
-"""``trust_plant NAME KEY_FILE --fingerprint …``: versions that another plant signed may come in."""
+"""Command ``trust_plant NAME KEY_FILE --fingerprint …``: trust another plant's key."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What the plant is called here, its key, and its fingerprint."""
+        """Declare the plant's name here, its key file and its fingerprint."""
         parser.add_argument("name", help="what the plant is called here")
         parser.add_argument("key", type=Path, help="file with its public key, as plant_key printed it over there")
         parser.add_argument("--fingerprint", default="", help="as that plant told it; spaces do not matter")
 
     def handle(self, *args: Any, name: str, key: Path, fingerprint: str, **options: Any) -> None:
-        """Trust it where key and fingerprint fit."""
+        """Trust the plant if key and fingerprint match."""
         try:
             plant = trust_store.trust(name, key.read_bytes(), fingerprint, by=None)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""``verify_version PRODUCT VERSION [--hashes-only] [--queue]``: is it what its rows say, and learned again the same."""
+"""Command ``verify_version PRODUCT VERSION [--hashes-only] [--queue]``: verify a version."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ class Command(VersionCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Product, version, and how thoroughly."""
+        """Declare product, version and the extent of the verification."""
         super().add_arguments(parser)
         parser.add_argument("--hashes-only", action="store_true", help="learn nothing again")
         parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its run's id")
 
     def handle(self, *args: Any, product: str, version: int, hashes_only: bool, queue: bool, **options: Any) -> None:
-        """Look, and say what holds. The exit status is 1 where anything does not; a worker's findings are on the
-        version's page."""
+        """Verify the version and print the findings, or queue a verification run.
+
+        The exit status is 1 if a check does not hold. The findings of a queued run are on the version's page.
+        """
         found = require_version(product, version)
         if queue:
             self.stdout.write(str(verification_runs.start(found, hashes_only=hashes_only).pk))
