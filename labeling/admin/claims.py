@@ -40,10 +40,7 @@ class ClaimAdmin(PartColumns):
 
     @admin.display
     def status(self, claim: Claim) -> SafeString:
-        """Return a badge: closed, held, or ran out.
-
-        "Ran out" compares with this machine's clock; the queue uses the database's clock.
-        """
+        """Return a badge by this machine's clock; the queue uses the database's clock."""
         if claim.closed_at is not None:
             return badge(gettext("closed"), "past")
         return (

@@ -58,7 +58,7 @@ class LabeledPartAdmin(PartColumns):
 
 @admin.register(Label)
 class LabelAdmin(LabeledPartAdmin):
-    """Every label ever given, with its status."""
+    """Labels with their status, undone ones included."""
 
     list_display = (
         "thumbnail",
@@ -98,10 +98,7 @@ class LabelAdmin(LabeledPartAdmin):
     actions = ("export", "take_back")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
-        """Annotate each label with the part's standing label and its open recheck.
-
-        Only rechecks that reviewers may know of are annotated: label issues and disputes.
-        """
+        """Annotate the standing label and the open recheck, unless that recheck is blind."""
         newest = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-id")
         found: QuerySet[Label] = super().get_queryset(request)
         known = [Recheck.Reason.DOUBTED, Recheck.Reason.DISPUTED]

@@ -100,10 +100,7 @@ class SecondsField(serializers.FloatField):
     """Number of seconds."""
 
     def to_internal_value(self, data: Any) -> float:
-        """Return the number. Raises ValidationError for booleans, NaN and infinity.
-
-        Python counts true and false as 1 and 0, and NaN passes every limit.
-        """
+        """Return the number. Raises ValidationError for booleans, NaN and infinity."""
         seconds = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
         if not math.isfinite(seconds):
             raise serializers.ValidationError("This is no number of seconds.")

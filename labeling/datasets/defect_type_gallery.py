@@ -60,10 +60,7 @@ def label_count_by_type(product: Product) -> dict[int, int]:
 
 
 def newest_parts_of_type(defect_type: DefectType) -> list[Inspection]:
-    """Return the parts whose standing label is the newest of this type, examples left out.
-
-    At most ``MAX_EXAMPLE_CHOICES``.
-    """
+    """Return at most ``MAX_EXAMPLE_CHOICES`` newest parts labeled with the type, no examples."""
     carried = Q(defect_type=defect_type) | Q(defect_type__merged_into=defect_type)
     of_part = Label.objects.not_undone().filter(inspection=OuterRef("inspection")).order_by("-created_at", "-pk")
     labels = Label.objects.filter(carried, pk=Subquery(of_part.values("pk")[:1]))

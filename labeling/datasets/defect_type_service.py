@@ -1,7 +1,4 @@
-"""Service functions of defect types: add, change, merge, and examples.
-
-Each locks the product's row, as imports do, so that steps on one product's types are serialized.
-"""
+"""Service functions of defect types; each locks the product's row, as imports do."""
 
 from __future__ import annotations
 
@@ -71,10 +68,7 @@ def merge_types(defect_type: DefectType, *, into: DefectType) -> DefectType:
 
 
 def add_example(defect_type: DefectType, part: Inspection, *, by: User) -> DefectExample:
-    """Add a part as an example of the type. Idempotent.
-
-    Raises InvalidDefectType for a merged type or another product's part.
-    """
+    """Add an example once. Raises InvalidDefectType for a merged type or foreign part."""
     with transaction.atomic():
         _lock_product(defect_type.product)
         found = _load_unmerged_type(defect_type)

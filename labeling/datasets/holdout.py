@@ -1,4 +1,4 @@
-"""Locked holdout: labeled parts that no version trains on, so that versions compare over months.
+"""Locked holdout: labeled parts that no version trains on, to compare versions over months.
 
 A part is assigned with its first label, by hash sampling alone, not by the model. The weights of
 `inspection.holdout` correct for the model's choice of the parts that people label.
@@ -21,7 +21,7 @@ MIN_LABELS = 100
 
 
 def assign_holdout(product: Product, parts: Sequence[Inspection]) -> None:
-    """Assign parts with a new first label to the holdout or not. Call it in the label's transaction.
+    """Assign parts with a new first label to the holdout or not, in the label's transaction.
 
     Images of one part, by part id or by content, share the assignment of the image labeled first. Assigned parts keep
     their assignment, and parts labeled before there was a holdout are not in it.

@@ -29,9 +29,9 @@ CSV_HEADER = (
 
 
 def export_labels(product: Product, output: BinaryIO) -> int:
-    """Write every labeled image with its standing label, oldest part first; return how many.
+    """Write every labeled image, oldest part first; return how many. Raises OSError.
 
-    UTF-8, times in ISO 8601. Raises OSError.
+    UTF-8, times in ISO 8601.
     """
     standing = standing_labels(product).select_related("inspection__station")
     labels = sorted(standing, key=lambda label: (label.inspection.received_at, label.pk))

@@ -14,10 +14,7 @@ _CONSEQUENCE = "each image counts as a part of its own, unless it looks like ano
 
 
 def refresh_notes(product: Product) -> list[str]:
-    """Update the shared part ids and return a note on each part id that identifies no part.
-
-    Counts labeled images only; the most frequent first, at most ``MAX_NOTES``.
-    """
+    """Update shared part ids; return notes on the ``MAX_NOTES`` most frequent invalid part ids."""
     sent = list(standing_labels(product).values_list("inspection__part_id", flat=True))
     part_identity.save_shared_part_ids(product, sent)
     identities = PartIdentities(product)

@@ -24,7 +24,7 @@ MAX_IMAGES = 50_000
 def pretrain(
     product: Product, pretraining_config: PretrainingConfig, *, requested_by: User | None = None, enqueue: bool = True
 ) -> BackboneRun:
-    """Queue a pretraining run on the product's stored images, measured on its labels if they suffice.
+    """Queue a pretraining run on the product's stored images, measured on its labels if enough.
 
     With ``enqueue`` False the caller executes the run at once. Raises PretrainingRefused, with a text for people, and
     ValueError if the product's training settings are invalid.

@@ -24,7 +24,7 @@ LEFTOVER_NAMES = frozenset(
         "lost+found",
     }
 )
-# Words for good parts in the languages of many plants; "io" is the German i.O.
+# Names of good parts in the languages of many plants; "io" is the German i.O.
 _GOOD_WORD = re.compile(
     "goods?|ok|okay|pass|passed|accept|accepted|normal|flawless|gute?n?|gutteile?|io|fehlerfrei|bon|bonnes?|buenos?|"
     "buon[oi]|dobr[yýeé]|conforme?|goed|хороши[ей]|хороший|годен|годные|норма|良品?|良好|合格|正常品?|好|양품|정상|합격"

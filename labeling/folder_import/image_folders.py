@@ -82,10 +82,7 @@ class ImportEntry:
 
 @dataclass(slots=True)
 class FolderListing:
-    """Contents of an image folder.
-
-    Class folders, files to import in a stable order, files that can't be imported, and leftovers of other programs.
-    """
+    """Class folders, files to import in a stable order, refused paths and leftovers."""
 
     folders: list[ClassFolder] = field(default_factory=list)
     entries: list[ImportEntry] = field(default_factory=list)
@@ -98,10 +95,7 @@ class FolderListing:
 
 
 def read_folder(root: Path, names: FolderNames = FolderNames()) -> FolderListing:
-    """List a folder in the ImageFolder layout. Raises NotAnImageFolder.
-
-    Every path is reported: listed to import, refused, or left out by name.
-    """
+    """List or refuse every path of an ImageFolder by name. Raises NotAnImageFolder."""
     if not root.is_dir():
         raise NotAnImageFolder(f"There is no folder {root}.")
     try:

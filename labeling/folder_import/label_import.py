@@ -79,10 +79,7 @@ def import_images(
     reviewer: User | None = None,
     progress: ImportProgress | None = None,
 ) -> ImportSummary:
-    """List a folder in the ImageFolder layout and import it.
-
-    Raises NotAnImageFolder, and as ``import_listing``.
-    """
+    """List and import a folder. Raises NotAnImageFolder, and as ``import_listing``."""
     return import_listing(
         product, list_folder(product, folder, FolderNames(skip=skip)), reviewer=reviewer, progress=progress
     )
@@ -99,8 +96,8 @@ def import_listing(
     """Import the listed files; ``progress`` gets the files done and their total.
 
     A part and its label are committed together, and known files are passed over: run an interrupted import again.
-    A file that can't be imported is added to ``refused``, and the rest goes on. So is a file that a person labeled
-    otherwise, unless ``overrule`` gives a reason. Raises DiskFull and StoreUnavailable.
+    ``refused`` gets files that can't be imported, and files that a person labeled otherwise, unless ``overrule`` gives
+    a reason. Raises DiskFull and StoreUnavailable.
     """
     depth = folder_bit_depth.determine_bit_depth(entry.path for entry in listing.entries)
     summary = ImportSummary(refused=listing.refused, left_out=listing.left_out, bit_depth=depth)
@@ -129,10 +126,7 @@ def get_or_create_type(product: Product, name: str) -> DefectType:
 
 @dataclass(slots=True)
 class _ImportJob:
-    """Import of one folder.
-
-    ``folder_verdicts`` are the verdicts of its own folders, by sha256: no folder overrules another one.
-    """
+    """Import of one folder, with the verdicts of its own class folders by sha256."""
 
     product: Product
     reviewer: User | None

@@ -74,20 +74,14 @@ class FrozenLabel:
 
 
 def labels_of_image(part: Inspection) -> list[Label]:
-    """Return all labels of the part's image in its product, oldest first.
-
-    One image may have been received as several parts.
-    """
+    """Return all labels of the image in the part's product, of any part, oldest first."""
     same = Label.objects.filter(inspection__product=part.product_id, inspection__image_sha256=part.image_sha256)
     related = same.select_related("reviewer", "defect_type__merged_into", "undo__by")
     return list(related.order_by("created_at", "pk"))
 
 
 def standing_among(labels: Sequence[Label], at: datetime | None = None) -> Label | None:
-    """Return the label of an image that counts now, or counted ``at`` a time.
-
-    It is the one of the highest precedence among labels that were not undone then; None without any.
-    """
+    """Return the label of the highest precedence that was not undone now, or at a time."""
     return next(iter(_standing_labels(labels, at)), None)
 
 

@@ -45,10 +45,7 @@ class HistoryPage:
 
 
 def load_page(product: Product, active_filters: Mapping[str, str], before: str = "") -> HistoryPage:
-    """Return the newest matching parts, or those before an earlier page's position.
-
-    An invalid position gives the first page.
-    """
+    """Return the newest matching parts, or those before a position; ignore an invalid one."""
     filters = dict(active_filters)
     parts = Inspection.objects.filter(product=product)
     search = part_search.build_search(parts, filters.pop("q", ""))
@@ -72,10 +69,7 @@ def with_standing_defect_type(parts: InspectionQuerySet) -> InspectionQuerySet:
 
 
 def recent_labels(reviewer: User, product: Product, limit: int = 20) -> list[Label]:
-    """Return the reviewer's standing labels of today from the workbench, oldest first.
-
-    The workbench's undo steps back through them.
-    """
+    """Return the reviewer's labels of today from the workbench, oldest first, for its undo."""
     mine = (
         _labels_of_today(reviewer, product)
         .filter(source=Label.Source.REVIEW)
@@ -90,10 +84,7 @@ def labeled_today_count(reviewer: User, product: Product) -> int:
 
 
 def new_training_part_count(product: Product) -> int:
-    """Return the number of labeled parts that no snapshot holds yet.
-
-    Disputed parts and the holdout are left out: the next version does not train on them.
-    """
+    """Return the number of labeled parts in no snapshot, without disputes and the holdout."""
     last = DatasetSnapshot.objects.filter(model=product.registered_model_id).order_by("-number").first()
     disputed = Recheck.objects.disputed().filter(inspection__product=product).values("inspection")
     if last is None:

@@ -33,7 +33,6 @@ def prune_nightly(now: datetime, *, time_budget: float = TIME_BUDGET_SECONDS) ->
     """Remove parts that are too old for some seconds; return how many, and the freed space.
 
     Does nothing if RETENTION_DAYS is not set. Raises OSError for a file that can't be removed, and StoreUnreachable.
-    The next run, a minute later, goes on.
     """
     if not settings.RETENTION_DAYS:
         return 0, FreedSpace()

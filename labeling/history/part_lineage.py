@@ -85,10 +85,7 @@ def _version_data(part: Inspection, key: int) -> LineageData:
 
 
 def _promotion_data(part: Inspection, version: ModelVersion) -> LineageData | None:
-    """Return who promoted the version before it decided, and when another one replaced it.
-
-    None if nobody had promoted it, as for a part that was scored by hand.
-    """
+    """Return the last promotion before the version decided, and the next; None without any."""
     then = Promotion.objects.filter(model=version.model_id, created_at__lte=part.decided_at or part.received_at)
     last = then.filter(version=version).select_related("by").order_by("-created_at", "-pk").first()
     if last is None:

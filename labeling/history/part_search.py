@@ -70,10 +70,7 @@ class BytewiseOrder(OrderBy):
 
 
 def build_search(parts: InspectionQuerySet, text: str) -> Search:
-    """Return the search for an id, an image's sha256, or the beginning of a part id.
-
-    An empty text matches all parts.
-    """
+    """Return the search for an id, a sha256 or the beginning of a part id; empty text: all."""
     if not text:
         return Search(Q())
     if _SHA256.fullmatch(text.lower()):

@@ -1,4 +1,4 @@
-"""Links from the images of a version's report to parts, hidden from those who judge them."""
+"""Links from the images of a version's report to parts, hidden from their reviewers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ class ReportImageLink:
 def link_report_images(
     model: RegisteredModel, images: Sequence[ComparedImage], versions: Sequence[ModelVersion], reader: User
 ) -> list[ReportImageLink]:
-    """Return the images, in their order, each with a part of the model's product.
-
-    Of several parts with one file, a labeled one is used.
-    """
+    """Return the images, in their order, each with a part of its file, preferably labeled."""
     hashes = [image.sha256 for image in images]
     parts = Inspection.objects.filter(product__registered_model=model, image_sha256__in=hashes)
     part_of = {part.image_sha256: part for part in sorted(parts, key=_labeled_last)}

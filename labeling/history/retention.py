@@ -59,10 +59,7 @@ class RetentionScope:
 
 @dataclass(frozen=True, slots=True)
 class RetentionBatch:
-    """Result of one batch, and the position at which the next begins.
-
-    A dry run counts in ``parts_removed`` and ``freed`` what it would remove.
-    """
+    """Result of one batch, or its prediction in a dry run, and where the next begins."""
 
     parts_examined: int
     parts_removed: int
@@ -79,7 +76,7 @@ class _OldPart(NamedTuple):
 
 
 def prune(scope: RetentionScope, after: ScanPosition | None = None) -> Iterator[RetentionBatch]:
-    """Remove old parts, oldest first, one batch a step; start ``after`` a batch's end or at the first.
+    """Remove old parts, oldest first, a batch a step; continue ``after`` a batch's end.
 
     Any number of processes may run at once, beside stations and reviewers. Each batch is one transaction, then its
     files are removed. A crash in between leaves unreferenced files for ``image_removal.clean_folder``. Raises OSError
@@ -102,10 +99,7 @@ def prune(scope: RetentionScope, after: ScanPosition | None = None) -> Iterator[
 def parts_passed_before(
     product: Product, before: datetime, after: ScanPosition | None = None
 ) -> QuerySet[Inspection, tuple[datetime, UUID]]:
-    """Return parts that passed before a time, oldest first.
-
-    Reads only the index `inspection_by_verdict`, backwards.
-    """
+    """Return parts that passed before a time, oldest first, from an index scan alone."""
     old = Inspection.objects.filter(product=product, verdict=Verdict.PASS, received_at__lt=before)
     if after is not None:
         # The first condition is redundant; with it the index scan starts at the position.

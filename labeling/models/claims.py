@@ -59,10 +59,7 @@ class Claim(models.Model):
 
 
 class Skip(models.Model):
-    """Part that a reviewer declined to judge, with the reason. Append-only.
-
-    The part goes back to the queue, for others.
-    """
+    """Part that a reviewer declined and that goes back to the queue. Append-only."""
 
     class Reason(models.TextChoices):
         UNCLEAR_IMAGE = "unclear_image", _("The image is unclear")

@@ -63,18 +63,12 @@ class DefectType(models.Model):
 
     @property
     def current(self) -> DefectType:
-        """Return the type that labels of this type count for: itself or ``merged_into``.
-
-        Each merge flattens chains, so one step is enough.
-        """
+        """Return the type that these labels count for; merges flatten chains to one step."""
         return self.merged_into or self
 
     @property
     def display_colour(self) -> str:
-        """Return the type's own color, or one of the palette by its key.
-
-        Types without a key may share a color: the name is always shown beside it.
-        """
+        """Return the type's own color, or one of the palette, which types may share."""
         return self.colour or PALETTE[(int(self.key or self.pk or 1) - 1) % len(PALETTE)]
 
 

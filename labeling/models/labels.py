@@ -1,8 +1,7 @@
 """Reviews and labels, append-only, and their undos.
 
-A trigger keeps the verdict of a part's standing label in the column `Inspection.person_says`, whoever writes labels.
-The history's filters use it through an index in the order of arrival. A join to the labels would read all parts to
-find the few that are labeled.
+A trigger keeps the verdict of a part's standing label in the column `Inspection.person_says`. The history's filters
+use it through an index in the order of arrival. A join to the labels would read all parts to find few labeled ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rechecks: labeled parts that are judged again."""
+"""Rechecks of labeled parts."""
 
 from __future__ import annotations
 
@@ -41,10 +41,7 @@ class RecheckQuerySet(models.QuerySet["Recheck"]):
         return self.answerable_by(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION))
 
     def answerable_by(self, reviewer: User | Combinable, *, may_adjudicate: bool) -> Self:
-        """Return rechecks that this person may answer.
-
-        ``reviewer`` may be a query parameter, so ``may_adjudicate`` is passed separately.
-        """
+        """Return rechecks that this person, or the person of a query parameter, may answer."""
         own = Q(label__reviewer=reviewer)
         may = Q(reason="doubted") | (Q(reason="second") & ~own) | (Q(reason="repeat") & own)
         if may_adjudicate:

@@ -1,7 +1,4 @@
-"""Claims on groups of waiting near-duplicates, which one reviewer judges together.
-
-`inspection.scoring.near_duplicates` finds the groups; each part of a group refers to the group's first part.
-"""
+"""Claims on groups of waiting near-duplicates, which one reviewer judges together."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ MAX_NEAR_DUPLICATES = 23
 
 
 def near_duplicate_count(part: Inspection) -> int:
-    """Return how many parts can be judged together with this claimed part.
+    """Return how many parts, up to ``MAX_NEAR_DUPLICATES``, can be judged with this one.
 
-    At most ``MAX_NEAR_DUPLICATES``. Usually 0, at the cost of one index lookup.
+    Usually 0, at the cost of one index lookup.
     """
     if not _waiting_group(part).exists():
         return 0
@@ -30,7 +27,7 @@ def near_duplicate_count(part: Inspection) -> int:
 
 
 def claim_near_duplicates(claim: Claim) -> list[Claim]:
-    """Claim the waiting near-duplicates of the claimed part; return the claims, oldest part first.
+    """Claim the waiting near-duplicates of the claimed part; return claims, oldest part first.
 
     At most ``MAX_NEAR_DUPLICATES``. Parts that the reviewer holds already come first. Left out are other reviewers'
     parts, parts skipped recently, audits and rechecks.

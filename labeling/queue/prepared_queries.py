@@ -1,7 +1,4 @@
-"""Prepared queries of the busiest steps: the ORM builds each once a process.
-
-Building such a query takes the ORM up to twenty times as long as PostgreSQL takes to run it.
-"""
+"""Queries that the ORM builds once a process: building takes up to 20 times their run time."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def claim(*, reviewer: User, product: Product | None = None, excluding: Iterable
 
 
 def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
-    """Return the reviewer's claim on this part, as after an undo. Raises ClaimLost if it is taken."""
+    """Return the reviewer's claim on this part, as after an undo. Raises ClaimLost."""
     with transaction.atomic():
         close_expired_claims()
         own = held_claims(reviewer).filter(inspection=inspection).first()
@@ -77,10 +77,7 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
 
 
 def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
-    """Claim these parts, or renew; return the reviewer's claims. Lock the parts first.
-
-    Parts that other reviewers hold are left out.
-    """
+    """Claim or renew these locked parts for the reviewer, except other reviewers' parts."""
     made = [Claim(inspection=part, reviewer=reviewer, created_at=Now(), expires_at=_lease_end()) for part in parts]
     Claim.objects.bulk_create(made, ignore_conflicts=True)
     held = held_claims(reviewer).filter(inspection__in=[part.pk for part in parts])

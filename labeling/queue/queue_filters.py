@@ -18,10 +18,7 @@ QUEUE_SORT_KEY = Coalesce("queue_time", "received_at")
 
 
 def in_queue_order(parts: InspectionQuerySet) -> InspectionQuerySet:
-    """Return the parts by queue rank, as in the index `inspection_queue_place`.
-
-    A part without a queue rank is sorted by its time of arrival.
-    """
+    """Sort by queue rank or else arrival, as the index `inspection_queue_place` does."""
     return parts.order_by(QUEUE_SORT_KEY, "id")
 
 
@@ -36,10 +33,7 @@ def open_claims_on(part_column: str) -> QuerySet[Claim]:
 
 
 def not_skipped_by(reviewer: User | Combinable, part_column: str = "pk") -> Q:
-    """Return the condition that the reviewer did not skip the part recently.
-
-    ``part_column`` is the column with the part's key.
-    """
+    """Return the condition that the reviewer did not skip the part recently."""
     lately = Skip.objects.filter(inspection=OuterRef(part_column), reviewer=reviewer, created_at__gt=skip_cutoff())
     return ~Q(Exists(lately))
 

@@ -29,20 +29,14 @@ def lock_expired_claims() -> list[UUID]:
 
 
 def held_claim_keys(reviewer: User) -> tuple[list[tuple[UUID, int]], bool]:
-    """Return the reviewer's open claims, oldest first, and if any reviewer's lease ran out.
-
-    A claim is a pair of its own key and the product's.
-    """
+    """Return keys of the reviewer's claims and their products, and if any lease ran out."""
     found = _HELD_CLAIMS.rows(person=reviewer.pk)
     own = [(claim, product) for claim, product, person, _over in found if person == reviewer.pk]
     return own, any(over for *_, over in found)
 
 
 def next_waiting_part(reviewer: User, product: Product) -> Inspection | None:
-    """Return the product's next waiting part for this reviewer, locked; None if there is none.
-
-    Parts that other reviewers hold or lock are passed over.
-    """
+    """Lock and return the product's next part for this reviewer; skip held and locked parts."""
     found: Inspection | None = _NEXT_WAITING_PART.instance(Inspection, person=reviewer.pk, product=product.pk)
     return found
 

@@ -1,7 +1,4 @@
-"""Number of parts that wait for people, and their waiting times.
-
-Both routed parts and due rechecks count.
-"""
+"""Number of waiting parts, due rechecks included, and their waiting times."""
 
 from __future__ import annotations
 
@@ -47,10 +44,7 @@ def waiting_count_by_product(reviewer: User | None = None) -> dict[int, int]:
 
 
 def busiest_model(reviewer: User) -> RegisteredModel | None:
-    """Return the registered model of the product with most parts waiting for this reviewer.
-
-    None if nothing waits.
-    """
+    """Return the model with most parts waiting for this reviewer; None if nothing waits."""
     waiting_of = waiting_count_by_product(reviewer)
     if not waiting_of:
         return None
@@ -69,10 +63,7 @@ def longest_wait_by_product() -> dict[int, timedelta]:
 
 
 def _wait_by_product(product: Product | None) -> dict[int, timedelta]:
-    """Return the longest wait by product, by one lookup each in the index `inspection_queue`.
-
-    The index has waiting parts in the order of arrival.
-    """
+    """Return the longest wait by product, by one lookup each in the index `inspection_queue`."""
     first = _waiting_parts().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
     again = _due_rechecks().filter(inspection__product=OuterRef("pk")).order_by("due_at")
     products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()

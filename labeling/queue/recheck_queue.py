@@ -1,4 +1,4 @@
-"""Queue of rechecks: labeled parts that are judged again, and who gets which."""
+"""Queue of rechecks, and the reviewers who may get each."""
 
 from __future__ import annotations
 
@@ -44,10 +44,7 @@ def next_recheck(reviewer: User, product: Product | None, *, disputed_only: bool
 
 
 def recheck_of(reviewer: User, part: Inspection) -> Inspection | None:
-    """Return the part, locked, if this reviewer may answer its recheck; else None.
-
-    None also if another transaction locks the rows.
-    """
+    """Lock and return the part if this reviewer may answer its recheck and the rows are free."""
     again = _lock_rows(
         _unclaimed_rechecks(reviewer, may_adjudicate=reviewer.has_perm(ADJUDICATE_PERMISSION)).filter(inspection=part)
     )

@@ -49,10 +49,7 @@ class ConfusionCell:
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
-    """Second verdicts (columns) by first verdicts (rows).
-
-    A row has the first verdict's text and a cell for each of ``categories``.
-    """
+    """Second verdicts (``categories``) by first verdicts (``rows``, with their texts)."""
 
     categories: list[str]
     rows: list[tuple[str, list[ConfusionCell]]]
@@ -80,7 +77,7 @@ def overall_agreement(pairs: list[LabelPair]) -> ReviewerAgreement | None:
 
 
 def agreement_by_reviewer_pair(pairs: Iterable[LabelPair]) -> list[ReviewerAgreement]:
-    """Return the agreement of each pair of reviewers, in any order: ``MAX_ROWS`` with most parts."""
+    """Return the agreement of reviewer pairs in any order: the ``MAX_ROWS`` with most parts."""
     groups: dict[tuple[str, str], list[LabelPair]] = {}
     for first, second in pairs:
         ordered = sorted((first, second), key=_reviewer_name)

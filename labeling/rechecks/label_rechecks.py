@@ -89,10 +89,7 @@ def _open_recheck(version: ModelVersion, product: Product, issue: dict[str, Any]
 
 
 def _trained_part(product: Product, issue: dict[str, Any]) -> Any:
-    """Return the key of the part whose label the snapshot used for the image.
-
-    It is the label of the highest precedence; None without any.
-    """
+    """Return the key of the part whose label the snapshot used for the image; None without any."""
     labels = standing_labels(product).filter(inspection__image_sha256=issue["sha256"])
     counting = max(labels, key=lambda label: label.precedence, default=None)
     return counting.inspection_id if counting else None

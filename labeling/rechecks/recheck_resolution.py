@@ -22,10 +22,7 @@ def find_open_recheck(part: Inspection) -> Recheck | None:
 
 
 def verdicts_agree(first: VerdictPair, second: VerdictPair) -> bool:
-    """Return True for the same verdict and not two different named defect types.
-
-    Merged types count as one.
-    """
+    """Return True for the same verdict and not two different defect types after merges."""
     (verdict, kind), (other_verdict, other_kind) = first, second
     return verdict == other_verdict and (not kind or not other_kind or kind.current == other_kind.current)
 
@@ -52,10 +49,7 @@ def label_provenance(recheck: Recheck | None, pair: VerdictPair) -> str:
 
 
 def resolve_defect_type(recheck: Recheck | None, pair: VerdictPair) -> DefectType | None:
-    """Return the defect type to save with a label of this verdict.
-
-    A blind recheck that confirms the verdict without naming a type keeps the type that was given before.
-    """
+    """Return the type to save; a blind confirmation that names none keeps the earlier type."""
     verdict, kind = pair
     blind = recheck is not None and recheck.reason in (Reason.SECOND, Reason.REPEAT)
     if recheck is not None and blind and kind is None and recheck.given == verdict:
@@ -104,7 +98,7 @@ def replace_recheck(recheck: Recheck, label: Label) -> None:
 def revert_rechecks(label: Label) -> None:
     """Withdraw rechecks of an undone label and reopen the rechecks it closed.
 
-    Claims made earlier do not count: after a dispute, their owners have read both verdicts.
+    Claims made earlier do not count: their owners saw both verdicts.
     """
     if _withdraw_recheck(label.inspection_id, label) == Reason.DISPUTED:
         Claim.objects.filter(inspection=label.inspection_id).close()

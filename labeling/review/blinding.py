@@ -1,7 +1,4 @@
-"""Blinding: hide others' verdicts, and for audits and rechecks the model's, from the reviewer.
-
-Otherwise a verdict might follow an earlier verdict.
-"""
+"""Blinding: hide earlier verdicts from the reviewer, in audits and rechecks the model's too."""
 
 from __future__ import annotations
 
@@ -17,8 +14,8 @@ from labeling.models import Claim, Recheck
 def parts_hidden_from(reviewer: User) -> set[UUID]:
     """Return the parts that this reviewer holds, whose labels must stay hidden from them.
 
-    First verdicts and rechecks are treated alike, so that nobody recognizes a second review. Disputed parts are left
-    out: the adjudicator reads both verdicts. A handful at most.
+    First verdicts and rechecks are treated the same, so that second reviews can't be recognized. Disputed parts are
+    left out: the adjudicator reads both verdicts. A handful at most.
     """
     held = Claim.objects.open().filter(reviewer=reviewer)
     disputed = Recheck.objects.disputed().filter(inspection=OuterRef("inspection"))
@@ -34,9 +31,9 @@ def images_hidden_from(reviewer: User) -> set[str]:
 
 
 def parts_judged_blind(reviewer: User) -> set[UUID]:
-    """Return the parts that this reviewer holds and judges without the model: audits and rechecks.
+    """Return the audits and rechecks that this reviewer holds and judges without the model.
 
-    Both are treated alike: an audit alone would show that the model was sure of the part.
+    Both are treated the same: an audit alone would show that the model was sure of the part.
     """
     held = Claim.objects.open().filter(reviewer=reviewer)
     recheck = Recheck.objects.open().filter(inspection=OuterRef("inspection"))

@@ -47,10 +47,7 @@ class ReferencePart:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceParts:
-    """Reference parts, the most similar first, at most ``MAX_REFERENCES`` of each class.
-
-    Both lists are empty unless ``status`` is YES.
-    """
+    """Reference parts, most similar first, up to ``MAX_REFERENCES`` a class; none unless YES."""
 
     status: ComparisonStatus
     good: list[ReferencePart] = field(default_factory=list)
@@ -74,10 +71,7 @@ def most_similar(part: Inspection) -> ReferenceParts:
 
 
 def update_embedding_target(part: Inspection) -> None:
-    """Set the target of the part's embedding to that of its standing label.
-
-    Every writer of labels calls it, in the same transaction, under the part's lock.
-    """
+    """Copy the standing label to the embedding, in the label's transaction, part locked."""
     label = Label.objects.filter(inspection=part).standing().first()
     target = label.target if label else None
     Embedding.objects.filter(pk=part.pk).exclude(target=target).update(target=target)

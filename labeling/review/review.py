@@ -28,7 +28,7 @@ def resolve(
     comment: str = "",
     shown_seconds: float | None = None,
 ) -> Label:
-    """Save the verdict of the claim's owner: review and label; close the claim, resolve the part.
+    """Save review and label of the claim's owner, close the claim and resolve the part.
 
     All or nothing. ``shown_seconds`` is the time on the reviewer's screen, as their page measured it. An expired lease
     still counts while no other reviewer holds or resolved the part. The same verdict on the same claim returns the

@@ -34,7 +34,7 @@ MAX_RECENT = 20
 
 
 def may_review(view: View) -> View:
-    """Restrict a view to reviewers, and to the user whom the page was made for."""
+    """Restrict a view to reviewers, and to the user for whom the page was made."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -104,10 +104,7 @@ def release(request: HttpRequest) -> HttpResponse:
 @require_POST
 @may_review
 def near_duplicates(request: HttpRequest) -> HttpResponse:
-    """Claim the near-duplicates of a claimed part and return them all as a sheet.
-
-    204 if there are none, 409 with the reason as text.
-    """
+    """Claim a part's near-duplicates, return all as a sheet; 204 if none, 409 with the reason."""
     claim = _own_claim(request, _parse_key(request.POST.get("claim", "")))
     try:
         found = near_duplicate_claims.claim_near_duplicates(claim)
