@@ -109,8 +109,8 @@ class TrainConfig:
     - ``companion`` is the auxiliary backbone; empty for none. Its next blocks train for ``stage_epochs`` (0: never) if
       there are at least ``stage_labels`` labels.
     - ``detectors`` are the novelty detectors besides the pixel autoencoder: ``memory`` and ``second_memory`` (patches),
-      ``detail`` (finer patches), ``places`` (``second_memory`` and ``detail`` as one), ``features`` (an autoencoder),
-      ``whole`` and ``second_whole`` (global statistics).
+      ``detail`` (finer patches), ``features`` (an autoencoder), ``whole`` and ``second_whole`` (global statistics).
+      ``places`` joins ``detail`` and ``second_memory`` (``memory`` without an auxiliary backbone).
     - ``escape_rate`` and ``escape_confidence`` are the escape guarantee. ``defect_rate`` is the line's share of
       defective parts (None: the labels' share).
     - ``curve_shares`` are the shares of the labels that the report's learning curve adds to the point of all labels

@@ -1,1 +1,1 @@
-"""Images from bytes to pixels, augmentation, near-duplicate groups, and splits that never divide a part."""
+"""Image decoding, augmentation, near-duplicate groups, and splits grouped by part."""

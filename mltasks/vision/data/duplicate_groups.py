@@ -70,7 +70,8 @@ def fingerprint(
 def group_near_duplicates(fingerprints: Sequence[Fingerprint]) -> list[int]:
     """Return one group number per image, from 0 by first appearance; near-duplicates share one.
 
-    The groups don't depend on the order. Fewer than eight images are never grouped.
+    Chains of near-duplicates are one group. The groups don't depend on the order. Fewer than eight images are never
+    grouped.
     """
     count = len(fingerprints)
     if count < MIN_IMAGES:

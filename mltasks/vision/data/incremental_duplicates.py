@@ -1,9 +1,9 @@
 """Incremental detection of near-duplicates among the parts of a line.
 
-The comparison is that of ``duplicate_pairs.py``. But a line may show one part a hundred times in a row, and in a
-population of duplicates the part's own content would count as common. So the common content comes from a base without
-duplicates: the reference parts, or while they are few, parts as unlike each other as possible. Fingerprints are packed
-so that a row can store one. Needs numpy and Pillow only.
+The comparison is that of ``duplicate_pairs.py``. But a line may show one part a hundred times in a row. In a population
+of duplicates the part's own content would count as common. So the common content comes from a base without duplicates:
+the reference parts, or while they are few, parts as unlike each other as possible. Fingerprints are packed so that a
+row can store one. Needs numpy and Pillow only.
 """
 
 from __future__ import annotations

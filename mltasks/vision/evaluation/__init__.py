@@ -1,1 +1,1 @@
-"""Evaluation of held-out predictions: metrics, curves, label issues, warnings, worst errors and plots."""
+"""Evaluation of held-out predictions: metrics, curves, label issues, warnings and plots."""

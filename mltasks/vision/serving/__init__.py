@@ -1,1 +1,1 @@
-"""Serving of a version without torch: bundle, scorer, thresholds, heatmaps and queue priority."""
+"""Serving of a version without torch: bundle, scorer, thresholds, heatmaps, queue priority."""

@@ -22,7 +22,7 @@ YELLOW = (240, 228, 66)
 MAX_OPACITY = 0.4
 # Increase when the drawing changes: browsers then drop cached images.
 RENDER_REVISION = 2
-# Map value below which nothing is drawn: haze over a good part would look like a finding.
+# Map value below which nothing is drawn: haze over a good part would pass for a finding.
 MIN_VISIBLE = 0.35
 # Cells per side of stored maps: the resolution of the evidence at the usual sizes
 STORED_CELLS = 48
