@@ -6,104 +6,104 @@ from mltasks.refusals import Refusal
 
 
 class InvalidRequest(Refusal):
-    """The request is not as the contract says."""
+    """Refusal of a request that violates the API's contract."""
 
     code = "invalid_request"
     status = 400
 
 
 class UnknownField(Refusal):
-    """A field that the form does not have."""
+    """Refusal of a field that the form does not have."""
 
     code = "unknown_field"
     status = 400
 
 
 class InvalidEncoding(Refusal):
-    """A text that is not UTF-8."""
+    """Refusal of a text that is not UTF-8."""
 
     code = "invalid_encoding"
     status = 400
 
 
 class InvalidImage(Refusal):
-    """There is no image in it."""
+    """Refusal of a body without an image."""
 
     code = "invalid_image"
     status = 400
 
 
 class FileTooLarge(Refusal):
-    """More bytes than MAX_IMAGE_BYTES."""
+    """Refusal of a file with too many bytes."""
 
     code = "file_too_large"
     status = 413
 
 
 class LengthRequired(Refusal):
-    """A body whose length was not said beforehand."""
+    """Refusal of a body without a Content-Length."""
 
     code = "length_required"
     status = 411
 
 
 class InProgress(Refusal):
-    """The first request with this idempotency key has no answer yet."""
+    """Refusal while the first request with this idempotency key has no answer yet."""
 
     code = "in_progress"
     status = 409
 
 
 class IdempotencyMismatch(Refusal):
-    """The idempotency key came with another body before."""
+    """Refusal of an idempotency key that came with another body before."""
 
     code = "idempotency_mismatch"
     status = 422
 
 
 class UnknownFilter(Refusal):
-    """A query parameter that no filter has."""
+    """Refusal of an unknown query parameter."""
 
     code = "unknown_filter"
     status = 400
 
 
 class DiskFull(Refusal):
-    """No room for another image."""
+    """Refusal for lack of disk space."""
 
     code = "disk_full"
     status = 507
 
 
 class Overloaded(Refusal):
-    """More images arrive than can be taken; this one may come again."""
+    """Refusal under overload; the image may be sent again."""
 
     code = "overloaded"
     status = 503
 
 
 class StoreUnavailable(Refusal):
-    """The store that machines share can't be reached: the same can be sent again."""
+    """Refusal while the shared store is unreachable; the request can be sent again."""
 
     code = "store_unavailable"
     status = 503
 
 
 class NoHeatmap(Refusal):
-    """Nothing scored this part, so there is nothing to show."""
+    """Refusal of a heatmap for a part that no version scored."""
 
     code = "no_heatmap"
     status = 404
 
 
 class CannotScore(Refusal):
-    """The version or the image is gone, or they don't belong together."""
+    """Refusal to score: version or image is missing, or the version is of another model."""
 
     code = "cannot_score"
 
 
 class ImageMissing(Refusal):
-    """The row is there and its file is not."""
+    """Refusal of an image whose row exists but whose file is missing."""
 
     code = "image_missing"
     status = 404

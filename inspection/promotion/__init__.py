@@ -1,1 +1,1 @@
-"""Promotion policy: gate checks, automatic promotion, challengers, holdout history and audit log."""
+"""Promotion: gate checks, automatic promotion, challengers, holdout history and audit log."""

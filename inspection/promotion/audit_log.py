@@ -1,5 +1,8 @@
-"""The record of a product: promotions, rollbacks, overrides, approvals, verifications, challengers, and every change of
-costs and policy, in one order of time. Its rows never change: the database refuses it."""
+"""Audit log of a product: events of its versions and policy in one order of time.
+
+The events are promotions, rollbacks, overrides, approvals, verifications, challengers, and changes of costs and policy.
+The database refuses to change their rows.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,11 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """What happened, when, by whom and why. ``kind`` names its icon; ``gate_lines`` are what the gate said;
-    ``changes`` each
-    value as it was and as it became."""
+    """Event of the audit log: what happened, when, by whom and why.
+
+    ``kind`` selects the icon; ``gate_lines`` are the gate's lines at that time; ``changes`` has each value's title, and
+    the value before and after.
+    """
 
     at: datetime
     kind: str
@@ -38,7 +43,7 @@ class AuditEvent:
 
 
 def load_events(product: Product, before: datetime | None = None) -> list[AuditEvent]:
-    """The newest ``PAGE_SIZE`` entries, or those before a moment."""
+    """Return the newest ``PAGE_SIZE`` events, or the newest before a given time."""
     model = product.registered_model_id
     kinds = (
         map(_promotion, _newest_rows(Promotion.objects.filter(model=model).select_related("previous"), before)),
@@ -57,7 +62,7 @@ def _newest_rows(rows: QuerySet[Any], before: datetime | None, *, version: bool 
 
 
 def _promotion(row: Promotion) -> AuditEvent:
-    # Before there were kinds, a version that came back was promoted like any other.
+    # Rollbacks from before the column `kind` existed are stored as promotions.
     titles = {
         Promotion.Kind.PROMOTION: _("Version {number} became champion"),
         Promotion.Kind.ROLLBACK: _("Rolled back to version {number}"),
@@ -117,7 +122,7 @@ def _change(row: PolicyChange) -> AuditEvent:
 
 
 def value_changes(row: PolicyChange) -> tuple[tuple[str, str, str], ...]:
-    """Return each changed value in words: its title, the value before (empty for a product's first), the value now."""
+    """Return each changed value as texts: title, value before (empty if new), value after."""
     return tuple(
         (
             policy_text.field_title(name),

@@ -1,5 +1,8 @@
-"""Automatic steps of a new version: a replay of the line's history, and after a night's training its
-promotion where the policy allows it, through the same gate as any other."""
+"""Automatic replay of new versions and automatic promotion after nightly training.
+
+Versions are replayed over the line's history, and promoted through the same gate as any other version if the policy
+allows it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 def run() -> tuple[list[Replay], list[Promotion]]:
-    """Start the replays that are missing and promote what may promote itself. Any number may sweep at once; one
-    product's trouble costs no other's."""
+    """Start missing replays and promote versions automatically.
+
+    Safe to run concurrently. An error of one product is logged and does not affect the others.
+    """
     started, promoted = [], []
     for product in Product.objects.select_related("registered_model"):
         try:
@@ -30,10 +35,10 @@ def run() -> tuple[list[Replay], list[Promotion]]:
 
 
 def start_missing_replay(product: Product) -> list[Replay]:
-    """Queue the replay that the product's newest version lacks, if there is a part to replay.
+    """Queue the replay that the product's newest version lacks, if there are parts to replay.
 
-    A candidate is replayed over the line's history, the locked holdout included, beside the present champion. Where
-    there is no champion to hold it against, the locked holdout alone is scored.
+    A candidate is replayed over the line's history, including the locked holdout, and compared with the champion.
+    Without a champion, only the locked holdout is scored.
     """
     version = _newest_version(product)
     scope = _missing_replay_scope(product, version) if version else None
@@ -45,7 +50,10 @@ def start_missing_replay(product: Product) -> list[Replay]:
 
 
 def auto_promote(product: Product) -> list[Promotion]:
-    """Promote the newest version where a night's training made it, the policy allows it, and the gate is open."""
+    """Promote the newest version if the policy allows it and the gate passes.
+
+    Only versions of a nightly training are promoted.
+    """
     version = _newest_version(product)
     if not product.promote_nightly or version is None or version.state != ModelVersion.State.CANDIDATE:
         return []
@@ -57,7 +65,7 @@ def auto_promote(product: Product) -> list[Promotion]:
     try:
         return [registry.promote(version, by=None, reason=why, over=over, kind=Promotion.Kind.NIGHTLY)]
     except (registry.GateClosed, registry.ChampionChanged, registry.AlreadyChampion):
-        # Its page says which line does not hold; another sweep looks again.
+        # The version's page shows the failed gate lines; the next run tries again.
         return []
 
 

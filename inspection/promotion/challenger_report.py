@@ -1,4 +1,7 @@
-"""What a challenger said of live parts, beside the verdicts that they got: read anew at each look."""
+"""Report that compares a challenger's verdicts on live parts with the parts' verdicts.
+
+The report is computed on each request.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from inspection.replay.sample_size import MIN_PARTS, too_few_text
 from inspection.replay.scored_parts import ExposureCheck, ModelVerdict, ScoredPart
 from mltasks.vision.stats.intervals import Estimate, proportion
 
-MAX_PARTS = 5000  # the newest parts that a look counts
+MAX_PARTS = 5000  # the newest parts that the report counts
 MAX_SHOWN = 24
 MAX_WAITING_COUNT = 1000  # counted up to this
 VERDICT_ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
@@ -22,10 +25,12 @@ VERDICT_ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
 
 @dataclass(frozen=True, slots=True)
 class ChallengerReport:
-    """``matrix`` has for each verdict that parts got the challenger's, with counts, and whether it is the same;
-    ``cost`` is that of 1000 parts by each, and their difference, on ``labeled`` parts, as counted; ``disagreements``
-    are the
-    newest parts on which the two differ."""
+    """Values of a challenger's page.
+
+    ``matrix`` has, for each verdict, the challenger's verdicts with their counts and if they are equal. ``cost`` is the
+    cost of 1000 parts by each and the difference, as counted on the ``labeled`` parts. ``disagreements`` are the newest
+    parts with different verdicts.
+    """
 
     scored: int
     waiting: int
@@ -39,17 +44,17 @@ class ChallengerReport:
 
     @property
     def has_enough_for_agreement(self) -> bool:
-        """True if enough live parts were scored to tell the agreement."""
+        """Return True if enough live parts were scored to show the agreement."""
         return self.scored >= MIN_PARTS
 
     @property
     def too_few_text(self) -> str:
-        """The sentence in place of figures on too few labeled parts; empty where they are enough."""
+        """Return the text that replaces figures on too few labeled parts; empty for enough parts."""
         return "" if self.labeled >= MIN_PARTS else too_few_text(self.labeled)
 
 
 def load_report(challenge: Challenge) -> ChallengerReport:
-    """Its figures as of now, on the newest ``MAX_PARTS`` parts."""
+    """Compute the challenger's report on the newest ``MAX_PARTS`` parts."""
     rows = list(_load_rescores(challenge))
     pairs = [(verdict_without_audit(row.inspection), row.verdict) for row in rows]
     count = Counter(pairs)
@@ -73,7 +78,7 @@ def load_report(challenge: Challenge) -> ChallengerReport:
 
 
 def verdict_without_audit(part: Inspection) -> str:
-    """The verdict that a part got of the model: one that was drawn for audit would else have passed, or failed."""
+    """Return the part's verdict as if it had not been sampled for audit."""
     if part.reasons == [Reason.AUDIT_SAMPLE] and part.label:
         return part.label
     return str(part.verdict)
@@ -110,7 +115,7 @@ def _scored_part(row: Rescore, identities: PartIdentities) -> ScoredPart:
 
 
 def _passes(scored_part: ScoredPart) -> tuple[bool, bool]:
-    """Whether it passes the challenger, and whether it passed."""
+    """Return True for each that passed the part: the challenger, then the part's verdict."""
     return (
         scored_part.candidate.verdict == Verdict.PASS,
         scored_part.champion is not None and scored_part.champion.verdict == Verdict.PASS,

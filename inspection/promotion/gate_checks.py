@@ -1,6 +1,6 @@
-"""Gate lines: what a product asks of its next champion, and whether it holds.
+"""Evaluation of the promotion gate: what a product requires of its next champion.
 
-`mltasks.registry.gate` asks this module for every door.
+`mltasks.registry.gate` calls this module for every kind of promotion.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ Figures = dict[str, Any]
 
 
 def evaluate_gate(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> list[GateLine]:
-    """Every line of the product's promotion policy, asked or not, in the order in which a person reads them. None for a
-    model that no product has."""
+    """Return all gate lines of the product's promotion policy, required or not, in page order.
+
+    The list is empty for a model without a product.
+    """
     product = Product.objects.filter(registered_model=version.model_id).first()
     if product is None:
         return []
@@ -73,7 +75,7 @@ def _recall_text(figure: Figures, how: str, least: float) -> str:
 
 
 def _newest_holdout_metrics(version: ModelVersion) -> Figures | None:
-    """What the newest replay of either scope measured there."""
+    """Return the holdout metrics of the version's newest replay of either scope."""
     rows = (
         Replay.objects.filter(candidate=version, state=Replay.State.SUCCEEDED)
         .without_large_fields()
@@ -88,7 +90,7 @@ def _reproducible_line(product: Product, version: ModelVersion) -> GateLine:
     title, asked = _("Reproducible"), product.gate_reproducible
     looks = Verification.objects.filter(version=version)
     last, again = looks.first(), looks.filter(learned_again=True).first()
-    # The newest second training, unless something was found wrong since.
+    # The newest retraining counts, unless a later verification failed.
     if broken := next((look for look in (last, again) if look and not look.holds), None):
         wrong = " ".join(one["words"] for one in broken.findings if not one["holds"])
         return GateLine("reproducible", title, asked, False, wrong)

@@ -1,4 +1,4 @@
-"""Each version of a product on the locked holdout, by its newest replay: how versions compare over months."""
+"""Metrics of each version of a product on the locked holdout, by its newest replay."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from mltasks.models import ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class HoldoutResult:
-    """A version with its figures there (as ``replay_metrics`` has them), how many parts it was measured on, and
-    when."""
+    """Metrics of a version on the locked holdout, as ``replay_metrics`` computes them."""
 
     version: ModelVersion
     figures: dict[str, Any]
@@ -22,8 +21,10 @@ class HoldoutResult:
 
 
 def load_holdout_results(product: Product) -> list[HoldoutResult]:
-    """The measured versions, the newest first. Parts that a version learned from before they were locked are none of
-    its own, so the numbers of parts differ."""
+    """Return the results of all measured versions, newest first.
+
+    Parts that a version was trained on before they were locked do not count for it, so the part counts differ.
+    """
     done = Replay.objects.filter(product=product, state=Replay.State.SUCCEEDED).without_large_fields()
     newest = done.order_by("candidate_id", "-finished_at").distinct("candidate_id").select_related("candidate__model")
     found = [

@@ -1,7 +1,7 @@
-"""Gate lines that a replay answers: was the version replayed, and is it worse than the champion.
+"""Gate lines that a replay answers: replayed, and not worse than the champion.
 
-On too few judged parts a line does not hold, and says what to do. What the two versions' own reports show clearly worse
-closes a line too; no report opens one, because each version was measured on parts of its own.
+With too few judged parts a line fails, and its text says what to do. A line also fails if the two versions' reports
+show a clearly worse result. No report makes a line pass, because each version was measured on different parts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mltasks.reports.version_report import VersionReport
 
 @dataclass(frozen=True, slots=True)
 class ReplayComparison:
-    """A version that may take a champion's place, and the newest finished replay of it beside that champion."""
+    """Candidate, champion, and the newest finished replay that compares the two."""
 
     product: Product
     version: ModelVersion
@@ -31,22 +31,25 @@ class ReplayComparison:
 
     @property
     def evidence_parts(self) -> int:
-        """Judged parts of the replay; 0 without one."""
+        """Return the number of judged parts in the replay; 0 without a replay."""
         return replay_figures.evidence_part_count(self.replay.figures) if self.replay else 0
 
     @property
     def has_enough_evidence(self) -> bool:
-        """True if the replay has enough judged parts for a comparison."""
+        """Return True if the replay has enough judged parts for a comparison."""
         return self.replay is not None and replay_figures.has_enough_evidence(self.replay.figures)
 
     @property
     def command(self) -> str:
-        """The command that replays the version."""
+        """Return the command that replays the version."""
         return f"manage.py replay {self.product.slug} {self.version.number}"
 
 
 def replay_gate_lines(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[GateLine]:
-    """Return the lines replay, champion_recall, cost and escapes; of the first champion nothing of this is asked."""
+    """Return the gate lines replay, champion_recall, cost and escapes.
+
+    Without a champion none of them is required.
+    """
     asked = {
         "replay": (_("Replay"), product.gate_replay),
         "champion_recall": (_("Recall beside the champion's"), product.gate_champion_recall),
@@ -131,7 +134,7 @@ def _escapes_result(pair: ReplayComparison) -> LineResult:
             "Of {count} judged parts it passes {new} defective ones that version {number} did not pass; {most} may be."
         )
     text = words.format(count=pair.evidence_parts, new=new, number=pair.champion.number, most=most)
-    # An escape that is there is there, however few the parts.
+    # New escapes count even with few judged parts.
     if new > (most or 0):
         return False, text
     return (True, text) if pair.has_enough_evidence else (None, _too_few_text(pair))
@@ -145,7 +148,7 @@ def _too_few_text(pair: ReplayComparison) -> str:
 
 
 def _worse_by_report(pair: ReplayComparison, name: str, *, more_is_better: bool) -> str:
-    """Return what the reports say of a figure that is clearly worse than the champion's; empty where none is."""
+    """Return the text on a clearly worse figure in the versions' reports; else empty."""
     ours, theirs = (VersionReport(version).metrics.get(name) for version in (pair.version, pair.champion))
     if not ours or not theirs or not is_clearly_worse(ours, theirs, more_is_better):
         return ""

@@ -1,7 +1,7 @@
-"""Shadow: a challenger scores live parts too, by a worker after their verdict. What it says is kept and never acted on.
+"""Shadow scoring: a worker scores live parts with the challenger after their verdict.
 
-No message tells of a part: the worker looks for decided parts that the challenger has not scored. The score may wait,
-a station never does.
+Challenger scores are stored and never acted on. The worker finds decided, unscored parts itself, without messages. Its
+work delays no answer to a station.
 """
 
 from __future__ import annotations
@@ -26,21 +26,23 @@ from mltasks.vision.serving.bundle import BundleCorrupt
 
 logger = logging.getLogger(__name__)
 
-# One look of the worker ends some time; the next goes on.
+# Limits of one run of the worker; the next run continues.
 BATCH_SIZE, MAX_SECONDS = rescoring.BATCH_SIZE, 60.0  # parts, seconds
-# Longer than a look with its last batch; one that was killed delays the next by this much.
+# Longer than one run with its last batch. After a killed run the next one waits this long.
 LEASE_DURATION = timedelta(seconds=120)
-# What a worker that was away for long leaves out: a challenger is about the line as it is now.
+# Parts older than this are not scored, because a challenger is compared on the line's current parts.
 MAX_AGE = timedelta(days=1)
 
 
 class ChallengeRefused(Refusal):
-    """The version can't be challenger now."""
+    """Refusal to make a version the challenger."""
 
 
 def start_challenge(version: ModelVersion, *, by: User | None, share: float = 1.0) -> Challenge:
-    """Let a version score live parts beside the champion, all or a share of them, from now on. Raises ChallengeRefused,
-    in words for people."""
+    """Make a version the challenger that scores a share of the live parts.
+
+    Raises ChallengeRefused with a text for people.
+    """
     if not 0 < share <= 1:
         raise ChallengeRefused(_("A challenger scores a share above 0 and up to 1 of the parts."))
     if version.state == ModelVersion.State.CHAMPION:
@@ -54,19 +56,21 @@ def start_challenge(version: ModelVersion, *, by: User | None, share: float = 1.
 
 
 def end_challenge(challenge: Challenge, *, by: User | None) -> bool:
-    """End a challenge; its scores stay. False when it was over already."""
+    """End a challenge and keep its scores. False if it had ended already."""
     return bool(Challenge.objects.running().filter(pk=challenge.pk).update(ended_at=Now(), ended_by=by))
 
 
 def score_pending_challenges() -> int:
-    """Score what challengers have not scored yet, newest first, for a minute at most. Returns how many parts were
-    looked at. One challenger's trouble costs no other's."""
+    """Score pending live parts with all challengers, newest first, for at most a minute.
+
+    Returns the number of tried parts. A damaged bundle of one challenger does not affect the others.
+    """
     looked, ends = 0, time.monotonic() + MAX_SECONDS
     for running in Challenge.objects.running().select_related("version", "product"):
         if running.version.state == ModelVersion.State.CHAMPION:
-            end_challenge(running, by=None)  # it was promoted: its word is the verdict now
+            end_challenge(running, by=None)  # promoted: it decides the verdicts now
             continue
-        # The worker looks again before the last look has ended: two would score the same parts.
+        # Runs may overlap; the lease keeps two runs from scoring the same parts.
         if not Challenge.objects.unleased().filter(pk=running.pk).update(lease_expires_at=Now() + LEASE_DURATION):
             continue
         try:
@@ -86,12 +90,12 @@ def _score_challenge(challenge: Challenge, deadline: float) -> int:
         )
         passed_over |= set(
             rescoring.unscored_parts(challenge.version, keys)
-        )  # without an image: not asked again in this look
+        )  # unreadable images are not tried again in this run
     return looked
 
 
 def _next_parts(challenge: Challenge, skipped_ids: set[UUID]) -> list[UUID]:
-    """The next parts: decided since the challenge began, in its share, and not scored by its version."""
+    """Return the next parts: decided since the challenge began, in its share, not scored yet."""
     waiting = unscored_live_parts(challenge).exclude(pk__in=skipped_ids).order_by("-received_at", "-id")
     found: list[UUID] = []
     for key in waiting.values_list("pk", flat=True).iterator(chunk_size=500):
@@ -103,7 +107,10 @@ def _next_parts(challenge: Challenge, skipped_ids: set[UUID]) -> list[UUID]:
 
 
 def unscored_live_parts(challenge: Challenge) -> InspectionQuerySet:
-    """Decided parts that the challenger has not scored, those outside its share among them."""
+    """Return the decided parts that the challenger has not scored.
+
+    Parts outside the challenger's share are included.
+    """
     theirs = Rescore.objects.filter(inspection=OuterRef("pk"), version=challenge.version)
     since = Inspection.objects.filter(product=challenge.product, received_at__gte=challenge.created_at)
     decided = since.filter(state=Inspection.State.DECIDED, received_at__gte=Now() - MAX_AGE)

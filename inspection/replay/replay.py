@@ -1,7 +1,7 @@
-"""Replay: a candidate scores the line's own history again, off the record, and is held against the champion there.
+"""Replays: a candidate scores stored parts again and is compared with the champion.
 
-The parts are chosen when it is asked for. Scores are written batch by batch, each once for a part and a version, so an
-attempt that was killed is gone on with by the next one where its last batch ended.
+The parts are chosen at the request. Scores are written in batches, once for each part and version, so the next attempt
+continues after the last written batch of a killed attempt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_DAYS, MAX_PARTS = 3650, 200_000
 
 
 class ReplayRefused(Refusal):
-    """There is nothing to replay, or it is being done."""
+    """Refusal of a replay: no parts, invalid limits, or a replay in progress."""
 
 
 def start(
@@ -42,10 +42,10 @@ def start(
     scope: Replay.Scope = Replay.Scope.HISTORY,
     enqueue: bool = True,
 ) -> Replay:
-    """Queue a replay of the newest ``most`` decided parts of the last ``days``, the labeled ones before others, and of
-    all of the locked holdout. ``hint`` False leaves it to the caller, who executes it at once.
+    """Create a replay and queue it. Raises ReplayRefused with a text for people.
 
-    Raises ReplayRefused, in words for people.
+    The replay covers the newest ``most`` decided parts of the last ``days``, labeled parts first, and the whole locked
+    holdout. With ``enqueue`` False the caller executes the replay itself.
     """
     product = Product.objects.select_related("registered_model").get(registered_model=candidate.model_id)
     now = registry.champion(candidate.model)
@@ -58,7 +58,7 @@ def start(
     if not parts:
         raise ReplayRefused(_("There is no part to score again: the line sent none in these days, and none is locked."))
     with transaction.atomic():
-        # The row's lock lets two who ask at once find one another's.
+        # The row lock makes concurrent requests see each other's replay.
         ModelVersion.objects.select_for_update(no_key=True).get(pk=candidate.pk)
         if Replay.objects.unfinished().filter(candidate=candidate).exists():
             raise ReplayRefused(_("{version} is being replayed already.").format(version=candidate))
@@ -79,18 +79,18 @@ def start(
 
 
 def retry(replay: Replay) -> None:
-    """Queue a failed replay again; what it scored stays. Raises RunNotAvailable unless it failed."""
+    """Queue a failed replay again and keep its scores. Raises RunNotAvailable unless it failed."""
     requeue_or_refuse(replay, _("This replay can't be tried again: it did not fail."))
     dispatch.enqueue_on_commit(replay)
 
 
 class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
-    """Score parts again by the candidate and the champion, and compare the two."""
+    """Executor of replays: scores parts with candidate and champion, and compares the two."""
 
     run_class = Replay
 
     def compute(self, run: Replay, progress: ProgressCallback) -> replay_metrics.Figures:
-        """Score what is not scored yet; no failure discards a score. Raises BundleCorrupt."""
+        """Score the unscored parts; a failure keeps all written scores. Raises BundleCorrupt."""
         versions = [run.candidate, *([run.champion] if run.champion else [])]
         todo = [(version, rescoring.unscored_parts(version, run.parts)) for version in versions]
         whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
@@ -110,12 +110,12 @@ class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
         return run
 
     def describe(self, result: Replay) -> str:
-        """Return how many parts were compared."""
+        """Return the number of compared parts."""
         return str(result.figures["parts"])
 
 
 def choose_parts(product: Product, days: int, most: int) -> list[UUID]:
-    """The parts of a replay of history: ids, each once."""
+    """Return the ids of the parts of a replay of history, each once."""
     newest = _decided_parts(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
     labeled = list(newest.filter(person_says__isnull=False)[:most])
     others = newest.filter(person_says__isnull=True)[: most - len(labeled)]
@@ -137,11 +137,11 @@ def _holdout_ids(product: Product) -> Iterator[UUID]:
 
 
 def locked_holdout(product: Product) -> InspectionQuerySet:
-    """The labeled parts that no version learns from."""
+    """Return the labeled parts on which no version trains."""
     return Inspection.objects.filter(product=product, holdout=True, person_says__isnull=False)
 
 
 def latest_replay(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:
-    """The newest finished replay of history beside this champion."""
+    """Return the newest finished replay of history that compares with this champion."""
     over = Replay.objects.beside_champion(champion.pk if champion else None).filter(candidate=candidate)
     return over.without_large_fields().order_by("-finished_at").first()

@@ -1,6 +1,6 @@
-"""Figures of a finished replay that pages and the gate read in the same way.
+"""Accessors of a finished replay's figures, shared by pages and the gate.
 
-``Replay.figures`` of earlier releases lack ``judged``: their number of labeled images stands in.
+``Replay.figures`` of earlier releases lack ``judged``; the number of labeled images replaces it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ReplayCost:
-    """Cost of 1000 parts as estimates by the candidate and, beside a champion, by it and the difference of the two.
+    """Estimated cost of 1000 parts by the candidate, by the champion, and their difference.
 
-    ``corrected`` is True where parts are weighted by one over their chance to be labeled: then it is the line's cost.
+    Without a champion the latter two are missing. ``corrected`` is True if parts are weighted by 1 / inclusion
+    probability: then it is the line's cost.
     """
 
     candidate: dict[str, Any]
@@ -28,17 +29,23 @@ class ReplayCost:
 
 
 def evidence_part_count(figures: Figures) -> int:
-    """Return the number of labeled parts that neither version learned from, several images of one part counted once."""
+    """Return the number of labeled parts that neither version trained on.
+
+    Several images of one part count once.
+    """
     return int(figures.get("judged", figures.get("evidence", 0)))
 
 
 def has_enough_evidence(figures: Figures) -> bool:
-    """Return True if enough judged parts stand behind the comparison of the two versions."""
+    """Return True if enough judged parts support the comparison of the two versions."""
     return evidence_part_count(figures) >= MIN_PARTS
 
 
 def replay_cost(figures: Figures) -> ReplayCost | None:
-    """Return the line's cost, or the cost as counted where too few labeled parts came by chance; None for too few."""
+    """Return the line's cost, or the cost as counted; None for too few parts.
+
+    The cost as counted is used if too few labeled parts were sampled by chance.
+    """
     for name in ("corrected", "counted"):
         estimates = figures.get("cost", {}).get(name, {})
         if has_enough_parts(estimates.get("candidate")):

@@ -1,8 +1,8 @@
-"""What a replay shows: verdicts that would turn, and on labeled parts what that would have cost or saved.
+"""Metrics of a replay: changed verdicts, and their cost or savings on labeled parts.
 
-Only parts that neither version learned from are evidence: the locked holdout, and what was labeled since. The figures
-are those of the line, not of the labels: each part is weighed by one over its chance to be looked at
-(`mltasks.vision.stats.weighted_estimates`); what they would be without stands beside them.
+Only parts that neither version trained on are evidence: the locked holdout and parts labeled since. Each part is
+weighted by 1 / inclusion probability (`mltasks.vision.stats.weighted_estimates`), so the figures are estimates for the
+line, not for the labels. The unweighted figures are reported too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_CHANGED_VERDICTS = 240  # parts that the contact sheet can show
 
 
 def compute(replay: Replay, *, unread: int = 0) -> Figures:
-    """All figures of a replay whose parts are scored, as JSON."""
+    """Return all figures of a replay whose parts are scored, as JSON."""
     judged = scored_parts.load_scored_parts(replay)
     evidence = [one for one in judged if one.human_verdict and not one.trained_on]
     costs = replay.product.costs
@@ -53,18 +53,21 @@ def compute(replay: Replay, *, unread: int = 0) -> Figures:
 
 
 def _matrix(scored: Sequence[ScoredPart]) -> dict[str, dict[str, int]]:
-    """How many parts have which verdict by the champion (outer) and by the candidate (inner)."""
+    """Return counts of parts by the champion's verdict (outer) and the candidate's (inner)."""
     count = Counter((one.champion.verdict, one.candidate.verdict) for one in scored if one.champion)
     names = [str(verdict) for verdict in (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)]
     return {theirs: {ours: count[theirs, ours] for ours in names} for theirs in names}
 
 
 def _changed_worst_first(scored: Sequence[ScoredPart]) -> list[ScoredPart]:
-    """The parts whose verdict would turn: new escapes first, then passes that nobody has looked at, new false alarms,
-    and what would go to people; of each the largest steps first."""
+    """Return the parts with changed verdicts, worst first.
+
+    The order is: escapes, passes of unlabeled parts, false alarms, failures of unlabeled parts, correct passes,
+    reviews, correct failures. Within a rank, the largest change of probability comes first.
+    """
 
     def key(one: ScoredPart) -> tuple[int, float]:
-        assert one.champion is not None  # noqa: S101 - for the type checker
+        assert one.champion is not None  # noqa: S101 - narrows the type
         return _severity_rank(one), -abs(one.candidate.probability - one.champion.probability)
 
     return sorted((one for one in scored if one.champion and one.champion.verdict != one.candidate.verdict), key=key)
@@ -80,7 +83,7 @@ def _severity_rank(scored_part: ScoredPart) -> int:
 
 
 def _error_changes(evidence: Sequence[ScoredPart]) -> dict[str, int]:
-    """Escapes and false alarms that only one of the two makes; parts, not images."""
+    """Return the numbers of escapes and false alarms that only one version makes, in parts."""
     escapes = [one for one in evidence if one.defective]
     good = [one for one in evidence if not one.defective]
     return {
@@ -102,15 +105,20 @@ def _count_one_sided(scored: Sequence[ScoredPart], verdict: str, *, by_candidate
 
 
 def _line_costs(evidence: Sequence[ScoredPart], costs: Costs) -> dict[str, Any]:
-    """Cost of 1000 parts by each, and the candidate's less the champion's: of the line, and as counted."""
+    """Return the costs of 1000 parts and their difference, of the line and as counted.
+
+    The difference is the candidate's cost minus the champion's.
+    """
     weighed = [one for one in evidence if one.weight is not None]
     found = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
     return {how: {name: estimate.to_json() for name, estimate in estimates.items()} for how, estimates in found.items()}
 
 
 def cost(some: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
-    """Return the cost of 1000 parts by the candidate and, if all parts have a verdict of the champion, by the champion
-    and the difference of the two."""
+    """Return the cost of 1000 parts by the candidate, by the champion, and their difference.
+
+    The latter two are present only if all parts have a champion's verdict.
+    """
     weights = [one.weight * one.holdout_weight if weigh and one.weight else 1.0 for one in some]
     parts, nothing = [one.part_name for one in some], [0.0] * len(some)
     ours = [1000 * one.cost(one.candidate, costs) for one in some]
@@ -123,7 +131,10 @@ def cost(some: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, 
 
 
 def _paired_test(evidence: Sequence[ScoredPart]) -> dict[str, Any] | None:
-    """Whether the two labels, PASS or FAIL, differ from people's by more than chance."""
+    """Test if the versions' errors differ by more than chance; None without a champion.
+
+    McNemar's test compares both versions' model verdicts with the human verdicts.
+    """
     both = [one for one in evidence if one.champion]
     if not both:
         return None
@@ -134,7 +145,7 @@ def _paired_test(evidence: Sequence[ScoredPart]) -> dict[str, Any] | None:
 
 
 def _review_load(replay: Replay, scored: Sequence[ScoredPart]) -> dict[str, Any] | None:
-    """Parts that people would be asked about on a day, by each; None without any part of the line's own."""
+    """Return reviews per day by each version; None without a decided part of the line."""
     line = Inspection.objects.filter(pk__in=replay.parts, state=Inspection.State.DECIDED)
     times = list(line.order_by("received_at").values_list("received_at", flat=True))
     if not times:
@@ -159,8 +170,11 @@ def _review_load(replay: Replay, scored: Sequence[ScoredPart]) -> dict[str, Any]
 def _review_count(
     scored: Sequence[ScoredPart], totals: dict[bool, int], verdict_of: Callable[[ScoredPart], ModelVerdict | None]
 ) -> float:
-    """How many of all parts a person would be asked about: labeled and other parts each by the share of those scored.
-    Labeled ones go before others into a replay, and are the doubtful ones."""
+    """Estimate how many of all parts would be reviewed.
+
+    Labeled and unlabeled parts are extrapolated separately from their scored share: a replay takes labeled parts first,
+    and they are the less certain ones.
+    """
     asked = 0.0
     for labeled, total in totals.items():
         words = [verdict_of(one) for one in scored if (one.human_verdict is not None) is labeled]
@@ -172,7 +186,7 @@ def _review_count(
 def _holdout_metrics(
     scored: Sequence[ScoredPart], verdict_of: Callable[[ScoredPart], ModelVerdict | None]
 ) -> dict[str, Any] | None:
-    """A version's figures on the locked holdout; None without any part of it."""
+    """Return a version's metrics on the locked holdout; None without holdout parts."""
     rows = [
         (one, said)
         for one in scored
@@ -198,7 +212,7 @@ def _holdout_metrics(
 
 
 def _corrected_and_counted(scored: Sequence[ScoredPart], hits: Sequence[bool], max_weight: float) -> dict[str, Any]:
-    """A share of the line, weighed, and as counted among the labels."""
+    """Return a share weighted for the line, and as counted among the labels."""
     pairs = [(one, hit) for one, hit in zip(scored, hits, strict=True) if one.weight]
     corrected: Estimate = weighted_proportion(
         [hit for _, hit in pairs],

@@ -1,4 +1,4 @@
-"""Place of an unfinished replay in the queue, as its page tells it."""
+"""Text on the queue position of an unfinished replay."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from inspection.models import Replay
 from mltasks.models import TrainingRun
 
-MAX_NAMED_RUNS = 2  # runs that the sentence names
+MAX_NAMED_RUNS = 2  # runs named in the text
 
 
 def queue_position_text(replay: Replay) -> str:
-    """Return what goes before a waiting replay, or what a running one gives way to; empty where that is nothing.
+    """Return what a waiting replay waits for or a running one yields to; empty if nothing.
 
-    Replays have the lowest priority of all workers, so a training that runs goes before each of them.
+    Replays have the lowest priority of all workers, so every running training goes first.
     """
     trainings = TrainingRun.objects.filter(state=TrainingRun.State.RUNNING).order_by("pk")
     names = [_("training run {number}").format(number=pk) for pk in trainings.values_list("pk", flat=True)]

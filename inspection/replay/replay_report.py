@@ -1,4 +1,4 @@
-"""A finished replay as people read it: what would be otherwise, in sentences, tables and pictures."""
+"""Report of a finished replay: texts, tables and changed verdicts of its page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOLDOUT_METRICS: tuple[tuple[str, Promise], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ChangedVerdict:
-    """A part whose verdict would turn, with both versions' words."""
+    """Part whose verdict would change, with both model verdicts."""
 
     part: Inspection
     champion: ModelVerdict
@@ -38,7 +38,7 @@ class ChangedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutRow:
-    """A figure of the locked holdout: of the line (corrected) and as counted, by both versions."""
+    """Metric of the locked holdout by both versions: of the line (corrected) and as counted."""
 
     title: str
     candidate: dict[str, Any]
@@ -46,26 +46,29 @@ class HoldoutRow:
 
 
 class ReplayReport:
-    """One replay with what its page shows."""
+    """Values of a replay's page."""
 
     def __init__(self, replay: Replay) -> None:
         self.replay = replay
 
     @property
     def figures(self) -> dict[str, Any]:
-        """What came of it; empty until it is over."""
+        """Return the replay's figures; empty until it has finished."""
         found: dict[str, Any] = self.replay.figures
         return found
 
     @cached_property
     def changed_count(self) -> int:
-        """How many verdicts would turn."""
+        """Return the number of verdicts that would change."""
         matrix = self.figures.get("matrix", {})
         return sum(count for theirs, row in matrix.items() for ours, count in row.items() if ours != theirs)
 
     @property
     def matrix(self) -> list[tuple[str, list[tuple[str, int, bool]]]]:
-        """By the champion's verdict: the candidate's, how many parts, and whether that is the same."""
+        """Return the candidate's verdicts and counts by the champion's verdict.
+
+        Each entry also tells if the two verdicts are equal.
+        """
         matrix = self.figures.get("matrix", {})
         return [
             (str(theirs), [(str(ours), matrix[theirs][ours], ours == theirs) for ours in VERDICT_ORDER])
@@ -75,7 +78,7 @@ class ReplayReport:
 
     @property
     def summary(self) -> str:
-        """What a manager reads first."""
+        """Return the summary at the top of the page."""
         figures, champion = self.figures, self.replay.champion
         if champion is None:
             return ngettext(
@@ -109,33 +112,36 @@ class ReplayReport:
 
     @property
     def evidence_parts(self) -> int:
-        """Labeled parts that neither version learned from."""
+        """Return the number of labeled parts that neither version trained on."""
         return replay_figures.evidence_part_count(self.figures)
 
     @property
     def too_few_text(self) -> str:
-        """The sentence in place of figures on too few judged parts; empty where they are enough."""
+        """Return the text that replaces figures on too few judged parts; empty for enough parts."""
         return "" if replay_figures.has_enough_evidence(self.figures) else too_few_text(self.evidence_parts)
 
     @property
     def has_review_load(self) -> bool:
-        """True if enough parts of the line were scored to tell the review load."""
+        """Return True if enough parts of the line were scored to show the review load."""
         return int(self.figures.get("parts", 0)) >= MIN_PARTS
 
     @property
     def holdout_too_few_text(self) -> str:
-        """The sentence in place of the locked holdout's table; empty where it has enough parts."""
+        """Return the text that replaces the holdout table; empty for enough parts."""
         parts = self.figures["holdout"]["candidate"]["review_rate"]["counted"]["parts"]
         return too_few_text(parts) if parts < MIN_PARTS else ""
 
     @cached_property
     def cost(self) -> replay_figures.ReplayCost | None:
-        """Cost of 1000 parts: of the line where parts came by chance, else as counted; None for too few parts."""
+        """Return the cost of 1000 parts, of the line or as counted; None for too few parts.
+
+        It is the line's cost if enough parts were sampled by chance.
+        """
         return replay_figures.replay_cost(self.figures)
 
     @property
     def holdout(self) -> list[HoldoutRow]:
-        """Figures of the locked holdout; none where nothing is locked."""
+        """Return the metrics of the locked holdout; empty without holdout parts."""
         both = self.figures.get("holdout", {})
         ours, theirs = both.get("candidate"), both.get("champion")
         if not ours:
@@ -144,7 +150,7 @@ class ReplayReport:
 
     @cached_property
     def changed(self) -> list[ChangedVerdict]:
-        """The parts whose verdict would turn, worst first, as many as the page shows."""
+        """Return the parts whose verdict would change, worst first, at most MAX_SHOWN."""
         keys = [UUID(key) for key in self.figures.get("flips", [])[:MAX_SHOWN]]
         product = self.replay.product
         ours, theirs = (

@@ -1,4 +1,4 @@
-"""What another version would say of parts that have their verdict: of one for a person, of thousands by a worker."""
+"""Scoring of decided parts by another version: one part for a page, thousands in a worker."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from mltasks.vision.types import Scores
 
 logger = logging.getLogger(__name__)
 
-# Written together: what a killed worker has to score again at most.
+# Parts written together; a killed worker loses at most this many scores.
 BATCH_SIZE = 32
 UNREADABLE_ERRORS = (FileNotFoundError, decoding.ImageError)
 
 
 class ScoringStep(NamedTuple):
-    """Parts looked at in one step, and those of them whose image can't be read."""
+    """Numbers of tried parts and of unreadable images in one step."""
 
     attempted: int
     unreadable: int
 
 
 def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
-    """Score the stored image by a version of the product's model, as it would have at intake; takes a part of a second,
-    and some seconds where the version has to be loaded first. Nothing is written.
+    """Score the stored image by a version of the product's model, as intake would.
 
-    Raises CannotScore for a version of another model, and where the version's files or the image are gone.
+    Takes less than a second, or some seconds if the version must be loaded first. Nothing is written. Raises
+    CannotScore for a version of another model, and if the version's files or the image are missing.
     """
     if version.model_id != inspection.product.registered_model_id:
         raise CannotScore(f"{version} is no version of {inspection.product}.")
@@ -56,7 +56,7 @@ def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
 
 
 def unscored_parts(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
-    """Those of the parts that the version has no score of, in their order: neither decided by it nor rescored."""
+    """Return the parts, in order, that the version neither decided nor rescored."""
     decided = Inspection.objects.filter(pk__in=keys, model_version=version, defect_probability__isnull=False)
     known = set(decided.values_list("pk", flat=True))
     known |= set(Rescore.objects.filter(version=version, inspection__in=keys).values_list("inspection_id", flat=True))
@@ -66,10 +66,10 @@ def unscored_parts(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
 def score_parts(
     version: ModelVersion, keys: Sequence[UUID], source: Rescore.Source = Rescore.Source.REPLAY
 ) -> Iterator[ScoringStep]:
-    """Score stored parts by a version, as many at a time as the machine has cores for, and yield a step for each part.
+    """Score stored parts by a version in parallel threads, and yield a step for each part.
 
-    Scores are written batch by batch. Parts that were removed meanwhile, or whose image can't be read, are passed over.
-    Raises BundleCorrupt for a version whose files are damaged, and StoreAway.
+    SCORING_IMAGES parts are scored at a time. Scores are written in batches. Parts removed meanwhile and unreadable
+    images are skipped. Raises BundleCorrupt for a version with damaged files, and StoreUnreachable.
     """
     if not keys:
         return
@@ -90,7 +90,7 @@ def score_parts(
 
 
 def decide_by_current_costs(scores: Scores, version: ModelVersion, part: Inspection) -> routing.Decision:
-    """What the version's scores come to by what the product costs today; no part is drawn for audit."""
+    """Return the decision for the scores by the product's current costs, without audit sampling."""
     damaged = Reason.DAMAGED_IMAGE in part.reasons
     return routing.decide(scores, RoutingPolicy(product_bands(part.product, version)), audit_value=1.0, damaged=damaged)
 
@@ -123,9 +123,9 @@ def _rescore(version: ModelVersion, part: Inspection, scores: Scores, source: Re
 
 @transaction.atomic
 def _save_rescores(rows: Sequence[Rescore]) -> None:
-    """Write the scores of parts that are still there. Whoever scored one first has the word: it is the same."""
+    """Write the scores of parts that still exist; earlier scores of a part stay, being equal."""
     keys = [row.inspection_id for row in rows]
-    # Held until the commit, so that retention can't remove a part between this look and the row that refers to it.
+    # Locked until the commit, so that retention can't remove a part before its rescore row is inserted.
     held = Inspection.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
     there = set(held.values_list("pk", flat=True))
     Rescore.objects.bulk_create([row for row in rows if row.inspection_id in there], ignore_conflicts=True)

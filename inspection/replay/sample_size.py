@@ -1,7 +1,7 @@
-"""Number of judged parts below which pages and the gate give one sentence instead of a figure.
+"""Minimum number of judged parts for a figure; pages and the gate show a text below it.
 
-A comparison of two versions counts the parts that people labeled and neither version learned from. A rate counts its
-own denominator: recall the defective parts, the false alarm rate the good ones. Several images of one part count once.
+A comparison of two versions counts the labeled parts that neither version trained on. A rate counts its denominator:
+recall the defective parts, the false alarm rate the good parts. Several images of one part count once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ MIN_PARTS = 50
 
 
 def has_enough_parts(estimate: Mapping[str, Any] | None) -> bool:
-    """Return True if the estimate (`value`, `parts`, …) is known and rests on at least ``MIN_PARTS`` parts."""
+    """Return True if the estimate is known and is based on at least ``MIN_PARTS`` parts.
+
+    The estimate is a JSON object with `value`, `parts` and other keys.
+    """
     return bool(estimate) and estimate.get("value") is not None and estimate.get("parts", 0) >= MIN_PARTS  # type: ignore[union-attr]
 
 
 def too_few_text(parts: int) -> str:
-    """Return the sentence that stands in place of a figure on fewer than ``MIN_PARTS`` parts."""
+    """Return the text that replaces a figure on fewer than ``MIN_PARTS`` parts."""
     return ngettext(
         "{parts} judged part is too few to say: at least {least} are needed.",
         "{parts} judged parts are too few to say: at least {least} are needed.",

@@ -1,4 +1,4 @@
-"""Parts of a replay as its figures need them: both versions' words, people's, and what each part may be evidence of."""
+"""Parts of a replay with both versions' verdicts, the human verdict and evidence weights."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ _BATCH_SIZE = 2000
 
 @dataclass(frozen=True, slots=True)
 class ModelVerdict:
-    """What a version says of a part, by today's costs: PASS, FAIL or REVIEW, its own PASS or FAIL, and how probable a
-    defect is."""
+    """A version's verdict, model verdict and probability of a defect for a part.
+
+    The verdict (PASS, FAIL or REVIEW) follows the product's current costs; the model verdict is PASS or FAIL.
+    """
 
     verdict: str
     model_verdict: str
@@ -29,10 +31,12 @@ class ModelVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPart:
-    """One part with both versions' words; ``human_verdict`` is what people say of it, ``weight`` how many parts of
-    the line it
-    stands for (None: it did not come by chance, as an imported one), ``like`` how many labeled ones it stands for as
-    evidence, where the others taught; ``trained_on`` whether one of the two learned from it."""
+    """Part with both versions' verdicts.
+
+    ``weight`` is the number of line parts it represents: 1 / inclusion probability. It is None for parts that were not
+    sampled by chance, such as imported ones. ``holdout_weight`` is the number of labeled parts it represents as
+    evidence if the others were trained on. ``trained_on`` is True if either version trained on it.
+    """
 
     inspection_id: UUID
     part_name: str
@@ -46,11 +50,11 @@ class ScoredPart:
 
     @property
     def defective(self) -> bool:
-        """What people say."""
+        """Return True if the human verdict is FAIL."""
         return self.human_verdict == Verdict.FAIL
 
     def cost(self, model_verdict: ModelVerdict, costs: Costs) -> float:
-        """What the version's verdict costs on this labeled part."""
+        """Return the cost of the version's verdict on this labeled part."""
         if model_verdict.verdict == Verdict.REVIEW:
             return costs.review
         if model_verdict.verdict == Verdict.PASS:
@@ -59,7 +63,7 @@ class ScoredPart:
 
 
 def load_scored_parts(replay: Replay) -> list[ScoredPart]:
-    """The replay's parts that both versions have scored, in its order."""
+    """Return the replay's parts that both versions scored, in the replay's order."""
     parts = list(_load_parts(replay.parts))
     versions = [version for version in (replay.candidate, replay.champion) if version]
     identities = PartIdentities(replay.product)
@@ -79,7 +83,7 @@ def load_scored_parts(replay: Replay) -> list[ScoredPart]:
                 part_name=identities.name(part),
                 human_verdict=part.person_says,
                 weight=1 / part.inclusion if part.inclusion else None,
-                # Its like were labeled too, and taught: the locked share stands for them.
+                # Labeled parts of the same period were trained on, so the locked share represents them.
                 holdout_weight=1 / share if learned.was_locked(part) else 1.0,
                 holdout=bool(part.holdout),
                 trained_on=learned.was_trained_on(part),
@@ -99,7 +103,7 @@ def _load_parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
 
 
 class ExposureCheck:
-    """Whether some versions learned from any of these parts: from its image, or from another of the same part."""
+    """Check if versions trained on any of these parts: on its image or another of the same part."""
 
     def __init__(
         self, versions: Sequence[ModelVersion], parts: Iterable[Inspection], identities: PartIdentities
@@ -110,15 +114,15 @@ class ExposureCheck:
         )
 
     def was_trained_on(self, part: Inspection) -> bool:
-        """Whether one of them learned from it."""
+        """Return True if a version trained on the part."""
         return not self._exposure.trained_on.isdisjoint(self._exposure_names(part))
 
     def was_locked(self, part: Inspection) -> bool:
-        """Whether it was there to be learned from, but for the lock."""
+        """Return True if a version would have trained on the part, had it not been locked."""
         return not self._exposure.locked.isdisjoint(self._exposure_names(part))
 
     def _exposure_names(self, part: Inspection) -> list[str]:
-        # A group is named as `labeling.datasets.datasets.part_groups` does.
+        # Group names must match those of `labeling.datasets.datasets.part_groups`.
         group = self._identities.group(part)
         return [part.image_sha256, group] if group else [part.image_sha256]
 
@@ -126,8 +130,10 @@ class ExposureCheck:
 def load_model_verdicts(
     version: ModelVersion | None, product: Product, keys: Sequence[UUID]
 ) -> dict[UUID, ModelVerdict]:
-    """What a version says of the parts by today's costs, from its own verdicts and its rescores; nothing of those that
-    it has not scored."""
+    """Return a version's verdicts on the parts by current costs, from verdicts and rescores.
+
+    Parts without a score of the version are missing.
+    """
     if version is None:
         return {}
     policy = RoutingPolicy(product_bands(product, version))

@@ -1,1 +1,1 @@
-"""Bodies of upload requests: multipart forms, JSON, limits, and the submissions read from them."""
+"""Reading of upload requests: multipart forms, JSON, limits, and submissions."""

@@ -1,4 +1,4 @@
-"""A multipart request with many images read into submissions, all of them in files: none of it grows the process."""
+"""Reader of batch uploads: a multipart request becomes submissions whose images are on disk."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from inspection.refusals import InvalidRequest
 from inspection.requests.form_serializers import MAX_BATCH_IMAGES, BatchFormSerializer, PartFieldsSerializer
 from inspection.requests.uploads import build_submission, check_length, limit_upload, read_idempotency_key
 
-MAX_MEMORY_BYTES = 1  # byte in memory: files above it lie on disk
-# Room for the image's number behind the key
+MAX_MEMORY_BYTES = 1  # bytes in memory; larger files are on disk
+# Leaves room for the image's number after the key
 MAX_KEY_LENGTH = 196
 
 
 def read_batch(request: Request, station: Station) -> list[Submission]:
-    """The images in the order of their fields ``file``, each with what the field ``parts`` says of it. Raises the
-    refusals of a request that is no batch; of its images none is looked at yet."""
+    """Return the images in the order of their fields ``file``, with their ``parts`` metadata.
+
+    Raises the refusals of an invalid batch. The images themselves are not decoded yet.
+    """
     key = read_idempotency_key(request)
     if key is not None and len(key) > MAX_KEY_LENGTH:
         raise InvalidRequest(f"A batch's Idempotency-Key has at most {MAX_KEY_LENGTH} characters.")
@@ -36,7 +38,7 @@ def read_batch(request: Request, station: Station) -> list[Submission]:
             f"Send 1 to {MAX_BATCH_IMAGES} images a batch, each as a field `file`; these are {len(files)}."
         )
     said = _read_part_fields(request, len(files))
-    # The same batch again: each image finds its own first answer.
+    # A repeated batch finds the first answer of each image by the image's own key.
     keys = [None if key is None else f"{key}:{number}" for number in range(len(files))]
     return [build_submission(*one, station) for one in zip(files, said, keys, strict=True)]
 

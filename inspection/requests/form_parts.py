@@ -1,4 +1,4 @@
-"""Parts of a multipart form: the head in any encoding, the content decoded."""
+"""Parts of a multipart form: heads in any encoding, decoded contents."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from django.http.multipartparser import LazyStream, MultiPartParserError
 
 from inspection.refusals import InvalidRequest
 
-MAX_HEAD_BYTES = 4096  # of one part
+MAX_HEAD_BYTES = 4096  # bytes of one part's head
 UNNAMED_FILE = "image"
-_PRIVATE_USE_START = 0xF700  # and the byte's value: a character that no encoding of names uses
+_PRIVATE_USE_START = 0xF700  # plus the byte's value: a character that no encoding of names uses
 
 
 def read_head(part: LazyStream) -> Message:
-    """Read the header lines of a part; a part without any, as before the first boundary, has an empty head."""
+    """Read the header lines of a part; the head is empty before the first boundary."""
     head, end, rest = part.read(MAX_HEAD_BYTES).partition(b"\r\n\r\n")
     if not end:
         if len(head) == MAX_HEAD_BYTES:
@@ -32,14 +32,15 @@ def read_head(part: LazyStream) -> Message:
 
 
 def _decode_head(head: bytes) -> str:
-    """Return UTF-8 as it is; in any other encoding, put a character for private use in the place of each byte that is
-    not ASCII, which ``_private_use_as_escapes`` turns into ``\\xfc``. Bytes do not tell which encoding was meant, so
-    none is guessed.
+    """Decode a head as UTF-8; else replace each non-ASCII byte by a private-use character.
+
+    The bytes do not tell the encoding, so none is guessed. ``_private_use_as_escapes`` turns the characters into
+    ``\\xfc``.
     """
     try:
         return head.decode()
     except UnicodeDecodeError:
-        # In cp932, Big5 and GBK a backslash after such a byte belongs to the letter.
+        # In cp932, Big5 and GBK a backslash after such a byte is part of the character.
         return re.sub(r"[\x80-\xff]\\?", _to_private_use, head.decode("latin-1"))
 
 
@@ -52,12 +53,12 @@ def _private_use_as_escapes(text: str) -> str:
 
 
 def field_name(head: Message) -> str:
-    """Return the name of the part's field, empty for a part without one."""
+    """Return the name of the part's field, empty for a part without a name."""
     return _private_use_as_escapes(_disposition_parameter(head, "name") or "").strip()
 
 
 def file_name(head: Message) -> str | None:
-    """Return a file's name without its folders and without what can't be printed; None for a part that has none."""
+    """Return a file's name without folders and unprintable characters; None without a name."""
     title = _disposition_parameter(head, "filename")
     if title is None or not title.strip():
         return None
@@ -71,18 +72,18 @@ def _disposition_parameter(head: Message, name: str) -> str | None:
         parameters = head.get_params([], "content-disposition")
     except (TypeError, ValueError):  # from Python's reader of continued parameters
         raise InvalidRequest("The Content-Disposition of a part of the form can't be read.") from None
-    # Those of RFC 5987, such as ``filename*``, stand behind the plain ones.
+    # RFC 5987 parameters, such as ``filename*``, follow the plain ones and take precedence.
     for key, value in reversed(parameters):
         if key.lower() == name:
             try:
                 return collapse_rfc2231_value(value)
-            except ValueError:  # from codecs that decode no text, or know no ``errors="replace"``
+            except ValueError:  # from codecs that decode no text or lack ``errors="replace"``
                 return UNNAMED_FILE
     return None
 
 
 def read_content(head: Message, part: LazyStream) -> Iterator[bytes]:
-    """Yield the part's bytes, decoded where the head says base64. Raises InvalidRequest."""
+    """Yield the part's bytes, decoded if the head declares base64. Raises InvalidRequest."""
     if str(head.get("content-transfer-encoding", "")).strip().lower() != "base64":
         yield from part
         return

@@ -1,4 +1,4 @@
-"""Multipart forms of stations: known fields only, each once, text in UTF-8, and files under any name."""
+"""Reader of stations' multipart forms: known fields only, each once, text in UTF-8."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FormFields:
 
     @property
     def names(self) -> frozenset[str]:
-        """Names of all fields."""
+        """Return the names of all fields."""
         return self.files | self.texts
 
 
@@ -47,9 +47,10 @@ def form_fields(form: type[Serializer[Any]]) -> FormFields:
 
 
 class LimitedUploadHandler(FileUploadHandler):
-    """Reader of one form, which stops as soon as its files have more than ``most`` bytes. Files above
-    ``max_memory_bytes``
-    bytes lie on disk."""
+    """Upload handler that reads one form and limits its files to ``max_bytes`` in total.
+
+    Reading stops at the limit. Files above ``max_memory_bytes`` bytes are written to disk.
+    """
 
     def __init__(self, request: HttpRequest, fields: FormFields, max_bytes: int, max_memory_bytes: int) -> None:
         super().__init__(request)
@@ -67,7 +68,10 @@ class LimitedUploadHandler(FileUploadHandler):
         boundary: Any,  # bytes, where the stubs say str
         encoding: str | None = None,
     ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[bytes]]]:
-        """Return the form's texts and files. Raises FileTooLarge, UnknownField, InvalidEncoding and InvalidRequest."""
+        """Return the form's texts and files.
+
+        Raises FileTooLarge, UnknownField, InvalidEncoding and InvalidRequest.
+        """
         stream = LazyStream(ChunkIter(input_data, self.chunk_size))
         try:
             for part in InterBoundaryIter(stream, b"--" + boundary):
@@ -89,11 +93,11 @@ class LimitedUploadHandler(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        """Do nothing: ``handle_raw_input`` makes the files."""
+        """Do nothing: ``handle_raw_input`` creates the files."""
 
     def _read_part(self, part: LazyStream) -> None:
         head = read_head(part)
-        # Before the first boundary and behind the last one anything may stand.
+        # Any text may precede the first boundary and follow the last one.
         if "content-disposition" in head:
             self._count_part()
             name = field_name(head)
@@ -103,7 +107,7 @@ class LimitedUploadHandler(FileUploadHandler):
                 self._read_text(name, head, part)
             else:
                 self.unknown_names.append(name)
-        for _ in part:  # what nothing reads
+        for _ in part:  # skip unread content
             pass
 
     def _count_part(self) -> None:
@@ -142,7 +146,7 @@ class LimitedUploadHandler(FileUploadHandler):
         return UploadedFile(cast(IO[bytes], file), title, content_type, size)
 
     def _read_text(self, name: str, head: Message, part: LazyStream) -> None:
-        """Read one field's text, which some clients send as a file (``filename="blob"``)."""
+        """Read one field's text. Some clients send it as a file (``filename="blob"``)."""
         if name in self.texts:
             raise InvalidRequest(f"The field `{name}` came more than once. Send it once.")
         raw = bytearray()
@@ -161,12 +165,12 @@ class LimitedUploadHandler(FileUploadHandler):
 
 
 def refuse_query_fields(query: Iterable[str], fields: FormFields) -> None:
-    """Raise UnknownField for form fields that came in the address, where nothing reads them."""
+    """Raise UnknownField for form fields in the query, where they would be ignored."""
     if misplaced := sorted(fields.names.intersection(query)):
         names = ", ".join(f"`{name}`" for name in misplaced)
         raise UnknownField(f"Send {names} as a field of the form, not in the address.")
 
 
 def file_too_large(max_bytes: int) -> FileTooLarge:
-    """Return the refusal of files above the limit."""
+    """Return the refusal of files above the limit in bytes."""
     return FileTooLarge(f"What was sent is larger than the {max_bytes:,} bytes that are accepted.")

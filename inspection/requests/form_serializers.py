@@ -1,4 +1,4 @@
-"""Serializers of the forms by which stations and clients send images."""
+"""Serializers of the forms with which stations and clients send images."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from inspection.refusals import UnknownField
 from inspection.validators import validate_no_formatting, validate_one_line
 from mltasks.api.request_fields import unknown_fields_message
 
-# Of a batch
+# Images in one batch
 MAX_BATCH_IMAGES = 64
 PART_ID_VALIDATORS = [validate_one_line, validate_no_formatting]
 _ZONE_AFTER_SPACE = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 
 def refuse_unknown_fields(names: Iterable[str], allowed: Iterable[str]) -> None:
-    """Raise UnknownField for names that are not among the known ones."""
+    """Raise UnknownField for names that are not allowed."""
     if reason := unknown_fields_message(names, allowed):
         raise UnknownField(reason)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any]):
-    """A JSON object in a form field."""
+    """Form field that contains a JSON object."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Parse it. Raises ValidationError."""
-        # Inside of other JSON: held to the same rules.
+        """Parse the JSON object. Raises ValidationError."""
+        # Within other JSON the value is parsed already; the same rules apply.
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
         try:
             return read_metadata(text)
@@ -42,7 +42,7 @@ class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any])
             raise serializers.ValidationError(str(error)) from error
 
     def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
-        """As it is."""
+        """Return the value unchanged."""
         return value
 
 
@@ -50,27 +50,30 @@ class MetadataField(serializers.Field[dict[str, Any], str, dict[str, Any], Any])
     {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}], "nullable": True}
 )
 class FormTimeField(serializers.DateTimeField):
-    """Time in a form, where an empty field is one left out."""
+    """Time in a form; an empty field counts as absent."""
 
 
 class ImageFormSerializer(serializers.Serializer[dict[str, Any]]):
-    """The form of `POST /predict`."""
+    """Form of `POST /predict`."""
 
     file = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG, BMP, WebP or TIFF, one frame.")
 
 
 class PartIdField(serializers.CharField):
-    """A part's id: a text, or in JSON an integer."""
+    """Part id: a text, or in JSON an integer."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the text. Raises ValidationError, also for numbers that lose digits: 1.10 and 1.1 are one number."""
+        """Return the part id as text. Raises ValidationError.
+
+        Decimal numbers are refused because they lose digits: 1.10 and 1.1 are the same number.
+        """
         if isinstance(data, float):
             raise serializers.ValidationError("Send it as text: a number would lose zeros.")
         return normalize_part_id(super().to_internal_value(data))
 
 
 class PartFieldsSerializer(serializers.Serializer[dict[str, Any]]):
-    """What may be said of an image's part."""
+    """Metadata of an image's part."""
 
     part_id = PartIdField(required=False, allow_blank=True, max_length=120, validators=PART_ID_VALIDATORS)
     captured_at = FormTimeField(
@@ -81,18 +84,18 @@ class PartFieldsSerializer(serializers.Serializer[dict[str, Any]]):
     metadata = MetadataField(required=False)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the checked fields. Raises ValidationError, and UnknownField for names that no field has."""
+        """Return the checked fields. Raises ValidationError, and UnknownField for unknown names."""
         if isinstance(data, Mapping):
             refuse_unknown_fields(data, self.fields)
         return super().to_internal_value(data)
 
 
 class PartFormSerializer(PartFieldsSerializer, ImageFormSerializer):
-    """The form of `POST /api/v1/inspections/`."""
+    """Form of `POST /api/v1/inspections/`."""
 
 
 class BatchFormSerializer(serializers.Serializer[dict[str, Any]]):
-    """The form of `POST /api/v1/inspections/batch/`: the field `file` once for each image."""
+    """Form of `POST /api/v1/inspections/batch/` with one field `file` for each image."""
 
     file = serializers.ListField(child=serializers.FileField(), min_length=1, max_length=MAX_BATCH_IMAGES)
     parts = serializers.CharField(

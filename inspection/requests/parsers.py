@@ -1,4 +1,4 @@
-"""Bodies of REST requests: JSON and forms that can be stored, of a size that a process can hold."""
+"""Parsers of REST bodies: size-limited JSON and forms whose values can be stored."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rest_framework.exceptions import ParseError, ValidationError
 from inspection.refusals import FileTooLarge
 from mltasks.text import storable, strict_json
 
-# No request of ours needs more than a few.
+# Requests need only a few levels.
 MAX_DEPTH = 16
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON as RFC 8259 says, in UTF-8, at most 16 levels deep, without control characters."""
+    """Parser of JSON (RFC 8259) in UTF-8, at most 16 levels deep, without control characters."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the value. Raises ParseError and FileTooLarge."""
-        # Programs on .NET put the mark of UTF-8 in front; RFC 8259 lets readers pass over it.
+        # .NET programs prepend a byte order mark; RFC 8259 allows parsers to ignore it.
         raw = _read_body(stream).removeprefix(codecs.BOM_UTF8)
         try:
             value = strict_json.parse(raw)
@@ -36,7 +36,7 @@ class JSONParser(parsers.JSONParser):
 
 
 class FormParser(parsers.FormParser):
-    """A form without files."""
+    """Parser of forms without files."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -46,13 +46,13 @@ class FormParser(parsers.FormParser):
 
 
 class MultiPartParser(parsers.MultiPartParser):
-    """A form that may have files."""
+    """Parser of forms that may have files."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> parsers.DataAndFiles[Any, Any]:
-        """Return the fields and the files. Raises ParseError and ValidationError."""
-        # Django compares a type as it is written, and types may be written in capitals.
+        """Return fields and files. Raises ParseError and ValidationError."""
+        # Django compares the media type case-sensitively, but media types are case-insensitive.
         kind, semicolon, parameters = (media_type or "").partition(";")
         both = super().parse(stream, kind.lower() + semicolon + parameters, parser_context)
         _check_fields(both.data)

@@ -1,4 +1,4 @@
-"""A multipart request read into a submission, never more of it than an image may have."""
+"""Reader of single uploads: a multipart request becomes a submission of limited size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ IDEMPOTENCY_KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,200}")
 def read_submission(
     request: Request, form_class: type[ImageFormSerializer], station: Station, arrived: float
 ) -> Submission:
-    """Read the body. Raises the refusals of the contract, before the body is read where its length already says so."""
+    """Read the body into a submission. Raises the refusals of the contract.
+
+    A body whose declared length is too large is refused before reading.
+    """
     key = read_idempotency_key(request)
     check_length(request, settings.MAX_IMAGE_BYTES)
     limit_upload(request, form_class, settings.MAX_IMAGE_BYTES, settings.FILE_UPLOAD_MAX_MEMORY_SIZE)
@@ -35,7 +38,7 @@ def read_submission(
 
 
 def limit_upload(request: Request, form_class: type[Serializer[Any]], max_bytes: int, max_memory_bytes: int) -> None:
-    """Have the request's body read by a LimitedUpload for the fields of the form. Raises UnknownField."""
+    """Install a LimitedUploadHandler for the form's fields. Raises UnknownField."""
     fields = form_fields(form_class)
     refuse_query_fields(request.query_params, fields)
     request._request.upload_handlers = [LimitedUploadHandler(request._request, fields, max_bytes, max_memory_bytes)]
@@ -58,20 +61,23 @@ def build_submission(
 
 
 def check_length(request: Request, max_bytes: int) -> None:
-    """Refuse a body by what its head says: without a length, empty, or with files of more than ``most`` bytes."""
+    """Refuse a body by its headers: without a length, empty, or longer than allowed.
+
+    Raises LengthRequired, InvalidImage and FileTooLarge. ``max_bytes`` limits the files.
+    """
     said = request.META.get("CONTENT_LENGTH") or ""
     if not said and request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
     length = int(said) if said.isdecimal() else 0
     if length == 0:
         raise InvalidImage("The request has no body. Send the image as the field `file` of a multipart form.")
-    # The other fields and the form's own lines may have as much as Django lets them.
+    # Allow Django's limit of text bytes for the other fields and the part heads.
     if length > max_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise file_too_large(max_bytes)
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The request's key, None without one. Raises InvalidRequest for one that is none."""
+    """Return the request's idempotency key; None without one. Raises InvalidRequest."""
     key: str | None = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
         raise InvalidRequest("An Idempotency-Key has 1 to 200 printable ASCII characters and no spaces.")

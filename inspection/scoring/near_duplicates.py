@@ -1,6 +1,7 @@
-"""Which waiting parts look like what people see already: near-duplicates wait their turn while others go ahead.
+"""Detection of waiting near-duplicates, which then rank behind other parts.
 
-Done after the verdict by a worker, some parts at a time, from the images on disk: no answer to a station waits for it.
+A worker compares some parts at a time, from the stored images, after their verdict. No answer to a station waits for
+it.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from mltasks.vision.types import Roi
 
 logger = logging.getLogger(__name__)
 
-# A look costs a second or two of one core, however few the parts are. A run of repeats is a matter of minutes.
+# A comparison takes 1 to 2 s of one core, even for few parts. A run of near-duplicates lasts some minutes.
 BATCH_SIZE = 64
 MAX_EARLIER_PARTS = 128
-# A texture without marks is like no other.
+# Fingerprint without texture; it matches no other.
 EMPTY_FINGERPRINT = duplicate_groups.Fingerprint(
     1, 1, np.zeros((duplicate_groups.TEXTURE_SIDE, duplicate_groups.TEXTURE_SIDE), np.float16)
 )
 
 
 def flag_duplicates(product: Product) -> int:
-    """Compare the product's oldest unjudged parts with the newest that people see or have seen, and place them anew.
+    """Compare the oldest unchecked waiting parts with earlier reviewed parts, and rank them.
 
-    Returns how many, at most ``BATCH_SIZE``. Run twice at once it does the same work twice.
+    Returns the number of compared parts, at most ``BATCH_SIZE``. Concurrent calls repeat the same work without harm.
     """
     waiting = Inspection.objects.awaiting_duplicate_check().filter(product=product)
     parts = list(waiting.select_related("fingerprint").order_by("received_at", "pk")[:BATCH_SIZE])
@@ -59,7 +60,7 @@ def flag_duplicates(product: Product) -> int:
 def _first_of_duplicates(
     earlier: Sequence[Inspection], parts: Sequence[Inspection], matches: Sequence[incremental_duplicates.BestMatch]
 ) -> dict[UUID, UUID]:
-    """Of each part that repeats another the first of its run."""
+    """Return, for each near-duplicate, the first part of its group."""
     first = [part.repeat_of_id or part.pk for part in earlier]
     for part, one in zip(parts, matches, strict=True):
         first.append(part.pk if one.duplicate_of is None else first[one.duplicate_of])
@@ -68,13 +69,16 @@ def _first_of_duplicates(
 
 
 def _earlier_parts(product: Product) -> InspectionQuerySet:
-    """What people see or have seen, repeats aside: routed to them and compared or settled, or imported with a label."""
+    """Return the parts that people see or have seen, without near-duplicates.
+
+    These are parts in review that were compared or resolved, and imported labeled parts.
+    """
     routed = Q(verdict=Verdict.REVIEW) & (Q(likeness__lt=1) | Q(likeness__isnull=True, settled_at__isnull=False))
     return Inspection.objects.filter(routed | Q(state=Inspection.State.IMPORTED), product=product)
 
 
 def _load_fingerprints(parts: Iterable[Inspection]) -> list[duplicate_groups.Fingerprint]:
-    """Of each part its fingerprint, as it is stored or taken now and stored."""
+    """Return each part's fingerprint; compute and store the missing ones."""
     found, new = [], []
     for part in parts:
         if hasattr(part, "fingerprint"):
@@ -96,7 +100,10 @@ def _unpack_fingerprint(stored: Fingerprint) -> duplicate_groups.Fingerprint:
 
 
 def _compute_fingerprint(part: Inspection) -> duplicate_groups.Fingerprint | None:
-    """None for an image that can't be read: who reviews the part sees as much."""
+    """Return the part's fingerprint, or None if its image can't be read.
+
+    The reviewer of such a part sees the failure too.
+    """
     roi = Roi.from_stored(part.roi)
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     try:

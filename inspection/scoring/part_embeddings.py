@@ -1,4 +1,4 @@
-"""Points for parts that serving gave none: imported ones, those that an older version scored, those nobody scored."""
+"""Embeddings of parts that scoring gave none: imported, scored by old versions, or unscored."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from mltasks.vision.types import EMBEDDING_DIMENSIONS
 
 logger = logging.getLogger(__name__)
 
-# Near nothing, and in no index: of an image that can't be read, so that no sweep tries it again in this space.
+# Embedding of an unreadable image: near no other, in no index, and never computed again in this space.
 NO_EMBEDDING = np.zeros(EMBEDDING_DIMENSIONS, np.float32)
 
 
 def compute_embedding(part: Inspection, scorer: Scorer) -> NDArray[np.float32]:
-    """Where the scorer's version sees the part; ``NO_EMBEDDING`` for an image that can't be read. The scorer has a
-    space."""
+    """Return the part's embedding in the scorer's space; ``NO_EMBEDDING`` if unreadable.
+
+    Raises ValueError if the scorer has no embedding space.
+    """
     size = scorer.input_size
     try:
         image = image_files.load_image(part, size).to_array(size)
@@ -35,12 +37,15 @@ def compute_embedding(part: Inspection, scorer: Scorer) -> NDArray[np.float32]:
 
 
 def save_embedding(part: Inspection, space: str, embedding: NDArray[np.float32]) -> None:
-    """Write the part's point, over an earlier one; what its label says of it stays. Hold the part's lock."""
+    """Write the part's embedding over an earlier one and keep its target.
+
+    The caller holds the part's lock.
+    """
     row = Embedding(inspection=part, product_id=part.product_id, space=space, vector=embedding)
     moved = ["product", "space", "vector"]
     Embedding.objects.bulk_create([row], update_conflicts=True, unique_fields=["inspection"], update_fields=moved)
 
 
 def has_no_embedding(embedding: Embedding) -> bool:
-    """Whether the part's image could not be read."""
+    """Return True if the part's image could not be read."""
     return not any(embedding.vector)

@@ -1,4 +1,4 @@
-"""Where a part's verdict comes from, drawn over its image by the version that scored it."""
+"""Heatmaps of a part, drawn over its image from the maps of the version that scored it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ KINDS: dict[str, heatmaps.Kind] = {"both": "both", "evidence": "evidence", "anom
 
 
 def render_heatmap(inspection: Inspection, kind: heatmaps.Kind = "both") -> bytes:
-    """A PNG of the region of interest under the maps, at most LONGEST_SIDE pixels a side.
+    """Return a PNG of the region of interest with the maps, at most LONGEST_SIDE pixels a side.
 
-    The maps are those stored with the verdict; of parts scored before maps were stored, its version makes them anew.
-    Raises NoHeatmap for a part that nothing scored and for a version whose files are gone, FileNotFoundError without
-    the image.
+    The maps are those stored with the verdict; for parts scored before maps were stored, the version computes them
+    again. Raises NoHeatmap for an unscored part or a version without files, and FileNotFoundError without the image.
     """
     found = _load_maps(inspection)
     shown = image_files.load_image(inspection, InputSize(MAX_SIDE, MAX_SIDE))
@@ -32,8 +31,10 @@ def render_heatmap(inspection: Inspection, kind: heatmaps.Kind = "both") -> byte
 
 
 def render_overlay(inspection: Inspection, layer: heatmaps.Layer) -> bytes:
-    """A transparent PNG of one map over the region of interest, without the image: quick, as no image is read where
-    the maps were stored. Raises as ``render_heatmap``."""
+    """Return a transparent PNG of one map over the region of interest, without the image.
+
+    Stored maps are drawn without reading the image. Raises as ``render_heatmap`` does.
+    """
     return heatmaps.render_overlay(_load_maps(inspection), layer)
 
 
@@ -57,7 +58,7 @@ def _recompute_maps(inspection: Inspection, version: ModelVersion) -> heatmaps.H
 
 
 def _heatmap_size(box: tuple[float, float, float, float]) -> InputSize:
-    """Height and width of the picture: the region's shape, at most LONGEST_SIDE."""
+    """Return height and width of the heatmap: the region's shape, at most LONGEST_SIDE."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = min(1.0, MAX_SIDE / max(width, height))
     return InputSize(max(1, round(height * scale)), max(1, round(width * scale)), keep_shape=False)

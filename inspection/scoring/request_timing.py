@@ -1,7 +1,7 @@
-"""What takes time between an image's arrival and its verdict: told to the sender (`Server-Timing`) and to Prometheus.
+"""Request timing: seconds per step of intake, for `Server-Timing` and Prometheus.
 
-Steps are noted where they happen and collected for the request around them; outside one, as in a worker, they cost two
-looks at a variable.
+Steps are recorded where they happen and collected by the surrounding request. Outside a request, as in a worker, a step
+costs two reads of a variable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _current: ContextVar[StepTimes | None] = ContextVar("step_times", default=None)
 
 @contextmanager
 def record() -> Iterator[StepTimes]:
-    """Collect the steps within as seconds by name, and hand them to Prometheus at the end."""
+    """Collect the block's steps as seconds by name, and pass them to Prometheus at the end."""
     taken: StepTimes = {}
     token = _current.set(taken)
     try:
@@ -40,7 +40,7 @@ def record() -> Iterator[StepTimes]:
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """One of ``STEPS``; a step that is done twice is their sum."""
+    """Time one of ``STEPS``; the times of a repeated step are added."""
     taken = _current.get()
     if taken is None:
         yield
@@ -53,6 +53,6 @@ def step(name: str) -> Iterator[None]:
 
 
 def server_timing_header(taken: StepTimes, total: float) -> str:
-    """The value of `Server-Timing` (W3C), in milliseconds, ``total`` seconds for all."""
+    """Return the value of `Server-Timing` (W3C) in milliseconds; ``total`` is in seconds."""
     times = [(name, taken[name]) for name in STEPS if name in taken]
     return ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in [*times, ("total", total)])

@@ -1,5 +1,7 @@
-"""Score what crashes left behind, and order the review queues. The rows are the truth: nothing here depends on a
-message that arrived."""
+"""Recovery of unscored parts after crashes, and ordering of the review queues.
+
+The state is in the rows, so a lost message has no effect.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,16 @@ from inspection.scoring import near_duplicates, scoring, scoring_lease
 
 logger = logging.getLogger(__name__)
 
-# One sweep ends some time, so that a broken model can't hold a worker for ever; the next goes on.
+# Parts per run, so that a broken model can't block a worker forever; the next run continues.
 MAX_PARTS = 500
-# Looks at a product's new parts in one sweep: a long queue is compared over several.
+# Near-duplicate checks per product and run; a long queue takes several runs.
 MAX_COMPARISONS = 2
 
 
 def recover_scoring() -> int:
-    """Score every abandoned part; return how many. Any number of sweeps may run at once.
+    """Score every abandoned part and return the number. Safe to run concurrently.
 
-    A part whose process was killed at each of MAX_ATTEMPTS is not loaded again: it goes to a person.
+    A part whose process was killed at each of MAX_ATTEMPTS is not scored again: it goes to review.
     """
     image_files.remove_old_drafts()
     swept = 0
@@ -34,9 +36,10 @@ def recover_scoring() -> int:
 
 
 def order_queues() -> int:
-    """Bring every waiting part to its place and return how many were placed. One product's trouble costs no other's.
+    """Rank the waiting parts of all products and return the number ranked.
 
-    Raises ``django.db.Error`` when the database is away.
+    An error of one product is logged and does not affect the others. Raises ``django.db.Error`` if the database is
+    unreachable.
     """
     placed = 0
     for product in Product.objects.all():

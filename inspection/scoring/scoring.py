@@ -1,4 +1,4 @@
-"""A stored image gets its scores and its verdict, in one write that only the holder of the lease can do."""
+"""Scoring of a stored image; only the lease's holder writes the verdict, in one update."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ from mltasks.vision.types import InputSize, Scores
 logger = logging.getLogger(__name__)
 
 MAX_ERROR_LENGTH = 2000
-# What a part is decoded for while no version scores
+# Size for which a part is decoded while no version scores
 UNSCORED_SIZE = InputSize(decoding.THUMBNAIL_SIDE, decoding.THUMBNAIL_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """Image that intake decoded for the serving version, and when the request arrived (``time.perf_counter``).
+    """Image that intake decoded for the serving version, with the time of arrival.
 
-    ``serving`` is None without a champion. Where ``loading_failed``, ``score`` loads the champion once more.
+    ``arrived`` is ``time.perf_counter``. ``serving`` is None without a champion. If ``loading_failed``, ``score`` tries
+    to load the champion again.
     """
 
     loaded: decoding.LoadedImage
@@ -49,8 +50,10 @@ class DecodedImage:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """What scoring one part came to; ``embedding`` is a point in ``embedding_space``, None of versions that draw
-    none."""
+    """Result of scoring one part.
+
+    ``embedding`` is a vector in ``embedding_space``, or None for versions without embeddings.
+    """
 
     decision: Decision
     version: ModelVersion | None = None
@@ -61,10 +64,11 @@ class ScoringOutcome:
 
 
 def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspection:
-    """Score a leased part and write its verdict; after MAX_ATTEMPTS it goes to a person as ``scoring_failed``.
+    """Score a leased part and write its verdict; after MAX_ATTEMPTS route it to review.
 
-    Whoever lost the lease meanwhile writes nothing; the row is then returned as it is, perhaps still pending. Raises
-    ``django.db.Error`` when the database is away: the part stays pending, and the sweeper comes for it.
+    The reason is then ``scoring_failed``. After a lost lease nothing is written and the row is returned as stored,
+    possibly still pending. Raises ``django.db.Error`` if the database is unreachable: the part stays pending for
+    `recover_scoring`.
     """
     while inspection.attempt <= Inspection.MAX_ATTEMPTS:
         try:
@@ -73,7 +77,7 @@ def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspec
         except DatabaseTrouble:
             raise
         except Exception as error:
-            # Whatever a model or a file does, the part must reach a person.
+            # Any error of a model or a file must still lead to a review of the part.
             logger.exception("Scoring %s failed, attempt %d.", inspection.pk, inspection.attempt)
             if not _record_failure(inspection, error):
                 return _reload(inspection)
@@ -83,16 +87,17 @@ def score(inspection: Inspection, decoded: DecodedImage | None = None) -> Inspec
 
 
 def try_load_serving_version(product: Product) -> tuple[ServingVersion | None, bool]:
-    """Load the version that scores, so that the image is decoded once and for it; and whether loading failed.
+    """Load the version that scores, and return True as second value if loading failed.
 
-    Raises ``django.db.Error`` when the database is away.
+    Intake loads it first to decode the image once, for this version. Raises ``django.db.Error`` if the database is
+    unreachable.
     """
     try:
         return _load_serving_version(product), False
     except DatabaseTrouble:
         raise
     except Exception:
-        # Scoring meets the same error and records it.
+        # Scoring gets the same error and records it.
         logger.debug("The champion of %s can't be loaded.", product, exc_info=True)
         return None, True
 
@@ -102,7 +107,7 @@ def _load_serving_version(product: Product) -> ServingVersion | None:
         champion = registry.champion(product.registered_model)
     if champion is None:
         return None
-    with step(SCORE):  # loading it, once a process
+    with step(SCORE):  # loads the version once per process
         return fallback.load_serving_version(champion)
 
 
@@ -116,7 +121,7 @@ def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> Sc
             loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
         return ScoringOutcome(routing.no_model(damaged=bool(loaded.damage)))
     version, scorer = serving
-    # The bands are those of the version that scores.
+    # The bands of the version that scores, which may be a fallback version.
     policy = routing_policy(product, version)
     with step(DECODE):
         size = scorer.input_size
@@ -181,7 +186,7 @@ def _latency_ms(inspection: Inspection, decoded: DecodedImage | None) -> float:
 
 
 def _record_failure(inspection: Inspection, error: Exception) -> bool:
-    """Note why an attempt failed and begin the next one. False when the lease is lost."""
+    """Record why an attempt failed and begin the next one. False if the lease is lost."""
     words = f"Attempt {inspection.attempt}: {type(error).__name__}: {error}".replace("\0", "")[:MAX_ERROR_LENGTH]
     return scoring_lease.write(inspection, {"scoring_error": words, "attempt": inspection.attempt + 1})
 

@@ -1,4 +1,4 @@
-"""Who may write to an unscored part. A lease is a token and an end on its row, both by the database's clock."""
+"""Leases on unscored parts: a token and an expiry on the row, by the database's clock."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from django.db.models.functions import Now
 from inspection.models import Inspection, InspectionQuerySet, lease_owners
 from mltasks.runs.lease import heartbeat
 
-# Long enough for a cold start of a version on a busy machine; a crash delays a part by this much, unless it is sent
-# again.
+# Covers the cold start of a version on a busy machine. A crash delays a part this long, unless it is sent again.
 LEASE_DURATION = timedelta(seconds=30)
-# A scorer renews its lease so often, in seconds, and for so long: what takes longer hangs.
+# Interval and total time of lease renewal, in seconds; a scorer that takes longer hangs.
 RENEW_SECONDS, MAX_RENEW_SECONDS = 0.5, 90
-# A scorer of another machine that was silent for so long is gone.
+# A scorer on another machine that did not renew its lease for this long has ended.
 MAX_SILENCE = timedelta(seconds=2.5)
 
 
 def first_lease_fields() -> dict[str, Any]:
-    """Field values of an inspection that is created with its first attempt under way."""
+    """Return the field values of a new inspection whose first attempt is in progress."""
     return {"attempt": 1, **_lease_fields(uuid.uuid4())}
 
 
 def take_abandoned(candidates: InspectionQuerySet) -> Inspection | None:
-    """Take one abandoned part of ``candidates`` that nobody else is taking, one attempt further; None without any."""
+    """Lease one abandoned part for its next attempt; None if there is none.
+
+    Parts that others are taking are skipped.
+    """
     return _take_lease(candidates.abandoned())
 
 
 def take_over(part: Inspection) -> Inspection | None:
-    """Take a part that was sent again, if nobody is scoring it any more; None while somebody is.
+    """Lease a part that was sent again if nobody scores it any more; else None.
 
-    The process that held the lease may have been killed. A process of this machine is looked up; one of another machine
-    is gone when its lease was not renewed for SILENCE. ``part`` is the row as it was read.
+    The lease's process may have been killed. On this machine the process is checked; on another machine it has ended if
+    the lease was not renewed for MAX_SILENCE. ``part`` is the row as loaded.
     """
     candidates = Inspection.objects.filter(pk=part.pk)
     gone = lease_owners.has_ended(part.lease_owner)
@@ -51,9 +53,9 @@ def take_over(part: Inspection) -> Inspection | None:
 
 
 def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) -> bool:
-    """Write fields to a leased part, on its row and on the object, and hold it for another while or ``end`` the lease.
+    """Write fields to a leased part's row and object, and renew or ``end`` the lease.
 
-    Returns False when the lease was lost, and changes nothing then. Raises ValueError for a part that nobody leased.
+    Returns False and changes nothing if the lease was lost. Raises ValueError for a part without a lease.
     """
     if inspection.lease_token is None:
         raise ValueError(f"Inspection {inspection.pk} is not leased: nobody may score it.")
@@ -68,9 +70,9 @@ def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) 
 
 
 def renew_in_background(inspection: Inspection) -> AbstractContextManager[None]:
-    """Renew the lease from a thread while the block runs, so that other machines know that the part is being scored.
+    """Renew the lease from a thread during the block, so that other machines see the scoring.
 
-    Most parts have their verdict before the first beat, and cost no query here.
+    Most parts have their verdict before the first renewal, and cost no query here.
     """
     held = Inspection.objects.awaiting_score().filter(pk=inspection.pk, lease_token=inspection.lease_token)
     end = time.monotonic() + MAX_RENEW_SECONDS

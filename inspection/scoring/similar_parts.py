@@ -1,4 +1,4 @@
-"""The labeled parts that look most like a part: an approximate search of the database's, in one product and space."""
+"""Most similar labeled parts: approximate nearest-neighbor search of one product and space."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from pgvector.django import CosineDistance
 
 from inspection.models import Embedding, Inspection
 
-# Embeddings, each with its part and its ``distance``
+# Embeddings with their parts and ``distance``
 LabeledEmbeddings = QuerySet[Any]
-# Filtered rows come out of the index in the order of distance, until there are enough: parts of other products or
-# spaces near by can't crowd out what is asked for (pgvector 0.8, iterative index scans).
+# The index returns rows by distance until enough match the filter, so parts of other products or spaces can't
+# displace matches (pgvector 0.8, iterative index scans).
 SET_ITERATIVE_SCAN = "SET LOCAL hnsw.iterative_scan = strict_order"
-# More candidates than the usual 40: of 2,000 random points 0.99 of the nearest are found, and not 0.96.
+# More candidates than the default 40: recall is 0.99 instead of 0.96 on 2,000 random vectors.
 SET_EF_SEARCH = "SET LOCAL hnsw.ef_search = 100"
-# A few parts far from all others may have no way to them in the graph. They are looked for among so many of the
-# product's newest, one by one.
+# The graph may not reach a few outlying parts. An exact search of this many newest parts of the product finds them.
 MAX_SCANNED = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A labeled part and how alike it looks: the cosine of the angle between the two points, at most 1."""
+    """Labeled part and its cosine similarity, at most 1."""
 
     inspection: Inspection
     similarity: float
 
 
 def nearest_labeled(embedding: Embedding, target: int, count: int) -> list[Neighbour]:
-    """The ``count`` parts most like this one that are labeled good (``target`` 0) or defective (1), the most alike
-    first; fewer where there are fewer, and never itself. Raises ValueError for another target."""
+    """Return the ``count`` most similar labeled parts with this target, most similar first.
+
+    ``target`` is 0 for good, 1 for defective. Fewer parts are returned if fewer exist; the part itself is excluded.
+    Raises ValueError for another target.
+    """
     if target not in (0, 1):
         raise ValueError(f"A labeled part has the target 0 or 1, not {target}.")
     with transaction.atomic(savepoint=False):
@@ -43,18 +45,21 @@ def nearest_labeled(embedding: Embedding, target: int, count: int) -> list[Neigh
         found = list(order_by_distance(embedding, target)[:count])
     if len(found) < count:
         found = list(_exact_search(embedding, target)[:count])
-    # A part whose image can't be read lies nowhere: its distance is no number.
+    # The distance of a part with an unreadable image is NaN.
     return [Neighbour(one.inspection, 1 - one.distance) for one in found if math.isfinite(one.distance)]
 
 
 def order_by_distance(embedding: Embedding, target: int) -> LabeledEmbeddings:
-    """Labeled parts of the point's product and space by cosine distance, as the indexes of ``Embedding`` give them."""
+    """Return labeled parts of the same product and space by cosine distance.
+
+    The order matches the indexes of ``Embedding``.
+    """
     return _labeled_embeddings(embedding, target).order_by("distance")
 
 
 def _exact_search(embedding: Embedding, target: int) -> LabeledEmbeddings:
     newest = Inspection.objects.filter(product=embedding.product_id).order_by("-received_at").values("pk")[:MAX_SCANNED]
-    # Ordered by what no index has, so that the graph is not asked again.
+    # This order matches no index, so the graph is not used.
     return _labeled_embeddings(embedding, target).filter(pk__in=newest).order_by(F("distance") + 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The doors to a product's record, and to its versions on the locked holdout."""
+"""Pages of a product's audit log and of its versions on the locked holdout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mltasks.web.selection import remember_choice
 @require_GET
 @require_permission("mltasks.view_promotion")
 def audit_log_page(request: HttpRequest, model: str) -> HttpResponse:
-    """Who decided what of versions, costs and policy, newest first."""
+    """Show events of versions, costs and policy, newest first."""
     product = _product(request, model)
     found = audit_log.load_events(product, _parse_moment(request.GET.get("before", "")))
     older = found[-1].at.isoformat() if len(found) == audit_log.PAGE_SIZE else ""
@@ -29,7 +29,7 @@ def audit_log_page(request: HttpRequest, model: str) -> HttpResponse:
 @require_GET
 @require_permission("mltasks.view_modelversion")
 def holdout_page(request: HttpRequest, model: str) -> HttpResponse:
-    """Each version on the locked holdout."""
+    """Show each version's metrics on the locked holdout."""
     product = _product(request, model)
     context = {
         "product": product,
@@ -47,7 +47,7 @@ def _product(request: HttpRequest, model: str) -> Product:
 
 
 def _parse_moment(text: str) -> datetime | None:
-    """A moment of an earlier page; None, the newest, for anything else."""
+    """Parse the time of an earlier page; None for any other text means the newest page."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

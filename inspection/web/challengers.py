@@ -21,7 +21,7 @@ from mltasks.web.selection import get_version_or_404
 
 
 class ChallengeForm(forms.Form):
-    """Which share of the live parts the challenger scores, in percent."""
+    """Form of the share of live parts that the challenger scores, in percent."""
 
     share = forms.FloatField(label=_("Share of live parts, in %"), min_value=0.1, max_value=100, initial=100)
 
@@ -45,7 +45,7 @@ challenger, challenger_live = live_pages(
 @require_POST
 @may_challenge
 def challenger_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """Let the version score live parts from now on."""
+    """Start a challenge: the version scores live parts from now on."""
     version, form = get_version_or_404(model, number), ChallengeForm(request.POST)
     if not form.is_valid():
         return render(request, "models/challenger.html", {**_challenger_context(version), "form": form}, status=400)
@@ -59,7 +59,7 @@ def challenger_start(request: HttpRequest, model: str, number: int) -> HttpRespo
 @require_POST
 @may_challenge
 def challenger_end(request: HttpRequest, model: str, number: int) -> HttpResponse:
-    """End the version's challenge; its scores stay."""
+    """End the version's challenge and keep its scores."""
     running = Challenge.objects.running().filter(version=get_version_or_404(model, number)).first()
     if running is None or not shadow_scoring.end_challenge(running, by=current_user(request)):
         messages.error(request, _("It was over already."))

@@ -21,7 +21,7 @@ from mltasks.web.selection import get_version_or_404
 
 
 class ReplayForm(forms.Form):
-    """How much of the line's history is scored again."""
+    """Form of the days and number of parts to replay."""
 
     days = forms.IntegerField(label=_("Days back"), min_value=1, max_value=replay.MAX_DAYS, initial=replay.DEFAULT_DAYS)
     most = forms.IntegerField(

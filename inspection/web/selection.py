@@ -1,4 +1,4 @@
-"""Product that a request selects."""
+"""Product selected by a request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mltasks.web.selection import chosen_model
 
 
 def chosen_product(request: HttpRequest) -> Product | None:
-    """Return the product of the chosen registered model; None while there is no product."""
+    """Return the product of the selected registered model; None without products."""
     model = chosen_model(request)
     found = Product.objects.filter(registered_model=model).select_related("registered_model").first() if model else None
     return found or Product.objects.select_related("registered_model").first()
 
 
 def product_of(slug: str) -> Product:
-    """Return the product that an address or a form names, with its registered model. Raises Http404."""
+    """Return the product with this slug and its registered model. Raises Http404."""
     return get_object_or_404(Product.objects.select_related("registered_model"), slug=slug)
