@@ -11,7 +11,7 @@ MAX_SHOWN_NAMES, MAX_NAME_LENGTH = 9, 80
 
 
 class UnknownFieldError(exceptions.APIException):
-    """The body has a field that the request does not have."""
+    """Refusal of a field in the body that the request does not have."""
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_code = "unknown_field"

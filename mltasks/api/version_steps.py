@@ -15,7 +15,7 @@ MayPromote = requires(registry.PROMOTE_PERMISSION, "You may not promote versions
 
 
 class FilesDamaged(Refusal):
-    """The version's files are damaged."""
+    """Refusal of a version whose files are damaged."""
 
     code = "bundle_corrupt"
 

@@ -24,7 +24,7 @@ from mltasks.vision.serving.scorer import Scorer
 
 
 class ImportRefused(Refusal):
-    """The file is not an export of a trusted plant, or can't be imported here; nothing was kept."""
+    """Refusal of a file that is no trusted plant's export or can't be imported; nothing is kept."""
 
 
 class ValidatedImport(NamedTuple):

@@ -1,4 +1,4 @@
-"""The plant's signing key and signatures of exports, Ed25519 (RFC 8032).
+"""Signing key of the plant and signatures of exports, Ed25519 (RFC 8032).
 
 Other plants identify the key by its fingerprint.
 """

@@ -50,7 +50,7 @@ class Promotion(models.Model):
 
 
 class Approval(models.Model):
-    """A person's approval that a version may replace one champion. Append-only.
+    """Approval by a person that a version may replace one champion. Append-only.
 
     ``champion`` None means that the version may become the first champion. The approval holds for that champion only.
     """

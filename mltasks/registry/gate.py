@@ -53,7 +53,7 @@ class State(StrEnum):
 
 
 class GateClosed(Refusal):
-    """A required line does not hold; ``failing_lines`` has all such lines."""
+    """Refusal of a promotion; ``failing_lines`` are the required lines that do not hold."""
 
     code = "gate_closed"
 

@@ -37,19 +37,19 @@ PROMOTE_PERMISSION = "mltasks.promote_modelversion"
 
 
 class AlreadyChampion(Refusal):
-    """The version is champion already."""
+    """Refusal of a version that is champion already."""
 
     code = "already_champion"
 
 
 class ChampionChanged(Refusal):
-    """Another version became champion while the person read the comparison."""
+    """Refusal because another version became champion while the person read the comparison."""
 
     code = "champion_changed"
 
 
 class NeverChampion(Refusal):
-    """The version was never champion: it can be promoted, but not rolled back to."""
+    """Refusal to roll back to a version that was never champion; it can be promoted."""
 
     code = "never_champion"
 
@@ -58,7 +58,7 @@ class NeverChampion(Refusal):
 
 
 class ReasonMissing(Refusal):
-    """Promotions, rollbacks and approvals need a reason."""
+    """Refusal of a promotion, rollback or approval without a reason."""
 
     code = "invalid_request"
     status = 400

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPrediction:
-    """A version's prediction for an image it was not trained on, with the image's label then.
+    """Out-of-fold prediction of a version for one image, with the image's label then.
 
     ``model_verdict`` is the verdict at the version's own operating point.
     """

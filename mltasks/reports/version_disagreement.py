@@ -21,10 +21,7 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class ComparedImage:
-    """Image with its predictions by version number.
-
-    ``target`` and ``defect_type`` are the label in the newest of the versions' reports.
-    """
+    """Image with its predictions by version number, and its label in the newest of the reports."""
 
     sha256: str
     name: str
@@ -122,8 +119,7 @@ def find_disagreement(
 ) -> Disagreement:
     """Compare the versions' predictions for the same images, as read from their directories.
 
-    ``is_part`` returns True if a group's images show one part. In an old snapshot a group may come from a part id that
-    names no part.
+    ``is_part`` returns True if a group shows one part; in old snapshots a part id may name no part.
     """
     words = {version: load_held_out(version) for version in versions}
     known = {version: said for version, said in words.items() if said is not None}
@@ -184,10 +180,7 @@ def _compare_pairs(
 def _paired_parts(
     version_a: ModelVersion, version_b: ModelVersion, images: Sequence[ComparedImage], part_of: Mapping[str, str]
 ) -> tuple[PairedTest, PairedTest]:
-    """Return the paired tests of all common parts and of the defective ones.
-
-    A part is defective if one of its images is.
-    """
+    """Return the paired tests of all common parts and of those with a defective image."""
     both = [
         image for image in images if version_a.number in image.predictions and version_b.number in image.predictions
     ]

@@ -51,10 +51,7 @@ SVG_HEAD_BYTES = 1000
 
 
 class PlotFile(NamedTuple):
-    """Plot of a version: file name, caption and size.
-
-    The size is in tenths of a point; only its ratio matters.
-    """
+    """Plot of a version: file, caption, and size in tenths of a point (only the ratio matters)."""
 
     name: str
     caption: str
@@ -76,10 +73,7 @@ class VersionReport:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Return each figure with its interval.
-
-        The figures are those of ``with_metrics()`` if the version has them, else those of its report.
-        """
+        """Return each figure with its interval, from ``with_metrics()`` if present, else the report."""
         found: dict[str, Any] | None = getattr(self.version, "metrics", None)
         return self.evaluation.get("metrics", {}) if found is None else found
 
@@ -118,10 +112,7 @@ class VersionReport:
 
     @property
     def detector_aurocs(self) -> list[tuple[str, dict[str, Any], bool]]:
-        """Return each novelty detector's name, its AUROC and True if the version uses it.
-
-        Empty in older reports.
-        """
+        """Return each novelty detector's name and AUROC, and True if the version uses it."""
         found = self.evaluation.get("novelty", {})
         return [
             (version_components.detector_name(name), auroc, name == found.get("detector"))
@@ -140,10 +131,7 @@ class VersionReport:
 
     @property
     def trained_on_evaluation_parts(self) -> bool:
-        """Return True if the version was trained on the parts it is evaluated on (cross-validation).
-
-        The fold models that predicted these parts were not trained on them.
-        """
+        """Return True for cross-validation: only fold models had not seen the evaluated parts."""
         return bool(self.evaluation.get("protocol", {}).get("kind") == "cross-validation")
 
     @property
@@ -190,9 +178,9 @@ class VersionReport:
 
     @cached_property
     def worst_errors(self) -> list[dict[str, Any]]:
-        """Return the worst errors with the file names of their pictures.
+        """Return the worst errors with the file names of their pictures, ``file`` and ``map``.
 
-        ``file`` is the image, ``map`` the image under the version's maps; each is empty if missing.
+        Both are empty if missing; ``map`` is the image under the version's maps.
         """
         files = [name for name in report_files.public_files(self.version) if name.startswith("worst/")]
         pictures = [name for name in files if "-map." not in name]

@@ -1,1 +1,1 @@
-"""Engine of long runs: lease, dispatch, supervision, execution, progress reports and recovery."""
+"""Engine of long runs: lease, dispatch, supervision, execution, progress and recovery."""

@@ -32,11 +32,11 @@ WAITING_STAGE = gettext_noop("Waiting for a worker")
 
 
 class RunNotAvailable(RuntimeError):  # noqa: N818 - a state of the thing
-    """The run is not waiting: another worker has it, or it is finished."""
+    """Error for a run that is not waiting: another worker has it, or it is finished."""
 
 
 class LeaseLost(RuntimeError):  # noqa: N818 - a state of the thing
-    """The run was taken away: its lease expired, or another process finished it."""
+    """Error for a run that was taken away: its lease expired, or another process finished it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Dataset snapshots: freeze a labeled set, its manifest, and what each version was trained on."""
+"""Dataset snapshots: freezing, manifest, contents and training exposure of versions."""

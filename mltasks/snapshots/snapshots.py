@@ -24,7 +24,7 @@ _BATCH_SIZE = 1000
 
 
 class SnapshotDamaged(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """Images of a snapshot are missing from disk or have changed since it was frozen."""
+    """Error for images that are missing from disk or have changed since the snapshot was frozen."""
 
 
 def freeze(model: RegisteredModel, samples: Iterable[Sample], config: TrainConfig) -> DatasetSnapshot:

@@ -76,9 +76,9 @@ def record_growth(size: int) -> None:
 
 
 def evict() -> int:
-    """Remove the files used longest ago until the cache is below its limit; return their number.
+    """Remove the files used longest ago until the rest is 10 % below the limit; return how many.
 
-    The limit shrinks with the disk: MIN_FREE_DISK_BYTES stay free.
+    Nothing is removed within the limit. The limit shrinks with the disk: MIN_FREE_DISK_BYTES stay free.
     """
     atomic_files.remove_old_drafts(root() / DRAFT_FOLDER)
     files = sorted(_files())

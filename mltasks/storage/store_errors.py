@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class StoreUnreachable(RuntimeError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """The store can't be reached or refuses this machine; nothing was changed, so try again."""
+    """Error of a store that is unreachable or refuses this machine; nothing changed, try again."""
 
 
 class StoredFileDamaged(FileNotFoundError):  # noqa: N818 - a state of the thing, named as the operator sees it
-    """The stored file's content is not what was stored, so the file counts as missing."""
+    """Error for a stored file whose content differs from what was stored; it counts as missing."""

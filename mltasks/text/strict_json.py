@@ -17,8 +17,8 @@ MAX_DIGITS = 4000
 def parse(raw: bytes) -> Any:
     """Return the parsed value.
 
-    Raises ValueError, in words, for invalid UTF-8 or JSON, repeated names, numbers that are not finite (NaN, infinity,
-    1e999), integers that are too long, characters that a database can't store, and too deep nesting.
+    Raises ValueError, in words, for invalid UTF-8 or JSON, repeated names, and too deep nesting. Also refused are NaN,
+    infinity, 1e999, integers of more than MAX_DIGITS digits, and characters that a database can't store.
     """
     try:
         text = raw.decode("utf-8")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class PretrainingRefused(Refusal):
-    """The pretraining can't start now; the message says why."""
+    """Refusal of a pretraining run; the message says why."""
 
 
 def start(
@@ -80,10 +80,7 @@ def start(
 
 
 def _refuse_without_images(selection: ImageSelection) -> None:
-    """Raise PretrainingRefused without stored images, or if all of them are missing from disk.
-
-    In that case minutes of pretraining would use generated images only.
-    """
+    """Raise PretrainingRefused without stored images, or if all of them are missing from disk."""
     if not selection.images:
         said = _("There is no stored image to learn from yet: let stations send parts, or run import_images first.")
         raise PretrainingRefused(said)
@@ -135,10 +132,7 @@ def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
 
 
 class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRun]):
-    """Executor that pretrains a backbone, compares it and adopts it if it is better.
-
-    A new attempt continues where the killed attempt stopped.
-    """
+    """Executor that pretrains a backbone, resuming killed attempts; a better backbone is adopted."""
 
     run_class = BackboneRun
 

@@ -44,8 +44,8 @@ def verify(
 ) -> Iterator[Finding]:
     """Yield the findings of checking a version's files, snapshot rows and images.
 
-    If all of these hold and ``retrain`` is true, retrain the version and compare. For an imported version check the
-    files and what the other plant signed. Nothing is changed. Raises StoreUnreachable.
+    If all hold and ``retrain`` is true, retrain the version and compare. For an imported version check the files and
+    what the other plant signed. Nothing is changed. Raises StoreUnreachable.
     """
     came = getattr(version, "imported", None)
     progress(Progress(0.0, gettext_noop("Reading its files")))
@@ -65,7 +65,7 @@ def verify(
 
 def record(version: ModelVersion, findings: Sequence[Finding], *, by: User | None) -> Verification:
     """Record the findings as an immutable verification."""
-    # An imported version has a finding about its weights, too, which says that it can't be retrained here.
+    # The finding about an imported version's weights says that it can't be retrained here.
     here = not hasattr(version, "imported")
     return Verification.objects.create(
         version=version,

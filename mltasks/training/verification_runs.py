@@ -20,13 +20,13 @@ from mltasks.vision.types import ProgressCallback
 
 
 class VerificationInProgress(Refusal):
-    """A verification of the version is already queued or running."""
+    """Refusal because a verification of the version is already queued or running."""
 
     code = "being_verified"
 
 
 class NotRetrainable(Refusal):
-    """The version's training images are not here; its hashes can still be checked."""
+    """Refusal to retrain a version whose training images are not here; hashes can be checked."""
 
     code = "invalid_request"
     status = 400
