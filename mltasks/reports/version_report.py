@@ -131,7 +131,7 @@ class VersionReport:
 
     @property
     def trained_on_evaluation_parts(self) -> bool:
-        """Return True for cross-validation: only fold models had not seen the evaluated parts."""
+        """Return True if the version, unlike its fold models, was trained on its evaluation parts."""
         return bool(self.evaluation.get("protocol", {}).get("kind") == "cross-validation")
 
     @property

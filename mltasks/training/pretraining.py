@@ -132,7 +132,7 @@ def retry(run: BackboneRun, *, enqueue: bool = True) -> None:
 
 
 class PretrainingExecutor(Executor[BackboneRun, "PretrainedBackbone", BackboneRun]):
-    """Executor that pretrains a backbone, resuming killed attempts; a better backbone is adopted."""
+    """Executor that pretrains a backbone, resuming killed attempts, and adopts a better one."""
 
     run_class = BackboneRun
 
