@@ -1,1 +1,1 @@
-"""Benchmarks of the running system: intake, queue, growth and replay."""
+"""Benchmarks of the running system: intake, queue, growth, replay and mutated images."""

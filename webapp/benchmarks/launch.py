@@ -1,4 +1,4 @@
-"""Start of the benches: ranges of options, the temporary folder, and a PostgreSQL of a bench's own."""
+"""Start of the benches: option ranges, temporary folder and temporary PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from webapp.supervisor.postgres import Postgres
 
 
 def check_range(parser: argparse.ArgumentParser, option: str, value: float, lowest: float, highest: float) -> None:
-    """End the command with a message unless the option's value is in the range."""
+    """Exit with a usage error unless the option's value is in the range."""
     if not lowest <= value <= highest:
         parser.error(f"{option} is from {lowest:g} to {highest:g}")
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Yield a folder that is removed with its content at the end."""
+    """Yield a folder that is removed with its content afterwards."""
     with tempfile.TemporaryDirectory(prefix="sl-bench-", ignore_cleanup_errors=True) as name:
-        # PostgreSQL runs as another user where we are root, and has to reach its socket.
+        # As root, PostgreSQL runs as another user and must be able to reach its socket.
         Path(name).chmod(0o711)
         yield Path(name)
 
 
 def run_on_own_server(measure: Callable[[], int], *, durable: bool) -> int:
-    """Start PostgreSQL and Django, measure and return the exit status: 1 when PostgreSQL does not start.
+    """Start PostgreSQL and Django, measure and return the exit status.
 
-    Modules that need Django are imported by ``measure``. ``durable``: commits are synced, as in production.
+    Returns 1 when PostgreSQL does not start. ``measure`` itself imports modules that need Django. ``durable``:
+    commits are synced, as in production.
     """
     try:
         with _temporary_postgres(durable=durable):
@@ -62,7 +63,7 @@ def _temporary_postgres(*, durable: bool) -> Iterator[None]:
 
 
 def setup_django() -> None:
-    """Start Django, here or in a process that was spawned: it reads the server's address with its settings."""
+    """Set up Django in this process or a spawned one; its settings read the server's address."""
     import django
 
     django.setup()

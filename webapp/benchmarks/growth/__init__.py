@@ -1,1 +1,4 @@
-"""`make bench-growth`: what a part takes on disk, and how fast parts come and go. docs/scaling.md has the figures."""
+"""`make bench-growth`: disk space per part, writes and removals a second.
+
+docs/scaling.md has the figures.
+"""

@@ -1,4 +1,7 @@
-"""`make bench-growth`: a PostgreSQL of its own with so many parts; sizes, writes a second, removals a second."""
+"""`make bench-growth`: table sizes, writes a second and removals a second.
+
+Starts a temporary PostgreSQL and fills it with the given number of inspections.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from webapp.benchmarks.launch import run_on_own_server
 
 
 def main() -> int:
-    """Start the server, and only then Django, which reads the address with its settings."""
+    """Parse the options, start the server, then Django, whose settings need its address."""
     parser = argparse.ArgumentParser(prog="make bench-growth", description=__doc__)
     parser.add_argument("--inspections", type=int, default=100_000, help="rows of the table (20,000 to 10,000,000)")
     parser.add_argument("--seconds", type=int, default=20, help="of writing, by one connection and by eight")

@@ -1,10 +1,11 @@
-"""The inspections by months, beside the whole table: what comes in, what is asked, and what a month's end takes.
+"""Comparison of an inspections table partitioned by month with the whole table.
 
-A partition's unique keys must hold the month's column, so `id` alone and a station's idempotency key are unique within
-a month only, and no other table's key can refer to a part by its id. Here nothing refers to either table.
+Measures inserts, queries and the removal of a month. Unique keys of a partitioned table must contain the month's
+column. So `id` alone and a station's idempotency key are unique only within a month, and no foreign key can refer to
+a part by its id. In this bench nothing refers to either table.
 """
 
-# ruff: noqa: S608 - names of our own tables, and nobody's words
+# ruff: noqa: S608 - only names of our own tables, no user input
 from __future__ import annotations
 
 import time
@@ -18,7 +19,7 @@ from mltasks.vision.benchmarks.printing import print_line
 from webapp.benchmarks.queue.filling import fill
 
 REPEATS = 200
-# As the whole table has them; the unique ones with the month's column.
+# Indexes of the whole table; the unique ones get the month's column.
 _INDEXES_SQL = """
 SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid), indisunique
 FROM pg_index WHERE indrelid = 'inspection_inspection'::regclass ORDER BY 1
@@ -28,7 +29,7 @@ _MONTHS_SQL = (
 )
 _FIRST_MONTH_SQL = "(SELECT date_trunc('month', min(received_at)) FROM inspection_inspection)"
 _LAST_MONTH_SQL = "(SELECT date_trunc('month', max(received_at)) FROM inspection_inspection)"
-# What stays for ever of a month: all but what passed and nobody labeled.
+# Parts that retention keeps: all but unlabeled PASS parts.
 _KEPT_SQL = "NOT (verdict IS NOT DISTINCT FROM 'PASS' AND state = 'decided' AND person_says IS NULL)"
 
 QUERIES = {
@@ -49,7 +50,7 @@ QUERIES = {
 
 
 def compare(inspections: int) -> None:
-    """Fill one table, copy it into two, measure both, print."""
+    """Fill one table, copy it into both variants, measure both and print."""
     call_command("migrate", verbosity=0)
     fill(inspections, max(2000, inspections // 20), 10, print_line)
     with connection.cursor() as cursor:
@@ -119,7 +120,7 @@ def _insert_singly(cursor: Any, table: str) -> None:
 
 
 def _query_milliseconds(cursor: Any, query: str, table: str) -> float:
-    """The median in milliseconds."""
+    """Return the median in milliseconds."""
     times = []
     for _ in range(REPEATS):
         begun = time.perf_counter()
@@ -130,7 +131,7 @@ def _query_milliseconds(cursor: Any, query: str, table: str) -> float:
 
 
 def _try_constraints(cursor: Any) -> None:
-    """What PostgreSQL says to what the program needs."""
+    """Print which constraints PostgreSQL accepts on the partitioned table."""
     for statement in (
         "ALTER TABLE parted ADD PRIMARY KEY (id)",
         "CREATE UNIQUE INDEX ON parted (station_id, idempotency_key) WHERE idempotency_key <> ''",
@@ -144,7 +145,7 @@ def _try_constraints(cursor: Any) -> None:
 
 
 def _end_of_a_month(cursor: Any) -> None:
-    """The second month's parts go, but for those that stay for ever."""
+    """Remove the second month's parts, except the parts that retention keeps."""
     cursor.execute(f"SELECT {_FIRST_MONTH_SQL} + interval '1 month', {_FIRST_MONTH_SQL} + interval '2 months'")
     first, end = cursor.fetchone()
     within = "received_at >= %s AND received_at < %s"

@@ -1,4 +1,4 @@
-"""The bench of growth from an empty database to its table."""
+"""Run of the growth bench, from an empty database to the printed tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CROP_BYTES, THUMBNAIL_BYTES = 43_000, 6_500
 
 
 def run(inspections: int, seconds: int) -> None:
-    """Fill, weigh, write, remove; print."""
+    """Fill the database; measure sizes, writes and removals, and print."""
     call_command("migrate", verbosity=0)
     line = fill(inspections, max(2000, inspections // 20), 10, print_line)
     add_satellite_rows()
@@ -74,7 +74,10 @@ def _time_removal(product: Product, text: str, days: int) -> None:
 
 
 def _create_files(product: Product) -> int:
-    """Give each part a file and a thumbnail of its own. They take no room: only names are removed."""
+    """Create an image and a thumbnail file for each part.
+
+    The files are sparse: they take no disk space, and their removal costs only the names.
+    """
     root, files = Path(settings.MEDIA_ROOT), 0
     for (sha256,) in Inspection.objects.filter(product=product).values_list("image_sha256"):
         name = f"{sha256[:2]}/{sha256}.jpg"

@@ -1,12 +1,15 @@
-"""What hangs on a part, beside the rows that `webapp.benchmarks.queue` fills: its maps, its point, its fingerprint."""
+"""Rows that belong to a part, besides those of `webapp.benchmarks.queue`.
+
+These are score maps, embeddings and fingerprints.
+"""
 
 from __future__ import annotations
 
 from django.db import connection
 
-# What `maps.pack` gives of a crop is 0.9 to 1.9 kB, by how much there is to see.
+# `maps.pack` gives 0.9 to 1.9 kB for a crop, depending on its content.
 MAP_BYTES = 1300
-# Nothing of it can be compressed, as in what is stored for real; a few hundred of each are enough to draw from.
+# Random bytes, incompressible like real ones; 500 drawn values are enough to choose from.
 _STATEMENTS = (
     """CREATE TEMP TABLE drawn AS SELECT n,
         (SELECT string_agg(decode(md5(n || '-' || i), 'hex'), '') FROM generate_series(1, 256) i) bytes,
@@ -27,7 +30,7 @@ _STATEMENTS = (
 
 
 def add_satellite_rows() -> None:
-    """Give every part that was scored its maps and its point, and every one that people see its fingerprint."""
+    """Add maps and an embedding to every scored part, a fingerprint to every REVIEW part."""
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET session_replication_role = replica")

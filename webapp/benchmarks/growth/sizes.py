@@ -1,4 +1,4 @@
-"""Bytes a part, by table and by index."""
+"""Sizes of tables and indexes in bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHERE x.indrelid = 'inspection_inspection'::regclass ORDER BY 2 DESC
 
 @dataclass(frozen=True)
 class TableSize:
-    """A table: its rows, and bytes of the table itself, of its indexes, and of all with what lies beside it (TOAST)."""
+    """Row count of a table, and bytes of the table, of its indexes and in total with TOAST."""
 
     name: str
     table_bytes: int
@@ -30,14 +30,14 @@ class TableSize:
 
 
 def table_sizes() -> list[TableSize]:
-    """The tables of more than a megabyte, the largest first."""
+    """Return the tables of more than a megabyte, the largest first."""
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
         return [TableSize(*row) for row in cursor.fetchall()]
 
 
 def index_sizes() -> list[tuple[str, int]]:
-    """The inspections' indexes with their bytes."""
+    """Return the indexes of the inspections with their bytes."""
     with connection.cursor() as cursor:
         cursor.execute(_INDEXES)
         return [(str(name), int(size)) for name, size in cursor.fetchall()]

@@ -1,6 +1,6 @@
-"""Parts coming in: the row, its verdict, its maps and its point, by the statements of intake and scoring themselves.
+"""Writing of parts by the statements of intake and scoring: row, verdict, maps, embedding.
 
-No image is decoded, stored or scored: what is measured is PostgreSQL, the disk under its log, and the ORM.
+No image is decoded, stored or scored: the bench measures PostgreSQL, the disk under its log, and the ORM.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ IMAGE_BYTES = 43_000
 
 @dataclass(frozen=True)
 class WriteRate:
-    """So many connections wrote so many parts a second, each two transactions; ``ms`` is what one took, ``wal`` its
-    bytes in PostgreSQL's log, ``own`` the share of its time that Python computed."""
+    """Parts a second written over a number of connections, two transactions each.
+
+    ``milliseconds`` and ``wal_bytes`` (PostgreSQL's log) are per part. ``cpu_share`` is the share of that time
+    computed in Python.
+    """
 
     connections: int
     parts_per_second: float
@@ -47,7 +50,7 @@ class WriteRate:
 
 
 def measure_rate(connections: int, seconds: int) -> WriteRate:
-    """Write parts for so long, from as many processes."""
+    """Write parts for ``seconds`` seconds from as many processes as connections."""
     before = _wal_position()
     with ProcessPoolExecutor(connections, mp_context=get_context("spawn"), initializer=setup_django) as pool:
         done = list(pool.map(_write_for, [seconds] * connections))
@@ -74,7 +77,7 @@ def _write_for(seconds: int) -> tuple[int, float, float]:
 def _write_part(station: Station, version: ModelVersion) -> None:
     sha256 = secrets.token_hex(32)
     stored = StoredImage(f"images/{sha256[:2]}/{sha256}.jpg", sha256, IMAGE_BYTES)
-    create_sparse_file(Path(settings.MEDIA_ROOT) / stored.name, IMAGE_BYTES)  # intake looks whether the file is there
+    create_sparse_file(Path(settings.MEDIA_ROOT) / stored.name, IMAGE_BYTES)  # intake checks that the file exists
     submission = Submission(
         io.BytesIO(),
         station.product,
@@ -91,7 +94,7 @@ def _write_part(station: Station, version: ModelVersion) -> None:
 
 
 def create_sparse_file(path: Path, size: int) -> None:
-    """Create a file of that many bytes that takes no room on the disk."""
+    """Create a file of ``size`` bytes that takes no disk space."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.truncate(size)

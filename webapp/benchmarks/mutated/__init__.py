@@ -1,1 +1,1 @@
-"""Thousands of damaged, huge and odd images posted to the running system: every answer, its time, and memory."""
+"""Benchmark with thousands of damaged, huge and odd images: answers, times and memory."""

@@ -1,4 +1,4 @@
-"""``python -m webapp.benchmarks.mutated``: a system of its own in a temporary folder, and so many mutated images."""
+"""``python -m webapp.benchmarks.mutated``: post mutated images to a temporary system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images as no camera sends them, from drawn parts and a seed: bytes flipped, cut, repeated; all sizes and modes."""
+"""Mutated images of drawn parts, by seed: bytes flipped, cut, repeated; all sizes and modes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mltasks.vision.drawing.plates import PartKind
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 MODES = ("RGB", "L", "RGBA", "P", "CMYK", "I;16", "1", "LA")
-# Width and height; one in ``huge_every`` images is as large as the limit of pixels allows.
+# Width and height; one in ``huge_every`` images is as large as the pixel limit allows.
 SIZES = ((360, 665), (665, 360), (97, 31), (1600, 1200), (2448, 2048), (64, 3000))
 HUGE, HUGE_EVERY = ((7000, 7000), (4000, 12_000), (12_400, 4000)), 40
-# The quickest way to write each format
+# Fastest options of each format
 FAST_OPTIONS = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}
 DRAWN_PARTS = 6
 
 
 class Mutations:
-    """Images by number, the same for the same seed; drawn and encoded when they are asked for."""
+    """Images by number, drawn and encoded on demand; the same seed gives the same images."""
 
     def __init__(self, seed: int = 1, *, huge_every: int = HUGE_EVERY) -> None:
         self._seed, self._huge_every = seed, huge_every
@@ -32,13 +32,13 @@ class Mutations:
         ]
 
     def whole(self, number: int) -> bytes:
-        """Return the bytes of an image as a camera sends it."""
+        """Return the bytes of an intact image."""
         out = io.BytesIO()
         self._parts[number % DRAWN_PARTS].save(out, "JPEG", quality=95)
         return out.getvalue()
 
     def image(self, number: int) -> bytes:
-        """Return the bytes of one image."""
+        """Return the bytes of one mutated image."""
         lot = random.Random(f"{self._seed}-{number}")  # noqa: S311 (no secret)
         huge = number % self._huge_every == self._huge_every - 1
         size = lot.choice(HUGE if huge else SIZES)

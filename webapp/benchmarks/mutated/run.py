@@ -1,4 +1,4 @@
-"""Post the images by some clients: was every answer one, in time, and what memory did the processes keep?"""
+"""Posting of mutated images by several clients, with checks of answers, times and memory."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from webapp.benchmarks.serving.form_client import FormClient, multipart_form
 from webapp.benchmarks.serving.processes import PeakMemory, megabytes
 
 CLIENTS = 4
-# So many images are made, then posted: whoever draws beside the server takes the processor that it is measured on.
+# Images made before each round of posting: drawing during the round would take the server's processor time.
 IMAGES_AHEAD = 150
-WARMUP_IMAGES = 6  # whole images of each client before the first that counts
-MAX_SLOWEST = 8  # of the answers are listed
-MAX_P99_MS, MAX_MEMORY_MB = 1000.0, 700.0  # milliseconds, megabytes of each web process
-LOOK_EVERY = 1.0  # seconds between looks at the memory
+WARMUP_IMAGES = 6  # intact images of each client before the measurement
+MAX_SLOWEST = 8  # number of slowest answers in the list
+MAX_P99_MS, MAX_MEMORY_MB = 1000.0, 700.0  # milliseconds; megabytes of each web process
+LOOK_EVERY = 1.0  # seconds between memory samples
 SETTLE_SECONDS = 6.0  # seconds after the last image
 TIMEOUT = 60
 
 
 @dataclass(frozen=True, order=True)
 class ImageResponse:
-    """To the image of that number and size in bytes; a status of 0 where none came. ``steps`` is the server's own
-    account, its header Server-Timing."""
+    """Response to one image, by its number and its size in bytes.
+
+    ``status`` is 0 without an answer. ``steps`` is the header Server-Timing.
+    """
 
     milliseconds: float
     status: int
@@ -43,7 +45,7 @@ class ImageResponse:
 
 @dataclass
 class LoadOutcome:
-    """The answers, and the megabytes of each web process: before the first, at the most, after the last."""
+    """Responses, and megabytes of each web process before, at peak and after."""
 
     answers: list[ImageResponse] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
@@ -52,15 +54,15 @@ class LoadOutcome:
 
     @property
     def statuses(self) -> Counter[int]:
-        """Return the number of answers by status."""
+        """Return the number of responses by status."""
         return Counter(answer.status for answer in self.answers)
 
     def percentile(self, percent: int) -> float:
-        """Return that percentile of the answers' milliseconds."""
+        """Return a percentile of the response times in milliseconds."""
         return float(np.percentile([answer.milliseconds for answer in self.answers], percent))
 
     def violations(self) -> Iterator[str]:
-        """Yield a sentence for all that is not as promised."""
+        """Yield a sentence for each broken limit."""
         errors = {status: number for status, number in self.statuses.items() if status >= 500 or status == 0}
         if errors:
             yield f"answers that were none, or errors of the server: {errors}"
@@ -70,7 +72,7 @@ class LoadOutcome:
             yield f"a web process kept {max(self.after):.0f} MB, promised are {MAX_MEMORY_MB:.0f}"
 
     def slowest(self) -> str:
-        """Return the slowest answers, in lines."""
+        """Return the slowest responses as lines."""
         slow = sorted(self.answers, reverse=True)[:MAX_SLOWEST]
         return "".join(
             f"{answer.milliseconds:6.0f} ms, {answer.status}, image {answer.image} of {answer.size / 2**20:.1f} MB"
@@ -79,7 +81,7 @@ class LoadOutcome:
         )
 
     def summary(self) -> str:
-        """Return all figures in a line."""
+        """Return all figures in one line."""
         times = ", ".join(f"p{percent} {self.percentile(percent):.0f}" for percent in (50, 95, 99))
         return (
             f"{len(self.answers):,} images, answers {dict(sorted(self.statuses.items()))}, "
@@ -96,10 +98,10 @@ def post_all(
     processes: Callable[[], Sequence[psutil.Process]],
     say: PrintLine = lambda _: None,
 ) -> LoadOutcome:
-    """Post so many images by CLIENTS clients, and look at the processes' memory each second."""
+    """Post ``number`` images by CLIENTS clients and sample the processes' memory each second."""
     outcome = LoadOutcome(before=megabytes(processes()))
     with PeakMemory(processes, every=LOOK_EVERY) as memory, ThreadPoolExecutor(CLIENTS) as pool:
-        # Each process loads the champion with its first part.
+        # Each process loads the champion at its first part.
         whole = list(enumerate(map(images.whole, range(WARMUP_IMAGES))))
         list(pool.map(partial(_post_images, url, key), [whole] * CLIENTS))
         for first in range(0, number, IMAGES_AHEAD):
@@ -116,13 +118,13 @@ def post_all(
 
 
 def print_outcome(outcome: LoadOutcome) -> int:
-    """Print the figures and what is wrong. Return the exit status."""
+    """Print figures and violations; return the exit status."""
     print_line(f"{outcome.summary()}\n{outcome.slowest()}".rstrip("\n"))
     return print_verdict(list(outcome.violations()))
 
 
 def _post_images(url: str, key: str, made: Sequence[tuple[int, bytes]]) -> list[ImageResponse]:
-    """Post these images over one connection, one after the other."""
+    """Post images over one connection, one after the other."""
     answers = []
     with closing(FormClient(url, {"Authorization": f"Api-Key {key}"}, timeout=TIMEOUT)) as camera:
         for number, image in made:

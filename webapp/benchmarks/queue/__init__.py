@@ -1,1 +1,1 @@
-"""How the queue and the history hold at a million inspections: a table filled by SQL, timed, its plans read."""
+"""Benchmark of queue and history with a million inspections: times and query plans."""

@@ -1,5 +1,7 @@
-"""`make bench-queue`: a PostgreSQL of its own in a temporary folder, filled, measured, removed. Exit status 1 when a
-limit is exceeded or a page reads inspections from end to end."""
+"""`make bench-queue`: times of queue and history on a temporary, filled PostgreSQL.
+
+Exit status 1 when a limit is exceeded or a page reads all inspections sequentially.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from webapp.benchmarks.launch import run_on_own_server
 
 
 def main() -> int:
-    """Start the server, and only then Django, which reads the address with its settings."""
+    """Parse the options, start the server, then Django, whose settings need its address."""
     options = _options()
     durable = not options.no_sync
 
@@ -32,7 +34,7 @@ def _options() -> argparse.Namespace:
     found.waiting = max(2000, found.inspections // 20) if found.waiting is None else found.waiting
     if not 20_000 <= found.inspections <= 10_000_000 or not 1 <= found.reviewers <= 50:
         parser.error("--inspections is from 20,000 to 10,000,000 and --reviewers from 1 to 50")
-    # The rounds of fifty reviewers and one alone need 1,900; twelve in a hundred parts are routed to people.
+    # Fifty reviewers' rounds and the single ones need 1,900 parts; 12 % of all parts are routed to people.
     if not 2000 <= found.waiting <= found.inspections // 10:
         parser.error("--waiting is at least 2,000 and at most a tenth of the inspections")
     return found

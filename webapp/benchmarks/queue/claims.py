@@ -1,4 +1,4 @@
-"""Reviewers at work: a claim, a verdict, the next claim."""
+"""Timing of reviewers: claim, verdict, next claim."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from webapp.benchmarks.queue.pages import logged_in_client
 from webapp.benchmarks.queue.timing import Timing
 
 CLAIM_LIMIT_MS, VERDICT_LIMIT_MS = 20.0, 60.0  # milliseconds
-# Seconds between a claim and its verdict: nearly twice the pace of a thousand verdicts an hour.
+# Seconds between a claim and its verdict: nearly twice as fast as a thousand verdicts an hour.
 PAUSE_SECONDS = (1.0, 3.0)
 
 
 @dataclass
 class ReviewTimes:
-    """Times of claims and verdicts, and whose parts they were."""
+    """Times of claims and verdicts, and the ids of the reviewed parts."""
 
     claims: Timing
     verdicts: Timing
@@ -34,14 +34,14 @@ class ReviewTimes:
 
 
 def time_one_reviewer(line: BenchData, rounds: int) -> ReviewTimes:
-    """One reviewer without a pause."""
+    """Time one reviewer without pauses."""
     work = ReviewTimes(Timing("claim, one reviewer", CLAIM_LIMIT_MS), Timing("verdict, one reviewer", VERDICT_LIMIT_MS))
     _review_parts(line, line.reviewers[0], work, rounds, pause=False)
     return work
 
 
 def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
-    """All reviewers, each in a thread with a connection of its own, about a second a part."""
+    """Time all reviewers, each in a thread with its own connection, 1 to 3 seconds a part."""
     number = len(line.reviewers)
     work = ReviewTimes(
         Timing(f"claim, {number} reviewers at once", CLAIM_LIMIT_MS), Timing(f"verdict, {number} reviewers at once")
@@ -49,7 +49,7 @@ def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
 
     def alone(person: User) -> None:
         try:
-            # As on a server that has run for a while: connected, and people do not all begin at one moment.
+            # As on a running server: connected, and reviewers do not all begin at the same moment.
             connection.ensure_connection()
             time.sleep(random.uniform(0, PAUSE_SECONDS[1]))  # noqa: S311 - a pace, no secret
             _review_parts(line, person, work, rounds, pause=True)
@@ -62,7 +62,7 @@ def time_reviewers_at_once(line: BenchData, rounds: int) -> ReviewTimes:
 
 
 def time_one_client(line: BenchData, rounds: int) -> ReviewTimes:
-    """One reviewer without a pause over REST, as the page does it: session, permissions, the part as JSON."""
+    """Time one reviewer over REST without pauses: session, permissions, the part as JSON."""
     work = ReviewTimes(Timing("claim, over REST"), Timing("verdict, over REST"))
     client = logged_in_client(line.reviewers[0])
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""A line's year as rows: 400 days of parts of two products, most passed, some failed, some seen by people."""
+"""Rows of 400 days of two products' parts: most passed, some failed, some reviewed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from webapp.benchmarks.queue import rows
 from webapp.bootstrap.groups import REVIEWER
 
 BATCH_ROWS = 100_000
-# The last one has sent next to nothing.
+# "trial" has sent next to nothing.
 STATIONS = ("line-1", "line-2", "line-3", "line-4", "line-5", "trial")
 
 
 @dataclass(frozen=True)
 class BenchData:
-    """What was made: the product that is asked for, which has nine tenths of the parts, and who looks at them."""
+    """The queried product, which has nine tenths of the parts, and its users."""
 
     product: Product
     reviewers: list[User]
@@ -30,7 +30,7 @@ class BenchData:
 
 
 def fill(inspections: int, waiting: int, reviewers: int, say: PrintLine) -> BenchData:
-    """Make products, people and rows. The database is new and ours alone: checks of rows that we make are left out."""
+    """Create products, users and rows in a new database; constraint triggers are off meanwhile."""
     line = BenchData(
         _make_product("plate"), [_make_reviewer(f"reviewer-{number}") for number in range(reviewers)], _make_manager()
     )
@@ -56,7 +56,7 @@ def fill(inspections: int, waiting: int, reviewers: int, say: PrintLine) -> Benc
 
 def _make_product(slug: str) -> Product:
     product = create_product(slug, name=slug.title())
-    # Each part once: second looks are few, and would be counted as parts judged twice.
+    # No rechecks: they are few, and the bench would count them as parts judged twice.
     Product.objects.filter(pk=product.pk).update(second_share=0, repeat_share=0)
     for name in STATIONS:
         Station.objects.create(product=product, name=name)

@@ -1,4 +1,4 @@
-"""Every address that is asked for: the history by each filter and each pair of them, and the other pages."""
+"""Timing of pages: the history by each filter and each pair of filters, and other pages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from webapp.benchmarks.queue.timing import Timing
 
 HISTORY_LIMIT_MS = 150.0
 REPEATS = 5
-# The beginnings that fit most parts, many old ones, a scattered few, one, and none.
+# Prefixes that match most parts, many old parts, a scattered few, one part, and none.
 SEARCHES = ("P-", "P-0001", "P-00002", "LOT7-", "LOT", "P-00000777", "NO-SUCH-PART", "Z")
 
 
 class PageVisitor:
-    """Opens pages as the manager does, and collects what reads all inspections."""
+    """Client of the manager that opens pages and collects sequential scans of the inspections."""
 
     def __init__(self, line: BenchData) -> None:
         self.line = line
@@ -34,13 +34,13 @@ class PageVisitor:
         self._client = logged_in_client(line.manager)
 
     def open(self, address: str) -> None:
-        """Open a page. Raises RuntimeError when it is no page."""
+        """Open a page. Raises RuntimeError for a status other than 200."""
         answer = self._client.get(address)
         if answer.status_code != 200:
             raise RuntimeError(f"{address} answered {answer.status_code}")
 
     def visit(self, timing: Timing, addresses: list[str], times: int, *, report_scans: bool = True) -> Timing:
-        """Open each, so many times, once more for its plans first, which also warms it."""
+        """Open each address ``times`` times, after one opening for its plans, which also warms it."""
         for address in addresses:
             found = plans.sequential_scans(lambda: self.open(address))  # noqa: B023 - called at once
             if found and report_scans:
@@ -51,7 +51,7 @@ class PageVisitor:
 
 
 def logged_in_client(person: User) -> Client:
-    """A browser of this person's, without the form."""
+    """Return a client logged in as ``person``, without the login form."""
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -71,7 +71,7 @@ def time_all_pages(visitor: PageVisitor, say: PrintLine) -> list[Timing]:
         found.append(visitor.visit(timing, addresses, 1 if name == "two filters" else REPEATS))
         say(f"{len(addresses)} addresses: {timing.name}")
     for name, address in other_pages(visitor.line):
-        # What counts a day's or all parts is no page of the history: told by its time alone.
+        # Pages that count a day's parts or all parts scan by design: only their time is reported.
         found.append(visitor.visit(Timing(name), [address], REPEATS, report_scans=name not in COUNTING_PAGES))
     return found
 
@@ -80,10 +80,10 @@ COUNTING_PAGES = ("metrics",)
 
 
 def _choices(line: BenchData | None = None) -> dict[str, list[str]]:
-    """Every choice of every filter of the page."""
+    """Return every choice of every filter of the history."""
     form = HistoryForm({}, product=line.product if line else Inspection.objects.earliest("received_at").product)
     fields = {bound.name: bound.field for bound in form if isinstance(bound.field, forms.ChoiceField)}
-    # As the page's own lists have them.
+    # The same choices as in the page's select fields.
     return {name: [str(value) for value, _ in field.widget.choices if value] for name, field in fields.items()}
 
 
@@ -120,7 +120,7 @@ def _history_url(query: dict[str, str]) -> str:
 
 
 def other_pages(line: BenchData) -> Iterator[tuple[str, str]]:
-    """Return name and address of every page beside the history."""
+    """Yield name and address of every page besides the history."""
     judged = Inspection.objects.filter(product=line.product, person_says="FAIL").order_by("received_at")[0]
     yield "one part", f"/inspections/{judged.pk}/"
     yield "workbench", "/review/"

@@ -1,4 +1,4 @@
-"""What PostgreSQL would do for the queries of a step: which of them read all inspections from end to end."""
+"""Query plans of a step: detection of sequential scans of the inspections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLE = Inspection._meta.db_table
 
 
 def sequential_scans(step: Callable[[], object]) -> list[str]:
-    """Do the step and return those of its queries whose plan has a sequential scan of the inspections."""
+    """Run the step and return its queries that scan the inspections sequentially."""
     with CaptureQueriesContext(connection) as asked:
         step()
     about = [query["sql"] for query in asked.captured_queries if TABLE in query["sql"]]

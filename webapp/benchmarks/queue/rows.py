@@ -1,4 +1,4 @@
-"""The statements that fill the tables: one row a part, by its number on the line and by chance."""
+"""Statements that fill the tables: one row a part, by its number on the line and at random."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inspection.models import Product
 
 DAYS = 400
 
-# A roll in [0, 1) decides each thing by itself, so that no filter goes with another more than it does on a line.
+# Independent random numbers decide each property, so filters correlate no more than on a real line.
 _PARTS_SQL = """
 INSERT INTO inspection_inspection (
     id, product_id, station_id, source, part_id, title, metadata, received_at, image_name, image_sha256, image_format,
@@ -51,7 +51,7 @@ _REASONS_SQL = """CASE WHEN at_reason < 0.7 THEN '{low_confidence}' WHEN at_reas
         WHEN at_reason < 0.85 THEN '{low_confidence,novel_anomaly}' WHEN at_reason < 0.9995 THEN '{audit_sample}'
         WHEN n < 20000 THEN '{no_model}' ELSE '{scoring_failed}' END::varchar[]"""
 
-# Two thirds are the newest, the others have been passed over for long.
+# Two thirds are the newest; the others have been passed over for long.
 _WAITING_SQL = """
 UPDATE inspection_inspection SET settled_at = NULL, person_says = NULL,
     queue_time = received_at - random() * interval '1 day', likeness = CASE WHEN random() < 0.97 THEN random() END
@@ -63,7 +63,7 @@ WHERE id IN (
 )
 """
 
-# Every twentieth said the opposite first and took it back.
+# One label in twenty first had the opposite verdict and was undone.
 _LABEL_SQL = (
     """CREATE TEMP TABLE judged AS SELECT id part, product_id product, settled_at at, gen_random_uuid() claim,
         (ARRAY[{people}])[1 + floor(random() * {number})::int] reviewer, person_says said, random() < 0.05 wavered
@@ -89,7 +89,7 @@ _LABEL_SQL = (
 
 
 def insert_parts_sql(product: Product, other_product: Product, first: int, last: int, total: int) -> str:
-    """The inspections of these numbers, out of so many."""
+    """Return the statement that inserts inspections ``first`` to ``last`` of ``total``."""
     numbers = {
         "product": product.pk,
         "other": other_product.pk,
@@ -102,12 +102,12 @@ def insert_parts_sql(product: Product, other_product: Product, first: int, last:
 
 
 def mark_waiting_sql(number: int) -> str:
-    """So many of the parts that were routed to people wait."""
+    """Return the statement that lets ``number`` of the REVIEW parts wait."""
     newest = number * 2 // 3
     return _WAITING_SQL.format(newest=newest, older=number - newest, long=DAYS * 6 // 10)
 
 
 def label_parts_sql(reviewers: Sequence[int]) -> list[str]:
-    """Claims, reviews and labels of all that was routed to people and does not wait."""
+    """Return the statements for claims, reviews and labels of all resolved REVIEW parts."""
     people = ", ".join(map(str, reviewers))
     return [statement.format(people=people, number=len(reviewers)) for statement in _LABEL_SQL]

@@ -1,4 +1,4 @@
-"""The bench from an empty database to its verdict."""
+"""Run of the queue bench, from an empty database to its exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SINGLE_ROUNDS, REST_ROUNDS, PARALLEL_ROUNDS = 300, 100, 30
 
 @dataclass(frozen=True)
 class BenchSize:
-    """How much there is: rows, those of them that wait, and people."""
+    """Number of inspections, of waiting parts and of reviewers."""
 
     inspections: int
     waiting: int
@@ -27,7 +27,7 @@ class BenchSize:
 
 
 def run(size: BenchSize, *, durable: bool) -> int:
-    """Fill, measure, print; 0 when everything holds, else 1."""
+    """Fill, measure and print; return 0 if all limits hold, else 1."""
     call_command("migrate", verbosity=0)
     begun = time.monotonic()
     line = fill(

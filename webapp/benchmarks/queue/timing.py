@@ -1,4 +1,4 @@
-"""How long things took, as percentiles, and which took longest."""
+"""Times of steps as percentiles, with the slowest step."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ R = TypeVar("R")
 
 @dataclass
 class Timing:
-    """Times of one kind of step in milliseconds; ``limit`` is what its 95th percentile stays under. ``own`` is what the
-    thread itself computed: the rest it waited for PostgreSQL, the disk, and whoever else uses the machine."""
+    """Times of one kind of step in milliseconds; ``limit`` bounds their 95th percentile.
+
+    ``cpu_times`` is what the thread itself computed. The rest is waiting for PostgreSQL, the disk and other programs.
+    """
 
     name: str
     limit: float | None = None
@@ -24,7 +26,7 @@ class Timing:
     slowest: str = ""
 
     def time(self, step: Callable[[], R], what: str = "") -> R:
-        """Do the step and note what it took."""
+        """Run the step and record its times."""
         begun, working = time.perf_counter(), time.thread_time()
         result = step()
         self.cpu_times.append((time.thread_time() - working) * 1000)
@@ -35,16 +37,16 @@ class Timing:
         return result
 
     def percentile(self, percent: float) -> float:
-        """The percentile in milliseconds."""
+        """Return a percentile in milliseconds."""
         return float(np.percentile(self.times, percent))
 
     @property
     def within_limit(self) -> bool:
-        """Whether its limit holds."""
+        """Return True if the limit holds or there is none."""
         return self.limit is None or self.percentile(95) < self.limit
 
     def table_row(self) -> str:
-        """One line of the table."""
+        """Return one line of the table."""
         figures = "".join(f"{self.percentile(percent):9.1f}" for percent in (50, 95, 99, 100))
         limit = "" if self.limit is None else f"under {self.limit:.0f}: {'yes' if self.within_limit else 'NO'}"
         own = f"{float(np.median(self.cpu_times)):9.1f}" if self.cpu_times else ""

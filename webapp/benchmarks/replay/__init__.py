@@ -1,1 +1,1 @@
-"""What replays and challengers cost: a replay's pace beside scoring alone, and a station's wait."""
+"""Benchmark of replays and challengers: rate beside scoring alone, and station latency."""

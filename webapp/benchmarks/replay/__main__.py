@@ -1,6 +1,9 @@
-"""`make bench-replay`: thousands of stored parts replayed by the worker, killed in the middle, beside the same scoring
-without a database; then a station's latency without and with a challenger. Exit status 1 when the replay is slower than
-aimed at, a part was scored twice, or the station waits longer."""
+"""`make bench-replay`: rate of a replay, and station latency with a challenger.
+
+Thousands of stored parts are replayed by the worker, whose process is killed midway, and scored without a database.
+Then a station's latency is measured without and with a challenger. Exit status 1 when the replay is too slow, a part
+was scored twice, or the station waits longer than allowed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from webapp.benchmarks.launch import check_range, temporary_folder
 
 
 def main() -> int:
-    """Measure in a temporary folder."""
+    """Parse the options and measure in a temporary folder."""
     parser = argparse.ArgumentParser(prog="make bench-replay", description=__doc__)
     parser.add_argument("--parts", type=int, default=5000, help="stored parts (200 to 100000)")
     parser.add_argument("--seconds", type=float, default=40.0, help="of each of eight loads of one station (5 to 600)")

@@ -1,4 +1,4 @@
-"""The steps in turn, on one running site, and what came of them."""
+"""Run of the replay bench on one running site."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:  # Django is set up by the site
     from inspection.models import Replay
     from mltasks.models import ModelVersion
 
-MIN_RATE_RATIO = 0.8  # of the rate of scoring alone
-BASELINE_PARTS = 400  # parts, before and again after the replay
+MIN_RATE_RATIO = 0.8  # share of the rate of scoring alone
+BASELINE_PARTS = 400  # parts scored before, and again after the replay
 KILL_AT_SHARE = 0.3
-STATION_RATE = 2.0  # parts a second: a station
-MAX_LATENCY_RATIO = 1.10  # what a station's median may grow by
+STATION_RATE = 2.0  # parts a second of a station
+MAX_LATENCY_RATIO = 1.10  # bound of a station's median latency, with over without a challenger
 DEADLINE_SECONDS = 3600.0
 
 
 def run(folder: Path, count: int, seconds: float) -> int:
-    """Measure, print, and say whether it is enough: 0, else 1."""
+    """Measure and print; return 0 if all limits hold, else 1."""
     crops = parts.draw_crops(folder / "crops")
     with ours.running_site(folder / "site", print_line) as site:
         headers = site.headers("crops")
@@ -72,7 +72,7 @@ def _measure_replay(candidate: ModelVersion, count: int) -> list[str]:
 
 
 def _baseline_rate(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
-    """Parts a second: read, decoded and scored, as many at a time as a replay does, with no row written."""
+    """Return parts a second: read, decoded and scored as concurrently as a replay, without rows."""
     from django.conf import settings
 
     from inspection.images import image_files
@@ -93,7 +93,7 @@ def _baseline_rate(candidate: ModelVersion, keys: Sequence[UUID]) -> float:
 
 
 def _kill_when_scored(row: Replay, at: int) -> float:
-    """Kill the process once so many parts are scored; when, by the clock of the rows."""
+    """Kill the process once ``at`` parts are scored; return the time on the rows' clock."""
     from django.utils import timezone
 
     from inspection.models import Rescore
@@ -123,7 +123,7 @@ def _wait_until(reached: Callable[[], bool], otherwise: str) -> None:
 
 
 def _replay_rate(row: Replay, killed: float) -> float:
-    """Parts a second of the second attempt, from its first batch to its last."""
+    """Return parts a second of the second attempt, from its first batch to its last."""
     from inspection.models import Rescore
 
     times = Rescore.objects.filter(version=row.candidate).order_by("created_at").values_list("created_at", flat=True)
@@ -135,16 +135,16 @@ def _replay_rate(row: Replay, killed: float) -> float:
 def _measure_challenger(
     site: ours.RunningSite, candidate: ModelVersion, crops: Sequence[Path], headers: dict[str, str], seconds: float
 ) -> list[str]:
-    """A station's latency by turns without and with a challenger, each four times."""
+    """Measure a station's latency without and with a challenger, alternating, four times each."""
     from inspection.models import Rescore
     from inspection.promotion import shadow_scoring
 
     taken: dict[bool, list[float]] = {False: [], True: []}
     scored = Rescore.objects.by_challengers().count()
     for turn in range(8):
-        challenged = turn % 4 in (1, 2)  # without, with, with, without: what drifts falls on both
+        challenged = turn % 4 in (1, 2)  # without, with, with, without: drift affects both alike
         running = shadow_scoring.start_challenge(candidate, by=None) if challenged else None
-        time.sleep(6.0)  # the worker looks every five seconds
+        time.sleep(6.0)  # the worker polls every five seconds
         load = post_images(site.url, crops, 2, seconds, headers, rate=STATION_RATE)
         taken[challenged] += load.latencies_ms
         if running is not None:

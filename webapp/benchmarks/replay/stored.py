@@ -1,4 +1,4 @@
-"""Parts that were decided before, and a newer version."""
+"""Stored parts with verdicts, and a candidate version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # Django is set up by the site
 
 
 def train_candidate(say: PrintLine) -> ModelVersion:
-    """A version that nobody promoted, of another seed."""
+    """Train a version with another seed, without promotion."""
     from inspection.models import Product
     from labeling.datasets.retraining import retrain
     from mltasks.models import TrainingRun
@@ -30,7 +30,7 @@ def train_candidate(say: PrintLine) -> ModelVersion:
 
 
 def store_parts(count: int) -> None:
-    """Store so many decided parts more: the posted ones again and again, with ids of their own."""
+    """Store ``count`` decided parts: copies of the posted parts with their own ids."""
     from inspection.models import Inspection
 
     posted = list(Inspection.objects.filter(product__slug=PRODUCT, state=Inspection.State.DECIDED))
@@ -42,12 +42,12 @@ def store_parts(count: int) -> None:
         rows.append(row)
     Inspection.objects.bulk_create(rows, batch_size=1000)
     earliest = min(row.received_at for row in posted)
-    # The replay takes the newest: these, not those that were posted.
+    # The replay takes the newest parts: the copies, not the posted ones.
     Inspection.objects.filter(pk__in=[row.pk for row in posted]).update(received_at=earliest - timedelta(days=1))
 
 
 def newest_parts(count: int) -> list[UUID]:
-    """The parts that a replay of so many takes."""
+    """Return the parts that a replay of ``count`` parts takes."""
     from inspection.models import Inspection
 
     decided = Inspection.objects.filter(product__slug=PRODUCT, state=Inspection.State.DECIDED)

@@ -1,1 +1,1 @@
-"""How many parts a second are stored, scored and answered, beside a service that only scores them."""
+"""Benchmark of parts stored, scored and answered a second, beside a scoring-only service."""

@@ -1,5 +1,7 @@
-"""`make bench-serving`: our server with everything on, then the peer, in one run on one machine. Exit status 1 when the
-rates are not what is aimed at, or a part that was answered is not kept."""
+"""`make bench-serving`: our server and the peer, measured in one run on one machine.
+
+Our server runs with all features on. Exit status 1 when rates miss their targets, or an answered part is not stored.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from webapp.benchmarks.launch import check_range, temporary_folder
 
 
 def main() -> int:
-    """Measure in a temporary folder, or in one that stays."""
+    """Parse the options and measure in a temporary folder."""
     parser = argparse.ArgumentParser(prog="make bench-serving", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each load (2 to 3600)")
     parser.add_argument("--images", type=Path, help="a folder of JPEG crops to post instead of drawn ones")

@@ -1,4 +1,4 @@
-"""HTTP client of the benches: posts images as multipart forms over one connection that it keeps."""
+"""HTTP client of the benches: posts images as multipart forms over one connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ BOUNDARY = "second-look-bench"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer to one form, with its header Server-Timing. Without an answer: status 0 and the name of the error."""
+    """Answer to one form, with its header Server-Timing.
+
+    Without an answer: status 0 and the name of the error.
+    """
 
     status: int
     content: bytes = b""
@@ -30,7 +33,7 @@ class FormClient:
         self._connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=timeout)
 
     def post(self, form: bytes) -> Reply:
-        """Post a form, read the whole answer and return it. After an error the next form opens a new connection."""
+        """Post a form and return the whole answer; after an error the next form reconnects."""
         try:
             self._connection.request("POST", self._path, form, self._headers)
             with self._connection.getresponse() as response:

@@ -1,4 +1,7 @@
-"""Clients that post images as cameras do: each keeps its connection and sends its next part once it has the answer."""
+"""Clients that post images as cameras do.
+
+Each client keeps its connection and posts the next part after the last answer.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,16 @@ import numpy as np
 from webapp.benchmarks.serving.form_client import FormClient, Reply, multipart_form
 
 TIMEOUT = 120
-RETRY_SECONDS = 0.2  # seconds until a client asks again after a server that was not there
+RETRY_SECONDS = 0.2  # seconds until a client posts again when the server is unavailable
 
 
 @dataclass
 class Load:
-    """What some clients saw. ``latencies_ms`` are milliseconds; ``answers`` the bodies of what was accepted, with the
-    number
-    of the image that each is about, ``steps`` the milliseconds that the server says it spent (`Server-Timing`)."""
+    """Results of one load.
+
+    ``latencies_ms`` are milliseconds. ``answers`` are the bodies of accepted parts, with the number of the posted
+    image. ``steps`` are the server's milliseconds by step (`Server-Timing`).
+    """
 
     clients: int
     seconds: float = 0.0
@@ -35,11 +40,11 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Accepted parts a second."""
+        """Return accepted parts a second."""
         return len(self.answers) / self.seconds if self.seconds else 0.0
 
     def percentile(self, percent: float) -> float:
-        """The percentile in milliseconds."""
+        """Return a percentile of the latencies in milliseconds."""
         return float(np.percentile(self.latencies_ms, percent)) if self.latencies_ms else float("nan")
 
     def add_server_timing(self, timing: str) -> None:
@@ -58,8 +63,10 @@ def post_images(
     *,
     rate: float | None = None,
 ) -> Load:
-    """Post the images in turn for so long by so many clients, each a thread. With a ``rate`` parts a second are due on
-    time, whichever client is free; what a part waits for a client counts."""
+    """Post the images in turn for ``seconds`` seconds by ``clients`` clients, each a thread.
+
+    With a ``rate``, parts are due on time at any free client. A part's latency includes its wait for a client.
+    """
     load, numbers, lock = Load(clients), count(), threading.Lock()
     bodies = [multipart_form(path.name, path.read_bytes()) for path in images]
     begun = time.perf_counter()
@@ -95,7 +102,7 @@ def post_images(
 
 
 def _accepted(reply: Reply) -> tuple[str, dict[str, object] | None]:
-    """Return the status or error in words, and the JSON body of an accepted part."""
+    """Return status or error as text, and the JSON body of an accepted part."""
     if reply.status not in (200, 201):
         return reply.error or str(reply.status), None
     try:

@@ -1,5 +1,8 @@
-"""Second Look as `make up` runs it, without the demo: embedded databases, web, workers and beat; a station, and a
-champion that learned from drawn parts at the size that training chooses for them."""
+"""Second Look as `make up` runs it, without the demo.
+
+Embedded databases, web, workers and beat run. There are two stations, and a champion trained on drawn parts at the
+size that training chooses.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from webapp.benchmarks.serving.processes import python_command, running_process
 from webapp.supervisor.valkey import free_port
 
 PRODUCT = "bench"
-# How long it learns changes nothing about what a part costs.
+# The training length does not change the cost of a part.
 TRAINING_SETTINGS = {
     "folds": 2,
     "views": 1,
@@ -38,8 +41,10 @@ GOOD_COUNT, SCRATCH_COUNT, EXCESS_COUNT = 24, 12, 12
 
 @dataclass(frozen=True)
 class RunningSite:
-    """Where it listens, with which key, and its processes. Cameras send crops, or frames to a station that has a
-    region of interest."""
+    """Address, station keys and processes of the running site.
+
+    Cameras send ``crops``, or ``frames`` to a station with a region of interest.
+    """
 
     address: str
     keys: dict[str, str]
@@ -47,7 +52,7 @@ class RunningSite:
 
     @property
     def url(self) -> str:
-        """Where parts are posted."""
+        """Return the address that parts are posted to."""
         return f"{self.address}/api/v1/inspections/"
 
     def headers(self, kind: str) -> dict[str, str]:
@@ -55,20 +60,20 @@ class RunningSite:
         return {"Authorization": f"Api-Key {self.keys[kind]}"}
 
     def graph_path(self) -> Path:
-        """The champion's serving graph."""
+        """Return the path of the champion's serving graph."""
         from mltasks.models import ModelVersion
         from mltasks.vision.serving.bundle import GRAPH
 
         return ModelVersion.objects.get(state=ModelVersion.State.CHAMPION).path / GRAPH
 
     def web_processes(self) -> list[psutil.Process]:
-        """Those that answer requests."""
+        """Return the web processes."""
         return [one for one in self.supervisor.children(recursive=True) if "webapp.wsgi" in _command_line(one)]
 
 
 @contextmanager
 def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
-    """Everything up, a champion promoted."""
+    """Start the site with a promoted champion; stop it afterwards."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
@@ -94,7 +99,7 @@ def running_site(folder: Path, say: PrintLine) -> Iterator[RunningSite]:
 
 
 def count_lost(load: Load, images: Sequence[Path]) -> int:
-    """How many of the answered parts are not in PostgreSQL, or not on disk with the bytes that were sent."""
+    """Count answered parts that are not in PostgreSQL, or not on disk with the sent bytes."""
     from inspection.images import image_files
     from inspection.models import Inspection
 
@@ -136,7 +141,7 @@ def _prepare_product(say: PrintLine) -> dict[str, str]:
     registry.promote(version, by=None, reason="To be timed.")
     seen = version.meta["input"]
     say(f"version {version.number} sees {seen['height']} × {seen['width']} pixels")
-    # The part's place in a frame, as whoever sets up the camera draws it.
+    # The part's place in a frame, as the person who sets up the camera draws it.
     roi = ",".join(map(str, parts.PART_BOX))
     return {"crops": create_station(product, "crops")[1], "frames": create_station(product, "frames", roi)[1]}
 

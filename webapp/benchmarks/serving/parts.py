@@ -1,4 +1,4 @@
-"""What is posted: crops as a station with a region of interest cuts them, and whole frames of a camera."""
+"""Images to post: crops as cut by a region of interest, and whole frames of a camera."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mltasks.vision.drawing.line import labeled_set
 
 CROP_SIZE, FRAME_SIZE = (360, 665), (4000, 3000)
 CROP_COUNT, FRAME_COUNT = 24, 6
-# The part fills so much of a frame's height; the rest is the table that it lies on.
+# Height of the part in a frame; the rest is the table below it.
 _HEIGHT = round(FRAME_SIZE[1] * 0.8)
 _WIDTH = round(_HEIGHT * CROP_SIZE[0] / CROP_SIZE[1])
-# Where it lies there: left, top, width, height.
+# Position of the part in a frame: left, top, width, height.
 PART_BOX = ((FRAME_SIZE[0] - _WIDTH) // 2, (FRAME_SIZE[1] - _HEIGHT) // 2, _WIDTH, _HEIGHT)
 TABLE_GRAY, NOISE_DEVIATION = 96, 6
 
 
 def draw_crops(folder: Path) -> list[Path]:
-    """Drawn parts of 360 × 665 pixels as JPEG."""
+    """Write drawn parts of 360 × 665 pixels as JPEG."""
     return [
         _save(part.image.resize(CROP_SIZE), folder, f"crop-{number}")
         for number, part in enumerate(_draw_parts(CROP_COUNT))
@@ -29,7 +29,7 @@ def draw_crops(folder: Path) -> list[Path]:
 
 
 def draw_frames(folder: Path) -> list[Path]:
-    """Frames of 4000 × 3000 with a part in the middle and a sensor's noise, as JPEG."""
+    """Write frames of 4000 × 3000 with a part in the middle and sensor noise, as JPEG."""
     return [
         _save(_draw_frame(part, number), folder, f"frame-{number}")
         for number, part in enumerate(_draw_parts(FRAME_COUNT))

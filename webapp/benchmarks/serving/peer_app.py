@@ -1,7 +1,8 @@
-"""The peer: a FastAPI service of the shape that the project grew from, written for the benchmark.
+"""Peer of the serving bench: a FastAPI service like the one that the project grew from.
 
-Eager torch, ResNet18 and a convolutional autoencoder at 224 × 224, Pillow decodes the whole file, one process, nothing
-stored. The weights are random, which costs the same. Run by `uvicorn webapp.benchmarks.serving.peer_app:app`.
+Eager torch, ResNet18 and a convolutional autoencoder at 224 × 224. Pillow decodes the whole file; one process;
+nothing is stored. The weights are random, which costs the same. Run by `uvicorn
+webapp.benchmarks.serving.peer_app:app`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ app = FastAPI()
 
 @app.get("/healthz")
 def healthz() -> dict[str, str]:
-    """Alive."""
+    """Answer that the process lives."""
     return {"status": "ok"}
 
 

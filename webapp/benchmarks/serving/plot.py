@@ -1,4 +1,4 @@
-"""The run as a figure: parts a second by clients, both servers, crops and frames."""
+"""Chart of parts a second by clients, for both servers, crops and frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 0.38
 
 
 def plot_rates(path: Path, rows: Sequence[LoadResult]) -> None:
-    """Write the SVG."""
+    """Write the chart as an SVG."""
     groups = list(dict.fromkeys((row.kind, row.load.clients) for row in rows if row.server in COLORS))
     with svg_figure(
         path, "Parts answered a second: Second Look stores each, the peer stores nothing", (7.2, 3.6)

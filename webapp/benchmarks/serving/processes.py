@@ -1,4 +1,4 @@
-"""Both servers as processes of their own, and the memory that they take."""
+"""Processes of both servers, and their memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ START_SECONDS, STOP_SECONDS, POLL_SECONDS = 180.0, 30.0, 0.2
 def running_process(
     command: list[str], log: Path, ready: str, environment: Mapping[str, str]
 ) -> Iterator[psutil.Process]:
-    """The command as a process, from the moment that ``ready`` answers; ended afterwards with all that it started.
-    Raises RuntimeError with the end of its log when it does not come up."""
+    """Start a process, yield it once ``ready`` answers, and end it afterwards.
+
+    Raises RuntimeError with the end of its log when it does not come up.
+    """
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603 - our own commands
             command, cwd=REPOSITORY_ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
@@ -40,14 +42,14 @@ def running_process(
 
 
 def python_command(*arguments: str) -> list[str]:
-    """A command of this Python."""
+    """Return the command line of this Python with ``arguments``."""
     return [sys.executable, *arguments]
 
 
 class PeakMemory:
-    """Memory of some processes while a thread looks at it, in megabytes.
+    """Memory of processes in megabytes, sampled by a thread.
 
-    ``peak`` is the most that one process took; ``totals`` are (seconds, what all of them took) of each look.
+    ``peak`` is the most that one process took; ``totals`` are (seconds, megabytes of all processes) of each sample.
     """
 
     def __init__(self, find: Callable[[], Sequence[psutil.Process]], *, every: float = POLL_SECONDS) -> None:
@@ -67,7 +69,7 @@ class PeakMemory:
         self._thread.join()
 
     def look(self) -> None:
-        """Look once."""
+        """Take one sample."""
         each = megabytes(self._find())
         self.peak = max(self.peak, *each, 0.0)
         self.totals.append((time.monotonic() - self._begun, sum(each)))
@@ -78,13 +80,13 @@ class PeakMemory:
 
 
 def megabytes(processes: Iterable[psutil.Process]) -> list[float]:
-    """Return the resident memory of each process that still runs."""
+    """Return the resident memory of each process that still runs, in megabytes."""
     resident = []
     for process in processes:
         try:
             resident.append(process.memory_info().rss / 2**20)
         except psutil.Error:
-            continue  # it ended or was replaced just now
+            continue  # it has just ended or been replaced
     return resident
 
 

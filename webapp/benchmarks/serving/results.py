@@ -20,7 +20,7 @@ class LoadResult:
     lost: int | None = None
 
     def table_row(self) -> str:
-        """One line of the table."""
+        """Return one line of the table."""
         load = self.load
         percentiles = "".join(f"{load.percentile(percent):9.0f}" for percent in (50, 95, 99))
         figures = f"{load.rate:9.1f}{percentiles}{self.memory:9.0f}"

@@ -1,4 +1,4 @@
-"""Both servers in turn, and what came of it."""
+"""Run of the serving bench: both servers in turn, and the check of the limits."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ from webapp.supervisor.valkey import free_port
 
 CLIENTS = (1, 4, 16)
 WARMUP_SECONDS = 3.0
-# What is aimed at: the peer's rate so many times, by kind of image.
+# Targets: our rate over the peer's, by kind of image.
 MIN_RATE_RATIOS = {"crops": 4.0, "frames": 8.0}
 MAX_MEMORY_MB, MAX_LIMIT_RATIO = 600.0, 1.5
 CAPACITY_LOAD = ("Second Look", "crops", 16)
 
 
 def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0, plot: Path | None = None) -> int:
-    """Measure, print, and say whether it is enough: 0, else 1. ``soak`` is in minutes, ``plot`` a file to draw."""
+    """Measure and print; return 0 if all limits hold, else 1.
+
+    ``soak`` is in minutes, ``plot`` the path of the chart.
+    """
     kinds = {
         "crops": sorted(images.glob("*.jpg")) if images else parts.draw_crops(folder / "crops"),
         "frames": parts.draw_frames(folder / "frames"),
@@ -45,7 +48,7 @@ def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0,
             post_images(site.url, paths, 4, WARMUP_SECONDS, headers)
             post_images(url, paths, 4, WARMUP_SECONDS, {})
             for clients in CLIENTS:
-                # One right after the other, while the other rests: what else the machine does falls on both.
+                # One server right after the other, while the other idles: other load on the machine affects both.
                 with PeakMemory(site.web_processes) as memory:
                     load = post_images(site.url, paths, clients, seconds, headers)
                 rows.append(
@@ -64,7 +67,7 @@ def run(folder: Path, seconds: float, images: Path | None, *, soak: float = 0.0,
 
 
 def _run_soak(site: ours.RunningSite, rows: Sequence[LoadResult], paths: Sequence[Path], seconds: float) -> Soak:
-    """What the server did with 16 cameras is its capacity."""
+    """Run the soak at the server's capacity, its rate with 16 cameras."""
     capacity = next(row.load.rate for row in rows if (row.server, row.kind, row.load.clients) == CAPACITY_LOAD)
     print_line(f"soaking for {seconds / 60:.0f} minutes ...")
     return run_soak(site.url, paths, seconds, capacity, site.headers("crops"), site.web_processes)
@@ -76,7 +79,7 @@ def _print_row(row: LoadResult) -> LoadResult:
 
 
 def _load_with_kill(site: ours.RunningSite, paths: Sequence[Path], seconds: float) -> LoadResult:
-    """Cameras go on while every web process is killed in the middle: what was answered is kept all the same."""
+    """Kill every web process midway while cameras post, and count lost parts."""
 
     def kill() -> None:
         time.sleep(seconds / 2)
@@ -116,7 +119,7 @@ def _exit_status(rows: list[LoadResult], near: ProcessorLimit, long: Soak | None
 
 
 def _rate_failures(rows: Sequence[LoadResult]) -> Iterator[str]:
-    """What falls short of the peer's rate so many times, and of its time."""
+    """Yield rates and latencies that miss their targets relative to the peer's."""
     found = {(row.server, row.kind, row.load.clients): row.load for row in rows}
     for kind, wanted in MIN_RATE_RATIOS.items():
         for clients in CLIENTS:
@@ -131,7 +134,7 @@ def _rate_failures(rows: Sequence[LoadResult]) -> Iterator[str]:
 
 
 def _resource_failures(rows: Sequence[LoadResult], near: ProcessorLimit, long: Soak | None) -> Iterator[str]:
-    """Parts that were lost, time over the machine's limit, memory, and what a long load brought."""
+    """Yield lost parts, slow inference, high memory, and errors and growth of the soak."""
     for row in rows:
         if row.lost:
             yield f"{row.server}, {row.kind}, {row.load.clients}: {row.lost} lost"

@@ -1,4 +1,4 @@
-"""A long load at a share of what the server can do: parts arrive on time whether or not the last ones are answered."""
+"""Long load at a share of capacity: parts arrive on time, answered or not."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from webapp.benchmarks.serving.load import Load, post_images
 from webapp.benchmarks.serving.processes import PeakMemory
 
 CAPACITY_SHARE = 0.8
-# Enough to have a camera ready at each arrival.
+# Enough cameras to have one free at each arrival.
 CAMERA_COUNT = 16
 POLL_SECONDS = 5.0
-# Caches fill at first; the slope is that of the rest.
+# Caches fill at first; the slope is computed from the rest.
 WARMUP_SHARE = 0.2
-# Megabytes an hour that a process may grow by: some 60 MB until it is replaced by a fresh one.
+# Allowed growth of a process in megabytes an hour: some 60 MB until a fresh process replaces it.
 MAX_SLOPE_MB_PER_HOUR = 30.0
 
 
 @dataclass
 class Soak:
-    """What a long load came to. ``memory`` are (seconds, megabytes of all web processes)."""
+    """Result of a long load; ``memory`` are (seconds, megabytes of all web processes)."""
 
     load: Load
     rate: float
@@ -32,12 +32,12 @@ class Soak:
 
     @property
     def error_count(self) -> int:
-        """Answers that were none."""
+        """Return the number of failed requests."""
         return sum(number for status, number in self.load.statuses.items() if status not in ("200", "201"))
 
     @property
     def slope(self) -> float:
-        """Megabytes an hour, by least squares, after caches have filled."""
+        """Return the growth in megabytes an hour by least squares, after caches have filled."""
         settled = self.memory[int(WARMUP_SHARE * len(self.memory)) :]
         if len(settled) < 2:
             return 0.0
@@ -45,7 +45,7 @@ class Soak:
         return float(np.polyfit(seconds / 3600, megabytes, 1)[0])
 
     def summary(self) -> str:
-        """One line."""
+        """Return all figures in one line."""
         load, (first, last) = self.load, (self.memory[0][1], self.memory[-1][1])
         return (
             f"soak: {load.seconds / 60:.0f} minutes at {self.rate:.1f} parts/s ({CAPACITY_SHARE:.0%} of capacity), "
@@ -64,7 +64,10 @@ def run_soak(
     headers: dict[str, str],
     processes: Callable[[], list[psutil.Process]],
 ) -> Soak:
-    """Post at SHARE of ``capacity`` parts a second for so long, and watch the processes' memory."""
+    """Post at CAPACITY_SHARE of ``capacity`` for ``seconds`` seconds, and sample memory.
+
+    ``capacity`` is in parts a second.
+    """
     rate = CAPACITY_SHARE * capacity
     with PeakMemory(processes, every=POLL_SECONDS) as memory:
         load = post_images(url, images, CAMERA_COUNT, seconds, headers, rate=rate)
