@@ -89,7 +89,7 @@ class VersionReport:
         if learned_from is not None:
             return learned_from.total
         came = getattr(self.version, "imported", None)
-        return came.labels if came else None
+        return came.label_count if came else None
 
     @property
     def label_counts_text(self) -> str:
