@@ -1,4 +1,4 @@
-"""The roof: settings, urls, celery, embedded services, health and the dashboard."""
+"""Project package: settings, URLs, Celery, embedded services, health and dashboard."""
 
 from webapp.celery import app as celery_app
 

@@ -1,10 +1,10 @@
-"""The roof: puts all floors together."""
+"""Django app configuration of the project package."""
 
 from django.apps import AppConfig
 
 
 class WebappConfig(AppConfig):
-    """Settings, urls, celery, health and the dashboard."""
+    """Configuration of the app ``webapp``."""
 
     name = "webapp"
     verbose_name = "Second Look"

@@ -1,4 +1,4 @@
-"""The Celery app. Workers start with ``celery -A webapp worker``."""
+"""Celery app; workers start with ``celery -A webapp worker``."""
 
 import os
 import signal
@@ -17,5 +17,5 @@ app.autodiscover_tasks()
 
 @worker_process_init.connect
 def tie_pool_process_to_worker(**kwargs: object) -> None:
-    """A pool process must not outlive a worker that was killed, and go on with what is then done a second time."""
+    """End a pool process when its worker is killed; otherwise it would do work a second time."""
     set_parent_death_signal(signal.SIGKILL)

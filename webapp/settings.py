@@ -1,4 +1,4 @@
-"""Settings, all from the environment. `webapp.config.settings_checks` refuses what is unsafe or missing."""
+"""Django settings from the environment, checked by `webapp.config.settings_checks`."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ TEMPLATES = [
     }
 ]
 
-# Database: a real server by DATABASE_URL, else the embedded one that `make up` runs under VAR.
+# Database: an external server by DATABASE_URL, else the embedded one that `make up` runs under VAR.
 DATABASE_NAMED = bool(env.text("DATABASE_URL"))
 DATABASE_FOUND = DATABASE_NAMED or "database_url" in _services
 _database: dict[str, Any] = env.raw.db_url_config(
     env.text("DATABASE_URL") or _services.get("database_url", "postgres:///second_look")
 )
-# Connections that a web process's threads share; 0, as in workers, gives each thread its own.
+# Connections shared by a web process's threads; 0, as in workers, gives each thread its own.
 _pool = env.integer("DATABASE_POOL", 0, 0, 1000)
 _database |= {
     "CONN_MAX_AGE": 0 if _pool else env.integer("CONN_MAX_AGE", 60, 0, 86_400),
@@ -104,7 +104,7 @@ _database |= {
     # Merged, not replaced: a URL may carry options of its own (a socket folder, sslmode).
     "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
 }
-# Seconds that a statement and a lock may take on the request path, as gunicorn_conf sets them; 0, as in workers: any.
+# Time limit in seconds of a statement and of a lock in requests, set by gunicorn_conf; 0, as in workers: none.
 _statement_seconds = env.integer("DATABASE_STATEMENT_SECONDS", 0, 0, 3600)
 _lock_seconds = env.integer("DATABASE_LOCK_SECONDS", 0, 0, 3600)
 if _statement_seconds or _lock_seconds:
@@ -126,9 +126,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Files
 MEDIA_ROOT = env.folder("MEDIA_ROOT", "media")
 VERSIONS_DIR = VAR / "versions"
-# Signs the versions that leave for other plants. Made at first use; machines of one plant share it.
+# Signs versions exported to other plants. Created at first use; machines of one plant share it.
 SIGNING_KEY_FILE = env.folder("SIGNING_KEY_FILE", f"{VAR}/keys/signing.pem")
-# What a bucket keeps for several machines, and how much of it this one has at hand.
+# Shared bucket of several machines, and the size of this machine's cache.
 MEDIA_STORE = env.choice("MEDIA_STORE", ["local", "s3"])
 S3_BUCKET = env.text("S3_BUCKET")
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL")
@@ -141,7 +141,8 @@ STATIC_ROOT = VAR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        # Hashed names need `collectstatic`, which `make up` and the image run, with STATIC_HASHED=1 to make the first
+        # Hashed names need `collectstatic`. `make up` and the image run it with STATIC_HASHED=1 to create the first
+        # ones; tests and DEBUG do without.
         # ones; tests and DEBUG go without.
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if env.flag("STATIC_HASHED", (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG)
@@ -156,23 +157,25 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 
 # Scoring
-# A machine scores so many images at a time, each on so many threads; 0: from the number of cores. Any process may use
+# Images scored at a time per machine, and threads per image; 0: from the number of cores. Any process may use them
+# all, because connections are not distributed evenly. See `mltasks.registry.host_semaphore` and docs/performance.md.
 # them all, for connections are not spread evenly; `mltasks.registry.host_semaphore` and docs/performance.md say more.
 SCORING_THREADS = env.integer("SCORING_THREADS", 0, 0, 1024) or max(1, available_cores() // 8)
 SCORING_IMAGES = env.integer("SCORING_IMAGES", 0, 0, 64) or max(1, available_cores() // SCORING_THREADS)
-# Of one process: memory for loaded versions, one of which takes some 200 MB. At least the one used last stays.
+# Memory of a process for loaded versions, of which one takes some 200 MB. The last used version always stays.
 SCORER_CACHE_BYTES = env.integer("SCORER_CACHE_MB", 1024, 0, 1 << 20) << 20
-# Of a web process: memory beyond its loaded versions at which a fresh process takes its place.
+# Memory of a web process beyond its loaded versions at which a fresh process replaces it.
 WEB_MEMORY_BYTES = env.integer("WEB_MEMORY_MB", 1000, 100, 1 << 20) << 20
 
 # Intake limits
 MAX_IMAGE_BYTES = env.integer("MAX_IMAGE_BYTES", 32 * 1024 * 1024, 1024, 1 << 30)
 MAX_BATCH_BYTES = max(MAX_IMAGE_BYTES, env.integer("MAX_BATCH_BYTES", 256 * 1024 * 1024, 1024, 1 << 32))
-# Of the file in which a version comes from another plant
+# Size of an export archive from another plant
 MAX_VERSION_BYTES = env.integer("MAX_VERSION_BYTES", 512 * 1024 * 1024, 1024, 1 << 31)
 MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_000)
 MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
-# Of a web process: images that it takes at once (0: one more than it scores, so that none of its cores waits for a
+# Per web process: concurrent images (0: one more than it scores, so that no core waits for a disk), waiting requests,
+# and their longest wait in seconds.
 # disk), requests that may wait for that, and for how many seconds.
 INTAKE_TURNS = env.integer("INTAKE_TURNS", 0, 0, 64) or SCORING_IMAGES + 1
 INTAKE_WAITING = env.integer("INTAKE_WAITING", 21, 0, 200)
@@ -180,14 +183,14 @@ INTAKE_PATIENCE = env.integer("INTAKE_PATIENCE", 10, 1, 300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
-# Parts that passed and that nobody ever touched are removed after so many days; 0 keeps everything.
+# Days after which passed parts that nobody touched are removed; 0 keeps everything.
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, 0, 36_500)
 
-# Learning
+# Training
 BACKBONE = env.text("BACKBONE", "resnet18")
 BACKBONE_WEIGHTS = env.text("BACKBONE_WEIGHTS", "auto")
 
-# Celery: a message is only a hint, rows are the truth.
+# Celery: messages only trigger work, rows hold the state.
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -201,11 +204,11 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A publish must never hold a request: the sweeper finds the row anyway.
+# A publish must never block a request: recovery finds the row anyway.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = env.text("TIME_ZONE", "UTC")
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers, too
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below also applies to workers
 CELERY_BEAT_SCHEDULE = {
     "score-what-a-crash-left": {
         "task": "inspection.tasks.sweep",
@@ -239,7 +242,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 
-# People
+# Accounts
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     *(
@@ -259,22 +262,22 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_HANDLER = "webapp.accounts.lockouts.LockoutHandler"
 AXES_USERNAME_CALLABLE = "webapp.accounts.lockouts.login_name"
 AXES_CLIENT_IP_CALLABLE = "webapp.server.client_address.lockout_address"
-# Who logs in takes their failures back, and tries during a lock do not make it longer.
+# A successful login removes earlier failures, and attempts during a lock do not extend it.
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-# Proxies whose X-Forwarded-For is believed; without them all people behind a proxy have one address.
+# Proxies whose X-Forwarded-For is trusted; without them all people behind a proxy have one address.
 TRUSTED_PROXIES = env.text_list("TRUSTED_PROXIES", [])
 AXES_LOCKOUT_TEMPLATE = "429.html"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-# Behind TLS set HTTPS=1; on loopback a secure cookie would lock everybody out.
+# Set HTTPS=1 behind TLS; on loopback a secure cookie would prevent every login.
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, without the proxy
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # requested from inside, without the proxy
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 3600, 0, 63_072_000) if HTTPS else 0
-# A plant's proxy may serve other names beside this one, so no promise is made for them.
+# A plant's proxy may serve other names beside this one, so HSTS covers neither subdomains nor preload.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -292,7 +295,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# Who reads /metrics: whoever shows this token; without one only this machine.
+# Token required to read /metrics; without a token only this machine may read them.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # REST
@@ -322,7 +325,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    # One name a set of words, whichever field carries it.
+    # One name per set of values, whichever field has it.
     "ENUM_NAME_OVERRIDES": {
         "Verdict": "inspection.models.Verdict",
         "PassOrFail": [("PASS", "PASS"), ("FAIL", "FAIL")],
@@ -331,7 +334,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# The reader's language is the browser's, where there is a translation, else the installation's.
+# The language is the browser's if there is a translation, else the installation's.
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_CODE = languages.configured_language(env, LOCALE_PATHS[0])
 LANGUAGES = languages.available_languages(LANGUAGE_CODE, LOCALE_PATHS[0])
@@ -349,7 +352,7 @@ LOGGING = {
     "loggers": {
         "axes": {"level": "WARNING"},
         "django.security.DisallowedHost": {"filters": ["one_line"]},
-        # The sweeps run every 15 seconds; what they did is in the rows. Failures are told.
+        # Recovery tasks run every 15 seconds; their results are in the rows. Failures are logged.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
     },

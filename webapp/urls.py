@@ -1,4 +1,4 @@
-"""All addresses of the site, put together from the floors."""
+"""URLs of the whole site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WSGI application gunicorn serves."""
+"""WSGI application served by gunicorn."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Rules for accounts: who may change which account, and which groups a person may assign."""
+"""Rules for accounts: rights to change an account, and groups that a person may assign."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from webapp.bootstrap.groups import GROUPS
 def may_change(editor: User | AnonymousUser, account: User) -> bool:
     """Return True if the account holds no right that its editor lacks.
 
-    Whoever sets a password can log in with it. An inactive account counts with the rights that it would have.
+    A person who sets a password can log in with it. An inactive account counts with the rights that it would have if
+    active.
     """
     if not isinstance(editor, User):
         return False
@@ -21,7 +22,10 @@ def may_change(editor: User | AnonymousUser, account: User) -> bool:
 
 
 def assignable_groups(editor: User | AnonymousUser) -> QuerySet[Group]:
-    """Return the groups that a person may assign: all for superusers, else the product's groups within own rights."""
+    """Return the groups that a person may assign.
+
+    Superusers may assign all groups, other people the product's groups within their own rights.
+    """
     groups = Group.objects.all()
     if not isinstance(editor, User):
         return groups.none()

@@ -1,12 +1,11 @@
-"""Rules for failed logins: by person and address, by person, and by address.
+"""Lockout rules for failed logins: by name and address, by name, and by address.
 
 1. ``AXES_FAILURE_LIMIT`` failures of one name from one address lock that name for that address.
-2. ``MAX_FAILURES_PER_NAME`` failures of one name from anywhere lock that name: guessing from many machines.
-3. ``MAX_NAMES_PER_ADDRESS`` names that failed from one address, and did not log in since, lock that address: one
-password tried on
-   many names. A plant behind one address stays below it: who mistyped and then logs in does not count any more.
+2. ``MAX_FAILURES_PER_NAME`` failures of one name from any address lock that name (guessing from many machines).
+3. ``MAX_NAMES_PER_ADDRESS`` names with failures from one address lock that address (one password tried on many
+   names). A name that logs in afterwards no longer counts, so a plant behind one address stays below this limit.
 
-A lock ends by itself ``AXES_COOLOFF_TIME`` after the last failure that counted. Sessions that are open go on.
+A lock ends ``AXES_COOLOFF_TIME`` after the last failure that counted. Open sessions continue.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from django.http import HttpRequest
 
 MAX_FAILURES_PER_NAME = 100
 MAX_NAMES_PER_ADDRESS = 100
-# As long as the column of the failures; longer names are nobody's.
+# Length of the failures' column; no account has a longer name.
 MAX_NAME_LENGTH = 255
 
 
@@ -30,7 +29,7 @@ class LockoutHandler(AxesDatabaseHandler):
     """Handler of failed logins with a limit for each of the three rules."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """Return the failures of the name from the address; the limit itself where another rule locks."""
+        """Return the name's failures from the address; at least the limit if another rule locks."""
         own: int = super().get_failures(request, credentials)
         limit: int = get_failure_limit(request, credentials)
         locked = _is_name_locked(get_client_username(request, credentials), request) or _is_address_locked(request)
@@ -38,7 +37,7 @@ class LockoutHandler(AxesDatabaseHandler):
 
 
 def login_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
-    """Return the name that somebody tried to log in with, as much of it as can be recorded."""
+    """Return the name of a login attempt, cut to the length that can be recorded."""
     name = (credentials or request.POST).get("username")
     return None if name is None else str(name)[:MAX_NAME_LENGTH]
 

@@ -1,4 +1,4 @@
-"""Passwords: the page on which a person changes their own, and a rule that Django's rules lack."""
+"""Password page, and a password rule that Django lacks."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class VarietyValidator:
     MIN_CHARACTERS = 4
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raise ValidationError for fewer than four different characters; spaces are none."""
+        """Raise ValidationError for fewer than four different characters; spaces do not count."""
         if len(set("".join(password.split()))) < self.MIN_CHARACTERS:
             raise ValidationError(self.get_help_text(), code="password_too_uniform")
 
     def get_help_text(self) -> str:
-        """Return the rule in words."""
+        """Return the rule as text."""
         return _("Your password must have at least {number} different characters besides spaces.").format(
             number=self.MIN_CHARACTERS
         )
 
 
 class PasswordPage(PasswordChangeView):
-    """A person's own password. A change ends all other sessions of the person; this one goes on."""
+    """Page to change one's own password; all other sessions of the person end."""
 
     template_name = "registration/password.html"
     success_url = reverse_lazy("password")
     extra_context = {"rules": password_validators_help_texts}
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        """Save the password, keep this session, and say what ended."""
+        """Save the password, keep this session, and tell the person that the others ended."""
         answer = super().form_valid(form)
         messages.success(self.request, _("Your password is changed. Your other sessions are ended."))
         return answer

@@ -1,4 +1,4 @@
-"""Accounts, groups and API tokens in the admin, so that no form there gives anybody rights above their own."""
+"""Admin pages of accounts, groups and API tokens; no form grants rights above one's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SUPERUSER_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_pe
 
 
 class SuperuserAdmin(ModelAdmin):
-    """Admin pages that no permission opens: only superusers read and change these rows."""
+    """Admin pages for superusers only; permissions do not open them."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Return True for superusers."""
@@ -45,17 +45,17 @@ class SuperuserAdmin(ModelAdmin):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, SuperuserAdmin):
-    """Groups: who changes one changes the rights of all members."""
+    """Groups: a change affects the rights of all members."""
 
 
 @admin.register(TokenProxy)
 class TokenAdmin(RestTokenAdmin, SuperuserAdmin):
-    """API tokens: a token speaks in the name of its person."""
+    """API tokens: a token acts in the name of its person."""
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
-    """Accounts. People change accounts whose rights they hold themselves, and never their own rights."""
+    """Accounts: people change accounts within their own rights, and never their own rights."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -63,7 +63,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no su
     filter_horizontal = ()
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Return the form's sections; superuser status and single permissions only for superusers."""
+        """Return the form's sections.
+
+        Superuser status and single permissions are shown to superusers only.
+        """
         if obj is None:
             return self.add_fieldsets
         rights = _SUPERUSER_RIGHTS if _is_superuser(request) else _RIGHTS
@@ -75,7 +78,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no su
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Return the fields to read only: the dates, and on the own account the own rights."""
+        """Return the read-only fields: the dates, and the rights on the person's own account."""
         own = obj is not None and obj.pk == request.user.pk and not _is_superuser(request)
         return ("last_login", "date_joined", *(_RIGHTS if own else ()))
 
@@ -86,7 +89,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no su
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the groups; groups that the form does not offer stay as they are."""
+        """Save the groups; groups that the form does not offer stay unchanged."""
         offered = account_rights.assignable_groups(request.user)
         others = list(form.instance.groups.exclude(pk__in=offered)) if change else []
         super().save_related(request, form, formsets, change)
@@ -109,5 +112,5 @@ def _may_change(request: HttpRequest, account: User | None) -> bool:
     return account is None or account_rights.may_change(request.user, account)
 
 
-# The last app's admin: all others are registered by now.
+# Registered last, when all other admins exist.
 lists.register_checked_lists()

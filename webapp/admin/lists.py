@@ -1,4 +1,4 @@
-"""Lists of the admin that answer an address or a choice of rows that means nothing with a redirect, never with 500."""
+"""Admin lists that answer invalid filters and row choices with a redirect, never with 500."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 
-# Raised for a year of 99999, a regular expression that is none, a range of one value and the like.
+# Raised for a year of 99999, an invalid regular expression, a range of one value and the like.
 _LOOKUP_ERRORS = (ArithmeticError, DataError, FieldError, LookupError, ProgrammingError, TypeError, ValueError)
 
 
 class CheckedListMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
-    """Mixin of every registered admin: Django itself checks few of the filters that an address may name."""
+    """Mixin of every registered admin: Django validates few of the filters in an address."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
-        """Return the list's class, with its filters tried where Django expects them to fail."""
+        """Return the list's class with its filters evaluated where Django expects errors."""
         return type("CheckedChangeList", (_CheckedChangeList, super().get_changelist(request, **kwargs)), {})
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        """Run an action unless one of the chosen rows can be none of this table."""
+        """Run an action unless the id of a chosen row is invalid for this table."""
         try:
             queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
         except (TypeError, ValueError, ValidationError):
@@ -47,7 +47,7 @@ class _CheckedChangeList:
             return super().get_queryset(*args, **kwargs)  # type: ignore[misc]
 
     def get_results(self, request: HttpRequest) -> None:
-        # The savepoint keeps a transaction usable that may be open.
+        # The savepoint keeps an open transaction usable.
         with self._as_lookup_errors(), transaction.atomic():
             super().get_results(request)  # type: ignore[misc]
 
@@ -62,7 +62,7 @@ class _CheckedChangeList:
 
 
 def register_checked_lists() -> None:
-    """Register every admin anew as one with `CheckedListMixin`, those of libraries, too."""
+    """Register every admin again with `CheckedListMixin`, including those of libraries."""
     for model in apps.get_models():
         if admin.site.is_registered(model):
             registered = type(admin.site.get_model_admin(model))

@@ -1,6 +1,6 @@
-"""The demo: a product with a labeled set, a trained and promoted version 1, a camera station and two people.
+"""Demo: product, labeled set, trained and promoted version 1, station and two people.
 
-Each step looks first whether it was done, so it goes on where it was stopped and never repeats itself.
+Each step first checks if it is done, so an interrupted demo continues and nothing is repeated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PRODUCT, STATION = "phone-case-demo", "line-1"
 KEY_FILE = "demo_station_key"
 SEED = 1
 GOOD_COUNT, SCRATCH_COUNT, EXCESS_COUNT = 36, 18, 18
-# Large enough to see a scratch, and few steps, for the first start is waited for.
+# Large enough to show a scratch; few steps, because people wait for the first start.
 TRAINING_SETTINGS = {
     "height": 448,
     "width": 256,
@@ -50,7 +50,7 @@ _POLL_SECONDS = 1.0
 
 
 def make_demo(say: Say) -> None:
-    """Do what is still to do, up to the promotion of version 1. Tells each step, and in the end the logins."""
+    """Do all open steps up to the promotion of version 1; report each step, then the logins."""
     logins = [
         f"Log in as {username:<9} password: {_make_user(username, group)}   ({group})"
         for username, group in _DEMO_USERS.items()
@@ -66,13 +66,13 @@ def make_demo(say: Say) -> None:
 
 
 def station_key() -> str | None:
-    """Return the demo station's key, or None before the demo was made."""
+    """Return the demo station's key; None before the demo is made."""
     path = settings.VAR / KEY_FILE
     return path.read_text().strip() if path.exists() else None
 
 
 def _make_user(username: str, group: str) -> str:
-    """Make a demo user where there is none, and return the password it was made with."""
+    """Create a demo user if missing; return the password of the creation."""
     user, made = User.objects.get_or_create(username=username)
     if made:
         password = credentials.generate_password()
@@ -89,7 +89,7 @@ def _make_product() -> Product:
     if product is None:
         product = create_product(PRODUCT, name="Phone case (demo)")
         product.training_settings = TRAINING_SETTINGS
-        # What 36 defective parts can promise; the default of 5 % takes 59.
+        # The bound that 36 defective parts can support; the default of 5 % takes 59.
         product.escape_promise = ESCAPE_PROMISE
         product.save(update_fields=["training_settings", "escape_promise"])
     return product
@@ -121,12 +121,15 @@ def _promote_first_version(product: Product, say: Say) -> None:
 
 
 def _train(product: Product, say: Say) -> ModelVersion | None:
-    """Wait for the training that runs, or a new one, by the training worker. None when it failed: the row says why."""
+    """Wait for the running training, or for a new one; None if it failed.
+
+    The training worker executes the run; a failed run's row holds the reason.
+    """
     unfinished = TrainingRun.objects.filter(model=product.registered_model).unfinished().order_by("created_at")
     run = unfinished.last() or retrain(product, trigger=TrainingRun.Trigger.COMMAND)
     told = (-1, "")
     while not run.finished:
-        # What it is doing, and every tenth of the way; not every image and epoch.
+        # Reports the stage and every 10 % of progress, not every image and epoch.
         news = (int(run.progress * 10), run.stage.split(",")[0])
         if news != told:
             say(f"Training version 1: {run.progress:4.0%}  {run.stage}")

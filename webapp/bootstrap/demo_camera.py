@@ -1,4 +1,4 @@
-"""A camera station as a client of the API: posts an image until the server has it, over any restart of the server."""
+"""Camera station as an API client: posts an image until the server accepts it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _RETRY_SECONDS = 2.0
 
 
 class NotAccepted(RuntimeError):  # noqa: N818 (reads as what happened)
-    """The server refused the image for good. The message is the server's own."""
+    """Error: the server refused the image permanently; the message is the server's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One station at ``host:port`` with its API key."""
+    """Station at ``host:port`` with its API key."""
 
     host: str
     port: int
@@ -40,7 +40,7 @@ class Camera:
     def send(self, image: Image, part_id: str) -> dict[str, Any]:
         """Post an image as JPEG and return the server's answer. Raises NotAccepted.
 
-        While the server is away it is posted again with the same idempotency key, so that it is one part however often.
+        While the server is unavailable, posts again with the same idempotency key, so the image is stored once.
         """
         buffer = io.BytesIO()
         image.save(buffer, format="JPEG", quality=92)
@@ -60,7 +60,7 @@ class Camera:
             self.sleep(_RETRY_SECONDS)
 
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int | None, dict[str, Any]]:
-        """Return status and answer; no status when the server can't be reached or broke off."""
+        """Return status and answer; the status is None if the server is unreachable or disconnects."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             connection.request("POST", _PATH, body, headers)

@@ -1,4 +1,4 @@
-"""The first login of a new installation."""
+"""First login of a new installation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from webapp.config import credentials
 
 
 def make_first_admin(var: Path, username: str, password: str) -> str:
-    """Make a superuser where there is none, or where none has the given ``username``. Returns what to tell, or "".
+    """Create a superuser if there is none or ``username`` is missing; return a message.
 
-    Empty values are made up: ``admin``, and a password that is kept in VAR/credentials. An existing user is left alone.
+    The message is "" if nothing was done. Empty values get defaults: ``admin``, and a generated password that is kept
+    in VAR/credentials. An existing user is left unchanged.
     """
     if User.objects.filter(username=username).exists():
         return ""
@@ -29,7 +30,7 @@ def make_first_admin(var: Path, username: str, password: str) -> str:
 
 
 def _weakness_warning(password: str, name: str) -> str:
-    """Return a warning where the password breaks the rules that people's passwords keep, else nothing."""
+    """Return a warning if the password breaks the password rules, else ""."""
     try:
         validate_password(password, User(username=name))
     except ValidationError as error:

@@ -1,4 +1,7 @@
-"""The three groups: reviewer, quality manager and admin. Made after each migration, permissions added, none taken."""
+"""Groups reviewer, quality manager and admin, created after each migration.
+
+Permissions are only added, never removed.
+"""
 
 from __future__ import annotations
 
@@ -64,13 +67,13 @@ GROUPS = {REVIEWER: _REVIEW_PERMISSIONS, QUALITY_MANAGER: _MANAGE_PERMISSIONS, A
 
 
 def connect_post_migrate() -> None:
-    """Make the groups after every migration."""
+    """Create the groups after every migration."""
     post_migrate.connect(make_groups, dispatch_uid="webapp.bootstrap.groups")
 
 
 def make_groups(sender: AppConfig, **kwargs: Any) -> None:
-    """Create the groups and give them their permissions, once the last app has its permissions."""
-    if sender.name != "labeling":  # the last app with tables: all permissions are there
+    """Create the groups and add their permissions, once the last app has its permissions."""
+    if sender.name != "labeling":  # the last app with tables: all permissions exist
         return
     from django.contrib.auth.models import Group, Permission
 

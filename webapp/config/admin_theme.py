@@ -1,4 +1,4 @@
-"""What the admin site looks like: the pages' name, sign and blue."""
+"""Theme of the admin site: name, icon and blue of the pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Second Look",
     "SITE_ICON": lambda _request: static("img/logo.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/logo.svg")}],
-    # The pages' blue. From 600 on it is dark enough to be read on white.
+    # Blue of the pages. From 600 on it is dark enough to read on white.
     "COLORS": {
         "primary": {
             "50": "oklch(97.7% .013 236.62)",

@@ -1,4 +1,4 @@
-"""Generated logins: printed at their first start, and kept for the operator's eyes in VAR/credentials."""
+"""Generated logins, printed at their first start and kept in VAR/credentials."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from webapp.config.running_services import write_private
 
 FILE_NAME = "credentials"
-# Whom the demo makes: their logins are told at each start.
+# Users of the demo: their logins are printed at each start.
 DEMO_USERS = ("reviewer", "manager")
 
 
 def generate_password() -> str:
-    """Return a password of 96 random bits that can be typed."""
+    """Return a typeable password of 96 random bits."""
     return secrets.token_urlsafe(12)
 
 
 def save_login(var: Path, username: str, password: str) -> None:
-    """Keep a login, one ``username password`` a line; the file has mode 0600."""
+    """Store a login in the file, one ``username password`` a line; the file has mode 0600."""
     kept = load_logins(var) | {username: password}
     write_private(var / FILE_NAME, "".join(f"{name} {word}\n" for name, word in kept.items()))
 
 
 def load_logins(var: Path) -> dict[str, str]:
-    """Return the kept passwords by username. They may have been changed since."""
+    """Return the stored passwords by username; people may have changed them since."""
     try:
         lines = (var / FILE_NAME).read_text().splitlines()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Bounds on what a web process waits for from PostgreSQL, so that a server that hangs does not hang the site.
+"""Time limits of a web process for PostgreSQL: a hanging server must not hang the site.
 
-A statement's and a lock's time are bounded by the server. A server that was stopped, or whose machine is gone, bounds
-nothing: there the client gives up. Workers have neither bound: their statements may be long, and nobody waits for them.
+The server limits the time of statements and locks. A stopped server, or one whose machine is gone, cannot, so the
+client gives up by itself. Workers have neither limit: their statements may be long, and nobody waits for them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from psycopg.abc import RV, PQGen
 
-# Seconds that the client grants the server beyond a statement's own time
+# Seconds that the client waits beyond a statement's time limit on the server
 GRACE_SECONDS = 2.0
-# Seconds for an answer to the empty statement by which the pool checks a connection before its use
+# Seconds for the empty statement by which the pool checks a connection before its use
 CHECK_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
@@ -24,7 +24,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     max_seconds = 12.0
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
-        """Execute a statement. The pool's check, an empty one, gets less time than others."""
+        """Execute a statement; the pool's check, an empty statement, has a shorter limit."""
         if query != "":
             return super().execute(query, params, **options)
         usual, self.max_seconds = self.max_seconds, CHECK_SECONDS
@@ -39,11 +39,11 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval=interval, timeout=self.max_seconds if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
             if timeout is not None:
-                raise  # whoever named a time handles its end
+                raise  # a caller that set a timeout handles its expiry
             self.close()
             raise psycopg.OperationalError(f"PostgreSQL did not answer within {self.max_seconds:.0f} s.") from error
 
 
 def bounded_connection_class(seconds: float) -> type[BoundedConnection]:
-    """Return a class of connections whose statements the server ends after so many seconds."""
+    """Return a connection class whose statements the server ends after ``seconds`` seconds."""
     return type("BoundedConnection", (BoundedConnection,), {"longest": seconds + GRACE_SECONDS})

@@ -1,6 +1,6 @@
-"""The environment, read leniently: what can't be understood falls back to its default and is told by a system check.
+"""Lenient environment: invalid values fall back to defaults and fail a system check.
 
-An exception from the settings would reach people as a traceback; `settings_checks` says the same in one line.
+An exception in the settings would show a traceback; `settings_checks` reports the same in one line.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
 def available_cores() -> int:
-    """Processor cores that this process may use: in a container fewer than the machine has."""
+    """Return the processor cores that this process may use; fewer in a container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Environment:
-    """Values by name, and what was wrong with them in ``problems``. Also reads the file ``.env`` in ``base``."""
+    """Values by name, and the errors found in them in ``problems``.
+
+    Also reads the file ``.env`` in ``base``.
+    """
 
     def __init__(self, base: Path) -> None:
         self.raw = environ.Env()
@@ -44,7 +47,7 @@ class Environment:
         return said in _TRUE
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
-        """Return a whole number between ``low`` and ``high``, both included."""
+        """Return an integer between ``low`` and ``high``, both included."""
         said = self.text(name, str(default))
         try:
             value = int(said)
@@ -56,7 +59,7 @@ class Environment:
         return value
 
     def choice(self, name: str, choices: list[str]) -> str:
-        """Return one of the known words, the first by default."""
+        """Return one of ``choices``, the first by default."""
         said = self.text(name, choices[0]).lower()
         if said not in choices:
             self.problems.append(f"{name} is {said!r}; it must be {' or '.join(choices)}.")

@@ -1,4 +1,4 @@
-"""Which languages the pages speak: English, those translated below ``locale/``, and the installation's own."""
+"""Languages of the pages: English, those translated below ``locale/``, and LANGUAGE_CODE."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ENGLISH = "en-us"
 
 
 def configured_language(env: Environment, folder: Path) -> str:
-    """The installation's language, LANGUAGE_CODE; English, and a problem in words, for one that nobody knows."""
+    """Return the installation's language LANGUAGE_CODE; English and a problem if it is unknown."""
     code = env.text("LANGUAGE_CODE", ENGLISH).lower().replace("_", "-")
-    # A region that has no texts of its own takes those of its language: de-at as de.
+    # A region without texts of its own uses those of its language: de-at uses de.
     if (
         code in translated_languages(folder)
         or code in LANG_INFO
@@ -26,14 +26,16 @@ def configured_language(env: Environment, folder: Path) -> str:
 
 
 def available_languages(own: str, folder: Path) -> list[tuple[str, str]]:
-    """Code and name of every language that a browser can ask for. Django's own texts exist in a hundred more, which
-    would mix with our English ones."""
+    """Return code and name of every language that a browser can request.
+
+    Django has its own texts in a hundred more languages, which would mix with our English texts.
+    """
     codes = {"en", own if own != ENGLISH else "en", *translated_languages(folder)}
     return [(code, _language_name(code)) for code in sorted(codes)]
 
 
 def translated_languages(folder: Path) -> list[str]:
-    """Codes of the languages that have a compiled translation: ``pt-br`` for ``pt_BR/LC_MESSAGES/django.mo``."""
+    """Return the codes of compiled translations, ``pt-br`` for ``pt_BR/LC_MESSAGES/django.mo``."""
     return sorted(file.parents[1].name.replace("_", "-").lower() for file in folder.glob("*/LC_MESSAGES/django.mo"))
 
 

@@ -1,4 +1,4 @@
-"""Filters of the log."""
+"""Log filters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import logging
 
 
 class WithoutTraceback(logging.Filter):
-    """Filter that keeps a record in one line: anybody can send a request for an unknown host, thousands of times."""
+    """Filter that removes tracebacks: anybody can send thousands of requests for unknown hosts."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Take the traceback off. The message names the host and the setting."""
+        """Remove the traceback; the message still names the host and the setting."""
         record.exc_info, record.exc_text = None, None
         return True

@@ -1,4 +1,4 @@
-"""Where the embedded services of this VAR folder listen, as the supervisor wrote it down; and its secret key."""
+"""Addresses of the embedded services of a VAR folder, written by the supervisor; secret key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE_NAME = "services.json"
 
 
 def running_services(var: Path) -> dict[str, str]:
-    """Return ``database_url`` and ``redis_url`` of the embedded services, or nothing when none were started."""
+    """Return ``database_url`` and ``redis_url`` of the embedded services; empty if none."""
     try:
         found = json.loads((var / FILE_NAME).read_text())
     except FileNotFoundError:
@@ -23,22 +23,22 @@ def running_services(var: Path) -> dict[str, str]:
 
 
 def write_services(var: Path, addresses: Mapping[str, str]) -> None:
-    """Write down where the services listen, for every process with this VAR; whole or not at all, for us alone."""
+    """Write the services' addresses atomically for every process with this VAR, mode 0600."""
     write_private(var / FILE_NAME, json.dumps(addresses))
 
 
 def remove_services(var: Path) -> None:
-    """Note that no embedded service runs."""
+    """Remove the addresses: no embedded service runs."""
     (var / FILE_NAME).unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600 in one step, replacing any before it."""
+    """Write a file with mode 0600 atomically, replacing an existing one."""
     _write_temporary(path, text).replace(path)
 
 
 def secret_key(var: Path) -> str:
-    """Return the secret key of this VAR folder, made and kept (mode 0600) at the first call.
+    """Return the secret key of this VAR folder, created (mode 0600) at the first call.
 
     Raises ImproperlyConfigured when the folder can't be written.
     """
@@ -56,7 +56,7 @@ def _make_secret_key(path: Path) -> str:
     made = secrets.token_urlsafe(50)
     temporary = _write_temporary(path, made)
     try:
-        # A link fails where a rename would overwrite: of two processes at once, one key wins.
+        # A link fails if the file exists, where a rename would overwrite it: of two processes at once, one key wins.
         os.link(temporary, path)
     except FileExistsError:
         made = path.read_text().strip()

@@ -1,4 +1,4 @@
-"""System checks over the settings: what is unsafe or can't work, and what to do about it."""
+"""System checks of the settings for unsafe and invalid values, with hints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def unusable_networks(networks: Iterable[str]) -> list[str]:
-    """Return the texts that are no address and no network, or that stand for everybody."""
+    """Return the texts that are no address or network, or that match every address."""
     return [text for text in networks if not _is_network(text)]
 
 
@@ -29,7 +29,7 @@ def _is_network(text: str) -> bool:
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
 _MIN_KEY_LENGTH, _MIN_TOKEN_LENGTH, _MIN_DISTINCT_CHARACTERS = 40, 20, 10
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
-# Kept equal to those of mltasks.vision.networks.backbones, which can't be asked: it imports torch.
+# Equal to the names in mltasks.vision.networks.backbones, which imports torch and so can't be imported here.
 KNOWN_BACKBONES = frozenset({"resnet18"})
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
 _HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
@@ -37,28 +37,31 @@ _WEIGHT_NAMES = frozenset({"auto", "imagenet", "shipped", "random"})
 
 
 def register_checks() -> None:
-    """Register all checks of this file with Django."""
+    """Register all checks of this module with Django."""
     for check in _CHECKS:
         checks.register(check)
-    # Only asked for where a command needs the database: others run before there is one.
+    # Runs only for commands that need the database; other commands run before there is one.
     checks.register(check_database_configured, checks.Tags.database)
 
 
 def require_safe_settings() -> None:
-    """Raise ImproperlyConfigured with all errors of this file's checks. For servers, which run no checks themselves."""
+    """Raise ImproperlyConfigured with all errors of these checks.
+
+    For servers, which run no checks themselves.
+    """
     found = [message for look in _CHECKS for message in look(None)]
     if found:
         raise ImproperlyConfigured("\n".join(f"{message.msg} {message.hint}" for message in found))
 
 
 def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse numbers and truth values that can't be understood."""
+    """Refuse invalid numbers and truth values."""
     hint = "Correct it in the environment or in .env; .env.example shows all."
     return [checks.Error(problem, hint=hint, id="webapp.E002") for problem in settings.ENVIRONMENT_PROBLEMS]
 
 
 def check_secret_key(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse a secret key that is short, of few characters, or from an example."""
+    """Refuse a secret key that is short, has few different characters, or is from an example."""
     key = settings.SECRET_KEY
     hint = "Set SECRET_KEY to 50 random characters, or leave it out: one is then made and kept in VAR."
     if len(key) < _MIN_KEY_LENGTH or len(set(key)) < _MIN_DISTINCT_CHARACTERS:
@@ -69,7 +72,7 @@ def check_secret_key(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
 
 
 def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse any host name, and debug pages for other machines."""
+    """Refuse a wildcard host, and debug pages for other machines."""
     hosts = settings.ALLOWED_HOSTS
     if any(host == "*" for host in hosts):
         hint = "Name the hosts that people use, such as ALLOWED_HOSTS=look.plant.example,127.0.0.1"
@@ -82,7 +85,7 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse a token for /metrics that can be guessed."""
+    """Refuse a guessable token for /metrics."""
     token = settings.METRICS_TOKEN
     if not token or (len(token) >= _MIN_TOKEN_LENGTH and len(set(token)) >= _MIN_DISTINCT_CHARACTERS):
         return []
@@ -91,7 +94,7 @@ def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMes
 
 
 def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse proxies that are no addresses, and to believe everybody."""
+    """Refuse proxies that are no addresses, and networks that match every address."""
     hint = "Set TRUSTED_PROXIES to the addresses or networks of your proxies, such as 10.0.0.5,172.18.0.0/16"
     return [
         checks.Error(f"TRUSTED_PROXIES: {text!r} is no address and no network of proxies.", hint=hint, id="webapp.E013")
@@ -116,7 +119,7 @@ def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_backbone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse an unknown network, and weights that are not there."""
+    """Refuse an unknown network and missing weights."""
     found: list[checks.CheckMessage] = []
     if settings.BACKBONE not in KNOWN_BACKBONES:
         hint = f"Known: {', '.join(sorted(KNOWN_BACKBONES))}."
@@ -129,7 +132,7 @@ def check_backbone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
 
 
 def check_store(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Refuse a bucket without a name or with an address that is none, and one that nothing would be put into."""
+    """Refuse a bucket without a valid name or address, and a bucket that is not used."""
     found: list[checks.CheckMessage] = []
     shared = settings.MEDIA_STORE == "s3"
     if shared and not _BUCKET_NAME.fullmatch(settings.S3_BUCKET):
@@ -149,7 +152,7 @@ def check_store(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 def check_database_configured(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Refuse to go on without any database: none named, none running."""
+    """Refuse to start without a database: none in DATABASE_URL, none embedded."""
     if not databases or settings.DATABASE_FOUND:
         return []
     hint = "Start the system with `make up`, with the same VAR, or name a PostgreSQL in DATABASE_URL."
@@ -157,7 +160,7 @@ def check_database_configured(
 
 
 def _is_writable(folder: Path) -> bool:
-    """Whether the folder, or else the nearest one above it that exists, can be written."""
+    """Return True if the folder, or its nearest existing parent, can be written."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 

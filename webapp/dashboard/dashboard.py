@@ -1,4 +1,4 @@
-"""The dashboard: a manager's two minutes, and a photo's verdict at once."""
+"""Dashboard of one product, and the inspection of a single photo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ may_view = require_permission("inspection.view_inspection")
 @require_GET
 @may_view
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The page, whole, so that it reads without scripts."""
+    """Render the whole page, so that it works without scripts."""
     product = chosen_product(request)
     if product is None:
         return render(request, "no_product.html", {"title": _("Dashboard")})
@@ -37,28 +37,28 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_GET
 @may_view
 def summary_cards(request: HttpRequest) -> HttpResponse:
-    """The first row alone, and the rail's count: what the page asks for every few seconds."""
+    """Render the first row and the sidebar's count, which the page polls every few seconds."""
     return render(request, "dashboard/_facts.html", {**_summary_context(_product(request.GET)), "swap": True})
 
 
 @require_GET
 @may_view
 def stations_and_runs(request: HttpRequest) -> HttpResponse:
-    """Stations and trainings alone."""
+    """Render stations and training runs."""
     return render(request, "dashboard/_lines.html", _activity_context(_product(request.GET)))
 
 
 @require_GET
 @may_view
 def daily_chart(request: HttpRequest) -> HttpResponse:
-    """The fourteen days alone."""
+    """Render the chart of fourteen days."""
     return render(request, "dashboard/_days.html", {"days": dashboard_metrics.daily_counts(_product(request.GET))})
 
 
 @require_POST
 @require_permission("inspection.add_inspection")
 def inspect_photo(request: HttpRequest) -> HttpResponse:
-    """Inspect one photo: its verdict in place for htmx, its page for browsers without scripts."""
+    """Inspect one photo: htmx gets its verdict in place, browsers without scripts its page."""
     product = _product(request.POST)
     photos = [*request.FILES.getlist("photo"), *request.FILES.getlist("camera")]
     if not photos:
@@ -76,7 +76,7 @@ def inspect_photo(request: HttpRequest) -> HttpResponse:
 
 
 def _submission(request: HttpRequest, product: Product, photo: UploadedFile[bytes]) -> Submission:
-    # Django's stubs know no BinaryIO of an uploaded file.
+    # Django's stubs do not type an uploaded file as BinaryIO.
     return Submission(cast(BinaryIO, photo), product, uploaded_by=current_user(request), filename=photo.name or "")
 
 

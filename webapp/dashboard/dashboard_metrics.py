@@ -1,4 +1,4 @@
-"""What the dashboard knows of one product: today, the queue, the champion, the next training, fourteen days."""
+"""Dashboard metrics of one product: today, queue, champion, next training, fourteen days."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from mltasks.registry import registry
 
 DAYS = 14
 MAX_RUNS_SHOWN = 5
-# From this share on a run's pace says how long the rest takes.
+# Minimal progress of a run for an estimate of its remaining time.
 MIN_PROGRESS = 0.1
-# Days that are over hardly change any more; today is counted anew each time.
+# Past days hardly change; today is counted each time.
 PAST_DAYS_CACHE_SECONDS = 300
-# What was on its way when a champion changed is decided by then.
+# Parts in progress at a promotion are decided within this time.
 PROMOTION_GRACE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class VerdictCounts:
-    """Parts by verdict."""
+    """Number of parts by verdict."""
 
     passed: int = 0
     review: int = 0
@@ -40,17 +40,17 @@ class VerdictCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Return the number of all parts."""
         return self.passed + self.review + self.failed
 
 
 def counts_today(product: Product) -> VerdictCounts:
-    """Parts since local midnight, imported folders aside."""
+    """Count parts since local midnight, without imported folders."""
     return _count_verdicts(_inspected(product).filter(received_at__gte=_midnight(timezone.localdate())))
 
 
 def daily_counts(product: Product) -> list[dict[str, Any]]:
-    """The last fourteen days, oldest first: ``date, passed, review, failed, promoted``."""
+    """Return the last fourteen days, oldest first: ``date, passed, review, failed, promoted``."""
     last = timezone.localdate()
     dates = [last - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     counts = {**_past_counts(product, dates[0], last), last: counts_today(product)}
@@ -59,7 +59,7 @@ def daily_counts(product: Product) -> list[dict[str, Any]]:
 
 
 def queue_summary(product: Product) -> dict[str, Any]:
-    """The review queue: how many, how long the oldest has waited, and what people's labels will teach."""
+    """Return the queue's length, its longest wait, and the number of new training parts."""
     return {
         "number": queue_stats.waiting_count(product),
         "oldest": queue_stats.longest_wait(product),
@@ -68,7 +68,10 @@ def queue_summary(product: Product) -> dict[str, Any]:
 
 
 def shared_part_ids(product: Product) -> list[dict[str, Any]]:
-    """Part ids that too many images share to name a part: ``part_id, share, named`` (among the placeholders)."""
+    """Return part ids shared by too many images to name a part: ``part_id, share, named``.
+
+    ``named`` is True for placeholders.
+    """
     identities = PartIdentities(product)
     return [
         {"part_id": part_id, "share": share, "named": identities.is_placeholder(part_id)}
@@ -77,7 +80,7 @@ def shared_part_ids(product: Product) -> list[dict[str, Any]]:
 
 
 def champion_summary(product: Product) -> dict[str, Any] | None:
-    """The champion with its promotion and its recall; None without one."""
+    """Return the champion with its promotion and its recall; None without a champion."""
     version = registry.champion(product.registered_model)
     if version is None:
         return None
@@ -94,7 +97,7 @@ def champion_summary(product: Product) -> dict[str, Any] | None:
 
 
 def training_summary(product: Product) -> dict[str, Any]:
-    """The run on its way with its time left, the last one that ended, and when the next is due."""
+    """Return the running training with its time left, the last ended one, and the next due time."""
     runs = TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")
     running = runs.filter(pk__in=TrainingRun.objects.unfinished()).first()
     return {
@@ -106,25 +109,25 @@ def training_summary(product: Product) -> dict[str, Any]:
 
 
 def _time_left(run: TrainingRun) -> timedelta | None:
-    """Return the time that the rest of a run takes if it goes on as before; None before a tenth is done."""
+    """Return the remaining time of a run at its present pace; None below 10 % progress."""
     if run.started_at is None or run.progress < MIN_PROGRESS:
         return None
     return (timezone.now() - run.started_at) * (1 / run.progress - 1)
 
 
 def recent_runs(product: Product) -> QuerySet[TrainingRun]:
-    """The latest trainings."""
+    """Return the latest training runs."""
     return TrainingRun.objects.filter(model=product.registered_model_id).select_related("version")[:MAX_RUNS_SHOWN]
 
 
 def next_retraining(product: Product) -> datetime:
-    """When the next night's retraining is due, in local time."""
+    """Return the next night's retraining time in local time."""
     local = timezone.localtime(retraining.last_due(product, timezone.now()))
     return timezone.make_aware(datetime.combine(local.date() + timedelta(days=1), product.retrain_at))
 
 
 def station_summaries(product: Product) -> list[dict[str, Any]]:
-    """Each station with its last part and its parts in the last hour."""
+    """Return each station with its last part and its parts of the last hour."""
     since = timezone.now() - timedelta(hours=1)
     rows = Inspection.objects.filter(product=product, received_at__gte=since).order_by()
     rates = {row["station"]: row["number"] for row in rows.values("station").annotate(number=Count("pk"))}
@@ -140,8 +143,11 @@ def _newer_candidate(version: ModelVersion) -> ModelVersion | None:
 
 
 def _fallback_version(product: Product, version: ModelVersion, promotion: Promotion | None) -> ModelVersion | None:
-    """Another version that scored the newest part: the champion's files are damaged on the machine that did. A part
-    that was on its way at the promotion is no sign of that."""
+    """Return the version that scored the newest part, if it is not the champion; else None.
+
+    A fallback version means that the champion's files are damaged on the scoring machine. Parts decided within
+    PROMOTION_GRACE of the promotion do not count: they were in progress.
+    """
     scored = Inspection.objects.filter(product=product, state=Inspection.State.DECIDED)
     last = scored.select_related("model_version").order_by("-received_at").first()
     if last is None or last.model_version in (None, version) or promotion is None or last.decided_at is None:
@@ -181,7 +187,7 @@ def _count_days(product: Product, first: date, end: date) -> dict[date, VerdictC
     there = days_of.values_list("day", "verdict").annotate(number=Count("pk"))
     removed = RemovedParts.objects.filter(product=product, day__gte=first, day__lt=end)
     found: dict[date, Counter[str]] = {}
-    # In one statement: a part that is removed meanwhile is counted once.
+    # One statement, so that a part removed meanwhile is counted once.
     for day, verdict, number in there.union(removed.values_list("day", "verdict", "number"), all=True):
         found.setdefault(day, Counter())[str(verdict)] += number
     return {day: _verdict_counts(dict(counts)) for day, counts in found.items()}

@@ -1,4 +1,4 @@
-"""What every page's shell shows: where one is, the products, the waiting parts, the theme."""
+"""Layout context of every page: navigation, products, waiting parts and theme."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True)
 class NavItem:
-    """One entry of the rail."""
+    """Entry of the sidebar."""
 
     title: str
     icon: str
@@ -37,14 +37,14 @@ class NavItem:
 
 @dataclass(frozen=True)
 class ProductChoice:
-    """One product of the switcher, with its waiting parts."""
+    """Product of the switcher, with its number of waiting parts."""
 
     product: Product
     waiting: int
 
 
 class Layout:
-    """Asked by the templates, so that a page that shows none of it pays for none of it."""
+    """Lazy values of the page layout: a template pays only for what it shows."""
 
     NAV_ITEMS = ((gettext_noop("Dashboard"), "dashboard", "dashboard"), (gettext_noop("Review"), "look", "review"))
     MORE_NAV_ITEMS = (
@@ -59,13 +59,13 @@ class Layout:
 
     @cached_property
     def theme(self) -> str:
-        """Return the person's choice; empty where the system's theme decides."""
+        """Return the person's theme; empty if the system's theme decides."""
         asked = self._request.COOKIES.get(THEME_COOKIE, "")
         return asked if asked in THEMES else ""
 
     @cached_property
     def sidebar(self) -> list[NavItem]:
-        """The rail, the current place marked."""
+        """Return the sidebar's entries, the current one marked."""
         places = [*self.NAV_ITEMS, *self.MORE_NAV_ITEMS]
         user = self._request.user
         if isinstance(user, User) and user.has_perm(ADJUDICATE_PERMISSION):
@@ -81,35 +81,38 @@ class Layout:
 
     @cached_property
     def section_url(self) -> str:
-        """Where another product is looked at: the current place, as one part or version belongs to one product."""
+        """Return the address to open for another product: the current section, or the dashboard.
+
+        A page of one part or version belongs to one product, so the section's page is opened.
+        """
         here = [place.url for place in self.sidebar if place.is_current and place.icon != "admin"]
         return here[-1] if here else reverse("dashboard")
 
     @cached_property
     def product(self) -> Product | None:
-        """The product that the pages are about."""
+        """Return the product that the pages show."""
         return chosen_product(self._request)
 
     @cached_property
     def blind(self) -> set[UUID]:
-        """Parts that this person judges blind just now: pages keep back what versions say of them."""
+        """Return the parts whose model results are hidden from this person by blinding."""
         return blind_parts(self._request.user)
 
     @cached_property
     def product_choices(self) -> list[ProductChoice]:
-        """All products with their waiting parts."""
+        """Return all products with their number of waiting parts."""
         waiting = self._waiting_by_product
         return [ProductChoice(product, waiting.get(product.pk, 0)) for product in Product.objects.all()]
 
     @cached_property
     def other_products(self) -> list[ProductChoice]:
-        """The other products with their waiting parts, most first."""
+        """Return the other products with their number of waiting parts, most first."""
         others = [choice for choice in self.product_choices if choice.product != self.product]
         return sorted(others, key=lambda choice: -choice.waiting)
 
     @cached_property
     def waiting(self) -> int:
-        """Parts of the chosen product that wait for this person."""
+        """Return the number of parts of the chosen product that wait for this person."""
         return self._waiting_by_product.get(self.product.pk, 0) if self.product else 0
 
     @cached_property
@@ -119,13 +122,13 @@ class Layout:
 
 
 def layout_context(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the shell."""
+    """Return the template context of the layout."""
     return {"shell": Layout(request)}
 
 
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
-    """Remember dark or light and go back; anything else forgets the choice."""
+    """Store the theme in a cookie and redirect back; any other value deletes the cookie."""
     back = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
     response = HttpResponseRedirect(back if safe else reverse("dashboard"))

@@ -1,6 +1,6 @@
-"""Ask the web server of this container for its health. Run as a file; exits with 1 unless the answer is 200.
+"""Health check of this container's web server; exits with 1 unless the answer is 200.
 
-Asks in the name of the first of ALLOWED_HOSTS, the others being refused.
+Run as a file. The request names the first host of ALLOWED_HOSTS, because other hosts are refused.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import sys
 
 
 def is_healthy(path: str, *, port: int, host: str) -> bool:
-    """Whether ``path`` is answered with 200 on this machine's ``port`` for the site ``host``."""
+    """Return True if ``path`` is answered with 200 on local ``port`` for ``host``."""
     return _status(path, port, host) == http.HTTPStatus.OK
 
 
 def is_answering(path: str, *, port: int, host: str) -> bool:
-    """Return True if ``path`` is answered at all, by whatever status."""
+    """Return True if ``path`` is answered with any status."""
     return _status(path, port, host) is not None
 
 

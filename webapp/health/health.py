@@ -1,4 +1,4 @@
-"""Health and metrics: for load balancers, container engines and Prometheus."""
+"""Health and metrics endpoints for load balancers, container engines and Prometheus."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from webapp.health.readiness import OK, check_readiness
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 while the process lives. Touches nothing else."""
+    """Answer 200 while the process lives; uses no database or store."""
     return JsonResponse({"status": OK})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every part is well, else 503 with the failing parts and why."""
+    """Answer 200 if all components work, else 503 with the failing ones and the reasons."""
     parts = check_readiness()
     failing = sorted(name for name, said in parts.items() if said != OK)
     status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
@@ -35,7 +35,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer in Prometheus's text format, to who shows METRICS_TOKEN; without such a setting to this machine alone."""
+    """Answer metrics in Prometheus's text format.
+
+    Senders must show METRICS_TOKEN; without that setting only this machine may read the metrics.
+    """
     if (refused := metrics_access.refusal_reason(request)) is not None:
         status, reason = refused
         headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}

@@ -1,4 +1,4 @@
-"""Rule for /metrics: with METRICS_TOKEN the token opens it, without one only this machine reads it."""
+"""Access rule of /metrics: by METRICS_TOKEN, or without it for this machine only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare
 
 TOKEN_REQUIRED = "Send the METRICS_TOKEN of this installation: Authorization: Bearer TOKEN.\n"  # noqa: S105
 LOCAL_ONLY = "Metrics are open to this machine alone. To read them from another one, set METRICS_TOKEN.\n"
-# A proxy on this machine connects from loopback, too; each of these headers says that there is one.
+# A local proxy also connects from loopback; each of these headers reveals a proxy.
 _FORWARDED = ("FORWARDED", "VIA", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP")
 
 
@@ -24,7 +24,7 @@ def refusal_reason(request: HttpRequest) -> tuple[int, str] | None:
 
 
 def _is_local(request: HttpRequest) -> bool:
-    """Return True if the connection itself comes from this machine and no proxy passed it on."""
+    """Return True if the connection comes from this machine without a proxy."""
     if any(f"HTTP_{name}" in request.META for name in _FORWARDED):
         return False
     try:

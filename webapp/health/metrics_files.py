@@ -1,7 +1,7 @@
-"""Counter files of the web processes: one set a process, and one for all processes that ended.
+"""Counter files of the web processes: one set per process, and one for all ended processes.
 
-`prometheus_client` writes a file for each kind of metric and process and never removes counters. Here the counts of a
-dead process are added to the files of process 0, so that a sum never goes back and the folder does not grow. Readers
+`prometheus_client` writes a file for each kind of metric and process and never removes counters. This module adds the
+counts of a dead process to the files of process 0, so that sums never decrease and the folder does not grow. Readers
 hold a shared lock: they see counts before or after the move, never twice.
 """
 
@@ -21,24 +21,24 @@ _LOCK = "lock"
 
 @contextmanager
 def read_lock(folder: Path) -> Iterator[None]:
-    """Keep the files as they are while they are read."""
+    """Hold a shared lock while the files are read."""
     with _locked(folder, fcntl.LOCK_SH):
         yield
 
 
 def merge_ended_processes(folder: Path) -> None:
-    """Add the counts of all processes that ended to the files of process 0, and remove their files."""
+    """Add the counts of ended processes to the files of process 0, and remove their files."""
     with _locked(folder, fcntl.LOCK_EX):
         for path in sorted(folder.glob("*.db")):
             kind, _, number = path.stem.rpartition("_")
             if number.isdigit() and int(number) != _MERGED_PID and not _is_running(int(number)):
-                if not kind.startswith("gauge"):  # what a gauge showed ended with its process
+                if not kind.startswith("gauge"):  # a gauge's value ended with its process
                     _add_file(path, folder / f"{kind}_{_MERGED_PID}.db")
                 path.unlink()
 
 
 def _add_file(source: Path, target: Path) -> None:
-    """Add each value of one file to that of another."""
+    """Add each value of ``source`` to ``target``."""
     sums = MmapedDict(str(target))  # type: ignore[no-untyped-call]
     try:
         for key, value, _time, _place in MmapedDict.read_all_values_from_file(str(source)):  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What Prometheus reads: request latencies of all web processes, and the state of the line from the database."""
+"""Prometheus metrics: request latencies of all web processes, and the plant's state."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ _LATENCY = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# Each combination of labels is 15 lines. Who tries every method at every address must not make more of them for ever.
+# Each combination of labels is 15 lines; requests with every method and address must not add more without limit.
 MAX_LABEL_SETS = 400
 MetricLabels = tuple[str, str, str]
 
 
 class RequestLatencyMiddleware:
-    """Times every request by its view's name, so that no path or id becomes a label.
+    """Middleware that times every request by its view's name; paths and ids are no labels.
 
-    All pages of the admin are one view, and a process keeps at most ``MAX_LABEL_SETS`` of method, view and status.
+    All pages of the admin are one view. A process keeps at most ``MAX_LABEL_SETS`` combinations of method, view and
+    status.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -45,7 +46,7 @@ class RequestLatencyMiddleware:
         self._label_sets: set[MetricLabels] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and note how long it took."""
+        """Answer, and record the latency."""
         begun = time.perf_counter()
         response = self._get_response(request)
         _LATENCY.labels(*self._metric_labels(request, response)).observe(time.perf_counter() - begun)
@@ -68,10 +69,10 @@ def _view_name(request: HttpRequest) -> str:
 
 
 class PlantCollector(Collector):
-    """The state of the line, asked from the database at each reading: the same from whichever process answers."""
+    """Collector of the plant's state, read from the database each time: equal in all processes."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics. Raises OperationalError when the database is away."""
+        """Yield the metrics. Raises OperationalError when the database is unreachable."""
         products = dict(Product.objects.values_list("pk", "slug"))
         yield self._inspections(products)
         yield from self._queue(products)
@@ -105,9 +106,11 @@ class PlantCollector(Collector):
 
 
 def _decided_counts() -> Counter[tuple[int, str]]:
-    """Parts by product and verdict, those included that retention removed. Those from before yesterday are counted once
-    a day and process, as soon as none of them is pending: each process then says the same, and a counter never goes
-    back."""
+    """Count parts by product and verdict, including parts that retention removed.
+
+    Each process counts the parts before yesterday once a day, as soon as none is pending. All processes then report
+    the same, and a counter never decreases.
+    """
     yesterday = timezone.localdate() - timedelta(days=1)
     border = timezone.make_aware(datetime.combine(yesterday, datetime.min.time()))
     key, old = f"decided-before-{yesterday}", Q(received_at__lt=border)
@@ -121,7 +124,7 @@ def _decided_counts() -> Counter[tuple[int, str]]:
 
 
 def _count_by_verdict(inspections: Q, removed: Q) -> Counter[tuple[int, str]]:
-    """In one statement: a part that is removed meanwhile is counted once."""
+    """Count in one statement, so that a part removed meanwhile is counted once."""
     parts = Inspection.objects.filter(inspections, verdict__isnull=False).order_by()
     rows = parts.values_list("product", "verdict").annotate(number=Count("id"))
     gone = RemovedParts.objects.filter(removed).values_list("product", "verdict").annotate(number=Sum("number"))
@@ -139,7 +142,7 @@ def metrics_text() -> bytes:
 
 
 def _process_metrics() -> bytes:
-    """Return the sums over all web processes; in a process that is alone its own."""
+    """Return the sums over all web processes, or the metrics of a single process."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
         return generate_latest(REGISTRY)

@@ -1,4 +1,4 @@
-"""Can this process do its work now? Each part by name, with what is wrong in words."""
+"""Readiness of this process: each component by name, with its error."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mltasks.storage.store_errors import StoreUnreachable
 from mltasks.vision.serving import bundle
 
 OK = "ok"
-# Directory, digest and file times of bundles that were whole: hashing 100 MB at every probe would be a load of its own.
+# Path, digest and file times of verified bundles: hashing 100 MB at every probe would be too expensive.
 _verified_bundles: dict[Path, tuple[str, frozenset[tuple[str, int, int]]]] = {}
-# Seconds that a probe waits for a version that this machine lacks; the fetch goes on after it.
+# Seconds that a probe waits for a missing version; the fetch continues afterwards.
 FETCH_WAIT_SECONDS = 0.3
 _fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetch-version")
 _fetches: dict[int, Future[Path]] = {}
@@ -30,8 +30,10 @@ _lock = threading.Lock()
 
 
 def check_readiness() -> dict[str, str]:
-    """Return every part with ``ok`` or what is wrong: ``database``, ``disk``, ``store`` where machines share one, and
-    ``champion:<name>`` for each."""
+    """Return each component with ``ok`` or its error.
+
+    Components: ``database``, ``disk``, ``store`` if machines share one, and ``champion:<name>`` for each champion.
+    """
     found = {"database": _status(_check_database), "disk": _status(_check_disk)}
     if object_store.is_shared():
         found["store"] = _status(_check_store)
@@ -41,7 +43,7 @@ def check_readiness() -> dict[str, str]:
 
 
 class _NotReady(Exception):  # noqa: N818 (what it says)
-    """The message says which part and why."""
+    """Error of a component; the message names component and reason."""
 
 
 def _status(check: Callable[[], None]) -> str:
@@ -98,7 +100,10 @@ def _check_bundle(version: ModelVersion) -> None:
 
 
 def _fetch(version: ModelVersion) -> None:
-    """Have the version fetched in the background, and say so: probes have a few seconds, and it may take longer."""
+    """Fetch the version in the background, and raise _NotReady until it is complete.
+
+    Probes have a few seconds; a fetch may take longer.
+    """
     with _lock:
         if version.pk not in _fetches:
             _fetches[version.pk] = _fetcher.submit(version_store.ensure_local, version)
@@ -114,7 +119,10 @@ def _fetch(version: ModelVersion) -> None:
 
 
 def _file_times(folder: Path) -> frozenset[tuple[str, int, int]]:
-    """Return name, size and time of change of every file below ``folder``. Raises OSError when it is missing."""
+    """Return name, size and modification time of every file below ``folder``.
+
+    Raises OSError when the folder is missing.
+    """
     folder.stat()
     found = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
     return frozenset((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found)

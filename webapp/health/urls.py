@@ -1,4 +1,4 @@
-"""Addresses of health and metrics."""
+"""URLs of health and metrics."""
 
 from django.urls import path
 

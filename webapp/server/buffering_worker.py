@@ -1,7 +1,7 @@
-"""A gunicorn worker in which a slow client holds no thread: waitress reads each request whole before a thread gets it.
+"""Gunicorn worker that reads each request completely before a thread handles it.
 
-Gunicorn keeps the processes; waitress (Pylons Project) is the HTTP server in each. One loop reads all connections,
-large bodies into temporary files, and writes all answers; threads only see complete requests.
+Gunicorn manages the processes; waitress (Pylons Project) is the HTTP server in each. One loop reads all connections,
+large bodies into temporary files, and writes all answers. A slow client therefore occupies no thread.
 """
 
 from __future__ import annotations
@@ -22,26 +22,29 @@ from webapp.server.process_memory import MemoryWatch, configure_allocator
 from webapp.server.self_probe import PROBE_PORT, SelfProbe
 
 LOOP_SECONDS = 0.5
-# How long a process that retires waits for the next requests of its connections
+# Seconds that a retiring process waits for the next requests of its connections
 DRAIN_SECONDS = 10.0
-# Bodies and answers above this wait in a file.
+# Larger bodies and answers are kept in a file.
 MAX_MEMORY_BYTES = 512 * 1024
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 
 
 class BufferingWorker(Worker):
-    """``threads`` threads answer whole requests; a connection that only sends or receives slowly costs a socket."""
+    """Worker with ``threads`` threads for complete requests.
+
+    A connection that sends or receives slowly costs only a socket.
+    """
 
     def run(self) -> None:
-        """Serve until told to stop, then let what was begun come to its end within ``graceful_timeout``."""
+        """Serve until told to stop, then finish running requests within ``graceful_timeout``."""
         from mltasks.registry import scorers  # late: Gunicorn's parent imports this file, and sets up no Django
 
         connections: dict[int, Any] = {}
         self._last_request_at = time.monotonic()  # of the newest request
         self._retiring = False
         configure_allocator()
-        # The loop accepts in its own time; a second process may have been faster.
+        # Non-blocking: another process may accept the connection first.
         for listener in self.sockets:
             listener.setblocking(False)
         server = create_server(
@@ -58,7 +61,7 @@ class BufferingWorker(Worker):
             inbuf_overflow=MAX_MEMORY_BYTES,
             outbuf_overflow=MAX_MEMORY_BYTES,
             recv_bytes=64 * 1024,
-            # Which proxies are believed is decided in `_handle_request`, by FORWARDED_ALLOW_IPS.
+            # `_handle_request` decides by FORWARDED_ALLOW_IPS which proxies are trusted.
             clear_untrusted_proxy_headers=False,
             log_socket_errors=False,
             ident=None,
@@ -66,7 +69,7 @@ class BufferingWorker(Worker):
         for one in connections.values():
             if isinstance(one, wasyncore.dispatcher):
                 one.channel_class = Channel
-        # A thread that is busy is no news: admission limits what waits.
+        # Queued requests are normal: admission limits them.
         server.task_dispatcher.queue_logger.setLevel("ERROR")
         probe = SelfProbe(server, connections, settings.ALLOWED_HOSTS[0].lstrip("."))
         memory = MemoryWatch(settings.WEB_MEMORY_BYTES)
@@ -84,21 +87,25 @@ class BufferingWorker(Worker):
         self._finish(server, connections)
 
     def _retire(self, reason: str) -> None:
-        """Let another process take this one's place."""
+        """Mark this process for replacement by a fresh one."""
         self.log.info("%s %s; it answers what it has begun, and another takes its place.", self, reason)
         self._retiring = True
 
     def _drain(self, connections: dict[int, Any]) -> None:
-        """Retire in order: each connection ends after its next answer, which says so, or after SEE_OFF seconds."""
+        """Let each connection end after its next answer, at the latest after DRAIN_SECONDS.
+
+        The answer announces the end of its connection.
+        """
         end = time.monotonic() + DRAIN_SECONDS
         while self._retiring and self.alive and time.monotonic() < end and any(map(_is_channel, connections.values())):
             self.notify()
             wasyncore.loop(timeout=0.05, use_poll=True, map=connections, count=1)
 
     def _exit_if_unresponsive(self, probe: SelfProbe) -> None:
-        """End this process at once when it answers nothing any more, for the parent to start another.
+        """Exit at once when nothing is answered any more; the parent starts another process.
 
-        A process that is only busy begins to answer other requests meanwhile. ``self.timeout`` is half of WEB_TIMEOUT.
+        A process that is only busy starts to answer other requests meanwhile. ``self.timeout`` is half of
+        WEB_TIMEOUT.
         """
         if min(probe.unanswered_seconds(), time.monotonic() - self._last_request_at) < self.timeout:
             return
@@ -115,9 +122,9 @@ class BufferingWorker(Worker):
         wasyncore.close_all(connections)
 
     def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Call the application, count, and log if that is asked for."""
+        """Call the application, count the request, and log it if access logging is on."""
         if not {environ["REMOTE_ADDR"], "*"} & set(self.cfg.forwarded_allow_ips):
-            # Who is no proxy of ours can't say that a request came by TLS.
+            # Only our proxies may say that a request came by TLS.
             environ.pop("HTTP_X_FORWARDED_PROTO", None)
         self._last_request_at = time.monotonic()
         began, application = time.perf_counter(), self.wsgi
@@ -142,7 +149,7 @@ class BufferingWorker(Worker):
 
 
 def _is_busy(connection: Any) -> bool:
-    """Return True if a request of this connection is being received or answered, or its answer sent."""
+    """Return True if a request is being received or answered, or its answer sent."""
     return _is_channel(connection) and bool(
         connection.requests or connection.request is not None or connection.total_outbufs_len
     )

@@ -1,4 +1,4 @@
-"""Address of who sent a request, as far as trusted proxies can tell it."""
+"""Client address of a request, as reported by trusted proxies."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from django.conf import settings
 from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
-# A household or a machine in a data center owns all addresses of a /64.
+# A household or a machine in a data center usually owns a whole /64.
 _IPV6_OWNER_PREFIX = 64
 
 
 def client_address(request: HttpRequest) -> Address | None:
-    """Return the sender's address: the connection's, or what TRUSTED_PROXIES wrote into X-Forwarded-For.
+    """Return the connection's address, or the one that trusted proxies report.
 
-    The header is read from the right, because proxies append: the first address that is no trusted proxy counts, and
-    whatever the sender itself wrote stands further left. Return None where the connection has no address.
+    X-Forwarded-For is read from the right, because proxies append: the first address outside TRUSTED_PROXIES counts.
+    Whatever the client wrote itself is further left. Return None if the connection has no address.
     """
     found = _parse_address(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
@@ -29,7 +29,7 @@ def client_address(request: HttpRequest) -> Address | None:
 
 
 def lockout_address(request: HttpRequest) -> str | None:
-    """Return the address that failed logins count for (AXES_CLIENT_IP_CALLABLE): of IPv6 the network of one owner."""
+    """Return the address for failed logins (AXES_CLIENT_IP_CALLABLE); for IPv6 the /64 network."""
     found = client_address(request)
     if isinstance(found, IPv6Address):
         return str(ip_network((found, _IPV6_OWNER_PREFIX), strict=False).network_address)
@@ -37,7 +37,7 @@ def lockout_address(request: HttpRequest) -> str | None:
 
 
 def is_trusted_proxy(address: Address) -> bool:
-    """Return True if the address is one of TRUSTED_PROXIES."""
+    """Return True if the address is in TRUSTED_PROXIES."""
     return any(address in ip_network(text, strict=False) for text in settings.TRUSTED_PROXIES)
 
 

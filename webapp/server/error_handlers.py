@@ -1,4 +1,4 @@
-"""The answer to a request that can't be read and to a fault of ours: JSON for machines, a page for people."""
+"""Error answers 400, 404 and 500: JSON for API clients, a page for people."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ API_PATHS = ("/api/", "/predict")
 
 
 def expects_json(request: HttpRequest) -> bool:
-    """Whether a machine asked: the REST API and the seed's endpoint answer JSON always."""
+    """Return True for the REST API and `/predict`, which always answer JSON."""
     return request.path.startswith(API_PATHS)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's ``handler400``: what is wrong with the request, where the reason was written for its sender."""
+    """Answer 400 (Django's ``handler400``), with the reason if it was written for the client."""
     code, reason = "invalid_request", str(exception) if isinstance(exception, BadRequest) else ""
     if isinstance(exception, DisallowedHost):
         code, reason = "unknown_host", _unknown_host_text(request)
@@ -34,7 +34,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's ``handler404``: a page, or for machines JSON with the address that was meant."""
+    """Answer 404 (Django's ``handler404``): a page, or JSON with the likely address."""
     if not expects_json(request):
         return page_not_found(request, exception)
     return JsonResponse({"code": "not_found", "detail": _not_found_text(request)}, status=HTTPStatus.NOT_FOUND)
@@ -57,7 +57,7 @@ def _not_found_text(request: HttpRequest) -> str:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500``; the traceback is in the log."""
+    """Answer 500 (Django's ``handler500``); the traceback is in the log."""
     if not expects_json(request):
         return django_server_error(request)
     return JsonResponse({"code": "error", "detail": "A fault of ours; it was written to the log."}, status=500)

@@ -1,11 +1,12 @@
-"""Connections of the web server: waitress's channel with its gaps closed.
+"""Connections of the web server: waitress's channel with fixes.
 
-waitress leaves four cases in which a connection is never closed or its answers get out of step:
+In four cases waitress never closes a connection or its answers get out of step:
 
 1. A request that can't be parsed has no ``path``, which waitress itself reads when it logs an error.
-2. Addresses and lengths that Python refuses (``http://[``, 5,000 digits) raise in the loop that serves everybody.
-3. An answer to HEAD is sent with its body, and a file with any status; the body is then read as the next answer.
-4. A client that stops reading a large answer holds its thread for good.
+2. Addresses and lengths that Python refuses (``http://[``, 5,000 digits) raise in the loop that serves all
+   connections.
+3. An answer to HEAD is sent with its body, and a file with any status; the client reads the body as the next answer.
+4. A client that stops reading a large answer occupies its thread forever.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ HTTP_TOO_LARGE = 413
 
 
 class ParsedRequest(HTTPRequestParser):
-    """Request that has a path and a command even when its first line could not be parsed."""
+    """Request with a path and a command even when its first line could not be parsed."""
 
     path = ""
     command = ""
 
     def received(self, data: bytes) -> int:
-        """Take bytes of the request; return the number of bytes taken."""
+        """Parse bytes of the request; return the number of bytes taken."""
         try:
             return int(super().received(data))
         except ValueError as error:
@@ -41,7 +42,7 @@ class ParsedRequest(HTTPRequestParser):
 
 
 class _HeadersOnly:
-    """Channel that passes on the first piece of an answer, its headers, and drops the rest."""
+    """Channel that sends the first piece of an answer, its headers, and drops the rest."""
 
     def __init__(self, channel: Any, *, sent: bool = False) -> None:
         self._channel, self._sent = channel, sent
@@ -50,7 +51,7 @@ class _HeadersOnly:
         return getattr(self._channel, name)
 
     def write_soon(self, data: Any) -> int:
-        """Send the headers; close or drop what follows them, and return its length."""
+        """Send the headers; close or drop later data and return its length."""
         if not self._sent:
             self._sent = True
             return int(self._channel.write_soon(data))
@@ -72,22 +73,22 @@ class ApplicationTask(WSGITask):
         super().__init__(_without_body(channel, request), request)
 
     def build_response_header(self) -> bytes:
-        """Return the status line and the headers, after which nothing follows where the status allows no body."""
+        """Return status line and headers; drop the body where the status allows none."""
         if getattr(self.channel.server, "retiring", False):
             self.set_close_on_finish()
         if not self.has_body and not isinstance(self.channel, _HeadersOnly):
-            self.channel = _HeadersOnly(self.channel, sent=True)  # the caller sends them itself
+            self.channel = _HeadersOnly(self.channel, sent=True)  # the caller sends the headers itself
         return bytes(super().build_response_header())
 
 
 class RejectionTask(ErrorTask):
-    """Answer to bytes that never become a request: JSON for the paths of machines."""
+    """Answer to bytes that are no valid request: JSON for paths of the API."""
 
     def __init__(self, channel: Any, request: ParsedRequest) -> None:
         super().__init__(_without_body(channel, request), request)
 
     def execute(self) -> None:
-        """Write the answer and end the connection."""
+        """Write the answer and close the connection."""
         if not self.request.path.startswith(API_PATHS):
             super().execute()
             return
@@ -102,14 +103,14 @@ class RejectionTask(ErrorTask):
 
 
 class Channel(HTTPChannel):
-    """Connection that is closed in the end, whatever the client sends, reads or breaks."""
+    """Connection that is always closed in the end, whatever the client does."""
 
     parser_class = ParsedRequest
     task_class = ApplicationTask
     error_task_class = RejectionTask
 
     def service(self) -> None:
-        """Answer one request; close the connection when that fails in an unforeseen way."""
+        """Answer one request; close the connection after an unexpected error."""
         try:
             super().service()
         except BaseException:
@@ -118,10 +119,13 @@ class Channel(HTTPChannel):
             raise
 
     def writable(self) -> bool:
-        """Return True if there is something to send or to close. Gives up a client that stopped reading."""
-        # Fewer bytes than `send_bytes` wait for more of them, not for the client.
+        """Return True if there is data to send or to close; disconnect a client that stalls.
+
+        A client stalls when it stops reading.
+        """
+        # Up to `send_bytes` bytes wait for more data, not for the client.
         stuck = self.total_outbufs_len > self.adj.send_bytes
         if stuck and time.time() - self.last_activity > self.adj.channel_timeout:
-            self.handle_close()  # by itself: the socket never becomes writable
+            self.handle_close()  # explicitly, because the socket never becomes writable
             return False
         return bool(super().writable())

@@ -1,8 +1,8 @@
-"""Memory of a web process: given back when it is freed, and bounded by a fresh process taking its place.
+"""Memory of a web process: returned by the allocator, and limited by replacing the process.
 
-Decoding frees buffers of 16 MB by the dozen. glibc's allocator keeps such buffers for later, in an arena of each of the
-process's threads: after 64 images of all sizes, decoded in 34 threads, 69 MB lay free beside 15 MB in use, and 37 MB
-with the settings below. A leak elsewhere is not excluded by this; hence the bound.
+Decoding frees dozens of buffers of 16 MB. glibc's allocator keeps such buffers for reuse, in an arena of each thread.
+After 64 images of all sizes, decoded in 34 threads, 69 MB were free beside 15 MB in use; 37 MB with the settings
+below. These settings do not prevent leaks elsewhere; hence the limit.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import time
 
 import psutil
 
-# Of mallopt, in glibc's malloc.h
+# Options of mallopt, from glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 MMAP_BYTES, TRIM_BYTES, ARENAS = 4 << 20, 16 << 20, 2
 CHECK_SECONDS, MAX_CHECKS_OVER = 5.0, 3
 
 
 def configure_allocator() -> None:
-    """Set the allocator of this process. Does nothing where the C library is not glibc."""
+    """Configure glibc's allocator in this process; do nothing with other C libraries."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
@@ -28,7 +28,7 @@ def configure_allocator() -> None:
 
 
 class MemoryWatch:
-    """Looks from time to time whether this process takes more than ``limit`` bytes beyond what it keeps on purpose."""
+    """Periodic check of a process's memory beyond its loaded versions against ``limit`` bytes."""
 
     def __init__(self, limit: int, *, check_seconds: float = CHECK_SECONDS) -> None:
         self._limit, self._check_seconds = limit, check_seconds
@@ -37,8 +37,11 @@ class MemoryWatch:
         self.resident_bytes = 0
 
     def is_over(self, loaded_bytes: int) -> bool:
-        """Return True when IN_A_ROW looks in a row were over the limit: one huge image is no reason. ``kept`` are the
-        bytes of loaded versions, which a fresh process would load again."""
+        """Return True after MAX_CHECKS_OVER checks in a row over the limit.
+
+        A single huge image is no reason. ``loaded_bytes`` are the bytes of loaded versions, which a fresh process
+        would load again.
+        """
         now = time.monotonic()
         if now < self._next_check_at:
             return False

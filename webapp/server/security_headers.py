@@ -1,4 +1,4 @@
-"""Headers by which browsers hold our pages to themselves: what the admin may run, and that nothing is stored."""
+"""Security headers: content security policy of the admin, and no storing of answers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from django.http import HttpRequest, HttpResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-# Themes and widgets of libraries set styles in their HTML. No inline script runs anywhere.
+# Themes and widgets of libraries set styles in their HTML. Inline scripts are forbidden everywhere.
 INLINE_STYLES = {"style-src": [UNSAFE_INLINE]}
 # The themed admin drives its widgets with Alpine, which evaluates the expressions in its attributes.
 ADMIN_CSP = {**INLINE_STYLES, "script-src": [UNSAFE_EVAL]}
 
 
 class AdminCspMiddleware:
-    """Widens the content security policy for the admin, and for nothing else."""
+    """Middleware that extends the content security policy for the admin only."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -29,9 +29,10 @@ class AdminCspMiddleware:
 
 
 class NoStoreMiddleware:
-    """Lets neither browsers nor proxies store an answer: the next person at a shared screen finds nothing.
+    """Middleware that forbids browsers and proxies to store answers.
 
-    Static files are answered before and stay cacheable. The workbench keeps the images of its next parts in memory.
+    The next person at a shared screen must not find earlier pages. Static files are answered earlier and stay
+    cacheable. The workbench keeps the images of its next parts in memory.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

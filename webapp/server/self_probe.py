@@ -1,4 +1,4 @@
-"""Requests for /healthz that a web process sends to itself, to notice that it answers nothing any more."""
+"""Requests for /healthz that a web process sends to itself to detect a standstill."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from webapp.server.http_channel import Channel
 
-# No real connection comes from port 0: requests from it are neither counted nor logged.
+# Real connections never come from port 0: requests from it are neither counted nor logged.
 PROBE_ADDRESS = ("127.0.0.1", 0)
 PROBE_PORT = str(PROBE_ADDRESS[1])
 PROBE_SECONDS = 5.0
 
 
 class SelfProbe:
-    """One request at a time, over a socket pair that the process's own loop and threads serve like any connection."""
+    """Probe with one request at a time over a socket pair, served like any connection."""
 
     def __init__(
         self, server: Any, connections: dict[int, Any], host: str, *, probe_seconds: float = PROBE_SECONDS
@@ -26,7 +26,7 @@ class SelfProbe:
         self._sent_at = time.monotonic()
 
     def unanswered_seconds(self) -> float:
-        """Send and receive what is due. Return for how many seconds a request has waited for its answer; else 0."""
+        """Send or receive; return the seconds that a request has waited for its answer, else 0."""
         now = time.monotonic()
         if self._socket is None:
             if now - self._sent_at >= self._probe_seconds:
@@ -47,7 +47,7 @@ class SelfProbe:
 
     @staticmethod
     def _has_answer(connection: socket.socket) -> bool:
-        """Return True if any answer came. A closed connection is one, too: the loop that closed it lives."""
+        """Return True for any answer or a closed connection, which also shows that the loop runs."""
         try:
             connection.recv(1024)
         except BlockingIOError:

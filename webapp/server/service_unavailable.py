@@ -1,4 +1,4 @@
-"""Answers 503 with Retry-After while the database or the store of files is away, instead of a page of traceback."""
+"""Answers 503 with Retry-After while the database or the store is unreachable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RETRY_AFTER_HEADER = {"Retry-After": "5"}
 
 
 class ServiceUnavailableMiddleware:
-    """Turns a lost database or store into a clear, retryable answer."""
+    """Middleware that answers 503 when the database or the store is lost."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,7 +27,7 @@ class ServiceUnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer 503 for a database or a store that can't be reached; leave all else alone."""
+        """Answer 503 for an unreachable database or store; ignore other exceptions."""
         if isinstance(exception, StoreUnreachable):
             missing = "store"
         elif isinstance(exception, OperationalError | InterfaceError):

@@ -1,4 +1,4 @@
-"""Static files under hashed names, collected again only when their sources changed."""
+"""Static files under hashed names, collected only when their sources changed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _STAMP_FILE = "collected.sha256"
 
 
 def collect_if_changed() -> bool:
-    """Collect into STATIC_ROOT, which takes seconds, unless the sources are those of the last time. True if it did.
+    """Collect into STATIC_ROOT if the sources changed; return True if it did.
 
-    The settings must name the hashing storage (STATIC_HASHED=1), or the pages would ask for names that are not there.
+    Collecting takes seconds. The settings must use the hashing storage (STATIC_HASHED=1), otherwise pages would
+    request missing names.
     """
     root = Path(settings.STATIC_ROOT)
     root.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Refuses addresses, headers and forms that hold what no database column keeps, before anything reads them."""
+"""Refusal of addresses, headers and forms with characters that no database column stores."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from django.utils.http import parse_header_parameters
 from mltasks.text import storable
 from webapp.server.error_handlers import bad_request
 
-# A tab is allowed in a header.
+# Tabs are allowed in headers.
 _HEADER_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# By Python's names for them. What else a Content-Type may name is no text (base64), or hides characters (utf-7).
+# Names as in Python. Other charsets of a Content-Type are no text (base64) or hide characters (utf-7).
 ACCEPTED_CHARSETS = {"utf-8", "ascii"}
 
 
 class Utf8Request(WSGIRequest):
-    """Request that is read as UTF-8 whatever charset its head names: some fail before any middleware can answer."""
+    """Request that is read as UTF-8 whatever charset it names.
+
+    Some charsets raise before any middleware can answer.
+    """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
@@ -33,13 +36,16 @@ class Utf8Request(WSGIRequest):
 
 
 class UnstorableMiddleware:
-    """Answers 400 for control characters and halves of surrogate pairs; `inspection.requests.parsers` checks JSON."""
+    """Middleware that answers 400 for control characters and halves of surrogate pairs.
+
+    `inspection.requests.parsers` checks JSON.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer 400 for what came with the head; have a form checked as soon as something reads it."""
+        """Answer 400 for bad path, query or headers; check a form when it is read."""
         _drop_credentials(request)
         try:
             _check_head(request)
@@ -70,7 +76,7 @@ def _check_charset(request: HttpRequest) -> None:
 
 
 def _check_query_is_utf8(request: HttpRequest) -> None:
-    """Refuse bytes that Django would read as U+FFFD, which makes different values one."""
+    """Refuse bytes that Django would read as U+FFFD, which makes different values equal."""
     try:
         unquote_to_bytes(request.META.get("QUERY_STRING", "")).decode("utf-8")
     except UnicodeDecodeError:
@@ -78,7 +84,7 @@ def _check_query_is_utf8(request: HttpRequest) -> None:
 
 
 def _drop_credentials(request: HttpRequest) -> None:
-    """Leave out a key or a cookie that can't be stored. Other programs on this host set cookies, too."""
+    """Drop a key or cookies that can't be stored; other programs on this host set cookies, too."""
     if _HEADER_CONTROLS.search(request.META.get("HTTP_AUTHORIZATION", "")):
         del request.META["HTTP_AUTHORIZATION"]
     for name, value in list(request.COOKIES.items()):
@@ -87,7 +93,7 @@ def _drop_credentials(request: HttpRequest) -> None:
 
 
 def _check_form_when_read(request: HttpRequest) -> None:
-    """Check the fields where Django reads them: some views set upload handlers first."""
+    """Check the fields when Django reads them: some views set upload handlers first."""
     read = request._load_post_and_files  # the one place where Django reads a form
 
     def read_and_check() -> None:

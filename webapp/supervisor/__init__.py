@@ -1,5 +1,5 @@
-"""One supervisor for everything `make up` runs.
+"""Supervisor of all processes of `make up`.
 
-A small one of our own: honcho ends all when one process dies, supervisord does not prefix what its programs say, circus
-wants a compiled messaging library; and none of them ties processes to its own life.
+Existing supervisors lack features: honcho ends all when one process dies, supervisord does not prefix the output of
+its programs, circus needs a compiled messaging library. None of them ties processes to its own life.
 """

@@ -1,4 +1,4 @@
-"""One process of the system: started, listened to, started again when it dies."""
+"""Child process of the supervisor: started, its output forwarded, restarted when it dies."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from webapp.supervisor.console import Console
 from webapp.supervisor.parent_death import parent_death_command
 
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 30.0
-# Who ran this long was well: its next death is a first one.
+# After this run time a process counts as stable: its next restart has the first pause again.
 _STABLE_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run under which name, with what added to the environment.
+    """Name, command and added environment of a program.
 
-    ``once``: done when it ends well. ``death_signal`` ends it when we are killed. ``nice``, up to 19: how far it gives
-    way to the others.
+    ``once``: done after a successful end. ``death_signal`` ends it when the supervisor is killed. ``nice``, 0 to 19:
+    lower priority than other processes.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Program:
 
 @dataclass
 class Child:
-    """A program and its process."""
+    """Program and its process."""
 
     program: Program
     console: Console
@@ -52,16 +52,16 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """True while its process lives."""
+        """Return True while the process lives."""
         return self.process is not None and self.process.poll() is None
 
     @property
     def exit_code(self) -> int | None:
-        """How the process ended, minus the signal's number if by one; None while it lives."""
+        """Return the exit code, negative signal number if killed; None while the process lives."""
         return None if self.process is None else self.process.poll()
 
     def start(self) -> None:
-        """Start the process, in a session of its own, and pass its output on. Call it from the main thread."""
+        """Start the process in its own session and forward its output; call from the main thread."""
         self.started_at, self._restart_at = time.monotonic(), None
         self.process = subprocess.Popen(  # noqa: S603 (our own command line)
             parent_death_command(self.program.command, self.program.death_signal, nice=self.program.nice),
@@ -75,13 +75,13 @@ class Child:
         threading.Thread(target=self._forward_output, args=[self.process], daemon=True).start()
 
     def kill(self) -> None:
-        """Kill the process and all of its group."""
+        """Kill the process and its process group."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def restart_if_dead(self) -> None:
-        """Start it again when it has died, after a pause that doubles with each death in a row."""
+        """Restart a dead process after a pause that doubles with each death in a row."""
         if self.process is None or self.running or self.done:
             return
         if self._restart_at is None:
@@ -90,7 +90,7 @@ class Child:
             self.start()
 
     def _handle_exit(self, process: subprocess.Popen[bytes]) -> None:
-        self.kill()  # what it left in its group must not compete with its successor
+        self.kill()  # leftovers in its group must not compete with the next process
         if self.program.once and process.returncode == 0:
             self.done = True
             return
@@ -108,7 +108,7 @@ class Child:
 
 
 def exit_text(code: int | None) -> str:
-    """Say in words how a process ended."""
+    """Return the end of a process as text."""
     if code is not None and code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

@@ -1,4 +1,4 @@
-"""One supervisor for each VAR folder, and a free port: looked at before anything starts."""
+"""Checks before a start: one supervisor per VAR folder, and a free port."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from pathlib import Path
 
 
 class StartRefused(RuntimeError):  # noqa: N818 (reads as what happened)
-    """Starting here would harm a running system. The message says what to do."""
+    """Error: a start here would harm a running system; the message says what to do."""
 
 
 @contextmanager
 def lock_var_folder(var: Path) -> Iterator[None]:
-    """Hold the VAR folder for this process; the kernel lets go of it however the process ends. Raises Refused."""
+    """Lock the VAR folder for this process; the kernel releases the lock at any end.
+
+    Raises StartRefused.
+    """
     var.mkdir(parents=True, exist_ok=True)
     with (var / "supervisor.lock").open("a+") as file:
         try:
@@ -34,9 +37,9 @@ def lock_var_folder(var: Path) -> Iterator[None]:
 
 
 def refuse_busy_port(port: int) -> None:
-    """Raise Refused when somebody listens on the port of 127.0.0.1."""
+    """Raise StartRefused when the port of 127.0.0.1 is in use."""
     with socket.socket() as probe:
-        # As the web server itself binds: a port whose last connections are still closing is free.
+        # As the web server binds: a port whose last connections are still closing is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,4 +1,7 @@
-"""What the supervisor and its processes say: prefixed and coloured on the terminal, plain in a rotating log file."""
+"""Output of the supervisor and its processes.
+
+Lines are prefixed and colored on the terminal, and plain in a rotating log file.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _WIDTH = 10
 
 
 class Console:
-    """Lines with the name of who said them. Safe for threads."""
+    """Thread-safe output of lines, each prefixed with its program's name."""
 
     def __init__(self, log: Path, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -38,5 +41,5 @@ class Console:
             try:
                 print(line, file=self._stream, flush=True)
             except (BrokenPipeError, OSError, ValueError):
-                # The terminal or the pipe is gone. The log file goes on, and so does the system.
+                # The terminal or the pipe is gone. The log file continues, and so does the system.
                 return

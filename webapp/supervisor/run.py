@@ -1,4 +1,4 @@
-"""The supervisor itself: start all, keep all up, stop all."""
+"""Supervisor: start all programs, keep them running, stop them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from webapp.supervisor.web_watch import WebWatch
 from webapp.supervisor.welcome import Welcome
 
 _POLL_SECONDS = 0.2
-# Programs get this long, then SIGKILL; the database needs up to three seconds more. Ten are promised, and on a machine
+# Programs get this time, then SIGKILL; the database needs up to three seconds more. Ten seconds are promised, and on
+# a busy machine everything takes longer.
 # that is busy with other things all of it takes longer.
 _STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What to run: its folders and port, and which of the servers are embedded."""
+    """Folders, port and embedded servers of a site."""
 
     base: Path
     var: Path
@@ -38,12 +39,12 @@ class Site:
     demo: bool = True
     embedded_postgres: bool = True
     embedded_valkey: bool = True
-    # The name in which the web server is asked for its health
+    # Host name of the web server's health check
     host: str = "127.0.0.1"
 
 
 class Supervisor:
-    """Runs a site in the foreground until it is told to stop."""
+    """Foreground runner of a site, until it is told to stop."""
 
     def __init__(self, site: Site, console: Console) -> None:
         self._site, self._console = site, console
@@ -51,7 +52,7 @@ class Supervisor:
         self._children: list[Child] = []
 
     def run(self) -> int:
-        """Run until SIGINT, SIGTERM or SIGHUP; a second one ends all at once. Returns the exit status."""
+        """Run until SIGINT, SIGTERM or SIGHUP; return the exit status. A second signal kills."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
                 signal.signal(number, self._count_stop_request)
@@ -67,7 +68,7 @@ class Supervisor:
     def _run(self) -> int:
         site = self._site
         servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
-        # A site is not ready while its folder for images is missing, and the first image may be long in coming.
+        # A site is not ready without its image folder, and the first image may come late.
         site.media.mkdir(parents=True, exist_ok=True)
         told = credentials.load_logins(site.var)
         try:
@@ -82,7 +83,7 @@ class Supervisor:
         return 0 if self._stop_requests else 1
 
     def _set_up(self) -> bool:
-        """Migrate, collect static files and make the first admin. False when it failed or was interrupted."""
+        """Migrate, collect static files and create the first admin; False if failed or interrupted."""
         child = self._child(SETUP)
         child.start()
         while child.running and not self._stop_requests:
@@ -110,7 +111,7 @@ class Supervisor:
 
     def _child(self, program: Program) -> Child:
         site = self._site
-        # The folders as this process understood them, whatever a child's working directory is.
+        # Absolute folders of this process, independent of a child's working directory.
         environment = {"VAR": str(site.var), "MEDIA_ROOT": str(site.media), "PORT": str(site.port)}
         child = Child(program, self._console, site.base, os.environ | environment | {"PYTHONUNBUFFERED": "1"})
         self._children.append(child)

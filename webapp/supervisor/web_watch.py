@@ -1,4 +1,4 @@
-"""Watch over the web server: ended, and so started again, when its /healthz stays silent."""
+"""Watch of the web server: ends it, so that it restarts, when /healthz stays silent."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import time
 from webapp.health.container_check import is_answering
 from webapp.supervisor.child import Child
 
-# A web process ends itself after 30 s without an answer and Gunicorn ends one whose loop stands still after 60: this
+# A web process ends itself after 30 s without an answer, and Gunicorn ends a process with a stalled loop after 60 s.
+# This watch covers failures of both.
 # is for when both fail.
 PATIENCE_SECONDS, POLL_SECONDS = 90.0, 5.0
 
 
 class WebWatch:
-    """Asks for /healthz in a thread of its own, because a silent server would hold up who asks."""
+    """Watch that polls /healthz in its own thread: a silent server would block the caller."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class WebWatch:
         threading.Thread(target=self._poll, daemon=True).start()
 
     def check(self) -> None:
-        """End the web server's processes when they answered nothing for too long, counted from their start."""
+        """Kill the web server's processes if nothing was answered for too long since their start."""
         begun = max(self._answered_at, self._child.started_at)
         silent = time.monotonic() - begun
         if not self._child.running or silent < self._patience_seconds:
@@ -43,7 +44,7 @@ class WebWatch:
         self._child.kill()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop polling."""
         self._stopped.set()
 
     def _poll(self) -> None:

@@ -1,4 +1,4 @@
-"""Tells where the pages are and how to log in, as soon as the web server answers."""
+"""Welcome text with addresses and logins, printed when the web server answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from webapp.config import credentials
 from webapp.supervisor.console import Console
 
-# The demo makes its people while the web server starts; the banner waits so long for their logins.
+# The demo creates its users while the web server starts; the banner waits at most this long for their logins.
 LOGIN_WAIT_SECONDS = 15.0
 
 
 class Welcome:
-    """Looks for the web server's first answer, and then prints addresses and logins, once.
+    """Banner with addresses and logins, printed once after the web server's first answer.
 
-    ``told`` are the people whose logins an earlier start has printed, ``demo`` those of the demo, told at each start.
+    ``printed_logins`` are users whose logins an earlier start printed, ``demo`` the users printed at each start.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Welcome:
         self._done = False
 
     def print_when_ready(self) -> None:
-        """Print the banner when the web server answers and the demo's people are there."""
+        """Print the banner when the web server answers and the demo's users exist."""
         if self._done or (self._answered is None and not self._answers()):
             return
         self._answered = self._answered or time.monotonic()

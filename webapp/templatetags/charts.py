@@ -1,4 +1,4 @@
-"""Geometry of the pages' small charts. Drawn by templates as SVG, whose attributes need no inline style."""
+"""Geometry of the pages' small charts; templates draw them as SVG without inline styles."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ register = template.Library()
 
 @register.inclusion_tag("parts/probability.html")
 def probability_bar(product: Product, version: ModelVersion | None, probability: float | None) -> dict[str, Any]:
-    """The PASS, REVIEW and FAIL bands in force for a version's probabilities, with the part's mark; positions in
-    percent."""
+    """Return the PASS, REVIEW and FAIL bands of a version and the part's mark, in percent."""
     bands = product_bands(product, version)
     return _bands(bands.low, bands.high, bands.fail_threshold, probability)
 
 
 @register.inclusion_tag("parts/probability.html")
 def band_bar(low: float, high: float, fails_from: float) -> dict[str, Any]:
-    """The bands alone: PASS up to ``low``, FAIL from ``high`` on, a person between, the model's label turning at
-    ``fails_from``."""
+    """Return the bands alone: PASS up to ``low``, REVIEW, FAIL from ``high``.
+
+    The model verdict changes at ``fails_from``.
+    """
     return _bands(low, high, fails_from, None)
 
 
@@ -50,7 +51,7 @@ def _bands(low: float, high: float, fails_from: float, probability: float | None
 
 
 def _band_labels(low: float, high: float) -> list[dict[str, Any]]:
-    """PASS and FAIL at the ends, REVIEW in the middle of its band where there is room between them."""
+    """Return labels of PASS and FAIL at the ends, and REVIEW in the middle of its band."""
     words: list[dict[str, Any]] = [
         {"word": verdict_label("PASS"), "x": 0.0, "anchor": "start"},
         {"word": verdict_label("FAIL"), "x": 100.0, "anchor": "end"},
@@ -63,14 +64,17 @@ def _band_labels(low: float, high: float) -> list[dict[str, Any]]:
 
 @register.inclusion_tag("parts/novelty.html")
 def novelty_bar(ratio: float) -> dict[str, Any]:
-    """The reconstruction error as a multiple of its threshold, which stands in the middle; from twice on it is full."""
+    """Return the novelty as a multiple of its threshold, which is in the middle; full from 2."""
     return {"ratio": ratio, "mark": round(min(max(ratio, 0.0), 2.0) * 50, 2), "threshold": 50, "over": ratio > 1}
 
 
 @register.inclusion_tag("parts/interval.html")
 def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]:
-    """A metric in [0, 1] as a dot on its 95 % interval, and in numbers. A metric that can't be told says so."""
-    value = metric.get("value") if metric else None  # a template says "" for what a report lacks
+    """Return a metric in [0, 1] as a dot on its 95 % interval, with numbers.
+
+    ``value`` is None for a metric that could not be measured.
+    """
+    value = metric.get("value") if metric else None  # templates pass "" for what a report lacks
     if not metric or value is None:
         return {"value": None, "size": size}
     low, high = metric.get("low"), metric.get("high")
@@ -90,18 +94,18 @@ def interval(metric: Mapping[str, Any] | None, size: str = "") -> dict[str, Any]
 
 @register.inclusion_tag("parts/interval.html")
 def evidence_interval(metric: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A metric on judged parts with its interval; on too few of them a sentence in its place."""
+    """Return a labeled-parts metric with its interval, or a note if there are too few parts."""
     if metric and metric.get("value") is not None and not has_enough_parts(metric):
         return {"few": _("too few to say"), "parts": metric.get("parts", 0)}
     return interval(metric)
 
 
-KAPPA_MIN = -0.2  # where the bar begins; words tell what lies below
+KAPPA_MIN = -0.2  # start of the bar; lower values are only in the text
 
 
 @register.inclusion_tag("parts/kappa.html")
 def kappa_bar(estimate: Estimate) -> dict[str, Any]:
-    """Cohen's kappa as a dot on its 95 % interval, from just below chance to full agreement, and in numbers."""
+    """Return Cohen's kappa as a dot on its 95 % interval, from below chance to full agreement."""
     value, low, high = estimate.value, estimate.low, estimate.high
     if value is None or low is None or high is None:
         return {"value": None}
@@ -110,13 +114,13 @@ def kappa_bar(estimate: Estimate) -> dict[str, Any]:
 
 
 def _kappa_position(kappa: float) -> float:
-    """Percent of the bar's width."""
+    """Return the position in percent of the bar's width."""
     return round(100 * (max(kappa, KAPPA_MIN) - KAPPA_MIN) / (1 - KAPPA_MIN), 2)
 
 
 @register.inclusion_tag("parts/shares.html")
 def verdict_shares(passed: int, review: int, failed: int) -> dict[str, Any]:
-    """Three counts as one bar in words and lengths."""
+    """Return three counts as the segments of one bar."""
     total = passed + review + failed
     bands: list[dict[str, Any]] = []
     start = 0.0
@@ -129,13 +133,15 @@ def verdict_shares(passed: int, review: int, failed: int) -> dict[str, Any]:
 
 DAYS_TOP = 24
 DAYS_FLOOR = 144
-DAYS_LEFT = 6.0  # percent of the width that the axis words take
+DAYS_LEFT = 6.0  # percent of the width for the axis labels
 
 
 @register.inclusion_tag("parts/days.html")
 def days_chart(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Stacked columns, one a day, oldest first; x in percent of the width, y in pixels. A day has ``date, passed,
-    review, failed, promoted`` (version numbers that became champion that day)."""
+    """Return stacked columns, one a day, oldest first; x in percent, y in pixels.
+
+    A day has ``date, passed, review, failed, promoted`` (numbers of versions promoted that day).
+    """
     top = nice_ceiling(max((day["passed"] + day["review"] + day["failed"] for day in days), default=0))
     step = (100 - DAYS_LEFT) / max(len(days), 1)
     columns = [_column(DAYS_LEFT + number * step, step, day, top) for number, day in enumerate(days)]
@@ -153,7 +159,7 @@ def _column(left: float, step: float, day: Mapping[str, Any], top: int) -> dict[
 
 
 def nice_ceiling(value: float) -> int:
-    """The smallest of 1, 2, 5 × a power of ten that is at least ``value``; 1 for nothing."""
+    """Return the smallest of 1, 2, 5 × a power of ten that is at least ``value``; minimum 1."""
     if value <= 1:
         return 1
     power = 10 ** math.floor(math.log10(value))
@@ -162,7 +168,7 @@ def nice_ceiling(value: float) -> int:
 
 @register.inclusion_tag("parts/epochs.html")
 def epochs_chart(epochs: Sequence[Mapping[str, Any]], width: int = 640, height: int = 160) -> dict[str, Any]:
-    """Training and validation loss by epoch as two lines, for the epochs that name a loss."""
+    """Return training and validation loss by epoch as two lines, for epochs with a loss."""
     lines = [
         {"name": name, "word": word, **line}
         for name, word in (("train_loss", _("training")), ("validation_loss", _("validation")))

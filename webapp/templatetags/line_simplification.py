@@ -1,4 +1,4 @@
-"""Fewer points for a line that looks the same: no page carries more of a curve than its pixels show."""
+"""Line simplification: fewer points for the same picture."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ Point = tuple[float, float]
 
 
 def downsample(points: Sequence[Point], column_width: float) -> list[Point]:
-    """Of each column, so wide, the first, last, lowest and highest point: drawn in columns as wide, the line through
-    them is the line through all (M4: Jugel et al., VLDB 2014). ``points`` ascend in x."""
+    """Keep the first, last, lowest and highest point of each column of ``column_width``.
+
+    Drawn at that column width, the line is the same (M4: Jugel et al., VLDB 2014). ``points`` ascend in x.
+    """
     found: list[Point] = []
     for _, group in groupby(points, key=lambda point: point[0] // column_width):
         found += _extremes(list(group))
@@ -26,9 +28,10 @@ def _extremes(members: Sequence[Point]) -> Iterable[Point]:
 
 
 def simplify_line(points: Sequence[Point], tolerance: float) -> list[Point]:
-    """The fewest of the points, roughly, through which a line passes no point farther off than ``tolerance`` (Ramer
-    1972;
-    Douglas and Peucker 1973)."""
+    """Reduce points so that the line passes every dropped point within ``tolerance``.
+
+    Ramer 1972; Douglas and Peucker 1973.
+    """
     kept = {0, len(points) - 1}
     stretches = [(0, len(points) - 1)]
     while stretches:
@@ -42,7 +45,7 @@ def simplify_line(points: Sequence[Point], tolerance: float) -> list[Point]:
 
 
 def _distance_to_segment(points: Sequence[Point], begin: int, end: int, at: int) -> float:
-    """How far a point is from the stretch between two others."""
+    """Return the distance of a point from the segment between two other points."""
     (ax, ay), (bx, by), (x, y) = points[begin], points[end], points[at]
     length = (bx - ax) ** 2 + (by - ay) ** 2
     along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length if length else 0.0
@@ -51,7 +54,10 @@ def _distance_to_segment(points: Sequence[Point], begin: int, end: int, at: int)
 
 
 def step_line(levels: Sequence[Point]) -> list[Point]:
-    """The corners of a line that has each level's height up to its x, from x = 0 on: precision by recall."""
+    """Return the corners of a step line from x = 0, each level's height up to its x.
+
+    Used for precision by recall.
+    """
     corners: list[Point] = []
     left = 0.0
     for x, y in levels:

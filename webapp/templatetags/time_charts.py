@@ -1,4 +1,4 @@
-"""Geometry of a product's versions over time: how good each was measured, on how many labels, who was champion when."""
+"""Geometry of a product's versions over time: metrics, number of labels and champions."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from webapp.templatetags.charts import nice_ceiling
 from webapp.templatetags.ui_tags import percent
 
 register = template.Library()
-# Across, in thousandths of the panels' width: half of it is shared out evenly, so that no two versions lie on one
+# In thousandths of the panels' width: half of the width is distributed evenly, so that no two versions overlap, and
+# half by time.
 # another, and half by the time between them.
 AXIS_LENGTH, AXIS_MARGIN, EVEN_SPACING_WEIGHT = 1000.0, 24.0, 0.5
-# Down, in pixels: a panel of a figure, the panel of labels
+# In pixels: height of a metric's panel and of the labels' panel
 PANEL_HEIGHT, LOW_PANEL_HEIGHT = 88, 48
-# A version's number or count needs so much of the width on a screen and on a phone, a day so much on both.
+# Width needed by a version's number or count on a screen and on a phone, and by a date on both.
 MIN_LABEL_GAP = {"wide": 60.0, "narrow": 170.0}
 MIN_DATE_GAP = 320.0
-# With more versions than this a finger or a mouse can't point at one.
+# With more versions, a finger or a mouse can't point at a single one.
 MAX_HOVER_VERSIONS = 40
 METRICS = (("recall", _("Recall")), ("average_precision", _("Average precision")))
 
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """Where a moment lies across: at the versions' places, and evenly by time between two."""
+    """X axis in time: versions at their positions, times between two versions interpolated."""
 
     timestamps: Sequence[float]
     positions: Sequence[float]
 
     def position(self, moment: datetime) -> float:
-        """Before the first version its place, after the last one the right edge."""
+        """Return the position of a moment; moments outside the range get the first or last position."""
         seconds = moment.timestamp()
         after = bisect_right(self.timestamps, seconds)
         if after == 0:
@@ -54,7 +55,7 @@ class TimeAxis:
 
 @register.inclusion_tag("parts/over_time.html")
 def over_time(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """The versions by when they were made, each with recall and average precision on their intervals and its labels."""
+    """Return the chart of versions by creation: recall, average precision, labels, champions."""
     versions = sorted(reports, key=lambda reading: (reading.version.created_at, reading.version.number))
     if len(versions) < 2:
         return {"versions": versions}
@@ -88,7 +89,7 @@ def _time_axis(created_at: Sequence[datetime]) -> TimeAxis:
 
 
 def _panel(name: str, title: str, versions: Sequence[VersionReport], axis: TimeAxis) -> dict[str, Any]:
-    """Intervals and values as paths: hundreds of versions are as few elements as two."""
+    """Return intervals and values as paths: hundreds of versions take as few elements as two."""
     known = [(x, one, reading.metrics.get(name)) for x, one, reading in _positioned(versions, axis)]
     measured = [(x, one, found) for x, one, found in known if found and found.get("value") is not None]
     floor = _floor(min((found["low"] for _, _, found in measured), default=0.0))
@@ -106,17 +107,20 @@ def _panel(name: str, title: str, versions: Sequence[VersionReport], axis: TimeA
 
 
 def _positioned(versions: Sequence[VersionReport], axis: TimeAxis) -> Iterable[tuple[float, bool, VersionReport]]:
-    """Place, whether it ever was champion, and the version."""
+    """Return position, True if it was ever champion, and report of each version."""
     return ((x, one.promotion is not None, one) for x, one in zip(axis.positions, versions, strict=True))
 
 
 def _dots(places: Iterable[tuple[float, float]]) -> str:
-    """Lines without length, which round ends make dots however the panel is stretched."""
+    """Return zero-length lines: round caps make them dots however the panel is stretched."""
     return "".join(f"M{x:.0f} {y:g}h0" for x, y in places)
 
 
 def _floor(least: float) -> float:
-    """The tenth below, so that the differences that matter are seen; at most a half, so that small ones stay small."""
+    """Return the axis start: the tenth below ``least``, at most 0.5.
+
+    Relevant differences stay visible, and small ones stay small.
+    """
     return min(0.5, int(10 * max(0.0, least)) / 10)
 
 
@@ -126,13 +130,13 @@ def _bars(versions: Sequence[VersionReport], axis: TimeAxis) -> str:
 
 
 def _bar_heights(versions: Sequence[VersionReport]) -> list[float]:
-    """The height of each version's bar of labels; 0 where nobody knows how many."""
+    """Return the height of each version's label bar; 0 if the number is unknown."""
     top = nice_ceiling(max(reading.label_count or 0 for reading in versions))
     return [round(LOW_PANEL_HEIGHT * (reading.label_count or 0) / top, 1) for reading in versions]
 
 
 def _version_labels(width: str, versions: Sequence[VersionReport], axis: TimeAxis) -> dict[str, Any]:
-    """The versions that have room for their number and their count of labels on a window that is ``width``."""
+    """Return the versions with room for number and label count on a window of kind ``width``."""
     tall = _bar_heights(versions)
     named = [
         {
@@ -147,7 +151,7 @@ def _version_labels(width: str, versions: Sequence[VersionReport], axis: TimeAxi
 
 
 def _champion_periods(versions: Sequence[VersionReport], axis: TimeAxis) -> list[dict[str, Any]]:
-    """Who was champion from when to when, as stretches of the width; named where there is room."""
+    """Return each champion's period as a segment of the width, named if there is room."""
     promotions = (promotion for reading in versions for promotion in reading.version.promotions.all())
     number_of = {reading.version.pk: reading.version.number for reading in versions}
     promoted = sorted((one.created_at, number_of[one.version_id]) for one in promotions)
@@ -162,7 +166,7 @@ def _champion_periods(versions: Sequence[VersionReport], axis: TimeAxis) -> list
 
 
 def _date_labels(versions: Sequence[VersionReport], axis: TimeAxis) -> list[tuple[float, str, str]]:
-    """Place, anchor and date of some versions: the first and the last, and those between that have room."""
+    """Return position, anchor and date of the first, the last and other versions with room."""
     made = [timezone.localtime(reading.version.created_at) for reading in versions]
     wording = "j M Y" if made[0].year != made[-1].year else "j M"
     found = []
@@ -174,7 +178,7 @@ def _date_labels(versions: Sequence[VersionReport], axis: TimeAxis) -> list[tupl
 
 
 def _spaced_out(positions: Sequence[float], min_gap: float) -> list[int]:
-    """Positions of as many as have room, the last always among them, then the first, then from the left on."""
+    """Return indices with at least ``min_gap`` between them: last, first, then from the left."""
     last = len(positions) - 1
     kept = [0] if positions[last] - positions[0] >= min_gap else []
     for at in range(1, last):
@@ -187,7 +191,7 @@ def _spaced_out(positions: Sequence[float], min_gap: float) -> list[int]:
 
 
 def _hover_areas(versions: Sequence[VersionReport], axis: TimeAxis) -> list[dict[str, Any]]:
-    """A stretch of the width for each version, with its figures as a title."""
+    """Return a segment of the width for each version, with its figures as a title."""
     middles = [(a + b) / 2 for a, b in zip(axis.positions, axis.positions[1:], strict=False)]
     edges = [0.0, *middles, AXIS_LENGTH]
     return [

@@ -1,4 +1,4 @@
-"""Words, icons and marks that all pages share."""
+"""Template tags and filters for texts, icons and marks of all pages."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _ADDRESS = "/api/v1/inspections/"
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """An icon of the sprite, hidden from screen readers: a word always stands beside it."""
+    """Return an icon of the sprite, hidden from screen readers because a text is beside it."""
     address = f"{static('img/icons.svg')}#{name}"
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', address)
 
 
 @register.simple_tag
 def verdict(value: str | None, size: str = "") -> SafeString:
-    """A verdict as word, shape and colour."""
+    """Return a verdict as text, shape and color."""
     if not value:
         none = _("no verdict yet")
         return format_html('<span class="verdict none {}">{}{}</span>', size, icon("pending"), none)
@@ -53,19 +53,19 @@ def verdict(value: str | None, size: str = "") -> SafeString:
 
 @register.filter
 def verdict_label(value: str) -> str:
-    """A verdict's word in the reader's language."""
+    """Return a verdict's name in the reader's language."""
     return choices.verdict_label(value)
 
 
 @register.simple_tag
 def run_state(run: TrainingRun) -> SafeString:
-    """A run's state as a badge: word, shape and colour."""
+    """Return a run's state as a badge: text, shape and color."""
     return _badge(run.state, str(run.get_state_display()))
 
 
 @register.simple_tag
 def version_state(version: ModelVersion) -> SafeString:
-    """A version's state as a badge: word, shape and colour."""
+    """Return a version's state as a badge: text, shape and color."""
     return _badge(version.state, str(version.get_state_display()))
 
 
@@ -75,7 +75,7 @@ def _badge(state: str, text: str) -> SafeString:
 
 @register.simple_tag
 def swatch(kind: DefectType) -> SafeString:
-    """A defect type's colour; its name always stands beside."""
+    """Return a defect type's color swatch; its name is always beside it."""
     return format_html(
         '<svg class="swatch" viewBox="0 0 16 16" aria-hidden="true"><rect width="16" height="16" fill="{}"/></svg>',
         kind.display_colour,
@@ -84,61 +84,61 @@ def swatch(kind: DefectType) -> SafeString:
 
 @register.simple_tag
 def image_url(inspection: Inspection) -> str:
-    """Address of the part's image, in a format that browsers show."""
+    """Return the address of the part's image, in a format that browsers show."""
     return f"{_ADDRESS}{inspection.pk}/image/?for=browser"
 
 
 @register.simple_tag
 def thumbnail_url(inspection: Inspection) -> str:
-    """Address of the part's small image."""
+    """Return the address of the part's thumbnail."""
     return f"{_ADDRESS}{inspection.pk}/thumbnail/"
 
 
 @register.simple_tag
 def heatmap_url(inspection: Inspection) -> str:
-    """Address of the part's image under its heatmap."""
+    """Return the address of the part's image with its heatmap."""
     return f"{_ADDRESS}{inspection.pk}/heatmap/"
 
 
 @register.simple_tag
 def overlay_url(inspection: Inspection, kind: str) -> str:
-    """Address of one map alone, ``evidence`` or ``anomaly``, to be laid over the part's image."""
+    """Return the address of one map, ``evidence`` or ``anomaly``, to overlay on the image."""
     return f"{_ADDRESS}{inspection.pk}/overlay/?kind={kind}"
 
 
 @register.filter
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share in [0, 1] as percent, such as ``79.7 %``; a dash for none."""
+    """Return a share in [0, 1] as percent, such as ``79.7 %``; a dash for None."""
     return "–" if value is None else f"{value * 100:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
 def signed_number(value: float | None) -> str:
-    """A difference as a whole number with its sign; a dash for none."""
+    """Return a difference as an integer with its sign; a dash for None."""
     return "–" if value is None else f"{value:+.0f}".replace("-", "−")
 
 
 @register.filter
 def share(value: float) -> str:
-    """A share in [0, 1] as percent in running words: no decimals from 10 % on, at most one below."""
+    """Return a share in [0, 1] as percent: no decimals from 10 %, at most one below."""
     return report_text.format_share(value)
 
 
 @register.filter
 def get_item(values: Mapping[str, Any], name: str) -> Any:
-    """The entry of that name, or None."""
+    """Return the entry of that name, or None."""
     return values.get(name)
 
 
 @register.filter
 def as_json(value: Any) -> str:
-    """A setting's value as its JSON, on one line."""
+    """Return a setting's value as JSON on one line."""
     return json.dumps(value, ensure_ascii=False)
 
 
 @register.filter
 def duration(value: timedelta | float | None) -> str:
-    """A length of time in its largest sensible unit, such as ``5 minutes``."""
+    """Return a duration in its largest sensible unit, such as ``5 minutes``."""
     if value is None:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
@@ -154,7 +154,7 @@ def duration(value: timedelta | float | None) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> str:
-    """How long ago a moment was, such as ``5 minutes ago``."""
+    """Return the time since a moment, such as ``5 minutes ago``."""
     if moment is None:
         return _("never")
     passed = timezone.now() - moment
@@ -163,7 +163,7 @@ def ago(moment: datetime | None) -> str:
 
 @register.filter
 def file_size(size: int) -> str:
-    """Bytes in a sensible unit, such as ``11.7 KB``, with a decimal point in every language."""
+    """Return bytes in a sensible unit, such as ``11.7 KB``, always with a decimal point."""
     if size < 1024:
         words = ngettext("{number} byte", "{number} bytes", size).format(number=size)
     else:
@@ -173,8 +173,10 @@ def file_size(size: int) -> str:
 
 @register.simple_tag
 def moment(value: datetime | None, *, dated: bool = False) -> SafeString:
-    """A moment in the installation's time zone, its exact time in the markup and the title. One of today has no date
-    unless it is ``dated``, as on a page to be kept."""
+    """Return a moment in the installation's time zone, its exact time in markup and title.
+
+    Moments of today have no date unless ``dated``, as on a printable page.
+    """
     if value is None:
         return SafeString("–")
     local = timezone.localtime(value)
@@ -189,7 +191,7 @@ def moment(value: datetime | None, *, dated: bool = False) -> SafeString:
 
 @register.filter
 def reason_texts(inspection: Inspection) -> list[str]:
-    """Why a part goes to a person, each reason as a sentence with its figure."""
+    """Return the reasons why a part goes to a person, each as a sentence with its figure."""
     return [_REASON_TEXTS[reason](inspection) for reason in inspection.reasons if reason in _REASON_TEXTS]
 
 
@@ -235,5 +237,5 @@ _REASON_TEXTS: dict[str, Callable[[Inspection], str]] = {
 
 @register.filter
 def novelty_ratio(inspection: Inspection) -> float | None:
-    """How unlike anything labeled, as a multiple of the threshold; None without scores."""
+    """Return the novelty as a multiple of the threshold; None without scores."""
     return inspection.novelty_ratio

@@ -1,4 +1,7 @@
-"""Geometry of several versions' curves on the same axes: a colour and a dash for each, its name at the curve's end."""
+"""Geometry of several versions' curves on the same axes.
+
+Each version has a color, a dash, and its name at the curve's end.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from webapp.templatetags.charts import nice_ceiling
 from webapp.templatetags.line_simplification import Point, downsample, simplify_line, step_line
 
 register = template.Library()
-# A chart in its own units: the axes' box, and right of it the names of the curves.
+# Chart units: the axes' box, and to its right the names of the curves.
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, FLOOR = 40, 306, 10, 206
 MIN_NAME_GAP = 16
-# Columns as wide as a pixel or two, and how far a line may pass by a point
+# Column width of a pixel or two, and maximal distance of a line from a point
 COLUMN_WIDTH, LINE_TOLERANCE = 2.0, 0.4
-# Where a type's axis begins and how long it is, in percent of the width
+# Start and length of a defect type's axis, in percent of the width
 TYPE_AXIS_START, TYPE_AXIS_LENGTH = 12.0, 34.0
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 Scale = Callable[[float], float]
@@ -28,7 +31,7 @@ Scale = Callable[[float], float]
 
 @register.inclusion_tag("parts/curves.html")
 def precision_recall_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """Precision by recall, each version's operating point marked."""
+    """Return precision by recall, each version's operating point marked."""
     lines = []
     for number, reading in enumerate(reports, 1):
         levels = _max_precision_by_recall(reading.evaluation.get("curves", {}).get("precision_recall", []))
@@ -42,7 +45,7 @@ def precision_recall_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
 
 @register.inclusion_tag("parts/curves.html")
 def cost_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """Cost of mistakes per 1000 parts wherever FAIL begins, each version's own threshold marked."""
+    """Return the cost of mistakes per 1000 parts by FAIL threshold, own thresholds marked."""
     curves = [reading.evaluation.get("curves", {}).get("cost", []) for reading in reports]
     top = nice_ceiling(max((row["cost"] for rows in curves for row in rows), default=0))
     lines = []
@@ -59,7 +62,7 @@ def cost_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
 
 @register.inclusion_tag("parts/curves.html")
 def reliability_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
-    """Observed share of defects by predicted probability: right on the diagonal."""
+    """Return the observed share of defects by predicted probability; calibrated on the diagonal."""
     lines = []
     for number, reading in enumerate(reports, 1):
         bins = reading.evaluation.get("curves", {}).get("calibration", [])
@@ -73,7 +76,7 @@ def reliability_chart(reports: Sequence[VersionReport]) -> dict[str, Any]:
 
 @register.inclusion_tag("parts/type_recall.html")
 def type_recall(reports: Sequence[VersionReport], estimates: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """One defect type's recall by every version, one under another on the same axis."""
+    """Return one defect type's recall of every version, below each other on the same axis."""
     rows = []
     for number, (reading, found) in enumerate(zip(reports, estimates, strict=True)):
         known = found if found is not None and found.get("value") is not None else None
@@ -88,7 +91,10 @@ def _type_axis_position(share: float) -> float:
 
 
 def _max_precision_by_recall(points: Sequence[Sequence[float]]) -> list[Point]:
-    """The first, and so highest, precision at each recall; reports list points from the highest score down."""
+    """Return the first, and so highest, precision at each recall.
+
+    Reports list points from the highest score down.
+    """
     found: dict[float, float] = {}
     for recall, precision, *_score in points:
         found.setdefault(recall, precision)
@@ -109,7 +115,7 @@ def _line(number: int, report: VersionReport, points: Sequence[Point], spot: Poi
 
 
 def _path(points: Sequence[Point]) -> str:
-    """Lines from point to point, each told from the one before: that takes half the bytes."""
+    """Return lines from point to point in relative coordinates, which take half the bytes."""
     if not points:
         return ""
     steps = ((x - a, y - b) for (a, b), (x, y) in pairwise(points))
@@ -117,13 +123,13 @@ def _path(points: Sequence[Point]) -> str:
 
 
 def _chart_points(points: Sequence[Point], up: Scale) -> list[Point]:
-    """Points in the chart's units: as many as it can show, none farther off than half a pixel is seen."""
+    """Return points in chart units, no more than the chart can show, in steps of half a unit."""
     placed = downsample([(_x_position(x), up(y)) for x, y in points], COLUMN_WIDTH)
     return [(round(2 * x) / 2, round(2 * y) / 2) for x, y in simplify_line(placed, LINE_TOLERANCE)]
 
 
 def _spread_names(lines: Sequence[dict[str, Any]]) -> None:
-    """Give each curve's name a height near its end, none on another: ``name_y``."""
+    """Set the height ``name_y`` of each curve's name near its end, without overlaps."""
     ordered = sorted(lines, key=lambda line: (line["end"][1], line["place"]))
     least = float(TOP)
     for left, line in zip(range(len(ordered), 0, -1), ordered, strict=True):

@@ -1,4 +1,4 @@
-"""Make an installation ready to serve: checks, tables, static files, first admin. Run as often as you like."""
+"""Command that prepares an installation: checks, tables, static files, first admin."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from webapp.server.static_files import collect_if_changed
 
 
 class Command(BaseCommand):
-    """Check, migrate, collect static files and make the first admin."""
+    """Command that prepares an installation; it may be run repeatedly."""
 
     help = "Make an installation ready to serve: checks, migrations, static files, first admin."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the steps in order, saying how long each took."""
+        """Run the steps in order and report the time of each."""
         self._step("Settings and database checked", lambda: call_command("check", databases=["default"], verbosity=0))
         self._step("Tables are up to date", lambda: call_command("migrate", interactive=False, verbosity=1))
         self._step("Static files are up to date", collect_if_changed)

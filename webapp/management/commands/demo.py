@@ -1,4 +1,4 @@
-"""Make the demo, or what is missing of it."""
+"""Command that makes the demo."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from webapp.bootstrap.demo import make_demo
 
 
 class Command(BaseCommand):
-    """Make the demo; done once, it only tells the logins."""
+    """Command that makes the missing parts of the demo, and prints the logins."""
 
     help = "Make the demo: a product, a labeled set, a trained and promoted version, a station and two people."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it, telling each step."""
+        """Make the demo and report each step."""
         make_demo(self.stdout.write)

@@ -1,4 +1,4 @@
-"""The demo's line: drawn parts, sent like a camera would, over HTTP with the station's key."""
+"""Command that simulates the demo's line: sends drawn parts over HTTP as a station."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _POLL_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    """Send parts for ever: a burst, then one at a time, and none while the queue is full."""
+    """Command that sends parts: a burst, then one at a time, none while the queue is full."""
 
     help = "Send the demo's parts over HTTP: a quick burst, then one every --interval seconds."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Pace and amount."""
+        """Add pace and amount."""
         parser.add_argument("--interval", type=float, default=20.0, help="seconds between parts after the burst")
         parser.add_argument("--burst", type=int, default=40, help="parts sent at once at the start")
         parser.add_argument("--full", type=int, default=60, help="none is sent while this many wait for review")
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=None, help="which parts; another one at each start by default")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Wait for the demo's champion, then send."""
+        """Wait for the demo's champion, then send parts."""
         camera = Camera("127.0.0.1", settings.PORT, _wait_for_champion())
         seed = options["seed"] if options["seed"] is not None else _next_seed()
         parts = islice(demo_line(seed), options["count"])
@@ -66,7 +66,7 @@ def _pauses(burst: int, interval: float) -> Iterator[float]:
 
 
 def _wait_for_champion() -> str:
-    """Return the station's key, as soon as its parts would get verdicts."""
+    """Return the station's key once there is a champion."""
     champions = ModelVersion.objects.filter(model__name=demo.PRODUCT, state=ModelVersion.State.CHAMPION)
     while (key := demo.station_key()) is None or not champions.exists():
         connection.close()
@@ -76,13 +76,13 @@ def _wait_for_champion() -> str:
 
 def _waiting_count() -> int:
     found = Inspection.objects.awaiting_review().filter(product__slug=demo.PRODUCT).count()
-    # Idle for long: no connection held meanwhile, and none that a restart of the database has broken.
+    # Idle for long: hold no connection meanwhile, and none that a database restart has broken.
     connection.close()
     return found
 
 
 def _next_seed() -> int:
-    """Return another seed at each start, so that no part is sent twice."""
+    """Return a new seed at each start, so that no part is sent twice."""
     path = settings.VAR / "demo_line_seed"
     seed = int(path.read_text()) + 1 if path.exists() else 1
     path.write_text(str(seed))

@@ -1,4 +1,7 @@
-"""Put this machine's images, versions and backbones into the bucket: for an installation that moves there."""
+"""Command that copies this machine's images, versions and backbones into the bucket.
+
+For an installation that moves to a shared bucket.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from mltasks.vision.serving.bundle import file_sha256
 
 
 class Command(BaseCommand):
-    """Copy what rows name from MEDIA_ROOT and VERSIONS_DIR into the bucket. Run as often as you like."""
+    """Command that copies all files named by rows into the bucket; idempotent."""
 
     help = "Put this machine's images, versions and backbones into the bucket that machines share."
 
@@ -30,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, replace: bool, **options: Any) -> None:
-        """Put what the bucket lacks, and say how much that was."""
+        """Copy the files that the bucket lacks, and print their number."""
         if not object_store.is_shared():
             raise CommandError("There is no bucket to fill: set MEDIA_STORE=s3 and S3_BUCKET first.")
         try:
@@ -42,7 +45,7 @@ class Command(BaseCommand):
         )
 
     def _publish_versions(self, replace: bool) -> int:
-        """Whole ones only: a damaged directory must not take the place of a good object."""
+        """Publish intact versions: a damaged directory must not replace a good object."""
         found = 0
         for version in ModelVersion.objects.select_related("model"):
             if not version.path.is_dir():
@@ -71,7 +74,7 @@ def _publish_images() -> int:
 
 
 def _publish_backbones() -> int:
-    """Also those out of use: configs of runs name them."""
+    """Publish all backbones, unused ones too: configs of runs name them."""
     named: Iterable[BackboneRun] = BackboneRun.objects.exclude(file="").without_large_fields()
     here = [run.file for run in named if run.path.is_file() and file_sha256(run.path) == run.sha256]
     for name in here:

@@ -1,4 +1,4 @@
-"""Django's migrate, which waits for a table only so long: who waits for a table's lock holds up all that come after."""
+"""Django's migrate with a lock timeout: a waiting lock blocks all later queries."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BLOCKING_SQL = """
 
 
 class Command(migrate.Command):
-    """Apply migrations, each of which gives up a lock after LOCK_SECONDS and is tried again."""
+    """Command that applies migrations; each gives up a lock after LOCK_SECONDS and is retried."""
 
     def handle(self, *args: Any, **options: Any) -> Any:
-        """Migrate. Raises CommandError with the sessions in the way when a table stays locked."""
+        """Migrate. Raises CommandError with the blocking sessions when a table stays locked."""
         connection = connections[options["database"]]
         for left in reversed(range(MAX_TRIES)):
             try:
@@ -63,7 +63,10 @@ class Command(migrate.Command):
 def _without_timeout_if_concurrent(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    """Execute a statement; one that runs CONCURRENTLY holds up nobody, and given up it would leave half an index."""
+    """Execute a statement, without a lock timeout if it runs CONCURRENTLY.
+
+    Such a statement blocks nobody, and an abort would leave an invalid index.
+    """
     if "CONCURRENTLY" not in str(sql).upper():
         return execute(sql, params, many, context)
     raw = context["cursor"].cursor

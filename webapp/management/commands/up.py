@@ -1,4 +1,4 @@
-"""Run everything in the foreground: databases, web, workers, beat and the demo."""
+"""Command that runs everything in the foreground: databases, web, workers, beat and demo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp.supervisor.run import Site, Supervisor
 
 
 class Command(BaseCommand):
-    """Start the supervisor. Ctrl-C or SIGTERM stops all it started."""
+    """Command that starts the supervisor; Ctrl-C or SIGTERM stops all processes."""
 
     help = "Run everything in the foreground, to a working app; Ctrl-C stops it all."
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--tied", action="store_true", help="Stop when the process that started this one dies.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until told to stop."""
+        """Run until a stop signal."""
         if options["tied"]:
             set_parent_death_signal(signal.SIGTERM)
         site = Site(
