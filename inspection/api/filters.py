@@ -53,10 +53,7 @@ def filter_inspections(
 
 
 def _filter_by_origin(inspections: InspectionQuerySet, values: Mapping[str, Any]) -> InspectionQuerySet:
-    """Filter by product and station.
-
-    The rows are looked up first: given their keys, the planner can estimate the number of parts.
-    """
+    """Filter by product and station keys, from which the planner knows the number of parts."""
     if "product" in values:
         inspections = inspections.filter(product__in=list(Product.objects.filter(slug=values["product"])))
     if "station" in values:

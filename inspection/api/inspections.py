@@ -61,10 +61,7 @@ class IntakeView(APIView):
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Wait for admission before authentication asks the database. Raises Overloaded.
-
-        DRF turns errors raised here into answers.
-        """
+        """Wait for admission here, where exceptions become answers. Raises Overloaded."""
         if request.method == "POST":
             self._admission_stack.enter_context(admission.intake_admission.acquire())
         super().initial(request, *args, **kwargs)
@@ -182,10 +179,7 @@ class InspectionView(APIView):
         return found
 
     def get_scored_inspection(self, inspection_id: str) -> Inspection:
-        """Return the inspection if the sender may see its model output.
-
-        Raises Http404, and PermissionDenied for a part that the sender judges blind.
-        """
+        """Return the inspection unless the sender judges it blind. Raises Http404, PermissionDenied."""
         shown = self.get_inspection(inspection_id)
         if shown.pk in blind_parts(self.request.user):
             raise PermissionDenied("You judge this part blind: its maps are shown after your verdict.")

@@ -64,10 +64,7 @@ class AutoSchema(openapi.AutoSchema):
         return [_JSON] if _JSON in kinds else kinds
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        """Describe the parameters. Query texts and ``path`` are single-line.
-
-        Path converters restrict all other path parameters.
-        """
+        """Limit query texts and ``path`` to one line; path converters restrict other parameters."""
         parameters: list[dict[str, Any]] = super()._get_parameters()
         for parameter in parameters:
             if parameter["schema"] == {"type": "string"} and (

@@ -105,10 +105,7 @@ class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class QueryTimeField(serializers.DateTimeField):
-    """Time in a query; accepts the + of a time zone that arrived as a space.
-
-    A + that is not escaped as %2B arrives as a space.
-    """
+    """Time in a query; accepts an unescaped + of the time zone, which arrives as a space."""
 
     def to_internal_value(self, value: Any) -> Any:
         """Return the time. Raises ValidationError."""

@@ -68,10 +68,7 @@ def store(stream: BinaryIO, image_format: str) -> StoredImage:
 
 
 def exists(stored: StoredImage) -> bool:
-    """Return True if the whole image is stored.
-
-    Raises StoreUnavailable if the bucket is unreachable.
-    """
+    """Return True if the whole image is stored. Raises StoreUnavailable if the bucket is down."""
     return image_store().exists(stored.name, stored.size)
 
 
@@ -81,10 +78,7 @@ def image_store() -> ImageStore:
 
 
 def store_thumbnail(sha256: str, jpeg: bytes, bit_depth: int | None = None) -> Path:
-    """Store a thumbnail on this machine. Raises DiskFull.
-
-    The file is not synced to disk, because it can be drawn again.
-    """
+    """Store a thumbnail here, unsynced because it can be redrawn. Raises DiskFull."""
     path = _thumbnail_path(sha256, bit_depth)
     with require_free_space(object_store.root(), len(jpeg)):
         if not atomic_files.exists_with_size(path, len(jpeg)):
@@ -108,10 +102,7 @@ def store_thumbnail_at_intake(sha256: str, jpeg: bytes, bit_depth: int | None = 
 
 
 def ensure_thumbnail(inspection: Inspection) -> Path:
-    """Return the thumbnail's path; draw the thumbnail if it is missing or empty.
-
-    Raises FileNotFoundError if the image is missing.
-    """
+    """Return the thumbnail's path, redrawn if missing or empty. Raises FileNotFoundError."""
     path = _thumbnail_path(inspection.image_sha256, inspection.bit_depth)
     if path.exists() and path.stat().st_size:
         if object_store.is_shared():
@@ -123,10 +114,7 @@ def ensure_thumbnail(inspection: Inspection) -> Path:
 
 
 def image_path(inspection: Inspection) -> Path:
-    """Return the image's path on this machine, downloaded first if a bucket stores the image.
-
-    Raises StoreUnreachable, and FileNotFoundError if the bucket lacks the image.
-    """
+    """Return the local path, downloaded if needed. Raises StoreUnreachable, FileNotFoundError."""
     return object_store.local_path(inspection.image_name, inspection.image_sha256)
 
 
@@ -136,10 +124,7 @@ def open_image(inspection: Inspection) -> BinaryIO:
 
 
 def load_image(inspection: Inspection, size: InputSize) -> decoding.LoadedImage:
-    """Decode the region of interest for ``size``.
-
-    Raises FileNotFoundError, and ImageError as ``decoding.load`` does.
-    """
+    """Decode the region of interest for ``size``. Raises FileNotFoundError and ImageError."""
     roi = Roi.from_stored(inspection.roi)
     limits = decoding.Limits(max_pixels=settings.MAX_IMAGE_PIXELS)
     path, depth = image_path(inspection), inspection.bit_depth

@@ -32,8 +32,5 @@ def try_lock_exclusive(sha256s: Sequence[str]) -> list[str]:
 
 
 def _lock_key(sha256: str) -> int:
-    """Return a signed 64-bit key from the hash.
-
-    Two images with the same key only wait for each other needlessly.
-    """
+    """Return a 64-bit key; images with equal keys only wait for each other needlessly."""
     return int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True)

@@ -45,10 +45,7 @@ def is_sharp_enough(loaded: decoding.LoadedImage) -> bool:
 def insert(
     submission: Submission, stored: image_files.StoredImage, header: decoding.ImageHeader, **fields: Any
 ) -> Inspection:
-    """Insert the row of a stored image in the caller's transaction.
-
-    ``fields`` differ between stations, uploads and imports.
-    """
+    """Insert a stored image's row in the caller's transaction; ``fields`` depend on the source."""
     image_locks.lock_shared(stored.sha256)
     if not image_files.exists(stored):
         # The image was removed meanwhile with the last part that had the same bytes.

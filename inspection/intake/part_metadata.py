@@ -28,8 +28,11 @@ def read_metadata(text: str) -> dict[str, Any]:
 def read_json(raw: bytes, max_depth: int) -> Any:
     """Parse JSON strictly, so that all readers get the same values.
 
-    Raises ValueError with the reason for invalid JSON, more than ``max_depth`` levels, duplicate names in an object,
-    NUL characters, lone surrogates, numbers beyond 64 bits, NaN and infinities.
+    Raises ValueError with the reason for:
+    - invalid JSON or more than ``max_depth`` levels
+    - duplicate names in an object
+    - NUL characters and lone surrogates
+    - numbers beyond 64 bits, NaN and infinities
     """
     values = strict_json.parse(raw)
     storable.check_json(values, max_depth)

@@ -199,10 +199,7 @@ class Inspection(models.Model):
 
     @property
     def novelty_ratio(self) -> float | None:
-        """Return the deciding novelty score over its threshold; None without scores.
-
-        The ratio is above 1 exactly if a novel defect is suspected.
-        """
+        """Return deciding novelty over threshold: above 1 exactly if suspected; None without scores."""
         ratio = self.novelty
         # Old parts were scored by the autoencoder alone.
         if ratio is None and self.reconstruction_error is not None and self.anomaly_threshold:

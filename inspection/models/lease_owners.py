@@ -1,8 +1,8 @@
 """Names of processes that hold leases, so that other processes can check if they still run.
 
-A name consists of the machine's boot id, its namespace of process numbers (containers have their own), the process
-number and its start time in kernel ticks since boot. No clocks are compared, and a reused number gives another name.
-Only Linux provides these values; elsewhere names are empty and leases end only by expiry.
+A name consists of the machine's boot id, its namespace of process numbers, the process number and its start time.
+Containers have their own namespaces; the start time is in kernel ticks since boot. No clocks are compared, and a reused
+number gives another name. Only Linux provides these values; elsewhere names are empty and leases end only by expiry.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ def current_process() -> str:
 
 
 def has_ended(owner: str) -> bool | None:
-    """Return True if the owner's process ended, False if it runs, None if unknown here.
-
-    The state of another machine's process is unknown.
-    """
+    """Return True if the owner's process ended, False if it runs, None on another machine."""
     machine, _, process = owner.rpartition("/")
     if not process or machine != _machine_name():
         return None

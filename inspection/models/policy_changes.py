@@ -61,10 +61,7 @@ _RECORD_SQL = """
 
 
 class PolicyChange(models.Model):
-    """One change of a product's costs and policy: the changed values before and after.
-
-    For a new product ``before`` is empty.
-    """
+    """Changed values of a product's costs and policy: before (empty if new) and after."""
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="policy_changes")
     by = optional_user_field(_("Empty: a command or a script."))

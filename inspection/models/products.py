@@ -182,10 +182,7 @@ class Product(PromotionPolicy):
         return self.name
 
     def clean(self) -> None:
-        """Refuse costs that are not finite numbers, and a slug that differs only in case.
-
-        NaN passes every comparison, in PostgreSQL too. Raises ValidationError.
-        """
+        """Refuse infinite costs and NaN, which passes comparisons, and slugs equal except for case."""
         super().clean()
         if self._state.adding:
             refuse_duplicate_name(Product.objects.all(), "slug", self.slug)

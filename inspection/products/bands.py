@@ -38,10 +38,7 @@ def escape_curve(meta: Mapping[str, Any]) -> EscapeCurve | None:
 
 
 def labeled_rate(meta: Mapping[str, Any]) -> float | None:
-    """Return the share of defects among the images that a version was calibrated on.
-
-    None if ``meta.json`` lacks the counts or if there was only one class.
-    """
+    """Return the share of defects among calibration images; None if unknown or only one class."""
     counts = meta.get("training", {})
     good, defect = counts.get("good", 0), counts.get("defect", 0)
     return defect / (good + defect) if good and defect else None

@@ -21,10 +21,7 @@ def set_blind_parts(find: BlindParts) -> None:
 
 
 def blind_parts(user: object) -> set[UUID]:
-    """Return the inspections whose model output is hidden from this user.
-
-    Empty for stations and anonymous users.
-    """
+    """Return the inspections whose model output is hidden from this user; none for stations."""
     if not isinstance(user, User):
         return set()
     (find,) = _blind_parts

@@ -1,8 +1,8 @@
 """Identity of a part: its part id, unless the id is a placeholder or shared by many images.
 
 A code reader that can't read sends the same text for every part. Used as a part id, that text would join all these
-parts into one group of the splits, one holdout choice and one observation of a replay. An image without an identity is
-known by its file alone, and snapshots find its near-duplicates. The part id stays stored and shown as sent.
+parts: one group of the splits, one holdout choice, one observation of a replay. An image without an identity is known
+by its file alone, and snapshots find its near-duplicates. The part id stays stored and shown as sent.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from inspection.models import Inspection, Product
 
 
 def normalize_part_id(text: str) -> str:
-    """Return a part id in Unicode's composed form (NFC).
-
-    Two programs may encode the same id differently.
-    """
+    """Return a part id in NFC, because programs encode the same id differently."""
     return unicodedata.normalize("NFC", text)
 
 

@@ -40,10 +40,7 @@ def create_product(
 
 
 def add(product: Product, *, by: User | None = None) -> Product:
-    """Save a new product and its registered model together. Raises ValidationError.
-
-    The first policy values are recorded with ``by``.
-    """
+    """Save a new product and its registered model, recorded with ``by``. Raises ValidationError."""
     product.full_clean(exclude=["registered_model"])
     try:
         with policy_change_context(by, ""):

@@ -118,10 +118,7 @@ def load_waiting_parts(keys: list[UUID]) -> list[Inspection]:
 
 
 def save_sort_keys(product: Product, parts: list[Inspection], columns: list[str]) -> None:
-    """Write the sort keys of waiting parts and the other ``columns``.
-
-    The caller holds the product's lock.
-    """
+    """Write sort keys and other ``columns`` of waiting parts. Hold the product's lock."""
     order = QueuePriority(product)
     for part in parts:
         part.queue_time = order.sort_key(part)

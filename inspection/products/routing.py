@@ -79,10 +79,7 @@ def audit_sample_value(inspection_id: UUID) -> float:
 
 
 def shadow_sample_value(inspection_id: UUID) -> float:
-    """Return a number in [0, 1) that selects parts for a challenger.
-
-    The number is independent of the audit sample.
-    """
+    """Return a number in [0, 1) that selects challenger parts, independent of the audit sample."""
     return hash_uniform(b"shadow:" + inspection_id.bytes)
 
 

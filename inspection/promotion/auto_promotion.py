@@ -50,10 +50,7 @@ def start_missing_replay(product: Product) -> list[Replay]:
 
 
 def auto_promote(product: Product) -> list[Promotion]:
-    """Promote the newest version if the policy allows it and the gate passes.
-
-    Only versions of a nightly training are promoted.
-    """
+    """Promote the newest nightly version if the policy allows it and the gate passes."""
     version = _newest_version(product)
     if not product.promote_nightly or version is None or version.state != ModelVersion.State.CANDIDATE:
         return []

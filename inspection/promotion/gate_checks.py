@@ -21,10 +21,7 @@ Figures = dict[str, Any]
 
 
 def evaluate_gate(version: ModelVersion, champion: ModelVersion | None, by: User | None) -> list[GateLine]:
-    """Return all gate lines of the product's promotion policy, required or not, in page order.
-
-    The list is empty for a model without a product.
-    """
+    """Return all gate lines, required or not, in page order; none for a model without product."""
     product = Product.objects.filter(registered_model=version.model_id).first()
     if product is None:
         return []

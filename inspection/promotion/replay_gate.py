@@ -46,10 +46,7 @@ class ReplayComparison:
 
 
 def replay_gate_lines(product: Product, version: ModelVersion, champion: ModelVersion | None) -> list[GateLine]:
-    """Return the gate lines replay, champion_recall, cost and escapes.
-
-    Without a champion none of them is required.
-    """
+    """Return the lines replay, champion_recall, cost, escapes; optional without a champion."""
     asked = {
         "replay": (_("Replay"), product.gate_replay),
         "champion_recall": (_("Recall beside the champion's"), product.gate_champion_recall),

@@ -39,10 +39,7 @@ class ChallengeRefused(Refusal):
 
 
 def start_challenge(version: ModelVersion, *, by: User | None, share: float = 1.0) -> Challenge:
-    """Make a version the challenger that scores a share of the live parts.
-
-    Raises ChallengeRefused with a text for people.
-    """
+    """Make a version the challenger for a share of live parts. Raises ChallengeRefused."""
     if not 0 < share <= 1:
         raise ChallengeRefused(_("A challenger scores a share above 0 and up to 1 of the parts."))
     if version.state == ModelVersion.State.CHAMPION:
@@ -107,10 +104,7 @@ def _next_parts(challenge: Challenge, skipped_ids: set[UUID]) -> list[UUID]:
 
 
 def unscored_live_parts(challenge: Challenge) -> InspectionQuerySet:
-    """Return the decided parts that the challenger has not scored.
-
-    Parts outside the challenger's share are included.
-    """
+    """Return the decided parts that the challenger lacks, also those outside its share."""
     theirs = Rescore.objects.filter(inspection=OuterRef("pk"), version=challenge.version)
     since = Inspection.objects.filter(product=challenge.product, received_at__gte=challenge.created_at)
     decided = since.filter(state=Inspection.State.DECIDED, received_at__gte=Now() - MAX_AGE)

@@ -29,10 +29,7 @@ class ReplayCost:
 
 
 def evidence_part_count(figures: Figures) -> int:
-    """Return the number of labeled parts that neither version trained on.
-
-    Several images of one part count once.
-    """
+    """Return the number of labeled parts, not images, that neither version trained on."""
     return int(figures.get("judged", figures.get("evidence", 0)))
 
 

@@ -105,20 +105,14 @@ def _count_one_sided(scored: Sequence[ScoredPart], verdict: str, *, by_candidate
 
 
 def _line_costs(evidence: Sequence[ScoredPart], costs: Costs) -> dict[str, Any]:
-    """Return the costs of 1000 parts and their difference, of the line and as counted.
-
-    The difference is the candidate's cost minus the champion's.
-    """
+    """Return costs of 1000 parts and candidate minus champion, of the line and as counted."""
     weighed = [one for one in evidence if one.weight is not None]
     found = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
     return {how: {name: estimate.to_json() for name, estimate in estimates.items()} for how, estimates in found.items()}
 
 
 def cost(some: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
-    """Return the cost of 1000 parts by the candidate, by the champion, and their difference.
-
-    The latter two are present only if all parts have a champion's verdict.
-    """
+    """Return costs of 1000 parts: candidate, and if scored, champion and the difference."""
     weights = [one.weight * one.holdout_weight if weigh and one.weight else 1.0 for one in some]
     parts, nothing = [one.part_name for one in some], [0.0] * len(some)
     ours = [1000 * one.cost(one.candidate, costs) for one in some]
@@ -131,10 +125,7 @@ def cost(some: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, 
 
 
 def _paired_test(evidence: Sequence[ScoredPart]) -> dict[str, Any] | None:
-    """Test if the versions' errors differ by more than chance; None without a champion.
-
-    McNemar's test compares both versions' model verdicts with the human verdicts.
-    """
+    """Compare both versions' model verdicts by McNemar's test; None without a champion."""
     both = [one for one in evidence if one.champion]
     if not both:
         return None

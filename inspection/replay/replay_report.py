@@ -65,10 +65,7 @@ class ReplayReport:
 
     @property
     def matrix(self) -> list[tuple[str, list[tuple[str, int, bool]]]]:
-        """Return the candidate's verdicts and counts by the champion's verdict.
-
-        Each entry also tells if the two verdicts are equal.
-        """
+        """Return the candidate's verdicts by the champion's, with counts and if they are equal."""
         matrix = self.figures.get("matrix", {})
         return [
             (str(theirs), [(str(ours), matrix[theirs][ours], ours == theirs) for ours in VERDICT_ORDER])
@@ -133,10 +130,7 @@ class ReplayReport:
 
     @cached_property
     def cost(self) -> replay_figures.ReplayCost | None:
-        """Return the cost of 1000 parts, of the line or as counted; None for too few parts.
-
-        It is the line's cost if enough parts were sampled by chance.
-        """
+        """Return the cost of 1000 parts, of the line or as counted; None for too few parts."""
         return replay_figures.replay_cost(self.figures)
 
     @property

@@ -15,10 +15,7 @@ MIN_PARTS = 50
 
 
 def has_enough_parts(estimate: Mapping[str, Any] | None) -> bool:
-    """Return True if the estimate is known and is based on at least ``MIN_PARTS`` parts.
-
-    The estimate is a JSON object with `value`, `parts` and other keys.
-    """
+    """Return True if the JSON estimate is known and rests on at least ``MIN_PARTS`` parts."""
     return bool(estimate) and estimate.get("value") is not None and estimate.get("parts", 0) >= MIN_PARTS  # type: ignore[union-attr]
 
 

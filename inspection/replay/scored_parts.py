@@ -103,7 +103,7 @@ def _load_parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
 
 
 class ExposureCheck:
-    """Check if versions trained on any of these parts: on its image or another of the same part."""
+    """Training exposure of parts to versions, by their images or other images of the same part."""
 
     def __init__(
         self, versions: Sequence[ModelVersion], parts: Iterable[Inspection], identities: PartIdentities
@@ -130,10 +130,7 @@ class ExposureCheck:
 def load_model_verdicts(
     version: ModelVersion | None, product: Product, keys: Sequence[UUID]
 ) -> dict[UUID, ModelVerdict]:
-    """Return a version's verdicts on the parts by current costs, from verdicts and rescores.
-
-    Parts without a score of the version are missing.
-    """
+    """Return a version's verdicts by current costs on the parts that it decided or rescored."""
     if version is None:
         return {}
     policy = RoutingPolicy(product_bands(product, version))

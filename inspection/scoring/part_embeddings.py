@@ -37,10 +37,7 @@ def compute_embedding(part: Inspection, scorer: Scorer) -> NDArray[np.float32]:
 
 
 def save_embedding(part: Inspection, space: str, embedding: NDArray[np.float32]) -> None:
-    """Write the part's embedding over an earlier one and keep its target.
-
-    The caller holds the part's lock.
-    """
+    """Write the part's embedding and keep its target. The caller holds the part's lock."""
     row = Embedding(inspection=part, product_id=part.product_id, space=space, vector=embedding)
     moved = ["product", "space", "vector"]
     Embedding.objects.bulk_create([row], update_conflicts=True, unique_fields=["inspection"], update_fields=moved)

@@ -28,10 +28,7 @@ def first_lease_fields() -> dict[str, Any]:
 
 
 def take_abandoned(candidates: InspectionQuerySet) -> Inspection | None:
-    """Lease one abandoned part for its next attempt; None if there is none.
-
-    Parts that others are taking are skipped.
-    """
+    """Lease one abandoned, unlocked part for its next attempt; None if there is none."""
     return _take_lease(candidates.abandoned())
 
 

@@ -50,10 +50,7 @@ def nearest_labeled(embedding: Embedding, target: int, count: int) -> list[Neigh
 
 
 def order_by_distance(embedding: Embedding, target: int) -> LabeledEmbeddings:
-    """Return labeled parts of the same product and space by cosine distance.
-
-    The order matches the indexes of ``Embedding``.
-    """
+    """Return labeled parts of the product and space by cosine distance, in index order."""
     return _labeled_embeddings(embedding, target).order_by("distance")
 
 
