@@ -143,7 +143,6 @@ STORAGES = {
     "staticfiles": {
         # Hashed names need `collectstatic`. `make up` and the image run it with STATIC_HASHED=1 to create the first
         # ones; tests and DEBUG do without.
-        # ones; tests and DEBUG go without.
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if env.flag("STATIC_HASHED", (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG)
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -159,7 +158,6 @@ WHITENOISE_USE_FINDERS = True
 # Scoring
 # Images scored at a time per machine, and threads per image; 0: from the number of cores. Any process may use them
 # all, because connections are not distributed evenly. See `mltasks.registry.host_semaphore` and docs/performance.md.
-# them all, for connections are not spread evenly; `mltasks.registry.host_semaphore` and docs/performance.md say more.
 SCORING_THREADS = env.integer("SCORING_THREADS", 0, 0, 1024) or max(1, available_cores() // 8)
 SCORING_IMAGES = env.integer("SCORING_IMAGES", 0, 0, 64) or max(1, available_cores() // SCORING_THREADS)
 # Memory of a process for loaded versions, of which one takes some 200 MB. The last used version always stays.
@@ -176,7 +174,6 @@ MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 50_000_000, 1024, 1_000_000_0
 MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 1 << 50)
 # Per web process: concurrent images (0: one more than it scores, so that no core waits for a disk), waiting requests,
 # and their longest wait in seconds.
-# disk), requests that may wait for that, and for how many seconds.
 INTAKE_TURNS = env.integer("INTAKE_TURNS", 0, 0, 64) or SCORING_IMAGES + 1
 INTAKE_WAITING = env.integer("INTAKE_WAITING", 21, 0, 200)
 INTAKE_PATIENCE = env.integer("INTAKE_PATIENCE", 10, 1, 300)

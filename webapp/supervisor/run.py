@@ -24,7 +24,6 @@ from webapp.supervisor.welcome import Welcome
 _POLL_SECONDS = 0.2
 # Programs get this time, then SIGKILL; the database needs up to three seconds more. Ten seconds are promised, and on
 # a busy machine everything takes longer.
-# that is busy with other things all of it takes longer.
 _STOP_SECONDS = 5.0
 
 

@@ -10,7 +10,6 @@ from webapp.supervisor.child import Child
 
 # A web process ends itself after 30 s without an answer, and Gunicorn ends a process with a stalled loop after 60 s.
 # This watch covers failures of both.
-# is for when both fail.
 PATIENCE_SECONDS, POLL_SECONDS = 90.0, 5.0
 
 

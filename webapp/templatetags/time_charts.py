@@ -21,7 +21,6 @@ from webapp.templatetags.ui_tags import percent
 register = template.Library()
 # In thousandths of the panels' width: half of the width is distributed evenly, so that no two versions overlap, and
 # half by time.
-# another, and half by the time between them.
 AXIS_LENGTH, AXIS_MARGIN, EVEN_SPACING_WEIGHT = 1000.0, 24.0, 0.5
 # In pixels: height of a metric's panel and of the labels' panel
 PANEL_HEIGHT, LOW_PANEL_HEIGHT = 88, 48
