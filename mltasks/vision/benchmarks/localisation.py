@@ -54,7 +54,10 @@ ALL_TYPES = "all types"
 
 @dataclass(frozen=True, slots=True)
 class LocalizedDefect:
-    """Held-out defect: type, part, probability, and by map whether the maximum hits the mask."""
+    """Held-out defect: type, part, probability, and hits by map.
+
+    A hit is True if the map's maximum is on the defect's mask.
+    """
 
     defect_type: str
     part: str
@@ -112,10 +115,7 @@ def localize_defects(scorer: Scorer, samples: Sequence[Sample], masks: Mapping[s
 
 
 def map_hits(scorer: Scorer, sample: Sample, mask: Mask) -> tuple[float, dict[str, bool]]:
-    """Return the part's probability, and by map whether the maximum hits the mask.
-
-    The image is scored as a station's image is.
-    """
+    """Return the part's probability and the hits by map, scored as a station's image."""
     size = scorer.input_size
     loaded = load(sample.path, size=size)
     if mask.shape != (loaded.height, loaded.width):

@@ -32,7 +32,7 @@ class Bench:
         return replace(self, stage=self.stage.substage(start, end, name), config=config or self.config)
 
     def recipes(self, configs: Mapping[str, TrainConfig]) -> Iterator[tuple[str, Bench]]:
-        """Yield each recipe's name and its bench: a stage of equal length, with the recipe's settings."""
+        """Yield each recipe's name and its bench: stages of equal length, the recipe's settings."""
         for number, (title, config) in enumerate(configs.items()):
             yield title, self.for_substage(number / len(configs), (number + 1) / len(configs), title, config)
 

@@ -25,7 +25,10 @@ Mask = NDArray[np.bool_]
 
 
 def add_defect(plate: Plate, kind: PartKind) -> tuple[str, Mask]:
-    """Add a defect of ``kind`` and return its type and its (H, W) mask: empty and all false for a good part."""
+    """Add a defect of ``kind``; return its type and its (H, W) mask.
+
+    For a good part the type is empty and the mask all false.
+    """
     if kind is PartKind.GOOD:
         return "", np.zeros(plate.shape, dtype=np.bool_)
     defect_type, add = _DEFECTS[kind]

@@ -35,7 +35,10 @@ class DrawnPart:
 
 
 def draw_part(kind: PartKind, seed: int, size: tuple[int, int] = (288, 512)) -> DrawnPart:
-    """Draw one part. The same kind, seed and (width, height) give the same pixels. Raises ValueError below 96 px."""
+    """Draw one part, deterministically by kind, seed and (width, height).
+
+    Raises ValueError below 96 px.
+    """
     if min(size) < 96:
         raise ValueError(f"A part needs at least 96 x 96 pixels, not {size[0]} x {size[1]}.")
     rng = np.random.default_rng([seed, list(PartKind).index(kind)])

@@ -19,7 +19,7 @@ def as_field(values: ArrayLike) -> Field:
 
 
 def coverage(picture: Image.Image) -> Field:
-    """Return an 8-bit grey picture as float32 in [0, 1]."""
+    """Return an 8-bit gray image as float32 in [0, 1]."""
     return np.asarray(picture, dtype=np.float32) / np.float32(255)
 
 

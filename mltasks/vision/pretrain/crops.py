@@ -37,7 +37,10 @@ def mixed_views(plant: ImagePool, drawn_pool: ImagePool, drawn_share: float) -> 
 
 
 def crop_batch(pool: ImagePool, batch: int, generator: Generator, size: int = CROP) -> Tensor:
-    """Return float32 (batch, 3, size, size) in [0, 1]: turned, flipped, zoomed crops with jittered colours."""
+    """Return float32 (batch, 3, size, size) in [0, 1]: random crops with jittered colors.
+
+    Crops are rotated, flipped and zoomed.
+    """
     picks = torch.randint(len(pool), (batch,), generator=generator).numpy()
     pictures = torch.from_numpy(np.stack([pool[index] for index in picks])).permute(0, 3, 1, 2).float() / 255
     grid = F.affine_grid(_placements(batch, pictures.shape[-1], size, generator), [batch, 3, size, size], False)

@@ -47,7 +47,10 @@ def _take_parts(parts: Sequence[Part], max_images: int) -> list[Sample]:
 
 
 def pooled_features(network: torch.nn.Module, samples: Sequence[Sample], config: TrainConfig, stage: Stage) -> Features:
-    """Return (n, 1792): mean and maximum of layer2, layer3 and layer4, each image at the config's height and width."""
+    """Return (n, 1792): mean and maximum of layer2, layer3 and layer4 of each image.
+
+    Images have the config's height and width.
+    """
     rows = []
     for number, sample in enumerate(samples, start=1):
         rows.append(_pooled(network, _read(sample, config)))

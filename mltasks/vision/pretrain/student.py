@@ -18,7 +18,7 @@ _RIDGE = 1e-3
 
 
 def normalize_imagenet(images: Tensor) -> Tensor:
-    """Scale (N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as torchvision's networks expect."""
+    """Normalize (N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as in torchvision."""
     mean, deviation = (torch.tensor(one, device=images.device).view(1, 3, 1, 1) for one in (_MEAN, _DEVIATION))
     return (images - mean) / deviation
 

@@ -75,10 +75,11 @@ def select_parts(
     seed: int,
     min_distance: float = MIN_DISTANCE,
 ) -> list[int]:
-    """Return up to ``count`` indices of the pool, the most useful first; fewer when only near-duplicates are left.
+    """Return up to ``count`` indices of the pool, the most useful first.
 
-    Strategies: ``uncertainty``, ``novelty``, ``diversity``, ``expected_cost`` and ``random``. ``min_distance`` is the
-    cosine distance that two picks of one run must have. Raises ValueError for an unknown strategy or a negative count.
+    Fewer indices are returned when only near-duplicates are left. Strategies: ``uncertainty``, ``novelty``,
+    ``diversity``, ``expected_cost`` and ``random``. ``min_distance`` is the minimal cosine distance between two picks
+    of one run. Raises ValueError for an unknown strategy or a negative count.
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"Unknown strategy {strategy!r}. Known: {', '.join(STRATEGIES)}.")

@@ -1,12 +1,13 @@
 """Baseline: the loop that the project grew from, ResNet18 fine-tuned in eager torch.
 
-Each epoch decodes and augments each drawn image anew and runs it through the whole network. Images are squashed to
+Each epoch decodes and augments each drawn image again and runs it through the whole network. Images are squashed to
 224 × 224; global average pooling; all layers before the last stage are frozen. Defects are drawn as often as good
 parts and their loss is weighted by the costs. A fifth of the parts serves early stopping. A pixel autoencoder is
 trained as well.
 
-Needless slowness of the original is not copied. Images are decoded at reduced scale and augmented by our code, frozen
-batch norm keeps its statistics, the autoencoder's network is ours, and no loader processes compete for the cores.
+Needless slowness of the original is not copied. Images are decoded at reduced scale and augmented by our code, and
+frozen batch norm keeps its statistics. The autoencoder's network is ours, and no loader processes compete for the
+cores.
 """
 
 from __future__ import annotations
