@@ -1,8 +1,8 @@
 """Counter files of the web processes: one set per process, and one for all ended processes.
 
-`prometheus_client` writes a file for each kind of metric and process and never removes counters. This module adds the
-counts of a dead process to the files of process 0, so that sums never decrease and the folder does not grow. Readers
-hold a shared lock: they see counts before or after the move, never twice.
+`prometheus_client` writes a file for each kind of metric and process and never removes counters. This module adds a
+dead process's counts to the files of process 0: sums never decrease and the folder does not grow. Readers hold a
+shared lock: they see counts before or after the move, never twice.
 """
 
 from __future__ import annotations

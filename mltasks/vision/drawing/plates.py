@@ -1,6 +1,6 @@
 """Plates of the demo: dark molded parts on a lighter belt, seen by an overhead camera.
 
-A plate is a height field (rim, camera hole, pad, screw bosses, ribs, a cavity number), lit from a side, with the
+A plate is a height field: rim, camera hole, pad, screw bosses, ribs, a cavity number. It is lit from a side, with the
 grain and the flow marks of molding. A defect changes height, tone or outline. The camera's effects are applied last.
 """
 
@@ -45,7 +45,7 @@ class PartKind(StrEnum):
 class Plate:
     """Plate being drawn; x and y are in half plate widths from its center.
 
-    ``height`` is in pixels, ``tone`` the share of light reflected, ``gloss`` the strength of highlights and ``body``
+    ``height`` is in pixels, ``tone`` the share of light reflected, ``gloss`` the strength of highlights. ``body`` is
     the share of each pixel that is plate and not belt.
     """
 

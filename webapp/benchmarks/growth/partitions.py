@@ -1,8 +1,8 @@
 """Comparison of an inspections table partitioned by month with the whole table.
 
 Measures inserts, queries and the removal of a month. Unique keys of a partitioned table must contain the month's
-column. So `id` alone and a station's idempotency key are unique only within a month, and no foreign key can refer to
-a part by its id. In this bench nothing refers to either table.
+column. So `id` alone and a station's idempotency key are unique only within a month. No foreign key can refer to a
+part by its id; in this bench nothing refers to either table.
 """
 
 # ruff: noqa: S608 - only names of our own tables, no user input

@@ -4,8 +4,8 @@
 2. On each night a strategy picks 40 parts of the stream to label.
 3. After each night, and with the whole stream labeled, measure average precision on a locked 30 %. Near-duplicates
    stay on one side.
-4. The last row gives the labels that a strategy needs to reach 98 % of the average precision with all labels, and
-   that number over the random baseline's.
+4. Compute the labels that a strategy needs to reach 98 % of the average precision with all labels. Divide them by the
+   random baseline's.
 
 The frozen trunk runs once over each part, before the first seed; a night trains only heads and detectors. All
 strategies share the first night's labels and its training. The pixel autoencoder is the slowest to train and does not
