@@ -126,7 +126,7 @@ def with_curve(model: RegisteredModel, learned: LearnedVersion) -> None:
         for count, value, gain in steps
     ]
     version = make(model, replace(learned, report=report), champion=False)
-    drawing = version.path / "plots" / "plot_learning_curve.svg"
+    drawing = version.path / "plots" / "labels.svg"
     plot_learning_curve(drawing, report)
     manifest = json.loads((version.path / MANIFEST).read_bytes())
     manifest["plots/labels.svg"] = hashlib.sha256(drawing.read_bytes()).hexdigest()

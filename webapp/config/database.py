@@ -46,4 +46,4 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 def bounded_connection_class(seconds: float) -> type[BoundedConnection]:
     """Return a connection class whose statements the server ends after ``seconds`` seconds."""
-    return type("BoundedConnection", (BoundedConnection,), {"longest": seconds + GRACE_SECONDS})
+    return type("BoundedConnection", (BoundedConnection,), {"max_seconds": seconds + GRACE_SECONDS})

@@ -31,7 +31,7 @@ class Command(VersionCommand):
         parser.add_argument(
             "--most", type=int, default=replay.DEFAULT_MAX_PARTS, help="at most so many (default %(default)s)"
         )
-        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id's id")
+        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id")
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
         """Replay in the foreground with a progress bar, or queue the replay."""

@@ -54,7 +54,7 @@ def _run(parts: PreparedParts, seed: int, bench: Bench) -> dict[str, Mapping[str
         part = bench.for_substage(at, at + step, f"seed {seed + 1}, {kind or 'all types known'}")
         if not kind:
             figures = all_types_metrics(train_and_score(parts, learn, test, seed, part.stage), parts.targets[test])
-            found["all types all_types_metrics"] = figures
+            found["all types known"] = figures
         else:
             left_out[kind] = _unseen_type_auroc(parts, learn, test, kind, seed, part.stage)
             figures = {"AUROC of the type never seen": left_out[kind]}

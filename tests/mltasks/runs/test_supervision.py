@@ -115,7 +115,7 @@ def test_it_dies_with_its_worker(run: TrainingRun) -> None:
 def test_a_process_that_starts_slowly_keeps_its_run(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
     # A lease that is over long before a process has loaded its libraries and can renew it.
     for module in (leases, supervision):
-        monkeypatch.setattr(module, "LEASE", timedelta(seconds=1))
+        monkeypatch.setattr(module, "LEASE_DURATION", timedelta(seconds=1))
     monkeypatch.setattr(supervision, "POLL_SECONDS", 0.2)
     TrainingRun.objects.update(config={"max_epoch": 3})
     supervisor = threading.Thread(target=_supervise, args=[run])

@@ -57,7 +57,7 @@ def make_outcome(run: ProductRun, seed: BaselineRun) -> RunComparison:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("small_dataset")
 def test_both_learn_and_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run_bench(BenchOptions(plot=tmp_path / "curve.svg"), TINY)
 
@@ -70,7 +70,7 @@ def test_both_learn_and_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("small_dataset")
 def test_no_part_is_on_both_sides_and_all_kinds_are_on_each(tmp_path: Path) -> None:
     parts = write_drawn_parts(tmp_path)
     split = split_in_half(parts, 0)
@@ -84,7 +84,7 @@ def test_no_part_is_on_both_sides_and_all_kinds_are_on_each(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("small_dataset")
 def test_the_seeds_loop_learns_its_last_stage_alone_and_measuring_takes_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

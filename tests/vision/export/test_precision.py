@@ -105,7 +105,13 @@ def test_a_real_version_in_eight_bits(
         shutil.copy(learned.bundle_dir / name, tmp_path / name)
     graph = tmp_path / bundle.GRAPH
     wide = precision.compile_model(learned.bundle_dir / bundle.GRAPH, 1)
-    for limit in ("WORTH", "MOST_LOST", "MOST_SHIFT", "MOST_STRANGER", "MOST_APART"):
+    for limit in (
+        "MAX_TIME_RATIO",
+        "MAX_PRECISION_LOSS",
+        "MAX_PROBABILITY_SHIFT",
+        "MAX_NOVELTY_SHIFT",
+        "MAX_EMBEDDING_DISTANCE",
+    ):
         monkeypatch.setattr(precision, limit, 100.0)
     tried = [HeldOutPart(image, logit_of(wide, image), number % 2) for number, image in enumerate(images)]
 

@@ -56,7 +56,7 @@ def test_an_image_is_seen_the_same_alone_and_in_company(trunk: Trunk) -> None:
 
     for name, one, other in zip(FeatureMaps._fields, together, alone, strict=True):
         # Detail is over what drawn pictures differ by, which is little to a network of random weights.
-        rounding = 1e-3 if name == "detail" else 1e-5
+        rounding = 1e-3 if name == "compact" else 1e-5
         torch.testing.assert_close(one[1:2], other, rtol=1e-4, atol=rounding)
 
 

@@ -22,6 +22,7 @@ from tests.inspection.sample_images import jpeg
 from tests.pages.web_server import WebServer
 from tests.webapp.raw_http import Head, Reader, connect
 from tests.webapp.server.test_buffering_worker import key_of, request_of
+from webapp.config import database
 from webapp.supervisor.embedded_programs import program_path
 from webapp.supervisor.postgres import Postgres
 
@@ -140,3 +141,8 @@ def test_the_address_keeps_its_own_options(monkeypatch: pytest.MonkeyPatch) -> N
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert printed.stdout.strip() == "-c search_path=plant -c statement_timeout=7s -c lock_timeout=3s"
+
+
+def test_the_client_waits_little_longer_than_the_statement_may_take() -> None:
+    longest = database.bounded_connection_class(3.0).max_seconds
+    assert longest == 3.0 + database.GRACE_SECONDS
