@@ -17,9 +17,7 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from inspection.images.image_store import (
-    ImageStore,
-)
+from inspection.images.image_store import ImageStore
 from inspection.images.local_image_store import LocalImageStore, require_free_space
 from inspection.images.s3_image_store import S3ImageStore
 from inspection.models import Inspection

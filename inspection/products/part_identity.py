@@ -14,17 +14,16 @@ from statistics import median
 
 from inspection.models import Inspection, Product
 
-
-def normalize_part_id(text: str) -> str:
-    """Return a part id in NFC, because programs encode the same id differently."""
-    return unicodedata.normalize("NFC", text)
-
-
 # Newest images that are counted; a line with one part per second fills them in 5.6 hours.
 MAX_COUNTED_IMAGES = 20_000
 # A part id is shared by too many images if it exceeds a share of all images, a number of images, and a multiple of
 # the other part ids' median number of images: a station may send a dozen views of each part.
 MIN_SHARE, MIN_IMAGES, MIN_RATIO = 0.03, 8, 5
+
+
+def normalize_part_id(text: str) -> str:
+    """Return a part id in NFC, because programs encode the same id differently."""
+    return unicodedata.normalize("NFC", text)
 
 
 class PartIdentities:

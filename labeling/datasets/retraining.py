@@ -23,6 +23,7 @@ from mltasks.models import DatasetSnapshot, RegisteredModel, TrainingRun
 from mltasks.training import training
 
 RETRAIN_PERMISSION = "mltasks.add_trainingrun"
+logger = logging.getLogger(__name__)
 
 
 def retrain(
@@ -45,9 +46,6 @@ def retrain(
         return training.start(
             snapshot, config, trigger=trigger, requested_by=requested_by, night=night, enqueue=enqueue, notes=noted
         )
-
-
-logger = logging.getLogger(__name__)
 
 
 def start_due_runs(now: datetime) -> list[TrainingRun]:

@@ -16,15 +16,13 @@ from mltasks.snapshots.snapshots import manifest_line
 
 # A spreadsheet executes a cell with such a prefix (OWASP, CSV injection); so it does after a tab or a return.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+_BATCH_SIZE = 1000
+HEADER = ("name", "sha256", "label", "defect type", "group", "split", "region", "image")
 
 
 def spreadsheet_safe(text: str) -> str:
     """Return the text, behind an apostrophe if a spreadsheet would execute it."""
     return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text
-
-
-_BATCH_SIZE = 1000
-HEADER = ("name", "sha256", "label", "defect type", "group", "split", "region", "image")
 
 
 @dataclass(frozen=True, slots=True)

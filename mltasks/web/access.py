@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 View = Callable[..., HttpResponseBase]
 ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
+REVIEWER_HEADER = "X-Reviewer"
 
 
 def require_permission(permission: str) -> Callable[[ViewT], ViewT]:
@@ -35,9 +36,6 @@ def current_user(request: HttpRequest) -> User:
 def parse_row_id(text: str) -> int:
     """Return a row's id from a form; 0, which no row has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
-
-
-REVIEWER_HEADER = "X-Reviewer"
 
 
 def require_page_owner(request: HttpRequest) -> None:

@@ -14,15 +14,14 @@ from django.shortcuts import get_object_or_404
 
 from mltasks.models import ModelVersion, RegisteredModel
 
+PRODUCT_PARAMETER = "product"
+FirstModel = Callable[[User], RegisteredModel | None]
+_first_models: list[FirstModel] = []
+
 
 def get_version_or_404(model: str, number: int) -> ModelVersion:
     """Return the version with its report, run and origin. Raises Http404."""
     return get_object_or_404(ModelVersion.objects.with_origin(), model__name=model, number=number)
-
-
-PRODUCT_PARAMETER = "product"
-FirstModel = Callable[[User], RegisteredModel | None]
-_first_models: list[FirstModel] = []
 
 
 def set_first_model(choose: FirstModel) -> None:

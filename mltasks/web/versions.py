@@ -22,6 +22,8 @@ from mltasks.web.forms import PromotionForm, ReasonForm, submit
 from mltasks.web.live_pages import may_look
 from mltasks.web.selection import chosen_model, get_version_or_404, remember_choice
 
+MAX_SHOWN_RUNS = 20
+
 
 @require_GET
 @may_look
@@ -30,9 +32,6 @@ def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     found = get_version_or_404(model, number)
     remember_choice(request, found.model)
     return render(request, "models/card.html", {"card": model_card.build_model_card(found)})
-
-
-MAX_SHOWN_RUNS = 20
 
 
 @require_GET

@@ -13,6 +13,15 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
+_MIN_KEY_LENGTH, _MIN_TOKEN_LENGTH, _MIN_DISTINCT_CHARACTERS = 40, 20, 10
+_PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
+# Equal to the names in mltasks.vision.networks.backbones, which imports torch and so can't be imported here.
+KNOWN_BACKBONES = frozenset({"resnet18"})
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
+_HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
+_WEIGHT_NAMES = frozenset({"auto", "imagenet", "shipped", "random"})
+
 
 def unusable_networks(networks: Iterable[str]) -> list[str]:
     """Return the texts that are no address or network, or that match every address."""
@@ -24,16 +33,6 @@ def _is_network(text: str) -> bool:
         return ip_network(text, strict=False).prefixlen > 0
     except ValueError:
         return False
-
-
-_LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", ".localhost", "testserver"}
-_MIN_KEY_LENGTH, _MIN_TOKEN_LENGTH, _MIN_DISTINCT_CHARACTERS = 40, 20, 10
-_PLACEHOLDERS = ("insecure", "changeme", "change-me", "replace", "example", "your-secret", "secret-key")
-# Equal to the names in mltasks.vision.networks.backbones, which imports torch and so can't be imported here.
-KNOWN_BACKBONES = frozenset({"resnet18"})
-_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
-_HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+/?")
-_WEIGHT_NAMES = frozenset({"auto", "imagenet", "shipped", "random"})
 
 
 def register_checks() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,12 +122,6 @@ def signed_number(value: float | None) -> str:
 def share(value: float) -> str:
     """Return a share in [0, 1] as percent: no decimals from 10 %, at most one below."""
     return report_text.format_share(value)
-
-
-@register.filter
-def get_item(values: Mapping[str, Any], name: str) -> Any:
-    """Return the entry of that name, or None."""
-    return values.get(name)
 
 
 @register.filter

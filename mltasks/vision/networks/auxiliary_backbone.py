@@ -13,6 +13,16 @@ from mltasks.vision.networks.efficientnet_lite import EfficientNetLiteMaps
 from mltasks.vision.networks.gradient_descent import Frozen
 from mltasks.vision.networks.illumination import normalize_illumination
 
+EFFICIENTNET_LITE2 = "efficientnet-lite2"
+AUX_BACKBONES = ("", EFFICIENTNET_LITE2)
+# Last blocks at strides 8, 16 and 32; the maps at strides 8 and 16 are used as maps
+TAP_BLOCKS = (6, 14, 20)
+CHANNELS = (48, 120, 352)
+AUX_STRIDE8_CHANNELS, AUX_STRIDE16_CHANNELS = CHANNELS[:2]
+# Number of blocks behind the stride-16 map that may be fine-tuned, and their output channels
+TRAINABLE_BLOCKS, TRAINABLE_CHANNELS = 3, 208
+AUX_STATISTICS_SIZE = 3 * sum(CHANNELS)
+
 
 def map_statistics(*maps: Tensor) -> Tensor:
     """Return mean, deviation and maximum per channel over all positions, ``[N, 3 × channels]``."""
@@ -23,17 +33,6 @@ def map_statistics(*maps: Tensor) -> Tensor:
         deviation = ((flat - mean.unsqueeze(2)).square().mean(2) + 1e-12).sqrt()
         found += [mean, deviation, flat.amax(2)]
     return torch.cat(found, 1)
-
-
-EFFICIENTNET_LITE2 = "efficientnet-lite2"
-AUX_BACKBONES = ("", EFFICIENTNET_LITE2)
-# Last blocks at strides 8, 16 and 32; the maps at strides 8 and 16 are used as maps
-TAP_BLOCKS = (6, 14, 20)
-CHANNELS = (48, 120, 352)
-AUX_STRIDE8_CHANNELS, AUX_STRIDE16_CHANNELS = CHANNELS[:2]
-# Number of blocks behind the stride-16 map that may be fine-tuned, and their output channels
-TRAINABLE_BLOCKS, TRAINABLE_CHANNELS = 3, 208
-AUX_STATISTICS_SIZE = 3 * sum(CHANNELS)
 
 
 class AuxiliaryBackbone(Frozen):
