@@ -114,8 +114,7 @@ def _load_serving_version(product: Product) -> ServingVersion | None:
 def _compute_outcome(inspection: Inspection, decoded: DecodedImage | None) -> ScoringOutcome:
     product = inspection.product
     draw = routing.audit_sample_value(inspection.pk)
-    has_loaded = decoded is not None and not decoded.loading_failed
-    serving = decoded.serving if decoded and has_loaded else _load_serving_version(product)
+    serving = _load_serving_version(product) if decoded is None or decoded.loading_failed else decoded.serving
     if serving is None:
         with step(DECODE):
             loaded = decoded.loaded if decoded else image_files.load_image(inspection, UNSCORED_SIZE)
