@@ -1,4 +1,4 @@
-"""How a run of several processes shares out the tests: file by file, the longest first. A pytest plugin."""
+"""Pytest plugin: share out the tests of several processes file by file, the longest first."""
 
 from __future__ import annotations
 

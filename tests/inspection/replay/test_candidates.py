@@ -1,4 +1,4 @@
-"""What becomes of a new version without a person."""
+"""Tests of automatic promotion: new versions are replayed and promoted without a person."""
 
 from __future__ import annotations
 

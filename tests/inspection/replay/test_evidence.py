@@ -1,4 +1,4 @@
-"""What a replay counts: verdicts that turn, labeled parts that are evidence, and what they would have cost."""
+"""Tests of replay metrics: changed verdicts, labeled parts that count as evidence, and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each version says of a part: its verdict's version, doubts of its label, and scores asked for by a person."""
+"""Tests of version predictions: the deciding version's, label issues, and scores asked for by a person."""
 
 from __future__ import annotations
 
