@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from webapp.config import database, languages, storages
+from webapp.config import database, languages, storages, task_schedule
 from webapp.config.admin_theme import UNFOLD as UNFOLD  # django-unfold looks for it here
 from webapp.config.environment import Environment, available_cores
 from webapp.config.running_services import running_services, secret_key
@@ -194,11 +193,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "scoring"
-CELERY_TASK_ROUTES = {
-    "mltasks.tasks.*": {"queue": "training"},
-    "inspection.tasks.execute_replay": {"queue": "replay"},
-    "inspection.tasks.shadow": {"queue": "replay"},
-}
+CELERY_TASK_ROUTES = task_schedule.TASK_ROUTES
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A publish must never block a request: recovery finds the row anyway.
@@ -206,37 +201,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout"
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = env.text("TIME_ZONE", "UTC")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below also applies to workers
-CELERY_BEAT_SCHEDULE = {
-    "score-what-a-crash-left": {
-        "task": "inspection.tasks.sweep",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "count-part-ids": {"task": "inspection.tasks.count_part_ids", "schedule": 3600.0, "options": {"expires": 3600}},
-    "order-the-queues": {"task": "inspection.tasks.order_queue", "schedule": 15.0, "options": {"expires": 15}},
-    "score-by-challengers": {
-        "task": "inspection.tasks.shadow",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "look-at-candidates": {
-        "task": "inspection.tasks.look_at_candidates",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "make-parts-comparable": {
-        "task": "labeling.tasks.make_comparable",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "resume-training-runs": {"task": "labeling.tasks.sweep_runs", "schedule": 15.0, "options": {"expires": 15}},
-    "prune-at-night": {
-        "task": "labeling.tasks.prune",
-        "schedule": crontab(hour="1-5"),  # each minute, local time
-        "options": {"expires": 60},
-    },
-    "retrain-nightly": {"task": "labeling.tasks.nightly", "schedule": 60.0, "options": {"expires": 60}},
-}
+CELERY_BEAT_SCHEDULE = task_schedule.BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 
 # Accounts
