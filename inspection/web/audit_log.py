@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from inspection.models import Product
 from inspection.promotion import audit_log, holdout_history
 from inspection.replay import replay
-from mltasks.web.access import require_permission
+from mltasks.web.access import may_view_models, require_permission
 from mltasks.web.selection import remember_choice
 
 
@@ -27,7 +27,7 @@ def audit_log_page(request: HttpRequest, model: str) -> HttpResponse:
 
 
 @require_GET
-@require_permission("mltasks.view_modelversion")
+@may_view_models
 def holdout_page(request: HttpRequest, model: str) -> HttpResponse:
     """Show each version's metrics on the locked holdout."""
     product = _product(request, model)

@@ -15,8 +15,8 @@ from inspection.models import Replay
 from inspection.replay import replay, replay_queue
 from inspection.replay.replay_report import ReplayReport
 from mltasks.models import ModelVersion
-from mltasks.web.access import current_user
-from mltasks.web.live_pages import live_pages, may_train, retry_view
+from mltasks.web.access import current_user, may_train
+from mltasks.web.live_pages import live_pages, retry_view
 from mltasks.web.selection import get_version_or_404
 
 

@@ -17,7 +17,7 @@ from mltasks.models import ModelVersion, RegisteredModel
 from mltasks.reports import version_comparison
 from mltasks.reports.version_disagreement import always_one_part, find_disagreement
 from mltasks.reports.version_report import VersionReport
-from mltasks.web.access import current_user, parse_row_id, require_permission
+from mltasks.web.access import current_user, may_view_models, parse_row_id
 from mltasks.web.selection import remember_choice
 
 # Per page over all images: with more versions a page has fewer images.
@@ -25,7 +25,7 @@ MAX_PREDICTIONS = 40
 
 
 @require_GET
-@require_permission("mltasks.view_modelversion")
+@may_view_models
 def compare(request: HttpRequest, product: str) -> HttpResponse:
     """Show two to six versions beside each other; else the form to choose them."""
     model = get_object_or_404(RegisteredModel, name=product)

@@ -26,6 +26,10 @@ def require_permission(permission: str) -> Callable[[ViewT], ViewT]:
     return decorate
 
 
+may_view_models = require_permission("mltasks.view_modelversion")
+may_train = require_permission("mltasks.add_trainingrun")
+
+
 def current_user(request: HttpRequest) -> User:
     """Return the signed-in user. Raises PermissionDenied for an anonymous user."""
     if not isinstance(request.user, User):

@@ -12,11 +12,8 @@ from django.utils.functional import Promise
 from django.views.decorators.http import require_GET, require_POST
 
 from mltasks.runs.lease import RunNotAvailable
-from mltasks.web.access import View, require_permission
+from mltasks.web.access import View, may_train, may_view_models
 from mltasks.web.selection import remember_choice
-
-may_look = require_permission("mltasks.view_modelversion")
-may_train = require_permission("mltasks.add_trainingrun")
 
 
 def live_pages(
@@ -29,14 +26,14 @@ def live_pages(
     """
 
     @require_GET
-    @may_look
+    @may_view_models
     def whole(request: HttpRequest, **address: Any) -> HttpResponse:
         subject = load(**address)
         remember_choice(request, subject.model)
         return render(request, page, context(subject))
 
     @require_GET
-    @may_look
+    @may_view_models
     def live(request: HttpRequest, **address: Any) -> HttpResponse:
         return render(request, part, context(load(**address)))
 

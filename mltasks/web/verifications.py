@@ -11,9 +11,8 @@ from django_htmx.http import reswap
 
 from mltasks.reports import verification_report
 from mltasks.training import verification_runs
-from mltasks.web.access import current_user
+from mltasks.web.access import current_user, may_train, may_view_models
 from mltasks.web.forms import VerifyForm
-from mltasks.web.live_pages import may_look, may_train
 from mltasks.web.selection import get_version_or_404
 
 
@@ -33,7 +32,7 @@ def verify(request: HttpRequest, model: str, number: int) -> HttpResponse:
 
 
 @require_GET
-@may_look
+@may_view_models
 def verification_live(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Return the verification part of the version's page, reloaded while a worker verifies."""
     found = get_version_or_404(model, number)

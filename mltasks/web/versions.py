@@ -17,16 +17,15 @@ from mltasks.registry import gate, registry
 from mltasks.reports import model_card, verification_report, version_lineage
 from mltasks.reports.figure_comparison import compare_versions, cost_difference
 from mltasks.reports.version_report import VersionReport
-from mltasks.web.access import current_user, require_permission
+from mltasks.web.access import current_user, may_view_models, require_permission
 from mltasks.web.forms import PromotionForm, ReasonForm, submit
-from mltasks.web.live_pages import may_look
 from mltasks.web.selection import chosen_model, get_version_or_404, remember_choice
 
 MAX_SHOWN_RUNS = 20
 
 
 @require_GET
-@may_look
+@may_view_models
 def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show the model card as an article, for reading and printing."""
     found = get_version_or_404(model, number)
@@ -35,7 +34,7 @@ def card(request: HttpRequest, model: str, number: int) -> HttpResponse:
 
 
 @require_GET
-@may_look
+@may_view_models
 def version_list(request: HttpRequest) -> HttpResponse:
     """Show the versions and runs of the chosen model."""
     model = chosen_model(request)
@@ -46,14 +45,14 @@ def version_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@may_look
+@may_view_models
 def version_list_live(request: HttpRequest, model: str) -> HttpResponse:
     """Return the rows of versions and runs, which the list reloads every few seconds."""
     return render(request, "models/_rows.html", _list_context(get_object_or_404(RegisteredModel, name=model)))
 
 
 @require_GET
-@may_look
+@may_view_models
 def version(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Show the report of one version."""
     found = get_version_or_404(model, number)
