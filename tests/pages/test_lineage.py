@@ -70,6 +70,6 @@ def test_a_part_leads_back_to_all_it_rests_on(
     expect(page.get_by_role("heading", name="plate, version 2")).to_be_visible()
     take_screenshots(page, "model-card")
     page.emulate_media(media="print")
-    expect(page.get_by_role("navigation", name="Places")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
     expect(page.get_by_role("link", name="Full report")).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(20, 24, 29)"

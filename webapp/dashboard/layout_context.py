@@ -123,7 +123,7 @@ class Layout:
 
 def layout_context(request: HttpRequest) -> dict[str, Any]:
     """Return the template context of the layout."""
-    return {"shell": Layout(request)}
+    return {"layout": Layout(request)}
 
 
 @require_POST
