@@ -30,7 +30,9 @@ class TrustForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts at 
         label=_("Fingerprint"),
         max_length=200,
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("As that plant told you, not as the key's own file says: by telephone for example."),
+        help_text=_(
+            "Enter the fingerprint that the plant told you, for example by telephone. Do not copy it from the key file."
+        ),
     )
 
     class Meta:

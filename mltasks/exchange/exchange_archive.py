@@ -55,8 +55,8 @@ def write(into: BinaryIO, header: ArchiveHeader, folder: Path, files: Mapping[st
 def open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     """Open the archive for reading.
 
-    Raises ValueError, in words, for a file that ``write`` did not write: no ZIP, repeated names, compression, or bytes
-    that belong to no member. Errors while the archive is read are raised as ValueError, too.
+    Raises ValueError for a file that ``write`` did not write: no ZIP, repeated names, compression, or bytes that belong
+    to no member. Errors while the archive is read are raised as ValueError, too.
     """
     try:
         size = _refuse_large_directory(file)
@@ -64,7 +64,7 @@ def open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
             _refuse_unaccounted_bytes(packed, size)
             yield packed
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise ValueError(f"it can't be unpacked: {error}") from error
+        raise ValueError(f"it cannot be unpacked: {error}") from error
 
 
 def read_header(packed: zipfile.ZipFile) -> ArchiveHeader:
@@ -80,15 +80,15 @@ def unpack(packed: zipfile.ZipFile, files: Mapping[str, FileEntry], folder: Path
     there = set(packed.namelist()) - set(_MAX_BYTES)
     wrong = sorted(there ^ {FILES + name for name in files})
     if wrong:
-        raise ValueError(f"{wrong[0]} is {'not among what was signed' if wrong[0] in there else 'missing'}")
+        raise ValueError(f"{wrong[0]} is {'not in the signed list' if wrong[0] in there else 'missing'}")
     folder.mkdir()
     for name, wanted in files.items():
         if packed.getinfo(FILES + name).file_size != wanted.size:
-            raise ValueError(f"{FILES}{name} is not of the size that was signed")
+            raise ValueError(f"the size of {FILES}{name} differs from the signed size")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if _copy(packed, FILES + name, path) != wanted.sha256:
-            raise ValueError(f"{FILES}{name} is not the file that was signed")
+            raise ValueError(f"the hash of {FILES}{name} differs from the signed hash")
 
 
 def _copy(packed: zipfile.ZipFile, name: str, path: Path) -> str:
@@ -105,7 +105,7 @@ def _read_member(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
     if name not in packed.namelist():
         raise ValueError(f"it has no {name}")
     if packed.getinfo(name).file_size > limit:
-        raise ValueError(f"its {name} is too long")
+        raise ValueError(f"its {name} is too large")
     return packed.read(name)
 
 
@@ -119,13 +119,13 @@ def _refuse_large_directory(file: BinaryIO) -> int:
     tail = file.read()
     mark, *counts, length, start, comment = _END_RECORD.unpack(tail[-_END_RECORD.size :].rjust(_END_RECORD.size, b"\0"))
     if mark != b"PK\x05\x06" or comment or _ZIP64_LOCATOR in tail[:20]:
-        raise ValueError("it is no file that a plant exported, or not the whole of it")
+        raise ValueError("it is not an export of a plant, or it is incomplete")
     if (
         counts[3] > MAX_FILES + len(_MAX_BYTES)
         or length > counts[3] * (_DIRECTORY_ENTRY_BYTES + _MAX_NAME_BYTES)
         or start + length > size
     ):
-        raise ValueError("its directory is none of ours")
+        raise ValueError("its ZIP directory is not that of an export")
     file.seek(0)
     return size
 
@@ -136,10 +136,10 @@ def _refuse_unaccounted_bytes(packed: zipfile.ZipFile, size: int) -> None:
         if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1 or one.file_size != one.compress_size:
             raise ValueError(f"{one.filename[:80]!r} is compressed or encrypted")
         if one.filename != one.orig_filename or one.header_offset != expected:
-            raise ValueError(f"there are bytes before {one.filename[:80]!r} that belong to nothing")
+            raise ValueError(f"there are unexpected bytes before {one.filename[:80]!r}")
         expected += _LOCAL_HEADER_BYTES + len(one.filename.encode()) + one.file_size
     directory = sum(_DIRECTORY_ENTRY_BYTES + len(one.filename.encode()) for one in members)
     if packed.start_dir != expected or expected + directory + _END_RECORD.size != size:
-        raise ValueError("there are bytes in it that belong to nothing")
+        raise ValueError("it contains unexpected bytes")
     if len(set(packed.namelist())) < len(members):
-        raise ValueError("a name comes twice in it")
+        raise ValueError("it contains a name twice")

@@ -80,17 +80,16 @@ def build_document(version: ModelVersion, files: Mapping[str, FileEntry], *, exp
 def parse_document(raw: bytes) -> VersionDocument:
     """Return the content of a document.
 
-    Raises ValueError, in words, if the document is incomplete or its files or snapshot items do not have the stated
-    hash.
+    Raises ValueError if the document is incomplete or its files or snapshot items do not have the stated hash.
     """
     said = strict_json.parse(raw)
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         found = said.get("format") if isinstance(said, dict) else None
-        raise ValueError(f"its format is {found!r}, and this program knows {FORMAT}: bring both plants up to date")
+        raise ValueError(f"its format is {found!r}, but this program reads format {FORMAT}: update both plants")
     files, report = _get_typed(said, "bundle", dict), _get_typed(said, "report", dict)
     stored, sha256 = _parse_files(_get_typed(files, "files", dict)), _get_sha256(files, "sha256")
     if bundle.digest_of_hashes({name: one.sha256 for name, one in stored.items() if name != bundle.MANIFEST}) != sha256:
-        raise ValueError("the digest that it says is not that of its files")
+        raise ValueError("its digest differs from the digest of its files")
     evaluation = _get_typed(report, "evaluation", dict)
     _get_typed(evaluation, "metrics", dict)
     return VersionDocument(
@@ -120,7 +119,7 @@ def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
     items = sorted(map(_parse_item, _get_typed(data, "items", list)), key=lambda item: item.image_sha256)
     sha256 = _get_sha256(data, "sha256")
     if manifest_sha256(items) != sha256:
-        raise ValueError("the items of its snapshot are not those that were frozen: their hash is another one")
+        raise ValueError("the hash of its snapshot's items differs from the recorded hash")
     # Locked items were not trained on, as in own snapshots.
     taught = [item for item in items if item.split != HOLDOUT]
     defective = sum(item.target for item in taught)
@@ -129,7 +128,7 @@ def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
 
 def _parse_item(data: Any) -> SnapshotItem:
     if not isinstance(data, dict) or sorted(data) != sorted(ITEM_KEYS) or data["target"] not in (0, 1):
-        raise ValueError("an item of its snapshot is none")
+        raise ValueError("an item of its snapshot is invalid")
     texts = {name: _get_typed(data, name, str) for name in ITEM_KEYS if name != "target"}
     return SnapshotItem(**texts, target=_get_typed(data, "target", int))
 
@@ -137,7 +136,7 @@ def _parse_item(data: Any) -> SnapshotItem:
 def _parse_protocol(report: Mapping[str, Any]) -> str:
     words = _get_typed(report, "protocol", str)
     if _get_typed(_get_typed(report["evaluation"], "protocol", dict), "words", str) != words:
-        raise ValueError("its report was measured by another protocol than it says")
+        raise ValueError("the protocol of its report differs from the stated protocol")
     return words
 
 
@@ -151,9 +150,9 @@ def _refuse_odd_names(names: Sequence[str]) -> None:
     folders = {name.rsplit("/", depth)[0] for name in names for depth in range(1, name.count("/") + 1)}
     odd = [name for name in names if not _FILE.fullmatch(name) or name in folders]
     if odd:
-        raise ValueError(f"it names a file {odd[0][:80]!r}, which no version has")
+        raise ValueError(f"it lists a file {odd[0][:80]!r}, which no version has")
     if len(names) > MAX_FILES or not {bundle.MANIFEST, bundle.META, bundle.REPORT, bundle.GRAPH} <= set(names):
-        raise ValueError("its files are not those of a version")
+        raise ValueError("it lists too many files, or not those that every version has")
 
 
 def _get_typed(data: Any, name: str, expected_type: type[T]) -> T:
@@ -163,19 +162,19 @@ def _get_typed(data: Any, name: str, expected_type: type[T]) -> T:
     """
     found = data.get(name) if isinstance(data, dict) else None
     if type(found) is not expected_type:
-        raise ValueError(f"it does not say `{name}` as it should")
+        raise ValueError(f"its `{name}` is missing or of the wrong type")
     return found
 
 
 def _get_count(data: Any, name: str) -> int:
     found = _get_typed(data, name, int)
     if not 0 <= found < 1 << 31:
-        raise ValueError(f"its `{name}` is {found}")
+        raise ValueError(f"its `{name}` is out of range: {found}")
     return found
 
 
 def _get_sha256(data: Any, name: str) -> str:
     found = _get_typed(data, name, str)
     if not _SHA256.fullmatch(found):
-        raise ValueError(f"its `{name}` is no hash")
+        raise ValueError(f"its `{name}` is not a sha256")
     return found

@@ -40,14 +40,14 @@ class ValidatedImport(NamedTuple):
 def validate(model: RegisteredModel, file: BinaryIO, folder: Path) -> ValidatedImport:
     """Verify the signature, unpack the version into the folder and check that it scores.
 
-    Raises ImportRefused, in words for people.
+    Raises ImportRefused.
     """
     with _as_import_refused(), exchange_archive.open_archive(file) as packed:
         signed = exchange_archive.read_header(packed)
         plant, public_key = _trusted_signer(signed)
         says = export_document.parse_document(signed.document_bytes)
         if signing.fingerprint(public_key) != says.fingerprint:
-            raise ValueError(_("it was signed with another key than it says"))
+            raise ValueError(_("it was signed with a different key than its document names"))
         refuse_duplicate(model.pk, says.sha256)
         _refuse_too_large(says)
         exchange_archive.unpack(packed, says.files, folder)
@@ -65,7 +65,7 @@ def _as_import_refused() -> Iterator[None]:
     except ImportRefused:
         raise
     except (ValueError, bundle.BundleCorrupt) as error:
-        said = _("This file can't be imported: {why}. Ask the other plant to export the version again.")
+        said = _("This file cannot be imported: {why}. Ask the other plant to export the version again.")
         raise ImportRefused(said.format(why=error)) from error
 
 
@@ -75,11 +75,11 @@ def _trusted_signer(signed: ArchiveHeader) -> tuple[str, str]:
         return found
     key = signing.read_public_key(signed.public_key_pem)
     if not signing.is_valid_signature(signed.document_bytes, signed.signature, key):
-        raise ValueError(_("its signature does not fit what it says, so it was changed on its way"))
+        raise ValueError(_("its signature does not match its content, so it was changed after signing"))
     said = _(
-        "This file was signed by a plant that is not trusted here, with the key {fingerprint}. Ask the plant that it "
-        "comes from for its fingerprint, by telephone for example. Only if it is the same, have an admin trust that "
-        "key (Trusted plants in the admin, or `trust_plant`), and import the file again."
+        "This file was signed with the key {fingerprint}, which is not trusted here. Ask the plant that sent the file "
+        "for its fingerprint, for example by telephone. Only if both are equal, let an admin trust the key (Trusted "
+        "plants in the admin, or `trust_plant`). Then import the file again."
     )
     raise ImportRefused(said.format(fingerprint=format_fingerprint(signing.fingerprint(key))))
 
@@ -92,24 +92,26 @@ def refuse_duplicate(model_id: int, sha256: str, excluding: ModelVersion | None 
     same = ModelVersion.objects.filter(model_id=model_id, sha256=sha256)
     known = (same.exclude(pk=excluding.pk) if excluding else same).first()
     if known is not None:
-        raise ImportRefused(_("{version} is this very version: there is nothing to import.").format(version=known))
+        raise ImportRefused(_("This plant already has this version: it is {version}.").format(version=known))
 
 
 def _refuse_too_large(document: VersionDocument) -> None:
     size = sum(one.size for one in document.files.values())
     if size > settings.MAX_VERSION_BYTES:
-        said = _("The version has {size} MB, and MAX_VERSION_BYTES allows {most} MB.")
-        raise ImportRefused(said.format(size=_megabytes(size), most=_megabytes(settings.MAX_VERSION_BYTES)))
+        said = _("The version has {size} MB, but MAX_VERSION_BYTES allows at most {limit} MB.")
+        raise ImportRefused(said.format(size=_megabytes(size), limit=_megabytes(settings.MAX_VERSION_BYTES)))
     free = shutil.disk_usage(settings.VERSIONS_DIR).free - settings.MIN_FREE_DISK_BYTES
     if size > free:
-        said = _("The version needs {size} MB on this machine's disk, which has {free} MB left for it.")
+        said = _(
+            "The version needs {size} MB, but this machine's disk has only {free} MB free for it. Free some space."
+        )
         raise ImportRefused(said.format(size=_megabytes(size), free=_megabytes(max(0, free))))
 
 
 def _refuse_report_mismatch(folder: Path, document: VersionDocument) -> None:
     strict_json.parse((folder / bundle.REPORT).read_bytes())
     if not version_export.report_matches(folder, document.evaluation):
-        raise ValueError(_("its report is not the one in its files"))
+        raise ValueError(_("its report differs from the report in its files"))
 
 
 def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
@@ -125,10 +127,10 @@ def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
     except bundle.BundleCorrupt:
         raise
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        said = _("The version is whole, but does not score here ({why}). Bring both plants up to date.")
+        said = _("The version is complete, but it does not score here ({why}). Update both plants.")
         raise ImportRefused(said.format(why=f"{type(error).__name__}: {str(error)[:200]}")) from error
     if not holds:
-        raise ImportRefused(_("The version is whole, but what it says of a grey image is no number."))
+        raise ImportRefused(_("The version is complete, but its score of a gray image is not a number."))
 
 
 def _megabytes(size: int) -> str:

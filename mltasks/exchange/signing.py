@@ -57,7 +57,7 @@ def is_valid_signature(message: bytes, signature: bytes, public_key: str) -> boo
 
 
 def read_public_key(pem: bytes) -> str:
-    """Return the public key in canonical PEM. Raises ValueError, in words, for anything else."""
+    """Return the public key in canonical PEM. Raises ValueError for anything else."""
     return _to_pem(_public_key(pem))
 
 
@@ -73,7 +73,7 @@ def _public_key(pem: bytes) -> Ed25519PublicKey:
     except (ValueError, UnsupportedAlgorithm):
         found = None
     if not isinstance(found, Ed25519PublicKey):
-        raise ValueError(_("This is no public key of a plant: it is a text of three lines, as `plant_key` prints it."))
+        raise ValueError(_("This is not a plant's public key. Enter the three lines that `plant_key` prints."))
     return found
 
 
@@ -88,9 +88,11 @@ def _load_or_create_key() -> Ed25519PrivateKey:
         pem = path.read_bytes() if path.exists() else _make_key(path)
         found = load_pem_private_key(pem, password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ImproperlyConfigured(f"{path} can't be used: {error}. Restore it, or name another.") from error
+        raise ImproperlyConfigured(
+            f"{path} cannot be used: {error}. Restore it, or change SIGNING_KEY_FILE."
+        ) from error
     if not isinstance(found, Ed25519PrivateKey):
-        raise ImproperlyConfigured(f"{path} is no Ed25519 key. Restore it, or name another.")
+        raise ImproperlyConfigured(f"{path} is not an Ed25519 key. Restore it, or change SIGNING_KEY_FILE.")
     return found
 
 

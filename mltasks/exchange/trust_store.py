@@ -19,8 +19,8 @@ THIS_PLANT = "this plant"
 def trust(name: str, key: bytes, claimed_fingerprint: str, *, by: User | None) -> TrustedPlant:
     """Trust versions signed by this key from now on.
 
-    ``claimed_fingerprint`` is what the other plant told by another channel than the key came by. Raises ValueError, in
-    words, also if the fingerprint does not match the key.
+    ``claimed_fingerprint`` is what the other plant told by another channel than the key came by. Raises ValueError,
+    also if the fingerprint does not match the key.
     """
     public_key, compared = validate_key(key, claimed_fingerprint)
     return TrustedPlant.objects.create(
@@ -34,15 +34,15 @@ def validate_key(key: bytes, claimed_fingerprint: str) -> tuple[str, str]:
     found = signing.fingerprint(public_key)
     if re.sub(r"[\s:]", "", claimed_fingerprint).lower() != found:
         said = _(
-            "The fingerprint of this key is {fingerprint}. Ask the other plant, by telephone for example, what theirs "
-            "is, and enter what they say: only if it is the same, the key is theirs."
+            "The fingerprint of this key is {fingerprint}, not the entered one. Ask the other plant for its "
+            "fingerprint, for example by telephone. Only if both are equal, the key belongs to that plant."
         )
         raise ValueError(said.format(fingerprint=format_fingerprint(found)))
     if found == signing.fingerprint(signing.own_public_key()):
-        raise ValueError(_("This is the key of this very plant, which is always trusted."))
+        raise ValueError(_("This is this plant's own key, which is always trusted."))
     other = TrustedPlant.objects.filter(fingerprint=found).first()
     if other is not None:
-        raise ValueError(_("This key is trusted already: it is that of {plant}.").format(plant=other))
+        raise ValueError(_("This key is already trusted: it belongs to {plant}.").format(plant=other))
     return public_key, found
 
 
@@ -50,9 +50,9 @@ def validate_name(name: str) -> str:
     """Return the trimmed name of a plant. Raises ValueError if it is taken, empty or too long."""
     name = name.strip()
     if not 0 < len(name) <= 80 or name == THIS_PLANT:
-        raise ValueError(_("A plant has a name of up to 80 characters."))
+        raise ValueError(_("Enter another name, of 1 to 80 characters."))
     if TrustedPlant.objects.filter(name=name).exists():
-        raise ValueError(_("Another key has the name {plant} already.").format(plant=name))
+        raise ValueError(_("The name {plant} is already taken. Enter another name.").format(plant=name))
     return name
 
 

@@ -36,7 +36,9 @@ def export(version: ModelVersion, into: BinaryIO, *, by: User | None) -> None:
     folder = version_store.ensure_local(version)
     bundle.verify(folder, version.sha256)
     if not report_matches(folder, version.report.evaluation):
-        raise bundle.BundleCorrupt(_("The report of {version} is not the one in its files.").format(version=version))
+        raise bundle.BundleCorrupt(
+            _("The report of {version} differs from the report in its files.").format(version=version)
+        )
     files = {
         name: FileEntry(sha256, (folder / name).stat().st_size) for name, sha256 in _manifest_hashes(folder).items()
     }

@@ -29,8 +29,8 @@ def import_version(model: RegisteredModel, file: BinaryIO, *, by: User | None) -
     """Import the version in a seekable file as a candidate with the model's next number.
 
     Its report has the exporting plant's figures; the version scores once a person promotes it. Callers check
-    ``registry.PROMOTE_PERMISSION`` first. Raises ImportRefused, in words for people, and StoreUnreachable; after any
-    error no row and no file remains.
+    ``registry.PROMOTE_PERMISSION`` first. Raises ImportRefused and StoreUnreachable; after any error no row and no
+    file remains.
     """
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".importing") as folder:
         arrival = validate(model, file, folder / "whole")

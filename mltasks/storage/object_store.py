@@ -139,7 +139,7 @@ def unpublish(name: str) -> None:
     try:
         version_bucket().remove(name)
     except StoreUnreachable as error:
-        logger.warning("%s stays in the store, and nothing names it: %s", name, error)
+        logger.warning("%s stays in the store, although no row names it: %s", name, error)
 
 
 def _pin(folder: Path, name: str, sha256: str) -> None:

@@ -124,5 +124,5 @@ class Bucket(S3Storage):
             ) from error
         except BotoCoreError as error:
             raise StoreUnreachable(
-                f"The bucket {self.bucket_name} at {self._endpoint_name} can't be reached: {error}"
+                f"The bucket {self.bucket_name} at {self._endpoint_name} cannot be reached: {error}"
             ) from error

@@ -26,14 +26,14 @@ def unpack(packed: BinaryIO, directory: Path) -> None:
             for member in opened:
                 _unpack_one(opened, member, directory)
     except tarfile.TarError as error:
-        raise ValueError(f"it can't be unpacked: {error}") from error
+        raise ValueError(f"it cannot be unpacked: {error}") from error
 
 
 def _unpack_one(opened: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
     name = PurePosixPath(member.name)
     content = opened.extractfile(member) if member.isreg() else None
     if content is None or name.is_absolute() or ".." in name.parts or not name.parts:
-        raise ValueError(f"it holds {member.name!r}, which no version has")
+        raise ValueError(f"it contains {member.name!r}, which no version has")
     path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with content, path.open("xb") as file:

@@ -52,8 +52,8 @@ def import_version(request: HttpRequest, model: str) -> HttpResponse:
         except version_import.ImportRefused as error:
             form.add_error(None, str(error))
         else:
-            said = _("{origin} is version {number} here, a candidate. Read its report, then compare it.")
-            messages.success(request, said.format(origin=version.imported, number=version.number))
+            text = _("Imported {origin} as version {number}, a candidate. Read its report, then compare the versions.")
+            messages.success(request, text.format(origin=version.imported, number=version.number))
             return redirect("version", model, version.number)
     return _render_page(request, found, form, status=400)
 

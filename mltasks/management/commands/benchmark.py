@@ -26,15 +26,17 @@ PROTOCOL_NAMES = (
 class Command(BaseCommand):
     """Benchmark of the recipe; uses neither the database nor the stored images."""
 
-    help = "Measure the learning recipe on a folder of labeled parts, beside the recipe the project grew from."
+    help = "Measure the training recipe on a folder of labeled parts, and compare it with the project's first recipe."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help=PROTOCOL_NAMES)
-        parser.add_argument("--data", type=Path, required=True, help="ImageFolder layout: good/ and a folder a kind")
-        parser.add_argument("--masks", type=Path, help="for localisation: the defects' masks, KIND/STEM.png")
-        parser.add_argument("--repeats", type=int, help="repeats, seeds, folds or rounds, as the protocol has them")
-        parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting")
+        parser.add_argument("--data", type=Path, required=True, help="folder with good/ and one folder per defect type")
+        parser.add_argument("--masks", type=Path, help="for localisation: masks of the defects, TYPE/STEM.png")
+        parser.add_argument("--repeats", type=int, help="number of the protocol's repeats, seeds, folds or rounds")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="training setting, may be repeated"
+        )
         parser.add_argument("--json", type=Path, help="also write the JSON to this file")
         parser.add_argument("--plot", type=Path, help="also draw the table into this SVG file")
 
@@ -67,7 +69,7 @@ class Command(BaseCommand):
             except ValueError as error:
                 raise CommandError(str(error)) from error
         found = {"name": options["name"], "seconds": round(time.monotonic() - started, 1), **table.to_json()}
-        self.stdout.write(f"{table}\n\nin {found['seconds']:.0f} s")
+        self.stdout.write(f"{table}\n\nMeasured in {found['seconds']:.0f} s.")
         text = json.dumps(found, indent=2, allow_nan=False)
         self.stdout.write(text)
         if options["json"]:

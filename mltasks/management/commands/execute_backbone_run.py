@@ -10,4 +10,4 @@ class Command(execute_run.Command):
     """Execute one pretraining run (internal: the training worker calls it)."""
 
     run_class = BackboneRun
-    help = "Teach one backbone in this process. Workers call it; people use `pretrain_backbone`."
+    help = "Execute one pretraining run in this process. Workers call it; people use `pretrain_backbone`."

@@ -51,4 +51,4 @@ def set_parent_death_signal(parent: int) -> None:
     if sys.platform == "linux":  # elsewhere an orphan continues until its lease is taken
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent died before the line above
-        sys.exit(f"The worker {parent} is gone.")
+        sys.exit(f"The worker {parent} has ended.")

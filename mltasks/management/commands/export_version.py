@@ -19,8 +19,8 @@ class Command(VersionCommand):
     """Export a version."""
 
     help = (
-        "Write a version with its weights, its report and its snapshot's manifest into one file, signed by this "
-        "plant's key. Another plant imports it once it trusts that key: see plant_key."
+        "Write a version with its weights, report and snapshot manifest into one file, signed by this plant's key. "
+        "Another plant can import the file once it trusts that key: see plant_key."
     )
 
     refusals = (*VersionCommand.refusals, ImproperlyConfigured)
@@ -30,8 +30,8 @@ class Command(VersionCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "file",
-            help="replaced where it exists; a folder gets PRODUCT-vN.slv; - is standard output; a device or a pipe is "
-            "written to",
+            help="target file, replaced if it exists; in a folder the name is PRODUCT-vN.slv; - is standard output; "
+            "devices and pipes are written to",
         )
 
     def handle(self, *args: Any, product: str, version: int, file: str, **options: Any) -> None:
@@ -50,7 +50,7 @@ class Command(VersionCommand):
             )
             signed = signing.fingerprint(signing.own_public_key())
         except OSError as error:
-            raise CommandError(f"{file} can't be written: {error.strerror}.") from None
+            raise CommandError(f"{file} cannot be written: {error.strerror}.") from None
         # Standard output must contain the version only.
         to = self.stderr if is_stdout else self.stdout
         to.write(f"{target}: {size / 1e6:.0f} MB, signed by {format_fingerprint(signed)}", str)

@@ -17,25 +17,27 @@ class Command(RefusableCommand):
     """Import a version."""
 
     help = (
-        "Bring in a version that another plant exported, once its signature, its hashes and its report hold. It is a "
-        "candidate of the product, whatever it is called over there, and scores when somebody promotes it."
+        "Check signature, hashes and report of a version that another plant exported, then import it. It becomes a "
+        "candidate of the product, under the next version number. It scores once a person promotes it."
     )
 
     refusals = (*RefusableCommand.refusals, ImproperlyConfigured)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the product at this plant and the file."""
-        parser.add_argument("product", help="slug of the product here")
-        parser.add_argument("file", type=Path, help="what export_version wrote over there")
+        parser.add_argument("product", help="slug of the product at this plant")
+        parser.add_argument("file", type=Path, help="file that export_version wrote at the other plant")
 
     def handle(self, *args: Any, product: str, file: Path, **options: Any) -> None:
         """Import the version. The last line is its number."""
-        missing = f"There is no product {product!r}. Make it with create_product."
+        missing = f"There is no product {product!r}. Create it with create_product."
         model = require(RegisteredModel.objects.filter(name=product), missing)
         try:
             with file.open("rb") as opened:
                 version = version_import.import_version(model, opened, by=None)
         except OSError as error:
-            raise CommandError(f"{file} can't be imported: {error.strerror or error}.") from None
-        self.stderr.write(f"{version} is {version.imported}, a candidate. Compare it on its page, then promote it.")
+            raise CommandError(f"{file} cannot be imported: {error.strerror or error}.") from None
+        self.stderr.write(
+            f"Imported {version.imported} as {version}, a candidate. Compare it on its page, then promote it."
+        )
         self.stdout.write(str(version.number))

@@ -15,8 +15,8 @@ class Command(RefusableCommand):
     """Print the plant's public key."""
 
     help = (
-        "Print this plant's public key; redirect it into a file for another plant. Its fingerprint, which goes to "
-        "standard error, is what you tell them by another way."
+        "Print this plant's public key; redirect it into a file for another plant. The key's fingerprint goes to "
+        "standard error. Tell it to the other plant by another channel, for example by telephone."
     )
 
     refusals = (*RefusableCommand.refusals, ImproperlyConfigured)

@@ -13,13 +13,13 @@ from mltasks.registry import registry
 class Command(VersionCommand):
     """Make a version its product's champion."""
 
-    help = "Make a version the champion of its product, as the admin does."
+    help = "Make a version the champion of its product."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare product, version, reason, override and user."""
         super().add_arguments(parser)
         parser.add_argument("--reason", required=True, help="why this version should score")
-        parser.add_argument("--override", default="", help="why it shall pass although the promotion policy stops it")
+        parser.add_argument("--override", default="", help="reason to promote although a required check failed")
         parser.add_argument("--by", default="", help="user name of the person who promotes")
 
     def handle(
@@ -30,6 +30,6 @@ class Command(VersionCommand):
         try:
             promotion = registry.promote(found, by=person(by), reason=reason, override=override)
         except registry.GateClosed as closed:
-            raise CommandError(f"{closed}\nTo promote it all the same, say why: --override REASON") from None
+            raise CommandError(f"{closed}\nTo promote it anyway, give a reason: --override REASON") from None
         before = f" in place of version {promotion.previous.number}" if promotion.previous else ""
         self.stdout.write(f"Version {version} is champion of {product}{before}.")

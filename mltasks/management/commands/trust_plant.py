@@ -14,15 +14,15 @@ class Command(BaseCommand):
     """Trust another plant's key."""
 
     help = (
-        "Trust what another plant signs, by the key that its plant_key printed. The fingerprint is what that plant "
-        "tells you by another way than the key came, by telephone for example: without it nothing is trusted."
+        "Trust the key that another plant's plant_key printed, so that its versions can be imported. The plant tells "
+        "you the fingerprint by another channel than the key, for example by telephone. It is required."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the plant's name here, its key file and its fingerprint."""
-        parser.add_argument("name", help="what the plant is called here")
-        parser.add_argument("key", type=Path, help="file with its public key, as plant_key printed it over there")
-        parser.add_argument("--fingerprint", default="", help="as that plant told it; spaces do not matter")
+        parser.add_argument("name", help="name for the plant")
+        parser.add_argument("key", type=Path, help="file with its public key, as its plant_key printed it")
+        parser.add_argument("--fingerprint", default="", help="fingerprint that the plant told you; spaces are ignored")
 
     def handle(self, *args: Any, name: str, key: Path, fingerprint: str, **options: Any) -> None:
         """Trust the plant if key and fingerprint match."""
@@ -31,5 +31,8 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from None
         except OSError as error:
-            raise CommandError(f"{key} can't be read: {error.strerror}.") from None
-        self.stdout.write(f"Versions signed by {plant} may come in. The admin ends that, under Trusted plants.")
+            raise CommandError(f"{key} cannot be read: {error.strerror}.") from None
+        self.stdout.write(
+            f"Versions signed by {plant} can now be imported. To end this, delete the plant under Trusted plants in "
+            "the admin."
+        )

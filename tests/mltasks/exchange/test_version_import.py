@@ -117,9 +117,9 @@ def test_it_arrives_as_a_candidate_that_scores_the_same(
 
 def test_it_comes_in_once(version: ModelVersion, local_model: RegisteredModel, other_plant: OtherPlant) -> None:
     import_version(local_model, other_plant.export(version), by=None)
-    with pytest.raises(ImportRefused, match="panel version 1 is this very version"):
+    with pytest.raises(ImportRefused, match="already has this version: it is panel version 1"):
         import_version(local_model, other_plant.export(version), by=None)
-    with pytest.raises(ImportRefused, match="plate version 1 is this very version"):
+    with pytest.raises(ImportRefused, match="already has this version: it is plate version 1"):
         import_version(version.model, other_plant.export(version), by=None)
     assert local_model.versions.count() == local_model.runs.count() == 1
 
@@ -150,7 +150,7 @@ def test_of_two_imports_at_once_one_comes_in(
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(said) == ["1", "panel version 1 is this very version: there is nothing to import."]
+    assert sorted(said) == ["1", "This plant already has this version: it is panel version 1."]
     assert local_model.versions.count() == local_model.runs.count() == 1
     (kept,) = (Path(configured.VERSIONS_DIR) / "panel").iterdir()
     assert kept == local_model.versions.get().path
@@ -174,18 +174,26 @@ def test_trust_that_ended_is_none(version: ModelVersion, local_model: Registered
 
 # What somebody on the way can do, who has no key: (what it is, how the members change, what is said)
 ON_THE_WAY: list[tuple[str, Callable[[Members], Members | None], str]] = [
-    ("a word of the document", lambda of: of.update({"export.json": of["export.json"] + b" "}), "does not fit"),
-    ("the signature", lambda of: of.update({"export.sig": bytes(64)}), "does not fit"),
-    ("a short signature", lambda of: of.update({"export.sig": b"short"}), "does not fit"),
-    ("the key", lambda of: of.update({"export.sig": bytes(64), "export.pem": b"no key"}), "no public key"),
-    ("a file", lambda of: of.update({"bundle/serving.xml": b"<net/>"}), "not of the size that was signed"),
-    ("a byte", lambda of: of.update({"bundle/meta.json": b"!" + of["bundle/meta.json"][1:]}), "not the file that was"),
+    (
+        "a word of the document",
+        lambda of: of.update({"export.json": of["export.json"] + b" "}),
+        "does not match its content",
+    ),
+    ("the signature", lambda of: of.update({"export.sig": bytes(64)}), "does not match its content"),
+    ("a short signature", lambda of: of.update({"export.sig": b"short"}), "does not match its content"),
+    ("the key", lambda of: of.update({"export.sig": bytes(64), "export.pem": b"no key"}), "not a plant's public key"),
+    ("a file", lambda of: of.update({"bundle/serving.xml": b"<net/>"}), "differs from the signed size"),
+    (
+        "a byte",
+        lambda of: of.update({"bundle/meta.json": b"!" + of["bundle/meta.json"][1:]}),
+        "the hash of .* differs from the signed hash",
+    ),
     ("a file missing", lambda of: of.pop("bundle/serving.bin") and None, "bundle/serving.bin is missing"),
     ("no document", lambda of: of.pop("export.json") and None, "it has no export.json"),
-    ("a file added", lambda of: of.update({"bundle/extra": b"x"}), "bundle/extra is not among what was signed"),
-    ("a file beside", lambda of: of.update({"../evil": b"x"}), "is not among what was signed"),
-    ("an absolute name", lambda of: of.update({"/etc/evil": b"x"}), "is not among what was signed"),
-    ("a folder", lambda of: of.update({"bundle/deep/": b""}), "is not among what was signed"),
+    ("a file added", lambda of: of.update({"bundle/extra": b"x"}), "bundle/extra is not in the signed list"),
+    ("a file beside", lambda of: of.update({"../evil": b"x"}), "is not in the signed list"),
+    ("an absolute name", lambda of: of.update({"/etc/evil": b"x"}), "is not in the signed list"),
+    ("a folder", lambda of: of.update({"bundle/deep/": b""}), "is not in the signed list"),
 ]
 
 
@@ -221,15 +229,15 @@ def _with_many_names(members: Members) -> bytes:
 
 
 FILES: list[tuple[str, Callable[[Members], bytes], str]] = [
-    ("no ZIP", lambda _: b"no ZIP at all", "no file that a plant exported"),
-    ("empty", lambda _: b"", "no file that a plant exported"),
-    ("half of it", lambda of: pack(of).getvalue()[:-1000], "no file that a plant exported"),
+    ("no ZIP", lambda _: b"no ZIP at all", "it is not an export of a plant"),
+    ("empty", lambda _: b"", "it is not an export of a plant"),
+    ("half of it", lambda of: pack(of).getvalue()[:-1000], "it is not an export of a plant"),
     ("compressed", lambda of: pack(of, zipfile.ZIP_DEFLATED).getvalue(), "is compressed"),
-    ("a name twice", _duplicate_member, "a name comes twice"),
-    ("bytes before", lambda of: b"#!/bin/sh\n" + pack(of).getvalue(), "belong to nothing"),
-    ("bytes behind", lambda of: pack(of).getvalue() + b"more", "no file that a plant exported"),
-    ("a note", _with_comment, "no file that a plant exported"),
-    ("a huge directory", _with_many_names, "its directory is none of ours"),
+    ("a name twice", _duplicate_member, "it contains a name twice"),
+    ("bytes before", lambda of: b"#!/bin/sh\n" + pack(of).getvalue(), "unexpected bytes before"),
+    ("bytes behind", lambda of: pack(of).getvalue() + b"more", "it is not an export of a plant"),
+    ("a note", _with_comment, "it is not an export of a plant"),
+    ("a huge directory", _with_many_names, "its ZIP directory is not that of an export"),
 ]
 
 
@@ -268,26 +276,34 @@ def _manifest(document: ArchiveDocument, members: Members) -> None:
 
 # What a plant can do that is trusted, and older, newer, careless or taken over.
 BY_A_PLANT: list[tuple[str, Callable[[ArchiveDocument, Members], Any], str]] = [
-    ("a newer format", lambda said, _: said.update(format=2), "its format is 2, and this program knows 1"),
-    ("another digest", lambda said, _: said["bundle"].update(sha256="0" * 64), "is not that of its files"),
-    ("a digest that is none", lambda said, _: said["bundle"].update(sha256="../.."), "is no hash"),
+    ("a newer format", lambda said, _: said.update(format=2), "its format is 2, but this program reads format 1"),
+    ("another digest", lambda said, _: said["bundle"].update(sha256="0" * 64), "differs from the digest of its files"),
+    ("a digest that is none", lambda said, _: said["bundle"].update(sha256="../.."), "is not a sha256"),
     ("a manifest that lies", _manifest, "is not as it was written"),
-    ("another label", _item, "its hash|their hash"),
-    ("an item that is none", lambda said, _: said["snapshot"]["items"][0].pop("group"), "an item of its snapshot"),
-    ("another figure", _report, "its report is not the one in its files"),
-    ("another protocol", lambda said, _: said["report"].update(protocol="By eye."), "another protocol"),
-    ("another signer", lambda said, _: said.update(fingerprint="0" * 64), "another key than it says"),
+    ("another label", _item, "the hash of its snapshot's items differs"),
+    (
+        "an item that is none",
+        lambda said, _: said["snapshot"]["items"][0].pop("group"),
+        "an item of its snapshot is invalid",
+    ),
+    ("another figure", _report, "its report differs from the report in its files"),
+    ("another protocol", lambda said, _: said["report"].update(protocol="By eye."), "differs from the stated protocol"),
+    ("another signer", lambda said, _: said.update(fingerprint="0" * 64), "different key than its document names"),
     ("a way out", lambda said, of: _rename(said, of, "../../../evil"), "which no version has"),
     ("an absolute name", lambda said, of: _rename(said, of, "/evil"), "which no version has"),
     ("a hidden name", lambda said, of: _rename(said, of, "plots/.evil"), "which no version has"),
     ("a file below a file", lambda said, of: _rename(said, of, "meta.json/evil"), "which no version has"),
-    ("a negative size", lambda said, _: said["bundle"]["files"]["meta.json"].update(size=-1), "`size` is -1"),
-    ("a true number", lambda said, _: said.update(version=True), "does not say `version`"),
-    ("no config", lambda said, _: said.update(config=None), "does not say `config`"),
+    (
+        "a negative size",
+        lambda said, _: said["bundle"]["files"]["meta.json"].update(size=-1),
+        "`size` is out of range: -1",
+    ),
+    ("a true number", lambda said, _: said.update(version=True), "`version` is missing or of the wrong type"),
+    ("no config", lambda said, _: said.update(config=None), "`config` is missing or of the wrong type"),
     ("no number", lambda said, _: said["config"].update(costs=float("nan")), "NaN is no number"),
     ("no number in a file", lambda said, of: _meta(said, of, '"extra": 1e999'), "1e999 is no number"),
     ("a zero character", lambda said, _: said["config"].update(note="\0"), "a zero character"),
-    ("half a character", lambda said, _: said["config"].update(note="\ud800"), "can't be imported"),
+    ("half a character", lambda said, _: said["config"].update(note="\ud800"), "cannot be imported"),
     ("a name said twice", lambda said, of: _meta(said, of, '"format": 2'), "says a name twice"),
     ("no graph", lambda said, of: replace_member(said, of, "serving.xml", b"<net/>"), "does not score here"),
     ("no thresholds", lambda said, of: replace_member(said, of, "meta.json", b"{}"), r"does not score here \(KeyError"),
@@ -332,10 +348,10 @@ def test_what_is_too_large_is_refused_before_it_is_unpacked(
     version: ModelVersion, local_model: RegisteredModel, settings: Any
 ) -> None:
     settings.MAX_VERSION_BYTES = 10_000
-    with pytest.raises(ImportRefused, match="MAX_VERSION_BYTES allows 0 MB"):
+    with pytest.raises(ImportRefused, match="MAX_VERSION_BYTES allows at most 0 MB"):
         import_version(local_model, pack(export_members(version)), by=None)
     settings.MAX_VERSION_BYTES, settings.MIN_FREE_DISK_BYTES = 1 << 30, 1 << 60
-    with pytest.raises(ImportRefused, match="on this machine's disk, which has 0 MB left"):
+    with pytest.raises(ImportRefused, match="this machine's disk has only 0 MB free"):
         import_version(local_model, pack(export_members(version)), by=None)
     assert_nothing_imported(local_model)
 
@@ -412,7 +428,7 @@ def test_by_commands(version: ModelVersion, local_model: RegisteredModel, tmp_pa
         call_command("import_version", "nothing", str(file))
     call_command("plant_key", stdout=(own := io.StringIO()), stderr=(told := io.StringIO()))
     assert format_fingerprint(signing.fingerprint(own.getvalue())) in told.getvalue()
-    with pytest.raises(CommandError, match="this very plant"):
+    with pytest.raises(CommandError, match="this plant's own key"):
         key.write_text(own.getvalue())
         call_command("trust_plant", "Us", str(key), fingerprint=signing.fingerprint(own.getvalue()))
 
@@ -430,7 +446,7 @@ def test_by_its_page_for_who_may_promote(version: ModelVersion, local_model: Reg
     client.force_login(make_person("mia", "promote_modelversion", "view_modelversion"))
     assert client.get(address).status_code == 200
     refused = post(pack({**whole, "bundle/extra": b"x"}))
-    assert refused.status_code == 400 and "is not among what was signed" in refused.content.decode()
+    assert refused.status_code == 400 and "is not in the signed list" in refused.content.decode()
     assert client.post(address).status_code == 400
     assert_nothing_imported(local_model)
     assert post(pack(whole)).headers["Location"] == "/models/panel/1/"

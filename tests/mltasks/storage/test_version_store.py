@@ -192,7 +192,7 @@ def test_a_training_that_cannot_publish_makes_no_version(
     with pytest.raises(StoreUnreachable):
         execute(training.TrainingExecutor(), run)
     assert run.state == "failed"
-    assert "can't be reached" in run.error
+    assert "cannot be reached" in run.error
     assert not ModelVersion.objects.exists()
 
 

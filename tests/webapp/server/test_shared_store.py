@@ -55,7 +55,7 @@ def test_readyz_names_a_store_that_is_away(client: Client, bucket: SharedBucket)
     bucket.make_unreachable()
     (said,) = failing_parts(client).values()
     assert bucket.name in said
-    assert "can't be reached" in said
+    assert "cannot be reached" in said
 
 
 def test_readyz_does_not_wait_for_a_store_that_is_silent(
