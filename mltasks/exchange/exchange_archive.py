@@ -82,23 +82,23 @@ def unpack(packed: zipfile.ZipFile, files: Mapping[str, FileEntry], folder: Path
     if wrong:
         raise ValueError(f"{wrong[0]} is {'not in the signed list' if wrong[0] in there else 'missing'}")
     folder.mkdir()
-    for name, wanted in files.items():
-        if packed.getinfo(FILES + name).file_size != wanted.size:
+    for name, entry in files.items():
+        if packed.getinfo(FILES + name).file_size != entry.size:
             raise ValueError(f"the size of {FILES}{name} differs from the signed size")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if _copy(packed, FILES + name, path) != wanted.sha256:
+        if _copy(packed, FILES + name, path) != entry.sha256:
             raise ValueError(f"the hash of {FILES}{name} differs from the signed hash")
 
 
 def _copy(packed: zipfile.ZipFile, name: str, path: Path) -> str:
     """Copy one member to a new file; return its hash."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with packed.open(name) as member, path.open("xb") as file:
         while chunk := member.read(_CHUNK_BYTES):
-            found.update(chunk)
+            digest.update(chunk)
             file.write(chunk)
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
 def _read_member(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -132,13 +132,17 @@ def _refuse_large_directory(file: BinaryIO) -> int:
 
 def _refuse_unaccounted_bytes(packed: zipfile.ZipFile, size: int) -> None:
     members, expected = packed.infolist(), 0
-    for one in members:
-        if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1 or one.file_size != one.compress_size:
-            raise ValueError(f"{one.filename[:80]!r} is compressed or encrypted")
-        if one.filename != one.orig_filename or one.header_offset != expected:
-            raise ValueError(f"there are unexpected bytes before {one.filename[:80]!r}")
-        expected += _LOCAL_HEADER_BYTES + len(one.filename.encode()) + one.file_size
-    directory = sum(_DIRECTORY_ENTRY_BYTES + len(one.filename.encode()) for one in members)
+    for member in members:
+        if (
+            member.compress_type != zipfile.ZIP_STORED
+            or member.flag_bits & 1
+            or member.file_size != member.compress_size
+        ):
+            raise ValueError(f"{member.filename[:80]!r} is compressed or encrypted")
+        if member.filename != member.orig_filename or member.header_offset != expected:
+            raise ValueError(f"there are unexpected bytes before {member.filename[:80]!r}")
+        expected += _LOCAL_HEADER_BYTES + len(member.filename.encode()) + member.file_size
+    directory = sum(_DIRECTORY_ENTRY_BYTES + len(member.filename.encode()) for member in members)
     if packed.start_dir != expected or expected + directory + _END_RECORD.size != size:
         raise ValueError("it contains unexpected bytes")
     if len(set(packed.namelist())) < len(members):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -62,19 +62,19 @@ class VersionDocument:
 
 def build_document(version: ModelVersion, files: Mapping[str, FileEntry], *, exported_by: str) -> bytes:
     """Return the document of a version whose directory has these files."""
-    said = {
+    document = {
         "format": FORMAT,
         "product": version.model.name,
         "version": version.number,
         "exported_at": timezone.now().isoformat(timespec="seconds"),
         "exported_by": exported_by,
         "fingerprint": signing.fingerprint(signing.own_public_key()),
-        "bundle": {"sha256": version.sha256, "files": {name: one._asdict() for name, one in files.items()}},
+        "bundle": {"sha256": version.sha256, "files": {name: entry._asdict() for name, entry in files.items()}},
         "report": {"protocol": version.report.protocol, "evaluation": version.report.evaluation},
         "snapshot": _snapshot_json(version),
         "config": version.run.config,
     }
-    return json.dumps(said, ensure_ascii=False, allow_nan=False, indent=1).encode()
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode()
 
 
 def parse_document(raw: bytes) -> VersionDocument:
@@ -82,35 +82,36 @@ def parse_document(raw: bytes) -> VersionDocument:
 
     Raises ValueError if the document is incomplete or its files or snapshot items do not have the stated hash.
     """
-    said = strict_json.parse(raw)
-    if not isinstance(said, dict) or said.get("format") != FORMAT:
-        found = said.get("format") if isinstance(said, dict) else None
-        raise ValueError(f"its format is {found!r}, but this program reads format {FORMAT}: update both plants")
-    files, report = _get_typed(said, "bundle", dict), _get_typed(said, "report", dict)
-    stored, sha256 = _parse_files(_get_typed(files, "files", dict)), _get_sha256(files, "sha256")
-    if bundle.digest_of_hashes({name: one.sha256 for name, one in stored.items() if name != bundle.MANIFEST}) != sha256:
+    document = strict_json.parse(raw)
+    stated_format = document.get("format") if isinstance(document, dict) else None
+    if stated_format != FORMAT:
+        raise ValueError(f"its format is {stated_format!r}, but this program reads format {FORMAT}: update both plants")
+    directory, report = _get_typed(document, "bundle", dict), _get_typed(document, "report", dict)
+    files, sha256 = _parse_files(_get_typed(directory, "files", dict)), _get_sha256(directory, "sha256")
+    hashes = {name: entry.sha256 for name, entry in files.items() if name != bundle.MANIFEST}
+    if bundle.digest_of_hashes(hashes) != sha256:
         raise ValueError("its digest differs from the digest of its files")
     evaluation = _get_typed(report, "evaluation", dict)
     _get_typed(evaluation, "metrics", dict)
     return VersionDocument(
-        product=_get_typed(said, "product", str)[:80],
-        number=_get_count(said, "version"),
-        fingerprint=_get_sha256(said, "fingerprint"),
+        product=_get_typed(document, "product", str)[:80],
+        number=_get_count(document, "version"),
+        fingerprint=_get_sha256(document, "fingerprint"),
         sha256=sha256,
-        files=stored,
+        files=files,
         protocol=_parse_protocol(report),
         evaluation=evaluation,
-        snapshot=None if said.get("snapshot") is None else _parse_snapshot(_get_typed(said, "snapshot", dict)),
-        config=_get_typed(said, "config", dict),
+        snapshot=None if document.get("snapshot") is None else _parse_snapshot(_get_typed(document, "snapshot", dict)),
+        config=_get_typed(document, "config", dict),
     )
 
 
 def _snapshot_json(version: ModelVersion) -> dict[str, Any] | None:
     """Return the version's own snapshot, or the one in its signed document if it was imported."""
-    snapshot, came = version.run.snapshot, getattr(version, "imported", None)
+    snapshot, imported = version.run.snapshot, getattr(version, "imported", None)
     if snapshot is None:
-        carried: dict[str, Any] | None = json.loads(came.document)["snapshot"] if came else None
-        return carried
+        signed: dict[str, Any] | None = json.loads(imported.document)["snapshot"] if imported else None
+        return signed
     items = snapshot.items.order_by("image_sha256").values(*ITEM_KEYS)
     return {"number": snapshot.number, "sha256": snapshot.sha256, "items": list(items)}
 
@@ -121,9 +122,9 @@ def _parse_snapshot(data: Mapping[str, Any]) -> SnapshotSummary:
     if manifest_sha256(items) != sha256:
         raise ValueError("the hash of its snapshot's items differs from the recorded hash")
     # Locked items were not trained on, as in own snapshots.
-    taught = [item for item in items if item.split != HOLDOUT]
-    defective = sum(item.target for item in taught)
-    return SnapshotSummary(_get_count(data, "number"), sha256, len(taught) - defective, defective)
+    trained_on = [item for item in items if item.split != HOLDOUT]
+    defective = sum(item.target for item in trained_on)
+    return SnapshotSummary(_get_count(data, "number"), sha256, len(trained_on) - defective, defective)
 
 
 def _parse_item(data: Any) -> SnapshotItem:
@@ -134,25 +135,21 @@ def _parse_item(data: Any) -> SnapshotItem:
 
 
 def _parse_protocol(report: Mapping[str, Any]) -> str:
-    words = _get_typed(report, "protocol", str)
-    if _get_typed(_get_typed(report["evaluation"], "protocol", dict), "words", str) != words:
+    protocol = _get_typed(report, "protocol", str)
+    if _get_typed(_get_typed(report["evaluation"], "protocol", dict), "words", str) != protocol:
         raise ValueError("the protocol of its report differs from the stated protocol")
-    return words
+    return protocol
 
 
 def _parse_files(data: Mapping[str, Any]) -> dict[str, FileEntry]:
-    found = {name: FileEntry(_get_sha256(one, "sha256"), _get_count(one, "size")) for name, one in data.items()}
-    _refuse_odd_names(list(found))
-    return found
-
-
-def _refuse_odd_names(names: Sequence[str]) -> None:
-    folders = {name.rsplit("/", depth)[0] for name in names for depth in range(1, name.count("/") + 1)}
-    odd = [name for name in names if not _FILE.fullmatch(name) or name in folders]
+    files = {name: FileEntry(_get_sha256(entry, "sha256"), _get_count(entry, "size")) for name, entry in data.items()}
+    folders = {name.rsplit("/", depth)[0] for name in files for depth in range(1, name.count("/") + 1)}
+    odd = [name for name in files if not _FILE.fullmatch(name) or name in folders]
     if odd:
         raise ValueError(f"it lists a file {odd[0][:80]!r}, which no version has")
-    if len(names) > MAX_FILES or not {bundle.MANIFEST, bundle.META, bundle.REPORT, bundle.GRAPH} <= set(names):
+    if len(files) > MAX_FILES or not {bundle.MANIFEST, bundle.META, bundle.REPORT, bundle.GRAPH} <= set(files):
         raise ValueError("it lists too many files, or not those that every version has")
+    return files
 
 
 def _get_typed(data: Any, name: str, expected_type: type[T]) -> T:
@@ -160,21 +157,21 @@ def _get_typed(data: Any, name: str, expected_type: type[T]) -> T:
 
     Raises ValueError unless it has exactly this type: true is not a number.
     """
-    found = data.get(name) if isinstance(data, dict) else None
-    if type(found) is not expected_type:
+    value = data.get(name) if isinstance(data, dict) else None
+    if type(value) is not expected_type:
         raise ValueError(f"its `{name}` is missing or of the wrong type")
-    return found
+    return value
 
 
 def _get_count(data: Any, name: str) -> int:
-    found = _get_typed(data, name, int)
-    if not 0 <= found < 1 << 31:
-        raise ValueError(f"its `{name}` is out of range: {found}")
-    return found
+    count = _get_typed(data, name, int)
+    if not 0 <= count < 1 << 31:
+        raise ValueError(f"its `{name}` is out of range: {count}")
+    return count
 
 
 def _get_sha256(data: Any, name: str) -> str:
-    found = _get_typed(data, name, str)
-    if not _SHA256.fullmatch(found):
+    sha256 = _get_typed(data, name, str)
+    if not _SHA256.fullmatch(sha256):
         raise ValueError(f"its `{name}` is not a sha256")
-    return found
+    return sha256

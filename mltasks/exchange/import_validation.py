@@ -43,19 +43,21 @@ def validate(model: RegisteredModel, file: BinaryIO, folder: Path) -> ValidatedI
     Raises ImportRefused.
     """
     with _as_import_refused(), exchange_archive.open_archive(file) as packed:
-        signed = exchange_archive.read_header(packed)
-        plant, public_key = _trusted_signer(signed)
-        says = export_document.parse_document(signed.document_bytes)
-        if signing.fingerprint(public_key) != says.fingerprint:
+        header = exchange_archive.read_header(packed)
+        plant, public_key = _trusted_signer(header)
+        document = export_document.parse_document(header.document_bytes)
+        if signing.fingerprint(public_key) != document.fingerprint:
             raise ValueError(_("it was signed with a different key than its document names"))
-        refuse_duplicate(model.pk, says.sha256)
-        _refuse_too_large(says)
-        exchange_archive.unpack(packed, says.files, folder)
+        refuse_duplicate(model.pk, document.sha256)
+        _refuse_too_large(document)
+        exchange_archive.unpack(packed, document.files, folder)
         meta = strict_json.parse((folder / bundle.META).read_bytes())
-        _refuse_report_mismatch(folder, says)
+        strict_json.parse((folder / bundle.REPORT).read_bytes())
+        if not version_export.report_matches(folder, document.evaluation):
+            raise ValueError(_("its report differs from the report in its files"))
     with _as_import_refused():
-        _refuse_unusable(folder, says)
-    return ValidatedImport(signed, says, plant, public_key, meta)
+        _refuse_unusable(folder, document)
+    return ValidatedImport(header, document, plant, public_key, meta)
 
 
 @contextmanager
@@ -65,23 +67,24 @@ def _as_import_refused() -> Iterator[None]:
     except ImportRefused:
         raise
     except (ValueError, bundle.BundleCorrupt) as error:
-        said = _("This file cannot be imported: {why}. Ask the other plant to export the version again.")
-        raise ImportRefused(said.format(why=error)) from error
+        text = _("This file cannot be imported: {why}. Ask the other plant to export the version again.")
+        raise ImportRefused(text.format(why=error)) from error
 
 
-def _trusted_signer(signed: ArchiveHeader) -> tuple[str, str]:
-    found = trust_store.find_signer(signed.document_bytes, signed.signature)
-    if found is not None:
-        return found
-    key = signing.read_public_key(signed.public_key_pem)
-    if not signing.is_valid_signature(signed.document_bytes, signed.signature, key):
+def _trusted_signer(header: ArchiveHeader) -> tuple[str, str]:
+    """Return name and public key of the trusted plant that signed the document."""
+    signer = trust_store.find_signer(header.document_bytes, header.signature)
+    if signer is not None:
+        return signer
+    key = signing.read_public_key(header.public_key_pem)
+    if not signing.is_valid_signature(header.document_bytes, header.signature, key):
         raise ValueError(_("its signature does not match its content, so it was changed after signing"))
-    said = _(
+    text = _(
         "This file was signed with the key {fingerprint}, which is not trusted here. Ask the plant that sent the file "
         "for its fingerprint, for example by telephone. Only if both are equal, let an admin trust the key (Trusted "
         "plants in the admin, or `trust_plant`). Then import the file again."
     )
-    raise ImportRefused(said.format(fingerprint=format_fingerprint(signing.fingerprint(key))))
+    raise ImportRefused(text.format(fingerprint=format_fingerprint(signing.fingerprint(key))))
 
 
 def refuse_duplicate(model_id: int, sha256: str, excluding: ModelVersion | None = None) -> None:
@@ -90,28 +93,22 @@ def refuse_duplicate(model_id: int, sha256: str, excluding: ModelVersion | None 
     ``excluding`` is the version being imported.
     """
     same = ModelVersion.objects.filter(model_id=model_id, sha256=sha256)
-    known = (same.exclude(pk=excluding.pk) if excluding else same).first()
-    if known is not None:
-        raise ImportRefused(_("This plant already has this version: it is {version}.").format(version=known))
+    duplicate = (same.exclude(pk=excluding.pk) if excluding else same).first()
+    if duplicate is not None:
+        raise ImportRefused(_("This plant already has this version: it is {version}.").format(version=duplicate))
 
 
 def _refuse_too_large(document: VersionDocument) -> None:
-    size = sum(one.size for one in document.files.values())
+    size = sum(entry.size for entry in document.files.values())
     if size > settings.MAX_VERSION_BYTES:
-        said = _("The version has {size} MB, but MAX_VERSION_BYTES allows at most {limit} MB.")
-        raise ImportRefused(said.format(size=_megabytes(size), limit=_megabytes(settings.MAX_VERSION_BYTES)))
+        text = _("The version has {size} MB, but MAX_VERSION_BYTES allows at most {limit} MB.")
+        raise ImportRefused(text.format(size=_megabytes(size), limit=_megabytes(settings.MAX_VERSION_BYTES)))
     free = shutil.disk_usage(settings.VERSIONS_DIR).free - settings.MIN_FREE_DISK_BYTES
     if size > free:
-        said = _(
+        text = _(
             "The version needs {size} MB, but this machine's disk has only {free} MB free for it. Free some space."
         )
-        raise ImportRefused(said.format(size=_megabytes(size), free=_megabytes(max(0, free))))
-
-
-def _refuse_report_mismatch(folder: Path, document: VersionDocument) -> None:
-    strict_json.parse((folder / bundle.REPORT).read_bytes())
-    if not version_export.report_matches(folder, document.evaluation):
-        raise ValueError(_("its report differs from the report in its files"))
+        raise ImportRefused(text.format(size=_megabytes(size), free=_megabytes(max(0, free))))
 
 
 def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
@@ -123,13 +120,13 @@ def _refuse_unusable(folder: Path, document: VersionDocument) -> None:
         scorer = Scorer.load(folder, expected_sha256=document.sha256, threads=settings.SCORING_THREADS)
         size = scorer.input_size
         (scores,) = scorer.score([np.full((size.height, size.width, 3), 128, np.uint8)])
-        holds = bool(np.isfinite([scores.defect_probability, scores.novelty]).all())
+        finite = bool(np.isfinite([scores.defect_probability, scores.novelty]).all())
     except bundle.BundleCorrupt:
         raise
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        said = _("The version is complete, but it does not score here ({why}). Update both plants.")
-        raise ImportRefused(said.format(why=f"{type(error).__name__}: {str(error)[:200]}")) from error
-    if not holds:
+        text = _("The version is complete, but it does not score here ({why}). Update both plants.")
+        raise ImportRefused(text.format(why=f"{type(error).__name__}: {str(error)[:200]}")) from error
+    if not finite:
         raise ImportRefused(_("The version is complete, but its score of a gray image is not a number."))
 
 

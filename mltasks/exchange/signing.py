@@ -69,12 +69,12 @@ def fingerprint(public_key: str) -> str:
 
 def _public_key(pem: bytes) -> Ed25519PublicKey:
     try:
-        found = load_pem_public_key(pem) if len(pem) <= MAX_PEM_BYTES else None
+        key = load_pem_public_key(pem) if len(pem) <= MAX_PEM_BYTES else None
     except (ValueError, UnsupportedAlgorithm):
-        found = None
-    if not isinstance(found, Ed25519PublicKey):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
         raise ValueError(_("This is not a plant's public key. Enter the three lines that `plant_key` prints."))
-    return found
+    return key
 
 
 def _to_pem(key: Ed25519PublicKey) -> str:
@@ -86,14 +86,14 @@ def _load_or_create_key() -> Ed25519PrivateKey:
     path = Path(settings.SIGNING_KEY_FILE)
     try:
         pem = path.read_bytes() if path.exists() else _make_key(path)
-        found = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem, password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ImproperlyConfigured(
             f"{path} cannot be used: {error}. Restore it, or change SIGNING_KEY_FILE."
         ) from error
-    if not isinstance(found, Ed25519PrivateKey):
+    if not isinstance(key, Ed25519PrivateKey):
         raise ImproperlyConfigured(f"{path} is not an Ed25519 key. Restore it, or change SIGNING_KEY_FILE.")
-    return found
+    return key
 
 
 def _make_key(path: Path) -> bytes:

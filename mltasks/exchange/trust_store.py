@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
@@ -22,28 +21,28 @@ def trust(name: str, key: bytes, claimed_fingerprint: str, *, by: User | None) -
     ``claimed_fingerprint`` is what the other plant told by another channel than the key came by. Raises ValueError,
     also if the fingerprint does not match the key.
     """
-    public_key, compared = validate_key(key, claimed_fingerprint)
+    public_key, fingerprint = validate_key(key, claimed_fingerprint)
     return TrustedPlant.objects.create(
-        name=validate_name(name), public_key=public_key, fingerprint=compared, added_by=by
+        name=validate_name(name), public_key=public_key, fingerprint=fingerprint, added_by=by
     )
 
 
 def validate_key(key: bytes, claimed_fingerprint: str) -> tuple[str, str]:
     """Return the key in canonical PEM and its fingerprint. Raises ValueError as ``trust`` does."""
     public_key = signing.read_public_key(key)
-    found = signing.fingerprint(public_key)
-    if re.sub(r"[\s:]", "", claimed_fingerprint).lower() != found:
-        said = _(
+    fingerprint = signing.fingerprint(public_key)
+    if re.sub(r"[\s:]", "", claimed_fingerprint).lower() != fingerprint:
+        text = _(
             "The fingerprint of this key is {fingerprint}, not the entered one. Ask the other plant for its "
             "fingerprint, for example by telephone. Only if both are equal, the key belongs to that plant."
         )
-        raise ValueError(said.format(fingerprint=format_fingerprint(found)))
-    if found == signing.fingerprint(signing.own_public_key()):
+        raise ValueError(text.format(fingerprint=format_fingerprint(fingerprint)))
+    if fingerprint == signing.fingerprint(signing.own_public_key()):
         raise ValueError(_("This is this plant's own key, which is always trusted."))
-    other = TrustedPlant.objects.filter(fingerprint=found).first()
-    if other is not None:
-        raise ValueError(_("This key is already trusted: it belongs to {plant}.").format(plant=other))
-    return public_key, found
+    plant = TrustedPlant.objects.filter(fingerprint=fingerprint).first()
+    if plant is not None:
+        raise ValueError(_("This key is already trusted: it belongs to {plant}.").format(plant=plant))
+    return public_key, fingerprint
 
 
 def validate_name(name: str) -> str:
@@ -58,18 +57,11 @@ def validate_name(name: str) -> str:
 
 def find_signer(message: bytes, signature: bytes) -> tuple[str, str] | None:
     """Return name and public key of the trusted plant that signed the message; None if none did."""
-    for name, public_key in _trusted_keys():
-        if signing.is_valid_signature(message, signature, public_key):
-            return name, public_key
-    return None
+    keys = [(THIS_PLANT, signing.own_public_key()), *TrustedPlant.objects.values_list("name", "public_key")]
+    return next((pair for pair in keys if signing.is_valid_signature(message, signature, pair[1])), None)
 
 
 def is_trusted(fingerprint: str) -> bool:
     """Return True if versions signed by this key may be imported now."""
     own = signing.fingerprint(signing.own_public_key())
     return fingerprint == own or TrustedPlant.objects.filter(fingerprint=fingerprint).exists()
-
-
-def _trusted_keys() -> Iterator[tuple[str, str]]:
-    yield THIS_PLANT, signing.own_public_key()
-    yield from TrustedPlant.objects.values_list("name", "public_key")

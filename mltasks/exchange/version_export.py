@@ -18,12 +18,10 @@ from mltasks.models import ModelVersion
 from mltasks.storage import version_store
 from mltasks.vision.serving import bundle
 
-SUFFIX = ".slv"
-
 
 def export_filename(version: ModelVersion) -> str:
     """Return ``PRODUCT-vN.slv``."""
-    return f"{version.model.name}-v{version.number}{SUFFIX}"
+    return f"{version.model.name}-v{version.number}.slv"
 
 
 def export(version: ModelVersion, into: BinaryIO, *, by: User | None) -> None:
@@ -68,9 +66,9 @@ def report_matches(folder: Path, evaluation: object) -> bool:
 
     The file's predictions of single images are ignored.
     """
-    found = json.loads((folder / bundle.REPORT).read_text(encoding="utf-8"))
-    found.pop("predictions", None)
-    return bool(found == json.loads(json.dumps(evaluation)))
+    report = json.loads((folder / bundle.REPORT).read_text(encoding="utf-8"))
+    report.pop("predictions", None)
+    return bool(report == json.loads(json.dumps(evaluation)))
 
 
 def _manifest_hashes(folder: Path) -> dict[str, str]:

@@ -33,8 +33,8 @@ def import_version(model: RegisteredModel, file: BinaryIO, *, by: User | None) -
     file remains.
     """
     with scratch_folder(Path(settings.VERSIONS_DIR) / ".importing") as folder:
-        arrival = validate(model, file, folder / "whole")
-        return _install(model, arrival, folder / "whole", by)
+        validated = validate(model, file, folder / "whole")
+        return _install(model, validated, folder / "whole", by)
 
 
 def _install(model: RegisteredModel, validated: ValidatedImport, folder: Path, by: User | None) -> ModelVersion:
@@ -56,17 +56,15 @@ def _install(model: RegisteredModel, validated: ValidatedImport, folder: Path, b
 
 
 def _begin_run(model: RegisteredModel, validated: ValidatedImport, by: User | None) -> tuple[TrainingRun, RunLease]:
-    says = validated.document
-    words = (
-        f"{says.product} version {says.number} of {validated.plant}, signed by {format_fingerprint(says.fingerprint)}."
-    )
+    document = validated.document
+    origin = f"{document.product} version {document.number} of {validated.plant}"
     with transaction.atomic():  # so that no worker takes the queued run
         run = TrainingRun.objects.create(
             model=model,
             trigger=TrainingRun.Trigger.IMPORTED,
-            config=says.config,
+            config=document.config,
             requested_by=by,
-            log=log_line(words),
+            log=log_line(f"Importing {origin}, signed by {format_fingerprint(document.fingerprint)}."),
         )
         lease = RunLease.take(run.pk)
     run.refresh_from_db()
@@ -74,24 +72,24 @@ def _begin_run(model: RegisteredModel, validated: ValidatedImport, by: User | No
 
 
 def _record(run: TrainingRun, lease: RunLease, validated: ValidatedImport, by: User | None) -> ModelVersion:
-    says = validated.document
+    document = validated.document
     with transaction.atomic():
-        version = versions.record_version(run, sha256=says.sha256, meta=validated.meta, report=says.evaluation)
+        version = versions.record_version(run, sha256=document.sha256, meta=validated.meta, report=document.evaluation)
         # The model's row is locked now: of two simultaneous imports the second one sees the first.
-        refuse_duplicate(run.model_id, says.sha256, excluding=version)
+        refuse_duplicate(run.model_id, document.sha256, excluding=version)
         ImportedVersion.objects.create(
             version=version,
             model_id=run.model_id,
-            sha256=says.sha256,
+            sha256=document.sha256,
             plant=validated.plant,
-            fingerprint=says.fingerprint,
+            fingerprint=document.fingerprint,
             public_key=validated.public_key,
             signature=validated.header.signature,
             document=validated.header.document_bytes.decode(),
-            product=says.product,
-            number=says.number,
-            good=says.snapshot.good if says.snapshot else None,
-            defective=says.snapshot.defective if says.snapshot else None,
+            product=document.product,
+            number=document.number,
+            good=document.snapshot.good if document.snapshot else None,
+            defective=document.snapshot.defective if document.snapshot else None,
             imported_by=by,
         )
         lease.finish(
