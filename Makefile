@@ -83,7 +83,7 @@ messages: $(runtime)
 # Programs and libraries in .venv are run from here.
 $(runtime):
 	@trap 'rm -f .can-run' EXIT; printf '#!/bin/sh\n' > .can-run && chmod +x .can-run && ./.can-run || { \
-		echo "Nothing can be run from $(CURDIR): it can't be written, or its file system is mounted noexec or has no"; \
+		echo "Nothing can be run from $(CURDIR): it cannot be written, or its file system is mounted noexec or has no"; \
 		echo "x bits. Move the checkout to another folder, or mount that file system with exec."; exit 1; }
 	@echo "Making .venv and installing requirements.txt (once; some minutes on a cold package cache) ..."
 	$(PYTHON3) -m venv .venv

@@ -38,7 +38,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
         exc = DiskFull("The disk is full. The image was not taken.")
     if isinstance(exc, StoreUnreachable):
         exc = StoreUnavailable(
-            "The store of files is away. Ask again in a few seconds.", retry_after=RETRY_AFTER_SECONDS
+            "The image store cannot be reached. Ask again in a few seconds.", retry_after=RETRY_AFTER_SECONDS
         )
     if isinstance(exc, ImageError):
         return _answer(exc.code, exc.detail, IMAGE_STATUS[exc.code])

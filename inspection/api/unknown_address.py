@@ -31,7 +31,7 @@ class UnknownAddress(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse every method. Raises NotFound."""
-        raise NotFound("There is nothing at this address. /api/docs/ describes all that there are.")
+        raise NotFound("There is nothing at this address. See /api/docs/ for all addresses.")
 
 
 def _match_with_slash(request: HttpRequest) -> ResolverMatch | None:

@@ -58,4 +58,4 @@ def receive_each(
 
 def not_attempted() -> NotAttempted:
     """Return the refusal of the images after a database failure."""
-    return NotAttempted("The database is away. Send it again in a few seconds.", retry_after=5)
+    return NotAttempted("The database cannot be reached. Send it again in a few seconds.", retry_after=5)

@@ -192,4 +192,4 @@ def test_it_refuses_people_who_may_not_review(page: Page, login: Login, make_per
     response = page.goto("/review/")
     assert response is not None
     assert response.status == 403
-    expect(page.get_by_role("heading", name="Not yours to open")).to_be_visible()
+    expect(page.get_by_role("heading", name="No permission")).to_be_visible()

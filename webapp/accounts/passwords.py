@@ -41,5 +41,5 @@ class PasswordPage(PasswordChangeView):
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Save the password, keep this session, and tell the person that the others ended."""
         answer = super().form_valid(form)
-        messages.success(self.request, _("Your password is changed. Your other sessions are ended."))
+        messages.success(self.request, _("Your password is changed, and your other sessions are ended."))
         return answer

@@ -34,7 +34,7 @@ class CheckedListMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscr
         try:
             queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
         except (TypeError, ValueError, ValidationError):
-            messages.error(request, gettext("One of the chosen rows is not in this list. Choose again."))
+            messages.error(request, gettext("One of the selected rows is not in this list. Select the rows again."))
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset, *args, **kwargs)
 

@@ -81,7 +81,7 @@ def _make_user(username: str, group: str) -> str:
         user.save()
         credentials.save_login(settings.VAR, username, password)
     user.groups.add(Group.objects.get(name=group))
-    return credentials.load_logins(settings.VAR).get(username, "as it was chosen")
+    return credentials.load_logins(settings.VAR).get(username, "(unchanged)")
 
 
 def _make_product() -> Product:
@@ -117,7 +117,7 @@ def _promote_first_version(product: Product, say: Say) -> None:
     if version is not None:
         manager = User.objects.get(username="manager")
         registry.promote(version, by=manager, reason="The demo's first version, so that parts get verdicts at once.")
-        say(f"Version {version.number} is champion: the line's parts now get their verdicts from it")
+        say(f"Version {version.number} is champion and now scores the line's parts")
 
 
 def _train(product: Product, say: Say) -> ModelVersion | None:
@@ -137,6 +137,6 @@ def _train(product: Product, say: Say) -> ModelVersion | None:
         time.sleep(_POLL_SECONDS)
         run.refresh_from_db()
     if run.state == TrainingRun.State.FAILED:
-        say(f"The training failed: {run.error.strip()}\nTry it again on the product's page, or by the next `make up`.")
+        say(f"The training failed: {run.error.strip()}\nRetry it on the product's page, or run `make up` again.")
         return None
     return run.version

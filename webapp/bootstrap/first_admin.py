@@ -26,7 +26,7 @@ def make_first_admin(var: Path, username: str, password: str) -> str:
     if password:
         return f"First admin: {name}, with the password of DJANGO_SUPERUSER_PASSWORD{_weakness_warning(password, name)}"
     credentials.save_login(var, name, word)
-    return f"First admin: {name}   password: {word}   (printed this once; kept in {var / credentials.FILE_NAME})"
+    return f"First admin: {name}   password: {word}   (printed only once; stored in {var / credentials.FILE_NAME})"
 
 
 def _weakness_warning(password: str, name: str) -> str:
@@ -34,5 +34,5 @@ def _weakness_warning(password: str, name: str) -> str:
     try:
         validate_password(password, User(username=name))
     except ValidationError as error:
-        return f". It is weak, change it at /password/: {' '.join(error.messages)}"
+        return f". The password is weak. Change it at /password/: {' '.join(error.messages)}"
     return ""

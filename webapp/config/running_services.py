@@ -47,7 +47,7 @@ def secret_key(var: Path) -> str:
         return path.read_text().strip() if path.exists() else _make_secret_key(path)
     except OSError as error:
         raise ImproperlyConfigured(
-            f"{var} can't be used ({error.strerror}). Make it writable, name another folder in VAR, or set SECRET_KEY."
+            f"{var} cannot be used ({error.strerror}). Make it writable, name another folder in VAR, or set SECRET_KEY."
         ) from None
 
 

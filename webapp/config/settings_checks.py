@@ -55,14 +55,14 @@ def require_safe_settings() -> None:
 
 def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Refuse invalid numbers and truth values."""
-    hint = "Correct it in the environment or in .env; .env.example shows all."
+    hint = "Correct it in the environment or in .env. All variables are in .env.example."
     return [checks.Error(problem, hint=hint, id="webapp.E002") for problem in settings.ENVIRONMENT_PROBLEMS]
 
 
 def check_secret_key(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Refuse a secret key that is short, has few different characters, or is from an example."""
     key = settings.SECRET_KEY
-    hint = "Set SECRET_KEY to 50 random characters, or leave it out: one is then made and kept in VAR."
+    hint = "Set SECRET_KEY to 50 random characters, or leave it out: a key is then generated and stored in VAR."
     if len(key) < _MIN_KEY_LENGTH or len(set(key)) < _MIN_DISTINCT_CHARACTERS:
         return [checks.Error("SECRET_KEY is too short to be secret.", hint=hint, id="webapp.E001")]
     if any(word in key.lower() for word in _PLACEHOLDERS):
@@ -78,7 +78,7 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         return [checks.Error("ALLOWED_HOSTS allows every host name.", hint=hint, id="webapp.E003")]
     others = [host for host in hosts if host not in _LOOPBACK]
     if settings.DEBUG and others:
-        hint = "Set DEBUG=0: its error pages show the settings to whoever asks."
+        hint = "Set DEBUG=0: its error pages show the settings to everybody."
         return [checks.Error(f"DEBUG is on while {', '.join(others)} is served.", hint=hint, id="webapp.E004")]
     return []
 
@@ -88,7 +88,7 @@ def check_metrics_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMes
     token = settings.METRICS_TOKEN
     if not token or (len(token) >= _MIN_TOKEN_LENGTH and len(set(token)) >= _MIN_DISTINCT_CHARACTERS):
         return []
-    hint = "Set METRICS_TOKEN to 32 random letters and digits, or leave it out: only this machine reads them then."
+    hint = "Set METRICS_TOKEN to 32 random letters and digits, or leave it out to allow only this machine."
     return [checks.Error("METRICS_TOKEN is too short to be secret.", hint=hint, id="webapp.E012")]
 
 
@@ -96,7 +96,7 @@ def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> list[checks.CheckM
     """Refuse proxies that are no addresses, and networks that match every address."""
     hint = "Set TRUSTED_PROXIES to the addresses or networks of your proxies, such as 10.0.0.5,172.18.0.0/16"
     return [
-        checks.Error(f"TRUSTED_PROXIES: {text!r} is no address and no network of proxies.", hint=hint, id="webapp.E013")
+        checks.Error(f"TRUSTED_PROXIES: {text!r} is not an address or network of proxies.", hint=hint, id="webapp.E013")
         for text in unusable_networks(settings.TRUSTED_PROXIES)
     ]
 
@@ -108,7 +108,7 @@ def check_folders(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         folders["MEDIA_ROOT"] = settings.MEDIA_ROOT
     return [
         checks.Error(
-            f"{name}, {folder}, can't be written.",
+            f"{name}, {folder}, cannot be written.",
             hint=f"Make it writable for the user who runs this, or name another folder in {name}.",
             id="webapp.E005",
         )
@@ -135,16 +135,16 @@ def check_store(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     shared = settings.MEDIA_STORE == "s3"
     if shared and not _BUCKET_NAME.fullmatch(settings.S3_BUCKET):
-        said = f"MEDIA_STORE is s3 and S3_BUCKET, {settings.S3_BUCKET!r}, is no bucket's name."
-        hint = "Set S3_BUCKET to the bucket that keeps images and versions, or MEDIA_STORE=local for this disk."
+        said = f"MEDIA_STORE is s3 and S3_BUCKET, {settings.S3_BUCKET!r}, is not a valid bucket name."
+        hint = "Set S3_BUCKET to the bucket for images and versions, or MEDIA_STORE=local for the local disk."
         found.append(checks.Error(said, hint=hint, id="webapp.E009"))
     if shared and settings.S3_ENDPOINT_URL and not _HTTP_ADDRESS.fullmatch(settings.S3_ENDPOINT_URL):
-        said = f"S3_ENDPOINT_URL, {settings.S3_ENDPOINT_URL!r}, is no address."
-        hint = "Set it to the server's, such as http://minio:9000, or leave it out for AWS."
+        said = f"S3_ENDPOINT_URL, {settings.S3_ENDPOINT_URL!r}, is not a valid address."
+        hint = "Set it to the server's address, such as http://minio:9000, or leave it out for AWS."
         found.append(checks.Error(said, hint=hint, id="webapp.E010"))
     if settings.S3_BUCKET and not shared:
-        hint = "Set MEDIA_STORE=s3 as well to keep images and versions there, or leave S3_BUCKET out."
-        found.append(checks.Error("S3_BUCKET is named and MEDIA_STORE is local.", hint=hint, id="webapp.E011"))
+        hint = "Set MEDIA_STORE=s3 to store images and versions there, or leave S3_BUCKET out."
+        found.append(checks.Error("S3_BUCKET is set, but MEDIA_STORE is local.", hint=hint, id="webapp.E011"))
     return found
 
 
@@ -154,8 +154,12 @@ def check_database_configured(
     """Refuse to start without a database: none in DATABASE_URL, none embedded."""
     if not databases or settings.DATABASE_FOUND:
         return []
-    hint = "Start the system with `make up`, with the same VAR, or name a PostgreSQL in DATABASE_URL."
-    return [checks.Error(f"No database: nothing runs in {settings.VAR}.", hint=hint, id="webapp.E008")]
+    hint = "Start the system with `make up` and the same VAR, or set DATABASE_URL to a PostgreSQL server."
+    return [
+        checks.Error(
+            f"No database: DATABASE_URL is empty and no server runs in {settings.VAR}.", hint=hint, id="webapp.E008"
+        )
+    ]
 
 
 def _is_writable(folder: Path) -> bool:

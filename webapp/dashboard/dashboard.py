@@ -64,8 +64,8 @@ def inspect_photo(request: HttpRequest) -> HttpResponse:
     if not photos:
         return _refuse(request, _("Choose a photo first."))
     if len(photos) > 1:
-        said = _("{count} photos came, and none was inspected. Send one photo at a time.")
-        return _refuse(request, said.format(count=len(photos)))
+        text = _("{count} photos arrived, and none was inspected. Send one photo at a time.")
+        return _refuse(request, text.format(count=len(photos)))
     try:
         part = intake.receive(_submission(request, product, photos[0]))
     except (ImageError, Refusal) as error:
@@ -82,7 +82,7 @@ def _submission(request: HttpRequest, product: Product, photo: UploadedFile[byte
 
 def _refuse(request: HttpRequest, text: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
-        return render(request, "dashboard/_refused.html", {"words": text})
+        return render(request, "dashboard/_refused.html", {"reason": text})
     messages.error(request, text)
     return redirect("dashboard")
 

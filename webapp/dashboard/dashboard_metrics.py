@@ -63,7 +63,7 @@ def queue_summary(product: Product) -> dict[str, Any]:
     return {
         "number": queue_stats.waiting_count(product),
         "oldest": queue_stats.longest_wait(product),
-        "teaching": history.new_training_part_count(product),
+        "new_labels": history.new_training_part_count(product),
     }
 
 
@@ -92,7 +92,7 @@ def champion_summary(product: Product) -> dict[str, Any] | None:
         "promotion": promotion,
         "recall": metrics.get("recall"),
         "candidate": _newer_candidate(version),
-        "stands_in": _fallback_version(product, version, promotion),
+        "fallback": _fallback_version(product, version, promotion),
     }
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 TOKEN_REQUIRED = "Send the METRICS_TOKEN of this installation: Authorization: Bearer TOKEN.\n"  # noqa: S105
-LOCAL_ONLY = "Metrics are open to this machine alone. To read them from another one, set METRICS_TOKEN.\n"
+LOCAL_ONLY = "Only this machine may read the metrics. To read them from another machine, set METRICS_TOKEN.\n"
 # A local proxy also connects from loopback; each of these headers reveals a proxy.
 _FORWARDED = ("FORWARDED", "VIA", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP")
 

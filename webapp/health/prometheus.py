@@ -87,9 +87,11 @@ class PlantCollector(Collector):
         return family
 
     def _queue(self, products: dict[int, str]) -> Iterator[Metric]:
-        length = GaugeMetricFamily("second_look_queue_length", "Parts that wait for a person.", labels=["product"])
+        length = GaugeMetricFamily("second_look_queue_length", "Parts that wait for review.", labels=["product"])
         oldest = GaugeMetricFamily(
-            "second_look_queue_oldest_seconds", "Age of the part that waits longest.", labels=["product"]
+            "second_look_queue_oldest_seconds",
+            "Seconds that the oldest part has waited for review.",
+            labels=["product"],
         )
         waiting, waits = queue_stats.waiting_count_by_product(), queue_stats.longest_wait_by_product()
         for product, number in waiting.items():

@@ -69,9 +69,11 @@ def _check_disk() -> None:
             with tempfile.TemporaryFile(dir=folder):
                 free = shutil.disk_usage(folder).free
         except OSError as error:
-            raise _NotReady(f"{folder} can't be written: {error.strerror}") from error
+            raise _NotReady(f"{folder} cannot be written: {error.strerror}") from error
         if free < settings.MIN_FREE_DISK_BYTES:
-            raise _NotReady(f"{folder} has {free >> 20} MiB left, needed are {settings.MIN_FREE_DISK_BYTES >> 20} MiB")
+            raise _NotReady(
+                f"{folder} has {free >> 20} MiB free, but {settings.MIN_FREE_DISK_BYTES >> 20} MiB are required"
+            )
 
 
 def _check_store() -> None:

@@ -77,9 +77,9 @@ class BufferingWorker(Worker):
             self.notify()
             self._exit_if_unresponsive(probe)
             if memory.is_over(scorers.loaded_bytes()):
-                self._retire(f"takes {memory.resident_bytes >> 20} MB")
+                self._retire(f"uses {memory.resident_bytes >> 20} MB")
             if self.ppid != os.getppid():
-                self.log.info("The parent is gone: %s ends.", self)
+                self.log.info("The parent process has ended: %s stops.", self)
                 break
             wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=connections, count=1)
         _stop_accepting(connections)
@@ -88,7 +88,7 @@ class BufferingWorker(Worker):
 
     def _retire(self, reason: str) -> None:
         """Mark this process for replacement by a fresh one."""
-        self.log.info("%s %s; it answers what it has begun, and another takes its place.", self, reason)
+        self.log.info("%s %s; it finishes its requests and is replaced.", self, reason)
         self._retiring = True
 
     def _drain(self, connections: dict[int, Any]) -> None:
@@ -109,7 +109,7 @@ class BufferingWorker(Worker):
         """
         if min(probe.unanswered_seconds(), time.monotonic() - self._last_request_at) < self.timeout:
             return
-        self.log.critical("%s answered nothing for %.0f s. It ends; where its threads are:", self, self.timeout)
+        self.log.critical("%s answered no request for %.0f s and exits. Stacks of its threads:", self, self.timeout)
         faulthandler.dump_traceback(all_threads=True)
         os._exit(1)
 

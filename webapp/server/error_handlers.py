@@ -53,11 +53,11 @@ def _not_found_text(request: HttpRequest) -> str:
     for other in (bare, f"{bare}/"):
         if other != request.path_info and is_valid_path(other):
             return f"There is nothing at this address. Use {other}"
-    return "There is nothing at this address. /api/docs/ describes all that there are."
+    return "There is nothing at this address. See /api/docs/ for all addresses."
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 (Django's ``handler500``); the traceback is in the log."""
     if not expects_json(request):
         return django_server_error(request)
-    return JsonResponse({"code": "error", "detail": "A fault of ours; it was written to the log."}, status=500)
+    return JsonResponse({"code": "error", "detail": "Internal server error. It was written to the log."}, status=500)

@@ -29,18 +29,18 @@ class ServiceUnavailableMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 for an unreachable database or store; ignore other exceptions."""
         if isinstance(exception, StoreUnreachable):
-            missing = "store"
+            missing, name = "store", "image store"
         elif isinstance(exception, OperationalError | InterfaceError):
-            missing = "database"
+            missing = name = "database"
         else:
             return None
-        logger.error("The %s is away: %s", missing, exception)
+        logger.error("The %s cannot be reached: %s", missing, exception)
         if not expects_json(request):
             return HttpResponse(
                 render_to_string("503.html", {"missing": missing}), status=503, headers=RETRY_AFTER_HEADER
             )
         body = {
             "code": f"{missing}_unavailable",
-            "detail": f"The {missing} is away. Send it again in a few seconds.",
+            "detail": f"The {name} cannot be reached. Send the request again in a few seconds.",
         }
         return JsonResponse(body, status=503, headers=RETRY_AFTER_HEADER)

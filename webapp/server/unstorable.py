@@ -80,7 +80,7 @@ def _check_query_is_utf8(request: HttpRequest) -> None:
     try:
         unquote_to_bytes(request.META.get("QUERY_STRING", "")).decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError("Write the address in UTF-8: its query has bytes that are not.") from None
+        raise ValueError("Encode the address in UTF-8: its query has bytes that are not valid UTF-8.") from None
 
 
 def _drop_credentials(request: HttpRequest) -> None:

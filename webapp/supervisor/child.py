@@ -97,7 +97,7 @@ class Child:
         now = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS if now - self.started_at > _STABLE_AFTER_SECONDS else self._pause
         self._restart_at = now + self._pause
-        self.console.say(f"{self.program.name} {exit_text(process.returncode)}; it starts again in {self._pause:.0f} s")
+        self.console.say(f"{self.program.name} {exit_text(process.returncode)}; restarting in {self._pause:.0f} s")
         self._pause = min(2 * self._pause, _MAX_PAUSE_SECONDS)
 
     def _forward_output(self, process: subprocess.Popen[bytes]) -> None:

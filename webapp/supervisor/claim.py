@@ -28,7 +28,7 @@ def lock_var_folder(var: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise StartRefused(
-                f"{var} is in use by {holder}. Stop that one first, or choose another folder: make up VAR=..."
+                f"{var} is in use by {holder}. Stop it first, or choose another folder: make up VAR=..."
             ) from None
         file.truncate(0)
         file.write(f"a running system (process {os.getpid()})\n")
@@ -46,7 +46,7 @@ def refuse_busy_port(port: int) -> None:
         except OSError as error:
             reason = error.strerror or str(error)
             raise StartRefused(
-                f"Port {port} of 127.0.0.1 can't be used ({reason}). Choose another: make up PORT={_other_port(port)}"
+                f"Port {port} of 127.0.0.1 cannot be used ({reason}). Choose another: make up PORT={_other_port(port)}"
             ) from None
 
 

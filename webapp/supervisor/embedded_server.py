@@ -77,7 +77,7 @@ class EmbeddedServer(ABC):
         while not ready():
             if not self.running:
                 raise CouldNotStart(
-                    f"{self.name} ended at its start. Its log, {self.log}, ends with:\n{self._log_tail()}"
+                    f"{self.name} ended during its start. The end of its log {self.log}:\n{self._log_tail()}"
                 )
             if time.monotonic() > deadline:
                 self.kill()

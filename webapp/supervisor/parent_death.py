@@ -42,7 +42,7 @@ def exec_with_parent_death(parent: int, death_signal: int, nice: int, user: str,
         _switch_user(user)
     set_parent_death_signal(signal.Signals(death_signal))  # after the change of user, which clears the signal
     if os.getppid() != parent:
-        sys.exit(f"{command[0]}: the process that wanted it is gone")
+        sys.exit(f"{command[0]}: the process that started it has ended")
     os.execv(command[0], list(command))  # noqa: S606 (no shell wanted)
 
 

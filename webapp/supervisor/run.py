@@ -123,7 +123,7 @@ class Supervisor:
             keep=servers.pids(), patience=_STOP_SECONDS, kill_now=lambda: self._stop_requests > 1
         )
         if stragglers:
-            self._console.say(f"Killed what did not stop: {', '.join(stragglers)}")
+            self._console.say(f"Killed the processes that did not stop: {', '.join(stragglers)}")
         servers.stop(at_once=self._stop_requests > 1)
         self._console.say(f"Stopped in {time.monotonic() - begun:.1f} s. All data are kept in {self._site.var}.")
 

@@ -37,7 +37,7 @@ class Servers:
             begun = time.monotonic()
             _rotate_log(server.log)
             server.start()
-            self._console.say(f"{server.name} runs ({time.monotonic() - begun:.1f} s)")
+            self._console.say(f"{server.name} started ({time.monotonic() - begun:.1f} s)")
         write_services(self._var, self.addresses())
 
     def addresses(self) -> dict[str, str]:
@@ -50,12 +50,12 @@ class Servers:
         for server in self._all:
             if server.running or time.monotonic() < self._retry_at:
                 continue
-            self._console.say(f"{server.name} died; it starts again now")
+            self._console.say(f"{server.name} stopped unexpectedly; restarting it")
             try:
                 server.start()
             except CouldNotStart as error:
                 self._retry_at = time.monotonic() + _RETRY_SECONDS
-                self._console.say(f"{error}\nIt is tried again in {_RETRY_SECONDS:.0f} s")
+                self._console.say(f"{error}\nRetrying in {_RETRY_SECONDS:.0f} s")
 
     def stop(self, *, at_once: bool) -> None:
         """Stop the servers and remove their addresses.

@@ -35,7 +35,7 @@ class Valkey(EmbeddedServer):
     def url(self) -> str:
         """Return the address of database 0. Raises CouldNotStart before the first start."""
         if not self.port:
-            raise CouldNotStart("Valkey has no address before it was started.")
+            raise CouldNotStart("Valkey has no address before its first start.")
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:

@@ -38,7 +38,7 @@ class WebWatch:
         if not self._child.running or silent < self._patience_seconds:
             return
         self._child.console.say(
-            f"{self._child.program.name} answered nothing for {silent:.0f} s; its processes are ended"
+            f"{self._child.program.name} did not answer for {silent:.0f} s; its processes are killed"
         )
         self._child.kill()
 

@@ -159,10 +159,10 @@ def ago(moment: datetime | None) -> str:
 def file_size(size: int) -> str:
     """Return bytes in a sensible unit, such as ``11.7 KB``, always with a decimal point."""
     if size < 1024:
-        words = ngettext("{number} byte", "{number} bytes", size).format(number=size)
+        text = ngettext("{number} byte", "{number} bytes", size).format(number=size)
     else:
-        words = f"{size / 1024:.1f} KB" if size < 1024**2 else f"{size / 1024**2:.1f} MB"
-    return words.replace(" ", "\N{NO-BREAK SPACE}")
+        text = f"{size / 1024:.1f} KB" if size < 1024**2 else f"{size / 1024**2:.1f} MB"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @register.simple_tag
@@ -190,33 +190,35 @@ def reason_texts(inspection: Inspection) -> list[str]:
 
 
 def _low_confidence_text(inspection: Inspection) -> str:
-    said = _("The model is unsure: {probability} is too much to pass and too little to fail.")
-    return said.format(probability=percent(inspection.defect_probability))
+    text = _("The model is unsure: a defect probability of {probability} is too high to pass and too low to fail.")
+    return text.format(probability=percent(inspection.defect_probability))
 
 
 def _novel_anomaly_text(inspection: Inspection) -> str:
     ratio = novelty_ratio(inspection)
     if ratio is None or ratio <= 1:
-        return _("Unlike any labeled part.")
-    return _("Unlike any labeled part: {ratio} times the novelty threshold.").format(ratio=f"{ratio:.2g}")
+        return _("Differs from every labeled part.")
+    return _("Differs from every labeled part: its novelty is {ratio} times the threshold.").format(
+        ratio=f"{ratio:.2g}"
+    )
 
 
 def _no_model_text(inspection: Inspection) -> str:
-    return _("No champion yet: only people can decide, and their labels teach the first version.")
+    return _("No champion yet: reviewers decide, and their labels train the first version.")
 
 
 def _scoring_failed_text(inspection: Inspection) -> str:
-    why = inspection.scoring_error.strip().splitlines()
-    return _("Could not be scored: {why}.").format(why=why[-1]) if why else _("Could not be scored.")
+    lines = inspection.scoring_error.strip().splitlines()
+    return _("Scoring failed: {error}.").format(error=lines[-1]) if lines else _("Scoring failed.")
 
 
 def _audit_sample_text(inspection: Inspection) -> str:
-    said = _("Drawn by chance for audit: the model was sure of {verdict}.")
-    return said.format(verdict=verdict_label(inspection.label or ""))
+    text = _("Selected for the audit sample: the model decided {verdict}.")
+    return text.format(verdict=verdict_label(inspection.label or ""))
 
 
 def _damaged_image_text(inspection: Inspection) -> str:
-    return _("The image file is damaged: a part of the picture may be missing or wrong. Look at the part itself.")
+    return _("The image file is damaged: part of the image may be missing or wrong. Check the physical part.")
 
 
 _REASON_TEXTS: dict[str, Callable[[Inspection], str]] = {

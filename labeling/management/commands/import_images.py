@@ -58,7 +58,7 @@ class Command(ProductCommand):
         except DiskFull as error:
             raise CommandError(f"{error} Make room and run it again: it goes on where it stopped.") from None
         except StoreUnavailable as error:
-            raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
+            raise CommandError(f"{error} Run the command again: it continues where it stopped.") from None
         self._report(product, listing, summary)
 
     def _list_folder(self, product: Product, options: dict[str, Any]) -> FolderListing:

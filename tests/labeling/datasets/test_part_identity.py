@@ -165,11 +165,11 @@ def test_a_retraining_says_which_ids_name_no_part(product: Product) -> None:
 def test_the_dashboard_suggests_them(product: Product, client: Client, manager: User) -> None:
     label_all(product, ["CODE FAULT 7"] * 12 + ["NOREAD"] * 12 + [f"P{number}" for number in range(30)])
     client.force_login(manager)
-    assert "Part ids that name no part" not in client.get("/?product=plate").content.decode()
+    assert "Part ids shared by many images" not in client.get("/?product=plate").content.decode()
     count_part_ids()
     page = client.get("/?product=plate").content.decode()
     assert "CODE FAULT 7" in page and re.search(r"22\s%\sof the images", page)
-    assert "add it to the product's placeholders" in page and "The reader could not read the code." in page
+    assert "add it to the product's placeholders" in page and "This placeholder stands for an unreadable code." in page
 
 
 def test_counting_leaves_a_product_alone_where_nothing_changed(product: Product) -> None:

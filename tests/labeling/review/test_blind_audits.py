@@ -23,7 +23,7 @@ from tests.labeling.rechecks.test_blindness import workbench_html
 SURE_PASS = {"label": "PASS", "defect_probability": 0.00317}
 SURE_FAIL = {"label": "FAIL", "defect_probability": 0.98713}
 SCORES = {"anomaly_threshold": 1.0, "reconstruction_error": 0.43, "novelty": 0.43, "reasons": ["audit_sample"]}
-TELLS = ("0.3 %", "98.7", "0.43 ×", "own label", "unsure", "sure of", "audit", "Drawn", "overlay", "heatmap")
+TELLS = ("0.3 %", "98.7", "0.43 ×", "own label", "unsure", "model decided", "audit", "Selected", "overlay", "heatmap")
 
 
 @pytest.fixture(params=[SURE_PASS, SURE_FAIL], ids=["sure PASS", "sure FAIL"])
@@ -82,7 +82,7 @@ def test_its_page_and_the_history_tell_nothing_until_the_verdict(
     queue.release(Claim.objects.get(inspection=audited_part))
     review_part(audited_part, ada, "PASS")
     own = client.get(f"/inspections/{audited_part.pk}/").content.decode()
-    assert f"Drawn by chance for audit: the model was sure of {audited_part.label}." in own
+    assert f"Selected for the audit sample: the model decided {audited_part.label}." in own
     assert "own label" in own
 
 

@@ -44,7 +44,7 @@ def test_it_takes_a_good_password(good: str) -> None:
 def test_the_first_admins_weak_password_is_told(tmp_path: Path) -> None:
     assert "weak" not in make_first_admin(tmp_path, "root", NEW)
     told = make_first_admin(tmp_path, "boss", "12345678")
-    assert "It is weak, change it at /password/" in told and "12345678" not in told
+    assert "The password is weak. Change it at /password/" in told and "12345678" not in told
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def change(client: Client, old: str = OLD, new: str = NEW, repeated: str = NEW) 
 def test_a_change_ends_the_other_sessions_and_keeps_this_one(ada: User) -> None:
     here, elsewhere = client_of(ada), client_of(ada)
     assert change(here) == 302
-    assert "Your other sessions are ended" in here.get("/password/").content.decode()
+    assert "your other sessions are ended" in here.get("/password/").content.decode()
     assert elsewhere.get("/password/")["Location"] == "/login/?next=/password/"
     assert Client().post("/login/", {"username": "ada", "password": OLD}).status_code == 200
     assert Client().post("/login/", {"username": "ada", "password": NEW}).status_code == 302

@@ -86,7 +86,7 @@ def test_it_tries_again_and_says_who_is_in_the_way(migrations: Migrations) -> No
 
 def test_it_gives_up_and_says_what_to_do(migrations: Migrations) -> None:
     migrations("ALTER TABLE inspection_product ADD COLUMN added int")
-    with hold_table_lock(5), pytest.raises(CommandError, match=r"pg_terminate_backend.* then run it again"):
+    with hold_table_lock(5), pytest.raises(CommandError, match=r"pg_terminate_backend.* Then run the command again"):
         call_command("migrate", stderr=io.StringIO())
     assert not column_exists() and lock_timeout() == "0"
 

@@ -29,7 +29,7 @@ def test_it_names_the_version_that_stands_in() -> None:
     def stands_in() -> ModelVersion | None:
         found = dashboard_metrics.champion_summary(product)
         assert found is not None
-        stand: ModelVersion | None = found["stands_in"]
+        stand: ModelVersion | None = found["fallback"]
         return stand
 
     part = make_part(product, model_version=versions[0], decided_at=promotion.created_at + timedelta(seconds=2))

@@ -91,7 +91,7 @@ def test_it_opens_for_a_reviewer_with_and_without_a_product(client: Client, path
 def test_it_refuses_a_person_without_a_group_in_words(product: Product, path: str) -> None:
     response = client_of(User.objects.create_user("eve")).get(path)
     assert response.status_code == 403
-    assert "Not yours to open" in response.content.decode()
+    assert "No permission" in response.content.decode()
 
 
 def test_pages_hold_no_inline_script_or_style(client: Client, product: Product) -> None:
@@ -240,7 +240,7 @@ def test_a_stale_form_is_refused_in_words(product: Product, ada: User) -> None:
     strict = client_of(ada, enforce_csrf_checks=True)
     response = strict.post(f"/inspections/{make_waiting_part(product).pk}/correct/", {"verdict": "PASS"})
     assert response.status_code == 403
-    assert "This form went stale" in response.content.decode()
+    assert "The form has expired" in response.content.decode()
     assert not Label.objects.exists()
 
 
@@ -248,7 +248,7 @@ def test_what_is_not_there_says_so(client: Client, product: Product) -> None:
     for path in (f"/inspections/{uuid4()}/", "/models/plate/7/", "/models/run-7/", "/nowhere/"):
         response = client.get(path)
         assert response.status_code == 404
-        assert "Nothing here" in response.content.decode()
+        assert "Page not found" in response.content.decode()
 
 
 def test_the_theme_goes_back_where_it_came_from_and_nowhere_else(client: Client, product: Product) -> None:
@@ -279,7 +279,7 @@ def test_two_photos_at_once_are_refused_in_words(client: Client, product: Produc
     both = [SimpleUploadedFile(f"{number}.jpg", b"any") for number in range(2)]
     for form in ({"photo": both}, {"photo": both[0], "camera": both[1]}):
         response = client.post("/inspect/", {"of": "plate", **form}, follow=True)
-        assert "2 photos came, and none was inspected." in response.content.decode()
+        assert "2 photos arrived, and none was inspected." in response.content.decode()
     assert not Inspection.objects.exists()
 
 

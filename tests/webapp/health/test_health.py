@@ -26,7 +26,7 @@ def test_readyz_names_a_full_disk(client: Client, settings: Settings) -> None:
     settings.MIN_FREE_DISK_BYTES = 1 << 60
     response = client.get("/readyz")
     assert (response.status_code, response.json()["failing"]) == (503, ["disk"])
-    assert "MiB left" in response.json()["parts"]["disk"]
+    assert "MiB free" in response.json()["parts"]["disk"]
     assert response["Retry-After"] == "5"
 
 

@@ -42,7 +42,7 @@ def test_people_get_a_page(client: Client, database_away: None) -> None:
     client.cookies["sessionid"] = "a" * 32
     response = client.get("/")
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert "The database is away" in response.content.decode()
+    assert "The database cannot be reached" in response.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/api/v1/inspections/", "/"])
@@ -56,7 +56,7 @@ def test_a_fault_shows_no_traceback(client: Client, monkeypatch: pytest.MonkeyPa
     response = client.get(path)
     assert response.status_code == 500
     assert "inner secret" not in response.content.decode()
-    assert ("code" in response.json()) if path.startswith("/api/") else ("Something broke" in response.content.decode())
+    assert ("code" in response.json()) if path.startswith("/api/") else ("Server error" in response.content.decode())
 
 
 def test_an_unknown_api_address_answers_json(client: Client) -> None:

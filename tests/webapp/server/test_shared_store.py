@@ -131,6 +131,6 @@ def test_a_page_says_that_the_store_is_away(
     address = reverse("version-promotion", args=[version.model.name, version.number])
     response = admin_client.post(address, {"reason": "Better.", "champion": 0})
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert "The store of files is away" in response.content.decode()
+    assert "The image store cannot be reached" in response.content.decode()
     version.refresh_from_db()
     assert version.state == version.State.CANDIDATE

@@ -98,7 +98,7 @@ def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child]
     one.process.kill()
     assert eventually(lambda: not one.running)
     one.restart_if_dead()
-    assert "demo was killed by SIGKILL; it starts again in 1 s" in output.getvalue()
+    assert "demo was killed by SIGKILL; restarting in 1 s" in output.getvalue()
     assert not one.running
     assert eventually(lambda: one.restart_if_dead() is None and one.running, 3)
     assert one.process.pid != first
@@ -108,14 +108,14 @@ def test_the_pause_doubles_with_each_death_in_a_row(child: Callable[..., Child],
     one = child("raise SystemExit(3)")
     one.start()
     assert eventually(lambda: one.restart_if_dead() is None and "again in 2 s" in output.getvalue())
-    assert "demo ended with exit code 3; it starts again in 1 s" in output.getvalue()
+    assert "demo ended with exit code 3; restarting in 1 s" in output.getvalue()
 
 
 def test_a_child_that_is_done_stays_done(child: Callable[..., Child], output: io.StringIO) -> None:
     one = child("pass", once=True)
     one.start()
     assert eventually(lambda: one.restart_if_dead() is None and one.done)
-    assert "starts again" not in output.getvalue()
+    assert "restarting" not in output.getvalue()
 
 
 def test_what_a_dead_child_left_in_its_group_is_ended(child: Callable[..., Child], output: io.StringIO) -> None:
@@ -139,7 +139,7 @@ def test_it_ends_a_web_server_that_stays_silent(child: Callable[..., Child], out
         assert web.running, "It has just been started"
         assert eventually(lambda: watch.check() is None and not web.running)
         watch.stop()
-    assert "demo answered nothing for 1 s" in output.getvalue()
+    assert "demo did not answer for 1 s" in output.getvalue()
     assert eventually(lambda: web.restart_if_dead() is None and web.running), "It is started again"
 
 

@@ -17,7 +17,7 @@ from webapp.server.static_files import collect_if_changed
 class Command(BaseCommand):
     """Command that prepares an installation; it may be run repeatedly."""
 
-    help = "Make an installation ready to serve: checks, migrations, static files, first admin."
+    help = "Prepare an installation: checks, migrations, static files, first admin."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the steps in order and report the time of each."""

@@ -12,7 +12,7 @@ from webapp.bootstrap.demo import make_demo
 class Command(BaseCommand):
     """Command that makes the missing parts of the demo, and prints the logins."""
 
-    help = "Make the demo: a product, a labeled set, a trained and promoted version, a station and two people."
+    help = "Create the demo: product, labeled set, trained and promoted version, station and two accounts."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make the demo and report each step."""

@@ -29,9 +29,11 @@ class Command(BaseCommand):
         """Add pace and amount."""
         parser.add_argument("--interval", type=float, default=20.0, help="seconds between parts after the burst")
         parser.add_argument("--burst", type=int, default=40, help="parts sent at once at the start")
-        parser.add_argument("--full", type=int, default=60, help="none is sent while this many wait for review")
-        parser.add_argument("--count", type=int, default=None, help="stop after this many")
-        parser.add_argument("--seed", type=int, default=None, help="which parts; another one at each start by default")
+        parser.add_argument("--full", type=int, default=60, help="pause while this many parts wait for review")
+        parser.add_argument("--count", type=int, default=None, help="stop after this many parts")
+        parser.add_argument(
+            "--seed", type=int, default=None, help="seed of the drawn parts; a new one at each start by default"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Wait for the demo's champion, then send parts."""
@@ -55,7 +57,7 @@ class Command(BaseCommand):
         told = False
         while _waiting_count() >= full:
             if not told:
-                self.stdout.write(f"{full} parts wait for review: the line pauses until some are done")
+                self.stdout.write(f"{full} parts wait for review: the line pauses until fewer wait")
             told = True
             time.sleep(_POLL_SECONDS)
 

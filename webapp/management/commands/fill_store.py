@@ -24,22 +24,24 @@ from mltasks.vision.serving.bundle import file_sha256
 class Command(BaseCommand):
     """Command that copies all files named by rows into the bucket; idempotent."""
 
-    help = "Put this machine's images, versions and backbones into the bucket that machines share."
+    help = "Copy this machine's images, versions and backbones into the shared bucket."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add --replace."""
         parser.add_argument(
-            "--replace", action="store_true", help="Put versions again that the bucket has: its own may be damaged."
+            "--replace",
+            action="store_true",
+            help="Upload versions that the bucket already has: its copies may be damaged.",
         )
 
     def handle(self, *args: Any, replace: bool, **options: Any) -> None:
         """Copy the files that the bucket lacks, and print their number."""
         if not object_store.is_shared():
-            raise CommandError("There is no bucket to fill: set MEDIA_STORE=s3 and S3_BUCKET first.")
+            raise CommandError("There is no shared bucket. Set MEDIA_STORE=s3 and S3_BUCKET first.")
         try:
             images, versions, taught = _publish_images(), self._publish_versions(replace), _publish_backbones()
         except StoreUnreachable as error:
-            raise CommandError(f"{error} Run it again: it goes on where it stopped.") from None
+            raise CommandError(f"{error} Run the command again: it continues where it stopped.") from None
         self.stdout.write(
             f"Images: {images}, versions: {versions}, backbones: {taught} of this machine are in the bucket."
         )
@@ -53,7 +55,7 @@ class Command(BaseCommand):
             try:
                 bundle.verify(version.path, version.sha256)
             except bundle.BundleCorrupt as error:
-                self.stderr.write(f"{version} is left out: {error}")
+                self.stderr.write(f"{version} was skipped: {error}")
                 continue
             if replace or not version_store.is_published(version.bundle):
                 version_store.publish(version.bundle)

@@ -54,10 +54,11 @@ class Command(migrate.Command):
         )
         if not left:
             raise CommandError(
-                f"{told}\nNothing of this migration was applied. End the session that holds the lock (SELECT "
-                "pg_terminate_backend(<process>)), or stop what uses the database, then run it again."
+                f"{told}\nThis migration was not applied. End the session that holds the lock "
+                "(SELECT pg_terminate_backend(<process>)), or stop the programs that use the database. "
+                "Then run the command again."
             )
-        self.stderr.write(f"{told}\nIt is tried again in {PAUSE_SECONDS:.0f} s, {left} more times.")
+        self.stderr.write(f"{told}\nRetrying in {PAUSE_SECONDS:.0f} s, {left} tries left.")
 
 
 def _without_timeout_if_concurrent(

@@ -17,7 +17,7 @@ from webapp.supervisor.run import Site, Supervisor
 class Command(BaseCommand):
     """Command that starts the supervisor; Ctrl-C or SIGTERM stops all processes."""
 
-    help = "Run everything in the foreground, to a working app; Ctrl-C stops it all."
+    help = "Run the whole system in the foreground; Ctrl-C stops it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add --tied."""
