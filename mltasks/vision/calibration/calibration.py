@@ -11,16 +11,6 @@ from numpy.typing import NDArray
 from mltasks.vision.calibration import isotonic
 from mltasks.vision.serving.calibrator import Calibrator, sigmoid
 
-__all__ = [
-    "Calibrator",
-    "anomaly_threshold",
-    "fit_calibrator",
-    "fit_isotonic",
-    "fit_lapses",
-    "fit_platt",
-    "fit_temperature",
-]
-
 Floats = NDArray[np.float64]
 NEWTON_STEPS = 100
 TOLERANCE = 1e-10
@@ -44,7 +34,7 @@ def fit_calibrator(
       decided.
     - The best method has the lowest log loss in five-fold cross-validation, repeated three times, grouped by part.
     - Lapses win unless the best is better by more than one standard error of the difference (Breiman et al., 1984).
-      Some labels are known to be wrong, and a few labels can't show the opposite.
+      Some labels are known to be wrong, and a few labels cannot show the opposite.
     - With fewer than two parts of a class nothing can be compared: Platt.
 
     Raises ValueError as ``fit_platt``.
@@ -99,7 +89,7 @@ def fit_lapses(logits: Sequence[float], targets: Sequence[int]) -> Calibrator:
     plain, smooth = fit_temperature(logits, targets), _platt_targets(y)
     # Grid search: with lapses the loss may have several minima.
     tried = [replace(plain, slope=plain.slope * factor, lapse=LAPSE_RATE) for factor in SLOPE_FACTORS]
-    losses = [_log_loss(one.probability(x), smooth).sum() for one in tried]
+    losses = [_log_loss(calibrator.probability(x), smooth).sum() for calibrator in tried]
     return tried[int(np.argmin(losses))]
 
 

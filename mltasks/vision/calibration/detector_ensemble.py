@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Name of the ensemble among the detectors, and the detectors that don't localize
+# Name of the ensemble among the detectors, and the detectors that do not localize
 ENSEMBLE = "together"
 NON_LOCALIZING = frozenset({"whole", "second_whole"})
 # Lower bound of a z-score: a part that a memory holds has a distance of 0, which must not outweigh the other detectors.
@@ -41,8 +41,8 @@ class DetectorEnsemble:
             np.maximum((_log(scores[name]) - level.mean) / level.deviation, MIN_ZSCORE)
             for name, level in self.log_scores.items()
         ]
-        found: list[float] = np.logaddexp(0, np.mean(standard, axis=0)).tolist()
-        return found
+        combined: list[float] = np.logaddexp(0, np.mean(standard, axis=0)).tolist()
+        return combined
 
     @property
     def localizing(self) -> list[str]:
@@ -57,7 +57,8 @@ def fit_ensemble(good: Mapping[str, Sequence[float]]) -> DetectorEnsemble | None
     """
     logs = {name: _log(good[name]) for name in ensemble_members(good)}
     levels = {
-        name: LogScoreStatistics(float(one.mean()), max(float(one.std()), MIN_DEVIATION)) for name, one in logs.items()
+        name: LogScoreStatistics(float(scores.mean()), max(float(scores.std()), MIN_DEVIATION))
+        for name, scores in logs.items()
     }
     return DetectorEnsemble(levels) if len(levels) > 1 else None
 
@@ -77,5 +78,5 @@ def ensemble_members(names: Collection[str]) -> list[str]:
 
 
 def _log(values: Sequence[float]) -> Floats:
-    found: Floats = np.log(np.maximum(np.asarray(values, np.float64), MIN_SCORE))
-    return found
+    logs: Floats = np.log(np.maximum(np.asarray(values, np.float64), MIN_SCORE))
+    return logs

@@ -1,6 +1,6 @@
 """Fusion of several scores into one logit, with weights fitted on held-out parts.
 
-Stacked generalization (Wolpert, Neural Networks 5, 1992) by a logistic regression. Weights can't be negative: a score
+Stacked generalization (Wolpert, Neural Networks 5, 1992) by a logistic regression. Weights cannot be negative: a score
 that rises with defects never counts as evidence for a good part.
 """
 
@@ -45,15 +45,13 @@ def fit_fusion(scores: Mapping[str, Sequence[float]], targets: Sequence[int]) ->
     names = list(scores)
     x, y = np.array([scores[name] for name in names], np.float64).T, np.asarray(targets, np.float64)
     if not np.isfinite(x).all() or not 0 < y.sum() < len(y):
-        raise ValueError("Scores of both classes are needed to weigh them, and all finite.")
+        raise ValueError("Fusion needs finite scores of both classes.")
     if len(names) == 1:
         return Fusion({names[0]: 1.0}, 0.0)
     mean, spread = x.mean(0), np.maximum(x.std(0), 1e-9)
-    found = _minimize_loss((x - mean) / spread, y)
-    weights = found[:-1] / spread
-    return Fusion(
-        {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(found[-1] - weights @ mean)
-    )
+    solution = _minimize_loss((x - mean) / spread, y)
+    weights = solution[:-1] / spread
+    return Fusion(dict(zip(names, weights.tolist(), strict=True)), float(solution[-1] - weights @ mean))
 
 
 def _minimize_loss(x: Floats, y: Floats) -> Floats:

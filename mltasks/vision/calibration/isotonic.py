@@ -27,8 +27,8 @@ def fit_knots(logits: Floats, targets: Floats) -> list[list[float]]:
     levels = pool_adjacent_violators(shares, counts)
     counts, weighted, sums = _sums(levels, counts, counts * shares, sums)
     shares = weighted / counts
-    found: list[list[float]] = np.stack([sums / counts, np.log(shares / (1 - shares))], axis=1).tolist()
-    return found
+    knots: list[list[float]] = np.stack([sums / counts, np.log(shares / (1 - shares))], axis=1).tolist()
+    return knots
 
 
 def pool_adjacent_violators(values: Floats, weights: Floats) -> NDArray[np.intp]:

@@ -36,15 +36,6 @@ class HeldOutScores:
     targets: list[int]
     parts: list[str]
 
-    def subset(self, positions: Sequence[int]) -> HeldOutScores:
-        """Select images by position."""
-        return HeldOutScores(
-            {name: [values[at] for at in positions] for name, values in self.scores.items()},
-            {name: [values[at] for at in positions] for name, values in self.peaks.items()},
-            [self.targets[at] for at in positions],
-            [self.parts[at] for at in positions],
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
@@ -76,19 +67,19 @@ class OperatingPoint:
 
     def probabilities(self, scores: Mapping[str, Sequence[float]]) -> list[float]:
         """Compute calibrated probabilities of scores by name."""
-        found: list[float] = self.calibrator.probability(self.fusion.logits(scores)).tolist()
-        return found
+        probabilities: list[float] = self.calibrator.probability(self.fusion.logits(scores)).tolist()
+        return probabilities
 
     def novelty(self, scores: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
         """Divide each detector's scores by its threshold: above 1 is novel."""
-        known = with_ensemble(scores, self.ensemble)
-        return {name: [value / level for value in known[name]] for name, level in self.thresholds.items()}
+        detector_scores = with_ensemble(scores, self.ensemble)
+        return {name: [value / level for value in detector_scores[name]] for name, level in self.thresholds.items()}
 
 
 def with_ensemble(scores: Mapping[str, Sequence[float]], ensemble: DetectorEnsemble | None) -> dict[str, list[float]]:
     """Return the scores, plus the ensemble's scores if there is an ensemble."""
-    found = {name: list(values) for name, values in scores.items()}
-    return {**found, ENSEMBLE: ensemble.combine(found)} if ensemble else found
+    detector_scores = {name: list(values) for name, values in scores.items()}
+    return detector_scores | ({ENSEMBLE: ensemble.combine(detector_scores)} if ensemble else {})
 
 
 def fit_operating_point(
@@ -101,27 +92,28 @@ def fit_operating_point(
 
     Raises ValueError unless both classes are present and all scores are finite.
     """
-    voices = {
+    inputs = {
         name: values for name, values in held_out.scores.items() if name not in (PIXEL_AUTOENCODER, LABELED_MEMORY)
     }
-    fusion = fit_fusion(voices, held_out.targets)
-    logits = fusion.logits(voices).tolist()
-    together = fit_ensemble(_good_scores(held_out.scores, detectors, held_out.targets))
-    scores = with_ensemble(held_out.scores, together)
-    names = [*([ENSEMBLE] if together else []), *detectors, PIXEL_AUTOENCODER]
-    detector = choose_detector({name: scores[name] for name in names}, held_out.targets, held_out.parts)
-    scales = {name: _map_scale(held_out.peaks[name], held_out.targets) for name in [*detectors, PIXEL_AUTOENCODER]}
+    targets = held_out.targets
+    fusion = fit_fusion(inputs, targets)
+    ensemble = fit_ensemble({name: _of_class(held_out.scores[name], targets, GOOD) for name in detectors})
+    scores = with_ensemble(held_out.scores, ensemble)
+    names = [*([ENSEMBLE] if ensemble else []), *detectors, PIXEL_AUTOENCODER]
+    detector = choose_detector({name: scores[name] for name in names}, targets, held_out.parts)
+    scales = {name: _threshold(held_out.peaks[name], targets, MAP_QUANTILE) for name in (*detectors, PIXEL_AUTOENCODER)}
+    # Each map's worst cell counts, wherever it lies, so the scale of the mean map is rather too high.
+    peaks = [np.asarray(held_out.peaks[name]) / scales[name] for name in _map_detectors(detector, ensemble)]
     return OperatingPoint(
         fusion=fusion,
-        calibrator=fit_calibrator(logits, held_out.targets, held_out.parts, seed, lowest_threshold),
-        thresholds={
-            name: max(anomaly_threshold(_of_good_parts(scores[name], held_out.targets), quantile), MIN_THRESHOLD)
-            for name in names
-        },
+        calibrator=fit_calibrator(fusion.logits(inputs).tolist(), targets, held_out.parts, seed, lowest_threshold),
+        thresholds={name: _threshold(scores[name], targets, quantile) for name in names},
         detector=detector,
-        map_scale=_shared_map_scale(held_out, _map_detectors(detector, together), scales),
-        labeled_novelty_threshold=_labeled_novelty_threshold(held_out, quantile),
-        ensemble=together,
+        map_scale=_threshold(np.mean(peaks, axis=0).tolist(), targets, MAP_QUANTILE),
+        labeled_novelty_threshold=(
+            _threshold(scores[LABELED_MEMORY], targets, quantile, DEFECT) if LABELED_MEMORY in scores else None
+        ),
+        ensemble=ensemble,
         map_scales=scales,
     )
 
@@ -130,50 +122,24 @@ def _map_detectors(detector: str, ensemble: DetectorEnsemble | None) -> list[str
     return ensemble.localizing if ensemble else [detector]
 
 
-def _shared_map_scale(held_out: HeldOutScores, map_detectors: Sequence[str], scales: Mapping[str, float]) -> float:
-    """Return the scale of the mean map.
-
-    Each map's worst cell counts, wherever it lies, so the scale is rather too high.
-    """
-    ratios = [np.asarray(held_out.peaks[name]) / scales[name] for name in map_detectors]
-    return _map_scale(np.mean(ratios, axis=0).tolist(), held_out.targets)
-
-
-def _map_scale(peaks: Sequence[float], targets: Sequence[int]) -> float:
-    return max(anomaly_threshold(_of_good_parts(peaks, targets), MAP_QUANTILE), MIN_THRESHOLD)
-
-
-def _labeled_novelty_threshold(held_out: HeldOutScores, quantile: float) -> float | None:
-    if LABELED_MEMORY not in held_out.scores:
-        return None
-    defects = [
-        score
-        for score, target in zip(held_out.scores[LABELED_MEMORY], held_out.targets, strict=True)
-        if target == DEFECT
-    ]
-    return max(anomaly_threshold(defects, quantile), MIN_THRESHOLD)
-
-
 def choose_detector(scores: Mapping[str, Sequence[float]], targets: Sequence[int], parts: Sequence[str]) -> str:
     """Return the first detector, in order of preference, that ranks labeled defects well enough.
 
     Well enough is an AUROC within one standard error of the best (Breiman et al., "Classification and Regression
     Trees", 1984). The best detector of labeled defects need not be the best of defects without a label.
     """
-    weights = np.ones((1, len(targets)))
-    wanted = np.asarray(targets, np.int64)
-    ranked = {name: float(auroc(np.asarray(values), wanted, weights)[0]) for name, values in scores.items()}
+    classes, weights = np.asarray(targets, np.int64), np.ones((1, len(targets)))
+    areas = {name: float(auroc(np.asarray(values), classes, weights)[0]) for name, values in scores.items()}
     defective = {part for part, target in zip(parts, targets, strict=True) if target == DEFECT}
-    best = max(ranked.values())
+    best = max(areas.values())
     least = best - auroc_standard_error(best, len(defective), max(1, len(set(parts) - defective)))
-    return next(name for name, area in ranked.items() if area >= least)
+    return next(name for name, area in areas.items() if area >= least)
 
 
-def _good_scores(
-    scores: Mapping[str, Sequence[float]], names: Sequence[str], targets: Sequence[int]
-) -> dict[str, list[float]]:
-    return {name: _of_good_parts(scores[name], targets) for name in names}
+def _threshold(values: Sequence[float], targets: Sequence[int], quantile: float, target: int = GOOD) -> float:
+    """Return the ``quantile`` of one class's values, above 0."""
+    return max(anomaly_threshold(_of_class(values, targets, target), quantile), MIN_THRESHOLD)
 
 
-def _of_good_parts(values: Sequence[float], targets: Sequence[int]) -> list[float]:
-    return [value for value, target in zip(values, targets, strict=True) if target == GOOD]
+def _of_class(values: Sequence[float], targets: Sequence[int], members: int) -> list[float]:
+    return [value for value, target in zip(values, targets, strict=True) if target == members]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mltasks.vision.serving.thresholds import DecisionCosts, cost_threshold
-from mltasks.vision.stats.intervals import Estimate, proportion, weighted_sum
+from mltasks.vision.stats.intervals import Estimate, proportion_among, weighted_sum
 from mltasks.vision.types import DEFECT
 
 THRESHOLD_STEPS = 100
@@ -22,7 +21,7 @@ def cost_curve(
     parts: Sequence[str],
     costs: DecisionCosts,
     defect_rate: float | None = None,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Compute the expected cost of escapes and false alarms per 1000 parts without review.
 
     Rows ascend by threshold: hundredths of [0, 1] and the cost threshold. Each row has ``threshold, cost, low, high``,
@@ -35,17 +34,19 @@ def cost_curve(
     share = float(defect.mean()) if defect_rate is None else defect_rate
     rows = []
     for threshold in sorted({*(step / THRESHOLD_STEPS for step in range(THRESHOLD_STEPS + 1)), cost_threshold(costs)}):
-        misses, alarms = _rate(p < threshold, defect, parts), _rate(p >= threshold, ~defect, parts)
-        terms = [(PARTS_UNIT * costs.fn * share, misses), (PARTS_UNIT * costs.fp * (1 - share), alarms)]
-        rows.append(_row(threshold, weighted_sum(terms, len(p), len(set(parts)))))
+        escapes = proportion_among(defect, p < threshold, parts)
+        false_alarms = proportion_among(~defect, p >= threshold, parts)
+        cost = expected_cost(escapes, false_alarms, costs, share, parts)
+        rows.append({"threshold": threshold, "cost": cost.value, "low": cost.low, "high": cost.high})
     return rows
 
 
-def _rate(hits: NDArray[np.bool_], members: NDArray[np.bool_], parts: Sequence[str]) -> Estimate:
-    return proportion(hits[members].tolist(), list(compress(parts, members)))
-
-
-def _row(threshold: float, cost: Estimate) -> dict[str, float]:
-    """Return the row of a threshold; both classes have images, so no value is None."""
-    known = {"cost": cost.value, "low": cost.low, "high": cost.high}
-    return {"threshold": threshold} | {name: value for name, value in known.items() if value is not None}
+def expected_cost(
+    escapes: Estimate, false_alarms: Estimate, costs: DecisionCosts, defect_share: float, parts: Sequence[str]
+) -> Estimate:
+    """Return the expected cost per 1000 parts of both error rates; ``parts`` has one entry per image."""
+    terms = [
+        (PARTS_UNIT * costs.fn * defect_share, escapes),
+        (PARTS_UNIT * costs.fp * (1 - defect_share), false_alarms),
+    ]
+    return weighted_sum(terms, len(parts), len(set(parts)))

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mltasks.vision.evaluation.cost_curve import expected_cost
 from mltasks.vision.evaluation.label_issues import detect_label_issues
 from mltasks.vision.evaluation.learning_curve import LearningCurvePoint
 from mltasks.vision.evaluation.predictions import EvaluationProtocol, Prediction
 from mltasks.vision.evaluation.report_warnings import report_warnings
 from mltasks.vision.serving.escape_guarantee import EscapeCurve, EscapeRateGuarantee
 from mltasks.vision.serving.thresholds import Bands, cost_bands, guaranteed_bands
-from mltasks.vision.stats.intervals import Estimate, PartBootstrap, proportion, weighted_sum
+from mltasks.vision.stats.intervals import Bools, Estimate, PartBootstrap, proportion, proportion_among
 from mltasks.vision.stats.metrics import auroc, average_precision, calibration_error, chance_calibration_error
-from mltasks.vision.types import DEFECT, GOOD, Costs, Thresholds
+from mltasks.vision.types import DEFECT, Costs, Thresholds
 
 MAX_WORST_ERRORS = 12
 DEFAULT_GUARANTEE = EscapeRateGuarantee()
@@ -53,8 +54,8 @@ class Evaluation:
     @property
     def worst_errors(self) -> list[Prediction]:
         """Return up to twelve predictions on the wrong side of the threshold, most certain first."""
-        wrong = [one for one in self.predictions if self.predicts_fail(one) != (one.target == DEFECT)]
-        return sorted(wrong, key=lambda one: (-abs(one.target - one.probability), one.name))[:MAX_WORST_ERRORS]
+        wrong = [row for row in self.predictions if self.predicts_fail(row) != (row.target == DEFECT)]
+        return sorted(wrong, key=lambda row: (-abs(row.target - row.probability), row.name))[:MAX_WORST_ERRORS]
 
     def predicts_fail(self, prediction: Prediction) -> bool:
         """Return True if the version fails the predicted image at its operating point."""
@@ -79,32 +80,37 @@ def evaluate(
     parts in serving.
     """
     if not predictions:
-        raise ValueError("There is nothing to measure on.")
-    rows = sorted(predictions, key=lambda one: (one.split, one.name))
-    fails = np.array([one.probability >= thresholds.defect_probability for one in rows])
-    targets = np.array([one.target for one in rows])
+        raise ValueError("There are no predictions to evaluate.")
+    rows = sorted(predictions, key=lambda row: (row.split, row.name))
+    probabilities, targets = np.array([row.probability for row in rows]), np.array([row.target for row in rows])
+    parts, defect = [row.part for row in rows], targets == DEFECT
+    fails = probabilities >= thresholds.defect_probability
     confusion = {
-        "true_pass": int((~fails & (targets == GOOD)).sum()),
-        "false_alarm": int((fails & (targets == GOOD)).sum()),
-        "escape": int((~fails & (targets == DEFECT)).sum()),
-        "true_fail": int((fails & (targets == DEFECT)).sum()),
+        "true_pass": int((~fails & ~defect).sum()),
+        "false_alarm": int((fails & ~defect).sum()),
+        "escape": int((~fails & defect).sum()),
+        "true_fail": int((fails & defect).sum()),
     }
-    bootstrap = PartBootstrap([one.part for one in rows], targets.tolist(), protocol.seed)
-    metrics = {**_rates(rows, fails, targets), **_rankings(rows, targets, bootstrap)}
-    metrics["cost_per_1000"] = _cost_per_1000(metrics, rows, costs)
-    bands = cost_bands(costs, defect_rate, _defect_share(targets))
+    bootstrap = PartBootstrap(parts, targets.tolist(), protocol.seed)
+    metrics = {**_rates(rows, fails, defect), **_rankings(rows, bootstrap)}
+    share = float(defect.mean())
+    metrics["cost_per_1000"] = expected_cost(metrics["escape_rate"], metrics["false_alarm_rate"], costs, share, parts)
+    bands = cost_bands(costs, defect_rate, share if 0 < share < 1 else None)
     if escape_curve is not None:
         bands = guaranteed_bands(bands, escape_curve, guarantee)
-    metrics |= _routing_rates(rows, targets, bands)
-    types = _defect_types(rows, fails)
     return Evaluation(
         protocol=protocol,
         costs=costs,
         thresholds=thresholds,
         predictions=rows,
-        metrics=metrics,
-        defect_types=types,
-        detectors=_detectors(rows, targets, bootstrap),
+        metrics=metrics | _routing_rates(rows, defect, bands),
+        defect_types={
+            name: proportion_among(np.array([row.defect_type == name for row in rows]) & defect, fails, parts)
+            for name in sorted({row.defect_type for row in rows if row.target == DEFECT} - {""})
+        },
+        detectors={
+            name: _auroc([row.detectors[name] for row in rows], targets, bootstrap) for name in rows[0].detectors
+        },
         confusion=confusion,
         total_cost=confusion["escape"] * costs.fn + confusion["false_alarm"] * costs.fp,
         bands=bands,
@@ -112,95 +118,50 @@ def evaluate(
         defect_rate=defect_rate,
         escape_curve=escape_curve,
         learning_curve=list(learning_curve),
-        chance_calibration_error=chance_calibration_error(
-            np.array([one.probability for one in rows]), [one.part for one in rows], protocol.seed
+        chance_calibration_error=chance_calibration_error(probabilities, parts, protocol.seed),
+        label_issues=detect_label_issues(
+            probabilities,
+            targets,
+            names=[row.name for row in rows],
+            sha256s=[row.sha256 for row in rows],
+            parts=parts,
         ),
-        label_issues=_label_issues(rows),
         warnings=report_warnings(rows, confusion, weights),
     )
 
 
-def _rates(rows: Sequence[Prediction], fails: NDArray[np.bool_], targets: NDArray[np.int64]) -> dict[str, Estimate]:
-    def among(chosen: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Estimate:
-        where = np.flatnonzero(chosen)
-        return proportion([bool(hits[index]) for index in where], [rows[int(index)].part for index in where])
-
-    good, defect, everything = targets == GOOD, targets == DEFECT, np.ones(len(rows), bool)
-    novel = np.array([one.novel for one in rows])
+def _rates(rows: Sequence[Prediction], fails: Bools, defect: Bools) -> dict[str, Estimate]:
+    parts, novel = [row.part for row in rows], np.array([row.novel for row in rows])
     return {
-        "accuracy": among(everything, fails == defect),
-        "precision": among(fails, defect),
-        "recall": among(defect, fails),
-        "escape_rate": among(defect, ~fails),
-        "false_alarm_rate": among(good, fails),
-        "novelty_false_alarm_rate": among(good, novel),
-        "novelty_recall": among(defect, novel),
+        "accuracy": proportion((fails == defect).tolist(), parts),
+        "precision": proportion_among(fails, defect, parts),
+        "recall": proportion_among(defect, fails, parts),
+        "escape_rate": proportion_among(defect, ~fails, parts),
+        "false_alarm_rate": proportion_among(~defect, fails, parts),
+        "novelty_false_alarm_rate": proportion_among(~defect, novel, parts),
+        "novelty_recall": proportion_among(defect, novel, parts),
     }
 
 
-def _rankings(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
-    probabilities = np.array([one.probability for one in rows])
-    # Detectors of folds differ in scale; dividing by thresholds from the other folds makes folds comparable.
-    novelty = np.array([one.good_part_novelty for one in rows])
+def _rankings(rows: Sequence[Prediction], bootstrap: PartBootstrap) -> dict[str, Estimate]:
+    probabilities, targets = np.array([row.probability for row in rows]), np.array([row.target for row in rows])
     return {
         "average_precision": bootstrap.estimate(lambda w: average_precision(probabilities, targets, w)),
         "auroc": bootstrap.estimate(lambda w: auroc(probabilities, targets, w)),
-        "novelty_auroc": bootstrap.estimate(lambda w: auroc(novelty, targets, w)),
+        # Detectors of folds differ in scale; dividing by thresholds from the other folds makes folds comparable.
+        "novelty_auroc": _auroc([row.good_part_novelty for row in rows], targets, bootstrap),
         "calibration_error": bootstrap.estimate(lambda w: calibration_error(probabilities, targets, w)),
     }
 
 
-def _detectors(rows: Sequence[Prediction], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> dict[str, Estimate]:
-    found = {}
-    for name in rows[0].detectors:
-        values = np.array([one.detectors[name] for one in rows])
-        found[name] = bootstrap.estimate(lambda w, values=values: auroc(values, targets, w))  # type: ignore[misc]
-    return found
+def _auroc(scores: Sequence[float], targets: NDArray[np.int64], bootstrap: PartBootstrap) -> Estimate:
+    values = np.array(scores)
+    return bootstrap.estimate(lambda w: auroc(values, targets, w))
 
 
-def _label_issues(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
-    found = detect_label_issues(
-        [one.probability for one in rows],
-        [one.target for one in rows],
-        names=[one.name for one in rows],
-        sha256s=[one.sha256 for one in rows],
-        parts=[one.part for one in rows],
-    )
-    return [one.to_json() for one in found]
-
-
-def _defect_share(targets: NDArray[np.int64]) -> float | None:
-    share = float((targets == DEFECT).mean())
-    return share if 0 < share < 1 else None
-
-
-def _cost_per_1000(metrics: dict[str, Estimate], rows: Sequence[Prediction], costs: Costs) -> Estimate:
-    defects = sum(one.target == DEFECT for one in rows) / len(rows)
-    terms = [
-        (1000 * costs.fn * defects, metrics["escape_rate"]),
-        (1000 * costs.fp * (1 - defects), metrics["false_alarm_rate"]),
-    ]
-    return weighted_sum(terms, len(rows), len({one.part for one in rows}))
-
-
-def _routing_rates(rows: Sequence[Prediction], targets: NDArray[np.int64], bands: Bands) -> dict[str, Estimate]:
+def _routing_rates(rows: Sequence[Prediction], defect: Bools, bands: Bands) -> dict[str, Estimate]:
     """Return the shares of parts that go to review and of defects that pass without review."""
-    passed = [one.probability <= bands.low and not one.novel for one in rows]
-    defects: list[int] = np.flatnonzero(targets == DEFECT).tolist()
-    return {
-        "review_rate": proportion(
-            [bands.needs_review(one.probability) or one.novel for one in rows], [one.part for one in rows]
-        ),
-        "routed_escape_rate": proportion([passed[at] for at in defects], [rows[at].part for at in defects]),
-    }
-
-
-def _defect_types(rows: Sequence[Prediction], fails: NDArray[np.bool_]) -> dict[str, Estimate]:
-    found: dict[str, list[tuple[bool, str]]] = {}
-    for one, fail in zip(rows, fails, strict=True):
-        if one.target == DEFECT and one.defect_type:
-            found.setdefault(one.defect_type, []).append((bool(fail), one.part))
-    return {
-        name: proportion([hit for hit, _ in pairs], [part for _, part in pairs])
-        for name, pairs in sorted(found.items())
-    }
+    parts = [row.part for row in rows]
+    review = [bands.needs_review(row.probability) or row.novel for row in rows]
+    passed = np.array([row.probability <= bands.low and not row.novel for row in rows])
+    return {"review_rate": proportion(review, parts), "routed_escape_rate": proportion_among(defect, passed, parts)}

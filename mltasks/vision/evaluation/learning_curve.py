@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mltasks.vision.evaluation.predictions import Prediction
-from mltasks.vision.stats.intervals import Estimate, PartBootstrap
+from mltasks.vision.stats.intervals import Estimate, Floats, PartBootstrap
 from mltasks.vision.stats.metrics import average_precision
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +43,19 @@ def learning_curve(curve_predictions: Sequence[CurvePrediction], seed: int) -> l
     """Return one point per entry, in order; all entries must predict the same parts."""
     if not curve_predictions:
         return []
-    rows = [_in_order(one.predictions) for one in curve_predictions]
-    targets = np.array([one.target for one in rows[0]])
-    bootstrap = PartBootstrap([one.part for one in rows[0]], targets.tolist(), seed)
-    scores = [np.array([one.probability for one in some]) for some in rows]
+    trials = [
+        sorted(trial.predictions, key=lambda row: (row.split, row.name, row.sha256)) for trial in curve_predictions
+    ]
+    targets = np.array([row.target for row in trials[0]])
+    bootstrap = PartBootstrap([row.part for row in trials[0]], targets.tolist(), seed)
+    scores = [np.array([row.probability for row in rows]) for rows in trials]
+
+    def precision(number: int, weights: Floats) -> Floats:
+        return average_precision(scores[number], targets, weights)
+
     points: list[LearningCurvePoint] = []
-    for number, one in enumerate(curve_predictions):
-        here = scores[number]
-        found = bootstrap.estimate(lambda w, here=here: average_precision(here, targets, w))  # type: ignore[misc]
-        gain = _gain(bootstrap, scores[number - 1], here, targets) if number else None
-        points.append(LearningCurvePoint(one.label_count, found, gain))
+    for number, trial in enumerate(curve_predictions):
+        value = bootstrap.estimate(lambda w: precision(number, w))  # noqa: B023 - called at once
+        gain = bootstrap.estimate(lambda w: precision(number, w) - precision(number - 1, w)) if number else None  # noqa: B023
+        points.append(LearningCurvePoint(trial.label_count, value, gain))
     return points
-
-
-def _gain(bootstrap: PartBootstrap, before: Floats, after: Floats, targets: NDArray[np.int64]) -> Estimate:
-    return bootstrap.estimate(lambda w: average_precision(after, targets, w) - average_precision(before, targets, w))
-
-
-def _in_order(predictions: Sequence[Prediction]) -> list[Prediction]:
-    return sorted(predictions, key=lambda one: (one.split, one.name, one.sha256))

@@ -70,12 +70,12 @@ class EvaluationProtocol:
         """Describe the protocol in one sentence for the report."""
         if self.kind == "holdout":
             return (
-                f"Holdout, stratified and grouped by part: {self.train} images to learn from, {self.validation} to "
-                f"weigh, calibrate and set thresholds, n={self.test} to measure on, seen once. "
-                "The version is the very one that was measured."
+                f"Holdout, stratified and grouped by part: {self.train} images for training, {self.validation} to fit "
+                f"weights, calibration and thresholds, n={self.test} for measurement only. "
+                "The measured version is this version."
             )
         return (
-            f"{self.folds}-fold stratified cross-validation, grouped by part, everything chosen inside the training "
-            f"folds, n={self.test}. The version itself learned from all {self.test} images; its figures are those of "
-            "its siblings."
+            f"{self.folds}-fold stratified cross-validation, grouped by part; everything is chosen inside the training "
+            f"folds; n={self.test}. This version was trained on all {self.test} images. The figures are those of the "
+            "folds' versions, which did not train on the measured parts."
         )

@@ -17,43 +17,43 @@ from mltasks.vision.stats.metrics import precision_recall_curve
 from mltasks.vision.types import DEFECT, GOOD
 
 PARTS_NOTE = (
-    "Images with one part id, identical files, and without part ids images that are near-duplicates by likeness, count "
-    "as one part and are never divided between learning and measuring. Likeness misses some repeats of parts that "
-    "hardly differ; if there are many without part ids, the figures are too good."
+    "Images with one part id, identical files and, without part ids, near-duplicates count as one part. A part is "
+    "never divided between training and measurement. The search for near-duplicates misses some images of parts that "
+    "hardly differ. If many of them have no part id, the figures are too good."
 )
 
 
 def build_report(evaluation: Evaluation) -> dict[str, Any]:
     """Build the report of strict JSON types, with one row per prediction."""
-    one = evaluation
+    bands, curve = evaluation.bands, evaluation.escape_curve
     return {
-        "protocol": {**asdict(one.protocol), "words": one.protocol.describe(), "parts": PARTS_NOTE},
-        "counts": _counts(one),
-        "thresholds": asdict(one.thresholds),
-        "review_band": {"low": one.bands.low, "high": one.bands.high, "binds": one.bands.low_limited_by},
-        "promise": guarantee_report(one.escape_curve, one.guarantee, one.bands.low) if one.escape_curve else None,
-        "costs": asdict(one.costs),
-        "metrics": {name: estimate.to_json() for name, estimate in one.metrics.items()},
-        "chance_calibration_error": one.chance_calibration_error,
-        "defect_types": {name: estimate.to_json() for name, estimate in one.defect_types.items()},
+        "protocol": {**asdict(evaluation.protocol), "words": evaluation.protocol.describe(), "parts": PARTS_NOTE},
+        "counts": _counts(evaluation),
+        "thresholds": asdict(evaluation.thresholds),
+        "review_band": {"low": bands.low, "high": bands.high, "binds": bands.low_limited_by},
+        "promise": guarantee_report(curve, evaluation.guarantee, bands.low) if curve else None,
+        "costs": asdict(evaluation.costs),
+        "metrics": {name: estimate.to_json() for name, estimate in evaluation.metrics.items()},
+        "chance_calibration_error": evaluation.chance_calibration_error,
+        "defect_types": {name: estimate.to_json() for name, estimate in evaluation.defect_types.items()},
         "novelty": {
-            "detector": one.predictions[0].detector,
-            "auroc": {name: estimate.to_json() for name, estimate in one.detectors.items()},
+            "detector": evaluation.predictions[0].detector,
+            "auroc": {name: estimate.to_json() for name, estimate in evaluation.detectors.items()},
         },
-        "confusion": one.confusion,
-        "cost_matrix": _cost_matrix(one),
-        "curves": _curves(one),
+        "confusion": evaluation.confusion,
+        "cost_matrix": _cost_matrix(evaluation),
+        "curves": _curves(evaluation),
         "worst_mistakes": [
             {
-                **_row(one, row),
+                **_row(evaluation, row),
                 "file": f"worst/{error_image_name(number)}",
                 "map": f"worst/{error_heatmap_name(number)}",
             }
-            for number, row in enumerate(one.worst_errors, start=1)
+            for number, row in enumerate(evaluation.worst_errors, start=1)
         ],
-        "suspects": one.label_issues,
-        "predictions": [_row(one, row) for row in one.predictions],
-        "warnings": one.warnings,
+        "suspects": evaluation.label_issues,
+        "predictions": [_row(evaluation, row) for row in evaluation.predictions],
+        "warnings": evaluation.warnings,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mltasks.vision.evaluation.predictions import Prediction
 from mltasks.vision.types import DEFECT, GOOD
@@ -14,52 +14,34 @@ MIN_PARTS_PER_TYPE = 5
 
 def report_warnings(predictions: Sequence[Prediction], confusion: Mapping[str, int], weights: str) -> list[str]:
     """Return the warnings as sentences, the most important first; empty if there are none."""
-    return [
-        *_weights_warnings(weights),
-        *_one_sided_warnings(confusion),
-        *_separation_warnings(predictions),
-        *_count_warnings(predictions),
-        *_type_warnings(predictions),
-    ]
+    return [*_verdict_warnings(confusion, weights), *_part_warnings(predictions), *_type_warnings(predictions)]
 
 
-def _weights_warnings(weights: str) -> list[str]:
+def _verdict_warnings(confusion: Mapping[str, int], weights: str) -> Iterator[str]:
     if weights == "random":
-        return ["Trained from random weights: nothing was learned elsewhere before. Expect little."]
-    return []
-
-
-def _one_sided_warnings(confusion: Mapping[str, int]) -> list[str]:
+        yield "The backbone started from random weights, without pretraining. Expect more errors than with pretraining."
     if not confusion["true_pass"] + confusion["escape"]:
-        return ["At these costs every part would FAIL: the version can't tell good parts surely enough to pass any."]
-    if not confusion["true_fail"] + confusion["false_alarm"]:
-        return ["At these costs every part would PASS: the version finds no defect surely enough to fail any."]
-    return []
+        yield "At these costs every part would FAIL: no part is surely enough good to pass."
+    elif not confusion["true_fail"] + confusion["false_alarm"]:
+        yield "At these costs every part would PASS: no part is surely enough defective to fail."
 
 
-def _separation_warnings(predictions: Sequence[Prediction]) -> list[str]:
-    good = [one.probability for one in predictions if one.target == GOOD]
-    defective = [one.probability for one in predictions if one.target == DEFECT]
-    if good and defective and max(good) < min(defective):
-        return ["Every defective part ranks above every good one: the ranking's interval can't show how lucky that is."]
-    return []
-
-
-def _count_warnings(predictions: Sequence[Prediction]) -> list[str]:
-    found = []
-    for target, word in ((GOOD, "good"), (DEFECT, "defective")):
-        parts = len({one.part for one in predictions if one.target == target})
+def _part_warnings(predictions: Sequence[Prediction]) -> Iterator[str]:
+    good, defective = ([row for row in predictions if row.target == target] for target in (GOOD, DEFECT))
+    if good and defective and max(row.probability for row in good) < min(row.probability for row in defective):
+        yield "Every defective part ranks above every good part. The interval cannot show how much of this is chance."
+    for rows, name in ((good, "good"), (defective, "defective")):
+        parts = len({row.part for row in rows})
         if parts == 0:
-            found.append(f"No {word} part was measured: the figures that need one are missing.")
+            yield f"No {name} part was measured: the figures that need one are missing."
         elif parts < MIN_PARTS_PER_CLASS:
-            found.append(f"Only {parts} {word} parts were measured: read each figure as its interval.")
-    return found
+            yield f"Only {parts} {name} parts were measured: compare intervals, not single values."
 
 
-def _type_warnings(predictions: Sequence[Prediction]) -> list[str]:
-    defects = [one for one in predictions if one.target == DEFECT]
-    named = Counter(one.defect_type for one in defects if one.defect_type)
-    if defects and not named:
-        return ["No defect has a type: recall can't be told apart by kind of defect."]
-    few = [f"{name} ({count})" for name, count in sorted(named.items()) if count < MIN_PARTS_PER_TYPE]
-    return [f"Defect types with hardly any example: {', '.join(few)}."] if few else []
+def _type_warnings(predictions: Sequence[Prediction]) -> Iterator[str]:
+    defects = [row.defect_type for row in predictions if row.target == DEFECT]
+    counts = Counter(filter(None, defects))
+    if defects and not counts:
+        yield "No defect has a type: recall by defect type is missing."
+    if few := [f"{name} ({count})" for name, count in sorted(counts.items()) if count < MIN_PARTS_PER_TYPE]:
+        yield f"Defect types with fewer than {MIN_PARTS_PER_TYPE} images: {', '.join(few)}."

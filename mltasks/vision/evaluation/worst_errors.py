@@ -23,8 +23,8 @@ PANEL, INK, FAIL_INK, PASS_INK = "#171b21", "#e8ebef", "#ff8a3d", "#3fc79d"
 def write_error_images(folder: Path, errors: Sequence[Prediction]) -> None:
     """Write ``01.jpg``, ``02.jpg``, … of at most 320 pixels a side, in the order of the errors."""
     folder.mkdir()
-    for number, one in enumerate(errors, start=1):
-        _error_image(one).save(folder / error_image_name(number), quality=88)
+    for number, error in enumerate(errors, start=1):
+        _error_image(error).save(folder / error_image_name(number), quality=88)
 
 
 def write_error_heatmaps(folder: Path, errors: Sequence[Prediction], scorer: Scorer) -> None:
@@ -32,8 +32,8 @@ def write_error_heatmaps(folder: Path, errors: Sequence[Prediction], scorer: Sco
 
     In a cross-validation this version trained on these parts, unlike the fold's version that erred.
     """
-    for number, one in enumerate(errors, start=1):
-        _error_heatmap(one, scorer).save(folder / error_heatmap_name(number), quality=88)
+    for number, error in enumerate(errors, start=1):
+        _error_heatmap(error, scorer).save(folder / error_heatmap_name(number), quality=88)
 
 
 def error_heatmap_name(number: int) -> str:
@@ -54,13 +54,13 @@ def write_contact_sheet(path: Path, errors: Sequence[Prediction]) -> None:
         "RGB", (columns * (CELL_SIDE + GAP) + GAP, rows * (CELL_SIDE + CAPTION_HEIGHT + GAP) + GAP), PANEL
     )
     draw = ImageDraw.Draw(sheet)
-    for number, one in enumerate(errors):
+    for number, error in enumerate(errors):
         left = GAP + number % COLUMNS * (CELL_SIDE + GAP)
         top = GAP + number // COLUMNS * (CELL_SIDE + CAPTION_HEIGHT + GAP)
-        picture = _error_image(one)
+        picture = _error_image(error)
         picture.thumbnail((CELL_SIDE, CELL_SIDE), Image.Resampling.BILINEAR)
         sheet.paste(picture, (left + (CELL_SIDE - picture.width) // 2, top + (CELL_SIDE - picture.height) // 2))
-        _caption(draw, one, left, top + CELL_SIDE + 6)
+        _caption(draw, error, left, top + CELL_SIDE + 6)
     sheet.save(path, quality=90)
 
 
@@ -68,28 +68,24 @@ def _caption(draw: ImageDraw.ImageDraw, prediction: Prediction, left: int, top: 
     font = ImageFont.load_default(13)
     defective = prediction.target == DEFECT
     truth = (prediction.defect_type or "defective") if defective else "good"
-    said = (
-        f"missed: {truth}, p={prediction.probability:.2f}"
-        if defective
-        else f"false alarm: good, p={prediction.probability:.2f}"
-    )
+    text = f"{'missed' if defective else 'false alarm'}: {truth}, p={prediction.probability:.2f}"
     draw.text((left, top), _shortened(draw, prediction.name, font), fill=INK, font=font)
-    draw.text((left, top + 19), _shortened(draw, said, font), fill=FAIL_INK if defective else PASS_INK, font=font)
+    draw.text((left, top + 19), _shortened(draw, text, font), fill=FAIL_INK if defective else PASS_INK, font=font)
 
 
 def _shortened(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """Shorten a text at its start: names of one batch begin alike."""
-    if draw.textlength(text, font=font) <= CELL_SIDE:
-        return text
-    while text and draw.textlength("…" + text, font=font) > CELL_SIDE:
+    shortened = text
+    while text and draw.textlength(shortened, font=font) > CELL_SIDE:
         text = text[1:]
-    return "…" + text
+        shortened = f"…{text}"
+    return shortened
 
 
 def _error_heatmap(prediction: Prediction, scorer: Scorer) -> Image.Image:
     size = scorer.input_size
-    seen = load(prediction.path, roi=prediction.roi, size=size, bit_depth=prediction.bit_depth)
-    maps = scorer.maps(seen.to_array(size)).crop_to(seen.placement(size), size)
+    image = load(prediction.path, roi=prediction.roi, size=size, bit_depth=prediction.bit_depth)
+    maps = scorer.maps(image.to_array(size)).crop_to(image.placement(size), size)
     return Image.open(io.BytesIO(render_heatmap(np.asarray(_error_image(prediction)), maps)))
 
 

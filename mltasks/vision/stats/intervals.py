@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ WILSON = "Wilson score interval on the number of parts"
 MOVER = "recovered from the Wilson intervals of the escape and false alarm rates (MOVER)"
 BOOTSTRAP = f"stratified bootstrap over parts, {RESAMPLES} resamples, seed "
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ def proportion(hits: Sequence[bool], parts: Sequence[str]) -> Estimate:
     centre = (share + z2 / 2) / (1 + z2)
     half = Z95 / (1 + z2) * math.sqrt(share * (1 - share) / groups + z2 / (4 * groups))
     return Estimate(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n, groups, WILSON)
+
+
+def proportion_among(members: Bools, hits: Bools, parts: Sequence[str]) -> Estimate:
+    """Return the share of hits among the members, as ``proportion``."""
+    return proportion(hits[members].tolist(), list(compress(parts, members)))
 
 
 def weighted_sum(terms: Sequence[tuple[float, Estimate]], n: int, parts: int) -> Estimate:

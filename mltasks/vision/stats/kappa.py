@@ -38,18 +38,18 @@ def kappa(first: Sequence[bool], second: Sequence[bool]) -> Estimate:
 
 def _posterior(counts: Floats) -> Floats:
     """Draw the four shares ``[POSTERIOR_DRAWS, 4]``: both yes, only first, only second, both no."""
-    both, one, other, none = counts + JEFFREYS_PRIOR
+    both, first_only, second_only, neither = counts + JEFFREYS_PRIOR
     generator = np.random.default_rng(SEED)
-    differ = generator.beta(one + other - JEFFREYS_PRIOR, both + none - JEFFREYS_PRIOR, POSTERIOR_DRAWS)
-    who, what = generator.beta(one, other, POSTERIOR_DRAWS), generator.beta(both, none, POSTERIOR_DRAWS)
-    return np.stack([(1 - differ) * what, differ * who, differ * (1 - who), (1 - differ) * (1 - what)], axis=-1)
+    differ = generator.beta(first_only + second_only - JEFFREYS_PRIOR, both + neither - JEFFREYS_PRIOR, POSTERIOR_DRAWS)
+    first = generator.beta(first_only, second_only, POSTERIOR_DRAWS)
+    agreed = generator.beta(both, neither, POSTERIOR_DRAWS)
+    return np.stack([(1 - differ) * agreed, differ * first, differ * (1 - first), (1 - differ) * (1 - agreed)], axis=-1)
 
 
 def _kappa(shares: Floats) -> Floats:
     """Compute kappa of shares ``[b, 4]`` → ``[b]``; NaN if all verdicts are the same."""
-    both, one, other, none = np.moveaxis(shares, -1, 0)
-    first, second = both + one, both + other
+    both, first_only, second_only, neither = np.moveaxis(shares, -1, 0)
+    first, second = both + first_only, both + second_only
     chance = first * second + (1 - first) * (1 - second)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = (both + none - chance) / (1 - chance)
-    return np.where(chance < 1, found, np.nan)
+        return np.where(chance < 1, (both + neither - chance) / (1 - chance), np.nan)

@@ -39,8 +39,8 @@ def average_precision(scores: Floats, targets: Ints, weights: Floats) -> Floats:
     It sums the precision at each distinct score, weighted by the recall that score adds. NaN if no defect has weight.
     """
     positive, negative = _by_score(scores, targets, weights)
-    found = np.cumsum(positive, axis=1)
-    precision = _divide(found, found + np.cumsum(negative, axis=1), empty=0.0)
+    hits = np.cumsum(positive, axis=1)
+    precision = _divide(hits, hits + np.cumsum(negative, axis=1), empty=0.0)
     return _divide((positive * precision).sum(axis=1), positive.sum(axis=1))
 
 
@@ -50,13 +50,13 @@ def precision_recall_curve(scores: Floats, targets: Ints) -> list[tuple[float, f
     Empty without a defect.
     """
     positive, negative = _by_score(scores, targets, np.ones((1, len(scores))))
-    found, alarms = np.cumsum(positive[0]), np.cumsum(negative[0])
-    if not len(scores) or found[-1] == 0:
+    hits, alarms = np.cumsum(positive[0]), np.cumsum(negative[0])
+    if not len(scores) or hits[-1] == 0:
         return []
     levels = np.unique(scores)[::-1]
     return [
-        (float(hits / found[-1]), float(hits / (hits + wrong)), float(level))
-        for hits, wrong, level in zip(found, alarms, levels, strict=True)
+        (float(hit / hits[-1]), float(hit / (hit + wrong)), float(level))
+        for hit, wrong, level in zip(hits, alarms, levels, strict=True)
     ]
 
 

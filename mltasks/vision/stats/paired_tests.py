@@ -36,9 +36,9 @@ def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool], parts: Se
     """
     first: dict[str, bool] = {}
     second: dict[str, bool] = {}
-    for one, other, part in zip(first_right, second_right, parts, strict=True):
-        first[part] = first.get(part, True) and one
-        second[part] = second.get(part, True) and other
+    for first_correct, second_correct, part in zip(first_right, second_right, parts, strict=True):
+        first[part] = first.get(part, True) and first_correct
+        second[part] = second.get(part, True) and second_correct
     first_only = sum(first[part] and not second[part] for part in first)
     second_only = sum(second[part] and not first[part] for part in first)
     return PairedTest(first_only, second_only, len(first), _mid_p(first_only, second_only))
@@ -66,8 +66,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Compared with a level, the adjusted values keep the chance of any false positive below that level.
     """
-    found, least = [0.0] * len(p_values), 0.0
+    adjusted, least = [0.0] * len(p_values), 0.0
     for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         least = max(least, min(1.0, (len(p_values) - rank) * p_values[at]))
-        found[at] = least
-    return found
+        adjusted[at] = least
+    return adjusted

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from mltasks.vision.stats.intervals import Estimate
 
 METHOD = (
-    "weighted by one over the chance of being looked at (Hájek's ratio); interval of two weighted Poisson counts "
-    "(mid-p gamma: Fay and Kim, Biometrical Journal 59, 2017), joined by MOVER-R (Donner and Zou, Statistics in "
-    "Medicine 31, 2012)"
+    "weighted by 1 / inclusion probability (Hájek's ratio); interval of two weighted Poisson counts (mid-p gamma: Fay "
+    "and Kim, Biometrical Journal 59, 2017), joined by MOVER-R (Donner and Zou, Statistics in Medicine 31, 2012)"
 )
 Floats = NDArray[np.float64]
 Interval = tuple[float, float, float]  # value, low, high
@@ -40,11 +39,11 @@ def weighted_proportion(
         return Estimate(None, None, None, 0, 0, METHOD)
     heavy, true = np.asarray(weights, dtype=float), np.asarray(hits, dtype=float)
     if not (np.isfinite(heavy).all() and (heavy > 0).all()):
-        raise ValueError("A part that could not be looked at stands for nobody: weights are above 0.")
+        raise ValueError("Weights must be above 0: each is 1 / inclusion probability.")
     part = np.unique(np.asarray(parts), return_inverse=True)[1]
     size = np.bincount(part)
     # Each of a part's n images counts 1 / n.
-    hit, missed = (_by_part(part, heavy * one) / size for one in (true, 1 - true))
+    hit, missed = (_by_part(part, heavy * share) / size for share in (true, 1 - true))
     most = max(max_weight, float(heavy.max()))
     share = float(hit.sum() / (hit.sum() + missed.sum()))
     low, high = _share(_total(hit, most), _total(missed, most))
@@ -76,11 +75,11 @@ _RESAMPLES, _BATCH = 2000, 100
 
 def _resampled(gap: Floats, mass: Floats) -> Floats:
     generator, count = np.random.default_rng(0), len(mass)
-    found = []
+    means = []
     for _ in range(_RESAMPLES // _BATCH):
         drawn = generator.integers(0, count, size=(_BATCH, count))
-        found.append(gap[drawn].sum(axis=1) / mass[drawn].sum(axis=1))
-    return np.concatenate(found)
+        means.append(gap[drawn].sum(axis=1) / mass[drawn].sum(axis=1))
+    return np.concatenate(means)
 
 
 def _by_part(part: NDArray[np.intp], values: Floats) -> Floats:

@@ -136,7 +136,7 @@ def test_a_version_that_passes_nothing_is_named() -> None:
 def test_a_perfect_ranking_is_named() -> None:
     perfect = [prediction(name, target, 0.1 + 0.8 * target) for name, target in zip("abcd", [0, 0, 1, 1], strict=True)]
 
-    assert "how lucky" in " ".join(evaluate_predictions(perfect).warnings)
+    assert "how much of this is chance" in " ".join(evaluate_predictions(perfect).warnings)
 
 
 def test_many_typed_parts_need_no_warning() -> None:
@@ -149,5 +149,5 @@ def test_many_typed_parts_need_no_warning() -> None:
 
 
 def test_it_refuses_nothing() -> None:
-    with pytest.raises(ValueError, match="nothing to measure"):
+    with pytest.raises(ValueError, match="no predictions to evaluate"):
         evaluate_predictions([])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mltasks.vision.evaluation.label_issues import MIN_PARTS, LabelIssue, detect_label_issues
+from mltasks.vision.evaluation.label_issues import MIN_PARTS, detect_label_issues
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def random_predictions(count: int, defects: float, separation: float, seed: int)
     return 1 / (1 + np.exp(-(separation * score + np.log(defects / (1 - defects))))), truth
 
 
-def find_issues(probabilities: Any, targets: Any, parts: list[str] | None = None) -> list[LabelIssue]:
+def find_issues(probabilities: Any, targets: Any, parts: list[str] | None = None) -> list[dict[str, Any]]:
     names = [f"{index}.jpg" for index in range(len(targets))]
     hashes = [f"{index:064}" for index in range(len(targets))]
     return detect_label_issues(probabilities, targets, names=names, sha256s=hashes, parts=parts or names)
@@ -35,7 +35,7 @@ def test_planted_label_noise_is_found(defects: float) -> None:
     for seed in range(6):
         probabilities, truth = random_predictions(400, defects, 3.5, seed)
         wrong = np.random.default_rng(seed + 50).random(400) < 0.05
-        listed = [int(one.sha256) for one in find_issues(probabilities, np.where(wrong, 1 - truth, truth))]
+        listed = [int(issue["sha256"]) for issue in find_issues(probabilities, np.where(wrong, 1 - truth, truth))]
         found, right, planted = found + len(listed), right + int(wrong[listed].sum()), planted + int(wrong.sum())
         first, first_right = first + len(listed[:10]), first_right + int(wrong[listed[:10]].sum())
     precision, recall = right / found, right / planted
@@ -55,10 +55,8 @@ def test_it_says_which_label_and_what_is_likely() -> None:
     targets = np.array([0] * 20 + [1] * 20)
     targets[[3, 30]] = [1, 0]
     first, second = find_issues(probabilities, targets)
-    assert (first.name, first.given, first.likely, first.rank) == ("3.jpg", 1, 0, 1)
-    assert (first.self_confidence, first.probability) == (pytest.approx(0.02), pytest.approx(0.02))
-    assert (second.given, second.self_confidence, second.rank) == (0, pytest.approx(0.05), 2)
-    assert second.to_json() == {
+    assert (first["name"], first["target"], first["probability"]) == ("3.jpg", 1, pytest.approx(0.02))
+    assert second == {
         "sha256": f"{30:064}",
         "name": "30.jpg",
         "target": 0,
@@ -73,18 +71,15 @@ def test_images_of_one_part_stand_together() -> None:
     for index, probability in ((3, 0.01), (4, 0.03), (5, 0.02)):
         targets[index], probabilities[index] = 1, probability
     parts[3] = parts[4] = "twin"
-    assert [(one.name, one.part, one.rank) for one in find_issues(probabilities, targets, parts)] == [
-        ("3.jpg", "twin", 1),
-        ("4.jpg", "twin", 1),
-        ("5.jpg", "part-5", 2),
-    ]
+    # The twin's second image comes before the next part, which is less doubtful than the first.
+    assert [issue["name"] for issue in find_issues(probabilities, targets, parts)] == ["3.jpg", "4.jpg", "5.jpg"]
 
 
 def test_too_few_parts_of_a_class_accuse_nobody() -> None:
     probabilities = np.array([0.02] * 30 + [0.95] * (MIN_PARTS - 1))
     targets = np.array([0] * 30 + [1] * (MIN_PARTS - 1))
     targets[3], probabilities[3] = 1, 0.01
-    assert [one.name for one in find_issues(probabilities, targets)] == ["3.jpg"]
+    assert [issue["name"] for issue in find_issues(probabilities, targets)] == ["3.jpg"]
     targets[3] = 0
     assert find_issues(probabilities, targets) == []
     assert find_issues([], []) == []
@@ -98,7 +93,7 @@ def test_too_few_parts_of_a_class_accuse_nobody() -> None:
     [([0.1, float("nan")], [0, 1]), ([0.1, 1.5], [0, 1]), ([0.1, 0.2], [0, 2]), ([0.1], [0, 1]), ([[0.1, 0.2]], [0])],
 )
 def test_it_refuses_what_is_no_prediction(probabilities: Any, targets: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"probability|target|as many"):
+    with pytest.raises(ValueError, match=r"probability|target|same length"):
         find_issues(probabilities, targets)
 
 
