@@ -16,16 +16,16 @@ from inspection.products.blind_parts import blind_parts
 from mltasks.admin.read_only import badge
 
 VERDICT_BADGES = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.REVIEW: "busy"}
-DECISION_SECTION = ("verdict", "reasons", "label", "defect_probability", "model_version")
+DECISION_SECTION = ("verdict", "reasons", "model_verdict", "defect_probability", "model_version")
 NOVELTY_SECTION = (
     "novel_defect_suspected",
     "novelty",
-    "likeness",
-    "repeat_of",
+    "similarity",
+    "duplicate_of",
     "reconstruction_error",
     "anomaly_threshold",
 )
-TIMES_SECTION = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_time", "settled_at")
+TIMES_SECTION = ("captured_at", "received_at", "decided_at", "latency_ms", "queue_sort_key", "resolved_at")
 IMAGE_SECTION = (
     "image_name",
     "image_sha256",
@@ -61,7 +61,20 @@ class InspectionAdmin(PartColumns):
     search_fields = ("part_id__exact", "image_sha256__exact")
     search_help_text = _("A whole part id, or the sha256 of an image")
     fieldsets = (
-        (None, {"fields": ("image_with_heatmap", "product", "station", "uploaded_by", "part_id", "title", "metadata")}),
+        (
+            None,
+            {
+                "fields": (
+                    "image_with_heatmap",
+                    "product",
+                    "station",
+                    "uploaded_by",
+                    "part_id",
+                    "original_filename",
+                    "metadata",
+                )
+            },
+        ),
         (_("Decision"), {"fields": (*DECISION_SECTION, *NOVELTY_SECTION)}),
         (_("Times"), {"fields": TIMES_SECTION}),
         (_("Image"), {"fields": IMAGE_SECTION}),

@@ -18,7 +18,7 @@ from mltasks.api.cursor_pages import TimestampCursorPagination
 
 LOOKUPS = {
     "verdict": "verdict",
-    "label": "label",
+    "label": "model_verdict",
     "part_id": "part_id",
     "received_after": "received_at__gte",
     "received_before": "received_at__lt",

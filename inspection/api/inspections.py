@@ -152,7 +152,7 @@ class Predict(IntakeView):
         inspection = self.receive_image(request, ImageFormSerializer)
         return Response(
             {
-                "label": inspection.label or Verdict.FAIL,
+                "label": inspection.model_verdict or Verdict.FAIL,
                 "defect_probability": inspection.defect_probability,
                 "reconstruction_error": inspection.reconstruction_error,
                 "anomaly_threshold": inspection.anomaly_threshold,

@@ -67,6 +67,7 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
             "warnings",
         )
         read_only_fields = fields
+        extra_kwargs = {"label": {"source": "model_verdict"}}
 
     def get_warnings(self, inspection: Inspection) -> list[str]:
         """Return the warnings for the sender: a bit depth that the image widened."""

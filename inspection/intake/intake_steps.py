@@ -57,7 +57,7 @@ def insert(
         part_id=submission.part_id,
         captured_at=submission.captured_at,
         metadata=dict(submission.metadata),
-        title=submission.filename.replace("\0", "")[:MAX_FILENAME_LENGTH],
+        original_filename=submission.filename.replace("\0", "")[:MAX_FILENAME_LENGTH],
         roi=submission.roi,
         idempotency_key=submission.idempotency_key,
         request_sha256=submission.request_sha256(stored.sha256),

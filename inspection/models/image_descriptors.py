@@ -29,11 +29,12 @@ class Embedding(models.Model):
     )
     product = models.ForeignKey("inspection.Product", on_delete=models.CASCADE, related_name="+", db_index=False)
     space = models.CharField(
-        max_length=64, help_text=_("Which network drew it; points of different spaces can't be compared.")
+        max_length=64,
+        help_text=_("Network that computed the embedding. Embeddings of different spaces are not comparable."),
     )
     vector = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS)
     target = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text=_("0 for a part labeled good, 1 for one labeled defective.")
+        null=True, blank=True, help_text=_("0 for a part labeled good, 1 for a part labeled defective.")
     )
 
     class Meta:
@@ -72,9 +73,7 @@ class Fingerprint(models.Model):
     )
     width = models.PositiveIntegerField(help_text=_("Of the region of interest, in pixels of the upright image."))
     height = models.PositiveIntegerField()
-    texture = models.BinaryField(
-        help_text=_("64 x 64 steps of what is left when local mean and contrast are taken out.")
-    )
+    texture = models.BinaryField(help_text=_("64 x 64 values of the image after removing its local mean and contrast."))
 
     def __str__(self) -> str:
         return f"Fingerprint of {self.inspection_id}"

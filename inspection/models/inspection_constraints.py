@@ -17,8 +17,8 @@ DECISION_FIELDS = (
     "state",
     "verdict",
     "reasons",
-    "label",
-    "inclusion",
+    "model_verdict",
+    "inclusion_probability",
     "defect_probability",
     "reconstruction_error",
     "anomaly_threshold",
@@ -37,10 +37,10 @@ def decision_changed() -> pgtrigger.Q:
 
 
 # Human verdict and model verdict differ. Spelled out, so that the planner matches the query with the index.
-MODEL_CONTRADICTED = Q(label="PASS", person_says="FAIL") | Q(label="FAIL", person_says="PASS")
+MODEL_CONTRADICTED = Q(model_verdict="PASS", human_verdict="FAIL") | Q(model_verdict="FAIL", human_verdict="PASS")
 # Labeled parts outside the locked holdout: versions train on them.
-TRAINABLE = Q(person_says__isnull=False) & (Q(holdout=False) | Q(holdout__isnull=True))
-_AWAITING_REVIEW = Q(verdict="REVIEW", settled_at__isnull=True)
+TRAINABLE = Q(human_verdict__isnull=False) & (Q(holdout=False) | Q(holdout__isnull=True))
+_AWAITING_REVIEW = Q(verdict="REVIEW", resolved_at__isnull=True)
 _NEWEST_FIRST = ("-received_at", "-id")
 
 _HISTORY_INDEXES = [
@@ -55,14 +55,14 @@ _HISTORY_INDEXES = [
     Index(fields=["station", *_NEWEST_FIRST], name="inspection_by_station"),
     Index(fields=["product", "source", *_NEWEST_FIRST], name="inspection_by_source", condition=~Q(source="station")),
     Index(
-        fields=["product", "person_says", *_NEWEST_FIRST],
+        fields=["product", "human_verdict", *_NEWEST_FIRST],
         name="inspection_by_person",
-        condition=Q(person_says__isnull=False),
+        condition=Q(human_verdict__isnull=False),
     ),
     Index(
-        fields=["product", "verdict", "person_says", *_NEWEST_FIRST],
+        fields=["product", "verdict", "human_verdict", *_NEWEST_FIRST],
         name="inspection_by_both",
-        condition=Q(person_says__isnull=False),
+        condition=Q(human_verdict__isnull=False),
     ),
     Index(fields=["product", *_NEWEST_FIRST], name="inspection_against", condition=MODEL_CONTRADICTED),
     # Number of trainable parts, counted by the dashboard and every review page.
@@ -92,7 +92,7 @@ _QUEUE_INDEXES = [
     # `inspection_newest` past all resolved parts.
     Index(
         F("product"),
-        Coalesce("queue_time", "received_at"),
+        Coalesce("queue_sort_key", "received_at"),
         F("id"),
         name="inspection_queue_place",
         condition=_AWAITING_REVIEW,
@@ -100,7 +100,7 @@ _QUEUE_INDEXES = [
     # Waiting time of the oldest part. A waiting part is not resolved, so this is the order of arrival.
     Index(
         F("product"),
-        Coalesce("settled_at", "received_at"),
+        Coalesce("resolved_at", "received_at"),
         F("id"),
         name="inspection_queue",
         condition=_AWAITING_REVIEW,
@@ -109,16 +109,16 @@ _QUEUE_INDEXES = [
     Index(
         fields=["product", "received_at"],
         name="inspection_unjudged",
-        condition=Q(verdict="REVIEW", settled_at__isnull=True, likeness__isnull=True),
+        condition=Q(verdict="REVIEW", resolved_at__isnull=True, similarity__isnull=True),
     ),
     # Waiting near-duplicates, to be judged together.
     Index(
-        fields=["repeat_of"],
+        fields=["duplicate_of"],
         name="inspection_repeats",
-        condition=Q(verdict="REVIEW", settled_at__isnull=True, repeat_of__isnull=False),
+        condition=Q(verdict="REVIEW", resolved_at__isnull=True, duplicate_of__isnull=False),
     ),
     # Near-duplicates of a part: PostgreSQL checks the foreign key for each removed part.
-    Index(fields=["repeat_of"], name="inspection_repeated", condition=Q(repeat_of__isnull=False)),
+    Index(fields=["duplicate_of"], name="inspection_repeated", condition=Q(duplicate_of__isnull=False)),
     # Recovery: parts that a crash left without a score.
     Index(fields=["lease_expires_at"], name="inspection_unscored", condition=Q(state="pending")),
 ]

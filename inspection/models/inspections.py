@@ -27,11 +27,11 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
 
     def awaiting_review(self) -> Self:
         """Return the review queue: parts routed to review and not resolved yet."""
-        return self.filter(verdict=Verdict.REVIEW, settled_at__isnull=True)
+        return self.filter(verdict=Verdict.REVIEW, resolved_at__isnull=True)
 
     def awaiting_duplicate_check(self) -> Self:
         """Return the parts in review that were not yet checked for near-duplicates."""
-        return self.awaiting_review().filter(likeness__isnull=True)
+        return self.awaiting_review().filter(similarity__isnull=True)
 
     def model_contradicted(self) -> Self:
         """Return the parts whose human verdict differs from the model verdict."""
@@ -77,7 +77,9 @@ class Inspection(models.Model):
     uploaded_by = optional_user_field()
     source = models.CharField(max_length=10, choices=Source, default=Source.STATION)
     part_id = models.CharField(max_length=120, blank=True)
-    title = models.CharField(max_length=200, blank=True, help_text=_("File name as it was sent."))
+    original_filename = models.CharField(
+        max_length=200, blank=True, db_column="title", help_text=_("Name of the file as the client sent it.")
+    )
     metadata = models.JSONField(default=dict, blank=True)
     captured_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(auto_now_add=True)
@@ -110,60 +112,75 @@ class Inspection(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text=_("Process that scores the part, as other processes of its machine find it."),
+        help_text=_("Process that scores the part, as other processes of the same machine identify it."),
     )
     scoring_error = models.TextField(blank=True)
 
     verdict = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no verdict yet)
     reasons = ArrayField(models.CharField(max_length=20, choices=Reason), default=list, blank=True)
-    label = models.CharField(max_length=6, choices=Verdict, null=True, blank=True)  # noqa: DJ001 (no model, no label)
+    model_verdict = models.CharField(  # noqa: DJ001 (no model, no verdict)
+        max_length=6, choices=Verdict, null=True, blank=True, db_column="label"
+    )
     defect_probability = models.FloatField(null=True, blank=True)
     reconstruction_error = models.FloatField(null=True, blank=True)
     anomaly_threshold = models.FloatField(null=True, blank=True)
     novel_defect_suspected = models.BooleanField(null=True, blank=True)
-    novelty = models.FloatField(null=True, blank=True, help_text=_("The novelty detector's score over its threshold."))
+    novelty = models.FloatField(null=True, blank=True, help_text=_("The novelty score divided by its threshold."))
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True, help_text=_("From the request's arrival to its verdict."))
-    settled_at = models.DateTimeField(null=True, blank=True, help_text=_("When a person's verdict settled it."))
-    queue_time = models.DateTimeField(
+    resolved_at = models.DateTimeField(
+        null=True, blank=True, db_column="settled_at", help_text=_("When a person's verdict resolved the part.")
+    )
+    queue_sort_key = models.DateTimeField(
         null=True,
         blank=True,
-        help_text=_("Place in the review queue: its arrival, or earlier where a look is worth more."),
+        db_column="queue_time",
+        help_text=_(
+            "Rank in the review queue: the time of arrival, or earlier if a review of this part is worth more."
+        ),
     )
-    likeness = models.FloatField(
-        null=True, blank=True, help_text=_("To what people see already: 1 for a near-duplicate.")
+    similarity = models.FloatField(
+        null=True,
+        blank=True,
+        db_column="likeness",
+        help_text=_("Similarity to the parts that reviewers see earlier: 1 for a near-duplicate."),
     )
-    repeat_of = models.ForeignKey(
+    duplicate_of = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
         null=True,
         blank=True,
+        db_column="repeat_of_id",
         db_index=False,
-        related_name="repeats",
-        help_text=_("The first of the near-identical parts that this one belongs to."),
+        related_name="duplicates",
+        help_text=_("The first part of the group of near-duplicates that this part belongs to."),
     )
 
-    inclusion = models.FloatField(
+    inclusion_probability = models.FloatField(
         null=True,
         blank=True,
-        help_text=_("The chance that a person is asked of such a part: what weighs its label."),
+        db_column="inclusion",
+        help_text=_("Probability that a part like this is reviewed. The weight of its label is 1 divided by it."),
     )
     holdout = models.BooleanField(
         null=True,
         blank=True,
         editable=False,
-        help_text=_("Locked: no version learns from it, each is measured on it. Drawn with its first label."),
+        help_text=_(
+            "Locked holdout: no version is trained on the part, each is tested on it. Assigned with the first label."
+        ),
     )
-    person_says = models.CharField(  # noqa: DJ001 (no label yet)
+    human_verdict = models.CharField(  # noqa: DJ001 (no label yet)
         max_length=6,
         choices=Verdict,
         null=True,
         blank=True,
         editable=False,
-        help_text="The verdict of the label that counts; triggers of the labels keep it.",
+        db_column="person_says",
+        help_text="Verdict of the standing label. Database triggers keep it up to date.",
     )
 
     # Not stored. True if an earlier request with the same idempotency key or an earlier import created the row.
@@ -195,7 +212,7 @@ class Inspection(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.part_id or self.title or str(self.pk)
+        return self.part_id or self.original_filename or str(self.pk)
 
     @property
     def novelty_ratio(self) -> float | None:

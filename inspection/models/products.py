@@ -68,39 +68,43 @@ class Product(PromotionPolicy):
     )
     # Database defaults too, because the program before this migration may still add products.
     escape_promise = models.FloatField(
-        _("promised escape rate"),
+        _("guaranteed escape rate"),
         default=0.05,
         db_default=0.05,
         validators=[validate_rate],
-        help_text=_("At most this share of defective parts passes with nobody looking; 1 promises nothing."),
+        help_text=_("At most this share of the defective parts passes without review. 1 means no guarantee."),
     )
     escape_confidence = models.FloatField(
-        _("confidence of the promise"),
+        _("confidence of the guarantee"),
         default=0.95,
         db_default=0.95,
         validators=[validate_inner_share],
-        help_text=_("How sure the promise is; surer takes more labels: at 5 % and 0.95, 59 defective parts."),
+        help_text=_(
+            "Confidence of the guarantee. A higher confidence needs more labels: 5 % at 0.95 needs 59 defective parts."
+        ),
     )
     audit_share = models.FloatField(
-        _("share of sure passes looked at"),
+        _("audited share of sure PASS parts"),
         default=0.01,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("Share of sure PASS parts that a person judges blind, to find escapes."),
+        help_text=_("Share of the sure PASS parts that a person reviews blind, to find escapes."),
     )
     fail_audit_share = share_field(
-        _("share of sure failures looked at"),
+        _("audited share of sure FAIL parts"),
         default=0.01,
-        help_text=_("Share of sure FAIL parts that a person judges blind, to find false alarms."),
+        help_text=_("Share of the sure FAIL parts that a person reviews blind, to find false alarms."),
     )
     second_share = share_field(
-        _("share judged by two people"),
+        _("share of double reviews"),
         default=0.05,
-        help_text=_("Share of reviewed parts that a second person judges too, blind; a third settles differences."),
+        help_text=_(
+            "Share of the reviewed parts that a second person reviews blind. A third person decides if the two differ."
+        ),
     )
     repeat_share = share_field(
-        _("share judged twice by one person"),
+        _("share of repeat reviews"),
         default=0.02,
-        help_text=_("Share of reviewed parts that come back to the same person after a day, blind."),
+        help_text=_("Share of the reviewed parts that the same person reviews again blind, a day later."),
     )
     pick_strategy = models.CharField(
         _("order of the review queue"),
@@ -108,12 +112,14 @@ class Product(PromotionPolicy):
         choices=PickStrategy,
         default=PickStrategy.EXPECTED_COST,
         db_default=PickStrategy.EXPECTED_COST,
-        help_text=_("What earns a part an early look: at most a day before its turn. Near-duplicates keep their turn."),
+        help_text=_("What moves a part forward in the queue, by at most a day. Near-duplicates are not moved."),
     )
-    ranked_by = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    ranking_fingerprint = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False, db_column="ranked_by"
+    )
     retrain_nightly = models.BooleanField(_("retrain at night"), default=True)
     retrain_at = models.TimeField(
-        _("retrain at"), default=time(2, 0), help_text=_("Local time at which a night's retraining is due.")
+        _("retrain at"), default=time(2, 0), help_text=_("Local time at which the nightly retraining starts.")
     )
     training_settings = models.JSONField(
         _("training settings"),
@@ -128,8 +134,9 @@ class Product(PromotionPolicy):
         default=PLACEHOLDER_PART_IDS,
         db_default=PLACEHOLDER_PART_IDS,
         help_text=_(
-            "What readers send for a code that they can't read, one a line. Case, spaces and signs don't count; one "
-            "sign, such as 0, stands for any number of it. Parts with such an id are not taken for one part."
+            "What code readers send when they cannot read a code, one value a line. Case, spaces and punctuation are "
+            "ignored. A single character, such as 0, also matches any number of it. Images with such an id are not "
+            "treated as one part."
         ),
     )
     shared_part_ids = models.JSONField(
@@ -137,7 +144,9 @@ class Product(PromotionPolicy):
         blank=True,
         db_default={},
         editable=False,
-        help_text=_("Part ids that too many images share to name a part, each with its share. Counted by the hour."),
+        help_text=_(
+            "Part ids that too many images share to identify one part, each with its share. Updated every hour."
+        ),
     )
     min_image_side = models.PositiveSmallIntegerField(
         _("smallest image side"),
@@ -145,7 +154,7 @@ class Product(PromotionPolicy):
         default=16,
         db_default=16,
         validators=[MinValueValidator(1)],
-        help_text=_("Pixels. An image, or a station's region of interest, with a shorter side is refused."),
+        help_text=_("Pixels. Images and regions of interest with a shorter side are refused."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -192,7 +201,7 @@ class Product(PromotionPolicy):
         if self.min_image_side is None:
             raise ValidationError({"min_image_side": _("This field is required.")})
         if self.second_share + self.repeat_share > 1:
-            raise ValidationError(_("The shares judged by two people and twice by one are at most 1 together."))
+            raise ValidationError(_("The shares of double reviews and repeat reviews must not exceed 1 together."))
 
     @property
     def costs(self) -> Costs:
@@ -219,5 +228,7 @@ def refuse_duplicate_name(rows: models.QuerySet[Any], field: str, name: str) -> 
     """
     others = rows.filter(**{f"{field}__iexact": name}).exclude(**{field: name})
     if other := others.values_list(field, flat=True).first():
-        reason = _("There is %(other)s already. Take a name that differs in more than capitals.") % {"other": other}
+        reason = _("%(other)s exists already. Choose a name that differs in more than upper and lower case.") % {
+            "other": other
+        }
         raise ValidationError({field: reason})

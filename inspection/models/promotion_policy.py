@@ -32,70 +32,74 @@ class PromotionPolicy(models.Model):
     """Abstract base of products: requirements that the next champion must meet."""
 
     holdout_share = share_field(
-        _("share of labels that are locked"),
+        _("share of labels in the locked holdout"),
         default=DEFAULT_HOLDOUT_SHARE,
         help_text=_(
-            "Drawn by part from the hundredth label on: no version learns from them, each is measured on them."
+            "Sampled by part from the hundredth label on. No version is trained on these parts, each is tested on them."
         ),
         limit=0.5,
     )
     gate_labels = models.PositiveIntegerField(
-        _("least number of labels"),
+        _("minimum number of labels"),
         default=0,
         db_default=0,
-        help_text=_("So many labels stand behind a version, at least."),
+        help_text=_("A version must be trained on at least this many labels."),
     )
     gate_recall = models.FloatField(
-        _("least recall"),
+        _("minimum recall"),
         null=True,
         blank=True,
         validators=[validate_inner_share],
         help_text=_(
-            "Of the defective parts of the locked holdout, the share that does not pass: the lower end of its 95 % "
-            "interval is at least this. Empty: not asked."
+            "Recall on the locked holdout: the lower end of its 95 % interval must be at least this. "
+            "Empty: no requirement."
         ),
     )
     gate_champion_recall = models.BooleanField(
         _("recall not below the champion's"),
         default=True,
         db_default=True,
-        help_text=_("On the labeled parts of the replay, no more defective parts pass than by the champion."),
+        help_text=_(
+            "On the labeled parts of the replay, the version must not pass more defective parts than the champion."
+        ),
     )
     gate_cost = models.BooleanField(
         _("cost not above the champion's"),
         default=True,
         db_default=True,
-        help_text=_("On the labeled parts of the replay, 1000 parts cost no more than by the champion."),
+        help_text=_("On the labeled parts of the replay, the cost per 1000 parts must not be above the champion's."),
     )
     gate_replay = models.BooleanField(
         _("replayed"),
         default=True,
         db_default=True,
-        help_text=_("The line's own history was scored by it, beside the present champion."),
+        help_text=_("The version must have scored the line's stored parts in a replay against the current champion."),
     )
     gate_escapes = models.PositiveIntegerField(
-        _("most new escapes"),
+        _("maximum of new escapes"),
         null=True,
         blank=True,
-        help_text=_("Defective parts of the replay that escape it and not the champion. Empty: not asked."),
+        help_text=_(
+            "At most this many defective parts of the replay may pass that the champion stopped. Empty: no requirement."
+        ),
     )
     gate_reproducible = models.BooleanField(
         _("reproducible"),
         default=False,
         db_default=False,
-        help_text=_("It was learned again from its snapshot, and came out the same."),
+        help_text=_("A verification must have retrained the version from its snapshot with the same result."),
     )
     gate_second_person = models.BooleanField(
         _("approved by a second person"),
         default=False,
         db_default=False,
-        help_text=_("Somebody else than who promotes it has approved it."),
+        help_text=_("Another person than the one who promotes must have approved the version."),
     )
     promote_nightly = models.BooleanField(
-        _("nightly versions promote themselves"),
+        _("promote nightly versions automatically"),
         default=False,
         db_default=False,
-        help_text=_("A version of the night takes over without a person where all that is asked holds."),
+        help_text=_("A nightly version becomes champion without a person if all required checks passed."),
     )
 
     class Meta:

@@ -40,8 +40,10 @@ class Rescore(models.Model):
     inspection = models.ForeignKey("inspection.Inspection", on_delete=models.CASCADE, related_name="rescores")
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, db_index=False, related_name="+")
     source = models.CharField(max_length=10, choices=Source)
-    verdict = models.CharField(max_length=6, choices=Verdict, help_text=_("By the costs in force when it was scored."))
-    label = models.CharField(max_length=6, choices=Verdict)
+    verdict = models.CharField(
+        max_length=6, choices=Verdict, help_text=_("By the costs that applied when the part was scored.")
+    )
+    model_verdict = models.CharField(max_length=6, choices=Verdict, db_column="label")
     defect_probability = models.FloatField()
     novelty = models.FloatField()
     novel_defect_suspected = models.BooleanField()
@@ -97,7 +99,7 @@ class Replay(Run):
     )
     scope = models.CharField(max_length=10, choices=Scope, default=Scope.HISTORY)
     parts = ArrayField(
-        models.UUIDField(), default=list, help_text="The parts, as they were found when it was asked for."
+        models.UUIDField(), default=list, help_text="The parts to score, as selected when the replay was requested."
     )
     figures = models.JSONField(default=dict)
 
@@ -136,13 +138,13 @@ class Challenge(models.Model):
 
     product = models.ForeignKey("inspection.Product", on_delete=models.PROTECT, related_name="challenges")
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="challenges")
-    share = models.FloatField(default=1.0, help_text=_("Share of live parts that it scores, 0 to 1."))
+    share = models.FloatField(default=1.0, help_text=_("Share of the live parts that the challenger scores, 0 to 1."))
     by = optional_user_field()
     ended_by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text=_("Until then a worker scores for it, and no other.")
+        null=True, blank=True, editable=False, help_text=_("Lease of the worker that scores for the challenger.")
     )
 
     objects = ChallengeQuerySet.as_manager()

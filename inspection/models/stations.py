@@ -29,14 +29,16 @@ class Station(models.Model):
         blank=True,
         choices=[(depth, str(depth)) for depth in CAMERA_DEPTHS],
         help_text=_(
-            "Bits that the camera uses of 16-bit values, where its files do not state them. Empty: settled by the "
-            "images. Changes count from the next image on."
+            "Bits of the 16-bit values that the camera uses, if its files do not state them. Empty: derived from the "
+            "images. Changes apply from the next image on."
         ),
     )
     urgent = models.BooleanField(
         default=False,
         db_default=False,
-        help_text=_("People see its parts before others, unless those have waited for a day and more."),
+        help_text=_(
+            "Reviewers see the parts of this station first, unless other parts have waited for more than a day."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

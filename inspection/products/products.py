@@ -59,7 +59,7 @@ def change(product: Product, *, by: User | None, reason: str) -> None:
     """
     check_reason(changed_policy_fields(product), reason)
     # This object may be older than a concurrent ranking and must not restore that ranking's fingerprint.
-    product.ranked_by = ""
+    product.ranking_fingerprint = ""
     with policy_change_context(by, reason.strip()):
         product.save()
     queue_ranking.enqueue_reranking()

@@ -74,7 +74,7 @@ class QueuePriority:
             probability,
             None if probability is None else _finite_novelty(novelty),
             threshold=self._threshold(version),
-            similarity=part.likeness or 0.0,
+            similarity=part.similarity or 0.0,
             hash_uniform=_queue_sample_value(part.pk),
         )
         worth = priority(self._product.pick_strategy, doubt)
@@ -96,18 +96,18 @@ def rerank(product: Product) -> int:
     with transaction.atomic():
         found = lock_product(product)
         wanted = ranking_fingerprint(found)
-        if found.ranked_by == wanted:
+        if found.ranking_fingerprint == wanted:
             return 0
         waiting = Inspection.objects.awaiting_review().filter(product=product)
         keys = list(waiting.order_by().values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH_SIZE):
         with transaction.atomic():
             found = lock_product(product)
-            save_sort_keys(found, load_waiting_parts(keys[start : start + BATCH_SIZE]), ["queue_time"])
+            save_sort_keys(found, load_waiting_parts(keys[start : start + BATCH_SIZE]), ["queue_sort_key"])
     with transaction.atomic():
         # If the settings changed meanwhile, the next run ranks the parts again.
         if ranking_fingerprint(lock_product(product)) == wanted:
-            Product.objects.filter(pk=product.pk).update(ranked_by=wanted)
+            Product.objects.filter(pk=product.pk).update(ranking_fingerprint=wanted)
     return len(keys)
 
 
@@ -121,7 +121,7 @@ def save_sort_keys(product: Product, parts: list[Inspection], columns: list[str]
     """Write sort keys and other ``columns`` of waiting parts. Hold the product's lock."""
     order = QueuePriority(product)
     for part in parts:
-        part.queue_time = order.sort_key(part)
+        part.queue_sort_key = order.sort_key(part)
     Inspection.objects.awaiting_review().bulk_update(parts, columns)
 
 
@@ -159,7 +159,7 @@ def _ordinary_part_before(audit: Inspection) -> Inspection | None:
     routed = Inspection.objects.filter(product=audit.product_id, verdict=Verdict.REVIEW)
     before = routed.filter(received_at__lt=audit.received_at).order_by("-received_at", "-pk")
     recent = before.select_related("model_version")[:AUDIT_LOOKBACK]
-    return next((part for part in recent if part.label and Reason.AUDIT_SAMPLE not in part.reasons), None)
+    return next((part for part in recent if part.model_verdict and Reason.AUDIT_SAMPLE not in part.reasons), None)
 
 
 def _finite_novelty(novelty: float | None) -> float | None:

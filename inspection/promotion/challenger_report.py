@@ -79,8 +79,8 @@ def load_report(challenge: Challenge) -> ChallengerReport:
 
 def verdict_without_audit(part: Inspection) -> str:
     """Return the part's verdict as if it had not been sampled for audit."""
-    if part.reasons == [Reason.AUDIT_SAMPLE] and part.label:
-        return part.label
+    if part.reasons == [Reason.AUDIT_SAMPLE] and part.model_verdict:
+        return part.model_verdict
     return str(part.verdict)
 
 
@@ -93,7 +93,7 @@ def _load_rescores(challenge: Challenge) -> Any:
 
 
 def _labeled_parts(challenge: Challenge, rows: list[Rescore]) -> list[ScoredPart]:
-    people = [row for row in rows if row.inspection.person_says]
+    people = [row for row in rows if row.inspection.human_verdict]
     deciding = {row.inspection.model_version for row in people if row.inspection.model_version}
     identities = PartIdentities(challenge.product)
     learned = ExposureCheck([challenge.version, *deciding], [row.inspection for row in people], identities)
@@ -105,12 +105,12 @@ def _scored_part(row: Rescore, identities: PartIdentities) -> ScoredPart:
     return ScoredPart(
         inspection_id=part.pk,
         part_name=identities.name(part),
-        human_verdict=part.person_says,
+        human_verdict=part.human_verdict,
         weight=None,
         holdout=bool(part.holdout),
         trained_on=False,
-        candidate=ModelVerdict(row.verdict, row.label, row.defect_probability),
-        champion=ModelVerdict(verdict_without_audit(part), part.label or "", part.defect_probability or 0.0),
+        candidate=ModelVerdict(row.verdict, row.model_verdict, row.defect_probability),
+        champion=ModelVerdict(verdict_without_audit(part), part.model_verdict or "", part.defect_probability or 0.0),
     )
 
 

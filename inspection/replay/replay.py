@@ -117,8 +117,8 @@ class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
 def choose_parts(product: Product, days: int, most: int) -> list[UUID]:
     """Return the ids of the parts of a replay of history, each once."""
     newest = _decided_parts(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
-    labeled = list(newest.filter(person_says__isnull=False)[:most])
-    others = newest.filter(person_says__isnull=True)[: most - len(labeled)]
+    labeled = list(newest.filter(human_verdict__isnull=False)[:most])
+    others = newest.filter(human_verdict__isnull=True)[: most - len(labeled)]
     return list(dict.fromkeys([*labeled, *others, *_holdout_ids(product)]))
 
 
@@ -138,7 +138,7 @@ def _holdout_ids(product: Product) -> Iterator[UUID]:
 
 def locked_holdout(product: Product) -> InspectionQuerySet:
     """Return the labeled parts on which no version trains."""
-    return Inspection.objects.filter(product=product, holdout=True, person_says__isnull=False)
+    return Inspection.objects.filter(product=product, holdout=True, human_verdict__isnull=False)
 
 
 def latest_replay(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:

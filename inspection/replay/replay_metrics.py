@@ -146,7 +146,7 @@ def _review_load(replay: Replay, scored: Sequence[ScoredPart]) -> dict[str, Any]
     everything = Inspection.objects.filter(
         product=replay.product, state=Inspection.State.DECIDED, received_at__gte=first, received_at__lte=times[-1]
     )
-    totals = {True: everything.filter(person_says__isnull=False).count()}
+    totals = {True: everything.filter(human_verdict__isnull=False).count()}
     totals[False] = everything.count() - totals[True]
     keys = set(line.values_list("pk", flat=True))
     of_line = [one for one in scored if one.inspection_id in keys]

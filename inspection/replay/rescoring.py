@@ -114,7 +114,7 @@ def _rescore(version: ModelVersion, part: Inspection, scores: Scores, source: Re
         version=version,
         source=source,
         verdict=decided.verdict,
-        label=decided.model_verdict or "",
+        model_verdict=decided.model_verdict or "",
         defect_probability=scores.defect_probability,
         novelty=scores.novelty,
         novel_defect_suspected=scores.novel_defect_suspected,

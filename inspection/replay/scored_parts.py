@@ -67,7 +67,7 @@ def load_scored_parts(replay: Replay) -> list[ScoredPart]:
     parts = list(_load_parts(replay.parts))
     versions = [version for version in (replay.candidate, replay.champion) if version]
     identities = PartIdentities(replay.product)
-    learned = ExposureCheck(versions, [part for part in parts if part.person_says], identities)
+    learned = ExposureCheck(versions, [part for part in parts if part.human_verdict], identities)
     share = replay.product.holdout_share or 1.0
     said = [
         load_model_verdicts(version, replay.product, replay.parts) for version in (replay.candidate, replay.champion)
@@ -81,8 +81,8 @@ def load_scored_parts(replay: Replay) -> list[ScoredPart]:
             ScoredPart(
                 inspection_id=part.pk,
                 part_name=identities.name(part),
-                human_verdict=part.person_says,
-                weight=1 / part.inclusion if part.inclusion else None,
+                human_verdict=part.human_verdict,
+                weight=1 / part.inclusion_probability if part.inclusion_probability else None,
                 # Labeled parts of the same period were trained on, so the locked share represents them.
                 holdout_weight=1 / share if learned.was_locked(part) else 1.0,
                 holdout=bool(part.holdout),
@@ -95,7 +95,7 @@ def load_scored_parts(replay: Replay) -> list[ScoredPart]:
 
 
 def _load_parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
-    wanted = ("part_id", "image_sha256", "person_says", "inclusion", "holdout")
+    wanted = ("part_id", "image_sha256", "human_verdict", "inclusion_probability", "holdout")
     for start in range(0, len(keys), _BATCH_SIZE):
         some = keys[start : start + _BATCH_SIZE]
         found = {part.pk: part for part in Inspection.objects.filter(pk__in=some).only(*wanted)}

@@ -51,9 +51,9 @@ def flag_duplicates(product: Product) -> int:
         held = queue_ranking.lock_product(product)
         judged = queue_ranking.load_waiting_parts(list(alike))
         for part in judged:
-            part.likeness = alike[part.pk]
-            part.repeat_of_id = firsts.get(part.pk)
-        queue_ranking.save_sort_keys(held, judged, ["likeness", "repeat_of", "queue_time"])
+            part.similarity = alike[part.pk]
+            part.duplicate_of_id = firsts.get(part.pk)
+        queue_ranking.save_sort_keys(held, judged, ["similarity", "duplicate_of", "queue_sort_key"])
     return len(parts)
 
 
@@ -61,7 +61,7 @@ def _first_of_duplicates(
     earlier: Sequence[Inspection], parts: Sequence[Inspection], matches: Sequence[incremental_duplicates.BestMatch]
 ) -> dict[UUID, UUID]:
     """Return, for each near-duplicate, the first part of its group."""
-    first = [part.repeat_of_id or part.pk for part in earlier]
+    first = [part.duplicate_of_id or part.pk for part in earlier]
     for part, one in zip(parts, matches, strict=True):
         first.append(part.pk if one.duplicate_of is None else first[one.duplicate_of])
     own = first[len(earlier) :]
@@ -73,7 +73,7 @@ def _earlier_parts(product: Product) -> InspectionQuerySet:
 
     These are parts in review that were compared or resolved, and imported labeled parts.
     """
-    routed = Q(verdict=Verdict.REVIEW) & (Q(likeness__lt=1) | Q(likeness__isnull=True, settled_at__isnull=False))
+    routed = Q(verdict=Verdict.REVIEW) & (Q(similarity__lt=1) | Q(similarity__isnull=True, resolved_at__isnull=False))
     return Inspection.objects.filter(routed | Q(state=Inspection.State.IMPORTED), product=product)
 
 

@@ -143,7 +143,7 @@ def _write_verdict(inspection: Inspection, outcome: ScoringOutcome, decoded: Dec
         if outcome.decision.verdict == Verdict.REVIEW:
             order = queue_ranking.QueuePriority(inspection.product)
             audit = Reason.AUDIT_SAMPLE in outcome.decision.reasons
-            fields["queue_time"] = order.initial_sort_key(inspection, outcome.version, outcome.scores, audit=audit)
+            fields["queue_sort_key"] = order.initial_sort_key(inspection, outcome.version, outcome.scores, audit=audit)
         with transaction.atomic():
             written = scoring_lease.write(inspection, fields, end=True)
             if written:
@@ -167,8 +167,8 @@ def _decision_fields(outcome: ScoringOutcome) -> dict[str, Any]:
         "state": Inspection.State.DECIDED,
         "verdict": outcome.decision.verdict,
         "reasons": list(outcome.decision.reasons),
-        "label": outcome.decision.model_verdict,
-        "inclusion": outcome.decision.inclusion_probability,
+        "model_verdict": outcome.decision.model_verdict,
+        "inclusion_probability": outcome.decision.inclusion_probability,
         "defect_probability": scores and scores.defect_probability,
         "reconstruction_error": scores and scores.reconstruction_error,
         "anomaly_threshold": scores and scores.anomaly_threshold,

@@ -63,7 +63,7 @@ def _part_id_first(group: str) -> tuple[bool, str]:
 def _make_sample(label: Label, group: str) -> Sample:
     part = label.inspection
     return Sample(
-        name=part.title or part.part_id or str(part.pk),
+        name=part.original_filename or part.part_id or str(part.pk),
         sha256=part.image_sha256,
         path=object_store.root() / part.image_name,
         target=label.target,

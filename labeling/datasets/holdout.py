@@ -53,7 +53,7 @@ def _has_enough_labels(product: Product) -> bool:
     if product.holdout_share == 0:
         return False
     # Unordered: with an order, the query takes 100 ms among a million labeled parts.
-    labeled = Inspection.objects.filter(product=product, person_says__isnull=False).order_by()
+    labeled = Inspection.objects.filter(product=product, human_verdict__isnull=False).order_by()
     return labeled[: MIN_LABELS + 1].count() > MIN_LABELS
 
 

@@ -53,7 +53,7 @@ def csv_rows(labels: Iterable[Label]) -> Iterator[Sequence[object]]:
     for label in labels:
         part = label.inspection
         yield [
-            spreadsheet_safe(part.title or part.part_id or str(part.pk)),
+            spreadsheet_safe(part.original_filename or part.part_id or str(part.pk)),
             part.image_sha256,
             label.verdict,
             spreadsheet_safe(current_type_name(label.defect_type)),

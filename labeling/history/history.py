@@ -150,7 +150,7 @@ def _filter_by_reason(parts: InspectionQuerySet, product: Product, value: str) -
 def _filter_by_label(parts: InspectionQuerySet, product: Product, value: str) -> InspectionQuerySet:
     if value == "against":
         return parts.model_contradicted()
-    return parts.filter(person_says=None if value == "none" else value)
+    return parts.filter(human_verdict=None if value == "none" else value)
 
 
 _FILTERS = {

@@ -66,7 +66,7 @@ def _verdict_data(part: Inspection) -> LineageData | None:
         "verdict": part.verdict,
         "reasons": part.reasons,
         "decided_at": part.decided_at,
-        "model_says": part.label,
+        "model_says": part.model_verdict,
         "defect_probability": part.defect_probability,
         "novelty": part.novelty,
     }

@@ -45,4 +45,4 @@ def link_report_images(
 
 
 def _labeled_last(part: Inspection) -> tuple[bool, float]:
-    return part.person_says is not None, part.received_at.timestamp()
+    return part.human_verdict is not None, part.received_at.timestamp()

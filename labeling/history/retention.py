@@ -110,14 +110,14 @@ def parts_passed_before(
 
 def removable_parts(parts: InspectionQuerySet) -> InspectionQuerySet:
     """Return the parts that nothing keeps."""
-    untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, person_says=None)
+    untouched = Q(verdict=Verdict.PASS, state=Inspection.State.DECIDED, human_verdict=None)
     found = parts.filter(untouched).exclude(source=Inspection.Source.IMPORT)
     found = found.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])
     for witness in RETAINING_MODELS:
         found = found.filter(~Exists(witness._default_manager.filter(inspection=OuterRef("pk"))))
     return found.filter(
         ~Exists(Claim.objects.open().filter(inspection=OuterRef("pk"))),
-        ~Exists(Inspection.objects.filter(repeat_of=OuterRef("pk"))),
+        ~Exists(Inspection.objects.filter(duplicate_of=OuterRef("pk"))),
         ~Exists(SnapshotItem.objects.filter(image_sha256=OuterRef("image_sha256"))),
     )
 

@@ -56,7 +56,7 @@ def _machine_events(part: Inspection, *, scored: bool) -> Iterator[TimelineEvent
     }
     if part.captured_at:
         yield TimelineEvent(part.captured_at, "camera", _("Captured"))
-    yield TimelineEvent(part.received_at, "upload", origin[Inspection.Source(part.source)], part.title)
+    yield TimelineEvent(part.received_at, "upload", origin[Inspection.Source(part.source)], part.original_filename)
     if scored and part.decided_at and part.verdict:
         version = part.model_version
         said = _("Decided {verdict} by version {number}") if version else _("Decided {verdict} without a model")
@@ -154,7 +154,7 @@ def _dispute_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     if recheck.closed_at is None:
         return
     withdrawn = recheck.outcome == Recheck.Outcome.WITHDRAWN
-    words = _("The verdict that differed was taken back") if withdrawn else _("Settled by a third person")
+    words = _("The verdict that differed was taken back") if withdrawn else _("Decided by a third person")
     yield TimelineEvent(recheck.closed_at, "review", words)
 
 

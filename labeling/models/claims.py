@@ -63,8 +63,8 @@ class Skip(models.Model):
 
     class Reason(models.TextChoices):
         UNCLEAR_IMAGE = "unclear_image", _("The image is unclear")
-        CANNOT_DECIDE = "cannot_decide", _("I can't decide")
-        NOT_A_PART = "not_a_part", _("This is no such part")
+        CANNOT_DECIDE = "cannot_decide", _("I cannot decide")
+        NOT_A_PART = "not_a_part", _("The image shows another part or none")
         OTHER = "other", _("Another reason")
 
     claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="skip")

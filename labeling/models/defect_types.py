@@ -29,7 +29,7 @@ class DefectType(models.Model):
         max_length=1,
         blank=True,
         validators=[RegexValidator(r"^[1-9]$", _("A key is one digit from 1 to 9."))],
-        help_text=_("The digit that fails a part with this type in one keystroke."),
+        help_text=_("Digit key that fails a part with this type in one keystroke."),
     )
     colour = models.CharField(
         max_length=7,
@@ -37,9 +37,9 @@ class DefectType(models.Model):
         default="",
         db_default="",
         validators=[
-            RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A colour is # and six hexadecimal digits, such as #D55E00."))
+            RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A color is # and six hexadecimal digits, such as #D55E00."))
         ],
-        help_text=_("Its mark beside the name, such as #D55E00; empty for one of the palette."),
+        help_text=_("Color of the mark beside the name, such as #D55E00. Empty: a color of the palette."),
     )
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
     merged_at = models.DateTimeField(null=True, blank=True)

@@ -1,7 +1,8 @@
 """Reviews and labels, append-only, and their undos.
 
-A trigger keeps the verdict of a part's standing label in the column `Inspection.person_says`. The history's filters
-use it through an index in the order of arrival. A join to the labels would read all parts to find few labeled ones.
+A trigger keeps the verdict of a part's standing label in `Inspection.human_verdict` (column person_says). The
+history's filters use it through an index in the order of arrival. A join to the labels would read all parts to find
+few labeled ones.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Review(models.Model):
     comment = models.TextField(blank=True)
     seconds = models.FloatField(help_text=_("From the claim to the verdict."))
     shown_seconds = models.FloatField(
-        null=True, blank=True, help_text=_("On the reviewer's screen, as their page measured it.")
+        null=True, blank=True, help_text=_("Time on the reviewer's screen, as the page measured it.")
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -95,9 +96,9 @@ class Label(models.Model):
     class Provenance(models.TextChoices):
         SINGLE = "single", _("One person")
         DOUBLE = "double", _("Two people who agree")
-        ADJUDICATED = "adjudicated", _("Settled by a third person")
+        ADJUDICATED = "adjudicated", _("Decided by a third person")
         IMPORTED = "imported", _("Imported")
-        OVERRULED = "overruled", _("Imported over a person's verdict")
+        OVERRULED = "overruled", _("Imported, replaces a person's verdict")
 
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="labels")
     verdict = models.CharField(max_length=6, choices=Verdict)
@@ -108,7 +109,7 @@ class Label(models.Model):
         choices=Provenance,
         default=Provenance.SINGLE,
         db_default=Provenance.SINGLE,
-        help_text=_("How many people stand behind it."),
+        help_text=_("How many people gave or confirmed the verdict."),
     )
     review = models.OneToOneField(Review, on_delete=models.PROTECT, null=True, blank=True, related_name="label")
     reviewer = models.ForeignKey(

@@ -57,15 +57,15 @@ class Recheck(models.Model):
     """
 
     class Reason(models.TextChoices):
-        DOUBTED = "doubted", _("A version disagrees with the label")
-        SECOND = "second", _("A second person judges it, blind")
-        REPEAT = "repeat", _("The same person judges it again, blind")
-        DISPUTED = "disputed", _("Two verdicts differ; a third person settles it")
+        DOUBTED = "doubted", _("A version gives the label a low probability")
+        SECOND = "second", _("Double review: a second person, blind")
+        REPEAT = "repeat", _("Repeat review: the same person, blind")
+        DISPUTED = "disputed", _("Two people differ: a third person decides")
 
     class Outcome(models.TextChoices):
         CONFIRMED = "confirmed", _("Confirmed")
         CHANGED = "changed", _("Changed")
-        WITHDRAWN = "withdrawn", _("The label was taken back")
+        WITHDRAWN = "withdrawn", _("The label was undone")
 
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="rechecks")
     reason = models.CharField(max_length=10, choices=Reason, default=Reason.DOUBTED, db_default=Reason.DOUBTED)
@@ -73,24 +73,24 @@ class Recheck(models.Model):
         "labeling.Label",
         on_delete=models.PROTECT,
         related_name="rechecks",
-        help_text=_("The label that is judged again."),
+        help_text=_("The label that is rechecked."),
     )
-    given = models.CharField(max_length=6, choices=Verdict, help_text=_("What that label says."))
+    given = models.CharField(max_length=6, choices=Verdict, help_text=_("Verdict of that label."))
     version = models.ForeignKey(
         ModelVersion,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="rechecks",
-        help_text=_("The version that doubts the label."),
+        help_text=_("The version that gives the label a low probability."),
     )
     probability = models.FloatField(
         null=True,
         blank=True,
-        help_text=_("Of a defect, out of fold: by models that had not learned from the part."),
+        help_text=_("Out-of-fold defect probability: by models that were not trained on the part."),
     )
     opened_at = models.DateTimeField(db_default=Now(), editable=False)
-    due_at = models.DateTimeField(db_default=Now(), help_text=_("From when on it is offered."))
+    due_at = models.DateTimeField(db_default=Now(), help_text=_("Time from which the recheck is offered to reviewers."))
     closed_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
     answer = models.OneToOneField(

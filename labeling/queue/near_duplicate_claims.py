@@ -53,10 +53,10 @@ def _claimable_parts(claim: Claim) -> InspectionQuerySet:
 def _waiting_group(part: Inspection) -> InspectionQuerySet:
     """Return the other waiting parts of the part's group."""
     waiting = Inspection.objects.awaiting_review().exclude(pk=part.pk)
-    if part.settled_at is not None:
+    if part.resolved_at is not None:
         return waiting.none()
-    first = part.repeat_of_id or part.pk
-    group = waiting.filter(Q(repeat_of=first) | Q(pk=first), product=part.product_id)
+    first = part.duplicate_of_id or part.pk
+    group = waiting.filter(Q(duplicate_of=first) | Q(pk=first), product=part.product_id)
     # An audit is judged alone: its verdict must not follow from a group's.
     if Reason.AUDIT_SAMPLE in part.reasons:
         return group.none()

@@ -14,7 +14,7 @@ from labeling.models import Claim, Skip
 
 # For about a shift, a skipped part is offered to other reviewers only.
 SKIP_HOURS = 8
-QUEUE_SORT_KEY = Coalesce("queue_time", "received_at")
+QUEUE_SORT_KEY = Coalesce("queue_sort_key", "received_at")
 
 
 def in_queue_order(parts: InspectionQuerySet) -> InspectionQuerySet:

@@ -64,7 +64,7 @@ def longest_wait_by_product() -> dict[int, timedelta]:
 
 def _wait_by_product(product: Product | None) -> dict[int, timedelta]:
     """Return the longest wait by product, by one lookup each in the index `inspection_queue`."""
-    first = _waiting_parts().filter(product=OuterRef("pk")).order_by(Coalesce("settled_at", "received_at"), "id")
+    first = _waiting_parts().filter(product=OuterRef("pk")).order_by(Coalesce("resolved_at", "received_at"), "id")
     again = _due_rechecks().filter(inspection__product=OuterRef("pk")).order_by("due_at")
     products = Product.objects.filter(pk=product.pk) if product else Product.objects.all()
     heads = products.annotate(

@@ -142,7 +142,7 @@ def undo(label: Label, *, by: User) -> None:
         recheck_resolution.revert_rechecks(label)
         reference_parts.update_embedding_target(part)
         if standing_label(part) is None:
-            Inspection.objects.filter(pk=part.pk).update(settled_at=None)
+            Inspection.objects.filter(pk=part.pk).update(resolved_at=None)
 
 
 def undo_and_claim(label: Label, *, by: User) -> Claim:
@@ -182,7 +182,7 @@ def check_claim_valid(part: Inspection, claim: Claim) -> None:
     """Raise ClaimLost if the claim's owner may no longer judge the part. Hold its lock."""
     # A resolved part with an open recheck may be judged by those who may answer it and claimed it since it was due.
     again = Recheck.objects.open().filter(inspection=part, due_at__lte=claim.created_at)
-    if part.settled_at is not None and not again.for_reviewer(claim.reviewer).exists():
+    if part.resolved_at is not None and not again.for_reviewer(claim.reviewer).exists():
         raise ClaimLost(_("This part was settled meanwhile."))
     if Claim.objects.open().filter(inspection=part).exclude(pk=claim.pk).exists():
         raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
@@ -218,7 +218,7 @@ def _record_label(label: Label, *, answered: Recheck | None, replaced: Recheck |
 
 
 def _mark_resolved(part: Inspection) -> None:
-    Inspection.objects.filter(pk=part.pk).update(settled_at=Coalesce(F("settled_at"), Now()))
+    Inspection.objects.filter(pk=part.pk).update(resolved_at=Coalesce(F("resolved_at"), Now()))
     Claim.objects.filter(inspection=part).close()
     reference_parts.update_embedding_target(part)
 

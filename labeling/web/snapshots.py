@@ -57,7 +57,7 @@ def rows_with_parts(snapshot: DatasetSnapshot, items: Sequence[SnapshotItem]) ->
     images = [item.image_sha256 for item in items]
     parts = Inspection.objects.filter(product__registered_model=snapshot.model_id, image_sha256__in=images)
     first = parts.order_by("image_sha256", "received_at", "id").distinct("image_sha256")
-    part_of = {part.image_sha256: part for part in first.only("id", "image_sha256", "part_id", "title")}
+    part_of = {part.image_sha256: part for part in first.only("id", "image_sha256", "part_id", "original_filename")}
     return [SnapshotRow(item, part_of.get(item.image_sha256)) for item in items]
 
 

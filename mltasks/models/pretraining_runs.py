@@ -40,14 +40,18 @@ class BackboneRun(Run):
     snapshot = models.ForeignKey(
         "mltasks.DatasetSnapshot", on_delete=models.PROTECT, null=True, blank=True, related_name="backbone_runs"
     )
-    pictures = models.JSONField(default=list, help_text="[image name, sha256, region] of each image it learns from.")
-    saw_labeled = models.BooleanField(default=False, help_text="Whether images that measure it are among them.")
-    labels_missing = models.TextField(blank=True, help_text="Why it can't be measured.")
+    pictures = models.JSONField(default=list, help_text="[image name, sha256, region] of each image the run trains on.")
+    saw_labeled = models.BooleanField(
+        default=False, help_text="True if images that measure the backbone are among them."
+    )
+    labels_missing = models.TextField(blank=True, help_text="Why the backbone cannot be measured.")
     file = models.CharField(max_length=200, blank=True, help_text="Path of the weights below the versions folder.")
     sha256 = models.CharField(max_length=64, blank=True)
     card = models.JSONField(default=dict, help_text="How the weights were made.")
-    evaluation = models.JSONField(default=dict, help_text="What each backbone at hand reached, by one measure.")
-    adopted = models.BooleanField(default=False, help_text="Trainings that name no other weights start from it.")
+    evaluation = models.JSONField(default=dict, help_text="Result of each available backbone, by one measure.")
+    adopted = models.BooleanField(
+        default=False, help_text="Training runs that name no other weights start from this backbone."
+    )
 
     objects = BackboneRunQuerySet.as_manager()
 

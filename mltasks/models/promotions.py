@@ -17,7 +17,7 @@ class Promotion(models.Model):
     class Kind(models.TextChoices):
         PROMOTION = "promotion", _("Promotion")
         ROLLBACK = "rollback", _("Rollback")
-        NIGHTLY = "nightly", _("Nightly, by itself")
+        NIGHTLY = "nightly", _("Nightly, automatic")
 
     model = models.ForeignKey("mltasks.RegisteredModel", on_delete=models.PROTECT, related_name="promotions")
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="promotions")
@@ -28,10 +28,12 @@ class Promotion(models.Model):
     by = optional_user_field()
     reason = models.TextField()
     gate = models.JSONField(
-        default=list, db_default=[], help_text=_("What the product asked of it, and what held, at that moment.")
+        default=list,
+        db_default=[],
+        help_text=_("The product's promotion requirements at that moment, and which of them passed."),
     )
     override = models.TextField(
-        blank=True, default="", db_default="", help_text=_("Why it was promoted although something did not hold.")
+        blank=True, default="", db_default="", help_text=_("Why the version was promoted although a check failed.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -77,8 +79,8 @@ class Verification(models.Model):
 
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="verifications")
     holds = models.BooleanField()
-    learned_again = models.BooleanField(help_text=_("Whether it was learned again from its snapshot."))
-    findings = models.JSONField(help_text=_("What was looked at, whether it holds, and what there is to say of it."))
+    learned_again = models.BooleanField(help_text=_("True if the version was retrained from its snapshot."))
+    findings = models.JSONField(help_text=_("Each check, whether it passed, and its details."))
     by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

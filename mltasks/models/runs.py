@@ -60,7 +60,7 @@ class Run(models.Model):
     ACTIVITY: ClassVar[str]
 
     key = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False, help_text=_("Names its directories on disk.")
+        default=uuid.uuid4, unique=True, editable=False, help_text=_("Name of the run's directories on disk.")
     )
     config = models.JSONField(default=dict)
     requested_by = optional_user_field()
@@ -70,7 +70,9 @@ class Run(models.Model):
         null=True, blank=True, help_text=_("Fences the writes of a worker that lost its lease.")
     )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
-    hint_sent_at = models.DateTimeField(null=True, blank=True, help_text=_("When a worker was last told of it."))
+    enqueued_at = models.DateTimeField(
+        null=True, blank=True, db_column="hint_sent_at", help_text=_("When the run was last sent to a worker.")
+    )
     progress = models.FloatField(default=0.0, help_text=_("Share done, 0 to 1."))
     stage = models.CharField(max_length=200, blank=True)
     epochs = models.JSONField(default=list, help_text=_("Metrics of each epoch, in order."))

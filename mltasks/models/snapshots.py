@@ -65,7 +65,7 @@ class SnapshotItem(models.Model):
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="items")
     image_name = models.CharField(max_length=200, help_text=_("Path of the image below MEDIA_ROOT."))
     image_sha256 = models.CharField(max_length=64)
-    title = models.CharField(max_length=200, help_text=_("The name a person knows the image by."))
+    title = models.CharField(max_length=200, help_text=_("Name of the image for people: its file name or part id."))
     target = models.PositiveSmallIntegerField(help_text=_("0 good, 1 defective."))
     defect_type = models.CharField(max_length=80, blank=True)
     group = models.CharField(max_length=200, help_text=_("Images of one part share a group and are never split."))

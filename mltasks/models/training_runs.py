@@ -34,7 +34,7 @@ class TrainingRun(Run):
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
     night = models.DateField(
-        null=True, blank=True, help_text=_("The night this run belongs to; one a model and night.")
+        null=True, blank=True, help_text=_("The night this run belongs to. One run a model and night.")
     )
 
     objects = TrainingRunQuerySet.as_manager()

@@ -21,9 +21,9 @@ class TrustedPlant(models.Model):
     """
 
     name = models.CharField(max_length=80, unique=True)
-    public_key = models.TextField(help_text=_("The three lines that `plant_key` prints over there."))
+    public_key = models.TextField(help_text=_("The three lines that `plant_key` prints at the other plant."))
     fingerprint = models.CharField(
-        max_length=64, unique=True, help_text=_("As that plant reads it to you, by telephone for example.")
+        max_length=64, unique=True, help_text=_("As the other plant reads it to you, for example by telephone.")
     )
     added_by = optional_user_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -23,7 +23,7 @@ class VerifyingRun(Run):
     ACTIVITY = "verification"
 
     version = models.ForeignKey("mltasks.ModelVersion", on_delete=models.PROTECT, related_name="verifying_runs")
-    hashes_only = models.BooleanField(default=False, help_text=_("Whether it is not learned again."))
+    hashes_only = models.BooleanField(default=False, help_text=_("True if the version is not retrained."))
     verification = models.OneToOneField(
         "mltasks.Verification", on_delete=models.PROTECT, null=True, blank=True, related_name="run"
     )

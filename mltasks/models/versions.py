@@ -48,7 +48,7 @@ class ModelVersion(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
     bundle = models.CharField(max_length=200, help_text=_("Directory below the versions folder."))
     sha256 = models.CharField(max_length=64, help_text=_("Digest of the whole directory."))
-    meta = models.JSONField(default=dict, help_text=_("What meta.json in the directory says."))
+    meta = models.JSONField(default=dict, help_text=_("Content of meta.json in the directory."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ModelVersionQuerySet.as_manager()
@@ -84,7 +84,7 @@ class EvaluationReport(models.Model):
     """Evaluation of one version with its protocol, written once with the version."""
 
     version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="report")
-    protocol = models.TextField(help_text=_("How the numbers were measured, in words."))
+    protocol = models.TextField(help_text=_("How the figures were measured."))
     evaluation = models.JSONField(help_text=_("All metrics with counts and 95 % intervals."))
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -34,5 +34,5 @@ def enqueue(run_id: int, run_class: type[Run] = TrainingRun) -> bool:
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away, run %s waits for the next sweep: %s", run_id, error)
         return False
-    runs_of(run_class).filter(pk=run_id).update(hint_sent_at=Now())
+    runs_of(run_class).filter(pk=run_id).update(enqueued_at=Now())
     return True

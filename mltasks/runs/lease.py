@@ -141,7 +141,7 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
         fields: dict[str, Any] = {"state": run.State.FAILED, "finished_at": Now(), "stage": gettext_noop("Failed")}
     else:
         after = "It will be tried again."
-        fields = {"state": run.State.QUEUED, "hint_sent_at": None, "stage": gettext_noop("Waiting for another attempt")}
+        fields = {"state": run.State.QUEUED, "enqueued_at": None, "stage": gettext_noop("Waiting for another attempt")}
     said = f"{reason}, attempt {run.attempt} of {run.max_attempts}. {after}"
     held = runs_of(type(run)).with_lease_token(token).filter(pk=run.pk, attempt=run.attempt)
     log = Concat(F("log"), Value(log_line(said)))
@@ -150,7 +150,7 @@ def release_after_failure(run: Run, token: uuid.UUID, reason: str) -> bool:
 
 def requeue(run: Run) -> bool:
     """Queue a failed run again, with all its attempts. Returns False if it did not fail."""
-    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "hint_sent_at": None, "stage": WAITING_STAGE}
+    again: dict[str, Any] = {"attempt": 0, "finished_at": None, "enqueued_at": None, "stage": WAITING_STAGE}
     failed = runs_of(type(run)).filter(pk=run.pk, state=RunState.FAILED)
     return bool(failed.update(state=RunState.QUEUED, **again))
 

@@ -61,8 +61,8 @@ def release_abandoned() -> int:
 
 def resend_lost_messages() -> int:
     """Send messages again for queued runs that no worker took; return how many were sent."""
-    never = Q(hint_sent_at=None, created_at__lt=Now() - ENQUEUE_GRACE)
-    long_ago = Q(hint_sent_at__lt=Now() - ENQUEUE_TIMEOUT)
+    never = Q(enqueued_at=None, created_at__lt=Now() - ENQUEUE_GRACE)
+    long_ago = Q(enqueued_at__lt=Now() - ENQUEUE_TIMEOUT)
     waiting = [
         (pk, kind)
         for kind in run_classes()

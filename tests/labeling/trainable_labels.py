@@ -43,7 +43,7 @@ def _label(product: Product, sample: Sample, fields: dict[str, Any]) -> Label:
         product,
         image_name=name,
         image_sha256=sample.sha256,
-        title=sample.name,
+        original_filename=sample.name,
         state=Inspection.State.IMPORTED,
         source=Inspection.Source.IMPORT,
         verdict=None,

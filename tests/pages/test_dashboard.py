@@ -76,7 +76,7 @@ def test_it_works_without_scripts(
     expect(page.locator(".note.success")).to_be_visible()
     context.close()
     part = Inspection.objects.get()
-    assert part.settled_at is not None
+    assert part.resolved_at is not None
 
 
 def test_it_counts_a_new_part_without_a_reload(

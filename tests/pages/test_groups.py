@@ -24,7 +24,7 @@ def near_duplicates(
     Product.objects.update(second_share=0, repeat_share=0)
     parts = [receive(f"P-{number}") for number in range(NEAR_DUPLICATES)]
     receive("Q-0", 1)
-    Inspection.objects.filter(pk__in=[part.pk for part in parts[1:]]).update(repeat_of=parts[0])
+    Inspection.objects.filter(pk__in=[part.pk for part in parts[1:]]).update(duplicate_of=parts[0])
     login(page, make_person("ada"))
     page.goto("/review/")
     expect(page.locator("#workbench[data-ready]")).to_be_visible()

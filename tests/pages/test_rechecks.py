@@ -121,5 +121,5 @@ def test_the_plain_form_is_as_blind(
         assert word not in detail.inner_html(), word
     detail.get_by_role("button", name="PASS").click()
     expect(page.get_by_text("PASS.")).to_be_visible()
-    assert Inspection.objects.get(pk=label_issue_recheck.inspection_id).settled_at is not None
+    assert Inspection.objects.get(pk=label_issue_recheck.inspection_id).resolved_at is not None
     assert list(standing_verdicts().values()) == ["PASS"]

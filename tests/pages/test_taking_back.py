@@ -55,7 +55,7 @@ def test_a_part_is_skipped_with_a_reason_and_waits_for_others(page: Page, take_s
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-1")
     wait_until_saved(page)
     skip = Skip.objects.get()
-    assert (skip.inspection.part_id, skip.reason, skip.inspection.settled_at) == ("P-0", "cannot_decide", None)
+    assert (skip.inspection.part_id, skip.reason, skip.inspection.resolved_at) == ("P-0", "cannot_decide", None)
     assert [press_key(page, "p") for _ in range(3)] == ["P-1", "P-2", "P-3"]
     expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
     wait_until_saved(page)

@@ -213,7 +213,7 @@ def _rank_best_first(plant: Plant) -> None:
     waiting = Inspection.objects.awaiting_review().filter(product=plant.product, model_version__isnull=False)
     waiting = waiting.exclude(reasons__contains=[Reason.AUDIT_SAMPLE])  # judged blind: no map to show
     best = [*plant.sorted_by_size(waiting, PartKind.SCRATCH), *plant.sorted_by_size(waiting, *PartKind)][0]
-    Inspection.objects.filter(pk=best.pk).update(queue_time=best.received_at - timedelta(days=2))
+    Inspection.objects.filter(pk=best.pk).update(queue_sort_key=best.received_at - timedelta(days=2))
 
 
 def _hinge_covers(plant: Plant) -> None:

@@ -56,5 +56,10 @@ def _copy_part(kinds: dict[str, list[Inspection]], moment: datetime, number: int
     values = {field.attname: getattr(like, field.attname) for field in Inspection._meta.concrete_fields}
     times = {"received_at": moment, "decided_at": moment + timedelta(milliseconds=like.latency_ms or 150)}
     settled = moment + timedelta(minutes=random.randint(2, 50)) if verdict == "REVIEW" else None
-    own = {"id": uuid.uuid4(), "part_id": f"PC14-{number:06d}", "title": f"PC14-{number:06d}.jpg", "repeat_of_id": None}
-    return Inspection(**{**values, **times, **own, "settled_at": settled, "queue_time": None})
+    own = {
+        "id": uuid.uuid4(),
+        "part_id": f"PC14-{number:06d}",
+        "original_filename": f"PC14-{number:06d}.jpg",
+        "duplicate_of_id": None,
+    }
+    return Inspection(**{**values, **times, **own, "resolved_at": settled, "queue_sort_key": None})

@@ -214,7 +214,7 @@ def _scoring_failed_text(inspection: Inspection) -> str:
 
 def _audit_sample_text(inspection: Inspection) -> str:
     text = _("Selected for the audit sample: the model decided {verdict}.")
-    return text.format(verdict=verdict_label(inspection.label or ""))
+    return text.format(verdict=verdict_label(inspection.model_verdict or ""))
 
 
 def _damaged_image_text(inspection: Inspection) -> str:

@@ -146,8 +146,8 @@ def test_another_order_of_the_queue_sends_a_worker(
     assert sent == [queue_ranking._send_task]
     order_queue()
     part.refresh_from_db()
-    assert part.queue_time is not None
-    assert part.received_at - timedelta(days=1) < part.queue_time < part.received_at
+    assert part.queue_sort_key is not None
+    assert part.received_at - timedelta(days=1) < part.queue_sort_key < part.received_at
 
 
 def test_a_station_becomes_urgent(
@@ -160,7 +160,7 @@ def test_a_station_becomes_urgent(
     assert station.urgent
     order_queue()
     part.refresh_from_db()
-    assert part.queue_time == part.received_at - timedelta(days=3)
+    assert part.queue_sort_key == part.received_at - timedelta(days=3)
 
 
 def test_a_new_station_may_be_urgent(admin_client: Client, product: Product) -> None:

@@ -29,7 +29,7 @@ def make_inspection(product: Product, number: int, **fields: Any) -> Inspection:
         "image_bytes": 8,
         "state": "decided",
         "verdict": "PASS",
-        "label": "PASS",
+        "model_verdict": "PASS",
         "part_id": f"P-{number}",
     }
     made = Inspection.objects.create(product=product, **defaults | fields)
@@ -47,9 +47,9 @@ def filled_history(sender: Sender, product: Product) -> Sender:
     other = create_product("other-case")
     line_2, _ = create_station(product, "line-2")
     make_inspection(product, 1, station=sender.station)
-    make_inspection(product, 2, station=line_2, verdict="FAIL", label="FAIL")
-    make_inspection(product, 3, verdict="REVIEW", label="FAIL", reasons=["low_confidence", "novel_anomaly"])
-    make_inspection(product, 4, verdict="REVIEW", label=None, reasons=["no_model"])
+    make_inspection(product, 2, station=line_2, verdict="FAIL", model_verdict="FAIL")
+    make_inspection(product, 3, verdict="REVIEW", model_verdict="FAIL", reasons=["low_confidence", "novel_anomaly"])
+    make_inspection(product, 4, verdict="REVIEW", model_verdict=None, reasons=["no_model"])
     make_inspection(other, 5)
     return sender
 

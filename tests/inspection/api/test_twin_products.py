@@ -50,7 +50,7 @@ def test_it_takes_joiners_that_spell_words(sender: Sender) -> None:
 def test_it_refuses_names_that_differ_by_capitals_alone() -> None:
     product = create_product("plate")
     create_station(product, "line-1")
-    with pytest.raises(ValidationError, match="plate already"):
+    with pytest.raises(ValidationError, match="plate exists already"):
         create_product("Plate")
     with pytest.raises(ValidationError, match="line-1 already"):
         create_station(product, "LINE-1")

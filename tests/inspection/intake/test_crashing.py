@@ -129,4 +129,4 @@ def test_killed_three_times_it_goes_to_a_person_unloaded(
     assert score_recovery.recover_scoring() == 1
     row.refresh_from_db()
     assert (row.state, row.attempt, row.verdict, row.reasons) == ("decided", 3, "REVIEW", ["scoring_failed"])
-    assert (row.label, row.defect_probability, row.model_version) == (None, None, None)
+    assert (row.model_verdict, row.defect_probability, row.model_version) == (None, None, None)

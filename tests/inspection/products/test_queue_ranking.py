@@ -38,8 +38,8 @@ def days_before_arrival(*parts: Inspection) -> list[float]:
     found = []
     for part in parts:
         part.refresh_from_db()
-        assert part.queue_time is not None
-        found.append((part.received_at - part.queue_time) / DAY)
+        assert part.queue_sort_key is not None
+        found.append((part.received_at - part.queue_sort_key) / DAY)
     return found
 
 
@@ -82,7 +82,7 @@ def test_a_part_that_goes_to_nobody_gets_no_place(
     Product.objects.update(audit_share=0)
     make_scripted_champion(0.95)
     part = receive()
-    assert (part.verdict, part.queue_time) == ("FAIL", None)
+    assert (part.verdict, part.queue_sort_key) == ("FAIL", None)
 
 
 def test_a_novelty_that_is_no_number_does_not_keep_a_part_from_people(
@@ -114,7 +114,7 @@ def test_the_lines_share_of_defects_moves_the_turn(product: Product) -> None:
 
 def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
     sure, doubtful = make_waiting_part(product, 0.001), make_waiting_part(product, 1 / 6)
-    settled = make_waiting_part(product, settled_at=timezone.now())
+    settled = make_waiting_part(product, resolved_at=timezone.now())
     assert queue_ranking.rerank(product) == 2
     assert days_before_arrival(sure, doubtful) == [pytest.approx(0.005, abs=1e-4), pytest.approx(0.5)]
     product.pick_strategy = "novelty"
@@ -122,7 +122,7 @@ def test_another_strategy_ranks_the_waiting_anew(product: Product) -> None:
     assert queue_ranking.rerank(product) == 2
     assert days_before_arrival(sure, doubtful) == [pytest.approx(1 / 3)] * 2
     settled.refresh_from_db()
-    assert settled.queue_time is None
+    assert settled.queue_sort_key is None
 
 
 @pytest.mark.parametrize("changes", [{"fn_cost": 50}, {"defect_rate": 0.1}, {"pick_strategy": "random"}])
@@ -159,7 +159,7 @@ def test_chance_draws_a_part_the_same_lot_again(product: Product) -> None:
     parts = [make_waiting_part(product) for _ in range(5)]
     queue_ranking.rerank(product)
     first = days_before_arrival(*parts)
-    Product.objects.update(ranked_by="")
+    Product.objects.update(ranking_fingerprint="")
     queue_ranking.rerank(product)
     assert days_before_arrival(*parts) == first
     assert len(set(first)) == 5

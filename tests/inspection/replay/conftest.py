@@ -50,10 +50,21 @@ def make_decided_part(product: Product, champion: ModelVersion, candidate: Model
         sha256 = hashlib.sha256(uuid4().bytes).hexdigest()
         image = {"image_name": f"{sha256}.jpg", "image_sha256": sha256, "image_format": "JPEG"}
         size = {"image_width": 64, "image_height": 64, "image_bytes": 1000}
-        said = {"verdict": "REVIEW", "label": "FAIL" if theirs >= 1 / 6 else "PASS", "defect_probability": theirs}
-        defaults = {**image, **size, **said, "state": "decided", "inclusion": 1.0, "novel_defect_suspected": False}
+        said = {
+            "verdict": "REVIEW",
+            "model_verdict": "FAIL" if theirs >= 1 / 6 else "PASS",
+            "defect_probability": theirs,
+        }
+        defaults = {
+            **image,
+            **size,
+            **said,
+            "state": "decided",
+            "inclusion_probability": 1.0,
+            "novel_defect_suspected": False,
+        }
         found = Inspection.objects.create(
-            product=product, model_version=champion, person_says=person, **{**defaults, **fields}
+            product=product, model_version=champion, human_verdict=person, **{**defaults, **fields}
         )
         if ours is not None:
             make_rescore(candidate, found, ours)
@@ -71,7 +82,7 @@ def make_rescore(
         version=version,
         source=source,
         verdict=verdict,
-        label="FAIL" if probability >= 1 / 6 else "PASS",
+        model_verdict="FAIL" if probability >= 1 / 6 else "PASS",
         defect_probability=probability,
         novelty=0.5,
         novel_defect_suspected=False,
@@ -87,7 +98,7 @@ def add_to_snapshot(
         image_name=make_decided_part.image_name,
         image_sha256=make_decided_part.image_sha256,
         title=str(make_decided_part),
-        target=int(make_decided_part.person_says == "FAIL"),
+        target=int(make_decided_part.human_verdict == "FAIL"),
         group=group or make_decided_part.image_sha256,
         split=split,
     )

@@ -87,7 +87,7 @@ def test_what_was_locked_in_the_snapshot_is_evidence_and_stands_for_its_like(
 
 def test_parts_weigh_by_their_chance_to_be_looked_at(make_decided_part: MakePart, candidate: ModelVersion) -> None:
     # One audited escape of a hundred, and nine doubted defects that were caught.
-    audited = make_decided_part(PASS, PASS, "FAIL", inclusion=0.01, holdout=True)
+    audited = make_decided_part(PASS, PASS, "FAIL", inclusion_probability=0.01, holdout=True)
     doubted = [make_decided_part(UNSURE, UNSURE, "FAIL", holdout=True) for _ in range(9)]
     escapes = make_finished_replay(candidate, audited, *doubted).figures["holdout"]["candidate"]["escape_rate"]
     assert escapes["corrected"]["value"] == pytest.approx(100 / 109)
@@ -96,12 +96,12 @@ def test_parts_weigh_by_their_chance_to_be_looked_at(make_decided_part: MakePart
 
 
 def test_what_did_not_come_by_chance_is_only_counted(make_decided_part: MakePart, candidate: ModelVersion) -> None:
-    imported = make_decided_part(PASS, FAIL, "FAIL", inclusion=None, holdout=True)
+    imported = make_decided_part(PASS, FAIL, "FAIL", inclusion_probability=None, holdout=True)
     found = make_finished_replay(candidate, imported).figures
     assert (found["evidence"], found["weighed"]) == (1, 0)
     assert found["holdout"]["candidate"]["recall"]["corrected"]["value"] is None
     assert found["holdout"]["candidate"]["recall"]["counted"]["value"] == 1.0
-    many = [make_decided_part(PASS, FAIL, "FAIL", inclusion=None, holdout=True) for _ in range(49)]
+    many = [make_decided_part(PASS, FAIL, "FAIL", inclusion_probability=None, holdout=True) for _ in range(49)]
     cost = ReplayReport(make_finished_replay(candidate, imported, *many)).cost
     assert cost is not None and not cost.corrected and cost.candidate["value"] == 0.0
 

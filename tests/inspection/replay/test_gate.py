@@ -206,7 +206,7 @@ def test_recall_by_its_lower_end(product: Product, make_decided_part: MakePart, 
     assert found.fails and "100.0 % of 50 defective parts" in found.words, "All of fifty is not 95 in a hundred."
     set_gate_policy(product, gate_recall=0.9)
     assert gate_line("recall", candidate).holds
-    audited = make_decided_part(PASS, FAIL, "PASS", holdout=True, inclusion=0.01)
+    audited = make_decided_part(PASS, FAIL, "PASS", holdout=True, inclusion_probability=0.01)
     make_finished_replay(candidate, *caught, audited)
     assert gate_line("recall", candidate).fails, "One in a hundred was looked at: an escape may have been missed."
 

@@ -67,9 +67,9 @@ def test_it_tells_of_each_part_from_the_first_on(candidate: ModelVersion) -> Non
 
 def test_it_takes_the_newest_and_the_labeled_before_others(candidate: ModelVersion, product: Product) -> None:
     parts = list(Inspection.objects.order_by("-received_at"))
-    Inspection.objects.filter(pk=parts[4].pk).update(person_says="PASS")
+    Inspection.objects.filter(pk=parts[4].pk).update(human_verdict="PASS")
     Inspection.objects.filter(pk=parts[5].pk).update(
-        person_says="FAIL", holdout=True, received_at=timezone.now() - timedelta(days=400)
+        human_verdict="FAIL", holdout=True, received_at=timezone.now() - timedelta(days=400)
     )
     chosen = replay.choose_parts(product, days=30, most=3)
     assert chosen == [parts[4].pk, parts[0].pk, parts[1].pk, parts[5].pk], "The locked part whatever its age."

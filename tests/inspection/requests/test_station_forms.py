@@ -88,7 +88,7 @@ def test_it_takes_an_image_under_any_file_name(sender: Sender, name: str) -> Non
     assert answer.status_code == 201, answer.content
     row = Inspection.objects.get()
     assert (row.part_id, row.image_sha256) == ("A-1", answer.json()["image_sha256"])
-    assert row.title == title
+    assert row.original_filename == title
 
 
 def test_it_refuses_a_head_that_has_no_meaning(sender: Sender) -> None:

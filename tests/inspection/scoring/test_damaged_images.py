@@ -27,7 +27,7 @@ def test_a_damaged_image_goes_to_a_person_with_its_scores(
     body = answer.json()
     assert (body["verdict"], body["reasons"]) == ("REVIEW", [*reasons, "damaged_image"])
     assert body["defect_probability"] == probability
-    assert Inspection.objects.get().inclusion == 1
+    assert Inspection.objects.get().inclusion_probability == 1
     assert sender.client.get("/api/v1/inspections/", {"reason": "damaged_image"}, headers=sender.headers).json()
 
 

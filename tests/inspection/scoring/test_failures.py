@@ -33,7 +33,7 @@ def test_after_three_failures_a_person_decides(make_scripted_champion: Any, rece
     make_scripted_champion(*[RuntimeError(f"failure {number}") for number in range(3)])
     row = Inspection.objects.get(pk=receive().pk)
     assert (row.state, row.verdict, row.reasons) == ("decided", "REVIEW", ["scoring_failed"])
-    assert (row.label, row.defect_probability, row.model_version) == (None, None, None)
+    assert (row.model_verdict, row.defect_probability, row.model_version) == (None, None, None)
     assert row.attempt == 3
     assert "failure 2" in row.scoring_error
 

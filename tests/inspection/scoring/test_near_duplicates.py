@@ -38,13 +38,13 @@ def photo(seed: int, shot: int = 0) -> bytes:
 
 
 def in_queue_order(product: Product) -> list[Inspection]:
-    return list(Inspection.objects.filter(product=product).awaiting_review().order_by("queue_time", "id"))
+    return list(Inspection.objects.filter(product=product).awaiting_review().order_by("queue_sort_key", "id"))
 
 
 def similarity_of(part: Inspection) -> float:
     part.refresh_from_db()
-    assert part.likeness is not None
-    return part.likeness
+    assert part.similarity is not None
+    return part.similarity
 
 
 def test_a_run_of_shots_of_one_part_goes_behind_the_others(receive: Receive, product: Product) -> None:
@@ -56,10 +56,10 @@ def test_a_run_of_shots_of_one_part_goes_behind_the_others(receive: Receive, pro
     assert [similarity_of(part) for part in again] == [1.0] * 3
     assert all(similarity_of(part) < 0.5 for part in [first, *others])
     assert in_queue_order(product)[-3:] == again
-    assert {part.queue_time for part in again} != {None}
+    assert {part.queue_sort_key for part in again} != {None}
     for part in again:
         part.refresh_from_db()
-        assert part.queue_time == part.received_at, "At its turn, and no later."
+        assert part.queue_sort_key == part.received_at, "At its turn, and no later."
     assert near_duplicates.flag_duplicates(product) == 0
 
 
@@ -73,19 +73,19 @@ def test_a_repeat_knows_the_first_of_its_run(receive: Receive, product: Product)
     near_duplicates.flag_duplicates(product)
     for part in [first, *again, *others, later, other]:
         part.refresh_from_db()
-    assert {part.repeat_of for part in [*again, later]} == {first}
-    assert {part.repeat_of for part in [first, *others]} == {None}
-    assert other.repeat_of == others[4]
+    assert {part.duplicate_of for part in [*again, later]} == {first}
+    assert {part.duplicate_of for part in [first, *others]} == {None}
+    assert other.duplicate_of == others[4]
 
 
 def test_a_part_like_a_settled_one_repeats_it(receive: Receive, product: Product) -> None:
     for seed in range(10):
         receive(photo(seed))
-    Inspection.objects.update(settled_at=timezone.now())
+    Inspection.objects.update(resolved_at=timezone.now())
     again, new = receive(photo(3, 1)), receive(photo(70))
     assert near_duplicates.flag_duplicates(product) == 2
     assert similarity_of(again) == 1.0
-    assert again.repeat_of is not None and again.repeat_of.settled_at is not None
+    assert again.duplicate_of is not None and again.duplicate_of.resolved_at is not None
     assert similarity_of(new) < 0.5
 
 
@@ -158,13 +158,13 @@ def test_a_verdict_given_meanwhile_is_left_alone(
     placeable = queue_ranking.load_waiting_parts
 
     def settled_first(keys: list[object]) -> list[Inspection]:
-        Inspection.objects.filter(pk=parts[0].pk).update(settled_at=timezone.now())
+        Inspection.objects.filter(pk=parts[0].pk).update(resolved_at=timezone.now())
         return placeable(keys)  # type: ignore[arg-type]
 
     monkeypatch.setattr(queue_ranking, "load_waiting_parts", settled_first)
     near_duplicates.flag_duplicates(product)
     parts[0].refresh_from_db()
-    assert parts[0].likeness is None
+    assert parts[0].similarity is None
     assert similarity_of(parts[1]) < 0.5
 
 
@@ -185,7 +185,7 @@ def test_workers_at_once_leave_one_order(receive: Receive, product: Product) -> 
     assert similarity_of(again) == 1.0
     assert in_queue_order(product)[-1] == again
     product.refresh_from_db()
-    assert product.ranked_by == queue_ranking.ranking_fingerprint(product)
+    assert product.ranking_fingerprint == queue_ranking.ranking_fingerprint(product)
     assert Fingerprint.objects.count() == 13
 
 
@@ -208,8 +208,8 @@ def test_the_strategy_that_was_chosen_last_wins(receive: Receive, product: Produ
     score_recovery.order_queues()
     for part in parts:
         part.refresh_from_db()
-        assert part.queue_time is not None
-        assert part.likeness is not None
-        assert part.received_at - part.queue_time == pytest.approx(
-            timedelta(days=1 - part.likeness), abs=timedelta(seconds=1)
+        assert part.queue_sort_key is not None
+        assert part.similarity is not None
+        assert part.received_at - part.queue_sort_key == pytest.approx(
+            timedelta(days=1 - part.similarity), abs=timedelta(seconds=1)
         )

@@ -69,7 +69,7 @@ def test_the_lines_own_share_of_defects_moves_the_bands(
     make_scripted_champion(scores(0.5))
     row = receive(product=product)
     # Of labels half defective 0.5 is what 1 % is on the line: below the 4 % from which a look pays.
-    assert (row.verdict, row.label, row.defect_probability) == ("PASS", "PASS", 0.5)
+    assert (row.verdict, row.model_verdict, row.defect_probability) == ("PASS", "PASS", 0.5)
 
 
 def test_pages_draw_the_bands_that_route(make_scripted_champion: Any, product: Product) -> None:
@@ -101,4 +101,4 @@ def test_audits_take_the_share_of_sure_passes(make_scripted_champion: Any, recei
     product.save()
     make_scripted_champion(scores(0.01))
     row = receive(product=product)
-    assert (row.verdict, row.label, row.reasons) == ("REVIEW", "PASS", ["audit_sample"])
+    assert (row.verdict, row.model_verdict, row.reasons) == ("REVIEW", "PASS", ["audit_sample"])

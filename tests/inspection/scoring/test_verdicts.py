@@ -51,7 +51,7 @@ def test_it_writes_scores_verdict_and_version(
     product.refresh_from_db()
     make_scripted_champion(said)
     row = Inspection.objects.get(pk=receive(product=product).pk)
-    assert (row.state, row.verdict, row.label, row.reasons) == ("decided", verdict, label, reasons)
+    assert (row.state, row.verdict, row.model_verdict, row.reasons) == ("decided", verdict, label, reasons)
     assert row.defect_probability == said.defect_probability
     assert row.novel_defect_suspected == said.novel_defect_suspected
     assert (row.reconstruction_error, row.anomaly_threshold) == (said.reconstruction_error, said.anomaly_threshold)
@@ -141,12 +141,14 @@ def test_a_real_version_scores_and_its_maps_are_kept(
     assert max(decode_heatmaps(stored).evidence.shape) == min(48, longest)
 
 
-@pytest.mark.parametrize("change", [{"verdict": "PASS"}, {"reasons": []}, {"state": "pending"}, {"label": "PASS"}])
+@pytest.mark.parametrize(
+    "change", [{"verdict": "PASS"}, {"reasons": []}, {"state": "pending"}, {"model_verdict": "PASS"}]
+)
 def test_the_database_keeps_a_verdict_final(change: dict[str, Any], receive: Receive) -> None:
     row = receive()
     with pytest.raises((InternalError, ProgrammingError)), transaction.atomic():
         Inspection.objects.filter(pk=row.pk).update(**change)
-    Inspection.objects.filter(pk=row.pk).update(settled_at=Now())
+    Inspection.objects.filter(pk=row.pk).update(resolved_at=Now())
 
 
 def test_scoring_never_imports_torch(learned: LearnedVersion) -> None:

@@ -38,7 +38,7 @@ def test_only_the_standing_labels_of_the_product_count(product: Product, ada: Us
 
 def test_a_sample_carries_what_training_needs(product: Product, ada: User) -> None:
     DefectType.objects.create(product=product, name="scratch")
-    part = make_part(product, title="edge.jpg", part_id="A7", roi="1,2,30,40", image_name="images/aa/b.jpg")
+    part = make_part(product, original_filename="edge.jpg", part_id="A7", roi="1,2,30,40", image_name="images/aa/b.jpg")
     review.correct(part, by=ada, verdict="FAIL", defect_type="scratch")
     sample = datasets.samples(product)[0]
     assert (sample.name, sample.target, sample.defect_type, sample.roi) == ("edge.jpg", 1, "scratch", Roi(1, 2, 30, 40))
@@ -47,15 +47,15 @@ def test_a_sample_carries_what_training_needs(product: Product, ada: User) -> No
 
 
 def test_of_two_labels_of_one_image_the_newer_counts(product: Product) -> None:
-    first = make_label(product, "PASS", title="old.jpg")
-    second = make_label(product, "FAIL", title="new.jpg", image_sha256=first.inspection.image_sha256)
+    first = make_label(product, "PASS", original_filename="old.jpg")
+    second = make_label(product, "FAIL", original_filename="new.jpg", image_sha256=first.inspection.image_sha256)
     assert [sample.name for sample in datasets.samples(product)] == ["new.jpg"]
     assert second.created_at >= first.created_at
 
 
 def test_the_age_of_the_label_decides_and_not_that_of_the_part(product: Product) -> None:
-    old_part = make_part(product, title="old.jpg", image_sha256="a" * 64)
-    make_label(product, "FAIL", title="new.jpg", image_sha256="a" * 64)
+    old_part = make_part(product, original_filename="old.jpg", image_sha256="a" * 64)
+    make_label(product, "FAIL", original_filename="new.jpg", image_sha256="a" * 64)
     Label.objects.create(
         inspection=old_part,
         verdict="PASS",
@@ -66,14 +66,14 @@ def test_the_age_of_the_label_decides_and_not_that_of_the_part(product: Product)
 
 
 def test_images_of_one_part_share_a_group(product: Product) -> None:
-    make_label(product, title="one", part_id="A7")
-    make_label(product, title="two", part_id="A7")
+    make_label(product, original_filename="one", part_id="A7")
+    make_label(product, original_filename="two", part_id="A7")
     # The same bytes under two part ids: both parts' images belong together.
-    make_label(product, title="three", part_id="B1", image_sha256="b" * 64)
-    make_label(product, title="three again", part_id="A7", image_sha256="b" * 64)
-    make_label(product, title="four", part_id="B1")
-    make_label(product, title="alone")
-    make_label(product, title="alone too")
+    make_label(product, original_filename="three", part_id="B1", image_sha256="b" * 64)
+    make_label(product, original_filename="three again", part_id="A7", image_sha256="b" * 64)
+    make_label(product, original_filename="four", part_id="B1")
+    make_label(product, original_filename="alone")
+    make_label(product, original_filename="alone too")
     group = {sample.name: sample.group for sample in datasets.samples(product)}
     assert len({group[name] for name in ("one", "two", "three again", "four")}) == 1
     assert len(set(group.values())) == 3
@@ -84,9 +84,9 @@ def test_images_of_one_part_share_a_group(product: Product) -> None:
 
 def test_a_snapshot_freezes_the_samples(product: Product) -> None:
     for number in range(6):
-        make_label(product, "PASS", title=f"good-{number}", part_id=f"G{number // 2}")
-        make_label(product, "PASS", title=f"fine-{number}")
-        make_label(product, "FAIL", title=f"bad-{number}")
+        make_label(product, "PASS", original_filename=f"good-{number}", part_id=f"G{number // 2}")
+        make_label(product, "PASS", original_filename=f"fine-{number}")
+        make_label(product, "FAIL", original_filename=f"bad-{number}")
     snapshot = datasets.take_snapshot(product)
     assert (snapshot.good, snapshot.defective, snapshot.number) == (12, 6, 1)
     assert snapshot.model == product.registered_model

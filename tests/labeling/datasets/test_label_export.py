@@ -27,8 +27,11 @@ def test_every_labeled_image_is_a_line(
 ) -> None:
     DefectType.objects.create(product=product, name="scratch")
     station = Station.objects.create(product=product, name="line-1")
-    first, second = make_part(product, title="a.jpg"), make_part(product, part_id="Ø 7, left", station=station)
-    make_part(product, title="nobody looked.jpg")
+    first, second = (
+        make_part(product, original_filename="a.jpg"),
+        make_part(product, part_id="Ø 7, left", station=station),
+    )
+    make_part(product, original_filename="nobody looked.jpg")
     review.correct(make_part(make_product("case")), by=ada, verdict="FAIL")
     review.correct(first, by=ada, verdict="PASS")
     label = review.correct(first, by=ada, verdict="FAIL", defect_type="scratch")
@@ -58,7 +61,7 @@ def test_every_labeled_image_is_a_line(
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula(product: Product, tmp_path: Path, title: str) -> None:
-    review.correct(make_part(product, title=title, part_id=title), by=make_person("@home"), verdict="PASS")
+    review.correct(make_part(product, original_filename=title, part_id=title), by=make_person("@home"), verdict="PASS")
     call_command("export_labels", "plate", str(tmp_path / "labels.csv"))
     line = read_csv(tmp_path / "labels.csv")[0]
     assert (line["name"], line["part_id"], line["reviewer"]) == (f"'{title}", f"'{title}", "'@home")
@@ -66,14 +69,14 @@ def test_no_cell_is_a_formula(product: Product, tmp_path: Path, title: str) -> N
 
 def test_stations_that_send_one_name_get_lines_of_their_own(product: Product, ada: User, tmp_path: Path) -> None:
     for _ in range(3):
-        review.correct(make_part(product, title="image.jpg", image_sha256="a" * 64), by=ada, verdict="PASS")
+        review.correct(make_part(product, original_filename="image.jpg", image_sha256="a" * 64), by=ada, verdict="PASS")
     call_command("export_labels", "plate", str(tmp_path))
     lines = read_csv(tmp_path / "plate-labels.csv")
     assert len({line["inspection_id"] for line in lines}) == len({line["received_at"] for line in lines}) == 3
 
 
 def test_standard_output_holds_the_labels_alone(product: Product, ada: User, capfd: pytest.CaptureFixture[str]) -> None:
-    review.correct(make_part(product, title="a.jpg"), by=ada, verdict="PASS")
+    review.correct(make_part(product, original_filename="a.jpg"), by=ada, verdict="PASS")
     call_command("export_labels", "plate", "-")
     printed = capfd.readouterr()
     assert [line["name"] for line in csv.DictReader(io.StringIO(printed.out))] == ["a.jpg"]

@@ -80,7 +80,7 @@ def test_the_command_teaches_and_its_last_line_says_what_came_of_it() -> None:
     run = BackboneRun.objects.get()
     assert lines[0] == f"Run {run.pk}: 6 stored images, 2 crops, usually about a minute on two cores."
     assert lines[-1].startswith("Kept, but not measured and so not used. Training needs 4 different parts")
-    assert (run.state, run.hint_sent_at, run.path.is_file()) == ("succeeded", None, True)
+    assert (run.state, run.enqueued_at, run.path.is_file()) == ("succeeded", None, True)
     assert "settings name the weights 'random'" in run.log
 
 

@@ -65,7 +65,7 @@ def test_the_command_trains_and_its_last_line_is_the_version() -> None:
     assert lines[-1] == "1"
     version = ModelVersion.objects.get()
     assert version.run.trigger == "command"
-    assert (version.run.state, version.run.hint_sent_at) == ("succeeded", None), "No worker was told of it."
+    assert (version.run.state, version.run.enqueued_at) == ("succeeded", None), "No worker was told of it."
 
     printed = json.loads("\n".join(_command_lines("evaluate", "plate", "1")))
     assert printed["version"] == 1
@@ -81,7 +81,7 @@ def test_the_command_hands_it_to_a_worker() -> None:
     run = TrainingRun.objects.get()
     assert lines[-1] == str(run.pk)
     assert run.state == "queued"
-    assert run.hint_sent_at is not None
+    assert run.enqueued_at is not None
     assert broker.llen("training") == 1
     broker.delete("training")
 

@@ -30,7 +30,9 @@ def refused_codes(summary: ImportSummary) -> dict[str, str]:
 
 
 def labels(product: Product) -> dict[str, str]:
-    return {label.inspection.title: str(label) for label in Label.objects.filter(inspection__product=product)}
+    return {
+        label.inspection.original_filename: str(label) for label in Label.objects.filter(inspection__product=product)
+    }
 
 
 @pytest.mark.parametrize("name", ["good ", "Good", "_good_", "ＯＫ", "PASS"])

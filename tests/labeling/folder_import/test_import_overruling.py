@@ -88,7 +88,7 @@ def test_it_overrules_a_person_with_a_reason(product: Product, image: Path, sent
     assert label is not None
     assert (label.verdict, label.source, label.provenance, label.comment) == ("PASS", "import", "overruled", REASON)
     sent_part.refresh_from_db()
-    assert (sent_part.person_says, targets(product)) == ("PASS", [GOOD])
+    assert (sent_part.human_verdict, targets(product)) == ("PASS", [GOOD])
     run_import(image)
     run_import(image, "--overrule", REASON)
     assert (Inspection.objects.count(), Label.objects.count()) == (1, 2)
@@ -108,7 +108,7 @@ def test_it_overrules_what_people_said_of_imported_parts_and_of_each_copy(
         review.correct(part, by=ada, verdict="FAIL")
     assert import_images(product, image.parents[1]).already_imported == 1 and targets(product) == [DEFECT]
     run_import(image, "--overrule", REASON)
-    assert {part.person_says for part in Inspection.objects.all()} == {"PASS"} and targets(product) == [GOOD]
+    assert {part.human_verdict for part in Inspection.objects.all()} == {"PASS"} and targets(product) == [GOOD]
 
 
 def test_it_ends_a_dispute_only_where_it_overrules(

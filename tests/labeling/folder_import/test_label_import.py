@@ -41,7 +41,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def labels_of(product: Product) -> dict[str, str]:
-    return {label.inspection.title: str(label) for label in Label.objects.filter(inspection__product=product)}
+    return {
+        label.inspection.original_filename: str(label) for label in Label.objects.filter(inspection__product=product)
+    }
 
 
 def refused_codes(summary: ImportSummary) -> dict[str, str]:
@@ -52,7 +54,7 @@ def test_folders_say_what_the_images_show(product: Product, folder: Path, ada: U
     summary = import_images(product, folder, reviewer=ada)
     assert (summary.imported, summary.already_imported, summary.refused) == (4, 0, [])
     assert labels_of(product) == {"one.png": "PASS", "two.jpg": "PASS", "three.png": "FAIL", "four.png": "FAIL scratch"}
-    part = Inspection.objects.get(title="one.png")
+    part = Inspection.objects.get(original_filename="one.png")
     assert (part.state, part.source, part.verdict) == ("imported", "import", None)
     assert (settings.MEDIA_ROOT / part.image_name).read_bytes() == (folder / "good" / "one.png").read_bytes()
     label = part.labels.get()
@@ -115,7 +117,7 @@ def test_an_import_that_was_cut_off_goes_on(product: Product, folder: Path, monk
 
 def test_what_people_said_since_then_stays(product: Product, folder: Path, ada: User) -> None:
     import_images(product, folder)
-    part = Inspection.objects.get(title="one.png")
+    part = Inspection.objects.get(original_filename="one.png")
     corrected = review.correct(part, by=ada, verdict="FAIL")
     assert import_images(product, folder).already_imported == 4
     assert review.standing_label(part) == corrected
@@ -227,6 +229,6 @@ def test_a_folder_of_few_bits_is_read_by_one_depth(product: Product, tmp_path: P
     summary = import_images(product, tmp_path)
 
     assert (summary.imported, summary.bit_depth) == (4, 12)
-    depths = dict(Inspection.objects.values_list("title", "bit_depth").distinct())
+    depths = dict(Inspection.objects.values_list("original_filename", "bit_depth").distinct())
     assert depths == {"dark.png": 12, "bright.png": 12, "eight.png": None}
     assert {sample.bit_depth for sample in datasets.samples(product)} == {12, None}

@@ -27,7 +27,7 @@ from tests.labeling.rechecks.blind_reviews import review_part
 from tests.labeling.trainable_labels import label_drawn_parts
 from tests.tiny_model import PLAIN_CONFIG, MakeVersion
 
-SCORES = {"label": "PASS", "defect_probability": 0.14, "reconstruction_error": 0.5, "anomaly_threshold": 1.0}
+SCORES = {"model_verdict": "PASS", "defect_probability": 0.14, "reconstruction_error": 0.5, "anomaly_threshold": 1.0}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,9 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
 def imported_label(product: Product) -> Label:
     """The label of a drawn scratch, among those of all drawn parts."""
     add_type(product, name="scratch", key="1")
-    return next(label for label in label_drawn_parts(product) if label.inspection.title.startswith("scratch"))
+    return next(
+        label for label in label_drawn_parts(product) if label.inspection.original_filename.startswith("scratch")
+    )
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def part(product: Product, imported_label: Label, first_version: ModelVersion) -
         product,
         image_name=image.image_name,
         image_sha256=image.image_sha256,
-        title="again.jpg",
+        original_filename="again.jpg",
         model_version=first_version,
         decided_at=timezone.now(),
         **SCORES,

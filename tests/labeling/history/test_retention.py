@@ -73,7 +73,7 @@ def make_skip(part: Inspection, by: User) -> None:
 
 
 def make_near_duplicate(part: Inspection, by: User) -> None:
-    make_part(part.product, repeat_of=part)
+    make_part(part.product, duplicate_of=part)
 
 
 def make_pretraining_run(part: Inspection, by: User) -> None:
@@ -112,7 +112,7 @@ def test_it_keeps_what_anybody_or_anything_touched(product: Product, ada: User, 
     [
         {"verdict": "FAIL"},
         {"verdict": "REVIEW"},
-        {"verdict": "REVIEW", "settled_at": LONG_AGO},
+        {"verdict": "REVIEW", "resolved_at": LONG_AGO},
         {"verdict": "REVIEW", "reasons": ["audit_sample"]},
         {"reasons": ["audit_sample"]},
         {"verdict": None, "state": "imported", "source": "import"},
@@ -232,9 +232,9 @@ def test_the_database_refuses_to_remove_a_part_that_a_label_names(product: Produ
 def test_each_step_has_an_index_of_the_parts_to_go_by(product: Product) -> None:
     for _ in range(3):
         old_part(product)
-    make_part(product, repeat_of=make_part(product))
+    make_part(product, duplicate_of=make_part(product))
     with connection.cursor() as cursor:
         # So few are read as a whole by choice; this way only where there is no other.
         cursor.execute("SET LOCAL enable_seqscan = off")
     assert plans.sequential_scans(lambda: prune_all(product, batch_size=2)) == []
-    assert plans.sequential_scans(lambda: Inspection.objects.filter(title="").exists()) != []
+    assert plans.sequential_scans(lambda: Inspection.objects.filter(original_filename="").exists()) != []

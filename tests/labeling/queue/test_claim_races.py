@@ -110,8 +110,8 @@ def test_five_thousand_races_leave_no_part_with_two_owners_and_none_stuck(capsys
     assert not Claim.objects.filter(closed_at=None).exists()
     assert not Claim.objects.filter(closed_at__lt=F("created_at")).exists()
     assert queue_stats.waiting_count() == 0
-    settled = Inspection.objects.filter(settled_at__isnull=False)
+    settled = Inspection.objects.filter(resolved_at__isnull=False)
     assert settled.count() == Label.objects.not_undone().count() == PARTS
     assert set(settled.values_list("pk")) == set(Label.objects.not_undone().values_list("inspection"))
     assert Review.objects.count() == done["judged"] + done["worked off"] == PARTS + done["taken back"]
-    assert not Inspection.objects.filter(~Q(person_says__in=["PASS", "FAIL"])).exists()
+    assert not Inspection.objects.filter(~Q(human_verdict__in=["PASS", "FAIL"])).exists()

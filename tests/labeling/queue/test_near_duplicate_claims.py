@@ -30,7 +30,7 @@ from tests.labeling.queue.test_queue_speed import long_queue, scans  # noqa: F40
 def make_near_duplicates(product: Product, duplicates: int) -> list[Inspection]:
     """A part and others that look the same, oldest first."""
     first = make_part(product)
-    return [first, *(make_part(product, repeat_of=first, likeness=1.0) for _ in range(duplicates))]
+    return [first, *(make_part(product, duplicate_of=first, similarity=1.0) for _ in range(duplicates))]
 
 
 def parts_of(claims: list[Claim]) -> list[Inspection]:
@@ -127,7 +127,7 @@ def test_it_passes_over_what_others_hold_or_settled_and_what_was_skipped(
 
 def test_the_first_may_be_settled_long_ago(product: Product, ada: User) -> None:
     first, one, other = make_near_duplicates(product, 2)
-    Inspection.objects.filter(pk=first.pk).update(settled_at=timezone.now())
+    Inspection.objects.filter(pk=first.pk).update(resolved_at=timezone.now())
     claim = queue.claim_part(one, reviewer=ada)
     assert parts_of(near_duplicate_claims.claim_near_duplicates(claim)) == [other]
 
@@ -162,17 +162,17 @@ def test_a_group_is_found_by_index(long_queue: Product, ada: User, repeats: int)
     claim = claim_next(ada, product=long_queue)
     waiting = Inspection.objects.awaiting_review().exclude(pk=claim.inspection_id).order_by("pk")
     alike = list(waiting.filter(product=long_queue).values_list("pk", flat=True)[:repeats])
-    Inspection.objects.filter(pk__in=alike).update(repeat_of=claim.inspection)
+    Inspection.objects.filter(pk__in=alike).update(duplicate_of=claim.inspection)
     # A long line has runs of other parts, too.
     first, *others = waiting.exclude(product=long_queue).values_list("pk", flat=True)[:4000]
-    Inspection.objects.filter(pk__in=others).update(repeat_of=first)
+    Inspection.objects.filter(pk__in=others).update(duplicate_of=first)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE inspection_inspection, labeling_claim")
     with CaptureQueriesContext(connection) as asked:
         number = near_duplicate_claims.near_duplicate_count(claim.inspection)
         claims = near_duplicate_claims.claim_near_duplicates(claim)
     assert number == len(claims) == min(repeats, near_duplicate_claims.MAX_NEAR_DUPLICATES)
-    looks = [query["sql"] for query in asked if 'repeat_of_id" =' in query["sql"]]
+    looks = [query["sql"] for query in asked if 'duplicate_of_id" =' in query["sql"]]
     assert looks
     with connection.cursor() as cursor:
         for look in looks:

@@ -43,7 +43,7 @@ def test_it_gives_the_oldest_waiting_part_for_two_minutes(product: Product, ada:
 
 def test_it_gives_nothing_when_nothing_waits(product: Product, ada: User) -> None:
     make_part(product, verdict=Verdict.PASS)
-    make_part(product, settled_at=timezone.now())
+    make_part(product, resolved_at=timezone.now())
     make_part(product, state=Inspection.State.PENDING, verdict=None)
     assert queue.claim(reviewer=ada) is None
 

@@ -55,7 +55,7 @@ def test_parts_without_a_place_stand_where_they_arrived(product: Product, ada: U
     """As the program before places were kept left them."""
     early, late = make_waiting_part(product, 0.001, 2), make_waiting_part(product, 0.001, 1)
     placed = make_waiting_part(product, 0.001, 1.5)
-    Inspection.objects.filter(pk=placed.pk).update(queue_time=timezone.now() - timedelta(hours=1.5))
+    Inspection.objects.filter(pk=placed.pk).update(queue_sort_key=timezone.now() - timedelta(hours=1.5))
     assert resolve_next(ada, 3) == [early, placed, late]
 
 

@@ -59,7 +59,7 @@ def test_the_oldest_is_the_longest_waiting_of_both(product: Product) -> None:
 def test_a_part_moved_ahead_does_not_look_older(product: Product) -> None:
     part = make_part(product)
     Inspection.objects.filter(pk=part.pk).update(
-        received_at=Now() - timedelta(hours=2), queue_time=Now() - timedelta(hours=50)
+        received_at=Now() - timedelta(hours=2), queue_sort_key=Now() - timedelta(hours=50)
     )
     assert _longest_wait_hours(product) == 2
 

@@ -17,7 +17,7 @@ from tests.labeling.conftest import make_part, make_product
 from tests.labeling.rechecks.blind_reviews import open_recheck_of, review_part
 from tests.labeling.rechecks.label_issues import make_imported_label, make_version_with_label_issues
 
-SCORES = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
+SCORES = {"model_verdict": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def product(db: None) -> Product:
 @pytest.fixture
 def part(product: Product) -> Inspection:
     """A part with scores and a telling name."""
-    return make_part(product, title="scratch-07.jpg", reasons=["low_confidence"], **SCORES)
+    return make_part(product, original_filename="scratch-07.jpg", reasons=["low_confidence"], **SCORES)
 
 
 def workbench_html(client: Client, user: User, product: Product) -> str:
@@ -78,7 +78,7 @@ def test_pages_tell_nothing_while_one_holds_the_part(
 def test_an_audit_that_is_judged_for_the_first_time_looks_the_same(
     client: Client, product: Product, part: Inspection, ada: User, bob: User
 ) -> None:
-    fresh = make_part(product, title="scratch-07.jpg", reasons=["audit_sample"], **SCORES)
+    fresh = make_part(product, original_filename="scratch-07.jpg", reasons=["audit_sample"], **SCORES)
     queue.claim_part(fresh, reviewer=bob)
     review_part(part, ada, "FAIL")
     queue.claim_part(part, reviewer=bob)
@@ -112,7 +112,7 @@ def test_a_life_tells_of_second_looks_once_they_are_over(part: Inspection, ada: 
     review_part(part, bob, "PASS")
     assert {"A second person differs", "Two verdicts differ"} <= set(told())
     review_part(part, manager, "PASS")
-    assert told()[-1] == "Settled by a third person"
+    assert told()[-1] == "Decided by a third person"
 
 
 def test_who_settles_it_reads_both_verdicts_and_no_names(

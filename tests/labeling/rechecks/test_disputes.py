@@ -58,7 +58,7 @@ def test_who_may_settle_it_gets_it_before_all_that_waits(
     product: Product, dispute: Recheck, ada: User, bob: User, manager: User
 ) -> None:
     waiting = make_part(product)
-    Inspection.objects.filter(pk=waiting.pk).update(queue_time="2020-01-01T00:00Z")
+    Inspection.objects.filter(pk=waiting.pk).update(queue_sort_key="2020-01-01T00:00Z")
     claim = queue.claim(reviewer=manager)
     assert claim is not None and claim.inspection == dispute.inspection
     label = review.resolve(claim, verdict="FAIL")

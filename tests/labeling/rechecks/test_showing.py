@@ -16,8 +16,15 @@ from tests.labeling.rechecks.label_issues import claim_next, make_version_with_l
 
 
 def test_the_page_says_that_a_part_is_judged_blind_and_not_why(client: Client, ada: User, product: Product) -> None:
-    scores = {"label": "PASS", "defect_probability": 0.0432, "anomaly_threshold": 1.0, "reconstruction_error": 0.5}
-    part = make_part(product, title="scratch-07.jpg", settled_at=Now(), reasons=["low_confidence"], **scores)
+    scores = {
+        "model_verdict": "PASS",
+        "defect_probability": 0.0432,
+        "anomaly_threshold": 1.0,
+        "reconstruction_error": 0.5,
+    }
+    part = make_part(
+        product, original_filename="scratch-07.jpg", resolved_at=Now(), reasons=["low_confidence"], **scores
+    )
     label = Label.objects.create(inspection=part, verdict="FAIL", source=Label.Source.CORRECTION)
     open_rechecks(make_version_with_label_issues(product, label))
     client.force_login(ada)

@@ -20,8 +20,8 @@ from tests.labeling.rechecks.blind_reviews import review_part
 from tests.labeling.rechecks.label_issues import make_imported_label, make_version_with_label_issues
 from tests.labeling.rechecks.test_blindness import workbench_html
 
-SURE_PASS = {"label": "PASS", "defect_probability": 0.00317}
-SURE_FAIL = {"label": "FAIL", "defect_probability": 0.98713}
+SURE_PASS = {"model_verdict": "PASS", "defect_probability": 0.00317}
+SURE_FAIL = {"model_verdict": "FAIL", "defect_probability": 0.98713}
 SCORES = {"anomaly_threshold": 1.0, "reconstruction_error": 0.43, "novelty": 0.43, "reasons": ["audit_sample"]}
 TELLS = ("0.3 %", "98.7", "0.43 ×", "own label", "unsure", "model decided", "audit", "Selected", "overlay", "heatmap")
 
@@ -30,7 +30,9 @@ TELLS = ("0.3 %", "98.7", "0.43 ×", "own label", "unsure", "model decided", "au
 def audited_part(request: pytest.FixtureRequest, product: Product) -> Inspection:
     """A part of which the model was sure, drawn for audit."""
     decided = timezone.now()
-    return make_part(product, part_id="P-1", title="part.jpg", decided_at=decided, **SCORES, **request.param)
+    return make_part(
+        product, part_id="P-1", original_filename="part.jpg", decided_at=decided, **SCORES, **request.param
+    )
 
 
 def get_json(client: Client, path: str, **query: str) -> Any:
@@ -82,7 +84,7 @@ def test_its_page_and_the_history_tell_nothing_until_the_verdict(
     queue.release(Claim.objects.get(inspection=audited_part))
     review_part(audited_part, ada, "PASS")
     own = client.get(f"/inspections/{audited_part.pk}/").content.decode()
-    assert f"Selected for the audit sample: the model decided {audited_part.label}." in own
+    assert f"Selected for the audit sample: the model decided {audited_part.model_verdict}." in own
     assert "own label" in own
 
 
@@ -103,7 +105,7 @@ def test_no_filter_finds_it_by_what_the_model_said(
 ) -> None:
     client.force_login(ada)
     queue.claim_part(audited_part, reviewer=ada)
-    filters = [{"reason": "audit_sample"}, {"label": str(audited_part.label)}, {"verdict": "REVIEW"}]
+    filters = [{"reason": "audit_sample"}, {"label": str(audited_part.model_verdict)}, {"verdict": "REVIEW"}]
     for query in filters:
         assert get_json(client, "", **query).json()["results"] == []
     assert str(audited_part.pk) not in client.get("/inspections/", {"reason": "audit_sample"}).content.decode()
@@ -135,7 +137,7 @@ def test_an_audit_and_every_recheck_look_the_same(client: Client, ada: User, bob
 
 
 def test_an_ordinary_part_keeps_what_the_model_says(client: Client, ada: User, product: Product) -> None:
-    make_part(product, **(SCORES | {"reasons": ["low_confidence"]}), label="FAIL", defect_probability=0.317)
+    make_part(product, **(SCORES | {"reasons": ["low_confidence"]}), model_verdict="FAIL", defect_probability=0.317)
     client.force_login(ada)
     claim = client.post("/api/v1/queue/claim/", {"product": "plate"}, "application/json").json()
     assert (claim["again"], claim["inspection"]["defect_probability"]) == (False, 0.317)
@@ -145,8 +147,8 @@ def test_an_ordinary_part_keeps_what_the_model_says(client: Client, ada: User, p
 
 def test_an_audit_is_judged_alone(product: Product, ada: User) -> None:
     first = make_part(product, reasons=["low_confidence"])
-    alike = make_part(product, reasons=["low_confidence"], repeat_of=first)
-    audit = make_part(product, reasons=["audit_sample"], repeat_of=first)
+    alike = make_part(product, reasons=["low_confidence"], duplicate_of=first)
+    audit = make_part(product, reasons=["audit_sample"], duplicate_of=first)
     claim = queue.claim_part(first, reviewer=ada)
     assert {held.inspection_id for held in near_duplicate_claims.claim_near_duplicates(claim)} == {alike.pk}
     queue.claim_part(audit, reviewer=ada)
@@ -162,10 +164,10 @@ def test_audits_stand_mixed_among_ordinary_parts(product: Product, strategy: str
         probability = (0.001 if minute % 20 == 5 else 0.999) if sure else 0.05 + 0.7 * (minute * 37 % 100) / 100
         reason = "audit_sample" if sure else "low_confidence"
         label = "FAIL" if probability > 0.17 else "PASS"
-        part = make_part(product, reasons=[reason], label=label, defect_probability=probability, novelty=0.5)
+        part = make_part(product, reasons=[reason], model_verdict=label, defect_probability=probability, novelty=0.5)
         Inspection.objects.filter(pk=part.pk).update(received_at=start + timedelta(minutes=minute))
     queue_ranking.rerank(product)
-    order = [part.reasons[0] for part in Inspection.objects.order_by("queue_time", "pk")]
+    order = [part.reasons[0] for part in Inspection.objects.order_by("queue_sort_key", "pk")]
     places = [place for place, reason in enumerate(order) if reason == "audit_sample"]
     assert len(places) == 20
     # In every quarter of the queue, and half of them in either half, as far as chance goes.

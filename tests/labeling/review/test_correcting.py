@@ -19,7 +19,7 @@ def test_it_labels_a_part_that_passed(product: Product, ada: User) -> None:
     label = review.correct(part, by=ada, verdict="FAIL", defect_type="scratch", comment="seen at packing")
     assert (label.source, label.reviewer, str(label)) == (Label.Source.CORRECTION, ada, "FAIL scratch")
     part.refresh_from_db()
-    assert (part.verdict, part.settled_at is not None) == (Verdict.PASS, True)
+    assert (part.verdict, part.resolved_at is not None) == (Verdict.PASS, True)
 
 
 def test_the_newest_word_stands(product: Product, ada: User, bob: User) -> None:

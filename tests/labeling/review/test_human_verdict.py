@@ -15,7 +15,7 @@ from tests.labeling.conftest import make_part
 
 
 def human_verdict(part: Inspection) -> str | None:
-    return Inspection.objects.get(pk=part.pk).person_says
+    return Inspection.objects.get(pk=part.pk).human_verdict
 
 
 def test_it_follows_labels_corrections_and_undos(part: Inspection, ada: User, bob: User) -> None:
@@ -50,7 +50,7 @@ def test_labels_from_before_are_found(part: Inspection, ada: User, undone: bool)
     last = review.correct(part, by=ada, verdict="FAIL")
     if undone:
         LabelUndo.objects.create(label=last, by=ada)
-    Inspection.objects.update(person_says=None)
+    Inspection.objects.update(human_verdict=None)
     with connection.cursor() as cursor:
         cursor.execute(import_module("labeling.migrations.0004_what_people_say").FILL)
     assert human_verdict(part) == ("PASS" if undone else "FAIL")

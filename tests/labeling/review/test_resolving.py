@@ -37,7 +37,7 @@ def test_it_writes_review_and_label_and_settles_the_part(claim: Claim, product: 
     assert 0 <= Review.objects.get().seconds < 60
     claim.refresh_from_db()
     assert claim.closed_at is not None
-    assert claim.inspection.settled_at is not None
+    assert claim.inspection.resolved_at is not None
     assert queue_stats.waiting_count() == 0
 
 

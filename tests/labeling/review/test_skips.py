@@ -132,7 +132,9 @@ def test_the_database_refuses_to_rewrite_a_skip(part: Inspection, ada: User) -> 
 def test_the_parts_life_tells_it_once(part: Inspection, ada: User) -> None:
     skip(claim_next(ada), reason="not_a_part", comment="a glove")
     told = [event for event in build_timeline(part) if event.kind in ("skip", "look")]
-    assert [(event.text, event.detail) for event in told] == [("Skipped by ada", "This is no such part: “a glove”")]
+    assert [(event.text, event.detail) for event in told] == [
+        ("Skipped by ada", "The image shows another part or none: “a glove”")
+    ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -43,7 +43,7 @@ def test_a_part_that_passed_does_not_join_the_queue(product: Product, ada: User)
     part = make_part(product, verdict=Verdict.PASS)
     review.undo(review.correct(part, by=ada, verdict="FAIL"), by=ada)
     part.refresh_from_db()
-    assert part.settled_at is None
+    assert part.resolved_at is None
     assert queue_stats.waiting_count() == 0
 
 

@@ -108,7 +108,7 @@ def test_six_versions_stay_within_the_budget_and_hide_what_the_reader_is_judging
         make_disagreeing_version(product.registered_model, learned, {})
         make_disagreeing_version(product.registered_model, learned, {row["name"]: 0.99 - row["target"] for row in rows})
     for row in rows:
-        make_part(product, image_sha256=row["sha256"], title=row["name"])
+        make_part(product, image_sha256=row["sha256"], original_filename=row["name"])
     query = f"{COMPARE}?" + "&".join(f"v={number}" for number in range(1, 7))
     page = ada_client.get(query).content
     assert len(page) < 60_000
@@ -118,5 +118,5 @@ def test_six_versions_stay_within_the_budget_and_hide_what_the_reader_is_judging
     second = ada_client.get(f"{query}&start=12").content
     assert (second.count(b"/thumbnail/"), b"13 to 16 of 16" in second) == (4, True)
     shown = next(row for row in rows if f'title="{row["name"]}"'.encode() in page)
-    queue.claim_part(product.inspections.get(title=shown["name"]), reviewer=ada)
+    queue.claim_part(product.inspections.get(original_filename=shown["name"]), reviewer=ada)
     assert ada_client.get(query).content.count(b"shows after your verdict") == 1

@@ -66,7 +66,7 @@ def test_a_run_let_go_is_tried_again_and_fails_after_its_last_attempt(run: Train
         run.refresh_from_db()
         assert release_after_failure(run, lease.token, "The process was killed by signal 9")
         run.refresh_from_db()
-        assert (run.state, run.hint_sent_at) == ("queued", None)
+        assert (run.state, run.enqueued_at) == ("queued", None)
         assert f"killed by signal 9, attempt {attempt} of 3. It will be tried again." in run.error
     lease = RunLease.take(run.pk)
     run.refresh_from_db()

@@ -35,7 +35,7 @@ def test_an_abandoned_run_is_queued_and_hinted_again(run: TrainingRun, queue: Re
     run.refresh_from_db()
     assert (run.state, run.attempt) == ("queued", 1)
     assert "attempt 1 of 3. It will be tried again." in run.error
-    assert run.hint_sent_at is not None
+    assert run.enqueued_at is not None
     assert queue.llen("training") == 1
 
 
@@ -52,7 +52,7 @@ def test_a_lost_hint_is_sent_again_but_not_each_time(run: TrainingRun, queue: Re
     assert run_recovery.resend_lost_messages() == 0, "Its own hint may be on its way."
     TrainingRun.objects.update(created_at=Now() - timedelta(seconds=11))
     assert [run_recovery.resend_lost_messages() for _ in range(3)] == [1, 0, 0]
-    TrainingRun.objects.update(hint_sent_at=Now() - timedelta(minutes=3))
+    TrainingRun.objects.update(enqueued_at=Now() - timedelta(minutes=3))
     assert run_recovery.resend_lost_messages() == 1
     assert queue.llen("training") == 2
 
@@ -62,7 +62,7 @@ def test_it_goes_on_when_the_broker_is_away(run: TrainingRun, monkeypatch: pytes
     TrainingRun.objects.update(created_at=Now() - timedelta(seconds=11))
     assert run_recovery.recover_runs() == 0
     run.refresh_from_db()
-    assert run.hint_sent_at is None
+    assert run.enqueued_at is None
 
 
 def _make_version_folder(name: str) -> Path:

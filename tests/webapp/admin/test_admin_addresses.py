@@ -18,7 +18,13 @@ QUERIES = ["created_at__year=99999", "pk__regex=(((", "id__range=1", "id__in=a,b
 MORE_QUERIES = [
     *("received_at__year=99999", "received_at__year__gt=99999", "received_at__iso_year=99999", "received_at__date=x"),
     *("received_at__gt=infinity", "received_at=9999-12-31T23:59:59-14:00", "received_at__range=a,b"),
-    *("title__iregex=*", "id__range=1,x", "queue_time__gt=1e400", "reasons__contains=x", "metadata__contains=x"),
+    *(
+        "original_filename__iregex=*",
+        "id__range=1,x",
+        "queue_sort_key__gt=1e400",
+        "reasons__contains=x",
+        "metadata__contains=x",
+    ),
     *("product__id__exact=x", "id__nosuch=1", "nosuch=1", "id=%00", "o=a.1.-9", "p=abc", "p=-1", "p=" + "9" * 5000),
     *("e=1", "q=%22", "_to_field=x", "received_at__gte=0001-01-01T00:00:00%2B14:00"),
 ]

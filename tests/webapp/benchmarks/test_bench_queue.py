@@ -31,7 +31,7 @@ def line() -> BenchData:
 def test_it_fills_what_it_says(line: BenchData) -> None:
     assert Inspection.objects.count() == 2000
     assert queue_stats.waiting_count() == 100
-    settled = Inspection.objects.filter(settled_at__isnull=False).count()
+    settled = Inspection.objects.filter(resolved_at__isnull=False).count()
     labels = Label.objects.not_undone()
     assert settled == labels.values("inspection").distinct().count() == labels.count()
     assert LabelUndo.objects.count() == Label.objects.filter(source="correction").count() > 0
@@ -54,7 +54,7 @@ def test_reviewers_claim_different_parts_and_every_page_opens(line: BenchData, m
 
 
 def test_it_sees_a_table_read_from_end_to_end(line: BenchData) -> None:
-    whole = plans.sequential_scans(lambda: Inspection.objects.filter(title="part-7.jpg").count())
+    whole = plans.sequential_scans(lambda: Inspection.objects.filter(original_filename="part-7.jpg").count())
     assert len(whole) == 1 and "part-7.jpg" in whole[0]
     assert (
         plans.sequential_scans(lambda: Inspection.objects.filter(pk=line.product.inspections.first().pk).first()) == []

@@ -87,7 +87,7 @@ def test_numbers_keep_their_point_where_decimals_have_a_comma(
     )
     scores = {"defect_probability": 0.437, "novelty": 1.73, "reconstruction_error": 2.0, "anomaly_threshold": 1.0}
     texts = {"image_bytes": 3_456, "metadata": {"torque": 0.25}, "decided_at": timezone.now(), "latency_ms": 12.3}
-    found = make_waiting_part(plate, model_version=version, label="FAIL", **scores, **texts)
+    found = make_waiting_part(plate, model_version=version, model_verdict="FAIL", **scores, **texts)
     client = client_of(make_reviewer("mia", "quality manager"))
     report = ["/models/", "/models/plate/1/", "/models/plate/1/promote/", f"/models/run-{run.pk}/"]
     for path in ["/", "/dashboard/facts/?of=plate", "/inspections/", f"/inspections/{found.pk}/", *report]:

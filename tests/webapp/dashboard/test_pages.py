@@ -96,7 +96,7 @@ def test_it_refuses_a_person_without_a_group_in_words(product: Product, path: st
 
 def test_pages_hold_no_inline_script_or_style(client: Client, product: Product) -> None:
     found = make_waiting_part(
-        product, defect_probability=0.4, reconstruction_error=2.0, anomaly_threshold=1.0, label="FAIL"
+        product, defect_probability=0.4, reconstruction_error=2.0, anomaly_threshold=1.0, model_verdict="FAIL"
     )
     for path in (*PAGES, f"/inspections/{found.pk}/"):
         response = client.get(path)
@@ -117,8 +117,8 @@ def test_the_product_in_the_address_is_remembered(client: Client, product: Produ
 def test_the_history_filters(client: Client, product: Product, ada: User) -> None:
     old = make_waiting_part(product, part_id="A-1", verdict="PASS", reasons=[])
     Inspection.objects.filter(pk=old.pk).update(received_at=timezone.now() - timedelta(days=2))
-    make_waiting_part(product, part_id="A-2", verdict="FAIL", label="FAIL", reasons=[])
-    labeled = make_waiting_part(product, part_id="B-3", label="FAIL")
+    make_waiting_part(product, part_id="A-2", verdict="FAIL", model_verdict="FAIL", reasons=[])
+    labeled = make_waiting_part(product, part_id="B-3", model_verdict="FAIL")
     review.correct(labeled, by=ada, verdict="PASS")
     assert titles(client.get("/inspections/")) == ["B-3", "A-2", "A-1"]
     assert titles(client.get("/inspections/?verdict=FAIL")) == ["A-2"]

@@ -128,7 +128,13 @@ def test_the_parts_pages_are_translated(pseudo_language: None, plate: Product) -
     now = timezone.now()
     parts = [
         make_waiting_part(
-            plate, part_id=f"{number}", reasons=[reason], decided_at=now, latency_ms=12.0, label="FAIL", **scores
+            plate,
+            part_id=f"{number}",
+            reasons=[reason],
+            decided_at=now,
+            latency_ms=12.0,
+            model_verdict="FAIL",
+            **scores,
         )
         for number, reason in enumerate(Reason.values)
     ]

@@ -89,6 +89,6 @@ def _review_parts(line: BenchData, person: User, work: ReviewTimes, rounds: int,
             raise RuntimeError("Nothing waits any more: too few parts for so many rounds.")
         if pause:
             time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - a pace, no secret
-        verdict = "FAIL" if claim.inspection.label == "FAIL" else "PASS"
+        verdict = "FAIL" if claim.inspection.model_verdict == "FAIL" else "PASS"
         work.verdicts.time(lambda: review.resolve(claim, verdict=verdict))  # noqa: B023 - called at once
         work.parts.append(claim.inspection_id)

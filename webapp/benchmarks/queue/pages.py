@@ -121,7 +121,7 @@ def _history_url(query: dict[str, str]) -> str:
 
 def other_pages(line: BenchData) -> Iterator[tuple[str, str]]:
     """Yield name and address of every page besides the history."""
-    judged = Inspection.objects.filter(product=line.product, person_says="FAIL").order_by("received_at")[0]
+    judged = Inspection.objects.filter(product=line.product, human_verdict="FAIL").order_by("received_at")[0]
     yield "one part", f"/inspections/{judged.pk}/"
     yield "workbench", "/review/"
     yield "dashboard", "/"
