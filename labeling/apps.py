@@ -11,7 +11,7 @@ class LabelingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the parts judged blind and the model that pages show first."""
+        """Register the parts reviewed blind and the model that pages show first."""
         from inspection.products.blind_parts import set_blind_parts
         from labeling.queue import queue_stats
         from labeling.review import blinding

@@ -20,23 +20,23 @@ logger = logging.getLogger(__name__)
 def nightly() -> None:
     """Start the retraining runs that are due."""
     for run in retraining.start_due_runs(timezone.now()):
-        logger.info("Night of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
+        logger.info("Nightly retraining of %s: %s is %s %s", run.night, run, run.get_state_display().lower(), run.error)
 
 
 @shared_task(name="labeling.tasks.sweep_runs")
 def sweep_runs() -> None:
     """Recover training runs after crashes and open rechecks of label issues."""
     if count := run_recovery.recover_runs():
-        logger.info("Swept training runs: %d put right", count)
+        logger.info("Recovered %d training runs", count)
     if opened := label_rechecks.open_label_rechecks():
-        logger.info("Offered %d labels again: a new version doubts them", len(opened))
+        logger.info("Opened rechecks of %d labels that a new version finds improbable", len(opened))
 
 
 @shared_task(name="labeling.tasks.make_comparable")
 def make_comparable() -> None:
     """Compute the embeddings that labeled and waiting parts still lack."""
     if count := embedding_backfill.backfill_embeddings():
-        logger.info("Made %d parts comparable with others", count)
+        logger.info("Computed the embeddings of %d parts", count)
 
 
 @shared_task(name="labeling.tasks.prune")

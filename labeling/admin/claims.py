@@ -44,18 +44,18 @@ class ClaimAdmin(PartColumns):
         if claim.closed_at is not None:
             return badge(gettext("closed"), "past")
         return (
-            badge(gettext("held"), "busy") if claim.expires_at > timezone.now() else badge(gettext("ran out"), "quiet")
+            badge(gettext("held"), "busy") if claim.expires_at > timezone.now() else badge(gettext("expired"), "quiet")
         )
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         """Return True if the user may release other reviewers' claims."""
         return request.user.has_perm("labeling.change_claim")
 
-    @action(description=_("Give the parts back to the queue"), permissions=["release"])
+    @action(description=_("Release the claims"), permissions=["release"])
     def release(self, request: HttpRequest, chosen: QuerySet[Claim]) -> None:
         """Close the chosen claims."""
         held = list(chosen.filter(closed_at__isnull=True))
         for claim in held:
             queue.release(claim)
-        said = gettext("{number} of the chosen claims were open and are released.")
+        said = gettext("Released the open claims: {number}.")
         messages.success(request, said.format(number=len(held)))

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from labeling.datasets import defect_type_service
@@ -29,9 +30,9 @@ class DefectTypeAdmin(ModelAdmin):
     def status(self, defect_type: DefectType) -> SafeString:
         """Return a badge: in use, or the type that this one counts as."""
         return (
-            badge(f"counts as {defect_type.merged_into}", "past")
+            badge(_("merged into {type}").format(type=defect_type.merged_into), "past")
             if defect_type.merged_into
-            else badge("in use", "good")
+            else badge(_("in use"), "good")
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: DefectType | None = None) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ class LabeledPartAdmin(PartColumns):
         """Return the thumbnail as a link to the part."""
         picture = reverse("inspection-thumbnail", args=[row.inspection_id])
         page = reverse("admin:inspection_inspection_change", args=[row.inspection_id])
-        return format_html('<a href="{}"><img src="{}" alt="The part"></a>', page, picture)
+        return format_html('<a href="{}"><img src="{}" alt="{}"></a>', page, picture, gettext("Part"))
 
     @admin.display(description=_("verdict"), ordering="verdict")
     def verdict_badge(self, row: Label | Review) -> SafeString:
@@ -109,12 +109,14 @@ class LabelAdmin(LabeledPartAdmin):
     def status(self, label: Any) -> SafeString:
         """Return a badge that says if the label counts."""
         if hasattr(label, "undo"):
-            return badge(gettext("taken back by {person}").format(person=label.undo.by), "past")
+            return badge(gettext("undone by {person}").format(person=label.undo.by), "past")
         if label.again:
             disputed = label.again == Recheck.Reason.DISPUTED
-            return badge(gettext("disputed, teaches nothing yet") if disputed else gettext("counts, in doubt"), "busy")
+            return badge(
+                gettext("disputed, not used for training") if disputed else gettext("counts, label issue"), "busy"
+            )
         newest = label.standing == label.pk
-        return badge(gettext("counts"), "good") if newest else badge(gettext("a newer one counts"), "quiet")
+        return badge(gettext("counts"), "good") if newest else badge(gettext("a newer label counts"), "quiet")
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
         """Return True if the user may undo other people's labels."""
@@ -130,7 +132,7 @@ class LabelAdmin(LabeledPartAdmin):
         )
         return answer
 
-    @action(description=_("Take back"), permissions=["undo"])
+    @action(description=_("Undo"), permissions=["undo"])
     def take_back(self, request: HttpRequest, chosen: QuerySet[Label]) -> None:
         """Undo the chosen labels; show a message with the reason for each refusal."""
         undone, labels = 0, list(chosen.select_related("inspection", "reviewer"))
@@ -140,7 +142,7 @@ class LabelAdmin(LabeledPartAdmin):
                 undone += 1
             except (Refusal, PermissionDenied) as refusal:
                 messages.warning(request, f"{label.inspection}: {refusal}")
-        said = gettext("Taken back: {number} of {all}.")
+        said = gettext("Undone: {number} of {all}.")
         messages.success(request, said.format(number=undone, all=len(labels)))
 
 

@@ -30,21 +30,26 @@ class LineageSerializer(serializers.Serializer[Any]):
     inspection = serializers.UUIDField()
     product = serializers.CharField()
     image_sha256 = serializers.CharField()
-    blind = serializers.BooleanField(help_text="You judge this part blind: its verdict shows after yours.")
-    verdict = serializers.DictField(allow_null=True, help_text="What was decided.")
+    blind = serializers.BooleanField(help_text="You review this part blind: its verdict is shown after yours.")
+    verdict = serializers.DictField(allow_null=True, help_text="The decision on the part.")
     version = serializers.DictField(
         allow_null=True,
-        help_text="The version that decided: who had promoted it, and its own lineage.",
+        help_text="The version that decided, its promotion, and its own lineage.",
     )
-    hidden = serializers.BooleanField(help_text="You are judging this image: its labels show after your verdict.")
-    disputed = serializers.BooleanField(help_text="Two people differ: it teaches nothing until that is settled.")
+    hidden = serializers.BooleanField(
+        help_text="You hold a part with this image: its labels are shown after your verdict."
+    )
+    disputed = serializers.BooleanField(
+        help_text="Two people differ: not used for training until a third person decides."
+    )
     counts = serializers.DictField(allow_null=True, help_text="The label that counts.")
     labels = serializers.ListField(
-        child=serializers.DictField(), help_text="All labels of the image, the first one first, and whom each taught."
+        child=serializers.DictField(),
+        help_text="All labels of the image, oldest first, each with the versions trained on it.",
     )
     snapshots = serializers.ListField(
         child=serializers.DictField(),
-        help_text="What each snapshot holds of the image, and whether that is still what is said of it.",
+        help_text="The label of the image in each snapshot, and its change since.",
     )
 
 

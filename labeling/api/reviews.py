@@ -105,7 +105,7 @@ class QueueRenew(ClaimStep):
 class QueueRelease(ClaimStep):
     """Release a claim."""
 
-    @claim_step(None, {204: OpenApiResponse(description="Given back.")}, operation_id="queue_release")
+    @claim_step(None, {204: OpenApiResponse(description="Released.")}, operation_id="queue_release")
     def post(self, claim: Claim) -> None:
         """Give the part back to the queue. A closed claim stays closed."""
         queue.release(claim)

@@ -27,13 +27,13 @@ class ClaimRequestSerializer(RequestSerializer):
 
     product = serializers.SlugRelatedField(slug_field="slug", queryset=Product.objects.all(), required=False)
     inspection = serializers.PrimaryKeyRelatedField(
-        queryset=Inspection.objects.all(), required=False, help_text="This very part, as after an undo."
+        queryset=Inspection.objects.all(), required=False, help_text="This part, as after an undo."
     )
     excluding = serializers.ListField(
         child=serializers.UUIDField(),
         required=False,
         max_length=4 * (MAX_HELD_CLAIMS + MAX_NEAR_DUPLICATES),
-        help_text="Claims that you show already. Without them what you hold comes back first.",
+        help_text="Claims that the client shows already. Other held claims are returned first.",
     )
 
 
@@ -53,7 +53,7 @@ class VerdictPairItemSerializer(serializers.ModelSerializer[Label]):
 class ClaimSerializer(serializers.ModelSerializer[Claim]):
     """Claim with its part.
 
-    ``again`` is true if the part is judged blind: an audit or a recheck, which of the two is not told. The model's
+    ``again`` is true if the part is reviewed blind: an audit or a recheck, which of the two is not told. The model's
     output is null then. ``dispute`` has the two verdicts that differ, for the person who adjudicates; else it is empty.
     """
 
@@ -69,7 +69,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         read_only_fields = fields
 
     def to_representation(self, instance: Claim) -> dict[str, Any]:
-        """Return the claim, without the model's output if the part is judged blind."""
+        """Return the claim, without the model's output if the part is reviewed blind."""
         self._recheck = recheck_resolution.find_open_recheck(instance.inspection)
         found = super().to_representation(instance)
         if found["again"]:
@@ -77,7 +77,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         return found
 
     def get_again(self, claim: Claim) -> bool:
-        """Return True if the part is judged blind."""
+        """Return True if the part is reviewed blind."""
         return blinding.is_judged_blind(claim.inspection, self._recheck)
 
     @extend_schema_field(VerdictPairItemSerializer(many=True))
@@ -103,7 +103,7 @@ class SecondsField(serializers.FloatField):
         """Return the number. Raises ValidationError for booleans, NaN and infinity."""
         seconds = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
         if not math.isfinite(seconds):
-            raise serializers.ValidationError("This is no number of seconds.")
+            raise serializers.ValidationError("Must be a number of seconds.")
         return seconds
 
 
@@ -116,7 +116,7 @@ class QueueVerdictRequestSerializer(VerdictRequestSerializer):
         default=None,
         min_value=0,
         max_value=86400,
-        help_text="How long the part was on the reviewer's screen.",
+        help_text="Seconds on the reviewer's screen.",
     )
 
 

@@ -56,7 +56,7 @@ def merge_types(defect_type: DefectType, *, into: DefectType) -> DefectType:
         _lock_product(defect_type.product)
         target = _load_unmerged_type(into)
         if target.pk == defect_type.pk or target.product_id != defect_type.product_id:
-            raise InvalidDefectType(_("A type is merged into another one of the same product."))
+            raise InvalidDefectType(_("Choose another type of the same product to merge into."))
         if DefectType.objects.filter(pk=defect_type.pk, merged_into=target).exists():
             return target
         source = _load_unmerged_type(defect_type)
@@ -73,7 +73,7 @@ def add_example(defect_type: DefectType, part: Inspection, *, by: User) -> Defec
         _lock_product(defect_type.product)
         found = _load_unmerged_type(defect_type)
         if part.product_id != found.product_id:
-            raise InvalidDefectType(_("An example is a part of the same product."))
+            raise InvalidDefectType(_("The example must be a part of the same product."))
         return DefectExample.objects.get_or_create(defect_type=found, inspection=part, defaults={"added_by": by})[0]
 
 
@@ -91,14 +91,14 @@ def _load_unmerged_type(defect_type: DefectType) -> DefectType:
     found = DefectType.objects.select_related("product", "merged_into").get(pk=defect_type.pk)
     if found.merged_into is not None:
         said = {"name": found.name, "other": found.merged_into.name}
-        raise InvalidDefectType(_("%(name)s counts as %(other)s now; choose that one.") % said)
+        raise InvalidDefectType(_("%(name)s was merged into %(other)s. Choose %(other)s.") % said)
     return found
 
 
 def _valid_name(name: str) -> str:
     word = normalize_type_name(name.strip())
     if not word:
-        raise InvalidDefectType(_("A name needs letters or digits."))
+        raise InvalidDefectType(_("The name needs at least one letter or digit."))
     return word
 
 
@@ -109,7 +109,10 @@ def _validate_and_save(defect_type: DefectType) -> DefectType:
     _release_name(defect_type.name, others.filter(name=defect_type.name).first())
     holder = others.filter(key=defect_type.key).first() if defect_type.key else None
     if holder is not None:
-        raise InvalidDefectType(_("Key %(key)s belongs to %(name)s.") % {"key": defect_type.key, "name": holder.name})
+        raise InvalidDefectType(
+            _("Key %(key)s is already used by %(name)s. Choose another key.")
+            % {"key": defect_type.key, "name": holder.name}
+        )
     try:
         defect_type.clean_fields()
     except ValidationError as error:
@@ -123,8 +126,10 @@ def _release_name(name: str, other: DefectType | None) -> None:
     if other is None:
         return
     if other.merged_into is None:
-        raise InvalidDefectType(_("There is a type %(name)s already.") % {"name": name})
+        raise InvalidDefectType(_("The type %(name)s already exists. Choose another name.") % {"name": name})
     if other.labels.exists():
         said = {"name": name, "other": other.merged_into.name}
-        raise InvalidDefectType(_("Labels were given as %(name)s, which counts as %(other)s now.") % said)
+        raise InvalidDefectType(
+            _("%(name)s was merged into %(other)s and still has labels. Choose another name.") % said
+        )
     other.delete()

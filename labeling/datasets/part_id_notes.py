@@ -10,7 +10,7 @@ from inspection.products.part_identity import PartIdentities
 from labeling.datasets.datasets import standing_labels
 
 MAX_NOTES = 5
-_CONSEQUENCE = "each image counts as a part of its own, unless it looks like another one"
+_CONSEQUENCE = "each image counts as its own part, unless it is a near-duplicate of another"
 
 
 def refresh_notes(product: Product) -> list[str]:
@@ -27,6 +27,6 @@ def _note(identities: PartIdentities, part_id: str, count: int, total: int) -> s
     if identities.is_placeholder(part_id):
         return f"{images}, a placeholder of the code reader: {_CONSEQUENCE}."
     return (
-        f"{images}, which too many images share to name a part: {_CONSEQUENCE}. Correct the reader, or add it to the "
-        "product's placeholders."
+        f"{images}. Too many images share it to identify a part: {_CONSEQUENCE}. Correct the code reader, or add "
+        "the part id to the product's placeholders."
     )

@@ -38,16 +38,16 @@ class EarlierLabels:
     def describe_conflict(self, folder: str) -> str:
         """Return which label contradicts the folder, and what to do."""
         if self.disputed:
-            why = f"Two people differ on this image, which lies in {folder}/ now"
+            conflict = f"Two people differ on this image, which is in the folder {folder}/ now"
         elif self.human_label is not None:
             at = timezone.localtime(self.human_label.created_at).date()
-            who = self.human_label.reviewer or "An import"
-            why = f"{who} said {self.human_label} on {at}, and the image lies in {folder}/ now"
+            author = self.human_label.reviewer or "An import"
+            conflict = f"{author} labeled the image {self.human_label} on {at}, but it is in the folder {folder}/ now"
         else:
             return describe_earlier_import(
                 named_verdict_of(self.imported_label) if self.imported_label else ("", ""), folder
             )
-        return f"{why}. People's verdicts count: move the file, or run it again with --overrule REASON."
+        return f"{conflict}. The human verdict counts: move the file, or run the import again with --overrule REASON."
 
     def conflicting_inspections(self, pair: NamedVerdict) -> Iterator[Inspection]:
         """Yield inspections whose standing label differs, and imported ones whose label was undone."""
@@ -70,8 +70,8 @@ def named_verdict_of(label: Label) -> NamedVerdict:
 
 def describe_earlier_import(pair: NamedVerdict, folder: str) -> str:
     """Return which label another folder gave to the same image."""
-    said = "good" if pair[0] == Verdict.PASS else pair[1] or "defective"
-    return f"The same image was imported as {said} before, and lies in {folder}/ now."
+    label = "good" if pair[0] == Verdict.PASS else pair[1] or "defective"
+    return f"The same image was imported as {label} before, but it is in the folder {folder}/ now."
 
 
 def load_locked_labels(product: Product, sha256s: Sequence[str]) -> dict[str, EarlierLabels]:

@@ -97,11 +97,11 @@ class FolderListing:
 def read_folder(root: Path, names: FolderNames = FolderNames()) -> FolderListing:
     """List or refuse every path of an ImageFolder by name. Raises NotAnImageFolder."""
     if not root.is_dir():
-        raise NotAnImageFolder(f"There is no folder {root}.")
+        raise NotAnImageFolder(f"The folder {root} does not exist.")
     try:
         paths = sorted(root.iterdir())
     except OSError as error:
-        raise NotAnImageFolder(f"{root} can't be read: {error.strerror}.") from None
+        raise NotAnImageFolder(f"{root} cannot be read: {error.strerror}.") from None
     listing = FolderListing()
     has_classes = False
     for path in paths:
@@ -111,14 +111,18 @@ def read_folder(root: Path, names: FolderNames = FolderNames()) -> FolderListing
             has_classes = True
             _read_class_folder(path, names, listing)
         elif path.is_symlink() and not path.exists():
-            listing.refuse(path.name, "unreadable", "The link leads nowhere; correct or remove it.")
+            listing.refuse(
+                path.name, "unreadable", "The target of the link does not exist. Correct or remove the link."
+            )
         elif path.suffix.lower() in IMAGE_SUFFIXES:
-            why = "The image lies in no class folder, so nothing says what it shows."
+            why = "The image is in no class folder, so it has no label. Move it into a class folder."
             listing.refuse(path.name, "no_label", why)
         else:
             listing.left_out.append(readable_filename(path.name))
     if not has_classes:
-        raise NotAnImageFolder(f"{root} has no class folder: put images into good/ and into a folder a defect type.")
+        raise NotAnImageFolder(
+            f"{root} has no class folder. Put good images into good/, and defective ones into a folder per defect type."
+        )
     return listing
 
 
@@ -130,13 +134,15 @@ def _read_class_folder(path: Path, names: FolderNames, listing: FolderListing) -
     try:
         files = list(_image_files(path, listing))
     except OSError as error:
-        listing.refuse(f"{path.name}/", "unreadable", f"{error.strerror}: let this program's user read the folder.")
+        listing.refuse(
+            f"{path.name}/", "unreadable", f"{error.strerror}. Allow this program's user to read the folder."
+        )
         return
     folder.images = len(files)
     listing.entries += [ImportEntry(file, folder.name, folder.good, folder.defect_type) for file in files]
     listing.folders.append(folder)
     if not folder.images and len(listing.refused) == before:
-        why = "There is no image in the folder: put some in, remove it, or leave it out by --skip."
+        why = "The folder has no image. Add images, remove the folder, or leave it out with --skip."
         listing.refuse(f"{path.name}/", "empty_folder", why)
 
 
@@ -149,14 +155,14 @@ def _classify_folder(name: str, names: FolderNames, listing: FolderListing) -> C
     if folder_names.reads_like_good(name) and fold_name(name) not in {fold_name(one) for one in names.defects}:
         shown = printable_filename(name)
         why = (
-            f"The name reads like one of good parts. If they are good, run it again with --good '{shown}'; if "
-            f"{shown} is a defect type, with --defect '{shown}'."
+            f"The name reads like good parts. If the parts are good, run the import again with --good '{shown}'. If "
+            f"{shown} is a defect type, use --defect '{shown}'."
         )
         listing.refuse(f"{name}/", "ambiguous_folder", why)
         return None
     kind = type_names.normalize_type_name(name)
     if not kind or readable_filename(name) != name:
-        why = "A defect type needs letters or digits in its name, in UTF-8; rename the folder."
+        why = "The name of a defect type needs letters or digits, in UTF-8. Rename the folder."
         listing.refuse(f"{name}/", "invalid_defect_type", why)
         return None
     return _with_defect_type(name, kind, names, listing)
@@ -182,9 +188,9 @@ def _image_files(folder: Path, listing: FolderListing) -> Iterator[Path]:
         if folder_names.is_leftover(path.name):
             listing.left_out.append(readable_filename(name))
         elif path.is_dir():
-            why = "Folders inside a class folder are not read; move the images up."
+            why = "Folders inside a class folder are not imported. Move the images up."
             listing.refuse(f"{name}/", "nested_folder", why)
         elif path.exists() and not path.is_file():
-            listing.refuse(name, "not_a_file", "A pipe, device or socket is no image file; remove it.")
+            listing.refuse(name, "not_a_file", "A pipe, device or socket is not an image file. Remove it.")
         else:
             yield path

@@ -71,8 +71,8 @@ def _claim_events(part: Inspection) -> Iterator[TimelineEvent]:
     for claim in Claim.objects.filter(inspection=part, skip__isnull=True).select_related("reviewer"):
         if claim.pk in reviews:
             continue  # shown by its label's event
-        end = _("given back or run out") if claim.closed_at else _("still open")
-        yield TimelineEvent(claim.created_at, "look", _("Opened by {person}").format(person=claim.reviewer), end)
+        end = _("released or expired") if claim.closed_at else _("still open")
+        yield TimelineEvent(claim.created_at, "look", _("Claimed by {person}").format(person=claim.reviewer), end)
 
 
 def _skip_events(part: Inspection) -> Iterator[TimelineEvent]:
@@ -95,7 +95,7 @@ def _label_events(part: Inspection) -> Iterator[TimelineEvent]:
         words = _label_text(label).format(verdict=verdict, person=label.reviewer)
         yield TimelineEvent(label.created_at, label.verdict.lower(), words, said, label)
         if hasattr(label, "undo"):
-            back = _("{verdict} taken back by {person}").format(verdict=verdict, person=label.undo.by)
+            back = _("{verdict} undone by {person}").format(verdict=verdict, person=label.undo.by)
             yield TimelineEvent(label.undo.created_at, "undo", back)
 
 
@@ -125,14 +125,14 @@ def _recheck_events(part: Inspection) -> Iterator[TimelineEvent]:
 
 def _label_issue_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     assert recheck.version is not None and recheck.probability is not None  # noqa: S101 - for the type checker
-    said = _("version {number} gives a defect {probability}; a person judges it again").format(
+    said = _("defect probability {probability} by version {number}; a person rechecks the label").format(
         number=recheck.version.number, probability=f"{recheck.probability:.0%}"
     )
-    words = _("The model disagrees with this label: {verdict}").format(verdict=verdict_label(recheck.given))
+    words = _("Label issue: the model disagrees with {verdict}").format(verdict=verdict_label(recheck.given))
     yield TimelineEvent(recheck.opened_at, "review", words, said)
     if recheck.closed_at:
         outcome = recheck.get_outcome_display().lower()
-        yield TimelineEvent(recheck.closed_at, "review", _("Judged again: {outcome}").format(outcome=outcome))
+        yield TimelineEvent(recheck.closed_at, "review", _("Rechecked: {outcome}").format(outcome=outcome))
 
 
 def _blind_review_events(recheck: Recheck) -> Iterator[TimelineEvent]:
@@ -141,20 +141,20 @@ def _blind_review_events(recheck: Recheck) -> Iterator[TimelineEvent]:
         return
     agreed = recheck.outcome == Recheck.Outcome.CONFIRMED
     if recheck.reason == Recheck.Reason.REPEAT:
-        words = _("The same person said the same again") if agreed else _("The same person judged it differently")
+        words = _("Repeat review: the same verdict") if agreed else _("Repeat review: another verdict")
     else:
-        words = _("A second person agrees") if agreed else _("A second person differs")
-    yield TimelineEvent(recheck.closed_at, "person", words, _("judged blind"))
+        words = _("Double review: the same verdict") if agreed else _("Double review: another verdict")
+    yield TimelineEvent(recheck.closed_at, "person", words, _("reviewed blind"))
 
 
 def _dispute_events(recheck: Recheck) -> Iterator[TimelineEvent]:
     yield TimelineEvent(
-        recheck.opened_at, "review", _("Two verdicts differ"), _("it teaches nothing until a third settles it")
+        recheck.opened_at, "review", _("Two verdicts differ"), _("not used for training until a third person decides")
     )
     if recheck.closed_at is None:
         return
     withdrawn = recheck.outcome == Recheck.Outcome.WITHDRAWN
-    words = _("The verdict that differed was taken back") if withdrawn else _("Decided by a third person")
+    words = _("The second verdict was undone") if withdrawn else _("Decided by a third person")
     yield TimelineEvent(recheck.closed_at, "review", words)
 
 
@@ -164,9 +164,11 @@ def _snapshot_events(part: Inspection) -> Iterator[TimelineEvent]:
     for item in items.select_related("snapshot").prefetch_related("snapshot__runs__version"):
         numbers = [run.version.number for run in item.snapshot.runs.all() if hasattr(run, "version")]
         versions = ", ".join(_("version {number}").format(number=number) for number in numbers)
-        said = _("as {verdict}, taught {versions}") if numbers else _("as {verdict}, taught no version yet")
+        said = (
+            _("as {verdict}, used to train {versions}") if numbers else _("as {verdict}, used to train no version yet")
+        )
         if item.split == HOLDOUT:
-            said = _("as {verdict}, locked: it measures versions and teaches none")
+            said = _("as {verdict}, locked holdout: measures versions, is not used for training")
         detail = said.format(verdict=verdict_label("FAIL" if item.target else "PASS"), versions=versions)
         words = _("Frozen into snapshot {number}").format(number=item.snapshot.number)
         yield TimelineEvent(item.snapshot.created_at, "data", words, detail)

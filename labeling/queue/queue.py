@@ -72,7 +72,7 @@ def claim_part(inspection: Inspection, *, reviewer: User) -> Claim:
         again = partial(recheck_queue.recheck_of, reviewer, inspection)
         made = _take_next(waiting.first, reviewer) or _take_next(again, reviewer)
         if made is None:
-            raise ClaimLost(_("This part is with another reviewer, or waits for nobody."))
+            raise ClaimLost(_("This part is held by another reviewer, or is not in the queue."))
         return made
 
 
@@ -88,7 +88,7 @@ def claim_parts(parts: Sequence[Inspection], *, reviewer: User) -> list[Claim]:
 def renew(claim: Claim) -> Claim:
     """Restart the lease. Raises ClaimLost if the claim is closed."""
     if not _try_renew(claim):
-        raise ClaimLost(_("This claim is closed; claim the next part."))
+        raise ClaimLost(_("This claim is closed. Claim the next part."))
     return claim
 
 

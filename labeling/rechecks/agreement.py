@@ -56,7 +56,7 @@ class ConfusionMatrix:
 
 
 def load_label_pairs(product: Product, since: timedelta | None, reason: Recheck.Reason) -> list[LabelPair]:
-    """Return first and second label of the parts that were judged blind twice since then.
+    """Return first and second label of the parts that were reviewed blind twice since then.
 
     Both labels are from the queue: a person who corrects a label has read it.
     """
@@ -127,7 +127,7 @@ def _category(label: Label) -> tuple[int, str]:
 
 
 def _category_text(target: int, type_name: str) -> str:
-    return type_name or (_("defective, not named") if target else _("good"))
+    return type_name or (_("defective, no type") if target else _("good"))
 
 
 def _shade(count: int, total: int) -> int:

@@ -32,7 +32,7 @@ def open_label_rechecks() -> list[Recheck]:
         try:
             opened += open_rechecks(version)
         except Exception:
-            logger.exception("The labels that %s doubts could not be offered again", version)
+            logger.exception("The rechecks of the label issues of %s could not be opened", version)
     return opened
 
 

@@ -68,7 +68,7 @@ def recheck_closed_by_correction(recheck: Recheck | None, by: User) -> Recheck |
     if recheck.answerable_by(by):
         return recheck
     if recheck.reason == Reason.DISPUTED:
-        raise Disputed(_("Two people differ on this part. Somebody else who may settle that has the next word."))
+        raise Disputed(_("Two people differ on this part. A third person must decide (adjudicate)."))
     return None
 
 

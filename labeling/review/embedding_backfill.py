@@ -74,7 +74,7 @@ def backfill_embeddings() -> int:
         except DatabaseTrouble:
             raise
         except Exception:
-            logger.exception("The parts of %s could not be made comparable", product)
+            logger.exception("The embeddings of the parts of %s could not be computed", product)
     return drawn
 
 

@@ -131,13 +131,13 @@ def undo(label: Label, *, by: User) -> None:
     Allowed for its author and with ``labeling.undo_any_label``. Raises PermissionDenied, AlreadyUndone or NotStanding.
     """
     if label.reviewer != by and not by.has_perm("labeling.undo_any_label"):
-        raise PermissionDenied(_("Only its author or a quality manager takes a label back."))
+        raise PermissionDenied(_("Only the label's author or a quality manager can undo a label."))
     with transaction.atomic():
         part = _lock_part(label.inspection_id)
         if LabelUndo.objects.filter(label=label).exists():
-            raise AlreadyUndone(_("This label was taken back already."))
+            raise AlreadyUndone(_("This label is already undone."))
         if standing_label(part) != label:
-            raise NotStanding(_("A newer label of this part counts; take that one back first."))
+            raise NotStanding(_("A newer label of this part counts. Undo that label first."))
         LabelUndo.objects.create(label=label, by=by)
         recheck_resolution.revert_rechecks(label)
         reference_parts.update_embedding_target(part)
@@ -175,7 +175,7 @@ def _lock_part(key: UUID) -> Inspection:
     try:
         return parts.get(pk=key)
     except Inspection.DoesNotExist:
-        raise PartRemoved(_("This part is old and was removed.")) from None
+        raise PartRemoved(_("Retention removed this part. Continue with another part.")) from None
 
 
 def check_claim_valid(part: Inspection, claim: Claim) -> None:
@@ -183,16 +183,16 @@ def check_claim_valid(part: Inspection, claim: Claim) -> None:
     # A resolved part with an open recheck may be judged by those who may answer it and claimed it since it was due.
     again = Recheck.objects.open().filter(inspection=part, due_at__lte=claim.created_at)
     if part.resolved_at is not None and not again.for_reviewer(claim.reviewer).exists():
-        raise ClaimLost(_("This part was settled meanwhile."))
+        raise ClaimLost(_("This part is already resolved. Continue with the next part."))
     if Claim.objects.open().filter(inspection=part).exclude(pk=claim.pk).exists():
-        raise ClaimLost(_("The lease ran out and another reviewer has this part now."))
+        raise ClaimLost(_("The claim expired, and another reviewer holds this part now."))
 
 
 def _earlier_label(earlier: Review, verdict: str, defect_type: DefectType | None) -> Label:
     kind_said = earlier.defect_type.current if earlier.defect_type else None
     if (earlier.verdict, kind_said) != (verdict, defect_type):
-        said = _("This claim was resolved as {verdict} before; take that label back to change it.")
-        raise ClaimLost(said.format(verdict=earlier.verdict))
+        text = _("This claim is already resolved as {verdict}. Undo its label to change it.")
+        raise ClaimLost(text.format(verdict=earlier.verdict))
     return earlier.label
 
 
@@ -225,16 +225,16 @@ def _mark_resolved(part: Inspection) -> None:
 
 def _find_defect_type(product: Product, verdict: str, requested: DefectType | str | None) -> DefectType | None:
     if verdict not in (Verdict.PASS, Verdict.FAIL):
-        raise InvalidLabel(_("A person's verdict is PASS or FAIL, not {verdict!r}.").format(verdict=verdict))
+        raise InvalidLabel(_("The verdict must be PASS or FAIL, not {verdict!r}.").format(verdict=verdict))
     if not requested:
         return None
     if verdict == Verdict.PASS:
-        raise InvalidLabel(_("A good part has no defect type."))
+        raise InvalidLabel(_("A PASS verdict cannot have a defect type."))
     name = requested if isinstance(requested, str) else requested.name
     # A page that was opened before a merge or a new name still sends the old one.
     kinds = {kind.name: kind.current for kind in product.defect_types.select_related("merged_into")}
     if name not in kinds:
-        known = ", ".join(sorted({kind.name for kind in kinds.values()})) or _("none yet")
-        said = _("{product} has no defect type {name!r}. Known: {known}.")
-        raise InvalidLabel(said.format(product=product.name, name=name, known=known))
+        types = ", ".join(sorted({kind.name for kind in kinds.values()})) or _("none yet")
+        text = _("{product} has no defect type {name!r}. Its defect types: {types}.")
+        raise InvalidLabel(text.format(product=product.name, name=name, types=types))
     return kinds[name]

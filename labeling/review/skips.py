@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from inspection.models import Inspection
 from labeling.models import Claim, Review, Skip
@@ -18,7 +19,8 @@ def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
     resolved or another reviewer has the part.
     """
     if reason not in Skip.Reason.values:
-        raise InvalidReason(f"A part is skipped for one of {', '.join(Skip.Reason.values)}, not {reason!r}.")
+        text = _("The reason must be one of {reasons}, not {reason!r}.")
+        raise InvalidReason(text.format(reasons=", ".join(Skip.Reason.values), reason=reason))
     with transaction.atomic():
         # Lock order of all steps on a part: its own row first.
         part = Inspection.objects.select_for_update(no_key=True).get(pk=claim.inspection_id)
@@ -27,7 +29,7 @@ def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
         if earlier is not None:
             return _earlier_skip(earlier, reason)
         if Review.objects.filter(claim=held).exists():
-            raise ClaimLost("This claim was resolved before; take that label back first.")
+            raise ClaimLost(_("This claim is already resolved. Undo its label first."))
         check_claim_valid(part, held)
         made = Skip.objects.create(claim=held, inspection=part, reviewer=held.reviewer, reason=reason, comment=comment)
         Claim.objects.filter(pk=held.pk).close()
@@ -36,5 +38,5 @@ def skip(claim: Claim, *, reason: str, comment: str = "") -> Skip:
 
 def _earlier_skip(earlier: Skip, reason: str) -> Skip:
     if earlier.reason != reason:
-        raise ClaimLost(f"This part was skipped as {earlier.reason} before.")
+        raise ClaimLost(_("This part was already skipped with the reason {reason}.").format(reason=earlier.reason))
     return earlier

@@ -116,7 +116,7 @@ def _merge_types(request: HttpRequest, defect_type: DefectType, into: DefectType
     try:
         defect_type_service.merge_types(defect_type, into=into)
         messages.success(
-            request, _("%(name)s counts as %(other)s now.") % {"name": defect_type.name, "other": into.name}
+            request, _("%(name)s was merged into %(other)s.") % {"name": defect_type.name, "other": into.name}
         )
     except Refusal as refusal:
         messages.error(request, str(refusal))

@@ -104,7 +104,7 @@ class DefectTypeForm(forms.Form):
     name = forms.CharField(max_length=80, strip=True)
     key = forms.ChoiceField(required=False, choices=[("", _("no key")), *((digit, digit) for digit in "123456789")])
     colour = forms.CharField(
-        required=False, validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Choose a colour such as #D55E00."))]
+        required=False, validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Choose a color such as #D55E00."))]
     )
 
     def __init__(self, data: Any = None, *, defect_type: DefectType | None = None) -> None:

@@ -91,7 +91,7 @@ def score(request: HttpRequest, key: UUID) -> HttpResponse:
     """Show the part's page with scores of the chosen versions; nothing is stored."""
     part = _get_part(key)
     if part.pk in blinding.parts_judged_blind(current_user(request)):
-        raise PermissionDenied(_("You judge this part by the image alone. Give your verdict first."))
+        raise PermissionDenied(_("You review this part without the model. Give your verdict first."))
     try:
         return _render_part(request, part, [parse_row_id(text) for text in request.POST.getlist("version")])
     except CannotScore as refusal:
@@ -134,7 +134,7 @@ def correct(request: HttpRequest, key: UUID) -> HttpResponse:
         return redirect("part", key)
     try:
         label = review.correct(part, by=current_user(request), **form.cleaned_data)
-        messages.success(request, _("Labeled {label}. The next training learns it.").format(label=label))
+        messages.success(request, _("Labeled {label}. The next training run uses this label.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("part", key)
@@ -147,7 +147,7 @@ def undo(request: HttpRequest, key: UUID) -> HttpResponse:
     label = get_object_or_404(Label, pk=parse_row_id(request.POST.get("label", "")), inspection=key)
     try:
         review.undo(label, by=current_user(request))
-        messages.success(request, _("{label} was taken back.").format(label=label))
+        messages.success(request, _("Label {label} was undone.").format(label=label))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect("part", key)

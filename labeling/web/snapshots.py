@@ -39,7 +39,7 @@ class SnapshotItemFilterForm(FilterForm):
 
     def __init__(self, data: Any, *, contents: SnapshotContents) -> None:
         super().__init__(data)
-        types = [(name or UNNAMED_TYPE, name or _("no type named")) for name in contents.defect_types]
+        types = [(name or UNNAMED_TYPE, name or _("no type")) for name in contents.defect_types]
         self.set_choices("split", _("any split"), [(share.name, share.name) for share in contents.splits])
         self.set_choices("defect_type", _("any type"), types)
 
@@ -95,7 +95,9 @@ def manifest(request: HttpRequest, model: str, number: int, form: str) -> HttpRe
     if form not in FORMATS:
         raise Http404
     if blinding.images_hidden_from(current_user(request)):
-        messages.error(request, _("You are judging parts. A snapshot tells labels: it can be had after your verdict."))
+        messages.error(
+            request, _("You hold parts for review. The manifest contains labels: download it after your verdict.")
+        )
         return redirect("snapshot", model, number)
     asked = FORMATS[form]
     answer = StreamingHttpResponse(asked.chunks(found), content_type=asked.content_type)

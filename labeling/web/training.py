@@ -25,7 +25,7 @@ def retrain(request: HttpRequest, product: str) -> HttpResponse:
     found = product_of(product)
     waiting = TrainingRun.objects.unfinished().filter(model=found.registered_model_id).first()
     if waiting is not None:
-        messages.info(request, _("A training is on its way already; its result comes first."))
+        messages.info(request, _("A training run is already in progress. Wait for it to finish, then start another."))
         return redirect("run", waiting.pk)
     try:
         run = start_retraining(found, trigger=TrainingRun.Trigger.MANUAL, requested_by=current_user(request))
@@ -42,11 +42,13 @@ def pretrain(request: HttpRequest, product: str) -> HttpResponse:
     found = product_of(product)
     waiting = BackboneRun.objects.unfinished().filter(model=found.registered_model_id).without_large_fields().first()
     if waiting is not None:
-        messages.info(request, _("A lesson is on its way already; its result comes first."))
+        messages.info(
+            request, _("A pretraining run is already in progress. Wait for it to finish, then start another.")
+        )
         return redirect("backbone", waiting.pk)
     try:
         run = start_pretraining(found, PretrainingConfig(), requested_by=current_user(request))
-        said = _("Queued: usually {time} on two cores. Trainings wait until it is done.")
+        said = _("Pretraining run queued: it usually takes {time} on two cores. Training runs wait until it is done.")
         messages.success(request, said.format(time=PretrainingConfig().typical_duration))
     except (Refusal, ValueError) as error:
         messages.error(request, str(error))

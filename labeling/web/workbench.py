@@ -209,7 +209,7 @@ def _recent_decision(label: Label) -> dict[str, Any]:
 def _own_claim(request: HttpRequest, key: UUID) -> Claim:
     claim = get_object_or_404(Claim.objects.select_related("inspection", "reviewer"), pk=key)
     if claim.reviewer_id != current_user(request).pk:
-        raise PermissionDenied(_("This claim is another reviewer's."))
+        raise PermissionDenied(_("Another reviewer holds this claim."))
     return claim
 
 
@@ -221,4 +221,4 @@ def _parse_key(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise PermissionDenied(_("This is no claim of ours.")) from None
+        raise PermissionDenied(_("This claim does not exist. Reload the page.")) from None

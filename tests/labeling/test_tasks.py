@@ -59,4 +59,4 @@ def test_the_sweeping_task_puts_abandoned_runs_right(product: Product, caplog: p
         tasks.sweep_runs()
     run.refresh_from_db()
     assert run.state == TrainingRun.State.QUEUED
-    assert "Swept training runs" in caplog.text
+    assert "Recovered 1 training runs" in caplog.text

@@ -34,18 +34,18 @@ def near_duplicates(
 def test_one_key_judges_all_but_those_taken_out(
     page: Page, take_screenshots: TakeScreenshots, near_duplicates: list[Inspection]
 ) -> None:
-    expect(page.get_by_role("button", name="7 more look the same")).to_be_visible()
+    expect(page.get_by_role("button", name="Similar parts: 7")).to_be_visible()
     page.keyboard.press("g")
     expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
-    expect(page.locator("#group-words")).to_contain_text("One key judges all 8")
+    expect(page.locator("#group-words")).to_contain_text("One key labels all 8")
     page.locator(".alike > li[data-title='P-3'] button").click()
-    expect(page.locator("#group-words")).to_contain_text("One key judges all 7")
+    expect(page.locator("#group-words")).to_contain_text("One key labels all 7")
     take_screenshots(page, "review-group")
     assert violations(page) == []
     page.keyboard.press("1")
     wait_until_saved(page)
     assert standing_verdicts() == {f"P-{number}": "FAIL scratch" for number in range(NEAR_DUPLICATES) if number != 3}
-    expect(page.locator("#say")).to_contain_text("FAIL scratch: 7 parts that look the same")
+    expect(page.locator("#say")).to_contain_text("FAIL scratch: 7 similar parts")
     left = {press_key(page, "p"), press_key(page, "p")}
     assert left == {"P-3", "Q-0"}
     wait_until_saved(page)
@@ -61,14 +61,14 @@ def test_it_refuses_a_verdict_before_all_were_in_view(page: Page, near_duplicate
     page.set_viewport_size({"width": 390, "height": 640})
     page.keyboard.press("g")
     expect(page.locator(".alike > li")).to_have_count(NEAR_DUPLICATES)
-    expect(page.locator("#group-words")).to_contain_text("Look at every one first")
+    expect(page.locator("#group-words")).to_contain_text("Check every part first")
     page.keyboard.press("f")
     page.wait_for_timeout(300)
     assert page.locator(".alike > li").count() == NEAR_DUPLICATES
     assert standing_verdicts() == {}
     for number in range(NEAR_DUPLICATES):
         page.locator(f".alike > li[data-title='P-{number}']").scroll_into_view_if_needed()
-    expect(page.locator("#group-words")).to_contain_text("One key judges all 8")
+    expect(page.locator("#group-words")).to_contain_text("One key labels all 8")
     page.keyboard.press("f")
     wait_until_saved(page)
     assert standing_verdicts() == {f"P-{number}": "FAIL" for number in range(NEAR_DUPLICATES)}

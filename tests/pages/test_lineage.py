@@ -44,9 +44,9 @@ def test_a_part_leads_back_to_all_it_rests_on(
     login(page, ada)
 
     page.goto(f"/inspections/{part.pk}/")
-    section = page.get_by_role("region", name="Where this verdict comes from")
+    section = page.get_by_role("region", name="Origin of this verdict")
     expect(section).to_contain_text("Champion when it decided: promoted")
-    expect(section).to_contain_text("Snapshot 2 holds it as FAIL. It was corrected since: PASS counts now.")
+    expect(section).to_contain_text("Snapshot 2 has this image as FAIL. It was corrected later: PASS counts now.")
     section.scroll_into_view_if_needed()
     take_screenshots(page, "part-lineage")
 
@@ -56,7 +56,7 @@ def test_a_part_leads_back_to_all_it_rests_on(
     expect(row).to_contain_text("scratch")
     page.get_by_role("link", name="Clear").click()
     expect(row).to_have_count(17)
-    page.get_by_label("Defect type").select_option("no type named")
+    page.get_by_label("Defect type").select_option("no type")
     expect(row).to_have_count(8)
     with page.expect_download() as download:
         page.get_by_role("link", name="Manifest (JSONL)").click()

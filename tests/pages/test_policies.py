@@ -51,7 +51,7 @@ def test_an_action_of_the_admin_runs_under_its_policy(page: Page, superuser: Use
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").first.select_option("take_back")
     page.locator("button[name=index]").first.click()
-    expect(page.get_by_text("Taken back: 1 of 1.")).to_be_visible()
+    expect(page.get_by_text("Undone: 1 of 1.")).to_be_visible()
 
 
 def test_swagger_tries_an_operation_out_under_the_policy(page: Page, superuser: User, receive: Receive) -> None:

@@ -63,7 +63,7 @@ def test_it_is_judged_blind_and_the_next_part_comes(
     page: Page, take_screenshots: TakeScreenshots, ada: User, waiting_part: Inspection, label_issue_recheck: Recheck
 ) -> None:
     page.goto("/review/")
-    expect(page.get_by_text("Judge by the image alone")).to_be_visible()
+    expect(page.get_by_text("Review without the model")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
     take_screenshots(page, "recheck")
     assert violations(page) == []
@@ -90,7 +90,7 @@ def test_the_same_word_again_confirms_the_label_and_taking_it_back_asks_again_bl
     label_issue_recheck.refresh_from_db()
     assert label_issue_recheck.outcome == Recheck.Outcome.CONFIRMED
     page.keyboard.press("u")
-    expect(page.get_by_text("Judge by the image alone")).to_be_visible()
+    expect(page.get_by_text("Review without the model")).to_be_visible()
     assert "scratch" not in page_text(page)
     label_issue_recheck.refresh_from_db()
     assert (label_issue_recheck.outcome, label_issue_recheck.answer) == ("", None)
@@ -105,7 +105,7 @@ def test_it_refuses_to_agree_with_a_model_that_nobody_hears(
     expect(page.locator("#confirm")).to_be_disabled()
     page.keyboard.press("h")
     page.keyboard.press(" ")
-    expect(page.locator("#say")).to_have_text("This one is judged without the model: press P or F.")
+    expect(page.locator("#say")).to_have_text("You review this part without the model. Press P or F.")
     assert page.locator("#part img").count() == 1
     assert not Label.objects.filter(reviewer=ada).exists()
 
@@ -116,7 +116,7 @@ def test_the_plain_form_is_as_blind(
     page.goto("/review/plain/")
     take_screenshots(page, "recheck-plain")
     detail = page.locator(".detail")
-    expect(detail).to_contain_text("Judge by the image alone")
+    expect(detail).to_contain_text("Review without the model")
     for word in ("scratch-07", "mia", "Look left", "%", "own label"):
         assert word not in detail.inner_html(), word
     detail.get_by_role("button", name="PASS").click()

@@ -28,7 +28,7 @@ def test_a_parts_page_shows_what_looks_like_it(
     login(page, ada)
     early = receive("P-0")
     page.goto(f"/inspections/{early.pk}/")
-    expect(page.get_by_text("Parts are compared once a version is champion.")).to_be_visible()
+    expect(page.get_by_text("Similar parts are shown once a version is champion.")).to_be_visible()
     make_version(product, champion=True)
     part, good, scratched = receive("P-1"), receive("P-2"), receive("P-3", 1)
     review.correct(good, by=ada, verdict="PASS")

@@ -30,7 +30,7 @@ def test_it_clears_the_queue_with_keys(
     expect(page.locator("#part .part")).to_have_attribute("data-title", "P-0")
     take_screenshots(page, "review")
     assert [press_key(page, key) for key in "pf12p"] == [f"P-{number}" for number in range(5)]
-    expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    expect(page.get_by_role("heading", name="No part is waiting")).to_be_visible()
     expect(page.locator("#end-words")).to_contain_text("you decided 5: 2 PASS, 3 FAIL (1 scratch, 1 excess)")
     wait_until_saved(page)
     take_screenshots(page, "review-empty")

@@ -82,7 +82,7 @@ def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
 ) -> None:
     login(page, people["mia"])
     page.goto("/reviewers/")
-    expect(page.get_by_role("heading", name="With each other")).to_be_visible()
+    expect(page.get_by_role("heading", name="Agreement between reviewers")).to_be_visible()
     expect(page.get_by_role("region", name="Agreement between reviewers, table").locator("tbody tr")).to_have_count(3)
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
     take_screenshots(page, "reviewers")
@@ -101,7 +101,7 @@ def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
     expect(page.get_by_text("Labeled FAIL. The next")).to_be_visible()
     assert not Recheck.objects.disputed().exists()
     page.goto("/reviewers/")
-    expect(page.get_by_text("Nothing: no two verdicts differ.")).to_be_visible()
+    expect(page.get_by_text("No disputed label.")).to_be_visible()
 
 
 def test_the_workbench_offers_a_dispute_first_with_both_verdicts(
@@ -109,7 +109,7 @@ def test_the_workbench_offers_a_dispute_first_with_both_verdicts(
 ) -> None:
     login(page, people["mia"])
     page.goto("/review/")
-    expect(page.get_by_text("Two verdicts differ; yours settles it.")).to_be_visible()
+    expect(page.get_by_text("Two verdicts differ. Your verdict decides.")).to_be_visible()
     expect(page.locator("#workbench[data-ready]")).to_be_visible()
     take_screenshots(page, "dispute")
     assert serious_violations(page) == []
@@ -145,5 +145,5 @@ def test_it_says_in_words_that_there_is_nothing_yet(
     User.objects.filter(username="mia").update(is_staff=True)
     login(page, people["mia"])
     page.goto("/reviewers/?days=all")
-    expect(page.get_by_text("No part was judged by two people in this time.")).to_be_visible()
+    expect(page.get_by_text("No double review in this time.")).to_be_visible()
     take_screenshots(page, "reviewers-empty")

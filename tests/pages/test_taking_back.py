@@ -57,7 +57,7 @@ def test_a_part_is_skipped_with_a_reason_and_waits_for_others(page: Page, take_s
     skip = Skip.objects.get()
     assert (skip.inspection.part_id, skip.reason, skip.inspection.resolved_at) == ("P-0", "cannot_decide", None)
     assert [press_key(page, "p") for _ in range(3)] == ["P-1", "P-2", "P-3"]
-    expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    expect(page.get_by_role("heading", name="No part is waiting")).to_be_visible()
     wait_until_saved(page)
     assert "P-0" not in standing_verdicts()
 

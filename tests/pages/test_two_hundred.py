@@ -67,7 +67,7 @@ def test_two_hundred_parts_by_keyboard(
         if len(meant) < PARTS:
             # On a busy machine the sign that the part is ready may still be the last one's: a second key would be lost.
             expect(page.locator(f'#part .part[data-title="{title}"]')).to_have_count(0)
-    expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    expect(page.get_by_role("heading", name="No part is waiting")).to_be_visible()
     wait_until_saved(page)
     assert len(meant) == PARTS
     assert standing_verdicts() == meant

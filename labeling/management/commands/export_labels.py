@@ -22,8 +22,8 @@ class Command(ProductCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "file",
-            help="replaced where it exists; a folder gets PRODUCT-labels.csv; - is standard output; a device or a pipe "
-            "is written to",
+            help="an existing file is replaced; a folder gets PRODUCT-labels.csv; - is standard output; a device "
+            "or a pipe is written to",
         )
 
     def handle(self, *args: Any, product: str, file: str, **options: Any) -> None:
@@ -38,6 +38,6 @@ class Command(ProductCommand):
         try:
             target, is_stdout = output_files.write(file, f"{product}-labels.csv", fill)
         except OSError as error:
-            raise CommandError(f"{file} can't be written: {error.strerror}.") from None
+            raise CommandError(f"{file} cannot be written: {error.strerror}.") from None
         # Standard output must hold the labels alone.
         (self.stderr if is_stdout else self.stdout).write(f"{product}: {count} labels written to {target}", str)

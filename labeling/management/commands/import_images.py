@@ -22,8 +22,8 @@ class Command(ProductCommand):
     """Command that imports labeled images."""
 
     help = (
-        "Import labeled images: good/ (or ok/, pass/) are good; every other folder name is a defect type, bad/ the "
-        "unnamed one. Run it again to go on where it stopped."
+        "Import labeled images. good/, ok/ and pass/ have good parts, bad/ has defective parts without a type, and any "
+        "other folder name is a defect type. Run the command again to continue where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,18 +35,22 @@ class Command(ProductCommand):
         parser.add_argument(
             "--defect", default="", metavar="NAME,…", help="folders of a defect type whose names read like good parts"
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what each folder is taken for, import nothing")
         parser.add_argument(
-            "--overrule", metavar="REASON", help="let the folder count where it contradicts a person, and say why"
+            "--dry-run", action="store_true", help="print the meaning of each folder, and import nothing"
+        )
+        parser.add_argument(
+            "--overrule",
+            metavar="REASON",
+            help="let the folder's label overrule a person's label; the reason is stored with the label",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, print the result, and fail if a file was refused."""
-        missing = f"There is no product {options['product']!r}. Make it with create_product."
+        missing = f"There is no product {options['product']!r}. Create it with create_product."
         product = require(Product.objects.filter(slug=options["product"]), missing)
         overrule = options["overrule"]
         if overrule is not None and not visible_text(overrule):
-            raise CommandError("Say after --overrule why the folder counts more than people: the labels keep it.")
+            raise CommandError("Give a reason after --overrule: it is stored with the labels.")
         try:
             listing = self._list_folder(product, options)
             if options["dry_run"]:
@@ -56,7 +60,9 @@ class Command(ProductCommand):
         except NotAnImageFolder as error:
             raise CommandError(str(error)) from None
         except DiskFull as error:
-            raise CommandError(f"{error} Make room and run it again: it goes on where it stopped.") from None
+            raise CommandError(
+                f"{error} Free disk space and run the command again: it continues where it stopped."
+            ) from None
         except StoreUnavailable as error:
             raise CommandError(f"{error} Run the command again: it continues where it stopped.") from None
         self._report(product, listing, summary)
@@ -68,7 +74,7 @@ class Command(ProductCommand):
         self._print_folders(listing)
         there = {fold_name(folder.name) for folder in listing.folders}
         for name in sorted(name for name in good | defects if fold_name(name) not in there):
-            self.stderr.write(f"There is no folder {printable_filename(name)}/ to take as you said.")
+            self.stderr.write(f"--good or --defect names the folder {printable_filename(name)}/, which does not exist.")
         return listing
 
     def _print_folders(self, listing: FolderListing) -> None:
@@ -89,7 +95,7 @@ class Command(ProductCommand):
         good = sum(folder.images for folder in listing.folders if folder.good)
         words = f"{product.slug}: {good} good, {len(listing.entries) - good} defective. Nothing was imported"
         if listing.refused:
-            raise CommandError(f"{words}, {len(listing.refused)} would be refused: see above.")
+            raise CommandError(f"{words}, {len(listing.refused)} would be refused (see above).")
         self.stdout.write(f"{words}.")
 
     def _print_refused(self, listing: FolderListing) -> None:
@@ -102,14 +108,14 @@ class Command(ProductCommand):
         self._print_refused(listing)
         self._print_folders(listing)
         if summary.overruled:
-            self.stdout.write(f"{summary.overruled} overruled: people had labeled them otherwise.")
+            self.stdout.write(f"{summary.overruled} overruled: people had given them another label.")
         if summary.bit_depth:
-            self.stdout.write(f"16-bit images that state no range were read as {summary.bit_depth} bits.")
+            self.stdout.write(f"16-bit images that state no bit depth were read as {summary.bit_depth} bits.")
         self.stdout.write(f"{summary.good} good and {summary.defective} defective.")
-        words = f"{product.slug}: {summary.imported} imported, {summary.already_imported} there already"
+        words = f"{product.slug}: {summary.imported} imported, {summary.already_imported} already imported"
         if summary.refused:
             otherwise = f", {summary.labeled_otherwise} of them labeled_otherwise" if summary.labeled_otherwise else ""
-            raise CommandError(f"{words}, {len(summary.refused)} refused{otherwise}: see above.")
+            raise CommandError(f"{words}, {len(summary.refused)} refused{otherwise} (see above).")
         self.stdout.write(f"{words}, none refused.")
 
 

@@ -20,15 +20,15 @@ OPTIONS = {
     "steps": "optimizer steps",
     "batch": "crops in a step",
     "crop": "side of a crop in pixels",
-    "images": "stored images to draw from, at most",
-    "drawn": "drawn pictures mixed in",
-    "drawn_share": "their share of each step",
-    "learning_rate": "of the first full step",
+    "images": "stored images to sample from, at most",
+    "drawn": "synthetic images to add",
+    "drawn_share": "share of synthetic images in each step",
+    "learning_rate": "learning rate of the first full step",
     "detail": "weight of a loss on the finest maps (stride 4)",
     "save_every": "steps between checkpoints",
-    "measured": "labeled images to measure on, at most",
-    "threads": "0: all cores",
-    "seed": "of everything random",
+    "measured": "labeled images for the measurement, at most",
+    "threads": "number of threads; 0 uses all cores",
+    "seed": "seed of all random numbers",
 }
 
 
@@ -36,15 +36,19 @@ class Command(ProductCommand):
     """Command that pretrains a backbone; it is used if it measures better."""
 
     help = (
-        "Teach the backbone on the product's stored images, labeled or not, and use it for the next trainings if it "
-        "measures better. The last line says what came of it."
+        "Pretrain the backbone on the product's stored images, labeled or not. The next training runs use it if it "
+        "measures better. The last line is the result."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the product, foreground or worker, and the pretraining options."""
         super().add_arguments(parser)
-        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
-        parser.add_argument("--resume", action="store_true", help="take up the newest lesson if it failed or stopped")
+        parser.add_argument(
+            "--queue", action="store_true", help="queue the run for a worker; the last line is the run's id"
+        )
+        parser.add_argument(
+            "--resume", action="store_true", help="resume the newest pretraining run if it failed or stopped"
+        )
         for name, words in OPTIONS.items():
             default = getattr(PretrainingConfig(), name)
             flag = f"--{name.replace('_', '-')}"
@@ -53,7 +57,7 @@ class Command(ProductCommand):
     def handle(self, *args: Any, product: str, queue: bool, resume: bool, **options: Any) -> None:
         """Pretrain, in the foreground with a progress bar unless the run is queued."""
         products = Product.objects.select_related("registered_model").filter(slug=product)
-        wanted = require(products, f"There is no product {product!r}. Make it with create_product.")
+        wanted = require(products, f"There is no product {product!r}. Create it with create_product.")
         try:
             run = self._resume(wanted, queue) if resume else self._start(wanted, queue, options)
         except (ValueError, RunNotAvailable) as error:
@@ -74,17 +78,17 @@ class Command(ProductCommand):
             self.style.NOTICE,
         )
         if run.labels_missing:
-            self.stdout.write(f"It can't be measured, and so not be used, yet. {run.labels_missing}")
+            self.stdout.write(f"It cannot be measured or used yet. {run.labels_missing}")
         return run
 
     def _resume(self, product: Product, queue: bool) -> BackboneRun:
         run_recovery.release_abandoned()  # a killed run is queued from here on
         run = BackboneRun.objects.filter(model=product.registered_model).first()
         if run is None:
-            raise RunNotAvailable("There is no lesson to resume.")
+            raise RunNotAvailable("There is no pretraining run to resume.")
         if run.state == run.State.RUNNING:
             raise RunNotAvailable(
-                f"Run {run.pk} is running, or was killed less than a minute ago: wait, and try again."
+                f"Run {run.pk} is running, or was killed less than a minute ago. Wait a minute, then try again."
             )
         if run.state != run.State.QUEUED:
             pretraining.retry(run, enqueue=queue)

@@ -25,16 +25,16 @@ class Command(BaseCommand):
     """Command that removes old parts."""
 
     help = (
-        "Remove parts that passed and that no person ever touched, with their images. Kept for ever is what was "
-        "labeled, reviewed, skipped or judged again, what is in a snapshot, waits for a person, was failed by the "
-        "model, imported, or is repeated by others. Run it again to go on where it stopped."
+        "Remove old parts that passed and that no person handled, with their images. Parts are kept if they were "
+        "labeled, reviewed, skipped, rechecked, failed by the model or imported, if they are in a snapshot or wait "
+        "for a person, or if they have near-duplicates. Run the command again to continue where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the product, the age, and the options."""
         parser.add_argument("product", nargs="?", help="slug of the product; by default all of them")
         parser.add_argument("--older-than", metavar="DAYS", help="such as 90d; by default RETENTION_DAYS")
-        parser.add_argument("--dry-run", action="store_true", help="count, and remove nothing")
+        parser.add_argument("--dry-run", action="store_true", help="count the parts, and remove nothing")
         parser.add_argument(
             "--batch", default=str(BATCH_SIZE), metavar="N", help=f"parts a transaction, {BATCH_SIZE} by default"
         )
@@ -48,9 +48,9 @@ class Command(BaseCommand):
                 self._prune(RetentionScope(product, before, batch, dry_run))
             self._remove_unnamed_files(dry_run=dry_run)
         except OSError as error:
-            raise CommandError(f"{error.filename or 'A file'} can't be removed: {error.strerror}.") from None
+            raise CommandError(f"{error.filename or 'A file'} cannot be removed: {error.strerror}.") from None
         except StoreUnreachable as error:
-            raise CommandError(f"{error} Run it again later: it goes on where it stopped.") from None
+            raise CommandError(f"{error} Run the command again later: it continues where it stopped.") from None
 
     def _prune(self, scope: RetentionScope) -> None:
         looked, removed, freed = 0, 0, FreedSpace()
@@ -75,24 +75,24 @@ class Command(BaseCommand):
 
     def _remove_unnamed_files(self, *, dry_run: bool) -> None:
         freed = FreedSpace()
-        for number in tqdm(range(FOLDER_COUNT), unit="folder", desc="Files that nothing names"):
+        for number in tqdm(range(FOLDER_COUNT), unit="folder", desc="Unreferenced files"):
             freed += image_removal.clean_folder(number, dry_run=dry_run)
         done = "would be removed" if dry_run else "removed"
-        self.stdout.write(f"Files that nothing named for a day: {_describe_freed(freed)} {done}.")
+        self.stdout.write(f"Files unreferenced for a day: {_describe_freed(freed)} {done}.")
 
 
 def _parse_days(text: str | None) -> int:
     if text is None and not settings.RETENTION_DAYS:
-        raise CommandError("Nothing says how long parts are kept: name --older-than 90d, or set RETENTION_DAYS.")
+        raise CommandError("The age of the parts is missing. Give it as --older-than 90d, or set RETENTION_DAYS.")
     days = settings.RETENTION_DAYS if text is None else _whole_number(re.sub(r"d$", "", text))
     if not 1 <= days <= MAX_DAYS:
-        raise CommandError(f"--older-than is a number of days from 1d to {MAX_DAYS}d, such as 90d, not {text!r}.")
+        raise CommandError(f"--older-than must be a number of days from 1d to {MAX_DAYS}d, such as 90d, not {text!r}.")
     return int(days)
 
 
 def _parse_batch_size(text: str) -> int:
     if not 1 <= (batch := _whole_number(text)) <= MAX_BATCH_SIZE:
-        raise CommandError(f"--batch is a whole number from 1 to {MAX_BATCH_SIZE:,}, not {text!r}.")
+        raise CommandError(f"--batch must be a whole number from 1 to {MAX_BATCH_SIZE:,}, not {text!r}.")
     return batch
 
 

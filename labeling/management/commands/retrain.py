@@ -23,7 +23,9 @@ class Command(ProductCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the product and the choice of a worker."""
         super().add_arguments(parser)
-        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is the run's id")
+        parser.add_argument(
+            "--queue", action="store_true", help="queue the run for a worker; the last line is the run's id"
+        )
 
     def handle(self, *args: Any, product: str, queue: bool, **options: Any) -> None:
         """Retrain, in the foreground with a progress bar unless the run is queued."""

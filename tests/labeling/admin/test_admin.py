@@ -67,11 +67,11 @@ def test_the_list_of_labels_says_which_counts(admin_client: Client, label: Label
     newer = review.correct(label.inspection, by=ada, verdict="PASS")
     listed = admin_client.get(reverse("admin:labeling_label_changelist")).content.decode()
     assert reverse("inspection-thumbnail", args=[label.inspection_id]) in listed
-    assert ("counts" in listed, "a newer one counts" in listed) == (True, True)
+    assert ("counts" in listed, "a newer label counts" in listed) == (True, True)
     review.undo(newer, by=ada)
     listed = admin_client.get(reverse("admin:labeling_label_changelist")).content.decode()
-    assert "taken back by ada" in listed
-    assert "a newer one counts" not in listed
+    assert "undone by ada" in listed
+    assert "a newer label counts" not in listed
 
 
 def test_the_list_of_labels_asks_the_database_as_often_for_many(
@@ -92,9 +92,9 @@ def test_labels_are_exported(admin_client: Client, label: Label) -> None:
 
 
 def test_a_manager_takes_labels_back(admin_client: Client, label: Label) -> None:
-    assert "Taken back: 1 of 1." in run_action(admin_client, "label", "take_back", label.pk)
+    assert "Undone: 1 of 1." in run_action(admin_client, "label", "take_back", label.pk)
     assert LabelUndo.objects.get().label == label
-    assert "taken back already" in run_action(admin_client, "label", "take_back", label.pk)
+    assert "already undone" in run_action(admin_client, "label", "take_back", label.pk)
 
 
 def test_a_manager_gives_parts_back_to_the_queue(admin_client: Client, part: Inspection, ada: User, bob: User) -> None:
@@ -158,7 +158,7 @@ def test_it_refuses_to_delete_a_type_that_labels_carry_and_to_change_a_merged_on
     change = reverse("admin:labeling_defecttype_change", args=[kind.pk])
     assert admin_client.get(change).status_code == 200
     assert admin_client.post(change, {"name": "other", "key": ""}).status_code == 403
-    assert "counts as dent" in admin_client.get(reverse("admin:labeling_defecttype_changelist")).content.decode()
+    assert "merged into dent" in admin_client.get(reverse("admin:labeling_defecttype_changelist")).content.decode()
 
 
 def test_it_says_what_only_the_lock_refuses(
@@ -168,5 +168,5 @@ def test_it_says_what_only_the_lock_refuses(
     monkeypatch.setattr(DefectType, "validate_constraints", Mock())
     said = {"product": product.pk, "name": "hole", "key": "3"}
     answer = admin_client.post(reverse("admin:labeling_defecttype_add"), said, follow=True)
-    assert "Key 3 belongs to dent." in answer.content.decode()
+    assert "Key 3 is already used by dent." in answer.content.decode()
     assert DefectType.objects.count() == 1

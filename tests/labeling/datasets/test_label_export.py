@@ -103,5 +103,5 @@ def test_a_failed_export_leaves_the_old_file_whole(
 def test_it_refuses_an_unknown_product_and_place(product: Product, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no product"):
         call_command("export_labels", "nothing", str(tmp_path / "labels.csv"))
-    with pytest.raises(CommandError, match="can't be written"):
+    with pytest.raises(CommandError, match="cannot be written"):
         call_command("export_labels", "plate", str(tmp_path / "nowhere" / "labels.csv"))

@@ -148,17 +148,17 @@ def test_an_unlabeled_image_with_a_placeholder_is_unlabeled_for_pretraining(prod
 def test_a_retraining_says_which_ids_name_no_part(product: Product) -> None:
     label_all(product, ["NOREAD"] * 3 + ["4711"] * 9 + ["A7"])
     assert part_id_notes.refresh_notes(product) == [
-        "9 of 13 labeled images have the part id '4711', which too many images share to name a part: each image counts "
-        "as a part of its own, unless it looks like another one. Correct the reader, or add it to the product's "
-        "placeholders.",
-        "3 of 13 labeled images have the part id 'NOREAD', a placeholder of the code reader: each image counts as a "
-        "part of its own, unless it looks like another one.",
+        "9 of 13 labeled images have the part id '4711'. Too many images share it to identify a part: each image "
+        "counts as its own part, unless it is a near-duplicate of another. Correct the code reader, or add the part id "
+        "to the product's placeholders.",
+        "3 of 13 labeled images have the part id 'NOREAD', a placeholder of the code reader: each image counts as its "
+        "own part, unless it is a near-duplicate of another.",
     ]
     printed = StringIO()
     call_command("retrain", "plate", "--queue", stdout=printed)
     run = TrainingRun.objects.get()
     for text in (printed.getvalue(), run.log):
-        assert "part id 'NOREAD', a placeholder" in text and "part id '4711', which too many" in text
+        assert "part id 'NOREAD', a placeholder" in text and "part id '4711'. Too many" in text
     assert printed.getvalue().splitlines()[-1] == str(run.pk)
 
 

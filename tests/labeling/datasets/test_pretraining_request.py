@@ -114,7 +114,7 @@ def test_the_command_refuses_in_words(product: Product) -> None:
         (["none"], "no product 'none'"),
         (["plate"], "no stored image to learn from yet: .* import_images"),
         (["plate", "--steps=0"], "steps must be at least 1"),
-        (["plate", "--resume"], "no lesson to resume"),
+        (["plate", "--resume"], "no pretraining run to resume"),
     ):
         with pytest.raises(CommandError, match=words):
             command_lines("pretrain_backbone", *arguments)
@@ -136,7 +136,7 @@ def test_the_page_starts_one_lesson_and_shows_it(client: Client, product: Produc
     run = BackboneRun.objects.get()
     assert answer["Location"] == reverse("backbone", args=[run.pk])
     assert [str(one) for one in get_messages(answer.wsgi_request)] == [
-        "Queued: usually about 24 minutes on two cores. Trainings wait until it is done."
+        "Pretraining run queued: it usually takes about 24 minutes on two cores. Training runs wait until it is done."
     ]
     assert run.requested_by == manager
     shown = client.get(answer["Location"]).content.decode()

@@ -81,7 +81,7 @@ def test_the_old_name_is_understood(crack_label: Label, product: Product, scratc
     newer = review.correct(make_part(product), by=ada, verdict="FAIL", defect_type="crack")
     assert newer.defect_type == scratch
     assert get_or_create_type(product, "crack") == scratch
-    with pytest.raises(InvalidLabel, match=r"Known: scratch\."):
+    with pytest.raises(InvalidLabel, match=r"Its defect types: scratch\."):
         review.correct(crack_label.inspection, by=ada, verdict="FAIL", defect_type="dent")
 
 
@@ -141,11 +141,11 @@ def test_it_refuses_merges_that_make_no_sense(
     for kind, into in ((dent, dent), (dent, crack), (crack, dent), (dent, other), (scratch, crack)):
         with pytest.raises(InvalidDefectType):
             merge_types(kind, into=into)
-    with pytest.raises(InvalidDefectType, match="crack counts as scratch now"):
+    with pytest.raises(InvalidDefectType, match="crack was merged into scratch"):
         change_type(crack, name="rift", key="", colour="")
-    with pytest.raises(InvalidDefectType, match="crack counts as scratch now"):
+    with pytest.raises(InvalidDefectType, match="crack was merged into scratch"):
         add_example(crack, crack_label.inspection, by=manager)
-    with pytest.raises(InvalidDefectType, match="Labels were given as crack"):
+    with pytest.raises(InvalidDefectType, match="crack was merged into scratch and still has labels"):
         add_type(product, name="crack")
 
 

@@ -32,9 +32,9 @@ def test_a_name_is_made_as_a_folders_is(product: Product) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"name": "dent"}, "There is a type dent already"),
-        ({"name": "hole", "key": "1"}, "Key 1 belongs to dent"),
-        ({"name": " ?! "}, "letters or digits"),
+        ({"name": "dent"}, "The type dent already exists"),
+        ({"name": "hole", "key": "1"}, "Key 1 is already used by dent"),
+        ({"name": " ?! "}, "at least one letter or digit"),
         ({"name": "hole", "key": "0"}, "1 to 9"),
         ({"name": "hole", "colour": "red"}, "hexadecimal"),
     ],

@@ -161,7 +161,7 @@ def test_it_refuses_an_empty_folder(product: Product, tmp_path: Path) -> None:
     draw_image(tmp_path / "good" / "one.png", 1)
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "Thumbs.db").touch()
-    with pytest.raises(CommandError, match="1 imported, 0 there already, 1 refused"):
+    with pytest.raises(CommandError, match="1 imported, 0 already imported, 1 refused"):
         call_command("import_images", "plate", str(tmp_path))
     assert refused_codes(import_images(product, tmp_path)) == {"scratch/": "empty_folder"}
 
@@ -200,7 +200,7 @@ def test_a_name_in_any_encoding_is_imported(
         draw_image(tmp_path / "good" / os.fsdecode(name), number)
     (tmp_path / "good" / os.fsdecode(b"kein Bild \xfc.png")).write_text("no image")
     draw_image(tmp_path / os.fsdecode(b"Kratzer \xfc") / "one.png", 9)
-    with pytest.raises(CommandError, match="3 imported, 0 there already, 2 refused"):
+    with pytest.raises(CommandError, match="3 imported, 0 already imported, 2 refused"):
         call_command("import_images", "plate", str(tmp_path))
     assert set(labels(product)) == {r"Pr\xfcfteil.png", r"\x8c\x9f\x8d\xb8.png", "new\nline\x1b[31m.png"}
     printed = capsys.readouterr().err
@@ -226,5 +226,5 @@ def test_it_refuses_a_folder_that_it_may_not_read(
     shut = {"scratch"}
     assert refused_codes(import_images(product, tmp_path)) == {"scratch/": "unreadable"}
     shut = {tmp_path.name}
-    with pytest.raises(CommandError, match="can't be read: Permission denied"):
+    with pytest.raises(CommandError, match="cannot be read: Permission denied"):
         call_command("import_images", "plate", str(tmp_path))

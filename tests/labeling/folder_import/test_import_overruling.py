@@ -53,10 +53,13 @@ def test_it_refuses_to_contradict_a_person(
     product: Product, image: Path, sent_part: Inspection, ada: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
     review.correct(sent_part, by=ada, verdict="FAIL")
-    with pytest.raises(CommandError, match="0 imported, 0 there already, 1 refused, 1 of them labeled_otherwise"):
+    with pytest.raises(CommandError, match="0 imported, 0 already imported, 1 refused, 1 of them labeled_otherwise"):
         run_import(image)
     printed = capsys.readouterr().err
-    assert "refused good/one.png: labeled_otherwise: ada said FAIL on " in printed and "--overrule REASON" in printed
+    assert (
+        "refused good/one.png: labeled_otherwise: ada labeled the image FAIL on " in printed
+        and "--overrule REASON" in printed
+    )
     assert targets(product) == [DEFECT] and Inspection.objects.get() == sent_part
 
 
@@ -127,9 +130,9 @@ def test_it_ends_a_dispute_only_where_it_overrules(
 def test_no_folder_overrules_another_one_of_the_same_import(product: Product, image: Path) -> None:
     (image.parents[1] / "scratch").mkdir()
     (image.parents[1] / "scratch" / "same.png").write_bytes(image.read_bytes())
-    with pytest.raises(CommandError, match="1 imported, 0 there already, 1 refused"):
+    with pytest.raises(CommandError, match="1 imported, 0 already imported, 1 refused"):
         run_import(image, "--overrule", REASON)
-    with pytest.raises(CommandError, match="0 imported, 1 there already, 1 refused"):
+    with pytest.raises(CommandError, match="0 imported, 1 already imported, 1 refused"):
         run_import(image, "--overrule", REASON)
     assert targets(product) == [GOOD]
 
@@ -153,5 +156,5 @@ def test_a_person_counts_whatever_an_import_wrote_later(product: Product, image:
 
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_it_refuses_to_overrule_without_a_reason(product: Product, image: Path, reason: str) -> None:
-    with pytest.raises(CommandError, match="why the folder counts"):
+    with pytest.raises(CommandError, match="Give a reason after --overrule"):
         run_import(image, "--overrule", reason)

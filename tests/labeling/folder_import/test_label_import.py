@@ -128,7 +128,7 @@ def test_it_refuses_the_same_bytes_under_another_label(product: Product, folder:
     first = import_images(product, folder)
     again = import_images(product, folder)
     assert refused_codes(first) == refused_codes(again) == {"scratch/again.png": "labeled_otherwise"}
-    assert "imported as good before, and lies in scratch/ now" in again.refused[0].detail
+    assert "imported as good before, but it is in the folder scratch/ now" in again.refused[0].detail
     assert labels_of(product)["one.png"] == "PASS"
 
 
@@ -186,7 +186,7 @@ def test_the_command_prints_a_summary(product: Product, folder: Path, capsys: py
     draw_image(folder / "raw" / "frame.png", 12)
     call_command("import_images", "plate", str(folder), "--skip", "raw,other")
     printed = capsys.readouterr()
-    assert "plate: 4 imported, 0 there already, none refused." in printed.out
+    assert "plate: 4 imported, 0 already imported, none refused." in printed.out
     assert "left out: raw" in printed.out
     assert "100%" in printed.err
 
@@ -195,7 +195,7 @@ def test_the_command_fails_when_a_file_was_refused(
     product: Product, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "good" / "text.jpg").write_text("not an image")
-    with pytest.raises(CommandError, match="4 imported, 0 there already, 1 refused"):
+    with pytest.raises(CommandError, match="4 imported, 0 already imported, 1 refused"):
         call_command("import_images", "plate", str(folder))
     assert "refused good/text.jpg: unsupported_format: " in capsys.readouterr().err
     assert Label.objects.count() == 4
@@ -204,7 +204,7 @@ def test_the_command_fails_when_a_file_was_refused(
 def test_the_command_refuses_an_unknown_product_and_folder(product: Product, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="create_product"):
         call_command("import_images", "nothing", str(tmp_path))
-    with pytest.raises(CommandError, match="no folder"):
+    with pytest.raises(CommandError, match="does not exist"):
         call_command("import_images", "plate", str(tmp_path / "nowhere"))
 
 

@@ -147,12 +147,12 @@ def test_what_became_of_a_frozen_label_since_is_told(
         return [one["since"] for one in part_lineage.build_part_lineage(part)["snapshots"]]
 
     assert since() == ["confirmed", "same", "same"]
-    assert "Snapshot 2 holds it as" not in lineage_html(part, ada)
+    assert "Snapshot 2 has this image as" not in lineage_html(part, ada)
     corrected = review.correct(part, by=manager, verdict="PASS")
     assert since() == ["corrected"] * 3
     section = lineage_html(part, ada)
-    assert "Snapshot 2 holds it as FAIL. It was corrected since: PASS counts now." in section
-    assert 'Learned so by <a href="/models/plate/2/">' in section
+    assert "Snapshot 2 has this image as FAIL. It was corrected later: PASS counts now." in section
+    assert 'Trained on the snapshot: <a href="/models/plate/2/">' in section
     review.undo(corrected, by=manager)
     assert since() == ["confirmed", "same", "same"]
     add_type(part.product, name="dent", key="2")
@@ -161,7 +161,7 @@ def test_what_became_of_a_frozen_label_since_is_told(
     for one in (dent, label, imported_label):
         review.undo(one, by=manager)
     assert since() == ["withdrawn"] * 3
-    assert "That label was taken back since, and none stands." in lineage_html(part, ada)
+    assert "That label was undone later, and no label stands." in lineage_html(part, ada)
 
 
 def test_a_word_that_came_while_it_was_frozen_is_not_taken_for_what_was(
@@ -186,8 +186,8 @@ def test_who_judges_the_image_reads_nothing_of_its_labels(
         assert found["hidden"] is True
         assert (found["counts"], found["labels"], found["snapshots"]) == (None, [], [])
         section = lineage_html(one, bob)
-        assert "shows after your verdict" in section
-        assert "FAIL" not in section and "scratch" not in section and "labels taught" not in section
+        assert "shown after your verdict" in section
+        assert "FAIL" not in section and "scratch" not in section and "Versions trained on its labels" not in section
     assert lineage_json(part, bob)["version"]["number"] == 1, "a version is no label"
     assert lineage_json(part, ada)["labels"], "others read on"
 
@@ -209,7 +209,7 @@ def test_a_part_without_version_or_label_has_a_lineage(product: Product, ada: Us
     part = make_part(product, reasons=["no_model"])
     found = lineage_json(part, ada)
     assert (found["version"], found["counts"], found["snapshots"]) == (None, None, [])
-    assert "Nobody has labeled it." in lineage_html(part, ada)
+    assert "Nobody has labeled this part." in lineage_html(part, ada)
 
 
 def test_it_asks_the_database_little(

@@ -57,7 +57,7 @@ def test_a_dry_run_says_so_and_removes_nothing(product: Product) -> None:
     said = prune("--older-than", "90d", "--dry-run")
     assert "1 of 1 parts that passed before" in said
     assert "would be removed, 0 kept; 1 images (0.0 MB) would be removed." in said
-    assert "Files that nothing named for a day: 1 images (0.0 MB) would be removed." in said
+    assert "Files unreferenced for a day: 1 images (0.0 MB) would be removed." in said
     assert Inspection.objects.get() == part
     assert len(stored_files(part.image_sha256)) == len(stored_files(lost.image_sha256)) == 2
     prune("--older-than", "90d")
@@ -75,7 +75,7 @@ def test_the_retention_of_the_environment_is_the_default(product: Product, setti
 
 def test_it_refuses_to_guess_how_long_parts_are_kept(product: Product) -> None:
     old_part(product)
-    with pytest.raises(CommandError, match="name --older-than 90d, or set RETENTION_DAYS") as refused:
+    with pytest.raises(CommandError, match="Give it as --older-than 90d, or set RETENTION_DAYS") as refused:
         prune()
     assert refused.value.returncode == 1
     assert Inspection.objects.exists()
@@ -84,15 +84,15 @@ def test_it_refuses_to_guess_how_long_parts_are_kept(product: Product) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--older-than", "0d"], "--older-than is a number of days from 1d"),
-        (["--older-than=-1d"], "--older-than is a number of days from 1d"),
-        (["--older-than", ""], "--older-than is a number of days from 1d"),
-        (["--older-than", "3 months"], "--older-than is a number of days from 1d"),
-        (["--older-than", "1e3"], "--older-than is a number of days from 1d"),
-        (["--older-than", "٣d"], "--older-than is a number of days from 1d"),
-        (["--older-than", "99999999999d"], "--older-than is a number of days from 1d"),
-        (["--older-than", "90d", "--batch", "0"], "--batch is a whole number from 1 to 10,000, not '0'"),
-        (["--older-than", "90d", "--batch", "many"], "--batch is a whole number"),
+        (["--older-than", "0d"], "--older-than must be a number of days from 1d"),
+        (["--older-than=-1d"], "--older-than must be a number of days from 1d"),
+        (["--older-than", ""], "--older-than must be a number of days from 1d"),
+        (["--older-than", "3 months"], "--older-than must be a number of days from 1d"),
+        (["--older-than", "1e3"], "--older-than must be a number of days from 1d"),
+        (["--older-than", "٣d"], "--older-than must be a number of days from 1d"),
+        (["--older-than", "99999999999d"], "--older-than must be a number of days from 1d"),
+        (["--older-than", "90d", "--batch", "0"], "--batch must be a whole number from 1 to 10,000, not '0'"),
+        (["--older-than", "90d", "--batch", "many"], "--batch must be a whole number"),
         (["tiles", "--older-than", "90d"], "There is no product 'tiles'. Known: plate."),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_removed_is_named(product: Product, monkeypatch: p
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(CommandError, match=f"{part.image_sha256}.*can't be removed: Permission denied") as refused:
+    with pytest.raises(CommandError, match=f"{part.image_sha256}.*cannot be removed: Permission denied") as refused:
         prune("--older-than", "90d")
     assert refused.value.returncode == 1
     assert path.exists()

@@ -228,7 +228,7 @@ def test_the_page_gets_a_sheet_of_buttons(product: Product, ada: User, bob: User
     assert f'data-claims="{" ".join(map(str, claims))}"' in html
     assert re.findall(r'data-inspection="([^"]+)"', html) == [str(part.pk) for part in parts]
     assert html.count('aria-pressed="true"') == 3
-    assert "3 parts that look the same" in html
+    assert "3 similar parts" in html
     for one in queue.held_claims(ada):
         review.resolve(one, verdict="PASS")
     assert client.post("/review/alike/", {"claim": str(claim.pk)}).status_code == 409

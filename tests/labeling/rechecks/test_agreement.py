@@ -92,7 +92,7 @@ def test_it_counts_what_the_second_said_by_the_first(product: Product, ada: User
     DefectType.objects.filter(name="dent").update(merged_into=DefectType.objects.get(name="scratch"), merged_at=Now())
     found = agreement.confusion_matrix(agreement.load_label_pairs(product, MONTH, SECOND))
     assert found is not None
-    assert found.categories == ["good", "defective, not named", "scratch"]
+    assert found.categories == ["good", "defective, no type", "scratch"]
     counts = [[cell.count for cell in cells] for _, cells in found.rows]
     assert counts == [[0, 0, 0], [0, 0, 1], [1, 0, 3]]
     assert [(cell.shade, cell.agrees) for cell in found.rows[2][1]] == [(1, False), (0, False), (3, True)]
@@ -118,16 +118,16 @@ def test_the_page_tells_it_all_and_says_so_when_there_is_nothing(
 ) -> None:
     client.force_login(manager)
     empty = client.get("/reviewers/").content.decode()
-    assert "No part was judged by two people in this time. 100" in empty
-    assert "Nobody has judged a part" in empty and "no two verdicts differ" in empty
+    assert "No double review in this time. 100" in empty
+    assert "No part of this product was reviewed" in empty and "No disputed label" in empty
     review_twice(product, (ada, "FAIL", "scratch"), (bob, "PASS", ""))
     claim = queue.claim_part(make_part(product), reviewer=ada)
     Skip.objects.create(
         claim=claim, inspection=claim.inspection, reviewer=ada, reason=Skip.Reason.UNCLEAR_IMAGE, comment="blurred"
     )
     page = client.get("/reviewers/?days=90").content.decode()
-    assert "1 part was judged by two people, blind; they agreed on 0" in page
-    assert all(words in page for words in ("Settle", "blurred", "The image is unclear", "Median seconds"))
+    assert "1 part had a double review; the two people agreed on 0" in page
+    assert all(words in page for words in ("Decide", "blurred", "The image is unclear", "Median seconds"))
     assert 'href="/reviewers/" aria-current="page"' in page
 
 

@@ -105,7 +105,7 @@ def test_it_refuses_a_claim_from_before_the_doubt(product: Product, ada: User, b
     Claim.objects.filter(pk=stale.pk).update(expires_at=Now() - timedelta(seconds=1))
     label = review.resolve(claim_next(bob), verdict="FAIL")
     open_rechecks(make_version_with_label_issues(product, label))
-    with pytest.raises(ClaimLost, match="settled"):
+    with pytest.raises(ClaimLost, match="already resolved"):
         review.resolve(stale, verdict="PASS")
     assert review.standing_label(part) == label
 

@@ -48,7 +48,7 @@ def test_the_second_person_judges_by_the_image_alone(
     assert "unsure" in before and "4.3" in before
     review_part(part, ada, "FAIL", defect_type="scratch", comment="by the edge")
     after = workbench_html(client, bob, product)
-    assert "Judge by the image alone" in after
+    assert "Review without the model" in after
     assert not any(told in after for told in ("unsure", "4.3", "FAIL", "scratch", "by the edge"))
     claim = client.post("/api/v1/queue/claim/", {"product": product.slug}, "application/json").json()
     assert (claim["again"], claim["dispute"], claim["inspection"]["label"]) == (True, [], None)
@@ -108,9 +108,9 @@ def test_a_life_tells_of_second_looks_once_they_are_over(part: Inspection, ada: 
         return [event.text for event in build_timeline(part)]
 
     review_part(part, ada, "FAIL")
-    assert not any("second person" in words for words in told())
+    assert not any("Double review" in text for text in told())
     review_part(part, bob, "PASS")
-    assert {"A second person differs", "Two verdicts differ"} <= set(told())
+    assert {"Double review: another verdict", "Two verdicts differ"} <= set(told())
     review_part(part, manager, "PASS")
     assert told()[-1] == "Decided by a third person"
 
@@ -169,6 +169,6 @@ def test_the_label_list_says_how_labels_came_to_be(client: Client, part: Inspect
     review_part(part, ada, "FAIL")
     review_part(part, bob, "PASS")
     client.force_login(User.objects.create_superuser("root"))
-    assert "disputed, teaches nothing yet" in client.get("/admin/labeling/label/?provenance=single").content.decode()
+    assert "disputed, not used for training" in client.get("/admin/labeling/label/?provenance=single").content.decode()
     assert open_recheck_of(part).reason == "disputed"
     assert "Two verdicts differ" in client.get("/admin/labeling/recheck/?reason=disputed").content.decode()

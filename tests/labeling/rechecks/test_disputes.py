@@ -129,7 +129,7 @@ def test_taking_the_second_verdict_back_withdraws_it(dispute: Recheck, ada: User
 def test_it_refuses_the_manager_even_when_nobody_claimed_it_since(dispute: Recheck, bob: User, manager: User) -> None:
     held = queue.claim_part(dispute.inspection, reviewer=manager)
     review.undo(dispute.label, by=bob)
-    with pytest.raises(ClaimLost, match="settled"):
+    with pytest.raises(ClaimLost, match="already resolved"):
         review.resolve(held, verdict="FAIL")
 
 

@@ -103,7 +103,7 @@ def test_the_sweeping_task_opens_what_the_newest_version_doubts(
         tasks.sweep_runs()
         tasks.sweep_runs()
     assert [doubt.version for doubt in Recheck.objects.all()] == [newest]
-    assert caplog.text.count("Offered 1 labels again") == 1
+    assert caplog.text.count("Opened rechecks of 1 labels") == 1
 
 
 def test_one_models_trouble_costs_no_other_its_look(product: Product, caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,7 @@ def test_one_models_trouble_costs_no_other_its_look(product: Product, caplog: py
     EvaluationReport.objects.create(version=version, protocol="", evaluation=report)
     make_version_with_label_issues(product, make_imported_label(product))
     assert len(label_rechecks.open_label_rechecks()) == 1
-    assert "a-broken-one version 2" in caplog.text
+    assert "label issues of a-broken-one version 2" in caplog.text
 
 
 def _make_run(version: ModelVersion) -> TrainingRun:

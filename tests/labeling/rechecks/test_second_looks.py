@@ -174,7 +174,7 @@ def test_it_refuses_the_claim_of_whoever_came_too_late_for_the_first(part: Inspe
     stale = queue.claim_part(part, reviewer=ada)
     Claim.objects.filter(pk=stale.pk).update(expires_at=Now() - timedelta(seconds=1))
     review_part(part, bob, "FAIL")
-    with pytest.raises(ClaimLost, match="settled"):
+    with pytest.raises(ClaimLost, match="already resolved"):
         review.resolve(stale, verdict="PASS")
     with pytest.raises(ClaimLost):
         queue.claim_part(part, reviewer=bob)

@@ -31,7 +31,7 @@ def test_the_page_says_that_a_part_is_judged_blind_and_not_why(client: Client, a
     page = client.post("/review/next/", {"product": product.slug}).content.decode()
     plain = client.get("/review/plain/").content.decode()
     for shown in (page, plain):
-        assert "Judge by the image alone" in shown
+        assert "Review without the model" in shown
         assert not any(words in shown for words in ("4.3", "own label", "unsure", "disagrees", "scratch-07"))
     assert 'data-label=""' in page and "data-blind" in page
     state = client.post("/review/held/", {"product": product.slug}).json()
@@ -41,8 +41,10 @@ def test_the_page_says_that_a_part_is_judged_blind_and_not_why(client: Client, a
 def test_the_parts_life_tells_afterwards(ada: User, label_issue_recheck: Recheck) -> None:
     review.resolve(claim_next(ada), verdict="PASS")
     words = [f"{event.text}; {event.detail}" for event in build_timeline(label_issue_recheck.inspection)]
-    assert any("The model disagrees with this label: FAIL; version 1 gives a defect 4%" in line for line in words)
-    assert any("Judged again: changed" in line for line in words)
+    assert any(
+        "Label issue: the model disagrees with FAIL; defect probability 4% by version 1" in line for line in words
+    )
+    assert any("Rechecked: changed" in line for line in words)
 
 
 def test_the_admin_shows_what_is_in_doubt(client: Client, label_issue_recheck: Recheck) -> None:
@@ -50,5 +52,5 @@ def test_the_admin_shows_what_is_in_doubt(client: Client, label_issue_recheck: R
     page = client.get("/admin/labeling/recheck/").content.decode()
     assert "waits for a person" in page
     assert "4.0%" in page
-    assert "counts, in doubt" in client.get("/admin/labeling/label/").content.decode()
+    assert "counts, label issue" in client.get("/admin/labeling/label/").content.decode()
     assert client.get(f"/admin/labeling/recheck/{label_issue_recheck.pk}/change/").status_code == 200

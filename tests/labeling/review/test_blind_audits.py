@@ -63,7 +63,7 @@ def test_the_workbench_and_the_plain_form_show_the_image_alone(
     plain = client.get("/review/plain/").content.decode()
     plain = plain[plain.index('class="detail"') :]
     for page in (fragment, plain):
-        assert "Judge by the image alone" in page
+        assert "Review without the model" in page
         assert [words for words in TELLS if words in without_keys(page, audited_part)] == []
 
 

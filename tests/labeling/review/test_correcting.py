@@ -51,5 +51,5 @@ def test_whoever_holds_the_part_loses_it(product: Product, ada: User, bob: User)
 
 def test_it_refuses_an_unknown_defect(product: Product, ada: User) -> None:
     part = make_part(product, verdict=Verdict.PASS)
-    with pytest.raises(InvalidLabel, match="Known: none yet"):
+    with pytest.raises(InvalidLabel, match="Its defect types: none yet"):
         review.correct(part, by=ada, verdict="FAIL", defect_type="dent")

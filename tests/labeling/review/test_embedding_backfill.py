@@ -151,7 +151,7 @@ def test_one_products_trouble_costs_no_others(
     monkeypatch.setattr(embedding_backfill.scorers, "get_scorer", scorer_of)
     assert embedding_backfill.backfill_embeddings() == 1
     assert set(embeddings()) == {part.pk}
-    assert "The parts of Tile could not be made comparable" in caplog.text
+    assert "The embeddings of the parts of Tile could not be computed" in caplog.text
 
 
 def test_a_database_that_is_away_is_no_products_trouble(

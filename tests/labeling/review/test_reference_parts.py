@@ -118,7 +118,7 @@ def test_the_fragment_tells_word_type_and_likeness(
     answer = client.get(f"/review/references/{part.pk}/")
     html = answer.content.decode()
     assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-store")
-    for words in ("Most alike, good", "No labeled part is known yet.", "FAIL", "scratch", "0.92 alike"):
+    for words in ("Most similar, good", "No labeled part yet.", "FAIL", "scratch", "92\N{NO-BREAK SPACE}% similar"):
         assert words in html, words
     assert f'href="/inspections/{near.pk}/" target="_blank"' in html
     assert f"/{near.pk}/thumbnail/" in html

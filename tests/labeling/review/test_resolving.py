@@ -88,14 +88,14 @@ def test_it_refuses_words_that_are_no_verdict(claim: Claim, verdict: str) -> Non
 
 def test_it_refuses_a_good_part_with_a_defect(claim: Claim, product: Product) -> None:
     DefectType.objects.create(product=product, name="scratch")
-    with pytest.raises(InvalidLabel, match="no defect type"):
+    with pytest.raises(InvalidLabel, match="cannot have a defect type"):
         review.resolve(claim, verdict="PASS", defect_type="scratch")
 
 
 def test_it_refuses_an_unknown_defect_and_names_the_known(claim: Claim, product: Product) -> None:
     DefectType.objects.create(product=product, name="scratch")
     DefectType.objects.create(product=make_product("case"), name="dent")
-    with pytest.raises(InvalidLabel, match=r"'dent'.*Known: scratch"):
+    with pytest.raises(InvalidLabel, match=r"'dent'.*Its defect types: scratch"):
         review.resolve(claim, verdict="FAIL", defect_type="dent")
     assert not Review.objects.exists()
 

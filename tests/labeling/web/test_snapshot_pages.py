@@ -93,7 +93,7 @@ def test_it_filters(reader: Client, snapshot: DatasetSnapshot) -> None:
     assert shown_names(reader, f"q={some.image_sha256[:20].upper()}") == [some.title]
     assert shown_names(reader, f"q={some.title[:6]}&label=PASS") in ([], shown_names(reader, f"q={some.title[:6]}"))
     assert len(shown_names(reader, "split=nonsense&label=none")) == 16, "what makes no sense filters nothing"
-    assert "No image fits" in reader.get(f"{ADDRESS}?q=none-such").content.decode()
+    assert "No image matches" in reader.get(f"{ADDRESS}?q=none-such").content.decode()
 
 
 def test_it_tells_what_it_taught_and_leads_to_the_parts(
@@ -114,10 +114,10 @@ def test_images_of_parts_that_one_judges_are_left_out(
     part = make_part(Product.objects.get(), image_sha256=item.image_sha256)
     queue.claim_part(part, reviewer=ada)
     assert item.title not in shown_names(reader) and len(shown_names(reader)) == 15
-    assert "left out until your verdict" in reader.get(ADDRESS).content.decode()
+    assert "hidden here until your verdict" in reader.get(ADDRESS).content.decode()
     refused = reader.get(f"{ADDRESS}manifest.csv", follow=True)
     assert refused.redirect_chain == [(ADDRESS, 302)]
-    assert "it can be had after your verdict" in refused.content.decode()
+    assert "download it after your verdict" in refused.content.decode()
     reader.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
     assert item.title in shown_names(reader)
 

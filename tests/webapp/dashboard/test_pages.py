@@ -165,7 +165,7 @@ def test_a_parts_page_tells_its_life(client: Client, product: Product, ada: User
     label = review.resolve(claim, verdict="FAIL", defect_type="scratch", comment="near the pad")
     review.undo(label, by=ada)
     text = client.get(f"/inspections/{found.pk}/").content.decode()
-    for words in ("Received", "Decided REVIEW", "Labeled FAIL (scratch) by ada", "near the pad", "taken back by ada"):
+    for words in ("Received", "Decided REVIEW", "Labeled FAIL (scratch) by ada", "near the pad", "undone by ada"):
         assert words in text
 
 
