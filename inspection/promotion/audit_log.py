@@ -6,7 +6,6 @@ The database refuses to change their rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 from inspection.models import Challenge, PolicyChange, Product
 from inspection.products import policy_text
 from mltasks.models import Approval, ModelVersion, Promotion, Verification
+from mltasks.reports.verification_report import failures_text
 
 PAGE_SIZE = 50
 
@@ -52,7 +52,7 @@ def load_events(product: Product, before: datetime | None = None) -> list[AuditE
         _challenges(product, before),
         map(_change, _newest_rows(PolicyChange.objects.filter(product=product), before, version=False)),
     )
-    return list(islice(merge(*kinds, key=lambda entry: entry.at, reverse=True), PAGE_SIZE))
+    return list(islice(merge(*kinds, key=lambda event: event.at, reverse=True), PAGE_SIZE))
 
 
 def _newest_rows(rows: QuerySet[Any], before: datetime | None, *, version: bool = True) -> QuerySet[Any]:
@@ -66,15 +66,15 @@ def _promotion(row: Promotion) -> AuditEvent:
     titles = {
         Promotion.Kind.PROMOTION: _("Version {number} became champion"),
         Promotion.Kind.ROLLBACK: _("Rolled back to version {number}"),
-        Promotion.Kind.NIGHTLY: _("Version {number} of the night became champion by itself"),
+        Promotion.Kind.NIGHTLY: _("Version {number} was promoted automatically after nightly training"),
     }
-    words = titles[Promotion.Kind(row.kind)].format(number=row.version.number)
+    text = titles[Promotion.Kind(row.kind)].format(number=row.version.number)
     if row.previous:
-        words += _(", in the place of version {number}").format(number=row.previous.number)
+        text += _("; it replaced version {number}").format(number=row.previous.number)
     return AuditEvent(
         at=row.created_at,
         kind="undo" if row.kind == Promotion.Kind.ROLLBACK else "champion",
-        text=words,
+        text=text,
         by=_person_name(row.by),
         reason=row.reason,
         override=row.override,
@@ -84,41 +84,43 @@ def _promotion(row: Promotion) -> AuditEvent:
 
 
 def _approval(row: Approval) -> AuditEvent:
-    over = _("over version {number}").format(number=row.champion.number) if row.champion else _("as the first champion")
-    words = _("Version {number} approved {over}").format(number=row.version.number, over=over)
-    return AuditEvent(row.created_at, "person", words, _person_name(row.by), row.reason, version=row.version)
+    purpose = (
+        _("to replace version {number}").format(number=row.champion.number)
+        if row.champion
+        else _("as the first champion")
+    )
+    text = _("Version {number} approved {purpose}").format(number=row.version.number, purpose=purpose)
+    return AuditEvent(row.created_at, "person", text, _person_name(row.by), row.reason, version=row.version)
 
 
 def _verification(row: Verification) -> AuditEvent:
-    again = _("learned again") if row.learned_again else _("looked at by its hashes")
-    said = (
-        _("Version {number} verified, {how}: all holds") if row.holds else _("Version {number} verified, {how}: WRONG")
-    )
-    wrong = " ".join(one["words"] for one in row.findings if not one["holds"])
+    passed = _("Version {number} verified ({extent}): passed")
+    failed = _("Version {number} verified ({extent}): failed")
+    extent = _("retrained") if row.learned_again else _("hashes only")
+    text = (passed if row.holds else failed).format(number=row.version.number, extent=extent)
     kind = "pass" if row.holds else "fail"
-    words = said.format(number=row.version.number, how=again)
-    return AuditEvent(row.created_at, kind, words, _person_name(row.by), wrong, version=row.version)
+    return AuditEvent(row.created_at, kind, text, _person_name(row.by), failures_text(row), version=row.version)
 
 
-def _challenges(product: Product, before: datetime | None) -> Iterator[AuditEvent]:
+def _challenges(product: Product, before: datetime | None) -> list[AuditEvent]:
     rows = Challenge.objects.filter(product=product).select_related("by", "ended_by", "version__model")
     if before:
         rows = rows.filter(Q(created_at__lt=before) | Q(ended_at__lt=before))
-    found = []
+    events = []
     for row in rows.order_by("-created_at")[:PAGE_SIZE]:
-        begun = _("Version {number} became challenger, on {share} of the parts")
-        words = begun.format(number=row.version.number, share=f"{row.share:.0%}")
-        found.append(AuditEvent(row.created_at, "look", words, _person_name(row.by), version=row.version))
+        started = _("Version {number} became challenger on {share} of the parts")
+        text = started.format(number=row.version.number, share=f"{100 * row.share:.0f} %")
+        events.append(AuditEvent(row.created_at, "look", text, _person_name(row.by), version=row.version))
         if row.ended_at:
-            over = _("Version {number} ended as challenger").format(number=row.version.number)
-            found.append(AuditEvent(row.ended_at, "look", over, _person_name(row.ended_by), version=row.version))
-    kept = [entry for entry in found if before is None or entry.at < before]
-    yield from sorted(kept, key=lambda entry: entry.at, reverse=True)
+            ended = _("Version {number} ended as challenger").format(number=row.version.number)
+            events.append(AuditEvent(row.ended_at, "look", ended, _person_name(row.ended_by), version=row.version))
+    older = [event for event in events if before is None or event.at < before]
+    return sorted(older, key=lambda event: event.at, reverse=True)
 
 
 def _change(row: PolicyChange) -> AuditEvent:
-    words = _("Costs and policy changed") if row.before else _("The product began, with these values")
-    return AuditEvent(row.created_at, "data", words, _person_name(row.by), row.reason, changes=value_changes(row))
+    text = _("Costs and policy changed") if row.before else _("Product created with these values")
+    return AuditEvent(row.created_at, "data", text, _person_name(row.by), row.reason, changes=value_changes(row))
 
 
 def value_changes(row: PolicyChange) -> tuple[tuple[str, str, str], ...]:

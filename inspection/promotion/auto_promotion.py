@@ -30,7 +30,7 @@ def run() -> tuple[list[Replay], list[Promotion]]:
             started += start_missing_replay(product)
             promoted += auto_promote(product)
         except Exception:
-            logger.exception("The newest version of %s could not be looked at", product)
+            logger.exception("Automatic replay or promotion for %s failed", product)
     return started, promoted
 
 
@@ -58,22 +58,22 @@ def auto_promote(product: Product) -> list[Promotion]:
     if version.run.trigger != TrainingRun.Trigger.NIGHTLY or (champion and not replay.latest_replay(version, champion)):
         return []
     over = champion.number if champion else 0
-    why = _("The night's version, promoted by itself: all that the policy asks holds.")
+    reason = _("Promoted automatically after nightly training: all required checks passed.")
     try:
-        return [registry.promote(version, by=None, reason=why, over=over, kind=Promotion.Kind.NIGHTLY)]
+        return [registry.promote(version, by=None, reason=reason, over=over, kind=Promotion.Kind.NIGHTLY)]
     except (registry.GateClosed, registry.ChampionChanged, registry.AlreadyChampion):
         # The version's page shows the failed gate lines; the next run tries again.
         return []
 
 
 def _newest_version(product: Product) -> ModelVersion | None:
-    of_product = ModelVersion.objects.filter(model=product.registered_model_id)
-    return of_product.select_related("model", "run__snapshot").order_by("-number").first()
+    versions = ModelVersion.objects.filter(model=product.registered_model_id)
+    return versions.select_related("model", "run__snapshot").order_by("-number").first()
 
 
 def _missing_replay_scope(product: Product, version: ModelVersion) -> Replay.Scope | None:
     champion = registry.champion(version.model)
     if champion and version.state == ModelVersion.State.CANDIDATE:
-        beside = version.replays.filter(scope=Replay.Scope.HISTORY, champion=champion)
-        return None if beside.exists() else Replay.Scope.HISTORY
+        comparisons = version.replays.filter(scope=Replay.Scope.HISTORY, champion=champion)
+        return None if comparisons.exists() else Replay.Scope.HISTORY
     return Replay.Scope.HOLDOUT if not version.replays.exists() and replay.locked_holdout(product).exists() else None

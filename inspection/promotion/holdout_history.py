@@ -25,11 +25,11 @@ def load_holdout_results(product: Product) -> list[HoldoutResult]:
 
     Parts that a version was trained on before they were locked do not count for it, so the part counts differ.
     """
-    done = Replay.objects.filter(product=product, state=Replay.State.SUCCEEDED).without_large_fields()
-    newest = done.order_by("candidate_id", "-finished_at").distinct("candidate_id").select_related("candidate__model")
-    found = [
-        HoldoutResult(one.candidate, figures, figures["n"], one.finished_at)
-        for one in newest
-        if (figures := one.figures["holdout"]["candidate"])
+    finished = Replay.objects.filter(product=product, state=Replay.State.SUCCEEDED).without_large_fields()
+    newest = finished.order_by("candidate_id", "-finished_at").distinct("candidate_id")
+    results = [
+        HoldoutResult(replay.candidate, figures, figures["n"], replay.finished_at)
+        for replay in newest.select_related("candidate__model")
+        if (figures := replay.figures["holdout"]["candidate"])
     ]
-    return sorted(found, key=lambda one: -one.version.number)
+    return sorted(results, key=lambda result: -result.version.number)

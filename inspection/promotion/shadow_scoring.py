@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
+from itertools import islice
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -41,15 +42,17 @@ class ChallengeRefused(Refusal):
 def start_challenge(version: ModelVersion, *, by: User | None, share: float = 1.0) -> Challenge:
     """Make a version the challenger for a share of live parts. Raises ChallengeRefused."""
     if not 0 < share <= 1:
-        raise ChallengeRefused(_("A challenger scores a share above 0 and up to 1 of the parts."))
+        raise ChallengeRefused(_("The challenger's share of the parts must be above 0 and at most 1."))
     if version.state == ModelVersion.State.CHAMPION:
-        raise ChallengeRefused(_("{version} is champion: it scores every part already.").format(version=version))
+        raise ChallengeRefused(
+            _("{version} is champion: it scores every part already. Choose another version.").format(version=version)
+        )
     product = Product.objects.get(registered_model=version.model_id)
     try:
         with transaction.atomic():
             return Challenge.objects.create(product=product, version=version, by=by, share=share)
     except IntegrityError:
-        raise ChallengeRefused(_("Another version is challenger: end that first.")) from None
+        raise ChallengeRefused(_("Another version is challenger. End that challenge first.")) from None
 
 
 def end_challenge(challenge: Challenge, *, by: User | None) -> bool:
@@ -62,50 +65,43 @@ def score_pending_challenges() -> int:
 
     Returns the number of tried parts. A damaged bundle of one challenger does not affect the others.
     """
-    looked, ends = 0, time.monotonic() + MAX_SECONDS
-    for running in Challenge.objects.running().select_related("version", "product"):
-        if running.version.state == ModelVersion.State.CHAMPION:
-            end_challenge(running, by=None)  # promoted: it decides the verdicts now
+    attempted, deadline = 0, time.monotonic() + MAX_SECONDS
+    for challenge in Challenge.objects.running().select_related("version", "product"):
+        if challenge.version.state == ModelVersion.State.CHAMPION:
+            end_challenge(challenge, by=None)  # promoted: it decides the verdicts now
             continue
         # Runs may overlap; the lease keeps two runs from scoring the same parts.
-        if not Challenge.objects.unleased().filter(pk=running.pk).update(lease_expires_at=Now() + LEASE_DURATION):
+        if not Challenge.objects.unleased().filter(pk=challenge.pk).update(lease_expires_at=Now() + LEASE_DURATION):
             continue
         try:
-            looked += _score_challenge(running, ends)
+            attempted += _score_challenge(challenge, deadline)
         except BundleCorrupt:
-            logger.exception("%s can't go on", running)
+            logger.exception("%s cannot score: its files are damaged", challenge)
         finally:
-            Challenge.objects.filter(pk=running.pk).update(lease_expires_at=None)
-    return looked
+            Challenge.objects.filter(pk=challenge.pk).update(lease_expires_at=None)
+    return attempted
 
 
 def _score_challenge(challenge: Challenge, deadline: float) -> int:
-    looked, passed_over = 0, set[UUID]()
-    while time.monotonic() < deadline and (keys := _next_parts(challenge, passed_over)):
-        looked += sum(
-            scored.attempted for scored in rescoring.score_parts(challenge.version, keys, Rescore.Source.SHADOW)
-        )
-        passed_over |= set(
-            rescoring.unscored_parts(challenge.version, keys)
-        )  # unreadable images are not tried again in this run
-    return looked
+    attempted, skipped_ids = 0, set[UUID]()
+    while time.monotonic() < deadline and (keys := _next_parts(challenge, skipped_ids)):
+        steps = rescoring.score_parts(challenge.version, keys, Rescore.Source.SHADOW)
+        attempted += sum(step.attempted for step in steps)
+        # Unreadable images are not tried again in this run.
+        skipped_ids |= set(rescoring.unscored_parts(challenge.version, keys))
+    return attempted
 
 
 def _next_parts(challenge: Challenge, skipped_ids: set[UUID]) -> list[UUID]:
     """Return the next parts: decided since the challenge began, in its share, not scored yet."""
     waiting = unscored_live_parts(challenge).exclude(pk__in=skipped_ids).order_by("-received_at", "-id")
-    found: list[UUID] = []
-    for key in waiting.values_list("pk", flat=True).iterator(chunk_size=500):
-        if shadow_sample_value(key) < challenge.share:
-            found.append(key)
-        if len(found) == BATCH_SIZE:
-            break
-    return found
+    keys = waiting.values_list("pk", flat=True).iterator(chunk_size=500)
+    return list(islice((key for key in keys if shadow_sample_value(key) < challenge.share), BATCH_SIZE))
 
 
 def unscored_live_parts(challenge: Challenge) -> InspectionQuerySet:
     """Return the decided parts that the challenger lacks, also those outside its share."""
-    theirs = Rescore.objects.filter(inspection=OuterRef("pk"), version=challenge.version)
+    rescores = Rescore.objects.filter(inspection=OuterRef("pk"), version=challenge.version)
     since = Inspection.objects.filter(product=challenge.product, received_at__gte=challenge.created_at)
     decided = since.filter(state=Inspection.State.DECIDED, received_at__gte=Now() - MAX_AGE)
-    return decided.exclude(model_version=challenge.version).filter(~Exists(theirs))
+    return decided.exclude(model_version=challenge.version).filter(~Exists(rescores))

@@ -38,40 +38,42 @@ def start(
     *,
     by: User | None = None,
     days: int = DEFAULT_DAYS,
-    most: int = DEFAULT_MAX_PARTS,
+    max_parts: int = DEFAULT_MAX_PARTS,
     scope: Replay.Scope = Replay.Scope.HISTORY,
     enqueue: bool = True,
 ) -> Replay:
     """Create a replay and queue it. Raises ReplayRefused with a text for people.
 
-    The replay covers the newest ``most`` decided parts of the last ``days``, labeled parts first, and the whole locked
-    holdout. With ``enqueue`` False the caller executes the replay itself.
+    The replay covers the newest ``max_parts`` decided parts of the last ``days``, labeled parts first, and the whole
+    locked holdout. With ``enqueue`` False the caller executes the replay itself.
     """
     product = Product.objects.select_related("registered_model").get(registered_model=candidate.model_id)
-    now = registry.champion(candidate.model)
-    champion = now if now and now.pk != candidate.pk else None
-    if not (1 <= days <= MAX_DAYS and 1 <= most <= MAX_PARTS):
-        raise ReplayRefused(
-            _("A replay takes 1 to {most} parts of 1 to {days} days.").format(most=MAX_PARTS, days=MAX_DAYS)
-        )
-    parts = choose_parts(product, days, most) if scope == Replay.Scope.HISTORY else [*_holdout_ids(product)]
+    champion = registry.champion(candidate.model)
+    if champion == candidate:
+        champion = None
+    if not (1 <= days <= MAX_DAYS and 1 <= max_parts <= MAX_PARTS):
+        text = _("A replay covers 1 to {limit} parts of the last 1 to {days} days.")
+        raise ReplayRefused(text.format(limit=MAX_PARTS, days=MAX_DAYS))
+    parts = choose_parts(product, days, max_parts) if scope == Replay.Scope.HISTORY else [*_holdout_ids(product)]
     if not parts:
-        raise ReplayRefused(_("There is no part to score again: the line sent none in these days, and none is locked."))
+        raise ReplayRefused(_("There is no part to replay: the line sent none in these days, and none is locked."))
     with transaction.atomic():
         # The row lock makes concurrent requests see each other's replay.
         ModelVersion.objects.select_for_update(no_key=True).get(pk=candidate.pk)
         if Replay.objects.unfinished().filter(candidate=candidate).exists():
-            raise ReplayRefused(_("{version} is being replayed already.").format(version=candidate))
+            raise ReplayRefused(
+                _("A replay of {version} is already in progress. Wait for it to finish.").format(version=candidate)
+            )
         replay = Replay.objects.create(
             product=product,
             candidate=candidate,
             champion=champion,
             scope=scope,
             parts=parts,
-            config={"days": days, "most": most},
+            config={"days": days, "most": max_parts},
             requested_by=by,
             stage=WAITING_STAGE,
-            log=log_line(f"Queued: {len(parts)} parts by {candidate}, beside {champion or 'no champion'}."),
+            log=log_line(f"Queued: {len(parts)} parts by {candidate}, compared with {champion or 'no champion'}."),
         )
         if enqueue:
             dispatch.enqueue_on_commit(replay)
@@ -80,7 +82,7 @@ def start(
 
 def retry(replay: Replay) -> None:
     """Queue a failed replay again and keep its scores. Raises RunNotAvailable unless it failed."""
-    requeue_or_refuse(replay, _("This replay can't be tried again: it did not fail."))
+    requeue_or_refuse(replay, _("Only a failed replay can be retried."))
     dispatch.enqueue_on_commit(replay)
 
 
@@ -92,17 +94,17 @@ class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
     def compute(self, run: Replay, progress: ProgressCallback) -> replay_metrics.Figures:
         """Score the unscored parts; a failure keeps all written scores. Raises BundleCorrupt."""
         versions = [run.candidate, *([run.champion] if run.champion else [])]
-        todo = [(version, rescoring.unscored_parts(version, run.parts)) for version in versions]
-        whole, done, unread = sum(len(keys) for _, keys in todo), 0, 0
-        known = len(run.parts) * len(versions) - whole
-        progress(Progress(0.0, f"{whole} scores to make, {known} known: loading the versions"))
-        for version, keys in todo:
-            for scored in rescoring.score_parts(version, keys):
-                done += scored.attempted
-                unread += scored.unreadable
-                progress(Progress(0.98 * done / whole, f"Scoring by version {version.number}"))
-        progress(Progress(0.98, "Holding them against one another"))
-        return replay_metrics.compute(run, unread=unread)
+        unscored = [(version, rescoring.unscored_parts(version, run.parts)) for version in versions]
+        total, attempted, unreadable = sum(len(keys) for _, keys in unscored), 0, 0
+        stored = len(run.parts) * len(versions) - total
+        progress(Progress(0.0, f"{total} scores to compute, {stored} stored: loading the versions"))
+        for version, keys in unscored:
+            for step in rescoring.score_parts(version, keys):
+                attempted += step.attempted
+                unreadable += step.unreadable
+                progress(Progress(0.98 * attempted / total, f"Scoring by version {version.number}"))
+        progress(Progress(0.98, "Comparing the versions"))
+        return replay_metrics.compute(run, unread=unreadable)
 
     def record(self, run: Replay, computed: replay_metrics.Figures, finish: Finish) -> Replay:
         """Write the figures."""
@@ -114,11 +116,11 @@ class ReplayExecutor(Executor[Replay, replay_metrics.Figures, Replay]):
         return str(result.figures["parts"])
 
 
-def choose_parts(product: Product, days: int, most: int) -> list[UUID]:
+def choose_parts(product: Product, days: int, max_parts: int) -> list[UUID]:
     """Return the ids of the parts of a replay of history, each once."""
     newest = _decided_parts(product, days).order_by("-received_at", "-id").values_list("pk", flat=True)
-    labeled = list(newest.filter(human_verdict__isnull=False)[:most])
-    others = newest.filter(human_verdict__isnull=True)[: most - len(labeled)]
+    labeled = list(newest.filter(human_verdict__isnull=False)[:max_parts])
+    others = newest.filter(human_verdict__isnull=True)[: max_parts - len(labeled)]
     return list(dict.fromkeys([*labeled, *others, *_holdout_ids(product)]))
 
 
@@ -143,5 +145,5 @@ def locked_holdout(product: Product) -> InspectionQuerySet:
 
 def latest_replay(candidate: ModelVersion, champion: ModelVersion | None) -> Replay | None:
     """Return the newest finished replay of history that compares with this champion."""
-    over = Replay.objects.beside_champion(champion.pk if champion else None).filter(candidate=candidate)
-    return over.without_large_fields().order_by("-finished_at").first()
+    replays = Replay.objects.beside_champion(champion.pk if champion else None).filter(candidate=candidate)
+    return replays.without_large_fields().order_by("-finished_at").first()

@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inspection.models import Verdict
 from inspection.replay.sample_size import MIN_PARTS, has_enough_parts
 
 Figures = Mapping[str, Any]
+# Verdict, then for each verdict of the other version: that verdict, the number of parts, and True if both are equal.
+MatrixRow = tuple[str, list[tuple[str, int, bool]]]
+VERDICT_ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,20 @@ def evidence_part_count(figures: Figures) -> int:
 
 
 def has_enough_evidence(figures: Figures) -> bool:
-    """Return True if enough judged parts support the comparison of the two versions."""
+    """Return True if enough labeled parts support the comparison of the two versions."""
     return evidence_part_count(figures) >= MIN_PARTS
+
+
+def matrix_rows(matrix: Mapping[str, Mapping[str, int]]) -> list[MatrixRow]:
+    """Return the rows of a matrix of verdicts in page order; empty without a matrix."""
+    return [
+        (
+            str(champion),
+            [(str(candidate), matrix[champion][candidate], candidate == champion) for candidate in VERDICT_ORDER],
+        )
+        for champion in VERDICT_ORDER
+        if champion in matrix
+    ]
 
 
 def replay_cost(figures: Figures) -> ReplayCost | None:

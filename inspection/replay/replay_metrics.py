@@ -1,6 +1,6 @@
 """Metrics of a replay: changed verdicts, and their cost or savings on labeled parts.
 
-Only parts that neither version trained on are evidence: the locked holdout and parts labeled since. Each part is
+Only parts that neither version was trained on count: the locked holdout and parts labeled since. Each part is
 weighted by 1 / inclusion probability (`mltasks.vision.stats.weighted_estimates`), so the figures are estimates for the
 line, not for the labels. The unweighted figures are reported too.
 """
@@ -8,12 +8,14 @@ line, not for the labels. The unweighted figures are reported too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from inspection.models import Inspection, Replay, Verdict
 from inspection.replay import scored_parts
-from inspection.replay.scored_parts import ModelVerdict, ScoredPart
+from inspection.replay.replay_figures import VERDICT_ORDER
+from inspection.replay.scored_parts import ScoredPart, VersionVerdict
 from mltasks.vision.stats.intervals import Estimate, proportion
 from mltasks.vision.stats.paired_tests import mcnemar
 from mltasks.vision.stats.weighted_estimates import mean_difference, weighted_proportion
@@ -25,38 +27,39 @@ MAX_CHANGED_VERDICTS = 240  # parts that the contact sheet can show
 
 def compute(replay: Replay, *, unread: int = 0) -> Figures:
     """Return all figures of a replay whose parts are scored, as JSON."""
-    judged = scored_parts.load_scored_parts(replay)
-    evidence = [one for one in judged if one.human_verdict and not one.trained_on]
+    scored = scored_parts.load_scored_parts(replay)
+    labeled = [part for part in scored if part.human_verdict]
+    evidence = [part for part in labeled if not part.trained_on]
     costs = replay.product.costs
     return {
-        "parts": len(judged),
-        "missing": len(replay.parts) - len(judged),
+        "parts": len(scored),
+        "missing": len(replay.parts) - len(scored),
         "unread": unread,
-        "labeled": sum(one.human_verdict is not None for one in judged),
-        "learned": sum(one.human_verdict is not None and one.trained_on for one in judged),
+        "labeled": len(labeled),
+        "learned": len(labeled) - len(evidence),
         "evidence": len(evidence),
-        "judged": len({one.part_name for one in evidence}),
-        "defective": len({one.part_name for one in evidence if one.defective}),
-        "weighed": sum(one.weight is not None for one in evidence),
+        "judged": len({part.part_name for part in evidence}),
+        "defective": len({part.part_name for part in evidence if part.defective}),
+        "weighed": sum(part.weight is not None for part in evidence),
         "costs": {"fn": costs.fn, "fp": costs.fp, "review": costs.review},
-        "matrix": _matrix(judged),
-        "flips": [str(one.inspection_id) for one in _changed_worst_first(judged)[:MAX_CHANGED_VERDICTS]],
-        "gained": _error_changes(evidence),
+        "matrix": verdict_matrix((part.champion.verdict, part.candidate.verdict) for part in scored if part.champion),
+        "flips": [str(part.inspection_id) for part in _changed_worst_first(scored)[:MAX_CHANGED_VERDICTS]],
+        "gained": error_changes(evidence),
         "cost": _line_costs(evidence, costs),
         "paired": _paired_test(evidence),
-        "review_load": _review_load(replay, judged),
+        "review_load": _review_load(replay, scored),
         "holdout": {
-            "candidate": _holdout_metrics(judged, lambda one: one.candidate),
-            "champion": _holdout_metrics(judged, lambda one: one.champion),
+            "candidate": _holdout_metrics(scored, lambda part: part.candidate),
+            "champion": _holdout_metrics(scored, lambda part: part.champion),
         },
     }
 
 
-def _matrix(scored: Sequence[ScoredPart]) -> dict[str, dict[str, int]]:
+def verdict_matrix(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
     """Return counts of parts by the champion's verdict (outer) and the candidate's (inner)."""
-    count = Counter((one.champion.verdict, one.candidate.verdict) for one in scored if one.champion)
-    names = [str(verdict) for verdict in (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)]
-    return {theirs: {ours: count[theirs, ours] for ours in names} for theirs in names}
+    count = Counter(pairs)
+    names = [str(verdict) for verdict in VERDICT_ORDER]
+    return {champion: {candidate: count[champion, candidate] for candidate in names} for champion in names}
 
 
 def _changed_worst_first(scored: Sequence[ScoredPart]) -> list[ScoredPart]:
@@ -66,11 +69,12 @@ def _changed_worst_first(scored: Sequence[ScoredPart]) -> list[ScoredPart]:
     reviews, correct failures. Within a rank, the largest change of probability comes first.
     """
 
-    def key(one: ScoredPart) -> tuple[int, float]:
-        assert one.champion is not None  # noqa: S101 - narrows the type
-        return _severity_rank(one), -abs(one.candidate.probability - one.champion.probability)
-
-    return sorted((one for one in scored if one.champion and one.champion.verdict != one.candidate.verdict), key=key)
+    changed = [
+        (_severity_rank(part), -abs(part.candidate.probability - part.champion.probability), part)
+        for part in scored
+        if part.champion and part.champion.verdict != part.candidate.verdict
+    ]
+    return [part for _, _, part in sorted(changed, key=itemgetter(0, 1))]
 
 
 def _severity_rank(scored_part: ScoredPart) -> int:
@@ -82,134 +86,127 @@ def _severity_rank(scored_part: ScoredPart) -> int:
     return 5
 
 
-def _error_changes(evidence: Sequence[ScoredPart]) -> dict[str, int]:
+def error_changes(evidence: Sequence[ScoredPart]) -> dict[str, int]:
     """Return the numbers of escapes and false alarms that only one version makes, in parts."""
-    escapes = [one for one in evidence if one.defective]
-    good = [one for one in evidence if not one.defective]
-    return {
-        "new_escapes": _count_one_sided(escapes, Verdict.PASS, by_candidate=True),
-        "caught_escapes": _count_one_sided(escapes, Verdict.PASS, by_candidate=False),
-        "new_alarms": _count_one_sided(good, Verdict.FAIL, by_candidate=True),
-        "spared_alarms": _count_one_sided(good, Verdict.FAIL, by_candidate=False),
-    }
-
-
-def _count_one_sided(scored: Sequence[ScoredPart], verdict: str, *, by_candidate: bool) -> int:
-    found = set()
-    for one in scored:
-        if one.champion is not None:
-            said = one.candidate.verdict == verdict, one.champion.verdict == verdict
-            if said == (by_candidate, not by_candidate):
-                found.add(one.part_name)
-    return len(found)
+    names = ("new_escapes", "caught_escapes", "new_alarms", "spared_alarms")
+    changes: dict[str, set[str]] = {name: set() for name in names}
+    for part in evidence:
+        error = Verdict.PASS if part.defective else Verdict.FAIL
+        candidate_errs = part.candidate.verdict == error
+        if part.champion and candidate_errs != (part.champion.verdict == error):
+            new, avoided = names[:2] if part.defective else names[2:]
+            changes[new if candidate_errs else avoided].add(part.part_name)
+    return {name: len(parts) for name, parts in changes.items()}
 
 
 def _line_costs(evidence: Sequence[ScoredPart], costs: Costs) -> dict[str, Any]:
     """Return costs of 1000 parts and candidate minus champion, of the line and as counted."""
-    weighed = [one for one in evidence if one.weight is not None]
-    found = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
-    return {how: {name: estimate.to_json() for name, estimate in estimates.items()} for how, estimates in found.items()}
+    weighed = [part for part in evidence if part.weight is not None]
+    estimates = {"corrected": cost(weighed, costs, weigh=True), "counted": cost(evidence, costs, weigh=False)}
+    return {method: {name: estimate.to_json() for name, estimate in row.items()} for method, row in estimates.items()}
 
 
-def cost(some: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
+def cost(labeled: Sequence[ScoredPart], costs: Costs, *, weigh: bool) -> dict[str, Estimate]:
     """Return costs of 1000 parts: candidate, and if scored, champion and the difference."""
-    weights = [one.weight * one.holdout_weight if weigh and one.weight else 1.0 for one in some]
-    parts, nothing = [one.part_name for one in some], [0.0] * len(some)
-    ours = [1000 * one.cost(one.candidate, costs) for one in some]
-    theirs = [1000 * one.cost(one.champion, costs) for one in some if one.champion]
-    found = {"candidate": mean_difference(ours, nothing, weights, parts)}
-    if theirs and len(theirs) == len(ours):
-        found["champion"] = mean_difference(theirs, nothing, weights, parts)
-        found["difference"] = mean_difference(ours, theirs, weights, parts)
-    return found
+    weights = [part.weight * part.holdout_weight if weigh and part.weight else 1.0 for part in labeled]
+    names, zeros = [part.part_name for part in labeled], [0.0] * len(labeled)
+    candidate = [1000 * part.cost(part.candidate, costs) for part in labeled]
+    champion = [1000 * part.cost(part.champion, costs) for part in labeled if part.champion]
+    estimates = {"candidate": mean_difference(candidate, zeros, weights, names)}
+    if champion and len(champion) == len(candidate):
+        estimates["champion"] = mean_difference(champion, zeros, weights, names)
+        estimates["difference"] = mean_difference(candidate, champion, weights, names)
+    return estimates
 
 
 def _paired_test(evidence: Sequence[ScoredPart]) -> dict[str, Any] | None:
     """Compare both versions' model verdicts by McNemar's test; None without a champion."""
-    both = [one for one in evidence if one.champion]
+    both = [(part, part.champion) for part in evidence if part.champion]
     if not both:
         return None
-    ours = [one.candidate.model_verdict == one.human_verdict for one in both]
-    theirs = [one.champion.model_verdict == one.human_verdict for one in both if one.champion]
-    found = mcnemar(ours, theirs, [one.part_name for one in both])
-    return {"candidate_only": found.first_only, "champion_only": found.second_only, "n": found.n, "p": found.p_value}
+    test = mcnemar(
+        [part.candidate.model_verdict == part.human_verdict for part, _ in both],
+        [champion.model_verdict == part.human_verdict for part, champion in both],
+        [part.part_name for part, _ in both],
+    )
+    return {"candidate_only": test.first_only, "champion_only": test.second_only, "n": test.n, "p": test.p_value}
 
 
 def _review_load(replay: Replay, scored: Sequence[ScoredPart]) -> dict[str, Any] | None:
     """Return reviews per day by each version; None without a decided part of the line."""
     line = Inspection.objects.filter(pk__in=replay.parts, state=Inspection.State.DECIDED)
-    times = list(line.order_by("received_at").values_list("received_at", flat=True))
-    if not times:
+    received_at = dict(line.values_list("pk", "received_at"))
+    if not received_at:
         return None
-    days = max(1.0, (times[-1] - times[0]).total_seconds() / 86_400)
-    first = times[0]
-    everything = Inspection.objects.filter(
-        product=replay.product, state=Inspection.State.DECIDED, received_at__gte=first, received_at__lte=times[-1]
+    first, last = min(received_at.values()), max(received_at.values())
+    days = max(1.0, (last - first).total_seconds() / 86_400)
+    period = Inspection.objects.filter(
+        product=replay.product, state=Inspection.State.DECIDED, received_at__range=(first, last)
     )
-    totals = {True: everything.filter(human_verdict__isnull=False).count()}
-    totals[False] = everything.count() - totals[True]
-    keys = set(line.values_list("pk", flat=True))
-    of_line = [one for one in scored if one.inspection_id in keys]
+    totals = {labeled: period.filter(human_verdict__isnull=not labeled).count() for labeled in (True, False)}
+    of_line = [part for part in scored if part.inspection_id in received_at]
     return {
         "days": days,
-        "parts": totals[True] + totals[False],
-        "candidate": _review_count(of_line, totals, lambda one: one.candidate) / days,
-        "champion": _review_count(of_line, totals, lambda one: one.champion) / days if replay.champion else None,
+        "parts": sum(totals.values()),
+        "candidate": _review_count(of_line, totals, lambda part: part.candidate) / days,
+        "champion": _review_count(of_line, totals, lambda part: part.champion) / days if replay.champion else None,
     }
 
 
 def _review_count(
-    scored: Sequence[ScoredPart], totals: dict[bool, int], verdict_of: Callable[[ScoredPart], ModelVerdict | None]
+    scored: Sequence[ScoredPart], totals: dict[bool, int], verdict_of: Callable[[ScoredPart], VersionVerdict | None]
 ) -> float:
     """Estimate how many of all parts would be reviewed.
 
     Labeled and unlabeled parts are extrapolated separately from their scored share: a replay takes labeled parts first,
     and they are the less certain ones.
     """
-    asked = 0.0
+    reviews = 0.0
     for labeled, total in totals.items():
-        words = [verdict_of(one) for one in scored if (one.human_verdict is not None) is labeled]
-        if words:
-            asked += total * sum(said is not None and said.verdict == Verdict.REVIEW for said in words) / len(words)
-    return asked
+        verdicts = [verdict_of(part) for part in scored if (part.human_verdict is not None) is labeled]
+        if verdicts:
+            reviewed = sum(verdict is not None and verdict.verdict == Verdict.REVIEW for verdict in verdicts)
+            reviews += total * reviewed / len(verdicts)
+    return reviews
 
 
 def _holdout_metrics(
-    scored: Sequence[ScoredPart], verdict_of: Callable[[ScoredPart], ModelVerdict | None]
+    scored: Sequence[ScoredPart], verdict_of: Callable[[ScoredPart], VersionVerdict | None]
 ) -> dict[str, Any] | None:
     """Return a version's metrics on the locked holdout; None without holdout parts."""
     rows = [
-        (one, said)
-        for one in scored
-        if one.holdout and one.human_verdict and not one.trained_on and (said := verdict_of(one))
+        (part, version_verdict.verdict)
+        for part in scored
+        if part.holdout and part.human_verdict and not part.trained_on and (version_verdict := verdict_of(part))
     ]
     if not rows:
         return None
-    heaviest = max((one.weight or 0.0 for one, _ in rows), default=0.0)
-    found: dict[str, Any] = {"n": len(rows), "weighed": sum(one.weight is not None for one, _ in rows)}
-    for name, defective, verdict in (
-        ("escape_rate", True, Verdict.PASS),
-        ("recall", True, None),
-        ("false_alarm_rate", False, Verdict.FAIL),
-    ):
-        some = [(one, said) for one, said in rows if one.defective is defective]
-        hits = [said.verdict == verdict if verdict else said.verdict != Verdict.PASS for _, said in some]
-        found[name] = _corrected_and_counted([one for one, _ in some], hits, heaviest)
-    everything = [one for one, _ in rows]
-    found["review_rate"] = _corrected_and_counted(
-        everything, [said.verdict == Verdict.REVIEW for _, said in rows], heaviest
-    )
-    return found
+    defective, good = ([row for row in rows if row[0].defective is kind] for kind in (True, False))
+    max_weight = max(part.weight or 0.0 for part, _ in rows)
+    rates = {
+        "escape_rate": (defective, {Verdict.PASS}),
+        "recall": (defective, {Verdict.REVIEW, Verdict.FAIL}),
+        "false_alarm_rate": (good, {Verdict.FAIL}),
+        "review_rate": (rows, {Verdict.REVIEW}),
+    }
+    return {
+        "n": len(rows),
+        "weighed": sum(part.weight is not None for part, _ in rows),
+        **{name: _corrected_and_counted(*rate, max_weight) for name, rate in rates.items()},
+    }
 
 
-def _corrected_and_counted(scored: Sequence[ScoredPart], hits: Sequence[bool], max_weight: float) -> dict[str, Any]:
-    """Return a share weighted for the line, and as counted among the labels."""
-    pairs = [(one, hit) for one, hit in zip(scored, hits, strict=True) if one.weight]
-    corrected: Estimate = weighted_proportion(
-        [hit for _, hit in pairs],
-        [one.weight or 1.0 for one, _ in pairs],
-        [one.part_name for one, _ in pairs],
+def _corrected_and_counted(
+    rows: Sequence[tuple[ScoredPart, str]], verdicts: Container[str], max_weight: float
+) -> dict[str, Any]:
+    """Return the share of parts with one of the verdicts, for the line (corrected) and as counted."""
+    hits = [verdict in verdicts for _, verdict in rows]
+    weighed = [(part.weight, part.part_name, hit) for (part, _), hit in zip(rows, hits, strict=True) if part.weight]
+    corrected = weighted_proportion(
+        [hit for _, _, hit in weighed],
+        [weight for weight, _, _ in weighed],
+        [name for _, name, _ in weighed],
         max_weight,
     )
-    counted = proportion(hits, [one.part_name for one in scored])
+    counted = proportion(hits, [part.part_name for part, _ in rows])
     return {"corrected": corrected.to_json(), "counted": counted.to_json()}

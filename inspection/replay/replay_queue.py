@@ -20,20 +20,20 @@ def queue_position_text(replay: Replay) -> str:
     trainings = TrainingRun.objects.filter(state=TrainingRun.State.RUNNING).order_by("pk")
     names = [_("training run {number}").format(number=pk) for pk in trainings.values_list("pk", flat=True)]
     if replay.state == Replay.State.RUNNING:
-        words = _("It has a lower priority than {runs}, and goes on with what that leaves of the processors.")
-        return words.format(runs=names[0]) if names else ""
+        text = _("The replay has a lower priority than {runs} and uses the remaining processor time.")
+        return text.format(runs=names[0]) if names else ""
     if replay.finished:
         return ""
-    names += [_("the replay of {version}").format(version=other.candidate) for other in _earlier_replays(replay)]
+    names += [_("the replay of {version}").format(version=earlier.candidate) for earlier in _earlier_replays(replay)]
     if not names:
-        return _("First in the queue: a worker takes it within seconds.")
+        return _("First in the queue: a worker starts it within seconds.")
     runs = ", ".join(names[:MAX_NAMED_RUNS])
-    if more := len(names) - MAX_NAMED_RUNS:
-        runs = _("{runs} and {more} more").format(runs=runs, more=more) if more > 0 else runs
-    return _("{place} in the queue, behind {runs}.").format(place=ordinal(len(names) + 1), runs=runs)
+    if (more := len(names) - MAX_NAMED_RUNS) > 0:
+        runs = _("{runs} and {more} more").format(runs=runs, more=more)
+    return _("{place} in the queue, after {runs}.").format(place=ordinal(len(names) + 1), runs=runs)
 
 
 def _earlier_replays(replay: Replay) -> list[Replay]:
     before = Q(state=Replay.State.RUNNING) | Q(pk__lt=replay.pk)
-    others = Replay.objects.unfinished().filter(before).exclude(pk=replay.pk).without_large_fields()
-    return list(others.select_related("candidate__model").order_by("pk"))
+    replays = Replay.objects.unfinished().filter(before).exclude(pk=replay.pk).without_large_fields()
+    return list(replays.select_related("candidate__model").order_by("pk"))

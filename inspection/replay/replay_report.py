@@ -7,24 +7,16 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from inspection.models import Inspection, Replay, Verdict
+from inspection.models import Inspection, Replay
 from inspection.replay import replay_figures
 from inspection.replay.sample_size import MIN_PARTS, too_few_text
-from inspection.replay.scored_parts import ModelVerdict, load_model_verdicts
-from mltasks.reports.rate_names import ESCAPE_RATE_OF_PARTS
+from inspection.replay.scored_parts import VersionVerdict, load_version_verdicts
+from mltasks.reports.report_figures import HOLDOUT_FIGURES
 
 MAX_SHOWN = 60
-VERDICT_ORDER = (Verdict.PASS, Verdict.REVIEW, Verdict.FAIL)
-HOLDOUT_METRICS: tuple[tuple[str, Promise], ...] = (
-    ("recall", gettext_lazy("Recall: defective parts that do not pass")),
-    ("escape_rate", ESCAPE_RATE_OF_PARTS),
-    ("false_alarm_rate", gettext_lazy("False alarms: good parts that fail")),
-    ("review_rate", gettext_lazy("Parts a person must look at")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +24,8 @@ class ChangedVerdict:
     """Part whose verdict would change, with both model verdicts."""
 
     part: Inspection
-    champion: ModelVerdict
-    candidate: ModelVerdict
+    champion: VersionVerdict
+    candidate: VersionVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +46,18 @@ class ReplayReport:
     @property
     def figures(self) -> dict[str, Any]:
         """Return the replay's figures; empty until it has finished."""
-        found: dict[str, Any] = self.replay.figures
-        return found
+        figures: dict[str, Any] = self.replay.figures
+        return figures
 
     @cached_property
     def changed_count(self) -> int:
         """Return the number of verdicts that would change."""
-        matrix = self.figures.get("matrix", {})
-        return sum(count for theirs, row in matrix.items() for ours, count in row.items() if ours != theirs)
+        return sum(count for _champion, row in self.matrix for _candidate, count, same in row if not same)
 
     @property
-    def matrix(self) -> list[tuple[str, list[tuple[str, int, bool]]]]:
+    def matrix(self) -> list[replay_figures.MatrixRow]:
         """Return the candidate's verdicts by the champion's, with counts and if they are equal."""
-        matrix = self.figures.get("matrix", {})
-        return [
-            (str(theirs), [(str(ours), matrix[theirs][ours], ours == theirs) for ours in VERDICT_ORDER])
-            for theirs in VERDICT_ORDER
-            if theirs in matrix
-        ]
+        return replay_figures.matrix_rows(self.figures.get("matrix", {}))
 
     @property
     def summary(self) -> str:
@@ -79,33 +65,29 @@ class ReplayReport:
         figures, champion = self.figures, self.replay.champion
         if champion is None:
             return ngettext(
-                "Version {number} scored {count} part. There is no champion to hold it against.",
-                "Version {number} scored {count} parts. There is no champion to hold it against.",
+                "Version {number} scored {count} part. There is no champion to compare it with.",
+                "Version {number} scored {count} parts. There is no champion to compare it with.",
                 figures["parts"],
             ).format(number=self.replay.candidate.number, count=figures["parts"])
-        turned = ngettext(
-            "Of {parts} parts version {number} would have decided {flips} otherwise than version {champion}.",
-            "Of {parts} parts version {number} would have decided {flips} otherwise than version {champion}.",
-            self.changed_count,
-        ).format(
-            parts=figures["parts"],
+        text = _("Version {number} decides {changed} of {parts} parts differently than version {champion}.").format(
             number=self.replay.candidate.number,
-            flips=self.changed_count,
+            changed=self.changed_count,
+            parts=figures["parts"],
             champion=champion.number,
         )
-        return f"{turned} {self._labels_summary()}"
+        return f"{text} {self._labels_summary()}"
 
     def _labels_summary(self) -> str:
-        gained, count = self.figures["gained"], self.evidence_parts
+        changes, count = self.figures["gained"], self.evidence_parts
         if not count:
-            return _("None of them is labeled and new to both versions, so nothing tells which of the two is right.")
+            return _("No part is labeled and new to both versions, so it is unknown which version is right.")
         if self.too_few_text:
             return self.too_few_text
-        words = _(
-            "On {count} labeled parts that neither has learned from it passes {new} defective ones that the champion "
-            "stopped, and stops {caught} that the champion passed."
+        text = _(
+            "On {count} labeled parts that neither version was trained on, it passes {new} defective ones that the "
+            "champion did not pass, and does not pass {caught} defective ones that the champion passed."
         )
-        return words.format(count=count, new=gained["new_escapes"], caught=gained["caught_escapes"])
+        return text.format(count=count, new=changes["new_escapes"], caught=changes["caught_escapes"])
 
     @property
     def evidence_parts(self) -> int:
@@ -136,23 +118,26 @@ class ReplayReport:
     @property
     def holdout(self) -> list[HoldoutRow]:
         """Return the metrics of the locked holdout; empty without holdout parts."""
-        both = self.figures.get("holdout", {})
-        ours, theirs = both.get("candidate"), both.get("champion")
-        if not ours:
+        metrics = self.figures.get("holdout", {})
+        candidate, champion = metrics.get("candidate"), metrics.get("champion")
+        if not candidate:
             return []
-        return [HoldoutRow(str(title), ours[name], theirs[name] if theirs else None) for name, title in HOLDOUT_METRICS]
+        return [
+            HoldoutRow(figure.full_title, candidate[figure.name], champion[figure.name] if champion else None)
+            for figure in HOLDOUT_FIGURES
+        ]
 
     @cached_property
     def changed(self) -> list[ChangedVerdict]:
         """Return the parts whose verdict would change, worst first, at most MAX_SHOWN."""
         keys = [UUID(key) for key in self.figures.get("flips", [])[:MAX_SHOWN]]
         product = self.replay.product
-        ours, theirs = (
-            load_model_verdicts(version, product, keys) for version in (self.replay.candidate, self.replay.champion)
+        candidate, champion = (
+            load_version_verdicts(version, product, keys) for version in (self.replay.candidate, self.replay.champion)
         )
-        parts = {part.pk: part for part in Inspection.objects.filter(pk__in=keys)}
+        parts = Inspection.objects.in_bulk(keys)
         return [
-            ChangedVerdict(parts[key], theirs[key], ours[key])
+            ChangedVerdict(parts[key], champion[key], candidate[key])
             for key in keys
-            if key in parts and key in ours and key in theirs
+            if key in parts and key in candidate and key in champion
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -45,22 +46,24 @@ def score_with(version: ModelVersion, inspection: Inspection) -> Scores:
     CannotScore for a version of another model, and if the version's files or the image are missing.
     """
     if version.model_id != inspection.product.registered_model_id:
-        raise CannotScore(f"{version} is no version of {inspection.product}.")
+        raise CannotScore(f"{version} is not a version of {inspection.product}. Choose one of its versions.")
     try:
         return _score_image(scorers.get_scorer(version), inspection)
     except BundleCorrupt as error:
-        logger.exception("Version %s can't score.", version)
-        raise CannotScore(f"Version {version.number} can't be loaded any more.") from error
+        logger.exception("Version %s cannot score.", version)
+        raise CannotScore(
+            f"Version {version.number} cannot be loaded: its files are damaged or missing. Choose another version."
+        ) from error
     except UNREADABLE_ERRORS as error:
-        raise CannotScore("The image of this part can't be read any more.") from error
+        raise CannotScore("The image of this part cannot be read.") from error
 
 
 def unscored_parts(version: ModelVersion, keys: Sequence[UUID]) -> list[UUID]:
     """Return the parts, in order, that the version neither decided nor rescored."""
     decided = Inspection.objects.filter(pk__in=keys, model_version=version, defect_probability__isnull=False)
-    known = set(decided.values_list("pk", flat=True))
-    known |= set(Rescore.objects.filter(version=version, inspection__in=keys).values_list("inspection_id", flat=True))
-    return [key for key in keys if key not in known]
+    scored = set(decided.values_list("pk", flat=True))
+    scored |= set(Rescore.objects.filter(version=version, inspection__in=keys).values_list("inspection_id", flat=True))
+    return [key for key in keys if key not in scored]
 
 
 def score_parts(
@@ -75,17 +78,17 @@ def score_parts(
         return
     scorer = scorers.get_batch_scorer(version)
     with ThreadPoolExecutor(settings.SCORING_IMAGES, thread_name_prefix="rescore") as threads:
-        for some in (keys[start : start + BATCH_SIZE] for start in range(0, len(keys), BATCH_SIZE)):
-            parts = list(Inspection.objects.filter(pk__in=some).select_related("product"))
+        for start in range(0, len(keys), BATCH_SIZE):
+            batch = keys[start : start + BATCH_SIZE]
+            parts = list(Inspection.objects.filter(pk__in=batch).select_related("product"))
             rows = []
-            for part, scores in zip(
-                parts, threads.map(lambda part: _score_if_readable(scorer, part), parts), strict=True
-            ):
+            scored = threads.map(partial(_score_if_readable, scorer), parts)
+            for part, scores in zip(parts, scored, strict=True):
                 if scores:
                     rows.append(_rescore(version, part, scores, source))
                 yield ScoringStep(1, 0 if scores else 1)
             _save_rescores(rows)
-            if removed := len(some) - len(parts):
+            if removed := len(batch) - len(parts):
                 yield ScoringStep(removed, 0)
 
 
@@ -99,7 +102,7 @@ def _score_if_readable(scorer: Scorer, part: Inspection) -> Scores | None:
     try:
         return _score_image(scorer, part)
     except UNREADABLE_ERRORS as error:
-        logger.warning("The image of %s can't be scored again: %s", part.pk, error)
+        logger.warning("The image of %s cannot be scored again: %s", part.pk, error)
         return None
 
 
@@ -126,6 +129,6 @@ def _save_rescores(rows: Sequence[Rescore]) -> None:
     """Write the scores of parts that still exist; earlier scores of a part stay, being equal."""
     keys = [row.inspection_id for row in rows]
     # Locked until the commit, so that retention can't remove a part before its rescore row is inserted.
-    held = Inspection.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
-    there = set(held.values_list("pk", flat=True))
-    Rescore.objects.bulk_create([row for row in rows if row.inspection_id in there], ignore_conflicts=True)
+    locked = Inspection.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
+    existing = set(locked.values_list("pk", flat=True))
+    Rescore.objects.bulk_create([row for row in rows if row.inspection_id in existing], ignore_conflicts=True)

@@ -22,7 +22,7 @@ def has_enough_parts(estimate: Mapping[str, Any] | None) -> bool:
 def too_few_text(parts: int) -> str:
     """Return the text that replaces a figure on fewer than ``MIN_PARTS`` parts."""
     return ngettext(
-        "{parts} judged part is too few to say: at least {least} are needed.",
-        "{parts} judged parts are too few to say: at least {least} are needed.",
+        "{parts} labeled part is too few for a comparison: at least {minimum} are needed.",
+        "{parts} labeled parts are too few for a comparison: at least {minimum} are needed.",
         parts,
-    ).format(parts=parts, least=MIN_PARTS)
+    ).format(parts=parts, minimum=MIN_PARTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +18,7 @@ _BATCH_SIZE = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class ModelVerdict:
+class VersionVerdict:
     """A version's verdict, model verdict and probability of a defect for a part.
 
     The verdict (PASS, FAIL or REVIEW) follows the product's current costs; the model verdict is PASS or FAIL.
@@ -44,8 +44,8 @@ class ScoredPart:
     weight: float | None
     holdout: bool
     trained_on: bool
-    candidate: ModelVerdict
-    champion: ModelVerdict | None
+    candidate: VersionVerdict
+    champion: VersionVerdict | None
     holdout_weight: float = 1.0
 
     @property
@@ -53,7 +53,7 @@ class ScoredPart:
         """Return True if the human verdict is FAIL."""
         return self.human_verdict == Verdict.FAIL
 
-    def cost(self, model_verdict: ModelVerdict, costs: Costs) -> float:
+    def cost(self, model_verdict: VersionVerdict, costs: Costs) -> float:
         """Return the cost of the version's verdict on this labeled part."""
         if model_verdict.verdict == Verdict.REVIEW:
             return costs.review
@@ -67,39 +67,39 @@ def load_scored_parts(replay: Replay) -> list[ScoredPart]:
     parts = list(_load_parts(replay.parts))
     versions = [version for version in (replay.candidate, replay.champion) if version]
     identities = PartIdentities(replay.product)
-    learned = ExposureCheck(versions, [part for part in parts if part.human_verdict], identities)
+    exposure = ExposureCheck(versions, [part for part in parts if part.human_verdict], identities)
     share = replay.product.holdout_share or 1.0
-    said = [
-        load_model_verdicts(version, replay.product, replay.parts) for version in (replay.candidate, replay.champion)
-    ]
-    found = []
-    for part in parts:
-        ours, theirs = (word.get(part.pk) for word in said)
-        if ours is None or (theirs is None and replay.champion):
-            continue
-        found.append(
-            ScoredPart(
-                inspection_id=part.pk,
-                part_name=identities.name(part),
-                human_verdict=part.human_verdict,
-                weight=1 / part.inclusion_probability if part.inclusion_probability else None,
-                # Labeled parts of the same period were trained on, so the locked share represents them.
-                holdout_weight=1 / share if learned.was_locked(part) else 1.0,
-                holdout=bool(part.holdout),
-                trained_on=learned.was_trained_on(part),
-                candidate=ours,
-                champion=theirs,
-            )
+    candidate, champion = (
+        load_version_verdicts(version, replay.product, replay.parts) for version in (replay.candidate, replay.champion)
+    )
+    return [
+        ScoredPart(
+            inspection_id=part.pk,
+            part_name=identities.name(part),
+            human_verdict=part.human_verdict,
+            weight=1 / part.inclusion_probability if part.inclusion_probability else None,
+            # Labeled parts of the same period were trained on, so the locked share represents them.
+            holdout_weight=1 / share if exposure.was_locked(part) else 1.0,
+            holdout=bool(part.holdout),
+            trained_on=exposure.was_trained_on(part),
+            candidate=candidate[part.pk],
+            champion=champion.get(part.pk),
         )
-    return found
+        for part in parts
+        if part.pk in candidate and (part.pk in champion or not replay.champion)
+    ]
 
 
 def _load_parts(keys: Sequence[UUID]) -> Iterable[Inspection]:
-    wanted = ("part_id", "image_sha256", "human_verdict", "inclusion_probability", "holdout")
+    fields = ("part_id", "image_sha256", "human_verdict", "inclusion_probability", "holdout")
+    for batch in _batches(keys):
+        parts = Inspection.objects.only(*fields).in_bulk(batch)
+        yield from (parts[key] for key in batch if key in parts)
+
+
+def _batches(keys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     for start in range(0, len(keys), _BATCH_SIZE):
-        some = keys[start : start + _BATCH_SIZE]
-        found = {part.pk: part for part in Inspection.objects.filter(pk__in=some).only(*wanted)}
-        yield from (found[key] for key in some if key in found)
+        yield keys[start : start + _BATCH_SIZE]
 
 
 class ExposureCheck:
@@ -127,30 +127,26 @@ class ExposureCheck:
         return [part.image_sha256, group] if group else [part.image_sha256]
 
 
-def load_model_verdicts(
+def load_version_verdicts(
     version: ModelVersion | None, product: Product, keys: Sequence[UUID]
-) -> dict[UUID, ModelVerdict]:
+) -> dict[UUID, VersionVerdict]:
     """Return a version's verdicts by current costs on the parts that it decided or rescored."""
     if version is None:
         return {}
     policy = RoutingPolicy(product_bands(product, version))
-    found: dict[UUID, ModelVerdict] = {}
-    for start in range(0, len(keys), _BATCH_SIZE):
-        some = keys[start : start + _BATCH_SIZE]
-        own = Inspection.objects.filter(pk__in=some, model_version=version, defect_probability__isnull=False)
-        again = Rescore.objects.filter(inspection__in=some, version=version)
+    verdicts: dict[UUID, VersionVerdict] = {}
+    for batch in _batches(keys):
+        decided = Inspection.objects.filter(pk__in=batch, model_version=version, defect_probability__isnull=False)
+        rescored = Rescore.objects.filter(inspection__in=batch, version=version)
         scores = "defect_probability", "novelty", "novel_defect_suspected"
-        rows = [*own.values_list("pk", *scores), *again.values_list("inspection", *scores)]
-        found |= {
-            key: _model_verdict(probability, novelty, suspected, policy)
-            for key, probability, novelty, suspected in rows
-        }
-    return found
+        for key, *values in (*decided.values_list("pk", *scores), *rescored.values_list("inspection", *scores)):
+            verdicts[key] = _version_verdict(policy, *values)
+    return verdicts
 
 
-def _model_verdict(
-    probability: float, novelty: float | None, suspected: bool | None, policy: RoutingPolicy
-) -> ModelVerdict:
+def _version_verdict(
+    policy: RoutingPolicy, probability: float, novelty: float | None, suspected: bool | None
+) -> VersionVerdict:
     scores = Scores(probability, 0.0, 0.0, policy.bands.fail_threshold, bool(suspected), novelty or 0.0)
     decided = decide(scores, policy, audit_value=1.0)
-    return ModelVerdict(decided.verdict, decided.model_verdict or "", probability)
+    return VersionVerdict(decided.verdict, decided.model_verdict or "", probability)

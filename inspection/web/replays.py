@@ -50,7 +50,8 @@ def replay_start(request: HttpRequest, model: str, number: int) -> HttpResponse:
     if not form.is_valid():
         return render(request, "models/replay.html", {**_replay_context(version), "form": form}, status=400)
     try:
-        replay.start(version, by=current_user(request), **form.cleaned_data)
+        limits = form.cleaned_data
+        replay.start(version, by=current_user(request), days=limits["days"], max_parts=limits["most"])
     except replay.ReplayRefused as refused:
         messages.error(request, str(refused))
     return redirect("version-replay", model, number)

@@ -46,26 +46,26 @@ def _comparison_context(
     versions = choice.versions
     readings = [VersionReport(version) for version in versions]
     product = Product.objects.filter(registered_model=versions[0].model_id).first()
-    found = find_disagreement(versions, PartIdentities(product).names_part if product else always_one_part)
+    disagreement = find_disagreement(versions, PartIdentities(product).names_part if product else always_one_part)
     size = MAX_PREDICTIONS // len(versions)
-    images = found.differing_images[start : start + size]
+    images = disagreement.differing_images[start : start + size]
     since = [str(reading.version.number) for reading in readings if reading.trained_on_evaluation_parts]
     return {
         "named": get_text_list([str(version.number) for version in versions], _("and")),
         "readings": readings,
-        "alike": version_comparison.have_same_evaluation(readings),
-        "cost_alike": version_comparison.have_same_costs(readings),
-        "measured": [(reading, version_comparison.evaluation_text(reading)) for reading in readings],
+        "same_evaluation": version_comparison.have_same_evaluation(readings),
+        "same_costs": version_comparison.have_same_costs(readings),
+        "evaluations": [(reading, version_comparison.evaluation_text(reading)) for reading in readings],
         "figures": version_comparison.compare_figures(readings),
         "types": version_comparison.recall_by_defect_type(readings),
-        "found": found,
-        "learned_since": since,
-        "learned_since_words": get_text_list(since, _("and")),
+        "disagreement": disagreement,
+        "trained_since": since,
+        "trained_since_text": get_text_list(since, _("and")),
         "pictures": link_report_images(versions[0].model, images, versions, current_user(request)),
         "first": start + 1,
         "last": start + len(images),
         "previous": max(0, start - size) if start else None,
-        "next": start + size if start + size < len(found.differing_images) else None,
+        "next": start + size if start + size < len(disagreement.differing_images) else None,
     }
 
 
@@ -78,7 +78,7 @@ def _version_chooser(
         "choice": choice,
         "versions": versions,
         "chosen": numbers,
-        "most": version_comparison.MAX_VERSIONS,
-        "asked": bool(numbers) and "choose" not in request.GET,
+        "limit": version_comparison.MAX_VERSIONS,
+        "has_selection": bool(numbers) and "choose" not in request.GET,
     }
     return render(request, "models/compare_choose.html", context, status=400 if choice.too_many else 200)

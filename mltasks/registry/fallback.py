@@ -54,7 +54,7 @@ class _DamagedVersions:
         except BundleCorrupt as corrupt:
             with self._lock:
                 self._damaged_at[key] = time.monotonic(), corrupt
-            logger.exception("%s is damaged and can't score.", version)
+            logger.exception("The files of %s are damaged: it cannot score.", version)
             raise
 
     def forget(self) -> None:

@@ -59,8 +59,8 @@ class GateClosed(Refusal):
 
     def __init__(self, failing: Sequence[GateLine]) -> None:
         self.failing_lines = tuple(failing)
-        said = " ".join(f"{line.title}: {line.words}" for line in failing)
-        super().__init__(_("The promotion policy does not let it pass. {said}").format(said=said))
+        failures = " ".join(f"{line.title}: {line.words}" for line in failing)
+        super().__init__(_("The promotion policy blocks this version. {failures}").format(failures=failures))
 
 
 GateFunction = Callable[[ModelVersion, ModelVersion | None, User | None], list[GateLine]]

@@ -54,7 +54,8 @@ class NeverChampion(Refusal):
     code = "never_champion"
 
     def __init__(self, version: ModelVersion) -> None:
-        super().__init__(_("{version} never was champion: look at it and promote it.").format(version=version))
+        text = _("{version} was never champion, so a rollback cannot restore it. Promote it instead.")
+        super().__init__(text.format(version=version))
 
 
 class ReasonMissing(Refusal):
@@ -93,7 +94,7 @@ def promote(
     """
     reason, override = visible_text(reason), visible_text(override)
     if not reason:
-        raise ReasonMissing(_("A promotion needs a reason: say in a few words why this version should score."))
+        raise ReasonMissing(_("A promotion needs a reason. Say why this version should score."))
     if override and by is not None and not by.has_perm(gate.OVERRIDE_PERMISSION):
         raise PermissionDenied(_("Only a quality manager may override the promotion policy."))
     # Before the lock, because it reads the whole directory, which never changes.
@@ -131,7 +132,7 @@ def roll_back(version: ModelVersion, *, by: User | None, reason: str, over: int 
     if not version.promotions.exists():
         raise NeverChampion(version)
     if not visible_text(reason):
-        raise ReasonMissing(_("A rollback needs a reason: say in a few words what is wrong with the present champion."))
+        raise ReasonMissing(_("A rollback needs a reason. Say what is wrong with the current champion."))
     return promote(version, by=by, reason=reason, over=over, kind=Promotion.Kind.ROLLBACK)
 
 
@@ -143,7 +144,7 @@ def approve(version: ModelVersion, *, by: User, reason: str, over: int | None = 
     """
     reason = visible_text(reason)
     if not reason:
-        raise ReasonMissing(_("An approval needs a reason: say in a few words what convinced you."))
+        raise ReasonMissing(_("An approval needs a reason. Say why you approve this version."))
     current = _check_current(version, over)
     return Approval.objects.create(version=version, champion=current, by=by, reason=reason)
 
@@ -157,7 +158,7 @@ def _check_current(version: ModelVersion, over: int | None) -> ModelVersion | No
     if current is not None and current.pk == version.pk:
         raise AlreadyChampion(_("{version} is champion already.").format(version=version))
     if over is not None and over != (current.number if current else 0):
-        raise ChampionChanged(_("The champion changed while you read. Look at the comparison again, then decide."))
+        raise ChampionChanged(_("The champion has changed since you opened this page. Compare again, then decide."))
     return current
 
 

@@ -6,33 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from mltasks.models import ModelVersion
-from mltasks.reports.rate_names import MISS_RATE
-from mltasks.reports.version_report import (
-    EQUALITY_TOLERANCE,
-    VersionReport,
-)
-
-# Compared figures, the most important first: (name, title, True if more is better).
-COMPARED_METRICS = (
-    ("recall", _("Recall: defects it fails"), True),
-    ("escape_rate", MISS_RATE, False),
-    ("false_alarm_rate", _("False alarms: good parts it fails"), False),
-    ("precision", _("Precision: fails that are defects"), True),
-    ("average_precision", _("Average precision"), True),
-    ("auroc", _("AUROC"), True),
-    ("review_rate", _("Parts a person must look at"), False),
-)
+from mltasks.reports.report_figures import FIGURES, Figure
+from mltasks.reports.version_report import EQUALITY_TOLERANCE, VersionReport
 
 
 @dataclass(frozen=True)
 class FigureComparison:
     """Figure of two versions; ``difference`` describes the change."""
 
-    name: str
     title: str
     candidate: dict[str, Any] | None
     champion: dict[str, Any] | None
@@ -45,26 +29,25 @@ def compare_versions(candidate: ModelVersion, champion: ModelVersion | None) -> 
 
     The described differences respect the 95 % intervals.
     """
-    ours = VersionReport(candidate).metrics
-    theirs = VersionReport(champion).metrics if champion else {}
+    metrics = VersionReport(candidate).metrics
+    champion_metrics = VersionReport(champion).metrics if champion else {}
     rows = [
-        _compare_figure(name, str(words), ours.get(name), theirs.get(name), more)
-        for name, words, more in COMPARED_METRICS
-        if name in ours or name in theirs
+        _compare_figure(figure, metrics.get(figure.name), champion_metrics.get(figure.name))
+        for figure in FIGURES
+        if figure.is_compared and (figure.name in metrics or figure.name in champion_metrics)
     ]
     return sorted(rows, key=lambda row: not row.worse)
 
 
 def _compare_figure(
-    name: str, title: str, estimate: dict[str, Any] | None, baseline: dict[str, Any] | None, more_is_better: bool
+    figure: Figure, estimate: dict[str, Any] | None, baseline: dict[str, Any] | None
 ) -> FigureComparison:
     return FigureComparison(
-        name,
-        title,
+        figure.full_title,
         estimate,
         baseline,
-        difference_text(estimate, baseline, more_is_better),
-        _is_worse(estimate, baseline, more_is_better),
+        difference_text(estimate, baseline, figure.more_is_better),
+        _is_worse(estimate, baseline, figure.more_is_better),
     )
 
 
@@ -93,11 +76,11 @@ def difference_text(
         return ""
     gap = estimate["value"] - baseline["value"]
     if abs(gap) < EQUALITY_TOLERANCE:
-        return gettext("the same")
-    better = gettext("{points} points better"), gettext("{points} points better, within what chance explains")
-    worse = gettext("{points} points worse"), gettext("{points} points worse, within what chance explains")
-    said = (better if (gap > 0) == more_is_better else worse)[0 if _intervals_disjoint(estimate, baseline) else 1]
-    return said.format(points=f"{abs(gap) * 100:.1f}")
+        return _("the same")
+    better = _("{points} points better, not significant"), _("{points} points better")
+    worse = _("{points} points worse, not significant"), _("{points} points worse")
+    text = (better if (gap > 0) == more_is_better else worse)[_intervals_disjoint(estimate, baseline)]
+    return text.format(points=f"{abs(gap) * 100:.1f}")
 
 
 def is_clearly_worse(
@@ -118,13 +101,12 @@ def index_of_best(estimates: Sequence[Mapping[str, Any] | None], more_is_better:
 
     None if there is no such estimate, or fewer than two estimates.
     """
-    known = [at for at, estimate in enumerate(estimates) if _is_measured(estimate)]
-    if len(known) < 2:
+    measured = {at: estimate for at, estimate in enumerate(estimates) if _is_measured(estimate)}
+    if len(measured) < 2:
         return None
-    values = {at: (estimates[at] or {})["value"] for at in known}
-    best = (max if more_is_better else min)(known, key=values.__getitem__)
-    others = [estimates[at] for at in known if at != best]
-    return best if all(_intervals_disjoint(estimates[best], other) for other in others) else None
+    best = (max if more_is_better else min)(measured, key=lambda at: measured[at]["value"])
+    winner = measured.pop(best)
+    return best if all(_intervals_disjoint(winner, estimate) for estimate in measured.values()) else None
 
 
 def _is_measured(estimate: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:

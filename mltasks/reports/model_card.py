@@ -14,7 +14,8 @@ from django.db.models import Q
 
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import model_card_text, report_text, version_lineage
-from mltasks.reports.version_report import METRICS, VersionReport
+from mltasks.reports.report_figures import FIGURES, MISS_RATE
+from mltasks.reports.version_report import VersionReport
 from mltasks.snapshots import snapshot_contents
 from mltasks.snapshots.snapshot_contents import SnapshotContents
 from mltasks.snapshots.split_names import is_training_split
@@ -28,7 +29,7 @@ CardSection = dict[str, Any]
 
 def build_model_card(version: ModelVersion) -> CardSection:
     """Return the card in the reader's language; times are datetimes, shares in [0, 1]."""
-    read, snapshot = VersionReport(version), version.run.snapshot
+    report, snapshot = VersionReport(version), version.run.snapshot
     contents = snapshot_contents.count_contents(snapshot) if snapshot else None
     return {
         "format": FORMAT,
@@ -37,15 +38,18 @@ def build_model_card(version: ModelVersion) -> CardSection:
         "version": version.number,
         "state": version.state,
         "state_words": str(version.get_state_display()),
-        "details": _details(version, read),
+        "details": _details(version, report),
         "intended_use": model_card_text.intended_use(version.model.name),
-        "factors": _factors(read.evaluation, contents),
-        "metrics": _metrics(read),
-        "evaluation_data": _evaluation_data(read),
+        "factors": _factors(report.evaluation, contents),
+        "metrics": _metrics(report),
+        "evaluation_data": _evaluation_data(report),
         "training_data": _training_data(version, contents),
-        "analyses": _analyses(read),
-        "costs": _costs(read),
-        "caveats": [*read.evaluation.get("warnings", []), *model_card_text.general_caveats(read.evaluation, contents)],
+        "analyses": _analyses(report),
+        "costs": _costs(report),
+        "caveats": [
+            *report.evaluation.get("warnings", []),
+            *model_card_text.general_caveats(report.evaluation, contents),
+        ],
         "history": _history(version),
         "lineage": version_lineage.build_version_lineage(version),
     }
@@ -58,20 +62,20 @@ def _details(version: ModelVersion, report: VersionReport) -> CardSection:
         "made_at": version.created_at,
         "trigger": run.get_trigger_display(),
         "asked_by": run.requested_by.get_username() if run.requested_by else None,
-        "made_of": [{"title": title, "words": words} for title, words in report.components],
+        "made_of": [{"title": title, "words": text} for title, text in report.components],
     }
 
 
 def _factors(report: Mapping[str, Any], contents: SnapshotContents | None) -> CardSection:
     measured: Mapping[str, Any] = report.get("defect_types", {})
-    learned = contents.defect_types if contents else {}
-    names = sorted({*measured, *(name for name in learned if name)})
+    labeled = contents.defect_types if contents else {}
+    names = sorted({*measured, *(name for name in labeled if name)})
     return {
         "defect_types": [
-            {"name": name, "labeled_images": learned.get(name, 0 if contents else None), "recall": measured.get(name)}
+            {"name": name, "labeled_images": labeled.get(name, 0 if contents else None), "recall": measured.get(name)}
             for name in names
         ],
-        "without_a_type": learned.get("", 0) if contents else None,
+        "without_a_type": labeled.get("", 0) if contents else None,
         "regions": [{"region": name or None, "images": count} for name, count in contents.regions.items()]
         if contents
         else [],
@@ -86,9 +90,14 @@ def _metrics(report: VersionReport) -> CardSection:
         "parts": protocol.get("parts", ""),
         "confidence": CONFIDENCE,
         "figures": [
-            {"name": name, "title": str(title), "words": str(words), **report.metrics[name]}
-            for name, title, words in METRICS
-            if name in report.metrics
+            {
+                "name": figure.name,
+                "title": str(figure.title),
+                "words": str(figure.explanation),
+                **report.metrics[figure.name],
+            }
+            for figure in FIGURES
+            if figure.name in report.metrics and figure is not MISS_RATE
         ],
     }
 
@@ -109,8 +118,8 @@ def _evaluation_data(report: VersionReport) -> CardSection | None:
 
 
 def _training_data(version: ModelVersion, contents: SnapshotContents | None) -> CardSection | None:
-    facts = version_lineage.snapshot_lineage(version.run.snapshot)
-    if facts is None or contents is None:
+    snapshot = version_lineage.snapshot_lineage(version.run.snapshot)
+    if snapshot is None or contents is None:
         return None
     splits = [
         {
@@ -123,11 +132,11 @@ def _training_data(version: ModelVersion, contents: SnapshotContents | None) -> 
         }
         for share in contents.splits
     ]
-    return {**facts, "parts": contents.parts, "splits": splits}
+    return {**snapshot, "parts": contents.parts, "splits": splits}
 
 
 def _analyses(report: VersionReport) -> CardSection:
-    suspects = report.evaluation.get("suspects")
+    label_issues = report.evaluation.get("suspects")
     return {
         "confusion": report.evaluation.get("confusion"),
         "novelty": [
@@ -135,29 +144,29 @@ def _analyses(report: VersionReport) -> CardSection:
         ],
         "chance_calibration_error": report.evaluation.get("chance_calibration_error"),
         "more_labels": report.more_labels_text,
-        "labels_in_doubt": None if suspects is None else len(suspects),
+        "labels_in_doubt": None if label_issues is None else len(label_issues),
         "figures": [
-            {"file": drawn.name, "words": drawn.caption, "width": drawn.width, "height": drawn.height}
-            for drawn in (report.plots_by_name[name] for name in CARD_PLOTS if name in report.plots_by_name)
+            {"file": plot.name, "words": plot.caption, "width": plot.width, "height": plot.height}
+            for plot in (report.plots_by_name[name] for name in CARD_PLOTS if name in report.plots_by_name)
         ],
     }
 
 
-def _costs(version_report: VersionReport) -> CardSection:
-    report = version_report.evaluation
-    costs, band, matrix = (report.get(name) or {} for name in ("costs", "review_band", "cost_matrix"))
-    promise = report.get("promise")
+def _costs(report: VersionReport) -> CardSection:
+    evaluation = report.evaluation
+    costs, band, matrix = (evaluation.get(name) or {} for name in ("costs", "review_band", "cost_matrix"))
+    guarantee = evaluation.get("promise")
     return {
         "escape": costs.get("fn"),
         "false_alarm": costs.get("fp"),
         "review": costs.get("review"),
-        "fails_by_itself_from": report.get("thresholds", {}).get("defect_probability"),
+        "fails_by_itself_from": evaluation.get("thresholds", {}).get("defect_probability"),
         "passes_up_to": band.get("low"),
         "fails_from": band.get("high"),
         "bound_by": band.get("binds"),
-        "promise": promise,
-        "promise_words": report_text.guarantee_text(promise) if promise and promise["rate"] < 1 else "",
-        "per_1000": version_report.metrics.get("cost_per_1000"),
+        "promise": guarantee,
+        "promise_words": report_text.guarantee_text(guarantee) if guarantee and guarantee["rate"] < 1 else "",
+        "per_1000": report.metrics.get("cost_per_1000"),
         "per_1000_if_all_pass": matrix.get("per_1000_if_all_pass"),
         "per_1000_if_all_fail": matrix.get("per_1000_if_all_fail"),
     }
@@ -165,15 +174,17 @@ def _costs(version_report: VersionReport) -> CardSection:
 
 def _history(version: ModelVersion) -> list[CardSection]:
     """Return when the version became champion and when it was replaced, the oldest first."""
-    told = Promotion.objects.filter(Q(version=version) | Q(previous=version))
+    promotions = Promotion.objects.filter(Q(version=version) | Q(previous=version))
     return [
         {
-            "event": "promoted" if one.version_id == version.pk else "replaced",
-            "at": one.created_at,
-            "by": one.by.get_username() if one.by else None,
-            "after_version": one.previous.number if one.previous and one.version_id == version.pk else None,
-            "by_version": None if one.version_id == version.pk else one.version.number,
-            "reason": one.reason,
+            "event": "promoted" if promotion.version_id == version.pk else "replaced",
+            "at": promotion.created_at,
+            "by": promotion.by.get_username() if promotion.by else None,
+            "after_version": promotion.previous.number
+            if promotion.previous and promotion.version_id == version.pk
+            else None,
+            "by_version": None if promotion.version_id == version.pk else promotion.version.number,
+            "reason": promotion.reason,
         }
-        for one in told.select_related("by", "previous", "version").order_by("created_at", "pk")
+        for promotion in promotions.select_related("by", "previous", "version").order_by("created_at", "pk")
     ]

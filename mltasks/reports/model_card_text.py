@@ -15,16 +15,16 @@ def intended_use(product: str) -> dict[str, list[str]]:
     return {
         "uses": [
             _(
-                "It says of one image of one part of {product} whether it passes, fails or goes to a person, at once, "
-                "at a camera station."
+                "At a camera station it decides for one image of one part of {product} whether the part passes, fails "
+                "or is reviewed."
             ).format(product=product),
-            _("It shows where it sees the defect, so that a person can judge faster. The person's word counts."),
+            _("It shows where it finds the defect, so that people review faster. The human verdict counts."),
         ],
         "users": [_("Reviewers, quality managers, and the line that acts on PASS and FAIL.")],
         "not_for": [
-            _("Other products, and images taken otherwise than the labeled ones: another camera, light or distance."),
-            _("Defects that the image can't show, and measuring sizes."),
-            _("Decisions on people's safety without another check: some defects escape, at the escape rate below."),
+            _("Other products, and images taken with another camera, light or distance than the labeled ones."),
+            _("Defects that the image does not show, and measuring sizes."),
+            _("Decisions on people's safety without another check: defects escape at the escape rate below."),
         ],
     }
 
@@ -32,25 +32,25 @@ def intended_use(product: str) -> dict[str, list[str]]:
 def unmeasured_factors() -> list[str]:
     """Return factors that may matter but that no figure is broken down by."""
     return [
-        _("Stations, cameras and shifts: a snapshot keeps an image's region, not its station. Figures are of all."),
+        _("Stations, cameras and shifts: a snapshot stores an image's region, not its station."),
     ]
 
 
 def general_caveats(report: Mapping[str, Any], contents: SnapshotContents | None) -> list[str]:
     """Return caveats of every version of this kind, independent of its report's warnings."""
-    found = [
-        _("Labels are what people said. Where they err alike, the version and its figures err with them."),
-        _("Labeled parts are richer in defects than the line: shares of all parts differ there."),
+    caveats = [
+        _("Labels are human verdicts. Where reviewers make the same error, the version and its figures repeat it."),
+        _("Labeled parts contain more defects than the line, so shares of all parts differ on the line."),
     ]
     if report.get("protocol", {}).get("kind") == "cross-validation":
-        found.append(
+        caveats.append(
             _(
-                "The figures are those of siblings that had not seen the parts. The version itself learned from all "
-                "of them and was not measured."
+                "The figures are those of fold models, each evaluated on parts that it was not trained on. The version "
+                "itself was trained on all parts and was not evaluated."
             )
         )
     if contents is None:
-        found.append(_("Nothing here says what it learned from: it has no snapshot on this site."))
+        caveats.append(_("The training data is unknown: this site has no snapshot of it."))
     if not report:
-        found.append(_("It has no report: nothing here says how good it is."))
-    return found
+        caveats.append(_("This version has no report, so its quality is unknown."))
+    return caveats

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 MIN_GAIN_POINTS = 1.0
 
 
-def summary(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> str:
+def summary(metrics: Mapping[str, Any], guarantee: Mapping[str, Any] | None) -> str:
     """Return the summary sentence with 95 % intervals; empty without measured defective parts.
 
     The escape guarantee ends the sentence if the report has one; older reports have none.
@@ -21,25 +21,25 @@ def summary(metrics: Mapping[str, Any], promise: Mapping[str, Any] | None) -> st
     if not recall or recall["value"] is None:
         return ""
     defects = _interval_text(recall, _("{share} of defective parts"))
-    found = _("Finds {defects}").format(defects=defects)
+    text = _("Fails {defects}").format(defects=defects)
     if alarms and alarms["value"] is not None:
-        good = _interval_text(alarms, _("{share} of good ones"))
-        found = _("Finds {defects} and fails {good}").format(defects=defects, good=good)
-    return f"{found}; {guarantee_text(promise)}." if promise and promise["rate"] < 1 else f"{found}."
+        good = _interval_text(alarms, _("{share} of good parts"))
+        text = _("Fails {defects} and {good}").format(defects=defects, good=good)
+    return f"{text}; {guarantee_text(guarantee)}." if guarantee and guarantee["rate"] < 1 else f"{text}."
 
 
-def guarantee_text(promise: Mapping[str, Any]) -> str:
-    """Return a text that says whether the escape guarantee holds, and if not, what is missing."""
-    rate, bound = format_share(promise["rate"]), format_share(promise["bound"])
-    if promise["holds"]:
-        said = _("at most {bound} of defects escape, said with {confidence} confidence")
-        return said.format(bound=bound, confidence=format_share(promise["confidence"]))
-    missing = promise["more_defective_labels_needed"]
+def guarantee_text(guarantee: Mapping[str, Any]) -> str:
+    """Return a text that says whether the escape guarantee is given, and if not, what is missing."""
+    rate, bound = format_share(guarantee["rate"]), format_share(guarantee["bound"])
+    if guarantee["holds"]:
+        text = _("escape rate at most {bound} (guaranteed with {confidence} confidence)")
+        return text.format(bound=bound, confidence=format_share(guarantee["confidence"]))
+    missing = guarantee["more_defective_labels_needed"]
     if not missing:
-        return _("up to {bound} of defects may escape, more than the {rate} promised").format(bound=bound, rate=rate)
+        return _("escape rate up to {bound}, above the required {rate}").format(bound=bound, rate=rate)
     return ngettext(
-        "too few labels to promise that at most {rate} of defects escape: label {missing} more defective part",
-        "too few labels to promise that at most {rate} of defects escape: label {missing} more defective parts",
+        "too few labels to guarantee an escape rate of at most {rate}: label {missing} more defective part",
+        "too few labels to guarantee an escape rate of at most {rate}: label {missing} more defective parts",
         missing,
     ).format(rate=rate, missing=missing)
 
@@ -52,24 +52,20 @@ def more_labels_text(points: Sequence[Mapping[str, Any]]) -> str:
     if len(points) < 2 or (gain := points[-1]["gain"]) is None or gain["value"] is None:
         return ""
     value, low, high = (100 * gain[name] for name in ("value", "low", "high"))
-    found = _gain_text(points[-2]["labels"], points[-1]["labels"], value, low, high)
+    change = _gain_text(points[-2]["labels"], points[-1]["labels"], value, low, high)
     if high < MIN_GAIN_POINTS:
-        return _("{change}: more labels of the same kinds will hardly help.").format(change=found)
+        return _("{change}: more labels of the same kinds will hardly help.").format(change=change)
     if low > 0:
-        return _("{change}: more labels should help again.").format(change=found)
-    return _("{change}: the parts are too few to tell if they helped.").format(change=found)
+        return _("{change}: more labels should help again.").format(change=change)
+    return _("{change}: there are too few parts to tell if they helped.").format(change=change)
 
 
 def _gain_text(before: int, after: int, value: float, low: float, high: float) -> str:
-    rose = _("From {before} to {after} labels average precision rose by {points} points ({least} to {most})")
-    fell = _("From {before} to {after} labels average precision fell by {points} points ({least} to {most})")
-    said, least, most = (rose, low, high) if value >= 0 else (fell, -high, -low)
-    ends = {"least": _format_signed(least), "most": _format_signed(most)}
-    return said.format(before=before, after=after, points=f"{abs(value):.1f}", **ends)
-
-
-def _format_signed(value: float) -> str:
-    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+    rose = _("From {before} to {after} labels average precision rose by {points} points ({low} to {high})")
+    fell = _("From {before} to {after} labels average precision fell by {points} points ({low} to {high})")
+    text, *ends = (rose, low, high) if value >= 0 else (fell, -high, -low)
+    low_text, high_text = (f"{end:.1f}".replace("-", "\N{MINUS SIGN}") for end in ends)
+    return text.format(before=before, after=after, points=f"{abs(value):.1f}", low=low_text, high=high_text)
 
 
 def format_share(value: float) -> str:

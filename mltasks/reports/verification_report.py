@@ -56,8 +56,15 @@ class VerificationReport:
 
 def titled_findings(verification: Verification) -> list[TitledFinding]:
     """Return the findings, each as title, result and explanation."""
-    found = verification.findings
-    return [(str(FINDING_TITLES.get(one["what"], one["what"])), one["holds"], one["words"]) for one in found]
+    return [
+        (str(FINDING_TITLES.get(finding["what"], finding["what"])), finding["holds"], finding["words"])
+        for finding in verification.findings
+    ]
+
+
+def failures_text(verification: Verification) -> str:
+    """Return the explanations of the failed findings; empty if all passed."""
+    return " ".join(finding["words"] for finding in verification.findings if not finding["holds"])
 
 
 def load_report(version: ModelVersion) -> VerificationReport:

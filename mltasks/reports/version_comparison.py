@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mltasks.models import ModelVersion, RegisteredModel
-from mltasks.reports.figure_comparison import COMPARED_METRICS, difference_text, index_of_best
+from mltasks.reports.figure_comparison import difference_text, index_of_best
+from mltasks.reports.report_figures import FIGURES
 from mltasks.reports.version_report import VersionReport
 
 MIN_VERSIONS, MAX_VERSIONS = 2, 6
@@ -47,58 +48,60 @@ def select_versions(model: RegisteredModel, numbers: Sequence[int]) -> VersionSe
 
     Fewer than two or more than six versions are refused.
     """
-    wanted = set(numbers)
-    there = wanted & set(model.versions.values_list("number", flat=True))
-    if len(there) > MAX_VERSIONS:
-        said = _("Choose at most {most}: more curves over one another can't be told apart.")
-        return VersionSelection([], len(wanted) - len(there), said.format(most=MAX_VERSIONS), too_many=True)
-    related = ModelVersion.objects.select_related("model", "report", "run__snapshot")
-    versions = list(related.filter(model=model, number__in=there).order_by("number"))
-    refusal = _("Choose at least two versions.") if len(versions) < MIN_VERSIONS else ""
-    return VersionSelection(versions, len(wanted) - len(versions), refusal)
+    selected = ModelVersion.objects.filter(model=model, number__in=numbers).order_by("number")
+    count = selected.count()
+    unknown_count = len(set(numbers)) - count
+    if count > MAX_VERSIONS:
+        text = _("Choose at most {limit} versions: more curves in one chart cannot be distinguished.")
+        return VersionSelection([], unknown_count, text.format(limit=MAX_VERSIONS), too_many=True)
+    refusal = _("Choose at least two versions.") if count < MIN_VERSIONS else ""
+    return VersionSelection(list(selected.select_related("model", "report", "run__snapshot")), unknown_count, refusal)
 
 
 def compare_figures(reports: Sequence[VersionReport]) -> list[ComparedFigure]:
     """Return one row per figure that a report has; the estimate is None where it is missing."""
     rows = []
-    for name, words, more_is_better in COMPARED_METRICS:
-        estimates = [reading.metrics.get(name) for reading in reports]
-        if any(estimates):
-            change = difference_text(estimates[1], estimates[0], more_is_better) if len(reports) == MIN_VERSIONS else ""
-            rows.append(ComparedFigure(str(words), estimates, index_of_best(estimates, more_is_better), change))
+    for figure in FIGURES:
+        estimates = [report.metrics.get(figure.name) for report in reports]
+        if figure.is_compared and any(estimates):
+            change = difference_text(estimates[1], estimates[0], figure.more_is_better) if len(reports) == 2 else ""
+            best_index = index_of_best(estimates, figure.more_is_better)
+            rows.append(ComparedFigure(figure.full_title, estimates, best_index, change))
     return rows
 
 
 def recall_by_defect_type(reports: Sequence[VersionReport]) -> list[tuple[str, list[dict[str, Any] | None]]]:
     """Return each defect type with every version's recall; None where it was not measured."""
-    found = [reading.evaluation.get("defect_types", {}) for reading in reports]
-    return [(name, [types.get(name) for types in found]) for name in sorted(set().union(*found))]
+    recalls = [report.evaluation.get("defect_types", {}) for report in reports]
+    return [(name, [recall.get(name) for recall in recalls]) for name in sorted(set().union(*recalls))]
 
 
 def have_same_evaluation(reports: Sequence[VersionReport]) -> bool:
     """Return True if all versions were evaluated in the same way on the same images."""
-    return len({_evaluation_key(reading) for reading in reports}) == 1 and reports[0].version.run.snapshot is not None
+    return len({_evaluation_key(report) for report in reports}) == 1 and reports[0].version.run.snapshot is not None
 
 
 def have_same_costs(reports: Sequence[VersionReport]) -> bool:
-    """Return True if the costs of errors are equal, so that they set each FAIL threshold alike."""
-    return len({str(sorted(reading.evaluation.get("costs", {}).items())) for reading in reports}) == 1
+    """Return True if the costs of errors are equal, so that all FAIL thresholds follow the same costs."""
+    return len({str(sorted(report.evaluation.get("costs", {}).items())) for report in reports}) == 1
 
 
 def evaluation_text(report: VersionReport) -> str:
     """Return a short description of the data that the version was evaluated on."""
     snapshot, counts = report.version.run.snapshot, report.evaluation.get("counts")
     if not counts:
-        return _("it has no report")
-    words = [_("snapshot {number}").format(number=snapshot.number) if snapshot else _("images from elsewhere")]
-    said = ngettext("{number} image of {parts} parts", "{number} images of {parts} parts", counts["images"])
-    words.append(said.format(number=counts["images"], parts=counts["parts"]))
+        return _("no report")
+    images = ngettext("{number} image of {parts} parts", "{number} images of {parts} parts", counts["images"])
+    texts = [
+        _("snapshot {number}").format(number=snapshot.number) if snapshot else _("external images"),
+        images.format(number=counts["images"], parts=counts["parts"]),
+    ]
     protocol = report.evaluation.get("protocol", {})
     if protocol.get("kind") == "holdout":
-        words.append(_("held out"))
+        texts.append(_("held out"))
     elif protocol.get("folds"):
-        words.append(_("{folds}-fold cross-validation").format(folds=protocol["folds"]))
-    return ", ".join(words)
+        texts.append(_("{folds}-fold cross-validation").format(folds=protocol["folds"]))
+    return ", ".join(texts)
 
 
 def _evaluation_key(report: VersionReport) -> tuple[object, ...]:

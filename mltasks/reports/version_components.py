@@ -5,65 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from mltasks.reports.report_text import format_share
 from mltasks.vision.serving.calibrator import Calibrator
-
-DETECTOR_NAMES: dict[str, Promise] = {
-    "together": gettext_lazy("Detectors together"),
-    "memory": gettext_lazy("Patch memory"),
-    "places": gettext_lazy("Strange places"),
-    "features": gettext_lazy("Feature autoencoder"),
-    "detail": gettext_lazy("Patch memory of fine detail"),
-    "second_memory": gettext_lazy("Patch memory of the companion"),
-    "whole": gettext_lazy("Whole part"),
-    "second_whole": gettext_lazy("Whole part of the companion"),
-    "pixels": gettext_lazy("Pixel autoencoder"),
-}
+from mltasks.vision.serving.detector_names import DETECTOR_NAMES
 
 
 def components(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return title and text of each known component."""
-    found = {
-        gettext("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
-        gettext("Numbers"): _precision_text(meta.get("precision", {})),
-        gettext("Heads"): _fusion_text(meta.get("fusion", {}).get("weights", {})),
-        gettext("Calibration"): _calibration_text(meta.get("calibration", {})),
-        gettext("Novelty"): detector_name(meta.get("novelty", {}).get("detector", "")),
-        gettext("Code"): _code_text(meta.get("code", {})),
+    texts = {
+        _("Input"): _input_text(meta.get("input", {}), meta.get("export_agreement", {})),
+        _("Precision"): _precision_text(meta.get("precision", {})),
+        _("Heads"): _fusion_text(meta.get("fusion", {}).get("weights", {})),
+        _("Calibration"): _calibration_text(meta.get("calibration", {})),
+        _("Novelty"): detector_name(meta.get("novelty", {}).get("detector", "")),
+        _("Code"): _code_text(meta.get("code", {})),
     }
-    return [(title, words) for title, words in found.items() if words]
+    return [(title, text) for title, text in texts.items() if text]
 
 
 def detector_name(name: str) -> str:
     """Return a novelty detector's name for people."""
-    return str(DETECTOR_NAMES.get(name, name.capitalize()))
+    return capfirst(_(DETECTOR_NAMES[name])) if name in DETECTOR_NAMES else name.capitalize()
 
 
 def _input_text(size: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     if not size:
         return ""
-    kept = gettext("{width} × {height} pixels, the part's shape kept")
-    stretched = gettext("{width} × {height} pixels, the part stretched to fill it")
-    words = (kept if size.get("keep_shape") else stretched).format(width=size["width"], height=size["height"])
-    took = agreement.get("milliseconds")
-    if not took:
-        return words
-    return words + gettext("; an image takes {time} ms on the machine that trained it").format(time=f"{took:.0f}")
+    proportional = _("{width} × {height} pixels, proportions kept")
+    stretched = _("{width} × {height} pixels, stretched to fill")
+    text = (proportional if size.get("keep_shape") else stretched).format(width=size["width"], height=size["height"])
+    milliseconds = agreement.get("milliseconds")
+    if not milliseconds:
+        return text
+    return text + _("; {time} ms per image on the machine that trained it").format(time=f"{milliseconds:.0f}")
 
 
 def _code_text(code: Mapping[str, str]) -> str:
     """Return the commit, if known, and the hash of the source."""
     if not code:
         return ""
-    source = gettext("source {hash}").format(hash=code["sha256"][:12])
-    return (
-        gettext("commit {commit}, {source}").format(commit=code["commit"][:12], source=source)
-        if code["commit"]
-        else source
-    )
+    source = _("source {hash}").format(hash=code["sha256"][:12])
+    if not code["commit"]:
+        return source
+    return _("commit {commit}, {source}").format(commit=code["commit"][:12], source=source)
 
 
 def _precision_text(precision: Mapping[str, Any]) -> str:
@@ -71,13 +58,13 @@ def _precision_text(precision: Mapping[str, Any]) -> str:
     if not precision:
         return ""
     if precision["bits"] == 32:
-        return gettext("32 bits. {why}").format(why=precision["why"])
-    words = gettext(
-        "8 bits in {parts}, {time} of the time that 32 take; of {images} held-out parts the average "
-        " precision is {narrow} (in 32 bits {wide}) and no probability moves by more than {shift}"
+        return _("32 bits. {why}").format(why=precision["why"])
+    text = _(
+        "8 bits in {parts}, {time} of the time of 32 bits. On {images} held-out images the average precision is "
+        "{narrow} (32 bits: {wide}), and no probability changes by more than {shift}"
     )
-    return words.format(
-        parts=gettext(" and ").join(precision["parts"]),
+    return text.format(
+        parts=_(" and ").join(precision["parts"]),
         time=format_share(precision["milliseconds"] / precision["milliseconds_wide"]),
         images=precision["images"],
         narrow=f"{precision['average_precision']:.3f}",
@@ -92,19 +79,19 @@ def _fusion_text(weights: Mapping[str, float]) -> str:
     Scores have different spreads, so a weight is not a head's share of the decision.
     """
     if len(weights) == 1:
-        return gettext("{head}, alone").format(head=next(iter(weights)).capitalize())
-    heard = [f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
-    silent = [_head_name(name) for name, weight in weights.items() if weight <= 0]
-    if not heard:
+        return _("{head}, alone").format(head=next(iter(weights)).capitalize())
+    used = [f"{_head_name(name)} × {weight:.2g}" for name, weight in weights.items() if weight > 0]
+    unused = [_head_name(name) for name, weight in weights.items() if weight <= 0]
+    if not used:
         return ""
-    words = gettext("Weighted sum of scores: {heads}").format(heads=" + ".join(heard))
-    return words + gettext(". Not heard: {heads}").format(heads=", ".join(silent)) if silent else words
+    text = _("Weighted sum of scores: {heads}").format(heads=" + ".join(used))
+    return text + _(". Not used: {heads}").format(heads=", ".join(unused)) if unused else text
 
 
 def _head_name(name: str) -> str:
     if not name.startswith("second_"):
         return name
-    return gettext("companion's {head}").format(head=name.removeprefix("second_"))
+    return _("auxiliary {head}").format(head=name.removeprefix("second_"))
 
 
 def _calibration_text(values: Mapping[str, Any]) -> str:
@@ -113,4 +100,4 @@ def _calibration_text(values: Mapping[str, Any]) -> str:
     try:
         return Calibrator.from_json(values).describe()
     except ValueError:
-        return gettext("By {method}").format(method=values["method"])
+        return _("By {method}").format(method=values["method"])

@@ -37,20 +37,22 @@ class ComparedImage:
     @property
     def versions_disagree(self) -> bool:
         """Return True if one version fails the image and another passes it."""
-        return len({said.fails for said in self.predictions.values()}) > 1
+        return len({prediction.fails for prediction in self.predictions.values()}) > 1
 
     @property
     def was_relabeled(self) -> bool:
         """Return True if the versions' reports have different labels for the image."""
-        return len({said.target for said in self.predictions.values()}) > 1
+        return len({prediction.target for prediction in self.predictions.values()}) > 1
 
     @property
     def severity(self) -> tuple[int, float, str]:
         """Return the sort key: defective images first, then the most confident error."""
-        wrong = [
-            abs(self.target - one.probability) for one in self.predictions.values() if not one.is_correct(self.target)
+        errors = [
+            abs(self.target - prediction.probability)
+            for prediction in self.predictions.values()
+            if not prediction.is_correct(self.target)
         ]
-        return -self.target, -max(wrong, default=0.0), self.sha256
+        return -self.target, -max(errors, default=0.0), self.sha256
 
 
 @dataclass(frozen=True)
@@ -121,35 +123,36 @@ def find_disagreement(
 
     ``is_part`` returns True if a group shows one part; in old snapshots a part id may name no part.
     """
-    words = {version: load_held_out(version) for version in versions}
-    known = {version: said for version, said in words.items() if said is not None}
-    images = _compared_images(known)
+    held_out = {version: load_held_out(version) for version in versions}
+    readable = {version: predictions for version, predictions in held_out.items() if predictions is not None}
+    images = _compared_images(readable)
     several = [image for image in images if len(image.predictions) > 1]
-    common = [image for image in images if len(image.predictions) == len(known) > 1]
-    part_of = _part_by_image(list(known), several, is_part)
+    common = [image for image in images if len(image.predictions) == len(readable) > 1]
+    part_of = _part_by_image(list(readable), several, is_part)
     return Disagreement(
-        unreadable_versions=[version for version, said in words.items() if said is None],
+        unreadable_versions=[version for version in versions if version not in readable],
         shared_count=len(several),
         single_version_count=len(images) - len(several),
         relabeled_count=sum(image.was_relabeled for image in several),
         differing_images=sorted(
             (image for image in several if image.versions_disagree), key=lambda image: image.severity
         ),
-        pairs=_compare_pairs(list(known), several, part_of),
+        pairs=_compare_pairs(list(readable), several, part_of),
         common_count=len(common),
-        common_rates=[_shared_image_rates(version, common, part_of) for version in known] if common else [],
+        common_rates=[_shared_image_rates(version, common, part_of) for version in readable] if common else [],
     )
 
 
 def _compared_images(predictions: Mapping[ModelVersion, Mapping[str, HeldOutPrediction]]) -> list[ComparedImage]:
-    said: dict[str, dict[int, HeldOutPrediction]] = {}
+    by_image: dict[str, dict[int, HeldOutPrediction]] = {}
     newest: dict[str, HeldOutPrediction] = {}
-    for version in sorted(predictions, key=lambda one: one.number):
-        for sha256, word in predictions[version].items():
-            said.setdefault(sha256, {})[version.number] = word
-            newest[sha256] = word
+    for version in sorted(predictions, key=lambda version: version.number):
+        for sha256, prediction in predictions[version].items():
+            by_image.setdefault(sha256, {})[version.number] = prediction
+            newest[sha256] = prediction
     return [
-        ComparedImage(sha256, word.name, word.target, word.defect_type, said[sha256]) for sha256, word in newest.items()
+        ComparedImage(sha256, latest.name, latest.target, latest.defect_type, by_image[sha256])
+        for sha256, latest in newest.items()
     ]
 
 
@@ -162,18 +165,18 @@ def _part_by_image(
     groups = [(sha256, group if is_part(group) else file_group(sha256)) for sha256, group in items]
     samples = [Sample("", sha256, Path(), GOOD, group) for sha256, group in groups]
     part_of = {image.sha256: image.sha256 for image in images}
-    return part_of | dict(zip((one.sha256 for one in samples), part_keys(samples), strict=True))
+    return part_of | dict(zip((sample.sha256 for sample in samples), part_keys(samples), strict=True))
 
 
 def _compare_pairs(
     versions: Sequence[ModelVersion], images: Sequence[ComparedImage], part_of: Mapping[str, str]
 ) -> list[VersionPair]:
-    held = [(one, other, *_paired_parts(one, other, images, part_of)) for one, other in combinations(versions, 2)]
-    held = [row for row in held if row[2].n]
-    p_values = holm([paired.p_value for _, _, paired, _ in held])
+    tests = [(pair, *_paired_parts(*pair, images, part_of)) for pair in combinations(versions, 2)]
+    tests = [row for row in tests if row[1].n]
+    p_values = holm([parts.p_value for _, parts, _ in tests])
     return [
-        VersionPair(one, other, paired, defects.first_only, defects.second_only, p_value)
-        for (one, other, paired, defects), p_value in zip(held, p_values, strict=True)
+        VersionPair(*pair, parts, defects.first_only, defects.second_only, p_value)
+        for (pair, parts, defects), p_value in zip(tests, p_values, strict=True)
     ]
 
 

@@ -12,25 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mltasks.models import ModelVersion, Promotion
 from mltasks.reports import report_files, report_text, version_components
-from mltasks.reports.rate_names import ESCAPE_RATE
+from mltasks.reports.report_figures import FIGURES
 
-# Figures of a report: (name, title, explanation).
-METRICS = (
-    ("recall", _("Recall"), _("Of the defective parts, those it fails.")),
-    ("precision", _("Precision"), _("Of the parts it fails, those that are defective.")),
-    ("accuracy", _("Accuracy"), _("Of all parts, those it gets right.")),
-    ("average_precision", _("Average precision"), _("Over all thresholds; 100 % is perfect.")),
-    ("auroc", _("AUROC"), _("The chance that a defective part scores above a good one.")),
-    ("false_alarm_rate", _("False alarms"), _("Of the good parts, those it fails.")),
-    ("review_rate", _("Review rate"), _("Of all parts, those it would hand to a person.")),
-    ("routed_escape_rate", ESCAPE_RATE, _("Of the defective parts, those that pass with nobody looking.")),
-    ("calibration_error", _("Calibration error"), _("How far a stated probability is off on average.")),
-    ("novelty_auroc", _("Novelty AUROC"), _("How well novelty alone tells defects apart.")),
-    ("novelty_recall", _("Novelty recall"), _("Of the defective parts, those it calls novel.")),
-    ("novelty_false_alarm_rate", _("Novelty false alarms"), _("Of the good parts, those it calls novel.")),
-)
-# Figures that a page shows first; the others are in their sections.
-KEY_METRICS = ("recall", "false_alarm_rate", "routed_escape_rate", "review_rate", "precision", "accuracy")
 PLOT_CAPTIONS = {
     "precision_recall": _("Precision and recall at every threshold, the operating point marked"),
     "cost": _("Cost of mistakes per 1000 parts wherever FAIL begins, with its interval and the verdicts' bands"),
@@ -68,14 +51,14 @@ class VersionReport:
     @cached_property
     def evaluation(self) -> dict[str, Any]:
         """Return the evaluation; empty for a version without a report."""
-        found = getattr(self.version, "report", None)
-        return found.evaluation if found else {}
+        report = getattr(self.version, "report", None)
+        return report.evaluation if report else {}
 
     @property
     def metrics(self) -> dict[str, Any]:
         """Return each figure with its interval, from ``with_metrics()`` if present, else the report."""
-        found: dict[str, Any] | None = getattr(self.version, "metrics", None)
-        return self.evaluation.get("metrics", {}) if found is None else found
+        metrics: dict[str, Any] | None = getattr(self.version, "metrics", None)
+        return self.evaluation.get("metrics", {}) if metrics is None else metrics
 
     @property
     def promotion(self) -> Promotion | None:
@@ -85,19 +68,18 @@ class VersionReport:
     @property
     def label_count(self) -> int | None:
         """Return the number of labels the version was trained on, also if imported; None if unknown."""
-        learned_from = self.version.run.snapshot
-        if learned_from is not None:
-            return learned_from.total
-        came = getattr(self.version, "imported", None)
-        return came.label_count if came else None
+        if snapshot := self.version.run.snapshot:
+            return snapshot.total
+        imported = getattr(self.version, "imported", None)
+        return imported.label_count if imported else None
 
     @property
     def label_counts_text(self) -> str:
         """Return the numbers of good and defective labels; empty if unknown."""
-        found = self.version.run.snapshot or getattr(self.version, "imported", None)
-        if found is None or self.label_count is None:
+        if self.label_count is None:
             return ""
-        return gettext("{good} good, {defective} defective").format(good=found.good, defective=found.defective)
+        source = self.version.run.snapshot or self.version.imported
+        return gettext("{good} good, {defective} defective").format(good=source.good, defective=source.defective)
 
     @property
     def summary(self) -> str:
@@ -107,16 +89,19 @@ class VersionReport:
     @property
     def key_metrics(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Return title, explanation and estimate of the figures that a page shows first."""
-        known = {name: (title, words) for name, title, words in METRICS}
-        return [(*map(str, known[name]), self.metrics[name]) for name in KEY_METRICS if name in self.metrics]
+        return [
+            (str(figure.title), str(figure.explanation), self.metrics[figure.name])
+            for figure in FIGURES
+            if figure.is_key and figure.name in self.metrics
+        ]
 
     @property
     def detector_aurocs(self) -> list[tuple[str, dict[str, Any], bool]]:
         """Return each novelty detector's name and AUROC, and True if the version uses it."""
-        found = self.evaluation.get("novelty", {})
+        novelty = self.evaluation.get("novelty", {})
         return [
-            (version_components.detector_name(name), auroc, name == found.get("detector"))
-            for name, auroc in found.get("auroc", {}).items()
+            (version_components.detector_name(name), auroc, name == novelty.get("detector"))
+            for name, auroc in novelty.get("auroc", {}).items()
         ]
 
     @property
@@ -137,28 +122,26 @@ class VersionReport:
     @property
     def counts_text(self) -> str:
         """Return the errors on good and defective parts as one sentence; empty without a report."""
-        counts, wrong = self.evaluation.get("counts"), self.evaluation.get("confusion")
-        if not counts or not wrong:
+        counts, confusion = self.evaluation.get("counts"), self.evaluation.get("confusion")
+        if not counts or not confusion:
             return ""
-        found = ngettext(
-            "Of {number} defective part it failed {failed} and let {passed} pass",
-            "Of {number} defective parts it failed {failed} and let {passed} pass",
+        defects = ngettext(
+            "Of {number} defective part it failed {failed} and passed {passed}",
+            "Of {number} defective parts it failed {failed} and passed {passed}",
             counts["defect"],
-        ).format(number=counts["defect"], failed=wrong["true_fail"], passed=_count_text(wrong["escape"]))
+        ).format(number=counts["defect"], failed=confusion["true_fail"], passed=_count_text(confusion["escape"]))
         alarms = ngettext(
-            "of {number} good part it failed {failed} by mistake",
-            "of {number} good parts it failed {failed} by mistake",
-            counts["good"],
-        ).format(number=counts["good"], failed=_count_text(wrong["false_alarm"]))
-        return f"{found}; {alarms}."
+            "of {number} good part it failed {failed}", "of {number} good parts it failed {failed}", counts["good"]
+        ).format(number=counts["good"], failed=_count_text(confusion["false_alarm"]))
+        return f"{defects}; {alarms}."
 
     @property
     def cost(self) -> tuple[float, float, float] | None:
         """Return the cost of 1000 parts: by this version, if all pass, if all fail."""
-        matrix, own = self.evaluation.get("cost_matrix"), self.metrics.get("cost_per_1000", {}).get("value")
-        if not matrix or own is None:
+        matrix, cost = self.evaluation.get("cost_matrix"), self.metrics.get("cost_per_1000", {}).get("value")
+        if not matrix or cost is None:
             return None
-        return own, matrix["per_1000_if_all_pass"], matrix["per_1000_if_all_fail"]
+        return cost, matrix["per_1000_if_all_pass"], matrix["per_1000_if_all_fail"]
 
     @cached_property
     def plots(self) -> list[tuple[str, str]]:
@@ -185,12 +168,12 @@ class VersionReport:
         files = [name for name in report_files.public_files(self.version) if name.startswith("worst/")]
         pictures = [name for name in files if "-map." not in name]
         rows: list[dict[str, Any]] = self.evaluation.get("worst_mistakes", [])
-        found = []
+        errors = []
         for number, row in enumerate(rows):
             name = row.get("file") or (pictures[number] if number < len(pictures) else "")
-            mapped = name.replace(".jpg", "-map.jpg")
-            found.append({**row, "file": name, "map": mapped if mapped in files else ""})
-        return found
+            heatmap = name.replace(".jpg", "-map.jpg")
+            errors.append({**row, "file": name, "map": heatmap if heatmap in files else ""})
+        return errors
 
     def _plot_size(self, name: str) -> tuple[int, int]:
         """Return width and height of a plot, for the space that a page reserves."""
@@ -204,12 +187,12 @@ class VersionReport:
 
 def split_epochs(epochs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Split a run's epochs into its trainings: a new one begins where the epoch number falls."""
-    found: list[list[dict[str, Any]]] = []
+    trainings: list[list[dict[str, Any]]] = []
     for epoch in epochs:
-        if not found or epoch.get("epoch", 0) <= found[-1][-1].get("epoch", 0):
-            found.append([])
-        found[-1].append(epoch)
-    return found
+        if not trainings or epoch.get("epoch", 0) <= trainings[-1][-1].get("epoch", 0):
+            trainings.append([])
+        trainings[-1].append(epoch)
+    return trainings
 
 
 def _plot_name(name: str) -> str:

@@ -30,12 +30,12 @@ class UnstorableFieldError(ValueError):
 def check_text(text: str, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
     """Refuse text with a control character or half of a surrogate pair.
 
-    Raises ValueError, in words.
+    Raises ValueError with a text for people.
     """
     if character := controls.search(text):
-        raise ValueError(f"Control characters can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
+        raise ValueError(f"Control characters cannot be stored. Remove U+{ord(character[0]):04X}.")
     if character := _SURROGATE.search(text):
-        raise ValueError(f"Half of a surrogate pair can't be stored: U+{ord(character[0]):04X} was sent. Leave it out.")
+        raise ValueError(f"Half of a surrogate pair cannot be stored. Remove U+{ord(character[0]):04X}.")
 
 
 def visible_text(text: str) -> str:
@@ -52,7 +52,7 @@ def check_formatting(text: str) -> None:
     """
     for character in text:
         if unicodedata.category(character) == "Cf" and character not in _JOINERS:
-            raise ValueError(f"Characters that nobody sees can't be part of it: U+{ord(character):04X}. Leave it out.")
+            raise ValueError(f"Invisible characters are not allowed. Remove U+{ord(character):04X}.")
 
 
 def check_fields(fields: QueryDict, controls: re.Pattern[str] = TEXT_CONTROLS) -> None:
@@ -71,8 +71,8 @@ def check_fields(fields: QueryDict, controls: re.Pattern[str] = TEXT_CONTROLS) -
 def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None:
     """Refuse JSON that is nested deeper than ``depth`` or has unstorable texts or integers.
 
-    Texts are checked by `check_text`; integers must fit into 64 bits. Raises ValueError, in words. `strict_json.parse`
-    refuses NaN and infinities.
+    Texts are checked by `check_text`; integers must fit into 64 bits. `strict_json.parse` refuses NaN and infinities.
+    Raises ValueError with a text for people.
     """
     level = [value]
     for _ in range(depth):
@@ -86,7 +86,7 @@ def check_json(value: Any, depth: int, controls: re.Pattern[str] = _NUL) -> None
                 _check_scalar(one, controls)
         level = inner
     if level:
-        raise ValueError(f"JSON may be nested {depth} levels deep.")
+        raise ValueError(f"JSON may be nested at most {depth} levels deep.")
 
 
 def _check_scalar(value: Any, controls: re.Pattern[str]) -> None:

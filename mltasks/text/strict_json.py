@@ -17,8 +17,9 @@ MAX_DIGITS = 4000
 def parse(raw: bytes) -> Any:
     """Return the parsed value.
 
-    Raises ValueError, in words, for invalid UTF-8 or JSON, repeated names, and too deep nesting. Also refused are NaN,
-    infinity, 1e999, integers of more than MAX_DIGITS digits, and characters that a database can't store.
+    Raises ValueError, with a text for people, for invalid UTF-8 or JSON, repeated names and too deep nesting. Also
+    refused are NaN, infinity, 1e999, integers of more than MAX_DIGITS digits, and characters that a database cannot
+    store.
     """
     try:
         text = raw.decode("utf-8")
@@ -35,23 +36,23 @@ def parse(raw: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
     # Escapes that stand for no storable character: a zero byte, half of a surrogate pair.
     if _NUL_ESCAPE.search(text):
-        raise ValueError("it holds a zero character")
+        raise ValueError("it contains a NUL character")
     if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
-        raise ValueError("it holds half of a surrogate pair")
+        raise ValueError("it contains half of a surrogate pair")
     return found
 
 
 def _refuse_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("it says a name twice")
+        raise ValueError("a name occurs twice in an object")
     return found
 
 
 def _parse_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no number")
+        raise ValueError(f"{text} is not a finite number")
     return value
 
 
@@ -62,4 +63,4 @@ def _parse_integer(text: str) -> int:
 
 
 def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a finite number")

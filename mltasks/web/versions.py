@@ -89,7 +89,7 @@ def promote(request: HttpRequest, model: str, number: int) -> HttpResponse:
         "read": read,
         "champion_read": champion_read,
         "rows": compare_versions(found, champion),
-        "dearer": cost_difference(read, champion_read),
+        "cost_change": cost_difference(read, champion_read),
         "form": form,
         "lines": gate.worst_first(lines),
         "gate": gate.state(lines),
@@ -105,7 +105,7 @@ def approve(request: HttpRequest, model: str, number: int) -> HttpResponse:
     """Record a second person's approval of the version over the present champion."""
     found, form = get_version_or_404(model, number), ReasonForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("An approval needs a reason: say in a few words what convinced you."))
+        messages.error(request, _("An approval needs a reason. Say why you approve this version."))
         return redirect("version-promotion", model, number)
     try:
         asked = form.cleaned_data

@@ -64,17 +64,17 @@ def test_marked_versions_are_compared_down_to_the_parts_they_disagree_on(
     take_screenshots(page, "models-over-time")
     page.get_by_role("button", name="Compare the marked").click()
     expect(page.get_by_role("heading", name="Versions 1 and 3")).to_be_visible()
-    expect(page.get_by_role("row", name="Recall: defects it fails")).to_contain_text("35.0 points better")
-    expect(page.get_by_role("row", name="Recall: defects it fails").locator(".best")).to_have_count(1)
+    expect(page.get_by_role("row", name="Recall: defective parts that it fails")).to_contain_text("35.0 points better")
+    expect(page.get_by_role("row", name="Recall: defective parts that it fails").locator(".best")).to_have_count(1)
     assert page.locator(".curves .curve").count() == 6
     page.goto(f"{COMPARE}?v=1&v=2&v=3")
     take_screenshots(page, "compare")
     section = page.get_by_role("region", name="Parts on which they disagree")
-    expect(section).to_contain_text("16 images were judged by at least two")
+    expect(section).to_contain_text("16 images were predicted by at least two")
     sheet = section.locator(".sheet li")
     assert [one.split("\n")[0] for one in sheet.all_inner_texts() if one.startswith("P-")] == ["P-8", "P-9", "P-0"]
     assert sheet.count() == 4
-    expect(section).to_contain_text("no part has this image here")
+    expect(section).to_contain_text("no part with this image here")
     sheet.first.scroll_into_view_if_needed()
     take_screenshots(page, "compare-parts")
     page.set_viewport_size({"width": 390, "height": 844})

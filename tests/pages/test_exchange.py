@@ -48,7 +48,7 @@ def test_it_comes_in_once_its_plant_is_trusted(
     page.get_by_role("button", name="Import").click()
     expect(page.locator(".note.success")).to_contain_text("Imported panel version 1 of North as version 1")
     take_screenshots(page, "version-imported")
-    origin = page.get_by_role("region", name="What it is made of")
+    origin = page.get_by_role("region", name="Components and origin")
     expect(origin).to_contain_text("North: panel, version 1, imported by mia")
     origin.scroll_into_view_if_needed()
     take_screenshots(page, "version-imported-origin")

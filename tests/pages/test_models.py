@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 SECTIONS = [
-    *("Key figures", "The promised escape rate", "Cost against threshold", "Right and wrong", "Ranking"),
-    *("Reliability", "Novelty", "By defect type", "Worst mistakes", "Labels in doubt"),
-    *("How this was measured", "What it is made of", "Verification"),
+    *("Key figures", "Escape guarantee", "Cost by threshold", "Confusion matrix", "Ranking"),
+    *("Reliability", "Novelty", "By defect type", "Worst errors", "Label issues"),
+    *("Evaluation method", "Components and origin", "Verification"),
 ]
 NEW_FILES = ("plots/cost.svg", "plots/novelty.svg", "plots/defect_types.svg", "-map.jpg")
 
@@ -74,7 +74,7 @@ def test_its_pictures_arrive_where_room_was_kept_for_them(
     for picture in pictures:
         expect_loaded(picture)
     assert page.evaluate(height) == before
-    page.get_by_role("heading", name="Worst mistakes").scroll_into_view_if_needed()
+    page.get_by_role("heading", name="Worst errors").scroll_into_view_if_needed()
     take_screenshots(page, "version-mistakes")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -110,10 +110,10 @@ def test_a_report_from_before_opens_without_what_it_lacks(
     login(page, make_person("ada"))
     page.goto("/models/plate/1/")
     expect(page.locator(".lead")).to_contain_text("of defective parts")
-    lacking = ("The promised escape rate", "Labels in doubt")
+    lacking = ("Escape guarantee", "Label issues")
     assert page.locator("main h2").all_inner_texts() == [title for title in SECTIONS if title not in lacking]
     expect(page.get_by_alt_text("Reconstruction errors of good and defective parts")).to_have_count(1)
-    expect(page.get_by_alt_text("The same under the version's map")).to_have_count(0)
+    expect(page.get_by_alt_text("The same image with the version's heatmap")).to_have_count(0)
     expect(page.get_by_text("AUROC").first).to_be_visible()
 
 
@@ -169,7 +169,7 @@ def test_it_promotes_with_a_reason_after_a_comparison(
     page.get_by_role("link", name="Promote").click()
     expect(page.get_by_role("columnheader", name="Champion, version 1")).to_be_visible()
     take_screenshots(page, "promotion")
-    page.get_by_label("Why?").fill("Sees scratches better.")
+    page.get_by_label("Reason").fill("Sees scratches better.")
     page.get_by_label("Override").fill("The line has not started.")
     page.get_by_role("button", name="Promote version 2").click()
     expect(page.locator(".note.success")).to_contain_text("Version 2 is champion")
@@ -226,7 +226,7 @@ def test_it_rolls_back_from_the_champion_s_page(
     third = make_version(product, champion=True)
     page.get_by_label("What is wrong with version 2?").fill("Too many alarms.")
     page.get_by_role("button", name="Roll back to version 1").click()
-    expect(page.get_by_role("alert")).to_contain_text("The champion changed while you read")
+    expect(page.get_by_role("alert")).to_contain_text("The champion has changed since you opened this page")
     assert registry.champion(product.registered_model) == third
     expect(page.get_by_label("What is wrong with version 3?")).to_have_value("Too many alarms.")
 
@@ -240,10 +240,10 @@ def test_it_refuses_a_promotion_over_a_champion_that_changed_meanwhile(
     login(page, make_person("mia", "quality manager"))
     page.goto("/models/plate/2/promote/")
     registry.promote(third, by=None, reason="Somebody was quicker.", override="The line has not started.")
-    page.get_by_label("Why?").fill("Sees scratches better.")
+    page.get_by_label("Reason").fill("Sees scratches better.")
     page.get_by_label("Override").fill("The line has not started.")
     page.get_by_role("button", name="Promote version 2").click()
-    expect(page.get_by_role("alert")).to_contain_text("The champion changed while you read")
+    expect(page.get_by_role("alert")).to_contain_text("The champion has changed since you opened this page")
     champion = registry.champion(product.registered_model)
     assert champion is not None
     assert champion.number == 3

@@ -69,10 +69,10 @@ def train(product: Product) -> ModelVersion:
 def replay_on_page(page: Page, number: int) -> None:
     """Ask for a replay on the page, and do what the worker does."""
     page.goto(f"/models/plate/{number}/replay/")
-    page.get_by_role("button", name="Start the replay").click()
+    page.get_by_role("button", name="Start replay").click()
     expect(page.get_by_text("Waiting for a worker")).to_be_visible()
     execute(replay.ReplayExecutor(), Replay.objects.get(candidate__number=number))
-    expect(page.get_by_role("heading", name="What would be otherwise")).to_be_visible()
+    expect(page.get_by_role("heading", name="Verdicts of both versions")).to_be_visible()
 
 
 @pytest.mark.slow(50)
@@ -105,56 +105,56 @@ def test_two_candidates_go_their_way(
 
     login(page, mia)
     replay_on_page(page, worse.number)
-    expect(page.locator(".lead")).to_contain_text("On 50 labeled parts that neither has learned from")
+    expect(page.locator(".lead")).to_contain_text("On 50 labeled parts that neither version was trained on")
     replay_on_page(page, better.number)
-    expect(page.get_by_text("Left out because one of the two learned from them: 28")).to_be_visible()
+    expect(page.get_by_text("Left out because a version was trained on them: 28")).to_be_visible()
     take_screenshots(page, "replay")
 
     page.goto(f"/models/plate/{worse.number}/promote/")
-    gate = page.locator("section", has=page.get_by_role("heading", name="What is asked of it"))
+    gate = page.locator("section", has=page.get_by_role("heading", name="Promotion requirements"))
     expect(gate).to_contain_text("The gate is closed.")
-    failing = gate.get_by_role("listitem").filter(has_text="does not hold")
+    failing = gate.get_by_role("listitem").filter(has_text="failed")
     expect(failing).to_contain_text(["Cost.", "New escapes."])
-    expect(gate.get_by_role("listitem").first).to_contain_text("does not hold")
+    expect(gate.get_by_role("listitem").first).to_contain_text("failed")
     take_screenshots(page, "gate-closed")
-    page.get_by_label("Why?").fill("It is new.")
+    page.get_by_label("Reason").fill("It is new.")
     page.get_by_role("button", name=f"Promote version {worse.number}").click()
-    expect(page.get_by_role("alert")).to_contain_text("The promotion policy does not let it pass. Cost")
+    expect(page.get_by_role("alert")).to_contain_text("The promotion policy blocks this version. Cost")
 
     page.goto(f"/models/plate/{better.number}/promote/")
-    expect(gate).to_contain_text("The gate is open.")
-    page.get_by_label("Why?").fill("It stops what the first lets pass.")
+    expect(gate).to_contain_text("Ready to promote.")
+    page.get_by_label("Reason").fill("It stops what the first lets pass.")
     page.get_by_role("button", name=f"Promote version {better.number}").click()
     expect(page.get_by_text(f"Version {better.number} is champion")).to_be_visible()
 
     page.goto(f"/models/plate/{worse.number}/challenger/")
     page.get_by_role("button", name="Start as challenger").click()
-    expect(page.get_by_text("It has scored no live part yet.")).to_be_visible()
+    expect(page.get_by_text("The challenger has not scored a live part yet.")).to_be_visible()
     live = send_parts(station, 99, 4, 2, 2)
     label_parts(live, ada)
     assert {part.model_version for part, _ in live} == {better}
     assert shadow_scoring.score_pending_challenges() == 8
-    expect(page.get_by_text("It has scored 8 live parts, too few to say")).to_be_visible()
-    expect(page.get_by_role("heading", name="The newest parts on which they differ")).to_be_visible()
+    expect(page.get_by_text("The challenger has scored 8 live parts: too few")).to_be_visible()
+    expect(page.get_by_role("heading", name="Newest parts with different verdicts")).to_be_visible()
     take_screenshots(page, "challenger")
-    page.get_by_role("button", name="End the challenge").click()
-    expect(page.get_by_text("The challenge is over.")).to_be_visible()
+    page.get_by_role("button", name="End challenge").click()
+    expect(page.get_by_text("The challenge has ended.")).to_be_visible()
 
     page.goto("/models/")
     page.get_by_role("link", name="Roll back to version 1 …").click()
     page.get_by_label(f"What is wrong with version {better.number}?").fill("It lets scratches pass.")
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.get_by_text("Rolled back: version 1 scores the next part.")).to_be_visible()
-    page.get_by_role("link", name="Record").first.click()
+    page.get_by_role("link", name="Audit log").first.click()
     told = [words.strip() for words in page.locator(".timeline strong").all_inner_texts()]
     assert [words for words in told if words.startswith(("Rolled", "Version", "Costs"))] == [
-        f"Rolled back to version 1, in the place of version {better.number}",
+        f"Rolled back to version 1; it replaced version {better.number}",
         f"Version {worse.number} ended as challenger",
-        f"Version {worse.number} became challenger, on 100% of the parts",
-        f"Version {better.number} became champion, in the place of version 1",
+        f"Version {worse.number} became challenger on 100 % of the parts",
+        f"Version {better.number} became champion; it replaced version 1",
         "Costs and policy changed",
         "Version 1 became champion",
         "Costs and policy changed",  # by the fixture: nothing is judged twice by chance
     ]
-    page.get_by_text("What was asked, and what held").nth(1).click()
+    page.get_by_text("Promotion checks").nth(1).click()
     take_screenshots(page, "record")

@@ -35,7 +35,7 @@ class Command(VersionCommand):
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
         """Replay in the foreground with a progress bar, or queue the replay."""
-        run = replay.start(require_version(product, version), days=days, most=most, enqueue=queue)
+        run = replay.start(require_version(product, version), days=days, max_parts=most, enqueue=queue)
         self.stdout.write(str(run.pk) if queue else json.dumps(self._execute(run).figures, indent=2))
 
     def _execute(self, run: Replay) -> Replay:

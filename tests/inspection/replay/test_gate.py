@@ -56,7 +56,7 @@ def test_a_new_product_asks_for_a_replay_a_recall_and_a_cost(candidate: ModelVer
     ]
     assert [one.name for one in lines if one.asked] == ["replay", "champion_recall", "cost"]
     assert gate.state(lines) == "closed"
-    with pytest.raises(registry.GateClosed, match=r"nothing to replay yet.*manage\.py replay phone-case 2"):
+    with pytest.raises(registry.GateClosed, match=r"nothing to replay.*manage\.py replay phone-case 2"):
         registry.promote(candidate, by=None, reason="It is new.")
 
 
@@ -88,7 +88,7 @@ def test_a_replay_under_way_is_waited_for(
     make_decided_part(PASS, PASS)
     assert "manage.py replay phone-case 2" in gate_line("replay", candidate).words
     replay.start(candidate, enqueue=False)
-    assert "under way, 0% done: wait" in gate_line("replay", candidate).words
+    assert "in progress (0 % done). Wait" in gate_line("replay", candidate).words
 
 
 def test_a_model_without_a_product_has_no_gate(candidate: ModelVersion) -> None:
@@ -109,7 +109,7 @@ def test_a_replay_counts_over_the_present_champion_alone(
     product: Product, make_decided_part: MakePart, champion: ModelVersion, candidate: ModelVersion
 ) -> None:
     set_gate_policy(product, gate_replay=True)
-    assert gate_line("replay", candidate).fails and "replay it first" in gate_line("replay", candidate).words
+    assert gate_line("replay", candidate).fails and "then replay it: manage.py" in gate_line("replay", candidate).words
     make_finished_replay(candidate, make_decided_part(PASS, PASS))
     assert gate_line("replay", candidate).holds
     ModelVersion.objects.filter(pk=champion.pk).update(state="retired")
@@ -130,7 +130,7 @@ def test_cost_and_new_escapes(product: Product, make_decided_part: MakePart, can
     assert gate_line("escapes", candidate).holds
     make_finished_replay(candidate, *(make_decided_part(FAIL, PASS, "FAIL") for _ in range(50)))
     assert gate_line("cost", candidate).holds is False, "The newest replay counts."
-    assert "by version 1 0: +5000" in gate_line("cost", candidate).words
+    assert "with version 1 0: +5000" in gate_line("cost", candidate).words
 
 
 def test_without_evidence_there_is_nothing_to_tell_the_cost_by(
@@ -151,7 +151,7 @@ def test_fewer_than_fifty_judged_parts_are_too_few(
     make_finished_replay(candidate, *few)
     found = gate_line(name, candidate)
     assert found.holds is None and found.fails
-    assert "49 judged parts are too few to say: at least 50 are needed." in found.words
+    assert "49 labeled parts are too few for a comparison: at least 50 are needed." in found.words
     assert "manage.py replay phone-case 2" in found.words
     make_finished_replay(candidate, *few, make_decided_part(PASS, PASS, "PASS"))
     assert gate_line(name, candidate).holds
@@ -161,7 +161,7 @@ def test_a_recall_below_the_champion_s(product: Product, make_decided_part: Make
     set_gate_policy(product, gate_champion_recall=True)
     good = [make_decided_part(PASS, PASS, "PASS") for _ in range(50)]
     make_finished_replay(candidate, *good)
-    assert "None of the 50 judged parts is defective" in gate_line("champion_recall", candidate).words
+    assert "None of the 50 labeled parts is defective" in gate_line("champion_recall", candidate).words
     caught, escaped = make_decided_part(PASS, FAIL, "FAIL"), [make_decided_part(FAIL, PASS, "FAIL") for _ in range(3)]
     make_finished_replay(candidate, *good, caught, *escaped)
     found = gate_line("champion_recall", candidate)
@@ -176,7 +176,7 @@ def test_reports_that_show_it_clearly_worse_close_the_gate_and_none_opens_it(
     set_report_figures(champion, cost=(0, 0, 20), recall=(0.95, 0.9, 0.99))
     set_report_figures(candidate, cost=(171, 120, 230), recall=(0.93, 0.85, 0.98))
     cost, recall = gate_line("cost", candidate), gate_line("champion_recall", candidate)
-    assert cost.holds is False and "cost 171 (120 to 230), by version 1 0: 171 more" in cost.words
+    assert cost.holds is False and "cost 171 (120 to 230), with version 1 0: 171 more" in cost.words
     assert recall.holds is None, "Within what chance explains."
     blind = make_version(product)
     set_report_figures(blind, cost=(0, 0, 0), recall=(0.6, 0.5, 0.7))
@@ -200,10 +200,10 @@ def test_recall_by_its_lower_end(product: Product, make_decided_part: MakePart, 
     assert gate_line("recall", candidate).holds is None
     caught = [make_decided_part(PASS, FAIL, "FAIL", holdout=True) for _ in range(50)]
     make_finished_replay(candidate, *caught[:49])
-    assert "49 defective parts are locked, too few to say" in gate_line("recall", candidate).words
+    assert "49 defective parts are locked: too few" in gate_line("recall", candidate).words
     make_finished_replay(candidate, *caught)
     found = gate_line("recall", candidate)
-    assert found.fails and "100.0 % of 50 defective parts" in found.words, "All of fifty is not 95 in a hundred."
+    assert found.fails and "100 % of 50 defective parts" in found.words, "All of fifty is not 95 in a hundred."
     set_gate_policy(product, gate_recall=0.9)
     assert gate_line("recall", candidate).holds
     audited = make_decided_part(PASS, FAIL, "PASS", holdout=True, inclusion_probability=0.01)
@@ -232,7 +232,7 @@ def test_a_second_person_is_another_one(product: Product, champion: ModelVersion
     set_gate_policy(product, gate_second_person=True)
     mia, ada = make_person("mia", "promote_modelversion"), make_person("ada", "promote_modelversion")
     registry.approve(candidate, by=mia, reason="I looked at the flips.")
-    with pytest.raises(registry.GateClosed, match="Nobody else"):
+    with pytest.raises(registry.GateClosed, match="No other person has approved it"):
         registry.promote(candidate, by=mia, reason="And I promote it myself.")
     promotion = registry.promote(candidate, by=ada, reason="Two of us.")
     (said,) = [one for one in promotion.gate if one["name"] == "second_person"]
@@ -281,14 +281,14 @@ def test_the_record_has_it_all_and_never_changes(
     words = [entry.text for entry in audit_log.load_events(product)]
     assert sorted(words) == sorted(
         [
-            "The product began, with these values",
+            "Product created with these values",
             "Costs and policy changed",
             "Version 1 became champion",
-            "Version 2 approved over version 1",
-            "Version 2 became champion, in the place of version 1",
-            "Rolled back to version 1, in the place of version 2",
-            "Version 2 verified, looked at by its hashes: WRONG",
+            "Version 2 approved to replace version 1",
+            "Version 2 became champion; it replaced version 1",
+            "Rolled back to version 1; it replaced version 2",
+            "Version 2 verified (hashes only): failed",
         ]
     )
     older = audit_log.load_events(product, before=Promotion.objects.earliest("created_at").created_at)
-    assert [entry.text for entry in older] == ["The product began, with these values"]
+    assert [entry.text for entry in older] == ["Product created with these values"]

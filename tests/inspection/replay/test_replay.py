@@ -50,7 +50,7 @@ def test_a_second_replay_scores_nothing_twice(candidate: ModelVersion, receive: 
     done = execute(replay.ReplayExecutor(), replay.start(candidate, enqueue=False))
     assert done.figures["parts"] == 7
     assert len(set(Rescore.objects.values_list("pk", flat=True)) - first) == 1
-    assert "1 scores to make, 13 known" in done.log
+    assert "1 scores to compute, 13 stored" in done.log
 
 
 def test_it_tells_of_each_part_from_the_first_on(candidate: ModelVersion) -> None:
@@ -60,7 +60,7 @@ def test_it_tells_of_each_part_from_the_first_on(candidate: ModelVersion) -> Non
         replay.start(candidate, enqueue=False),
         lambda step: steps.append((step.share, step.stage)),
     )
-    assert steps[0] == (0.0, "6 scores to make, 6 known: loading the versions")
+    assert steps[0] == (0.0, "6 scores to compute, 6 stored: loading the versions")
     scoring = [share for share, stage in steps if stage == "Scoring by version 2"]
     assert scoring == [pytest.approx(0.98 * number / 6) for number in range(1, 7)]
 
@@ -71,7 +71,7 @@ def test_it_takes_the_newest_and_the_labeled_before_others(candidate: ModelVersi
     Inspection.objects.filter(pk=parts[5].pk).update(
         human_verdict="FAIL", holdout=True, received_at=timezone.now() - timedelta(days=400)
     )
-    chosen = replay.choose_parts(product, days=30, most=3)
+    chosen = replay.choose_parts(product, days=30, max_parts=3)
     assert chosen == [parts[4].pk, parts[0].pk, parts[1].pk, parts[5].pk], "The locked part whatever its age."
 
 
@@ -93,7 +93,7 @@ def test_it_goes_on_where_a_killed_attempt_ended(candidate: ModelVersion, monkey
     done = execute(replay.ReplayExecutor(), run)
     assert (done.state, done.figures["parts"]) == ("succeeded", 6)
     assert kept < set(Rescore.objects.values_list("pk", flat=True)) and Rescore.objects.count() == 6
-    assert "2 scores to make, 10 known" in done.log
+    assert "2 scores to compute, 10 stored" in done.log
     with pytest.raises(RunNotAvailable):
         replay.retry(done)
 

@@ -67,6 +67,6 @@ def test_a_killed_replay_goes_on_and_scores_no_part_twice(run: Replay) -> None:
     assert supervision.supervise(run.pk, Replay)
     run.refresh_from_db()
     assert (run.state, run.attempt, run.figures["parts"]) == ("succeeded", 2, PARTS)
-    assert f"{PARTS - len(kept)} scores to make" in run.log
+    assert f"{PARTS - len(kept)} scores to compute" in run.log
     again = dict(Rescore.objects.values_list("inspection_id", "pk"))
     assert len(again) == PARTS and kept.items() <= again.items()

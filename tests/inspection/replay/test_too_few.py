@@ -31,7 +31,7 @@ def test_below_fifty_judged_parts_a_replay_gives_one_sentence(
     read = ReplayReport(
         make_finished_replay(candidate, *(make_decided_part(UNSURE, FAIL, "FAIL", holdout=True) for _ in range(count)))
     )
-    sentence = f"{count} judged parts are too few to say: at least 50 are needed."
+    sentence = f"{count} labeled parts are too few for a comparison: at least 50 are needed."
     assert (read.too_few_text, read.holdout_too_few_text) == (("", "") if enough else (sentence, sentence))
     assert (read.cost is not None, read.has_review_load) == (enough, enough)
     assert ("it passes 0 defective ones" in read.summary, sentence in read.summary) == (enough, not enough)
@@ -45,7 +45,7 @@ def test_a_challenger_speaks_from_fifty_parts_on(make_decided_part: MakePart, ca
     for _ in range(49):
         make_rescore(candidate, make_decided_part(PASS, None, "PASS", verdict="PASS"), PASS, "shadow")
     read = challenger_report.load_report(running)
-    assert not read.has_enough_for_agreement and read.too_few_text.startswith("49 judged parts")
+    assert not read.has_enough_for_agreement and read.too_few_text.startswith("49 labeled parts")
     make_rescore(candidate, make_decided_part(PASS, None, "PASS", verdict="PASS"), PASS, "shadow")
     read = challenger_report.load_report(running)
     assert read.has_enough_for_agreement and not read.too_few_text
@@ -56,14 +56,14 @@ def test_a_waiting_replay_tells_its_place(
 ) -> None:
     make_decided_part(PASS, PASS)
     first = replay.start(candidate, enqueue=False)
-    assert replay_queue.queue_position_text(first) == "First in the queue: a worker takes it within seconds."
+    assert replay_queue.queue_position_text(first) == "First in the queue: a worker starts it within seconds."
     training = TrainingRun.objects.create(model=candidate.model, state="running")
-    assert replay_queue.queue_position_text(first) == f"2nd in the queue, behind training run {training.pk}."
+    assert replay_queue.queue_position_text(first) == f"2nd in the queue, after training run {training.pk}."
     second = replay.start(make_version(product), enqueue=False)
     behind = f"training run {training.pk}, the replay of {candidate}"
-    assert replay_queue.queue_position_text(second) == f"3rd in the queue, behind {behind}."
+    assert replay_queue.queue_position_text(second) == f"3rd in the queue, after {behind}."
     third = replay.start(make_version(product), enqueue=False)
-    assert replay_queue.queue_position_text(third) == f"4th in the queue, behind {behind} and 1 more."
+    assert replay_queue.queue_position_text(third) == f"4th in the queue, after {behind} and 1 more."
     Replay.objects.filter(pk=first.pk).update(state="running")
     first.refresh_from_db()
     assert f"lower priority than training run {training.pk}" in replay_queue.queue_position_text(first)

@@ -102,7 +102,7 @@ def test_the_command_promotes_as_the_admin_does(product: Product, make_version: 
     make_person("mia", "quality manager")
     make_person("rob", "reviewer")
     assert _command_lines("promote", "plate", "1", "--reason", "First.") == ["Version 1 is champion of plate."]
-    with pytest.raises(CommandError, match=r"Replay: .*nothing to replay yet.* Send parts .*\n.*--override REASON"):
+    with pytest.raises(CommandError, match=r"Replay: .*nothing to replay.* Send parts .*\n.*--override REASON"):
         _command_lines("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
     promote = ("promote", "plate", "2", "--reason", "Better.", "--by", "mia")
     (said,) = _command_lines(*promote, "--override", "The line has not started.")

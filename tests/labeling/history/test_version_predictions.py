@@ -77,7 +77,7 @@ def test_it_refuses_where_files_are_gone(decided_part: Inspection, ada: User, se
     client = Client()
     client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
     text = client.post(f"/inspections/{decided_part.pk}/score/", {"version": "2"}).content.decode()
-    assert "can&#x27;t be loaded any more" in text
+    assert "cannot be loaded: its files are damaged or missing" in text
     settings.MEDIA_ROOT = settings.MEDIA_ROOT / "elsewhere"
     champion = decided_part.product.registered_model.versions.get(number=1)
     with pytest.raises(CannotScore, match="can't be read"):

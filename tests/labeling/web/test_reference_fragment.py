@@ -78,8 +78,8 @@ def test_numbers_of_no_version_are_answered_in_words(
     answers = {
         "": (200, "Choose 2 to 6 versions"),
         "?v=1": (200, "Choose at least two versions."),
-        "?v=1&v=1&v=99&v=-3": (200, "2 of the numbers in the address are no versions"),
-        "?v=1&v=2&v='<script>": (200, "1 of the numbers in the address is no version"),
+        "?v=1&v=1&v=99&v=-3": (200, "2 numbers in the address are not versions"),
+        "?v=1&v=2&v='<script>": (200, "1 number in the address is not a version"),
         "?v=1&v=" + "9" * 40: (200, "Choose at least two versions."),
         "?v=1&v=2&choose=1": (200, "Choose 2 to 6 versions"),
         "?v=1&v=2&start=99999999999999999": (200, "Parts on which they disagree"),

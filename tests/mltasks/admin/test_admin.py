@@ -108,7 +108,7 @@ def test_it_refuses_when_the_champion_changed_meanwhile(
     third = make_version(versions[0].model, champion=True)
     address = manager.get(reverse("admin:mltasks_modelversion_promote", args=[versions[1].pk]))["Location"]
     page = manager.post(address, {"reason": "Better than version 1.", "champion": 1})
-    assert b"The champion changed while you read" in page.content
+    assert b"The champion has changed since you opened this page" in page.content
     assert registry.champion(third.model) == third
 
 

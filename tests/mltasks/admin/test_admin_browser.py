@@ -48,7 +48,7 @@ def test_a_manager_promotes_with_a_reason(
         assert figures.nth(number).evaluate(loaded), figures.nth(number).get_attribute("src")
     page.goto(live_site + reverse("admin:mltasks_modelversion_change", args=[candidate.pk]))
     page.get_by_role("link", name="Promote…").click()
-    page.get_by_label("Why?").fill("Fewer escapes on the same parts.")
+    page.get_by_label("Reason").fill("Fewer escapes on the same parts.")
     page.get_by_role("button", name="Promote version 2").click()
     expect(page.get_by_text("Version 2 is champion: it scores the next part.")).to_be_visible()
     assert registry.champion(model) == candidate

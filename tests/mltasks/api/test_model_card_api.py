@@ -129,7 +129,7 @@ def test_a_version_from_elsewhere_or_of_old_says_what_it_lacks(
     assert any("no report" in words for words in bare["caveats"])
     for number in (2, 3):
         page = reader.get(f"/models/plate/{number}/card/").content.decode()
-        assert "Nothing here says what it learned from." in page
+        assert "The training data is unknown: this site has no snapshot of it." in page
         assert reader.get(f"/models/plate/{number}/").status_code == 200
     assert "not recorded" in article_text(page)
 

@@ -300,11 +300,11 @@ BY_A_PLANT: list[tuple[str, Callable[[ArchiveDocument, Members], Any], str]] = [
     ),
     ("a true number", lambda said, _: said.update(version=True), "`version` is missing or of the wrong type"),
     ("no config", lambda said, _: said.update(config=None), "`config` is missing or of the wrong type"),
-    ("no number", lambda said, _: said["config"].update(costs=float("nan")), "NaN is no number"),
-    ("no number in a file", lambda said, of: _meta(said, of, '"extra": 1e999'), "1e999 is no number"),
-    ("a zero character", lambda said, _: said["config"].update(note="\0"), "a zero character"),
+    ("no number", lambda said, _: said["config"].update(costs=float("nan")), "NaN is not a finite number"),
+    ("no number in a file", lambda said, of: _meta(said, of, '"extra": 1e999'), "1e999 is not a finite number"),
+    ("a zero character", lambda said, _: said["config"].update(note="\0"), "a NUL character"),
     ("half a character", lambda said, _: said["config"].update(note="\ud800"), "cannot be imported"),
-    ("a name said twice", lambda said, of: _meta(said, of, '"format": 2'), "says a name twice"),
+    ("a name said twice", lambda said, of: _meta(said, of, '"format": 2'), "a name occurs twice"),
     ("no graph", lambda said, of: replace_member(said, of, "serving.xml", b"<net/>"), "does not score here"),
     ("no thresholds", lambda said, of: replace_member(said, of, "meta.json", b"{}"), r"does not score here \(KeyError"),
 ]
@@ -452,7 +452,7 @@ def test_by_its_page_for_who_may_promote(version: ModelVersion, local_model: Reg
     assert post(pack(whole)).headers["Location"] == "/models/panel/1/"
     assert local_model.versions.get().imported.imported_by.username == "mia"
     page = client.get("/models/panel/1/").content.decode()
-    assert "Came from" in page and "Labels in doubt" not in page
+    assert "Came from" in page and "Label issues" not in page
     answer = client.get("/api/v1/models/panel/versions/1/").json()
     assert answer["imported_from"]["plant"] == trust_store.THIS_PLANT and answer["labels"] is None
 
@@ -464,7 +464,7 @@ def test_pages_that_show_versions_cope_with_one_that_came(
     pages = {
         "/models/?product=panel": ">16</td>",
         "/models/panel/1/": "8 good and 8 defective images of North",
-        "/models/panel/1/promote/": "It was measured at North",
+        "/models/panel/1/promote/": "It was evaluated at North",
         f"/models/run-{came.run_id}/": "1 of 1",
         "/admin/mltasks/modelversion/": "8 good, 8 defective",
         f"/admin/mltasks/modelversion/{came.pk}/change/": "panel version 1",

@@ -112,7 +112,7 @@ def test_a_second_submit_changes_nothing(manager: Client, model: RegisteredModel
 def test_a_stale_page_changes_nothing(manager: Client, model: RegisteredModel, versions: list[ModelVersion]) -> None:
     roll_back(versions[1])
     answer = manager.post(reverse("version-roll-back", args=["plate", 1]), {"reason": "Worse.", "champion": 3})
-    assert answer.status_code == 409 and b"The champion changed while you read" in answer.content
+    assert answer.status_code == 409 and b"The champion has changed since you opened this page" in answer.content
     assert b"What is wrong with version 2?" in answer.content, "The next decision is over the present champion."
     assert registry.champion(model) == versions[1]
 
@@ -124,7 +124,7 @@ def test_what_was_rolled_back_from_says_so_where_people_look_for_it(
     page = manager.get(reverse("version", args=["plate", 3])).content.decode()
     assert "Roll back" not in page
     page = manager.get(reverse("version-roll-back", args=["plate", 3])).content.decode()
-    assert "was itself rolled back from" in page and "More false alarms." in page
+    assert "was itself replaced by a rollback" in page and "More false alarms." in page
 
 
 def test_who_never_was_champion_is_promoted(manager: Client, model: RegisteredModel, make_version: MakeVersion) -> None:
@@ -135,7 +135,7 @@ def test_who_never_was_champion_is_promoted(manager: Client, model: RegisteredMo
         manager.get(address, follow=True),
         manager.post(address, {"reason": "x", "champion": 1}, follow=True),
     ):
-        assert b"never was champion: look at it and promote it" in answer.content
+        assert b"was never champion, so a rollback cannot restore it. Promote it instead" in answer.content
 
 
 def test_it_refuses_others(db: None, versions: list[ModelVersion]) -> None:

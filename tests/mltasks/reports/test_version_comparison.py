@@ -56,9 +56,9 @@ def test_figures_say_what_two_differ_in_and_types_keep_what_one_lacks(
     high = make_disagreeing_version(model, learned, {}, metrics={"recall": make_estimate(0.9), "auroc": None})
     readings = [VersionReport(low), VersionReport(high)]
     rows = {row.title: row for row in compare_figures(readings)}
-    recall = rows["Recall: defects it fails"]
+    recall = rows["Recall: defective parts that it fails"]
     assert (recall.best_index, recall.difference) == (1, "20.0 points better")
-    assert rows["AUROC"].estimates[1] is None
+    assert rows["AUROC: chance that a defective part scores above a good one"].estimates[1] is None
     readings[1].evaluation["defect_types"] = {"dent": make_estimate(0.5)}
     assert [name for name, _ in recall_by_defect_type(readings)] == ["dent", "excess", "scratch"]
     assert recall_by_defect_type(readings)[0][1] == [None, make_estimate(0.5)]
@@ -160,4 +160,4 @@ def test_a_version_without_its_directory_or_snapshot_is_no_obstacle(
     assert [image.name for image in found.differing_images] == ["good-00.jpg"]
     assert [len(find_disagreement([one]).pairs) for one in (versions[0], gone)] == [0, 0]
     assert not have_same_evaluation([VersionReport(one) for one in versions[:2]])
-    assert evaluation_text(VersionReport(versions[0])).startswith("images from elsewhere, 16 images")
+    assert evaluation_text(VersionReport(versions[0])).startswith("external images, 16 images")

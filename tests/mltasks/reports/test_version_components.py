@@ -14,22 +14,20 @@ def test_who_speaks_and_who_is_not_heard() -> None:
 
     [(title, words)] = version_components.components({"fusion": {"weights": weights, "bias": 0.1}})
     assert title == "Heads"
-    assert (
-        words == "Weighted sum of scores: dense × 0.5 + companion's dense × 1.2. Not heard: companion's memory, whole"
-    )
+    assert words == "Weighted sum of scores: dense × 0.5 + auxiliary dense × 1.2. Not used: auxiliary memory, whole"
 
 
 def test_a_size_says_what_it_costs_in_time() -> None:
     size = {"width": 352, "height": 672, "keep_shape": True}
 
     [(_, words)] = version_components.components({"input": size, "export_agreement": {"milliseconds": 171.4}})
-    assert words == "352 × 672 pixels, the part's shape kept; an image takes 171 ms on the machine that trained it"
-    assert dict(version_components.components({"input": size}))["Input"] == "352 × 672 pixels, the part's shape kept"
+    assert words == "352 × 672 pixels, proportions kept; 171 ms per image on the machine that trained it"
+    assert dict(version_components.components({"input": size}))["Input"] == "352 × 672 pixels, proportions kept"
 
 
 def test_every_detector_has_a_name_that_people_read() -> None:
-    assert version_components.detector_name("second_whole") == "Whole part of the companion"
-    assert version_components.detector_name("together") == "Detectors together"
+    assert version_components.detector_name("second_whole") == "Auxiliary global statistics"
+    assert version_components.detector_name("together") == "Detector ensemble"
     assert version_components.detector_name("another") == "Another"
 
 

@@ -48,7 +48,7 @@ def _measure_replay(candidate: ModelVersion, count: int) -> list[str]:
 
     keys = stored.newest_parts(count)
     before = _baseline_rate(candidate, keys[:BASELINE_PARTS])
-    row = replay.start(candidate, days=replay.MAX_DAYS, most=count)
+    row = replay.start(candidate, days=replay.MAX_DAYS, max_parts=count)
     killed = _kill_when_scored(row, int(KILL_AT_SHARE * count))
     kept = dict(Rescore.objects.filter(version=candidate).values_list("inspection_id", "pk"))
     print_line(f"the replay's process was killed (signal 9) with {len(kept)} parts scored")
@@ -62,7 +62,7 @@ def _measure_replay(candidate: ModelVersion, count: int) -> list[str]:
     print_line(
         f"{done.attempt} attempts, {len(again)} of {len(done.parts)} parts scored, {twice} of the first attempt again"
     )
-    print_line(next(line for line in done.log.splitlines()[::-1] if "scores to make" in line))
+    print_line(next(line for line in done.log.splitlines()[::-1] if "scores to compute" in line))
     wrong = []
     if pace < MIN_RATE_RATIO * alone:
         wrong.append(f"the replay reaches {pace / alone:.2f} of scoring alone, not {MIN_RATE_RATIO}")
