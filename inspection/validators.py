@@ -36,7 +36,7 @@ def validate_roi(value: str) -> None:
 def validate_inner_share(value: float) -> None:
     """Refuse a share that is not strictly between 0 and 1."""
     if not 0 < value < 1:
-        raise ValidationError(_("A share strictly between 0 and 1, such as 0.02."))
+        raise ValidationError(_("Enter a share above 0 and below 1, such as 0.02."))
 
 
 def validate_rate(value: float) -> None:
@@ -45,7 +45,7 @@ def validate_rate(value: float) -> None:
     A rate of 0 is refused, because no number of labels proves that nothing escapes.
     """
     if not 0 < value <= 1:
-        raise ValidationError(_("A share above 0, at most 1, such as 0.05."))
+        raise ValidationError(_("Enter a share above 0 and at most 1, such as 0.05."))
 
 
 def validate_training_settings(value: object) -> None:

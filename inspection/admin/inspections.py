@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inspection.admin.part_columns import PartColumns
@@ -59,7 +60,7 @@ class InspectionAdmin(PartColumns):
     list_select_related = ("product", "station__product", "model_version", "uploaded_by")
     list_per_page = 50
     search_fields = ("part_id__exact", "image_sha256__exact")
-    search_help_text = _("A whole part id, or the sha256 of an image")
+    search_help_text = _("A complete part id, or the sha256 of an image")
     fieldsets = (
         (
             None,
@@ -96,12 +97,13 @@ class InspectionAdmin(PartColumns):
     def image_with_heatmap(self, inspection: Inspection) -> SafeString:
         """Return the thumbnail, a link to the image and, for a scored part, the heatmap."""
         addresses = [reverse(f"inspection-{name}", args=[inspection.pk]) for name in ("image", "thumbnail", "heatmap")]
-        shown = format_html('<a href="{}"><img src="{}" alt="The part"></a>', *addresses[:2])
+        shown = format_html('<a href="{}"><img src="{}" alt="{}"></a>', *addresses[:2], gettext("Image of the part"))
         if inspection.model_version_id is None:
             return shown
-        return shown + format_html(' <a href="{}">Heatmap of {}</a>', addresses[2], inspection.model_version)
+        title = gettext("Heatmap of {version}").format(version=inspection.model_version)
+        return shown + format_html(' <a href="{}">{}</a>', addresses[2], title)
 
-    @admin.display(description=_("from"))
+    @admin.display(description=_("sender"))
     def sender(self, inspection: Inspection) -> str:
         """Return the station or the person that sent the part."""
         sender = inspection.station.name if inspection.station else inspection.uploaded_by
@@ -120,7 +122,7 @@ class InspectionAdmin(PartColumns):
         """Return the titles of the part's review reasons."""
         return ", ".join(str(Reason(reason).label) for reason in inspection.reasons)
 
-    @admin.display(description=_("p(defect)"), ordering="defect_probability")
+    @admin.display(description=_("defect probability"), ordering="defect_probability")
     def probability(self, inspection: Inspection) -> str:
         """Return the calibrated probability of a defect."""
         return "–" if inspection.defect_probability is None else f"{inspection.defect_probability:.1%}"

@@ -35,7 +35,7 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
     @admin.display(description=_("change"))
     def change_summary(self, change: PolicyChange) -> str:
         """Return the changed values; for a new product, a note that these are its first values."""
-        return self.changed_values(change) if change.before else gettext("its first values")
+        return self.changed_values(change) if change.before else gettext("initial values")
 
     @admin.display(description=_("change"))
     def changed_values(self, change: PolicyChange) -> str:

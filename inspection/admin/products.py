@@ -43,7 +43,7 @@ class StrictJSONField(forms.JSONField):
             try:
                 read_json(value.encode("utf-8", "surrogatepass"), MAX_JSON_DEPTH)
             except ValueError as error:
-                raise ValidationError(_("Not accepted: %(why)s"), params={"why": error}) from None
+                raise ValidationError(_("This JSON cannot be stored: %(reason)s"), params={"reason": error}) from None
         return super().to_python(value)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
@@ -65,11 +65,11 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts a
         field_classes = {"training_settings": StrictJSONField}
 
     reason = forms.CharField(
-        label=_("Why it changes"),
+        label=_("Reason for the change"),
         required=False,
         max_length=2000,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text=_("Of costs and policy, with your name, on the record for ever."),
+        help_text=_("Required for changes of costs and policy. The audit log keeps it permanently, with your name."),
     )
 
     def _post_clean(self) -> None:
@@ -90,7 +90,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscripts a
         """Refuse the name of a registered model that has lost its product."""
         slug: str = self.cleaned_data["slug"]
         if self.instance.pk is None and RegisteredModel.objects.filter(name=slug).exists():
-            raise ValidationError(_("There is a registered model of this name already."))
+            raise ValidationError(_("A registered model with this name already exists. Choose another name."))
         return slug
 
 
@@ -103,29 +103,29 @@ class ProductAdmin(ModelAdmin):
     search_fields = ("name", "slug")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
-        (_("What decisions cost"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
+        (_("Costs"), {"fields": ("fn_cost", "fp_cost", "review_cost", "defect_rate")}),
         (
-            _("Escapes and audits"),
+            _("Escape guarantee and audits"),
             {"fields": ("escape_promise", "escape_confidence", "audit_share", "fail_audit_share")},
         ),
-        (_("What people see first"), {"fields": ("pick_strategy",)}),
-        (_("Which images are accepted"), {"fields": ("min_image_side",)}),
-        (_("What is judged twice"), {"fields": ("second_share", "repeat_share")}),
-        (_("Learning"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
+        (_("Review queue"), {"fields": ("pick_strategy",)}),
+        (_("Accepted images"), {"fields": ("min_image_side",)}),
+        (_("Double and repeat reviews"), {"fields": ("second_share", "repeat_share")}),
+        (_("Training"), {"fields": ("retrain_nightly", "retrain_at", "training_settings", "holdout_share")}),
         (_("Part ids"), {"fields": ("placeholder_part_ids", "shared_ids")}),
-        (_("What a promotion asks"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
+        (_("Promotion requirements"), {"fields": (*GATE_FIELDS, "promote_nightly")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
         """Add the reason for an existing product: the first values of a new one need none."""
         found = super().get_fieldsets(request, obj)
-        return [*found, (_("For the record"), {"fields": ("reason",)})] if obj else found
+        return [*found, (_("Audit log"), {"fields": ("reason",)})] if obj else found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Make the slug of an existing product read-only, because clients know the product by it."""
         return ("slug", "shared_ids") if obj else ("shared_ids",)
 
-    @admin.display(description=_("part ids that too many images share"))
+    @admin.display(description=_("part ids shared by too many images"))
     def shared_ids(self, product: Product) -> str:
         """Return part ids that may be placeholders, each with its share of the images."""
         shared = ", ".join(f"{part_id} ({share:.0%})" for part_id, share in product.shared_part_ids.items())

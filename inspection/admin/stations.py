@@ -86,7 +86,7 @@ class StationAdmin(ModelAdmin):
         """Issue a key from the station's page."""
         self._show_key_once(request, obj, stations.issue_key(obj))
 
-    @action(description=_("Issue a new key for each"), permissions=["issue"])
+    @action(description=_("Issue a new key for each selected station"), permissions=["issue"])
     def issue_keys(self, request: HttpRequest, chosen: QuerySet[Station]) -> None:
         """Issue a key for each station chosen in the list."""
         for station in chosen.select_related("product"):
@@ -94,9 +94,8 @@ class StationAdmin(ModelAdmin):
 
     @staticmethod
     def _show_key_once(request: HttpRequest, station: Station, key: str) -> None:
-        said = gettext("The key of {station} is {key} – copy it now, it can't be shown again.")
-        words = said.format(station=station, key=key)
-        messages.warning(request, words)
+        text = gettext("The key of {station} is {key}. Copy it now: it cannot be shown again.")
+        messages.warning(request, text.format(station=station, key=key))
 
 
 @admin.register(StationKey)
@@ -119,11 +118,11 @@ class StationKeyAdmin(ReadOnlyAdmin):
         """Return a badge that says if the key is in use or revoked."""
         return badge(gettext("revoked"), "past") if key.revoked else badge(gettext("in use"), "good")
 
-    @action(description=_("Revoke, at once and for ever"), permissions=["revoke"])
+    @action(description=_("Revoke permanently"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[StationKey]) -> None:
         """Revoke the chosen keys."""
         revoked = list(chosen.filter(revoked=False))
         for key in revoked:
             stations.revoke_key(key)
-        said = gettext("Revoked {number} of the chosen keys.")
-        messages.success(request, said.format(number=len(revoked)))
+        text = gettext("Revoked {number} of the selected keys.")
+        messages.success(request, text.format(number=len(revoked)))

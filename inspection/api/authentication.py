@@ -31,7 +31,7 @@ class StationKeyAuthentication(BaseAuthentication):
             return None
         found = self._usable_key(key)
         if found is None or found.has_expired:
-            raise AuthenticationFailed("The station key is wrong or was revoked.")
+            raise AuthenticationFailed("The station key is wrong, expired or revoked.")
         return AnonymousUser(), found
 
     def authenticate_header(self, request: Request) -> str:

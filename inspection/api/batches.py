@@ -27,7 +27,7 @@ class InspectionBatch(IntakeView):
         request={"multipart/form-data": BatchFormSerializer},
         parameters=[
             idempotency_key_parameter(
-                MAX_KEY_LENGTH, "Same key and same body: the first answers again, image by image."
+                MAX_KEY_LENGTH, "A request with the same key and body gets the first answer of each image again."
             ),
             IDEMPOTENCY_REPLAYED,
         ],

@@ -35,11 +35,10 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     and answers with 500.
     """
     if isinstance(exc, OSError) and is_disk_full(exc):
-        exc = DiskFull("The disk is full. The image was not taken.")
+        exc = DiskFull("The disk is full. The image was not stored. Free some space, then retry.")
     if isinstance(exc, StoreUnreachable):
-        exc = StoreUnavailable(
-            "The image store cannot be reached. Ask again in a few seconds.", retry_after=RETRY_AFTER_SECONDS
-        )
+        text = "The image store cannot be reached. Send the request again in a few seconds."
+        exc = StoreUnavailable(text, retry_after=RETRY_AFTER_SECONDS)
     if isinstance(exc, ImageError):
         return _answer(exc.code, exc.detail, IMAGE_STATUS[exc.code])
     exc = _unreadable_body_error(exc) or exc
@@ -57,7 +56,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
 def _accepted_bodies(context: Mapping[str, Any]) -> str:
     kinds = [str(parser.media_type) for parser in getattr(context.get("view"), "parser_classes", ())]
     if kinds == ["multipart/form-data"]:
-        return "Send a multipart/form-data form, the image in its field `file`."
+        return "Send a multipart/form-data form with the image in the field `file`."
     return f"Send {' or '.join(kinds)}."
 
 
@@ -66,11 +65,11 @@ def _unreadable_body_error(exc: Exception) -> Refusal | None:
     if isinstance(exc, BadRequest):
         return InvalidRequest(str(exc))
     if isinstance(exc, RequestDataTooBig):
-        return FileTooLarge("The body without its files is larger than what is accepted.")
+        return FileTooLarge("The texts of the body are too long. Send shorter texts.")
     if isinstance(exc, SuspiciousOperation):
-        return InvalidRequest("The form has too many or too large fields, or is not one.")
+        return InvalidRequest("The form is invalid, or has too many or too large fields.")
     if isinstance(exc, UnreadablePostError):
-        return InvalidRequest("The body ended before it was complete.")
+        return InvalidRequest("The body ended before it was complete. Send the request again.")
     return None
 
 

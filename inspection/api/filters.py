@@ -62,11 +62,11 @@ def _filter_by_origin(inspections: InspectionQuerySet, values: Mapping[str, Any]
 
 
 def _check_filter_names(query: QueryDict) -> None:
-    known = {*HistoryFilterSerializer().fields, CURSOR_PARAMETER}
-    if unknown := sorted(set(query) - known):
-        raise UnknownFilter(f"There is no filter {', '.join(unknown)}. There are {', '.join(sorted(known))}.")
+    allowed = {*HistoryFilterSerializer().fields, CURSOR_PARAMETER}
+    if unknown := sorted(set(query) - allowed):
+        raise UnknownFilter(f"Unknown filter: {', '.join(unknown)}. Known filters: {', '.join(sorted(allowed))}.")
     if twice := sorted(name for name in query if len(query.getlist(name)) > 1):
-        raise ValidationError(dict.fromkeys(twice, "Given more than once."))
+        raise ValidationError(dict.fromkeys(twice, "Send this filter only once."))
 
 
 class NewestFirstPagination(TimestampCursorPagination):
@@ -82,4 +82,5 @@ class NewestFirstPagination(TimestampCursorPagination):
         try:
             return super().decode_cursor(request)
         except NotFound:
-            raise ValidationError({CURSOR_PARAMETER: "This is no cursor of ours."}) from None
+            text = "This cursor is invalid. Use the address in `next` or `previous`."
+            raise ValidationError({CURSOR_PARAMETER: text}) from None

@@ -38,7 +38,7 @@ class ImageView(InspectionView):
         try:
             response = FileResponse(open_file(), content_type=content_type, filename=name)
         except FileNotFoundError:
-            raise ImageMissing("The image of this inspection is not on this machine.") from None
+            raise ImageMissing("The image file of this inspection is missing.") from None
         response["ETag"] = f'"{etag}"'
         response["X-Content-Type-Options"] = "nosniff"
         return response
@@ -61,7 +61,7 @@ class InspectionImage(ImageView):
         found = self.get_inspection(inspection_id)
         reader = request.query_params.get("for")
         if reader not in (None, "browser"):
-            raise ValidationError({"for": "browser, or left out."})
+            raise ValidationError({"for": "Send `browser`, or leave this parameter out."})
         if reader and not self._browser_shows_original(found):
             etag, name = f"{found.image_sha256}-png", f"{found.pk}.png"
             return self.image_response(
@@ -114,7 +114,7 @@ class InspectionHeatmap(ImageView):
         found = self.get_scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "both")
         if kind not in KINDS:
-            raise ValidationError({"kind": f"One of {', '.join(KINDS)}."})
+            raise ValidationError({"kind": f"Send one of {', '.join(KINDS)}."})
         etag = f"{found.image_sha256}-{_maps_etag(found)}-{kind}"
         name = f"{found.pk}-{kind}.png"
         return self.image_response(
@@ -138,7 +138,7 @@ class InspectionOverlay(ImageView):
         found = self.get_scored_inspection(inspection_id)
         kind = request.query_params.get("kind", "")
         if kind not in LAYERS:
-            raise ValidationError({"kind": f"One of {', '.join(LAYERS)}."})
+            raise ValidationError({"kind": f"Send one of {', '.join(LAYERS)}."})
         etag = f"{found.image_sha256}-{_maps_etag(found)}-over-{kind}"
         name = f"{found.pk}-over-{kind}.png"
         return self.image_response(

@@ -96,7 +96,7 @@ class IntakeView(APIView):
 @extend_schema_view(
     get=extend_schema(
         operation_id="inspections_list",
-        description="Inspections, the newest first. A station sees those of its product.",
+        description="Return inspections, newest first. A station gets those of its product.",
         parameters=[HistoryFilterSerializer],
         responses={200: InspectionSerializer(many=True)},
     )
@@ -182,7 +182,7 @@ class InspectionView(APIView):
         """Return the inspection unless the sender judges it blind. Raises Http404, PermissionDenied."""
         shown = self.get_inspection(inspection_id)
         if shown.pk in blind_parts(self.request.user):
-            raise PermissionDenied("You judge this part blind: its maps are shown after your verdict.")
+            raise PermissionDenied("You are reviewing this part blind. Its heatmap is shown after your verdict.")
         return shown
 
 

@@ -26,13 +26,13 @@ def idempotency_key_parameter(max_length: int, description: str) -> OpenApiParam
     return OpenApiParameter("Idempotency-Key", text, OpenApiParameter.HEADER, description=description)
 
 
-IDEMPOTENCY_KEY = idempotency_key_parameter(200, "Same key and same body: the first answer again.")
+IDEMPOTENCY_KEY = idempotency_key_parameter(200, "A request with the same key and body gets the first answer again.")
 IDEMPOTENCY_REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
     OpenApiTypes.BOOL,
     OpenApiParameter.HEADER,
     response=[200, 201],
-    description="`true` where an earlier request with the same Idempotency-Key made every inspection of the answer; "
+    description="`true` if an earlier request with the same Idempotency-Key created every inspection of the answer; "
     "else the header is absent.",
 )
 INSPECTION_ID = OpenApiParameter("inspection_id", OpenApiTypes.UUID, OpenApiParameter.PATH)

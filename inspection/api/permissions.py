@@ -13,7 +13,7 @@ from inspection.api.authentication import request_station
 class IsStation(BasePermission):
     """Permission to send parts: stations only; people use the dashboard."""
 
-    message = "Only a station's key may send parts here."
+    message = "Send parts with a station key. People upload images on the dashboard."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True if a station sent the request."""

@@ -38,8 +38,8 @@ class InspectionSerializer(serializers.ModelSerializer[Inspection]):
         source="novelty_ratio",
         read_only=True,
         allow_null=True,
-        help_text="The deciding novelty score over its threshold: above 1 exactly where `novel_defect_suspected` is "
-        "true. Null without a model.",
+        help_text="Novelty score divided by its threshold: above 1 exactly if `novel_defect_suspected` is true. "
+        "Null if no version scored the part.",
     )
     model_version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
     warnings = serializers.SerializerMethodField()
@@ -101,7 +101,7 @@ class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Add ``fields``, which can't be declared: serializers have an attribute of that name."""
-        wrong = serializers.JSONField(required=False, help_text="What is wrong with each field, by its name.")
+        wrong = serializers.JSONField(required=False, help_text="Errors by field name.")
         return {**super().get_fields(), "fields": wrong}
 
 
@@ -119,10 +119,10 @@ class BatchResultSerializer(serializers.Serializer[dict[str, Any]]):
     `retry_after` is present if the image may be sent again.
     """
 
-    file = serializers.CharField(help_text="Its name as it was sent.")
+    file = serializers.CharField(help_text="File name as sent.")
     status = serializers.IntegerField()
     replayed = serializers.BooleanField(
-        required=False, help_text="With an inspection: an earlier request with the same Idempotency-Key made it."
+        required=False, help_text="With `inspection`: an earlier request with the same Idempotency-Key created it."
     )
     inspection = InspectionSerializer(required=False)
     error = ErrorSerializer(required=False)
@@ -144,6 +144,6 @@ class HistoryFilterSerializer(serializers.Serializer[dict[str, Any]]):
     reason = serializers.ChoiceField(Reason.choices, required=False)
     label = serializers.ChoiceField(MODEL_VERDICTS, required=False)  # type: ignore[assignment]
     part_id = PartIdField(required=False, max_length=120, validators=PART_ID_VALIDATORS)
-    received_after = QueryTimeField(required=False, help_text="This moment or later.")
-    received_before = QueryTimeField(required=False, help_text="Before this moment.")
+    received_after = QueryTimeField(required=False, help_text="Received at this time or later.")
+    received_before = QueryTimeField(required=False, help_text="Received before this time.")
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE_SIZE)

@@ -96,7 +96,7 @@ def store_thumbnail_at_intake(sha256: str, jpeg: bytes, bit_depth: int | None = 
     except DiskFull as error:
         if not object_store.is_shared():
             raise
-        logger.warning("No thumbnail of %s: %s", sha256, error)
+        logger.warning("Could not store the thumbnail of %s. It is drawn on request: %s", sha256, error)
 
 
 def ensure_thumbnail(inspection: Inspection) -> Path:

@@ -70,11 +70,11 @@ def require_free_space(root: Path, size: int) -> Iterator[None]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(root).free - size < settings.MIN_FREE_DISK_BYTES:
-            raise DiskFull(_("Too little room is left on the disk. The image was not taken."))
+            raise DiskFull(_("Too little disk space is left. The image was not stored. Free some space, then retry."))
         yield
     except OSError as error:
         if is_disk_full(error):
-            raise DiskFull(_("The disk is full. The image was not taken.")) from error
+            raise DiskFull(_("The disk is full. The image was not stored. Free some space, then retry.")) from error
         raise
 
 

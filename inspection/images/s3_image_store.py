@@ -46,5 +46,5 @@ def _store_errors_as_refusals() -> Iterator[None]:
     try:
         yield
     except StoreUnreachable as error:
-        said = _("The store of images is away. The image was not taken: send it again in a few seconds.")
+        said = _("The image store cannot be reached. The image was not stored. Send it again in a few seconds.")
         raise StoreUnavailable(said, retry_after=RETRY_AFTER_SECONDS) from error

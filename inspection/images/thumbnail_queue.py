@@ -53,7 +53,7 @@ def _draw_thumbnail(sha256: str, loaded: LoadedImage, bit_depth: int | None) -> 
     try:
         image_files.store_thumbnail(sha256, loaded.thumbnail(), bit_depth)
     except (Refusal, OSError):
-        logger.warning("The thumbnail of %s is drawn when somebody looks.", sha256[:12], exc_info=True)
+        logger.warning("Could not store the thumbnail of %s. It is drawn on request.", sha256[:12], exc_info=True)
 
 
 background_thumbnails = ThumbnailQueue()

@@ -19,10 +19,10 @@ from inspection.refusals import Overloaded
 
 _WAITING = Gauge(
     "second_look_intake_waiting",
-    "Requests with images that wait for their turn.",
+    "Intake requests that wait for admission.",
     multiprocess_mode="livesum",
 )
-_REFUSED = Counter("second_look_intake_refused", "Requests with images that were refused because too many waited.")
+_REFUSED = Counter("second_look_intake_refused", "Intake requests that were refused because too many waited.")
 # Weight of the newest request in the running mean of request seconds.
 SMOOTHING_FACTOR = 0.2
 
@@ -74,7 +74,7 @@ class Admission:
         _REFUSED.inc()
         # Expected time until half of the waiting requests are done.
         seconds = round(self._mean_seconds * self._waiting / self._turns / 2)
-        said = _("More images arrive than can be scored. This one was not taken: send it again in {seconds} s.")
+        said = _("Too many images arrive at once. This image was not stored. Send it again in {seconds} s.")
         after = min(30, max(1, seconds))
         return Overloaded(said.format(seconds=after), retry_after=after)
 

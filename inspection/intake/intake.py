@@ -62,14 +62,13 @@ def _receive_new(submission: Submission) -> Inspection:
 
 def _check_visible_size(loaded: decoding.LoadedImage, serving: ServingVersion) -> None:
     """Raise ImageError if the version would see less than MIN_INPUT_PIXELS on one side."""
-    seen = loaded.placement(serving.scorer.input_size)
-    if min(seen.width, seen.height) < MIN_INPUT_PIXELS:
+    content = loaded.placement(serving.scorer.input_size)
+    if min(content.width, content.height) < MIN_INPUT_PIXELS:
         raise decoding.ImageError(
             "invalid_image",
-            f"Version {serving.version.number} would see {seen.width} × {seen.height} pixels of the image; "
-            f"{MIN_INPUT_PIXELS} on each side are needed. Send an image of the part's shape, or set the "
-            "station's region of "
-            "interest.",
+            f"The image is too narrow: version {serving.version.number} would get {content.width} × {content.height} "
+            f"pixels and needs {MIN_INPUT_PIXELS} on each side. Send an image in the part's shape, or set the "
+            "station's region of interest.",
         )
 
 
@@ -107,7 +106,7 @@ def _find_earlier(submission: Submission) -> Inspection | None:
     if first is None:
         return None
     if first.request_sha256 != submission.request_sha256(image_files.stream_sha256(submission.image)):
-        raise IdempotencyMismatch("This idempotency key came with another image or other fields before.")
+        raise IdempotencyMismatch("This idempotency key was used with another image or other fields. Send a new key.")
     if first.state == Inspection.State.PENDING:
         first = _require_decided(_resume_scoring(first))
     first.already_received = True
@@ -125,5 +124,6 @@ def _resume_scoring(inspection: Inspection) -> Inspection:
 
 def _require_decided(inspection: Inspection) -> Inspection:
     if inspection.state == Inspection.State.PENDING:
-        raise InProgress("The image is stored and is being scored. Ask again soon.", retry_after=RETRY_AFTER_SECONDS)
+        text = "The image is stored and is being scored. Send the request again in a second."
+        raise InProgress(text, retry_after=RETRY_AFTER_SECONDS)
     return inspection

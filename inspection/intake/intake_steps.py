@@ -23,8 +23,8 @@ def check_file_size(image: BinaryIO) -> None:
     size = image.seek(0, 2)
     image.seek(0)
     if size > settings.MAX_IMAGE_BYTES:
-        said = _("The file has {size} bytes; at most {most} are accepted.")
-        raise FileTooLarge(said.format(size=f"{size:,}", most=f"{settings.MAX_IMAGE_BYTES:,}"))
+        text = _("The file has {size} bytes. Send at most {limit} bytes.")
+        raise FileTooLarge(text.format(size=f"{size:,}", limit=f"{settings.MAX_IMAGE_BYTES:,}"))
 
 
 def decode(submission: Submission, size: InputSize, bit_depth: ResolveBitDepth) -> decoding.LoadedImage:

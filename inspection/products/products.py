@@ -47,7 +47,8 @@ def add(product: Product, *, by: User | None = None) -> Product:
             product.registered_model = RegisteredModel.objects.create(name=product.slug)
             product.save()
     except IntegrityError as error:
-        raise ValidationError({"slug": f"There is a product or a model {product.slug!r} already."}) from error
+        text = f"A product or model named {product.slug!r} already exists. Choose another slug."
+        raise ValidationError({"slug": text}) from error
     return product
 
 
@@ -68,7 +69,7 @@ def change(product: Product, *, by: User | None, reason: str) -> None:
 def check_reason(changed: Iterable[str], reason: str) -> None:
     """Raise ValidationError if a recorded field changes without a reason."""
     if not visible_text(reason) and not set(RECORDED_FIELDS).isdisjoint(changed):
-        raise ValidationError({"reason": _("Say in a few words why costs or policy change: it goes on the record.")})
+        raise ValidationError({"reason": _("Enter a reason. The audit log records why costs or policy change.")})
 
 
 def changed_policy_fields(product: Product) -> list[str]:

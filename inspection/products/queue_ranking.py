@@ -151,7 +151,7 @@ def _send_task() -> None:
         # Sent by name, because the task's module imports this module.
         current_app.send_task(ORDER_QUEUE_TASK, retry=False)
     except (OperationalError, OSError) as error:
-        logger.warning("The broker is away, the queue is ordered by the next sweep: %s", error)
+        logger.warning("The message broker cannot be reached. The next scheduled task ranks the queue: %s", error)
 
 
 def _ordinary_part_before(audit: Inspection) -> Inspection | None:

@@ -95,4 +95,4 @@ def _review_reasons(scores: Scores, policy: RoutingPolicy) -> tuple[ReasonName, 
 def _check_scores(scores: Scores) -> None:
     numbers = (scores.defect_probability, scores.reconstruction_error, scores.anomaly_threshold, scores.novelty)
     if not all(math.isfinite(number) for number in numbers) or not 0 <= scores.defect_probability <= 1:
-        raise ValueError(f"A part can't be routed by these scores: {scores}")
+        raise ValueError(f"These scores cannot be used for routing: {scores}")

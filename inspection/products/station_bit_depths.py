@@ -61,5 +61,5 @@ def widening_warning(before: int, after: int) -> str:
     """Return the warning to the sender about a widened bit depth."""
     return (
         f"The station's bit depth was widened from {before} to {after}: this image has values above {before} bits. "
-        "Images before it were read brighter. Set the bit depth of the station if that is wrong."
+        "Earlier images were read too bright. If this is wrong, set the station's bit depth."
     )

@@ -23,7 +23,7 @@ def create_station(
             station.save()
             return station, issue_key(station)
     except IntegrityError as error:
-        raise ValidationError({"name": f"There is a station {name!r} already."}) from error
+        raise ValidationError({"name": f"A station named {name!r} already exists. Choose another name."}) from error
 
 
 def issue_key(station: Station) -> str:

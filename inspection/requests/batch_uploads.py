@@ -29,13 +29,13 @@ def read_batch(request: Request, station: Station) -> list[Submission]:
     """
     key = read_idempotency_key(request)
     if key is not None and len(key) > MAX_KEY_LENGTH:
-        raise InvalidRequest(f"A batch's Idempotency-Key has at most {MAX_KEY_LENGTH} characters.")
+        raise InvalidRequest(f"The Idempotency-Key of a batch may have at most {MAX_KEY_LENGTH} characters.")
     check_length(request, settings.MAX_BATCH_BYTES)
     limit_upload(request, BatchFormSerializer, settings.MAX_BATCH_BYTES, max_memory_bytes=MAX_MEMORY_BYTES)
     files: Sequence[UploadedFile[bytes]] = request.FILES.getlist("file")
     if not 1 <= len(files) <= MAX_BATCH_IMAGES:
         raise InvalidRequest(
-            f"Send 1 to {MAX_BATCH_IMAGES} images a batch, each as a field `file`; these are {len(files)}."
+            f"Send 1 to {MAX_BATCH_IMAGES} images in a batch, each as a field `file`. This batch has {len(files)}."
         )
     said = _read_part_fields(request, len(files))
     # A repeated batch finds the first answer of each image by the image's own key.
@@ -50,9 +50,9 @@ def _read_part_fields(request: Request, count: int) -> list[Mapping[str, Any]]:
     try:
         parts = read_json(text.encode(), MAX_METADATA_DEPTH + 2)
     except ValueError as error:
-        raise InvalidRequest(f"`parts` can't be read: {error}") from None
+        raise InvalidRequest(f"`parts` cannot be read: {error}") from None
     if not isinstance(parts, list) or len(parts) != count:
-        raise InvalidRequest("`parts` is a JSON list with one object for each field `file`, in their order.")
+        raise InvalidRequest("`parts` must be a JSON list with one object for each field `file`, in the same order.")
     form = PartFieldsSerializer(data=parts, many=True)
     if not form.is_valid():
         raise ValidationError({f"parts[{number}]": error for number, error in form.errors.items()})

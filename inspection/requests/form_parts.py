@@ -71,7 +71,7 @@ def _disposition_parameter(head: Message, name: str) -> str | None:
     try:
         parameters = head.get_params([], "content-disposition")
     except (TypeError, ValueError):  # from Python's reader of continued parameters
-        raise InvalidRequest("The Content-Disposition of a part of the form can't be read.") from None
+        raise InvalidRequest("The Content-Disposition of a form part cannot be read.") from None
     # RFC 5987 parameters, such as ``filename*``, follow the plain ones and take precedence.
     for key, value in reversed(parameters):
         if key.lower() == name:
@@ -99,4 +99,4 @@ def _decode_base64(text: bytes) -> bytes:
     try:
         return base64.b64decode(text)
     except binascii.Error:
-        raise InvalidRequest("A part of the form says that it is base64, and is not.") from None
+        raise InvalidRequest("A form part declares base64, but its content is not base64.") from None

@@ -112,20 +112,20 @@ class LimitedUploadHandler(FileUploadHandler):
 
     def _count_part(self) -> None:
         self.part_count += 1
-        most: int | None = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        if most is not None and self.part_count > most:
+        limit: int | None = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        if limit is not None and self.part_count > limit:
             raise TooManyFieldsSent("The form has more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS.")
 
     def _read_file(self, name: str, head: Message, part: LazyStream) -> None:
         title = file_name(head)
         if title is None:
             raise InvalidRequest(
-                f"`{name}` came without a file name. Send it as a file, as curl's -F {name}=@part.jpg."
+                f"`{name}` has no file name. Send it as a file, for example with curl -F {name}=@part.jpg."
             )
         sent = len(self.files.getlist(name))
         if sent and not self.fields.several_files:
             raise InvalidRequest(
-                f"Send one image a request: there is more than one field `{name}`. "
+                f"Send one image per request: there is more than one field `{name}`. "
                 "Send several images to /api/v1/inspections/batch/."
             )
         if sent >= (settings.DATA_UPLOAD_MAX_NUMBER_FILES or sent + 1):
@@ -148,14 +148,14 @@ class LimitedUploadHandler(FileUploadHandler):
     def _read_text(self, name: str, head: Message, part: LazyStream) -> None:
         """Read one field's text. Some clients send it as a file (``filename="blob"``)."""
         if name in self.texts:
-            raise InvalidRequest(f"The field `{name}` came more than once. Send it once.")
+            raise InvalidRequest(f"The field `{name}` was sent more than once. Send it once.")
         raw = bytearray()
         for chunk in read_content(head, part):
             raw += chunk
             self.text_bytes += len(chunk)
             if self.text_bytes > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-                most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-                raise InvalidRequest(f"The texts of the form may have at most {most:,} bytes together.")
+                limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+                raise InvalidRequest(f"The texts of the form may have at most {limit:,} bytes in total.")
         try:
             self.texts.appendlist(name, raw.decode("utf-8-sig"))
         except UnicodeDecodeError:
@@ -173,4 +173,4 @@ def refuse_query_fields(query: Iterable[str], fields: FormFields) -> None:
 
 def file_too_large(max_bytes: int) -> FileTooLarge:
     """Return the refusal of files above the limit in bytes."""
-    return FileTooLarge(f"What was sent is larger than the {max_bytes:,} bytes that are accepted.")
+    return FileTooLarge(f"The files may have at most {max_bytes:,} bytes in total.")

@@ -68,7 +68,7 @@ class PartIdField(serializers.CharField):
         Decimal numbers are refused because they lose digits: 1.10 and 1.1 are the same number.
         """
         if isinstance(data, float):
-            raise serializers.ValidationError("Send it as text: a number would lose zeros.")
+            raise serializers.ValidationError("Send the part id as text: a number would lose zeros.")
         return normalize_part_id(super().to_internal_value(data))
 
 
@@ -79,7 +79,7 @@ class PartFieldsSerializer(serializers.Serializer[dict[str, Any]]):
     captured_at = FormTimeField(
         required=False,
         allow_null=True,
-        help_text="ISO 8601. Send it with its time zone: without one it is read in TIME_ZONE, which is UTC by default.",
+        help_text="ISO 8601 with a time zone. Without one, TIME_ZONE applies, which is UTC by default.",
     )
     metadata = MetadataField(required=False)
 

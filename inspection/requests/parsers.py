@@ -31,7 +31,7 @@ class JSONParser(parsers.JSONParser):
             value = strict_json.parse(raw)
             storable.check_json(value, MAX_DEPTH, storable.TEXT_CONTROLS)
         except ValueError as error:
-            raise ParseError(f"The body can't be read as JSON: {error}") from None
+            raise ParseError(f"The body cannot be read as JSON: {error}") from None
         return value
 
 

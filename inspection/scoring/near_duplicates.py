@@ -109,5 +109,5 @@ def _compute_fingerprint(part: Inspection) -> duplicate_groups.Fingerprint | Non
     try:
         return duplicate_groups.fingerprint(image_files.image_path(part), roi, limits=limits, bit_depth=part.bit_depth)
     except (decoding.ImageError, OSError) as error:
-        logger.warning("No fingerprint of %s: %s", part.pk, error)
+        logger.warning("Could not compute the fingerprint of part %s: %s", part.pk, error)
         return None

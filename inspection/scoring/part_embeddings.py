@@ -28,11 +28,11 @@ def compute_embedding(part: Inspection, scorer: Scorer) -> NDArray[np.float32]:
     try:
         image = image_files.load_image(part, size).to_array(size)
     except (decoding.ImageError, OSError) as error:
-        logger.warning("%s can't be compared with others: %s", part.pk, error)
+        logger.warning("Could not compute the embedding of part %s: %s", part.pk, error)
         return NO_EMBEDDING
     point = scorer.predict(image).embedding
     if point is None:
-        raise ValueError(f"Version {scorer.sha256[:8]} can't compare parts.")
+        raise ValueError(f"Version {scorer.sha256[:8]} has no embedding space.")
     return point
 
 

@@ -50,8 +50,8 @@ def _recompute_maps(inspection: Inspection, version: ModelVersion) -> heatmaps.H
     try:
         scorer = scorers.get_scorer(version)
     except BundleCorrupt as error:
-        logger.exception("Version %s can't draw.", version)
-        raise NoHeatmap(f"Version {version.number} scored this part and can't be loaded any more.") from error
+        logger.exception("Could not load version %s to draw a heatmap.", version)
+        raise NoHeatmap(f"No heatmap: the files of version {version.number} cannot be loaded.") from error
     size = scorer.input_size
     seen = image_files.load_image(inspection, size)
     return scorer.maps(seen.to_array(size)).crop_to(seen.placement(size), size)

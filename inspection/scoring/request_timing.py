@@ -18,7 +18,7 @@ StepTimes = dict[str, float]
 
 _SECONDS = Histogram(
     "second_look_intake_step_seconds",
-    "What an image took in each step to its verdict: the request's body, decoding, the disk, the model, PostgreSQL.",
+    "Seconds per intake step: request body, decoding, disk, model and PostgreSQL.",
     ["step"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )

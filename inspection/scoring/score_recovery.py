@@ -48,7 +48,7 @@ def order_queues() -> int:
         except DatabaseTrouble:
             raise
         except Exception:
-            logger.exception("The queue of %s could not be ordered", product)
+            logger.exception("Could not rank the review queue of %s.", product)
     return placed
 
 

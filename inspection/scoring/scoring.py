@@ -98,7 +98,7 @@ def try_load_serving_version(product: Product) -> tuple[ServingVersion | None, b
         raise
     except Exception:
         # Scoring gets the same error and records it.
-        logger.debug("The champion of %s can't be loaded.", product, exc_info=True)
+        logger.debug("Could not load the champion of %s.", product, exc_info=True)
         return None, True
 
 

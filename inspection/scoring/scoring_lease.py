@@ -55,7 +55,7 @@ def write(inspection: Inspection, fields: dict[str, Any], *, end: bool = False) 
     Returns False and changes nothing if the lease was lost. Raises ValueError for a part without a lease.
     """
     if inspection.lease_token is None:
-        raise ValueError(f"Inspection {inspection.pk} is not leased: nobody may score it.")
+        raise ValueError(f"Inspection {inspection.pk} has no lease and cannot be scored.")
     no_lease = {"lease_token": None, "lease_expires_at": None, "lease_owner": ""}
     lease = no_lease if end else {"lease_expires_at": Now() + LEASE_DURATION}
     held = Inspection.objects.with_lease_token(inspection.lease_token).filter(pk=inspection.pk)

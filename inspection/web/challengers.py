@@ -62,5 +62,5 @@ def challenger_end(request: HttpRequest, model: str, number: int) -> HttpRespons
     """End the version's challenge and keep its scores."""
     running = Challenge.objects.running().filter(version=get_version_or_404(model, number)).first()
     if running is None or not shadow_scoring.end_challenge(running, by=current_user(request)):
-        messages.error(request, _("It was over already."))
+        messages.error(request, _("This challenge has already ended."))
     return redirect("version-challenger", model, number)

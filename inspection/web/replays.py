@@ -25,7 +25,7 @@ class ReplayForm(forms.Form):
 
     days = forms.IntegerField(label=_("Days back"), min_value=1, max_value=replay.MAX_DAYS, initial=replay.DEFAULT_DAYS)
     most = forms.IntegerField(
-        label=_("At most parts"), min_value=1, max_value=replay.MAX_PARTS, initial=replay.DEFAULT_MAX_PARTS
+        label=_("Maximum number of parts"), min_value=1, max_value=replay.MAX_PARTS, initial=replay.DEFAULT_MAX_PARTS
     )
 
 

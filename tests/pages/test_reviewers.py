@@ -94,7 +94,7 @@ def test_it_tells_how_people_agree_and_settles_what_they_differ_on(
         assert serious_violations(page) == []
     assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     page.get_by_role("link", name="Settle").click()
-    expect(page.get_by_role("heading", name="Settle what two people differ on")).to_be_visible()
+    expect(page.get_by_role("heading", name="Adjudicate the disputed label")).to_be_visible()
     take_screenshots(page, "dispute-part")
     assert serious_violations(page) == []
     page.get_by_role("button", name="FAIL").click()
@@ -132,11 +132,11 @@ def test_a_second_look_is_hidden_on_the_pages_of_whoever_holds_it(
     queue.claim_part(part, reviewer=people["bob"])
     login(page, people["bob"])
     page.goto(f"/inspections/{part.pk}/")
-    expect(page.get_by_text("shows after your verdict").first).to_be_visible()
+    expect(page.get_by_text("shown after your verdict").first).to_be_visible()
     assert "ada" not in page.locator("main").inner_html()
     take_screenshots(page, "second-look-part")
     page.goto("/inspections/")
-    expect(page.get_by_text("shows after your verdict").first).to_be_visible()
+    expect(page.get_by_text("shown after your verdict").first).to_be_visible()
 
 
 def test_it_says_in_words_that_there_is_nothing_yet(

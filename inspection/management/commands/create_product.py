@@ -20,28 +20,30 @@ OPTION_NAMES = ("name", "fn_cost", "fp_cost", "defect_rate", "escape_promise", "
 class Command(BaseCommand):
     """Command that creates a product with its registered model."""
 
-    help = "Make a product with its registered model."
+    help = "Create a product and its registered model."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("slug")
-        parser.add_argument("--name", default="", help="As people read it; default: the slug in words.")
-        parser.add_argument("--fn-cost", type=float, default=5.0, help="Cost of an escape, a defect that passed.")
-        parser.add_argument("--fp-cost", type=float, default=1.0, help="Cost of a false alarm.")
+        parser.add_argument("--name", default="", help="Name on pages; default: the slug as words.")
+        parser.add_argument("--fn-cost", type=float, default=5.0, help="Cost of an escape: a defective part passes.")
+        parser.add_argument("--fp-cost", type=float, default=1.0, help="Cost of a false alarm: a good part fails.")
         parser.add_argument(
-            "--defect-rate", type=float, help="Share of defective parts on the line; default: that of the labels."
+            "--defect-rate",
+            type=float,
+            help="Share of defective parts on the line; default: that of the labels.",
         )
         parser.add_argument(
             "--escape-promise",
             type=float,
             default=0.05,
-            help="Share of defective parts that may pass with nobody looking; 1 promises nothing.",
+            help="Highest share of defective parts that may pass without review; 1 guarantees nothing.",
         )
         parser.add_argument(
             "--pick-strategy",
             choices=PickStrategy.values,
             default=PickStrategy.EXPECTED_COST.value,
-            help="What earns a part an early look in the review queue.",
+            help="How the review queue ranks parts.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,4 +52,4 @@ class Command(BaseCommand):
             product = create_product(options["slug"], **{name: options[name] for name in OPTION_NAMES})
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"Product {product.slug} is there.")
+        self.stdout.write(f"Product {product.slug} was created.")

@@ -15,18 +15,18 @@ from mltasks.management.base_commands import require
 class Command(BaseCommand):
     """Command that creates a camera station and prints its API key once."""
 
-    help = "Make a camera station; prints one line, its API key, shown this once."
+    help = "Create a camera station and print its API key. The key cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("product", help="The product's slug.")
         parser.add_argument("name")
         parser.add_argument("--roi", default="", help="Region of interest X,Y,W,H in pixels of the upright image.")
-        parser.add_argument("--urgent", action="store_true", help="People see its parts before others.")
+        parser.add_argument("--urgent", action="store_true", help="Its parts are reviewed before other parts.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the station and print its key."""
-        missing = f"There is no product {options['product']!r}. Make it with create_product."
+        missing = f"There is no product {options['product']!r}. Create it with create_product."
         product = require(Product.objects.filter(slug=options["product"]), missing)
         try:
             _, key = create_station(product, options["name"], options["roi"], urgent=options["urgent"])

@@ -10,4 +10,4 @@ class Command(execute_run.Command):
     """Command that executes one replay; the replay worker calls it."""
 
     run_class = Replay
-    help = "Execute one replay in this process. Workers call it; people use `replay`."
+    help = "Execute one replay in this process. Workers call this command; use `replay` instead."

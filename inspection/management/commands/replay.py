@@ -20,18 +20,18 @@ class Command(VersionCommand):
     """Command that replays the line's history with a version."""
 
     help = (
-        "Score the newest parts of the line again by a version, beside the champion, and say what would have been "
-        "otherwise: the last lines are its figures as JSON. Nothing that was decided changes."
+        "Score the line's newest parts again with a version, compare its verdicts with the champion's, and print the "
+        "figures as JSON. Stored verdicts do not change."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare product, version, days, number of parts, and queueing."""
         super().add_arguments(parser)
-        parser.add_argument("--days", type=int, default=replay.DEFAULT_DAYS, help="how far back (default %(default)s)")
+        parser.add_argument("--days", type=int, default=replay.DEFAULT_DAYS, help="days back (default %(default)s)")
         parser.add_argument(
-            "--most", type=int, default=replay.DEFAULT_MAX_PARTS, help="at most so many (default %(default)s)"
+            "--most", type=int, default=replay.DEFAULT_MAX_PARTS, help="maximum number of parts (default %(default)s)"
         )
-        parser.add_argument("--queue", action="store_true", help="hand it to a worker; the last line is its id")
+        parser.add_argument("--queue", action="store_true", help="queue the replay for a worker and print its id")
 
     def handle(self, *args: Any, product: str, version: int, days: int, most: int, queue: bool, **options: Any) -> None:
         """Replay in the foreground with a progress bar, or queue the replay."""

@@ -17,13 +17,13 @@ from mltasks.registry import registry
 class Command(ProductCommand):
     """Command that rolls a product back to a former champion."""
 
-    help = "Bring a former champion of a product back, as its page does: the gate does not hold it up."
+    help = "Promote a former champion of a product again. The promotion gate is not checked."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare product, reason, version and person."""
         super().add_arguments(parser)
-        parser.add_argument("--reason", required=True, help="what is wrong with the present champion")
-        parser.add_argument("--to", type=int, help="number of the version; default: the champion before")
+        parser.add_argument("--reason", required=True, help="why the current champion is replaced")
+        parser.add_argument("--to", type=int, help="number of the version; default: the previous champion")
         parser.add_argument("--by", default="", help="user name of the person who rolls back")
 
     def handle(self, *args: Any, product: str, reason: str, to: int | None, by: str, **options: Any) -> None:

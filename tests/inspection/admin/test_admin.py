@@ -196,7 +196,7 @@ def test_keys_are_issued_from_the_list(admin_client: Client, station: Station) -
 def test_a_revoked_key_opens_nothing(admin_client: Client, sender: Sender) -> None:
     chosen = {"action": "revoke", "_selected_action": [str(StationKey.objects.get().pk)]}
     page = admin_client.post("/admin/inspection/stationkey/", chosen, follow=True)
-    assert "Revoked 1 of the chosen keys" in page.content.decode()
+    assert "Revoked 1 of the selected keys" in page.content.decode()
     assert sender.send().status_code == 401
 
 

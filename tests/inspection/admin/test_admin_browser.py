@@ -72,7 +72,7 @@ def test_a_manager_chooses_who_is_seen_first(
     order.scroll_into_view_if_needed()
     take_screenshots(admin_page, "admin-product-order")
     order.select_option("diversity")
-    reason = admin_page.get_by_label("Why it changes")
+    reason = admin_page.get_by_label("Reason for the change")
     reason.fill("Reviewers see too much of the same.")
     reason.scroll_into_view_if_needed()
     take_screenshots(admin_page, "admin-product-reason")

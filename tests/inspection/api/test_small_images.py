@@ -40,7 +40,7 @@ def test_it_refuses_a_shape_of_which_the_version_sees_a_strip(make_scripted_cham
     answer = sender.send(encode(Image.new("RGB", (2000, 32), "grey"), "PNG"))
 
     assert error_of(answer) == (400, "invalid_image")
-    assert "Version 4 would see 48 × 1 pixels" in answer.json()["detail"]
+    assert "version 4 would get 48 × 1 pixels" in answer.json()["detail"]
 
 
 def test_it_refuses_a_region_that_leaves_a_strip(sender: Sender) -> None:

@@ -211,7 +211,7 @@ def test_the_sweep_goes_on_past_a_products_trouble(
     monkeypatch.setattr(queue_ranking, "rerank", broken)
     assert score_recovery.order_queues() > 0
     assert days_before_arrival(part) == [pytest.approx(5 / 14)]
-    assert "The queue of Phone case could not be ordered" in caplog.text
+    assert "Could not rank the review queue of Phone case" in caplog.text
 
 
 def test_the_hint_names_the_task() -> None:

@@ -153,13 +153,13 @@ def test_a_higher_probability_never_gets_a_better_label(low: float, high: float,
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -0.1, 1.1])
 def test_it_refuses_a_probability_that_is_none(number: float) -> None:
-    with pytest.raises(ValueError, match="can't be routed"):
+    with pytest.raises(ValueError, match="cannot be used for routing"):
         decide(scores(number), RoutingPolicy(), audit_value=0.5)
 
 
 def test_it_refuses_an_error_that_is_no_number() -> None:
     broken = Scores(0.0, math.nan, 1.0, 0.5, False)
-    with pytest.raises(ValueError, match="can't be routed"):
+    with pytest.raises(ValueError, match="cannot be used for routing"):
         decide(broken, RoutingPolicy(), audit_value=0.5)
 
 

@@ -108,5 +108,5 @@ def test_who_lost_the_lease_while_it_failed_stops(make_scripted_champion: Any, r
 
 def test_it_refuses_to_score_what_nobody_leased(receive: Receive) -> None:
     row = receive()
-    with pytest.raises(ValueError, match="not leased"):
+    with pytest.raises(ValueError, match="has no lease"):
         scoring.score(row)

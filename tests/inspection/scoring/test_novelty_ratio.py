@@ -52,5 +52,5 @@ def test_the_schema_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("novelty", [math.nan, math.inf])
 def test_it_refuses_to_route_by_a_novelty_that_is_no_number(novelty: float) -> None:
-    with pytest.raises(ValueError, match="routed"):
+    with pytest.raises(ValueError, match="cannot be used for routing"):
         routing.decide(Scores(0.01, 0.1, 0.2, 0.2, False, novelty), RoutingPolicy(), audit_value=0.5)

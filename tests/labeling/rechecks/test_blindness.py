@@ -61,12 +61,12 @@ def test_pages_tell_nothing_while_one_holds_the_part(
     queue.claim_part(part, reviewer=bob)
     client.force_login(bob)
     page = client.get(f"/inspections/{part.pk}/").content.decode()
-    assert "shows after your verdict" in page
-    assert not any(words in page for words in ("by ada", "by the edge", "a person says", "Correct the label"))
+    assert "shown after your verdict" in page
+    assert not any(words in page for words in ("by ada", "by the edge", "human verdict", "Correct the label"))
     for address in ("/inspections/", "/inspections/?look=sheet"):
         listed = client.get(address).content.decode()
-        assert "shows after your verdict" in listed
-        assert "person: FAIL" not in listed and "verdict fail" not in listed
+        assert "shown after your verdict" in listed
+        assert "human verdict: FAIL" not in listed and "verdict fail" not in listed
     assert str(part.pk) not in client.get("/inspections/?label=FAIL").content.decode()
     client.force_login(manager)
     assert "by the edge" in client.get(f"/inspections/{part.pk}/").content.decode()
@@ -132,7 +132,7 @@ def test_who_settles_it_reads_both_verdicts_and_no_names(
         {"verdict": "PASS", "defect_type": "", "comment": "only dust"},
     ]
     own = client.get(f"/inspections/{part.pk}/").content.decode()
-    assert "Settle what two people differ on" in own and "only dust" in own
+    assert "Adjudicate the disputed label" in own and "only dust" in own
     assert client.post(f"/inspections/{part.pk}/correct/", {"verdict": "PASS"}).status_code == 302
     assert Recheck.objects.filter(outcome="confirmed").get().answer is not None
 

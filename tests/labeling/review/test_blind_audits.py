@@ -23,7 +23,7 @@ from tests.labeling.rechecks.test_blindness import workbench_html
 SURE_PASS = {"model_verdict": "PASS", "defect_probability": 0.00317}
 SURE_FAIL = {"model_verdict": "FAIL", "defect_probability": 0.98713}
 SCORES = {"anomaly_threshold": 1.0, "reconstruction_error": 0.43, "novelty": 0.43, "reasons": ["audit_sample"]}
-TELLS = ("0.3 %", "98.7", "0.43 ×", "own label", "unsure", "model decided", "audit", "Selected", "overlay", "heatmap")
+TELLS = ("0.3 %", "98.7", "0.43 ×", "Model verdict", "unsure", "model decided", "audit", "Selected", "overlay", "heatmap")
 
 
 @pytest.fixture(params=[SURE_PASS, SURE_FAIL], ids=["sure PASS", "sure FAIL"])
@@ -78,14 +78,14 @@ def test_its_page_and_the_history_tell_nothing_until_the_verdict(
     for look in ("table", "sheet"):
         listed = client.get("/inspections/", {"look": look}).content.decode()
         listed = without_keys(listed[listed.index("<main") : listed.index('class="pages"')], audited_part)
-        assert "shows after your verdict" in listed
+        assert "shown after your verdict" in listed
         assert [words for words in ("0.3 %", "98.7", "0.43 ×", "verdict review") if words in listed] == []
     assert client.post(f"/inspections/{audited_part.pk}/score/", {"version": "1"}).status_code == 403
     queue.release(Claim.objects.get(inspection=audited_part))
     review_part(audited_part, ada, "PASS")
     own = client.get(f"/inspections/{audited_part.pk}/").content.decode()
     assert f"Selected for the audit sample: the model decided {audited_part.model_verdict}." in own
-    assert "own label" in own
+    assert "Model verdict" in own
 
 
 def test_addresses_of_its_maps_and_its_lineage_keep_back_too(

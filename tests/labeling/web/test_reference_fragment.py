@@ -114,9 +114,9 @@ def test_six_versions_stay_within_the_budget_and_hide_what_the_reader_is_judging
     assert len(page) < 60_000
     assert page.count(b"/thumbnail/") == 6
     assert b"1 to 6 of 16" in page
-    assert b"shows after your verdict" not in page
+    assert b"shown after your verdict" not in page
     second = ada_client.get(f"{query}&start=12").content
     assert (second.count(b"/thumbnail/"), b"13 to 16 of 16" in second) == (4, True)
     shown = next(row for row in rows if f'title="{row["name"]}"'.encode() in page)
     queue.claim_part(product.inspections.get(original_filename=shown["name"]), reviewer=ada)
-    assert ada_client.get(query).content.count(b"shows after your verdict") == 1
+    assert ada_client.get(query).content.count(b"shown after your verdict") == 1
