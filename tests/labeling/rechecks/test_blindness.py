@@ -144,12 +144,12 @@ def test_the_others_read_that_it_waits_for_somebody_else(
     review_part(part, bob, "PASS")
     client.force_login(ada)
     page = client.get(f"/inspections/{part.pk}/").content.decode()
-    assert "teaches nothing until" in page
+    assert "It is not used for training until" in page
     assert "Correct the label" not in page
     refused = client.post(f"/api/v1/inspections/{part.pk}/label/", {"verdict": "PASS"}, "application/json")
     assert (refused.status_code, refused.json()["code"]) == (409, "disputed")
     client.force_login(bob)
-    assert "Take PASS back" in client.get(f"/inspections/{part.pk}/").content.decode()
+    assert "Undo PASS" in client.get(f"/inspections/{part.pk}/").content.decode()
 
 
 def test_a_claim_of_a_label_in_doubt_is_blind_for_scripts_too(client: Client, product: Product, ada: User) -> None:

@@ -23,7 +23,18 @@ from tests.labeling.rechecks.test_blindness import workbench_html
 SURE_PASS = {"model_verdict": "PASS", "defect_probability": 0.00317}
 SURE_FAIL = {"model_verdict": "FAIL", "defect_probability": 0.98713}
 SCORES = {"anomaly_threshold": 1.0, "reconstruction_error": 0.43, "novelty": 0.43, "reasons": ["audit_sample"]}
-TELLS = ("0.3 %", "98.7", "0.43 ×", "Model verdict", "unsure", "model decided", "audit", "Selected", "overlay", "heatmap")
+TELLS = (
+    "0.3 %",
+    "98.7",
+    "0.43 ×",
+    "Model verdict",
+    "unsure",
+    "model decided",
+    "audit",
+    "Selected",
+    "heatmap",
+    "overlay",
+)
 
 
 @pytest.fixture(params=[SURE_PASS, SURE_FAIL], ids=["sure PASS", "sure FAIL"])
