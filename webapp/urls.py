@@ -12,6 +12,7 @@ from inspection.api.unknown_address import UnknownAddress
 from inspection.api.urls import predict_urlpatterns
 from webapp.accounts.passwords import PasswordPage
 from webapp.dashboard import dashboard, layout_context
+from webapp.health import health
 from webapp.server.security_headers import INLINE_STYLES
 
 handler400 = "webapp.server.error_handlers.bad_request"
@@ -26,7 +27,9 @@ _api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("", include("webapp.health.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("", dashboard.dashboard, name="dashboard"),
     path("dashboard/facts/", dashboard.summary_cards, name="dashboard-facts"),
     path("dashboard/lines/", dashboard.stations_and_runs, name="dashboard-lines"),

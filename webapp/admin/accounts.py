@@ -32,15 +32,15 @@ class SuperuserAdmin(ModelAdmin):
         """Return True for superusers."""
         return _is_superuser(request)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return True for superusers."""
+        return _is_superuser(request)
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return True for superusers."""
         return _is_superuser(request)
 
     has_change_permission = has_delete_permission = has_view_permission
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return True for superusers."""
-        return _is_superuser(request)
 
 
 @admin.register(Group)

@@ -127,13 +127,13 @@ def _train(product: Product, say: Say) -> ModelVersion | None:
     """
     unfinished = TrainingRun.objects.filter(model=product.registered_model).unfinished().order_by("created_at")
     run = unfinished.last() or retrain(product, trigger=TrainingRun.Trigger.COMMAND)
-    told = (-1, "")
+    reported = (-1, "")
     while not run.finished:
         # Reports the stage and every 10 % of progress, not every image and epoch.
-        news = (int(run.progress * 10), run.stage.split(",")[0])
-        if news != told:
+        state = (int(run.progress * 10), run.stage.split(",")[0])
+        if state != reported:
             say(f"Training version 1: {run.progress:4.0%}  {run.stage}")
-        told = news
+        reported = state
         time.sleep(_POLL_SECONDS)
         run.refresh_from_db()
     if run.state == TrainingRun.State.FAILED:

@@ -75,10 +75,10 @@ class Camera:
 
 def _parse_json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        answer = json.loads(text)
     except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"detail": text[:200]}
+        answer = None
+    return answer if isinstance(answer, dict) else {"detail": text[:200]}
 
 
 def _multipart(boundary: str, image: bytes, part_id: str) -> bytes:

@@ -21,12 +21,12 @@ def make_first_admin(var: Path, username: str, password: str) -> str:
         return ""
     if not username and User.objects.filter(is_superuser=True).exists():
         return ""
-    name, word = username or "admin", password or credentials.generate_password()
-    User.objects.create_superuser(name, password=word)
+    name, secret = username or "admin", password or credentials.generate_password()
+    User.objects.create_superuser(name, password=secret)
     if password:
         return f"First admin: {name}, with the password of DJANGO_SUPERUSER_PASSWORD{_weakness_warning(password, name)}"
-    credentials.save_login(var, name, word)
-    return f"First admin: {name}   password: {word}   (printed only once; stored in {var / credentials.FILE_NAME})"
+    credentials.save_login(var, name, secret)
+    return f"First admin: {name}   password: {secret}   (printed only once; stored in {var / credentials.FILE_NAME})"
 
 
 def _weakness_warning(password: str, name: str) -> str:

@@ -11,59 +11,29 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 REVIEWER, QUALITY_MANAGER, ADMIN = "reviewer", "quality manager", "admin"
-_VIEW_PERMISSIONS = [
-    ("inspection", "view_product"),
-    ("inspection", "view_station"),
-    ("inspection", "view_inspection"),
-    ("labeling", "view_label"),
-    ("labeling", "view_review"),
-    ("labeling", "view_defecttype"),
-    ("labeling", "view_claim"),
-    ("labeling", "view_labelundo"),
-    ("mltasks", "view_registeredmodel"),
-    ("mltasks", "view_datasetsnapshot"),
-    ("mltasks", "view_trainingrun"),
-    ("mltasks", "view_modelversion"),
-    ("mltasks", "view_evaluationreport"),
-    ("mltasks", "view_promotion"),
-    ("mltasks", "view_approval"),
-    ("mltasks", "view_verification"),
-    ("mltasks", "view_verifyingrun"),
-    ("inspection", "view_replay"),
-    ("inspection", "view_challenge"),
-]
-_REVIEW_PERMISSIONS = [*_VIEW_PERMISSIONS, ("labeling", "add_review"), ("inspection", "add_inspection")]
-_MANAGE_PERMISSIONS = [
-    *_REVIEW_PERMISSIONS,
-    ("inspection", "change_product"),
-    ("inspection", "view_policychange"),
-    ("labeling", "add_defecttype"),
-    ("labeling", "change_defecttype"),
-    ("labeling", "adjudicate"),
-    ("labeling", "view_skip"),
-    ("labeling", "undo_any_label"),
-    ("labeling", "change_claim"),
-    ("mltasks", "add_trainingrun"),
-    ("mltasks", "promote_modelversion"),
-    ("mltasks", "override_gate"),
-    ("mltasks", "view_trustedplant"),
-    ("mltasks", "view_importedversion"),
-]
-_ADMIN_PERMISSIONS = [
-    *_MANAGE_PERMISSIONS,
-    ("inspection", "add_product"),
-    ("inspection", "add_station"),
-    ("inspection", "change_station"),
-    ("inspection", "view_stationkey"),
-    ("inspection", "add_stationkey"),
-    ("inspection", "change_stationkey"),
-    ("mltasks", "add_trustedplant"),
-    ("mltasks", "delete_trustedplant"),
-    ("auth", "view_user"),
-    ("auth", "add_user"),
-    ("auth", "change_user"),
-]
-GROUPS = {REVIEWER: _REVIEW_PERMISSIONS, QUALITY_MANAGER: _MANAGE_PERMISSIONS, ADMIN: _ADMIN_PERMISSIONS}
+_VIEW = {
+    "inspection": "view_product view_station view_inspection view_replay view_challenge",
+    "labeling": "view_label view_review view_defecttype view_claim view_labelundo",
+    "mltasks": "view_registeredmodel view_datasetsnapshot view_trainingrun view_modelversion view_evaluationreport"
+    " view_promotion view_approval view_verification view_verifyingrun",
+}
+_REVIEW = {"inspection": "add_inspection", "labeling": "add_review"}
+_MANAGE = {
+    "inspection": "change_product view_policychange",
+    "labeling": "add_defecttype change_defecttype adjudicate view_skip undo_any_label change_claim",
+    "mltasks": "add_trainingrun promote_modelversion override_gate view_trustedplant view_importedversion",
+}
+_ADMINISTER = {
+    "inspection": "add_product add_station change_station view_stationkey add_stationkey change_stationkey",
+    "mltasks": "add_trustedplant delete_trustedplant",
+    "auth": "view_user add_user change_user",
+}
+# Permissions by app; each group also has those of the groups before it.
+GROUPS = {
+    REVIEWER: [_VIEW, _REVIEW],
+    QUALITY_MANAGER: [_VIEW, _REVIEW, _MANAGE],
+    ADMIN: [_VIEW, _REVIEW, _MANAGE, _ADMINISTER],
+}
 
 
 def connect_post_migrate() -> None:
@@ -77,8 +47,11 @@ def make_groups(sender: AppConfig, **kwargs: Any) -> None:
         return
     from django.contrib.auth.models import Group, Permission
 
-    found = Permission.objects.values_list("content_type__app_label", "codename", "pk")
-    keys = {(app_label, codename): key for app_label, codename, key in found}
-    for name, wanted in GROUPS.items():
+    rows = Permission.objects.values_list("content_type__app_label", "codename", "pk")
+    keys = {(app_label, codename): key for app_label, codename, key in rows}
+    for name, sets in GROUPS.items():
         group, _ = Group.objects.get_or_create(name=name)
-        group.permissions.add(*(keys[permission] for permission in wanted))
+        granted = [
+            (app, codename) for rights in sets for app, codenames in rights.items() for codename in codenames.split()
+        ]
+        group.permissions.add(*(keys[permission] for permission in granted))

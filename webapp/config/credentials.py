@@ -19,8 +19,8 @@ def generate_password() -> str:
 
 def save_login(var: Path, username: str, password: str) -> None:
     """Store a login in the file, one ``username password`` a line; the file has mode 0600."""
-    kept = load_logins(var) | {username: password}
-    write_private(var / FILE_NAME, "".join(f"{name} {word}\n" for name, word in kept.items()))
+    logins = load_logins(var) | {username: password}
+    write_private(var / FILE_NAME, "".join(f"{name} {secret}\n" for name, secret in logins.items()))
 
 
 def load_logins(var: Path) -> dict[str, str]:

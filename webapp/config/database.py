@@ -27,11 +27,11 @@ class BoundedConnection(psycopg.Connection[Any]):
         """Execute a statement; the pool's check, an empty statement, has a shorter limit."""
         if query != "":
             return super().execute(query, params, **options)
-        usual, self.max_seconds = self.max_seconds, CHECK_SECONDS
+        statement_limit, self.max_seconds = self.max_seconds, CHECK_SECONDS
         try:
             return super().execute(query, params, **options)
         finally:
-            self.max_seconds = usual
+            self.max_seconds = statement_limit
 
     def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
         """Wait for a statement. Raises OperationalError when the server does not answer in time."""

@@ -36,35 +36,35 @@ class Environment:
 
     def text_list(self, name: str, default: list[str]) -> list[str]:
         """Return texts separated by commas."""
-        return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
+        return [item.strip() for item in self.text(name).split(",") if item.strip()] or default
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a truth value: 1, true, yes, on or 0, false, no, off."""
-        said = self.text(name, "1" if default else "0").lower()
-        if said not in _TRUE | _FALSE:
-            self.problems.append(f"{name} is {said!r}; it must be 1 or 0.")
+        text = self.text(name, "1" if default else "0").lower()
+        if text not in _TRUE | _FALSE:
+            self.problems.append(f"{name} is {text!r}; it must be 1 or 0.")
             return default
-        return said in _TRUE
+        return text in _TRUE
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         """Return an integer between ``low`` and ``high``, both included."""
-        said = self.text(name, str(default))
+        text = self.text(name, str(default))
         try:
-            value = int(said)
+            value = int(text)
         except ValueError:
             value = low - 1
         if not low <= value <= high:
-            self.problems.append(f"{name} is {said!r}; it must be a whole number from {low} to {high}.")
+            self.problems.append(f"{name} is {text!r}; it must be a whole number from {low} to {high}.")
             return default
         return value
 
     def choice(self, name: str, choices: list[str]) -> str:
         """Return one of ``choices``, the first by default."""
-        said = self.text(name, choices[0]).lower()
-        if said not in choices:
-            self.problems.append(f"{name} is {said!r}; it must be {' or '.join(choices)}.")
+        text = self.text(name, choices[0]).lower()
+        if text not in choices:
+            self.problems.append(f"{name} is {text!r}; it must be {' or '.join(choices)}.")
             return choices[0]
-        return said
+        return text
 
     def folder(self, name: str, default: str) -> Path:
         """Return an absolute folder; a relative one is below ``base``."""

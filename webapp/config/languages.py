@@ -40,5 +40,5 @@ def translated_languages(folder: Path) -> list[str]:
 
 
 def _language_name(code: str) -> str:
-    known = LANG_INFO.get(code) or LANG_INFO.get(code.partition("-")[0]) or {}
-    return str(known.get("name_local", code))
+    language = LANG_INFO.get(code) or LANG_INFO.get(code.partition("-")[0]) or {}
+    return str(language.get("name_local", code))

@@ -16,10 +16,10 @@ FILE_NAME = "services.json"
 def running_services(var: Path) -> dict[str, str]:
     """Return ``database_url`` and ``redis_url`` of the embedded services; empty if none."""
     try:
-        found = json.loads((var / FILE_NAME).read_text())
+        addresses = json.loads((var / FILE_NAME).read_text())
     except FileNotFoundError:
         return {}
-    return {str(name): str(value) for name, value in found.items()}
+    return {str(name): str(value) for name, value in addresses.items()}
 
 
 def write_services(var: Path, addresses: Mapping[str, str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import BinaryIO, cast
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -67,17 +66,14 @@ def inspect_photo(request: HttpRequest) -> HttpResponse:
         text = _("{count} photos arrived, and none was inspected. Send one photo at a time.")
         return _refuse(request, text.format(count=len(photos)))
     try:
-        part = intake.receive(_submission(request, product, photos[0]))
+        image = cast(BinaryIO, photos[0])  # Django's stubs do not type an uploaded file as BinaryIO
+        name = photos[0].name or ""
+        part = intake.receive(Submission(image, product, uploaded_by=current_user(request), filename=name))
     except (ImageError, Refusal) as error:
         return _refuse(request, error.detail)
     if not request.headers.get("HX-Request"):
         return redirect("part", part.pk)
     return render(request, "dashboard/_verdict.html", {"part": part, "product": product})
-
-
-def _submission(request: HttpRequest, product: Product, photo: UploadedFile[bytes]) -> Submission:
-    # Django's stubs do not type an uploaded file as BinaryIO.
-    return Submission(cast(BinaryIO, photo), product, uploaded_by=current_user(request), filename=photo.name or "")
 
 
 def _refuse(request: HttpRequest, text: str) -> HttpResponse:

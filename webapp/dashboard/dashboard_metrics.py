@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from inspection.models import Inspection, Product, RemovedParts, Station
+from inspection.models import Inspection, Product, RemovedParts
 from inspection.products.part_identity import PartIdentities
 from labeling.datasets import retraining
 from labeling.history import history
@@ -131,8 +131,9 @@ def station_summaries(product: Product) -> list[dict[str, Any]]:
     since = timezone.now() - timedelta(hours=1)
     rows = Inspection.objects.filter(product=product, received_at__gte=since).order_by()
     rates = {row["station"]: row["number"] for row in rows.values("station").annotate(number=Count("pk"))}
+    parts = Inspection.objects.filter(product=product).order_by("-received_at")
     return [
-        {"station": station, "last": _last_part(station), "rate": rates.get(station.pk, 0)}
+        {"station": station, "last": parts.filter(station=station).first(), "rate": rates.get(station.pk, 0)}
         for station in product.stations.all()
     ]
 
@@ -155,10 +156,6 @@ def _fallback_version(product: Product, version: ModelVersion, promotion: Promot
     return last.model_version if last.decided_at > promotion.created_at + PROMOTION_GRACE else None
 
 
-def _last_part(station: Station) -> Inspection | None:
-    return Inspection.objects.filter(product=station.product_id, station=station).order_by("-received_at").first()
-
-
 def _inspected(product: Product) -> QuerySet[Inspection]:
     return Inspection.objects.filter(product=product, verdict__isnull=False).exclude(source=Inspection.Source.IMPORT)
 
@@ -174,31 +171,31 @@ def _verdict_counts(by_verdict: dict[str, int]) -> VerdictCounts:
 
 def _past_counts(product: Product, first: date, end: date) -> dict[date, VerdictCounts]:
     key = f"days-{product.pk}-{first}"
-    found: dict[date, VerdictCounts] | None = cache.get(key)
-    if found is None:
-        found = _count_days(product, first, end)
-        cache.set(key, found, PAST_DAYS_CACHE_SECONDS)
-    return found
+    counts: dict[date, VerdictCounts] | None = cache.get(key)
+    if counts is None:
+        counts = _count_days(product, first, end)
+        cache.set(key, counts, PAST_DAYS_CACHE_SECONDS)
+    return counts
 
 
 def _count_days(product: Product, first: date, end: date) -> dict[date, VerdictCounts]:
     parts = _inspected(product).filter(received_at__gte=_midnight(first), received_at__lt=_midnight(end))
-    days_of = parts.order_by().annotate(day=TruncDate("received_at"))
-    there = days_of.values_list("day", "verdict").annotate(number=Count("pk"))
+    by_day = parts.order_by().annotate(day=TruncDate("received_at"))
+    stored = by_day.values_list("day", "verdict").annotate(number=Count("pk"))
     removed = RemovedParts.objects.filter(product=product, day__gte=first, day__lt=end)
-    found: dict[date, Counter[str]] = {}
+    counts: dict[date, Counter[str]] = {}
     # One statement, so that a part removed meanwhile is counted once.
-    for day, verdict, number in there.union(removed.values_list("day", "verdict", "number"), all=True):
-        found.setdefault(day, Counter())[str(verdict)] += number
-    return {day: _verdict_counts(dict(counts)) for day, counts in found.items()}
+    for day, verdict, number in stored.union(removed.values_list("day", "verdict", "number"), all=True):
+        counts.setdefault(day, Counter())[str(verdict)] += number
+    return {day: _verdict_counts(by_verdict) for day, by_verdict in counts.items()}
 
 
 def _promotions_by_day(product: Product, first: date) -> dict[date, list[int]]:
     rows = Promotion.objects.filter(model=product.registered_model_id, created_at__gte=_midnight(first))
-    found: dict[date, list[int]] = {}
+    versions: dict[date, list[int]] = {}
     for promotion in rows.select_related("version").order_by("created_at"):
-        found.setdefault(timezone.localdate(promotion.created_at), []).append(promotion.version.number)
-    return found
+        versions.setdefault(timezone.localdate(promotion.created_at), []).append(promotion.version.number)
+    return versions
 
 
 def _midnight(day: date) -> datetime:

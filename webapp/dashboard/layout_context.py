@@ -46,13 +46,14 @@ class ProductChoice:
 class Layout:
     """Lazy values of the page layout: a template pays only for what it shows."""
 
-    NAV_ITEMS = ((gettext_noop("Dashboard"), "dashboard", "dashboard"), (gettext_noop("Review"), "look", "review"))
-    MORE_NAV_ITEMS = (
+    # Title, icon and view name
+    NAV_ITEMS = (
+        (gettext_noop("Dashboard"), "dashboard", "dashboard"),
+        (gettext_noop("Review"), "look", "review"),
         (gettext_noop("Inspections"), "inspections", "history"),
         (gettext_noop("Defect types"), "tag", "defect-types"),
         (gettext_noop("Models"), "models", "models"),
     )
-    REVIEWERS_ITEM = (gettext_noop("Reviewers"), "reviewers", "reviewers")
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -60,24 +61,24 @@ class Layout:
     @cached_property
     def theme(self) -> str:
         """Return the person's theme; empty if the system's theme decides."""
-        asked = self._request.COOKIES.get(THEME_COOKIE, "")
-        return asked if asked in THEMES else ""
+        theme = self._request.COOKIES.get(THEME_COOKIE, "")
+        return theme if theme in THEMES else ""
 
     @cached_property
     def sidebar(self) -> list[NavItem]:
         """Return the sidebar's entries, the current one marked."""
-        places = [*self.NAV_ITEMS, *self.MORE_NAV_ITEMS]
+        items = [*self.NAV_ITEMS]
         user = self._request.user
         if isinstance(user, User) and user.has_perm(ADJUDICATE_PERMISSION):
-            places.append(self.REVIEWERS_ITEM)
+            items.append((gettext_noop("Reviewers"), "reviewers", "reviewers"))
         if getattr(user, "is_staff", False):
-            places.append((gettext_noop("Admin"), "admin", "admin:index"))
-        return [self._nav_item(*place) for place in places]
+            items.append((gettext_noop("Admin"), "admin", "admin:index"))
+        return [self._nav_item(*item) for item in items]
 
-    def _nav_item(self, word: str, icon: str, name: str) -> NavItem:
+    def _nav_item(self, title: str, icon: str, name: str) -> NavItem:
         url = reverse(name)
         path = self._request.path
-        return NavItem(gettext(word), icon, url, path == url or (url != "/" and path.startswith(url)))
+        return NavItem(gettext(title), icon, url, path == url or (url != "/" and path.startswith(url)))
 
     @cached_property
     def section_url(self) -> str:
@@ -85,8 +86,8 @@ class Layout:
 
         A page of one part or version belongs to one product, so the section's page is opened.
         """
-        here = [place.url for place in self.sidebar if place.is_current and place.icon != "admin"]
-        return here[-1] if here else reverse("dashboard")
+        urls = [item.url for item in self.sidebar if item.is_current and item.icon != "admin"]
+        return urls[-1] if urls else reverse("dashboard")
 
     @cached_property
     def product(self) -> Product | None:

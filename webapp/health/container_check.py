@@ -12,16 +12,12 @@ import sys
 
 def is_healthy(path: str, *, port: int, host: str) -> bool:
     """Return True if ``path`` is answered with 200 on local ``port`` for ``host``."""
-    return _status(path, port, host) == http.HTTPStatus.OK
+    return response_status(path, port, host) == http.HTTPStatus.OK
 
 
-def is_answering(path: str, *, port: int, host: str) -> bool:
-    """Return True if ``path`` is answered with any status."""
-    return _status(path, port, host) is not None
-
-
-def _status(path: str, port: int, host: str) -> int | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=4)
+def response_status(path: str, port: int, host: str, *, timeout: float = 4.0) -> int | None:
+    """Return the status of the answer; None without an answer within ``timeout`` seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host})
         return connection.getresponse().status

@@ -8,30 +8,22 @@ shared lock: they see counts before or after the move, never twice.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from prometheus_client.mmap_dict import MmapedDict
 
 _MERGED_PID = 0
-_LOCK = "lock"
-
-
-@contextmanager
-def read_lock(folder: Path) -> Iterator[None]:
-    """Hold a shared lock while the files are read."""
-    with _locked(folder, fcntl.LOCK_SH):
-        yield
 
 
 def merge_ended_processes(folder: Path) -> None:
     """Add the counts of ended processes to the files of process 0, and remove their files."""
-    with _locked(folder, fcntl.LOCK_EX):
+    with locked(folder, exclusive=True):
         for path in sorted(folder.glob("*.db")):
             kind, _, number = path.stem.rpartition("_")
-            if number.isdigit() and int(number) != _MERGED_PID and not _is_running(int(number)):
+            if number.isdigit() and int(number) != _MERGED_PID and not psutil.pid_exists(int(number)):
                 if not kind.startswith("gauge"):  # a gauge's value ended with its process
                     _add_file(path, folder / f"{kind}_{_MERGED_PID}.db")
                 path.unlink()
@@ -47,18 +39,9 @@ def _add_file(source: Path, target: Path) -> None:
         sums.close()  # type: ignore[no-untyped-call]
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 @contextmanager
-def _locked(folder: Path, kind: int) -> Iterator[None]:
-    with (folder / _LOCK).open("a") as lock:
-        fcntl.flock(lock, kind)  # until the file is closed
+def locked(folder: Path, *, exclusive: bool = False) -> Iterator[None]:
+    """Hold the folder's lock: shared while files are read, exclusive while they change."""
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)  # until the file is closed
         yield

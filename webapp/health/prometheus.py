@@ -130,10 +130,10 @@ def _count_by_verdict(inspections: Q, removed: Q) -> Counter[tuple[int, str]]:
     parts = Inspection.objects.filter(inspections, verdict__isnull=False).order_by()
     rows = parts.values_list("product", "verdict").annotate(number=Count("id"))
     gone = RemovedParts.objects.filter(removed).values_list("product", "verdict").annotate(number=Sum("number"))
-    found: Counter[tuple[int, str]] = Counter()
+    counts: Counter[tuple[int, str]] = Counter()
     for product, verdict, number in rows.union(gone, all=True):
-        found[product, str(verdict)] += int(number)
-    return found
+        counts[product, str(verdict)] += int(number)
+    return counts
 
 
 def metrics_text() -> bytes:
@@ -150,5 +150,5 @@ def _process_metrics() -> bytes:
         return generate_latest(REGISTRY)
     shared = CollectorRegistry()
     multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-    with metrics_files.read_lock(Path(folder)):
+    with metrics_files.locked(Path(folder)):
         return generate_latest(shared)

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -34,12 +34,13 @@ def check_readiness() -> dict[str, str]:
 
     Components: ``database``, ``disk``, ``store`` if machines share one, and ``champion:<name>`` for each champion.
     """
-    found = {"database": _status(_check_database), "disk": _status(_check_disk)}
+    statuses = {"database": _status(_check_database), "disk": _status(_check_disk)}
     if object_store.is_shared():
-        found["store"] = _status(_check_store)
-    if found["database"] == OK:
-        found |= dict(_check_champions())
-    return found
+        statuses["store"] = _status(_check_store)
+    if statuses["database"] == OK:
+        for version in ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model"):
+            statuses[f"champion:{version.model.name}"] = _status(partial(_check_bundle, version))
+    return statuses
 
 
 class _NotReady(Exception):  # noqa: N818 (what it says)
@@ -83,20 +84,14 @@ def _check_store() -> None:
         raise _NotReady(str(error)) from error
 
 
-def _check_champions() -> Iterator[tuple[str, str]]:
-    champions = ModelVersion.objects.filter(state=ModelVersion.State.CHAMPION).select_related("model")
-    for version in champions:
-        yield f"champion:{version.model.name}", _status(partial(_check_bundle, version))
-
-
 def _check_bundle(version: ModelVersion) -> None:
     if object_store.is_shared() and not version.path.is_dir():
         _fetch(version)
     try:
-        seen = (version.sha256, _file_times(version.path))
-        if _verified_bundles.get(version.path) != seen:
+        state = (version.sha256, _file_times(version.path))
+        if _verified_bundles.get(version.path) != state:
             bundle.verify(version.path, version.sha256)
-            _verified_bundles[version.path] = seen
+            _verified_bundles[version.path] = state
     except (bundle.BundleCorrupt, OSError) as error:
         raise _NotReady(f"version {version.number}: {error}") from error
 
@@ -109,9 +104,9 @@ def _fetch(version: ModelVersion) -> None:
     with _lock:
         if version.pk not in _fetches:
             _fetches[version.pk] = _fetcher.submit(version_store.ensure_local, version)
-        begun = _fetches[version.pk]
+        fetch = _fetches[version.pk]
     try:
-        error = begun.exception(timeout=FETCH_WAIT_SECONDS)
+        error = fetch.exception(timeout=FETCH_WAIT_SECONDS)
     except TimeoutError:
         raise _NotReady(f"version {version.number} is being fetched from the store") from None
     with _lock:
@@ -126,5 +121,5 @@ def _file_times(folder: Path) -> frozenset[tuple[str, int, int]]:
     Raises OSError when the folder is missing.
     """
     folder.stat()
-    found = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
-    return frozenset((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found)
+    paths = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    return frozenset((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)

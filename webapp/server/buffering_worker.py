@@ -66,9 +66,9 @@ class BufferingWorker(Worker):
             log_socket_errors=False,
             ident=None,
         )
-        for one in connections.values():
-            if isinstance(one, wasyncore.dispatcher):
-                one.channel_class = Channel
+        for connection in connections.values():
+            if isinstance(connection, wasyncore.dispatcher):
+                connection.channel_class = Channel
         # Queued requests are normal: admission limits them.
         server.task_dispatcher.queue_logger.setLevel("ERROR")
         probe = SelfProbe(server, connections, settings.ALLOWED_HOSTS[0].lstrip("."))
@@ -127,25 +127,23 @@ class BufferingWorker(Worker):
             # Only our proxies may say that a request came by TLS.
             environ.pop("HTTP_X_FORWARDED_PROTO", None)
         self._last_request_at = time.monotonic()
-        began, application = time.perf_counter(), self.wsgi
+        began = time.perf_counter()
+        application: Callable[..., Iterable[bytes]] = self.wsgi
         if environ["REMOTE_PORT"] == PROBE_PORT:
-            probed: Iterable[bytes] = application(environ, start_response)
-            return probed
+            return application(environ, start_response)
         self.nr += 1
         if self.nr == self.max_requests:
             self._retire(f"has answered {self.nr} requests")
         if not self.cfg.accesslog:
-            answer: Iterable[bytes] = application(environ, start_response)
-            return answer
+            return application(environ, start_response)
 
-        def noted(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
-            took = 1000 * (time.perf_counter() - began)
-            what = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-            self.log.access_log.info("%s %s %s %.0f ms", environ["REMOTE_ADDR"], what, status, took)
+        def log_and_start(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+            milliseconds = 1000 * (time.perf_counter() - began)
+            line = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+            self.log.access_log.info("%s %s %s %.0f ms", environ["REMOTE_ADDR"], line, status, milliseconds)
             return start_response(status, headers, *more)
 
-        logged: Iterable[bytes] = application(environ, noted)
-        return logged
+        return application(environ, log_and_start)
 
 
 def _is_busy(connection: Any) -> bool:
@@ -160,7 +158,7 @@ def _is_channel(connection: Any) -> bool:
 
 
 def _stop_accepting(connections: dict[int, Any]) -> None:
-    for one in list(connections.values()):
-        if getattr(one, "accepting", False):
-            one.accepting, one.retiring = False, True
-            one.del_channel()
+    for connection in list(connections.values()):
+        if getattr(connection, "accepting", False):
+            connection.accepting, connection.retiring = False, True
+            connection.del_channel()

@@ -18,22 +18,22 @@ def client_address(request: HttpRequest) -> Address | None:
     X-Forwarded-For is read from the right, because proxies append: the first address outside TRUSTED_PROXIES counts.
     Whatever the client wrote itself is further left. Return None if the connection has no address.
     """
-    found = _parse_address(request.META.get("REMOTE_ADDR", ""))
+    address = _parse_address(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    while found is not None and forwarded and is_trusted_proxy(found):
-        earlier = _parse_address(forwarded.pop())
-        if earlier is None:
+    while address is not None and forwarded and is_trusted_proxy(address):
+        reported = _parse_address(forwarded.pop())
+        if reported is None:
             break
-        found = earlier
-    return found
+        address = reported
+    return address
 
 
 def lockout_address(request: HttpRequest) -> str | None:
     """Return the address for failed logins (AXES_CLIENT_IP_CALLABLE); for IPv6 the /64 network."""
-    found = client_address(request)
-    if isinstance(found, IPv6Address):
-        return str(ip_network((found, _IPV6_OWNER_PREFIX), strict=False).network_address)
-    return str(found) if found else None
+    address = client_address(request)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_OWNER_PREFIX), strict=False).network_address)
+    return str(address) if address else None
 
 
 def is_trusted_proxy(address: Address) -> bool:
@@ -43,8 +43,8 @@ def is_trusted_proxy(address: Address) -> bool:
 
 def _parse_address(text: str) -> Address | None:
     try:
-        found = ip_address(text.strip())
+        address = ip_address(text.strip())
     except ValueError:
         return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -44,15 +44,15 @@ def _unknown_host_text(request: HttpRequest) -> str:
     name, _port = split_domain_port(request.META.get("HTTP_HOST", ""))
     if not name:
         return gettext("The Host header of the request is not the name of a server.")
-    said = gettext("This server does not answer to the name {name}. Add the name to ALLOWED_HOSTS and start it again.")
-    return said.format(name=name[:255])
+    text = gettext("This server does not answer to the name {name}. Add the name to ALLOWED_HOSTS and start it again.")
+    return text.format(name=name[:255])
 
 
 def _not_found_text(request: HttpRequest) -> str:
     bare = request.path_info.rstrip("/")
-    for other in (bare, f"{bare}/"):
-        if other != request.path_info and is_valid_path(other):
-            return f"There is nothing at this address. Use {other}"
+    for path in (bare, f"{bare}/"):
+        if path != request.path_info and is_valid_path(path):
+            return f"There is nothing at this address. Use {path}"
     return "There is nothing at this address. See /api/docs/ for all addresses."
 
 

@@ -39,9 +39,9 @@ class SelfProbe:
         return now - self._sent_at
 
     def _send(self, now: float) -> None:
-        self._socket, theirs = socket.socketpair()
+        self._socket, server_end = socket.socketpair()
         self._socket.setblocking(False)
-        Channel(self._server, theirs, PROBE_ADDRESS, self._server.adj, map=self._connections)
+        Channel(self._server, server_end, PROBE_ADDRESS, self._server.adj, map=self._connections)
         self._socket.sendall(self._request)
         self._sent_at = now
 

@@ -21,11 +21,11 @@ def collect_if_changed() -> bool:
     """
     root = Path(settings.STATIC_ROOT)
     root.mkdir(parents=True, exist_ok=True)
-    found = _fingerprint()
-    if (root / _STAMP_FILE).exists() and (root / _STAMP_FILE).read_text() == found:
+    fingerprint = _fingerprint()
+    if (root / _STAMP_FILE).exists() and (root / _STAMP_FILE).read_text() == fingerprint:
         return False
     call_command("collectstatic", interactive=False, verbosity=0)
-    (root / _STAMP_FILE).write_text(found)
+    (root / _STAMP_FILE).write_text(fingerprint)
     return True
 
 

@@ -68,10 +68,10 @@ def _check_head(request: HttpRequest) -> None:
 def _check_charset(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8")
     try:
-        known = codecs.lookup(charset).name in ACCEPTED_CHARSETS
+        accepted = codecs.lookup(charset).name in ACCEPTED_CHARSETS
     except (LookupError, ValueError):
-        known = False
-    if not known:
+        accepted = False
+    if not accepted:
         raise ValueError("Send the body in UTF-8: its Content-Type names a charset that is not accepted.")
 
 

@@ -24,10 +24,10 @@ def reap_adopted(own: Set[int]) -> None:
     """Reap ended adopted processes, which would stay as zombies, except ``own``."""
     if sys.platform != "linux":
         return
-    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
     with suppress(ChildProcessError):
-        while (found := os.waitid(os.P_ALL, 0, look)) is not None and found.si_pid not in own:
-            os.waitpid(found.si_pid, 0)
+        while (ended := os.waitid(os.P_ALL, 0, options)) is not None and ended.si_pid not in own:
+            os.waitpid(ended.si_pid, 0)
 
 
 def end_all(*, keep: Set[int], patience: float, kill_now: Callable[[], bool]) -> list[str]:

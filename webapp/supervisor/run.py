@@ -69,11 +69,11 @@ class Supervisor:
         servers = Servers(site.var, self._console, postgres=site.embedded_postgres, valkey=site.embedded_valkey)
         # A site is not ready without its image folder, and the first image may come late.
         site.media.mkdir(parents=True, exist_ok=True)
-        told = credentials.load_logins(site.var)
+        printed_logins = credentials.load_logins(site.var)
         try:
             servers.start()
             if not self._stop_requests and self._set_up():
-                self._watch(servers, told)
+                self._watch(servers, printed_logins)
                 return 0
         except CouldNotStart as error:
             self._console.say(str(error))

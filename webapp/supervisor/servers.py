@@ -42,8 +42,8 @@ class Servers:
 
     def addresses(self) -> dict[str, str]:
         """Return ``database_url`` and ``redis_url`` of the embedded servers."""
-        found = {"database_url": self.postgres and self.postgres.url, "redis_url": self.valkey and self.valkey.url}
-        return {name: url for name, url in found.items() if url}
+        urls = {"database_url": self.postgres and self.postgres.url, "redis_url": self.valkey and self.valkey.url}
+        return {name: url for name, url in urls.items() if url}
 
     def restart_if_dead(self) -> None:
         """Restart dead servers at the same address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from webapp.health.container_check import is_answering
+from webapp.health.container_check import response_status
 from webapp.supervisor.child import Child
 
 # A web process ends itself after 30 s without an answer, and Gunicorn ends a process with a stalled loop after 60 s.
@@ -48,5 +48,5 @@ class WebWatch:
 
     def _poll(self) -> None:
         while not self._stopped.wait(self._poll_seconds):
-            if is_answering("/healthz", port=self._port, host=self._host):
+            if response_status("/healthz", self._port, self._host) is not None:
                 self._answered_at = time.monotonic()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections.abc import Collection
+from http import HTTPStatus
 from pathlib import Path
 
 from webapp.config import credentials
+from webapp.health.container_check import response_status
 from webapp.supervisor.console import Console
 
 # The demo creates its users while the web server starts; the banner waits at most this long for their logins.
@@ -40,31 +41,22 @@ class Welcome:
         if self._done or (self._answered is None and not self._answers()):
             return
         self._answered = self._answered or time.monotonic()
-        kept = credentials.load_logins(self._var)
-        if self._demo - set(kept) and time.monotonic() - self._answered < LOGIN_WAIT_SECONDS:
+        logins = credentials.load_logins(self._var)
+        if self._demo - set(logins) and time.monotonic() - self._answered < LOGIN_WAIT_SECONDS:
             return
         self._done = True
-        self._console.say(self._banner(kept))
+        self._console.say(self._banner(logins))
 
-    def _banner(self, kept: dict[str, str]) -> str:
+    def _banner(self, logins: dict[str, str]) -> str:
         site = f"http://127.0.0.1:{self._port}"
+        shown = [name for name in logins if name in self._demo or name not in self._printed_logins]
         lines = [
             f"\nSecond Look is up after {time.monotonic() - self._begun:.0f} s:  {site}/",
             f"  review {site}/review/   models {site}/models/   admin {site}/admin/   API {site}/api/docs/",
-            *(f"  log in as {name:<9} password: {word}" for name, word in kept.items() if self._shows(name)),
+            *(f"  log in as {name:<9} password: {logins[name]}" for name in shown),
             f"  All logins: {self._var / credentials.FILE_NAME}. Ctrl-C stops everything and keeps all data.\n",
         ]
         return "\n".join(lines)
 
-    def _shows(self, name: str) -> bool:
-        return name in self._demo or name not in self._printed_logins
-
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=0.5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return response_status("/healthz", self._port, "127.0.0.1", timeout=0.5) == HTTPStatus.OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,14 +13,17 @@ from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from inspection.models import Inspection, Reason, choices
+from inspection.models import Inspection, Reason
+from inspection.models.choices import verdict_label
 from labeling.models import DefectType
 from mltasks.models import ModelVersion, TrainingRun
-from mltasks.reports import report_text
+from mltasks.reports.report_text import format_share
 
 register = template.Library()
+register.filter("verdict_label", verdict_label)
+register.filter("share", format_share)
 _STATE_ICONS: dict[str, str] = {
     TrainingRun.State.QUEUED: "pending",
     TrainingRun.State.RUNNING: "pending",
@@ -45,16 +47,9 @@ def icon(name: str) -> SafeString:
 def verdict(value: str | None, size: str = "") -> SafeString:
     """Return a verdict as text, shape and color."""
     if not value:
-        none = _("no verdict yet")
-        return format_html('<span class="verdict none {}">{}{}</span>', size, icon("pending"), none)
-    word = verdict_label(value)
-    return format_html('<span class="verdict {} {}">{}{}</span>', value.lower(), size, icon(value.lower()), word)
-
-
-@register.filter
-def verdict_label(value: str) -> str:
-    """Return a verdict's name in the reader's language."""
-    return choices.verdict_label(value)
+        return format_html('<span class="verdict none {}">{}{}</span>', size, icon("pending"), _("no verdict yet"))
+    name, label = value.lower(), verdict_label(value)
+    return format_html('<span class="verdict {} {}">{}{}</span>', name, size, icon(name), label)
 
 
 @register.simple_tag
@@ -119,12 +114,6 @@ def signed_number(value: float | None) -> str:
 
 
 @register.filter
-def share(value: float) -> str:
-    """Return a share in [0, 1] as percent: no decimals from 10 %, at most one below."""
-    return report_text.format_share(value)
-
-
-@register.filter
 def as_json(value: Any) -> str:
     """Return a setting's value as JSON on one line."""
     return json.dumps(value, ensure_ascii=False)
@@ -186,52 +175,32 @@ def moment(value: datetime | None, *, dated: bool = False) -> SafeString:
 @register.filter
 def reason_texts(inspection: Inspection) -> list[str]:
     """Return the reasons why a part goes to a person, each as a sentence with its figure."""
-    return [_REASON_TEXTS[reason](inspection) for reason in inspection.reasons if reason in _REASON_TEXTS]
+    ratio, error = inspection.novelty_ratio or 0.0, inspection.scoring_error.strip().splitlines()[-1:]
+    texts = dict(_REASON_TEXTS)
+    if ratio > 1:
+        texts[Reason.NOVEL_ANOMALY] = _NOVELTY_TEXT
+    if error:
+        texts[Reason.SCORING_FAILED] = _SCORING_ERROR_TEXT
+    values = {
+        "probability": percent(inspection.defect_probability),
+        "ratio": f"{ratio:.2g}",
+        "error": "".join(error),
+        "verdict": verdict_label(inspection.model_verdict or ""),
+    }
+    return [str(texts[reason]).format(**values) for reason in inspection.reasons if reason in texts]
 
 
-def _low_confidence_text(inspection: Inspection) -> str:
-    text = _("The model is unsure: a defect probability of {probability} is too high to pass and too low to fail.")
-    return text.format(probability=percent(inspection.defect_probability))
-
-
-def _novel_anomaly_text(inspection: Inspection) -> str:
-    ratio = novelty_ratio(inspection)
-    if ratio is None or ratio <= 1:
-        return _("Differs from every labeled part.")
-    return _("Differs from every labeled part: its novelty is {ratio} times the threshold.").format(
-        ratio=f"{ratio:.2g}"
-    )
-
-
-def _no_model_text(inspection: Inspection) -> str:
-    return _("No champion yet: reviewers decide, and their labels train the first version.")
-
-
-def _scoring_failed_text(inspection: Inspection) -> str:
-    lines = inspection.scoring_error.strip().splitlines()
-    return _("Scoring failed: {error}.").format(error=lines[-1]) if lines else _("Scoring failed.")
-
-
-def _audit_sample_text(inspection: Inspection) -> str:
-    text = _("Selected for the audit sample: the model decided {verdict}.")
-    return text.format(verdict=verdict_label(inspection.model_verdict or ""))
-
-
-def _damaged_image_text(inspection: Inspection) -> str:
-    return _("The image file is damaged: part of the image may be missing or wrong. Check the physical part.")
-
-
-_REASON_TEXTS: dict[str, Callable[[Inspection], str]] = {
-    Reason.LOW_CONFIDENCE: _low_confidence_text,
-    Reason.NOVEL_ANOMALY: _novel_anomaly_text,
-    Reason.NO_MODEL: _no_model_text,
-    Reason.SCORING_FAILED: _scoring_failed_text,
-    Reason.AUDIT_SAMPLE: _audit_sample_text,
-    Reason.DAMAGED_IMAGE: _damaged_image_text,
+_REASON_TEXTS: dict[str, Any] = {
+    Reason.LOW_CONFIDENCE: gettext_lazy(
+        "The model is unsure: a defect probability of {probability} is too high to pass and too low to fail."
+    ),
+    Reason.NOVEL_ANOMALY: gettext_lazy("Differs from every labeled part."),
+    Reason.NO_MODEL: gettext_lazy("No champion yet: reviewers decide, and their labels train the first version."),
+    Reason.SCORING_FAILED: gettext_lazy("Scoring failed."),
+    Reason.AUDIT_SAMPLE: gettext_lazy("Selected for the audit sample: the model decided {verdict}."),
+    Reason.DAMAGED_IMAGE: gettext_lazy(
+        "The image file is damaged: part of the image may be missing or wrong. Check the physical part."
+    ),
 }
-
-
-@register.filter
-def novelty_ratio(inspection: Inspection) -> float | None:
-    """Return the novelty as a multiple of the threshold; None without scores."""
-    return inspection.novelty_ratio
+_NOVELTY_TEXT = gettext_lazy("Differs from every labeled part: its novelty is {ratio} times the threshold.")
+_SCORING_ERROR_TEXT = gettext_lazy("Scoring failed: {error}.")

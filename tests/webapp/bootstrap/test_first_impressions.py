@@ -68,7 +68,7 @@ def test_it_refuses_an_unknown_product(client: Client, products: tuple[Product, 
     client.force_login(make_person("mia", "quality manager"))
     refused = client.get(page, {"product": "no-such"})
     assert refused.status_code == 404
-    assert "leads to no page" in refused.content.decode()
+    assert "There is no page at this address" in refused.content.decode()
 
 
 def test_the_dashboard_says_that_the_first_training_runs(
@@ -81,7 +81,7 @@ def test_the_dashboard_says_that_the_first_training_runs(
     run = TrainingRun.objects.create(model=products[0].registered_model, **fields)
     shown = client.get("/").content.decode()
     assert "Label 20 parts" not in shown
-    assert f'<a href="/models/run-{run.pk}/">The first training runs</a>' in shown
+    assert f'<a href="/models/run-{run.pk}/">The first training is running</a>' in shown
     assert "40 % done, about 6 minutes left." in shown.replace("\N{NO-BREAK SPACE}", " ")
 
 

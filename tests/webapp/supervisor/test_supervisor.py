@@ -107,7 +107,7 @@ def test_a_child_that_dies_is_started_again_and_told(child: Callable[..., Child]
 def test_the_pause_doubles_with_each_death_in_a_row(child: Callable[..., Child], output: io.StringIO) -> None:
     one = child("raise SystemExit(3)")
     one.start()
-    assert eventually(lambda: one.restart_if_dead() is None and "again in 2 s" in output.getvalue())
+    assert eventually(lambda: one.restart_if_dead() is None and "restarting in 2 s" in output.getvalue())
     assert "demo ended with exit code 3; restarting in 1 s" in output.getvalue()
 
 

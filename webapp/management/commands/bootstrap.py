@@ -24,9 +24,9 @@ class Command(BaseCommand):
         self._step("Settings and database checked", lambda: call_command("check", databases=["default"], verbosity=0))
         self._step("Tables are up to date", lambda: call_command("migrate", interactive=False, verbosity=1))
         self._step("Static files are up to date", collect_if_changed)
-        told = make_first_admin(settings.VAR, settings.FIRST_ADMIN_USERNAME, settings.FIRST_ADMIN_PASSWORD)
-        if told:
-            self.stdout.write(told)
+        message = make_first_admin(settings.VAR, settings.FIRST_ADMIN_USERNAME, settings.FIRST_ADMIN_PASSWORD)
+        if message:
+            self.stdout.write(message)
 
     def _step(self, done: str, work: Callable[[], Any]) -> None:
         begun = time.monotonic()

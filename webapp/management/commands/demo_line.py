@@ -54,11 +54,11 @@ class Command(BaseCommand):
             time.sleep(pause)
 
     def _wait_for_room(self, full: int) -> None:
-        told = False
+        reported = False
         while _waiting_count() >= full:
-            if not told:
+            if not reported:
                 self.stdout.write(f"{full} parts wait for review: the line pauses until fewer wait")
-            told = True
+            reported = True
             time.sleep(_POLL_SECONDS)
 
 
@@ -77,10 +77,10 @@ def _wait_for_champion() -> str:
 
 
 def _waiting_count() -> int:
-    found = Inspection.objects.awaiting_review().filter(product__slug=demo.PRODUCT).count()
+    count = Inspection.objects.awaiting_review().filter(product__slug=demo.PRODUCT).count()
     # Idle for long: hold no connection meanwhile, and none that a database restart has broken.
     connection.close()
-    return found
+    return count
 
 
 def _next_seed() -> int:

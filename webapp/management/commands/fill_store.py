@@ -39,16 +39,16 @@ class Command(BaseCommand):
         if not object_store.is_shared():
             raise CommandError("There is no shared bucket. Set MEDIA_STORE=s3 and S3_BUCKET first.")
         try:
-            images, versions, taught = _publish_images(), self._publish_versions(replace), _publish_backbones()
+            images, versions, backbones = _publish_images(), self._publish_versions(replace), _publish_backbones()
         except StoreUnreachable as error:
             raise CommandError(f"{error} Run the command again: it continues where it stopped.") from None
         self.stdout.write(
-            f"Images: {images}, versions: {versions}, backbones: {taught} of this machine are in the bucket."
+            f"Images: {images}, versions: {versions}, backbones: {backbones} of this machine are in the bucket."
         )
 
     def _publish_versions(self, replace: bool) -> int:
         """Publish intact versions: a damaged directory must not replace a good object."""
-        found = 0
+        count = 0
         for version in ModelVersion.objects.select_related("model"):
             if not version.path.is_dir():
                 continue
@@ -59,20 +59,20 @@ class Command(BaseCommand):
                 continue
             if replace or not version_store.is_published(version.bundle):
                 version_store.publish(version.bundle)
-            found += 1
-        return found
+            count += 1
+        return count
 
 
 def _publish_images() -> int:
-    found, bucket = 0, object_store.image_bucket()
+    count, bucket = 0, object_store.image_bucket()
     rows = Inspection.objects.order_by("image_name").values_list("image_name", "image_sha256").distinct()
     for name, sha256 in rows.iterator():
         path = Path(settings.MEDIA_ROOT) / name
         if path.is_file() and file_sha256(path) == sha256:
             with path.open("rb") as image:
                 bucket.put_if_absent(name, image, sha256, path.stat().st_size)
-            found += 1
-    return found
+            count += 1
+    return count
 
 
 def _publish_backbones() -> int:

@@ -45,8 +45,8 @@ class Command(migrate.Command):
     def _report_blocked(self, connection: Any, left: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_BLOCKING_SQL)
-            sessions = [f"  process {pid} ({who}), for {age} s: {text}" for pid, who, age, text in cursor.fetchall()]
-        told = "\n".join(
+            sessions = [f"  process {pid} ({user}), for {age} s: {text}" for pid, user, age, text in cursor.fetchall()]
+        report = "\n".join(
             [
                 f"A migration waited {LOCK_SECONDS} s for a table that another session has locked. Open sessions:",
                 *sessions,
@@ -54,11 +54,11 @@ class Command(migrate.Command):
         )
         if not left:
             raise CommandError(
-                f"{told}\nThis migration was not applied. End the session that holds the lock "
+                f"{report}\nThis migration was not applied. End the session that holds the lock "
                 "(SELECT pg_terminate_backend(<process>)), or stop the programs that use the database. "
                 "Then run the command again."
             )
-        self.stderr.write(f"{told}\nRetrying in {PAUSE_SECONDS:.0f} s, {left} tries left.")
+        self.stderr.write(f"{report}\nRetrying in {PAUSE_SECONDS:.0f} s, {left} tries left.")
 
 
 def _without_timeout_if_concurrent(
